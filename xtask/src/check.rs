@@ -1,0 +1,252 @@
+//! The steps of `cargo xtask check`, in order, and what runs them.
+//!
+//! Each step is a line that one can paste into a shell. What `tidy` means is told in `tidy`.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How much of the check is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Full,
+    WithoutDocs,
+}
+
+struct Step {
+    name: &'static str,
+    /// A command line without quotes; leading `NAME=value` words are its environment.
+    command: &'static str,
+    about: About,
+    /// What the command needs beyond what comes with Rust.
+    tool: Option<Tool>,
+}
+
+#[derive(PartialEq, Eq)]
+enum About {
+    Code,
+    Docs,
+}
+
+struct Tool {
+    name: &'static str,
+    /// Succeeds where the tool is installed.
+    probe: &'static str,
+    /// Does the same work without the tool; where nothing can, the step is skipped.
+    substitute: Option<&'static str>,
+}
+
+const STEPS: [Step; 7] = [
+    Step {
+        name: "fmt",
+        command: "cargo fmt --all --check",
+        about: About::Code,
+        tool: None,
+    },
+    Step {
+        name: "tidy",
+        command: "cargo xtask tidy",
+        about: About::Code,
+        tool: None,
+    },
+    Step {
+        name: "clippy",
+        command: "cargo clippy --workspace --all-targets --all-features -- -D warnings",
+        about: About::Code,
+        tool: None,
+    },
+    Step {
+        name: "doc",
+        command: "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --all-features --no-deps",
+        about: About::Docs,
+        tool: None,
+    },
+    Step {
+        name: "tests",
+        command: "cargo nextest run --workspace --all-features --no-fail-fast",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "cargo-nextest",
+            probe: "cargo nextest --version",
+            substitute: Some("cargo test --workspace --all-features --all-targets --no-fail-fast"),
+        }),
+    },
+    Step {
+        name: "doc tests",
+        command: "cargo test --workspace --all-features --doc --no-fail-fast",
+        about: About::Docs,
+        tool: None,
+    },
+    Step {
+        name: "deny",
+        command: "cargo deny check bans licenses sources",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "cargo-deny",
+            probe: "cargo deny --version",
+            substitute: None,
+        }),
+    },
+];
+
+/// What becomes of a step on this machine.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    Run(&'static str),
+    Skip(String),
+}
+
+/// Runs the steps until one fails.
+pub(crate) fn run(root: &Path, extent: Extent) -> Result<()> {
+    let begun = now();
+    let mut ran = Vec::new();
+    let mut skipped = Vec::new();
+    for step in &STEPS {
+        match plan(step, extent, |probe| is_installed(root, probe)) {
+            Plan::Run(command) => {
+                let took = run_step(root, step.name, command)?;
+                ran.push(format!("{} {}", step.name, seconds(took)));
+            }
+            Plan::Skip(why) => {
+                println!("==> {}: skipped, {why}", step.name);
+                skipped.push(format!("{} ({why})", step.name));
+            }
+        }
+    }
+    println!("{}", summary(&ran, &skipped, begun.elapsed()));
+    Ok(())
+}
+
+fn plan(step: &Step, extent: Extent, is_installed: impl Fn(&str) -> bool) -> Plan {
+    if extent == Extent::WithoutDocs && step.about == About::Docs {
+        return Plan::Skip("--fast was given".to_owned());
+    }
+    match &step.tool {
+        Some(tool) if !is_installed(tool.probe) => match tool.substitute {
+            Some(command) => Plan::Run(command),
+            None => Plan::Skip(format!("{} is not installed", tool.name)),
+        },
+        _ => Plan::Run(step.command),
+    }
+}
+
+fn run_step(root: &Path, name: &str, command: &str) -> Result<Duration> {
+    println!("==> {name}: {command}");
+    let begun = now();
+    let status = execute(root, command, Stdio::inherit)?;
+    let took = begun.elapsed();
+    if !status.success() {
+        bail!(
+            "==> {name} failed after {}; to repeat this step alone:\n    {command}",
+            seconds(took)
+        );
+    }
+    println!("==> {name}: passed in {}", seconds(took));
+    Ok(took)
+}
+
+fn is_installed(root: &Path, probe: &str) -> bool {
+    execute(root, probe, Stdio::null).is_ok_and(|status| status.success())
+}
+
+fn execute(root: &Path, command: &str, output: fn() -> Stdio) -> Result<ExitStatus> {
+    let (environment, words) = split(command);
+    let (program, arguments) = words.split_first().context("a step without a command")?;
+    Command::new(program)
+        .args(arguments)
+        .envs(environment)
+        .current_dir(root)
+        .stdout(output())
+        .stderr(output())
+        .status()
+        .with_context(|| format!("cannot start `{command}`"))
+}
+
+/// Tells the environment apart from the words of the command.
+fn split(command: &str) -> (Vec<(&str, &str)>, Vec<&str>) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let environment: Vec<_> = words.iter().map_while(|word| word.split_once('=')).collect();
+    let words = words[environment.len()..].to_vec();
+    (environment, words)
+}
+
+fn summary(ran: &[String], skipped: &[String], took: Duration) -> String {
+    let mut line = format!("check passed in {}: {}", seconds(took), ran.join(", "));
+    if !skipped.is_empty() {
+        line += &format!("; not run: {}", skipped.join(", "));
+    }
+    line
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures how long a step takes; there is no runtime here to pause"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(name: &str) -> &'static Step {
+        STEPS
+            .iter()
+            .find(|step| step.name == name)
+            .expect("a step of this name")
+    }
+
+    #[test]
+    fn the_environment_of_a_command_stands_before_it() {
+        let (environment, words) = split("A=1 B=-Dx cargo doc --x=y");
+        assert_eq!(environment, [("A", "1"), ("B", "-Dx")]);
+        assert_eq!(words, ["cargo", "doc", "--x=y"]);
+    }
+
+    #[test]
+    fn tests_run_with_or_without_nextest() {
+        let with = plan(step("tests"), Extent::Full, |_| true);
+        let without = plan(step("tests"), Extent::Full, |_| false);
+        assert!(matches!(with, Plan::Run(command) if command.starts_with("cargo nextest run ")));
+        assert!(matches!(without, Plan::Run(command) if command.starts_with("cargo test ")));
+    }
+
+    #[test]
+    fn a_tool_that_nothing_replaces_is_skipped_by_name() {
+        let plan = plan(step("deny"), Extent::Full, |_| false);
+        assert_eq!(plan, Plan::Skip("cargo-deny is not installed".to_owned()));
+    }
+
+    #[test]
+    fn the_fast_check_leaves_out_documentation_only() {
+        let skipped: Vec<_> = STEPS
+            .iter()
+            .filter(|step| matches!(plan(step, Extent::WithoutDocs, |_| true), Plan::Skip(_)))
+            .map(|step| step.name)
+            .collect();
+        assert_eq!(skipped, ["doc", "doc tests"]);
+    }
+
+    #[test]
+    fn a_failing_step_names_the_command_that_repeats_it() {
+        let error = run_step(Path::new("."), "clippy", "false").unwrap_err();
+        assert!(error.to_string().ends_with("    false"), "{error}");
+    }
+
+    #[test]
+    fn the_last_line_says_what_ran_and_what_did_not() {
+        let ran = ["fmt 1.0 s".to_owned(), "tests 9.5 s".to_owned()];
+        let skipped = ["deny (cargo-deny is not installed)".to_owned()];
+        assert_eq!(
+            summary(&ran, &skipped, Duration::from_millis(10_500)),
+            "check passed in 10.5 s: fmt 1.0 s, tests 9.5 s; not run: deny (cargo-deny is not installed)"
+        );
+    }
+}

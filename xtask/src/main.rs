@@ -1,0 +1,50 @@
+//! `cargo xtask`: the project checks itself.
+//!
+//! Reads the command line and nothing else; the steps of a check are in `check`, the rules about
+//! the code in `tidy`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer's tool talks to its terminal"
+)]
+
+mod check;
+mod tidy;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use check::Extent;
+
+const USAGE: &str = "\
+usage: cargo xtask check [--fast]   everything that CI checks; --fast leaves the documentation out
+       cargo xtask tidy             only the rules about the code itself";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        ["check"] => check::run(root(), Extent::Full),
+        ["check", "--fast"] => check::run(root(), Extent::WithoutDocs),
+        ["tidy"] => tidy::run(root()),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository, wherever the command was given.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this package is a folder of the repository")
+}

@@ -1,0 +1,113 @@
+//! Links in Markdown that point into the repository.
+//!
+//! Links to the web are left alone (a check must not need a network), and so are anchors.
+
+use super::Finding;
+use super::tree::{SourceFile, Tree};
+
+pub(super) fn resolve(file: &SourceFile, tree: &Tree) -> Vec<Finding> {
+    prose(&file.text)
+        .flat_map(|(number, line)| targets(&line).into_iter().map(move |to| (number, to)))
+        .filter(|(_, target)| !leads_somewhere(&file.path, target, tree))
+        .map(|(number, target)| Finding::at_line(file, number, format!("no file at `{target}`")))
+        .collect()
+}
+
+/// The lines outside of fenced code, without the code inside of them.
+fn prose(text: &str) -> impl Iterator<Item = (usize, String)> {
+    let mut in_code = false;
+    (1..).zip(text.lines()).filter_map(move |(number, line)| {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+            return None;
+        }
+        let words: String = line.split('`').step_by(2).collect();
+        (!in_code).then_some((number, words))
+    })
+}
+
+/// Where the links of a line lead: `[text](target "title")` and `[name]: target`.
+fn targets(line: &str) -> Vec<String> {
+    let inline = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let definition = line
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("]: "))
+        .map(|(_, target)| target);
+    inline
+        .chain(definition)
+        .filter_map(|target| target.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn leads_somewhere(from: &str, target: &str, tree: &Tree) -> bool {
+    let path = target.split('#').next().unwrap_or_default();
+    let is_elsewhere = target.contains("://") || target.starts_with("mailto:");
+    is_elsewhere || path.is_empty() || absolute(from, path).is_some_and(|path| tree.holds(&path))
+}
+
+/// The path from the root of the repository; none if it leads out of it.
+fn absolute(from: &str, target: &str) -> Option<String> {
+    let mut names: Vec<&str> = from.split('/').collect();
+    names.pop();
+    if target.starts_with('/') {
+        names.clear();
+    }
+    for name in target.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop()?;
+            }
+            name => names.push(name),
+        }
+    }
+    Some(names.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let tree = Tree::of(&[("docs/guide.md", text), ("README.md", ""), ("docs/a/b.md", "")]);
+        let found = resolve(&tree.files[0], &tree);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn links_to_files_and_folders_resolve() {
+        check(
+            "[a](../README.md) [b](a/b.md#part \"title\") [c](a/) [d](/README.md)",
+            &[],
+        );
+        check("[a]: a/b.md", &[]);
+    }
+
+    #[test]
+    fn links_elsewhere_are_left_alone() {
+        check(
+            "[a](https://example.com/x) [b](#part) <mailto:a@b> [c](mailto:a@b)",
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_dead_link_is_told_with_its_line() {
+        check(
+            "one\n[a](b.md) and ![c](a/d.png)\n[e]: ../../out.md",
+            &[
+                "docs/guide.md:2: no file at `b.md`",
+                "docs/guide.md:2: no file at `a/d.png`",
+                "docs/guide.md:3: no file at `../../out.md`",
+            ],
+        );
+    }
+
+    #[test]
+    fn code_has_no_links() {
+        check("```\n[a](b.md)\n```\n`[c](d.md)` tail", &[]);
+    }
+}
