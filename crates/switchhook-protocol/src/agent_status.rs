@@ -1,0 +1,112 @@
+//! Agent status: the view of a payload, and the two spellings it comes in.
+//! The published contract says boolean, capitalised and integers; Dialpad's documentation says words, lower case
+//! and strings. Both are read, neither is rewritten.
+
+use crate::reading::{Read, view};
+use crate::spelling::spelled_enum;
+use crate::target::Target;
+use crate::timestamp::Timestamp;
+use crate::value::{Id, Text, Word};
+
+spelled_enum! {
+    /// Which agents an agent-status subscription is about. Dialpad knows one type.
+    pub enum AgentType: "agent type" {
+        Callcenter = "callcenter",
+    }
+}
+
+spelled_enum! {
+    /// What an agent is doing. Written as the contract does; Dialpad's documentation writes it in lower case.
+    pub enum OnDutyStatus: "on-duty status" {
+        Available = "Available",
+        Unavailable = "Unavailable",
+        Occupied = "Occupied",
+        Wrapup = "Wrapup",
+        Busy = "Busy",
+    }
+}
+
+/// Whether an agent can take calls: a boolean in the contract, a word in Dialpad's documentation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Availability<'a> {
+    /// `true` or `false`.
+    Flag(bool),
+    /// `available`, `unavailable`, or a word not known.
+    Word(Text<'a>),
+}
+
+impl Availability<'_> {
+    /// Whether the agent can take calls; `None` if the word is not known.
+    #[must_use]
+    pub fn is_available(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            Self::Word(word) if word.eq_ignore_ascii_case("available") => Some(true),
+            Self::Word(word) if word.eq_ignore_ascii_case("unavailable") => Some(false),
+            Self::Word(_) => None,
+        }
+    }
+}
+
+impl<'a> Read<'a> for Availability<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        let flag = bool::read(json).map(Self::Flag);
+        flag.or_else(|| Text::read(json).map(Self::Word))
+    }
+}
+
+view! {
+    /// A contact-centre agent's status.
+    pub struct AgentStatusEvent<'a> {
+        /// Whether the agent can take calls (not "do not disturb", not in a call).
+        availability_status: Option<Availability<'a>>,
+        /// What the agent is doing.
+        on_duty_status: Option<Word<'a, OnDutyStatus>>,
+        /// The reason the agent gave.
+        on_duty_status_reason: Option<Text<'a>>,
+        /// The contact centres the agent works for.
+        call_center_ids: Vec<Id<'a>>,
+        /// Whether the agent uses the power dialler.
+        powerdialer_mode: Option<bool>,
+        /// The power dialler's session.
+        powerdialer_session: Option<Text<'a>>,
+        /// The agent.
+        target: Option<Target<'a>>,
+        /// When the status changed.
+        date: Option<Timestamp>,
+        /// When the event was made.
+        event_timestamp: Option<Timestamp>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::read_view;
+
+    #[track_caller]
+    fn check(body: &str, is_available: bool, ids: [&str; 2]) {
+        let event: AgentStatusEvent<'_> = read_view(body).expect("the body is an object");
+        let availability = event.availability_status.expect("it is there");
+        assert_eq!(availability.is_available(), Some(is_available));
+        assert_eq!(
+            event.on_duty_status.and_then(|word| word.known()),
+            Some(OnDutyStatus::Wrapup)
+        );
+        assert!(event.call_center_ids.iter().map(Id::as_str).eq(ids));
+    }
+
+    #[test]
+    fn both_spellings_mean_the_same() {
+        check(
+            r#"{"availability_status": false, "on_duty_status": "Wrapup", "call_center_ids": [7, 8]}"#,
+            false,
+            ["7", "8"],
+        );
+        check(
+            r#"{"availability_status": "available", "on_duty_status": "wrapup", "call_center_ids": ["7", "8"]}"#,
+            true,
+            ["7", "8"],
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! Call events: the states a leg goes through, what one can filter by, and the view of a payload.
+//! One real call is several legs with a `call_id` each; four ids together tell which legs belong together.
+//! The published contract lists 20 payload states, real traffic has more: an unknown state stays text.
+
+use crate::contact::Contact;
+use crate::reading::view;
+use crate::spelling::{spelled, spelled_enum};
+use crate::target::Target;
+use crate::timestamp::Timestamp;
+use crate::value::{Id, Json, Milliseconds, Text, Word};
+
+spelled_enum! {
+    /// A state of a call that an event can report. Payloads may hold others; see [`CallEvent::state`].
+    pub enum CallState: "call state" {
+        Admin = "admin",
+        AdminRecording = "admin_recording",
+        AiPlaybook = "ai_playbook",
+        Barge = "barge",
+        Blocked = "blocked",
+        CallTranscription = "call_transcription",
+        Calling = "calling",
+        Connected = "connected",
+        Csat = "csat",
+        Dispositions = "dispositions",
+        Eavesdrop = "eavesdrop",
+        Hangup = "hangup",
+        Hold = "hold",
+        Merged = "merged",
+        Missed = "missed",
+        Monitor = "monitor",
+        Parked = "parked",
+        Pcsat = "pcsat",
+        Postcall = "postcall",
+        Preanswer = "preanswer",
+        Queued = "queued",
+        RecapActionItems = "recap_action_items",
+        RecapOutcome = "recap_outcome",
+        RecapPurposes = "recap_purposes",
+        RecapSummary = "recap_summary",
+        Recording = "recording",
+        Ringing = "ringing",
+        Takeover = "takeover",
+        Transcription = "transcription",
+        Voicemail = "voicemail",
+        VoicemailUploaded = "voicemail_uploaded",
+    }
+}
+
+impl CallState {
+    /// Whether the published AsyncAPI contract lists this state for payloads; it lists 20 of them.
+    #[must_use]
+    pub const fn is_in_contract(self) -> bool {
+        !matches!(
+            self,
+            Self::Admin
+                | Self::AdminRecording
+                | Self::Barge
+                | Self::Blocked
+                | Self::Csat
+                | Self::Eavesdrop
+                | Self::Monitor
+                | Self::Pcsat
+                | Self::Postcall
+                | Self::Queued
+                | Self::Takeover
+        )
+    }
+}
+
+/// What a call subscription can ask for: `all`, which no payload holds, or one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallStateFilter {
+    /// Every state, known or not.
+    All,
+    /// This state only.
+    State(CallState),
+}
+
+impl CallStateFilter {
+    /// Every value, `all` first.
+    pub const ALL: &'static [Self] = &ALL_FILTERS;
+
+    /// The spelling on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::State(state) => state.as_str(),
+        }
+    }
+}
+
+spelled!(CallStateFilter: "call state");
+
+const ALL_FILTERS: [CallStateFilter; CallState::ALL.len() + 1] = {
+    let mut filters = [CallStateFilter::All; CallState::ALL.len() + 1];
+    let mut index = 0;
+    while index < CallState::ALL.len() {
+        filters[index + 1] = CallStateFilter::State(CallState::ALL[index]);
+        index += 1;
+    }
+    filters
+};
+
+spelled_enum! {
+    /// Which way a call or a message went, seen from the company.
+    pub enum Direction: "direction" {
+        Inbound = "inbound",
+        Outbound = "outbound",
+    }
+}
+
+view! {
+    /// A state change of one leg of a call.
+    ///
+    /// Fields marked "observed" are in real traffic and not in the published contract.
+    pub struct CallEvent<'a> {
+        /// The leg.
+        call_id: Option<Id<'a>>,
+        /// The leg this one was transferred from, or a conference's first.
+        master_call_id: Option<Id<'a>>,
+        /// On an entry leg, once answered: the leg of the operator who answered.
+        operator_call_id: Option<Id<'a>>,
+        /// On an operator's leg: the leg by which the caller came in.
+        entry_point_call_id: Option<Id<'a>>,
+        /// What the leg has come to.
+        state: Option<Word<'a, CallState>>,
+        /// Which way the call goes.
+        direction: Option<Word<'a, Direction>>,
+        /// The Dialpad side of the leg.
+        target: Option<Target<'a>>,
+        /// The other side.
+        contact: Option<Contact<'a>>,
+        /// Where the call came in, on legs to an operator (observed).
+        entry_point_target: Option<Target<'a>>,
+        /// On whose behalf the target acts (observed).
+        proxy_target: Option<Target<'a>>,
+        /// Start of the leg.
+        date_started: Option<Timestamp>,
+        /// When two parties talked; absent if nobody answered, whatever the state.
+        date_connected: Option<Timestamp>,
+        /// End of the leg.
+        date_ended: Option<Timestamp>,
+        /// When a device rang (observed).
+        date_rang: Option<Timestamp>,
+        /// When the first device rang (observed).
+        date_first_rang: Option<Timestamp>,
+        /// When the caller entered a queue (observed).
+        date_queued: Option<Timestamp>,
+        /// When the event was made.
+        event_timestamp: Option<Timestamp>,
+        /// Time connected.
+        duration: Option<Milliseconds>,
+        /// Time from start to end (observed).
+        total_duration: Option<Milliseconds>,
+        /// Time spent talking (observed).
+        talk_time: Option<Milliseconds>,
+        /// Time spent on hold (observed).
+        hold_time: Option<Milliseconds>,
+        /// The outside party's number (observed).
+        external_number: Option<Text<'a>>,
+        /// The company's number (observed).
+        internal_number: Option<Text<'a>>,
+        /// The caller id chosen for an outbound call (observed).
+        selected_caller_id: Option<Text<'a>>,
+        /// `CallCenter:<id>` and the like (observed).
+        group_id: Option<Text<'a>>,
+        /// Whether the target could have answered (observed).
+        target_availability_status: Option<Text<'a>>,
+        /// Who transferred the call (observed; form not fixed).
+        transferred_from: Option<Json<'a>>,
+        /// Whether the call was transferred (observed).
+        is_transferred: Option<bool>,
+        /// Whether it was recorded (observed).
+        was_recorded: Option<bool>,
+        /// Whether both sides belong to the company (observed).
+        is_internal: Option<bool>,
+        /// Whether the caller asked to be called back (observed).
+        callback_requested: Option<bool>,
+        /// Labels (observed).
+        labels: Vec<Text<'a>>,
+        /// The way through menus and queues (observed; form not fixed).
+        routing_breadcrumbs: Option<Json<'a>>,
+        /// The recordings made so far (observed).
+        recording_details: Vec<RecordingDetail<'a>>,
+        /// Their ids (observed).
+        call_recording_ids: Vec<Id<'a>>,
+        /// Their addresses; needs the scope `recordings_export` (observed).
+        recording_url: Vec<Text<'a>>,
+        /// Addresses of recordings an administrator turned on; needs the scope (observed).
+        admin_recording_urls: Vec<Text<'a>>,
+        /// Pages to share recordings; needs the scope (observed).
+        call_recording_share_links: Vec<Text<'a>>,
+        /// Pages to share an administrator's recordings; needs the scope (observed).
+        admin_call_recording_share_links: Vec<Text<'a>>,
+        /// Address of the voicemail's sound; needs the scope (observed).
+        voicemail_link: Option<Text<'a>>,
+        /// Its id; needs the scope (observed).
+        voicemail_recording_id: Option<Id<'a>>,
+        /// What was said in the voicemail (observed).
+        transcription_text: Option<Text<'a>>,
+        /// A page about the call for people of the company (observed).
+        company_call_review_share_link: Option<Text<'a>>,
+        /// A page about the call for everyone (observed).
+        public_call_review_share_link: Option<Text<'a>>,
+        /// The caller's satisfaction (observed; number or text).
+        csat_score: Option<Json<'a>>,
+        /// The sound's quality, 1 to 5 (observed).
+        mos_score: Option<f64>,
+        /// What the API's caller attached to the call (observed; form not fixed).
+        custom_data: Option<Json<'a>>,
+        /// Records of connected programs (observed; form not fixed).
+        integrations: Option<Json<'a>>,
+        /// The call in short (observed).
+        recap_summary: Option<Text<'a>>,
+        /// How it ended (observed; form not fixed).
+        recap_outcome: Option<Json<'a>>,
+        /// Why it was made (observed; form not fixed).
+        recap_purposes: Option<Json<'a>>,
+        /// What is to be done (observed; form not fixed).
+        recap_action_items: Option<Json<'a>>,
+        /// The agent's wrap-up (observed; form not fixed).
+        dispositions: Option<Json<'a>>,
+    }
+}
+
+view! {
+    /// One recording of a call (observed).
+    pub struct RecordingDetail<'a> {
+        /// Its id.
+        id: Option<Id<'a>>,
+        /// Where the sound is; needs the scope `recordings_export`.
+        url: Option<Text<'a>>,
+        /// Its length.
+        duration: Option<Milliseconds>,
+        /// Its start.
+        start_time: Option<Timestamp>,
+        /// `admincallrecording`, `callrecording` or `voicemail`.
+        recording_type: Option<Text<'a>>,
+    }
+}
+
+impl<'a> CallEvent<'a> {
+    /// The ids that link this leg to the others of its call: itself, master, operator's and entry leg.
+    ///
+    /// No single one of them links all legs; the union over the events does. An id may come twice.
+    pub fn leg_ids(&self) -> impl Iterator<Item = &Id<'a>> {
+        [
+            &self.call_id,
+            &self.master_call_id,
+            &self.operator_call_id,
+            &self.entry_point_call_id,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_32_filter_values_and_31_states_of_which_20_are_in_the_contract() {
+        assert_eq!(CallStateFilter::ALL.len(), 32);
+        assert_eq!(CallState::ALL.len(), 31);
+        let in_contract = CallState::ALL.iter().filter(|state| state.is_in_contract());
+        assert_eq!(in_contract.count(), 20);
+        assert!(CallState::ALL.is_sorted_by_key(|state| state.as_str()));
+    }
+
+    #[test]
+    fn all_is_a_filter_and_no_state() {
+        assert_eq!("all".parse(), Ok(CallStateFilter::All));
+        assert!("all".parse::<CallState>().is_err());
+        assert_eq!("hangup".parse(), Ok(CallStateFilter::State(CallState::Hangup)));
+    }
+
+    #[test]
+    fn every_filter_reads_back_what_it_writes() {
+        for filter in CallStateFilter::ALL {
+            assert_eq!(filter.to_string().parse(), Ok(*filter));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Change-log events: who changed which setting of the company.
+//! What exactly changed has no fixed form and stays JSON text.
+//! Seeing these events at all needs the scope `change_log`, which is checked where subscriptions are made.
+
+use crate::reading::view;
+use crate::target::Target;
+use crate::timestamp::Timestamp;
+use crate::value::{Id, Json, Text};
+
+view! {
+    /// Somebody changed the company's settings.
+    pub struct ChangelogEvent<'a> {
+        /// When.
+        date: Option<Timestamp>,
+        /// What was done, as a code: `updated_ivr`, `operator_removed` and many more.
+        action: Option<Text<'a>>,
+        /// The same for people; its form is not fixed.
+        note: Option<Text<'a>>,
+        /// What changed; its form is not fixed.
+        additional_data: Option<Json<'a>>,
+        /// What was changed. Real traffic writes its type with a capital (`Office`).
+        target: Option<Target<'a>>,
+        /// Who did it; redacted for the provider's own staff.
+        changed_by: Option<ChangedBy<'a>>,
+    }
+}
+
+view! {
+    /// Who made a change.
+    pub struct ChangedBy<'a> {
+        /// The user's id.
+        id: Option<Id<'a>>,
+        /// The user's name.
+        name: Option<Text<'a>>,
+        /// The user's type.
+        changer_type: Option<Text<'a>> = "type",
+    }
+}

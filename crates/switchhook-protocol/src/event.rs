@@ -1,0 +1,116 @@
+//! An event as its receiver sees it: a view of one of the five payloads, borrowed from the event's bytes.
+//! What all kinds have in common is asked here, so that callers need not match for it.
+//! The fields of each kind are in the file of that name.
+
+use crate::agent_status::AgentStatusEvent;
+use crate::body::{BodyError, as_text, explain};
+use crate::call::CallEvent;
+use crate::changelog::ChangelogEvent;
+use crate::contact::{Contact, ContactEvent};
+use crate::kind::Kind;
+use crate::reading::{View, read_view};
+use crate::sms::SmsEvent;
+use crate::target::Target;
+use crate::timestamp::Timestamp;
+
+/// The typed view of one event.
+///
+/// Lenient, as real traffic needs: null, `{}` and a value of an unexpected type are absent, unknown fields are
+/// passed over, of a repeated key the last wins. The bytes stay what is true; a view is never written back.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a view lives on the stack while one event is matched; a box would cost an allocation per event"
+)]
+pub enum Payload<'a> {
+    /// A call event.
+    Call(CallEvent<'a>),
+    /// An sms event.
+    Sms(SmsEvent<'a>),
+    /// An agent-status event.
+    AgentStatus(AgentStatusEvent<'a>),
+    /// A contact event.
+    Contact(ContactEvent<'a>),
+    /// A change-log event.
+    Changelog(ChangelogEvent<'a>),
+}
+
+impl<'a> Payload<'a> {
+    /// Reads an event's bytes as one of `kind`.
+    ///
+    /// # Errors
+    /// Only if the bytes are not one JSON object; [`check_object`](crate::check_object) accepts exactly what this reads.
+    pub fn read(kind: Kind, body: &'a [u8]) -> Result<Self, ReadError> {
+        match kind {
+            Kind::Call => read(kind, body).map(Self::Call),
+            Kind::Sms => read(kind, body).map(Self::Sms),
+            Kind::AgentStatus => read(kind, body).map(Self::AgentStatus),
+            Kind::Contact => read(kind, body).map(Self::Contact),
+            Kind::Changelog => read(kind, body).map(Self::Changelog),
+        }
+    }
+
+    /// The kind this was read as.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Call(_) => Kind::Call,
+            Self::Sms(_) => Kind::Sms,
+            Self::AgentStatus(_) => Kind::AgentStatus,
+            Self::Contact(_) => Kind::Contact,
+            Self::Changelog(_) => Kind::Changelog,
+        }
+    }
+
+    /// The Dialpad entity the event is about. Contact events have none.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target<'a>> {
+        match self {
+            Self::Call(event) => event.target.as_ref(),
+            Self::Sms(event) => event.target.as_ref(),
+            Self::AgentStatus(event) => event.target.as_ref(),
+            Self::Contact(_) => None,
+            Self::Changelog(event) => event.target.as_ref(),
+        }
+    }
+
+    /// The outside party. Only calls, messages and contact events have one.
+    #[must_use]
+    pub fn contact(&self) -> Option<&Contact<'a>> {
+        match self {
+            Self::Call(event) => event.contact.as_ref(),
+            Self::Sms(event) => event.contact.as_ref(),
+            Self::Contact(event) => event.contact.as_ref(),
+            Self::AgentStatus(_) | Self::Changelog(_) => None,
+        }
+    }
+
+    /// When the event was made: `event_timestamp`, or a change log's `date`. Contact events do not say.
+    #[must_use]
+    pub fn event_timestamp(&self) -> Option<Timestamp> {
+        match self {
+            Self::Call(event) => event.event_timestamp,
+            Self::Sms(event) => event.event_timestamp,
+            Self::AgentStatus(event) => event.event_timestamp,
+            Self::Contact(_) => None,
+            Self::Changelog(event) => event.date,
+        }
+    }
+}
+
+/// Some bytes could not be read as an event; the source says what they are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not the body of a {kind} event")]
+pub struct ReadError {
+    /// The kind that was asked for.
+    pub kind: Kind,
+    /// What is wrong with the bytes.
+    #[source]
+    pub reason: BodyError,
+}
+
+fn read<'a, T: View<'a>>(kind: Kind, body: &'a [u8]) -> Result<T, ReadError> {
+    let refuse = |reason| ReadError { kind, reason };
+    let text = as_text(body).map_err(refuse)?;
+    read_view(text).map_err(|error| refuse(explain(text, &error)))
+}

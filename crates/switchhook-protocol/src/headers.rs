@@ -1,0 +1,21 @@
+//! The headers that every delivery carries beside its body, and the two content types of that body.
+//! They add to Dialpad's request and never change it: nothing of this is in the body or in the claims.
+//! Names are in lower case, as HTTP libraries keep them; on the wire case does not matter.
+
+/// The id of the event: the same for every attempt and every webhook, so a receiver can drop repeats by it.
+pub const EVENT_ID: &str = "switchhook-event-id";
+
+/// The kind of the event, spelled as [`Kind::route`](crate::Kind::route) spells it.
+pub const EVENT_KIND: &str = "switchhook-event-kind";
+
+/// The id of the delivery: one event for one webhook; a redelivery has a new one.
+pub const DELIVERY_ID: &str = "switchhook-delivery-id";
+
+/// The number of this attempt at the delivery, counted from 1.
+pub const ATTEMPT: &str = "switchhook-attempt";
+
+/// The content type of a signed event: the body is one compact JWS. Dialpad sends the same.
+pub const CONTENT_TYPE_JWT: &str = "application/jwt";
+
+/// The content type of an unsigned event: the body is the event's JSON object.
+pub const CONTENT_TYPE_JSON: &str = "application/json";

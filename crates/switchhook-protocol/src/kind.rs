@@ -1,0 +1,247 @@
+//! The five kinds of event and the one table of all their spellings outside this program.
+//! Routes, columns, headers, the AsyncAPI document and what people type all look their words up here.
+//! How a body without a label tells its kind is in `body`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A state change of one leg of a call.
+    Call,
+    /// An SMS or MMS, or a new status of one.
+    Sms,
+    /// A contact-centre agent's status.
+    AgentStatus,
+    /// A contact was made, changed or removed.
+    Contact,
+    /// Somebody changed the company's settings.
+    Changelog,
+}
+
+/// A kind's spellings. Of these only `also` is not written by this program, only understood.
+struct Spellings {
+    route: &'static str,
+    channel: &'static str,
+    operation_id: &'static str,
+    message: &'static str,
+    schema: &'static str,
+    also: &'static [&'static str],
+}
+
+/// In the order of [`Kind::ALL`], which is the order of the enum.
+const TABLE: [Spellings; 5] = [
+    Spellings {
+        route: "call",
+        channel: "call-events",
+        operation_id: "receiveCallEvent",
+        message: "CallEvent",
+        schema: "CallEventPayload",
+        also: &["calls"],
+    },
+    Spellings {
+        route: "sms",
+        channel: "sms-events",
+        operation_id: "receiveSmsEvent",
+        message: "SmsEvent",
+        schema: "SmsEventPayload",
+        also: &["message", "messages", "mms"],
+    },
+    Spellings {
+        route: "agent_status",
+        channel: "agent-status-events",
+        operation_id: "receiveAgentStatusEvent",
+        message: "AgentStatusEvent",
+        schema: "AgentStatusEventPayload",
+        also: &["agent", "agent_statuses"],
+    },
+    Spellings {
+        route: "contact",
+        channel: "contact-events",
+        operation_id: "receiveContactEvent",
+        message: "ContactEvent",
+        schema: "ContactEventPayload",
+        also: &["contacts"],
+    },
+    Spellings {
+        route: "changelog",
+        channel: "change-log-events",
+        operation_id: "receiveChangeLogEvent",
+        message: "ChangeLogEvent",
+        schema: "ChangeLogEventPayload",
+        also: &["change_log", "changelogs", "change_logs"],
+    },
+];
+
+impl Kind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [Self; 5] = [
+        Self::Call,
+        Self::Sms,
+        Self::AgentStatus,
+        Self::Contact,
+        Self::Changelog,
+    ];
+
+    /// The spelling in our routes, headers and columns, which is also that of Dialpad's subscription routes.
+    #[must_use]
+    pub const fn route(self) -> &'static str {
+        self.spellings().route
+    }
+
+    /// The channel's name in the AsyncAPI document.
+    #[must_use]
+    pub const fn channel(self) -> &'static str {
+        self.spellings().channel
+    }
+
+    /// The `operationId` in the AsyncAPI document.
+    #[must_use]
+    pub const fn operation_id(self) -> &'static str {
+        self.spellings().operation_id
+    }
+
+    /// The message's name in the AsyncAPI document.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        self.spellings().message
+    }
+
+    /// The name of the payload's schema in the AsyncAPI document.
+    #[must_use]
+    pub const fn schema(self) -> &'static str {
+        self.spellings().schema
+    }
+
+    const fn spellings(self) -> &'static Spellings {
+        &TABLE[self as usize]
+    }
+
+    fn is_spelled(self, word: &str) -> bool {
+        let Spellings {
+            route,
+            channel,
+            operation_id,
+            message,
+            schema,
+            also,
+        } = self.spellings();
+        [route, channel, operation_id, message, schema]
+            .into_iter()
+            .chain(*also)
+            .any(|known| letters(known).eq(letters(word)))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.route())
+    }
+}
+
+/// Understands every spelling of the table whatever its case, with `-`, `_` or nothing between its words.
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.is_spelled(word))
+            .ok_or_else(|| UnknownKind {
+                given: word.chars().take(64).collect(),
+            })
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.route())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        word.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A word that names no kind of event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not a kind of event; known are: call, sms, agent_status, contact, changelog")]
+pub struct UnknownKind {
+    given: String,
+}
+
+fn letters(word: &str) -> impl Iterator<Item = char> {
+    word.chars()
+        .filter(|letter| !matches!(letter, '-' | '_'))
+        .map(|letter| letter.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(word: &str, kind: Kind) {
+        assert_eq!(word.parse(), Ok(kind), "{word}");
+    }
+
+    #[test]
+    fn the_table_stands_in_the_order_of_the_enum() {
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
+        }
+        assert_eq!(Kind::Changelog.route(), "changelog");
+        assert_eq!(Kind::AgentStatus.schema(), "AgentStatusEventPayload");
+    }
+
+    #[test]
+    fn every_spelling_of_the_world_is_understood() {
+        for word in ["changelog", "change_log", "change-log", "ChangeLog", "CHANGELOG"] {
+            check(word, Kind::Changelog);
+        }
+        check("change-log-events", Kind::Changelog);
+        check("receiveChangeLogEvent", Kind::Changelog);
+        check("ChangeLogEventPayload", Kind::Changelog);
+        check("agent-status", Kind::AgentStatus);
+        check("agentstatus", Kind::AgentStatus);
+        check("AgentStatus", Kind::AgentStatus);
+        check("message", Kind::Sms);
+        check("SMS", Kind::Sms);
+        check("call", Kind::Call);
+        check("contact-events", Kind::Contact);
+    }
+
+    #[test]
+    fn an_unknown_kind_names_the_known_ones() {
+        let error = "fax".parse::<Kind>().unwrap_err().to_string();
+        assert!(error.starts_with("`fax` is not"), "{error}");
+        for kind in Kind::ALL {
+            assert!(error.contains(kind.route()), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_word_means_two_kinds() {
+        for kind in Kind::ALL {
+            let spellings = kind.spellings();
+            for word in spellings.also.iter().chain([&spellings.route]) {
+                let claims = Kind::ALL.iter().filter(|other| other.is_spelled(word));
+                assert_eq!(claims.count(), 1, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn serde_writes_the_route_and_reads_any_spelling() {
+        let written = serde_json::to_string(&Kind::AgentStatus).unwrap();
+        assert_eq!(written, r#""agent_status""#);
+        let read: Kind = serde_json::from_str(r#""ChangeLog""#).unwrap();
+        assert_eq!(read, Kind::Changelog);
+    }
+}

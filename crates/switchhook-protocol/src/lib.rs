@@ -1,0 +1,52 @@
+//! What crosses the wire between Switchhook (or Dialpad) and a receiver: the five kinds of event, their
+//! payloads, their signatures and headers. No clock, no IO, no async: a receiver compiles this and nothing more.
+//! Which events go where is not decided here, only read; start with [`Payload`] and [`verify`].
+//!
+//! An event is its bytes. They are stored and sent exactly as they came, so the payload types are *views* that
+//! borrow from them: made for matching and display, lenient about whatever real traffic holds, and never
+//! written back.
+//!
+//! ```
+//! use switchhook_protocol::{CallState, Kind, Payload, sign, verify};
+//!
+//! let body = br#"{"call_id": 4513924407164928, "state": "hangup", "duration": 8951.03}"#;
+//! let token = sign("a shared secret", body);
+//!
+//! let verified = verify(token.as_bytes(), ["a shared secret"])?;
+//! assert_eq!(verified, body);
+//! let Payload::Call(call) = Payload::read(Kind::Call, &verified)? else { unreachable!() };
+//! assert_eq!(call.state.and_then(|state| state.known()), Some(CallState::Hangup));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod agent_status;
+mod asyncapi;
+mod body;
+mod call;
+mod changelog;
+mod contact;
+mod event;
+pub mod headers;
+mod kind;
+mod reading;
+mod signature;
+mod sms;
+mod spelling;
+mod target;
+mod timestamp;
+mod value;
+
+pub use agent_status::{AgentStatusEvent, AgentType, Availability, OnDutyStatus};
+pub use asyncapi::ASYNCAPI_YAML;
+pub use body::{BodyError, check_object, tell_kind};
+pub use call::{CallEvent, CallState, CallStateFilter, Direction, RecordingDetail};
+pub use changelog::{ChangedBy, ChangelogEvent};
+pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
+pub use event::{Payload, ReadError};
+pub use kind::{Kind, UnknownKind};
+pub use signature::{MAX_TOKEN_BYTES, Secret, Signer, TokenPart, Verifier, VerifyError, sign, verify};
+pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
+pub use spelling::UnknownWord;
+pub use target::{Target, TargetType};
+pub use timestamp::{InvalidTimestamp, Timestamp, format_http_date, parse_http_date};
+pub use value::{Id, Json, Milliseconds, Text, Word};

@@ -1,0 +1,116 @@
+//! Everything that can be wrong with a token, each with its name and a sentence for whoever reads the log.
+//! No variant holds anything secret: neither the key nor the payload nor the signature that would have matched.
+//! Where these are found is `verify`.
+
+use std::fmt;
+
+use super::verify::MAX_TOKEN_BYTES;
+
+/// Why a token is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// There is no token.
+    #[error("the token is empty")]
+    Empty,
+    /// The token is longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token has {bytes} bytes; more than {MAX_TOKEN_BYTES} are not looked at")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is JSON: the sender signs nothing.
+    #[error("this is plain JSON and not a signed token; the sending webhook has no secret")]
+    PlainJson,
+    /// It is not three segments.
+    #[error("the token has {found} segments separated by dots; a compact JWS has 3")]
+    Segments {
+        /// How many there are.
+        found: usize,
+    },
+    /// A segment is padded with `=`, which a JWS never is.
+    #[error("the {part} of the token is padded with `=`; a JWS uses base64url without padding")]
+    Padded {
+        /// Which segment.
+        part: TokenPart,
+    },
+    /// A segment holds something that is not base64url.
+    #[error("the {part} of the token is not base64url: byte {at} (counted from 0) is {found:?}")]
+    NotBase64 {
+        /// Which segment.
+        part: TokenPart,
+        /// Offset within the segment.
+        at: usize,
+        /// What stands there.
+        found: char,
+    },
+    /// A segment has a length no base64 text can have.
+    #[error(
+        "the {part} of the token is cut off: {length} characters of base64url are no whole number of bytes"
+    )]
+    CutOff {
+        /// Which segment.
+        part: TokenPart,
+        /// Its length.
+        length: usize,
+    },
+    /// A segment's last character has bits set that mean nothing; only one spelling of each token is accepted.
+    #[error("the {part} of the token ends in a character that no encoder writes; it was changed or cut off")]
+    NotCanonical {
+        /// Which segment.
+        part: TokenPart,
+    },
+    /// The header is not a JSON object.
+    #[error("the token's header is not a JSON object: {reason}")]
+    HeaderNotJson {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The header names no algorithm.
+    #[error("the token's header names no algorithm; only HS256 is accepted")]
+    NoAlgorithm,
+    /// The header says that the token is not signed.
+    #[error("the token says it is not signed (algorithm `none`); only HS256 is accepted")]
+    Unsigned,
+    /// The header names another algorithm.
+    #[error("the token is signed with {found}; only HS256 is accepted")]
+    OtherAlgorithm {
+        /// What the header says, as JSON text, at most 64 characters of it.
+        found: String,
+    },
+    /// The header names extensions that must be understood; none is.
+    #[error("the token's header has `crit`, which asks for extensions that are not supported")]
+    Critical,
+    /// There is no secret to check with.
+    #[error("the token is signed, but no secret is known to check it with")]
+    NoSecret,
+    /// None of the secrets made this signature.
+    #[error(
+        "the signature matches none of the {secrets_tried} secrets known here: another secret, or the body was changed on its way"
+    )]
+    WrongSignature {
+        /// How many secrets were tried.
+        secrets_tried: usize,
+    },
+}
+
+/// One of the three segments of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPart {
+    /// The first: which algorithm.
+    Header,
+    /// The second: the event.
+    Payload,
+    /// The third.
+    Signature,
+}
+
+impl fmt::Display for TokenPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header => "header",
+            Self::Payload => "payload",
+            Self::Signature => "signature",
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! SMS and MMS: the view of a payload, and the words that occur in it.
+//! A message is reported once when it is sent or received, and again whenever its status changes.
+//! Which of those are status updates, and who gets them, is decided in the domain.
+
+use crate::call::Direction;
+use crate::contact::Contact;
+use crate::reading::view;
+use crate::spelling::spelled_enum;
+use crate::target::Target;
+use crate::timestamp::Timestamp;
+use crate::value::{Id, Json, Text, Word};
+
+spelled_enum! {
+    /// Which messages an sms subscription is about.
+    pub enum SmsDirection: "sms direction" {
+        All = "all",
+        Inbound = "inbound",
+        Outbound = "outbound",
+    }
+}
+
+spelled_enum! {
+    /// What became of a message. An open set: payloads may hold others. `success` is observed, not in the contract.
+    pub enum MessageStatus: "message status" {
+        Sent = "sent",
+        Failed = "failed",
+        Pending = "pending",
+        Delivered = "delivered",
+        Undelivered = "undelivered",
+        Success = "success",
+    }
+}
+
+spelled_enum! {
+    /// Why a message has its status, as far as the carriers tell.
+    pub enum MessageDeliveryResult: "message delivery result" {
+        Accepted = "accepted",
+        InternalError = "internal_error",
+        InvalidDestination = "invalid_destination",
+        InvalidSource = "invalid_source",
+        NoRoute = "no_route",
+        NotSupported = "not_supported",
+        Rejected = "rejected",
+        RejectedSpam = "rejected_spam",
+        TimeOut = "time_out",
+    }
+}
+
+view! {
+    /// A message, or a new status of one.
+    ///
+    /// Fields marked "observed" are in real traffic and not in the published contract.
+    pub struct SmsEvent<'a> {
+        /// The message.
+        id: Option<Id<'a>>,
+        /// When the message was made.
+        created_date: Option<Timestamp>,
+        /// Which way it went.
+        direction: Option<Word<'a, Direction>>,
+        /// The Dialpad side.
+        target: Option<Target<'a>>,
+        /// The other side.
+        contact: Option<Contact<'a>>,
+        /// The user who wrote it, where a group's number is used.
+        sender_id: Option<Id<'a>>,
+        /// The sender's number.
+        from_number: Option<Text<'a>>,
+        /// The receivers' numbers.
+        to_number: Vec<Text<'a>>,
+        /// Whether it is an MMS.
+        mms: Option<bool>,
+        /// The text; for an MMS the address of its media. Absent or empty without a scope.
+        text: Option<Text<'a>>,
+        /// The text (observed).
+        text_content: Option<Text<'a>>,
+        /// Address of the media (observed).
+        mms_url: Option<Text<'a>>,
+        /// What became of it.
+        message_status: Option<Word<'a, MessageStatus>>,
+        /// Why.
+        message_delivery_result: Option<Word<'a, MessageDeliveryResult>>,
+        /// Whether both sides belong to the company (observed).
+        is_internal: Option<bool>,
+        /// When the event was made (observed).
+        event_timestamp: Option<Timestamp>,
+        /// The group's administrators (observed; form not fixed).
+        admins: Option<Json<'a>>,
+    }
+}

@@ -1,0 +1,82 @@
+//! The Dialpad entity an event is about: a user, a group, an office.
+//! The types a subscription can name and those a payload can hold are the same words; a payload may hold others.
+//! Which target a subscription matches is decided in the domain.
+
+use crate::reading::view;
+use crate::spelling::spelled_enum;
+use crate::value::{Id, Text, Word};
+
+spelled_enum! {
+    /// What kind of entity a target is. Real change-log events write the first letter large (`Office`).
+    pub enum TargetType: "target type" {
+        Callcenter = "callcenter",
+        Callrouter = "callrouter",
+        Channel = "channel",
+        Coachinggroup = "coachinggroup",
+        Coachingteam = "coachingteam",
+        Department = "department",
+        Office = "office",
+        Room = "room",
+        Staffgroup = "staffgroup",
+        Unknown = "unknown",
+        User = "user",
+    }
+}
+
+view! {
+    /// The Dialpad entity an event is about.
+    pub struct Target<'a> {
+        /// Its id.
+        id: Option<Id<'a>>,
+        /// What kind of entity it is.
+        target_type: Option<Word<'a, TargetType>> = "type",
+        /// Its name.
+        name: Option<Text<'a>>,
+        /// Its e-mail address.
+        email: Option<Text<'a>>,
+        /// Its number, in every kind but sms.
+        phone: Option<Text<'a>>,
+        /// Its number, in sms events (observed).
+        phone_number: Option<Text<'a>>,
+        /// The office it belongs to (observed in call events).
+        office_id: Option<Id<'a>>,
+    }
+}
+
+impl Target<'_> {
+    /// What kind of entity it is, if that is a kind this program knows.
+    #[must_use]
+    pub fn known_type(&self) -> Option<TargetType> {
+        self.target_type.as_ref().and_then(Word::known)
+    }
+
+    /// Its number, whichever of the two fields holds it.
+    #[must_use]
+    pub fn any_phone(&self) -> Option<&str> {
+        self.phone.as_deref().or(self.phone_number.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Read;
+
+    #[test]
+    fn there_are_eleven_target_types_and_case_does_not_matter() {
+        assert_eq!(TargetType::ALL.len(), 11);
+        assert_eq!("Office".parse(), Ok(TargetType::Office));
+        assert_eq!("CallCenter".parse(), Ok(TargetType::Callcenter));
+        let error = "desk".parse::<TargetType>().unwrap_err().to_string();
+        assert!(error.starts_with("`desk` is not a target type; known are: callcenter,"));
+    }
+
+    #[test]
+    fn a_target_keeps_a_type_that_is_not_known() {
+        let target = Target::read(r#"{"id": 1, "type": "desk", "phone_number": "+15550100"}"#);
+        let target = target.expect("it is not empty");
+        assert_eq!(target.known_type(), None);
+        assert_eq!(target.target_type.as_ref().map(Word::as_str), Some("desk"));
+        assert_eq!(target.any_phone(), Some("+15550100"));
+    }
+}
