@@ -1,0 +1,234 @@
+//! Attempts: one POST of a delivery and what came of it. A failed attempt is data, never an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::Timestamp;
+
+/// How much of an answer's body is read and kept.
+pub const ANSWER_HEAD: usize = 16 * 1024;
+
+/// One POST, finished. It is never changed again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counted from 1 within its delivery, without gaps.
+    pub number: u32,
+    /// When it was opened.
+    pub started_at: Timestamp,
+    /// When its outcome was known.
+    pub finished_at: Timestamp,
+    /// What came of it.
+    pub outcome: AttemptOutcome,
+    /// What was asked; `None` if nothing was sent as far as we know (a lost attempt).
+    pub request: Option<AttemptRequest>,
+    /// What was answered.
+    pub answer: Option<Answer>,
+    /// How long its parts took.
+    pub phases: Phases,
+}
+
+/// What was sent, but for the body, which can be made again from the event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRequest {
+    /// Where to.
+    pub url: String,
+    /// Every header but `Host` and `Content-Length`.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// The head of what was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case, values that are no text shown lossily.
+    pub headers: BTreeMap<String, String>,
+    /// At most [`ANSWER_HEAD`] bytes of the body.
+    pub body_head: Vec<u8>,
+    /// Whether there was more.
+    pub is_truncated: bool,
+}
+
+/// How long the parts of an attempt took. A part that did not happen (a kept connection) is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Looking the name up.
+    pub dns: Option<Duration>,
+    /// Until the TCP connection stood.
+    pub connect: Option<Duration>,
+    /// Until TLS stood.
+    pub tls: Option<Duration>,
+    /// From the start of the attempt to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// The whole attempt.
+    pub total: Duration,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// The receiver answered.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// Until when the answer asked us to wait.
+        retry_after: Option<Timestamp>,
+    },
+    /// No whole answer came.
+    Unanswered {
+        /// Which kind of silence.
+        reason: Silence,
+        /// The particulars, in words for a person.
+        detail: String,
+    },
+    /// We do not know: the node that made it stopped, or lost its lease.
+    Lost,
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Silence {
+    /// The host's name has no address.
+    Dns,
+    /// The address is one we do not send to.
+    AddressRefused,
+    /// Nobody listens there.
+    ConnectionRefused,
+    /// The connection did not stand in time.
+    ConnectTimeout,
+    /// TLS could not be agreed, or the certificate is not to be trusted.
+    Tls,
+    /// The answer was not complete in time.
+    AnswerTimeout,
+    /// The connection broke.
+    ConnectionLost,
+    /// What came was no HTTP.
+    NotHttp,
+    /// The request could not even be made (a `hook_url` that is no URL, a header that is none).
+    BadRequest,
+}
+
+impl Silence {
+    /// Every reason there is.
+    pub const ALL: [Self; 9] = [
+        Self::Dns,
+        Self::AddressRefused,
+        Self::ConnectionRefused,
+        Self::ConnectTimeout,
+        Self::Tls,
+        Self::AnswerTimeout,
+        Self::ConnectionLost,
+        Self::NotHttp,
+        Self::BadRequest,
+    ];
+
+    /// The reason's name in the database, the API and the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::AddressRefused => "address_refused",
+            Self::ConnectionRefused => "connection_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Tls => "tls",
+            Self::AnswerTimeout => "answer_timeout",
+            Self::ConnectionLost => "connection_lost",
+            Self::NotHttp => "not_http",
+            Self::BadRequest => "bad_request",
+        }
+    }
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown reason `{0}`")]
+pub struct UnknownSilence(pub String);
+
+impl FromStr for Silence {
+    type Err = UnknownSilence;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| UnknownSilence(text.to_owned()))
+    }
+}
+
+/// What an outcome means for the delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OutcomeClass {
+    /// 2xx: the receiver has it.
+    Accepted,
+    /// 3xx: we do not follow, so the receiver does not have it.
+    Redirected,
+    /// 408, 425, 429: not now.
+    Postponed,
+    /// 410: never again.
+    Gone,
+    /// Any other 4xx: the receiver thinks the request is wrong.
+    Refused,
+    /// 5xx, or a status that is none.
+    Failed,
+    /// Nothing came.
+    Unanswered,
+    /// Unknown.
+    Lost,
+}
+
+impl OutcomeClass {
+    /// Every class there is.
+    pub const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Redirected,
+        Self::Postponed,
+        Self::Gone,
+        Self::Refused,
+        Self::Failed,
+        Self::Unanswered,
+        Self::Lost,
+    ];
+
+    /// The class's name in the API and the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Redirected => "redirected",
+            Self::Postponed => "postponed",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unanswered => "unanswered",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl AttemptOutcome {
+    /// What the outcome means for the delivery.
+    #[must_use]
+    pub const fn class(&self) -> OutcomeClass {
+        match self {
+            Self::Answered { status, .. } => match status {
+                200..=299 => OutcomeClass::Accepted,
+                300..=399 => OutcomeClass::Redirected,
+                408 | 425 | 429 => OutcomeClass::Postponed,
+                410 => OutcomeClass::Gone,
+                400..=499 => OutcomeClass::Refused,
+                _ => OutcomeClass::Failed,
+            },
+            Self::Unanswered { .. } => OutcomeClass::Unanswered,
+            Self::Lost => OutcomeClass::Lost,
+        }
+    }
+}

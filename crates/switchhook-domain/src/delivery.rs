@@ -1,0 +1,448 @@
+//! Deliveries: one event for one webhook, its states, and the one rule by which an attempt changes them.
+//!
+//! `pending → delivered | exhausted | cancelled`; a final state is never left. There is no state "running": a claim is
+//! a pending delivery that is due again when its lease ends, so a crash needs no rescuer.
+
+use std::fmt;
+use std::str::FromStr;
+
+use switchhook_protocol::{Kind, Timestamp};
+
+use crate::attempt::{AttemptOutcome, OutcomeClass};
+use crate::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
+use crate::order::{OrderKey, REFUSALS_THAT_BLOCK};
+use crate::redaction::Hidden;
+use crate::retry::{Failures, RetryPolicy, Roll, Setback};
+
+/// One event for one webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The event it carries.
+    pub event_id: EventId,
+    /// Which of the event's deliveries it is, from 0.
+    pub ordinal: u32,
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// Where it goes.
+    pub webhook_id: WebhookId,
+    /// The event's kind.
+    pub kind: Kind,
+    /// The subscriptions that asked for it.
+    pub subscription_ids: Vec<SubscriptionId>,
+    /// What is taken out of the event's bytes before they are sent.
+    pub hidden: Hidden,
+    /// What it shares with those it must not overtake.
+    pub order_key: Option<OrderKey>,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// The number of its last opened attempt; 0 before the first.
+    pub attempt_number: u32,
+    /// The failures so far.
+    pub failures: Failures,
+    /// Until when it holds up its followers.
+    pub blocks_until: Timestamp,
+    /// Something a person should know of it.
+    pub note: Option<String>,
+    /// The delivery that it repeats.
+    pub origin: Option<DeliveryId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// An attempt will be made when it is due.
+    Pending {
+        /// When; for a claimed delivery, when the claim's lease ends.
+        due_at: Timestamp,
+    },
+    /// The receiver has it.
+    Delivered {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// We gave up.
+    Exhausted {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody decided against it.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The name of a state, to filter and to count by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateName {
+    /// See [`DeliveryState::Pending`].
+    Pending,
+    /// See [`DeliveryState::Delivered`].
+    Delivered,
+    /// See [`DeliveryState::Exhausted`].
+    Exhausted,
+    /// See [`DeliveryState::Cancelled`].
+    Cancelled,
+}
+
+impl StateName {
+    /// Every state there is.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Delivered, Self::Exhausted, Self::Cancelled];
+
+    /// The state's name in the database and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Exhausted => "exhausted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown state `{0}`: use pending, delivered, exhausted or cancelled")]
+pub struct UnknownState(pub String);
+
+impl FromStr for StateName {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+impl DeliveryState {
+    /// The state's name.
+    #[must_use]
+    pub const fn name(self) -> StateName {
+        match self {
+            Self::Pending { .. } => StateName::Pending,
+            Self::Delivered { .. } => StateName::Delivered,
+            Self::Exhausted { .. } => StateName::Exhausted,
+            Self::Cancelled { .. } => StateName::Cancelled,
+        }
+    }
+
+    /// When the state's time is: due, or reached.
+    #[must_use]
+    pub const fn at(self) -> Timestamp {
+        match self {
+            Self::Pending { due_at: at }
+            | Self::Delivered { at }
+            | Self::Exhausted { at }
+            | Self::Cancelled { at } => at,
+        }
+    }
+
+    /// Whether it will never change again.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Pending { .. })
+    }
+}
+
+/// Decides where a delivery goes after an attempt.
+///
+/// This is the only place where a delivery changes state because of an attempt. `failures` counts this attempt too,
+/// if it failed; `age` says how long the delivery has been tried, pauses left out.
+#[must_use]
+pub fn state_after_attempt(
+    outcome: &AttemptOutcome,
+    setback: Setback,
+    policy: RetryPolicy,
+    now: Timestamp,
+    roll: Roll,
+) -> DeliveryState {
+    let class = outcome.class();
+    if class == OutcomeClass::Accepted {
+        return DeliveryState::Delivered { at: now };
+    }
+    match policy.delay_after(class, setback, roll) {
+        Some(delay) => DeliveryState::Pending {
+            due_at: now.plus(policy.at_least(delay, outcome, now)),
+        },
+        None => DeliveryState::Exhausted { at: now },
+    }
+}
+
+/// Whether an attempt that ended so still holds up the deliveries behind it, as far as the answers tell.
+///
+/// A receiver that refuses a request as wrong will refuse it tomorrow: its followers do not wait for that.
+#[must_use]
+pub const fn still_blocks(class: OutcomeClass, failures: Failures) -> bool {
+    match class {
+        OutcomeClass::Accepted | OutcomeClass::Gone => false,
+        OutcomeClass::Refused => failures.answered < REFUSALS_THAT_BLOCK,
+        OutcomeClass::Redirected
+        | OutcomeClass::Postponed
+        | OutcomeClass::Failed
+        | OutcomeClass::Unanswered
+        | OutcomeClass::Lost => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::attempt::Silence;
+    use crate::retry::Profile;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const HOUR: u64 = 3_600;
+
+    /// An outcome of each class.
+    fn outcome(class: OutcomeClass) -> AttemptOutcome {
+        match class {
+            OutcomeClass::Accepted => answered(204),
+            OutcomeClass::Redirected => answered(302),
+            OutcomeClass::Postponed => answered(429),
+            OutcomeClass::Gone => answered(410),
+            OutcomeClass::Refused => answered(400),
+            OutcomeClass::Failed => answered(503),
+            OutcomeClass::Unanswered => AttemptOutcome::Unanswered {
+                reason: Silence::AnswerTimeout,
+                detail: String::new(),
+            },
+            OutcomeClass::Lost => AttemptOutcome::Lost,
+        }
+    }
+
+    const fn answered(status: u16) -> AttemptOutcome {
+        AttemptOutcome::Answered {
+            status,
+            retry_after: None,
+        }
+    }
+
+    fn first_setback(class: OutcomeClass) -> Setback {
+        Setback {
+            failures: Failures::default().and(class),
+            age: Duration::ZERO,
+        }
+    }
+
+    fn after(profile: Profile, outcome: &AttemptOutcome, setback: Setback) -> DeliveryState {
+        let policy = RetryPolicy {
+            profile,
+            kind: Kind::Call,
+        };
+        state_after_attempt(outcome, setback, policy, NOW, Roll::MIDDLE)
+    }
+
+    fn due_in(delay: Duration) -> DeliveryState {
+        DeliveryState::Pending {
+            due_at: NOW.plus(delay),
+        }
+    }
+
+    #[test]
+    fn every_test_outcome_has_the_class_it_stands_for() {
+        for class in OutcomeClass::ALL {
+            assert_eq!(outcome(class).class(), class);
+        }
+    }
+
+    #[test]
+    fn a_first_attempt_leads_where_its_class_and_the_profile_say() {
+        let delivered = DeliveryState::Delivered { at: NOW };
+        let exhausted = DeliveryState::Exhausted { at: NOW };
+        let (soon, at_once) = (due_in(Duration::from_secs(5)), due_in(Duration::ZERO));
+        for (class, durable, dialpad) in [
+            (OutcomeClass::Accepted, delivered, delivered),
+            (OutcomeClass::Redirected, soon, exhausted),
+            (OutcomeClass::Postponed, soon, exhausted),
+            (OutcomeClass::Gone, exhausted, exhausted),
+            (OutcomeClass::Refused, soon, exhausted),
+            (OutcomeClass::Failed, soon, due_in(Duration::from_secs(2))),
+            (OutcomeClass::Unanswered, soon, at_once),
+            (OutcomeClass::Lost, at_once, at_once),
+        ] {
+            for (profile, expected) in [(Profile::Durable, durable), (Profile::Dialpad, dialpad)] {
+                let state = after(profile, &outcome(class), first_setback(class));
+                assert_eq!(state, expected, "{} under {profile}", class.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn success_counts_at_any_age_and_after_any_failures() {
+        let setback = Setback {
+            failures: Failures {
+                answered: 100,
+                unanswered: 100,
+            },
+            age: Duration::from_secs(30 * 24 * HOUR),
+        };
+        for profile in [Profile::Durable, Profile::Dialpad] {
+            assert_eq!(
+                after(profile, &answered(200), setback),
+                DeliveryState::Delivered { at: NOW }
+            );
+        }
+    }
+
+    #[test]
+    fn every_status_has_a_class() {
+        for status in 0..=u16::MAX {
+            let expected = match status {
+                200..=299 => OutcomeClass::Accepted,
+                300..=399 => OutcomeClass::Redirected,
+                408 | 425 | 429 => OutcomeClass::Postponed,
+                410 => OutcomeClass::Gone,
+                400..=499 => OutcomeClass::Refused,
+                _ => OutcomeClass::Failed,
+            };
+            assert_eq!(answered(status).class(), expected, "{status}");
+        }
+    }
+
+    #[track_caller]
+    fn check_retry_after(profile: Profile, status: u16, asked: i64, expected: Duration) {
+        let until = Timestamp::from_millis(NOW.as_millis() + asked * 1_000);
+        let outcome = AttemptOutcome::Answered {
+            status,
+            retry_after: Some(until),
+        };
+        let state = after(profile, &outcome, first_setback(outcome.class()));
+        assert_eq!(
+            state,
+            due_in(expected),
+            "{status} asked {profile} to wait {asked} s"
+        );
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_a_longer_wait_but_not_a_shorter_one() {
+        for status in [301, 400, 429, 500, 503] {
+            check_retry_after(Profile::Durable, status, 120, Duration::from_secs(120));
+            check_retry_after(Profile::Durable, status, 2, Duration::from_secs(5));
+            check_retry_after(Profile::Durable, status, -60, Duration::from_secs(5));
+        }
+    }
+
+    #[test]
+    fn nobody_may_ask_for_more_than_a_day() {
+        let day = 24 * 3_600;
+        for asked in [day, day + 1, 100 * day] {
+            check_retry_after(Profile::Durable, 503, asked, Duration::from_secs(24 * HOUR));
+        }
+    }
+
+    #[test]
+    fn the_dialpad_profile_does_not_listen_to_retry_after() {
+        check_retry_after(Profile::Dialpad, 503, 120, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn asking_for_a_wait_does_not_bring_back_what_is_over() {
+        let until = Some(NOW.plus(Duration::from_secs(60)));
+        let gone = AttemptOutcome::Answered {
+            status: 410,
+            retry_after: until,
+        };
+        assert_eq!(
+            after(Profile::Durable, &gone, first_setback(gone.class())),
+            DeliveryState::Exhausted { at: NOW }
+        );
+        let late = Setback {
+            failures: Failures {
+                answered: 12,
+                unanswered: 0,
+            },
+            age: Duration::from_secs(72 * HOUR),
+        };
+        let failed = AttemptOutcome::Answered {
+            status: 503,
+            retry_after: until,
+        };
+        assert_eq!(
+            after(Profile::Durable, &failed, late),
+            DeliveryState::Exhausted { at: NOW }
+        );
+    }
+
+    #[test]
+    fn a_lost_attempt_is_no_failure() {
+        let failures = Failures {
+            answered: 3,
+            unanswered: 2,
+        };
+        assert_eq!(failures.and(OutcomeClass::Lost), failures);
+        let setback = Setback {
+            failures,
+            age: Duration::from_secs(100 * HOUR),
+        };
+        for profile in [Profile::Durable, Profile::Dialpad] {
+            assert_eq!(
+                after(profile, &AttemptOutcome::Lost, setback),
+                due_in(Duration::ZERO)
+            );
+        }
+    }
+
+    #[track_caller]
+    fn check_blocks(class: OutcomeClass, answered: u32, expected: bool) {
+        let failures = Failures {
+            answered,
+            unanswered: 0,
+        };
+        assert_eq!(
+            still_blocks(class, failures),
+            expected,
+            "{} after {answered}",
+            class.as_str()
+        );
+    }
+
+    #[test]
+    fn a_refusal_stops_blocking_at_the_third_attempt_and_other_failures_do_not() {
+        for attempts in 1..=10 {
+            check_blocks(OutcomeClass::Refused, attempts, attempts < 3);
+            check_blocks(OutcomeClass::Accepted, attempts, false);
+            check_blocks(OutcomeClass::Gone, attempts, false);
+            for class in [
+                OutcomeClass::Redirected,
+                OutcomeClass::Postponed,
+                OutcomeClass::Failed,
+                OutcomeClass::Unanswered,
+                OutcomeClass::Lost,
+            ] {
+                check_blocks(class, attempts, true);
+            }
+        }
+    }
+
+    #[test]
+    fn only_pending_is_not_final_and_every_state_says_its_name_and_time() {
+        for (state, name) in [
+            (DeliveryState::Pending { due_at: NOW }, "pending"),
+            (DeliveryState::Delivered { at: NOW }, "delivered"),
+            (DeliveryState::Exhausted { at: NOW }, "exhausted"),
+            (DeliveryState::Cancelled { at: NOW }, "cancelled"),
+        ] {
+            assert_eq!(state.name().as_str(), name);
+            assert_eq!(name.parse(), Ok(state.name()));
+            assert_eq!(state.at(), NOW);
+            assert_eq!(state.is_final(), name != "pending");
+        }
+        assert!("running".parse::<StateName>().is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! Identifiers: 53 bits, so that JavaScript keeps them exact; time-ordered, so that an id is also an index by time.
+//!
+//! Owns the id types and their layout. Who hands out ids and where the last one is remembered is the caller's.
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::Timestamp;
+
+/// The largest id: 2^53 − 1, the largest integer that a double holds exactly.
+pub const MAX_ID: i64 = (1 << 53) - 1;
+
+/// How many low bits of an id count within its millisecond.
+const COUNTER_BITS: u32 = 12;
+
+/// 2025-01-01T00:00:00Z: ids count milliseconds from here, which lasts 69 years.
+const EPOCH_MS: i64 = 1_735_689_600_000;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.trim().parse().map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// Whose things these are.
+    CompanyId,
+    /// An API key (never the key itself).
+    KeyId,
+    /// Where we send.
+    WebhookId,
+    /// "Send these events there".
+    SubscriptionId,
+    /// Something that happened.
+    EventId,
+    /// One event for one webhook.
+    DeliveryId,
+}
+
+/// Hands out ids that only grow, whatever the clock does.
+///
+/// An id is the milliseconds since 2025 and a counter of 4,096 within each. Faster than that, or with a clock that
+/// went back, the sequence simply runs ahead of the clock. Start it after the largest id that is kept.
+#[derive(Debug)]
+pub struct IdSequence {
+    last: AtomicI64,
+}
+
+impl IdSequence {
+    /// A sequence whose ids are all larger than `last`.
+    #[must_use]
+    pub fn after(last: i64) -> Self {
+        Self {
+            last: AtomicI64::new(last),
+        }
+    }
+
+    /// The next id at `now`.
+    pub fn next(&self, now: Timestamp) -> i64 {
+        self.reserve(now, 1)
+    }
+
+    /// Reserves `count` ids in a row (at least one) and returns the first.
+    pub fn reserve(&self, now: Timestamp, count: i64) -> i64 {
+        let by_clock = first_id_at(now);
+        let count = count.max(1);
+        let before = self
+            .last
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                Some(by_clock.max(last + 1) + count - 1)
+            })
+            .expect("the closure always answers");
+        by_clock.max(before + 1)
+    }
+}
+
+/// The smallest id that may have been made at `at`: turns a time range into an id range.
+#[must_use]
+pub fn first_id_at(at: Timestamp) -> i64 {
+    (at.as_millis() - EPOCH_MS).clamp(0, MAX_ID >> COUNTER_BITS) << COUNTER_BITS
+}
+
+/// When an id was made, to the millisecond (later than the truth if the sequence had run ahead of the clock).
+#[must_use]
+pub fn made_at(id: i64) -> Timestamp {
+    Timestamp::from_millis((id >> COUNTER_BITS) + EPOCH_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    #[test]
+    fn ids_grow_even_when_the_clock_goes_back() {
+        let ids = IdSequence::after(0);
+        let first = ids.next(NOON);
+        let second = ids.next(Timestamp::from_millis(NOON.as_millis() - 60_000));
+        assert!(second > first);
+    }
+
+    #[test]
+    fn a_sequence_goes_on_after_the_last_kept_id() {
+        let kept = first_id_at(NOON) + 5_000_000;
+        assert_eq!(IdSequence::after(kept).next(NOON), kept + 1);
+    }
+
+    #[test]
+    fn reserved_ids_are_nobody_elses() {
+        let ids = IdSequence::after(0);
+        let block = ids.reserve(NOON, 10);
+        assert_eq!(ids.next(NOON), block + 10);
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made_and_is_exact_in_a_double() {
+        let id = IdSequence::after(0).next(NOON);
+        assert_eq!(made_at(id), NOON);
+        let far = first_id_at(Timestamp::from_millis(i64::MAX));
+        assert!(far <= MAX_ID);
+    }
+}

@@ -1,0 +1,163 @@
+//! API keys: whose they are and what they may do. The key itself is never here, only its hash.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::Timestamp;
+
+use crate::id::{CompanyId, KeyId};
+use crate::scope::Scopes;
+
+/// What a key may do within its company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Right {
+    /// Look at everything of the company.
+    Read,
+    /// Change webhooks, subscriptions and deliveries.
+    Write,
+    /// Send events in.
+    Ingest,
+}
+
+impl Right {
+    /// Every right there is.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Ingest];
+
+    /// The right's name on the command line and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Ingest => "ingest",
+        }
+    }
+}
+
+/// A set of rights; its text form is a comma-separated list of their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Rights(u8);
+
+impl Rights {
+    /// Everything that is no admin's: what a key gets unless told otherwise.
+    #[must_use]
+    pub fn all() -> Self {
+        Right::ALL.into_iter().collect()
+    }
+
+    /// Whether `right` is in the set.
+    #[must_use]
+    pub const fn has(self, right: Right) -> bool {
+        self.0 & (1 << right as u8) != 0
+    }
+}
+
+impl FromIterator<Right> for Rights {
+    fn from_iter<I: IntoIterator<Item = Right>>(rights: I) -> Self {
+        Self(rights.into_iter().fold(0, |bits, right| bits | 1 << right as u8))
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Right::ALL
+            .into_iter()
+            .filter(|r| self.has(*r))
+            .map(Right::as_str)
+            .collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+/// A name that is no right, or no name at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown right `{0}`: use one or more of read, write, ingest, separated by commas")]
+pub struct UnknownRight(pub String);
+
+impl FromStr for Rights {
+    type Err = UnknownRight;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split(',')
+            .map(str::trim)
+            .map(|name| {
+                Right::ALL
+                    .into_iter()
+                    .find(|r| r.as_str() == name)
+                    .ok_or_else(|| UnknownRight(name.to_owned()))
+            })
+            .collect()
+    }
+}
+
+impl From<Rights> for String {
+    fn from(rights: Rights) -> Self {
+        rights.to_string()
+    }
+}
+
+impl TryFrom<String> for Rights {
+    type Error = UnknownRight;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// What is kept of an API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The key's id: what `keys list` shows and `keys revoke` takes.
+    pub id: KeyId,
+    /// Whose key it is.
+    pub company_id: CompanyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// Whether it may use everything of its company.
+    pub admin: bool,
+    /// What it may do if it is no admin key.
+    pub rights: Rights,
+    /// What the subscriptions it makes may see.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When somebody revoked it.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether the key still opens anything at `now`.
+    #[must_use]
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether the key may do what `right` names.
+    #[must_use]
+    pub const fn may(&self, right: Right) -> bool {
+        self.admin || self.rights.has(right)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_read_back_what_they_print() {
+        assert_eq!(
+            "read,ingest".parse::<Rights>().map(|r| r.to_string()),
+            Ok("read,ingest".to_owned())
+        );
+        assert!(
+            "".parse::<Rights>().is_err(),
+            "a key without any right is a mistake"
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! The pure rules of Switchhook: what matches, what a delivery does next, what is hidden from whom.
+//!
+//! Nothing here reads a clock, rolls a die, waits or touches a file: time and chance are arguments.
+//! What crosses the wire is `switchhook-protocol`'s; what is kept is `switchhook-store`'s.
+//!
+//! # Who is who
+//!
+//! | word | means | never means |
+//! |---|---|---|
+//! | webhook | where we send: id, `hook_url`, optional secret | one POST; a receiving program |
+//! | subscription | "send these events there": kind, enabled, a filter | a billing plan |
+//! | event | something that happened: one of five kinds, with its bytes as received | a log line |
+//! | delivery | one event for one webhook; has a state | an SMS's delivery result |
+//! | attempt | one POST of a delivery, numbered from 1; never changed once finished | |
+//! | source | where events come in from outside | |
+//! | target | the entity of the phone system that an event is about | where we send |
+//! | contact | the outside party | a webhook's owner |
+//! | replay | a stored job that makes new deliveries of old events | a retry |
+//! | company | whose webhooks, subscriptions, keys and events these are | |
+//! | claim | a node's right, until its lease ends, to make a delivery's next attempt | |
+//! | order key | what deliveries of one webhook share that must go one after the other | |
+
+pub mod attempt;
+pub mod clock;
+pub mod delivery;
+pub mod event;
+pub mod id;
+pub mod key;
+pub mod matching;
+pub mod order;
+pub mod redaction;
+pub mod retry;
+pub mod scope;
+pub mod secret;
+pub mod subscription;
+pub mod webhook;
+
+pub use switchhook_protocol::{Kind, Timestamp};

@@ -1,0 +1,268 @@
+//! Matching: which subscriptions want an event, and why the others do not.
+//!
+//! Owns the rule ([`judge`]) and its index ([`CompanyIndex`]), which says the same for all subscriptions of a company at
+//! the cost of the matching ones. What an event says of itself is `event.rs`; what a match may see is `redaction.rs`.
+
+use std::fmt;
+
+use switchhook_protocol::{CallStateFilter, ContactType, Direction, SmsDirection};
+
+use crate::event::{EventDetail, EventFacts, PayloadState};
+use crate::subscription::{CallFilter, Filter, SmsFilter, Subscription, TargetRef};
+
+mod index;
+
+pub use index::{CompanyIndex, Match};
+
+/// What a subscription says to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Send it.
+    Matches,
+    /// Do not, and why.
+    PassedOver(Reason),
+}
+
+/// Why a subscription passed an event over: the first reason found, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// It was made after the event was accepted.
+    CreatedAfterwards,
+    /// It is for another kind of event.
+    OtherKind,
+    /// It is not enabled.
+    Disabled,
+    /// It has no webhook to send to.
+    NoWebhook,
+    /// It is narrowed to a target that the event is not about.
+    OtherTarget,
+    /// The call's state is not in its list.
+    StateNotInList,
+    /// It is for group calls.
+    NotAGroupCall,
+    /// It is for messages that go the other way.
+    OtherDirection,
+    /// It does not ask for status updates of messages.
+    StatusUpdatesOff,
+    /// It does not ask for messages between users of the company.
+    InternalMessagesOff,
+    /// It is for the other type of contacts.
+    OtherContactType,
+}
+
+impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 11] = [
+        Self::CreatedAfterwards,
+        Self::OtherKind,
+        Self::Disabled,
+        Self::NoWebhook,
+        Self::OtherTarget,
+        Self::StateNotInList,
+        Self::NotAGroupCall,
+        Self::OtherDirection,
+        Self::StatusUpdatesOff,
+        Self::InternalMessagesOff,
+        Self::OtherContactType,
+    ];
+
+    /// The reason's name in the API and the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreatedAfterwards => "created_afterwards",
+            Self::OtherKind => "other_kind",
+            Self::Disabled => "disabled",
+            Self::NoWebhook => "no_webhook",
+            Self::OtherTarget => "other_target",
+            Self::StateNotInList => "state_not_in_list",
+            Self::NotAGroupCall => "not_a_group_call",
+            Self::OtherDirection => "other_direction",
+            Self::StatusUpdatesOff => "status_updates_off",
+            Self::InternalMessagesOff => "internal_messages_off",
+            Self::OtherContactType => "other_contact_type",
+        }
+    }
+
+    /// The reason with the particulars of a subscription and an event, as a sentence about the subscription.
+    #[must_use]
+    pub fn explain(self, subscription: &Subscription, facts: &EventFacts) -> String {
+        match (self, &subscription.filter, &facts.detail) {
+            (Self::OtherKind, filter, _) => {
+                format!(
+                    "it is for events of kind {}, this one is of kind {}",
+                    filter.kind(),
+                    facts.kind()
+                )
+            }
+            (
+                Self::OtherTarget,
+                filter,
+                EventDetail::Call { targets, .. } | EventDetail::Sms { targets, .. },
+            ) => other_target(filter.target(), targets),
+            (Self::StateNotInList, Filter::Call(filter), EventDetail::Call { state, .. }) => {
+                other_state(filter, state.as_ref())
+            }
+            (Self::OtherDirection, Filter::Sms(filter), EventDetail::Sms { direction, .. }) => {
+                let way = direction.map_or("of no known direction", Direction::as_str);
+                format!("its direction is {}, this message is {way}", filter.direction)
+            }
+            (Self::OtherContactType, Filter::Contact { contact_type }, _) => {
+                format!("its contact_type is {contact_type}, this contact is of the other type")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// The reason as a sentence about the subscription.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreatedAfterwards => "it was created after this event was accepted",
+            Self::OtherKind => "it is for another kind of event",
+            Self::Disabled => "it is disabled",
+            Self::NoWebhook => "it has no webhook: set its endpoint_id to one",
+            Self::OtherTarget => "its target is not one of this event's",
+            Self::StateNotInList => "its call_states do not include this call's state",
+            Self::NotAGroupCall => "it has group_calls_only, and this call went to no group",
+            Self::OtherDirection => "its direction is not this message's",
+            Self::StatusUpdatesOff => "this is a status update of a message, and its status is false",
+            Self::InternalMessagesOff => {
+                "this message is between two users of the company, and its include_internal is false"
+            }
+            Self::OtherContactType => "its contact_type is not this contact's",
+        })
+    }
+}
+
+fn other_state(filter: &CallFilter, state: Option<&PayloadState>) -> String {
+    let names: Vec<_> = filter.call_states.iter().map(CallStateFilter::as_str).collect();
+    let names = names.join(", ");
+    match state {
+        Some(state) => format!("its call_states ({names}) do not include {state}"),
+        None => format!("its call_states are {names}, and this call has no state"),
+    }
+}
+
+fn other_target(wanted: Option<TargetRef>, targets: &[TargetRef]) -> String {
+    let wanted = wanted.map_or_else(|| "none".to_owned(), |target| target.to_string());
+    let targets: Vec<_> = targets.iter().map(TargetRef::to_string).collect();
+    if targets.is_empty() {
+        return format!("its target is {wanted}, and this event has none that can be matched");
+    }
+    format!(
+        "its target is {wanted}, this event is about {}",
+        targets.join(", ")
+    )
+}
+
+/// Decides whether `subscription` wants the event.
+///
+/// That the two belong to the same company, and which was there first, is for the caller to see to.
+#[must_use]
+pub fn judge(subscription: &Subscription, facts: &EventFacts) -> Verdict {
+    match reason_against(subscription, facts) {
+        Some(reason) => Verdict::PassedOver(reason),
+        None => Verdict::Matches,
+    }
+}
+
+fn reason_against(subscription: &Subscription, facts: &EventFacts) -> Option<Reason> {
+    if subscription.filter.kind() != facts.kind() {
+        return Some(Reason::OtherKind);
+    }
+    if !subscription.enabled {
+        return Some(Reason::Disabled);
+    }
+    if subscription.webhook_id.is_none() {
+        return Some(Reason::NoWebhook);
+    }
+    if subscription
+        .filter
+        .target()
+        .is_some_and(|target| !facts.targets().contains(&target))
+    {
+        return Some(Reason::OtherTarget);
+    }
+    reason_of_facet(&subscription.filter, &facts.detail)
+        .or_else(|| Demands::of(&subscription.filter).unmet_by(&facts.detail))
+}
+
+/// What the index looks up by, told here one by one.
+fn reason_of_facet(filter: &Filter, detail: &EventDetail) -> Option<Reason> {
+    match (filter, detail) {
+        (Filter::Call(filter), EventDetail::Call { state, .. }) => {
+            let has = |state| filter.call_states.has(CallStateFilter::State(state));
+            let is_in_list = filter.call_states.is_every_state()
+                || matches!(state, Some(PayloadState::Known(state)) if has(*state));
+            (!is_in_list).then_some(Reason::StateNotInList)
+        }
+        (Filter::Sms(filter), EventDetail::Sms { direction, .. }) => {
+            let is_this_way = match filter.direction {
+                SmsDirection::All => true,
+                SmsDirection::Inbound => *direction == Some(Direction::Inbound),
+                SmsDirection::Outbound => *direction == Some(Direction::Outbound),
+            };
+            (!is_this_way).then_some(Reason::OtherDirection)
+        }
+        (Filter::Contact { contact_type }, EventDetail::Contact { is_local }) => {
+            ((*contact_type == ContactType::Local) != *is_local).then_some(Reason::OtherContactType)
+        }
+        _ => None,
+    }
+}
+
+/// What a subscription demands beyond what the index looks up by: few pass the look-up and fail here.
+#[derive(Debug, Clone, Copy)]
+struct Demands {
+    group_calls_only: bool,
+    no_status_updates: bool,
+    no_internal_messages: bool,
+}
+
+impl Demands {
+    const NONE: Self = Self {
+        group_calls_only: false,
+        no_status_updates: false,
+        no_internal_messages: false,
+    };
+
+    const fn of(filter: &Filter) -> Self {
+        match filter {
+            Filter::Call(CallFilter { group_calls_only, .. }) => Self {
+                group_calls_only: *group_calls_only,
+                ..Self::NONE
+            },
+            Filter::Sms(SmsFilter {
+                include_internal,
+                status,
+                ..
+            }) => Self {
+                no_status_updates: !*status,
+                no_internal_messages: !*include_internal,
+                ..Self::NONE
+            },
+            Filter::AgentStatus { .. } | Filter::Contact { .. } | Filter::Changelog => Self::NONE,
+        }
+    }
+
+    const fn unmet_by(self, detail: &EventDetail) -> Option<Reason> {
+        match *detail {
+            EventDetail::Call {
+                is_group_call: false, ..
+            } if self.group_calls_only => Some(Reason::NotAGroupCall),
+            EventDetail::Sms {
+                is_status_update: true,
+                ..
+            } if self.no_status_updates => Some(Reason::StatusUpdatesOff),
+            EventDetail::Sms {
+                is_internal: true, ..
+            } if self.no_internal_messages => Some(Reason::InternalMessagesOff),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

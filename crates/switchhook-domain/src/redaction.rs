@@ -1,0 +1,384 @@
+//! Redaction: what a webhook's deliveries do not show, and how it leaves an event's bytes.
+//!
+//! Owns the rule "which scope shows what" and the one exception to "sent as received". Everything that is not removed
+//! keeps its bytes: number texts, key order, white space. Which subscriptions match is `matching.rs`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::scope::Scope;
+use crate::subscription::{Filter, Subscription};
+
+/// What is taken out of an event before it is sent; the default is nothing.
+///
+/// Its text form is a comma-separated list, empty for nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Hidden {
+    /// Links to recordings and voicemails of calls.
+    pub recordings: bool,
+    /// What a message says and its media.
+    pub message_text: bool,
+}
+
+impl Hidden {
+    /// Everything is shown.
+    pub const NOTHING: Self = Self {
+        recordings: false,
+        message_text: false,
+    };
+
+    /// All that can be hidden is.
+    pub const EVERYTHING: Self = Self {
+        recordings: true,
+        message_text: true,
+    };
+
+    /// What `subscription` may not see of the events of its kind.
+    #[must_use]
+    pub const fn of(subscription: &Subscription) -> Self {
+        let scopes = subscription.scopes;
+        match &subscription.filter {
+            Filter::Call(_) => Self {
+                recordings: !scopes.has(Scope::RecordingsExport),
+                message_text: false,
+            },
+            Filter::Sms(sms) => {
+                let shows = scopes.has(Scope::MessageContentExportAll)
+                    || sms.target.is_some() && scopes.has(Scope::MessageContentExport);
+                Self {
+                    recordings: false,
+                    message_text: !shows,
+                }
+            }
+            Filter::AgentStatus { .. } | Filter::Contact { .. } | Filter::Changelog => Self::NOTHING,
+        }
+    }
+
+    /// What none of `subscriptions` may see. Without any subscription that is everything.
+    #[must_use]
+    pub fn of_all<'a>(subscriptions: impl IntoIterator<Item = &'a Subscription>) -> Self {
+        subscriptions
+            .into_iter()
+            .map(Self::of)
+            .fold(Self::EVERYTHING, Self::and)
+    }
+
+    /// What is hidden both here and there: of two matching subscriptions, what either shows is shown.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            recordings: self.recordings && other.recordings,
+            message_text: self.message_text && other.message_text,
+        }
+    }
+
+    /// Whether nothing is hidden.
+    #[must_use]
+    pub const fn is_nothing(self) -> bool {
+        !self.recordings && !self.message_text
+    }
+}
+
+const RECORDINGS: &str = "recordings";
+const MESSAGE_TEXT: &str = "message_text";
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.recordings, self.message_text) {
+            (false, false) => "",
+            (true, false) => RECORDINGS,
+            (false, true) => MESSAGE_TEXT,
+            (true, true) => "recordings,message_text",
+        })
+    }
+}
+
+/// A name of nothing that can be hidden.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot hide `{0}`: use recordings or message_text")]
+pub struct UnknownHidden(pub String);
+
+impl FromStr for Hidden {
+    type Err = UnknownHidden;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut hidden = Self::NOTHING;
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match name {
+                RECORDINGS => hidden.recordings = true,
+                MESSAGE_TEXT => hidden.message_text = true,
+                _ => return Err(UnknownHidden(name.to_owned())),
+            }
+        }
+        Ok(hidden)
+    }
+}
+
+/// Members that lead to a recording, wherever they stand.
+const RECORDING_MEMBERS: [&str; 6] = [
+    "recording_url",
+    "admin_recording_urls",
+    "call_recording_share_links",
+    "admin_call_recording_share_links",
+    "voicemail_link",
+    "voicemail_recording_id",
+];
+
+/// Inside this member, [`RECORDING_DETAIL_MEMBER`] leads to a recording too.
+const RECORDING_DETAILS: &str = "recording_details";
+const RECORDING_DETAIL_MEMBER: &str = "url";
+
+/// Members that say what a message says.
+const MESSAGE_TEXT_MEMBERS: [&str; 3] = ["text", "text_content", "mms_url"];
+
+/// `body`, a JSON text, without the members that `hidden` names, however deep they stand and however often.
+///
+/// With a member go one comma and the white space beside it; every other byte stays. Bytes that are no JSON do no
+/// harm, but what comes of them means nothing.
+#[must_use]
+pub fn redact(body: &[u8], hidden: Hidden) -> Cow<'_, [u8]> {
+    if hidden.is_nothing() {
+        return Cow::Borrowed(body);
+    }
+    Redaction::new(body, hidden).run()
+}
+
+/// One pass over a body. It needs no stack: a string is a key if a colon follows it, and of the open containers only
+/// the outermost `recording_details` matters.
+struct Redaction<'a> {
+    body: &'a [u8],
+    hidden: Hidden,
+    at: usize,
+    depth: usize,
+    /// The depth around the `recording_details` that we are in.
+    details_depth: Option<usize>,
+    /// What stands before the current position, removed members and white space not counted.
+    before: Before,
+    kept: Vec<u8>,
+    /// Where what is neither kept nor removed yet begins.
+    kept_until: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Before {
+    /// The start of an object: what is removed takes the comma behind it along.
+    Brace,
+    /// A comma, and where: what is removed takes it along.
+    Comma(usize),
+    Other,
+}
+
+impl<'a> Redaction<'a> {
+    const fn new(body: &'a [u8], hidden: Hidden) -> Self {
+        Self {
+            body,
+            hidden,
+            at: 0,
+            depth: 0,
+            details_depth: None,
+            before: Before::Other,
+            kept: Vec::new(),
+            kept_until: 0,
+        }
+    }
+
+    fn run(mut self) -> Cow<'a, [u8]> {
+        while let Some(&byte) = self.body.get(self.at) {
+            self.step(byte);
+        }
+        if self.kept_until == 0 {
+            return Cow::Borrowed(self.body);
+        }
+        self.kept.extend_from_slice(&self.body[self.kept_until..]);
+        Cow::Owned(self.kept)
+    }
+
+    fn step(&mut self, byte: u8) {
+        match byte {
+            b'"' => return self.string(),
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => self.close(),
+            _ => {}
+        }
+        self.before = match byte {
+            b'{' => Before::Brace,
+            b',' => Before::Comma(self.at),
+            _ if is_white(byte) => self.before,
+            _ => Before::Other,
+        };
+        self.at += 1;
+    }
+
+    fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        if self.details_depth.is_some_and(|around| self.depth <= around) {
+            self.details_depth = None;
+        }
+    }
+
+    /// A string begins here: a value, which is passed, or the key of a member.
+    fn string(&mut self) {
+        let start = self.at;
+        let end = string_end(self.body, start);
+        let colon = white_end(self.body, end);
+        if self.body.get(colon) != Some(&b':') {
+            self.at = end;
+            self.before = Before::Other;
+            return;
+        }
+        let key = Key(&self.body[start + 1..end - 1]);
+        let value = white_end(self.body, colon + 1);
+        if self.is_hidden(key) {
+            return self.remove(start, value_end(self.body, value));
+        }
+        if self.details_depth.is_none()
+            && key.is(RECORDING_DETAILS)
+            && matches!(self.body.get(value), Some(b'[' | b'{'))
+        {
+            self.details_depth = Some(self.depth);
+        }
+        self.at = value;
+        self.before = Before::Other;
+    }
+
+    fn is_hidden(&self, key: Key<'_>) -> bool {
+        self.hidden.recordings
+            && (key.is_one_of(&RECORDING_MEMBERS)
+                || self.details_depth.is_some() && key.is(RECORDING_DETAIL_MEMBER))
+            || self.hidden.message_text && key.is_one_of(&MESSAGE_TEXT_MEMBERS)
+    }
+
+    /// Removes the member that begins at `start` and whose value ends at `end`, and the comma before it; if it is the
+    /// first, the comma behind it.
+    fn remove(&mut self, start: usize, end: usize) {
+        let (start, end) = match self.before {
+            Before::Comma(comma) => (comma, end),
+            Before::Brace => (start, comma_end(self.body, end)),
+            Before::Other => (start, end),
+        };
+        if let Before::Comma(_) = self.before {
+            self.before = Before::Other;
+        }
+        self.kept.reserve(self.body.len() - self.kept_until);
+        self.kept.extend_from_slice(&self.body[self.kept_until..start]);
+        self.kept_until = end;
+        self.at = end;
+    }
+}
+
+/// A key as it is written, without its quotes.
+#[derive(Clone, Copy)]
+struct Key<'a>(&'a [u8]);
+
+impl Key<'_> {
+    fn is_one_of(self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.is(name))
+    }
+
+    /// Whether the key means `name`, a name of plain ASCII letters and underscores.
+    fn is(self, name: &str) -> bool {
+        if self.0.len() == name.len() {
+            return self.0 == name.as_bytes();
+        }
+        self.0.len() > name.len() && self.0.contains(&b'\\') && self.spells(name)
+    }
+
+    fn spells(self, name: &str) -> bool {
+        let mut written = self.0;
+        for &letter in name.as_bytes() {
+            let Some(rest) = without_letter(written, letter) else {
+                return false;
+            };
+            written = rest;
+        }
+        written.is_empty()
+    }
+}
+
+/// `written` without its first letter, if that is `letter`, plain or as `\u0074`. No other escape means a letter.
+fn without_letter(written: &[u8], letter: u8) -> Option<&[u8]> {
+    match written {
+        [b'\\', b'u', a, b, c, d, rest @ ..] => {
+            let digits = [*a, *b, *c, *d];
+            let code = digits
+                .into_iter()
+                .try_fold(0, |code, digit| Some(code * 16 + char::from(digit).to_digit(16)?));
+            (code == Some(u32::from(letter))).then_some(rest)
+        }
+        [first, rest @ ..] if *first == letter => Some(rest),
+        _ => None,
+    }
+}
+
+const fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Where the white space that begins at `start` ends.
+fn white_end(body: &[u8], start: usize) -> usize {
+    end_of_run(body, start, is_white)
+}
+
+/// Where the white space and the one comma that may begin at `start` end, with the white space behind the comma.
+fn comma_end(body: &[u8], start: usize) -> usize {
+    let comma = white_end(body, start);
+    if body.get(comma) == Some(&b',') {
+        white_end(body, comma + 1)
+    } else {
+        comma
+    }
+}
+
+fn end_of_run(body: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    let length = body[start..].iter().position(|&byte| !belongs(byte));
+    length.map_or(body.len(), |length| start + length)
+}
+
+/// Where the string whose opening quote is at `start` ends, behind its closing quote.
+fn string_end(body: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    loop {
+        match body.get(at) {
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return body.len(),
+        }
+    }
+}
+
+/// Where the value that begins at `start` ends.
+fn value_end(body: &[u8], start: usize) -> usize {
+    match body.get(start) {
+        Some(b'"') => string_end(body, start),
+        Some(b'{' | b'[') => container_end(body, start),
+        _ => end_of_run(body, start, |byte| {
+            !is_white(byte) && !matches!(byte, b',' | b'}' | b']')
+        }),
+    }
+}
+
+fn container_end(body: &[u8], start: usize) -> usize {
+    let mut depth = 0_usize;
+    let mut at = start;
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(body, at);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! What goes, what stays, and that nothing else changes.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+const RECORDINGS_HIDDEN: Hidden = Hidden {
+    recordings: true,
+    message_text: false,
+};
+const TEXT_HIDDEN: Hidden = Hidden {
+    recordings: false,
+    message_text: true,
+};
+
+#[test]
+fn hidden_reads_back_what_it_prints() {
+    for hidden in [
+        Hidden::NOTHING,
+        RECORDINGS_HIDDEN,
+        TEXT_HIDDEN,
+        Hidden::EVERYTHING,
+    ] {
+        assert_eq!(hidden.to_string().parse(), Ok(hidden));
+    }
+    assert_eq!(Hidden::NOTHING.to_string(), "");
+    assert_eq!(
+        "recordings,contacts".parse::<Hidden>(),
+        Err(UnknownHidden("contacts".to_owned()))
+    );
+}
+
+#[track_caller]
+fn check(hidden: Hidden, body: &str, expected: &str) {
+    let redacted = redact(body.as_bytes(), hidden);
+    assert_eq!(String::from_utf8_lossy(&redacted), expected, "from {body}");
+    assert_eq!(
+        matches!(redacted, Cow::Borrowed(_)),
+        body == expected,
+        "copied for nothing"
+    );
+}
+
+#[test]
+fn a_member_goes_with_one_comma_and_its_white_space() {
+    for (body, expected) in [
+        (r#"{"text":"x"}"#, r"{}"),
+        (r#"{"text":"x","a":1}"#, r#"{"a":1}"#),
+        (r#"{"a":1,"text":"x"}"#, r#"{"a":1}"#),
+        (r#"{"a":1,"text":"x","b":2}"#, r#"{"a":1,"b":2}"#),
+        (r#"{"a":1,"text":"x","mms_url":null,"b":2}"#, r#"{"a":1,"b":2}"#),
+        (r#"{"text":"x","mms_url":null,"b":2}"#, r#"{"b":2}"#),
+        (r#"{"text":"x","text":"y"}"#, r"{}"),
+        (r#"{"a":1,"text":"x","mms_url":null}"#, r#"{"a":1}"#),
+        (r#"{"text":"x","a":1,"text":"y"}"#, r#"{"a":1}"#),
+        (
+            "{\n  \"a\": 1,\n  \"text\": \"x\",\n  \"b\": 2\n}\n",
+            "{\n  \"a\": 1,\n  \"b\": 2\n}\n",
+        ),
+        ("{\n  \"text\": \"x\",\n  \"b\": 2\n}", "{\n  \"b\": 2\n}"),
+        ("{ \"b\" : 2 , \"text\" : \"x\" }", "{ \"b\" : 2  }"),
+    ] {
+        check(TEXT_HIDDEN, body, expected);
+    }
+}
+
+#[test]
+fn a_value_of_any_form_goes_whole() {
+    for value in [
+        "1",
+        "-1e400",
+        "null",
+        "true",
+        r#""""#,
+        r#""a\"},{\\""#,
+        "[]",
+        r#"[1,{"b":"]}"}]"#,
+        r#"{"a":{}}"#,
+    ] {
+        check(TEXT_HIDDEN, &format!(r#"{{"text":{value},"b":2}}"#), r#"{"b":2}"#);
+        check(
+            TEXT_HIDDEN,
+            &format!(r#"{{"b":2 ,"text" : {value} }}"#),
+            r#"{"b":2  }"#,
+        );
+    }
+}
+
+#[test]
+fn a_key_is_known_by_its_meaning_not_its_spelling() {
+    check(TEXT_HIDDEN, r#"{"\u0074ext":"x","a":1}"#, r#"{"a":1}"#);
+    check(TEXT_HIDDEN, r#"{"\u0074\u0065\u0078\u0074":"x"}"#, "{}");
+    check(TEXT_HIDDEN, r#"{"mms\u005furl":"x"}"#, "{}");
+    check(TEXT_HIDDEN, r#"{"mms\u005Furl":"x"}"#, "{}");
+    for kept in [
+        r#"{"Text":"x"}"#,
+        r#"{"texts":"x"}"#,
+        r#"{"tex\t":"x"}"#,
+        r#"{"\\u0074ext":"x"}"#,
+        r#"{"\u0174ext":"x"}"#,
+        r#"{"\u+074ext":"x"}"#,
+        r#"{"text\u0000":"x"}"#,
+        r#"{"":"text"}"#,
+    ] {
+        check(TEXT_HIDDEN, kept, kept);
+    }
+}
+
+#[test]
+fn a_value_that_reads_like_a_key_stays() {
+    for kept in [
+        r#"["text","text"]"#,
+        r#"{"a":"text","b":"\"text\":1"}"#,
+        r#""text""#,
+        r#"{"a":["text" , 1]}"#,
+    ] {
+        check(TEXT_HIDDEN, kept, kept);
+    }
+}
+
+#[test]
+fn every_depth_is_searched() {
+    check(
+        TEXT_HIDDEN,
+        r#"{"a":[{"b":{"text":1,"c":2}},{"text":3}]}"#,
+        r#"{"a":[{"b":{"c":2}},{}]}"#,
+    );
+    check(TEXT_HIDDEN, r#"[{"text":1},{"text":2,"a":3}]"#, r#"[{},{"a":3}]"#);
+}
+
+#[test]
+fn every_recording_member_goes_and_no_other_scope_s() {
+    for name in RECORDING_MEMBERS {
+        check(
+            RECORDINGS_HIDDEN,
+            &format!(r#"{{"call_id":1,"{name}":["https://example.com"]}}"#),
+            r#"{"call_id":1}"#,
+        );
+    }
+    for name in MESSAGE_TEXT_MEMBERS {
+        check(TEXT_HIDDEN, &format!(r#"{{"id":1,"{name}":"x"}}"#), r#"{"id":1}"#);
+        let kept = format!(r#"{{"id":1,"{name}":"x"}}"#);
+        check(RECORDINGS_HIDDEN, &kept, &kept);
+    }
+    let kept = r#"{"recording_url":"x","recording_details":[{"url":"x"}]}"#;
+    check(TEXT_HIDDEN, kept, kept);
+    let both = r#"{"recording_url":"x","text":"y","a":1}"#;
+    check(Hidden::EVERYTHING, both, r#"{"a":1}"#);
+    check(Hidden::NOTHING, both, both);
+}
+
+#[test]
+fn a_url_goes_only_inside_recording_details() {
+    for (body, expected) in [
+        (
+            r#"{"url":1,"recording_details":[{"id":2,"url":3},{"url":4}],"x":{"url":5}}"#,
+            r#"{"url":1,"recording_details":[{"id":2},{}],"x":{"url":5}}"#,
+        ),
+        (
+            r#"{"recording_details":{"url":1},"url":2}"#,
+            r#"{"recording_details":{},"url":2}"#,
+        ),
+        (
+            r#"{"recording_details":[{"a":{"url":1}}],"url":2}"#,
+            r#"{"recording_details":[{"a":{}}],"url":2}"#,
+        ),
+        (
+            r#"{"recording_details":null,"url":2}"#,
+            r#"{"recording_details":null,"url":2}"#,
+        ),
+        (
+            r#"{"recording_details":[],"url":2}"#,
+            r#"{"recording_details":[],"url":2}"#,
+        ),
+        (
+            r#"{"recording_details":[{"recording_details":[{"url":1}],"url":2}],"a":{"url":3}}"#,
+            r#"{"recording_details":[{"recording_details":[{}]}],"a":{"url":3}}"#,
+        ),
+        (
+            r#"{"recording\u005fdetails":[{"u\u0072l":1}],"url":2}"#,
+            r#"{"recording\u005fdetails":[{}],"url":2}"#,
+        ),
+    ] {
+        check(RECORDINGS_HIDDEN, body, expected);
+    }
+}
+
+#[test]
+fn numbers_beyond_a_double_keep_every_digit() {
+    let body = r#"{"a":1e400,"text":"x","b":123456789012345678901234567890,"c":1.10,"d":-0,"é":"\u00e9"}"#;
+    let expected = r#"{"a":1e400,"b":123456789012345678901234567890,"c":1.10,"d":-0,"é":"\u00e9"}"#;
+    check(TEXT_HIDDEN, body, expected);
+}
+
+#[test]
+fn a_mebibyte_of_anything_takes_no_stack_and_little_time() {
+    // Were it not linear, this test would not end.
+    let size = 1 << 20;
+    let nested = format!("{{\"text\":{}", "[".repeat(size));
+    let spaced = format!("{{{}{}}}", " ".repeat(size / 2), "\"text\":1,".repeat(size / 16));
+    for body in [
+        "[".repeat(size),
+        "{\"a\":".repeat(size / 5),
+        "\"".repeat(size),
+        "\\".repeat(size),
+        nested,
+        spaced,
+    ] {
+        let _ = redact(body.as_bytes(), Hidden::EVERYTHING);
+    }
+}
+
+/// Keys of which many are to be removed, in plain and in escaped spelling.
+fn key() -> impl Strategy<Value = String> {
+    let names = [
+        RECORDING_MEMBERS.as_slice(),
+        &MESSAGE_TEXT_MEMBERS,
+        &["recording_details", "url", "a", "b", "te\"xt"],
+    ];
+    (proptest::sample::select(names.concat()), any::<u16>()).prop_map(|(name, escaped)| {
+        let spell = |(nth, letter): (usize, char)| match letter {
+            _ if escaped >> (nth % 16) & 7 == 7 => format!("\\u{:04x}", u32::from(letter)),
+            '"' => "\\\"".to_owned(),
+            _ => letter.to_string(),
+        };
+        let spelling: String = name.chars().enumerate().map(spell).collect();
+        format!("\"{spelling}\"")
+    })
+}
+
+fn white() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec!["", "", "", " ", "\n  ", "\t\r\n"])
+}
+
+/// JSON texts with all that must be kept as it is: white space, number spellings, escapes, repeated keys.
+fn json() -> impl Strategy<Value = String> {
+    let scalars = [
+        "null",
+        "true",
+        "0",
+        "-0.0",
+        "12.50E+3",
+        "98765432109876543210",
+        r#""""#,
+        r#""text""#,
+        r#""\",{\\""#,
+    ];
+    let leaf = proptest::sample::select(scalars.to_vec()).prop_map(str::to_owned);
+    leaf.prop_recursive(5, 60, 6, |inner| {
+        let element = (white(), inner.clone(), white())
+            .prop_map(|(before, value, after)| [before, &value, after].concat());
+        let member = (white(), key(), white(), white(), inner, white())
+            .prop_map(|(a, key, b, c, value, d)| [a, &key, b, ":", c, &value, d].concat());
+        prop_oneof![
+            (white(), proptest::collection::vec(element, 0..4))
+                .prop_map(|(white, list)| format!("[{white}{}]", list.join(","))),
+            (white(), proptest::collection::vec(member, 0..6))
+                .prop_map(|(white, list)| format!("{{{white}{}}}", list.join(","))),
+        ]
+    })
+}
+
+fn hidden() -> impl Strategy<Value = Hidden> {
+    (any::<bool>(), any::<bool>()).prop_map(|(recordings, message_text)| Hidden {
+        recordings,
+        message_text,
+    })
+}
+
+/// The same rule on parsed JSON.
+fn redact_value(value: &mut Value, hidden: Hidden, in_details: bool) {
+    match value {
+        Value::Array(list) => list
+            .iter_mut()
+            .for_each(|value| redact_value(value, hidden, in_details)),
+        Value::Object(members) => {
+            members.retain(|name, _| {
+                let name = name.as_str();
+                let is_recording = RECORDING_MEMBERS.contains(&name) || in_details && name == "url";
+                !(hidden.recordings && is_recording
+                    || hidden.message_text && MESSAGE_TEXT_MEMBERS.contains(&name))
+            });
+            for (name, value) in members {
+                redact_value(value, hidden, in_details || name == RECORDING_DETAILS);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether `short` is `long` with some bytes left out.
+fn is_subsequence(short: &[u8], long: &[u8]) -> bool {
+    let mut long = long.iter();
+    short.iter().all(|byte| long.any(|other| other == byte))
+}
+
+proptest! {
+    #[test]
+    fn what_is_left_is_what_parsing_and_removing_leaves(body in json(), hidden in hidden()) {
+        let redacted = redact(body.as_bytes(), hidden);
+        let redacted = std::str::from_utf8(&redacted).unwrap();
+        let mut expected: Value = serde_json::from_str(&body).unwrap();
+        redact_value(&mut expected, hidden, false);
+        prop_assert_eq!(serde_json::from_str::<Value>(redacted).unwrap(), expected, "{}", redacted);
+        prop_assert!(is_subsequence(redacted.as_bytes(), body.as_bytes()), "{redacted}");
+    }
+
+    #[test]
+    fn redacting_twice_changes_nothing_more(body in json(), hidden in hidden()) {
+        let once = redact(body.as_bytes(), hidden);
+        prop_assert!(matches!(redact(&once, hidden), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn an_event_without_hidden_members_keeps_every_byte(body in json()) {
+        let clean = redact(body.as_bytes(), Hidden::EVERYTHING).into_owned();
+        for hidden in [RECORDINGS_HIDDEN, TEXT_HIDDEN] {
+            prop_assert_eq!(&*redact(&clean, hidden), clean.as_slice());
+        }
+    }
+
+    #[test]
+    fn a_member_added_anywhere_leaves_no_trace(
+        values in proptest::collection::vec(json(), 1..5),
+        place in any::<proptest::sample::Index>(),
+    ) {
+        let clean = |value: &String| String::from_utf8(redact(value.as_bytes(), TEXT_HIDDEN).into_owned());
+        let members: Vec<_> = values.iter().map(|value| format!("\"a\" :{}", clean(value).unwrap())).collect();
+        let (before, behind) = members.split_at(place.index(members.len() + 1));
+        let hidden = "\"te\\u0078t\" : [ 1, {} ]".to_owned();
+        let longer = format!("{{ {} }}", [before, &[hidden], behind].concat().join(",\n "));
+        let redacted = redact(longer.as_bytes(), TEXT_HIDDEN).into_owned();
+        prop_assert_eq!(String::from_utf8(redacted).unwrap(), format!("{{ {} }}", members.join(",\n ")));
+    }
+
+    #[test]
+    fn no_bytes_do_harm(body in proptest::collection::vec(any::<u8>(), 0..200), hidden in hidden()) {
+        prop_assert!(redact(&body, hidden).len() <= body.len());
+    }
+
+    #[test]
+    fn broken_json_does_no_harm(body in json(), cut in any::<proptest::sample::Index>(), extra in "[\\[\\]{}\",:\\\\u]{0,6}") {
+        let cut = cut.index(body.len());
+        let (start, end) = body.as_bytes().split_at(cut);
+        for broken in [start.to_vec(), end.to_vec(), [start, extra.as_bytes(), end].concat()] {
+            prop_assert!(redact(&broken, Hidden::EVERYTHING).len() <= broken.len());
+        }
+    }
+}

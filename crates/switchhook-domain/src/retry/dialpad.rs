@@ -1,0 +1,116 @@
+//! Profile `dialpad`: exactly what Dialpad documents, for those who test how their receiver fares with it.
+//!
+//! A 5xx is retried by the kind's table; a missing answer at most twice, at once; 3xx and 4xx never. The two counts
+//! do not touch each other.
+
+use std::time::Duration;
+
+use switchhook_protocol::Kind;
+
+use super::Failures;
+use crate::attempt::OutcomeClass;
+
+/// The whole attempt, connection included.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a missing answer is followed by another try at once.
+const IMMEDIATE_TRIES: u32 = 2;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+
+/// Milliseconds after the first, second, … 5xx.
+const fn schedule(kind: Kind) -> &'static [u64] {
+    match kind {
+        Kind::Call => &[2 * SECOND, 4 * SECOND, 8 * SECOND],
+        Kind::Sms => &[
+            30 * SECOND,
+            MINUTE,
+            2 * MINUTE,
+            4 * MINUTE,
+            8 * MINUTE,
+            16 * MINUTE,
+            32 * MINUTE,
+            60 * MINUTE,
+            60 * MINUTE,
+            60 * MINUTE,
+        ],
+        Kind::AgentStatus | Kind::Contact | Kind::Changelog => &[100, 200, 400, 800],
+    }
+}
+
+pub(super) fn delay_after(kind: Kind, class: OutcomeClass, failures: Failures) -> Option<Duration> {
+    match class {
+        OutcomeClass::Failed => {
+            let step = failures.answered.max(1) as usize - 1;
+            schedule(kind).get(step).copied().map(Duration::from_millis)
+        }
+        OutcomeClass::Unanswered => (failures.unanswered <= IMMEDIATE_TRIES).then_some(Duration::ZERO),
+        OutcomeClass::Lost => Some(Duration::ZERO),
+        OutcomeClass::Accepted
+        | OutcomeClass::Redirected
+        | OutcomeClass::Postponed
+        | OutcomeClass::Gone
+        | OutcomeClass::Refused => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, class: OutcomeClass, answered: u32, unanswered: u32, expected: Option<u64>) {
+        let delay = delay_after(kind, class, Failures { answered, unanswered });
+        assert_eq!(
+            delay,
+            expected.map(Duration::from_millis),
+            "{kind} {class:?} {answered} {unanswered}"
+        );
+    }
+
+    #[test]
+    fn calls_are_retried_three_times() {
+        for (nth, delay) in (1..).zip([Some(2_000), Some(4_000), Some(8_000), None]) {
+            check(Kind::Call, OutcomeClass::Failed, nth, 0, delay);
+        }
+    }
+
+    #[test]
+    fn messages_are_retried_ten_times() {
+        let minutes = [1, 2, 4, 8, 16, 32, 60, 60, 60].map(|m| Some(m * 60_000));
+        let delays = [Some(30_000)].into_iter().chain(minutes).chain([None]);
+        for (nth, delay) in (1..).zip(delays) {
+            check(Kind::Sms, OutcomeClass::Failed, nth, 0, delay);
+        }
+    }
+
+    #[test]
+    fn the_other_kinds_are_retried_four_times_within_two_seconds() {
+        for kind in [Kind::AgentStatus, Kind::Contact, Kind::Changelog] {
+            for (nth, delay) in (1..).zip([Some(100), Some(200), Some(400), Some(800), None]) {
+                check(kind, OutcomeClass::Failed, nth, 0, delay);
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_and_redirects_are_never_retried() {
+        for class in [
+            OutcomeClass::Refused,
+            OutcomeClass::Postponed,
+            OutcomeClass::Gone,
+            OutcomeClass::Redirected,
+        ] {
+            check(Kind::Call, class, 1, 0, None);
+        }
+    }
+
+    #[test]
+    fn a_missing_answer_is_tried_twice_at_once_whatever_was_answered_before() {
+        for (nth, delay) in (1..).zip([Some(0), Some(0), None]) {
+            check(Kind::Call, OutcomeClass::Unanswered, 2, nth, delay);
+        }
+        check(Kind::Call, OutcomeClass::Failed, 1, 2, Some(2_000));
+    }
+}

@@ -1,0 +1,109 @@
+//! Profile `durable`: tried for three days, so that a weekend's outage loses nothing.
+
+use std::time::Duration;
+
+use super::{Roll, Setback};
+use crate::attempt::OutcomeClass;
+
+/// The whole attempt, connection included.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The longest wait that a receiver may ask for.
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * HOUR);
+
+/// How long a delivery is tried.
+const LONGEST_AGE: Duration = Duration::from_secs(3 * 24 * HOUR);
+
+/// How far a delay may deviate, so that what failed together does not come back together.
+const JITTER_PERCENT: u32 = 20;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Seconds after the first, second, … failure; the last one repeats.
+const SCHEDULE: [u64; 10] = [
+    5,
+    30,
+    2 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    8 * HOUR,
+    12 * HOUR,
+];
+
+pub(super) fn delay_after(class: OutcomeClass, setback: Setback, roll: Roll) -> Option<Duration> {
+    if class == OutcomeClass::Gone {
+        return None;
+    }
+    let step = (setback.failures.total().max(1) as usize - 1).min(SCHEDULE.len() - 1);
+    let delay = roll.spread(Duration::from_secs(SCHEDULE[step]), JITTER_PERCENT);
+    (setback.age + delay <= LONGEST_AGE).then_some(delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Failures;
+
+    #[track_caller]
+    fn check(failures: u32, age: Duration, expected: Option<u64>) {
+        let setback = Setback {
+            failures: Failures {
+                answered: failures,
+                unanswered: 0,
+            },
+            age,
+        };
+        let delay = delay_after(OutcomeClass::Failed, setback, Roll::MIDDLE);
+        assert_eq!(
+            delay,
+            expected.map(Duration::from_secs),
+            "after failure {failures} at age {age:?}"
+        );
+    }
+
+    #[test]
+    fn the_schedule_goes_from_seconds_to_half_days() {
+        for (failures, seconds) in
+            (1..).zip([5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 43_200])
+        {
+            check(failures, Duration::ZERO, Some(seconds));
+        }
+    }
+
+    #[test]
+    fn nothing_is_tried_after_three_days() {
+        check(12, Duration::from_secs(60 * HOUR), Some(12 * HOUR));
+        check(12, Duration::from_secs(60 * HOUR + 1), None);
+    }
+
+    #[test]
+    fn every_delay_stays_within_a_fifth_of_its_step() {
+        let setback = Setback {
+            failures: Failures {
+                answered: 1,
+                unanswered: 0,
+            },
+            age: Duration::ZERO,
+        };
+        for roll in [0, 1, 20_000, u16::MAX] {
+            let delay = delay_after(OutcomeClass::Unanswered, setback, Roll(roll)).unwrap();
+            assert!((4.0..=6.0).contains(&delay.as_secs_f64()), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn gone_means_gone() {
+        let setback = Setback {
+            failures: Failures {
+                answered: 1,
+                unanswered: 0,
+            },
+            age: Duration::ZERO,
+        };
+        assert_eq!(delay_after(OutcomeClass::Gone, setback, Roll::MIDDLE), None);
+    }
+}

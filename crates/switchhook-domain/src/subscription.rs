@@ -1,0 +1,340 @@
+//! Subscriptions: "send these events there".
+//!
+//! Owns the object, the filter of each kind and how a change applies. What a filter lets through is `matching.rs`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::{
+    AgentType, CallStateFilter, ContactType, Kind, SmsDirection, TargetType, Timestamp,
+};
+
+use crate::id::{CompanyId, SubscriptionId, WebhookId};
+use crate::scope::Scopes;
+
+/// "Send these events there."
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// Where to; `None` once the webhook was deleted (an orphan delivers nothing) or if none was given yet.
+    pub webhook_id: Option<WebhookId>,
+    /// Whether it is in force.
+    pub enabled: bool,
+    /// Which events.
+    pub filter: Filter,
+    /// The scopes of the key that made it: what its deliveries may show.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// An entity of the phone system: what a subscription is narrowed to, what an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TargetRef {
+    /// What it is.
+    pub target_type: TargetType,
+    /// Its id in the phone system.
+    pub target_id: i64,
+}
+
+impl fmt::Display for TargetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.target_type, self.target_id)
+    }
+}
+
+/// Which events of one kind. Its JSON is what the database keeps; equal filters have equal JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Filter {
+    /// Call events.
+    Call(CallFilter),
+    /// Text messages.
+    Sms(SmsFilter),
+    /// Agents' duty and availability.
+    AgentStatus {
+        /// Always `callcenter`.
+        agent_type: AgentType,
+    },
+    /// Contacts created, updated, deleted.
+    Contact {
+        /// Local or shared ones.
+        contact_type: ContactType,
+    },
+    /// Administrative changes.
+    Changelog,
+}
+
+/// Which call events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallFilter {
+    /// Only these states; empty means every state.
+    pub call_states: CallStateSet,
+    /// Only calls to groups.
+    pub group_calls_only: bool,
+    /// Only this target's; `None` means the whole company's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<TargetRef>,
+}
+
+/// Which messages.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SmsFilter {
+    /// Which way.
+    pub direction: SmsDirection,
+    /// Also messages between two users of the company.
+    pub include_internal: bool,
+    /// Also updates of a message's delivery status.
+    pub status: bool,
+    /// Only this target's; `None` means the whole company's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<TargetRef>,
+}
+
+/// A set of call states to filter by, kept in the order of the one table of states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Vec<CallStateFilter>", from = "Vec<CallStateFilter>")]
+pub struct CallStateSet(u32);
+
+impl CallStateSet {
+    const fn bit(state: CallStateFilter) -> u32 {
+        match state {
+            CallStateFilter::All => 1,
+            // 31 states: the last one has the last bit.
+            CallStateFilter::State(state) => 2 << state as u32,
+        }
+    }
+
+    /// Whether the set names `state` itself.
+    #[must_use]
+    pub const fn has(self, state: CallStateFilter) -> bool {
+        self.0 & Self::bit(state) != 0
+    }
+
+    /// Whether the set lets every state through: it is empty or has `all`.
+    #[must_use]
+    pub const fn is_every_state(self) -> bool {
+        self.0 == 0 || self.has(CallStateFilter::All)
+    }
+
+    /// The states of the set.
+    pub fn iter(self) -> impl Iterator<Item = CallStateFilter> {
+        CallStateFilter::ALL
+            .iter()
+            .copied()
+            .filter(move |state| self.has(*state))
+    }
+}
+
+impl FromIterator<CallStateFilter> for CallStateSet {
+    fn from_iter<I: IntoIterator<Item = CallStateFilter>>(states: I) -> Self {
+        Self(states.into_iter().fold(0, |bits, state| bits | Self::bit(state)))
+    }
+}
+
+impl From<Vec<CallStateFilter>> for CallStateSet {
+    fn from(states: Vec<CallStateFilter>) -> Self {
+        states.into_iter().collect()
+    }
+}
+
+impl From<CallStateSet> for Vec<CallStateFilter> {
+    fn from(set: CallStateSet) -> Self {
+        set.iter().collect()
+    }
+}
+
+impl Filter {
+    /// The kind of event that the filter is about.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Call(_) => Kind::Call,
+            Self::Sms(_) => Kind::Sms,
+            Self::AgentStatus { .. } => Kind::AgentStatus,
+            Self::Contact { .. } => Kind::Contact,
+            Self::Changelog => Kind::Changelog,
+        }
+    }
+
+    /// The one target it is narrowed to.
+    #[must_use]
+    pub const fn target(&self) -> Option<TargetRef> {
+        match self {
+            Self::Call(CallFilter { target, .. }) | Self::Sms(SmsFilter { target, .. }) => *target,
+            Self::AgentStatus { .. } | Self::Contact { .. } | Self::Changelog => None,
+        }
+    }
+}
+
+/// A change to a subscription; what is `None` stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SubscriptionChange {
+    /// Another webhook, or none any more.
+    pub webhook_id: Option<Option<WebhookId>>,
+    /// In force or not.
+    pub enabled: Option<bool>,
+    /// What changes in the filter.
+    pub filter: FilterChange,
+}
+
+/// A change to a filter: each part belongs to one or two kinds, the others do not look at it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FilterChange {
+    /// Calls: other states.
+    pub call_states: Option<CallStateSet>,
+    /// Calls: groups only, or all.
+    pub group_calls_only: Option<bool>,
+    /// Messages: another direction.
+    pub direction: Option<SmsDirection>,
+    /// Messages: internal ones too.
+    pub include_internal: Option<bool>,
+    /// Messages: status updates too.
+    pub status: Option<bool>,
+    /// Contacts: the other type.
+    pub contact_type: Option<ContactType>,
+    /// Calls and messages: another target type, or none.
+    pub target_type: Option<Option<TargetType>>,
+    /// Calls and messages: another target id, or none.
+    pub target_id: Option<Option<i64>>,
+}
+
+/// Why a change cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidChange {
+    /// Half a target is none.
+    #[error("target_type and target_id go together: set both, or clear both")]
+    HalfATarget,
+}
+
+impl Subscription {
+    /// The subscription with `change` made at `now`.
+    ///
+    /// # Errors
+    /// If the result would be narrowed to half a target.
+    pub fn changed(mut self, change: SubscriptionChange, now: Timestamp) -> Result<Self, InvalidChange> {
+        self.webhook_id = change.webhook_id.unwrap_or(self.webhook_id);
+        self.enabled = change.enabled.unwrap_or(self.enabled);
+        self.filter = self.filter.changed(&change.filter)?;
+        self.updated_at = now;
+        Ok(self)
+    }
+}
+
+impl Filter {
+    fn changed(mut self, change: &FilterChange) -> Result<Self, InvalidChange> {
+        match &mut self {
+            Self::Call(call) => {
+                call.call_states = change.call_states.unwrap_or(call.call_states);
+                call.group_calls_only = change.group_calls_only.unwrap_or(call.group_calls_only);
+                call.target = changed_target(call.target, change)?;
+            }
+            Self::Sms(sms) => {
+                sms.direction = change.direction.unwrap_or(sms.direction);
+                sms.include_internal = change.include_internal.unwrap_or(sms.include_internal);
+                sms.status = change.status.unwrap_or(sms.status);
+                sms.target = changed_target(sms.target, change)?;
+            }
+            Self::Contact { contact_type } => {
+                *contact_type = change.contact_type.unwrap_or(*contact_type);
+            }
+            Self::AgentStatus { .. } | Self::Changelog => {}
+        }
+        Ok(self)
+    }
+}
+
+fn changed_target(
+    target: Option<TargetRef>,
+    change: &FilterChange,
+) -> Result<Option<TargetRef>, InvalidChange> {
+    let target_type = change.target_type.unwrap_or(target.map(|t| t.target_type));
+    let target_id = change.target_id.unwrap_or(target.map(|t| t.target_id));
+    match (target_type, target_id) {
+        (Some(target_type), Some(target_id)) => Ok(Some(TargetRef {
+            target_type,
+            target_id,
+        })),
+        (None, None) => Ok(None),
+        _ => Err(InvalidChange::HalfATarget),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_protocol::CallState;
+
+    use super::*;
+
+    #[test]
+    fn equal_filters_have_equal_json_whatever_the_order_they_were_written_in() {
+        let one: CallStateSet = [CallState::Hangup, CallState::Ringing]
+            .map(CallStateFilter::State)
+            .into_iter()
+            .collect();
+        let two: CallStateSet = [CallState::Ringing, CallState::Hangup, CallState::Ringing]
+            .map(CallStateFilter::State)
+            .into_iter()
+            .collect();
+        assert_eq!(
+            serde_json::to_string(&one).unwrap(),
+            serde_json::to_string(&two).unwrap()
+        );
+    }
+
+    #[test]
+    fn every_state_has_a_bit_of_its_own() {
+        let all: CallStateSet = CallStateFilter::ALL.iter().copied().collect();
+        assert_eq!(all.iter().count(), 32);
+        for &state in CallStateFilter::ALL {
+            let one: CallStateSet = [state].into_iter().collect();
+            assert_eq!(one.iter().collect::<Vec<_>>(), [state]);
+        }
+    }
+
+    #[test]
+    fn no_state_and_all_mean_every_state() {
+        assert!(CallStateSet::default().is_every_state());
+        let hangup = CallStateFilter::State(CallState::Hangup);
+        assert!(CallStateSet::from(vec![hangup, CallStateFilter::All]).is_every_state());
+        assert!(!CallStateSet::from(vec![hangup]).is_every_state());
+    }
+
+    #[test]
+    fn a_filter_reads_back_from_its_json() {
+        let filter = Filter::Call(CallFilter {
+            call_states: [CallStateFilter::State(CallState::Hangup)].into_iter().collect(),
+            group_calls_only: true,
+            target: Some(TargetRef {
+                target_type: TargetType::Office,
+                target_id: 7,
+            }),
+        });
+        let json = serde_json::to_string(&filter).unwrap();
+        assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter, "{json}");
+    }
+
+    #[test]
+    fn half_a_target_is_refused_and_both_halves_can_be_cleared() {
+        let target = Some(TargetRef {
+            target_type: TargetType::Office,
+            target_id: 7,
+        });
+        let half = FilterChange {
+            target_id: Some(None),
+            ..FilterChange::default()
+        };
+        assert_eq!(changed_target(target, &half), Err(InvalidChange::HalfATarget));
+        let both = FilterChange {
+            target_id: Some(None),
+            target_type: Some(None),
+            ..FilterChange::default()
+        };
+        assert_eq!(changed_target(target, &both), Ok(None));
+    }
+}

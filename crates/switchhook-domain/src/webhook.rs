@@ -1,0 +1,146 @@
+//! Webhooks: where we send, and how each wants to be sent to.
+//!
+//! Owns the object, its settings and how a change applies to it. Whether a `hook_url` may be used at all is decided
+//! where connections are made (the address guard) and where requests are read (the API).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::Timestamp;
+
+use crate::id::{CompanyId, WebhookId};
+use crate::retry::Profile;
+use crate::secret::Secret;
+
+/// Where we send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// Where its deliveries are posted to; unique within the company.
+    pub hook_url: String,
+    /// With a secret deliveries are signed JWTs, without one plain JSON.
+    pub secret: Option<Secret>,
+    /// How it wants to be sent to.
+    pub settings: WebhookSettings,
+    /// Since when its deliveries are held back.
+    pub paused_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a webhook sets for itself; what is `None` follows the server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebhookSettings {
+    /// Which retry rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// Whether deliveries with the same order key go one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<bool>,
+    /// How many POSTs may be under way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<u32>,
+    /// Attempts a second at the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// How long a connection may take to stand, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_ms: Option<u32>,
+    /// How long the whole attempt may take, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// Headers added to every attempt.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The `Content-Type` of signed deliveries, if `application/jwt` is more than the receiver can take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt_content_type: Option<String>,
+    /// Whether API answers leave the secret out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hide_secret: bool,
+}
+
+/// What the server does for webhooks that do not say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeliveryDefaults {
+    /// Which retry rules.
+    pub profile: Profile,
+    /// How many POSTs to one webhook may be under way at once.
+    pub max_in_flight: u32,
+}
+
+impl Default for DeliveryDefaults {
+    fn default() -> Self {
+        Self {
+            profile: Profile::Durable,
+            max_in_flight: 64,
+        }
+    }
+}
+
+impl WebhookSettings {
+    /// The profile in force.
+    #[must_use]
+    pub fn profile(&self, defaults: &DeliveryDefaults) -> Profile {
+        self.profile.unwrap_or(defaults.profile)
+    }
+
+    /// Whether order is kept within an order key. The `dialpad` profile keeps none.
+    #[must_use]
+    pub fn ordered(&self, defaults: &DeliveryDefaults) -> bool {
+        self.ordered.unwrap_or(self.profile(defaults) == Profile::Durable)
+    }
+
+    /// How many POSTs may be under way at once, at least one.
+    #[must_use]
+    pub fn max_in_flight(&self, defaults: &DeliveryDefaults) -> u32 {
+        self.max_in_flight.unwrap_or(defaults.max_in_flight).max(1)
+    }
+
+    /// How long a connection may take to stand.
+    #[must_use]
+    pub fn connect_timeout(&self, defaults: &DeliveryDefaults) -> Duration {
+        let own = self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        own.unwrap_or(Duration::from_secs(5)).min(self.timeout(defaults))
+    }
+
+    /// How long the whole attempt may take, connection included.
+    #[must_use]
+    pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
+        let own = self.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        own.unwrap_or_else(|| self.profile(defaults).timeout())
+    }
+}
+
+/// A change to a webhook: outer `None` leaves as it is, `Some(None)` clears.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WebhookChange {
+    /// A new address.
+    pub hook_url: Option<String>,
+    /// A new secret, or none any more.
+    pub secret: Option<Option<Secret>>,
+    /// New settings, whole.
+    pub settings: Option<WebhookSettings>,
+    /// Held back since, or not any more.
+    pub paused_at: Option<Option<Timestamp>>,
+}
+
+impl Webhook {
+    /// The webhook with `change` made at `now`.
+    #[must_use]
+    pub fn changed(mut self, change: WebhookChange, now: Timestamp) -> Self {
+        self.hook_url = change.hook_url.unwrap_or(self.hook_url);
+        self.secret = change.secret.unwrap_or(self.secret);
+        self.settings = change.settings.unwrap_or(self.settings);
+        self.paused_at = change.paused_at.unwrap_or(self.paused_at);
+        self.updated_at = now;
+        self
+    }
+}
