@@ -1,0 +1,121 @@
+//! Claims: how deliveries pass between the store and the node that sends them.
+//!
+//! # Order
+//! Deliveries of one webhook with the same order key go one after the other. A pending delivery *blocks* its key until
+//! its `blocks_until`. One that arrives behind a blocking one
+//! - is handed over if the latest pending one of the key is claimed by the same node, which then keeps the order in
+//!   memory (the stream is in commit order);
+//! - else is *held*: due only when the block ends at the latest, or at once when nothing before it blocks any more.
+
+use bytes::Bytes;
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::retry::Failures;
+
+/// What one commit changed for the node that made it, in the order it was done.
+pub type HandOver = Vec<HandedOver>;
+
+/// One thing that the node should know.
+#[derive(Debug)]
+pub enum HandedOver {
+    /// This delivery is yours to send.
+    Claimed(Box<ClaimedDelivery>),
+    /// This webhook has a delivery in the store that is due then and not yours (yet).
+    Due {
+        /// Which webhook.
+        webhook_id: WebhookId,
+        /// When.
+        due_at: Timestamp,
+    },
+    /// You no longer have this delivery: its attempt is finished, or it was released, or either came too late.
+    ///
+    /// Each `Claimed` is followed by exactly one, when its attempt is finished or released.
+    Settled {
+        /// Which webhook.
+        webhook_id: WebhookId,
+        /// Which delivery.
+        delivery_id: DeliveryId,
+    },
+}
+
+/// A delivery that this node may send, until the lease ends. Its `attempt_number` is the attempt that is open; its
+/// state is pending and due at the end of the lease.
+#[derive(Debug, Clone)]
+pub struct ClaimedDelivery {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The event's bytes as they came.
+    pub body: Bytes,
+}
+
+/// A wish for due deliveries.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// From which webhooks, and how many.
+    pub wishes: Vec<ClaimWish>,
+    /// Due by then.
+    pub now: Timestamp,
+    /// When the lease ends.
+    pub until: Timestamp,
+}
+
+/// How many deliveries of one webhook a node can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimWish {
+    /// Which webhook.
+    pub webhook_id: WebhookId,
+    /// How many at the most.
+    pub limit: u32,
+}
+
+/// What came of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimAnswer {
+    /// Which webhook.
+    pub webhook_id: WebhookId,
+    /// How many were handed over.
+    pub claimed: u32,
+    /// When the next one that is not claimed by this node is due; may be in the past if there was no room.
+    pub next_due_at: Option<Timestamp>,
+}
+
+/// An attempt that ended, and where that takes its delivery.
+#[derive(Debug, Clone)]
+pub struct FinishedAttempt {
+    /// Which delivery.
+    pub delivery_id: DeliveryId,
+    /// Where it was sent.
+    pub webhook_id: WebhookId,
+    /// What happened.
+    pub attempt: Attempt,
+    /// Where the delivery goes, as the domain decided.
+    pub state: DeliveryState,
+    /// Its failures, this one included.
+    pub failures: Failures,
+    /// Until when it goes on blocking its order key.
+    pub blocks_until: Timestamp,
+}
+
+/// A claim given back unopened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Release {
+    /// Which delivery.
+    pub delivery_id: DeliveryId,
+    /// Where it was to go.
+    pub webhook_id: WebhookId,
+    /// The attempt that was not made.
+    pub attempt_number: u32,
+    /// When it is due again, if nothing holds it up.
+    pub due_at: Timestamp,
+}
+
+/// A webhook that something waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingWebhook {
+    /// Which.
+    pub webhook_id: WebhookId,
+    /// When the first of its deliveries is due, or its lease ends.
+    pub first_due_at: Timestamp,
+}

@@ -1,0 +1,94 @@
+//! Events on their way into the store, and as it shows them.
+
+use bytes::Bytes;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::redaction::Hidden;
+use switchhook_domain::{Kind, Timestamp};
+
+/// An event to keep, with the decision where it goes.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Its id; its deliveries' ids are larger.
+    pub id: EventId,
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its bytes as they came: UTF-8, one JSON object.
+    pub body: Bytes,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// What it shares with the events it must not overtake.
+    pub order_key: Option<OrderKey>,
+    /// What validation had to say, as the first answer told it.
+    pub warnings: Vec<String>,
+    /// By which a repetition is known.
+    pub idempotency: Option<Idempotency>,
+    /// Where it goes.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// By which a repetition is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The client's key; unique in the company while it lasts.
+    pub key: String,
+    /// A key used before this time no longer counts.
+    pub not_before: Timestamp,
+}
+
+/// A delivery to make with an event.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub webhook_id: WebhookId,
+    /// Which subscriptions asked for it.
+    pub subscription_ids: Vec<SubscriptionId>,
+    /// What is taken out of the bytes first.
+    pub hidden: Hidden,
+    /// Whether the event's order key counts for this webhook.
+    pub is_ordered: bool,
+    /// Until when this node claims it, if it can send it now.
+    pub claim_until: Option<Timestamp>,
+}
+
+/// What became of a [`NewEvent`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recorded {
+    /// It is kept.
+    Kept,
+    /// The same event had come with the same key; this is the first, with its original deliveries.
+    Repeated {
+        /// The event that is kept.
+        event: EventRecord,
+        /// Its original deliveries.
+        deliveries: Vec<Delivery>,
+    },
+    /// Another event had come with the same key. Nothing was kept.
+    KeyReused,
+}
+
+/// An event as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Its id.
+    pub id: EventId,
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its bytes as they came.
+    pub body: Bytes,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// What it shares with the events it must not overtake.
+    pub order_key: Option<OrderKey>,
+    /// What validation had to say.
+    pub warnings: Vec<String>,
+    /// The client's idempotency key.
+    pub idempotency_key: Option<String>,
+}

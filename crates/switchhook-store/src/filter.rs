@@ -1,0 +1,36 @@
+//! What a list of events or deliveries can be narrowed to.
+
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{EventId, WebhookId};
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::{Kind, Timestamp};
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Only those of this call, message, agent or contact. No index helps: narrow by time too.
+    pub order_key: Option<OrderKey>,
+    /// Accepted at this time or later.
+    pub since: Option<Timestamp>,
+    /// Accepted before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// Which deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Only those of this event.
+    pub event_id: Option<EventId>,
+    /// Only those to this webhook.
+    pub webhook_id: Option<WebhookId>,
+    /// Only those in this state.
+    pub state: Option<StateName>,
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Made at this time or later.
+    pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
+}

@@ -1,0 +1,226 @@
+//! Where Switchhook keeps what it promised to keep: one trait, its drivers, and the suite that every driver passes.
+//!
+//! Every method is one transaction from the caller's side and speaks the domain's language; no transaction object, no
+//! SQL and no backoff leaves or enters the crate. Time is an argument. Start at [`Store`]; then `sqlite.rs`.
+
+mod claim;
+mod error;
+mod event;
+mod filter;
+mod open;
+mod page;
+mod registry;
+pub mod sqlite;
+
+use async_trait::async_trait;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::key::ApiKey;
+use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::{Kind, Timestamp};
+use tokio::sync::mpsc;
+
+pub use claim::{
+    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
+    Release,
+};
+pub use error::StoreError;
+pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
+pub use filter::{DeliveryFilter, EventFilter};
+pub use open::{migrate, open};
+pub use page::{Page, PageRequest};
+pub use registry::{SubscriptionFilter, SubscriptionLimits};
+
+/// What is kept, and the few things that are done with it.
+///
+/// # Promises
+/// - When a writing method has answered `Ok`, what it did survives `kill -9` and a power cut.
+/// - One failing entry of a batch, or of a commit shared with other callers, never fails its neighbours.
+/// - A delivery in a final state never changes again, and an attempt takes effect only if its delivery is still at
+///   that attempt's number and still claimed by the node that made it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- the stream of claimed deliveries -------------------------------------------------------------------------
+
+    /// The stream in which this node gets the deliveries that it claimed, in the order of the commits that did it.
+    ///
+    /// One message a commit. Its length is bounded by what the node asks for: nothing is claimed that it did not
+    /// wish for. Answers `None` if it was already taken.
+    fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>>;
+
+    // --- companies and keys ---------------------------------------------------------------------------------------
+
+    /// Keeps a key; its company is created if it is not there.
+    async fn create_key(&self, key: ApiKey) -> Result<ApiKey, StoreError>;
+    /// The keys, oldest first, revoked ones included.
+    async fn list_keys(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<ApiKey>, StoreError>;
+    /// Revokes a key; a second time changes nothing.
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
+    /// The key with this hash.
+    async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+
+    // --- webhooks -------------------------------------------------------------------------------------------------
+
+    /// Keeps a webhook; `Conflict` if the company has one with the same `hook_url`.
+    async fn create_webhook(&self, webhook: Webhook) -> Result<Webhook, StoreError>;
+    /// One webhook of the company.
+    async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError>;
+    /// The company's webhooks, oldest first.
+    async fn list_webhooks(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Webhook>, StoreError>;
+    /// Changes a webhook; `Conflict` as for creating one.
+    async fn update_webhook(
+        &self,
+        company_id: CompanyId,
+        id: WebhookId,
+        change: WebhookChange,
+        now: Timestamp,
+    ) -> Result<Webhook, StoreError>;
+    /// Deletes a webhook and answers what it was. Its subscriptions stay, without a webhook; its pending deliveries
+    /// are cancelled afterwards, in slices, by [`Store::cancel_deliveries_of`].
+    async fn delete_webhook(
+        &self,
+        company_id: CompanyId,
+        id: WebhookId,
+        now: Timestamp,
+    ) -> Result<Webhook, StoreError>;
+    /// The webhooks of every company, by id: how a node fills its memory at start.
+    async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
+
+    // --- subscriptions --------------------------------------------------------------------------------------------
+
+    /// Keeps a subscription; `Conflict` if the company has one with the same webhook and filter, `NotFound` if the
+    /// webhook is not the company's, `LimitReached` if there are limits and they are.
+    async fn create_subscription(
+        &self,
+        subscription: Subscription,
+        limits: Option<SubscriptionLimits>,
+    ) -> Result<Subscription, StoreError>;
+    /// One subscription of the company and kind.
+    async fn subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+    ) -> Result<Subscription, StoreError>;
+    /// The company's subscriptions, oldest first.
+    async fn list_subscriptions(
+        &self,
+        company_id: CompanyId,
+        filter: SubscriptionFilter,
+        page: PageRequest,
+    ) -> Result<Page<Subscription>, StoreError>;
+    /// Changes a subscription; errors as for creating one, and `Invalid` if the change makes no sense.
+    async fn update_subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+        change: SubscriptionChange,
+        now: Timestamp,
+    ) -> Result<Subscription, StoreError>;
+    /// Deletes a subscription and answers what it was.
+    async fn delete_subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Subscription, StoreError>;
+    /// The subscriptions of every company, by id.
+    async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError>;
+
+    // --- events ---------------------------------------------------------------------------------------------------
+
+    /// Keeps events and all their deliveries, each event whole or not at all; answers in the order of the batch.
+    ///
+    /// A delivery that asks for a claim is *born claimed*, with its first attempt opened, and comes out of the
+    /// hand-over stream of the same commit, unless one that it must not overtake is not claimed by this node.
+    async fn record_events(&self, events: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError>;
+    /// One event of the company.
+    async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError>;
+    /// The company's events, newest first.
+    async fn list_events(
+        &self,
+        company_id: CompanyId,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<EventRecord>, StoreError>;
+
+    // --- deliveries -----------------------------------------------------------------------------------------------
+
+    /// One delivery of the company.
+    async fn delivery(&self, company_id: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError>;
+    /// The company's deliveries, newest first.
+    async fn list_deliveries(
+        &self,
+        company_id: CompanyId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError>;
+    /// A delivery's finished attempts, first to last.
+    async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
+    /// Makes a new delivery `new_id` of the same event to the same webhook, due at once and behind nobody.
+    async fn redeliver(
+        &self,
+        company_id: CompanyId,
+        id: DeliveryId,
+        new_id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError>;
+    /// Cancels a pending delivery; `Conflict` if it is already final. An attempt under way may still end and is
+    /// recorded, without effect on the state.
+    async fn cancel_delivery(
+        &self,
+        company_id: CompanyId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError>;
+
+    // --- sending --------------------------------------------------------------------------------------------------
+
+    /// Claims due deliveries, oldest due first within each webhook, opens their next attempt and hands them over.
+    ///
+    /// A claim whose lease ended is closed as a lost attempt in the same commit. Answers are in the order of the
+    /// wishes.
+    async fn claim_due_deliveries(&self, claim: Claim) -> Result<Vec<ClaimAnswer>, StoreError>;
+    /// Records how attempts ended and where that takes their deliveries; late ones (see the promises) are counted
+    /// in the answer and leave no trace. Followers that are no longer held up become due.
+    ///
+    /// Not urgent: may wait a few milliseconds for company in the commit.
+    async fn finish_attempts(&self, finished: Vec<FinishedAttempt>) -> Result<usize, StoreError>;
+    /// Gives claims back unopened: the attempt's number is free again.
+    async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError>;
+    /// Cancels up to `limit` pending deliveries of a webhook that is gone; answers how many it were.
+    async fn cancel_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
+    /// The webhooks that have pending deliveries, by id, with the time at which the first is due (or its lease ends).
+    /// Cost grows with the webhooks listed, not with their deliveries.
+    async fn pending_webhooks(
+        &self,
+        after: Option<WebhookId>,
+        limit: u32,
+    ) -> Result<Vec<PendingWebhook>, StoreError>;
+
+    // --- about the store itself -----------------------------------------------------------------------------------
+
+    /// The largest id kept: ids go on after it.
+    async fn last_id(&self) -> Result<i64, StoreError>;
+    /// Whether it can keep something now: writes and takes back, as an event would be.
+    async fn check(&self) -> Result<(), StoreError>;
+    /// Finishes what was begun and lets go of the files or connections.
+    async fn close(&self);
+}

@@ -1,0 +1,86 @@
+//! Opening a store: its URL says which driver.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use switchhook_domain::Timestamp;
+
+use crate::Store;
+use crate::error::StoreError;
+use crate::sqlite::{Migrated, SqliteOptions, SqliteStore};
+
+/// Opens the store at `url`: `sqlite:./switchhook.db`, or `sqlite::memory:` for tests. Blocks for a moment.
+///
+/// # Errors
+/// `Unusable` if the URL names no store that this build can open, or the store refuses.
+pub fn open(url: &str, options: SqliteOptions) -> Result<Arc<dyn Store>, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", ":memory:")) => Ok(SqliteStore::in_memory(options)?),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(SqliteStore::open(sqlite_path(path), options)?),
+        Some(("postgres" | "postgresql", _)) => Err(StoreError::Unusable(
+            "this build has no PostgreSQL driver yet: use a SQLite file, for example sqlite:./switchhook.db"
+                .into(),
+        )),
+        // The URL may hold a password: it is not repeated.
+        _ => Err(StoreError::Unusable(
+            "the store's URL is not understood: write sqlite:, then the path of a file, for example \
+             sqlite:./switchhook.db"
+                .into(),
+        )),
+    }
+}
+
+/// Brings the schema of the store at `url` up to date. Blocks.
+///
+/// # Errors
+/// `Unusable` as for [`open`]; a store in memory has no schema to keep.
+pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => {
+            SqliteStore::migrate(sqlite_path(path), now)
+        }
+        // Says what is wrong with the URL.
+        _ => open(url, SqliteOptions::guest(now)).map(|_| Migrated { from: 0, to: 0 }),
+    }
+}
+
+/// Both `sqlite:path` and `sqlite:///absolute/path` are in use.
+fn sqlite_path(path: &str) -> &Path {
+    Path::new(path.strip_prefix("//").unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_refused(url: &str, because: &str) {
+        match open(url, SqliteOptions::owner(Timestamp::from_millis(0))) {
+            Err(StoreError::Unusable(message)) => assert!(message.contains(because), "{url}: {message}"),
+            Err(other) => panic!("{url}: {other}"),
+            Ok(_) => panic!("{url} was opened"),
+        }
+    }
+
+    #[test]
+    fn a_url_that_names_no_store_says_how_to_write_one() {
+        check_refused(
+            "postgres://switchhook:secret@localhost/switchhook",
+            "no PostgreSQL driver",
+        );
+        check_refused("mysql://localhost", "sqlite:./switchhook.db");
+        check_refused("switchhook.db", "sqlite:./switchhook.db");
+        check_refused("sqlite:", "sqlite:./switchhook.db");
+        check_refused(
+            "sqlite:/no/such/directory/switchhook.db",
+            "/no/such/directory/switchhook.db",
+        );
+    }
+
+    #[test]
+    fn a_path_may_be_written_with_or_without_slashes() {
+        assert_eq!(sqlite_path("./a.db"), Path::new("./a.db"));
+        assert_eq!(sqlite_path("///var/a.db"), Path::new("/var/a.db"));
+        assert!(open("sqlite::memory:", SqliteOptions::owner(Timestamp::from_millis(0))).is_ok());
+    }
+}

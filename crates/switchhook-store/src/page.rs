@@ -1,0 +1,42 @@
+//! Pages by key, never by offset: a page costs the same wherever it starts.
+
+/// Which page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The last id of the page before; `None` for the first page.
+    pub after: Option<i64>,
+    /// How many items at the most.
+    pub limit: u32,
+}
+
+impl PageRequest {
+    /// The first `limit` items.
+    #[must_use]
+    pub const fn first(limit: u32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// Some items, and where the next ones start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// What to ask for as `after` to get the next page; `None` on the last one.
+    pub next: Option<i64>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of what was read with a limit one larger than asked for.
+    #[must_use]
+    pub fn of(mut items: Vec<T>, limit: u32, id_of: impl Fn(&T) -> i64) -> Self {
+        let limit = limit as usize;
+        let next = if items.len() > limit {
+            items.truncate(limit);
+            items.last().map(id_of)
+        } else {
+            None
+        };
+        Self { items, next }
+    }
+}

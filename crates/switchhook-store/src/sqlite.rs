@@ -1,0 +1,283 @@
+//! The SQLite driver: one file, one process that owns it, one writer whose commits many callers share.
+//!
+//! Owns opening and closing; `sqlite/store.rs` is the list of what it can do. A write goes: `writer` → `queue` →
+//! `committer` → the noun's file (`events`, `claims`, …); a read: `readers` → the noun's file.
+
+mod attempt_row;
+mod attempts;
+mod cells;
+mod checkpointer;
+mod claims;
+mod committer;
+mod connection;
+mod deliveries;
+mod delivery_row;
+mod events;
+mod failure;
+mod health;
+mod keys;
+mod list;
+mod lock;
+mod order;
+#[cfg(test)]
+mod query_plans;
+mod queue;
+mod readers;
+mod recovery;
+mod releases;
+mod schema;
+mod store;
+mod subscriptions;
+mod transaction;
+mod webhooks;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use switchhook_domain::Timestamp;
+use tokio::sync::mpsc;
+
+pub use self::committer::{Commit, CommitObserver};
+
+use self::checkpointer::Checkpointer;
+use self::committer::Committer;
+use self::connection::{Checkpoints, Place};
+use self::lock::OwnerLock;
+use self::readers::{READERS, Readers};
+use self::schema::Age;
+use self::writer::{Writer, WriterThread};
+use crate::claim::HandOver;
+use crate::error::StoreError;
+
+/// What this process is to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It serves: nobody else may at the same time, and claims of an earlier life end when it opens the store.
+    Owner,
+    /// It reads and makes short writes, also while another process serves. It claims nothing.
+    Guest,
+}
+
+/// Who does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriterMode {
+    /// A writer's thread with shared commits, a checkpointer's, and a few readers.
+    Thread,
+    /// Whoever calls, at once, one operation a commit: for simulations, and for commands that write once.
+    Inline,
+}
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// What this process is to the file.
+    pub role: Role,
+    /// Who does the work.
+    pub writer: WriterMode,
+    /// What time it is: when migrations are done and lost claims are closed.
+    pub now: Timestamp,
+    /// Who wants to know of every commit.
+    pub observer: Option<Arc<dyn CommitObserver>>,
+}
+
+impl SqliteOptions {
+    /// For a process that serves.
+    #[must_use]
+    pub fn owner(now: Timestamp) -> Self {
+        Self {
+            role: Role::Owner,
+            writer: WriterMode::Thread,
+            now,
+            observer: None,
+        }
+    }
+
+    /// For a command beside it.
+    #[must_use]
+    pub fn guest(now: Timestamp) -> Self {
+        Self {
+            role: Role::Guest,
+            writer: WriterMode::Inline,
+            now,
+            observer: None,
+        }
+    }
+}
+
+/// What bringing a schema up to date did. The numbers are the same if it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema that was there; 0 for none.
+    pub from: u32,
+    /// The schema that is there.
+    pub to: u32,
+}
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    writer: Writer,
+    readers: Readers,
+    checkpointer: Option<Checkpointer>,
+    hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
+    lock: Mutex<Option<OwnerLock>>,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`; creates it if there is none. Blocks.
+    ///
+    /// # Errors
+    /// `Unusable` if another process owns the file, if it is no store or a newer one's, or cannot be opened.
+    #[expect(clippy::needless_pass_by_value, reason = "options are made for one store")]
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
+        Self::open_place(&Place::File(path.to_owned()), &options)
+    }
+
+    /// A store that is gone when it is dropped. It has no file to share, so whoever calls does the work.
+    ///
+    /// # Errors
+    /// If SQLite cannot be used at all.
+    pub fn in_memory(options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
+        Self::open_place(
+            &Place::Memory,
+            &SqliteOptions {
+                writer: WriterMode::Inline,
+                ..options
+            },
+        )
+    }
+
+    /// Brings the schema of the file at `path` up to date, creating the file if there is none. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if another process serves the file with an older schema.
+    pub fn migrate(path: &Path, now: Timestamp) -> Result<Migrated, StoreError> {
+        connection::check_version()?;
+        let place = Place::File(path.to_owned());
+        let mut connection = connection::open_writing(&place, Checkpoints::Elsewhere)?;
+        let from = schema::number(&connection)?;
+        bring_up_to_date(&mut connection, &place, &SqliteOptions::guest(now))?;
+        Ok(Migrated {
+            from,
+            to: schema::number(&connection)?,
+        })
+    }
+
+    fn open_place(place: &Place, options: &SqliteOptions) -> Result<Arc<Self>, StoreError> {
+        connection::check_version()?;
+        let lock = match (place, options.role) {
+            (Place::File(path), Role::Owner) => {
+                connection::create(path)?;
+                Some(OwnerLock::take(path)?)
+            }
+            _ => None,
+        };
+        let mut connection = connection::open_writing(place, checkpoints(options))?;
+        bring_up_to_date(&mut connection, place, options)?;
+        let (sender, receiver) = match options.role {
+            // Bounded by what the node asks for: nothing is claimed that it did not wish for.
+            Role::Owner => Some(mpsc::unbounded_channel()).unzip(),
+            Role::Guest => (None, None),
+        };
+        let mut committer = Committer {
+            connection,
+            hand_over: sender,
+            observer: options.observer.clone(),
+        };
+        if options.role == Role::Owner {
+            let now = options.now;
+            while committer.do_now(move |transaction| recovery::close_some_claims(transaction, now))? {}
+        }
+        let (writer, readers, checkpointer) = match (place, options.writer) {
+            (Place::File(path), WriterMode::Thread) => threads(path, options.role, committer)?,
+            _ => inline(committer),
+        };
+        let (hand_over, lock) = (Mutex::new(receiver), Mutex::new(lock));
+        Ok(Arc::new(Self {
+            parts: Arc::new(Parts {
+                writer,
+                readers,
+                checkpointer,
+                hand_over,
+                lock,
+            }),
+        }))
+    }
+}
+
+impl Parts {
+    /// Ends what was begun, in the order in which one needs the other. Blocks; a second time does nothing.
+    fn stop(&self) {
+        self.readers.close();
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.stop();
+        }
+        self.writer.close();
+        self.lock.lock().take();
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.parts.stop();
+    }
+}
+
+fn checkpoints(options: &SqliteOptions) -> Checkpoints {
+    match (options.writer, options.role) {
+        (WriterMode::Inline, Role::Owner) => Checkpoints::Here,
+        _ => Checkpoints::Elsewhere,
+    }
+}
+
+/// A guest touches the schema only when nobody serves: the one that does knows what it needs.
+fn bring_up_to_date(
+    connection: &mut Connection,
+    place: &Place,
+    options: &SqliteOptions,
+) -> Result<(), StoreError> {
+    if schema::age(connection)? == Age::Current {
+        return Ok(());
+    }
+    let _lock = match (place, options.role) {
+        (Place::File(path), Role::Guest) => Some(OwnerLock::try_take(path)?.ok_or_else(|| {
+            StoreError::Unusable(
+                "another process serves this store with an older schema: stop it and start the new version first".into(),
+            )
+        })?),
+        _ => None,
+    };
+    schema::migrate(connection, options.now)
+}
+
+type Workers = (Writer, Readers, Option<Checkpointer>);
+
+fn threads(path: &Path, role: Role, committer: Committer) -> Result<Workers, StoreError> {
+    let no_thread = |error| StoreError::Unusable(format!("a thread of the store cannot be started: {error}"));
+    let connections = (0..READERS)
+        .map(|_| connection::open_reading(path))
+        .collect::<Result<_, _>>()?;
+    let readers = Readers::pool(connections)?;
+    let checkpointer = match role {
+        Role::Owner => Some(Checkpointer::start(connection::open_checkpointing(path)?).map_err(no_thread)?),
+        Role::Guest => None,
+    };
+    let log = checkpointer.as_ref().map(Checkpointer::log_guard);
+    let writer = WriterThread::start(committer, log).map_err(no_thread)?;
+    Ok((Writer::Thread(writer), readers, checkpointer))
+}
+
+fn inline(committer: Committer) -> Workers {
+    let committer = Arc::new(Mutex::new(Some(committer)));
+    (
+        Writer::Inline(Arc::clone(&committer)),
+        Readers::Inline(committer),
+        None,
+    )
+}

@@ -1,0 +1,128 @@
+//! Attempts: what is kept of a POST, and what its end does to its delivery.
+
+use rusqlite::{Connection, Row, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::{DeliveryState, StateName};
+use switchhook_domain::id::DeliveryId;
+use switchhook_domain::order::OrderKey;
+
+use super::attempt_row;
+use super::cells::Cells;
+use super::list::first;
+use super::order;
+use super::transaction::Transaction;
+use crate::claim::{FinishedAttempt, HandedOver};
+use crate::error::StoreError;
+
+/// Records how attempts ended; answers how many came too late.
+pub(super) fn finish(
+    transaction: &mut Transaction<'_>,
+    finished: &[FinishedAttempt],
+) -> Result<usize, StoreError> {
+    let mut late = 0;
+    for one in finished {
+        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
+        transaction.hand_over(HandedOver::Settled {
+            webhook_id,
+            delivery_id,
+        });
+        match open_attempt(transaction.connection, delivery_id)? {
+            Some(open) if open.number == one.attempt.number => finish_one(transaction, one, &open)?,
+            _ => late += 1,
+        }
+    }
+    Ok(late)
+}
+
+fn finish_one(
+    transaction: &mut Transaction<'_>,
+    one: &FinishedAttempt,
+    open: &OpenAttempt,
+) -> Result<(), StoreError> {
+    attempt_row::insert(transaction.connection, one.delivery_id, &one.attempt)?;
+    let state = if open.is_pending { Some(one.state) } else { None };
+    settle(transaction.connection, one, state)?;
+    if let Some(DeliveryState::Pending { due_at }) = state {
+        transaction.hand_over(HandedOver::Due {
+            webhook_id: one.webhook_id,
+            due_at,
+        });
+    }
+    if let Some(key) = &open.order_key {
+        order::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at)?;
+    }
+    Ok(())
+}
+
+/// Ends the claim; `state` is where the delivery goes, if it is not final already.
+fn settle(
+    connection: &Connection,
+    one: &FinishedAttempt,
+    state: Option<DeliveryState>,
+) -> Result<(), StoreError> {
+    let status = attempt_row::status(&one.attempt);
+    let outcome = attempt_row::outcome_name(&one.attempt.outcome);
+    let failures = one.failures;
+    let Some(state) = state else {
+        connection.prepare_cached(SETTLE_FINAL)?.execute(params![
+            failures.answered,
+            failures.unanswered,
+            outcome,
+            status,
+            one.delivery_id.0,
+        ])?;
+        return Ok(());
+    };
+    let (due_at, ended_at) = if state.is_final() {
+        (None, Some(state.at()))
+    } else {
+        (Some(state.at()), None)
+    };
+    connection.prepare_cached(SETTLE)?.execute(params![
+        state.name().as_str(),
+        due_at.map(Timestamp::as_millis),
+        ended_at.map(Timestamp::as_millis),
+        failures.answered,
+        failures.unanswered,
+        one.blocks_until.as_millis(),
+        outcome,
+        status,
+        one.delivery_id.0,
+    ])?;
+    Ok(())
+}
+
+const SETTLE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, state = ?, due_at = ?, ended_at = ?, \
+     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, last_outcome = ?, last_status = ? WHERE id = ?";
+
+const SETTLE_FINAL: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
+     failures_answered = ?, failures_unanswered = ?, last_outcome = ?, last_status = ? WHERE id = ?";
+
+/// The attempt of a delivery that is under way.
+pub(super) struct OpenAttempt {
+    pub(super) number: u32,
+    pub(super) is_pending: bool,
+    pub(super) order_key: Option<OrderKey>,
+    pub(super) blocks_until: Timestamp,
+}
+
+/// The open attempt of a delivery. (All are this node's: no other may have the file.)
+pub(super) fn open_attempt(
+    connection: &Connection,
+    id: DeliveryId,
+) -> Result<Option<OpenAttempt>, StoreError> {
+    first(connection, OPEN, &[&id.0], read_open)
+}
+
+pub(super) const OPEN: &str = "SELECT id, attempt_number, state, order_key, blocks_until FROM deliveries \
+     WHERE id = ? AND claimed_by IS NOT NULL";
+
+fn read_open(row: &Row<'_>) -> Result<OpenAttempt, StoreError> {
+    let mut cells = Cells::of("deliveries", row)?;
+    Ok(OpenAttempt {
+        number: cells.read()?,
+        is_pending: cells.word::<StateName>()? == StateName::Pending,
+        order_key: cells.maybe_text()?.map(OrderKey::new),
+        blocks_until: cells.time()?,
+    })
+}

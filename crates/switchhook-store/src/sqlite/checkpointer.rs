@@ -1,0 +1,144 @@
+//! Checkpoints: moving the write-ahead log's pages into the file, beside the commits and never inside one.
+//!
+//! Passive checkpoints every few milliseconds keep each one short. They cannot shorten the log under load, because
+//! the writer always adds to it; so when it has grown long, the writer starts it over between two commits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+/// How long after a checkpoint the next one follows, if there was a commit.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How many pages of 4 KiB the log may have before it is started over: 64 MiB.
+const LONG_LOG: i64 = (64 << 20) / 4096;
+
+/// How long the writer waits for readers of the old log. If they are slower it tries again after the next commit.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Default)]
+struct Wishes {
+    has_commits: bool,
+    is_stopped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    wishes: Mutex<Wishes>,
+    change: Condvar,
+    /// How many pages the log has, as the last checkpoint saw it.
+    log_pages: AtomicI64,
+}
+
+/// The thread that checkpoints.
+pub(super) struct Checkpointer {
+    shared: Arc<Shared>,
+    join: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let join = std::thread::Builder::new()
+            .name("store-checkpointer".into())
+            .spawn(move || checkpoint_until_stopped(&connection, &theirs))?;
+        Ok(Self {
+            shared,
+            join: Mutex::new(Some(join)),
+        })
+    }
+
+    /// What the writer tells its commits to.
+    pub(super) fn log_guard(&self) -> LogGuard {
+        LogGuard {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Blocks until the checkpoint under way, if there is one, has ended.
+    pub(super) fn stop(&self) {
+        self.shared.wishes.lock().is_stopped = true;
+        self.shared.change.notify_one();
+        if let Some(join) = self.join.lock().take()
+            && join.join().is_err()
+        {
+            tracing::error!("the store's checkpointer had panicked");
+        }
+    }
+}
+
+/// The writer's part: says that there was a commit, and starts a long log over.
+pub(super) struct LogGuard {
+    shared: Arc<Shared>,
+}
+
+impl LogGuard {
+    pub(super) fn after_commit(&mut self, connection: &Connection) {
+        let mut wishes = self.shared.wishes.lock();
+        if !wishes.has_commits {
+            wishes.has_commits = true;
+            self.shared.change.notify_one();
+        }
+        drop(wishes);
+        if self.shared.log_pages.load(Ordering::Relaxed) > LONG_LOG {
+            self.start_over(connection);
+        }
+    }
+
+    fn start_over(&self, connection: &Connection) {
+        let result = connection
+            .busy_timeout(PATIENCE)
+            .and_then(|()| checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)"))
+            .and_then(|seen| {
+                connection
+                    .busy_timeout(super::connection::BUSY_TIMEOUT)
+                    .map(|()| seen)
+            });
+        match result {
+            Ok(seen) if !seen.is_busy => self.shared.log_pages.store(0, Ordering::Relaxed),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the write-ahead log could not be started over"),
+        }
+    }
+}
+
+fn checkpoint_until_stopped(connection: &Connection, shared: &Shared) {
+    while wait_for_commits(shared) {
+        match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+            Ok(seen) => shared.log_pages.store(seen.log_pages, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "a checkpoint failed; the write-ahead log grows"),
+        }
+    }
+}
+
+/// Waits out the pause, then for a commit; `false` if it is time to stop.
+fn wait_for_commits(shared: &Shared) -> bool {
+    let mut wishes = shared.wishes.lock();
+    shared
+        .change
+        .wait_while_for(&mut wishes, |wishes| !wishes.is_stopped, PAUSE);
+    shared
+        .change
+        .wait_while(&mut wishes, |wishes| !wishes.has_commits && !wishes.is_stopped);
+    wishes.has_commits = false;
+    !wishes.is_stopped
+}
+
+struct Seen {
+    is_busy: bool,
+    log_pages: i64,
+}
+
+fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<Seen> {
+    connection.prepare_cached(pragma)?.query_row([], |row| {
+        Ok(Seen {
+            is_busy: row.get::<_, i64>(0)? != 0,
+            log_pages: row.get(1)?,
+        })
+    })
+}

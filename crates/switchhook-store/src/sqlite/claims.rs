@@ -1,0 +1,235 @@
+//! Claims: how due deliveries become this node's to send, and how they are given back.
+
+use rusqlite::{Connection, Row, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::id::WebhookId;
+
+use super::cells::Cells;
+use super::delivery_row::delivery_columns;
+use super::list::{all, first};
+use super::order;
+use super::transaction::{THIS_NODE, Transaction};
+use super::{attempt_row, delivery_row, events};
+use crate::claim::{Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, HandedOver, PendingWebhook};
+use crate::error::StoreError;
+
+/// Claims what is due, as wished.
+pub(super) fn claim(
+    transaction: &mut Transaction<'_>,
+    claim: &Claim,
+) -> Result<Vec<ClaimAnswer>, StoreError> {
+    if !transaction.may_claim {
+        return Err(StoreError::Unusable(
+            "only the process that owns the store can claim deliveries".into(),
+        ));
+    }
+    claim
+        .wishes
+        .iter()
+        .map(|wish| grant(transaction, *wish, claim))
+        .collect()
+}
+
+fn grant(
+    transaction: &mut Transaction<'_>,
+    wish: ClaimWish,
+    claim: &Claim,
+) -> Result<ClaimAnswer, StoreError> {
+    let webhook_id = wish.webhook_id;
+    let mut claimed = 0;
+    for due in due_deliveries(transaction.connection, wish, claim.now)? {
+        if let Some(opened_at) = due.opened_at {
+            close_as_lost(transaction.connection, &due.delivery, opened_at, claim.now)?;
+        }
+        if due.delivery.state.is_final() {
+            continue;
+        }
+        match verdict(transaction.connection, &due, claim.now)? {
+            Verdict::Hold { until } => hold(transaction.connection, &due.delivery, until)?,
+            Verdict::Go { note } => {
+                open(transaction, due.delivery, note, claim)?;
+                claimed += 1;
+            }
+        }
+    }
+    let next_due_at = next_due_at(transaction.connection, webhook_id)?;
+    Ok(ClaimAnswer {
+        webhook_id,
+        claimed,
+        next_due_at,
+    })
+}
+
+/// A delivery that is due, with what its row says beyond it.
+struct DueDelivery {
+    delivery: Delivery,
+    due_at: Timestamp,
+    is_held: bool,
+    /// When its attempt was opened whose lease has ended, if there is one.
+    opened_at: Option<Timestamp>,
+}
+
+/// The first that are due, those whose lease ended included.
+fn due_deliveries(
+    connection: &Connection,
+    wish: ClaimWish,
+    now: Timestamp,
+) -> Result<Vec<DueDelivery>, StoreError> {
+    let mut due = Vec::new();
+    for sql in [EXPIRED, DUE] {
+        due.extend(all(
+            connection,
+            sql,
+            &[&wish.webhook_id.0, &now.as_millis(), &wish.limit],
+            read_due,
+        )?);
+    }
+    due.sort_by_key(|due| (due.due_at, due.delivery.id));
+    due.truncate(wish.limit as usize);
+    Ok(due)
+}
+
+pub(super) const DUE: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", held, claimed_at, due_at FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
+);
+
+pub(super) const EXPIRED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", held, claimed_at, due_at FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND webhook_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
+);
+
+fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
+    let mut cells = Cells::of("deliveries", row)?;
+    Ok(DueDelivery {
+        delivery: delivery_row::read_cells(&mut cells)?,
+        is_held: cells.read::<Option<String>>()?.is_some(),
+        opened_at: cells.maybe_time()?,
+        due_at: cells.time()?,
+    })
+}
+
+/// The lease ended and nobody said how the attempt did.
+pub(super) fn close_as_lost(
+    connection: &Connection,
+    delivery: &Delivery,
+    opened_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    attempt_row::insert_lost(connection, delivery.id, delivery.attempt_number, opened_at, now)?;
+    let sql = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, last_outcome = 'lost', last_status = NULL \
+               WHERE id = ?";
+    connection.prepare_cached(sql)?.execute(params![delivery.id.0])?;
+    Ok(())
+}
+
+enum Verdict {
+    Go { note: Option<String> },
+    Hold { until: Timestamp },
+}
+
+/// Whether a due delivery may go before the one ahead of it in line.
+fn verdict(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result<Verdict, StoreError> {
+    let delivery = &due.delivery;
+    let Some(key) = &delivery.order_key else {
+        return Ok(Verdict::Go { note: None });
+    };
+    let ahead = match order::ahead_of(connection, delivery.id, delivery.webhook_id, key)? {
+        Some(ahead) if !ahead.is_being_sent(now) => ahead,
+        _ => return Ok(Verdict::Go { note: None }),
+    };
+    let until = ahead.until().min(delivery.blocks_until);
+    if !due.is_held && ahead.blocks(now) && until > now {
+        return Ok(Verdict::Hold { until });
+    }
+    Ok(Verdict::Go {
+        note: Some(ahead.overtaking_note(key, now)),
+    })
+}
+
+fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE deliveries SET held = 'order', due_at = ? WHERE id = ?";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![until.as_millis(), delivery.id.0])?;
+    Ok(())
+}
+
+/// Opens the delivery's next attempt and hands it over.
+fn open(
+    transaction: &mut Transaction<'_>,
+    mut delivery: Delivery,
+    note: Option<String>,
+    claim: &Claim,
+) -> Result<(), StoreError> {
+    delivery.state = DeliveryState::Pending { due_at: claim.until };
+    delivery.attempt_number += 1;
+    delivery.note = note.or(delivery.note);
+    let sql = "UPDATE deliveries SET claimed_by = ?, claimed_at = ?, due_at = ?, attempt_number = ?, note = ?, \
+               held = NULL WHERE id = ?";
+    transaction.prepare(sql)?.execute(params![
+        THIS_NODE,
+        claim.now.as_millis(),
+        claim.until.as_millis(),
+        delivery.attempt_number,
+        delivery.note,
+        delivery.id.0,
+    ])?;
+    let body = events::body(transaction.connection, delivery.event_id)?.ok_or_else(|| {
+        super::failure::corrupt(
+            "deliveries",
+            delivery.id.0,
+            format_args!("its event {} is gone", delivery.event_id),
+        )
+    })?;
+    transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery { delivery, body })));
+    Ok(())
+}
+
+fn next_due_at(connection: &Connection, webhook_id: WebhookId) -> Result<Option<Timestamp>, StoreError> {
+    let next = first(connection, NEXT_DUE, &[&webhook_id.0], |row| Ok(row.get(0)?))?;
+    Ok(next.map(Timestamp::from_millis))
+}
+
+pub(super) const NEXT_DUE: &str = "SELECT due_at FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1";
+
+/// The webhooks after `after` for which something is pending.
+pub(super) fn pending_webhooks(
+    connection: &Connection,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> Result<Vec<PendingWebhook>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = after.map_or(i64::MIN, |id| id.0);
+    while found.len() < limit as usize {
+        let unclaimed = first(connection, NEXT_UNCLAIMED, &[&after], read_pending)?;
+        let claimed = first(connection, NEXT_CLAIMED, &[&after], read_pending)?;
+        let next = [unclaimed, claimed]
+            .into_iter()
+            .flatten()
+            .min_by_key(|next| (next.webhook_id, next.first_due_at));
+        let Some(next) = next else { break };
+        after = next.webhook_id.0;
+        found.push(next);
+    }
+    Ok(found)
+}
+
+pub(super) const NEXT_UNCLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1";
+
+pub(super) const NEXT_CLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1";
+
+fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
+    Ok(PendingWebhook {
+        webhook_id: WebhookId(row.get(0)?),
+        first_due_at: Timestamp::from_millis(row.get(1)?),
+    })
+}

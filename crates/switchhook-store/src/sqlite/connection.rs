@@ -1,0 +1,110 @@
+//! Connections: where the file is, and the settings that the measurements asked for.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::StoreError;
+
+/// Before this version a WAL that is reset under a second connection can corrupt the file.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long to wait for another process's write.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Enough for every statement there is.
+const CACHED_STATEMENTS: usize = 128;
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    File(PathBuf),
+    Memory,
+}
+
+/// Who moves the pages of the write-ahead log into the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checkpoints {
+    /// Somebody else, on a connection of its own.
+    Elsewhere,
+    /// This connection, after every thousand pages.
+    Here,
+}
+
+/// Refuses a SQLite with a bug that loses data.
+pub(super) fn check_version() -> Result<(), StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::Unusable(format!(
+            "this program was built with SQLite {}, which can corrupt a database: build it with 3.51.3 or newer",
+            rusqlite::version()
+        )));
+    }
+    Ok(())
+}
+
+/// A connection that writes.
+pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Connection, StoreError> {
+    let connection = match place {
+        Place::Memory => Connection::open_in_memory()?,
+        Place::File(path) => open_file(path)?,
+    };
+    configure(&connection)?;
+    connection.pragma_update(None, "cache_size", -64 * 1024)?;
+    let pages = if checkpoints == Checkpoints::Here { 1000 } else { 0 };
+    connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+    Ok(connection)
+}
+
+/// A connection that only reads. (Not a read-only one in SQLite's sense: those cannot recover a write-ahead log.)
+pub(super) fn open_reading(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open_file(path)?;
+    configure(&connection)?;
+    connection.pragma_update(None, "cache_size", -8 * 1024)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that only moves the log's pages into the file.
+pub(super) fn open_checkpointing(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open_file(path)?;
+    configure(&connection)?;
+    connection.pragma_update(None, "cache_size", -256)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // Plans that do not depend on values: else a new value of a LIMIT plans the cached statement anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    Ok(())
+}
+
+fn open_file(path: &Path) -> Result<Connection, StoreError> {
+    create(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(path, flags)?)
+}
+
+/// Creates the file if it is missing, readable for its owner only; SQLite gives its side files the same mode.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|error| {
+        StoreError::Unusable(format!(
+            "the database file {} cannot be opened: {error}; its directory must exist and be writable",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,247 @@
+//! Deliveries: how they come into being, are found, and are called off.
+
+use rusqlite::{Connection, params};
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
+use switchhook_domain::order::LONGEST_BLOCK;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
+use super::list::{Listing, all, first};
+use super::transaction::Transaction;
+use super::{order, webhooks};
+use crate::claim::{ClaimedDelivery, HandedOver};
+use crate::error::StoreError;
+use crate::event::{NewDelivery, NewEvent};
+use crate::filter::DeliveryFilter;
+use crate::page::{Page, PageRequest};
+
+/// Makes a delivery of a new event: claimed if this node can send it now, held if another must go first.
+pub(super) fn create(
+    transaction: &mut Transaction<'_>,
+    event: &NewEvent,
+    new: &NewDelivery,
+    ordinal: u32,
+) -> Result<(), StoreError> {
+    let mut delivery = unsent(event, new, ordinal);
+    let claim_until = new.claim_until.filter(|_| transaction.may_claim);
+    let start = start(transaction, &mut delivery, claim_until)?;
+    delivery_row::insert(transaction.connection, &delivery, start)?;
+    transaction.hand_over(match start {
+        Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
+            delivery,
+            body: event.body.clone(),
+        })),
+        Start::Free | Start::Held => HandedOver::Due {
+            webhook_id: delivery.webhook_id,
+            due_at: delivery.state.at(),
+        },
+    });
+    Ok(())
+}
+
+fn unsent(event: &NewEvent, new: &NewDelivery, ordinal: u32) -> Delivery {
+    Delivery {
+        id: new.id,
+        event_id: event.id,
+        ordinal,
+        company_id: event.company_id,
+        webhook_id: new.webhook_id,
+        kind: event.kind,
+        subscription_ids: new.subscription_ids.clone(),
+        hidden: new.hidden,
+        order_key: event.order_key.clone().filter(|_| new.is_ordered),
+        state: DeliveryState::Pending {
+            due_at: event.accepted_at,
+        },
+        attempt_number: 0,
+        failures: switchhook_domain::retry::Failures::default(),
+        blocks_until: event.accepted_at.plus(LONGEST_BLOCK),
+        note: None,
+        origin: None,
+        created_at: event.accepted_at,
+    }
+}
+
+/// Decides how a delivery starts, and says so in it.
+fn start(
+    transaction: &Transaction<'_>,
+    delivery: &mut Delivery,
+    claim_until: Option<Timestamp>,
+) -> Result<Start, StoreError> {
+    let now = delivery.created_at;
+    let ahead = match &delivery.order_key {
+        Some(key) => order::last(transaction.connection, delivery.webhook_id, key)?.map(|ahead| (ahead, key)),
+        None => None,
+    };
+    if let Some((ahead, key)) = ahead {
+        let follows_at_once = ahead.is_claimed && claim_until.is_some();
+        if !follows_at_once && ahead.blocks(now) {
+            delivery.state = DeliveryState::Pending {
+                due_at: ahead.until(),
+            };
+            return Ok(Start::Held);
+        }
+        if !ahead.is_claimed {
+            delivery.note = Some(ahead.overtaking_note(key, now));
+        }
+    }
+    let Some(lease_end) = claim_until else {
+        return Ok(Start::Free);
+    };
+    delivery.state = DeliveryState::Pending { due_at: lease_end };
+    delivery.attempt_number = 1;
+    Ok(Start::Claimed)
+}
+
+/// A new delivery of the same event to the same webhook.
+pub(super) fn redeliver(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: DeliveryId,
+    new_id: DeliveryId,
+    now: Timestamp,
+) -> Result<Delivery, StoreError> {
+    let connection = transaction.connection;
+    let origin = find(connection, company_id, id)?;
+    let webhook_id = origin.webhook_id;
+    if let Err(StoreError::NotFound(_)) = webhooks::find(connection, company_id, webhook_id) {
+        return Err(StoreError::Conflict(format!(
+            "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
+        )));
+    }
+    let delivery = Delivery {
+        id: new_id,
+        ordinal: next_ordinal(connection, origin.event_id)?,
+        order_key: None,
+        state: DeliveryState::Pending { due_at: now },
+        attempt_number: 0,
+        failures: switchhook_domain::retry::Failures::default(),
+        blocks_until: now,
+        note: None,
+        origin: Some(id),
+        created_at: now,
+        ..origin
+    };
+    delivery_row::insert(connection, &delivery, Start::Free)?;
+    transaction.hand_over(HandedOver::Due {
+        webhook_id,
+        due_at: now,
+    });
+    Ok(delivery)
+}
+
+fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, StoreError> {
+    let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM deliveries WHERE event_id = ?";
+    let next = first(connection, sql, &[&event_id.0], |row| Ok(row.get(0)?))?;
+    Ok(next.unwrap_or(0))
+}
+
+/// Calls a delivery off. A claim stays as it is: its attempt may still end, without effect on the state.
+pub(super) fn cancel(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: DeliveryId,
+    now: Timestamp,
+) -> Result<Delivery, StoreError> {
+    let mut delivery = find(transaction.connection, company_id, id)?;
+    if delivery.state.is_final() {
+        let state = delivery.state.name();
+        return Err(StoreError::Conflict(format!(
+            "delivery {id} is {state} since {} and stays so: only a pending one can be cancelled",
+            delivery.state.at()
+        )));
+    }
+    transaction
+        .prepare(CANCEL)?
+        .execute(params![now.as_millis(), id.0])?;
+    if let Some(key) = &delivery.order_key {
+        order::free_follower(transaction, delivery.webhook_id, key, now)?;
+    }
+    delivery.state = DeliveryState::Cancelled { at: now };
+    Ok(delivery)
+}
+
+/// Calls off some of a webhook's pending deliveries.
+pub(super) fn cancel_some_of(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let connection = transaction.connection;
+    let id_of = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)?);
+    let mut ids = all(connection, UNCLAIMED_OF, &[&webhook_id.0, &limit], id_of)?;
+    let rest = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(limit));
+    ids.extend(all(connection, CLAIMED_OF, &[&webhook_id.0, &rest], id_of)?);
+    let mut cancel = transaction.prepare(CANCEL)?;
+    for id in &ids {
+        cancel.execute(params![now.as_millis(), id])?;
+    }
+    Ok(ids.len())
+}
+
+const CANCEL: &str = "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
+
+pub(super) const UNCLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?";
+
+pub(super) const CLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?";
+
+pub(super) fn find(
+    connection: &Connection,
+    company_id: CompanyId,
+    id: DeliveryId,
+) -> Result<Delivery, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE id = ? AND company_id = ?");
+    first(connection, &sql, &[&id.0, &company_id.0], delivery_row::read)?
+        .ok_or(StoreError::NotFound("delivery"))
+}
+
+/// The deliveries made with an event, in their order.
+pub(super) fn originals_of(connection: &Connection, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
+    let mut deliveries = all(connection, ORIGINALS, &[&event_id.0], delivery_row::read)?;
+    deliveries.sort_by_key(|delivery| delivery.ordinal);
+    Ok(deliveries)
+}
+
+pub(super) const ORIGINALS: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL"
+);
+
+pub(super) fn list(
+    connection: &Connection,
+    company_id: CompanyId,
+    filter: &DeliveryFilter,
+    page: PageRequest,
+) -> Result<Page<Delivery>, StoreError> {
+    listing(company_id, filter)
+        .newest_first(page)
+        .page(connection, delivery_row::read, |delivery| delivery.id.0)
+}
+
+/// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.
+pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
+    let is_unfinished = filter.state.is_some_and(|state| state != StateName::Delivered);
+    let (index, condition) = match filter {
+        DeliveryFilter {
+            event_id: Some(_), ..
+        } => ("deliveries_by_event", ""),
+        _ if is_unfinished => ("deliveries_unfinished", " AND state <> 'delivered'"),
+        DeliveryFilter {
+            webhook_id: Some(_), ..
+        } => ("deliveries_by_webhook", ""),
+        _ => ("deliveries_by_company", ""),
+    };
+    Listing::new(format!(
+        "SELECT {COLUMNS} FROM deliveries INDEXED BY {index} WHERE company_id = ?{condition}"
+    ))
+    .with(company_id.0)
+    .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
+    .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
+    .narrowed("state = ?", filter.state.map(StateName::as_str))
+    .narrowed("kind = ?", filter.kind.map(Kind::route))
+    .between(filter.since, filter.until)
+}

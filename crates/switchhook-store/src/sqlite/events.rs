@@ -1,0 +1,158 @@
+//! Events: keeping them with their deliveries, and finding them again.
+
+use bytes::Bytes;
+use rusqlite::{Connection, Row, params};
+use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::cells::{Cells, Verbatim};
+use super::deliveries;
+use super::list::{Listing, first};
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
+use crate::filter::EventFilter;
+use crate::page::{Page, PageRequest};
+
+const COLUMNS: &str = "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body";
+
+/// Keeps events, each with its deliveries.
+pub(super) fn record(
+    transaction: &mut Transaction<'_>,
+    events: &[NewEvent],
+) -> Result<Vec<Recorded>, StoreError> {
+    events
+        .iter()
+        .map(|event| record_one(transaction, event))
+        .collect()
+}
+
+fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Recorded, StoreError> {
+    if let Some(idempotency) = &event.idempotency
+        && let Some(answer) = answer_to_repetition(transaction, event, idempotency)?
+    {
+        return Ok(answer);
+    }
+    insert(transaction, event)?;
+    for (ordinal, delivery) in (0..).zip(&event.deliveries) {
+        deliveries::create(transaction, event, delivery, ordinal)?;
+    }
+    Ok(Recorded::Kept)
+}
+
+fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
+    let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    transaction.prepare(sql)?.execute(params![
+        event.id.0,
+        event.company_id.0,
+        event.kind.route(),
+        event.accepted_at.as_millis(),
+        event.order_key.as_ref().map(OrderKey::as_str),
+        event.idempotency.as_ref().map(|idempotency| &*idempotency.key),
+        warnings(&event.warnings)?,
+        Verbatim(&event.body),
+    ])?;
+    Ok(())
+}
+
+/// The answer if the key was used before. A use too long ago is forgotten, so that the key is free again.
+fn answer_to_repetition(
+    transaction: &Transaction<'_>,
+    event: &NewEvent,
+    idempotency: &Idempotency,
+) -> Result<Option<Recorded>, StoreError> {
+    let connection = transaction.connection;
+    let Some(earlier) = first(
+        connection,
+        BY_IDEMPOTENCY_KEY,
+        &[&event.company_id.0, &idempotency.key],
+        read,
+    )?
+    else {
+        return Ok(None);
+    };
+    if earlier.accepted_at < idempotency.not_before {
+        let sql = "UPDATE events SET idempotency_key = NULL WHERE id = ?";
+        transaction.prepare(sql)?.execute(params![earlier.id.0])?;
+        return Ok(None);
+    }
+    if earlier.body != event.body {
+        return Ok(Some(Recorded::KeyReused));
+    }
+    let deliveries = deliveries::originals_of(connection, earlier.id)?;
+    Ok(Some(Recorded::Repeated {
+        event: earlier,
+        deliveries,
+    }))
+}
+
+pub(super) const BY_IDEMPOTENCY_KEY: &str = "SELECT id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body FROM events \
+     WHERE company_id = ? AND idempotency_key = ?";
+
+pub(super) fn find(
+    connection: &Connection,
+    company_id: CompanyId,
+    id: EventId,
+) -> Result<EventRecord, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE id = ? AND company_id = ?");
+    first(connection, &sql, &[&id.0, &company_id.0], read)?.ok_or(StoreError::NotFound("event"))
+}
+
+/// The bytes of an event.
+pub(super) fn body(connection: &Connection, id: EventId) -> Result<Option<Bytes>, StoreError> {
+    first(
+        connection,
+        "SELECT id, body FROM events WHERE id = ?",
+        &[&id.0],
+        |row| Ok(Bytes::copy_from_slice(Cells::of("events", row)?.bytes()?)),
+    )
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    company_id: CompanyId,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Result<Page<EventRecord>, StoreError> {
+    listing(company_id, filter)
+        .newest_first(page)
+        .page(connection, read, |event| event.id.0)
+}
+
+pub(super) fn listing(company_id: CompanyId, filter: &EventFilter) -> Listing {
+    Listing::new(format!(
+        "SELECT {COLUMNS} FROM events INDEXED BY events_by_company WHERE company_id = ?"
+    ))
+    .with(company_id.0)
+    .narrowed(
+        "order_key = ?",
+        filter.order_key.as_ref().map(ToString::to_string),
+    )
+    .narrowed("kind = ?", filter.kind.map(Kind::route))
+    .between(filter.since, filter.until)
+}
+
+fn warnings(warnings: &[String]) -> Result<Option<String>, StoreError> {
+    if warnings.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(warnings)
+        .map(Some)
+        .map_err(|error| StoreError::Conflict(format!("the event's warnings cannot be kept: {error}")))
+}
+
+fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
+    let mut cells = Cells::of("events", row)?;
+    Ok(EventRecord {
+        id: EventId(cells.id()),
+        company_id: CompanyId(cells.read()?),
+        kind: cells.word()?,
+        accepted_at: Timestamp::from_millis(cells.read()?),
+        order_key: cells.maybe_text()?.map(OrderKey::new),
+        idempotency_key: cells.read()?,
+        warnings: cells.maybe_json()?.unwrap_or_default(),
+        body: Bytes::copy_from_slice(cells.bytes()?),
+    })
+}

@@ -1,0 +1,53 @@
+//! The one place where SQLite's errors become the store's: sorted by what the caller can do.
+
+use rusqlite::ErrorCode;
+use rusqlite::types::FromSqlError;
+
+use crate::StoreError;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, message) => sorted(
+                failure.code,
+                message.clone().unwrap_or_else(|| failure.to_string()),
+            ),
+            // Not SQLite's but ours with one row or statement: no reason to fail whoever shares the commit.
+            _ => Self::Corrupt(error.to_string()),
+        }
+    }
+}
+
+fn sorted(code: ErrorCode, message: String) -> StoreError {
+    match code {
+        ErrorCode::DatabaseCorrupt
+        | ErrorCode::NotADatabase
+        | ErrorCode::TypeMismatch
+        | ErrorCode::TooBig => StoreError::Corrupt(message),
+        ErrorCode::ConstraintViolation => StoreError::Conflict(format!("it is already kept ({message})")),
+        ErrorCode::DiskFull => {
+            StoreError::Unavailable("the disk is full: free some space; nothing was lost".into())
+        }
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            StoreError::Unavailable("another process is writing to the database file and does not end".into())
+        }
+        ErrorCode::ReadOnly => StoreError::Unavailable("the database file or its disk is read-only".into()),
+        ErrorCode::SystemIoFailure => {
+            StoreError::Unavailable(format!("reading or writing the file failed: {message}"))
+        }
+        ErrorCode::OperationInterrupted => StoreError::Unavailable(
+            "reading took too long and was stopped: ask for less, for example with a time range".into(),
+        ),
+        _ => StoreError::Unavailable(message),
+    }
+}
+
+/// Something in a row cannot be read.
+pub(super) fn corrupt(table: &str, id: i64, what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("table {table}, row {id}: {what}"))
+}
+
+/// A cell does not hold what its column should.
+pub(super) fn corrupt_cell(table: &str, id: i64, column: &str, error: &FromSqlError) -> StoreError {
+    corrupt(table, id, format_args!("column {column}: {error}"))
+}

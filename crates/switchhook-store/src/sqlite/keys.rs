@@ -1,0 +1,97 @@
+//! Companies and their API keys.
+
+use rusqlite::{Connection, Row, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, KeyId};
+use switchhook_domain::key::ApiKey;
+
+use super::cells::Cells;
+use super::list::{Listing, first};
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+
+const COLUMNS: &str = "id, company_id, name, hash, admin, rights, scopes, created_at, expires_at, revoked_at";
+
+/// The company that keys belong to which name none.
+const DEFAULT_COMPANY: CompanyId = CompanyId(1);
+
+pub(super) fn create(transaction: &mut Transaction<'_>, key: &ApiKey) -> Result<ApiKey, StoreError> {
+    create_company(transaction, key.company_id, key.created_at)?;
+    let sql = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    transaction.prepare(&sql)?.execute(params![
+        key.id.0,
+        key.company_id.0,
+        key.name,
+        key.hash,
+        key.admin,
+        key.rights.to_string(),
+        key.scopes.to_string(),
+        key.created_at.as_millis(),
+        key.expires_at.map(Timestamp::as_millis),
+        key.revoked_at.map(Timestamp::as_millis),
+    ])?;
+    Ok(key.clone())
+}
+
+fn create_company(transaction: &Transaction<'_>, id: CompanyId, now: Timestamp) -> Result<(), StoreError> {
+    let name = if id == DEFAULT_COMPANY {
+        "default".to_owned()
+    } else {
+        format!("company {id}")
+    };
+    let sql = "INSERT INTO companies (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING";
+    transaction
+        .prepare(sql)?
+        .execute(params![id.0, name, now.as_millis()])?;
+    Ok(())
+}
+
+pub(super) fn revoke(
+    transaction: &mut Transaction<'_>,
+    id: KeyId,
+    now: Timestamp,
+) -> Result<ApiKey, StoreError> {
+    let sql = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
+    transaction
+        .prepare(sql)?
+        .execute(params![now.as_millis(), id.0])?;
+    let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?");
+    first(transaction.connection, &sql, &[&id.0], read)?.ok_or(StoreError::NotFound("key"))
+}
+
+pub(super) fn find(connection: &Connection, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE hash = ?");
+    first(connection, &sql, &[&hash], read)
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    company_id: Option<CompanyId>,
+    page: PageRequest,
+) -> Result<Page<ApiKey>, StoreError> {
+    listing(company_id)
+        .oldest_first(page)
+        .page(connection, read, |key| key.id.0)
+}
+
+pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
+    let all = Listing::new(format!("SELECT {COLUMNS} FROM api_keys WHERE id > 0"));
+    all.narrowed("company_id = ?", company_id.map(|id| id.0))
+}
+
+fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {
+    let mut cells = Cells::of("api_keys", row)?;
+    Ok(ApiKey {
+        id: KeyId(cells.id()),
+        company_id: CompanyId(cells.read()?),
+        name: cells.read()?,
+        hash: cells.read()?,
+        admin: cells.read()?,
+        rights: cells.word()?,
+        scopes: cells.word()?,
+        created_at: cells.time()?,
+        expires_at: cells.maybe_time()?,
+        revoked_at: cells.maybe_time()?,
+    })
+}

@@ -1,0 +1,222 @@
+//! Every hot query and every list goes through the index made for it: no scan, no sorting.
+
+use rusqlite::Connection;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::connection::{Checkpoints, Place, open_writing};
+use super::{
+    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, schema, subscriptions, webhooks,
+};
+use crate::filter::{DeliveryFilter, EventFilter};
+use crate::page::PageRequest;
+use crate::registry::SubscriptionFilter;
+
+const COMPANY: CompanyId = CompanyId(1);
+const PAGE: PageRequest = PageRequest {
+    after: Some(1_000),
+    limit: 20,
+};
+
+#[track_caller]
+fn check(connection: &Connection, sql: &str, index: &str) {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let count = statement.parameter_count();
+    let plan: Vec<String> = statement
+        .query_map(rusqlite::params_from_iter(vec![1; count]), |row| {
+            row.get("detail")
+        })
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let plan = plan.join("; ");
+    assert!(plan.contains(index), "{sql}\n{plan}");
+    assert!(
+        !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+        "{sql}\n{plan}"
+    );
+}
+
+fn empty() -> Connection {
+    let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+    schema::migrate(&mut connection, Timestamp::from_millis(0)).unwrap();
+    connection
+}
+
+#[test]
+fn what_is_done_for_every_event_seeks() {
+    let connection = empty();
+    check(
+        &connection,
+        order::LAST,
+        "deliveries_by_order_key (webhook_id=? AND order_key=?)",
+    );
+    check(
+        &connection,
+        order::AHEAD,
+        "deliveries_by_order_key (webhook_id=? AND order_key=? AND rowid<?)",
+    );
+    check(
+        &connection,
+        order::LINE,
+        "deliveries_by_order_key (webhook_id=? AND order_key=?)",
+    );
+    check(&connection, attempts::OPEN, "INTEGER PRIMARY KEY (rowid=?)");
+    check(
+        &connection,
+        events::BY_IDEMPOTENCY_KEY,
+        "events_by_idempotency_key (company_id=? AND idempotency_key=?)",
+    );
+}
+
+#[test]
+fn what_is_due_is_found_without_passing_what_is_not() {
+    let connection = empty();
+    check(
+        &connection,
+        claims::DUE,
+        "deliveries_due (webhook_id=? AND due_at<?)",
+    );
+    check(
+        &connection,
+        claims::EXPIRED,
+        "deliveries_claimed (webhook_id=? AND due_at<?)",
+    );
+    check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?)");
+    check(
+        &connection,
+        claims::NEXT_UNCLAIMED,
+        "deliveries_due (webhook_id>?)",
+    );
+    check(
+        &connection,
+        claims::NEXT_CLAIMED,
+        "deliveries_claimed (webhook_id>?)",
+    );
+    check(
+        &connection,
+        deliveries::UNCLAIMED_OF,
+        "deliveries_due (webhook_id=?)",
+    );
+    check(
+        &connection,
+        deliveries::CLAIMED_OF,
+        "deliveries_claimed (webhook_id=?)",
+    );
+    check(
+        &connection,
+        recovery::CLAIMED,
+        "deliveries_claimed (webhook_id>?)",
+    );
+}
+
+#[test]
+fn lists_of_what_is_registered_go_by_company_or_by_id() {
+    let connection = empty();
+    let all = SubscriptionFilter::default();
+    let one_kind = SubscriptionFilter {
+        kind: Some(Kind::Call),
+        target_id: Some(1),
+        ..all
+    };
+    for (listing, index) in [
+        (keys::listing(None), "INTEGER PRIMARY KEY"),
+        (keys::listing(Some(COMPANY)), "api_keys_by_company"),
+        (webhooks::listing(None), "INTEGER PRIMARY KEY"),
+        (webhooks::listing(Some(COMPANY)), "webhooks_by_company"),
+        (subscriptions::listing(None, all), "INTEGER PRIMARY KEY"),
+        (
+            subscriptions::listing(Some(COMPANY), all),
+            "subscriptions_by_company",
+        ),
+        (
+            subscriptions::listing(Some(COMPANY), one_kind),
+            "subscriptions_by_company",
+        ),
+    ] {
+        check(&connection, listing.oldest_first(PAGE).sql(), index);
+    }
+}
+
+#[test]
+fn lists_of_events_go_by_company_and_time() {
+    let connection = empty();
+    let since = Some(Timestamp::from_millis(1_790_000_000_000));
+    let of_a_call = EventFilter {
+        order_key: Some(OrderKey::new("call:1")),
+        since,
+        ..EventFilter::default()
+    };
+    let of_a_kind = EventFilter {
+        kind: Some(Kind::Call),
+        since,
+        until: since,
+        ..EventFilter::default()
+    };
+    for (filter, index) in [
+        (
+            EventFilter::default(),
+            "events_by_company (company_id=? AND rowid<?)",
+        ),
+        (
+            of_a_kind,
+            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
+        ),
+        (
+            of_a_call,
+            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
+        ),
+    ] {
+        check(
+            &connection,
+            events::listing(COMPANY, &filter).newest_first(PAGE).sql(),
+            index,
+        );
+    }
+}
+
+#[test]
+fn lists_of_deliveries_go_by_what_narrows_them_most() {
+    let connection = empty();
+    let all = DeliveryFilter::default();
+    let of_event = DeliveryFilter {
+        event_id: Some(EventId(1)),
+        ..all.clone()
+    };
+    let of_webhook = DeliveryFilter {
+        webhook_id: Some(WebhookId(1)),
+        ..all.clone()
+    };
+    let pending = DeliveryFilter {
+        state: Some(StateName::Pending),
+        ..of_webhook.clone()
+    };
+    let delivered = DeliveryFilter {
+        state: Some(StateName::Delivered),
+        ..of_webhook.clone()
+    };
+    for (filter, index) in [
+        (all, "deliveries_by_company (company_id=? AND rowid<?)"),
+        (of_event, "deliveries_by_event (event_id=? AND rowid<?)"),
+        (of_webhook, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
+        (
+            pending,
+            "deliveries_unfinished (company_id=? AND state=? AND rowid<?)",
+        ),
+        (delivered, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
+    ] {
+        check(
+            &connection,
+            deliveries::listing(COMPANY, &filter).newest_first(PAGE).sql(),
+            index,
+        );
+    }
+    check(
+        &connection,
+        deliveries::ORIGINALS,
+        "deliveries_by_event (event_id=?)",
+    );
+    check(&connection, attempt_row::ALL, "PRIMARY KEY (delivery_id=?)");
+}

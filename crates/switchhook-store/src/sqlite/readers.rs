@@ -1,0 +1,132 @@
+//! Reading: a few connections beside the writer's, each reading for a bounded time.
+//!
+//! Bounded because a reader keeps the write-ahead log from being started over.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::committer::Committer;
+use crate::error::StoreError;
+
+/// How many read at once.
+pub(super) const READERS: usize = 4;
+
+/// How long one may read.
+const LONGEST_READ: Duration = Duration::from_secs(2);
+
+/// How many of SQLite's steps pass between two looks at the clock: a fraction of a millisecond.
+const STEPS: i32 = 10_000;
+
+/// Who reads.
+pub(super) enum Readers {
+    Pool(Pool),
+    /// On the writer's connection, by whoever calls.
+    Inline(Arc<Mutex<Option<Committer>>>),
+}
+
+pub(super) struct Pool {
+    idle: Arc<Mutex<Vec<Reader>>>,
+    permits: Arc<Semaphore>,
+}
+
+struct Reader {
+    connection: Connection,
+    deadline: Arc<Mutex<Instant>>,
+}
+
+/// A reader at work: goes back to the others however the work ends, and before its permit does.
+struct Lent {
+    reader: Option<Reader>,
+    idle: Arc<Mutex<Vec<Reader>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.idle.lock().extend(self.reader.take());
+    }
+}
+
+impl Readers {
+    pub(super) fn pool(connections: Vec<Connection>) -> Result<Self, StoreError> {
+        let permits = Arc::new(Semaphore::new(connections.len()));
+        let readers = connections
+            .into_iter()
+            .map(Reader::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::Pool(Pool {
+            idle: Arc::new(Mutex::new(readers)),
+            permits,
+        }))
+    }
+
+    /// Reads with `read`, away from the caller's thread.
+    pub(super) async fn run<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self {
+            Self::Inline(committer) => read(&committer.lock().as_ref().ok_or_else(closed)?.connection),
+            Self::Pool(pool) => pool.run(read).await,
+        }
+    }
+
+    pub(super) fn close(&self) {
+        if let Self::Pool(pool) = self {
+            pool.permits.close();
+            pool.idle.lock().clear();
+        }
+    }
+}
+
+impl Pool {
+    async fn run<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| closed())?;
+        let reader = self.idle.lock().pop();
+        let lent = Lent {
+            reader,
+            idle: Arc::clone(&self.idle),
+            _permit: permit,
+        };
+        let task = tokio::task::spawn_blocking(move || {
+            let reader = lent.reader.as_ref().ok_or_else(closed)?;
+            *reader.deadline.lock() = now() + LONGEST_READ;
+            read(&reader.connection)
+        });
+        task.await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("reading ended badly: {error}"))))
+    }
+}
+
+impl Reader {
+    fn new(mut connection: Connection) -> Result<Self, StoreError> {
+        let deadline = Arc::new(Mutex::new(now()));
+        let theirs = Arc::clone(&deadline);
+        connection.progress_handler(STEPS, Some(move || now() > *theirs.lock()))?;
+        Ok(Self { connection, deadline })
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".into())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "bounds a blocking read on a thread without tokio's time"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

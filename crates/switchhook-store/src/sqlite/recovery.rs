@@ -1,0 +1,44 @@
+//! After a start: the claims of the process that had the file before are nobody's now.
+
+use rusqlite::params;
+use switchhook_domain::Timestamp;
+
+use super::cells::Cells;
+use super::claims::close_as_lost;
+use super::delivery_row::{self, delivery_columns};
+use super::list::all;
+use super::transaction::Transaction;
+use crate::error::StoreError;
+
+/// How many claims one transaction closes.
+const SLICE: u32 = 1_000;
+
+/// Closes some of the open claims as lost attempts and makes their deliveries due; `true` if there may be more.
+///
+/// A claim that never became a POST is closed all the same: nobody can tell.
+pub(super) fn close_some_claims(
+    transaction: &mut Transaction<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let claimed = all(transaction.connection, CLAIMED, &[&SLICE], |row| {
+        let mut cells = Cells::of("deliveries", row)?;
+        Ok((delivery_row::read_cells(&mut cells)?, cells.time()?))
+    })?;
+    for (delivery, opened_at) in &claimed {
+        close_as_lost(transaction.connection, delivery, *opened_at, now)?;
+        if !delivery.state.is_final() {
+            let sql = "UPDATE deliveries SET due_at = ? WHERE id = ?";
+            transaction
+                .prepare(sql)?
+                .execute(params![now.as_millis(), delivery.id.0])?;
+        }
+    }
+    Ok(claimed.len() == SLICE as usize)
+}
+
+pub(super) const CLAIMED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", claimed_at FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND webhook_id > 0 LIMIT ?"
+);

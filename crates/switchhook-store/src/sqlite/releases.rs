@@ -1,0 +1,70 @@
+//! Releases: claims given back unopened.
+
+use rusqlite::{Connection, params};
+use switchhook_domain::Timestamp;
+
+use super::attempts::{OpenAttempt, open_attempt};
+use super::order;
+use super::transaction::Transaction;
+use crate::claim::{HandedOver, Release};
+use crate::error::StoreError;
+
+/// Gives claims back: the number of the attempt that was not made is free again.
+pub(super) fn release(
+    transaction: &mut Transaction<'_>,
+    released: &[Release],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for one in released {
+        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
+        transaction.hand_over(HandedOver::Settled {
+            webhook_id,
+            delivery_id,
+        });
+        match open_attempt(transaction.connection, delivery_id)? {
+            Some(open) if open.number == one.attempt_number => release_one(transaction, one, &open, now)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn release_one(
+    transaction: &mut Transaction<'_>,
+    one: &Release,
+    open: &OpenAttempt,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let held_until = held_until(transaction.connection, one, open, now)?;
+    let due_at = held_until.unwrap_or(one.due_at);
+    let sql = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, attempt_number = attempt_number - 1, \
+               due_at = ?, held = ? WHERE id = ?";
+    let held = held_until.map(|_| "order").filter(|_| open.is_pending);
+    transaction
+        .prepare(sql)?
+        .execute(params![due_at.as_millis(), held, one.delivery_id.0])?;
+    if open.is_pending {
+        transaction.hand_over(HandedOver::Due {
+            webhook_id: one.webhook_id,
+            due_at,
+        });
+    }
+    Ok(())
+}
+
+/// Until when the one ahead in line holds a released delivery up.
+fn held_until(
+    connection: &Connection,
+    one: &Release,
+    open: &OpenAttempt,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(key) = &open.order_key else {
+        return Ok(None);
+    };
+    let ahead = order::ahead_of(connection, one.delivery_id, one.webhook_id, key)?;
+    let blocking = ahead.filter(|ahead| ahead.is_claimed || ahead.blocks(now));
+    Ok(blocking
+        .map(|ahead| ahead.until().min(open.blocks_until))
+        .filter(|until| *until > now))
+}

@@ -1,0 +1,84 @@
+//! The schema and how it grows: numbered migrations, each one transaction.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use switchhook_domain::Timestamp;
+
+use crate::StoreError;
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
+const MIGRATIONS: [Migration; 1] = [Migration {
+    name: "initial",
+    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+}];
+
+/// How the schema of a file relates to the one that this program knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    /// They are the same.
+    Current,
+    /// It is older, or missing.
+    Older,
+}
+
+/// Compares, and refuses what this program must not touch.
+pub(super) fn age(connection: &Connection) -> Result<Age, StoreError> {
+    match usize::try_from(number(connection)?).unwrap_or(usize::MAX) {
+        number if number == MIGRATIONS.len() => Ok(Age::Current),
+        number if number < MIGRATIONS.len() => Ok(Age::Older),
+        number => Err(StoreError::Unusable(format!(
+            "the database has schema {number}, this program knows schemas up to {}: it was written by a newer version of \
+             Switchhook; use that one, or restore a backup made before the update",
+            MIGRATIONS.len()
+        ))),
+    }
+}
+
+/// Brings the schema up to date.
+pub(super) fn migrate(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+    while age(connection)? == Age::Older {
+        migrate_by_one(connection, now)?;
+    }
+    Ok(())
+}
+
+fn migrate_by_one(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+           number     INTEGER PRIMARY KEY,
+           name       TEXT    NOT NULL,
+           applied_at INTEGER NOT NULL
+         ) STRICT",
+    )?;
+    let done = number(&transaction)?;
+    // Another process may have been faster while we waited for the transaction.
+    if let Some(migration) = MIGRATIONS.get(done as usize) {
+        transaction.execute_batch(migration.sql)?;
+        transaction.execute(
+            "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, ?)",
+            params![done + 1, migration.name, now.as_millis()],
+        )?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// The number of the last migration done; 0 for an empty file.
+pub(super) fn number(connection: &Connection) -> Result<u32, StoreError> {
+    let ours = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'";
+    if connection.query_row(ours, [], |_| Ok(())).optional()?.is_some() {
+        let last = "SELECT coalesce(max(number), 0) FROM schema_migrations";
+        return Ok(connection.query_row(last, [], |row| row.get(0))?);
+    }
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables > 0 {
+        return Err(StoreError::Unusable(
+            "the file is a SQLite database, but not one of Switchhook's: give another path".into(),
+        ));
+    }
+    Ok(0)
+}

@@ -1,0 +1,351 @@
+//! The list of what the store can do: each line says how it is done and which noun's file does it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::key::ApiKey;
+use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::{Kind, Timestamp};
+use tokio::sync::mpsc;
+
+use super::queue::{Urgency, Weight};
+use super::subscriptions::Subject;
+use super::transaction::{Isolation, Transaction};
+use super::writer::{Manner, Writer};
+use super::{
+    SqliteStore, attempt_row, attempts, claims, deliveries, events, health, keys, releases, subscriptions,
+    webhooks,
+};
+use crate::Store;
+use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
+use crate::error::StoreError;
+use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::filter::{DeliveryFilter, EventFilter};
+use crate::page::{Page, PageRequest};
+use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+
+impl SqliteStore {
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.parts.writer.run(Manner::ORDINARY, work).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>> {
+        self.parts.hand_over.lock().take()
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Result<ApiKey, StoreError> {
+        self.write(move |transaction| keys::create(transaction, &key))
+            .await
+    }
+
+    async fn list_keys(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<ApiKey>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| keys::list(connection, company_id, page))
+            .await
+    }
+
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError> {
+        self.write(move |transaction| keys::revoke(transaction, id, now))
+            .await
+    }
+
+    async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| keys::find(connection, hash))
+            .await
+    }
+
+    async fn create_webhook(&self, webhook: Webhook) -> Result<Webhook, StoreError> {
+        self.write(move |transaction| webhooks::create(transaction, &webhook))
+            .await
+    }
+
+    async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| webhooks::find(connection, company_id, id))
+            .await
+    }
+
+    async fn list_webhooks(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Webhook>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| webhooks::list(connection, company_id, page))
+            .await
+    }
+
+    async fn update_webhook(
+        &self,
+        company_id: CompanyId,
+        id: WebhookId,
+        change: WebhookChange,
+        now: Timestamp,
+    ) -> Result<Webhook, StoreError> {
+        self.write(move |transaction| webhooks::update(transaction, company_id, id, &change, now))
+            .await
+    }
+
+    async fn delete_webhook(
+        &self,
+        company_id: CompanyId,
+        id: WebhookId,
+        now: Timestamp,
+    ) -> Result<Webhook, StoreError> {
+        self.write(move |transaction| webhooks::delete(transaction, company_id, id, now))
+            .await
+    }
+
+    async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| webhooks::scan(connection, page))
+            .await
+    }
+
+    async fn create_subscription(
+        &self,
+        subscription: Subscription,
+        limits: Option<SubscriptionLimits>,
+    ) -> Result<Subscription, StoreError> {
+        self.write(move |transaction| subscriptions::create(transaction, &subscription, limits))
+            .await
+    }
+
+    async fn subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+    ) -> Result<Subscription, StoreError> {
+        let subject = Subject { company_id, kind, id };
+        self.parts
+            .readers
+            .run(move |connection| subscriptions::find(connection, subject))
+            .await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        company_id: CompanyId,
+        filter: SubscriptionFilter,
+        page: PageRequest,
+    ) -> Result<Page<Subscription>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| subscriptions::list(connection, company_id, filter, page))
+            .await
+    }
+
+    async fn update_subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+        change: SubscriptionChange,
+        now: Timestamp,
+    ) -> Result<Subscription, StoreError> {
+        let subject = Subject { company_id, kind, id };
+        self.write(move |transaction| subscriptions::update(transaction, subject, change, now))
+            .await
+    }
+
+    async fn delete_subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Subscription, StoreError> {
+        let subject = Subject { company_id, kind, id };
+        self.write(move |transaction| subscriptions::delete(transaction, subject, now))
+            .await
+    }
+
+    async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| subscriptions::scan(connection, page))
+            .await
+    }
+
+    async fn record_events(&self, new: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
+        let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
+        let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
+        let manner = Manner {
+            urgency: Urgency::Now,
+            isolation: Isolation::None,
+            weight,
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| events::record(transaction, &new))
+            .await
+    }
+
+    async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| events::find(connection, company_id, id))
+            .await
+    }
+
+    async fn list_events(
+        &self,
+        company_id: CompanyId,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<EventRecord>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| events::list(connection, company_id, &filter, page))
+            .await
+    }
+
+    async fn delivery(&self, company_id: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| deliveries::find(connection, company_id, id))
+            .await
+    }
+
+    async fn list_deliveries(
+        &self,
+        company_id: CompanyId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| deliveries::list(connection, company_id, &filter, page))
+            .await
+    }
+
+    async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| attempt_row::all_of(connection, id))
+            .await
+    }
+
+    async fn redeliver(
+        &self,
+        company_id: CompanyId,
+        id: DeliveryId,
+        new_id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError> {
+        self.write(move |transaction| deliveries::redeliver(transaction, company_id, id, new_id, now))
+            .await
+    }
+
+    async fn cancel_delivery(
+        &self,
+        company_id: CompanyId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError> {
+        self.write(move |transaction| deliveries::cancel(transaction, company_id, id, now))
+            .await
+    }
+
+    async fn claim_due_deliveries(&self, claim: Claim) -> Result<Vec<ClaimAnswer>, StoreError> {
+        let items = claim.wishes.iter().map(|wish| wish.limit as usize).sum();
+        let manner = Manner {
+            weight: Weight::of(items, 0),
+            ..Manner::ORDINARY
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| claims::claim(transaction, &claim))
+            .await
+    }
+
+    async fn finish_attempts(&self, finished: Vec<FinishedAttempt>) -> Result<usize, StoreError> {
+        let answers = finished.iter().filter_map(|one| one.attempt.answer.as_ref());
+        let weight = Weight::of(finished.len(), answers.map(|answer| answer.body_head.len()).sum());
+        let manner = Manner {
+            urgency: Urgency::Soon,
+            isolation: Isolation::None,
+            weight,
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| {
+                attempts::finish(transaction, &finished)
+            })
+            .await
+    }
+
+    async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
+        let manner = Manner {
+            weight: Weight::of(released.len(), 0),
+            ..Manner::ORDINARY
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| {
+                releases::release(transaction, &released, now)
+            })
+            .await
+    }
+
+    async fn cancel_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(move |transaction| deliveries::cancel_some_of(transaction, webhook_id, now, limit))
+            .await
+    }
+
+    async fn pending_webhooks(
+        &self,
+        after: Option<WebhookId>,
+        limit: u32,
+    ) -> Result<Vec<PendingWebhook>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| claims::pending_webhooks(connection, after, limit))
+            .await
+    }
+
+    async fn last_id(&self) -> Result<i64, StoreError> {
+        self.parts.readers.run(health::last_id).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.write(health::write_page).await?;
+        self.write(health::take_back_page).await
+    }
+
+    async fn close(&self) {
+        let parts = Arc::clone(&self.parts);
+        if let Writer::Inline(_) = parts.writer {
+            parts.stop();
+        } else if tokio::task::spawn_blocking(move || parts.stop()).await.is_err() {
+            tracing::error!("the store could not be closed in good order");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Subscriptions: "send these events there".
+
+use rusqlite::{Connection, Row, ToSql, params};
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionChange};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::TargetType;
+
+use super::cells::Cells;
+use super::list::{Listing, first};
+use super::transaction::Transaction;
+use super::webhooks;
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+
+const COLUMNS: &str = "id, company_id, webhook_id, enabled, filter, scopes, created_at, updated_at";
+
+pub(super) fn create(
+    transaction: &mut Transaction<'_>,
+    subscription: &Subscription,
+    limits: Option<SubscriptionLimits>,
+) -> Result<Subscription, StoreError> {
+    check(transaction, subscription)?;
+    if let Some(limits) = limits {
+        count(transaction.connection, subscription, limits)?;
+    }
+    let filter = &subscription.filter;
+    let sql = "INSERT INTO subscriptions (id, company_id, webhook_id, enabled, filter, scopes, created_at, updated_at, \
+               kind, target_type, target_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    transaction.prepare(sql)?.execute(params![
+        subscription.id.0,
+        subscription.company_id.0,
+        subscription.webhook_id.map(|id| id.0),
+        subscription.enabled,
+        json(filter)?,
+        subscription.scopes.to_string(),
+        subscription.created_at.as_millis(),
+        subscription.updated_at.as_millis(),
+        filter.kind().route(),
+        filter.target().map(|target| target.target_type.as_str()),
+        filter.target().map(|target| target.target_id),
+    ])?;
+    Ok(subscription.clone())
+}
+
+pub(super) fn update(
+    transaction: &mut Transaction<'_>,
+    subject: Subject,
+    change: SubscriptionChange,
+    now: Timestamp,
+) -> Result<Subscription, StoreError> {
+    let subscription = find(transaction.connection, subject)?.changed(change, now)?;
+    check(transaction, &subscription)?;
+    let filter = &subscription.filter;
+    let sql = "UPDATE subscriptions SET webhook_id = ?, enabled = ?, filter = ?, target_type = ?, target_id = ?, \
+               updated_at = ? WHERE id = ?";
+    transaction.prepare(sql)?.execute(params![
+        subscription.webhook_id.map(|id| id.0),
+        subscription.enabled,
+        json(filter)?,
+        filter.target().map(|target| target.target_type.as_str()),
+        filter.target().map(|target| target.target_id),
+        subscription.updated_at.as_millis(),
+        subscription.id.0,
+    ])?;
+    Ok(subscription)
+}
+
+pub(super) fn delete(
+    transaction: &mut Transaction<'_>,
+    subject: Subject,
+    now: Timestamp,
+) -> Result<Subscription, StoreError> {
+    let subscription = find(transaction.connection, subject)?;
+    let sql = "UPDATE subscriptions SET deleted_at = ? WHERE id = ?";
+    transaction
+        .prepare(sql)?
+        .execute(params![now.as_millis(), subject.id.0])?;
+    Ok(subscription)
+}
+
+/// Which subscription a caller means: of another company or kind there is none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    pub(super) company_id: CompanyId,
+    pub(super) kind: Kind,
+    pub(super) id: SubscriptionId,
+}
+
+pub(super) fn find(connection: &Connection, subject: Subject) -> Result<Subscription, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM subscriptions WHERE id = ? AND company_id = ? AND kind = ? AND deleted_at IS NULL"
+    );
+    let values: [&dyn ToSql; 3] = [&subject.id.0, &subject.company_id.0, &subject.kind.route()];
+    first(connection, &sql, &values, read)?.ok_or(StoreError::NotFound("subscription"))
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    company_id: CompanyId,
+    filter: SubscriptionFilter,
+    page: PageRequest,
+) -> Result<Page<Subscription>, StoreError> {
+    listing(Some(company_id), filter)
+        .oldest_first(page)
+        .page(connection, read, |subscription| subscription.id.0)
+}
+
+pub(super) fn scan(connection: &Connection, page: PageRequest) -> Result<Page<Subscription>, StoreError> {
+    let all = listing(None, SubscriptionFilter::default());
+    all.oldest_first(page)
+        .page(connection, read, |subscription| subscription.id.0)
+}
+
+pub(super) fn listing(company_id: Option<CompanyId>, filter: SubscriptionFilter) -> Listing {
+    Listing::new(format!(
+        "SELECT {COLUMNS} FROM subscriptions WHERE id > 0 AND deleted_at IS NULL"
+    ))
+    .narrowed("company_id = ?", company_id.map(|id| id.0))
+    .narrowed("kind = ?", filter.kind.map(Kind::route))
+    .narrowed("target_type = ?", filter.target_type.map(TargetType::as_str))
+    .narrowed("target_id = ?", filter.target_id)
+}
+
+/// Whether it can stand beside the others.
+fn check(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<(), StoreError> {
+    let Some(webhook_id) = subscription.webhook_id else {
+        return Ok(());
+    };
+    webhooks::find(transaction.connection, subscription.company_id, webhook_id)?;
+    let sql = "SELECT id FROM subscriptions WHERE company_id = ? AND webhook_id = ? AND filter = ? \
+               AND deleted_at IS NULL AND id <> ?";
+    let filter = json(&subscription.filter)?;
+    let values: [&dyn ToSql; 4] = [
+        &subscription.company_id.0,
+        &webhook_id.0,
+        &filter,
+        &subscription.id.0,
+    ];
+    match first(transaction.connection, sql, &values, |row| {
+        Ok(row.get::<_, i64>(0)?)
+    })? {
+        None => Ok(()),
+        Some(other) => Err(StoreError::Conflict(format!(
+            "subscription {other} already sends the same events to webhook {webhook_id}: change that one (it may be \
+             disabled), or delete it first"
+        ))),
+    }
+}
+
+fn count(connection: &Connection, new: &Subscription, limits: SubscriptionLimits) -> Result<(), StoreError> {
+    let kind = new.filter.kind();
+    let sql = "SELECT count(*), count(*) FILTER (WHERE target_id IS NULL) FROM subscriptions \
+               WHERE company_id = ? AND deleted_at IS NULL AND kind = ?";
+    let counts = first(connection, sql, &[&new.company_id.0, &kind.route()], |row| {
+        Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?))
+    })?;
+    let (all, without_target) = counts.unwrap_or_default();
+    if all >= limits.per_kind {
+        return Err(StoreError::LimitReached(format!(
+            "there are {all} {kind} subscriptions, and {} is the limit: delete one first",
+            limits.per_kind
+        )));
+    }
+    if new.filter.target().is_none() && without_target >= limits.per_kind_without_target {
+        return Err(StoreError::LimitReached(format!(
+            "there are {without_target} {kind} subscriptions without a target, and {} is the limit: give this one a \
+             target, or delete one first",
+            limits.per_kind_without_target
+        )));
+    }
+    Ok(())
+}
+
+fn json(filter: &Filter) -> Result<String, StoreError> {
+    serde_json::to_string(filter)
+        .map_err(|error| StoreError::Conflict(format!("the subscription's filter cannot be kept: {error}")))
+}
+
+fn read(row: &Row<'_>) -> Result<Subscription, StoreError> {
+    let mut cells = Cells::of("subscriptions", row)?;
+    Ok(Subscription {
+        id: SubscriptionId(cells.id()),
+        company_id: CompanyId(cells.read()?),
+        webhook_id: cells.read::<Option<i64>>()?.map(WebhookId),
+        enabled: cells.read()?,
+        filter: cells.json()?,
+        scopes: cells.word()?,
+        created_at: cells.time()?,
+        updated_at: cells.time()?,
+    })
+}

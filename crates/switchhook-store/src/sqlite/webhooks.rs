@@ -1,0 +1,136 @@
+//! Webhooks: where we send.
+
+use rusqlite::{Connection, Row, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::webhook::{Webhook, WebhookChange};
+
+use super::cells::Cells;
+use super::list::{Listing, first};
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+
+const COLUMNS: &str = "id, company_id, hook_url, secret, settings, paused_at, created_at, updated_at";
+
+pub(super) fn create(transaction: &mut Transaction<'_>, webhook: &Webhook) -> Result<Webhook, StoreError> {
+    refuse_second(transaction, webhook)?;
+    let sql = format!("INSERT INTO webhooks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    transaction.prepare(&sql)?.execute(params![
+        webhook.id.0,
+        webhook.company_id.0,
+        webhook.hook_url,
+        webhook.secret.as_ref().map(Secret::expose),
+        settings(webhook)?,
+        webhook.paused_at.map(Timestamp::as_millis),
+        webhook.created_at.as_millis(),
+        webhook.updated_at.as_millis(),
+    ])?;
+    Ok(webhook.clone())
+}
+
+pub(super) fn update(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: WebhookId,
+    change: &WebhookChange,
+    now: Timestamp,
+) -> Result<Webhook, StoreError> {
+    let webhook = find(transaction.connection, company_id, id)?.changed(change.clone(), now);
+    refuse_second(transaction, &webhook)?;
+    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, settings = ?, paused_at = ?, updated_at = ? WHERE id = ?";
+    transaction.prepare(sql)?.execute(params![
+        webhook.hook_url,
+        webhook.secret.as_ref().map(Secret::expose),
+        settings(&webhook)?,
+        webhook.paused_at.map(Timestamp::as_millis),
+        webhook.updated_at.as_millis(),
+        webhook.id.0,
+    ])?;
+    Ok(webhook)
+}
+
+pub(super) fn delete(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: WebhookId,
+    now: Timestamp,
+) -> Result<Webhook, StoreError> {
+    let webhook = find(transaction.connection, company_id, id)?;
+    let sql = "UPDATE webhooks SET deleted_at = ? WHERE id = ?";
+    transaction
+        .prepare(sql)?
+        .execute(params![now.as_millis(), id.0])?;
+    let sql = "UPDATE subscriptions SET webhook_id = NULL, updated_at = ? WHERE webhook_id = ? AND deleted_at IS NULL";
+    transaction
+        .prepare(sql)?
+        .execute(params![now.as_millis(), id.0])?;
+    Ok(webhook)
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    company_id: CompanyId,
+    id: WebhookId,
+) -> Result<Webhook, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL");
+    first(connection, &sql, &[&id.0, &company_id.0], read)?.ok_or(StoreError::NotFound("webhook"))
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    company_id: CompanyId,
+    page: PageRequest,
+) -> Result<Page<Webhook>, StoreError> {
+    listing(Some(company_id))
+        .oldest_first(page)
+        .page(connection, read, |webhook| webhook.id.0)
+}
+
+pub(super) fn scan(connection: &Connection, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+    listing(None)
+        .oldest_first(page)
+        .page(connection, read, |webhook| webhook.id.0)
+}
+
+pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
+    let all = Listing::new(format!(
+        "SELECT {COLUMNS} FROM webhooks WHERE id > 0 AND deleted_at IS NULL"
+    ));
+    all.narrowed("company_id = ?", company_id.map(|id| id.0))
+}
+
+fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
+    let sql =
+        "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND id <> ?";
+    let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
+    match first(transaction.connection, sql, &values, |row| {
+        Ok(row.get::<_, i64>(0)?)
+    })? {
+        None => Ok(()),
+        Some(other) => Err(StoreError::Conflict(format!(
+            "webhook {other} already has this hook_url: use that one, or change or delete it first"
+        ))),
+    }
+}
+
+fn settings(webhook: &Webhook) -> Result<String, StoreError> {
+    serde_json::to_string(&webhook.settings)
+        .map_err(|error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}")))
+}
+
+fn read(row: &Row<'_>) -> Result<Webhook, StoreError> {
+    let mut cells = Cells::of("webhooks", row)?;
+    Ok(Webhook {
+        id: WebhookId(cells.id()),
+        company_id: CompanyId(cells.read()?),
+        hook_url: cells.read()?,
+        secret: cells.read::<Option<String>>()?.map(Secret::new),
+        settings: cells.json()?,
+        paused_at: cells.maybe_time()?,
+        created_at: cells.time()?,
+        updated_at: cells.time()?,
+    })
+}

@@ -1,0 +1,220 @@
+//! Lists of events and deliveries, and the store about itself.
+
+use std::time::Duration;
+
+use switchhook_domain::Kind;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_store::{DeliveryFilter, EventFilter, NewEvent, PageRequest, StoreError};
+
+use crate::samples::{COMPANY, OTHER_COMPANY, order_key};
+use crate::world::World;
+
+const HOOK: WebhookId = WebhookId(7);
+const ALL: PageRequest = PageRequest::first(100);
+
+async fn events(world: &World, filter: EventFilter) -> Vec<EventId> {
+    let page = world.store.list_events(COMPANY, filter, ALL).await.unwrap();
+    page.items.iter().map(|event| event.id).collect()
+}
+
+async fn deliveries(world: &World, filter: DeliveryFilter) -> Vec<DeliveryId> {
+    let page = world.store.list_deliveries(COMPANY, filter, ALL).await.unwrap();
+    page.items.iter().map(|delivery| delivery.id).collect()
+}
+
+pub(crate) async fn events_are_listed_newest_first_page_by_page(world: &mut World) {
+    let mut expected = Vec::new();
+    for _ in 0..7 {
+        let event = world.event();
+        expected.push(event.id);
+        world.record(event).await;
+        world
+            .record(NewEvent {
+                company_id: OTHER_COMPANY,
+                ..world.event()
+            })
+            .await;
+    }
+    expected.reverse();
+    let (mut seen, mut page) = (Vec::new(), PageRequest::first(3));
+    loop {
+        let part = world
+            .store
+            .list_events(COMPANY, EventFilter::default(), page)
+            .await
+            .unwrap();
+        assert!(part.items.len() <= 3);
+        seen.extend(part.items.iter().map(|event| event.id));
+        let Some(next) = part.next else { break };
+        page.after = Some(next);
+    }
+    assert_eq!(seen, expected);
+}
+
+pub(crate) async fn events_are_narrowed_by_kind_key_and_time(world: &mut World) {
+    let mut ids = Vec::new();
+    for (kind, call) in [(Kind::Call, 1), (Kind::Sms, 1), (Kind::Call, 2)] {
+        let event = NewEvent {
+            kind,
+            order_key: Some(order_key(call)),
+            ..world.event()
+        };
+        ids.push(event.id);
+        world.record(event).await;
+        world.after(10);
+    }
+    let start = world.now.minus(Duration::from_secs(30));
+    let second = Some(start.plus(Duration::from_secs(10)));
+    let all = EventFilter::default();
+    assert_eq!(
+        events(
+            world,
+            EventFilter {
+                kind: Some(Kind::Call),
+                ..all.clone()
+            }
+        )
+        .await,
+        [ids[2], ids[0]]
+    );
+    assert_eq!(
+        events(
+            world,
+            EventFilter {
+                order_key: Some(order_key(1)),
+                ..all.clone()
+            }
+        )
+        .await,
+        [ids[1], ids[0]]
+    );
+    assert_eq!(
+        events(
+            world,
+            EventFilter {
+                since: second,
+                ..all.clone()
+            }
+        )
+        .await,
+        [ids[2], ids[1]]
+    );
+    assert_eq!(
+        events(
+            world,
+            EventFilter {
+                until: second,
+                ..all.clone()
+            }
+        )
+        .await,
+        [ids[0]]
+    );
+    let both = EventFilter {
+        kind: Some(Kind::Sms),
+        order_key: Some(order_key(2)),
+        ..all
+    };
+    assert_eq!(events(world, both).await, []);
+}
+
+pub(crate) async fn deliveries_are_narrowed_by_event_webhook_state_and_kind(world: &mut World) {
+    let one = world.send(1, HOOK).await;
+    let two = world.send(2, WebhookId(8)).await;
+    world.after(10);
+    let three = world.leave(3, HOOK).await;
+    world.succeed(one, 1).await;
+    world
+        .store
+        .cancel_delivery(COMPANY, three, world.now)
+        .await
+        .unwrap();
+    let all = DeliveryFilter::default();
+    let state = |state| DeliveryFilter {
+        state: Some(state),
+        ..DeliveryFilter::default()
+    };
+    assert_eq!(deliveries(world, all.clone()).await, [three, two, one]);
+    assert_eq!(deliveries(world, state(StateName::Pending)).await, [two]);
+    assert_eq!(deliveries(world, state(StateName::Delivered)).await, [one]);
+    assert_eq!(deliveries(world, state(StateName::Exhausted)).await, []);
+    let event_id = Some(world.event_of(two).await);
+    assert_eq!(
+        deliveries(
+            world,
+            DeliveryFilter {
+                event_id,
+                ..all.clone()
+            }
+        )
+        .await,
+        [two]
+    );
+    assert_eq!(
+        deliveries(
+            world,
+            DeliveryFilter {
+                webhook_id: Some(HOOK),
+                ..all.clone()
+            }
+        )
+        .await,
+        [three, one]
+    );
+    let cancelled = DeliveryFilter {
+        webhook_id: Some(HOOK),
+        ..state(StateName::Cancelled)
+    };
+    assert_eq!(deliveries(world, cancelled).await, [three]);
+    assert_eq!(
+        deliveries(
+            world,
+            DeliveryFilter {
+                since: Some(world.now),
+                ..all.clone()
+            }
+        )
+        .await,
+        [three]
+    );
+    assert_eq!(
+        deliveries(
+            world,
+            DeliveryFilter {
+                kind: Some(Kind::Sms),
+                ..all
+            }
+        )
+        .await,
+        []
+    );
+}
+
+pub(crate) async fn the_last_id_is_the_largest_of_all(world: &mut World) {
+    assert_eq!(world.store.last_id().await.unwrap(), 0);
+    let webhook_id = world.webhook().await;
+    assert_eq!(world.store.last_id().await.unwrap(), webhook_id.0);
+    let delivery_id = world.leave(1, webhook_id).await;
+    let event_id = world.event_of(delivery_id).await;
+    assert_eq!(
+        world.store.last_id().await.unwrap(),
+        delivery_id.0.max(event_id.0)
+    );
+}
+
+pub(crate) async fn a_check_leaves_nothing_behind(world: &mut World) {
+    world.store.check().await.unwrap();
+    world.store.check().await.unwrap();
+    assert_eq!(world.store.last_id().await.unwrap(), 0);
+    assert_eq!(world.told(), []);
+}
+
+pub(crate) async fn a_closed_store_says_so(world: &mut World) {
+    world.store.close().await;
+    world.store.close().await;
+    let refused = world.store.record_events(vec![world.event()]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let refused = world.store.last_id().await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}

@@ -1,0 +1,137 @@
+//! What every driver must do, as one list of cases; each runs against each driver.
+//!
+//! A case is an `async fn(&mut World)` in the file of its theme and a line in the list below. A driver is a
+//! [`Fixture`] and a line in `drivers!`.
+
+#![expect(clippy::unwrap_used, reason = "a case whose store fails has failed")]
+
+mod claims;
+mod fixture;
+mod idempotency;
+mod invariants;
+mod keys;
+mod lists;
+mod order;
+mod recording;
+mod samples;
+mod sending;
+mod sqlite_only;
+mod subscriptions;
+mod webhooks;
+mod world;
+
+use fixture::{Fixture, SqliteInMemory, SqliteInline, SqliteThreads};
+use world::World;
+
+/// One `#[tokio::test]` for each case and driver.
+macro_rules! conformance {
+    ($($theme:ident: $($case:ident,)+;)+) => {
+        macro_rules! cases {
+            ($driver:ident, $fixture:ty) => {
+                mod $driver {
+                    $(mod $theme {
+                        use super::super::*;
+                        $(
+                            #[tokio::test]
+                            async fn $case() {
+                                crate::$theme::$case(&mut World::new(Box::new(<$fixture>::new())).await).await;
+                            }
+                        )+
+                    })+
+                }
+            };
+        }
+    };
+}
+
+conformance! {
+    keys:
+        a_key_is_found_by_its_hash_and_can_be_revoked_once,
+        keys_are_listed_oldest_first_by_company_or_all,
+        ;
+    webhooks:
+        a_webhook_is_kept_changed_and_deleted,
+        two_webhooks_of_a_company_cannot_share_a_url,
+        a_deleted_webhook_frees_its_url_and_orphans_its_subscriptions,
+        nobody_sees_another_companys_things,
+        scans_see_every_company,
+        ;
+    subscriptions:
+        a_subscription_of_every_kind_reads_back_as_it_was,
+        a_second_subscription_to_the_same_is_refused_by_name,
+        a_subscription_needs_a_webhook_of_its_company,
+        a_subscription_is_changed_and_deleted,
+        limits_of_subscriptions_hold,
+        lists_go_page_by_page_and_narrow,
+        ;
+    idempotency:
+        the_same_key_and_body_get_the_first_answer,
+        the_same_key_with_another_body_is_refused,
+        a_key_used_too_long_ago_is_free_again,
+        two_equal_keys_in_one_batch_are_one_event,
+        two_equal_keys_at_once_are_one_event,
+        keys_of_two_companies_do_not_meet,
+        a_redelivery_is_no_part_of_the_first_answer,
+        ;
+    recording:
+        an_event_reads_back_byte_for_byte,
+        a_delivery_that_asks_for_it_is_born_claimed,
+        a_delivery_that_does_not_is_due_at_once,
+        the_hand_over_comes_before_the_answer_and_in_order,
+        an_event_without_deliveries_is_kept_and_hands_nothing_over,
+        a_failing_neighbour_fails_alone,
+        an_event_is_kept_whole_or_not_at_all,
+        ;
+    order:
+        a_follower_of_a_claimed_one_is_handed_over_behind_it,
+        a_follower_of_a_retry_is_held_until_the_block_ends,
+        a_follower_that_cannot_be_claimed_is_held,
+        other_keys_other_webhooks_and_the_unordered_go_at_once,
+        a_success_frees_exactly_the_next_one,
+        a_retry_goes_on_blocking_and_a_refusal_does_not,
+        cancelling_the_first_frees_the_next,
+        a_block_that_ends_lets_the_next_go_with_a_note,
+        what_is_behind_a_held_one_is_held_too,
+        a_released_follower_waits_behind_the_retry,
+        a_due_one_does_not_overtake_a_waiting_retry,
+        ;
+    claims:
+        what_is_due_is_claimed_oldest_first_and_no_more_than_wished,
+        what_is_not_due_is_not_claimed,
+        a_claim_carries_the_body_and_opens_the_next_attempt,
+        a_lease_that_ended_is_closed_as_lost,
+        a_release_gives_the_attempts_number_back,
+        a_late_release_changes_nothing,
+        a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_closed,
+        webhooks_with_pending_deliveries_are_listed_with_their_first_due_time,
+        claims_of_an_earlier_life_are_lost_and_due_at_once,
+        ;
+    sending:
+        a_finished_attempt_is_kept_whole,
+        every_outcome_reads_back_as_it_was,
+        a_retry_is_due_when_the_domain_says,
+        a_late_answer_does_not_undo_a_newer_attempt,
+        an_attempt_is_finished_once,
+        a_final_state_stays,
+        a_delivery_cancelled_during_its_attempt_stays_cancelled_and_keeps_the_attempt,
+        only_a_pending_delivery_can_be_cancelled,
+        a_redelivery_is_a_new_delivery_that_names_its_origin,
+        nothing_is_redelivered_to_a_deleted_webhook,
+        a_deleted_webhooks_deliveries_are_cancelled_in_slices,
+        ;
+    lists:
+        events_are_listed_newest_first_page_by_page,
+        events_are_narrowed_by_kind_key_and_time,
+        deliveries_are_narrowed_by_event_webhook_state_and_kind,
+        the_last_id_is_the_largest_of_all,
+        a_check_leaves_nothing_behind,
+        a_closed_store_says_so,
+        ;
+    invariants:
+        they_hold_whatever_is_done,
+        ;
+}
+
+cases!(sqlite_with_threads, SqliteThreads);
+cases!(sqlite_inline, SqliteInline);
+cases!(sqlite_in_memory, SqliteInMemory);

@@ -1,0 +1,253 @@
+//! What only the SQLite driver promises.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore};
+use switchhook_store::{NewEvent, PageRequest, Recorded, Store, StoreError};
+
+use crate::samples::{COMPANY, LEASE, NOON, delivery, event, key};
+
+const HOOK: WebhookId = WebhookId(7);
+
+fn open(path: &Path) -> Result<Arc<SqliteStore>, StoreError> {
+    SqliteStore::open(path, SqliteOptions::owner(NOON))
+}
+
+fn claimed(id: i64) -> NewEvent {
+    let mut new = delivery(id + 1, HOOK);
+    new.claim_until = Some(NOON.plus(LEASE));
+    NewEvent {
+        deliveries: vec![new],
+        ..event(id, NOON)
+    }
+}
+
+#[track_caller]
+fn check_unusable<T>(result: Result<T, StoreError>, because: &str) {
+    match result {
+        Err(StoreError::Unusable(message)) => assert!(message.contains(because), "{message}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[tokio::test]
+async fn one_process_owns_the_file_until_it_lets_go() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let first = open(&path).unwrap();
+    check_unusable(open(&path), &format!("process {}", std::process::id()));
+    drop(first);
+    open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn a_guest_writes_beside_the_owner_and_the_owner_sees_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let owner = open(&path).unwrap();
+    owner.record_events(vec![claimed(10)]).await.unwrap();
+    let guest = SqliteStore::open(&path, SqliteOptions::guest(NOON)).unwrap();
+    assert!(guest.take_hand_over().is_none(), "a guest claims nothing");
+    guest.create_key(key(1, COMPANY)).await.unwrap();
+    assert!(owner.find_key(key(1, COMPANY).hash).await.unwrap().is_some());
+    let answers = guest.record_events(vec![claimed(20)]).await.unwrap();
+    assert_eq!(answers, [Recorded::Kept]);
+    assert_eq!(
+        guest
+            .delivery(COMPANY, DeliveryId(21))
+            .await
+            .unwrap()
+            .attempt_number,
+        0,
+        "left to the owner"
+    );
+    guest.close().await;
+    let delivery = owner.delivery(COMPANY, DeliveryId(11)).await.unwrap();
+    assert_eq!(
+        delivery.state,
+        DeliveryState::Pending {
+            due_at: NOON.plus(LEASE)
+        },
+        "the owner's claim stands"
+    );
+}
+
+#[tokio::test]
+async fn a_guest_makes_the_schema_if_nobody_has_yet() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let guest = SqliteStore::open(&path, SqliteOptions::guest(NOON)).unwrap();
+    guest.create_key(key(1, COMPANY)).await.unwrap();
+    let owner = open(&path).unwrap();
+    assert_eq!(
+        owner
+            .list_keys(None, PageRequest::first(9))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_newer_schema_and_a_strangers_file_are_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    open(&path).unwrap().close().await;
+    let sql = rusqlite::Connection::open(&path).unwrap();
+    sql.execute(
+        "INSERT INTO schema_migrations VALUES (99, 'from the future', 0)",
+        [],
+    )
+    .unwrap();
+    drop(sql);
+    check_unusable(open(&path), "newer version");
+
+    let stranger = scratch.path().join("stranger.db");
+    let sql = rusqlite::Connection::open(&stranger).unwrap();
+    sql.execute("CREATE TABLE songs (id INTEGER PRIMARY KEY)", [])
+        .unwrap();
+    drop(sql);
+    check_unusable(open(&stranger), "not one of Switchhook's");
+
+    let text = scratch.path().join("text.db");
+    std::fs::write(
+        &text,
+        "this is no database, and it is long enough to be looked at as one. ".repeat(20),
+    )
+    .unwrap();
+    assert!(matches!(open(&text), Err(StoreError::Corrupt(_))));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_their_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = tempfile::tempdir().unwrap();
+    let store = open(&scratch.path().join("store.db")).unwrap();
+    store.record_events(vec![claimed(10)]).await.unwrap();
+    for entry in std::fs::read_dir(scratch.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{:?}",
+            entry.file_name()
+        );
+    }
+}
+
+/// What a crash leaves is what the files hold at that moment: copies of them, taken from under an open store.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_acknowledged_is_there_after_a_crash() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let store = open(&path).unwrap();
+    for round in 0..5 {
+        let calls: Vec<_> = (0..40)
+            .map(|number| {
+                let (store, id) = (Arc::clone(&store), 1_000 * (round + 1) + 2 * number);
+                tokio::spawn(async move { store.record_events(vec![claimed(id)]).await.map(|_| id) })
+            })
+            .collect();
+        let mut acknowledged = Vec::new();
+        for call in calls {
+            acknowledged.push(call.await.unwrap().unwrap());
+        }
+        let copy = scratch.path().join(format!("copy-{round}.db"));
+        // The log last: a checkpoint in between may move pages into the file, but takes none out of the log.
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+        let survivor = open(&copy).unwrap();
+        for id in acknowledged {
+            assert!(survivor.event(COMPANY, EventId(id)).await.is_ok(), "event {id}");
+            let delivery = survivor.delivery(COMPANY, DeliveryId(id + 1)).await.unwrap();
+            assert_eq!(
+                delivery.state,
+                DeliveryState::Pending { due_at: NOON },
+                "its claim ended with the crash"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_at_the_same_time_share_commits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (commits, operations) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (commits_seen, operations_seen) = (Arc::clone(&commits), Arc::clone(&operations));
+    let observer = move |commit: Commit| {
+        commits_seen.fetch_add(1, Ordering::Relaxed);
+        operations_seen.fetch_add(commit.operations, Ordering::Relaxed);
+    };
+    let options = SqliteOptions {
+        observer: Some(Arc::new(observer)),
+        ..SqliteOptions::owner(NOON)
+    };
+    let store = SqliteStore::open(&scratch.path().join("store.db"), options).unwrap();
+    let before = commits.load(Ordering::Relaxed);
+    let calls: Vec<_> = (0..200)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.record_events(vec![claimed(100 + 2 * number)]).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), [Recorded::Kept]);
+    }
+    let made = commits.load(Ordering::Relaxed) - before;
+    assert!(made < 150, "200 operations took {made} commits");
+    assert!(operations.load(Ordering::Relaxed) >= 200);
+}
+
+#[tokio::test]
+async fn a_body_is_kept_as_text_that_sqlite_can_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let store = open(&path).unwrap();
+    let body = r#"{"text": "ü\u0000\n😀" , "n": 1.50e+3}"#;
+    store
+        .record_events(vec![NewEvent {
+            body: Bytes::from_static(body.as_bytes()),
+            ..event(10, NOON)
+        }])
+        .await
+        .unwrap();
+    store.close().await;
+    assert!(
+        !path.with_extension("db-wal").exists(),
+        "a store that was closed is one file"
+    );
+    let sql = rusqlite::Connection::open(&path).unwrap();
+    let (kept, kind, number): (String, String, f64) = sql
+        .query_row(
+            "SELECT body, typeof(body), json_extract(body, '$.n') FROM events",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!((kept.as_str(), kind.as_str(), number), (body, "text", 1_500.0));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let store = open(&path).unwrap();
+    store.record_events(vec![claimed(10)]).await.unwrap();
+    let sql = rusqlite::Connection::open(&path).unwrap();
+    sql.execute("UPDATE deliveries SET subscription_ids = '5,x' WHERE id = 11", [])
+        .unwrap();
+    let error = store.delivery(COMPANY, DeliveryId(11)).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Corrupt(what) if what.contains("deliveries, row 11")),
+        "{error}"
+    );
+}

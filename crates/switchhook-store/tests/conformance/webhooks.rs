@@ -1,0 +1,175 @@
+//! Webhooks, and whose things are whose.
+
+use std::time::Duration;
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_store::{PageRequest, StoreError};
+
+use crate::samples::{COMPANY, NOON, OTHER_COMPANY, subscription, webhook};
+use crate::subscriptions::of_target;
+use crate::world::World;
+
+const ALL: PageRequest = PageRequest::first(100);
+
+pub(crate) async fn a_webhook_is_kept_changed_and_deleted(world: &mut World) {
+    let store = &world.store;
+    let made = store.create_webhook(webhook(10, COMPANY)).await.unwrap();
+    assert_eq!(
+        store.webhook(COMPANY, made.id).await.unwrap(),
+        webhook(10, COMPANY)
+    );
+
+    let later = NOON.plus(Duration::from_secs(9));
+    let settings = Some(WebhookSettings {
+        hide_secret: true,
+        ..WebhookSettings::default()
+    });
+    let change = WebhookChange {
+        hook_url: None,
+        secret: Some(None),
+        settings,
+        paused_at: Some(Some(later)),
+    };
+    let changed = store
+        .update_webhook(COMPANY, made.id, change.clone(), later)
+        .await
+        .unwrap();
+    assert_eq!(changed, made.clone().changed(change, later));
+    assert_eq!(store.webhook(COMPANY, made.id).await.unwrap(), changed);
+
+    assert_eq!(
+        store.delete_webhook(COMPANY, made.id, later).await.unwrap(),
+        changed
+    );
+    let gone = store.webhook(COMPANY, made.id).await;
+    assert!(matches!(gone, Err(StoreError::NotFound("webhook"))), "{gone:?}");
+    assert!(store.list_webhooks(COMPANY, ALL).await.unwrap().items.is_empty());
+    assert!(
+        store.delete_webhook(COMPANY, made.id, later).await.is_err(),
+        "only once"
+    );
+}
+
+pub(crate) async fn two_webhooks_of_a_company_cannot_share_a_url(world: &mut World) {
+    let store = &world.store;
+    let first = store.create_webhook(webhook(10, COMPANY)).await.unwrap();
+    let mut second = webhook(11, COMPANY);
+    second.hook_url.clone_from(&first.hook_url);
+    let refused = store.create_webhook(second.clone()).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Conflict(why)) if why.contains("webhook 10")),
+        "{refused:?}"
+    );
+
+    store.create_webhook(webhook(11, COMPANY)).await.unwrap();
+    let change = WebhookChange {
+        hook_url: Some(first.hook_url.clone()),
+        ..WebhookChange::default()
+    };
+    let refused = store
+        .update_webhook(COMPANY, second.id, change.clone(), NOON)
+        .await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    store
+        .update_webhook(COMPANY, first.id, change, NOON)
+        .await
+        .expect("its own URL is no conflict");
+
+    second.company_id = OTHER_COMPANY;
+    second.id = WebhookId(12);
+    store
+        .create_webhook(second)
+        .await
+        .expect("another company may send there too");
+}
+
+pub(crate) async fn a_deleted_webhook_frees_its_url_and_orphans_its_subscriptions(world: &mut World) {
+    let store = &world.store;
+    let first = store.create_webhook(webhook(10, COMPANY)).await.unwrap();
+    let subscribed = store
+        .create_subscription(subscription(20, Some(first.id), of_target(1)), None)
+        .await
+        .unwrap();
+    store.delete_webhook(COMPANY, first.id, NOON).await.unwrap();
+    let orphan = store
+        .subscription(COMPANY, Kind::Call, subscribed.id)
+        .await
+        .unwrap();
+    assert_eq!(orphan.webhook_id, None);
+    let again = webhook(10, COMPANY);
+    store
+        .create_webhook(switchhook_domain::webhook::Webhook {
+            id: WebhookId(11),
+            ..again
+        })
+        .await
+        .unwrap();
+}
+
+pub(crate) async fn nobody_sees_another_companys_things(world: &mut World) {
+    let store = &world.store;
+    let made = store.create_webhook(webhook(10, COMPANY)).await.unwrap();
+    let subscribed = store
+        .create_subscription(subscription(20, Some(made.id), of_target(1)), None)
+        .await
+        .unwrap();
+    let delivery_id = world.send(1, made.id).await;
+    let event_id = world.event_of(delivery_id).await;
+    assert!(store.webhook(OTHER_COMPANY, made.id).await.is_err());
+    assert!(
+        store
+            .update_webhook(OTHER_COMPANY, made.id, WebhookChange::default(), NOON)
+            .await
+            .is_err()
+    );
+    assert!(store.delete_webhook(OTHER_COMPANY, made.id, NOON).await.is_err());
+    assert!(
+        store
+            .subscription(OTHER_COMPANY, Kind::Call, subscribed.id)
+            .await
+            .is_err()
+    );
+    assert!(
+        store
+            .subscription(COMPANY, Kind::Sms, subscribed.id)
+            .await
+            .is_err(),
+        "nor under another kind"
+    );
+    assert!(store.event(OTHER_COMPANY, event_id).await.is_err());
+    assert!(store.delivery(OTHER_COMPANY, delivery_id).await.is_err());
+    assert!(
+        store
+            .cancel_delivery(OTHER_COMPANY, delivery_id, NOON)
+            .await
+            .is_err()
+    );
+    let other = store
+        .list_events(OTHER_COMPANY, switchhook_store::EventFilter::default(), ALL)
+        .await
+        .unwrap();
+    assert!(other.items.is_empty());
+}
+
+pub(crate) async fn scans_see_every_company(world: &mut World) {
+    let store = &world.store;
+    store.create_webhook(webhook(10, COMPANY)).await.unwrap();
+    store.create_webhook(webhook(11, OTHER_COMPANY)).await.unwrap();
+    store
+        .create_subscription(subscription(20, None, of_target(1)), None)
+        .await
+        .unwrap();
+    let first = store.scan_webhooks(PageRequest::first(1)).await.unwrap();
+    assert_eq!((first.items.len(), first.next), (1, Some(10)));
+    let rest = store
+        .scan_webhooks(PageRequest {
+            after: first.next,
+            limit: 1,
+        })
+        .await
+        .unwrap();
+    assert_eq!((rest.items[0].company_id, rest.next), (OTHER_COMPANY, None));
+    assert_eq!(store.scan_subscriptions(ALL).await.unwrap().items.len(), 1);
+}
