@@ -1,0 +1,138 @@
+//! The HTTP API: every route is on this screen, and described where it is handled.
+//!
+//! A handler reads its request, asks the store or ingest once, and shows the answer. Who asks is `auth.rs`, what goes
+//! wrong is `error.rs`, what imitates Dialpad's oddities is `compat.rs`. The server that listens is `server.rs`.
+
+mod auth;
+mod compat;
+mod deliveries;
+mod description;
+mod documents;
+mod error;
+mod events;
+mod health;
+pub mod limits;
+mod request;
+mod sample;
+mod subscriptions;
+mod webhook_settings;
+mod webhooks;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use bytes::Bytes;
+use governor::clock::DefaultClock;
+use http::{Method, Uri};
+use tokio::sync::Mutex;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::auth::KeyCache;
+use self::compat::shortened;
+use self::error::ApiError;
+use self::health::LastReadiness;
+use self::limits::{Limiter, limit_rate};
+use self::subscriptions::{agent_status, call, changelog, contact, sms};
+use crate::system::System;
+
+/// What every handler has.
+pub(crate) struct Api {
+    system: Arc<System>,
+    keys: KeyCache,
+    limiter: Limiter,
+    readiness: LastReadiness,
+    /// The OpenAPI document.
+    openapi: Bytes,
+    /// Held by who changes a webhook's settings.
+    settings_turn: Mutex<()>,
+}
+
+pub(crate) type SharedApi = Arc<Api>;
+
+/// Dialpad's API.
+fn compatible_routes() -> OpenApiRouter<SharedApi> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(call::list, call::create))
+        .routes(routes!(call::get, call::update, call::delete))
+        .routes(routes!(sms::list, sms::create))
+        .routes(routes!(sms::get, sms::update, sms::delete))
+        .routes(routes!(agent_status::list, agent_status::create))
+        .routes(routes!(
+            agent_status::get,
+            agent_status::update,
+            agent_status::delete
+        ))
+        .routes(routes!(contact::list, contact::create))
+        .routes(routes!(contact::get, contact::update, contact::delete))
+        .routes(routes!(changelog::list, changelog::create))
+        .routes(routes!(changelog::get, changelog::update, changelog::delete))
+}
+
+/// Ours.
+fn own_routes() -> OpenApiRouter<SharedApi> {
+    OpenApiRouter::new()
+        .routes(routes!(webhook_settings::list))
+        .routes(routes!(webhook_settings::get, webhook_settings::update))
+        .routes(routes!(webhook_settings::pause))
+        .routes(routes!(webhook_settings::resume))
+        .routes(routes!(sample::send))
+        .routes(routes!(events::list))
+        .routes(routes!(events::get, events::send))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::redeliver))
+        .routes(routes!(deliveries::cancel))
+        .routes(routes!(documents::index))
+        .routes(routes!(documents::asyncapi))
+        .routes(routes!(documents::openapi))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// The whole API of a node.
+pub fn router(system: Arc<System>) -> Router {
+    let limiter = Limiter::new(system.settings.api_limits, DefaultClock::default());
+    let api = Arc::new(Api {
+        system,
+        keys: KeyCache::default(),
+        limiter,
+        readiness: LastReadiness::default(),
+        openapi: Bytes::from(crate::documents::openapi()),
+        settings_turn: Mutex::new(()),
+    });
+    let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
+    let routes = compatible_routes().route_layer(limited).merge(own_routes());
+    let (router, _) = routes.split_for_parts();
+    router
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+}
+
+/// The description of every route.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let (_, gathered) = compatible_routes().merge(own_routes()).split_for_parts();
+    description::complete(gathered)
+}
+
+async fn unknown_route(uri: Uri) -> ApiError {
+    let path = shortened(uri.path());
+    ApiError::not_found(format!(
+        "there is nothing at {path}: GET /openapi.json tells what is where"
+    ))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let path = shortened(uri.path());
+    ApiError::method_not_allowed(format!(
+        "{path} does not take {method}: the Allow header tells what it takes"
+    ))
+}

@@ -1,0 +1,254 @@
+//! Who asks: from the API key of a request to its caller, and what the caller may do.
+//!
+//! A key that was found is remembered for at most a second. So a revoked key stops working within a second, and a new
+//! one works at its first request, because nothing is remembered of keys that were not found. The key itself is never
+//! kept or logged, only its hash.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+use parking_lot::RwLock;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, KeyId};
+use switchhook_domain::key::{ApiKey, Right, Rights};
+use switchhook_domain::scope::{Scope, Scopes};
+
+use super::error::ApiError;
+use super::request::Query;
+use super::{Api, SharedApi};
+use crate::keys;
+
+/// How long a key that was found is taken to be as it was.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// How many keys are remembered at the most.
+const MOST_REMEMBERED: usize = 1_024;
+
+/// Names the company, where a key could be used for several. Ours belong to one.
+const COMPANY_HEADER: &str = "dp-company-id";
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// By which key.
+    pub(crate) key_id: KeyId,
+    /// For which company.
+    pub(crate) company_id: CompanyId,
+    /// Whether everything of the company is open to it.
+    pub(crate) admin: bool,
+    /// What else it may do.
+    pub(crate) rights: Rights,
+    /// What its subscriptions may see.
+    pub(crate) scopes: Scopes,
+}
+
+impl Caller {
+    fn of(key: &ApiKey) -> Self {
+        let &ApiKey {
+            id,
+            company_id,
+            admin,
+            rights,
+            scopes,
+            ..
+        } = key;
+        Self {
+            key_id: id,
+            company_id,
+            admin,
+            rights,
+            scopes,
+        }
+    }
+
+    fn require(self, right: Right) -> Result<Self, ApiError> {
+        if self.admin || self.rights.has(right) {
+            return Ok(self);
+        }
+        Err(ApiError::forbidden(format!(
+            "this key may not {right}: make one with `switchhook keys create --rights {right}`",
+            right = right.as_str()
+        )))
+    }
+
+    /// Refuses a caller without an admin's key.
+    pub(crate) fn require_admin(self, what: &str) -> Result<(), ApiError> {
+        if self.admin {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(format!(
+            "{what} need an admin's key: make one with `switchhook keys create --admin`"
+        )))
+    }
+
+    /// Refuses a caller without a scope.
+    pub(crate) fn require_scope(self, scope: Scope, what: &str) -> Result<(), ApiError> {
+        if self.scopes.has(scope) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(format!(
+            "{what} need the scope {scope}: make a key with `switchhook keys create --scopes {scope}`",
+            scope = scope.as_str()
+        )))
+    }
+}
+
+macro_rules! callers {
+    ($($(#[$doc:meta])* $name:ident may $right:ident,)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $name(pub(crate) Caller);
+
+        impl FromRequestParts<SharedApi> for $name {
+            type Rejection = ApiError;
+
+            async fn from_request_parts(parts: &mut Parts, api: &SharedApi) -> Result<Self, ApiError> {
+                let known = parts.extensions.get::<Caller>().copied();
+                let caller = match known {
+                    Some(caller) => caller,
+                    None => authenticate(api, &parts.headers, &parts.uri).await?,
+                };
+                caller.require(Right::$right).map(Self)
+            }
+        }
+    )+};
+}
+
+callers! {
+    /// A caller who may look.
+    Reader may Read,
+    /// A caller who may change webhooks, subscriptions and deliveries.
+    Writer may Write,
+    /// A caller who may send events in.
+    Ingester may Ingest,
+}
+
+/// Finds out who asks.
+pub(crate) async fn authenticate(api: &Api, headers: &HeaderMap, uri: &Uri) -> Result<Caller, ApiError> {
+    let key = presented_key(headers, uri)?;
+    let caller = api.keys.find(api, keys::hash(&key)).await?;
+    check_company(headers, caller)?;
+    Ok(caller)
+}
+
+fn presented_key<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Cow<'a, str>, ApiError> {
+    if let Some(header) = headers.get(AUTHORIZATION) {
+        let text = header.to_str().unwrap_or_default();
+        return match text.split_once(' ') {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty() => {
+                Ok(Cow::Borrowed(key.trim()))
+            }
+            _ => Err(ApiError::unauthorized(
+                "invalid",
+                "write the header as `Authorization: Bearer KEY`",
+            )),
+        };
+    }
+    Query::of(uri).text("apikey").ok_or_else(|| {
+        ApiError::unauthorized(
+            "required",
+            "an API key is required: send it as `Authorization: Bearer KEY` or as `?apikey=KEY`",
+        )
+    })
+}
+
+fn check_company(headers: &HeaderMap, caller: Caller) -> Result<(), ApiError> {
+    let Some(header) = headers.get(COMPANY_HEADER).filter(|header| !header.is_empty()) else {
+        return Ok(());
+    };
+    let named = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<CompanyId>().ok());
+    if named == Some(caller.company_id) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!(
+        "DP-Company-ID names another company than the key's, which is {}",
+        caller.company_id
+    )))
+}
+
+type Hash = [u8; 32];
+
+/// The keys that were found lately.
+#[derive(Debug, Default)]
+pub(crate) struct KeyCache {
+    found: RwLock<HashMap<Hash, Found>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    caller: Caller,
+    expires_at: Option<Timestamp>,
+    read_at: Timestamp,
+}
+
+impl Found {
+    /// A clock that was put back makes everything old.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.read_at <= now && now.since(self.read_at) < REMEMBERED
+    }
+
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+impl KeyCache {
+    async fn find(&self, api: &Api, hash: Hash) -> Result<Caller, ApiError> {
+        let now = api.system.clock.now();
+        let remembered = self.found.read().get(&hash).copied();
+        if let Some(found) = remembered.filter(|found| found.is_fresh(now) && !found.is_expired(now)) {
+            return Ok(found.caller);
+        }
+        let key = api.system.store.find_key(hash).await?;
+        let key = key.filter(|key| verify_slices_are_equal(&key.hash, &hash).is_ok());
+        let key = key.ok_or_else(|| {
+            ApiError::unauthorized(
+                "invalid",
+                "this API key is not known: `switchhook keys list` shows the ones that are",
+            )
+        })?;
+        check_validity(&key, now)?;
+        let found = Found {
+            caller: Caller::of(&key),
+            expires_at: key.expires_at,
+            read_at: now,
+        };
+        self.remember(hash, found, now);
+        Ok(found.caller)
+    }
+
+    fn remember(&self, hash: Hash, found: Found, now: Timestamp) {
+        let mut all = self.found.write();
+        if all.len() >= MOST_REMEMBERED {
+            all.retain(|_, found| found.is_fresh(now));
+        }
+        if all.len() >= MOST_REMEMBERED {
+            all.clear();
+        }
+        all.insert(hash, found);
+    }
+}
+
+fn check_validity(key: &ApiKey, now: Timestamp) -> Result<(), ApiError> {
+    if key.is_valid_at(now) {
+        return Ok(());
+    }
+    let (what, at) = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => ("was revoked", at),
+        (None, Some(at)) => ("expired", at),
+        (None, None) => return Ok(()),
+    };
+    Err(ApiError::unauthorized(
+        "invalid",
+        format!("this API key {what} at {at}: make a new one with `switchhook keys create`"),
+    ))
+}

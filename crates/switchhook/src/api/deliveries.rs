@@ -1,0 +1,351 @@
+//! `/v1/deliveries`: what became of each event at each webhook, and what a person can do about it.
+//!
+//! A delivery is sent again by making another one; history is never rewritten.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+use serde::Serialize;
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, Phases};
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::DeliveryFilter;
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::{Reader, Writer};
+use super::compat::{IdText, Items};
+use super::error::ApiError;
+use super::request::{PageQuery, PathId, Query};
+use super::words;
+
+/// Which deliveries a list is narrowed to.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct DeliveryQuery {
+    /// Only those to this webhook.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+    /// Only those of this event.
+    #[param(value_type = Option<String>)]
+    event_id: Option<EventId>,
+    /// Only those in this state: pending, delivered, exhausted or cancelled.
+    #[param(schema_with = words::state)]
+    state: Option<StateName>,
+    /// Only this kind.
+    #[param(schema_with = words::kind)]
+    kind: Option<Kind>,
+    /// Made at this time or later: RFC 3339 or unix milliseconds.
+    #[param(value_type = Option<String>)]
+    since: Option<Timestamp>,
+    /// Made before this time.
+    #[param(value_type = Option<String>)]
+    until: Option<Timestamp>,
+}
+
+/// One event for one webhook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryAnswer {
+    id: IdText,
+    event_id: IdText,
+    webhook_id: IdText,
+    #[schema(schema_with = words::kind)]
+    kind: Kind,
+    /// The subscriptions that asked for it.
+    subscription_ids: Vec<IdText>,
+    #[schema(schema_with = words::state)]
+    state: &'static str,
+    /// When the next attempt is due, in unix milliseconds; null unless it is pending.
+    #[schema(value_type = Option<i64>, required)]
+    due_at: Option<Timestamp>,
+    /// Since when it is in its final state; null while it is pending.
+    #[schema(value_type = Option<i64>, required)]
+    ended_at: Option<Timestamp>,
+    /// The number of its last attempt, one under way included; 0 before the first.
+    attempt_number: u32,
+    /// How many attempts failed.
+    failures: u32,
+    /// What it shares with those that it must not overtake.
+    #[schema(required)]
+    order_key: Option<String>,
+    /// Until when it holds those up, if it is not delivered before.
+    #[schema(value_type = i64)]
+    blocks_until: Timestamp,
+    /// What is taken out of the event before it is sent: `recordings`, `message_text`.
+    hidden: Vec<&'static str>,
+    /// Something to know of it.
+    #[schema(required)]
+    note: Option<String>,
+    /// The delivery that it repeats; null for an original one.
+    #[schema(required)]
+    origin: Option<IdText>,
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+}
+
+/// A delivery with its attempts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryWithAttempts {
+    #[serde(flatten)]
+    delivery: DeliveryAnswer,
+    /// The attempts that have ended, first to last.
+    attempts: Vec<AttemptAnswer>,
+}
+
+/// One POST and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptAnswer {
+    number: u32,
+    #[schema(value_type = i64)]
+    started_at: Timestamp,
+    #[schema(value_type = i64)]
+    finished_at: Timestamp,
+    /// `accepted`, `redirected`, `postponed`, `gone`, `refused`, `failed`, `unanswered` or `lost`.
+    #[schema(example = "accepted")]
+    outcome: &'static str,
+    /// The answer's HTTP status.
+    #[schema(required, example = 200)]
+    status: Option<u16>,
+    /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like.
+    #[schema(required)]
+    error: Option<&'static str>,
+    /// The same in words.
+    #[schema(required)]
+    detail: Option<String>,
+    /// Until when the answer asked us to wait.
+    #[schema(value_type = Option<i64>, required)]
+    retry_after: Option<Timestamp>,
+    /// What was sent, but for the body; null if nothing was, as far as we know.
+    #[schema(required)]
+    request: Option<RequestAnswer>,
+    /// The head of what was answered.
+    #[schema(required)]
+    answer: Option<AnswerHead>,
+    /// How long its parts took, in milliseconds; null for what did not happen.
+    timing: Timing,
+}
+
+/// What was sent, but for the body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RequestAnswer {
+    url: String,
+    headers: BTreeMap<String, String>,
+}
+
+/// The head of what was answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AnswerHead {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    /// At most 16 KiB, as text.
+    body: String,
+    /// Whether there was more.
+    truncated: bool,
+}
+
+/// How long the parts of an attempt took, in milliseconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timing {
+    #[schema(required)]
+    dns_ms: Option<f64>,
+    #[schema(required)]
+    connect_ms: Option<f64>,
+    #[schema(required)]
+    tls_ms: Option<f64>,
+    #[schema(required)]
+    first_byte_ms: Option<f64>,
+    total_ms: f64,
+}
+
+/// Lists the company's deliveries, newest first.
+#[utoipa::path(
+    get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",
+    params(PageQuery, DeliveryQuery),
+    responses((status = 200, description = "A page of deliveries", body = Items<DeliveryAnswer>)),
+)]
+pub(crate) async fn list(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Items<DeliveryAnswer>>, ApiError> {
+    let query = Query::of(&uri);
+    let page = PageQuery::read(query)?.ours()?;
+    let filter = DeliveryFilter {
+        event_id: query.get("event_id", "an id: ids are whole numbers")?,
+        webhook_id: query.get("webhook_id", "an id: ids are whole numbers")?,
+        state: query.word("state")?,
+        kind: query.word("kind")?,
+        since: query.instant("since")?,
+        until: query.instant("until")?,
+    };
+    let page = api
+        .system
+        .store
+        .list_deliveries(caller.company_id, filter, page)
+        .await?;
+    let items = page.items.into_iter().map(DeliveryAnswer::from).collect();
+    Ok(Json(Items {
+        items,
+        cursor: page.next.map(IdText),
+    }))
+}
+
+/// Shows a delivery with its attempts.
+#[utoipa::path(
+    get, path = "/v1/deliveries/{id}", tag = "deliveries", operation_id = "deliveries.get",
+    params(("id" = IdText, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The delivery", body = DeliveryWithAttempts)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<DeliveryId>,
+) -> Result<Json<DeliveryWithAttempts>, ApiError> {
+    let delivery = api.system.store.delivery(caller.company_id, id).await?;
+    let attempts = api.system.store.attempts_of(id).await?;
+    let attempts = attempts.into_iter().map(AttemptAnswer::from).collect();
+    Ok(Json(DeliveryWithAttempts {
+        delivery: delivery.into(),
+        attempts,
+    }))
+}
+
+/// Sends the same event to the same webhook again, as a new delivery.
+#[utoipa::path(
+    post, path = "/v1/deliveries/{id}/redeliver", tag = "deliveries", operation_id = "deliveries.redeliver",
+    params(("id" = IdText, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The new delivery", body = DeliveryAnswer)),
+)]
+pub(crate) async fn redeliver(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<DeliveryId>,
+) -> Result<Json<DeliveryAnswer>, ApiError> {
+    let now = api.system.clock.now();
+    let new_id = DeliveryId(api.system.ids.next(now));
+    let delivery = api
+        .system
+        .store
+        .redeliver(caller.company_id, id, new_id, now)
+        .await?;
+    api.system.engine.nudge(delivery.webhook_id);
+    Ok(Json(delivery.into()))
+}
+
+/// Gives a pending delivery up.
+#[utoipa::path(
+    post, path = "/v1/deliveries/{id}/cancel", tag = "deliveries", operation_id = "deliveries.cancel",
+    params(("id" = IdText, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The delivery", body = DeliveryAnswer)),
+)]
+pub(crate) async fn cancel(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<DeliveryId>,
+) -> Result<Json<DeliveryAnswer>, ApiError> {
+    let now = api.system.clock.now();
+    let delivery = api
+        .system
+        .store
+        .cancel_delivery(caller.company_id, id, now)
+        .await?;
+    // Those that it held up may go now.
+    api.system.engine.nudge(delivery.webhook_id);
+    Ok(Json(delivery.into()))
+}
+
+impl From<Delivery> for DeliveryAnswer {
+    fn from(delivery: Delivery) -> Self {
+        let (due_at, ended_at) = match delivery.state {
+            DeliveryState::Pending { due_at } => (Some(due_at), None),
+            other => (None, Some(other.at())),
+        };
+        let hidden = delivery.hidden;
+        let hidden = [
+            (hidden.recordings, "recordings"),
+            (hidden.message_text, "message_text"),
+        ];
+        Self {
+            id: IdText(delivery.id.0),
+            event_id: IdText(delivery.event_id.0),
+            webhook_id: IdText(delivery.webhook_id.0),
+            kind: delivery.kind,
+            subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
+            state: delivery.state.name().as_str(),
+            due_at,
+            ended_at,
+            attempt_number: delivery.attempt_number,
+            failures: delivery.failures.total(),
+            order_key: delivery.order_key.map(|key| key.to_string()),
+            blocks_until: delivery.blocks_until,
+            hidden: hidden
+                .into_iter()
+                .filter_map(|(is_hidden, name)| is_hidden.then_some(name))
+                .collect(),
+            note: delivery.note,
+            origin: delivery.origin.map(|id| IdText(id.0)),
+            created_at: delivery.created_at,
+        }
+    }
+}
+
+impl From<Attempt> for AttemptAnswer {
+    fn from(attempt: Attempt) -> Self {
+        let outcome = attempt.outcome.class().as_str();
+        let (status, error, detail, retry_after) = match attempt.outcome {
+            AttemptOutcome::Answered { status, retry_after } => (Some(status), None, None, retry_after),
+            AttemptOutcome::Unanswered { reason, detail } => {
+                (None, Some(reason.as_str()), Some(detail), None)
+            }
+            AttemptOutcome::Lost => (None, None, None, None),
+        };
+        Self {
+            number: attempt.number,
+            started_at: attempt.started_at,
+            finished_at: attempt.finished_at,
+            outcome,
+            status,
+            error,
+            detail,
+            retry_after,
+            request: attempt.request.map(|request| RequestAnswer {
+                url: request.url,
+                headers: request.headers,
+            }),
+            answer: attempt.answer.map(AnswerHead::from),
+            timing: attempt.phases.into(),
+        }
+    }
+}
+
+impl From<Answer> for AnswerHead {
+    fn from(answer: Answer) -> Self {
+        Self {
+            status: answer.status,
+            headers: answer.headers,
+            body: String::from_utf8_lossy(&answer.body_head).into_owned(),
+            truncated: answer.is_truncated,
+        }
+    }
+}
+
+impl From<Phases> for Timing {
+    fn from(phases: Phases) -> Self {
+        let millis = |part: Duration| part.as_secs_f64() * 1_000.0;
+        Self {
+            dns_ms: phases.dns.map(millis),
+            connect_ms: phases.connect.map(millis),
+            tls_ms: phases.tls.map(millis),
+            first_byte_ms: phases.first_byte.map(millis),
+            total_ms: millis(phases.total),
+        }
+    }
+}

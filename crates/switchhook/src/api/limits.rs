@@ -1,0 +1,211 @@
+//! How often and how much `/api/v2` may be used: not limited, or exactly as Dialpad documents it.
+//!
+//! Rates are counted here, per company; how many subscriptions there may be is counted by the store. Sending events in
+//! and everything under `/v1` is never limited.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+use http::Method;
+use switchhook_domain::id::CompanyId;
+use switchhook_store::SubscriptionLimits;
+
+use super::SharedApi;
+use super::auth::authenticate;
+use super::error::ApiError;
+
+/// Which limits `/api/v2` has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ApiLimits {
+    /// None: it is the operator's own machine.
+    #[default]
+    Off,
+    /// Those that Dialpad documents.
+    Dialpad,
+}
+
+impl ApiLimits {
+    const ALL: [Self; 2] = [Self::Off, Self::Dialpad];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Dialpad => "dialpad",
+        }
+    }
+
+    /// How many subscriptions a company may have.
+    pub(crate) const fn of_subscriptions(self) -> Option<SubscriptionLimits> {
+        match self {
+            Self::Off => None,
+            Self::Dialpad => Some(SubscriptionLimits {
+                per_kind: 100,
+                per_kind_without_target: 10,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for ApiLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A word that names no limits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown API limits `{0}`: use off or dialpad")]
+pub struct UnknownLimits(String);
+
+impl FromStr for ApiLimits {
+    type Err = UnknownLimits;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|limits| limits.as_str() == text)
+            .ok_or_else(|| UnknownLimits(text.to_owned()))
+    }
+}
+
+/// From how many companies on those that are within their rates are forgotten.
+const MANY_COMPANIES: usize = 1_024;
+
+/// Counts the requests of each company.
+pub(crate) struct Limiter<C: Clock = DefaultClock> {
+    rates: Option<Rates<C>>,
+    clock: C,
+}
+
+struct Rates<C: Clock> {
+    everything: Rate<C>,
+    webhook_posts: Rate<C>,
+    rest: Rate<C>,
+}
+
+type Rate<C> =
+    RateLimiter<CompanyId, DefaultKeyedStateStore<CompanyId>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+impl<C: Clock + Clone> Limiter<C> {
+    /// Enforces `limits`.
+    pub(crate) fn new(limits: ApiLimits, clock: C) -> Self {
+        let rate = |quota| RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone());
+        let rates = match limits {
+            ApiLimits::Off => None,
+            ApiLimits::Dialpad => Some(Rates {
+                everything: rate(Quota::per_second(
+                    const { NonZeroU32::new(20).expect("not zero") },
+                )),
+                webhook_posts: rate(Quota::per_minute(
+                    const { NonZeroU32::new(100).expect("not zero") },
+                )),
+                rest: rate(Quota::per_minute(
+                    const { NonZeroU32::new(1_200).expect("not zero") },
+                )),
+            }),
+        };
+        Self { rates, clock }
+    }
+
+    /// Counts a request, unless it is one too many: then says how long to wait.
+    fn count(&self, company_id: CompanyId, method: &Method, path: &str) -> Result<(), Duration> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        let is_webhook_post = method == Method::POST && path == "/api/v2/webhooks";
+        let own = if is_webhook_post {
+            &rates.webhook_posts
+        } else {
+            &rates.rest
+        };
+        for rate in [own, &rates.everything] {
+            let counted = rate.check_key(&company_id);
+            counted.map_err(|not_until| not_until.wait_time_from(self.clock.now()))?;
+            if rate.len() > MANY_COMPANIES {
+                rate.retain_recent();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Stands before every route of `/api/v2`.
+pub(crate) async fn limit_rate(
+    State(api): State<SharedApi>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if api.limiter.rates.is_some() {
+        let caller = authenticate(&api, request.headers(), request.uri()).await?;
+        let counted = api
+            .limiter
+            .count(caller.company_id, request.method(), request.uri().path());
+        counted.map_err(too_often)?;
+        request.extensions_mut().insert(caller);
+    }
+    Ok(next.run(request).await)
+}
+
+fn too_often(wait: Duration) -> ApiError {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let seconds = seconds.max(1);
+    ApiError::too_often(
+        format!("too many requests of this company: wait {seconds} s and try again"),
+        seconds,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    const COMPANY: CompanyId = CompanyId(1);
+    const PATH: &str = "/api/v2/webhooks";
+
+    #[track_caller]
+    fn check(method: &Method, pause: Duration, allowed: u32) {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::new(ApiLimits::Dialpad, clock.clone());
+        let mut done = 0;
+        while limiter.count(COMPANY, method, PATH).is_ok() {
+            done += 1;
+            clock.advance(pause);
+            assert!(done < 10_000, "no limit is met");
+        }
+        assert_eq!(done, allowed);
+        assert_eq!(
+            limiter.count(CompanyId(2), method, PATH),
+            Ok(()),
+            "others have their own count"
+        );
+    }
+
+    #[test]
+    fn dialpads_rates_are_enforced_for_each_company() {
+        check(&Method::GET, Duration::ZERO, 20);
+        // At 50 ms the 20 a second are never met: 100 in stock, and one more comes every 600 ms.
+        check(&Method::POST, Duration::from_millis(50), 109);
+    }
+
+    #[test]
+    fn the_wait_is_told_in_whole_seconds() {
+        let error = too_often(Duration::from_millis(1_001));
+        assert!(error.body().message.contains("wait 2 s"));
+    }
+
+    #[test]
+    fn limits_read_back_what_they_print() {
+        for limits in ApiLimits::ALL {
+            assert_eq!(limits.to_string().parse(), Ok(limits));
+        }
+        assert!("none".parse::<ApiLimits>().is_err());
+    }
+}

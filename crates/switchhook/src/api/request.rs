@@ -1,0 +1,201 @@
+//! Reading requests: JSON whose mistakes name their field, ids in paths; bodies and queries are files of their own.
+//!
+//! What of this imitates an oddity of Dialpad's is in `compat.rs`; who asks is `auth.rs`.
+
+mod body;
+mod query;
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use http::request::Parts;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+
+pub(crate) use self::body::{BodyTrouble, next_piece, read_body};
+pub(crate) use self::query::{PageQuery, Query};
+use super::SharedApi;
+use super::compat::shortened;
+use super::error::ApiError;
+
+/// The largest body of a request that is no event.
+const LARGEST_REQUEST: usize = 64 * 1024;
+
+/// A member of a request: absent means "leave as it is", null means "clear".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Field<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It is null.
+    Null,
+    /// It has a value.
+    Given(T),
+}
+
+impl<T> Field<T> {
+    /// The value, if there is one.
+    pub(crate) fn given(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
+    /// What it changes an optional value to; `None` leaves it.
+    pub(crate) fn change(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => None,
+            Self::Null => Some(None),
+            Self::Given(value) => Some(Some(value)),
+        }
+    }
+
+    /// What it changes a value with a default to; `None` leaves it.
+    pub(crate) fn change_or(self, default: T) -> Option<T> {
+        self.change().map(|value| value.unwrap_or(default))
+    }
+
+    /// What it changes a value that must be there to; `None` leaves it.
+    pub(crate) fn change_required(self, name: &str) -> Result<Option<T>, ApiError> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Null => Err(ApiError::invalid(format!(
+                "{name} cannot be null: leave it out to keep it as it is"
+            ))),
+            Self::Given(value) => Ok(Some(value)),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::deserialize(deserializer)?;
+        Ok(value.map_or(Self::Null, Self::Given))
+    }
+}
+
+/// A request's JSON object. A body that is not there is an empty object; the content type does not matter.
+#[derive(Debug)]
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<SharedApi> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &SharedApi) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let read = read_body(&parts.headers, body, LARGEST_REQUEST).await;
+        let bytes = read.map_err(|trouble| match trouble {
+            BodyTrouble::TooLarge => ApiError::too_large(format!(
+                "the body is too large: at most {LARGEST_REQUEST} bytes are taken here"
+            )),
+            other => other.into(),
+        })?;
+        parse_json(&bytes).map(Self)
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = match bytes.trim_ascii() {
+        b"" => b"{}",
+        trimmed => trimmed,
+    };
+    // Without this a list would be read as the values of the members.
+    if bytes[0] != b'{' {
+        let other = serde_json::from_slice::<IgnoredAny>(bytes);
+        return Err(other.map_or_else(
+            |error| explain(".", &error),
+            |_| ApiError::invalid("the body is no JSON object: write it as {\"name\": value, …}"),
+        ));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        explain(&path, error.inner())
+    })?;
+    deserializer.end().map_err(|error| explain(".", &error))?;
+    Ok(value)
+}
+
+fn explain(path: &str, error: &serde_json::Error) -> ApiError {
+    if !error.is_data() {
+        return ApiError::invalid(format!("the body is not JSON: {error}"));
+    }
+    let whole = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let message = whole.strip_suffix(&place).unwrap_or(&whole);
+    match path {
+        "." => ApiError::invalid(format!("the body: {message}")),
+        field => ApiError::invalid(format!("{field}: {message}")),
+    }
+}
+
+/// The id in a path. What is no id names nothing.
+#[derive(Debug)]
+pub(crate) struct PathId<T>(pub(crate) T);
+
+impl<T: FromStr + Send> FromRequestParts<SharedApi> for PathId<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &SharedApi) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, api).await;
+        let text = path.map_or_else(|_| String::new(), |Path(text)| text);
+        text.parse().map(Self).map_err(|_| {
+            ApiError::not_found(format!("`{}` is no id: ids are whole numbers", shortened(&text)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default)]
+    struct Example {
+        enabled: Field<bool>,
+        states: Field<Vec<switchhook_protocol::CallState>>,
+    }
+
+    #[track_caller]
+    fn check(body: &str, message: &str) {
+        let error = parse_json::<Example>(body.as_bytes()).unwrap_err();
+        assert_eq!(error.body().message, message);
+    }
+
+    #[test]
+    fn absent_null_and_given_are_three_things() {
+        let read = |body: &str| parse_json::<Example>(body.as_bytes()).unwrap().enabled;
+        assert_eq!(read(""), Field::Absent);
+        assert_eq!(read("{\"unknown\": [1]}"), Field::Absent);
+        assert_eq!(read("{\"enabled\": null}"), Field::Null);
+        assert_eq!(read("{\"enabled\": false}"), Field::Given(false));
+    }
+
+    #[test]
+    fn a_mistake_names_its_field() {
+        check(
+            "{\"enabled\": \"yes\"}",
+            "enabled: invalid type: string \"yes\", expected a boolean",
+        );
+        let message = "states[1]: `sung` is not a call state; known are: ";
+        let error = parse_json::<Example>(b"{\"states\": [\"hangup\", \"sung\"]}").unwrap_err();
+        assert!(error.clone().body().message.starts_with(message), "{error:?}");
+        check(
+            "{\"enabled\": true",
+            "the body is not JSON: EOF while parsing an object at line 1 column 16",
+        );
+        check(
+            "[]",
+            "the body is no JSON object: write it as {\"name\": value, …}",
+        );
+        check(
+            "nonsense",
+            "the body is not JSON: expected ident at line 1 column 2",
+        );
+        check(
+            "{} {}",
+            "the body is not JSON: trailing characters at line 1 column 4",
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Reading queries: parameters whose mistakes name them, and which page of a list is meant.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use http::Uri;
+use switchhook_domain::Timestamp;
+use switchhook_store::PageRequest;
+use url::form_urlencoded;
+use utoipa::IntoParams;
+
+use crate::api::compat::{LARGEST_PAGE, absent_if_empty, capped_limit, shortened};
+use crate::api::error::ApiError;
+
+/// A request's query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    /// The query of a URI.
+    pub(crate) fn of(uri: &'a Uri) -> Self {
+        Self(uri.query().unwrap_or_default())
+    }
+
+    /// A parameter's value.
+    pub(crate) fn text(self, name: &str) -> Option<Cow<'a, str>> {
+        let mut parameters = form_urlencoded::parse(self.0.as_bytes());
+        parameters.find_map(|(key, value)| if key == name { absent_if_empty(value) } else { None })
+    }
+
+    /// A parameter's value as something else.
+    pub(crate) fn get<T: FromStr>(self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|_| ApiError::invalid(format!("{name}: `{}` is not {expected}", shortened(&text))))
+    }
+
+    /// A parameter's value as one of some words; the error knows them.
+    pub(crate) fn word<T>(self, name: &str) -> Result<Option<T>, ApiError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|error| ApiError::invalid(format!("{name}: {error}")))
+    }
+
+    /// A parameter's value as an instant. A `+` that was not escaped has become a space.
+    pub(crate) fn instant(self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let instant = text.replace(' ', "+").parse();
+        instant
+            .map(Some)
+            .map_err(|error| ApiError::invalid(format!("{name}: {error}")))
+    }
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// How many items at the most: 50 unless told otherwise; at most 50 in `/api/v2`, 200 in `/v1`.
+    limit: Option<u32>,
+    /// The `cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<i64>,
+}
+
+impl PageQuery {
+    const LARGEST_OF_OURS: u32 = 200;
+
+    /// Reads it from a query.
+    pub(crate) fn read(query: Query<'_>) -> Result<Self, ApiError> {
+        let limit: Option<u32> = query.get("limit", "a number of items")?;
+        if limit == Some(0) {
+            return Err(ApiError::invalid("limit: a page has at least one item"));
+        }
+        let cursor = query.get("cursor", "a cursor: send what the page before gave, or nothing")?;
+        Ok(Self { limit, cursor })
+    }
+
+    /// The page of a list under `/api/v2`.
+    pub(crate) fn compatible(self) -> PageRequest {
+        let limit = capped_limit(self.limit.unwrap_or(LARGEST_PAGE));
+        PageRequest {
+            after: self.cursor,
+            limit,
+        }
+    }
+
+    /// The page of a list under `/v1`.
+    pub(crate) fn ours(self) -> Result<PageRequest, ApiError> {
+        let limit = self.limit.unwrap_or(LARGEST_PAGE);
+        if limit > Self::LARGEST_OF_OURS {
+            return Err(ApiError::invalid(format!(
+                "limit: at most {} items a page; follow `cursor` for more",
+                Self::LARGEST_OF_OURS
+            )));
+        }
+        Ok(PageRequest {
+            after: self.cursor,
+            limit,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_parameter_is_absent_and_an_unescaped_plus_is_read() {
+        let uri: Uri = "/x?cursor=&since=2026-11-21T10:30:00+01:00&limit=7"
+            .parse()
+            .unwrap();
+        let query = Query::of(&uri);
+        assert_eq!(query.text("cursor"), None);
+        assert_eq!(
+            query.instant("since").unwrap(),
+            Some(Timestamp::from_millis(1_795_253_400_000))
+        );
+        assert_eq!(query.get("limit", "a number").unwrap(), Some(7_u32));
+    }
+}

@@ -1,0 +1,100 @@
+//! Agent status subscriptions: company-wide, for an admin.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Kind;
+use switchhook_domain::subscription::{Filter, FilterChange, Subscription};
+use switchhook_protocol::AgentType;
+use utoipa::ToSchema;
+
+use super::routes::subscription_routes;
+use super::{Standing, SubscriptionResource, required};
+use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::error::ApiError;
+use crate::api::request::Field;
+use crate::api::words;
+
+/// An agent status subscription to make or to change. To make one takes an `agent_type`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+pub(crate) struct AgentStatusSubscriptionRequest {
+    /// Always `callcenter`. Required to make a subscription.
+    #[serde(default)]
+    #[schema(schema_with = words::agent_type_or_null)]
+    agent_type: Field<AgentType>,
+    /// Whether it is in force; true unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Field<bool>,
+    /// The webhook to send to.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    endpoint_id: Field<LooseId>,
+    /// An older name of `endpoint_id`.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>, deprecated)]
+    webhook_id: Field<LooseId>,
+}
+
+/// An agent status subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AgentStatusSubscription {
+    #[schema(schema_with = words::agent_type)]
+    agent_type: AgentType,
+    enabled: bool,
+    id: IdText,
+    /// Where it sends; null if that was deleted or never given.
+    #[schema(required)]
+    webhook: Option<WebhookAnswer>,
+}
+
+/// `/api/v2/subscriptions/agent_status`.
+pub(crate) struct AgentStatusSubscriptions;
+
+impl SubscriptionResource for AgentStatusSubscriptions {
+    const KIND: Kind = Kind::AgentStatus;
+    type Request = AgentStatusSubscriptionRequest;
+    type Answer = AgentStatusSubscription;
+
+    fn standing(request: &AgentStatusSubscriptionRequest) -> Result<Standing, ApiError> {
+        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
+        Ok(Standing {
+            enabled: request.enabled,
+            endpoint,
+        })
+    }
+
+    fn filter(request: AgentStatusSubscriptionRequest) -> Result<Filter, ApiError> {
+        let agent_type = required(
+            request.agent_type,
+            "agent_type is required: callcenter is the one there is",
+        )?;
+        Ok(Filter::AgentStatus { agent_type })
+    }
+
+    fn change(request: AgentStatusSubscriptionRequest) -> Result<FilterChange, ApiError> {
+        request.agent_type.change_required("agent_type")?;
+        Ok(FilterChange::default())
+    }
+
+    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> AgentStatusSubscription {
+        let Filter::AgentStatus { agent_type } = subscription.filter else {
+            unreachable!("the store was asked for agent status subscriptions");
+        };
+        AgentStatusSubscription {
+            agent_type,
+            enabled: subscription.enabled,
+            id: IdText(subscription.id.0),
+            webhook,
+        }
+    }
+}
+
+subscription_routes!(
+    AgentStatusSubscriptions,
+    AgentStatusSubscriptionRequest,
+    AgentStatusSubscription,
+    [],
+    "/api/v2/subscriptions/agent_status",
+    "/api/v2/subscriptions/agent_status/{id}",
+    "agent_status subscriptions"
+);

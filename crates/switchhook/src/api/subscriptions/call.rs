@@ -1,0 +1,127 @@
+//! Call subscriptions: which states, which target, groups only.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Kind;
+use switchhook_domain::subscription::{CallFilter, CallStateSet, Filter, FilterChange, Subscription};
+use switchhook_protocol::{CallStateFilter, TargetType};
+use utoipa::ToSchema;
+
+use super::routes::subscription_routes;
+use super::{Standing, SubscriptionResource, TargetQuery, target};
+use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::error::ApiError;
+use crate::api::request::Field;
+use crate::api::words;
+
+/// A call subscription to make or to change.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+pub(crate) struct CallSubscriptionRequest {
+    /// Only these states; none, or `all`, means every state.
+    #[serde(default)]
+    #[schema(schema_with = words::call_states_or_null)]
+    call_states: Field<CallStateSet>,
+    /// Whether it is in force; true unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Field<bool>,
+    /// The webhook to send to.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    endpoint_id: Field<LooseId>,
+    /// An older name of `endpoint_id`.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>, deprecated)]
+    webhook_id: Field<LooseId>,
+    /// Only calls to groups; false unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    group_calls_only: Field<bool>,
+    /// Only this target's calls; without one the whole company's.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    target_id: Field<LooseId>,
+    /// What the target is.
+    #[serde(default)]
+    #[schema(schema_with = words::target_type_or_null)]
+    target_type: Field<TargetType>,
+}
+
+/// A call subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CallSubscription {
+    #[schema(schema_with = words::call_states)]
+    call_states: Vec<CallStateFilter>,
+    enabled: bool,
+    group_calls_only: bool,
+    id: IdText,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_id: Option<IdText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::target_type, required = false)]
+    target_type: Option<TargetType>,
+    /// Where it sends; null if that was deleted or never given.
+    #[schema(required)]
+    webhook: Option<WebhookAnswer>,
+}
+
+/// `/api/v2/subscriptions/call`.
+pub(crate) struct CallSubscriptions;
+
+impl SubscriptionResource for CallSubscriptions {
+    const KIND: Kind = Kind::Call;
+    type Request = CallSubscriptionRequest;
+    type Answer = CallSubscription;
+
+    fn standing(request: &CallSubscriptionRequest) -> Result<Standing, ApiError> {
+        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
+        Ok(Standing {
+            enabled: request.enabled,
+            endpoint,
+        })
+    }
+
+    fn filter(request: CallSubscriptionRequest) -> Result<Filter, ApiError> {
+        Ok(Filter::Call(CallFilter {
+            call_states: request.call_states.given().unwrap_or_default(),
+            group_calls_only: request.group_calls_only.given().unwrap_or_default(),
+            target: target(request.target_type, request.target_id)?,
+        }))
+    }
+
+    fn change(request: CallSubscriptionRequest) -> Result<FilterChange, ApiError> {
+        Ok(FilterChange {
+            call_states: request.call_states.change_or(CallStateSet::default()),
+            group_calls_only: request.group_calls_only.change_or(false),
+            target_type: request.target_type.change(),
+            target_id: request.target_id.change().map(|id| id.map(|id| id.0)),
+            ..FilterChange::default()
+        })
+    }
+
+    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> CallSubscription {
+        let Filter::Call(filter) = &subscription.filter else {
+            unreachable!("the store was asked for call subscriptions");
+        };
+        CallSubscription {
+            call_states: filter.call_states.iter().collect(),
+            enabled: subscription.enabled,
+            group_calls_only: filter.group_calls_only,
+            id: IdText(subscription.id.0),
+            target_id: filter.target.map(|target| IdText(target.target_id)),
+            target_type: filter.target.map(|target| target.target_type),
+            webhook,
+        }
+    }
+}
+
+subscription_routes!(
+    CallSubscriptions,
+    CallSubscriptionRequest,
+    CallSubscription,
+    [TargetQuery],
+    "/api/v2/subscriptions/call",
+    "/api/v2/subscriptions/call/{id}",
+    "call subscriptions"
+);

@@ -1,0 +1,83 @@
+//! Changelog subscriptions: for an admin with the scope `change_log`.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Kind;
+use switchhook_domain::subscription::{Filter, FilterChange, Subscription};
+use utoipa::ToSchema;
+
+use super::routes::subscription_routes;
+use super::{Standing, SubscriptionResource};
+use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::error::ApiError;
+use crate::api::request::Field;
+
+/// A changelog subscription to make or to change.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+pub(crate) struct ChangelogSubscriptionRequest {
+    /// Whether it is in force; true unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Field<bool>,
+    /// The webhook to send to.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    endpoint_id: Field<LooseId>,
+    /// An older name of `endpoint_id`.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>, deprecated)]
+    webhook_id: Field<LooseId>,
+}
+
+/// A changelog subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangelogSubscription {
+    enabled: bool,
+    id: IdText,
+    /// Where it sends; null if that was deleted or never given.
+    #[schema(required)]
+    webhook: Option<WebhookAnswer>,
+}
+
+/// `/api/v2/subscriptions/changelog`.
+pub(crate) struct ChangelogSubscriptions;
+
+impl SubscriptionResource for ChangelogSubscriptions {
+    const KIND: Kind = Kind::Changelog;
+    type Request = ChangelogSubscriptionRequest;
+    type Answer = ChangelogSubscription;
+
+    fn standing(request: &ChangelogSubscriptionRequest) -> Result<Standing, ApiError> {
+        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
+        Ok(Standing {
+            enabled: request.enabled,
+            endpoint,
+        })
+    }
+
+    fn filter(_: ChangelogSubscriptionRequest) -> Result<Filter, ApiError> {
+        Ok(Filter::Changelog)
+    }
+
+    fn change(_: ChangelogSubscriptionRequest) -> Result<FilterChange, ApiError> {
+        Ok(FilterChange::default())
+    }
+
+    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> ChangelogSubscription {
+        ChangelogSubscription {
+            enabled: subscription.enabled,
+            id: IdText(subscription.id.0),
+            webhook,
+        }
+    }
+}
+
+subscription_routes!(
+    ChangelogSubscriptions,
+    ChangelogSubscriptionRequest,
+    ChangelogSubscription,
+    [],
+    "/api/v2/subscriptions/changelog",
+    "/api/v2/subscriptions/changelog/{id}",
+    "changelog subscriptions"
+);

@@ -1,0 +1,103 @@
+//! Contact subscriptions: local contacts or shared ones, for an admin.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Kind;
+use switchhook_domain::subscription::{Filter, FilterChange, Subscription};
+use switchhook_protocol::ContactType;
+use utoipa::ToSchema;
+
+use super::routes::subscription_routes;
+use super::{Standing, SubscriptionResource, required};
+use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::error::ApiError;
+use crate::api::request::Field;
+use crate::api::words;
+
+/// A contact subscription to make or to change. Both take a `contact_type`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+pub(crate) struct ContactSubscriptionRequest {
+    /// `local` or `shared`. Required to make a subscription.
+    #[serde(default)]
+    #[schema(schema_with = words::contact_type_or_null)]
+    contact_type: Field<ContactType>,
+    /// Whether it is in force; true unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Field<bool>,
+    /// The webhook to send to.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    endpoint_id: Field<LooseId>,
+    /// An older name of `endpoint_id`.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>, deprecated)]
+    webhook_id: Field<LooseId>,
+}
+
+/// A contact subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ContactSubscription {
+    #[schema(schema_with = words::contact_type)]
+    contact_type: ContactType,
+    enabled: bool,
+    id: IdText,
+    /// Where it sends; null if that was deleted or never given.
+    #[schema(required)]
+    webhook: Option<WebhookAnswer>,
+}
+
+/// `/api/v2/subscriptions/contact`.
+pub(crate) struct ContactSubscriptions;
+
+impl SubscriptionResource for ContactSubscriptions {
+    const KIND: Kind = Kind::Contact;
+    type Request = ContactSubscriptionRequest;
+    type Answer = ContactSubscription;
+
+    fn standing(request: &ContactSubscriptionRequest) -> Result<Standing, ApiError> {
+        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
+        Ok(Standing {
+            enabled: request.enabled,
+            endpoint,
+        })
+    }
+
+    fn filter(request: ContactSubscriptionRequest) -> Result<Filter, ApiError> {
+        let contact_type = required(request.contact_type, "contact_type is required: local or shared")?;
+        Ok(Filter::Contact { contact_type })
+    }
+
+    fn change(request: ContactSubscriptionRequest) -> Result<FilterChange, ApiError> {
+        let contact_type = required(
+            request.contact_type,
+            "contact_type is required, also for a change: local or shared",
+        )?;
+        Ok(FilterChange {
+            contact_type: Some(contact_type),
+            ..FilterChange::default()
+        })
+    }
+
+    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> ContactSubscription {
+        let Filter::Contact { contact_type } = subscription.filter else {
+            unreachable!("the store was asked for contact subscriptions");
+        };
+        ContactSubscription {
+            contact_type,
+            enabled: subscription.enabled,
+            id: IdText(subscription.id.0),
+            webhook,
+        }
+    }
+}
+
+subscription_routes!(
+    ContactSubscriptions,
+    ContactSubscriptionRequest,
+    ContactSubscription,
+    [],
+    "/api/v2/subscriptions/contact",
+    "/api/v2/subscriptions/contact/{id}",
+    "contact subscriptions"
+);

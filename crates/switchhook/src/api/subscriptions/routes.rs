@@ -1,0 +1,94 @@
+//! The five routes of one kind of subscription, made by a macro because they differ in their types only.
+//!
+//! What they do is in `subscriptions.rs`. Each kind's file calls the macro once.
+
+/// `routes!(resource, request, answer, query parameters, path, path of one, tag)`.
+macro_rules! subscription_routes {
+    ($resource:ident, $request:ident, $answer:ident, [$($query:ident),*], $path:literal, $path_of_one:literal, $tag:literal) => {
+        use axum::Json;
+        use axum::extract::State;
+        use http::Uri;
+        use switchhook_domain::id::SubscriptionId;
+
+        use crate::api::SharedApi;
+        use crate::api::auth::{Reader, Writer};
+        use crate::api::compat::Items;
+        use crate::api::request::{JsonBody, PageQuery, PathId};
+
+        #[utoipa::path(
+            get, path = $path, tag = $tag,
+            operation_id = concat!($tag, ".list"), summary = "Lists the company's subscriptions, oldest first.",
+            params(PageQuery $(, $query)*),
+            responses((status = 200, description = "A page of subscriptions", body = Items<$answer>)),
+        )]
+        pub(crate) async fn list(
+            State(api): State<SharedApi>,
+            Reader(caller): Reader,
+            uri: Uri,
+        ) -> Result<Json<Items<$answer>>, ApiError> {
+            super::list::<$resource>(api, caller, uri).await.map(Json)
+        }
+
+        #[utoipa::path(
+            post, path = $path, tag = $tag,
+            operation_id = concat!($tag, ".create"), summary = "Makes a subscription.",
+            description = "It sees of the events what the key that makes it may see.",
+            request_body = $request,
+            responses((status = 200, description = "The subscription", body = $answer)),
+        )]
+        pub(crate) async fn create(
+            State(api): State<SharedApi>,
+            Writer(caller): Writer,
+            JsonBody(request): JsonBody<$request>,
+        ) -> Result<Json<$answer>, ApiError> {
+            super::create::<$resource>(api, caller, request).await.map(Json)
+        }
+
+        #[utoipa::path(
+            get, path = $path_of_one, tag = $tag,
+            operation_id = concat!($tag, ".get"), summary = "Shows a subscription.",
+            params(("id" = IdText, Path, description = "The subscription's id")),
+            responses((status = 200, description = "The subscription", body = $answer)),
+        )]
+        pub(crate) async fn get(
+            State(api): State<SharedApi>,
+            Reader(caller): Reader,
+            PathId(id): PathId<SubscriptionId>,
+        ) -> Result<Json<$answer>, ApiError> {
+            super::get::<$resource>(api, caller, id).await.map(Json)
+        }
+
+        #[utoipa::path(
+            patch, path = $path_of_one, tag = $tag,
+            operation_id = concat!($tag, ".update"),
+            summary = "Changes a subscription: what is not sent stays, null clears.",
+            params(("id" = IdText, Path, description = "The subscription's id")),
+            request_body = $request,
+            responses((status = 200, description = "The subscription", body = $answer)),
+        )]
+        pub(crate) async fn update(
+            State(api): State<SharedApi>,
+            Writer(caller): Writer,
+            PathId(id): PathId<SubscriptionId>,
+            JsonBody(request): JsonBody<$request>,
+        ) -> Result<Json<$answer>, ApiError> {
+            super::update::<$resource>(api, caller, id, request).await.map(Json)
+        }
+
+        #[utoipa::path(
+            delete, path = $path_of_one, tag = $tag,
+            operation_id = concat!($tag, ".delete"), summary = "Deletes a subscription and shows what it was.",
+            params(("id" = IdText, Path, description = "The subscription's id")),
+            responses((status = 200, description = "What the subscription was", body = $answer)),
+        )]
+        pub(crate) async fn delete(
+            State(api): State<SharedApi>,
+            Writer(caller): Writer,
+            PathId(id): PathId<SubscriptionId>,
+        ) -> Result<Json<$answer>, ApiError> {
+            super::delete::<$resource>(api, caller, id).await.map(Json)
+        }
+    };
+}
+
+pub(super) use subscription_routes;

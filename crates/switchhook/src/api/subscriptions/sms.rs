@@ -1,0 +1,139 @@
+//! Sms subscriptions: which direction, which target, internal ones, status updates.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Kind;
+use switchhook_domain::subscription::{Filter, FilterChange, SmsFilter, Subscription};
+use switchhook_protocol::{SmsDirection, TargetType};
+use utoipa::ToSchema;
+
+use super::routes::subscription_routes;
+use super::{Standing, SubscriptionResource, TargetQuery, required, target};
+use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::error::ApiError;
+use crate::api::request::Field;
+use crate::api::words;
+
+/// An sms subscription to make or to change. To make one takes a `direction`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+pub(crate) struct SmsSubscriptionRequest {
+    /// `all`, `inbound` or `outbound`. Required to make a subscription.
+    #[serde(default)]
+    #[schema(schema_with = words::direction_or_null)]
+    direction: Field<SmsDirection>,
+    /// Whether it is in force; true unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Field<bool>,
+    /// The webhook to send to.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    endpoint_id: Field<LooseId>,
+    /// An older name of `endpoint_id`.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>, deprecated)]
+    webhook_id: Field<LooseId>,
+    /// Also messages between two users of the company; false unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    include_internal: Field<bool>,
+    /// Also updates of an outbound message's delivery status; false unless told otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    status: Field<bool>,
+    /// Only this target's messages; without one the whole company's.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    target_id: Field<LooseId>,
+    /// What the target is.
+    #[serde(default)]
+    #[schema(schema_with = words::target_type_or_null)]
+    target_type: Field<TargetType>,
+}
+
+/// An sms subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SmsSubscription {
+    #[schema(schema_with = words::direction)]
+    direction: SmsDirection,
+    enabled: bool,
+    id: IdText,
+    include_internal: bool,
+    status: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_id: Option<IdText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::target_type, required = false)]
+    target_type: Option<TargetType>,
+    /// Where it sends; null if that was deleted or never given.
+    #[schema(required)]
+    webhook: Option<WebhookAnswer>,
+}
+
+/// `/api/v2/subscriptions/sms`.
+pub(crate) struct SmsSubscriptions;
+
+impl SubscriptionResource for SmsSubscriptions {
+    const KIND: Kind = Kind::Sms;
+    type Request = SmsSubscriptionRequest;
+    type Answer = SmsSubscription;
+
+    fn standing(request: &SmsSubscriptionRequest) -> Result<Standing, ApiError> {
+        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
+        Ok(Standing {
+            enabled: request.enabled,
+            endpoint,
+        })
+    }
+
+    fn filter(request: SmsSubscriptionRequest) -> Result<Filter, ApiError> {
+        let direction = required(
+            request.direction,
+            "direction is required: all, inbound or outbound",
+        )?;
+        Ok(Filter::Sms(SmsFilter {
+            direction,
+            include_internal: request.include_internal.given().unwrap_or_default(),
+            status: request.status.given().unwrap_or_default(),
+            target: target(request.target_type, request.target_id)?,
+        }))
+    }
+
+    fn change(request: SmsSubscriptionRequest) -> Result<FilterChange, ApiError> {
+        Ok(FilterChange {
+            direction: request.direction.change_required("direction")?,
+            include_internal: request.include_internal.change_or(false),
+            status: request.status.change_or(false),
+            target_type: request.target_type.change(),
+            target_id: request.target_id.change().map(|id| id.map(|id| id.0)),
+            ..FilterChange::default()
+        })
+    }
+
+    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> SmsSubscription {
+        let Filter::Sms(filter) = &subscription.filter else {
+            unreachable!("the store was asked for sms subscriptions");
+        };
+        SmsSubscription {
+            direction: filter.direction,
+            enabled: subscription.enabled,
+            id: IdText(subscription.id.0),
+            include_internal: filter.include_internal,
+            status: filter.status,
+            target_id: filter.target.map(|target| IdText(target.target_id)),
+            target_type: filter.target.map(|target| target.target_type),
+            webhook,
+        }
+    }
+}
+
+subscription_routes!(
+    SmsSubscriptions,
+    SmsSubscriptionRequest,
+    SmsSubscription,
+    [TargetQuery],
+    "/api/v2/subscriptions/sms",
+    "/api/v2/subscriptions/sms/{id}",
+    "sms subscriptions"
+);

@@ -1,0 +1,274 @@
+//! `/v1/webhooks`: how each webhook wants to be sent to, whether it is held back, and a test event for it.
+//!
+//! What the settings do is the delivery engine's; here they are read, checked and shown.
+
+mod bounds;
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::retry::Profile;
+use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookChange, WebhookSettings};
+use utoipa::ToSchema;
+
+use self::bounds::{Bounds, changed};
+use super::SharedApi;
+use super::auth::{Caller, Reader, Writer};
+use super::compat::{IdText, Items, WebhookAnswer};
+use super::error::ApiError;
+use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::words;
+
+/// The settings to change: what is not sent stays, null follows the server again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct SettingsRequest {
+    /// Which retry rules: `durable` or `dialpad`.
+    #[serde(default)]
+    #[schema(schema_with = words::profile_or_null)]
+    profile: Field<Profile>,
+    /// Whether deliveries of one call, message, agent or contact go one after the other.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    ordered: Field<bool>,
+    /// How many POSTs may be under way at once.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, example = 64)]
+    max_in_flight: Field<u32>,
+    /// Attempts a second at the most.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>, example = 50)]
+    rate: Field<f64>,
+    /// How long a connection may take to stand, in milliseconds.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, example = 5000)]
+    connect_timeout_ms: Field<u32>,
+    /// How long the whole attempt may take, in milliseconds.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, example = 15000)]
+    timeout_ms: Field<u32>,
+    /// Headers added to every attempt, all of them; null for none.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    headers: Field<BTreeMap<String, String>>,
+    /// The `Content-Type` of signed deliveries, if `application/jwt` is more than the receiver can take.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "application/jwt")]
+    jwt_content_type: Field<String>,
+    /// Whether API answers leave the secret out.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    hide_secret: Field<bool>,
+}
+
+/// A webhook with its settings; what is null follows the server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WebhookWithSettings {
+    #[serde(flatten)]
+    webhook: WebhookAnswer,
+    #[schema(schema_with = words::profile_or_null, required)]
+    profile: Option<Profile>,
+    #[schema(required)]
+    ordered: Option<bool>,
+    #[schema(required)]
+    max_in_flight: Option<u32>,
+    #[schema(required)]
+    rate: Option<f64>,
+    #[schema(required)]
+    connect_timeout_ms: Option<u32>,
+    #[schema(required)]
+    timeout_ms: Option<u32>,
+    headers: BTreeMap<String, String>,
+    #[schema(required)]
+    jwt_content_type: Option<String>,
+    hide_secret: bool,
+    /// What holds now, whoever decided it.
+    in_force: SettingsInForce,
+    /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
+    #[schema(value_type = Option<i64>, required)]
+    paused_at: Option<Timestamp>,
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+    #[schema(value_type = i64)]
+    updated_at: Timestamp,
+}
+
+/// The settings that hold, the server's defaults included.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SettingsInForce {
+    #[schema(schema_with = words::profile)]
+    profile: Profile,
+    ordered: bool,
+    max_in_flight: u32,
+    connect_timeout_ms: u64,
+    timeout_ms: u64,
+}
+
+/// Lists the company's webhooks with their settings, oldest first.
+#[utoipa::path(
+    get, path = "/v1/webhooks", tag = "webhooks", operation_id = "webhook_settings.list",
+    params(PageQuery),
+    responses((status = 200, description = "A page of webhooks", body = Items<WebhookWithSettings>)),
+)]
+pub(crate) async fn list(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Items<WebhookWithSettings>>, ApiError> {
+    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let page = api.system.store.list_webhooks(caller.company_id, page).await?;
+    let items = page
+        .items
+        .into_iter()
+        .map(|webhook| show(&api, webhook))
+        .collect();
+    Ok(Json(Items {
+        items,
+        cursor: page.next.map(IdText),
+    }))
+}
+
+/// Shows a webhook with its settings.
+#[utoipa::path(
+    get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.get",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<WebhookId>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    Ok(Json(show(&api, webhook)))
+}
+
+/// Changes a webhook's settings: what is not sent stays, null follows the server again.
+#[utoipa::path(
+    patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.update",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    request_body = SettingsRequest,
+    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+)]
+pub(crate) async fn update(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+    JsonBody(request): JsonBody<SettingsRequest>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    // Settings are stored whole: two changes at once must not undo each other.
+    let _turn = api.settings_turn.lock().await;
+    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    let settings = changed(webhook.settings, request, &Bounds::of(&api))?;
+    let change = WebhookChange {
+        settings: Some(settings),
+        ..WebhookChange::default()
+    };
+    change_webhook(&api, caller, id, change).await
+}
+
+/// Holds a webhook's deliveries back: none is lost, none is sent.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/pause", tag = "webhooks", operation_id = "webhooks.pause",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+)]
+pub(crate) async fn pause(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    let since = webhook.paused_at.unwrap_or_else(|| api.system.clock.now());
+    let change = WebhookChange {
+        paused_at: Some(Some(since)),
+        ..WebhookChange::default()
+    };
+    change_webhook(&api, caller, id, change).await
+}
+
+/// Sends what was held back, oldest first.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/resume", tag = "webhooks", operation_id = "webhooks.resume",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+)]
+pub(crate) async fn resume(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let change = WebhookChange {
+        paused_at: Some(None),
+        ..WebhookChange::default()
+    };
+    change_webhook(&api, caller, id, change).await
+}
+
+async fn change_webhook(
+    api: &SharedApi,
+    caller: Caller,
+    id: WebhookId,
+    change: WebhookChange,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let now = api.system.clock.now();
+    let webhook = api
+        .system
+        .store
+        .update_webhook(caller.company_id, id, change, now)
+        .await?;
+    api.system.registry.refresh(caller.company_id).await?;
+    api.system.engine.nudge(id);
+    Ok(Json(show(api, webhook)))
+}
+
+fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
+    let defaults = &api.system.settings.delivery;
+    let answer = WebhookAnswer::from(&webhook);
+    let in_force = SettingsInForce::of(&webhook.settings, defaults);
+    let WebhookSettings {
+        profile,
+        ordered,
+        max_in_flight,
+        rate,
+        connect_timeout_ms,
+        timeout_ms,
+        headers,
+        jwt_content_type,
+        hide_secret,
+    } = webhook.settings;
+    WebhookWithSettings {
+        webhook: answer,
+        profile,
+        ordered,
+        max_in_flight,
+        rate,
+        connect_timeout_ms,
+        timeout_ms,
+        headers,
+        jwt_content_type,
+        hide_secret,
+        in_force,
+        paused_at: webhook.paused_at,
+        created_at: webhook.created_at,
+        updated_at: webhook.updated_at,
+    }
+}
+
+impl SettingsInForce {
+    fn of(settings: &WebhookSettings, defaults: &DeliveryDefaults) -> Self {
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            profile: settings.profile(defaults),
+            ordered: settings.ordered(defaults),
+            max_in_flight: settings.max_in_flight(defaults),
+            connect_timeout_ms: millis(settings.connect_timeout(defaults)),
+            timeout_ms: millis(settings.timeout(defaults)),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The words that members of requests and answers can be, for the OpenAPI document.
+//!
+//! The words themselves are the protocol's and the domain's; here is only how their lists are shown.
+
+use switchhook_domain::Kind;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::retry::Profile;
+use switchhook_protocol::{AgentType, CallStateFilter, ContactType, SmsDirection, TargetType};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+
+const PROFILES: [Profile; 2] = [Profile::Durable, Profile::Dialpad];
+
+macro_rules! words {
+    ($($name:ident, $or_null:ident: $all:expr, $spelling:path, $description:literal;)+) => {$(
+        pub(super) fn $name() -> Object {
+            one_of($all.iter().copied().map($spelling), $description)
+        }
+
+        pub(super) fn $or_null() -> Object {
+            one_of_or_null($all.iter().copied().map($spelling), $description)
+        }
+    )+};
+}
+
+words! {
+    target_type, target_type_or_null: TargetType::ALL, TargetType::as_str, "What the target is.";
+    direction, direction_or_null: SmsDirection::ALL, SmsDirection::as_str, "Which way the messages go.";
+    contact_type, contact_type_or_null: ContactType::ALL, ContactType::as_str, "Which contacts.";
+    agent_type, agent_type_or_null: AgentType::ALL, AgentType::as_str, "Always `callcenter`.";
+    profile, profile_or_null: PROFILES, Profile::as_str, "Which retry rules.";
+    kind, kind_or_null: Kind::ALL, Kind::route, "The kind of event.";
+}
+
+pub(super) fn state() -> Object {
+    one_of(
+        StateName::ALL.iter().copied().map(StateName::as_str),
+        "Where a delivery stands.",
+    )
+}
+
+pub(super) fn call_states() -> Array {
+    call_states_array().build()
+}
+
+pub(super) fn call_states_or_null() -> Array {
+    call_states_array()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .build()
+}
+
+fn call_states_array() -> ArrayBuilder {
+    let states = CallStateFilter::ALL.iter().copied().map(CallStateFilter::as_str);
+    ArrayBuilder::new()
+        .items(one_of(states, "A call state, or all of them."))
+        .description(Some("Only these states; none, or `all`, means every state."))
+}
+
+fn one_of(words: impl Iterator<Item = &'static str>, description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+        .description(Some(description))
+        .build()
+}
+
+fn one_of_or_null(words: impl Iterator<Item = &'static str>, description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(words.map(Some).chain([None])))
+        .description(Some(description))
+        .build()
+}

@@ -1,0 +1,223 @@
+//! The command line: every command, what it answers to the shell, and nothing of what the commands do.
+//!
+//! One file per command below `cli/`. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments on options are their help, shown as they are"
+)]
+
+mod completions;
+mod config;
+mod connection;
+mod deliveries;
+mod dev;
+mod events;
+mod keys;
+mod migrate;
+mod output;
+mod pages;
+mod send;
+mod serve;
+mod spec;
+mod subscriptions;
+mod webhooks;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::client::ClientError;
+use crate::config::file_options;
+use crate::config::sources::{self, Mistakes, Parsed, Refusal};
+
+/// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
+#[derive(Debug, Parser)]
+#[command(
+    name = "switchhook",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(after_help = "Example: see signed deliveries happen\n  switchhook dev")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    Webhooks(webhooks::Webhooks),
+    Subscriptions(subscriptions::Subscriptions),
+    Send(send::Send),
+    Events(events::Events),
+    Deliveries(deliveries::Deliveries),
+    #[command(subcommand)]
+    Config(config::Config),
+    Migrate(migrate::Migrate),
+    #[command(subcommand)]
+    Spec(spec::Spec),
+    Completions(completions::Completions),
+}
+
+/// The program, from its arguments to its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = match sources::parse(Cli::command(), &file_options(), &args) {
+        Ok(parsed) => parsed,
+        Err(Refusal::Clap(error)) => return told_by_clap(&error),
+        Err(Refusal::Mistakes(mistakes)) => return told(&mistakes.into()),
+    };
+    match Cli::from_arg_matches(&parsed.matches) {
+        Ok(cli) => match cli.command.run(&parsed) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => told(&error),
+        },
+        Err(error) => told_by_clap(&error.format(&mut Cli::command())),
+    }
+}
+
+impl Command {
+    fn run(self, parsed: &Parsed) -> anyhow::Result<()> {
+        match self {
+            Self::Dev(command) => command.run(),
+            Self::Serve(command) => command.run(),
+            Self::Keys(command) => command.run(),
+            Self::Webhooks(command) => command.run(),
+            Self::Subscriptions(command) => command.run(),
+            Self::Send(command) => command.run(),
+            Self::Events(command) => command.run(),
+            Self::Deliveries(command) => command.run(),
+            Self::Config(command) => command.run(parsed),
+            Self::Migrate(command) => command.run(),
+            Self::Spec(command) => command.run(),
+            Self::Completions(command) => command.run(),
+        }
+    }
+}
+
+/// The command was used wrongly: the same words will never do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misuse(String);
+
+fn told_by_clap(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if this fails.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Tells an error and its causes, and answers the exit code.
+fn told(error: &anyhow::Error) -> ExitCode {
+    if error.is::<output::NobodyReads>() {
+        return ExitCode::SUCCESS;
+    }
+    let mut stderr = std::io::stderr().lock();
+    let mut causes = error.chain();
+    // Nobody is left to tell if these fail.
+    let _ = causes.next().map(|error| writeln!(stderr, "error: {error}"));
+    for cause in causes {
+        let _ = writeln!(stderr, "  because: {cause}");
+    }
+    if is_misuse(error) {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let client = cause.downcast_ref::<ClientError>();
+        cause.is::<Misuse>() || cause.is::<Mistakes>() || matches!(client, Some(ClientError::Unusable(_)))
+    })
+}
+
+/// Runs a command that waits for things, on one thread.
+fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
+}
+
+/// Runs a server, on as many threads as there are processors.
+fn wait_for_server(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn each_leaf(command: &clap::Command, check: &mut dyn FnMut(&clap::Command)) {
+        if command.has_subcommands() {
+            let ours = command.get_subcommands().filter(|next| next.get_name() != "help");
+            ours.for_each(|next| each_leaf(next, check));
+        } else {
+            check(command);
+        }
+    }
+
+    #[test]
+    fn the_commands_are_defined_without_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_each_command_has_an_example() {
+        each_leaf(&Cli::command(), &mut |command| {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Example") && help.contains("switchhook "),
+                "{} has no example",
+                command.get_name()
+            );
+            assert!(
+                command.get_about().is_some(),
+                "{} says not what it does",
+                command.get_name()
+            );
+        });
+    }
+
+    #[test]
+    fn every_command_that_prints_data_has_json() {
+        let without = ["dev", "serve", "completions", "asyncapi", "openapi", "schema"];
+        let mut command = Cli::command();
+        // Global options reach the leaves only now.
+        command.build();
+        each_leaf(&command, &mut |command| {
+            let has_json = command
+                .get_arguments()
+                .any(|option| option.get_long() == Some("json"));
+            assert!(
+                has_json || without.contains(&command.get_name()),
+                "{} has no --json",
+                command.get_name()
+            );
+        });
+    }
+
+    #[test]
+    fn every_option_of_serve_is_a_variable_of_its_name() {
+        for option in file_options() {
+            let long = option.get_long().expect("every option has a long name");
+            let variable = format!("SWITCHHOOK_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(
+                option.get_env().and_then(|name| name.to_str()),
+                Some(variable.as_str())
+            );
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `switchhook completions`: what a shell needs to complete our commands.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::output;
+
+/// Print the completions for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook completions bash > ~/.local/share/bash-completion/completions/switchhook
+  switchhook completions zsh > \"${fpath[1]}/_switchhook\"
+  switchhook completions fish > ~/.config/fish/completions/switchhook.fish")]
+pub(super) struct Completions {
+    /// Which shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut super::Cli::command(), "switchhook", &mut script);
+        output::print(String::from_utf8_lossy(&script).trim_end())
+    }
+}

@@ -1,0 +1,301 @@
+//! `switchhook deliveries`: what became of events at webhooks, and what one can do about it.
+
+mod attempts;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::{Kind, Timestamp};
+
+use self::attempts::Attempt;
+use super::connection::Connection;
+use super::output::{self, Facts, Table, time};
+use super::pages::{Extent, List, OUR_PAGE, Period};
+use super::wait_for;
+use crate::client::{Client, Request};
+use crate::clock::SystemClock;
+use crate::config::duration::show_duration;
+
+/// List and show deliveries, send them again, give them up
+#[derive(Debug, Args)]
+pub(super) struct Deliveries {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(Which),
+    /// Show a delivery with its attempts, and what comes next
+    #[command(after_help = "Example:\n  switchhook deliveries show 7730318061039616")]
+    Show {
+        /// The delivery's id
+        id: DeliveryId,
+    },
+    /// Send the same events to the same webhooks again, as new deliveries
+    #[command(after_help = "Example:\n  switchhook deliveries redeliver 7730318061039616")]
+    Redeliver(Chosen),
+    /// Give pending deliveries up
+    #[command(after_help = "Example:\n  switchhook deliveries cancel 7730318061039616")]
+    Cancel(Chosen),
+}
+
+/// List deliveries, newest first
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook deliveries list --state exhausted --since 1d
+  switchhook deliveries list --webhook 7730318061039616 --state pending
+  switchhook deliveries list --event 7730318061039616 --json")]
+struct Which {
+    /// Only those to this webhook
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Only those of this event
+    #[arg(long, value_name = "ID")]
+    event: Option<EventId>,
+
+    /// Only pending, delivered, exhausted or cancelled ones
+    #[arg(long)]
+    state: Option<StateName>,
+
+    /// Only call, sms, agent_status, contact or changelog
+    #[arg(long)]
+    kind: Option<Kind>,
+
+    #[command(flatten)]
+    period: Period,
+
+    #[command(flatten)]
+    extent: Extent,
+}
+
+#[derive(Debug, Args)]
+struct Chosen {
+    /// The deliveries' ids
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<DeliveryId>,
+}
+
+/// What we read of a delivery.
+#[derive(Debug, Deserialize)]
+pub(super) struct Delivery {
+    id: String,
+    event_id: String,
+    webhook_id: String,
+    kind: String,
+    subscription_ids: Vec<String>,
+    state: String,
+    due_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    attempt_number: u32,
+    order_key: Option<String>,
+    hidden: Vec<String>,
+    note: Option<String>,
+    origin: Option<String>,
+    created_at: Timestamp,
+    /// Only of a single delivery.
+    #[serde(default)]
+    attempts: Vec<Attempt>,
+}
+
+impl Deliveries {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            match self.command {
+                Command::List(which) => which.list(&client, self.json).await,
+                Command::Show { id } => show(&client, id, self.json).await,
+                Command::Redeliver(chosen) => chosen.each(&client, "redeliver", self.json).await,
+                Command::Cancel(chosen) => chosen.each(&client, "cancel", self.json).await,
+            }
+        })
+    }
+}
+
+impl Which {
+    async fn list(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let mut query = vec![
+            ("webhook_id", self.webhook.map(|id| id.to_string())),
+            ("event_id", self.event.map(|id| id.to_string())),
+            ("state", self.state.map(|state| state.to_string())),
+            ("kind", self.kind.map(|kind| kind.to_string())),
+        ];
+        query.extend(self.period.query(SystemClock.now()));
+        let list = List::read(client, "/v1/deliveries", &query, &self.extent, OUR_PAGE).await?;
+        if json {
+            return list.print_json();
+        }
+        table(list.items()?).print_or("there are no such deliveries")?;
+        list.remark_rest();
+        Ok(())
+    }
+}
+
+impl Chosen {
+    /// Does the same to each; the first failure ends it.
+    async fn each(&self, client: &Client, verb: &str, json: bool) -> anyhow::Result<()> {
+        for id in &self.ids {
+            let answer = client
+                .send(Request::post(format!("/v1/deliveries/{id}/{verb}")))
+                .await?;
+            if json {
+                output::print(answer.text()?)?;
+                continue;
+            }
+            let delivery: Delivery = answer.read()?;
+            match &delivery.origin {
+                Some(origin) if verb == "redeliver" => {
+                    output::print(format_args!(
+                        "delivery {} repeats {origin}: {}",
+                        delivery.id, delivery.state
+                    ))?;
+                }
+                _ => output::print(format_args!("delivery {} is {}", delivery.id, delivery.state))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Deliveries as rows.
+pub(super) fn table(deliveries: Vec<Delivery>) -> Table {
+    let mut table = Table::new(&[
+        "ID", "KIND", "STATE", "ATTEMPTS", "WHEN", "EVENT", "WEBHOOK", "ABOUT",
+    ]);
+    for delivery in deliveries {
+        let when = match (delivery.due_at, delivery.ended_at) {
+            (Some(due_at), _) => format!("due {}", time(due_at)),
+            (None, ended_at) => output::time_or_dash(ended_at),
+        };
+        let about = delivery.order_key.unwrap_or_else(|| "-".to_owned());
+        let attempts = delivery.attempt_number.to_string();
+        let Delivery {
+            id,
+            kind,
+            state,
+            event_id,
+            webhook_id,
+            ..
+        } = delivery;
+        table.row([id, kind, state, attempts, when, event_id, webhook_id, about]);
+    }
+    table
+}
+
+async fn show(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()> {
+    let answer = client
+        .send(Request::get(&format!("/v1/deliveries/{id}"), &[]))
+        .await?;
+    if json {
+        return output::print(answer.text()?);
+    }
+    let delivery: Delivery = answer.read()?;
+    delivery.facts(SystemClock.now()).print()?;
+    for attempt in &delivery.attempts {
+        output::print("")?;
+        attempt.facts().print()?;
+    }
+    Ok(())
+}
+
+impl Delivery {
+    fn facts(&self, now: Timestamp) -> Facts {
+        let hidden = (!self.hidden.is_empty()).then(|| self.hidden.join(", "));
+        Facts::new()
+            .fact("id", &self.id)
+            .fact("event", format!("{} ({})", self.event_id, self.kind))
+            .fact("webhook", &self.webhook_id)
+            .fact("subscriptions", self.subscription_ids.join(", "))
+            .fact_if("repeats", self.origin.as_ref())
+            .fact_if("about", self.order_key.as_ref())
+            .fact_if("hidden", hidden)
+            .fact("created", time(self.created_at))
+            .fact("state", self.state_in_words())
+            .fact_if("note", self.note.as_ref())
+            .fact("next", self.next(now))
+    }
+
+    fn state_in_words(&self) -> String {
+        match self.ended_at {
+            Some(at) => format!("{} since {}", self.state, time(at)),
+            None => self.state.clone(),
+        }
+    }
+
+    /// What comes next and when.
+    fn next(&self, now: Timestamp) -> String {
+        let Some(due_at) = self.due_at else {
+            return match self.state.as_str() {
+                "delivered" => "nothing: the receiver has it".to_owned(),
+                _ => format!(
+                    "nothing; `switchhook deliveries redeliver {}` sends it again",
+                    self.id
+                ),
+            };
+        };
+        let ended = self.attempts.last().map_or(0, |attempt| attempt.number);
+        if self.attempt_number > ended {
+            return format!(
+                "attempt {} is under way; if it gets lost, another follows at {}",
+                self.attempt_number,
+                time(due_at)
+            );
+        }
+        let next = self.attempt_number + 1;
+        if due_at <= now {
+            return format!(
+                "attempt {next} is due since {} ago",
+                show_duration(now.since(due_at))
+            );
+        }
+        format!(
+            "attempt {next} at {}, in {}",
+            time(due_at),
+            show_duration(due_at.since(now))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_253_400_000);
+
+    #[track_caller]
+    fn check(attempt_number: u32, due_in: i64, attempts: u32, expected: &str) {
+        let ended: Vec<_> = (1..=attempts).map(attempts::tests::failed).collect();
+        let delivery: Delivery = serde_json::from_value(json!({
+            "id": "1", "event_id": "2", "webhook_id": "3", "kind": "call", "subscription_ids": [], "state": "pending",
+            "due_at": NOW.as_millis() + due_in, "ended_at": null, "attempt_number": attempt_number, "order_key": null,
+            "hidden": [], "note": null, "origin": null, "created_at": NOW, "attempts": ended,
+        }))
+        .unwrap();
+        assert_eq!(delivery.next(NOW), expected);
+    }
+
+    #[test]
+    fn what_comes_next_is_told() {
+        check(1, 5_000, 1, "attempt 2 at 2026-11-21 09:30:05.000Z, in 5s");
+        check(1, -1_500, 1, "attempt 2 is due since 1s 500ms ago");
+        check(
+            2,
+            60_000,
+            1,
+            "attempt 2 is under way; if it gets lost, another follows at 2026-11-21 09:31:00.000Z",
+        );
+    }
+}

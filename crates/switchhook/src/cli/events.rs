@@ -1,0 +1,147 @@
+//! `switchhook events`: the log of what came in.
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::EventId;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::connection::Connection;
+use super::deliveries::{self, Delivery};
+use super::output::{self, Facts, Table, time};
+use super::pages::{Extent, List, OUR_PAGE, Period};
+use super::wait_for;
+use crate::client::{Client, Request};
+use crate::clock::SystemClock;
+
+/// List and show events
+#[derive(Debug, Args)]
+pub(super) struct Events {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(Which),
+    /// Show an event as it came, and its deliveries
+    #[command(after_help = "Example:\n  switchhook events show 7730318061039616")]
+    Show {
+        /// The event's id
+        id: EventId,
+    },
+}
+
+/// List events, newest first
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook events list --kind call --since 1h
+  switchhook events list --order-key call:4513924407164928
+  switchhook events list --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z --json")]
+struct Which {
+    /// Only call, sms, agent_status, contact or changelog
+    #[arg(long)]
+    kind: Option<Kind>,
+
+    /// Only those of one call, message, agent or contact: call:ID
+    #[arg(long, value_name = "KEY")]
+    order_key: Option<String>,
+
+    #[command(flatten)]
+    period: Period,
+
+    #[command(flatten)]
+    extent: Extent,
+}
+
+/// What we read of an event.
+#[derive(Debug, Deserialize)]
+struct Event {
+    id: String,
+    kind: String,
+    accepted_at: Timestamp,
+    order_key: Option<String>,
+    size: u64,
+    warnings: Vec<String>,
+    idempotency_key: Option<String>,
+    /// Only of a single event.
+    payload: Option<Box<RawValue>>,
+    #[serde(default)]
+    deliveries: Vec<Delivery>,
+}
+
+impl Events {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            match self.command {
+                Command::List(which) => which.list(&client, self.json).await,
+                Command::Show { id } => show(&client, id, self.json).await,
+            }
+        })
+    }
+}
+
+impl Which {
+    async fn list(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let mut query = vec![
+            ("kind", self.kind.map(|kind| kind.to_string())),
+            ("order_key", self.order_key.clone()),
+        ];
+        query.extend(self.period.query(SystemClock.now()));
+        let list = List::read(client, "/v1/events", &query, &self.extent, OUR_PAGE).await?;
+        if json {
+            return list.print_json();
+        }
+        let mut table = Table::new(&["ID", "KIND", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"]);
+        for event in list.items::<Event>()? {
+            let about = event.order_key.unwrap_or_else(|| "-".to_owned());
+            let (size, warnings) = (event.size.to_string(), event.warnings.len().to_string());
+            table.row([
+                event.id,
+                event.kind,
+                time(event.accepted_at),
+                about,
+                size,
+                warnings,
+            ]);
+        }
+        table.print_or("there are no such events")?;
+        list.remark_rest();
+        Ok(())
+    }
+}
+
+async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
+    let answer = client
+        .send(Request::get(&format!("/v1/events/{id}"), &[]))
+        .await?;
+    if json {
+        return output::print(answer.text()?);
+    }
+    let event: Event = answer.read()?;
+    let facts = Facts::new()
+        .fact("id", &event.id)
+        .fact("kind", &event.kind)
+        .fact("accepted", time(event.accepted_at))
+        .fact_if("about", event.order_key.as_ref())
+        .fact_if("idempotency key", event.idempotency_key.as_ref());
+    let facts = event
+        .warnings
+        .iter()
+        .fold(facts, |facts, warning| facts.fact("warning", warning));
+    facts.fact("bytes", event.size).print()?;
+    if let Some(payload) = &event.payload {
+        output::print(format_args!("\n{}\n", output::plain(payload.get())))?;
+    }
+    deliveries::table(event.deliveries).print_or("no subscription asked for it: there are no deliveries")
+}

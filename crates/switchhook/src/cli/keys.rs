@@ -1,0 +1,262 @@
+//! `switchhook keys`: API keys, made and revoked on the store itself, also while a server runs on it.
+//!
+//! What a key looks like and what is kept of it is `keys.rs` of the library.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::{CompanyId, KeyId, first_id_at};
+use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::scope::Scopes;
+use switchhook_store::{PageRequest, Store};
+
+use super::output::{self, Table, time, time_or_dash};
+use super::wait_for;
+use crate::chance::Dice;
+use crate::clock::SystemClock;
+use crate::config::StoreOptions;
+use crate::config::duration::parse_duration;
+use crate::{keys, storage};
+
+/// Make, list and revoke API keys
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    Create(Create),
+    List(List),
+    Revoke(Revoke),
+}
+
+/// Make an API key and print it: it is shown this once, only its hash is kept
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook keys create --name me --admin
+  export SWITCHHOOK_API_KEY=$(switchhook keys create --name ci --rights ingest --expires 90d)
+  switchhook keys create --name crm --scopes recordings_export,message_content_export:all
+
+The key works at once, also on a server that is running. Its subscriptions see what its scopes allow.")]
+pub(super) struct Create {
+    /// What you call it
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+
+    /// The company whose key it is; without one the default company
+    #[arg(long, value_name = "ID")]
+    company: Option<CompanyId>,
+
+    /// What its subscriptions may see: change_log, recordings_export, message_content_export,
+    /// message_content_export:all, with commas between
+    #[arg(long, value_name = "SCOPES", default_value = "")]
+    scopes: Scopes,
+
+    /// What it may do: read, write (webhooks, subscriptions, deliveries), ingest (events), with commas between
+    #[arg(long, value_name = "RIGHTS", default_value = "read,write,ingest")]
+    rights: Rights,
+
+    /// It may use everything of its company
+    #[arg(long)]
+    admin: bool,
+
+    /// It stops working after this long: 90d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    expires: Option<Duration>,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List API keys, oldest first; never the keys themselves
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  switchhook keys list\n  switchhook keys list --store sqlite:/var/lib/switchhook/switchhook.db --json"
+)]
+pub(super) struct List {
+    /// Only this company's
+    #[arg(long, value_name = "ID")]
+    company: Option<CompanyId>,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Revoke an API key; a running server refuses it within a second
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  switchhook keys revoke 7730318061039616")]
+pub(super) struct Revoke {
+    /// The key's id, as `keys list` shows it
+    id: KeyId,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many keys are read at a time.
+const PAGE: u32 = 500;
+
+impl Keys {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let now = SystemClock.now();
+        match self {
+            Self::Create(create) => create.run(now),
+            Self::List(list) => list.run(now),
+            Self::Revoke(revoke) => revoke.run(now),
+        }
+    }
+}
+
+impl Create {
+    fn run(self, now: Timestamp) -> anyhow::Result<()> {
+        let text = keys::new_key();
+        let key = self.key(&text, now);
+        let created = on_store(&self.store, now, async |store| {
+            Ok(store.create_key(key.clone()).await?)
+        })?;
+        if self.json {
+            let mut shown = as_json(&created);
+            shown["key"] = text.into();
+            return output::print_json(&shown);
+        }
+        output::remark(format_args!(
+            "this is key {} of company {}; the key itself is not kept and will not be shown again",
+            created.id, created.company_id
+        ));
+        output::print(text)
+    }
+
+    fn key(&self, text: &str, now: Timestamp) -> ApiKey {
+        // Other processes make ids too, and none of them knows of us: chance keeps them apart.
+        let apart = i64::from(Dice::from_entropy().roll().0 >> 4);
+        ApiKey {
+            id: KeyId(first_id_at(now) + apart),
+            company_id: self.company.unwrap_or(keys::DEFAULT_COMPANY),
+            name: self.name.clone(),
+            hash: keys::hash(text),
+            admin: self.admin,
+            rights: self.rights,
+            scopes: self.scopes,
+            created_at: now,
+            expires_at: self.expires.map(|after| now.plus(after)),
+            revoked_at: None,
+        }
+    }
+}
+
+impl List {
+    fn run(self, now: Timestamp) -> anyhow::Result<()> {
+        let keys = on_store(&self.store, now, async |store| {
+            all_keys(&*store, self.company).await
+        })?;
+        if self.json {
+            return output::print_json(&json!({ "items": keys.iter().map(as_json).collect::<Vec<_>>() }));
+        }
+        let mut table = Table::new(&[
+            "ID", "NAME", "COMPANY", "RIGHTS", "SCOPES", "CREATED", "EXPIRES", "STATE",
+        ]);
+        for key in &keys {
+            table.row(row(key, now));
+        }
+        table.print_or("there are no keys; `switchhook keys create --name NAME` makes one")
+    }
+}
+
+impl Revoke {
+    fn run(self, now: Timestamp) -> anyhow::Result<()> {
+        let revoked = on_store(&self.store, now, async |store| {
+            Ok(store.revoke_key(self.id, now).await?)
+        })?;
+        if self.json {
+            return output::print_json(&as_json(&revoked));
+        }
+        let since = time_or_dash(revoked.revoked_at);
+        output::print(format_args!(
+            "key {} ({}) is revoked since {since}",
+            revoked.id,
+            output::plain(&revoked.name)
+        ))
+    }
+}
+
+/// Does something on the store, as a guest, and lets go of it.
+fn on_store<T>(
+    options: &StoreOptions,
+    now: Timestamp,
+    work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    wait_for(async {
+        let store = storage::open_as_guest(&options.store, now)?;
+        let done = work(Arc::clone(&store)).await;
+        store.close().await;
+        done
+    })
+}
+
+async fn all_keys(store: &dyn Store, company: Option<CompanyId>) -> anyhow::Result<Vec<ApiKey>> {
+    let mut keys = Vec::new();
+    let mut request = PageRequest::first(PAGE);
+    loop {
+        let page = store.list_keys(company, request).await?;
+        keys.extend(page.items);
+        match page.next {
+            Some(after) => request.after = Some(after),
+            None => return Ok(keys),
+        }
+    }
+}
+
+fn state(key: &ApiKey, now: Timestamp) -> &'static str {
+    match key {
+        key if key.is_valid_at(now) => "valid",
+        key if key.revoked_at.is_some() => "revoked",
+        _ => "expired",
+    }
+}
+
+fn row(key: &ApiKey, now: Timestamp) -> [String; 8] {
+    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    [
+        key.id.to_string(),
+        key.name.clone(),
+        key.company_id.to_string(),
+        if key.admin {
+            "admin".to_owned()
+        } else {
+            key.rights.to_string()
+        },
+        or_dash(key.scopes.to_string()),
+        time(key.created_at),
+        time_or_dash(key.expires_at),
+        state(key, now).to_owned(),
+    ]
+}
+
+/// As the API would show it: ids are texts, instants are milliseconds.
+fn as_json(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "company_id": key.company_id.to_string(),
+        "name": key.name,
+        "admin": key.admin,
+        "rights": key.rights,
+        "scopes": key.scopes,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    })
+}

@@ -1,0 +1,46 @@
+//! `switchhook migrate`: brings a store's schema up to date. What changes is told by the store's migrations.
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use switchhook_domain::clock::Clock;
+
+use super::output;
+use crate::clock::SystemClock;
+use crate::config::StoreOptions;
+use crate::storage;
+
+/// Bring the schema of a store up to date
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook migrate
+  switchhook migrate --store sqlite:/var/lib/switchhook/switchhook.db
+
+`serve` does this too when it starts; make a backup of the file before you update.")]
+pub(super) struct Migrate {
+    #[command(flatten)]
+    store: StoreOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Migrate {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let url = storage::without_password(&self.store.store);
+        let migrated = switchhook_store::migrate(&self.store.store, SystemClock.now())
+            .with_context(|| format!("the store {url} cannot be brought up to date"))?;
+        if self.json {
+            return output::print_json(&json!({ "store": url, "from": migrated.from, "to": migrated.to }));
+        }
+        if migrated.from == migrated.to {
+            return output::print(format_args!("{url} has schema {}: nothing to do", migrated.to));
+        }
+        output::print(format_args!(
+            "{url} was brought from schema {} to schema {}",
+            migrated.from, migrated.to
+        ))
+    }
+}

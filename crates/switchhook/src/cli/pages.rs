@@ -1,0 +1,156 @@
+//! Lists that the server gives page by page, read as far as somebody wants them.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use switchhook_domain::Timestamp;
+
+use super::output;
+use crate::client::{Client, Request};
+use crate::config::duration::parse_duration;
+
+/// The largest page of `/v1`.
+pub(super) const OUR_PAGE: u32 = 200;
+
+/// How much of a list.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Extent {
+    /// How many at the most
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+
+    /// Where to go on, as the list before said
+    #[arg(long, value_name = "CURSOR")]
+    pub(super) cursor: Option<String>,
+}
+
+impl Extent {
+    /// Everything there is.
+    pub(super) const ALL: Self = Self {
+        limit: u32::MAX,
+        cursor: None,
+    };
+}
+
+/// From when till when.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Period {
+    /// From then on: 2026-11-21T09:00:00Z, unix milliseconds, or how long ago (1h)
+    #[arg(long, value_name = "TIME", value_parser = parse_when)]
+    since: Option<When>,
+
+    /// Before then, written likewise
+    #[arg(long, value_name = "TIME", value_parser = parse_when)]
+    until: Option<When>,
+}
+
+/// A time as people give it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    At(Timestamp),
+    Ago(Duration),
+}
+
+impl Period {
+    /// The period as the API takes it.
+    pub(super) fn query(&self, now: Timestamp) -> [(&'static str, Option<String>); 2] {
+        let at = |when: When| match when {
+            When::At(at) => at.to_string(),
+            When::Ago(ago) => now.minus(ago).to_string(),
+        };
+        [("since", self.since.map(at)), ("until", self.until.map(at))]
+    }
+}
+
+fn parse_when(text: &str) -> Result<When, String> {
+    if let Ok(ago) = parse_duration(text) {
+        return Ok(When::Ago(ago));
+    }
+    text.parse()
+        .map(When::At)
+        .map_err(|error| format!("{error}, or as how long ago it was, like 1h"))
+}
+
+/// Items exactly as the server wrote them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct List {
+    items: Vec<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+impl List {
+    /// Reads pages until there are enough items or no more. No page is larger than `page`.
+    pub(super) async fn read(
+        client: &Client,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        extent: &Extent,
+        page: u32,
+    ) -> anyhow::Result<Self> {
+        let mut list = Self {
+            items: Vec::new(),
+            cursor: extent.cursor.clone(),
+        };
+        loop {
+            let wanted = extent.limit as usize - list.items.len();
+            let mut query = query.to_vec();
+            query.push(("limit", Some(wanted.min(page as usize).to_string())));
+            query.push(("cursor", list.cursor.take()));
+            let next: Self = client.send(Request::get(path, &query)).await?.read()?;
+            list.items.extend(next.items);
+            list.cursor = next.cursor;
+            if list.cursor.is_none() || list.items.len() >= extent.limit as usize {
+                return Ok(list);
+            }
+        }
+    }
+
+    /// This list and then that one.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.items.extend(other.items);
+        self
+    }
+
+    /// The items as what they should be.
+    pub(super) fn items<T: DeserializeOwned>(&self) -> anyhow::Result<Vec<T>> {
+        let items = self.items.iter().map(|item| serde_json::from_str(item.get()));
+        Ok(items.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn print_json(&self) -> anyhow::Result<()> {
+        output::print(serde_json::to_string(self)?)
+    }
+
+    /// Says how to see the rest.
+    pub(super) fn remark_rest(&self) {
+        if let Some(cursor) = &self.cursor {
+            output::remark(format_args!(
+                "there are more: --limit {}, or --cursor {cursor}",
+                self.items.len() * 2
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_an_instant_or_how_long_ago_it_was() {
+        assert_eq!(parse_when("90m"), Ok(When::Ago(Duration::from_secs(5_400))));
+        assert_eq!(
+            parse_when("1795253400000"),
+            Ok(When::At(Timestamp::from_millis(1_795_253_400_000)))
+        );
+        assert_eq!(
+            parse_when("2026-11-21T09:30:00Z"),
+            Ok(When::At(Timestamp::from_millis(1_795_253_400_000)))
+        );
+        assert!(parse_when("yesterday").is_err_and(|error| error.contains("1h")));
+    }
+}

@@ -1,0 +1,179 @@
+//! `switchhook send`: puts events in, from a file or a pipe of any length, with bounded memory.
+//!
+//! `input` takes the text apart into events whose bytes are not touched, `batch` gathers them into requests, `report`
+//! counts what became of them. Events go one after the other, so that those of one call keep their order.
+
+mod batch;
+mod input;
+mod progress;
+mod report;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use http::HeaderValue;
+use switchhook_domain::Kind;
+use tokio::sync::mpsc;
+
+use self::batch::{Batch, Gatherer};
+use self::input::{Form, Item};
+use self::progress::Progress;
+use self::report::Report;
+use super::connection::Connection;
+use super::wait_for;
+use crate::client::{Client, IDEMPOTENCY_KEY, Request};
+
+/// Send events to the server: one JSON object, a JSON array of them, or one to a line (NDJSON)
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  echo '{\"call_id\": 4513924407164928, \"state\": \"hangup\"}' | switchhook send call
+  switchhook send sms messages.ndjson --idempotency-key import-1
+  switchhook send call events.json --json
+
+The bytes of each event are sent as they are. With an idempotency key the same input can be sent again:
+what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
+pub(super) struct Send {
+    /// call, sms, agent_status, contact or changelog
+    kind: Kind,
+
+    /// The file with the events; - for standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+
+    /// By which the server knows events that it has accepted in the last 24 hours
+    #[arg(long, value_name = "KEY", value_parser = parse_idempotency_key)]
+    idempotency_key: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// How many events wait between the reader and the sender.
+const READ_AHEAD: usize = 16;
+
+impl Send {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        let (source, length) = open(&self.file)?;
+        let progress = Progress::new(length);
+        let (sender, items) = mpsc::channel(READ_AHEAD);
+        let reading = progress.counting(source);
+        // Not joined: whoever waits for input that never comes must not keep the program from ending.
+        std::thread::spawn(move || input::read(BufReader::new(reading), &sender));
+        let sending = Sending {
+            client,
+            kind: self.kind,
+            key: self.idempotency_key,
+            report: Report::default(),
+            form: Form::Lines,
+        };
+        wait_for(sending.all(items, progress, self.json))
+    }
+}
+
+fn open(file: &Path) -> anyhow::Result<(Box<dyn Read + std::marker::Send>, Option<u64>)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let metadata = opened.metadata().ok().filter(std::fs::Metadata::is_file);
+    Ok((Box::new(opened), metadata.map(|metadata| metadata.len())))
+}
+
+fn parse_idempotency_key(text: &str) -> Result<String, String> {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if (1..=200).contains(&text.len()) && is_visible {
+        return Ok(text.to_owned());
+    }
+    Err("an idempotency key has 1 to 200 visible ASCII characters".to_owned())
+}
+
+/// Events on their way to the server.
+struct Sending {
+    client: Client,
+    kind: Kind,
+    key: Option<String>,
+    report: Report,
+    form: Form,
+}
+
+impl Sending {
+    async fn all(
+        mut self,
+        mut items: mpsc::Receiver<anyhow::Result<Item>>,
+        progress: Progress,
+        json: bool,
+    ) -> anyhow::Result<()> {
+        // The borders of batches are part of the keys: with a key they must not depend on when input comes.
+        let mut gatherer = Gatherer::new(self.key.is_none());
+        let ended = loop {
+            match gatherer.next(&mut items).await {
+                Ok(Some(batch)) => {
+                    if let Err(error) = self.send(batch).await {
+                        break Err(error);
+                    }
+                    progress.show(self.report.seen());
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        progress.end();
+        if ended.is_ok() || self.report.seen() > 0 {
+            self.report.tell(json, self.form)?;
+        }
+        match ended {
+            Err(error) if self.report.seen() == 0 => Err(error),
+            Err(error) => Err(error.context(format!("stopped after {} events", self.report.seen()))),
+            Ok(()) => self.report.verdict(),
+        }
+    }
+
+    async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
+        self.form = batch.form();
+        let request = self.keyed(Request::post(format!("/v1/events/{}", self.kind)), &batch);
+        match batch {
+            Batch::TooLarge(item) => self.report.too_large(item.number),
+            Batch::One(item) => {
+                let answer = self
+                    .client
+                    .send(request.body("application/json", item.text))
+                    .await;
+                self.report.one(item.number, answer)?;
+            }
+            Batch::Lines { numbers, text, .. } => {
+                let answer = self
+                    .client
+                    .send(request.body("application/x-ndjson", text))
+                    .await?;
+                self.report.lines(&numbers, &answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The request with a key of its own, which is the same each time the same input is sent.
+    fn keyed(&self, request: Request, batch: &Batch) -> Request {
+        let value = self
+            .key
+            .as_ref()
+            .and_then(|key| HeaderValue::from_str(&batch.key(key)).ok());
+        match value {
+            Some(value) => request.header(IDEMPOTENCY_KEY, value),
+            None => request,
+        }
+    }
+}
+
+/// Whether an event was refused for its own sake, so that the next one may fare better.
+const fn is_about_the_event(status: u16) -> bool {
+    matches!(status, 400 | 409 | 413 | 422)
+}

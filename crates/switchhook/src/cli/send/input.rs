@@ -1,0 +1,336 @@
+//! Takes an input apart into events, without touching their bytes and without holding more than one of them.
+//!
+//! Three forms are told apart by how the input begins: an array (`[`), lines (the first line is a whole JSON object,
+//! or no JSON at all), or objects that go over several lines.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc::Sender;
+
+/// The largest event that a server takes.
+const LARGEST_EVENT: usize = 1 << 20;
+
+/// What a parser may read between two events: the largest event, and what a reader holds ready.
+const LARGEST_STEP: usize = LARGEST_EVENT + (64 << 10);
+
+/// An event of the input, valid or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    /// Its number: its line, or its place in the array, from 1.
+    pub(super) number: u64,
+    /// What the number counts.
+    pub(super) form: Form,
+    /// Its bytes.
+    pub(super) text: Bytes,
+    /// Whether there were more bytes than any server takes; then they are not held.
+    pub(super) is_too_large: bool,
+}
+
+/// What an input is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One event a line.
+    Lines,
+    /// An array of events.
+    Elements,
+    /// An event over several lines, or several such.
+    Objects,
+}
+
+impl Form {
+    /// What one event is called.
+    pub(super) const fn unit(self) -> &'static str {
+        match self {
+            Self::Lines => "line",
+            Self::Elements => "element",
+            Self::Objects => "object",
+        }
+    }
+}
+
+impl Item {
+    fn new(number: u64, form: Form, text: impl Into<Bytes>) -> Self {
+        let text = text.into();
+        let is_too_large = text.len() > LARGEST_EVENT;
+        Self {
+            number,
+            form,
+            text: if is_too_large { Bytes::new() } else { text },
+            is_too_large,
+        }
+    }
+}
+
+/// Reads everything and hands it over, until nobody takes it any more.
+pub(super) fn read(source: impl BufRead, items: &Sender<anyhow::Result<Item>>) {
+    let mut take = |item| {
+        items
+            .blocking_send(Ok(item))
+            .map_err(|_| anyhow!("nobody takes the events any more"))
+    };
+    if let Err(error) = each(source, &mut take) {
+        // Nobody is left to tell if this fails.
+        let _ = items.blocking_send(Err(error));
+    }
+}
+
+type Take<'a> = &'a mut dyn FnMut(Item) -> anyhow::Result<()>;
+
+fn each(mut source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+    let blank_lines = skip_blank(&mut source)?;
+    match source.fill_buf()?.first() {
+        None => Err(anyhow!("the input is empty; give events as JSON")),
+        Some(b'[') => elements(source, take),
+        Some(_) => lines_or_objects(source, blank_lines, take),
+    }
+}
+
+/// Skips white space and a byte order mark; answers how many lines that were.
+fn skip_blank(source: &mut impl BufRead) -> io::Result<u64> {
+    if source.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        source.consume(3);
+    }
+    let mut lines = 0;
+    loop {
+        let buffer = source.fill_buf()?;
+        let blank = buffer
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
+        lines += buffer[..blank].iter().filter(|byte| **byte == b'\n').count() as u64;
+        source.consume(blank);
+        if blank == 0 {
+            return Ok(lines);
+        }
+    }
+}
+
+fn lines_or_objects(mut source: impl BufRead, blank_lines: u64, take: Take<'_>) -> anyhow::Result<()> {
+    let first = read_line(&mut source)?.unwrap_or_default();
+    let parsed: Result<IgnoredAny, _> = serde_json::from_slice(&first);
+    let goes_on = parsed.is_err_and(|error| error.is_eof()) && first.len() <= LARGEST_EVENT;
+    if goes_on {
+        let whole = first.chain(&b"\n"[..]).chain(source);
+        return objects(BufReader::new(whole), take);
+    }
+    lines(first, source, blank_lines, take)
+}
+
+fn lines(first: Vec<u8>, mut source: impl BufRead, blank_lines: u64, take: Take<'_>) -> anyhow::Result<()> {
+    let mut next = Some(first);
+    let mut number = blank_lines;
+    while let Some(line) = next {
+        number += 1;
+        if !line.trim_ascii().is_empty() {
+            take(Item::new(number, Form::Lines, line))?;
+        }
+        next = read_line(&mut source)?;
+    }
+    Ok(())
+}
+
+/// A line without its end; of one that is too long just enough to see that it is.
+fn read_line(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let limit = LARGEST_EVENT as u64 + 2;
+    if source.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    let is_whole = line.last() == Some(&b'\n');
+    if !is_whole && line.len() as u64 == limit {
+        source.skip_until(b'\n')?;
+        return Ok(Some(line));
+    }
+    if is_whole {
+        line.pop();
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(Some(line))
+}
+
+fn objects(source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+    let read = Cell::new(0);
+    let stepped = Stepped { source, read: &read };
+    let values = serde_json::Deserializer::from_reader(BufReader::new(stepped)).into_iter::<Box<RawValue>>();
+    for (value, number) in values.zip(1..) {
+        let value = value.with_context(|| format!("object {number} of the input is not JSON"))?;
+        take(Item::new(
+            number,
+            Form::Objects,
+            String::from(Box::<str>::from(value)),
+        ))?;
+        read.set(0);
+    }
+    Ok(())
+}
+
+fn elements(source: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+    let read = Cell::new(0);
+    let mut array = serde_json::Deserializer::from_reader(BufReader::new(Stepped { source, read: &read }));
+    let mut number = 0;
+    let mut stopped = None;
+    let elements = Elements {
+        take,
+        read: &read,
+        number: &mut number,
+        stopped: &mut stopped,
+    };
+    let parsed = array.deserialize_seq(elements).and_then(|()| array.end());
+    match (stopped, parsed) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => {
+            Err(error).with_context(|| format!("the array is not JSON after its element {number}"))
+        }
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// Hands the elements of an array over as they are read.
+struct Elements<'a> {
+    take: Take<'a>,
+    read: &'a Cell<usize>,
+    number: &'a mut u64,
+    stopped: &'a mut Option<anyhow::Error>,
+}
+
+impl<'de> Visitor<'de> for Elements<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
+        while let Some(element) = array.next_element::<Box<RawValue>>()? {
+            *self.number += 1;
+            self.read.set(0);
+            let item = Item::new(
+                *self.number,
+                Form::Elements,
+                String::from(Box::<str>::from(element)),
+            );
+            if let Err(error) = (self.take)(item) {
+                *self.stopped = Some(error);
+                return Err(serde::de::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A reader that refuses to go on for ever without an event coming out.
+struct Stepped<'a, R> {
+    source: R,
+    read: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Stepped<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read.get() > LARGEST_STEP {
+            return Err(io::Error::other(
+                "the next event is larger than 1 MiB, which no server takes",
+            ));
+        }
+        let count = self.source.read(buffer)?;
+        self.read.set(self.read.get() + count);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(input: &[u8]) -> anyhow::Result<Vec<Item>> {
+        let mut items = Vec::new();
+        each(BufReader::with_capacity(7, input), &mut |item| {
+            items.push(item);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    #[track_caller]
+    fn check(input: &str, form: Form, expected: &[(u64, &str)]) {
+        let items = items(input.as_bytes()).unwrap();
+        let read: Vec<_> = items
+            .iter()
+            .map(|item| (item.number, std::str::from_utf8(&item.text).unwrap()))
+            .collect();
+        assert_eq!(read, expected);
+        assert!(items.iter().all(|item| item.form == form));
+    }
+
+    #[test]
+    fn lines_keep_their_bytes_and_their_numbers() {
+        check("{\"a\": 1e400}", Form::Lines, &[(1, "{\"a\": 1e400}")]);
+        check(
+            "\n\n{\"a\":1}\r\n \n{bad\n{\"b\": 2.50 }",
+            Form::Lines,
+            &[(3, "{\"a\":1}"), (5, "{bad"), (6, "{\"b\": 2.50 }")],
+        );
+        check("{bad}\n{}", Form::Lines, &[(1, "{bad}"), (2, "{}")]);
+        check("\u{feff}{}\n{}\n", Form::Lines, &[(1, "{}"), (2, "{}")]);
+    }
+
+    #[test]
+    fn an_object_over_several_lines_is_one_event() {
+        let pretty = "{\n  \"a\": 1.0,\n  \"b\": {}\n}";
+        check(&format!("{pretty}\n"), Form::Objects, &[(1, pretty)]);
+        check(
+            &format!("{pretty}\n{pretty} {{}}"),
+            Form::Objects,
+            &[(1, pretty), (2, pretty), (3, "{}")],
+        );
+    }
+
+    #[test]
+    fn the_elements_of_an_array_keep_their_bytes() {
+        check(
+            " [ {\"a\": 1e400,\n \"b\": 9223372036854775808}, 7 , {} ]\n",
+            Form::Elements,
+            &[
+                (1, "{\"a\": 1e400,\n \"b\": 9223372036854775808}"),
+                (2, "7"),
+                (3, "{}"),
+            ],
+        );
+        check("[]", Form::Elements, &[]);
+    }
+
+    #[test]
+    fn what_is_no_input_is_told_with_its_place() {
+        for (input, expected) in [
+            ("", "the input is empty"),
+            (" \n", "the input is empty"),
+            ("[{}, {]", "not JSON after its element 1"),
+            ("[{}] x", "not JSON after its element 1"),
+            ("{\n\"a\": }", "object 1 of the input is not JSON"),
+        ] {
+            let error = format!("{:#}", items(input.as_bytes()).unwrap_err());
+            assert!(error.contains(expected), "{input}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_never_held() {
+        let long = "x".repeat(3 * LARGEST_EVENT);
+        let lines = items(format!("{{}}\n{long}\n{{}}").as_bytes()).unwrap();
+        let sizes: Vec<_> = lines
+            .iter()
+            .map(|item| (item.number, item.is_too_large, item.text.len()))
+            .collect();
+        assert_eq!(sizes, [(1, false, 2), (2, true, 0), (3, false, 2)]);
+        let array = format!("[{{}}, \"{long}\"]");
+        assert!(format!("{:#}", items(array.as_bytes()).unwrap_err()).contains("larger than 1 MiB"));
+    }
+}

@@ -1,0 +1,74 @@
+//! How far a long input has come, on a terminal.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// An input as long as this is worth a bar.
+const LONG: u64 = 1 << 20;
+
+/// Of an input whose length nobody knows, this many events are.
+const MANY: u64 = 2_000;
+
+/// A bar, or a count if the length is not known; nothing if standard error is no terminal or the input is short.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    read: Arc<AtomicU64>,
+    is_long: bool,
+}
+
+impl Progress {
+    pub(super) fn new(length: Option<u64>) -> Self {
+        let (bar, template) = match length {
+            Some(length) => (
+                ProgressBar::new(length),
+                "{bar:30} {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}, {eta} to go",
+            ),
+            None => (
+                ProgressBar::no_length(),
+                "{spinner} {bytes}  {msg}  {binary_bytes_per_sec}",
+            ),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self {
+            bar: bar.with_style(style),
+            read: Arc::default(),
+            is_long: length.is_some_and(|length| length >= LONG),
+        }
+    }
+
+    /// The source, counted as it is read.
+    pub(super) fn counting<R: Read>(&self, source: R) -> impl Read + use<R> {
+        Counting {
+            source,
+            read: Arc::clone(&self.read),
+        }
+    }
+
+    /// Shows that this many events have their answer.
+    pub(super) fn show(&self, events: u64) {
+        if self.is_long || events >= MANY {
+            self.bar.set_position(self.read.load(Ordering::Relaxed));
+            self.bar.set_message(format!("{events} events"));
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+struct Counting<R> {
+    source: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}

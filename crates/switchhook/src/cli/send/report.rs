@@ -1,0 +1,242 @@
+//! What became of the events that were sent.
+
+use anyhow::bail;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::input::Form;
+use super::is_about_the_event;
+use crate::cli::output;
+use crate::client::{Answer, ClientError, ErrorBody};
+
+/// How many rejected events are told one by one; the others are counted.
+const MOST_TOLD: usize = 100;
+
+/// Counts and reasons.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    accepted: u64,
+    duplicates: u64,
+    rejected_count: u64,
+    rejected: Vec<Rejected>,
+    /// The answer, if there was one event only and it was taken.
+    single: Option<Answer>,
+}
+
+#[derive(Debug)]
+struct Rejected {
+    number: u64,
+    message: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct BatchAnswer {
+    accepted: u64,
+    duplicates: u64,
+    rejected: Vec<RejectedLine>,
+    rejected_count: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RejectedLine {
+    line: usize,
+    error: ErrorBody,
+}
+
+#[derive(Debug, Deserialize)]
+struct EventAnswer {
+    id: String,
+    kind: String,
+    duplicate: bool,
+    warnings: Vec<String>,
+    deliveries: Vec<DeliveryAnswer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DeliveryAnswer {
+    id: String,
+    webhook_id: String,
+}
+
+impl Report {
+    /// How many events have had their answer.
+    pub(super) const fn seen(&self) -> u64 {
+        self.accepted + self.duplicates + self.rejected_count
+    }
+
+    /// Counts one event. A failure that is not the event's own is passed on.
+    pub(super) fn one(&mut self, number: u64, answer: Result<Answer, ClientError>) -> anyhow::Result<()> {
+        match answer {
+            Ok(answer) => {
+                let is_first = self.seen() == 0;
+                let EventAnswer { duplicate, .. } = answer.read()?;
+                let counter = if duplicate {
+                    &mut self.duplicates
+                } else {
+                    &mut self.accepted
+                };
+                *counter += 1;
+                self.single = is_first.then_some(answer);
+            }
+            Err(ClientError::Refused { status, message }) if is_about_the_event(status) => {
+                self.reject(number, message);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Counts the lines of a request; `numbers` are theirs in the input.
+    pub(super) fn lines(&mut self, numbers: &[u64], answer: &Answer) -> anyhow::Result<()> {
+        let answer: BatchAnswer = answer.read()?;
+        self.single = None;
+        self.accepted += answer.accepted;
+        self.duplicates += answer.duplicates;
+        let untold = answer.rejected_count.saturating_sub(answer.rejected.len() as u64);
+        for RejectedLine { line, error } in answer.rejected {
+            let number = numbers.get(line.wrapping_sub(1)).copied();
+            self.reject(number.unwrap_or_default(), error.message);
+        }
+        self.rejected_count += untold;
+        Ok(())
+    }
+
+    /// Counts an event that no server would take.
+    pub(super) fn too_large(&mut self, number: u64) {
+        self.reject(
+            number,
+            "it is larger than 1 MiB, which no server takes".to_owned(),
+        );
+    }
+
+    fn reject(&mut self, number: u64, message: String) {
+        self.rejected_count += 1;
+        if self.rejected.len() < MOST_TOLD {
+            self.rejected.push(Rejected { number, message });
+        }
+    }
+
+    /// The counts in words.
+    pub(super) fn in_words(&self) -> String {
+        let counts = [
+            (self.accepted, "accepted"),
+            (self.duplicates, "duplicates"),
+            (self.rejected_count, "rejected"),
+        ];
+        let counts = counts
+            .into_iter()
+            .filter(|(count, name)| *count > 0 || *name == "accepted");
+        counts
+            .map(|(count, name)| format!("{count} {name}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// Tells everything that became of the events.
+    pub(super) fn tell(&self, json: bool, form: Form) -> anyhow::Result<()> {
+        match &self.single {
+            Some(answer) if self.seen() == 1 && json => output::print(answer.text()?),
+            Some(answer) if self.seen() == 1 => tell_event(&answer.read()?),
+            _ if json => output::print_json(&self.as_json(form)),
+            _ => self.tell_counts(form),
+        }
+    }
+
+    /// Fails if an event was rejected.
+    pub(super) fn verdict(&self) -> anyhow::Result<()> {
+        match (self.rejected_count, self.seen()) {
+            (0, _) => Ok(()),
+            (_, 1) => bail!("the event was rejected"),
+            (count, all) => bail!("{count} of {all} events were rejected"),
+        }
+    }
+
+    fn tell_counts(&self, form: Form) -> anyhow::Result<()> {
+        for Rejected { number, message } in &self.rejected {
+            output::remark(format_args!(
+                "{} {number}: {}",
+                form.unit(),
+                output::plain(message)
+            ));
+        }
+        let untold = self.rejected_count - self.rejected.len() as u64;
+        if untold > 0 {
+            output::remark(format_args!("and {untold} more"));
+        }
+        output::print(self.in_words())
+    }
+
+    fn as_json(&self, form: Form) -> Value {
+        let rejected =
+            |event: &Rejected| json!({ form.unit(): event.number, "error": { "message": event.message } });
+        json!({
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected.iter().map(rejected).collect::<Vec<_>>(),
+            "rejected_count": self.rejected_count,
+        })
+    }
+}
+
+fn tell_event(event: &EventAnswer) -> anyhow::Result<()> {
+    let before = if event.duplicate {
+        " before, with the same idempotency key"
+    } else {
+        ""
+    };
+    output::print(format_args!(
+        "{} event {} was accepted{before}",
+        event.kind, event.id
+    ))?;
+    for warning in &event.warnings {
+        output::remark(format_args!("warning: {}", output::plain(warning)));
+    }
+    for delivery in &event.deliveries {
+        output::print(format_args!(
+            "  delivery {} to webhook {}",
+            delivery.id, delivery.webhook_id
+        ))?;
+    }
+    if event.deliveries.is_empty() {
+        output::remark(
+            "no subscription asks for it; `switchhook subscriptions list` shows what they ask for",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn rejected_lines_have_their_numbers_in_the_input() {
+        let mut report = Report::default();
+        let answer = r#"{"accepted": 2, "duplicates": 1, "rejected": [{"line": 2, "error": {"message": "not JSON"}}], "rejected_count": 3}"#;
+        report
+            .lines(
+                &[1001, 1003, 1004, 1005, 1006, 1007],
+                &Answer(Bytes::from(answer)),
+            )
+            .unwrap();
+        assert_eq!(report.in_words(), "2 accepted, 1 duplicates, 3 rejected");
+        assert_eq!(report.as_json(Form::Lines)["rejected"][0]["line"], 1003);
+    }
+
+    #[test]
+    fn a_refused_event_does_not_stop_the_others_and_a_refused_key_does() {
+        let mut report = Report::default();
+        let refused = |status| {
+            Err(ClientError::Refused {
+                status,
+                message: "no".to_owned(),
+            })
+        };
+        assert!(report.one(1, refused(400)).is_ok());
+        assert!(report.one(2, refused(401)).is_err());
+        assert_eq!(report.in_words(), "0 accepted, 1 rejected");
+        assert!(report.verdict().is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! `switchhook serve`: the server in production. Its options are `config.rs`, its start is `server.rs`.
+
+use clap::Args;
+
+use crate::config::ServeOptions;
+use crate::{server, telemetry};
+
+/// Run the server
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook serve --store sqlite:/var/lib/switchhook/switchhook.db
+  switchhook serve --config /etc/switchhook.toml --listen 0.0.0.0:8400
+  SWITCHHOOK_PROFILE=dialpad switchhook serve
+
+A value is taken from the flag, else from the variable, else from the file, else the default.
+`switchhook config check` shows which.")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    options: ServeOptions,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let settings = self.options.settings()?;
+        telemetry::init_logs(self.options.log, &self.options.log_level);
+        super::wait_for_server(server::serve(settings))
+    }
+}

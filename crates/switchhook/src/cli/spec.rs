@@ -1,0 +1,37 @@
+//! `switchhook spec`: the documents that describe us, as the server serves them.
+
+use clap::{Args, Subcommand};
+use switchhook_domain::Kind;
+
+use super::output;
+use crate::documents;
+
+/// Print the documents that describe events and API
+#[derive(Debug, Subcommand)]
+pub(super) enum Spec {
+    /// Print the AsyncAPI document of the events, in YAML
+    #[command(after_help = "Example:\n  switchhook spec asyncapi > asyncapi.yaml")]
+    Asyncapi,
+    /// Print the OpenAPI document of the API, in JSON
+    #[command(after_help = "Example:\n  switchhook spec openapi > openapi.json")]
+    Openapi,
+    Schema(Schema),
+}
+
+/// Print the JSON Schema of one kind of event
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  switchhook spec schema call > call.schema.json")]
+pub(super) struct Schema {
+    /// call, sms, agent_status, contact or changelog
+    kind: Kind,
+}
+
+impl Spec {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Asyncapi => output::print(documents::asyncapi().trim_end()),
+            Self::Openapi => output::print(documents::openapi().trim_end()),
+            Self::Schema(schema) => output::print_json(&documents::schema(schema.kind)),
+        }
+    }
+}

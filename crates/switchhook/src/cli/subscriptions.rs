@@ -1,0 +1,282 @@
+//! `switchhook subscriptions`: "send these events there", over Dialpad's API.
+
+mod filter;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use switchhook_domain::Kind;
+use switchhook_domain::id::{SubscriptionId, WebhookId};
+
+use self::filter::{FilterOptions, ShownFilter};
+use super::connection::Connection;
+use super::output::{self, Facts, Table};
+use super::pages::{Extent, List};
+use super::{Misuse, wait_for};
+use crate::client::{Answer, Client, Request};
+
+/// Create, list, show, change and delete subscriptions
+#[derive(Debug, Args)]
+pub(super) struct Subscriptions {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(Create),
+    /// List subscriptions, oldest first
+    #[command(
+        after_help = "Examples:\n  switchhook subscriptions list\n  switchhook subscriptions list call --json"
+    )]
+    List(Which),
+    /// Show a subscription
+    #[command(after_help = "Example:\n  switchhook subscriptions show call 7730318061039616")]
+    Show(One),
+    Update(Update),
+    /// Delete a subscription
+    #[command(after_help = "Example:\n  switchhook subscriptions delete call 7730318061039616")]
+    Delete(One),
+}
+
+/// Create a subscription: send these events to that webhook
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook subscriptions create call --webhook 7730318061039616
+  switchhook subscriptions create call --webhook 7730318061039616 --call-states hangup,missed
+  switchhook subscriptions create sms --webhook 7730318061039616 --direction inbound
+  switchhook subscriptions create contact --webhook 7730318061039616 --contact-type shared")]
+struct Create {
+    /// call, sms, agent_status, contact or changelog
+    kind: Kind,
+
+    /// The webhook to send to
+    #[arg(long, value_name = "ID")]
+    webhook: WebhookId,
+
+    /// Not in force yet
+    #[arg(long)]
+    disabled: bool,
+
+    #[command(flatten)]
+    filter: FilterOptions,
+}
+
+/// Change a subscription: what is not given stays
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook subscriptions update call 7730318061039616 --call-states all
+  switchhook subscriptions update sms 7730318061039616 --status=false --webhook 7730318061039617
+  switchhook subscriptions update changelog 7730318061039616 --disable")]
+struct Update {
+    /// call, sms, agent_status, contact or changelog
+    kind: Kind,
+
+    /// The subscription's id
+    id: SubscriptionId,
+
+    /// Another webhook to send to
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Put it in force
+    #[arg(long, conflicts_with = "disable")]
+    enable: bool,
+
+    /// Put it out of force
+    #[arg(long)]
+    disable: bool,
+
+    /// For the whole company: no target any more
+    #[arg(long, conflicts_with_all = ["target_type", "target_id"])]
+    company_wide: bool,
+
+    #[command(flatten)]
+    filter: FilterOptions,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Only call, sms, agent_status, contact or changelog; without it all that the key may see
+    kind: Option<Kind>,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// call, sms, agent_status, contact or changelog
+    kind: Kind,
+
+    /// The subscription's id
+    id: SubscriptionId,
+}
+
+impl Subscriptions {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            let (kind, request) = match self.command {
+                Command::List(Which { kind }) => return list(&client, kind, self.json).await,
+                Command::Create(create) => (create.kind, create.request()?),
+                Command::Update(update) => (update.kind, update.request()?),
+                Command::Show(One { kind, id }) => (kind, Request::get(&path(kind, id), &[])),
+                Command::Delete(One { kind, id }) => {
+                    let answer = client.send(Request::delete(path(kind, id))).await?;
+                    output::remark(format_args!("subscription {id} is deleted; this is what it was:"));
+                    return show(kind, &answer, self.json);
+                }
+            };
+            show(kind, &client.send(request).await?, self.json)
+        })
+    }
+}
+
+impl Create {
+    fn request(&self) -> anyhow::Result<Request> {
+        let mut fields = self.filter.fields(self.kind)?;
+        if let Some((name, value)) = filter::needed(self.kind) {
+            fields.entry(name).or_insert_with(|| value.into());
+        }
+        if self.kind == Kind::Contact && !fields.contains_key("contact_type") {
+            return Err(Misuse(
+                "say which contacts: --contact-type local or --contact-type shared".to_owned(),
+            )
+            .into());
+        }
+        fields.insert("endpoint_id".to_owned(), self.webhook.to_string().into());
+        fields.insert("enabled".to_owned(), (!self.disabled).into());
+        Ok(Request::post(format!("/api/v2/subscriptions/{}", self.kind)).json(&fields.into()))
+    }
+}
+
+impl Update {
+    fn request(&self) -> anyhow::Result<Request> {
+        let mut fields = self.filter.fields(self.kind)?;
+        fields.extend(
+            self.webhook
+                .map(|id| ("endpoint_id".to_owned(), id.to_string().into())),
+        );
+        if self.enable || self.disable {
+            fields.insert("enabled".to_owned(), self.enable.into());
+        }
+        if self.company_wide {
+            fields.extend(["target_type", "target_id"].map(|name| (name.to_owned(), Value::Null)));
+        }
+        if fields.is_empty() {
+            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+        }
+        Ok(Request::patch(path(self.kind, self.id)).json(&fields.into()))
+    }
+}
+
+fn path(kind: Kind, id: SubscriptionId) -> String {
+    format!("/api/v2/subscriptions/{kind}/{id}")
+}
+
+/// What we read of a subscription.
+#[derive(Debug, Deserialize)]
+struct Subscription {
+    id: String,
+    enabled: bool,
+    webhook: Option<Webhook>,
+    #[serde(flatten)]
+    filter: ShownFilter,
+}
+
+#[derive(Debug, Deserialize)]
+struct Webhook {
+    id: String,
+    hook_url: String,
+}
+
+impl Subscription {
+    fn state(&self) -> &'static str {
+        match (self.enabled, &self.webhook) {
+            (false, _) => "disabled",
+            (true, Some(_)) => "enabled",
+            (true, None) => "without a webhook",
+        }
+    }
+
+    fn goes_to(&self) -> String {
+        self.webhook.as_ref().map_or_else(
+            || "-".to_owned(),
+            |webhook| format!("{} {}", webhook.id, webhook.hook_url),
+        )
+    }
+}
+
+/// The largest page of `/api/v2`.
+const PAGE: u32 = 50;
+
+async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result<()> {
+    let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+    let mut all = List::default();
+    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "WEBHOOK"]);
+    for of in kinds {
+        let read = List::read(
+            client,
+            &format!("/api/v2/subscriptions/{of}"),
+            &[],
+            &Extent::ALL,
+            PAGE,
+        )
+        .await;
+        let list = match read {
+            // Without being asked for it, a kind that the key may not see is not worth failing for.
+            Err(error) if kind.is_none() && is_forbidden(&error) => {
+                output::remark(format_args!("{of}: {error}"));
+                continue;
+            }
+            read => read?,
+        };
+        for subscription in list.items::<Subscription>()? {
+            let (state, goes_to) = (subscription.state().to_owned(), subscription.goes_to());
+            table.row([
+                subscription.id,
+                of.to_string(),
+                subscription.filter.in_words(of),
+                state,
+                goes_to,
+            ]);
+        }
+        all = all.and(list);
+    }
+    if json {
+        return all.print_json();
+    }
+    table
+        .print_or("there are no subscriptions; `switchhook subscriptions create call --webhook ID` makes one")
+}
+
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    use crate::client::ClientError;
+    matches!(
+        error.downcast_ref(),
+        Some(ClientError::Refused { status: 403, .. })
+    )
+}
+
+fn show(kind: Kind, answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print(answer.text()?);
+    }
+    let subscription: Subscription = answer.read()?;
+    Facts::new()
+        .fact("id", &subscription.id)
+        .fact("kind", kind)
+        .fact("events", subscription.filter.in_words(kind))
+        .fact("state", subscription.state())
+        .fact("webhook", subscription.goes_to())
+        .print()
+}
+
+type Fields = Map<String, Value>;

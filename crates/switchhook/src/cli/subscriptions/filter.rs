@@ -1,0 +1,201 @@
+//! Which events a subscription is for: as options, as the fields of each kind, and in words.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use switchhook_domain::Kind;
+use switchhook_protocol::{CallStateFilter, ContactType, SmsDirection, TargetType};
+
+use super::Fields;
+use crate::cli::Misuse;
+
+/// The filters of all kinds; each belongs to some.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Which events")]
+pub(super) struct FilterOptions {
+    /// call: only these states, with commas between; all for every state
+    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    call_states: Vec<CallStateFilter>,
+
+    /// call: only calls to groups
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    group_calls_only: Option<bool>,
+
+    /// sms: all, inbound or outbound
+    #[arg(long)]
+    direction: Option<SmsDirection>,
+
+    /// sms: also updates of an outbound message's status
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    status: Option<bool>,
+
+    /// sms: also messages between two users of the company
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    include_internal: Option<bool>,
+
+    /// contact: local or shared
+    #[arg(long, value_name = "TYPE", value_parser = parse_contact_type)]
+    contact_type: Option<ContactType>,
+
+    /// call, sms: what the target is: office, department, callcenter, user …
+    #[arg(long, value_name = "TYPE", requires = "target_id")]
+    target_type: Option<TargetType>,
+
+    /// call, sms: only this target's
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "target_type",
+        allow_negative_numbers = true
+    )]
+    target_id: Option<i64>,
+}
+
+const CALL: &[Kind] = &[Kind::Call];
+const SMS: &[Kind] = &[Kind::Sms];
+const CONTACT: &[Kind] = &[Kind::Contact];
+const TARGETED: &[Kind] = &[Kind::Call, Kind::Sms];
+
+impl FilterOptions {
+    /// The options that were given, as the API takes them for a kind.
+    pub(super) fn fields(&self, kind: Kind) -> Result<Fields, Misuse> {
+        let states = (!self.call_states.is_empty()).then(|| json!(self.call_states));
+        let all = [
+            ("call_states", CALL, states),
+            ("group_calls_only", CALL, self.group_calls_only.map(Value::from)),
+            ("direction", SMS, self.direction.map(|direction| json!(direction))),
+            ("status", SMS, self.status.map(Value::from)),
+            ("include_internal", SMS, self.include_internal.map(Value::from)),
+            (
+                "contact_type",
+                CONTACT,
+                self.contact_type.map(|contact_type| json!(contact_type)),
+            ),
+            (
+                "target_type",
+                TARGETED,
+                self.target_type.map(|target_type| json!(target_type)),
+            ),
+            (
+                "target_id",
+                TARGETED,
+                self.target_id.map(|id| id.to_string().into()),
+            ),
+        ];
+        let mut fields = Fields::new();
+        for (name, kinds, value) in all {
+            match value {
+                Some(_) if !kinds.contains(&kind) => return Err(misplaced(name, kinds, kind)),
+                Some(value) => _ = fields.insert(name.to_owned(), value),
+                None => {}
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// What a new subscription of a kind needs, and what we take if nothing is said.
+pub(super) fn needed(kind: Kind) -> Option<(&'static str, &'static str)> {
+    match kind {
+        Kind::Sms => Some(("direction", "all")),
+        Kind::AgentStatus => Some(("agent_type", "callcenter")),
+        Kind::Call | Kind::Contact | Kind::Changelog => None,
+    }
+}
+
+fn misplaced(name: &str, kinds: &[Kind], kind: Kind) -> Misuse {
+    let option = name.replace('_', "-");
+    let kinds: Vec<_> = kinds.iter().map(|kind| kind.route()).collect();
+    Misuse(format!(
+        "--{option} is for {} subscriptions, not for {kind}",
+        kinds.join(" and ")
+    ))
+}
+
+fn parse_contact_type(text: &str) -> Result<ContactType, String> {
+    match text.parse() {
+        Ok(known @ (ContactType::Local | ContactType::Shared)) => Ok(known),
+        _ => Err(format!(
+            "`{text}` is not a type of contacts to subscribe to; use local or shared"
+        )),
+    }
+}
+
+/// What we read of a subscription's filter.
+#[derive(Debug, Deserialize)]
+pub(super) struct ShownFilter {
+    #[serde(default)]
+    call_states: Vec<String>,
+    #[serde(default)]
+    group_calls_only: bool,
+    #[serde(default)]
+    direction: Option<String>,
+    #[serde(default)]
+    status: bool,
+    #[serde(default)]
+    include_internal: bool,
+    #[serde(default)]
+    contact_type: Option<String>,
+    #[serde(default)]
+    target_type: Option<String>,
+    #[serde(default)]
+    target_id: Option<String>,
+}
+
+impl ShownFilter {
+    /// The filter as one says it: `hangup, missed of groups, of office 7`.
+    pub(super) fn in_words(&self, kind: Kind) -> String {
+        let mut words = match kind {
+            Kind::Call if self.call_states.is_empty() => "every state".to_owned(),
+            Kind::Call => self.call_states.join(", "),
+            Kind::Sms => self.direction.clone().unwrap_or_default(),
+            Kind::Contact => self.contact_type.clone().unwrap_or_default(),
+            Kind::AgentStatus => "call centre agents".to_owned(),
+            Kind::Changelog => "every change".to_owned(),
+        };
+        for (is_set, more) in [
+            (self.group_calls_only, ", groups only"),
+            (self.status, ", with status updates"),
+            (self.include_internal, ", with internal ones"),
+        ] {
+            words.push_str(if is_set { more } else { "" });
+        }
+        if let (Some(target_type), Some(id)) = (&self.target_type, &self.target_id) {
+            words = format!("{words}, of {target_type} {id}");
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_of_another_kind_is_refused_by_name() {
+        let options = FilterOptions {
+            direction: Some(SmsDirection::All),
+            ..FilterOptions::default()
+        };
+        assert!(options.fields(Kind::Sms).is_ok());
+        let refused = options.fields(Kind::Call).unwrap_err().to_string();
+        assert_eq!(refused, "--direction is for sms subscriptions, not for call");
+    }
+
+    #[test]
+    fn a_filter_is_told_in_words() {
+        let filter = r#"{"call_states": ["hangup", "missed"], "group_calls_only": true, "target_type": "office", "target_id": "7"}"#;
+        let filter: ShownFilter = serde_json::from_str(filter).unwrap();
+        assert_eq!(
+            filter.in_words(Kind::Call),
+            "hangup, missed, groups only, of office 7"
+        );
+    }
+
+    #[test]
+    fn only_two_types_of_contacts_can_be_subscribed_to() {
+        assert_eq!(parse_contact_type("shared"), Ok(ContactType::Shared));
+        assert!(parse_contact_type("google").is_err());
+    }
+}

@@ -1,0 +1,304 @@
+//! `switchhook webhooks`: where we send. Address and secret go over Dialpad's API, the settings over ours.
+
+mod settings;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::WebhookId;
+
+use self::settings::{SettingsOptions, ShownSettings};
+use super::connection::Connection;
+use super::output::{self, Facts, Table, time};
+use super::pages::{Extent, List, OUR_PAGE};
+use super::{Misuse, wait_for};
+use crate::client::{Answer, Client, Request};
+use crate::keys;
+
+/// Create, list, show, change, delete, pause and resume webhooks
+#[derive(Debug, Args)]
+pub(super) struct Webhooks {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(Box<Create>),
+    /// List webhooks, oldest first
+    #[command(after_help = "Example:\n  switchhook webhooks list --json")]
+    List(Extent),
+    /// Show a webhook and its settings
+    #[command(after_help = "Example:\n  switchhook webhooks show 7730318061039616")]
+    Show(Which),
+    Update(Box<Update>),
+    /// Delete a webhook; its subscriptions stay and deliver nothing, its waiting deliveries are cancelled
+    #[command(after_help = "Example:\n  switchhook webhooks delete 7730318061039616")]
+    Delete(Which),
+    /// Hold a webhook's deliveries back: none is lost, none is sent
+    #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
+    Pause(Which),
+    /// Send what was held back, oldest first
+    #[command(after_help = "Example:\n  switchhook webhooks resume 7730318061039616")]
+    Resume(Which),
+}
+
+/// Create a webhook: an address that events are posted to, once subscriptions point at it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks create https://example.com/hooks/dialpad --generate-secret
+  switchhook webhooks create http://127.0.0.1:3000/hook --profile dialpad
+
+Next: switchhook subscriptions create call --webhook ID")]
+struct Create {
+    /// The address to post to (--url names the Switchhook server)
+    #[arg(
+        value_name = "HOOK_URL",
+        required_unless_present = "hook_url",
+        conflicts_with = "hook_url"
+    )]
+    address: Option<String>,
+
+    /// The same as an option
+    #[arg(long, value_name = "HOOK_URL")]
+    hook_url: Option<String>,
+
+    #[command(flatten)]
+    secret: SecretOptions,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+}
+
+/// Change a webhook: what is not given stays
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks update 7730318061039616 --hook-url https://example.com/new
+  switchhook webhooks update 7730318061039616 --profile dialpad --timeout 10s
+  switchhook webhooks update 7730318061039616 --no-secret --unset profile,timeout")]
+struct Update {
+    /// The webhook's id
+    id: WebhookId,
+
+    /// Another address to post to
+    #[arg(long, value_name = "HOOK_URL")]
+    hook_url: Option<String>,
+
+    #[command(flatten)]
+    secret: SecretOptions,
+
+    /// No longer signed: plain JSON
+    #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
+    no_secret: bool,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+
+    /// Settings that follow the server again, with commas between
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = settings::parse_name)]
+    unset: Vec<&'static str>,
+}
+
+#[derive(Debug, Args)]
+struct SecretOptions {
+    /// Sign deliveries with this secret (HS256)
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// Sign deliveries with a secret that is made up and printed
+    #[arg(long, conflicts_with = "secret")]
+    generate_secret: bool,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The webhook's id
+    id: WebhookId,
+}
+
+impl Webhooks {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            let answer = match self.command {
+                Command::List(extent) => return list(&client, &extent, self.json).await,
+                Command::Create(create) => create.send(&client).await?,
+                Command::Update(update) => update.send(&client).await?,
+                Command::Show(Which { id }) => {
+                    client
+                        .send(Request::get(&format!("/v1/webhooks/{id}"), &[]))
+                        .await?
+                }
+                Command::Pause(Which { id }) => {
+                    client
+                        .send(Request::post(format!("/v1/webhooks/{id}/pause")))
+                        .await?
+                }
+                Command::Resume(Which { id }) => {
+                    client
+                        .send(Request::post(format!("/v1/webhooks/{id}/resume")))
+                        .await?
+                }
+                Command::Delete(Which { id }) => {
+                    let answer = client
+                        .send(Request::delete(format!("/api/v2/webhooks/{id}")))
+                        .await?;
+                    output::remark(format_args!("webhook {id} is deleted; this is what it was:"));
+                    answer
+                }
+            };
+            show(&answer, self.json)
+        })
+    }
+}
+
+impl SecretOptions {
+    fn chosen(&self) -> Option<String> {
+        self.secret
+            .clone()
+            .or_else(|| self.generate_secret.then(keys::new_secret))
+    }
+}
+
+impl Create {
+    async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let address = self.address.as_ref().or(self.hook_url.as_ref());
+        let mut request = json!({ "hook_url": address });
+        if let Some(secret) = self.secret.chosen() {
+            request["secret"] = secret.into();
+        }
+        let settings = self.settings.chosen();
+        let created = client
+            .send(Request::post("/api/v2/webhooks").json(&request))
+            .await?;
+        let id = created.read::<Webhook>()?.id;
+        let settled = change_settings(client, &id, settings).await;
+        settled.map_err(|error| {
+            error.context(format!(
+                "webhook {id} is created, but its settings are not changed"
+            ))
+        })
+    }
+}
+
+impl Update {
+    async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let id = self.id.to_string();
+        let mut change = Map::new();
+        change.extend(
+            self.hook_url
+                .clone()
+                .map(|url| ("hook_url".to_owned(), url.into())),
+        );
+        change.extend(
+            self.secret
+                .chosen()
+                .map(|secret| ("secret".to_owned(), secret.into())),
+        );
+        if self.no_secret {
+            change.insert("secret".to_owned(), Value::Null);
+        }
+        let mut settings = self.settings.chosen();
+        settings.extend(self.unset.iter().map(|name| (name.to_string(), Value::Null)));
+        if change.is_empty() && settings.is_empty() {
+            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+        }
+        if !change.is_empty() {
+            client
+                .send(Request::patch(format!("/api/v2/webhooks/{id}")).json(&change.into()))
+                .await?;
+        }
+        change_settings(client, &id, settings).await
+    }
+}
+
+/// Changes settings, if any, and answers the whole webhook.
+async fn change_settings(client: &Client, id: &str, settings: Map<String, Value>) -> anyhow::Result<Answer> {
+    let path = format!("/v1/webhooks/{id}");
+    let request = match settings.is_empty() {
+        true => Request::get(&path, &[]),
+        false => Request::patch(path).json(&settings.into()),
+    };
+    Ok(client.send(request).await?)
+}
+
+/// What we read of a webhook.
+#[derive(Debug, Deserialize)]
+struct Webhook {
+    id: String,
+    hook_url: String,
+    signature: Option<Signature>,
+    #[serde(default)]
+    paused_at: Option<Timestamp>,
+    #[serde(default)]
+    created_at: Option<Timestamp>,
+    #[serde(flatten)]
+    settings: ShownSettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct Signature {
+    secret: Option<String>,
+}
+
+async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/webhooks", &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["ID", "HOOK URL", "BODY", "PROFILE", "STATE", "CREATED"]);
+    for webhook in list.items::<Webhook>()? {
+        let body = if webhook.signature.is_some() {
+            "jwt"
+        } else {
+            "json"
+        };
+        let state = if webhook.paused_at.is_some() {
+            "paused"
+        } else {
+            "active"
+        };
+        let profile = webhook.settings.profile_in_force();
+        let created = output::time_or_dash(webhook.created_at);
+        table.row([
+            webhook.id,
+            webhook.hook_url,
+            body.to_owned(),
+            profile,
+            state.to_owned(),
+            created,
+        ]);
+    }
+    table.print_or("there are no webhooks; `switchhook webhooks create URL` makes one")?;
+    list.remark_rest();
+    Ok(())
+}
+
+fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print(answer.text()?);
+    }
+    let webhook: Webhook = answer.read()?;
+    let secret = match &webhook.signature {
+        None => "none: the body is plain JSON".to_owned(),
+        Some(Signature { secret: Some(secret) }) => secret.clone(),
+        Some(Signature { secret: None }) => "set, and hidden".to_owned(),
+    };
+    let facts = Facts::new()
+        .fact("id", &webhook.id)
+        .fact("hook_url", &webhook.hook_url)
+        .fact("secret", secret)
+        .fact_if("paused since", webhook.paused_at.map(time))
+        .fact_if("created", webhook.created_at.map(time));
+    webhook.settings.add_to(facts).print()
+}

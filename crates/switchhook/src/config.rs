@@ -1,0 +1,339 @@
+//! What an operator can set, defined once: every option of `serve` is also an environment variable and a key of the
+//! configuration file, and its help is its documentation.
+//!
+//! How flag, environment, file and default come together is `config/sources.rs`; what the settings do is told where
+//! they are used, beginning at [`Settings`].
+
+pub mod duration;
+pub mod file;
+pub mod sources;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::{Arg, Args, Command};
+use ipnet::IpNet;
+use switchhook_domain::retry::Profile;
+use switchhook_domain::webhook::DeliveryDefaults;
+
+use self::duration::{parse_duration, show_duration};
+use self::sources::Mistakes;
+use crate::api::limits::ApiLimits;
+use crate::ingest::validation::ValidationMode;
+use crate::system::Settings;
+use crate::telemetry::LogFormat;
+
+/// The options of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeOptions {
+    /// A TOML file with any of these options as keys (`listen = "0.0.0.0:8400"`)
+    #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The address and port to listen at
+    #[arg(long, env = "SWITCHHOOK_LISTEN", hide_env_values = true, value_name = "ADDRESS", default_value = "127.0.0.1:8400", value_parser = parse_listen)]
+    pub listen: SocketAddr,
+
+    /// Where events and deliveries are kept
+    #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
+    pub store: String,
+
+    /// How the outside world reaches this server
+    #[arg(long, env = "SWITCHHOOK_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = parse_public_url)]
+    pub public_url: Option<String>,
+
+    /// Retry rules of webhooks that do not say: durable (for days) or dialpad (exactly as Dialpad)
+    #[arg(
+        long,
+        env = "SWITCHHOOK_PROFILE",
+        hide_env_values = true,
+        value_name = "PROFILE",
+        default_value = "durable"
+    )]
+    pub profile: Profile,
+
+    /// How long a delivery that is being sent belongs to this server
+    #[arg(long, env = "SWITCHHOOK_LEASE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub lease: Duration,
+
+    /// How many deliveries are sent at once at the most
+    #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub max_in_flight: u32,
+
+    /// Addresses that hook URLs may lead to although they are not public: 10.0.0.0/8, several with commas
+    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub hook_allow: Vec<IpNet>,
+
+    /// Let hook URLs begin with http://
+    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub hook_allow_http: bool,
+
+    /// What happens to events that deviate from their schema: off, warn (accept and tell) or strict (refuse)
+    #[arg(
+        long,
+        env = "SWITCHHOOK_VALIDATION",
+        hide_env_values = true,
+        value_name = "MODE",
+        default_value = "warn"
+    )]
+    pub validation: ValidationMode,
+
+    /// Limits of /api/v2: off, or dialpad (Dialpad's rates and counts)
+    #[arg(
+        long,
+        env = "SWITCHHOOK_API_LIMITS",
+        hide_env_values = true,
+        value_name = "LIMITS",
+        default_value = "off"
+    )]
+    pub api_limits: ApiLimits,
+
+    /// How long open deliveries may take to end when the server is stopped
+    #[arg(long, env = "SWITCHHOOK_GRACE", hide_env_values = true, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
+    pub grace: Duration,
+
+    /// How log lines are written, to standard error
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LOG",
+        hide_env_values = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log: LogFormat,
+
+    /// What is logged: error, warn, info, debug, or module=level with commas between
+    #[arg(long, env = "SWITCHHOOK_LOG_LEVEL", hide_env_values = true, value_name = "LEVEL", default_value = "info", value_parser = NonEmptyStringValueParser::new())]
+    pub log_level: String,
+}
+
+/// The store of a server, for commands that work on it directly.
+#[derive(Clone, Debug, Args)]
+pub struct StoreOptions {
+    /// A configuration file of `serve`, of which only the store counts here
+    #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where events and deliveries are kept
+    #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
+    pub store: String,
+}
+
+const DEFAULT_STORE: &str = "sqlite:./switchhook.db";
+
+/// How many deliveries to one webhook are sent at once; a webhook can say otherwise.
+const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
+
+/// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// The options that a configuration file may set.
+#[must_use]
+pub fn file_options() -> Vec<Arg> {
+    let command = ServeOptions::augment_args(Command::new("serve"));
+    command
+        .get_arguments()
+        .filter(|option| option.get_id() != "config")
+        .cloned()
+        .collect()
+}
+
+impl ServeOptions {
+    /// What the options mean for the system.
+    ///
+    /// # Errors
+    /// If they contradict each other.
+    pub fn settings(&self) -> Result<Settings, Mistakes> {
+        self.check_together()?;
+        Ok(Settings {
+            listen: self.listen,
+            store: self.store.clone(),
+            public_url: self.public_url.clone(),
+            delivery: DeliveryDefaults {
+                profile: self.profile,
+                max_in_flight: IN_FLIGHT_PER_WEBHOOK,
+            },
+            lease: self.lease,
+            max_in_flight: self.max_in_flight,
+            hook_allow: self.hook_allow.clone(),
+            hook_allow_http: self.hook_allow_http,
+            validation: self.validation,
+            api_limits: self.api_limits,
+            grace: self.grace,
+            ..Settings::default()
+        })
+    }
+
+    fn check_together(&self) -> Result<(), Mistakes> {
+        let shortest = self.profile.timeout() + LEASE_MARGIN;
+        if self.lease >= shortest {
+            return Ok(());
+        }
+        Err(Mistakes(vec![format!(
+            "lease: {} is shorter than an attempt of the profile {} may take; use at least {}",
+            show_duration(self.lease),
+            self.profile,
+            show_duration(shortest),
+        )]))
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let full = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    full.as_deref().unwrap_or(text).parse().map_err(|_| {
+        format!("`{text}` is not an address and a port; write 127.0.0.1:8400 for this machine, 0.0.0.0:8400 for all")
+    })
+}
+
+fn parse_store(text: &str) -> Result<String, String> {
+    let is_known = ["sqlite:", "postgres:", "postgresql:"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    if is_known {
+        return Ok(text.to_owned());
+    }
+    // What is no URL may still hold a password, so it is not repeated.
+    Err(
+        "this is not a store; write a file as sqlite:./switchhook.db, or postgres://USER@HOST/DATABASE"
+            .to_owned(),
+    )
+}
+
+fn parse_public_url(text: &str) -> Result<String, String> {
+    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    match url::Url::parse(text) {
+        Ok(url) if is_web(&url) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(format!(
+            "`{text}` is not a web address; write it as https://hooks.example.com"
+        )),
+    }
+}
+
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    text.parse().or_else(|_| single()).map_err(|_| {
+        format!("`{text}` is not an address range; write it as 10.0.0.0/8, fd00::/8, or as one address")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::FromArgMatches;
+
+    use super::sources::{Refusal, parse};
+    use super::*;
+
+    /// Without the environment, so that the one of the test does not matter.
+    fn command() -> Command {
+        let serve = ServeOptions::augment_args(Command::new("serve"));
+        serve.mut_args(|option| option.env(clap::builder::Resettable::Reset))
+    }
+
+    fn options(file: &str, flags: &[&str]) -> Result<ServeOptions, Refusal> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("switchhook.toml");
+        std::fs::write(&path, file).unwrap();
+        let mut args: Vec<OsString> = vec!["serve".into(), "--config".into(), path.into()];
+        args.extend(flags.iter().map(OsString::from));
+        let parsed = parse(command(), &file_options(), &args)?;
+        Ok(ServeOptions::from_arg_matches(&parsed.matches).unwrap())
+    }
+
+    #[track_caller]
+    fn mistakes(file: &str, flags: &[&str]) -> Vec<String> {
+        match options(file, flags) {
+            Err(Refusal::Mistakes(mistakes)) => mistakes.0,
+            other => panic!("these are no mistakes: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_system() {
+        let settings = options("", &[]).unwrap().settings().unwrap();
+        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn the_file_is_over_the_default_and_the_flag_over_the_file() {
+        let file = "lease = \"2m\"\nmax-in-flight = 7\nhook-allow = [\"10.0.0.0/8\", \"127.0.0.1\"]\nhook-allow-http = true";
+        let options = options(file, &["--lease", "3m", "--hook-allow-http=false"]).unwrap();
+        assert_eq!(options.lease, Duration::from_secs(180));
+        assert_eq!(options.max_in_flight, 7);
+        assert_eq!(options.hook_allow.len(), 2);
+        assert!(!options.hook_allow_http);
+    }
+
+    #[test]
+    fn ranges_can_be_repeated_or_separated_by_commas() {
+        for flags in [
+            &["--hook-allow", "10.0.0.0/8,::1"][..],
+            &["--hook-allow", "10.0.0.0/8", "--hook-allow", "::1"],
+        ] {
+            assert_eq!(options("", flags).unwrap().hook_allow.len(), 2);
+        }
+        assert_eq!(
+            options("hook-allow = \"10.0.0.0/8, ::1\"", &[])
+                .unwrap()
+                .hook_allow
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_each_with_its_place() {
+        let file = "leese = \"60s\"\nlease = 60\nvalidation = \"stritc\"\n[server]\nlisten = 1\n";
+        let told = mistakes(file, &["--grace", "soon"]);
+        assert_eq!(told.len(), 5, "{told:#?}");
+        assert!(
+            told[0].starts_with("--grace: `soon` is not a length of time"),
+            "{told:#?}"
+        );
+        assert!(
+            told[1].contains(":1: leese: there is no such setting; did you mean `lease`?"),
+            "{told:#?}"
+        );
+        assert!(
+            told[2].contains(":2: lease: `60` is not a length of time"),
+            "{told:#?}"
+        );
+        assert!(
+            told[3].contains(":3: validation: ") && told[3].contains("strict"),
+            "{told:#?}"
+        );
+        assert!(
+            told[4].contains(":4: server: settings stand at the top"),
+            "{told:#?}"
+        );
+    }
+
+    #[test]
+    fn a_mistake_is_told_even_if_a_flag_covers_it() {
+        assert_eq!(mistakes("max-in-flight = 0", &["--max-in-flight", "5"]).len(), 1);
+        assert_eq!(mistakes("lease = [\"60s\", \"70s\"]", &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_lease_shorter_than_an_attempt_is_a_mistake() {
+        assert!(options("", &["--lease", "15s"]).unwrap().settings().is_err());
+        assert!(
+            options("", &["--lease", "15s", "--profile", "dialpad"])
+                .unwrap()
+                .settings()
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_store_that_is_no_url_is_not_repeated() {
+        let told = mistakes("", &["--store", "user:hunter2@host"]);
+        assert!(!told[0].contains("hunter2"), "{told:?}");
+    }
+}

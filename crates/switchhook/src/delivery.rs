@@ -1,0 +1,16 @@
+//! The delivery engine: takes claimed deliveries, makes their attempts and says how they ended.
+//!
+//! `engine` runs the loop, `lane` holds one webhook's turn, `send` makes one attempt, `http_client` and
+//! `address_guard` carry it over the network. What an outcome means is the domain's.
+
+pub mod address_guard;
+mod engine;
+mod http_client;
+mod lane;
+mod route;
+mod send;
+pub mod transport;
+
+pub use engine::{Engine, EngineParts, EngineState};
+pub use http_client::HttpTransport;
+pub use route::{Load, Route};

@@ -1,0 +1,297 @@
+//! Where we do not send: addresses that are not on the public internet.
+//!
+//! Without this a customer could have the server post into the operator's own network. The check is made on the
+//! address that the connection is then made to, on every new connection, so that a name that changes its mind after
+//! the check gains nothing.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use url::Host;
+
+use super::route::Endpoint;
+
+/// Decides where may be sent.
+#[derive(Debug, Clone, Default)]
+pub struct AddressGuard {
+    /// Ranges that are allowed although they are not public.
+    pub allow: Vec<IpNet>,
+    /// Whether `http://` is allowed.
+    pub allow_http: bool,
+}
+
+/// Why a URL or an address is not sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedAddress(String);
+
+impl fmt::Display for RefusedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RefusedAddress {}
+
+impl AddressGuard {
+    /// Everything goes: for one person on one machine.
+    #[must_use]
+    pub fn allowing_loopback() -> Self {
+        let loopback = ["127.0.0.0/8", "::1/128"].map(|range| range.parse().expect("a range"));
+        Self {
+            allow: loopback.into(),
+            allow_http: true,
+        }
+    }
+
+    /// Checks what can be told of a URL before its name is looked up.
+    ///
+    /// # Errors
+    /// If it can never be sent to.
+    pub fn check_url(&self, url: &str) -> Result<(), RefusedAddress> {
+        let endpoint = Endpoint::parse(url).map_err(RefusedAddress)?;
+        if !endpoint.is_tls && !self.allow_http {
+            return Err(RefusedAddress(
+                "the URL must start with https:// (the server can allow http:// with --hook-allow-http)"
+                    .into(),
+            ));
+        }
+        match endpoint.host {
+            Host::Ipv4(address) => self.check(address.into()),
+            Host::Ipv6(address) => self.check(address.into()),
+            Host::Domain(name) if is_localhost(&name) => self.check(Ipv4Addr::LOCALHOST.into()),
+            Host::Domain(_) => Ok(()),
+        }
+    }
+
+    /// Checks an address that a connection is about to be made to.
+    ///
+    /// # Errors
+    /// If it is not public and not in an allowed range.
+    pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
+        let real = reached_address(address);
+        if self
+            .allow
+            .iter()
+            .any(|range| range.contains(&real) || range.contains(&address))
+        {
+            return Ok(());
+        }
+        match special_purpose(real) {
+            None => Ok(()),
+            Some(purpose) => Err(RefusedAddress(format!(
+                "{address} is {purpose}, which hooks may not reach (the server can allow it with --hook-allow {real})"
+            ))),
+        }
+    }
+}
+
+/// Whether a name means this machine, whatever a name server says.
+#[must_use]
+pub(super) fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The address that is reached in the end: IPv6 has four ways to write an IPv4 address.
+fn reached_address(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    let [.., g, h] = v6.segments();
+    let last_four = || IpAddr::V4(Ipv4Addr::from((u32::from(g) << 16) | u32::from(h)));
+    match v6.segments() {
+        // mapped ::ffff:0:0/96 (RFC 4291), translated ::ffff:0:0:0/96 (RFC 2765), NAT64 64:ff9b::/96 (RFC 6052)
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            last_four()
+        }
+        // compatible ::/96 (RFC 4291), but for :: and ::1 themselves
+        [0, 0, 0, 0, 0, 0, ..] if u128::from(v6) > 1 => last_four(),
+        // 6to4 2002::/16 (RFC 3056)
+        [0x2002, high, low, ..] => IpAddr::V4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
+        _ => address,
+    }
+}
+
+/// What an address that is not public is for (the IANA special-purpose registries).
+fn special_purpose(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(v4) => SPECIAL_V4
+            .iter()
+            .find(|(range, _)| range.contains(&v4))
+            .map(|(_, purpose)| *purpose),
+        IpAddr::V6(v6) => SPECIAL_V6
+            .iter()
+            .find(|(range, _)| range.contains(&v6))
+            .map(|(_, purpose)| *purpose),
+    }
+}
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
+}
+
+const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
+}
+
+const SPECIAL_V4: [(Ipv4Net, &str); 15] = [
+    (v4(0, 0, 0, 0, 8), "\"this network\""),
+    (v4(10, 0, 0, 0, 8), "a private address"),
+    (v4(100, 64, 0, 0, 10), "a carrier's shared address"),
+    (v4(127, 0, 0, 0, 8), "a loopback address"),
+    (v4(169, 254, 0, 0, 16), "a link-local address"),
+    (v4(172, 16, 0, 0, 12), "a private address"),
+    (v4(192, 0, 0, 0, 24), "reserved for protocols"),
+    (v4(192, 0, 2, 0, 24), "reserved for documentation"),
+    (v4(192, 88, 99, 0, 24), "a 6to4 relay"),
+    (v4(192, 168, 0, 0, 16), "a private address"),
+    (v4(198, 18, 0, 0, 15), "reserved for benchmarks"),
+    (v4(198, 51, 100, 0, 24), "reserved for documentation"),
+    (v4(203, 0, 113, 0, 24), "reserved for documentation"),
+    (v4(224, 0, 0, 0, 4), "a multicast address"),
+    (v4(240, 0, 0, 0, 4), "reserved or a broadcast address"),
+];
+
+const SPECIAL_V6: [(Ipv6Net, &str); 13] = [
+    (
+        Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128),
+        "the unspecified address",
+    ),
+    (
+        Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128),
+        "the loopback address",
+    ),
+    (v6(0x64, 0xff9b, 1, 48), "a local translation address"),
+    (v6(0x100, 0, 0, 64), "a discard address"),
+    (v6(0x2001, 0, 0, 23), "reserved for protocols"),
+    (v6(0x2001, 0xdb8, 0, 32), "reserved for documentation"),
+    (v6(0x3ffe, 0, 0, 16), "a retired test network"),
+    (v6(0x3fff, 0, 0, 20), "reserved for documentation"),
+    (v6(0x5f00, 0, 0, 16), "a segment routing address"),
+    (v6(0xfc00, 0, 0, 7), "a private address"),
+    (v6(0xfe80, 0, 0, 10), "a link-local address"),
+    (v6(0xfec0, 0, 0, 10), "a site-local address"),
+    (v6(0xff00, 0, 0, 8), "a multicast address"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(address: &str, is_allowed: bool) {
+        let answer = AddressGuard::default().check(address.parse().unwrap());
+        assert_eq!(answer.is_ok(), is_allowed, "{address}: {answer:?}");
+    }
+
+    #[test]
+    fn public_addresses_are_sent_to() {
+        for address in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "::ffff:1.1.1.1",
+            "64:ff9b::1.1.1.1",
+            "2002:0101:0101::",
+            "2a00:1450::1",
+        ] {
+            check(address, true);
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_not_public_are_refused_however_they_are_written() {
+        for address in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "10.255.255.255",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:0:192.168.0.1",
+            "::127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:0001::",
+            "2002:c0a8:0101::1",
+            "3fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            check(address, false);
+        }
+    }
+
+    #[test]
+    fn an_allowed_range_opens_just_itself() {
+        let guard = AddressGuard {
+            allow: vec!["10.1.0.0/16".parse().unwrap()],
+            allow_http: false,
+        };
+        assert!(guard.check("10.1.2.3".parse().unwrap()).is_ok());
+        assert!(guard.check("::ffff:10.1.2.3".parse().unwrap()).is_ok());
+        assert!(guard.check("10.2.0.1".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn urls_that_can_never_be_reached_are_refused_when_they_are_saved() {
+        let guard = AddressGuard::default();
+        for url in [
+            "http://example.com/",
+            "https://127.1/",
+            "https://0x7f000001/",
+            "https://2130706433/",
+            "https://[::ffff:7f00:1]/",
+            "https://localhost/",
+            "https://a.LOCALHOST./",
+            "ftp://example.com/",
+        ] {
+            assert!(guard.check_url(url).is_err(), "{url}");
+        }
+        assert!(guard.check_url("https://example.com/hook?x=1").is_ok());
+        assert!(
+            AddressGuard::allowing_loopback()
+                .check_url("http://localhost:3000/")
+                .is_ok()
+        );
+    }
+}

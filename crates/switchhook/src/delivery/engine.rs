@@ -1,0 +1,152 @@
+//! The engine's handle, and what it is made of. The loop itself is `dispatch`.
+
+mod agenda;
+mod backlog;
+mod dispatch;
+mod outbox;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_store::Store;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use self::dispatch::Dispatcher;
+use super::route::Route;
+use super::transport::Transport;
+use crate::chance::Dice;
+use crate::registry::Registry;
+use crate::telemetry::Telemetry;
+
+/// How many deliveries of a webhook a node takes however full it is: nobody is starved by others' backlogs.
+const ALWAYS_TAKEN: u32 = 8;
+
+/// What an engine needs.
+pub struct EngineParts {
+    /// Where deliveries come from and go back to.
+    pub store: Arc<dyn Store>,
+    /// Where they are sent.
+    pub registry: Arc<Registry>,
+    /// How they are sent.
+    pub transport: Arc<dyn Transport>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The chance in delays.
+    pub dice: Arc<Dice>,
+    /// What is counted.
+    pub telemetry: Telemetry,
+    /// What webhooks that do not say get.
+    pub defaults: DeliveryDefaults,
+    /// How long a claim lasts.
+    pub lease: Duration,
+    /// How many attempts are made at once.
+    pub max_in_flight: u32,
+    /// How many deliveries are in memory at once.
+    pub max_handed_over: u32,
+}
+
+/// The engine's handle.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    // Bounded by its use: one small message for each change that a person or program makes to a webhook.
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+/// What those outside see of the engine.
+struct Shared {
+    handed_over: AtomicU32,
+    max_handed_over: u32,
+    lease: Duration,
+    is_running: AtomicBool,
+    stalled: Mutex<Option<String>>,
+}
+
+/// What the engine can be told.
+enum Command {
+    /// Something about this webhook changed, or something of it became due.
+    Nudge(WebhookId),
+    /// Stop; answer when everything that can end has ended.
+    Stop {
+        grace: Duration,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// How the engine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineState {
+    /// It sends.
+    Running,
+    /// It does not send, because what comes of it could not be stored.
+    Stalled(String),
+    /// It has stopped.
+    Stopped,
+}
+
+impl Engine {
+    /// Starts sending on `runtime`.
+    ///
+    /// # Panics
+    /// If another engine already takes the store's deliveries.
+    #[must_use]
+    pub fn start(parts: EngineParts, runtime: &Handle) -> Self {
+        let shared = Arc::new(Shared {
+            handed_over: AtomicU32::new(0),
+            max_handed_over: parts.max_handed_over,
+            lease: parts.lease,
+            is_running: AtomicBool::new(true),
+            stalled: Mutex::new(None),
+        });
+        let hand_over = parts.store.take_hand_over().expect("one engine a store");
+        // Bounded by its use: see `Engine::commands`.
+        let (commands, received) = mpsc::unbounded_channel();
+        let dispatcher = Dispatcher::new(parts, Arc::clone(&shared), runtime.clone());
+        runtime.spawn(dispatcher.run(hand_over, received));
+        Self { shared, commands }
+    }
+
+    /// Until when a new delivery to `route` may be born claimed; `None` if the node has no room for it now.
+    #[must_use]
+    pub fn claim_until(&self, route: &Route, now: Timestamp) -> Option<Timestamp> {
+        let is_sending = self.shared.is_running.load(Ordering::Relaxed);
+        let has_room = self.shared.handed_over.load(Ordering::Relaxed) < self.shared.max_handed_over
+            || route.load().handed_over.load(Ordering::Relaxed) < ALWAYS_TAKEN;
+        (is_sending && has_room && route.has_room()).then(|| now.plus(self.shared.lease))
+    }
+
+    /// Tells the engine that a webhook was changed, paused, resumed or deleted, or that something of it became due.
+    pub fn nudge(&self, webhook_id: WebhookId) {
+        // An engine that has stopped does not need to know.
+        let _ = self.commands.send(Command::Nudge(webhook_id));
+    }
+
+    /// How the engine is.
+    #[must_use]
+    pub fn state(&self) -> EngineState {
+        if !self.shared.is_running.load(Ordering::Relaxed) {
+            return EngineState::Stopped;
+        }
+        self.shared
+            .stalled
+            .lock()
+            .clone()
+            .map_or(EngineState::Running, EngineState::Stalled)
+    }
+
+    /// Stops starting attempts, lets those under way end within `grace`, gives everything else back to the store.
+    pub async fn stop(&self, grace: Duration) {
+        let (done, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop { grace, done }).is_ok() {
+            // An error means that the engine is already gone, which is what was asked for.
+            let _ = stopped.await;
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The loop's lists: which lane is in turn, and when the store is asked for the next.
+
+use switchhook_domain::id::WebhookId;
+
+use super::dispatch::{Dispatcher, Scheduled};
+use crate::delivery::lane::Lane;
+
+impl Dispatcher {
+    pub(super) fn entry(&mut self, id: WebhookId) -> &mut Scheduled {
+        let (registry, defaults) = (&self.parts.registry, &self.parts.defaults);
+        self.lanes.entry(id).or_insert_with(|| {
+            let route = registry.route(id);
+            let load = route.as_ref().map(|route| route.load()).unwrap_or_default();
+            let max = route.map_or(1, |route| route.webhook.settings.max_in_flight(defaults));
+            Scheduled {
+                lane: Lane::new(load, max),
+                on_agenda: None,
+                in_turn: false,
+                is_cancelling: false,
+            }
+        })
+    }
+
+    pub(super) fn lane(&mut self, id: WebhookId) -> &mut Lane {
+        &mut self.entry(id).lane
+    }
+
+    /// Puts a lane in turn, if it can start something and is not there yet.
+    pub(super) fn give_turn(&mut self, id: WebhookId) {
+        if let Some(entry) = self.lanes.get_mut(&id)
+            && !entry.in_turn
+            && entry.lane.can_start()
+        {
+            entry.in_turn = true;
+            self.turns.push_back(id);
+        }
+    }
+
+    /// Puts a lane on the agenda at the right time, or takes it off.
+    pub(super) fn reschedule(&mut self, id: WebhookId) {
+        let is_paused = self
+            .parts
+            .registry
+            .route(id)
+            .is_some_and(|route| route.webhook.paused_at.is_some());
+        let Some(entry) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        let wanted = if is_paused || entry.is_cancelling {
+            None
+        } else {
+            entry.lane.next_claim_at()
+        };
+        if entry.on_agenda == wanted {
+            return;
+        }
+        if let Some(at) = entry.on_agenda {
+            self.agenda.remove(&(at, id));
+        }
+        if let Some(at) = wanted {
+            self.agenda.insert((at, id));
+        }
+        entry.on_agenda = wanted;
+    }
+
+    pub(super) fn forget_if_idle(&mut self, id: WebhookId) {
+        if self
+            .lanes
+            .get(&id)
+            .is_some_and(|entry| entry.lane.is_idle() && !entry.in_turn && !entry.is_cancelling)
+        {
+            self.lanes.remove(&id);
+        }
+    }
+}

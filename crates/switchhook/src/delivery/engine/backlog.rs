@@ -1,0 +1,194 @@
+//! What waits in the store: claiming what is due, noticing what nobody told us, cancelling what has nowhere to go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::WebhookId;
+use switchhook_store::{Claim, ClaimAnswer, ClaimWish, PendingWebhook, StoreError};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::ALWAYS_TAKEN;
+use super::dispatch::{Dispatcher, News};
+
+/// How often the store is asked which webhooks have something pending.
+const SURVEY_EVERY: Duration = Duration::from_secs(10);
+
+/// How many webhooks one answer to that question names.
+const SURVEY_PAGE: u32 = 1_000;
+
+/// How many webhooks one claim serves.
+const WISHES: usize = 64;
+
+/// How many deliveries of a deleted webhook one commit cancels.
+const CANCEL_SLICE: u32 = 1_000;
+
+/// How many claims are under way at once.
+const CLAIMS: usize = 4;
+
+/// How long a lane waits when the node is full.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// How long after a claim that failed the next one is made.
+const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+impl Dispatcher {
+    pub(super) fn claim_what_is_due(&mut self) {
+        while self.claims_under_way < CLAIMS {
+            let now = self.parts.clock.now();
+            let wishes = self.wishes(now);
+            if wishes.is_empty() {
+                return;
+            }
+            self.claims_under_way += 1;
+            self.claim(wishes, now);
+        }
+    }
+
+    /// What is due and can be taken, for one claim.
+    pub(super) fn wishes(&mut self, now: Timestamp) -> Vec<ClaimWish> {
+        let mut wishes = Vec::new();
+        while wishes.len() < WISHES {
+            let Some((_, id)) = self.agenda.first().copied().filter(|(due_at, _)| *due_at <= now) else {
+                break;
+            };
+            if self.parts.registry.route(id).is_none() {
+                self.cancel_slice(id, now);
+                continue;
+            }
+            let free = self
+                .parts
+                .max_handed_over
+                .saturating_sub(self.handed_over + self.wished);
+            let lane = self.lane(id);
+            let always = ALWAYS_TAKEN.saturating_sub(lane.handed_over());
+            let limit = lane.room().min(free.max(always));
+            if limit == 0 {
+                lane.postpone(now.plus(ASK_AGAIN_AFTER));
+            } else {
+                lane.claim_began();
+                self.wished += limit;
+                wishes.push(ClaimWish {
+                    webhook_id: id,
+                    limit,
+                });
+            }
+            self.reschedule(id);
+        }
+        wishes
+    }
+
+    pub(super) fn claim(&self, wishes: Vec<ClaimWish>, now: Timestamp) {
+        let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
+        let claim = Claim {
+            wishes: wishes.clone(),
+            now,
+            until: now.plus(self.parts.lease),
+        };
+        self.runtime.spawn(async move {
+            let answer = store.claim_due_deliveries(claim).await;
+            if answer.is_err() {
+                tokio::time::sleep(CLAIM_AGAIN_AFTER).await;
+            }
+            let _ = news.send(News::Claimed { wishes, answer }).await;
+        });
+    }
+
+    pub(super) fn take_claim(&mut self, wishes: &[ClaimWish], answer: Result<Vec<ClaimAnswer>, StoreError>) {
+        match answer {
+            Ok(answers) => {
+                for answer in answers {
+                    self.lane(answer.webhook_id).claim_ended(answer.next_due_at);
+                }
+            }
+            Err(error) => {
+                warn!(%error, "due deliveries could not be claimed");
+                for wish in wishes {
+                    self.lane(wish.webhook_id).claim_failed();
+                }
+            }
+        }
+        self.claims_under_way -= 1;
+        for wish in wishes {
+            self.wished -= wish.limit;
+            self.reschedule(wish.webhook_id);
+            self.forget_if_idle(wish.webhook_id);
+        }
+    }
+
+    /// Asks the store, a page at a time, for webhooks with something pending: a net under lost hints, and the way a
+    /// node learns at start what waits.
+    pub(super) fn survey(&mut self) {
+        if Instant::now() < self.next_survey {
+            return;
+        }
+        self.next_survey = Instant::now() + SURVEY_EVERY;
+        let (store, news, after) = (
+            Arc::clone(&self.parts.store),
+            self.news.clone(),
+            self.survey_after,
+        );
+        self.runtime.spawn(async move {
+            let answer = store.pending_webhooks(after, SURVEY_PAGE).await;
+            let _ = news.send(News::Surveyed(answer)).await;
+        });
+    }
+
+    pub(super) fn take_survey(&mut self, answer: Result<Vec<PendingWebhook>, StoreError>) {
+        let pending = match answer {
+            Ok(pending) => pending,
+            Err(error) => {
+                warn!(%error, "the store could not be asked what is pending");
+                return;
+            }
+        };
+        let is_last_page = pending.len() < SURVEY_PAGE as usize;
+        self.survey_after = pending
+            .last()
+            .map(|webhook| webhook.webhook_id)
+            .filter(|_| !is_last_page);
+        if !is_last_page {
+            self.next_survey = Instant::now();
+        }
+        for webhook in pending {
+            self.lane(webhook.webhook_id).due_in_store(webhook.first_due_at);
+            self.reschedule(webhook.webhook_id);
+        }
+    }
+
+    pub(super) fn cancel_slice(&mut self, id: WebhookId, now: Timestamp) {
+        let entry = self.entry(id);
+        entry.is_cancelling = true;
+        let back = entry.lane.give_back_all(now);
+        self.outbox.release(back);
+        self.reschedule(id);
+        let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
+        self.runtime.spawn(async move {
+            let answer = store.cancel_deliveries_of(id, now, CANCEL_SLICE).await;
+            let _ = news
+                .send(News::Cancelled {
+                    webhook_id: id,
+                    answer,
+                })
+                .await;
+        });
+    }
+
+    pub(super) fn take_cancelled(&mut self, id: WebhookId, answer: &Result<usize, StoreError>) {
+        let now = self.parts.clock.now();
+        let entry = self.entry(id);
+        entry.is_cancelling = false;
+        let next = match answer {
+            Ok(0) => None,
+            Ok(_) => Some(now),
+            Err(error) => {
+                warn!(%error, webhook_id = %id, "the deliveries of a deleted webhook could not be cancelled");
+                Some(now.plus(CLAIM_AGAIN_AFTER))
+            }
+        };
+        entry.lane.claim_ended(next);
+        self.reschedule(id);
+        self.forget_if_idle(id);
+    }
+}

@@ -1,0 +1,418 @@
+//! The loop: one task that owns every lane and decides what starts when. It waits for nothing but news.
+//!
+//! News are: deliveries handed over by the store, attempts that ended, answers of the store, commands, and time. After
+//! each piece of news it starts what may start, claims what is due and sends off what has gathered for the store.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{OutcomeClass, Phases, Silence};
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::order::OrderKey;
+use switchhook_store::{
+    ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
+    StoreError,
+};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use super::outbox::{Outbox, Stored};
+use super::{Command, EngineParts, Shared};
+use crate::delivery::lane::Lane;
+use crate::delivery::route::Route;
+use crate::delivery::send::{Judgement, prepare, request_record};
+use crate::delivery::transport::Posted;
+
+/// How often the loop looks around without news: clocks jump, hints get lost.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// How much longer than the attempt itself a lease must last: the outcome has to be stored within it too.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// The loop's state.
+pub(super) struct Dispatcher {
+    pub(super) parts: EngineParts,
+    pub(super) shared: Arc<Shared>,
+    pub(super) runtime: Handle,
+    pub(super) lanes: HashMap<WebhookId, Scheduled>,
+    /// The lanes that the store is to be asked for, by when.
+    pub(super) agenda: BTreeSet<(Timestamp, WebhookId)>,
+    /// The lanes that can start something, each once, in turn.
+    pub(super) turns: VecDeque<WebhookId>,
+    pub(super) in_flight: u32,
+    pub(super) handed_over: u32,
+    pub(super) outbox: Outbox,
+    pub(super) news: mpsc::Sender<News>,
+    pub(super) received: Option<mpsc::Receiver<News>>,
+    pub(super) stored: mpsc::Sender<Stored>,
+    pub(super) stored_received: Option<mpsc::Receiver<Stored>>,
+    pub(super) survey_after: Option<WebhookId>,
+    pub(super) next_survey: Instant,
+    pub(super) next_look: Instant,
+    /// Wished for in claims that are not answered yet.
+    pub(super) wished: u32,
+    pub(super) claims_under_way: usize,
+    pub(super) stopping: Option<Stopping>,
+}
+
+/// A lane, and where it stands in the loop's lists.
+pub(super) struct Scheduled {
+    pub(super) lane: Lane,
+    pub(super) on_agenda: Option<Timestamp>,
+    pub(super) in_turn: bool,
+    pub(super) is_cancelling: bool,
+}
+
+pub(super) struct Stopping {
+    until: Instant,
+    done: oneshot::Sender<()>,
+}
+
+/// What the loop's own tasks report.
+pub(super) enum News {
+    Ended(Box<Ended>),
+    Claimed {
+        wishes: Vec<ClaimWish>,
+        answer: Result<Vec<ClaimAnswer>, StoreError>,
+    },
+    Surveyed(Result<Vec<PendingWebhook>, StoreError>),
+    Cancelled {
+        webhook_id: WebhookId,
+        answer: Result<usize, StoreError>,
+    },
+}
+
+/// An attempt that ended.
+pub(super) struct Ended {
+    finished: FinishedAttempt,
+    order_key: Option<OrderKey>,
+    class: OutcomeClass,
+    max_in_flight: u32,
+}
+
+impl Dispatcher {
+    pub(super) fn new(parts: EngineParts, shared: Arc<Shared>, runtime: Handle) -> Self {
+        // Every attempt under way has a place, so that none waits to report; claims and surveys are a handful.
+        let (news, received) = mpsc::channel(parts.max_in_flight as usize + 64);
+        let (stored, stored_received) = mpsc::channel(8);
+        Self {
+            parts,
+            shared,
+            runtime,
+            lanes: HashMap::new(),
+            agenda: BTreeSet::new(),
+            turns: VecDeque::new(),
+            in_flight: 0,
+            handed_over: 0,
+            outbox: Outbox::default(),
+            news,
+            received: Some(received),
+            stored,
+            stored_received: Some(stored_received),
+            survey_after: None,
+            next_survey: Instant::now(),
+            next_look: Instant::now(),
+            wished: 0,
+            claims_under_way: 0,
+            stopping: None,
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut hand_over: mpsc::UnboundedReceiver<HandOver>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+    ) {
+        let mut news = self.received.take().expect("run is called once");
+        let mut stored = self.stored_received.take().expect("run is called once");
+        while !self.has_stopped() {
+            self.do_what_is_next();
+            let wake = self.next_wake();
+            tokio::select! {
+                Some(handed) = hand_over.recv() => self.take_hand_over(handed),
+                Some(answer) = stored.recv() => self.take_stored(answer),
+                Some(first) = news.recv() => self.take_news(first),
+                Some(command) = commands.recv() => self.obey(command),
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            // News come in bunches: taking all of a bunch before acting on it makes larger batches.
+            while let Ok(handed) = hand_over.try_recv() {
+                self.take_hand_over(handed);
+            }
+            while let Ok(answer) = stored.try_recv() {
+                self.take_stored(answer);
+            }
+            while let Ok(next) = news.try_recv() {
+                self.take_news(next);
+            }
+            if Instant::now() >= self.next_look {
+                self.look_around();
+            }
+        }
+        self.shared.is_running.store(false, Ordering::Relaxed);
+        if let Some(stopping) = self.stopping.take() {
+            let _ = stopping.done.send(());
+        }
+    }
+
+    fn do_what_is_next(&mut self) {
+        if self.stopping.is_none() && self.outbox.failure().is_none() {
+            self.start_attempts();
+            self.claim_what_is_due();
+            self.survey();
+        }
+        self.outbox
+            .flush(&self.parts.store, &self.parts.clock, &self.runtime, &self.stored);
+    }
+
+    fn next_wake(&self) -> Instant {
+        let regular = self.next_look.min(self.next_survey);
+        let now = self.parts.clock.now();
+        let due = self.agenda.first().filter(|_| self.outbox.failure().is_none());
+        due.map_or(regular, |(due_at, _)| {
+            regular.min(Instant::now() + due_at.since(now))
+        })
+    }
+
+    // --- starting -------------------------------------------------------------------------------------------------
+
+    fn start_attempts(&mut self) {
+        while self.in_flight < self.parts.max_in_flight {
+            let Some(id) = self.turns.pop_front() else { return };
+            let Some(entry) = self.lanes.get_mut(&id) else {
+                continue;
+            };
+            entry.in_turn = false;
+            if let Some(claimed) = entry.lane.start() {
+                self.in_flight += 1;
+                self.start_or_give_back(id, claimed);
+            }
+            self.give_turn(id);
+        }
+    }
+
+    fn start_or_give_back(&mut self, id: WebhookId, claimed: Box<ClaimedDelivery>) {
+        let now = self.parts.clock.now();
+        match self.parts.registry.route(id) {
+            Some(route)
+                if route.webhook.paused_at.is_none() && self.lease_suffices(&claimed, &route, now) =>
+            {
+                self.attempt(claimed, route, now);
+            }
+            _ => {
+                self.in_flight -= 1;
+                let back = self.lane(id).not_attempted(&claimed, now);
+                self.outbox.release(back);
+            }
+        }
+    }
+
+    fn lease_suffices(&self, claimed: &ClaimedDelivery, route: &Route, now: Timestamp) -> bool {
+        let lease_end = claimed.delivery.state.at();
+        lease_end.since(now) > route.timeout(&self.parts.defaults) + LEASE_MARGIN
+    }
+
+    fn attempt(&self, claimed: Box<ClaimedDelivery>, route: Arc<Route>, started_at: Timestamp) {
+        let transport = Arc::clone(&self.parts.transport);
+        let clock = Arc::clone(&self.parts.clock);
+        let dice = Arc::clone(&self.parts.dice);
+        let defaults = self.parts.defaults;
+        let news = self.news.clone();
+        self.parts.telemetry.attempt_started();
+        self.runtime.spawn(async move {
+            let post = prepare(&claimed, &route);
+            let request = request_record(&route, &post.headers);
+            let posted = AssertUnwindSafe(transport.post(post))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_panic| {
+                    Posted::unanswered(
+                        Silence::BadRequest,
+                        "the attempt failed inside the server",
+                        Phases::default(),
+                    )
+                });
+            let class = posted.outcome.class();
+            let judgement = Judgement {
+                defaults: &defaults,
+                started_at,
+                now: clock.now(),
+                roll: dice.roll(),
+            };
+            let ended = Ended {
+                finished: judgement.of(&claimed, &route, request, posted),
+                order_key: claimed.delivery.order_key,
+                class,
+                max_in_flight: route.webhook.settings.max_in_flight(&defaults),
+            };
+            // An error means that the engine has stopped; the claim's lease will end by itself.
+            let _ = news.send(News::Ended(Box::new(ended))).await;
+        });
+    }
+
+    // --- news -----------------------------------------------------------------------------------------------------
+
+    fn take_news(&mut self, news: News) {
+        match news {
+            News::Ended(ended) => self.take_ended(*ended),
+            News::Claimed { wishes, answer } => self.take_claim(&wishes, answer),
+            News::Surveyed(answer) => self.take_survey(answer),
+            News::Cancelled { webhook_id, answer } => self.take_cancelled(webhook_id, &answer),
+        }
+    }
+
+    fn take_ended(&mut self, ended: Ended) {
+        let finished = ended.finished;
+        let id = finished.webhook_id;
+        let now = finished.attempt.finished_at;
+        self.in_flight -= 1;
+        self.parts
+            .telemetry
+            .attempt_ended(ended.class, finished.attempt.phases.total);
+        if matches!(finished.state, DeliveryState::Exhausted { .. }) {
+            self.parts.telemetry.exhausted();
+        }
+        if let Some(entry) = self.lanes.get_mut(&id) {
+            let blocks = !finished.state.is_final() && finished.blocks_until > now;
+            let mut back = entry.lane.ended(ended.order_key.as_ref(), blocks, now);
+            match ended.class {
+                OutcomeClass::Accepted => entry.lane.went_well(ended.max_in_flight),
+                OutcomeClass::Unanswered | OutcomeClass::Failed | OutcomeClass::Postponed => {
+                    entry.lane.went_badly();
+                    back.extend(entry.lane.give_back_surplus(now));
+                }
+                OutcomeClass::Redirected
+                | OutcomeClass::Gone
+                | OutcomeClass::Refused
+                | OutcomeClass::Lost => {}
+            }
+            self.outbox.release(back);
+        }
+        self.outbox.finish(finished);
+        self.give_turn(id);
+    }
+
+    fn take_hand_over(&mut self, handed: HandOver) {
+        let now = self.parts.clock.now();
+        for item in handed {
+            match item {
+                HandedOver::Claimed(claimed) => self.take_claimed(claimed, now),
+                HandedOver::Due { webhook_id, due_at } => {
+                    self.lane(webhook_id).due_in_store(due_at);
+                    self.reschedule(webhook_id);
+                }
+                HandedOver::Settled {
+                    webhook_id,
+                    delivery_id,
+                } => {
+                    let entry = self.entry(webhook_id);
+                    let before = entry.lane.handed_over();
+                    entry.lane.settled(delivery_id);
+                    self.handed_over -= before - self.entry(webhook_id).lane.handed_over();
+                    self.reschedule(webhook_id);
+                    self.forget_if_idle(webhook_id);
+                }
+            }
+        }
+        self.publish();
+    }
+
+    fn take_claimed(&mut self, claimed: Box<ClaimedDelivery>, now: Timestamp) {
+        let id = claimed.delivery.webhook_id;
+        let lane = self.lane(id);
+        let before = lane.handed_over();
+        let back = lane.take(claimed, now);
+        let taken = lane.handed_over() - before;
+        self.handed_over += taken;
+        self.outbox.release(back);
+        if self.stopping.is_some() {
+            let back = self.lane(id).give_back_all(now);
+            self.outbox.release(back);
+        }
+        self.give_turn(id);
+    }
+
+    fn take_stored(&mut self, answer: Stored) {
+        let was_failing = self.outbox.failure().is_some();
+        let late = self.outbox.stored(answer);
+        self.parts.telemetry.late_answers(late);
+        let failure = self.outbox.failure().map(str::to_owned);
+        match (&failure, was_failing) {
+            (Some(why), false) => error!(%why, "sending stops: what came of attempts cannot be stored"),
+            (None, true) => info!("sending goes on: the store takes answers again"),
+            _ => {}
+        }
+        *self.shared.stalled.lock() = failure;
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Nudge(id) => self.take_nudge(id),
+            Command::Stop { grace, done } => {
+                self.shared.is_running.store(false, Ordering::Relaxed);
+                self.stopping = Some(Stopping {
+                    until: Instant::now() + grace,
+                    done,
+                });
+                let now = self.parts.clock.now();
+                let ids: Vec<_> = self.lanes.keys().copied().collect();
+                for id in ids {
+                    let back = self.lane(id).give_back_all(now);
+                    self.outbox.release(back);
+                }
+            }
+        }
+    }
+
+    fn take_nudge(&mut self, id: WebhookId) {
+        let now = self.parts.clock.now();
+        let is_paused = self
+            .parts
+            .registry
+            .route(id)
+            .is_none_or(|route| route.webhook.paused_at.is_some());
+        let lane = self.lane(id);
+        lane.due_in_store(now);
+        if is_paused {
+            let back = lane.give_back_all(now);
+            self.outbox.release(back);
+        }
+        self.reschedule(id);
+    }
+
+    fn look_around(&mut self) {
+        self.next_look = Instant::now() + LOOK_AROUND;
+        self.parts.transport.tidy_up();
+        let now = self.parts.clock.now();
+        let in_store = self.agenda.first().map(|(due_at, _)| *due_at);
+        let in_memory = self
+            .turns
+            .iter()
+            .filter_map(|id| self.lanes.get(id)?.lane.oldest_ready())
+            .min();
+        let oldest = [in_store, in_memory].into_iter().flatten().min();
+        self.parts
+            .telemetry
+            .oldest_due(oldest.map_or(Duration::ZERO, |due_at| now.since(due_at)));
+    }
+
+    fn publish(&self) {
+        self.shared.handed_over.store(self.handed_over, Ordering::Relaxed);
+        self.parts.telemetry.handed_over(self.handed_over);
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|stopping| {
+            let has_settled = self.in_flight == 0 && self.outbox.is_empty();
+            has_settled || Instant::now() >= stopping.until
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept.
+//!
+//! `connect` makes a connection to a checked address; `exchange` sends one request over it. Here: which connection an
+//! attempt gets, what happens to it afterwards, and the words for what went wrong.
+
+mod connect;
+mod exchange;
+mod pool;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Method, Request};
+use http_body_util::Full;
+use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+use switchhook_domain::clock::Clock;
+use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_protocol::{Timestamp, parse_http_date};
+use tokio::time::Instant;
+
+use self::connect::Connector;
+use self::exchange::{Connection, Failure, exchange};
+use self::pool::Pool;
+use super::address_guard::AddressGuard;
+use super::route::Endpoint;
+use super::transport::{Post, Posted, Transport};
+
+/// How long a connection that nobody uses is kept.
+const IDLE_FOR: Duration = Duration::from_secs(20);
+
+/// Carries POSTs over the network.
+pub struct HttpTransport {
+    connector: Connector,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    defaults: DeliveryDefaults,
+}
+
+impl HttpTransport {
+    /// A transport that sends where `guard` allows.
+    ///
+    /// # Errors
+    /// If the machine's certificates or its name service cannot be used.
+    pub fn new(
+        guard: Arc<AddressGuard>,
+        clock: Arc<dyn Clock>,
+        defaults: DeliveryDefaults,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            connector: Connector::new(guard)?,
+            pool: Pool::default(),
+            clock,
+            defaults,
+        })
+    }
+
+    async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answer, Failure> {
+        let endpoint = post
+            .route
+            .endpoint
+            .as_ref()
+            .map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
+        if let Some(kept) = self.pool.take(&endpoint.origin) {
+            match self.exchange_over(kept, endpoint, post, phases, start).await {
+                // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
+                // attempt goes over a new connection rather than being lost to bad timing.
+                Err(failure) if failure.nothing_came => {}
+                answered => return answered,
+            }
+        }
+        let connect_timeout = post.route.webhook.settings.connect_timeout(&self.defaults);
+        let fresh = self.connector.connect(endpoint, connect_timeout, phases).await?;
+        self.exchange_over(fresh, endpoint, post, phases, start).await
+    }
+
+    async fn exchange_over(
+        &self,
+        mut connection: Connection,
+        endpoint: &Endpoint,
+        post: &Post,
+        phases: &mut Phases,
+        start: Instant,
+    ) -> Result<Answer, Failure> {
+        let answer = exchange(&mut connection, request(post, endpoint), || {
+            phases.first_byte = Some(start.elapsed())
+        })
+        .await?;
+        if connection.is_reusable() {
+            self.pool.put(&endpoint.origin, connection);
+        }
+        Ok(answer)
+    }
+}
+
+fn request(post: &Post, endpoint: &Endpoint) -> Request<Full<bytes::Bytes>> {
+    let mut request = Request::new(Full::new(post.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = endpoint.path.clone();
+    *request.headers_mut() = post.headers.clone();
+    request
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn post(&self, post: Post) -> Posted {
+        let start = Instant::now();
+        let mut phases = Phases::default();
+        let timeout = post.route.timeout(&self.defaults);
+        let tried = tokio::time::timeout_at(start + timeout, self.try_post(&post, &mut phases, start)).await;
+        phases.total = start.elapsed();
+        match tried {
+            Ok(Ok(answer)) => {
+                let retry_after = retry_after(&answer, self.clock.as_ref());
+                let outcome = AttemptOutcome::Answered {
+                    status: answer.status,
+                    retry_after,
+                };
+                Posted {
+                    outcome,
+                    answer: Some(answer),
+                    phases,
+                }
+            }
+            Ok(Err(failure)) => Posted::unanswered(failure.reason, failure.detail, phases),
+            Err(_elapsed) => Posted::unanswered(Silence::AnswerTimeout, too_late(&phases, timeout), phases),
+        }
+    }
+
+    fn tidy_up(&self) {
+        self.pool.drop_idle(Instant::now(), IDLE_FOR);
+    }
+}
+
+fn too_late(phases: &Phases, timeout: Duration) -> String {
+    let how_far = if phases.first_byte.is_some() {
+        "the answer had begun but was not complete"
+    } else {
+        "nothing was answered"
+    };
+    format!("{how_far} within {} ms", timeout.as_millis())
+}
+
+/// Until when the answer asks us to wait: `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
+fn retry_after(answer: &Answer, clock: &dyn Clock) -> Option<Timestamp> {
+    let text = answer.headers.get("retry-after")?.trim();
+    match text.parse::<u32>() {
+        Ok(seconds) => Some(clock.now().plus(Duration::from_secs(seconds.into()))),
+        Err(_) => parse_http_date(text),
+    }
+}

@@ -1,0 +1,306 @@
+//! One webhook's part of the engine: what waits for it in memory, in which order, and how much it may have at once.
+//!
+//! No IO and no clock: the engine tells it what happened and does what it answers.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::DeliveryId;
+use switchhook_domain::order::OrderKey;
+use switchhook_store::{ClaimedDelivery, Release};
+
+use super::route::Load;
+
+/// How many deliveries may be in memory for each attempt that may be under way.
+const HANDED_OVER_PER_ATTEMPT: u32 = 16;
+
+/// How many successes in a row it takes to allow one more attempt at once, after failures had lowered it.
+const SUCCESSES_TO_GROW: u32 = 1;
+
+/// One webhook's turn.
+pub(super) struct Lane {
+    /// What may start now.
+    ready: VecDeque<Box<ClaimedDelivery>>,
+    /// What goes one after the other.
+    chains: HashMap<OrderKey, Chain>,
+    /// Attempts under way.
+    in_flight: u32,
+    /// Deliveries that this node has claimed and not settled, with their order keys.
+    handed_over: HashMap<DeliveryId, Option<OrderKey>>,
+    /// How many attempts may be under way; falls with failures, grows with successes.
+    limit: u32,
+    /// When the store has something due for this webhook that is not claimed.
+    due_in_store: Option<Timestamp>,
+    /// Set while a claim is under way: what became due in the store meanwhile.
+    claiming: Option<Option<Timestamp>>,
+    load: Arc<Load>,
+}
+
+/// Deliveries with one order key that this node has claimed.
+#[derive(Default)]
+struct Chain {
+    /// The one that is started or ready.
+    current: Option<DeliveryId>,
+    /// Those behind it.
+    waiting: VecDeque<Box<ClaimedDelivery>>,
+    /// Claimed and not settled.
+    members: u32,
+    /// Whether one failed and blocks: what is behind it goes back to the store.
+    is_broken: bool,
+}
+
+impl Chain {
+    fn give_back_waiting(&mut self, back: &mut Vec<Release>, now: Timestamp) {
+        if !self.waiting.is_empty() {
+            self.is_broken = true;
+            back.extend(self.waiting.drain(..).map(|claimed| given_back(&claimed, now)));
+        }
+    }
+}
+
+impl Lane {
+    pub(super) fn new(load: Arc<Load>, max_in_flight: u32) -> Self {
+        let lane = Self {
+            ready: VecDeque::new(),
+            chains: HashMap::new(),
+            in_flight: 0,
+            handed_over: HashMap::new(),
+            limit: max_in_flight,
+            due_in_store: None,
+            claiming: None,
+            load,
+        };
+        lane.publish();
+        lane
+    }
+
+    /// Takes a claimed delivery. Gives it back if one that it must not overtake has failed.
+    pub(super) fn take(&mut self, claimed: Box<ClaimedDelivery>, now: Timestamp) -> Option<Release> {
+        self.handed_over
+            .insert(claimed.delivery.id, claimed.delivery.order_key.clone());
+        self.publish();
+        let Some(key) = claimed.delivery.order_key.clone() else {
+            self.ready.push_back(claimed);
+            return None;
+        };
+        let chain = self.chains.entry(key).or_default();
+        chain.members += 1;
+        if chain.is_broken {
+            return Some(given_back(&claimed, now));
+        }
+        if chain.current.is_some() {
+            chain.waiting.push_back(claimed);
+        } else {
+            chain.current = Some(claimed.delivery.id);
+            self.ready.push_back(claimed);
+        }
+        None
+    }
+
+    /// The next delivery to attempt, if there is one and another attempt may start.
+    pub(super) fn start(&mut self) -> Option<Box<ClaimedDelivery>> {
+        if self.in_flight >= self.limit {
+            return None;
+        }
+        let claimed = self.ready.pop_front()?;
+        self.in_flight += 1;
+        Some(claimed)
+    }
+
+    /// Whether [`Lane::start`] would answer with a delivery.
+    pub(super) fn can_start(&self) -> bool {
+        self.in_flight < self.limit && !self.ready.is_empty()
+    }
+
+    /// An attempt that was started is over. If it blocks its order key, what was behind it is given back.
+    pub(super) fn ended(&mut self, key: Option<&OrderKey>, blocks: bool, now: Timestamp) -> Vec<Release> {
+        self.in_flight -= 1;
+        self.move_on(key, blocks, now)
+    }
+
+    /// A delivery that was started is not attempted after all: it goes back, and what is behind it too.
+    pub(super) fn not_attempted(&mut self, claimed: &ClaimedDelivery, now: Timestamp) -> Vec<Release> {
+        self.in_flight -= 1;
+        let mut back = vec![given_back(claimed, now)];
+        back.extend(self.move_on(claimed.delivery.order_key.as_ref(), true, now));
+        back
+    }
+
+    fn move_on(&mut self, key: Option<&OrderKey>, blocks: bool, now: Timestamp) -> Vec<Release> {
+        let Some(chain) = key.and_then(|key| self.chains.get_mut(key)) else {
+            return Vec::new();
+        };
+        chain.current = None;
+        if blocks {
+            chain.is_broken = true;
+            return chain
+                .waiting
+                .drain(..)
+                .map(|claimed| given_back(&claimed, now))
+                .collect();
+        }
+        if let Some(next) = chain.waiting.pop_front() {
+            chain.current = Some(next.delivery.id);
+            self.ready.push_back(next);
+        }
+        Vec::new()
+    }
+
+    /// Gives back everything that is not started.
+    pub(super) fn give_back_all(&mut self, now: Timestamp) -> Vec<Release> {
+        let mut back = self.give_back_ready(0, now);
+        for chain in self.chains.values_mut() {
+            chain.give_back_waiting(&mut back, now);
+        }
+        back
+    }
+
+    /// Gives back what is ready beyond what the lane may now have.
+    pub(super) fn give_back_surplus(&mut self, now: Timestamp) -> Vec<Release> {
+        self.give_back_ready(self.allowance() as usize, now)
+    }
+
+    fn give_back_ready(&mut self, keep: usize, now: Timestamp) -> Vec<Release> {
+        let mut back = Vec::new();
+        while self.ready.len() > keep {
+            let claimed = self.ready.pop_back().expect("it is longer than something");
+            back.push(given_back(&claimed, now));
+            if let Some(chain) = claimed
+                .delivery
+                .order_key
+                .as_ref()
+                .and_then(|key| self.chains.get_mut(key))
+            {
+                chain.current = None;
+                // Until the store has taken it back, what comes behind it must not overtake it.
+                chain.is_broken = true;
+                chain.give_back_waiting(&mut back, now);
+            }
+        }
+        back
+    }
+
+    /// The store says that a delivery is no longer this node's.
+    pub(super) fn settled(&mut self, id: DeliveryId) {
+        let Some(key) = self.handed_over.remove(&id) else {
+            return;
+        };
+        self.publish();
+        let Some(key) = key else { return };
+        if let Some(chain) = self.chains.get_mut(&key) {
+            chain.members -= 1;
+            if chain.members == 0 {
+                self.chains.remove(&key);
+            }
+        }
+    }
+
+    /// The receiver took a delivery: it may get more at once, up to `max_in_flight`.
+    pub(super) fn went_well(&mut self, max_in_flight: u32) {
+        self.limit = (self.limit + SUCCESSES_TO_GROW).min(max_in_flight);
+        self.publish();
+    }
+
+    /// The receiver was silent or broken: it gets half as much at once, so that it does not fill the node with waiting.
+    pub(super) fn went_badly(&mut self) {
+        self.limit = (self.limit / 2).max(1);
+        self.publish();
+    }
+
+    /// The store has something for this lane at `due_at`.
+    pub(super) fn due_in_store(&mut self, due_at: Timestamp) {
+        self.due_in_store = earlier(self.due_in_store, Some(due_at));
+        if let Some(meanwhile) = &mut self.claiming {
+            *meanwhile = earlier(*meanwhile, Some(due_at));
+        }
+    }
+
+    /// When to look into the store next, if not already looking.
+    pub(super) fn next_claim_at(&self) -> Option<Timestamp> {
+        if self.claiming.is_some() || self.room() == 0 {
+            None
+        } else {
+            self.due_in_store
+        }
+    }
+
+    /// How many more it can take. Waits until half is free, so that claims are few and large.
+    pub(super) fn room(&self) -> u32 {
+        let allowance = self.allowance();
+        if self.handed_over() * 2 > allowance {
+            0
+        } else {
+            allowance - self.handed_over()
+        }
+    }
+
+    /// A claim for this lane is under way.
+    pub(super) fn claim_began(&mut self) {
+        self.claiming = Some(None);
+    }
+
+    /// The claim was answered: the next delivery in the store is due at `next_due_at`.
+    pub(super) fn claim_ended(&mut self, next_due_at: Option<Timestamp>) {
+        let meanwhile = self.claiming.take().flatten();
+        self.due_in_store = earlier(next_due_at, meanwhile);
+    }
+
+    /// The node has no room for this lane now: it asks again at `at`.
+    pub(super) fn postpone(&mut self, at: Timestamp) {
+        self.due_in_store = Some(at);
+    }
+
+    /// The claim could not be made: what was due still is.
+    pub(super) fn claim_failed(&mut self) {
+        self.claiming = None;
+    }
+
+    /// Whether there is nothing left to remember.
+    pub(super) fn is_idle(&self) -> bool {
+        self.handed_over.is_empty()
+            && self.due_in_store.is_none()
+            && self.claiming.is_none()
+            && self.chains.is_empty()
+    }
+
+    /// How many deliveries this node has claimed and not settled.
+    pub(super) fn handed_over(&self) -> u32 {
+        u32::try_from(self.handed_over.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Since when the oldest delivery that could start has existed.
+    pub(super) fn oldest_ready(&self) -> Option<Timestamp> {
+        self.ready.front().map(|claimed| claimed.delivery.created_at)
+    }
+
+    fn allowance(&self) -> u32 {
+        self.limit.saturating_mul(HANDED_OVER_PER_ATTEMPT)
+    }
+
+    fn publish(&self) {
+        self.load.handed_over.store(self.handed_over(), Ordering::Relaxed);
+        self.load.allowance.store(self.allowance(), Ordering::Relaxed);
+    }
+}
+
+fn given_back(claimed: &ClaimedDelivery, now: Timestamp) -> Release {
+    let delivery = &claimed.delivery;
+    Release {
+        delivery_id: delivery.id,
+        webhook_id: delivery.webhook_id,
+        attempt_number: delivery.attempt_number,
+        due_at: now,
+    }
+}
+
+fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;

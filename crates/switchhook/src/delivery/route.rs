@@ -1,0 +1,232 @@
+//! How to send to one webhook: everything that can be worked out before there is an event.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
+use switchhook_protocol::{Signer, headers};
+use url::{Host, Url};
+
+/// How we introduce ourselves.
+const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
+
+/// A webhook, ready to be sent to.
+#[derive(Debug)]
+pub struct Route {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// Where its URL leads, or why it leads nowhere.
+    pub endpoint: Result<Endpoint, String>,
+    /// Signs its deliveries, if it has a secret.
+    pub signer: Option<Signer>,
+    /// The headers that every attempt has.
+    pub headers: HeaderMap,
+    load: Arc<Load>,
+}
+
+/// How many of a webhook's deliveries are in this node's memory, and how many may be. Shared by who accepts events
+/// (asks) and by the engine (decides); outlives changes of the webhook.
+#[derive(Debug)]
+pub struct Load {
+    /// How many are handed over now.
+    pub handed_over: AtomicU32,
+    /// How many may be.
+    pub allowance: AtomicU32,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            handed_over: AtomicU32::new(0),
+            allowance: AtomicU32::new(INITIAL_ALLOWANCE),
+        }
+    }
+}
+
+/// What a webhook may have in memory before the engine knows it.
+const INITIAL_ALLOWANCE: u32 = 256;
+
+impl Load {
+    /// Whether one more delivery may be handed over.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed) < self.allowance.load(Ordering::Relaxed)
+    }
+}
+
+/// The server behind a URL, and the path on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `https` rather than `http`.
+    pub is_tls: bool,
+    /// The host as the URL names it.
+    pub host: Host<String>,
+    /// The port.
+    pub port: u16,
+    /// Scheme, host and port: what connections are shared by.
+    pub origin: Arc<str>,
+    /// Path and query, as they are.
+    pub path: http::Uri,
+    /// The `Host` header.
+    pub host_header: HeaderValue,
+    /// User name and password of the URL as `Authorization`.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl Endpoint {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// If it is no `http` or `https` URL with a host, in words for a person.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("{text} is no URL: {error}"))?;
+        let is_tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            other => return Err(format!("{text}: the scheme must be https or http, not {other}")),
+        };
+        let host = url
+            .host()
+            .ok_or_else(|| format!("{text} names no host"))?
+            .to_owned();
+        let port = url
+            .port_or_known_default()
+            .expect("http and https have a default port");
+        let origin = format!("{}://{host}:{port}", url.scheme());
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
+        let path_and_query = url.query().map_or_else(
+            || url.path().to_owned(),
+            |query| format!("{}?{query}", url.path()),
+        );
+        let unusable = |what: &str| format!("{text}: the {what} cannot be put into a request");
+        Ok(Self {
+            is_tls,
+            host,
+            port,
+            origin: origin.into(),
+            path: path_and_query.parse().map_err(|_| unusable("path"))?,
+            host_header: HeaderValue::from_str(&authority).map_err(|_| unusable("host"))?,
+            authorization: basic_authorization(&url).map_err(|()| unusable("user name"))?,
+        })
+    }
+}
+
+fn basic_authorization(url: &Url) -> Result<Option<HeaderValue>, ()> {
+    if url.username().is_empty() {
+        return Ok(None);
+    }
+    let credentials = STANDARD.encode(format!(
+        "{}:{}",
+        url.username(),
+        url.password().unwrap_or_default()
+    ));
+    let mut value = HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_| ())?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+impl Route {
+    /// Prepares a webhook. `load` is what this node already has of it in memory.
+    #[must_use]
+    pub fn new(webhook: Webhook, load: Arc<Load>) -> Self {
+        let endpoint = Endpoint::parse(&webhook.hook_url);
+        let signer = webhook.secret.as_ref().map(|secret| Signer::new(secret.expose()));
+        let headers = standing_headers(&webhook, endpoint.as_ref().ok());
+        Self {
+            webhook,
+            endpoint,
+            signer,
+            headers,
+            load,
+        }
+    }
+
+    /// What this node has of it in memory.
+    #[must_use]
+    pub fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.load)
+    }
+
+    /// Whether one more delivery may be handed over to the engine.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.webhook.paused_at.is_none() && self.load.has_room()
+    }
+
+    /// Whether deliveries with the same order key go one after the other.
+    #[must_use]
+    pub fn is_ordered(&self, defaults: &DeliveryDefaults) -> bool {
+        self.webhook.settings.ordered(defaults)
+    }
+
+    /// How long an attempt may take, connection included.
+    #[must_use]
+    pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
+        self.webhook.settings.timeout(defaults)
+    }
+}
+
+fn standing_headers(webhook: &Webhook, endpoint: Option<&Endpoint>) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(8 + webhook.settings.headers.len());
+    for (name, value) in &webhook.settings.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            map.insert(name, value);
+        }
+    }
+    let content_type = match (&webhook.secret, &webhook.settings.jwt_content_type) {
+        (None, _) => headers::CONTENT_TYPE_JSON,
+        (Some(_), Some(own)) => own,
+        (Some(_), None) => headers::CONTENT_TYPE_JWT,
+    };
+    let fallback = HeaderValue::from_static(headers::CONTENT_TYPE_JWT);
+    map.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_str(content_type).unwrap_or(fallback),
+    );
+    map.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
+    if let Some(endpoint) = endpoint {
+        map.insert(HOST, endpoint.host_header.clone());
+        if let Some(authorization) = &endpoint.authorization {
+            map.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+        }
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_string_stays_intact() {
+        let endpoint = Endpoint::parse("https://example.com/hook?token=a%20b&x=1#fragment").unwrap();
+        assert_eq!(endpoint.path.to_string(), "/hook?token=a%20b&x=1");
+        assert_eq!(endpoint.host_header, "example.com");
+        assert_eq!(&*endpoint.origin, "https://example.com:443");
+    }
+
+    #[test]
+    fn a_user_name_becomes_an_authorization() {
+        let endpoint = Endpoint::parse("http://ann:secret@127.0.0.1:8080/").unwrap();
+        assert_eq!(endpoint.host_header, "127.0.0.1:8080");
+        assert_eq!(endpoint.authorization.unwrap(), "Basic YW5uOnNlY3JldA==");
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_refused_in_words() {
+        for (text, part) in [
+            ("ftp://example.com", "scheme"),
+            ("nonsense", "no URL"),
+            ("https://", "no URL"),
+        ] {
+            let error = Endpoint::parse(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

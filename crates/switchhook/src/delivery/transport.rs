@@ -1,0 +1,59 @@
+//! The seam between the engine and the network: one POST in, what came of it out.
+//!
+//! The real one is `http_client`; tests bring receivers that need no socket.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderMap;
+use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+
+use super::route::Route;
+
+/// One POST to make.
+#[derive(Debug)]
+pub struct Post {
+    /// Where to, and how long it may take.
+    pub route: Arc<Route>,
+    /// Every header but `Host` and `Content-Length`.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What came of a POST.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// In short.
+    pub outcome: AttemptOutcome,
+    /// What was answered.
+    pub answer: Option<Answer>,
+    /// How long its parts took.
+    pub phases: Phases,
+}
+
+impl Posted {
+    /// A POST that got no answer.
+    #[must_use]
+    pub fn unanswered(reason: Silence, detail: impl Into<String>, phases: Phases) -> Self {
+        Self {
+            outcome: AttemptOutcome::Unanswered {
+                reason,
+                detail: detail.into(),
+            },
+            answer: None,
+            phases,
+        }
+    }
+}
+
+/// Carries POSTs.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Makes one POST within the route's deadlines. Never fails: a failure is an outcome.
+    async fn post(&self, post: Post) -> Posted;
+
+    /// Called every few seconds: the time to let go of what was not used for long.
+    fn tidy_up(&self) {}
+}

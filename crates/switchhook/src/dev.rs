@@ -1,0 +1,211 @@
+//! `switchhook dev`: the whole system for one person, in one process, with something to see within seconds.
+//!
+//! It is an ordinary server on an embedded store, opened up to loopback, plus an API key, a webhook that it receives
+//! itself (`inspector`), and a made-up company that produces events (`simulation`).
+
+mod inspector;
+mod simulation;
+mod welcome;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::scope::Scopes;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::{CallFilter, Filter, SmsFilter, Subscription};
+use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_protocol::{AgentType, ContactType, SmsDirection};
+use switchhook_store::{PageRequest, StoreError};
+
+use self::inspector::Inspector;
+use crate::delivery::address_guard::AddressGuard;
+use crate::keys;
+use crate::server::{Server, asked_to_stop};
+use crate::system::{Settings, System};
+
+/// Whose everything is in `dev`.
+const COMPANY: CompanyId = CompanyId(1);
+
+/// What can be chosen.
+#[derive(Debug, Clone)]
+pub struct DevOptions {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// What the made-up company's life follows from.
+    pub seed: u64,
+    /// Events a second.
+    pub rate: f64,
+    /// Whether there is a made-up company at all.
+    pub simulate: bool,
+    /// Whether to begin with an empty store.
+    pub fresh: bool,
+    /// Where store and key are kept.
+    pub dir: PathBuf,
+    /// The API key, if it is not to be made up.
+    pub key: Option<String>,
+}
+
+/// Runs until it is asked to stop.
+///
+/// # Errors
+/// If the server could not start.
+pub async fn run(options: DevOptions) -> Result<()> {
+    prepare_directory(&options.dir, options.fresh)?;
+    let inspector = Arc::new(Inspector::default());
+    let server = Server::start_with(settings(&options), inspector.routes()).await?;
+    let system = Arc::clone(&server.system);
+    let now = system.clock.now();
+    let key = api_key(&options, &system, now).await?;
+    let webhook = inspected_webhook(&system, server.address, now).await?;
+    inspector.expect_signed_with(webhook.secret.as_ref());
+    welcome::print(server.address, &key, &options, &webhook);
+    let simulating = options.simulate.then(|| {
+        tokio::spawn(simulation::run(
+            Arc::clone(&system),
+            COMPANY,
+            options.seed,
+            options.rate,
+        ))
+    });
+    asked_to_stop().await;
+    if let Some(simulating) = simulating {
+        simulating.abort();
+    }
+    server.stop().await
+}
+
+fn settings(options: &DevOptions) -> Settings {
+    let guard = AddressGuard::allowing_loopback();
+    Settings {
+        listen: options.listen,
+        store: format!("sqlite:{}", options.dir.join("switchhook.db").display()),
+        hook_allow: guard.allow,
+        hook_allow_http: guard.allow_http,
+        grace: Duration::from_secs(2),
+        ..Settings::default()
+    }
+}
+
+fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
+    if fresh && dir.exists() {
+        for name in ["switchhook.db", "switchhook.db-wal", "switchhook.db-shm"] {
+            let file = dir.join(name);
+            if file.exists() {
+                std::fs::remove_file(&file)
+                    .with_context(|| format!("{} cannot be removed", file.display()))?;
+            }
+        }
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))
+}
+
+/// The key to work with: the one that was given, the one of the last time, or a new one.
+async fn api_key(options: &DevOptions, system: &System, now: Timestamp) -> Result<String> {
+    let file = options.dir.join("key");
+    let kept = std::fs::read_to_string(&file)
+        .ok()
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty());
+    let text = options.key.clone().or(kept).unwrap_or_else(keys::new_key);
+    let hash = keys::hash(&text);
+    if system.store.find_key(hash).await?.is_none() {
+        let key = ApiKey {
+            id: KeyId(system.ids.next(now)),
+            company_id: COMPANY,
+            name: "dev".to_owned(),
+            hash,
+            admin: true,
+            rights: Rights::all(),
+            scopes: Scopes::all(),
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+        };
+        system.store.create_key(key).await?;
+    }
+    keys::write_private(&file, &text)?;
+    Ok(text)
+}
+
+/// The webhook that this very process receives, subscribed to everything; made at the first start.
+async fn inspected_webhook(system: &System, address: SocketAddr, now: Timestamp) -> Result<Webhook> {
+    let hook_url = format!("http://{address}{}", inspector::PATH);
+    let known = system
+        .store
+        .list_webhooks(COMPANY, PageRequest::first(1_000))
+        .await?;
+    if let Some(webhook) = known
+        .items
+        .into_iter()
+        .find(|webhook| webhook.hook_url == hook_url)
+    {
+        return Ok(webhook);
+    }
+    let webhook = Webhook {
+        id: WebhookId(system.ids.next(now)),
+        company_id: COMPANY,
+        hook_url,
+        secret: Some(Secret::new(keys::new_secret())),
+        settings: WebhookSettings::default(),
+        paused_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let webhook = system.store.create_webhook(webhook).await?;
+    for filter in everything() {
+        subscribe(system, webhook.id, filter, now).await?;
+    }
+    system.registry.refresh(COMPANY).await?;
+    Ok(webhook)
+}
+
+async fn subscribe(
+    system: &System,
+    webhook_id: WebhookId,
+    filter: Filter,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let subscription = Subscription {
+        id: SubscriptionId(system.ids.next(now)),
+        company_id: COMPANY,
+        webhook_id: Some(webhook_id),
+        enabled: true,
+        filter,
+        scopes: Scopes::all(),
+        created_at: now,
+        updated_at: now,
+    };
+    system
+        .store
+        .create_subscription(subscription, None)
+        .await
+        .map(|_| ())
+}
+
+fn everything() -> [Filter; 6] {
+    [
+        Filter::Call(CallFilter::default()),
+        Filter::Sms(SmsFilter {
+            direction: SmsDirection::All,
+            include_internal: true,
+            status: true,
+            target: None,
+        }),
+        Filter::AgentStatus {
+            agent_type: AgentType::Callcenter,
+        },
+        Filter::Contact {
+            contact_type: ContactType::Local,
+        },
+        Filter::Contact {
+            contact_type: ContactType::Shared,
+        },
+        Filter::Changelog,
+    ]
+}

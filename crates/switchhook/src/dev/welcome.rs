@@ -1,0 +1,46 @@
+//! What `dev` says.
+#![expect(clippy::print_stdout, reason = "dev talks to the person who started it")]
+
+use std::net::SocketAddr;
+
+use switchhook_domain::webhook::Webhook;
+
+use super::DevOptions;
+
+/// Says what is there and what to try.
+pub(super) fn print(address: SocketAddr, key: &str, options: &DevOptions, webhook: &Webhook) {
+    let pace = if options.simulate {
+        format!(
+            "A made-up company (seed {}) produces {} events a second.",
+            options.seed, options.rate
+        )
+    } else {
+        "No events are made up: send your own.".to_owned()
+    };
+    println!(
+        "Switchhook is listening at http://{address}
+
+  API key       {key}
+  inspector     {}  (webhook {}, signed, subscribed to everything)
+  store         {}
+
+{pace} Deliveries to the inspector are shown below.
+
+Try, in another terminal in this folder:
+  switchhook webhooks list
+  switchhook webhooks create http://127.0.0.1:3000/hook --generate-secret
+  switchhook subscriptions create call --webhook ID --call-states hangup
+  switchhook deliveries list
+
+Ctrl-C stops.
+",
+        webhook.hook_url,
+        webhook.id,
+        options.dir.join("switchhook.db").display(),
+    );
+}
+
+/// Shows one line.
+pub(super) fn show(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,316 @@
+//! Events on their way in: from bytes to a kept event with its deliveries.
+//!
+//! One path for all of them, one by one or many at once: read, validate, match, keep. Which requests bring them is the
+//! API's; who sends them on is the delivery engine's, which is handed what it has room for by the store's commit.
+
+pub mod batch;
+pub mod sample;
+pub mod validation;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use switchhook_domain::event::EventFacts;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
+use switchhook_domain::matching::Match;
+use switchhook_domain::redaction::Hidden;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::{BodyError, Payload};
+use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
+
+use crate::system::System;
+use validation::{Deviation, ValidationMode};
+
+/// The largest event that is taken, in bytes.
+pub const LARGEST_EVENT: usize = 1024 * 1024;
+
+/// How long an idempotency key counts.
+pub const KEY_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An event as it came.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// What its sender says it is.
+    pub kind: Kind,
+    /// Its bytes, at most [`LARGEST_EVENT`] of them.
+    pub body: Bytes,
+    /// By which the sender's repetitions are known.
+    pub idempotency_key: Option<String>,
+}
+
+/// An event that is kept, now or since an earlier submission with the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub id: EventId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Whether it was kept before.
+    pub is_duplicate: bool,
+    /// What validation had to say.
+    pub warnings: Vec<String>,
+    /// Its original deliveries.
+    pub deliveries: Vec<AcceptedDelivery>,
+}
+
+/// One of the original deliveries of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub webhook_id: WebhookId,
+    /// Which subscriptions asked for it.
+    pub subscription_ids: Vec<SubscriptionId>,
+}
+
+/// Why an event is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejected {
+    /// Its bytes are no event.
+    #[error(transparent)]
+    NotAnEvent(#[from] BodyError),
+    /// It deviates from its schema, and validation is strict.
+    #[error("the event deviates from its schema")]
+    Deviates(Vec<Deviation>),
+    /// It has too many bytes.
+    #[error("the event is larger than {limit} bytes")]
+    TooLarge {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// Its key was used with another event.
+    #[error("the idempotency key was used with another event")]
+    KeyReused,
+    /// It could not be kept.
+    #[error(transparent)]
+    NotKept(#[from] StoreError),
+}
+
+impl Rejected {
+    /// The reason's name in the metrics.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAnEvent(_) => "not_an_event",
+            Self::Deviates(_) => "deviates",
+            Self::TooLarge { .. } => "too_large",
+            Self::KeyReused => "key_reused",
+            Self::NotKept(_) => "not_kept",
+        }
+    }
+}
+
+/// Accepts one event: when this answers `Ok`, it is kept.
+///
+/// # Errors
+/// Says why it is not.
+pub async fn accept(system: &System, submission: Submission) -> Result<Accepted, Rejected> {
+    let outcome = match prepare(system, submission, system.clock.now()) {
+        Ok((event, accepted)) => keep_one(system, event, accepted).await,
+        Err(rejected) => Err(rejected),
+    };
+    count(system, &outcome);
+    outcome
+}
+
+/// Accepts many events in one commit, each whole or not at all; answers in their order.
+///
+/// # Errors
+/// If the store did not keep any of them.
+pub async fn accept_many(
+    system: &System,
+    submissions: Vec<Submission>,
+) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
+    let now = system.clock.now();
+    let mut events = Vec::with_capacity(submissions.len());
+    let mut outcomes = Vec::with_capacity(submissions.len());
+    for submission in submissions {
+        let prepared = prepare(system, submission, now);
+        outcomes.push(prepared.map(|(event, accepted)| {
+            events.push(event);
+            accepted
+        }));
+    }
+    let mut recorded = match events {
+        none if none.is_empty() => Vec::new(),
+        events => system.store.record_events(events).await?,
+    }
+    .into_iter();
+    let settled = outcomes.into_iter().map(|outcome| {
+        let outcome = outcome.and_then(|accepted| {
+            let recorded = recorded.next().expect("the store answers for every event");
+            settle(accepted, recorded)
+        });
+        count(system, &outcome);
+        outcome
+    });
+    Ok(settled.collect())
+}
+
+/// Makes a sample event of the given kind and sends it to one webhook, whatever it is subscribed to.
+///
+/// # Errors
+/// If it could not be kept.
+pub async fn accept_sample(
+    system: &System,
+    company_id: CompanyId,
+    webhook_id: WebhookId,
+    kind: Kind,
+) -> Result<Accepted, Rejected> {
+    let now = system.clock.now();
+    let body = Bytes::from(sample::body(kind, now));
+    let only = Match {
+        webhook_id,
+        subscription_ids: Vec::new(),
+        hidden: Hidden::NOTHING,
+    };
+    let submission = Submission {
+        company_id,
+        kind,
+        body,
+        idempotency_key: None,
+    };
+    let facts = facts(&submission)?;
+    let (event, accepted) = decide(system, submission, &facts, vec![only], Vec::new(), now);
+    let outcome = keep_one(system, event, accepted).await;
+    count(system, &outcome);
+    outcome
+}
+
+async fn keep_one(system: &System, event: NewEvent, accepted: Accepted) -> Result<Accepted, Rejected> {
+    let recorded = system.store.record_events(vec![event]).await?;
+    let recorded = recorded
+        .into_iter()
+        .next()
+        .expect("the store answers for every event");
+    settle(accepted, recorded)
+}
+
+/// Everything that can be done before the store is asked.
+fn prepare(
+    system: &System,
+    submission: Submission,
+    now: Timestamp,
+) -> Result<(NewEvent, Accepted), Rejected> {
+    if submission.body.len() > LARGEST_EVENT {
+        return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
+    }
+    let facts = facts(&submission)?;
+    let warnings = validate(system, submission.kind, &submission.body)?;
+    let matches = system.registry.match_event(submission.company_id, &facts);
+    Ok(decide(system, submission, &facts, matches, warnings, now))
+}
+
+fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
+    let payload = Payload::read(submission.kind, &submission.body);
+    payload
+        .map(|payload| EventFacts::of(&payload))
+        .map_err(|error| Rejected::NotAnEvent(error.reason))
+}
+
+fn validate(system: &System, kind: Kind, body: &[u8]) -> Result<Vec<String>, Rejected> {
+    let mode = system.settings.validation;
+    if mode == ValidationMode::Off {
+        return Ok(Vec::new());
+    }
+    let deviations = system.validator.check(kind, body);
+    if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {
+        return Err(Rejected::Deviates(deviations));
+    }
+    Ok(deviations.iter().map(ToString::to_string).collect())
+}
+
+/// Gives the event and its deliveries their ids, and claims what the engine has room for.
+fn decide(
+    system: &System,
+    submission: Submission,
+    facts: &EventFacts,
+    matches: Vec<Match>,
+    warnings: Vec<String>,
+    now: Timestamp,
+) -> (NewEvent, Accepted) {
+    let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
+    let id = system.ids.reserve(now, 1 + count);
+    let ids = (id + 1..).map(DeliveryId);
+    let deliveries: Vec<_> = matches
+        .into_iter()
+        .zip(ids)
+        .filter_map(|(matched, id)| new_delivery(system, matched, id, now))
+        .collect();
+    let accepted = Accepted {
+        id: EventId(id),
+        kind: submission.kind,
+        is_duplicate: false,
+        warnings: warnings.clone(),
+        deliveries: deliveries.iter().map(AcceptedDelivery::of).collect(),
+    };
+    let event = NewEvent {
+        id: EventId(id),
+        company_id: submission.company_id,
+        kind: submission.kind,
+        body: submission.body,
+        accepted_at: now,
+        order_key: facts.order_key.clone(),
+        warnings,
+        idempotency: submission.idempotency_key.map(|key| Idempotency {
+            key,
+            not_before: now.minus(KEY_LASTS),
+        }),
+        deliveries,
+    };
+    (event, accepted)
+}
+
+/// A webhook that is gone by now gets nothing.
+fn new_delivery(system: &System, matched: Match, id: DeliveryId, now: Timestamp) -> Option<NewDelivery> {
+    let route = system.registry.route(matched.webhook_id)?;
+    Some(NewDelivery {
+        id,
+        webhook_id: matched.webhook_id,
+        subscription_ids: matched.subscription_ids,
+        hidden: matched.hidden,
+        is_ordered: route.is_ordered(&system.settings.delivery),
+        claim_until: system.engine.claim_until(&route, now),
+    })
+}
+
+fn settle(accepted: Accepted, recorded: Recorded) -> Result<Accepted, Rejected> {
+    match recorded {
+        Recorded::Kept => Ok(accepted),
+        Recorded::KeyReused => Err(Rejected::KeyReused),
+        Recorded::Repeated { event, deliveries } => Ok(Accepted {
+            id: event.id,
+            kind: event.kind,
+            is_duplicate: true,
+            warnings: event.warnings,
+            deliveries: deliveries
+                .into_iter()
+                .map(|delivery| AcceptedDelivery {
+                    id: delivery.id,
+                    webhook_id: delivery.webhook_id,
+                    subscription_ids: delivery.subscription_ids,
+                })
+                .collect(),
+        }),
+    }
+}
+
+impl AcceptedDelivery {
+    fn of(delivery: &NewDelivery) -> Self {
+        Self {
+            id: delivery.id,
+            webhook_id: delivery.webhook_id,
+            subscription_ids: delivery.subscription_ids.clone(),
+        }
+    }
+}
+
+fn count(system: &System, outcome: &Result<Accepted, Rejected>) {
+    match outcome {
+        Ok(accepted) => system.telemetry.accepted(accepted.kind, accepted.is_duplicate),
+        Err(rejected) => system.telemetry.rejected(rejected.reason()),
+    }
+}

@@ -1,0 +1,263 @@
+//! Many events as lines: taking a stream of bytes apart, and keeping its lines in chunks of bounded size.
+//!
+//! A bad line is named and its neighbours are kept. A line's bytes are kept as they stand between the line ends.
+
+use std::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+use switchhook_domain::Kind;
+use switchhook_domain::id::CompanyId;
+use switchhook_store::StoreError;
+
+use super::{LARGEST_EVENT, Rejected, Submission, accept_many};
+use crate::system::System;
+
+/// How many events are kept in one commit, and how many bytes of them.
+const MOST_LINES: usize = 500;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many bad lines are told one by one; the others are counted.
+const MOST_REJECTED: usize = 100;
+
+/// What became of the lines.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many events are kept that were not before.
+    pub accepted: u64,
+    /// How many had come before, by their key.
+    pub duplicates: u64,
+    /// How many are not kept.
+    pub rejected_count: u64,
+    /// The first of those.
+    pub rejected: Vec<RejectedLine>,
+    /// The last line that was seen to, from 1.
+    pub last_line: u64,
+}
+
+/// A line that is not kept.
+#[derive(Debug)]
+pub struct RejectedLine {
+    /// Its number, from 1, blank lines counted.
+    pub line: u64,
+    /// Why it is not.
+    pub reason: Rejected,
+}
+
+/// Events of one kind, line by line.
+pub struct Batch<'a> {
+    system: &'a System,
+    company_id: CompanyId,
+    kind: Kind,
+    idempotency_key: Option<String>,
+    splitter: Splitter,
+    waiting: Vec<Line>,
+    waiting_bytes: usize,
+    report: Report,
+}
+
+impl<'a> Batch<'a> {
+    /// A batch without any line yet. A line's own idempotency key is `KEY:LINE`.
+    #[must_use]
+    pub fn new(system: &'a System, company_id: CompanyId, kind: Kind, key: Option<String>) -> Self {
+        Self {
+            system,
+            company_id,
+            kind,
+            idempotency_key: key,
+            splitter: Splitter::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            report: Report::default(),
+        }
+    }
+
+    /// What became of the lines so far.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Takes the next bytes; keeps what has come together.
+    ///
+    /// # Errors
+    /// If the store cannot keep anything. What the report counts is kept.
+    pub async fn feed(&mut self, mut bytes: Bytes) -> Result<(), StoreError> {
+        while let Some(line) = self.splitter.next_line(&mut bytes) {
+            self.add(line).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the rest, also a last line without an end.
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
+    pub async fn finish(&mut self) -> Result<(), StoreError> {
+        if let Some(line) = self.splitter.last_line() {
+            self.add(line).await?;
+        }
+        self.keep().await
+    }
+
+    /// The whole report.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        self.report
+    }
+
+    async fn add(&mut self, line: Line) -> Result<(), StoreError> {
+        self.waiting_bytes += line.content.len();
+        self.waiting.push(line);
+        if self.waiting.len() >= MOST_LINES || self.waiting_bytes >= MOST_BYTES {
+            self.keep().await?;
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let lines = mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+        let submissions = lines.into_iter().map(|line| self.submission(line)).collect();
+        let outcomes = accept_many(self.system, submissions).await?;
+        for (line, outcome) in numbers.into_iter().zip(outcomes) {
+            self.report.last_line = line;
+            match outcome {
+                Ok(accepted) if accepted.is_duplicate => self.report.duplicates += 1,
+                Ok(_) => self.report.accepted += 1,
+                Err(reason) => self.report.reject(RejectedLine { line, reason }),
+            }
+        }
+        Ok(())
+    }
+
+    fn submission(&self, line: Line) -> Submission {
+        Submission {
+            company_id: self.company_id,
+            kind: self.kind,
+            body: line.content,
+            idempotency_key: self
+                .idempotency_key
+                .as_ref()
+                .map(|key| format!("{key}:{}", line.number)),
+        }
+    }
+}
+
+impl Report {
+    fn reject(&mut self, line: RejectedLine) {
+        self.rejected_count += 1;
+        if self.rejected.len() < MOST_REJECTED {
+            self.rejected.push(line);
+        }
+    }
+}
+
+/// One line that is not blank.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    number: u64,
+    /// Its bytes without the line's end. Of a line that is too long just enough to see that it is.
+    content: Bytes,
+}
+
+/// Takes bytes apart into lines, however they are cut; holds at most one line's beginning.
+#[derive(Debug, Default)]
+struct Splitter {
+    number: u64,
+    begun: BytesMut,
+}
+
+impl Splitter {
+    /// The next line that is not blank, or `None` if `bytes` is used up.
+    fn next_line(&mut self, bytes: &mut Bytes) -> Option<Line> {
+        while !bytes.is_empty() {
+            let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+                self.begin(bytes);
+                bytes.clear();
+                return None;
+            };
+            self.begin(&bytes[..end]);
+            bytes.advance(end + 1);
+            if let Some(line) = self.complete() {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// The last line, if it has no end.
+    fn last_line(&mut self) -> Option<Line> {
+        if self.begun.is_empty() {
+            None
+        } else {
+            self.complete()
+        }
+    }
+
+    /// One byte more than an event may have, and one for a carriage return, tells that a line is too long.
+    fn begin(&mut self, bytes: &[u8]) {
+        let room = (LARGEST_EVENT + 2).saturating_sub(self.begun.len());
+        self.begun.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn complete(&mut self) -> Option<Line> {
+        self.number += 1;
+        let mut content = self.begun.split().freeze();
+        if content.last() == Some(&b'\r') {
+            content.truncate(content.len() - 1);
+        }
+        let is_blank = content.trim_ascii().is_empty();
+        (!is_blank).then_some(Line {
+            number: self.number,
+            content,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(pieces: &[&[u8]]) -> Vec<(u64, String)> {
+        let mut splitter = Splitter::default();
+        let mut lines = Vec::new();
+        for piece in pieces {
+            let mut piece = Bytes::copy_from_slice(piece);
+            while let Some(line) = splitter.next_line(&mut piece) {
+                lines.push(line);
+            }
+        }
+        lines.extend(splitter.last_line());
+        let text = |content: &Bytes| String::from_utf8_lossy(content).into_owned();
+        lines
+            .iter()
+            .map(|line| (line.number, text(&line.content)))
+            .collect()
+    }
+
+    #[test]
+    fn lines_are_the_same_however_the_bytes_are_cut() {
+        let whole = b"{\"a\":1}\r\n\n  {\"b\":2} \n\r\n{\"c\":3}";
+        let expected = [
+            (1, "{\"a\":1}".to_owned()),
+            (3, "  {\"b\":2} ".to_owned()),
+            (5, "{\"c\":3}".to_owned()),
+        ];
+        assert_eq!(lines(&[whole]), expected);
+        for cut in 0..whole.len() {
+            let (head, tail) = whole.split_at(cut);
+            assert_eq!(lines(&[head, tail]), expected, "cut at {cut}");
+        }
+        let single: Vec<_> = whole.chunks(1).collect();
+        assert_eq!(lines(&single), expected);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_not_held_whole() {
+        let long = vec![b'x'; 3 * LARGEST_EVENT];
+        let found = lines(&[&long, b"\n{}"]);
+        assert_eq!(found[0].1.len(), LARGEST_EVENT + 2);
+        assert_eq!(found[1], (2, "{}".to_owned()));
+    }
+}

@@ -1,0 +1,266 @@
+//! Validation: what an event's bytes say against the schema of its kind in our AsyncAPI document.
+//!
+//! It never changes an event and never decides by itself; what follows from a deviation is the mode's. Whether the
+//! bytes are an event at all was asked before.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, ValidationError};
+use serde_json::Value;
+use switchhook_protocol::Kind;
+
+use crate::documents;
+
+/// What happens to events that deviate from their schema.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ValidationMode {
+    /// Nobody looks.
+    Off,
+    /// They are accepted, and each deviation is told and kept.
+    #[default]
+    Warn,
+    /// They are refused, and each deviation is told.
+    Strict,
+}
+
+impl ValidationMode {
+    const ALL: [Self; 3] = [Self::Off, Self::Warn, Self::Strict];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Warn => "warn",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl fmt::Display for ValidationMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A word that names no mode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown validation mode `{0}`: use off, warn or strict")]
+pub struct UnknownMode(String);
+
+impl FromStr for ValidationMode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|mode| mode.as_str() == text)
+            .ok_or_else(|| UnknownMode(text.to_owned()))
+    }
+}
+
+/// One place where an event is not as its schema says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deviation {
+    /// Where: a JSON pointer, empty for the event itself.
+    pub pointer: String,
+    /// What is wrong there. Says nothing of a value but its type, unless that is a short word.
+    pub message: String,
+    is_certain: bool,
+}
+
+impl Deviation {
+    /// Whether this is a deviation, rather than a value that nobody could judge.
+    #[must_use]
+    pub const fn is_certain(&self) -> bool {
+        self.is_certain
+    }
+
+    fn of(error: &ValidationError<'_>) -> Self {
+        let pointer = error.instance_path().as_str().to_owned();
+        Self {
+            pointer,
+            message: message(error),
+            is_certain: true,
+        }
+    }
+
+    fn unjudged(error: &serde_json::Error) -> Self {
+        Self {
+            pointer: String::new(),
+            message: format!("not validated: {error}"),
+            is_certain: false,
+        }
+    }
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pointer.is_empty() {
+            return f.write_str(&self.message);
+        }
+        write!(f, "{}: {}", self.pointer, self.message)
+    }
+}
+
+/// How many deviations of one event are told.
+const MOST_DEVIATIONS: usize = 100;
+
+/// Checks events against the schemas of all kinds.
+#[derive(Debug)]
+pub struct Validator([jsonschema::Validator; Kind::ALL.len()]);
+
+impl Default for Validator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Validator {
+    /// Makes ready the schemas of our AsyncAPI document.
+    ///
+    /// # Panics
+    /// If our own document is no document.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Kind::ALL.map(|kind| {
+            jsonschema::options()
+                .with_draft(Draft::Draft7)
+                .should_validate_formats(false)
+                .build(&documents::schema(kind))
+                .expect("the schemas of our own document are schemas")
+        }))
+    }
+
+    /// What deviates in an event; nothing if it is as its schema says.
+    #[must_use]
+    pub fn check(&self, kind: Kind, body: &[u8]) -> Vec<Deviation> {
+        // What is JSON and yet cannot be read (1e400, half a surrogate pair, very deep nesting) cannot be judged.
+        let event: Value = match serde_json::from_slice(body) {
+            Ok(event) => event,
+            Err(error) => return vec![Deviation::unjudged(&error)],
+        };
+        let validator = &self.0[kind as usize];
+        if validator.is_valid(&event) {
+            return Vec::new();
+        }
+        let errors = validator.iter_errors(&event);
+        errors
+            .take(MOST_DEVIATIONS)
+            .map(|error| Deviation::of(&error))
+            .collect()
+    }
+}
+
+fn message(error: &ValidationError<'_>) -> String {
+    let instance = error.instance();
+    match error.kind() {
+        ValidationErrorKind::Enum { options } => match word(instance) {
+            Some(word) => format!("`{word}` is none of {options}"),
+            None => format!("this {} is none of {options}", type_of(instance)),
+        },
+        _ => error
+            .masked_with(format!("this {}", type_of(instance)))
+            .to_string(),
+    }
+}
+
+/// A value that is short and looks like a word of a list, and not like something that a person wrote.
+fn word(value: &Value) -> Option<&str> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    value
+        .as_str()
+        .filter(|text| text.len() <= 32 && text.bytes().all(is_letter))
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "fraction",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, body: &str, deviations: &[&str]) {
+        let found = Validator::new().check(kind, body.as_bytes());
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, deviations, "{body}");
+    }
+
+    #[test]
+    fn an_event_as_its_schema_says_has_no_deviations() {
+        check(
+            Kind::Call,
+            r#"{"call_id": 9223372036854775807, "state": "hangup", "new": 1}"#,
+            &[],
+        );
+        check(
+            Kind::Contact,
+            r#"{"event": "Created", "contact": {"id": "1", "type": "local"}}"#,
+            &[],
+        );
+        check(Kind::Changelog, "{}", &[]);
+    }
+
+    #[test]
+    fn a_deviation_is_named_with_its_pointer() {
+        let body = r#"{"call_id": {}, "target": {"id": 1, "type": "desk"}}"#;
+        let found = Validator::new().check(Kind::Call, body.as_bytes());
+        let mut pointers: Vec<_> = found.iter().map(|deviation| deviation.pointer.as_str()).collect();
+        pointers.sort_unstable();
+        assert_eq!(pointers, ["/call_id", "/target/type"]);
+        assert!(
+            found
+                .iter()
+                .any(|deviation| deviation.message.starts_with("`desk` is none of ")),
+            "{found:?}"
+        );
+        assert!(found.iter().all(Deviation::is_certain));
+    }
+
+    #[test]
+    fn what_a_message_says_is_not_told() {
+        let body = r#"{"text": ["a private matter"], "direction": "a private matter"}"#;
+        let found = Validator::new().check(Kind::Sms, body.as_bytes());
+        assert!(!found.is_empty());
+        for deviation in found {
+            assert!(!deviation.message.contains("private"), "{deviation}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_judged() {
+        for body in [r#"{"call_id": 1e400}"#, r#"{"state": "\ud83d"}"#] {
+            let found = Validator::new().check(Kind::Call, body.as_bytes());
+            assert_eq!(found.len(), 1, "{body}");
+            assert!(found[0].message.starts_with("not validated: "), "{body}");
+            assert!(!found[0].is_certain());
+        }
+    }
+
+    #[test]
+    fn deviations_are_bounded() {
+        let many = vec!["{}"; 10_000].join(",");
+        let body = format!(r#"{{"to_number": [{many}]}}"#);
+        assert_eq!(
+            Validator::new().check(Kind::Sms, body.as_bytes()).len(),
+            MOST_DEVIATIONS
+        );
+    }
+
+    #[test]
+    fn modes_read_back_what_they_print() {
+        for mode in ValidationMode::ALL {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        assert!("loose".parse::<ValidationMode>().is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! API keys in the making: what a key looks like, the hash that is kept in its place, the file it may be kept in.
+//!
+//! Whose a key is and what it may do is the domain's (`switchhook_domain::key`); who checks it is the API's.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use switchhook_domain::id::CompanyId;
+
+use crate::chance::fill_secret;
+
+/// What every key begins with, so that people and scanners of source code know one when they see it.
+pub const PREFIX: &str = "shk_";
+
+/// Whose a key is that was made for nobody in particular.
+pub const DEFAULT_COMPANY: CompanyId = CompanyId(1);
+
+/// A key that nobody has seen yet: 256 bits that cannot be guessed.
+#[must_use]
+pub fn new_key() -> String {
+    format!("{PREFIX}{}", new_secret())
+}
+
+/// A secret that nobody has seen yet, for a webhook: as strong as a key.
+#[must_use]
+pub fn new_secret() -> String {
+    let mut bytes = [0; 32];
+    fill_secret(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What is kept of a key: its SHA-256. No salt and no stretching, for a key is no password: it has 256 bits of its own.
+#[must_use]
+pub fn hash(key: &str) -> [u8; 32] {
+    let digest = digest(&SHA256, key.as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Writes a line to a file that only its owner may read.
+///
+/// # Errors
+/// If the file cannot be written or not be kept from others.
+pub fn write_private(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    // The mode above is only that of a new file.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    writeln!(file, "{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_its_prefix_and_is_never_the_same() {
+        let (one, two) = (new_key(), new_key());
+        assert_eq!(one.len(), PREFIX.len() + 43);
+        assert!(one.starts_with(PREFIX));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn the_hash_is_sha_256() {
+        assert_eq!(hash("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+    }
+
+    #[test]
+    fn a_private_file_is_private_even_if_it_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "an older and longer key").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        write_private(&path, "shk_new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "shk_new\n");
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+}

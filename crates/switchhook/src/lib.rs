@@ -1,0 +1,21 @@
+//! The Dialpad webhook event system as open, self-hosted software.
+//!
+//! An event's path: `api` takes it, `ingest` checks it and decides where it goes, the store keeps event and decision
+//! in one commit, `delivery` sends. `server` puts the parts together; `cli` is what people type.
+
+pub mod api;
+pub mod chance;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod dev;
+pub mod documents;
+pub mod ingest;
+pub mod keys;
+pub mod registry;
+pub mod server;
+pub mod storage;
+pub mod system;
+pub mod telemetry;

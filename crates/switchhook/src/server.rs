@@ -1,0 +1,242 @@
+//! Starting and stopping a node: opens the store, puts the parts together, listens, and leaves without losing a thing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::IdSequence;
+use switchhook_store::Store;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::api;
+use crate::chance::Dice;
+use crate::clock::SystemClock;
+use crate::delivery::address_guard::AddressGuard;
+use crate::delivery::transport::Transport;
+use crate::delivery::{Engine, EngineParts, HttpTransport};
+use crate::ingest::validation::Validator;
+use crate::registry::Registry;
+use crate::storage;
+use crate::system::{Settings, System};
+use crate::telemetry::Telemetry;
+
+/// How often metrics fold their samples.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+
+/// A node that runs.
+pub struct Server {
+    /// Its parts.
+    pub system: Arc<System>,
+    /// Where it listens in fact (the settings may have asked for any port).
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    listening: JoinHandle<Result<()>>,
+    /// Sending has threads of its own, so that accepting cannot starve it. Taken when the server stops.
+    sending: Option<Runtime>,
+}
+
+impl Server {
+    /// Opens the store, starts sending and listens.
+    ///
+    /// # Errors
+    /// If the store cannot be opened or the address cannot be listened at.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        Self::start_with(settings, Router::new()).await
+    }
+
+    /// As [`Server::start`], with more routes than the ordinary ones.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_with(settings: Settings, more: Router) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let telemetry = Telemetry::new();
+        let store = storage::open_as_owner(&settings.store, clock.now(), &telemetry)?;
+        let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+            format!(
+                "cannot listen at {}: is another server running there?",
+                settings.listen
+            )
+        })?;
+        let address = listener.local_addr()?;
+        let guard = AddressGuard {
+            allow: settings.hook_allow.clone(),
+            allow_http: settings.hook_allow_http,
+        };
+        let guard = Arc::new(guard);
+        let transport = HttpTransport::new(Arc::clone(&guard), Arc::clone(&clock), settings.delivery)?;
+        let sending = sending_runtime()?;
+        let parts = Parts {
+            settings,
+            clock,
+            telemetry,
+            store,
+            transport: Arc::new(transport),
+            guard,
+        };
+        let system = Arc::new(assemble(parts, sending.handle()).await?);
+        let (stop, stopped) = watch::channel(false);
+        let listening = tokio::spawn(listen(listener, Arc::clone(&system), more, stopped));
+        info!(%address, store = %storage::without_password(&system.settings.store), "listening");
+        Ok(Self {
+            system,
+            address,
+            stop,
+            listening,
+            sending: Some(sending),
+        })
+    }
+
+    /// Stops taking requests, lets open attempts end, gives the rest back to the store and closes it.
+    ///
+    /// # Errors
+    /// If the listener had failed.
+    pub async fn stop(mut self) -> Result<()> {
+        let grace = self.system.settings.grace;
+        let _ = self.stop.send(true);
+        let listened = match tokio::time::timeout(grace, &mut self.listening).await {
+            Ok(ended) => ended.context("the listener panicked")?,
+            Err(_elapsed) => {
+                warn!("requests that were still open are cut off");
+                Ok(())
+            }
+        };
+        self.system.engine.stop(grace).await;
+        self.system.store.close().await;
+        if let Some(sending) = self.sending.take() {
+            sending.shutdown_background();
+        }
+        info!("stopped");
+        listened
+    }
+}
+
+/// What a node is put together from.
+pub struct Parts {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub telemetry: Telemetry,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// How is sent.
+    pub transport: Arc<dyn Transport>,
+    /// Where may be sent.
+    pub guard: Arc<AddressGuard>,
+}
+
+/// Puts a node together; its engine runs on `sending`.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<System> {
+    let Parts {
+        settings,
+        clock,
+        telemetry,
+        store,
+        transport,
+        guard,
+    } = parts;
+    let registry = Arc::new(
+        Registry::load(Arc::clone(&store))
+            .await
+            .context("the store cannot be read")?,
+    );
+    let ids = Arc::new(IdSequence::after(
+        store.last_id().await.context("the store cannot be read")?,
+    ));
+    let engine = Engine::start(
+        EngineParts {
+            store: Arc::clone(&store),
+            registry: Arc::clone(&registry),
+            transport,
+            clock: Arc::clone(&clock),
+            dice: Arc::new(Dice::from_entropy()),
+            telemetry: telemetry.clone(),
+            defaults: settings.delivery,
+            lease: settings.lease,
+            max_in_flight: settings.max_in_flight,
+            max_handed_over: settings.max_handed_over,
+        },
+        sending,
+    );
+    let validator = Validator::new();
+    Ok(System {
+        store,
+        registry,
+        engine,
+        clock,
+        ids,
+        settings,
+        address_guard: guard,
+        validator,
+        telemetry,
+    })
+}
+
+fn sending_runtime() -> Result<Runtime> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .div_ceil(2);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("sending")
+        .enable_all()
+        .build()
+        .context("no threads can be started")
+}
+
+async fn listen(
+    listener: TcpListener,
+    system: Arc<System>,
+    more: Router,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<()> {
+    let telemetry = system.telemetry.clone();
+    let tidying = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            telemetry.tidy_up();
+        }
+    });
+    let until_stopped = async move {
+        // An error means that the server is gone, which is a reason to stop too.
+        let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+    };
+    let served = axum::serve(listener, api::router(system).merge(more))
+        .with_graceful_shutdown(until_stopped)
+        .await;
+    tidying.abort();
+    served.context("listening failed")
+}
+
+/// Runs a node until it is asked to stop (Ctrl-C, SIGTERM).
+///
+/// # Errors
+/// If it could not start, or failed.
+pub async fn serve(settings: Settings) -> Result<()> {
+    let server = Server::start(settings).await?;
+    asked_to_stop().await;
+    info!("stopping");
+    server.stop().await
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be waited for");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,88 @@
+//! The parts of a running node, put together once and shared by everything that serves a request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::IdSequence;
+use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_store::Store;
+
+use crate::api::limits::ApiLimits;
+use crate::delivery::Engine;
+use crate::delivery::address_guard::AddressGuard;
+use crate::ingest::validation::{ValidationMode, Validator};
+use crate::registry::Registry;
+use crate::telemetry::Telemetry;
+
+/// What an operator can decide about a node.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Which store, as a URL.
+    pub store: String,
+    /// How the outside world reaches the server.
+    pub public_url: Option<String>,
+    /// What webhooks that do not say get.
+    pub delivery: DeliveryDefaults,
+    /// How long a claim lasts.
+    pub lease: Duration,
+    /// How many attempts the node makes at once.
+    pub max_in_flight: u32,
+    /// How many deliveries the node holds in memory.
+    pub max_handed_over: u32,
+    /// Address ranges that hook URLs may use although they are not public.
+    pub hook_allow: Vec<IpNet>,
+    /// Whether hook URLs may be `http://`.
+    pub hook_allow_http: bool,
+    /// What happens to events that deviate from the schemas.
+    pub validation: ValidationMode,
+    /// Whether Dialpad's limits are enforced on `/api/v2`.
+    pub api_limits: ApiLimits,
+    /// How long open attempts may take to end when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
+            store: "sqlite:./switchhook.db".to_owned(),
+            public_url: None,
+            delivery: DeliveryDefaults::default(),
+            lease: Duration::from_secs(60),
+            max_in_flight: 1_024,
+            max_handed_over: 10_000,
+            hook_allow: Vec::new(),
+            hook_allow_http: false,
+            validation: ValidationMode::Warn,
+            api_limits: ApiLimits::Off,
+            grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A running node.
+pub struct System {
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// What is known by heart.
+    pub registry: Arc<Registry>,
+    /// What sends.
+    pub engine: Engine,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The next id.
+    pub ids: Arc<IdSequence>,
+    /// What the operator decided.
+    pub settings: Settings,
+    /// Where may be sent.
+    pub address_guard: Arc<AddressGuard>,
+    /// What events are checked against.
+    pub validator: Validator,
+    /// What is counted.
+    pub telemetry: Telemetry,
+}

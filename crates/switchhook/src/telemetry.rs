@@ -1,0 +1,260 @@
+//! What is counted, timed and logged.
+//!
+//! Metrics are handles, made once: counting is one atomic addition, and several nodes in one process (tests) do not
+//! mix. No label has unbounded values; no secret and no message text is ever logged.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use switchhook_domain::Kind;
+use switchhook_domain::attempt::OutcomeClass;
+use tracing_subscriber::EnvFilter;
+
+/// Seconds: from a commit on a fast disk to an attempt that took its whole deadline.
+const DURATIONS: [f64; 14] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
+];
+
+/// How many operations shared a commit.
+const BATCHES: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0];
+
+/// What is counted. Cheap to clone.
+#[derive(Clone)]
+pub struct Telemetry(Arc<Handles>);
+
+struct Handles {
+    rendered: PrometheusHandle,
+    accepted: [Counter; Kind::ALL.len()],
+    duplicates: [Counter; Kind::ALL.len()],
+    rejected: Box<dyn Fn(&'static str) -> Counter + Send + Sync>,
+    delivered: Counter,
+    attempts: [Counter; OutcomeClass::ALL.len()],
+    attempt_duration: Histogram,
+    exhausted: Counter,
+    late_answers: Counter,
+    in_flight: Gauge,
+    handed_over: Gauge,
+    oldest_due: Gauge,
+    commit_duration: Histogram,
+    commit_batch: Histogram,
+}
+
+impl Telemetry {
+    /// Everything at zero.
+    ///
+    /// # Panics
+    /// Never: the buckets are not empty.
+    #[must_use]
+    pub fn new() -> Self {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &DURATIONS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".into()), &BATCHES))
+            .expect("the buckets are not empty")
+            .build_recorder();
+        let recorder = Arc::new(recorder);
+        let counter = |name, help, labels| counter(&recorder, name, help, labels);
+        let by_kind = |name, help| Kind::ALL.map(|kind| counter(name, help, label("kind", kind.route())));
+        let for_rejections = Arc::clone(&recorder);
+        let handles = Handles {
+            accepted: by_kind(
+                "switchhook_events_accepted_total",
+                "Events that were stored and acknowledged",
+            ),
+            duplicates: by_kind(
+                "switchhook_events_duplicate_total",
+                "Events that had been accepted before",
+            ),
+            rejected: Box::new(move |reason| {
+                let help = "Events that were refused";
+                self::counter(
+                    &for_rejections,
+                    "switchhook_events_rejected_total",
+                    help,
+                    label("reason", reason),
+                )
+            }),
+            delivered: counter(
+                "switchhook_deliveries_delivered_total",
+                "Deliveries that a receiver took",
+                vec![],
+            ),
+            attempts: OutcomeClass::ALL.map(|class| {
+                counter(
+                    "switchhook_attempts_total",
+                    "Attempts that ended",
+                    label("class", class.as_str()),
+                )
+            }),
+            exhausted: counter(
+                "switchhook_deliveries_exhausted_total",
+                "Deliveries that were given up",
+                vec![],
+            ),
+            late_answers: counter(
+                "switchhook_late_answers_total",
+                "Attempts that ended after their claim had passed on",
+                vec![],
+            ),
+            attempt_duration: histogram(
+                &recorder,
+                "switchhook_attempt_duration_seconds",
+                "Time of an attempt",
+            ),
+            in_flight: gauge(&recorder, "switchhook_attempts_in_flight", "Attempts under way"),
+            handed_over: gauge(
+                &recorder,
+                "switchhook_deliveries_handed_over",
+                "Deliveries in memory",
+            ),
+            oldest_due: gauge(
+                &recorder,
+                "switchhook_oldest_due_age_seconds",
+                "How long the oldest due delivery has been waiting; 0 if none is",
+            ),
+            commit_duration: histogram(
+                &recorder,
+                "switchhook_commit_duration_seconds",
+                "Time of a commit",
+            ),
+            commit_batch: histogram(
+                &recorder,
+                "switchhook_commit_batch_size",
+                "Operations that shared a commit",
+            ),
+            rendered: recorder.handle(),
+        };
+        Self(Arc::new(handles))
+    }
+
+    /// The metrics as Prometheus reads them.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.rendered.render()
+    }
+
+    /// Folds samples into their buckets; without it they pile up between scrapes.
+    pub fn tidy_up(&self) {
+        self.0.rendered.run_upkeep();
+    }
+
+    /// An event was stored, or had been before.
+    pub fn accepted(&self, kind: Kind, is_duplicate: bool) {
+        let counters = if is_duplicate {
+            &self.0.duplicates
+        } else {
+            &self.0.accepted
+        };
+        counters[kind as usize].increment(1);
+    }
+
+    /// An event was refused, for one of a few reasons.
+    pub fn rejected(&self, reason: &'static str) {
+        (self.0.rejected)(reason).increment(1);
+    }
+
+    /// An attempt begins.
+    pub fn attempt_started(&self) {
+        self.0.in_flight.increment(1.0);
+    }
+
+    /// An attempt is over.
+    pub fn attempt_ended(&self, class: OutcomeClass, took: Duration) {
+        self.0.in_flight.decrement(1.0);
+        self.0.attempts[class as usize].increment(1);
+        self.0.attempt_duration.record(took.as_secs_f64());
+        if class == OutcomeClass::Accepted {
+            self.0.delivered.increment(1);
+        }
+    }
+
+    /// A delivery was given up.
+    pub fn exhausted(&self) {
+        self.0.exhausted.increment(1);
+    }
+
+    /// Attempts ended after their claim had passed on.
+    pub fn late_answers(&self, count: usize) {
+        self.0.late_answers.increment(count as u64);
+    }
+
+    /// How many deliveries are in memory.
+    pub fn handed_over(&self, count: u32) {
+        self.0.handed_over.set(f64::from(count));
+    }
+
+    /// How long the oldest due delivery has been waiting.
+    pub fn oldest_due(&self, age: Duration) {
+        self.0.oldest_due.set(age.as_secs_f64());
+    }
+
+    /// The store made a commit.
+    pub fn committed(&self, took: Duration, operations: usize) {
+        self.0.commit_duration.record(took.as_secs_f64());
+        self.0.commit_batch.record(operations as f64);
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const METADATA: Metadata<'_> = Metadata::new("switchhook", Level::INFO, None);
+
+fn label(name: &'static str, value: &'static str) -> Vec<Label> {
+    vec![Label::from_static_parts(name, value)]
+}
+
+fn counter(
+    recorder: &PrometheusRecorder,
+    name: &'static str,
+    help: &'static str,
+    labels: Vec<Label>,
+) -> Counter {
+    recorder.describe_counter(
+        KeyName::from_const_str(name),
+        Some(Unit::Count),
+        SharedString::const_str(help),
+    );
+    recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
+}
+
+fn gauge(recorder: &PrometheusRecorder, name: &'static str, help: &'static str) -> Gauge {
+    recorder.describe_gauge(KeyName::from_const_str(name), None, SharedString::const_str(help));
+    recorder.register_gauge(&Key::from_static_name(name), &METADATA)
+}
+
+fn histogram(recorder: &PrometheusRecorder, name: &'static str, help: &'static str) -> Histogram {
+    recorder.describe_histogram(KeyName::from_const_str(name), None, SharedString::const_str(help));
+    recorder.register_histogram(&Key::from_static_name(name), &METADATA)
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Begins logging to standard error; `filter` is a level (`info`) or a list of `module=level`.
+pub fn init_logs(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    // An error means that somebody logs already, as in tests.
+    let _ = match format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
+}

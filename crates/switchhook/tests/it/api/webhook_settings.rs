@@ -1,0 +1,107 @@
+//! `/v1/webhooks`: settings, holding back, a test event.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::test_server::TestServer;
+
+#[tokio::test(start_paused = true)]
+async fn settings_are_changed_one_by_one_and_follow_the_server_when_cleared() {
+    let server = TestServer::new().await;
+    let body = json!({"hook_url": "https://example.com", "secret": "s3cret"});
+    let id = server.post("/api/v2/webhooks", body).await.ok()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/v1/webhooks/{id}");
+    let before = server.get(&path).await.ok();
+    insta::assert_json_snapshot!(before);
+    let changed = server
+        .patch(
+            &path,
+            json!({"profile": "dialpad", "timeout_ms": 2_000, "headers": {"X-Team": "a"}}),
+        )
+        .await
+        .ok();
+    assert_eq!(
+        changed["in_force"],
+        json!({
+            "profile": "dialpad", "ordered": false, "max_in_flight": 64, "connect_timeout_ms": 2_000, "timeout_ms": 2_000,
+        })
+    );
+    assert_eq!(changed["headers"], json!({"x-team": "a"}));
+    let cleared = server
+        .patch(
+            &path,
+            json!({"profile": null, "timeout_ms": null, "headers": null}),
+        )
+        .await
+        .ok();
+    assert_eq!(cleared, before);
+    server
+        .patch(&path, json!({"timout_ms": 5}))
+        .await
+        .refused(400, "unknown field `timout_ms`");
+    server
+        .patch(&path, json!({"profile": "lossy"}))
+        .await
+        .refused(400, "profile: unknown variant `lossy`");
+    let hidden = server.patch(&path, json!({"hide_secret": true})).await.ok();
+    assert_eq!(hidden["signature"], json!({"algo": "HS256", "type": "jwt"}));
+    let shown = server.get(&format!("/api/v2/webhooks/{id}")).await.ok();
+    assert_eq!(
+        shown["signature"],
+        json!({"algo": "HS256", "type": "jwt"}),
+        "hidden everywhere"
+    );
+    assert_eq!(server.get("/v1/webhooks").await.ok()["items"], json!([hidden]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_is_paused_loses_nothing() {
+    let server = TestServer::new().await;
+    let id = server.webhook("https://example.com").await;
+    server.subscribe(&id).await;
+    let path = format!("/v1/webhooks/{id}");
+    let paused = server.post(&format!("{path}/pause"), Value::Null).await.ok();
+    assert!(paused["paused_at"].is_i64());
+    server.wait(Duration::from_secs(5)).await;
+    assert_eq!(
+        server.post(&format!("{path}/pause"), Value::Null).await.ok()["paused_at"],
+        paused["paused_at"]
+    );
+    server.event("call", "{\"call_id\":1}", &[]).await.ok();
+    server.wait(Duration::from_secs(60)).await;
+    assert!(server.network.seen().is_empty());
+    assert!(server.post(&format!("{path}/resume"), Value::Null).await.ok()["paused_at"].is_null());
+    server.wait(Duration::from_secs(1)).await;
+    assert_eq!(server.network.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_event_goes_to_one_webhook_whatever_it_is_subscribed_to() {
+    let server = TestServer::new().await;
+    let id = server.webhook("https://example.com/tested").await;
+    let other = server.webhook("https://example.com/other").await;
+    server.subscribe(&other).await;
+    let path = format!("/v1/webhooks/{id}/test");
+    for (body, kind) in [
+        (Value::Null, "call"),
+        (json!({"kind": "sms"}), "sms"),
+        (json!({"kind": "ChangeLog"}), "changelog"),
+    ] {
+        let sent = server.post(&path, body).await;
+        assert_eq!(sent.status, 202);
+        assert_eq!(sent.json()["kind"], kind);
+        assert_eq!(sent.json()["deliveries"][0]["webhook_id"], json!(id));
+    }
+    server.wait(Duration::from_secs(1)).await;
+    let seen = server.network.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|seen| seen.webhook_id.to_string() == id));
+    server
+        .post(&path, json!({"kind": "fax"}))
+        .await
+        .refused(400, "kind: `fax` is not a kind of event");
+}

@@ -1,0 +1,8 @@
+//! The commands as people run them: the built binary, in a folder and an environment of its own.
+
+mod client;
+mod config;
+mod help;
+mod keys;
+mod run;
+mod store;

@@ -1,0 +1,119 @@
+//! What somebody sees who does not know the program.
+
+use super::run::Shell;
+
+const COMMANDS: [&[&str]; 29] = [
+    &["dev"],
+    &["serve"],
+    &["keys", "create"],
+    &["keys", "list"],
+    &["keys", "revoke"],
+    &["webhooks", "create"],
+    &["webhooks", "list"],
+    &["webhooks", "show"],
+    &["webhooks", "update"],
+    &["webhooks", "delete"],
+    &["webhooks", "pause"],
+    &["webhooks", "resume"],
+    &["subscriptions", "create"],
+    &["subscriptions", "list"],
+    &["subscriptions", "show"],
+    &["subscriptions", "update"],
+    &["subscriptions", "delete"],
+    &["send"],
+    &["events", "list"],
+    &["events", "show"],
+    &["deliveries", "list"],
+    &["deliveries", "show"],
+    &["deliveries", "redeliver"],
+    &["deliveries", "cancel"],
+    &["config", "check"],
+    &["migrate"],
+    &["spec", "asyncapi"],
+    &["spec", "schema"],
+    &["completions"],
+];
+
+#[test]
+fn the_help_of_every_command_has_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in COMMANDS {
+        let mut words = command.to_vec();
+        words.push("--help");
+        let help = Shell::new(folder.path()).run(&words).ok().stdout;
+        let example = format!("switchhook {}", command.join(" "));
+        assert!(
+            help.contains("Example") && help.contains(&example),
+            "{command:?}:\n{help}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, expected) in [
+        (&["frobnicate"][..], "unrecognized subcommand"),
+        (&["serve", "--lisen", "x"], "--listen"),
+        (&["send", "fax"], "call, sms, agent_status, contact, changelog"),
+        (&["keys", "create"], "--name"),
+        (
+            &["keys", "create", "--name", "x", "--scopes", "everything"],
+            "message_content_export:all",
+        ),
+        (
+            &["keys", "create", "--name", "x", "--rights", "rule"],
+            "read, write, ingest",
+        ),
+        (
+            &["deliveries", "list", "--state", "lost"],
+            "pending, delivered, exhausted or cancelled",
+        ),
+        (&["events", "list", "--since", "yesterday"], "1h"),
+        (
+            &[
+                "subscriptions",
+                "create",
+                "sms",
+                "--webhook",
+                "1",
+                "--call-states",
+                "hangup",
+            ],
+            "is for call",
+        ),
+        (&["webhooks", "update", "1"], "--help"),
+        (
+            &["webhooks", "list", "--url", "ftp://localhost"],
+            "http://127.0.0.1:8400",
+        ),
+    ] {
+        let run = Shell::new(folder.path()).run(words).failed(2);
+        assert!(run.stderr.contains(expected), "{words:?}: {run:?}");
+        assert_eq!(run.stdout, "", "{words:?}");
+    }
+}
+
+#[test]
+fn the_documents_are_printed_and_shells_are_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path());
+    assert!(
+        shell
+            .run(&["spec", "asyncapi"])
+            .ok()
+            .stdout
+            .starts_with("asyncapi: 2.6.0")
+    );
+    assert!(shell.run(&["spec", "openapi"]).ok().json()["paths"]["/api/v2/webhooks"].is_object());
+    for kind in ["call", "change-log"] {
+        assert!(shell.run(&["spec", "schema", kind]).ok().json()["properties"].is_object());
+    }
+    assert!(
+        shell
+            .run(&["completions", "bash"])
+            .ok()
+            .stdout
+            .contains("switchhook")
+    );
+}

@@ -1,0 +1,6 @@
+//! Sending: when, in which order, how often; in virtual time.
+
+mod network;
+mod order;
+mod retries;
+mod settings;

@@ -1,0 +1,337 @@
+//! The real transport against receivers that behave and receivers that do not.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use switchhook::delivery::address_guard::AddressGuard;
+use switchhook::delivery::transport::{Post, Posted, Transport};
+use switchhook::delivery::{HttpTransport, Route};
+use switchhook_domain::attempt::{ANSWER_HEAD, AttemptOutcome, Silence};
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::rig::START;
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// A receiver that treats each connection as `behave` says; counts the connections.
+async fn receiver<F>(behave: impl Fn(TcpStream) -> F + Send + 'static) -> (SocketAddr, Arc<AtomicU32>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback has a free port");
+    let address = listener.local_addr().expect("it listens");
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(behave(stream));
+        }
+    });
+    (address, count)
+}
+
+/// Reads one request, head and body.
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return Some(text);
+            }
+        }
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return None,
+            Ok(n) => seen.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+fn transport(guard: AddressGuard) -> HttpTransport {
+    let clock: Arc<dyn Clock> = Arc::new(|| START);
+    HttpTransport::new(Arc::new(guard), clock, DeliveryDefaults::default())
+        .expect("the machine has certificates")
+}
+
+fn post_to(url: &str, timeout_ms: u32) -> Post {
+    let webhook = Webhook {
+        id: WebhookId(1),
+        company_id: CompanyId(1),
+        hook_url: url.to_owned(),
+        secret: None,
+        settings: WebhookSettings {
+            timeout_ms: Some(timeout_ms),
+            ..WebhookSettings::default()
+        },
+        paused_at: None,
+        created_at: START,
+        updated_at: START,
+    };
+    let route = Arc::new(Route::new(webhook, Arc::default()));
+    let headers: HeaderMap = route.headers.clone();
+    Post {
+        route,
+        headers,
+        body: Bytes::from_static(br#"{"call_id":1}"#),
+    }
+}
+
+async fn post(address: SocketAddr) -> Posted {
+    transport(AddressGuard::allowing_loopback())
+        .post(post_to(&format!("http://{address}/hook?x=1"), 300))
+        .await
+}
+
+#[track_caller]
+fn check_silence(posted: &Posted, expected: Silence, words: &str) {
+    match &posted.outcome {
+        AttemptOutcome::Unanswered { reason, detail } => {
+            assert_eq!(*reason, expected, "{detail}");
+            assert!(detail.contains(words), "{detail}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn check_status(posted: &Posted, expected: u16) {
+    match posted.outcome {
+        AttemptOutcome::Answered { status, .. } => assert_eq!(status, expected),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_its_length_and_its_query_and_connections_are_used_again() {
+    let (address, connections) = receiver(|mut stream| async move {
+        while let Some(request) = read_request(&mut stream).await {
+            assert!(request.starts_with("POST /hook?x=1 HTTP/1.1\r\n"), "{request}");
+            assert!(request.contains("content-length: 13\r\n"), "{request}");
+            assert!(!request.contains("transfer-encoding"), "{request}");
+            stream.write_all(OK).await.expect("the server reads");
+        }
+    })
+    .await;
+    let transport = transport(AddressGuard::allowing_loopback());
+    for _ in 0..5 {
+        let posted = transport
+            .post(post_to(&format!("http://{address}/hook?x=1"), 2_000))
+            .await;
+        check_status(&posted, 200);
+        assert_eq!(posted.answer.expect("there is one").body_head, b"ok");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_is_closed_on_us_costs_no_attempt() {
+    let (address, connections) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream.write_all(OK).await.expect("the server reads");
+        // Takes the next request and hangs up without a word: the worst moment.
+        read_request(&mut stream).await;
+    })
+    .await;
+    let transport = transport(AddressGuard::allowing_loopback());
+    for _ in 0..4 {
+        let posted = transport
+            .post(post_to(&format!("http://{address}/hook"), 2_000))
+            .await;
+        check_status(&posted, 200);
+    }
+    assert!(connections.load(Ordering::SeqCst) >= 2);
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_nothing_is_left_at_the_deadline() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    check_silence(
+        &post(address).await,
+        Silence::AnswerTimeout,
+        "nothing was answered within 300 ms",
+    );
+}
+
+#[tokio::test]
+async fn a_receiver_that_drips_is_left_at_the_deadline() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
+            .iter()
+            .chain(&[b'x'; 100_000])
+        {
+            if stream.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    check_silence(
+        &post(address).await,
+        Silence::AnswerTimeout,
+        "was not complete within 300 ms",
+    );
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_and_counts_by_its_status() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.expect("the server reads");
+        while stream.write_all(b"400\r\n").await.is_ok()
+            && stream.write_all(&[b'x'; 1024]).await.is_ok()
+            && stream.write_all(b"\r\n").await.is_ok()
+        {}
+    })
+    .await;
+    let posted = post(address).await;
+    check_status(&posted, 200);
+    let answer = posted.answer.expect("there is one");
+    assert_eq!(answer.body_head.len(), ANSWER_HEAD);
+    assert!(answer.is_truncated);
+}
+
+#[tokio::test]
+async fn endless_headers_are_refused() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\n")
+            .await
+            .expect("the server reads");
+        while stream
+            .write_all(b"x-more: and more and more and more\r\n")
+            .await
+            .is_ok()
+        {}
+    })
+    .await;
+    check_silence(&post(address).await, Silence::NotHttp, "");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_named_so() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream
+            .write_all(b"220 mail.example.com ESMTP\r\n")
+            .await
+            .expect("the server reads");
+    })
+    .await;
+    check_silence(&post(address).await, Silence::NotHttp, "");
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_the_answer_is_no_answer() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf of")
+            .await
+            .expect("the server reads");
+    })
+    .await;
+    check_silence(
+        &post(address).await,
+        Silence::ConnectionLost,
+        "middle of the answer",
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (address, connections) = receiver(|mut stream| async move {
+        while read_request(&mut stream).await.is_some() {
+            let answer =
+                b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer).await.expect("the server reads");
+        }
+    })
+    .await;
+    check_status(&post(address).await, 307);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_flood_of_provisional_answers_ends_at_the_deadline() {
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        while stream
+            .write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            .await
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    check_silence(&post(address).await, Silence::AnswerTimeout, "300 ms");
+}
+
+#[tokio::test]
+async fn nobody_listening_and_addresses_that_are_not_public_are_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback has a free port");
+    let address = listener.local_addr().expect("it listens");
+    drop(listener);
+    check_silence(&post(address).await, Silence::ConnectionRefused, "nobody listens");
+
+    let guarded = transport(AddressGuard {
+        allow: vec![],
+        allow_http: true,
+    });
+    let posted = guarded.post(post_to(&format!("http://{address}/"), 300)).await;
+    check_silence(&posted, Silence::AddressRefused, "loopback");
+    let posted = guarded.post(post_to("http://localhost:1/", 300)).await;
+    check_silence(&posted, Silence::AddressRefused, "loopback");
+}
+
+#[tokio::test]
+async fn patience_is_read_in_seconds_and_as_a_date() {
+    for (patience, expected) in [
+        ("120", START.plus(Duration::from_secs(120))),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", {
+            switchhook_protocol::Timestamp::from_millis(1_792_567_680_000)
+        }),
+    ] {
+        let (address, _) = receiver(move |mut stream| async move {
+            read_request(&mut stream).await;
+            let answer = format!("HTTP/1.1 503 Busy\r\nretry-after: {patience}\r\ncontent-length: 0\r\n\r\n");
+            stream
+                .write_all(answer.as_bytes())
+                .await
+                .expect("the server reads");
+        })
+        .await;
+        match post(address).await.outcome {
+            AttemptOutcome::Answered {
+                status: 503,
+                retry_after,
+            } => assert_eq!(retry_after, Some(expected)),
+            other => panic!("{other:?}"),
+        }
+    }
+}

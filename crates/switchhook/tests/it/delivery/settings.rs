@@ -1,0 +1,149 @@
+//! What a webhook can set for itself, and what a pause or a deletion does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+
+use crate::support::rig::{COMPANY, Reaction, Rig};
+
+#[tokio::test(start_paused = true)]
+async fn no_more_attempts_are_under_way_than_the_webhook_allows() {
+    let rig = Rig::new(|_| Reaction::Slowly(200, Duration::from_secs(1))).await;
+    let id = rig
+        .webhook(WebhookSettings {
+            max_in_flight: Some(3),
+            ..WebhookSettings::default()
+        })
+        .await;
+    for call in 0..200 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(Duration::from_secs(120)).await;
+    assert_eq!(rig.network.most_under_way(id), 3);
+    assert_eq!(rig.network.seen().len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_own_headers_and_content_type_are_sent() {
+    let rig = Rig::new(|_| Reaction::Answer(200)).await;
+    let headers = BTreeMap::from([("x-team".to_owned(), "blue".to_owned())]);
+    let settings = WebhookSettings {
+        headers,
+        jwt_content_type: Some("text/plain".to_owned()),
+        ..WebhookSettings::default()
+    };
+    rig.signed_webhook(settings, Some("a secret")).await;
+    rig.call(1, "hangup").await;
+    rig.wait(Duration::from_secs(1)).await;
+    let seen = rig.network.seen().remove(0);
+    assert_eq!(seen.headers["x-team"], "blue");
+    assert_eq!(seen.headers["content-type"], "text/plain");
+    assert!(
+        seen.headers["user-agent"]
+            .to_str()
+            .unwrap()
+            .starts_with("Switchhook/")
+    );
+    let verified = switchhook_protocol::verify(&seen.body, ["a secret"]).unwrap();
+    assert_eq!(verified, br#"{"call_id":1,"state":"hangup"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_everything_and_a_resume_sends_it_in_order() {
+    let rig = Rig::new(|_| Reaction::Answer(200)).await;
+    let id = rig.webhook(WebhookSettings::default()).await;
+    let set_paused = async |paused| {
+        let change = WebhookChange {
+            paused_at: Some(paused),
+            ..WebhookChange::default()
+        };
+        rig.store
+            .update_webhook(COMPANY, id, change, rig.system.clock.now())
+            .await
+            .unwrap();
+        rig.system.registry.refresh(COMPANY).await.unwrap();
+        rig.system.engine.nudge(id);
+    };
+    set_paused(Some(rig.system.clock.now())).await;
+    for n in 0..500 {
+        rig.call(7, &format!("state-{n}")).await;
+    }
+    rig.wait(Duration::from_secs(3600)).await;
+    assert_eq!(rig.network.seen().len(), 0);
+    set_paused(None).await;
+    rig.wait(Duration::from_secs(60)).await;
+    let ids: Vec<_> = rig.network.seen().iter().map(|seen| seen.delivery_id).collect();
+    assert_eq!(ids.len(), 500);
+    assert!(ids.is_sorted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_a_webhook_cancels_what_was_pending() {
+    let rig = Rig::new(|_| Reaction::Answer(500)).await;
+    let id = rig.webhook(WebhookSettings::default()).await;
+    for call in 0..1500 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(Duration::from_secs(1)).await;
+    rig.store
+        .delete_webhook(COMPANY, id, rig.system.clock.now())
+        .await
+        .unwrap();
+    rig.system.registry.refresh(COMPANY).await.unwrap();
+    rig.system.engine.nudge(id);
+    rig.wait(Duration::from_secs(30)).await;
+    assert!(
+        rig.deliveries()
+            .await
+            .iter()
+            .all(|delivery| delivery.state.name() == StateName::Cancelled)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn receivers_that_never_answer_do_not_delay_the_others() {
+    let rig = Rig::new(|seen| {
+        if seen.webhook_id.0 % 10 == 0 {
+            Reaction::Silence
+        } else {
+            Reaction::Answer(200)
+        }
+    })
+    .await;
+    let mut healthy = Vec::new();
+    let mut hanging = 0;
+    while healthy.len() < 90 || hanging < 10 {
+        let id = rig.webhook(WebhookSettings::default()).await;
+        match id.0 % 10 {
+            0 => hanging += 1,
+            _ => healthy.push(id),
+        }
+    }
+    for call in 0..200 {
+        rig.call(call, "hangup").await;
+        rig.wait(Duration::from_millis(50)).await;
+    }
+    let accepted_at: std::collections::HashMap<_, _> = rig
+        .deliveries()
+        .await
+        .into_iter()
+        .filter(|delivery| healthy.contains(&delivery.webhook_id))
+        .map(|delivery| {
+            (
+                delivery.id.0,
+                delivery.created_at.since(crate::support::rig::START),
+            )
+        })
+        .collect();
+    assert!(accepted_at.len() >= 90 * 50, "{}", accepted_at.len());
+    for seen in rig.network.seen() {
+        if let Some(accepted_at) = accepted_at.get(&seen.delivery_id) {
+            assert!(
+                seen.at - *accepted_at < Duration::from_millis(5),
+                "{seen:?} was accepted at {accepted_at:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What the tests stand on.
+
+pub(crate) mod http;
+pub(crate) mod process;
+pub(crate) mod rig;
+pub(crate) mod test_server;

@@ -1,0 +1,152 @@
+//! A client and a receiver that share nothing with the product's own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::routing::post;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// Speaks to one server with one key.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: Client<HttpConnector, Full<Bytes>>,
+    base: String,
+    key: String,
+}
+
+impl Caller {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's client must not be the product's"
+    )]
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self {
+            client,
+            base: format!("http://{address}"),
+            key: key.to_owned(),
+        }
+    }
+
+    /// Sends a request; an answer that is no JSON is a null. An error means that no answer came.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<(StatusCode, Value), String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("content-type", "application/json")
+            .body(Full::from(body.to_owned()))
+            .map_err(|error| error.to_string())?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+
+    /// As [`Caller::send`], for what must go well.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        match self.send(method, path, body).await {
+            Ok((status, answer)) if status.is_success() => answer,
+            other => panic!("{method} {path} with {body}: {other:?}"),
+        }
+    }
+}
+
+/// One request as a receiver got it.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Arrival {
+    /// A header's text; empty if it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+type React = dyn Fn(&Arrival) -> StatusCode + Send + Sync;
+
+/// A receiver on loopback that remembers everything.
+#[derive(Clone)]
+pub(crate) struct RecordingReceiver {
+    pub(crate) address: SocketAddr,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    react: Arc<React>,
+}
+
+impl RecordingReceiver {
+    pub(crate) async fn start(react: impl Fn(&Arrival) -> StatusCode + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
+        let address = listener.local_addr().expect("it listens");
+        let receiver = Self {
+            address,
+            arrivals: Arc::default(),
+            react: Arc::new(react),
+        };
+        let routes = Router::new()
+            .route("/{*path}", post(receive))
+            .with_state(receiver.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        receiver
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        self.arrivals.lock().clone()
+    }
+
+    /// Waits until `enough` says so; panics with what arrived if it takes too long.
+    pub(crate) async fn wait_until(&self, what: &str, enough: impl Fn(&[Arrival]) -> bool) {
+        for _ in 0..1_200 {
+            if enough(&self.arrivals.lock()) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!(
+            "{what} did not happen within a minute; {} requests arrived",
+            self.arrivals.lock().len()
+        );
+    }
+}
+
+async fn receive(State(receiver): State<RecordingReceiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let arrival = Arrival { headers, body };
+    let status = (receiver.react)(&arrival);
+    receiver.arrivals.lock().push(arrival);
+    status
+}

@@ -1,0 +1,112 @@
+//! The built binary as a process of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::http::Caller;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_switchhook");
+
+/// A server that can be killed and started again on the same store.
+pub(crate) struct ServerProcess {
+    pub(crate) address: SocketAddr,
+    pub(crate) key: String,
+    store: String,
+    child: Child,
+}
+
+impl ServerProcess {
+    /// Starts a server on a new store in `dir`.
+    pub(crate) async fn start(dir: &Path) -> Self {
+        let store = format!("sqlite:{}", dir.join("switchhook.db").display());
+        let key = new_key(&store);
+        let address = free_address();
+        let child = spawn(&store, address, dir.join("log"));
+        let server = Self {
+            address,
+            key,
+            store,
+            child,
+        };
+        server.wait_until_ready().await;
+        server
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::new(self.address, &self.key)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the process is ours");
+        self.child.wait().expect("the process is ours");
+    }
+
+    /// Starts it again where it was.
+    pub(crate) async fn start_again(&mut self, dir: &Path) {
+        self.child = spawn(&self.store, self.address, dir.join("log"));
+        self.wait_until_ready().await;
+    }
+
+    async fn wait_until_ready(&self) {
+        let caller = self.caller();
+        for _ in 0..400 {
+            if matches!(caller.send("GET", "/readyz", "").await, Ok((status, _)) if status.is_success()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the server at {} does not get ready", self.address);
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // An error means that it is already gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(store: &str, address: SocketAddr, log: PathBuf) -> Child {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("the directory is ours");
+    Command::new(BINARY)
+        .args([
+            "serve",
+            "--store",
+            store,
+            "--hook-allow-http",
+            "--hook-allow",
+            "127.0.0.0/8",
+        ])
+        .args(["--listen", &address.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("the binary was built")
+}
+
+fn new_key(store: &str) -> String {
+    let output = Command::new(BINARY)
+        .args(["keys", "create", "--name", "test", "--admin", "--store", store])
+        .output()
+        .expect("the binary was built");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout)
+        .expect("a key is text")
+        .trim()
+        .to_owned()
+}
+
+/// An address that nobody listens at (now).
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("it listens")
+}

@@ -1,0 +1,277 @@
+//! A whole node in virtual time: a real store that works inline, a scripted network, a clock that tokio moves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use switchhook::delivery::transport::{Post, Posted, Transport};
+use switchhook::ingest::{self, Accepted, Submission};
+use switchhook::server::{Parts, assemble};
+use switchhook::system::{Settings, System};
+use switchhook::telemetry::Telemetry;
+use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+use switchhook_domain::clock::Clock;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::scope::Scopes;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::{CallFilter, Filter, Subscription};
+use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use switchhook_store::{PageRequest, Store};
+use tokio::time::Instant;
+
+pub(crate) const COMPANY: CompanyId = CompanyId(1);
+
+/// Noon of a day in 2026: when virtual time begins.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+/// One POST as the network saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Since the beginning of the test.
+    pub(crate) at: Duration,
+    pub(crate) webhook_id: WebhookId,
+    pub(crate) delivery_id: i64,
+    pub(crate) attempt: u32,
+    pub(crate) body: Bytes,
+    pub(crate) headers: http::HeaderMap,
+}
+
+/// What the network does with a POST.
+#[derive(Debug, Clone)]
+pub(crate) enum Reaction {
+    /// Answers with a status at once.
+    Answer(u16),
+    /// Answers with a status and a wish for patience.
+    AnswerLater(u16, Duration),
+    /// Answers with a status after some time.
+    Slowly(u16, Duration),
+    /// Says nothing until the deadline.
+    Silence,
+    /// Nobody listens.
+    Refuse,
+}
+
+type Script = Box<dyn Fn(&Seen) -> Reaction + Send + Sync>;
+
+/// A network that does as it is told and remembers what it saw.
+pub(crate) struct ScriptedNetwork {
+    started: Instant,
+    script: Script,
+    seen: Mutex<Vec<Seen>>,
+    under_way: Mutex<HashMap<WebhookId, (u32, u32)>>,
+}
+
+impl ScriptedNetwork {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().clone()
+    }
+
+    /// The most attempts to one webhook that were under way at once.
+    pub(crate) fn most_under_way(&self, webhook_id: WebhookId) -> u32 {
+        self.under_way
+            .lock()
+            .get(&webhook_id)
+            .map_or(0, |(_, most)| *most)
+    }
+
+    fn began(&self, webhook_id: WebhookId) {
+        let mut under_way = self.under_way.lock();
+        let (now, most) = under_way.entry(webhook_id).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
+    }
+
+    fn ended(&self, webhook_id: WebhookId) {
+        self.under_way.lock().entry(webhook_id).or_default().0 -= 1;
+    }
+}
+
+fn header<T: std::str::FromStr>(post: &Post, name: &str) -> Option<T> {
+    post.headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+#[async_trait]
+impl Transport for ScriptedNetwork {
+    async fn post(&self, post: Post) -> Posted {
+        let webhook_id = post.route.webhook.id;
+        let seen = Seen {
+            at: self.started.elapsed(),
+            webhook_id,
+            delivery_id: header(&post, "switchhook-delivery-id").expect("every attempt names its delivery"),
+            attempt: header(&post, "switchhook-attempt").expect("every attempt is numbered"),
+            body: post.body.clone(),
+            headers: post.headers.clone(),
+        };
+        let reaction = (self.script)(&seen);
+        self.seen.lock().push(seen);
+        self.began(webhook_id);
+        let posted = react(reaction, &post, self.started).await;
+        self.ended(webhook_id);
+        posted
+    }
+}
+
+async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
+    let answered = |status, retry_after| Posted {
+        outcome: AttemptOutcome::Answered { status, retry_after },
+        answer: Some(Answer {
+            status,
+            ..Answer::default()
+        }),
+        phases: Phases::default(),
+    };
+    match reaction {
+        Reaction::Answer(status) => answered(status, None),
+        Reaction::AnswerLater(status, patience) => {
+            answered(status, Some(START.plus(started.elapsed()).plus(patience)))
+        }
+        Reaction::Slowly(status, wait) => {
+            tokio::time::sleep(wait).await;
+            answered(status, None)
+        }
+        Reaction::Silence => {
+            tokio::time::sleep(post.route.timeout(&Settings::default().delivery)).await;
+            Posted::unanswered(Silence::AnswerTimeout, "nothing was answered", Phases::default())
+        }
+        Reaction::Refuse => {
+            Posted::unanswered(Silence::ConnectionRefused, "nobody listens", Phases::default())
+        }
+    }
+}
+
+/// A node and its surroundings.
+pub(crate) struct Rig {
+    pub(crate) system: System,
+    pub(crate) network: Arc<ScriptedNetwork>,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+impl Rig {
+    /// A node whose network follows `script`. Needs a paused runtime.
+    pub(crate) async fn new(script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static) -> Self {
+        let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+        Self::on(store, Settings::default(), script).await
+    }
+
+    pub(crate) async fn on(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let started = Instant::now();
+        let clock: Arc<dyn Clock> = Arc::new(move || START.plus(started.elapsed()));
+        let network = Arc::new(ScriptedNetwork {
+            started,
+            script: Box::new(script),
+            seen: Mutex::default(),
+            under_way: Mutex::default(),
+        });
+        let parts = Parts {
+            settings,
+            clock,
+            telemetry: Telemetry::new(),
+            store: Arc::clone(&store),
+            transport: Arc::clone(&network) as Arc<dyn Transport>,
+            guard: Arc::default(),
+        };
+        let system = assemble(parts, &tokio::runtime::Handle::current())
+            .await
+            .expect("an empty store can be read");
+        Self {
+            system,
+            network,
+            store,
+        }
+    }
+
+    /// A webhook that gets every call event.
+    pub(crate) async fn webhook(&self, settings: WebhookSettings) -> WebhookId {
+        self.signed_webhook(settings, None).await
+    }
+
+    pub(crate) async fn signed_webhook(&self, settings: WebhookSettings, secret: Option<&str>) -> WebhookId {
+        let now = self.system.clock.now();
+        let id = WebhookId(self.system.ids.next(now));
+        let webhook = Webhook {
+            id,
+            company_id: COMPANY,
+            hook_url: format!("https://example.com/{id}"),
+            secret: secret.map(Secret::new),
+            settings,
+            paused_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        self.store.create_webhook(webhook).await.expect("the URL is new");
+        self.subscribe(id, Filter::Call(CallFilter::default())).await;
+        id
+    }
+
+    pub(crate) async fn subscribe(&self, webhook_id: WebhookId, filter: Filter) {
+        let now = self.system.clock.now();
+        let subscription = Subscription {
+            id: SubscriptionId(self.system.ids.next(now)),
+            company_id: COMPANY,
+            webhook_id: Some(webhook_id),
+            enabled: true,
+            filter,
+            scopes: Scopes::all(),
+            created_at: now,
+            updated_at: now,
+        };
+        self.store
+            .create_subscription(subscription, None)
+            .await
+            .expect("the subscription is new");
+        self.system
+            .registry
+            .refresh(COMPANY)
+            .await
+            .expect("the store can be read");
+    }
+
+    /// Accepts an event of a kind.
+    pub(crate) async fn accept(&self, kind: Kind, body: &str) -> Accepted {
+        let body = Bytes::from(body.to_owned());
+        let submission = Submission {
+            company_id: COMPANY,
+            kind,
+            body,
+            idempotency_key: None,
+        };
+        ingest::accept(&self.system, submission)
+            .await
+            .expect("the event is well-formed")
+    }
+
+    /// Accepts an event of a call.
+    pub(crate) async fn call(&self, call_id: u64, state: &str) -> Accepted {
+        self.accept(
+            Kind::Call,
+            &format!(r#"{{"call_id":{call_id},"state":"{state}"}}"#),
+        )
+        .await
+    }
+
+    /// Lets virtual time pass.
+    pub(crate) async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
+        let every = switchhook_store::DeliveryFilter::default();
+        let page = self
+            .store
+            .list_deliveries(COMPANY, every, PageRequest::first(10_000))
+            .await;
+        let mut items = page.expect("the store can be read").items;
+        items.reverse();
+        items
+    }
+}
