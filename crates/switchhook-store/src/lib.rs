@@ -10,6 +10,7 @@ mod filter;
 mod open;
 mod page;
 mod registry;
+mod sealing;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -31,6 +32,7 @@ pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
+pub use sealing::{Resealed, Sealer};
 pub use registry::{SubscriptionFilter, SubscriptionLimits};
 
 /// What is kept, and the few things that are done with it.
@@ -95,6 +97,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Webhook, StoreError>;
     /// The webhooks of every company, by id: how a node fills its memory at start.
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
+    /// Rewrites the secrets of up to `limit` webhooks after `after` that are not sealed with the key that is used now.
+    /// `Unusable` if there is no sealer, or a secret cannot be read.
+    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError>;
+    /// Forgets the replaced secrets that no longer count; answers how many webhooks had such.
+    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
 
     // --- subscriptions --------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ mod readers;
 mod recovery;
 mod releases;
 mod schema;
+mod secrets;
 mod store;
 mod subscriptions;
 mod transaction;
@@ -51,6 +52,7 @@ use self::schema::Age;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
 use crate::error::StoreError;
+use crate::sealing::{Sealer, Sealing};
 
 /// What this process is to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct SqliteOptions {
     pub now: Timestamp,
     /// Who wants to know of every commit.
     pub observer: Option<Arc<dyn CommitObserver>>,
+    /// Who encrypts secrets; without one they are kept as they are.
+    pub sealer: Option<Arc<dyn Sealer>>,
 }
 
 impl SqliteOptions {
@@ -92,6 +96,7 @@ impl SqliteOptions {
             writer: WriterMode::Thread,
             now,
             observer: None,
+            sealer: None,
         }
     }
 
@@ -103,6 +108,7 @@ impl SqliteOptions {
             writer: WriterMode::Inline,
             now,
             observer: None,
+            sealer: None,
         }
     }
 }
@@ -124,6 +130,7 @@ pub struct SqliteStore {
 struct Parts {
     writer: Writer,
     readers: Readers,
+    sealing: Sealing,
     checkpointer: Option<Checkpointer>,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
     lock: Mutex<Option<OwnerLock>>,
@@ -180,6 +187,10 @@ impl SqliteStore {
         };
         let mut connection = connection::open_writing(place, checkpoints(options))?;
         bring_up_to_date(&mut connection, place, options)?;
+        let sealing = Sealing(options.sealer.clone());
+        if options.role == Role::Owner {
+            secrets::check(&connection, &sealing)?;
+        }
         let (sender, receiver) = match options.role {
             // Bounded by what the node asks for: nothing is claimed that it did not wish for.
             Role::Owner => Some(mpsc::unbounded_channel()).unzip(),
@@ -203,6 +214,7 @@ impl SqliteStore {
             parts: Arc::new(Parts {
                 writer,
                 readers,
+                sealing,
                 checkpointer,
                 hand_over,
                 lock,

@@ -105,7 +105,7 @@ pub(super) fn redeliver(
     let connection = transaction.connection;
     let origin = find(connection, company_id, id)?;
     let webhook_id = origin.webhook_id;
-    if let Err(StoreError::NotFound(_)) = webhooks::find(connection, company_id, webhook_id) {
+    if !webhooks::exists(connection, company_id, webhook_id)? {
         return Err(StoreError::Conflict(format!(
             "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
         )));

@@ -17,8 +17,8 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, deliveries, events, health, keys, releases, subscriptions,
-    webhooks,
+    SqliteStore, attempt_row, attempts, claims, deliveries, events, health, keys, releases, secrets,
+    subscriptions, webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -27,6 +27,7 @@ use crate::event::{EventRecord, NewEvent, Recorded};
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
 use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+use crate::sealing::Resealed;
 
 impl SqliteStore {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -73,14 +74,16 @@ impl Store for SqliteStore {
     }
 
     async fn create_webhook(&self, webhook: Webhook) -> Result<Webhook, StoreError> {
-        self.write(move |transaction| webhooks::create(transaction, &webhook))
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| webhooks::create(transaction, &webhook, &sealing))
             .await
     }
 
     async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
+        let sealing = self.parts.sealing.clone();
         self.parts
             .readers
-            .run(move |connection| webhooks::find(connection, company_id, id))
+            .run(move |connection| webhooks::find(connection, company_id, id, &sealing))
             .await
     }
 
@@ -89,9 +92,10 @@ impl Store for SqliteStore {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
         self.parts
             .readers
-            .run(move |connection| webhooks::list(connection, company_id, page))
+            .run(move |connection| webhooks::list(connection, company_id, page, &sealing))
             .await
     }
 
@@ -102,7 +106,8 @@ impl Store for SqliteStore {
         change: WebhookChange,
         now: Timestamp,
     ) -> Result<Webhook, StoreError> {
-        self.write(move |transaction| webhooks::update(transaction, company_id, id, &change, now))
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| webhooks::update(transaction, company_id, id, &change, now, &sealing))
             .await
     }
 
@@ -112,14 +117,27 @@ impl Store for SqliteStore {
         id: WebhookId,
         now: Timestamp,
     ) -> Result<Webhook, StoreError> {
-        self.write(move |transaction| webhooks::delete(transaction, company_id, id, now))
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| webhooks::delete(transaction, company_id, id, now, &sealing))
             .await
     }
 
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
         self.parts
             .readers
-            .run(move |connection| webhooks::scan(connection, page))
+            .run(move |connection| webhooks::scan(connection, page, &sealing))
+            .await
+    }
+
+    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| secrets::reseal(transaction, &sealing, after, limit))
+            .await
+    }
+
+    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(move |transaction| secrets::forget_old(transaction, now))
             .await
     }
 

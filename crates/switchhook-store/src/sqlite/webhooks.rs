@@ -3,25 +3,32 @@
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
 use super::list::{Listing, first};
+use super::secrets;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::sealing::Sealing;
 
-const COLUMNS: &str = "id, company_id, hook_url, secret, settings, paused_at, created_at, updated_at";
+const COLUMNS: &str =
+    "id, company_id, hook_url, secret, old_secrets, settings, paused_at, created_at, updated_at";
 
-pub(super) fn create(transaction: &mut Transaction<'_>, webhook: &Webhook) -> Result<Webhook, StoreError> {
+pub(super) fn create(
+    transaction: &mut Transaction<'_>,
+    webhook: &Webhook,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
     refuse_second(transaction, webhook)?;
-    let sql = format!("INSERT INTO webhooks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql = format!("INSERT INTO webhooks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
         webhook.company_id.0,
         webhook.hook_url,
-        webhook.secret.as_ref().map(Secret::expose),
+        secrets::kept(webhook, sealing),
+        secrets::kept_old(webhook, sealing)?,
         settings(webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.created_at.as_millis(),
@@ -36,13 +43,16 @@ pub(super) fn update(
     id: WebhookId,
     change: &WebhookChange,
     now: Timestamp,
+    sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let webhook = find(transaction.connection, company_id, id)?.changed(change.clone(), now);
+    let webhook = find(transaction.connection, company_id, id, sealing)?.changed(change.clone(), now);
     refuse_second(transaction, &webhook)?;
-    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, settings = ?, paused_at = ?, updated_at = ? WHERE id = ?";
+    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, paused_at = ?, \
+               updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         webhook.hook_url,
-        webhook.secret.as_ref().map(Secret::expose),
+        secrets::kept(&webhook, sealing),
+        secrets::kept_old(&webhook, sealing)?,
         settings(&webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.updated_at.as_millis(),
@@ -56,9 +66,11 @@ pub(super) fn delete(
     company_id: CompanyId,
     id: WebhookId,
     now: Timestamp,
+    sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let webhook = find(transaction.connection, company_id, id)?;
-    let sql = "UPDATE webhooks SET deleted_at = ? WHERE id = ?";
+    let webhook = find(transaction.connection, company_id, id, sealing)?;
+    // Old deliveries need to tell where they went, but not how they were signed.
+    let sql = "UPDATE webhooks SET deleted_at = ?, secret = NULL, old_secrets = NULL WHERE id = ?";
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
@@ -69,30 +81,46 @@ pub(super) fn delete(
     Ok(webhook)
 }
 
+/// Whether the company has the webhook.
+pub(super) fn exists(
+    connection: &Connection,
+    company_id: CompanyId,
+    id: WebhookId,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL";
+    Ok(first(connection, sql, &[&id.0, &company_id.0], |_| Ok(()))?.is_some())
+}
+
 pub(super) fn find(
     connection: &Connection,
     company_id: CompanyId,
     id: WebhookId,
+    sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
     let sql =
         format!("SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL");
-    first(connection, &sql, &[&id.0, &company_id.0], read)?.ok_or(StoreError::NotFound("webhook"))
+    first(connection, &sql, &[&id.0, &company_id.0], |row| read(row, sealing))?.ok_or(StoreError::NotFound("webhook"))
 }
 
 pub(super) fn list(
     connection: &Connection,
     company_id: CompanyId,
     page: PageRequest,
+    sealing: &Sealing,
 ) -> Result<Page<Webhook>, StoreError> {
     listing(Some(company_id))
         .oldest_first(page)
-        .page(connection, read, |webhook| webhook.id.0)
+        .page(connection, |row| read(row, sealing), |webhook| webhook.id.0)
 }
 
-pub(super) fn scan(connection: &Connection, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+pub(super) fn scan(
+    connection: &Connection,
+    page: PageRequest,
+    sealing: &Sealing,
+) -> Result<Page<Webhook>, StoreError> {
     listing(None)
         .oldest_first(page)
-        .page(connection, read, |webhook| webhook.id.0)
+        .page(connection, |row| read(row, sealing), |webhook| webhook.id.0)
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
@@ -121,13 +149,15 @@ fn settings(webhook: &Webhook) -> Result<String, StoreError> {
         .map_err(|error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}")))
 }
 
-fn read(row: &Row<'_>) -> Result<Webhook, StoreError> {
+fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreError> {
     let mut cells = Cells::of("webhooks", row)?;
+    let id = WebhookId(cells.id());
     Ok(Webhook {
-        id: WebhookId(cells.id()),
+        id,
         company_id: CompanyId(cells.read()?),
         hook_url: cells.read()?,
-        secret: cells.read::<Option<String>>()?.map(Secret::new),
+        secret: secrets::read(cells.maybe_text()?, id, sealing)?,
+        old_secrets: secrets::read_old(cells.maybe_json()?, id, sealing)?,
         settings: cells.json()?,
         paused_at: cells.maybe_time()?,
         created_at: cells.time()?,
