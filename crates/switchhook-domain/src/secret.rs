@@ -60,7 +60,11 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_weak() {
-        assert!(Secret::new("hunter2").weakness().is_some_and(|why| why.contains("7 bytes")));
+        assert!(
+            Secret::new("hunter2")
+                .weakness()
+                .is_some_and(|why| why.contains("7 bytes"))
+        );
         assert_eq!(Secret::new("x".repeat(ENOUGH_BYTES)).weakness(), None);
     }
 }

@@ -170,7 +170,9 @@ impl Webhook {
     /// The secret and those before it that count at `now`.
     pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         let old = self.old_secrets.iter().rev();
-        let valid = old.filter(move |old| old.valid_until > now).map(|old| &old.secret);
+        let valid = old
+            .filter(move |old| old.valid_until > now)
+            .map(|old| &old.secret);
         self.secret.iter().chain(valid)
     }
 
@@ -248,8 +250,14 @@ mod tests {
     #[test]
     fn the_same_secret_again_is_no_rotation_and_few_are_kept() {
         check(&rotated(webhook(), "one", NOW), NOW, &["one"]);
-        let many = (0..9).fold(webhook(), |webhook, n| rotated(webhook, &format!("secret {n}"), NOW));
+        let many = (0..9).fold(webhook(), |webhook, n| {
+            rotated(webhook, &format!("secret {n}"), NOW)
+        });
         assert_eq!(many.old_secrets.len(), MOST_OLD_SECRETS);
-        check(&many, NOW, &["secret 8", "secret 7", "secret 6", "secret 5", "secret 4"]);
+        check(
+            &many,
+            NOW,
+            &["secret 8", "secret 7", "secret 6", "secret 5", "secret 4"],
+        );
     }
 }

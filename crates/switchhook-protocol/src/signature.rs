@@ -121,7 +121,10 @@ impl fmt::Debug for Signer {
 pub fn key_id(secret: impl AsRef<[u8]>) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref());
     let tag = hmac::sign(&key, b"switchhook kid");
-    tag.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    tag.as_ref()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Signs one event. For many with the same secret, keep a [`Signer`].

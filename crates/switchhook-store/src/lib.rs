@@ -32,8 +32,8 @@ pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
-pub use sealing::{Resealed, Sealer};
 pub use registry::{SubscriptionFilter, SubscriptionLimits};
+pub use sealing::{Resealed, Sealer};
 
 /// What is kept, and the few things that are done with it.
 ///

@@ -13,6 +13,7 @@ mod events;
 mod health;
 pub mod limits;
 mod request;
+mod rotation;
 mod sample;
 mod subscriptions;
 mod webhook_settings;
@@ -32,7 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::auth::KeyCache;
-use self::compat::shortened;
+use self::compat::{SecretsShown, shortened};
 use self::error::ApiError;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate};
@@ -49,6 +50,17 @@ pub(crate) struct Api {
     openapi: Bytes,
     /// Held by who changes a webhook's settings.
     settings_turn: Mutex<()>,
+}
+
+impl Api {
+    /// Whether answers show secrets, as far as the server decides that.
+    fn secrets_shown(&self) -> SecretsShown {
+        if self.system.settings.hide_secrets {
+            SecretsShown::Never
+        } else {
+            SecretsShown::AsSet
+        }
+    }
 }
 
 pub(crate) type SharedApi = Arc<Api>;
@@ -81,6 +93,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::get, webhook_settings::update))
         .routes(routes!(webhook_settings::pause))
         .routes(routes!(webhook_settings::resume))
+        .routes(routes!(rotation::rotate_secret))
         .routes(routes!(sample::send))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))

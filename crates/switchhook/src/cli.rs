@@ -17,6 +17,7 @@ mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod secrets;
 mod send;
 mod serve;
 mod spec;
@@ -62,6 +63,8 @@ enum Command {
     Config(config::Config),
     Migrate(migrate::Migrate),
     #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    #[command(subcommand)]
     Spec(spec::Spec),
     Completions(completions::Completions),
 }
@@ -96,6 +99,7 @@ impl Command {
             Self::Deliveries(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
+            Self::Secrets(command) => command.run(),
             Self::Spec(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

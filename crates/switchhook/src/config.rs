@@ -5,6 +5,7 @@
 //! they are used, beginning at [`Settings`].
 
 pub mod duration;
+pub mod encryption;
 pub mod file;
 pub mod sources;
 
@@ -19,6 +20,7 @@ use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::DeliveryDefaults;
 
 use self::duration::{parse_duration, show_duration};
+pub use self::encryption::EncryptionOptions;
 use self::sources::Mistakes;
 use crate::api::limits::ApiLimits;
 use crate::ingest::validation::ValidationMode;
@@ -69,6 +71,13 @@ pub struct ServeOptions {
     /// Let hook URLs begin with http://
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hook_allow_http: bool,
+
+    #[command(flatten)]
+    pub encryption: EncryptionOptions,
+
+    /// Leave every webhook's secret out of the API's answers
+    #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub hide_secrets: bool,
 
     /// What happens to events that deviate from their schema: off, warn (accept and tell) or strict (refuse)
     #[arg(
@@ -159,6 +168,8 @@ impl ServeOptions {
             max_in_flight: self.max_in_flight,
             hook_allow: self.hook_allow.clone(),
             hook_allow_http: self.hook_allow_http,
+            encryption: self.encryption.keyring()?,
+            hide_secrets: self.hide_secrets,
             validation: self.validation,
             api_limits: self.api_limits,
             grace: self.grace,

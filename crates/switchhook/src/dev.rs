@@ -152,6 +152,7 @@ async fn inspected_webhook(system: &System, address: SocketAddr, now: Timestamp)
         company_id: COMPANY,
         hook_url,
         secret: Some(Secret::new(keys::new_secret())),
+        old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
         created_at: now,

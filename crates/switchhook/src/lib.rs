@@ -12,6 +12,7 @@ pub mod config;
 pub mod delivery;
 pub mod dev;
 pub mod documents;
+pub mod encryption;
 pub mod ingest;
 pub mod keys;
 pub mod registry;

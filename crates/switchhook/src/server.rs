@@ -58,7 +58,12 @@ impl Server {
     pub async fn start_with(settings: Settings, more: Router) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Telemetry::new();
-        let store = storage::open_as_owner(&settings.store, clock.now(), &telemetry)?;
+        let store = storage::open_as_owner(
+            &settings.store,
+            clock.now(),
+            &telemetry,
+            settings.encryption.as_ref(),
+        )?;
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
             format!(
                 "cannot listen at {}: is another server running there?",

@@ -13,6 +13,7 @@ use switchhook_store::Store;
 use crate::api::limits::ApiLimits;
 use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
+use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
@@ -38,6 +39,10 @@ pub struct Settings {
     pub hook_allow: Vec<IpNet>,
     /// Whether hook URLs may be `http://`.
     pub hook_allow_http: bool,
+    /// What secrets are encrypted with in the store.
+    pub encryption: Option<Keyring>,
+    /// Whether no answer of the API shows a webhook's secret.
+    pub hide_secrets: bool,
     /// What happens to events that deviate from the schemas.
     pub validation: ValidationMode,
     /// Whether Dialpad's limits are enforced on `/api/v2`.
@@ -58,6 +63,8 @@ impl Default for Settings {
             max_handed_over: 10_000,
             hook_allow: Vec::new(),
             hook_allow_http: false,
+            encryption: None,
+            hide_secrets: false,
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
             grace: Duration::from_secs(20),

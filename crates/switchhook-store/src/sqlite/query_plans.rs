@@ -8,7 +8,8 @@ use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, schema, subscriptions, webhooks,
+    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, schema, secrets, subscriptions,
+    webhooks,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;

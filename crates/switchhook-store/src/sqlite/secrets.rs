@@ -107,12 +107,18 @@ pub(super) fn reseal(
     let after = after.map_or(0, |id| id.0);
     let page = all(transaction.connection, WITH_SECRETS, &[&after, &limit], read_kept)?;
     let mut resealed = Resealed {
-        next: page.last().map(|kept| kept.id).filter(|_| page.len() == limit as usize),
+        next: page
+            .last()
+            .map(|kept| kept.id)
+            .filter(|_| page.len() == limit as usize),
         ..Resealed::default()
     };
     for mut kept in page {
         let mut rewritten = 0;
-        let cells = kept.secret.iter_mut().chain(kept.old.iter_mut().map(|old| &mut old.secret));
+        let cells = kept
+            .secret
+            .iter_mut()
+            .chain(kept.old.iter_mut().map(|old| &mut old.secret));
         for cell in cells {
             if sealing.is_current(cell) {
                 resealed.current += 1;
@@ -139,12 +145,13 @@ pub(super) fn forget_old(transaction: &mut Transaction<'_>, now: Timestamp) -> R
         old.retain(|old| old.valid_until > now.as_millis());
         if old.len() < count {
             let sql = "UPDATE webhooks SET old_secrets = ? WHERE id = ?";
-            transaction.prepare(sql)?.execute(params![json(&old)?, kept.id.0])?;
+            transaction
+                .prepare(sql)?
+                .execute(params![json(&old)?, kept.id.0])?;
             changed += 1;
         }
     }
     Ok(changed)
 }
 
-pub(super) const WITH_OLD: &str =
-    "SELECT id, secret, old_secrets FROM webhooks INDEXED BY webhooks_with_old_secrets WHERE old_secrets IS NOT NULL";
+pub(super) const WITH_OLD: &str = "SELECT id, secret, old_secrets FROM webhooks INDEXED BY webhooks_with_old_secrets WHERE old_secrets IS NOT NULL";

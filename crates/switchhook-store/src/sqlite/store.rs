@@ -118,8 +118,11 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Webhook, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.write(move |transaction| webhooks::delete(transaction, company_id, id, now, &sealing))
-            .await
+        self.write(move |transaction| {
+            transaction
+                .overwriting(|transaction| webhooks::delete(transaction, company_id, id, now, &sealing))
+        })
+        .await
     }
 
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
@@ -132,13 +135,17 @@ impl Store for SqliteStore {
 
     async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.write(move |transaction| secrets::reseal(transaction, &sealing, after, limit))
-            .await
+        self.write(move |transaction| {
+            transaction.overwriting(|transaction| secrets::reseal(transaction, &sealing, after, limit))
+        })
+        .await
     }
 
     async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.write(move |transaction| secrets::forget_old(transaction, now))
-            .await
+        self.write(move |transaction| {
+            transaction.overwriting(|transaction| secrets::forget_old(transaction, now))
+        })
+        .await
     }
 
     async fn create_subscription(

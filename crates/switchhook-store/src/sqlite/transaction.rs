@@ -39,6 +39,19 @@ impl<'c> Transaction<'c> {
         self.handed_over
     }
 
+    /// Runs `work` so that what it deletes or replaces is overwritten with zeros in the file, and not only forgotten.
+    pub(super) fn overwriting<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.connection
+            .query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+        let result = work(self);
+        self.connection
+            .query_row("PRAGMA secure_delete = OFF", [], |_| Ok(()))?;
+        result
+    }
+
     /// Runs `work` so that its failing leaves no trace.
     pub(super) fn isolated(&mut self, work: impl FnOnce(&mut Self) -> Ran) -> Result<Ran, StoreError> {
         let told = self.handed_over.len();

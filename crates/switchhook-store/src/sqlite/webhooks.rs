@@ -99,7 +99,10 @@ pub(super) fn find(
 ) -> Result<Webhook, StoreError> {
     let sql =
         format!("SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL");
-    first(connection, &sql, &[&id.0, &company_id.0], |row| read(row, sealing))?.ok_or(StoreError::NotFound("webhook"))
+    first(connection, &sql, &[&id.0, &company_id.0], |row| {
+        read(row, sealing)
+    })?
+    .ok_or(StoreError::NotFound("webhook"))
 }
 
 pub(super) fn list(
@@ -108,9 +111,11 @@ pub(super) fn list(
     page: PageRequest,
     sealing: &Sealing,
 ) -> Result<Page<Webhook>, StoreError> {
-    listing(Some(company_id))
-        .oldest_first(page)
-        .page(connection, |row| read(row, sealing), |webhook| webhook.id.0)
+    listing(Some(company_id)).oldest_first(page).page(
+        connection,
+        |row| read(row, sealing),
+        |webhook| webhook.id.0,
+    )
 }
 
 pub(super) fn scan(

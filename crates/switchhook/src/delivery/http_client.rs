@@ -83,7 +83,7 @@ impl HttpTransport {
         start: Instant,
     ) -> Result<Answer, Failure> {
         let answer = exchange(&mut connection, request(post, endpoint), || {
-            phases.first_byte = Some(start.elapsed())
+            phases.first_byte = Some(start.elapsed());
         })
         .await?;
         if connection.is_reusable() {

@@ -5,4 +5,5 @@ mod config;
 mod help;
 mod keys;
 mod run;
+mod secrets;
 mod store;

@@ -203,6 +203,7 @@ impl Rig {
             company_id: COMPANY,
             hook_url: format!("https://example.com/{id}"),
             secret: secret.map(Secret::new),
+            old_secrets: Vec::new(),
             settings,
             paused_at: None,
             created_at: now,
