@@ -22,12 +22,14 @@
 
 pub mod attempt;
 pub mod clock;
+pub mod company;
 pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod key;
 pub mod matching;
 pub mod order;
+pub mod phone_number;
 pub mod redaction;
 pub mod retry;
 pub mod scope;

@@ -10,11 +10,13 @@ mod filter;
 mod open;
 mod page;
 mod registry;
+mod retention;
 mod sealing;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
@@ -33,6 +35,10 @@ pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
 pub use registry::{SubscriptionFilter, SubscriptionLimits};
+pub use retention::{
+    DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadRemoval, PayloadSlice, RemovalReason,
+    RemovalSlice, Removed, StoreSize,
+};
 pub use sealing::{Resealed, Sealer};
 
 /// What is kept, and the few things that are done with it.
@@ -66,6 +72,10 @@ pub trait Store: Send + Sync + 'static {
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
     /// The key with this hash.
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+    /// The companies, oldest first.
+    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError>;
+    /// Changes a company.
+    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError>;
 
     // --- webhooks -------------------------------------------------------------------------------------------------
 
@@ -221,6 +231,21 @@ pub trait Store: Send + Sync + 'static {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
+
+    // --- what is no longer kept -----------------------------------------------------------------------------------
+
+    /// How much room it takes.
+    async fn size(&self) -> Result<StoreSize, StoreError>;
+    /// Removes some of the oldest events with all that belongs to them. Those that something needs are passed over:
+    /// no delivery that is pending, open, or ended after the slice's time is removed, nor its event.
+    async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError>;
+    /// Drops the payloads of a company's events that are delivered or cancelled, or go nowhere, and what receivers
+    /// answered to them. The records stay.
+    async fn drop_payloads(&self, slice: PayloadSlice, now: Timestamp)
+    -> Result<DroppedPayloads, StoreError>;
+    /// Removes the payload of every event of the slice in which a number occurs, and what attempts hold of it; pending
+    /// deliveries of those are cancelled. The records stay. What is removed is overwritten.
+    async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError>;
 
     // --- about the store itself -----------------------------------------------------------------------------------
 

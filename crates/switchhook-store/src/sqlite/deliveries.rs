@@ -9,7 +9,7 @@ use switchhook_domain::{Kind, Timestamp};
 use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{order, webhooks};
+use super::{events, order, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
@@ -110,6 +110,12 @@ pub(super) fn redeliver(
             "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
         )));
     }
+    if events::body(connection, origin.event_id)?.is_some_and(|body| body.is_empty()) {
+        return Err(StoreError::Conflict(format!(
+            "the payload of event {} was removed: there is nothing to send again",
+            origin.event_id
+        )));
+    }
     let delivery = Delivery {
         id: new_id,
         ordinal: next_ordinal(connection, origin.event_id)?,
@@ -181,7 +187,8 @@ pub(super) fn cancel_some_of(
     Ok(ids.len())
 }
 
-const CANCEL: &str = "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
+pub(super) const CANCEL: &str =
+    "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
 
 pub(super) const UNCLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?";
 

@@ -14,8 +14,17 @@ use crate::error::StoreError;
 use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::page::{Page, PageRequest};
+use crate::retention::PayloadRemoval;
 
-const COLUMNS: &str = "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body";
+/// What [`read`] reads, in its order.
+macro_rules! event_columns {
+    () => {
+        "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, payload_removed_at, \
+         payload_removed_for"
+    };
+}
+
+const COLUMNS: &str = event_columns!();
 
 /// Keeps events, each with its deliveries.
 pub(super) fn record(
@@ -78,7 +87,8 @@ fn answer_to_repetition(
         transaction.prepare(sql)?.execute(params![earlier.id.0])?;
         return Ok(None);
     }
-    if earlier.body != event.body {
+    // Of a payload that was removed nobody can tell whether it was the same. The key says that it was.
+    if earlier.payload_removed.is_none() && earlier.body != event.body {
         return Ok(Some(Recorded::KeyReused));
     }
     let deliveries = deliveries::originals_of(connection, earlier.id)?;
@@ -88,8 +98,11 @@ fn answer_to_repetition(
     }))
 }
 
-pub(super) const BY_IDEMPOTENCY_KEY: &str = "SELECT id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body FROM events \
-     WHERE company_id = ? AND idempotency_key = ?";
+pub(super) const BY_IDEMPOTENCY_KEY: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM events WHERE company_id = ? AND idempotency_key = ?"
+);
 
 pub(super) fn find(
     connection: &Connection,
@@ -154,5 +167,16 @@ fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
         idempotency_key: cells.read()?,
         warnings: cells.maybe_json()?.unwrap_or_default(),
         body: Bytes::copy_from_slice(cells.bytes()?),
+        payload_removed: read_removal(&mut cells)?,
     })
+}
+
+fn read_removal(cells: &mut Cells<'_>) -> Result<Option<PayloadRemoval>, StoreError> {
+    let Some(at) = cells.maybe_time()? else {
+        return Ok(None);
+    };
+    Ok(Some(PayloadRemoval {
+        at,
+        reason: cells.word()?,
+    }))
 }

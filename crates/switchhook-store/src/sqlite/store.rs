@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
@@ -17,8 +19,8 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, deliveries, events, health, keys, releases, secrets,
-    subscriptions, webhooks,
+    SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, health, keys,
+    releases, retention, secrets, subscriptions, webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -27,6 +29,9 @@ use crate::event::{EventRecord, NewEvent, Recorded};
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
 use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+use crate::retention::{
+    DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
+};
 use crate::sealing::Resealed;
 
 impl SqliteStore {
@@ -70,6 +75,18 @@ impl Store for SqliteStore {
         self.parts
             .readers
             .run(move |connection| keys::find(connection, hash))
+            .await
+    }
+
+    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| companies::list(connection, page))
+            .await
+    }
+
+    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError> {
+        self.write(move |transaction| companies::update(transaction, id, &change))
             .await
     }
 
@@ -354,6 +371,71 @@ impl Store for SqliteStore {
             .readers
             .run(move |connection| claims::pending_webhooks(connection, after, limit))
             .await
+    }
+
+    async fn size(&self) -> Result<StoreSize, StoreError> {
+        self.parts.readers.run(retention::size).await
+    }
+
+    async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError> {
+        let find = move |connection: &Connection| retention::removable(connection, slice);
+        let found = self.parts.readers.run(find).await?;
+        let next = found.next;
+        if found.ids.is_empty() {
+            return Ok(Removed {
+                next,
+                ..Removed::default()
+            });
+        }
+        let remove =
+            move |transaction: &mut Transaction<'_>| retention::remove(transaction, &found.ids, slice.before);
+        let removed = self.write(remove).await?;
+        Ok(Removed { next, ..removed })
+    }
+
+    async fn drop_payloads(
+        &self,
+        slice: PayloadSlice,
+        now: Timestamp,
+    ) -> Result<DroppedPayloads, StoreError> {
+        let find = move |connection: &Connection| retention::droppable(connection, slice);
+        let found = self.parts.readers.run(find).await?;
+        let next = found.next;
+        if found.ids.is_empty() {
+            return Ok(DroppedPayloads { payloads: 0, next });
+        }
+        let drop = move |transaction: &mut Transaction<'_>| {
+            transaction.overwriting(|transaction| retention::drop_payloads(transaction, &found.ids, now))
+        };
+        let payloads = self.write(drop).await?;
+        Ok(DroppedPayloads { payloads, next })
+    }
+
+    async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError> {
+        let (number, extent) = (slice.number.clone(), slice.extent);
+        let found = self
+            .parts
+            .readers
+            .run(move |connection| erasure::find(connection, &slice))
+            .await?;
+        let (examined, next) = (found.examined, found.next);
+        let nothing_to_do = found.ids.is_empty() || extent == ErasureExtent::Count;
+        let erased = if nothing_to_do {
+            Erased {
+                events: found.ids.len() as u64,
+                ..Erased::default()
+            }
+        } else {
+            let erase = move |transaction: &mut Transaction<'_>| {
+                transaction.overwriting(|transaction| erasure::erase(transaction, &found.ids, &number, now))
+            };
+            self.write(erase).await?
+        };
+        Ok(Erased {
+            examined,
+            next,
+            ..erased
+        })
     }
 
     async fn last_id(&self) -> Result<i64, StoreError> {

@@ -13,6 +13,7 @@ mod keys;
 mod lists;
 mod order;
 mod recording;
+mod retention;
 mod samples;
 mod sending;
 mod sqlite_only;
@@ -126,6 +127,17 @@ conformance! {
         the_last_id_is_the_largest_of_all,
         a_check_leaves_nothing_behind,
         a_closed_store_says_so,
+        ;
+    retention:
+        the_oldest_go_with_all_that_is_theirs,
+        what_something_needs_stays,
+        an_idempotency_key_goes_with_its_event,
+        a_store_knows_how_large_it_is,
+        payloads_go_once_they_are_delivered,
+        a_number_is_erased_and_the_record_stays,
+        an_erasure_goes_slice_by_slice_and_through_one_company,
+        companies_are_listed_and_changed,
+        replaced_secrets_are_forgotten_when_their_time_is_over,
         ;
     invariants:
         they_hold_whatever_is_done,
