@@ -22,6 +22,8 @@ pub struct RemovalSlice {
     pub before: Timestamp,
     /// How many events at the most are removed.
     pub limit: u32,
+    /// About how many bytes of payload at the most; one event goes in any case.
+    pub bytes: u64,
 }
 
 /// What removing events came to.

@@ -8,6 +8,7 @@ mod compat;
 mod deliveries;
 mod description;
 mod documents;
+mod erasures;
 mod error;
 mod events;
 mod health;
@@ -97,6 +98,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(sample::send))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
+        .routes(routes!(erasures::erase))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))

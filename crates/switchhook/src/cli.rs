@@ -7,11 +7,13 @@
     reason = "the comments on options are their help, shown as they are"
 )]
 
+mod companies;
 mod completions;
 mod config;
 mod connection;
 mod deliveries;
 mod dev;
+mod erase;
 mod events;
 mod keys;
 mod migrate;
@@ -59,6 +61,9 @@ enum Command {
     Send(send::Send),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Erase(erase::Erase),
+    #[command(subcommand)]
+    Companies(companies::Companies),
     #[command(subcommand)]
     Config(config::Config),
     Migrate(migrate::Migrate),
@@ -97,6 +102,8 @@ impl Command {
             Self::Send(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Erase(command) => command.run(),
+            Self::Companies(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
             Self::Secrets(command) => command.run(),

@@ -16,6 +16,7 @@ pub mod encryption;
 pub mod ingest;
 pub mod keys;
 pub mod registry;
+pub mod retention;
 pub mod server;
 pub mod storage;
 pub mod system;

@@ -23,9 +23,9 @@ use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
 use crate::registry::Registry;
-use crate::storage;
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
+use crate::{retention, storage};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -38,6 +38,7 @@ pub struct Server {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     listening: JoinHandle<Result<()>>,
+    sweeping: JoinHandle<()>,
     /// Sending has threads of its own, so that accepting cannot starve it. Taken when the server stops.
     sending: Option<Runtime>,
 }
@@ -89,12 +90,14 @@ impl Server {
         let system = Arc::new(assemble(parts, sending.handle()).await?);
         let (stop, stopped) = watch::channel(false);
         let listening = tokio::spawn(listen(listener, Arc::clone(&system), more, stopped));
+        let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
         info!(%address, store = %storage::without_password(&system.settings.store), "listening");
         Ok(Self {
             system,
             address,
             stop,
             listening,
+            sweeping,
             sending: Some(sending),
         })
     }
@@ -113,6 +116,7 @@ impl Server {
                 Ok(())
             }
         };
+        self.sweeping.abort();
         self.system.engine.stop(grace).await;
         self.system.store.close().await;
         if let Some(sending) = self.sending.take() {

@@ -16,6 +16,7 @@ use crate::delivery::address_guard::AddressGuard;
 use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
+use crate::retention::RetentionSettings;
 use crate::telemetry::Telemetry;
 
 /// What an operator can decide about a node.
@@ -43,6 +44,8 @@ pub struct Settings {
     pub encryption: Option<Keyring>,
     /// Whether no answer of the API shows a webhook's secret.
     pub hide_secrets: bool,
+    /// How much is kept, and for how long.
+    pub retention: RetentionSettings,
     /// What happens to events that deviate from the schemas.
     pub validation: ValidationMode,
     /// Whether Dialpad's limits are enforced on `/api/v2`.
@@ -65,6 +68,7 @@ impl Default for Settings {
             hook_allow_http: false,
             encryption: None,
             hide_secrets: false,
+            retention: RetentionSettings::default(),
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
             grace: Duration::from_secs(20),

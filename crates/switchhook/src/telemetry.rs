@@ -23,6 +23,32 @@ const DURATIONS: [f64; 14] = [
 /// How many operations shared a commit.
 const BATCHES: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0];
 
+/// What is no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Events, with their idempotency keys.
+    Events,
+    /// Their deliveries.
+    Deliveries,
+    /// Their attempts.
+    Attempts,
+    /// Payloads of events whose record stays.
+    Payloads,
+    /// Webhooks' secrets that were replaced and no longer count.
+    OldSecrets,
+}
+
+impl Removal {
+    /// Everything that can go, with its label.
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Events, "events"),
+        (Self::Deliveries, "deliveries"),
+        (Self::Attempts, "attempts"),
+        (Self::Payloads, "payloads"),
+        (Self::OldSecrets, "old_secrets"),
+    ];
+}
+
 /// What is counted. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Handles>);
@@ -37,6 +63,7 @@ struct Handles {
     attempt_duration: Histogram,
     exhausted: Counter,
     late_answers: Counter,
+    removed: [Counter; Removal::ALL.len()],
     in_flight: Gauge,
     handed_over: Gauge,
     oldest_due: Gauge,
@@ -100,6 +127,10 @@ impl Telemetry {
                 "Attempts that ended after their claim had passed on",
                 vec![],
             ),
+            removed: Removal::ALL.map(|(_, what)| {
+                let help = "What was removed because it was too old, too much, or not wanted any more";
+                counter("switchhook_retention_removed_total", help, label("what", what))
+            }),
             attempt_duration: histogram(
                 &recorder,
                 "switchhook_attempt_duration_seconds",
@@ -180,6 +211,11 @@ impl Telemetry {
     /// Attempts ended after their claim had passed on.
     pub fn late_answers(&self, count: usize) {
         self.0.late_answers.increment(count as u64);
+    }
+
+    /// Something is no longer kept.
+    pub fn removed(&self, what: Removal, count: u64) {
+        self.0.removed[what as usize].increment(count);
     }
 
     /// How many deliveries are in memory.

@@ -42,15 +42,18 @@ fn event_id(row: &Row<'_>) -> Result<(EventId, bool), StoreError> {
 pub(super) fn removable(connection: &Connection, slice: RemovalSlice) -> Result<Found, StoreError> {
     let (after, before) = (slice.after.map_or(0, |id| id.0), slice.before);
     let values: [&dyn rusqlite::ToSql; 4] = [&before.as_millis(), &after, &first_id_at(before), &LOOK_AT];
-    let seen = all(connection, OLDEST, &values, event_id)?;
+    let seen = all(connection, OLDEST, &values, |row| {
+        Ok((event_id(row)?, row.get::<_, i64>(2)?))
+    })?;
     let is_whole_page = seen.len() == LOOK_AT as usize;
-    let mut found = Found::default();
-    for (id, is_needed) in seen {
+    let (mut found, mut bytes) = (Found::default(), 0);
+    for ((id, is_needed), length) in seen {
         if !is_needed {
-            if found.ids.len() == slice.limit as usize {
+            if found.ids.len() == slice.limit as usize || (bytes >= slice.bytes && !found.ids.is_empty()) {
                 return Ok(found);
             }
             found.ids.push(id);
+            bytes += length.unsigned_abs();
         }
         found.next = Some(id);
     }
@@ -62,8 +65,8 @@ pub(super) fn removable(connection: &Connection, slice: RemovalSlice) -> Result<
 
 /// With whether something still needs them: a delivery that is pending, open, or ended lately.
 pub(super) const OLDEST: &str = "SELECT id, EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_by_event \
-     WHERE event_id = events.id AND (state = 'pending' OR claimed_by IS NOT NULL OR ended_at >= ?)) \
-     FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?";
+     WHERE event_id = events.id AND (state = 'pending' OR claimed_by IS NOT NULL OR ended_at >= ?)), \
+     octet_length(body) FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?";
 
 /// Removes events with their deliveries and attempts, unless something needs them by now.
 pub(super) fn remove(

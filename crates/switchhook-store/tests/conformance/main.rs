@@ -130,6 +130,7 @@ conformance! {
         ;
     retention:
         the_oldest_go_with_all_that_is_theirs,
+        a_slice_is_bounded_by_bytes_too,
         what_something_needs_stays,
         an_idempotency_key_goes_with_its_event,
         a_store_knows_how_large_it_is,

@@ -23,6 +23,7 @@ async fn remove(world: &World, limit: u32) -> (u64, u64, u64) {
         after: None,
         before: world.now,
         limit,
+        bytes: 1 << 20,
     };
     let mut sum = (0, 0, 0);
     loop {
@@ -60,6 +61,32 @@ pub(crate) async fn the_oldest_go_with_all_that_is_theirs(world: &mut World) {
     assert!(world.store.event(COMPANY, events[1]).await.is_ok());
     assert_eq!(world.now, before);
     assert_eq!(remove(world, 2).await, (0, 0, 0));
+}
+
+pub(crate) async fn a_slice_is_bounded_by_bytes_too(world: &mut World) {
+    for _ in 0..4 {
+        let body = Bytes::from(format!(r#"{{"x":"{}"}}"#, "x".repeat(4_000)));
+        world
+            .record(NewEvent {
+                body,
+                ..world.event()
+            })
+            .await;
+    }
+    world.after(60);
+    let mut removed = Vec::new();
+    let mut after = None;
+    for bytes in [0, 6_000, 6_000] {
+        let slice = RemovalSlice {
+            after,
+            before: world.now,
+            limit: 100,
+            bytes,
+        };
+        let one = world.store.remove_events(slice).await.unwrap();
+        (after, removed) = (one.next, [removed, vec![one.events]].concat());
+    }
+    assert_eq!(removed, [1, 2, 1]);
 }
 
 pub(crate) async fn what_something_needs_stays(world: &mut World) {

@@ -3,6 +3,7 @@
 mod auth;
 mod deliveries;
 mod documents;
+mod erasures;
 mod errors;
 mod events;
 mod limits;

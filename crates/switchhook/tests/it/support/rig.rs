@@ -165,7 +165,23 @@ impl Rig {
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
         let started = Instant::now();
-        let clock: Arc<dyn Clock> = Arc::new(move || START.plus(started.elapsed()));
+        Self::with_clock(
+            store,
+            settings,
+            Arc::new(move || START.plus(started.elapsed())),
+            script,
+        )
+        .await
+    }
+
+    /// With a clock that need not go as tokio's does.
+    pub(crate) async fn with_clock(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let started = Instant::now();
         let network = Arc::new(ScriptedNetwork {
             started,
             script: Box::new(script),
