@@ -32,7 +32,7 @@ pub use claim::{
 pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use filter::{DeliveryFilter, EventFilter};
-pub use open::{migrate, open};
+pub use open::{backup, migrate, open, restore};
 pub use page::{Page, PageRequest};
 pub use registry::{SubscriptionFilter, SubscriptionLimits};
 pub use retention::{
@@ -40,6 +40,7 @@ pub use retention::{
     RemovalSlice, Removed, StoreSize,
 };
 pub use sealing::{Resealed, Sealer};
+pub use sqlite::{Copied, Existing};
 
 /// What is kept, and the few things that are done with it.
 ///

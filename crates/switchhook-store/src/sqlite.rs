@@ -5,6 +5,7 @@
 
 mod attempt_row;
 mod attempts;
+mod backup;
 mod cells;
 mod checkpointer;
 mod claims;
@@ -44,6 +45,7 @@ use rusqlite::Connection;
 use switchhook_domain::Timestamp;
 use tokio::sync::mpsc;
 
+pub use self::backup::{Copied, Existing};
 pub use self::committer::{Commit, CommitObserver};
 
 use self::checkpointer::Checkpointer;
@@ -177,6 +179,24 @@ impl SqliteStore {
             from,
             to: schema::number(&connection)?,
         })
+    }
+
+    /// Copies the store at `path` to the file `to`, also while another process serves it. Blocks.
+    ///
+    /// # Errors
+    /// `Unusable` if there is no store, or a file in the way; `Corrupt` if the copy is damaged.
+    pub fn backup(path: &Path, to: &Path, existing: Existing) -> Result<Copied, StoreError> {
+        connection::check_version()?;
+        backup::backup(path, to, existing)
+    }
+
+    /// Puts the copy `from` in the place of the store at `path`. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::backup`], and `Unusable` if a process serves the store, or the copy is a newer version's.
+    pub fn restore(from: &Path, path: &Path, existing: Existing) -> Result<Copied, StoreError> {
+        connection::check_version()?;
+        backup::restore(from, path, existing)
     }
 
     fn open_place(place: &Place, options: &SqliteOptions) -> Result<Arc<Self>, StoreError> {

@@ -7,6 +7,7 @@
     reason = "the comments on options are their help, shown as they are"
 )]
 
+mod backup;
 mod companies;
 mod completions;
 mod config;
@@ -67,6 +68,9 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     Migrate(migrate::Migrate),
+    #[command(name = "backup")]
+    BackUp(backup::BackUp),
+    Restore(backup::Restore),
     #[command(subcommand)]
     Secrets(secrets::Secrets),
     #[command(subcommand)]
@@ -106,6 +110,8 @@ impl Command {
             Self::Companies(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
+            Self::BackUp(command) => command.run(),
+            Self::Restore(command) => command.run(),
             Self::Secrets(command) => command.run(),
             Self::Spec(command) => command.run(),
             Self::Completions(command) => command.run(),

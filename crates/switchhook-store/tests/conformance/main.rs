@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a case whose store fails has failed")]
 
+mod backup;
 mod claims;
 mod fixture;
 mod idempotency;

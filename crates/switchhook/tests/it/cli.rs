@@ -1,5 +1,6 @@
 //! The commands as people run them: the built binary, in a folder and an environment of its own.
 
+mod backup;
 mod client;
 mod companies;
 mod config;
