@@ -31,6 +31,7 @@ mod releases;
 mod retention;
 mod schema;
 mod secrets;
+mod set_aside;
 mod store;
 mod subscriptions;
 mod transaction;
@@ -47,6 +48,7 @@ use tokio::sync::mpsc;
 
 pub use self::backup::{Copied, Existing};
 pub use self::committer::{Commit, CommitObserver};
+pub use self::set_aside::SetAside;
 
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;

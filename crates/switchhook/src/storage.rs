@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use switchhook_domain::Timestamp;
-use switchhook_store::sqlite::{Commit, SqliteOptions};
+use switchhook_store::sqlite::{Commit, CommitObserver, SetAside, SqliteOptions};
 use switchhook_store::{Sealer, Store};
 
 use crate::encryption::Keyring;
@@ -20,14 +20,25 @@ pub fn open_as_owner(
     telemetry: &Telemetry,
     keyring: Option<&Keyring>,
 ) -> Result<Arc<dyn Store>> {
-    let telemetry = telemetry.clone();
-    let observer = move |commit: Commit| telemetry.committed(commit.duration, commit.operations);
     let options = SqliteOptions {
-        observer: Some(Arc::new(observer)),
+        observer: Some(Arc::new(Observer(telemetry.clone()))),
         sealer: sealer(keyring),
         ..SqliteOptions::owner(now)
     };
     open(url, options)
+}
+
+/// Counts what the store does.
+struct Observer(Telemetry);
+
+impl CommitObserver for Observer {
+    fn committed(&self, commit: Commit) {
+        self.0.committed(commit.duration, commit.operations);
+    }
+
+    fn set_aside(&self, _: &SetAside) {
+        self.0.set_aside();
+    }
 }
 
 /// Opens the store for a short command, also while a node serves it. Without a keyring encrypted secrets cannot be read,

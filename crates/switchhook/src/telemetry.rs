@@ -5,6 +5,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::{
@@ -64,6 +65,8 @@ struct Handles {
     exhausted: Counter,
     late_answers: Counter,
     removed: [Counter; Removal::ALL.len()],
+    set_aside: Counter,
+    set_aside_count: AtomicU64,
     in_flight: Gauge,
     handed_over: Gauge,
     oldest_due: Gauge,
@@ -127,6 +130,12 @@ impl Telemetry {
                 "Attempts that ended after their claim had passed on",
                 vec![],
             ),
+            set_aside: counter(
+                "switchhook_deliveries_set_aside_total",
+                "Deliveries that were cancelled because their rows are damaged",
+                vec![],
+            ),
+            set_aside_count: AtomicU64::new(0),
             removed: Removal::ALL.map(|(_, what)| {
                 let help = "What was removed because it was too old, too much, or not wanted any more";
                 counter("switchhook_retention_removed_total", help, label("what", what))
@@ -211,6 +220,18 @@ impl Telemetry {
     /// Attempts ended after their claim had passed on.
     pub fn late_answers(&self, count: usize) {
         self.0.late_answers.increment(count as u64);
+    }
+
+    /// A delivery was cancelled because its row is damaged.
+    pub fn set_aside(&self) {
+        self.0.set_aside.increment(1);
+        self.0.set_aside_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were, since the start.
+    #[must_use]
+    pub fn set_aside_count(&self) -> u64 {
+        self.0.set_aside_count.load(Ordering::Relaxed)
     }
 
     /// Something is no longer kept.

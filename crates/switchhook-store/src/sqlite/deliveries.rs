@@ -226,7 +226,7 @@ pub(super) fn list(
 ) -> Result<Page<Delivery>, StoreError> {
     listing(company_id, filter)
         .newest_first(page)
-        .page(connection, delivery_row::read, |delivery| delivery.id.0)
+        .page_of_readable(connection, delivery_row::read)
 }
 
 /// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.

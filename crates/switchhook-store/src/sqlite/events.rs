@@ -131,7 +131,7 @@ pub(super) fn list(
 ) -> Result<Page<EventRecord>, StoreError> {
     listing(company_id, filter)
         .newest_first(page)
-        .page(connection, read, |event| event.id.0)
+        .page_of_readable(connection, read)
 }
 
 pub(super) fn listing(company_id: CompanyId, filter: &EventFilter) -> Listing {

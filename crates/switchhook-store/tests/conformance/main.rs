@@ -7,6 +7,7 @@
 
 mod backup;
 mod claims;
+mod damage;
 mod fixture;
 mod idempotency;
 mod invariants;

@@ -25,6 +25,9 @@ pub(crate) struct Readiness {
     /// `ok`, or why it does not send.
     #[schema(example = "ok")]
     delivery: String,
+    /// How many deliveries were cancelled since the start because their rows are damaged: somebody should look at the
+    /// disk. The server works all the same.
+    set_aside: u64,
 }
 
 /// Asking the store costs a commit: everybody who asks within a second gets the same answer.
@@ -88,6 +91,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
             ready,
             store,
             delivery,
+            set_aside: api.system.telemetry.set_aside_count(),
         }),
     )
         .into_response()
