@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod crash;
 mod delivery;
+mod faults;
 mod real_shape;
 mod retention;
 mod support;

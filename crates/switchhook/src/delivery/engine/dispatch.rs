@@ -164,7 +164,7 @@ impl Dispatcher {
     }
 
     fn do_what_is_next(&mut self) {
-        if self.stopping.is_none() && self.outbox.failure().is_none() {
+        if self.is_at_work() {
             self.start_attempts();
             self.claim_what_is_due();
             self.survey();
@@ -173,10 +173,19 @@ impl Dispatcher {
             .flush(&self.parts.store, &self.parts.clock, &self.runtime, &self.stored);
     }
 
+    /// Whether it starts, claims and surveys at all: not while it stops or what comes of attempts cannot be stored.
+    fn is_at_work(&self) -> bool {
+        self.stopping.is_none() && self.outbox.failure().is_none()
+    }
+
     fn next_wake(&self) -> Instant {
+        // What is not done now must not wake the loop: it would be due for ever.
+        if !self.is_at_work() {
+            return self.next_look;
+        }
         let regular = self.next_look.min(self.next_survey);
         let now = self.parts.clock.now();
-        let due = self.agenda.first().filter(|_| self.outbox.failure().is_none());
+        let due = self.agenda.first();
         due.map_or(regular, |(due_at, _)| {
             regular.min(Instant::now() + due_at.since(now))
         })
