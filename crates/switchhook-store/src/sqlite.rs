@@ -28,6 +28,7 @@ mod queue;
 mod readers;
 mod recovery;
 mod releases;
+mod reserve;
 mod retention;
 mod schema;
 mod secrets;
@@ -55,6 +56,7 @@ use self::committer::Committer;
 use self::connection::{Checkpoints, Place};
 use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
+use self::reserve::Reserve;
 use self::schema::Age;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
@@ -92,6 +94,8 @@ pub struct SqliteOptions {
     pub observer: Option<Arc<dyn CommitObserver>>,
     /// Who encrypts secrets; without one they are kept as they are.
     pub sealer: Option<Arc<dyn Sealer>>,
+    /// How many bytes an owner keeps free beside the file, for the day on which the disk is full; 0 for none.
+    pub reserve_bytes: u64,
 }
 
 impl SqliteOptions {
@@ -104,6 +108,7 @@ impl SqliteOptions {
             now,
             observer: None,
             sealer: None,
+            reserve_bytes: 0,
         }
     }
 
@@ -116,6 +121,7 @@ impl SqliteOptions {
             now,
             observer: None,
             sealer: None,
+            reserve_bytes: 0,
         }
     }
 }
@@ -138,6 +144,7 @@ struct Parts {
     writer: Writer,
     readers: Readers,
     sealing: Sealing,
+    reserve: Arc<Reserve>,
     checkpointer: Option<Checkpointer>,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
     lock: Mutex<Option<OwnerLock>>,
@@ -221,10 +228,15 @@ impl SqliteStore {
             Role::Owner => Some(mpsc::unbounded_channel()).unzip(),
             Role::Guest => (None, None),
         };
+        let reserve = Arc::new(match (place, options.role) {
+            (Place::File(path), Role::Owner) => Reserve::of(path, options.reserve_bytes),
+            _ => Reserve::default(),
+        });
         let mut committer = Committer {
             connection,
             hand_over: sender,
             observer: options.observer.clone(),
+            reserve: Arc::clone(&reserve),
         };
         if options.role == Role::Owner {
             let now = options.now;
@@ -240,6 +252,7 @@ impl SqliteStore {
                 writer,
                 readers,
                 sealing,
+                reserve,
                 checkpointer,
                 hand_over,
                 lock,

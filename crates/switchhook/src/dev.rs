@@ -94,7 +94,12 @@ fn settings(options: &DevOptions) -> Settings {
 
 fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
     if fresh && dir.exists() {
-        for name in ["switchhook.db", "switchhook.db-wal", "switchhook.db-shm"] {
+        for name in [
+            "switchhook.db",
+            "switchhook.db-wal",
+            "switchhook.db-shm",
+            "switchhook.db.reserve",
+        ] {
             let file = dir.join(name);
             if file.exists() {
                 std::fs::remove_file(&file)

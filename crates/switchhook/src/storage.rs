@@ -10,6 +10,9 @@ use switchhook_store::{Sealer, Store};
 use crate::encryption::Keyring;
 use crate::telemetry::Telemetry;
 
+/// What a node keeps free on the disk, to be able to tidy up when it is full.
+const RESERVE_BYTES: u64 = 16 << 20;
+
 /// Opens the store for a node that accepts and sends.
 ///
 /// # Errors
@@ -23,6 +26,7 @@ pub fn open_as_owner(
     let options = SqliteOptions {
         observer: Some(Arc::new(Observer(telemetry.clone()))),
         sealer: sealer(keyring),
+        reserve_bytes: RESERVE_BYTES,
         ..SqliteOptions::owner(now)
     };
     open(url, options)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::reserve::Reserve;
 use super::set_aside::SetAside;
 use super::transaction::{Errand, Isolation, Job, Ran, Transaction};
 use crate::claim::HandOver;
@@ -43,6 +44,8 @@ pub(super) struct Committer {
     /// Where claimed deliveries go; a guest claims nothing.
     pub(super) hand_over: Option<mpsc::UnboundedSender<HandOver>>,
     pub(super) observer: Option<Arc<dyn CommitObserver>>,
+    /// What is given up when the disk is full.
+    pub(super) reserve: Arc<Reserve>,
 }
 
 /// What a commit has to tell: to the node, and to the operator.
@@ -86,6 +89,7 @@ impl Committer {
             }
             Err(Failure::Store(message)) => {
                 tracing::error!(operations = jobs.len(), reason = message, "nothing could be kept");
+                self.reserve.after_failure(&message);
                 answer(jobs, Some(&message));
             }
             Err(Failure::Neighbour) => {
@@ -209,6 +213,7 @@ mod tests {
             connection,
             hand_over: None,
             observer: None,
+            reserve: Arc::default(),
         }
     }
 

@@ -20,7 +20,7 @@ use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
     SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, health, keys,
-    releases, retention, secrets, subscriptions, webhooks,
+    releases, reserve, retention, secrets, subscriptions, webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -41,6 +41,22 @@ impl SqliteStore {
         T: Send + 'static,
     {
         self.parts.writer.run(Manner::ORDINARY, work).await
+    }
+}
+
+impl SqliteStore {
+    /// Waits for the reserve to be there again, if it was given up and it is time to look.
+    async fn take_reserve_again(&self) -> Result<(), StoreError> {
+        if self.parts.reserve.is_there() {
+            return Ok(());
+        }
+        let parts = Arc::clone(&self.parts);
+        if let Writer::Inline(_) = parts.writer {
+            return parts.reserve.take_again();
+        }
+        tokio::task::spawn_blocking(move || parts.reserve.take_again())
+            .await
+            .unwrap_or_else(|_| Err(reserve::missing()))
     }
 }
 
@@ -232,6 +248,14 @@ impl Store for SqliteStore {
     }
 
     async fn record_events(&self, new: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
+        if !self.parts.reserve.is_there()
+            && let Some(event) = new.first()
+        {
+            if !self.parts.reserve.is_worth_a_try(event.accepted_at) {
+                return Err(reserve::missing());
+            }
+            self.take_reserve_again().await?;
+        }
         let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
         let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
         let manner = Manner {
@@ -444,7 +468,8 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.write(health::write_page).await?;
-        self.write(health::take_back_page).await
+        self.write(health::take_back_page).await?;
+        self.take_reserve_again().await
     }
 
     async fn close(&self) {
