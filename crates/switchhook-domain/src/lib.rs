@@ -29,6 +29,7 @@ pub mod key;
 pub mod matching;
 pub mod order;
 pub mod redaction;
+pub mod replay;
 pub mod retry;
 pub mod scope;
 pub mod secret;

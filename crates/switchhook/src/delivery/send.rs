@@ -26,6 +26,9 @@ pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>) -> Post {
     map.insert(headers::EVENT_KIND, kind_name(delivery.kind));
     map.insert(headers::DELIVERY_ID, number(delivery.id.0));
     map.insert(headers::ATTEMPT, number(delivery.attempt_number.into()));
+    if let Some(replay_id) = delivery.replay_id {
+        map.insert(headers::REPLAY, number(replay_id.0));
+    }
     Post {
         route: Arc::clone(route),
         headers: map,

@@ -28,6 +28,7 @@ fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
         blocks_until: NOW,
         note: None,
         origin: None,
+        replay_id: None,
         created_at: NOW,
     };
     Box::new(ClaimedDelivery {
