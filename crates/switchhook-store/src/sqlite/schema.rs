@@ -11,10 +11,16 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    name: "initial",
-    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        name: "initial",
+        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        name: "replays",
+        sql: include_str!("../../migrations/sqlite/0003_replays.sql"),
+    },
+];
 
 /// How the schema of a file relates to the one that this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
