@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod health;
 pub mod limits;
+mod replays;
 mod request;
 mod sample;
 mod subscriptions;
@@ -88,6 +89,8 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::cancel))
         .routes(routes!(documents::index))
         .routes(routes!(documents::asyncapi))
         .routes(routes!(documents::openapi))

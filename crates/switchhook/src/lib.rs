@@ -15,6 +15,7 @@ pub mod documents;
 pub mod ingest;
 pub mod keys;
 pub mod registry;
+pub mod replay;
 pub mod server;
 pub mod storage;
 pub mod system;

@@ -15,6 +15,7 @@ use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
+use crate::replay::Replays;
 use crate::telemetry::Telemetry;
 
 /// What an operator can decide about a node.
@@ -73,6 +74,8 @@ pub struct System {
     pub registry: Arc<Registry>,
     /// What sends.
     pub engine: Engine,
+    /// What sends old events again.
+    pub replays: Replays,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The next id.
