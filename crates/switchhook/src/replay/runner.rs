@@ -11,9 +11,7 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::replay::{Destination, Pace, PlannedDelivery, Progress, Replay};
-use switchhook_store::{
-    PageRequest, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection, StoreError,
-};
+use switchhook_store::{PageRequest, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection, StoreError};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 

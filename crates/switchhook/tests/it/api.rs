@@ -6,6 +6,7 @@ mod documents;
 mod errors;
 mod events;
 mod limits;
+mod replays;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;

@@ -14,7 +14,10 @@ const fn pace(rate: f64) -> Pace {
 fn check_rate(rate: f64, count: u32) {
     let pace = pace(rate);
     let whole = pace.next_due_at(count).since(NOON).as_secs_f64();
-    assert!(f64::from(count) / whole <= rate * 1.000_001, "{count} in {whole} s");
+    assert!(
+        f64::from(count) / whole <= rate * 1.000_001,
+        "{count} in {whole} s"
+    );
     assert!(whole <= f64::from(count) / rate + 0.001, "{count} in {whole} s");
     let mut earlier = NOON;
     for before in 0..count {

@@ -61,7 +61,12 @@ fn candidate(deliveries: Vec<PastDelivery>) -> Candidate {
 
 /// Checks where the event goes and which deliveries are repeated.
 #[track_caller]
-fn check(filter: ReplayFilter, to: Destination, deliveries: &[PastDelivery], expected: &[(i64, Option<i64>)]) {
+fn check(
+    filter: ReplayFilter,
+    to: Destination,
+    deliveries: &[PastDelivery],
+    expected: &[(i64, Option<i64>)],
+) {
     let planned = replay(filter.clone(), to).plan(&candidate(deliveries.to_vec()));
     let planned: Vec<_> = planned
         .iter()
@@ -80,9 +85,18 @@ fn not_delivered() -> ReplayFilter {
 #[test]
 fn without_a_destination_each_webhook_gets_again_what_it_was_sent() {
     use StateName::{Delivered, Exhausted};
-    let past = [original(1, ONE, Delivered), original(2, TWO, Exhausted), again(3, ONE, Delivered)];
+    let past = [
+        original(1, ONE, Delivered),
+        original(2, TWO, Exhausted),
+        again(3, ONE, Delivered),
+    ];
     let all = ReplayFilter::default();
-    check(all.clone(), Destination::Origins, &past, &[(1, Some(1)), (2, Some(2))]);
+    check(
+        all.clone(),
+        Destination::Origins,
+        &past,
+        &[(1, Some(1)), (2, Some(2))],
+    );
     check(all.clone(), Destination::Origins, &[], &[]);
     let of_two = ReplayFilter {
         webhook_id: Some(TWO),
@@ -112,9 +126,19 @@ fn one_destination_gets_an_event_once_however_many_deliveries_it_had() {
 #[test]
 fn what_was_not_delivered_is_what_neither_came_nor_is_on_its_way() {
     use StateName::{Cancelled, Delivered, Exhausted, Pending};
-    for (state, expected) in [(Exhausted, true), (Cancelled, true), (Delivered, false), (Pending, false)] {
+    for (state, expected) in [
+        (Exhausted, true),
+        (Cancelled, true),
+        (Delivered, false),
+        (Pending, false),
+    ] {
         let expected: &[_] = if expected { &[(1, Some(1))] } else { &[] };
-        check(not_delivered(), Destination::Origins, &[original(1, ONE, state)], expected);
+        check(
+            not_delivered(),
+            Destination::Origins,
+            &[original(1, ONE, state)],
+            expected,
+        );
         // As does what was sent since.
         let past = [original(1, ONE, Exhausted), again(3, ONE, state)];
         check(not_delivered(), Destination::Origins, &past, expected);
@@ -162,11 +186,26 @@ fn nobody_sees_more_than_before() {
         ..original(1, ONE, StateName::Delivered)
     }];
     // The same webhook sees what it saw, whatever its subscriptions are now.
-    check_hidden(Destination::Origins, Hidden::EVERYTHING, &showed_all, Hidden::NOTHING);
+    check_hidden(
+        Destination::Origins,
+        Hidden::EVERYTHING,
+        &showed_all,
+        Hidden::NOTHING,
+    );
     check_hidden(Destination::Origins, Hidden::NOTHING, &hid_recordings, RECORDINGS);
-    check_hidden(Destination::Webhook(ONE), Hidden::NOTHING, &hid_recordings, RECORDINGS);
+    check_hidden(
+        Destination::Webhook(ONE),
+        Hidden::NOTHING,
+        &hid_recordings,
+        RECORDINGS,
+    );
     // Another one sees what its own subscriptions allow.
-    check_hidden(Destination::Webhook(TWO), Hidden::EVERYTHING, &showed_all, Hidden::EVERYTHING);
+    check_hidden(
+        Destination::Webhook(TWO),
+        Hidden::EVERYTHING,
+        &showed_all,
+        Hidden::EVERYTHING,
+    );
     check_hidden(Destination::Webhook(TWO), RECORDINGS, &[], RECORDINGS);
     // An address sees what both the replayed delivery and the caller's key allow.
     check_hidden(url(), Hidden::NOTHING, &hid_recordings, RECORDINGS);
@@ -181,7 +220,8 @@ fn a_replay_keeps_order_among_its_own() {
     let key = planned[0].order_key.as_ref().map(OrderKey::as_str);
     assert_eq!(key, Some("replay:900:call:5"));
     assert_eq!(planned[0].subscription_ids, [SubscriptionId(7)]);
-    let elsewhere = replay(ReplayFilter::default(), Destination::Webhook(TWO)).plan(&candidate(past.to_vec()));
+    let elsewhere =
+        replay(ReplayFilter::default(), Destination::Webhook(TWO)).plan(&candidate(past.to_vec()));
     assert_eq!(elsewhere[0].subscription_ids, []);
 }
 
@@ -199,7 +239,11 @@ fn a_filter_reads_back_what_it_writes() {
     };
     for filter in [filter, ReplayFilter::default()] {
         let text = serde_json::to_string(&filter).unwrap();
-        assert_eq!(serde_json::from_str::<ReplayFilter>(&text).unwrap(), filter, "{text}");
+        assert_eq!(
+            serde_json::from_str::<ReplayFilter>(&text).unwrap(),
+            filter,
+            "{text}"
+        );
     }
     assert_eq!(serde_json::to_string(&ReplayFilter::default()).unwrap(), "{}");
 }

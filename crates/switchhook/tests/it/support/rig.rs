@@ -164,7 +164,16 @@ impl Rig {
         settings: Settings,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        let started = Instant::now();
+        Self::since(Instant::now(), store, settings, script).await
+    }
+
+    /// A node whose clock says noon at `started`: one that goes on where another ended.
+    pub(crate) async fn since(
+        started: Instant,
+        store: Arc<dyn Store>,
+        settings: Settings,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(move || START.plus(started.elapsed()));
         let network = Arc::new(ScriptedNetwork {
             started,
