@@ -17,6 +17,7 @@ mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod replays;
 mod send;
 mod serve;
 mod spec;
@@ -58,6 +59,7 @@ enum Command {
     Send(send::Send),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Replays(replays::Replays),
     #[command(subcommand)]
     Config(config::Config),
     Migrate(migrate::Migrate),
@@ -94,6 +96,7 @@ impl Command {
             Self::Send(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Replays(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
             Self::Spec(command) => command.run(),

@@ -4,5 +4,6 @@ mod client;
 mod config;
 mod help;
 mod keys;
+mod replays;
 mod run;
 mod store;
