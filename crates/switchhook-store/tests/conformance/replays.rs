@@ -217,7 +217,7 @@ pub(crate) async fn a_webhook_of_a_replay_is_known_to_nodes_only_and_goes_with_i
         .unwrap();
     assert_eq!(
         world.store.list_webhooks(COMPANY, FIRST).await.unwrap().items,
-        [own.clone()]
+        std::slice::from_ref(&own)
     );
     let hidden = world.store.webhook(COMPANY, webhook_id).await;
     assert!(
@@ -631,7 +631,7 @@ pub(crate) async fn a_replay_stands_where_it_stood_after_a_restart(world: &mut W
     world.reopen().await;
     assert_eq!(
         world.store.running_replays(FIRST).await.unwrap().items,
-        [advanced.clone()]
+        std::slice::from_ref(&advanced)
     );
     let (done, made) = world.advance(&advanced).await;
     assert_eq!(

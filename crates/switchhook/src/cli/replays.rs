@@ -247,7 +247,7 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
 }
 
 async fn cancel(client: &Client, id: ReplayId, json: bool) -> anyhow::Result<()> {
-    let answer = client.send(Request::delete(&format!("/v1/replays/{id}"))).await?;
+    let answer = client.send(Request::delete(format!("/v1/replays/{id}"))).await?;
     if json {
         return output::print(answer.text()?);
     }

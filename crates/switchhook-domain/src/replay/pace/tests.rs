@@ -1,3 +1,5 @@
+//! The pace holds at every rate, and estimates stay within reason.
+
 use super::*;
 use crate::id::first_id_at;
 

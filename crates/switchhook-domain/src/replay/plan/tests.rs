@@ -1,3 +1,5 @@
+//! What is selected, where it goes, and what it shows.
+
 use super::*;
 use crate::id::{CompanyId, ReplayId};
 use crate::replay::{Estimate, Progress, ReplayState};
@@ -67,12 +69,13 @@ fn check(
     deliveries: &[PastDelivery],
     expected: &[(i64, Option<i64>)],
 ) {
-    let planned = replay(filter.clone(), to).plan(&candidate(deliveries.to_vec()));
+    let replay = replay(filter, to);
+    let planned = replay.plan(&candidate(deliveries.to_vec()));
     let planned: Vec<_> = planned
         .iter()
         .map(|one| (one.webhook_id.0, one.origin.map(|id| id.0)))
         .collect();
-    assert_eq!(planned, expected, "{filter:?}");
+    assert_eq!(planned, expected, "{:?}", replay.filter);
 }
 
 fn not_delivered() -> ReplayFilter {
@@ -168,10 +171,10 @@ fn kind_and_order_key_are_the_events_own() {
 fn check_hidden(to: Destination, allowed: Hidden, past: &[PastDelivery], expected: Hidden) {
     let replay = Replay {
         hidden: allowed,
-        ..replay(ReplayFilter::default(), to.clone())
+        ..replay(ReplayFilter::default(), to)
     };
     let planned = replay.plan(&candidate(past.to_vec()));
-    assert_eq!(planned[0].hidden, expected, "{to:?}");
+    assert_eq!(planned[0].hidden, expected, "{:?}", replay.to);
 }
 
 #[test]
