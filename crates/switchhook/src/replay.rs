@@ -134,7 +134,7 @@ async fn hidden(system: &System, wish: &Wish) -> Result<Hidden, StoreError> {
 pub async fn create(system: &System, wish: Wish) -> Result<Replay, StoreError> {
     let mut replay = draft(system, &wish).await?;
     let tally = tally(system, &replay, LOOKED_AT_FIRST).await?;
-    replay.estimate = Estimate::of(tally, replay.created_at);
+    replay.estimate = Estimate::of(tally);
     let webhook = match (&replay.to, wish.to) {
         (Destination::Url { webhook_id, url }, WishedDestination::Url { secret, .. }) => {
             Some(own_webhook(&replay, *webhook_id, url, secret))

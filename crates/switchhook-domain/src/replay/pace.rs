@@ -85,8 +85,8 @@ pub struct Tally {
     pub skipped: u64,
     /// The first event looked at.
     pub first: Option<EventId>,
-    /// The last event looked at, if there are more.
-    pub stopped_at: Option<EventId>,
+    /// The last event looked at, if not all were, and the last one that there is.
+    pub stopped_at: Option<(EventId, EventId)>,
 }
 
 /// How many deliveries a replay will make.
@@ -99,19 +99,18 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// What a count of the events accepted before `end` says: if not all were looked at, the rest is taken to be as
-    /// dense in time.
+    /// What a count says: if not all events were looked at, the rest is taken to be as dense in time.
     #[must_use]
-    pub fn of(tally: Tally, end: Timestamp) -> Self {
-        let Some(stopped_at) = tally.stopped_at else {
+    pub fn of(tally: Tally) -> Self {
+        let Some((stopped_at, last)) = tally.stopped_at.filter(|(seen, last)| seen < last) else {
             return Self {
                 total: tally.planned,
                 is_exact: true,
             };
         };
-        let start = tally.first.map_or(end, |id| made_at(id.0));
+        let start = made_at(tally.first.unwrap_or(stopped_at).0);
         let seen = made_at(stopped_at.0).since(start).as_secs_f64().max(0.001);
-        let whole = end.since(start).as_secs_f64().max(seen);
+        let whole = made_at(last.0).since(start).as_secs_f64().max(seen);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -146,7 +146,7 @@ pub(crate) async fn create(
     if is_dry_run {
         let draft = replay::draft(&api.system, &wish).await?;
         let tally = replay::tally(&api.system, &draft, LOOKED_AT).await?;
-        let Estimate { total, is_exact } = Estimate::of(tally, draft.created_at);
+        let Estimate { total, is_exact } = Estimate::of(tally);
         let answer = DryRunAnswer {
             dry_run: true,
             total,

@@ -1,7 +1,8 @@
 //! Counting what a replay would do, without doing it.
 
+use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::replay::{Destination, Replay, Tally};
-use switchhook_store::{Scan, StoreError};
+use switchhook_store::{EventFilter, PageRequest, Scan, StoreError};
 
 use crate::registry::Registry;
 use crate::system::System;
@@ -38,18 +39,28 @@ pub async fn tally(system: &System, replay: &Replay, most: u64) -> Result<Tally,
             return Ok(tally);
         }
         if tally.scanned >= most {
-            tally.stopped_at = Some(after);
+            tally.stopped_at = Some((after, last_event(system, replay).await?.unwrap_or(after)));
             return Ok(tally);
         }
     }
 }
 
+/// The last event of the time in question.
+async fn last_event(system: &System, replay: &Replay) -> Result<Option<EventId>, StoreError> {
+    let filter = EventFilter {
+        until: replay.filter.until,
+        ..EventFilter::default()
+    };
+    let one = PageRequest {
+        after: Some(replay.id.0),
+        limit: 1,
+    };
+    let page = system.store.list_events(replay.company_id, filter, one).await?;
+    Ok(page.items.first().map(|event| event.id))
+}
+
 /// Whether there is a webhook to send to. That of one destination is looked after by whoever runs the replay.
-pub(super) fn can_be_made(
-    registry: &Registry,
-    replay: &Replay,
-    webhook_id: switchhook_domain::id::WebhookId,
-) -> bool {
+pub(super) fn can_be_made(registry: &Registry, replay: &Replay, webhook_id: WebhookId) -> bool {
     replay.to != Destination::Origins || registry.route(webhook_id).is_some()
 }
 

@@ -61,14 +61,13 @@ fn a_count_that_stopped_halfway_is_extrapolated_over_time() {
         planned: 500,
         skipped: 0,
         first: Some(at(0)),
-        stopped_at: Some(at(10)),
+        stopped_at: Some((at(10), at(100))),
     };
-    let estimate = Estimate::of(tally, NOON.plus(Duration::from_secs(100)));
+    let estimate = Estimate::of(tally);
     assert_eq!((estimate.total, estimate.is_exact), (5_000, false));
-    let whole = Tally {
-        stopped_at: None,
-        ..tally
-    };
-    let estimate = Estimate::of(whole, NOON.plus(Duration::from_secs(100)));
-    assert_eq!((estimate.total, estimate.is_exact), (500, true));
+    for stopped_at in [None, Some((at(10), at(10)))] {
+        let whole = Tally { stopped_at, ..tally };
+        let estimate = Estimate::of(whole);
+        assert_eq!((estimate.total, estimate.is_exact), (500, true));
+    }
 }
