@@ -14,3 +14,4 @@ pub mod transport;
 pub use engine::{Engine, EngineParts, EngineState};
 pub use http_client::HttpTransport;
 pub use route::{Load, Route};
+pub use send::own_headers;

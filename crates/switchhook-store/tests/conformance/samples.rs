@@ -1,10 +1,11 @@
 //! Made-up things of every sort.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases, Silence};
+use switchhook_domain::attempt::{
+    Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases, Silence,
+};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::order::OrderKey;
@@ -125,7 +126,7 @@ pub(crate) fn unanswered(number: u32, reason: Silence, at: Timestamp) -> Attempt
 }
 
 pub(crate) fn attempt(number: u32, outcome: AttemptOutcome, at: Timestamp) -> Attempt {
-    let headers = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let headers = |name: &str, value: &str| HeaderRecord::of([(name, value.to_owned().into())]);
     let answer = match outcome {
         AttemptOutcome::Answered { status, .. } => Some(Answer {
             status,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use switchhook_domain::attempt::{AttemptRequest, HeaderRecord};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
 use url::{Host, Url};
@@ -25,6 +26,8 @@ pub struct Route {
     pub signer: Option<Signer>,
     /// The headers that every attempt has.
     pub headers: HeaderMap,
+    /// What is kept of its requests.
+    pub record: AttemptRequest,
     load: Arc<Load>,
 }
 
@@ -138,11 +141,13 @@ impl Route {
         let endpoint = Endpoint::parse(&webhook.hook_url);
         let signer = webhook.secret.as_ref().map(|secret| Signer::new(secret.expose()));
         let headers = standing_headers(&webhook, endpoint.as_ref().ok());
+        let record = record(&webhook, &headers);
         Self {
             webhook,
             endpoint,
             signer,
             headers,
+            record,
             load,
         }
     }
@@ -169,6 +174,25 @@ impl Route {
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         self.webhook.settings.timeout(defaults)
+    }
+}
+
+/// What is kept of the requests to a webhook: credentials are left out.
+fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
+    let shown = headers
+        .iter()
+        .filter(|(name, _)| *name != HOST)
+        .map(|(name, value)| {
+            let text = if value.is_sensitive() {
+                "***".into()
+            } else {
+                String::from_utf8_lossy(value.as_bytes())
+            };
+            (name.as_str(), text)
+        });
+    AttemptRequest {
+        url: webhook.hook_url.as_str().into(),
+        headers: HeaderRecord::of(shown),
     }
 }
 

@@ -28,7 +28,7 @@ use super::outbox::{Outbox, Stored};
 use super::{Command, EngineParts, Shared};
 use crate::delivery::lane::Lane;
 use crate::delivery::route::Route;
-use crate::delivery::send::{Judgement, prepare, request_record};
+use crate::delivery::send::{Judgement, prepare};
 use crate::delivery::transport::Posted;
 
 /// How often the loop looks around without news: clocks jump, hints get lost.
@@ -229,7 +229,6 @@ impl Dispatcher {
         self.parts.telemetry.attempt_started();
         self.runtime.spawn(async move {
             let post = prepare(&claimed, &route);
-            let request = request_record(&route, &post.headers);
             let posted = AssertUnwindSafe(transport.post(post))
                 .catch_unwind()
                 .await
@@ -248,7 +247,7 @@ impl Dispatcher {
                 roll: dice.roll(),
             };
             let ended = Ended {
-                finished: judgement.of(&claimed, &route, request, posted),
+                finished: judgement.of(&claimed, &route, posted),
                 order_key: claimed.delivery.order_key,
                 class,
                 max_in_flight: route.webhook.settings.max_in_flight(&defaults),
