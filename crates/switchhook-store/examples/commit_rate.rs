@@ -15,6 +15,7 @@ use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdSequence, Subscrip
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
+use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore};
 use switchhook_store::{
@@ -146,6 +147,7 @@ fn event(ids: &IdSequence, call: u64, ordered: bool) -> NewEvent {
             is_ordered: ordered,
             claim_until: Some(START.plus(Duration::from_secs(30))),
         }],
+        revision: Revision(0),
     }
 }
 

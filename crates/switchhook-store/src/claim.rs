@@ -29,6 +29,13 @@ pub enum HandedOver {
         /// When.
         due_at: Timestamp,
     },
+    /// This delivery, which you have, was cancelled: do not send it if you have not begun. Give it back then.
+    Cancelled {
+        /// Which webhook.
+        webhook_id: WebhookId,
+        /// Which delivery.
+        delivery_id: DeliveryId,
+    },
     /// You no longer have this delivery: its attempt is finished, or it was released, or either came too late.
     ///
     /// Each `Claimed` is followed by exactly one, when its attempt is finished or released.

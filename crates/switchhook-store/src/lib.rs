@@ -6,6 +6,7 @@
 mod claim;
 mod error;
 mod event;
+mod explain;
 mod filter;
 mod open;
 mod page;
@@ -17,7 +18,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
@@ -28,6 +29,7 @@ pub use claim::{
 };
 pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
+pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
@@ -138,6 +140,24 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Subscription, StoreError>;
     /// The subscriptions of every company, by id.
     async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError>;
+    /// The revision of the last change of any subscription; 0 before the first.
+    async fn last_revision(&self) -> Result<Revision, StoreError>;
+    /// What subscriptions, of one company or of all, became after the revision that is the page's `after`, change by
+    /// change. On the last page that is all until now.
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError>;
+    /// An event, where it went, and each of the company's subscriptions (or `only` one of them) as it stood when the
+    /// event was matched, by the subscriptions' ids.
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError>;
 
     // --- events ---------------------------------------------------------------------------------------------------
 
@@ -177,8 +197,8 @@ pub trait Store: Send + Sync + 'static {
         new_id: DeliveryId,
         now: Timestamp,
     ) -> Result<Delivery, StoreError>;
-    /// Cancels a pending delivery; `Conflict` if it is already final. An attempt under way may still end and is
-    /// recorded, without effect on the state.
+    /// Cancels a pending delivery; `Conflict` if it is already final. The node that has claimed it is told in its
+    /// stream. An attempt under way may still end and is recorded, without effect on the state.
     async fn cancel_delivery(
         &self,
         company_id: CompanyId,

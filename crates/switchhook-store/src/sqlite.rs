@@ -13,6 +13,7 @@ mod connection;
 mod deliveries;
 mod delivery_row;
 mod events;
+mod explain;
 mod failure;
 mod health;
 mod keys;
@@ -29,6 +30,7 @@ mod schema;
 mod store;
 mod subscriptions;
 mod transaction;
+mod versions;
 mod webhooks;
 mod writer;
 

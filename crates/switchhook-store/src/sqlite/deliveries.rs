@@ -9,7 +9,7 @@ use switchhook_domain::{Kind, Timestamp};
 use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{order, webhooks};
+use super::{attempts, order, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
@@ -137,7 +137,8 @@ fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, Store
     Ok(next.unwrap_or(0))
 }
 
-/// Calls a delivery off. A claim stays as it is: its attempt may still end, without effect on the state.
+/// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
+/// still end, without effect on the state.
 pub(super) fn cancel(
     transaction: &mut Transaction<'_>,
     company_id: CompanyId,
@@ -155,8 +156,15 @@ pub(super) fn cancel(
     transaction
         .prepare(CANCEL)?
         .execute(params![now.as_millis(), id.0])?;
+    let webhook_id = delivery.webhook_id;
+    if attempts::open_attempt(transaction.connection, id)?.is_some() {
+        transaction.hand_over(HandedOver::Cancelled {
+            webhook_id,
+            delivery_id: id,
+        });
+    }
     if let Some(key) = &delivery.order_key {
-        order::free_follower(transaction, delivery.webhook_id, key, now)?;
+        order::free_follower(transaction, webhook_id, key, now)?;
     }
     delivery.state = DeliveryState::Cancelled { at: now };
     Ok(delivery)

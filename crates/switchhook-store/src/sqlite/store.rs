@@ -7,7 +7,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
@@ -17,13 +17,14 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, deliveries, events, health, keys, releases, subscriptions,
-    webhooks,
+    SqliteStore, attempt_row, attempts, claims, deliveries, events, explain, health, keys, releases,
+    subscriptions, versions, webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
 use crate::registry::{SubscriptionFilter, SubscriptionLimits};
@@ -186,6 +187,34 @@ impl Store for SqliteStore {
         self.parts
             .readers
             .run(move |connection| subscriptions::scan(connection, page))
+            .await
+    }
+
+    async fn last_revision(&self) -> Result<Revision, StoreError> {
+        self.parts.readers.run(versions::last_revision).await
+    }
+
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| versions::changes(connection, company_id, page))
+            .await
+    }
+
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| explain::explain(connection, company_id, event_id, only, page))
             .await
     }
 

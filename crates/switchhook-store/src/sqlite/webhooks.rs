@@ -8,6 +8,7 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
 use super::list::{Listing, first};
+use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
@@ -62,10 +63,7 @@ pub(super) fn delete(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
-    let sql = "UPDATE subscriptions SET webhook_id = NULL, updated_at = ? WHERE webhook_id = ? AND deleted_at IS NULL";
-    transaction
-        .prepare(sql)?
-        .execute(params![now.as_millis(), id.0])?;
+    subscriptions::orphan(transaction, company_id, id, now)?;
     Ok(webhook)
 }
 

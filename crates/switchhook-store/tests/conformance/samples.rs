@@ -12,7 +12,7 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{Filter, Subscription};
+use switchhook_domain::subscription::{Filter, Revision, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{NewDelivery, NewEvent};
@@ -82,6 +82,7 @@ pub(crate) fn event(id: i64, accepted_at: Timestamp) -> NewEvent {
         warnings: Vec::new(),
         idempotency: None,
         deliveries: Vec::new(),
+        revision: Revision(0),
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) enum Told {
     Claimed(DeliveryId, u32),
     Due(WebhookId, Timestamp),
     Settled(DeliveryId),
+    Cancelled(DeliveryId),
 }
 
 impl World {
@@ -255,6 +256,7 @@ impl Told {
             }
             HandedOver::Due { webhook_id, due_at } => Self::Due(*webhook_id, *due_at),
             HandedOver::Settled { delivery_id, .. } => Self::Settled(*delivery_id),
+            HandedOver::Cancelled { delivery_id, .. } => Self::Cancelled(*delivery_id),
         }
     }
 }

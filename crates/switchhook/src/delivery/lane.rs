@@ -148,6 +148,22 @@ impl Lane {
         Vec::new()
     }
 
+    /// A delivery was cancelled: if it is not started, it goes back, and what is behind it goes on.
+    pub(super) fn cancelled(&mut self, id: DeliveryId, now: Timestamp) -> Option<Release> {
+        let key = self.handed_over.get(&id)?.clone();
+        let place_in =
+            |line: &VecDeque<Box<ClaimedDelivery>>| line.iter().position(|claimed| claimed.delivery.id == id);
+        if let Some(place) = place_in(&self.ready) {
+            let claimed = self.ready.remove(place)?;
+            self.move_on(key.as_ref(), false, now);
+            return Some(given_back(&claimed, now));
+        }
+        let waiting = &mut self.chains.get_mut(&key?)?.waiting;
+        let place = place_in(waiting)?;
+        let claimed = waiting.remove(place)?;
+        Some(given_back(&claimed, now))
+    }
+
     /// Gives back everything that is not started.
     pub(super) fn give_back_all(&mut self, now: Timestamp) -> Vec<Release> {
         let mut back = self.give_back_ready(0, now);

@@ -1,5 +1,6 @@
 //! Sending: when, in which order, how often; in virtual time.
 
+mod cancelling;
 mod network;
 mod order;
 mod retries;

@@ -308,6 +308,14 @@ impl Dispatcher {
                     self.lane(webhook_id).due_in_store(due_at);
                     self.reschedule(webhook_id);
                 }
+                HandedOver::Cancelled {
+                    webhook_id,
+                    delivery_id,
+                } => {
+                    let back = self.lane(webhook_id).cancelled(delivery_id, now);
+                    self.outbox.release(back);
+                    self.give_turn(webhook_id);
+                }
                 HandedOver::Settled {
                     webhook_id,
                     delivery_id,

@@ -151,3 +151,27 @@ fn a_lane_with_little_room_does_not_claim() {
     }
     assert_eq!(lane.next_claim_at(), Some(NOW));
 }
+
+#[test]
+fn what_is_cancelled_is_given_back_and_what_is_behind_it_goes_on() {
+    let mut lane = lane(64);
+    for (id, key) in [(1, Some("a")), (2, Some("a")), (3, Some("a")), (4, None)] {
+        assert!(lane.take(claimed(id, key), NOW).is_none());
+    }
+    let mut cancel = |id| {
+        lane.cancelled(DeliveryId(id), NOW)
+            .map(|release| release.delivery_id.0)
+    };
+    assert_eq!((cancel(2), cancel(1), cancel(4)), (Some(2), Some(1), Some(4)));
+    assert_eq!(cancel(99), None, "another node's");
+    assert_eq!(started(&mut lane), [3]);
+    assert!(lane.cancelled(DeliveryId(3), NOW).is_none(), "it is under way");
+    assert!(
+        lane.cancelled(DeliveryId(1), NOW).is_none(),
+        "it is on its way back"
+    );
+    for id in [1, 2, 4] {
+        lane.settled(DeliveryId(id));
+    }
+    assert_eq!(lane.handed_over(), 1);
+}
