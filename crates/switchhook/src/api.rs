@@ -10,6 +10,7 @@ mod description;
 mod documents;
 mod error;
 mod events;
+mod explain;
 mod health;
 pub mod limits;
 mod request;
@@ -84,6 +85,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(sample::send))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
+        .routes(routes!(explain::explain))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))

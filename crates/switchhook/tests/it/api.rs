@@ -5,6 +5,7 @@ mod deliveries;
 mod documents;
 mod errors;
 mod events;
+mod explain;
 mod limits;
 mod subscriptions;
 mod webhook_settings;
