@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod deliveries;
 mod dev;
+mod doctor;
 mod events;
 mod keys;
 mod migrate;
@@ -58,6 +59,7 @@ enum Command {
     Send(send::Send),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Doctor(doctor::Doctor),
     #[command(subcommand)]
     Config(config::Config),
     Migrate(migrate::Migrate),
@@ -94,6 +96,7 @@ impl Command {
             Self::Send(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
             Self::Spec(command) => command.run(),

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod dev;
+pub mod doctor;
 pub mod documents;
 pub mod ingest;
 pub mod keys;

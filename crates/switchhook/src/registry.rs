@@ -236,7 +236,8 @@ fn brought_up_to_date(
     found.into_values().collect()
 }
 
-async fn all_pages<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, StoreError>
+/// Reads a list to its end, page by page.
+pub(crate) async fn all_pages<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, StoreError>
 where
     F: Future<Output = Result<Page<T>, StoreError>>,
 {

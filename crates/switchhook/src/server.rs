@@ -159,7 +159,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         EngineParts {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),
-            transport,
+            transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
             dice: Arc::new(Dice::from_entropy()),
             telemetry: telemetry.clone(),
@@ -179,6 +179,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         ids,
         settings,
         address_guard: guard,
+        transport,
         validator,
         telemetry,
     })

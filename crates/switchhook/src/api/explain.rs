@@ -150,14 +150,14 @@ fn tell(api: &Api, explained: Explained, advice: Option<String>) -> Explanation 
         .iter()
         .flat_map(|delivery| delivery.subscription_ids.iter().map(move |id| (*id, delivery)))
         .collect();
-    let tell_one = |version: SubscriptionVersion| {
+    let tell_one = |version: &SubscriptionVersion| {
         let delivery = by_subscription.get(&version.subscription.id).copied();
         explained_subscription(api, &decided, version, delivery)
     };
     Explanation {
         event: event.into(),
         advice,
-        items: versions.items.into_iter().map(tell_one).collect(),
+        items: versions.items.iter().map(tell_one).collect(),
         cursor: versions.next.map(IdText),
     }
 }
@@ -182,11 +182,11 @@ fn decided(explained: &Explained) -> Decided {
 fn explained_subscription(
     api: &Api,
     decided: &Decided,
-    version: SubscriptionVersion,
+    version: &SubscriptionVersion,
     delivery: Option<&Delivery>,
 ) -> ExplainedSubscription {
     let subscription = &version.subscription;
-    let (verdict, reason, explanation) = match (decided.verdict(&version, delivery.is_some()), delivery) {
+    let (verdict, reason, explanation) = match (decided.verdict(version, delivery.is_some()), delivery) {
         (Verdict::PassedOver(reason), _) => (
             "passed_over",
             Some(reason.as_str()),

@@ -24,8 +24,8 @@ use self::connect::Connector;
 use self::exchange::{Connection, Failure, exchange};
 use self::pool::Pool;
 use super::address_guard::AddressGuard;
-use super::route::Endpoint;
-use super::transport::{Post, Posted, Transport};
+use super::route::{Endpoint, Route};
+use super::transport::{NoConnection, Post, Posted, Transport};
 
 /// How long a connection that nobody uses is kept.
 const IDLE_FOR: Duration = Duration::from_secs(20);
@@ -140,6 +140,22 @@ impl Transport for HttpTransport {
             Ok(Err(failure)) => Posted::unanswered(failure.reason, failure.detail, phases),
             Err(_elapsed) => Posted::unanswered(Silence::AnswerTimeout, too_late(&phases, timeout), phases),
         }
+    }
+
+    async fn probe(&self, route: &Route) -> Result<Phases, NoConnection> {
+        let mut phases = Phases::default();
+        let connected = match &route.endpoint {
+            Ok(endpoint) => {
+                let timeout = route.webhook.settings.connect_timeout(&self.defaults);
+                let connected = self.connector.connect(endpoint, timeout, &mut phases).await;
+                connected.map(drop)
+            }
+            Err(why) => Err(Failure::new(Silence::BadRequest, why.clone())),
+        };
+        connected.map(|()| phases).map_err(|failure| NoConnection {
+            reason: failure.reason,
+            detail: failure.detail,
+        })
     }
 
     fn tidy_up(&self) {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod deliveries;
+mod doctor;
 mod documents;
 mod errors;
 mod events;

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod doctor;
 mod help;
 mod keys;
 mod run;

@@ -14,12 +14,12 @@ const HANGUP: &str = r#"{"call_id": 1, "state": "hangup", "target": {"type": "of
 async fn subscribe(server: &TestServer, kind: &str, body: Value) -> String {
     let path = format!("/api/v2/subscriptions/{kind}");
     let subscription = server.post(&path, body).await.ok();
-    subscription["id"].as_str().unwrap().to_owned()
+    subscription["id"].as_str().expect("ids are texts").to_owned()
 }
 
 async fn accept(server: &TestServer, body: &str) -> String {
     let accepted = server.event("call", body.to_owned(), &[]).await.ok();
-    accepted["id"].as_str().unwrap().to_owned()
+    accepted["id"].as_str().expect("ids are texts").to_owned()
 }
 
 async fn explain(server: &TestServer, event: &str) -> Value {
@@ -29,7 +29,7 @@ async fn explain(server: &TestServer, event: &str) -> Value {
 /// Verdict or reason of each subscription, with the sentence.
 fn said(explanation: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let items = explanation["items"].as_array().unwrap().iter();
+    let items = explanation["items"].as_array().expect("a list").iter();
     items
         .map(|item| {
             let why = if item["reason"].is_null() {

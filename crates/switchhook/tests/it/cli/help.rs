@@ -2,7 +2,7 @@
 
 use super::run::Shell;
 
-const COMMANDS: [&[&str]; 29] = [
+const COMMANDS: [&[&str]; 31] = [
     &["dev"],
     &["serve"],
     &["keys", "create"],
@@ -23,6 +23,8 @@ const COMMANDS: [&[&str]; 29] = [
     &["send"],
     &["events", "list"],
     &["events", "show"],
+    &["events", "explain"],
+    &["doctor"],
     &["deliveries", "list"],
     &["deliveries", "show"],
     &["deliveries", "redeliver"],

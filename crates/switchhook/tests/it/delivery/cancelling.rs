@@ -28,10 +28,11 @@ async fn cancel(rig: &Rig, id: DeliveryId) {
 }
 
 async fn check_unsent(rig: &Rig, id: DeliveryId) {
-    let delivery = rig.store.delivery(COMPANY, id).await.unwrap();
+    let delivery = rig.store.delivery(COMPANY, id).await.expect("it is there");
     assert_eq!(delivery.state.name(), StateName::Cancelled);
     assert_eq!(delivery.attempt_number, 0, "its attempt was never made");
-    assert!(rig.store.attempts_of(id).await.unwrap().is_empty());
+    let attempts = rig.store.attempts_of(id).await;
+    assert!(attempts.expect("they are read").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
