@@ -7,6 +7,8 @@
 //!   memory (the stream is in commit order);
 //! - else is *held*: due only when the block ends at the latest, or at once when nothing before it blocks any more.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
@@ -55,6 +57,8 @@ pub struct ClaimedDelivery {
     pub delivery: Delivery,
     /// The event's bytes as they came.
     pub body: Bytes,
+    /// Since when it was due before it was claimed.
+    pub was_due_at: Timestamp,
 }
 
 /// A wish for due deliveries.
@@ -103,6 +107,8 @@ pub struct FinishedAttempt {
     pub failures: Failures,
     /// Until when it goes on blocking its order key.
     pub blocks_until: Timestamp,
+    /// How long it has waited because its webhook was held.
+    pub held: Duration,
 }
 
 /// A claim given back unopened.

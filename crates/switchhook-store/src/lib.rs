@@ -15,6 +15,7 @@ pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
@@ -33,7 +34,7 @@ pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
-pub use registry::{SubscriptionFilter, SubscriptionLimits};
+pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 
 /// What is kept, and the few things that are done with it.
 ///
@@ -97,6 +98,21 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Webhook, StoreError>;
     /// The webhooks of every company, by id: how a node fills its memory at start.
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
+
+    /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
+    /// first.
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError>;
+    /// Keeps how a webhook's breaker is, so that it is known after a restart.
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     // --- subscriptions --------------------------------------------------------------------------------------------
 
@@ -222,6 +238,13 @@ pub trait Store: Send + Sync + 'static {
     async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError>;
     /// Cancels up to `limit` pending deliveries of a webhook that is gone; answers how many it were.
     async fn cancel_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
+    /// Makes up to `limit` deliveries of a webhook that wait for a retry due now; answers how many it were.
+    async fn make_retries_due(
         &self,
         webhook_id: WebhookId,
         now: Timestamp,

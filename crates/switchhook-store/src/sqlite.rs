@@ -16,6 +16,7 @@ mod events;
 mod explain;
 mod failure;
 mod health;
+mod holds;
 mod keys;
 mod list;
 mod lock;

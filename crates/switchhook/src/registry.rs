@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
+use switchhook_domain::Timestamp;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::{CompanyIndex, Match};
@@ -17,6 +19,9 @@ use switchhook_store::{Page, PageRequest, Store, StoreError, SubscriptionFilter}
 use tokio::sync::Mutex;
 
 use crate::delivery::Route;
+
+/// How far back a node remembers when webhooks were held.
+const HOLDS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How many rows are read at a time.
 const PAGE: u32 = 1_000;
@@ -68,7 +73,7 @@ impl Registry {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+    pub async fn load(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StoreError> {
         let snapshot = Snapshot::read(&store, None).await?;
         let revision = snapshot.revision;
         let registry = Self {
@@ -100,6 +105,15 @@ impl Registry {
                 webhooks.remove(&company_id).unwrap_or_default(),
                 snapshot,
             );
+        }
+        for record in registry
+            .store
+            .list_holds(None, now.minus(HOLDS_REMEMBERED))
+            .await?
+        {
+            if let Some(route) = registry.route(record.webhook_id) {
+                route.load().remember(&record);
+            }
         }
         Ok(registry)
     }
@@ -169,7 +183,9 @@ impl Registry {
         let webhook_ids: HashSet<_> = webhooks.iter().map(|webhook| webhook.id).collect();
         for webhook in webhooks {
             let id = webhook.id;
-            let load = self.routes.get(&id).map(|route| route.load()).unwrap_or_default();
+            let before = self.route(id);
+            let load = before.as_ref().map(|route| route.load()).unwrap_or_default();
+            load.pause_changed(before.and_then(|route| route.webhook.paused_at), &webhook);
             self.routes.insert(id, Arc::new(Route::new(webhook, load)));
         }
         let company = self.company(company_id);

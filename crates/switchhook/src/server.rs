@@ -148,7 +148,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         guard,
     } = parts;
     let registry = Arc::new(
-        Registry::load(Arc::clone(&store))
+        Registry::load(Arc::clone(&store), clock.now())
             .await
             .context("the store cannot be read")?,
     );

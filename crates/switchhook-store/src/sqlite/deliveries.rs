@@ -1,5 +1,7 @@
 //! Deliveries: how they come into being, are found, and are called off.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
@@ -31,6 +33,7 @@ pub(super) fn create(
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery,
             body: event.body.clone(),
+            was_due_at: event.accepted_at,
         })),
         Start::Free | Start::Held => HandedOver::Due {
             webhook_id: delivery.webhook_id,
@@ -59,6 +62,7 @@ fn unsent(event: &NewEvent, new: &NewDelivery, ordinal: u32) -> Delivery {
         blocks_until: event.accepted_at.plus(LONGEST_BLOCK),
         note: None,
         origin: None,
+        held: Duration::ZERO,
         created_at: event.accepted_at,
     }
 }
@@ -120,6 +124,7 @@ pub(super) fn redeliver(
         blocks_until: now,
         note: None,
         origin: Some(id),
+        held: Duration::ZERO,
         created_at: now,
         ..origin
     };

@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -19,6 +19,10 @@ const MIGRATIONS: [Migration; 2] = [
     Migration {
         name: "subscription_versions",
         sql: include_str!("../../migrations/sqlite/0002_subscription_versions.sql"),
+    },
+    Migration {
+        name: "holds",
+        sql: include_str!("../../migrations/sqlite/0003_holds.sql"),
     },
 ];
 

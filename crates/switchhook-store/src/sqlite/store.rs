@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
@@ -17,7 +18,7 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, deliveries, events, explain, health, keys, releases,
+    SqliteStore, attempt_row, attempts, claims, deliveries, events, explain, health, holds, keys, releases,
     subscriptions, versions, webhooks,
 };
 use crate::Store;
@@ -27,7 +28,7 @@ use crate::event::{EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
-use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 
 impl SqliteStore {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -121,6 +122,27 @@ impl Store for SqliteStore {
         self.parts
             .readers
             .run(move |connection| webhooks::scan(connection, page))
+            .await
+    }
+
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| holds::list(connection, company_id, since))
+            .await
+    }
+
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| holds::save_breaker(transaction, webhook_id, &breaker, now))
             .await
     }
 
@@ -346,6 +368,16 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<usize, StoreError> {
         self.write(move |transaction| deliveries::cancel_some_of(transaction, webhook_id, now, limit))
+            .await
+    }
+
+    async fn make_retries_due(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(move |transaction| claims::make_retries_due(transaction, webhook_id, now, limit))
             .await
     }
 

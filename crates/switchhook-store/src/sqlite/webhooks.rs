@@ -7,6 +7,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
+use super::holds;
 use super::list::{Listing, first};
 use super::subscriptions;
 use super::transaction::Transaction;
@@ -38,7 +39,9 @@ pub(super) fn update(
     change: &WebhookChange,
     now: Timestamp,
 ) -> Result<Webhook, StoreError> {
-    let webhook = find(transaction.connection, company_id, id)?.changed(change.clone(), now);
+    let before = find(transaction.connection, company_id, id)?;
+    let paused_before = before.paused_at;
+    let webhook = before.changed(change.clone(), now);
     refuse_second(transaction, &webhook)?;
     let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, settings = ?, paused_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
@@ -49,6 +52,7 @@ pub(super) fn update(
         webhook.updated_at.as_millis(),
         webhook.id.0,
     ])?;
+    holds::pause_changed(transaction, id, paused_before, webhook.paused_at, now)?;
     Ok(webhook)
 }
 

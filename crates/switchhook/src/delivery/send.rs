@@ -72,9 +72,10 @@ impl Judgement<'_> {
         let delivery = &claimed.delivery;
         let class = posted.outcome.class();
         let failures = delivery.failures.and(class);
+        let held = delivery.held + route.held_time(claimed.was_due_at, self.started_at);
         let setback = Setback {
             failures,
-            age: self.now.since(delivery.created_at),
+            age: self.now.since(delivery.created_at).saturating_sub(held),
         };
         let policy = RetryPolicy {
             profile: route.webhook.settings.profile(self.defaults),
@@ -91,6 +92,7 @@ impl Judgement<'_> {
             state: state_after_attempt(&posted.outcome, setback, policy, self.now, self.roll),
             failures,
             blocks_until,
+            held,
             attempt: Attempt {
                 number: delivery.attempt_number,
                 started_at: self.started_at,

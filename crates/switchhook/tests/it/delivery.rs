@@ -1,5 +1,6 @@
 //! Sending: when, in which order, how often; in virtual time.
 
+mod breaker;
 mod cancelling;
 mod network;
 mod order;

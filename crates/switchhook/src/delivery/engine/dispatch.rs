@@ -15,6 +15,7 @@ use switchhook_domain::attempt::{OutcomeClass, Phases, Silence};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::retry::Profile;
 use switchhook_store::{
     ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
     StoreError,
@@ -88,6 +89,10 @@ pub(super) enum News {
         webhook_id: WebhookId,
         answer: Result<usize, StoreError>,
     },
+    MadeDue {
+        webhook_id: WebhookId,
+        answer: Result<usize, StoreError>,
+    },
 }
 
 /// An attempt that ended.
@@ -96,6 +101,7 @@ pub(super) struct Ended {
     order_key: Option<OrderKey>,
     class: OutcomeClass,
     max_in_flight: u32,
+    profile: Profile,
 }
 
 impl Dispatcher {
@@ -165,8 +171,8 @@ impl Dispatcher {
 
     fn do_what_is_next(&mut self) {
         if self.stopping.is_none() && self.outbox.failure().is_none() {
-            self.start_attempts();
             self.claim_what_is_due();
+            self.start_attempts();
             self.survey();
         }
         self.outbox
@@ -191,7 +197,13 @@ impl Dispatcher {
                 continue;
             };
             entry.in_turn = false;
-            if let Some(claimed) = entry.lane.start() {
+            let now = self.parts.clock.now();
+            let rate = self
+                .parts
+                .registry
+                .route(id)
+                .and_then(|route| route.webhook.settings.rate);
+            if let Some(claimed) = entry.lane.start(now, rate) {
                 self.in_flight += 1;
                 self.start_or_give_back(id, claimed);
             }
@@ -251,6 +263,7 @@ impl Dispatcher {
                 order_key: claimed.delivery.order_key,
                 class,
                 max_in_flight: route.webhook.settings.max_in_flight(&defaults),
+                profile: route.webhook.settings.profile(&defaults),
             };
             // An error means that the engine has stopped; the claim's lease will end by itself.
             let _ = news.send(News::Ended(Box::new(ended))).await;
@@ -265,6 +278,7 @@ impl Dispatcher {
             News::Claimed { wishes, answer } => self.take_claim(&wishes, answer),
             News::Surveyed(answer) => self.take_survey(answer),
             News::Cancelled { webhook_id, answer } => self.take_cancelled(webhook_id, &answer),
+            News::MadeDue { webhook_id, answer } => self.take_made_due(webhook_id, &answer),
         }
     }
 
@@ -296,6 +310,10 @@ impl Dispatcher {
             self.outbox.release(back);
         }
         self.outbox.finish(finished);
+        if ended.profile == Profile::Durable {
+            let (turn, breaker) = self.lane(id).note(ended.class, now);
+            self.take_turn(id, turn, breaker, now);
+        }
         self.give_turn(id);
     }
 

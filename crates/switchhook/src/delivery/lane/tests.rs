@@ -1,5 +1,7 @@
 //! A lane: order within a key, breathing, giving back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
@@ -28,11 +30,13 @@ fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
         blocks_until: NOW,
         note: None,
         origin: None,
+        held: Duration::ZERO,
         created_at: NOW,
     };
     Box::new(ClaimedDelivery {
         delivery,
         body: Bytes::new(),
+        was_due_at: NOW,
     })
 }
 
@@ -41,7 +45,7 @@ fn lane(max_in_flight: u32) -> Lane {
 }
 
 fn started(lane: &mut Lane) -> Vec<i64> {
-    std::iter::from_fn(|| lane.start())
+    std::iter::from_fn(|| lane.start(NOW, None))
         .map(|claimed| claimed.delivery.id.0)
         .collect()
 }
@@ -124,7 +128,7 @@ fn giving_everything_back_keeps_the_order_for_what_comes_meanwhile() {
     lane.take(claimed(2, Some("call:a")), NOW);
     assert_eq!(ids(&lane.give_back_all(NOW)), [1, 2]);
     assert!(lane.take(claimed(3, Some("call:a")), NOW).is_some());
-    assert!(!lane.can_start());
+    assert!(!lane.can_start(NOW));
 }
 
 #[test]
