@@ -5,4 +5,5 @@ mod cli;
 mod crash;
 mod delivery;
 mod real_shape;
+mod simulation;
 mod support;

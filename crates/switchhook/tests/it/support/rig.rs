@@ -164,8 +164,18 @@ impl Rig {
         settings: Settings,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
+        Self::at(START, store, settings, script).await
+    }
+
+    /// A node whose virtual time begins at `began_at`.
+    pub(crate) async fn at(
+        began_at: Timestamp,
+        store: Arc<dyn Store>,
+        settings: Settings,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
         let started = Instant::now();
-        let clock: Arc<dyn Clock> = Arc::new(move || START.plus(started.elapsed()));
+        let clock: Arc<dyn Clock> = Arc::new(move || began_at.plus(started.elapsed()));
         let network = Arc::new(ScriptedNetwork {
             started,
             script: Box::new(script),
