@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p switchhook-simulator --example survey -- [EVENTS] [DIALECT] [SEED] [EVENTS_PER_SECOND] [RHYTHM]`
 
+#![expect(clippy::print_stdout, reason = "a report for a person")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;

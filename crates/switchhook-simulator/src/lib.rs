@@ -85,6 +85,6 @@ pub use calendar::{Rate, Rhythm, UnknownRhythm};
 pub use dialect::{Dialect, UnknownDialect};
 pub use event::SimulatedEvent;
 pub use fault::{Fault, Faults, FaultyStream, InvalidFaults, Sending};
-pub use scenario::Scenario;
+pub use scenario::{Encore, Scenario};
 pub use simulation::{Builder, Simulation};
 pub use wire::{Demand, Wire, WireRequest};

@@ -6,11 +6,13 @@
 mod agents;
 mod book;
 mod calls;
+mod encore;
 mod groups;
 mod messages;
 mod outline;
 mod transfers;
 
+pub use self::encore::Encore;
 use switchhook_protocol::{Direction, Timestamp};
 
 use crate::call::{Call, LegIndex};
