@@ -27,13 +27,13 @@ pub(crate) fn first_stories(world: &mut World, rate: Rate, rhythm: Rhythm) -> Ve
     let mut stories = vec![
         (0, Story::Call(Box::new(plots::direct(world)))),
         (600, Story::Exchange(Exchange::outbound(world))),
-        (1_200, Story::AgentDay(AgentDay::with_a_break(0, rhythm))),
+        (300, Story::AgentDay(AgentDay::with_a_break(0, rhythm))),
         (1_800, Story::Contact(ContactStory::lifecycle(world))),
         (2_400, Story::Change(Change::any(world))),
-        (3_000, Story::Arrivals(Arrivals { rhythm, gap_us })),
+        (500, Story::Arrivals(Arrivals { rhythm, gap_us })),
     ];
     for agent in 1..world.company.agents.len() {
-        stories.push((3_000, Story::AgentDay(AgentDay::of(agent, rhythm))));
+        stories.push((0, Story::AgentDay(AgentDay::of(agent, rhythm))));
     }
     stories
 }

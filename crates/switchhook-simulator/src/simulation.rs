@@ -128,8 +128,8 @@ impl Builder {
         self
     }
 
-    /// How much happens when the company is at work. The company grows with it: one person for each event in twelve
-    /// seconds, twelve at least.
+    /// How much happens when the company is at work. The company grows with it: twelve people for each event a second,
+    /// twelve at least. A new company comes to its rate within minutes, because calls take minutes to their last event.
     #[must_use]
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
