@@ -20,6 +20,7 @@ mod output;
 mod pages;
 mod send;
 mod serve;
+mod simulate;
 mod spec;
 mod subscriptions;
 mod webhooks;
@@ -57,6 +58,7 @@ enum Command {
     Webhooks(webhooks::Webhooks),
     Subscriptions(subscriptions::Subscriptions),
     Send(send::Send),
+    Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
     Doctor(doctor::Doctor),
@@ -94,6 +96,7 @@ impl Command {
             Self::Webhooks(command) => command.run(),
             Self::Subscriptions(command) => command.run(),
             Self::Send(command) => command.run(),
+            Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
             Self::Doctor(command) => command.run(),

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod documents;
 pub mod ingest;
 pub mod keys;
+pub mod pace;
 pub mod registry;
 pub mod server;
 pub mod storage;

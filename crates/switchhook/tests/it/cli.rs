@@ -6,4 +6,5 @@ mod doctor;
 mod help;
 mod keys;
 mod run;
+mod simulate;
 mod store;

@@ -2,7 +2,7 @@
 
 use super::run::Shell;
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 32] = [
     &["dev"],
     &["serve"],
     &["keys", "create"],
@@ -21,6 +21,7 @@ const COMMANDS: [&[&str]; 31] = [
     &["subscriptions", "update"],
     &["subscriptions", "delete"],
     &["send"],
+    &["simulate"],
     &["events", "list"],
     &["events", "show"],
     &["events", "explain"],
