@@ -202,5 +202,6 @@ fn finished(item: &HandedOver) -> Option<FinishedAttempt> {
         state: DeliveryState::Delivered { at },
         failures: Failures::default(),
         blocks_until: at,
+        held: Duration::ZERO,
     })
 }

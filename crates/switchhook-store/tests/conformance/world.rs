@@ -173,6 +173,7 @@ impl World {
             state,
             failures,
             blocks_until,
+            held: Duration::ZERO,
         };
         self.store
             .finish_attempts(vec![finished])

@@ -12,7 +12,10 @@ use history::History;
 /// How many histories an ordinary run has.
 const SEEDS: u64 = 200;
 
-#[expect(clippy::disallowed_methods, reason = "how many seeds are tried is told from outside")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how many seeds are tried is told from outside"
+)]
 fn given(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -26,9 +29,14 @@ fn the_promises_hold_in_every_history() {
         let history = std::panic::catch_unwind(|| History::live(seed));
         match history {
             Ok(history) => totals.add(&history),
-            Err(_) => panic!("SWITCHHOOK_SIMULATION_FIRST={seed} SWITCHHOOK_SIMULATION_SEEDS=1 shows it again"),
+            Err(_) => {
+                panic!("SWITCHHOOK_SIMULATION_FIRST={seed} SWITCHHOOK_SIMULATION_SEEDS=1 shows it again")
+            }
         }
     }
     println!("{count} histories from seed {first}: {totals:?}");
-    assert!(totals.crashes > 0 && totals.delivered > 0 && totals.repeats > 0, "{totals:?}");
+    assert!(
+        totals.crashes > 0 && totals.delivered > 0 && totals.repeats > 0,
+        "{totals:?}"
+    );
 }

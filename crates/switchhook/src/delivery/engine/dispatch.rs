@@ -180,9 +180,13 @@ impl Dispatcher {
     }
 
     fn next_wake(&self) -> Instant {
+        if self.stopping.is_some() || self.outbox.failure().is_some() {
+            // Nothing is claimed or asked for now: what is due must not keep the loop awake.
+            return self.next_look;
+        }
         let regular = self.next_look.min(self.next_survey);
         let now = self.parts.clock.now();
-        let due = self.agenda.first().filter(|_| self.outbox.failure().is_none());
+        let due = self.agenda.first();
         due.map_or(regular, |(due_at, _)| {
             regular.min(Instant::now() + due_at.since(now))
         })

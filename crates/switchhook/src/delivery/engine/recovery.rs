@@ -67,7 +67,7 @@ impl Dispatcher {
             Ok(made) if *made == SLICE as usize => self.make_retries_due(id, self.parts.clock.now()),
             Ok(_) => {}
             Err(error) => {
-                warn!(%error, webhook_id = %id, "waiting retries could not be hurried: they go when due")
+                warn!(%error, webhook_id = %id, "waiting retries could not be hurried: they go when due");
             }
         }
     }

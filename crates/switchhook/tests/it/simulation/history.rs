@@ -60,7 +60,13 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn add(&mut self, history: &History) {
-        let in_state = |state| history.deliveries.iter().filter(|one| one.state.name() == state).count();
+        let in_state = |state| {
+            history
+                .deliveries
+                .iter()
+                .filter(|one| one.state.name() == state)
+                .count()
+        };
         let distinct: HashSet<_> = history.seen.iter().map(|seen| seen.delivery_id).collect();
         self.acknowledged += history.acknowledged.len();
         self.delivered += in_state(StateName::Delivered);
@@ -72,7 +78,7 @@ impl Totals {
     }
 }
 
-/// A small generator, so that a seed means the same on every machine (SplitMix64).
+/// A small generator, so that a seed means the same on every machine (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(super) struct Luck(u64);
 
@@ -143,13 +149,27 @@ impl Teller {
             crashes: 0,
         };
         let path = directory.path().join("switchhook.db");
-        Self { luck: Luck(seed), path, _directory: directory, now: START, webhooks: Vec::new(), history }
+        Self {
+            luck: Luck(seed),
+            path,
+            _directory: directory,
+            now: START,
+            webhooks: Vec::new(),
+            history,
+        }
     }
 
     fn live_once(&mut self, is_last: bool) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
         let runtime = runtime.expect("a runtime can be made");
-        let commits = if is_last { u64::from(u32::MAX) } else { 20 + self.luck.below(160) };
+        let commits = if is_last {
+            u64::from(u32::MAX)
+        } else {
+            20 + self.luck.below(160)
+        };
         let fate = Arc::new(Fate {
             commits_left: AtomicU32::new(u32::try_from(commits).expect("it was one")),
             has_struck: AtomicBool::new(false),
@@ -166,7 +186,10 @@ impl Teller {
         let network = Network::new(self.luck.below(u64::MAX), is_last);
         let scripted = Arc::clone(&network);
         let began_at = self.now;
-        let rig = Rig::at(began_at, store, Settings::default(), move |seen| scripted.react(seen)).await;
+        let rig = Rig::at(began_at, store, Settings::default(), move |seen| {
+            scripted.react(seen)
+        })
+        .await;
         if self.webhooks.is_empty() {
             self.register(&rig).await;
         }
@@ -194,8 +217,14 @@ impl Teller {
     async fn register(&mut self, rig: &Rig) {
         let settings = [
             WebhookSettings::default(),
-            WebhookSettings { ordered: Some(false), ..WebhookSettings::default() },
-            WebhookSettings { max_in_flight: Some(2), ..WebhookSettings::default() },
+            WebhookSettings {
+                ordered: Some(false),
+                ..WebhookSettings::default()
+            },
+            WebhookSettings {
+                max_in_flight: Some(2),
+                ..WebhookSettings::default()
+            },
         ];
         for settings in settings {
             self.webhooks.push(rig.webhook(settings).await);
@@ -226,10 +255,16 @@ impl Teller {
     async fn send_some(&mut self, rig: &Rig) {
         for _ in 0..=self.luck.below(4) {
             let body = format!(r#"{{"call_id":{},"state":"ringing"}}"#, self.luck.below(6));
-            let submission =
-                Submission { company_id: COMPANY, kind: Kind::Call, body: Bytes::from(body), idempotency_key: None };
+            let submission = Submission {
+                company_id: COMPANY,
+                kind: Kind::Call,
+                body: Bytes::from(body),
+                idempotency_key: None,
+            };
             if let Ok(accepted) = ingest::accept(&rig.system, submission).await {
-                self.history.acknowledged.extend(accepted.deliveries.iter().map(|delivery| delivery.id));
+                self.history
+                    .acknowledged
+                    .extend(accepted.deliveries.iter().map(|delivery| delivery.id));
             }
         }
     }
@@ -254,11 +289,20 @@ impl Teller {
     }
 
     async fn take_stock(&mut self, rig: &Rig) {
-        let page = rig.store.list_deliveries(COMPANY, DeliveryFilter::default(), PageRequest::first(100_000)).await;
+        let page = rig
+            .store
+            .list_deliveries(COMPANY, DeliveryFilter::default(), PageRequest::first(100_000))
+            .await;
         self.history.deliveries = page.expect("the store can be read").items;
         for delivery in &self.history.deliveries {
-            let attempts = rig.store.attempts_of(delivery.id).await.expect("the store can be read");
-            self.history.attempts.push(attempts.iter().map(|attempt| attempt.number).collect());
+            let attempts = rig
+                .store
+                .attempts_of(delivery.id)
+                .await
+                .expect("the store can be read");
+            self.history
+                .attempts
+                .push(attempts.iter().map(|attempt| attempt.number).collect());
         }
     }
 
@@ -268,8 +312,14 @@ impl Teller {
 }
 
 async fn set_paused(rig: &Rig, id: WebhookId, paused_at: Option<Timestamp>) {
-    let change = WebhookChange { paused_at: Some(paused_at), ..WebhookChange::default() };
-    let _ = rig.store.update_webhook(COMPANY, id, change, rig.system.clock.now()).await;
+    let change = WebhookChange {
+        paused_at: Some(paused_at),
+        ..WebhookChange::default()
+    };
+    let _ = rig
+        .store
+        .update_webhook(COMPANY, id, change, rig.system.clock.now())
+        .await;
     let _ = rig.system.registry.refresh(COMPANY).await;
     rig.system.engine.nudge(id);
 }
@@ -277,7 +327,11 @@ async fn set_paused(rig: &Rig, id: WebhookId, paused_at: Option<Timestamp>) {
 /// A directory without a disk under it where there is one: these stores are synced thousands of times.
 fn in_memory_directory() -> tempfile::TempDir {
     let fast = Path::new("/dev/shm");
-    let made = if fast.is_dir() { tempfile::tempdir_in(fast) } else { tempfile::tempdir() };
+    let made = if fast.is_dir() {
+        tempfile::tempdir_in(fast)
+    } else {
+        tempfile::tempdir()
+    };
     made.expect("a temporary directory can be made")
 }
 

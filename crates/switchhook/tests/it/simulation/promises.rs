@@ -18,7 +18,9 @@ pub(super) fn check(history: &History) {
 fn nothing_acknowledged_is_lost(history: &History) {
     let by_id: HashMap<_, _> = history.deliveries.iter().map(|one| (one.id, one)).collect();
     for id in &history.acknowledged {
-        let delivery = by_id.get(id).unwrap_or_else(|| panic!("delivery {id} was acknowledged and is gone"));
+        let delivery = by_id
+            .get(id)
+            .unwrap_or_else(|| panic!("delivery {id} was acknowledged and is gone"));
         assert!(delivery.state.is_final(), "{delivery:?} never came to an end");
     }
 }
@@ -32,16 +34,32 @@ fn attempts_have_no_gaps(history: &History) {
 }
 
 fn nothing_is_sent_elsewhere_or_twice_at_once(history: &History) {
-    let webhooks: HashMap<_, _> = history.deliveries.iter().map(|one| (one.id.0, one.webhook_id)).collect();
+    let webhooks: HashMap<_, _> = history
+        .deliveries
+        .iter()
+        .map(|one| (one.id.0, one.webhook_id))
+        .collect();
     for seen in &history.seen {
-        assert_eq!(webhooks.get(&seen.delivery_id), Some(&seen.webhook_id), "{seen:?} went elsewhere");
+        assert_eq!(
+            webhooks.get(&seen.delivery_id),
+            Some(&seen.webhook_id),
+            "{seen:?} went elsewhere"
+        );
     }
-    assert!(history.overlaps.is_empty(), "attempts made twice: {:?}", history.overlaps);
+    assert!(
+        history.overlaps.is_empty(),
+        "attempts made twice: {:?}",
+        history.overlaps
+    );
 }
 
 fn what_counts_as_delivered_was_sent(history: &History) {
     let sent: HashSet<_> = history.seen.iter().map(|seen| seen.delivery_id).collect();
-    for delivery in history.deliveries.iter().filter(|one| one.state.name() == StateName::Delivered) {
+    for delivery in history
+        .deliveries
+        .iter()
+        .filter(|one| one.state.name() == StateName::Delivered)
+    {
         assert!(sent.contains(&delivery.id.0), "{delivery:?} was never sent");
     }
 }
@@ -55,13 +73,22 @@ fn order_is_kept(history: &History) {
     let mut lines = BTreeMap::<_, Vec<&Delivery>>::new();
     for delivery in &history.deliveries {
         if let Some(key) = &delivery.order_key {
-            lines.entry((delivery.webhook_id, key.clone())).or_default().push(delivery);
+            lines
+                .entry((delivery.webhook_id, key.clone()))
+                .or_default()
+                .push(delivery);
         }
     }
     for ((webhook_id, key), mut line) in lines {
         line.sort_by_key(|one| one.id);
-        let sent: Vec<_> =
-            line.iter().filter(|one| one.note.is_none()).filter_map(|one| first_sent.get(&one.id.0)).collect();
-        assert!(sent.is_sorted(), "{key} to webhook {webhook_id}: {sent:?} of {line:#?}");
+        let sent: Vec<_> = line
+            .iter()
+            .filter(|one| one.note.is_none())
+            .filter_map(|one| first_sent.get(&one.id.0))
+            .collect();
+        assert!(
+            sent.is_sorted(),
+            "{key} to webhook {webhook_id}: {sent:?} of {line:#?}"
+        );
     }
 }
