@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use switchhook_protocol::{Kind, Timestamp};
@@ -52,6 +53,8 @@ pub struct Delivery {
     pub replay_id: Option<ReplayId>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How long it was due but waited because its webhook was held: that time does not count as tried.
+    pub held: Duration,
 }
 
 /// Where a delivery stands.

@@ -21,9 +21,11 @@
 //! | order key | what deliveries of one webhook share that must go one after the other | |
 
 pub mod attempt;
+pub mod breaker;
 pub mod clock;
 pub mod delivery;
 pub mod event;
+pub mod hold;
 pub mod id;
 pub mod key;
 pub mod matching;

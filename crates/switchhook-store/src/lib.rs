@@ -6,6 +6,7 @@
 mod claim;
 mod error;
 mod event;
+mod explain;
 mod filter;
 mod open;
 mod page;
@@ -15,11 +16,12 @@ pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
@@ -30,10 +32,11 @@ pub use claim::{
 };
 pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
+pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
-pub use registry::{SubscriptionFilter, SubscriptionLimits};
+pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 
 /// What is kept, and the few things that are done with it.
@@ -99,6 +102,21 @@ pub trait Store: Send + Sync + 'static {
     /// The webhooks of every company, by id: how a node fills its memory at start.
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
 
+    /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
+    /// first.
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError>;
+    /// Keeps how a webhook's breaker is, so that it is known after a restart.
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     // --- subscriptions --------------------------------------------------------------------------------------------
 
     /// Keeps a subscription; `Conflict` if the company has one with the same webhook and filter, `NotFound` if the
@@ -141,6 +159,24 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Subscription, StoreError>;
     /// The subscriptions of every company, by id.
     async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError>;
+    /// The revision of the last change of any subscription; 0 before the first.
+    async fn last_revision(&self) -> Result<Revision, StoreError>;
+    /// What subscriptions, of one company or of all, became after the revision that is the page's `after`, change by
+    /// change. On the last page that is all until now.
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError>;
+    /// An event, where it went, and each of the company's subscriptions (or `only` one of them) as it stood when the
+    /// event was matched, by the subscriptions' ids.
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError>;
 
     // --- events ---------------------------------------------------------------------------------------------------
 
@@ -180,8 +216,8 @@ pub trait Store: Send + Sync + 'static {
         new_id: DeliveryId,
         now: Timestamp,
     ) -> Result<Delivery, StoreError>;
-    /// Cancels a pending delivery; `Conflict` if it is already final. An attempt under way may still end and is
-    /// recorded, without effect on the state.
+    /// Cancels a pending delivery; `Conflict` if it is already final. The node that has claimed it is told in its
+    /// stream. An attempt under way may still end and is recorded, without effect on the state.
     async fn cancel_delivery(
         &self,
         company_id: CompanyId,
@@ -205,6 +241,13 @@ pub trait Store: Send + Sync + 'static {
     async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError>;
     /// Cancels up to `limit` pending deliveries of a webhook that is gone; answers how many it were.
     async fn cancel_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
+    /// Makes up to `limit` deliveries of a webhook that wait for a retry due now; answers how many it were.
+    async fn make_retries_due(
         &self,
         webhook_id: WebhookId,
         now: Timestamp,

@@ -13,8 +13,10 @@ mod connection;
 mod deliveries;
 mod delivery_row;
 mod events;
+mod explain;
 mod failure;
 mod health;
+mod holds;
 mod keys;
 mod list;
 mod lock;
@@ -32,6 +34,7 @@ mod schema;
 mod store;
 mod subscriptions;
 mod transaction;
+mod versions;
 mod webhooks;
 mod writer;
 

@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod deliveries;
 mod dev;
+mod doctor;
 mod events;
 mod keys;
 mod migrate;
@@ -20,6 +21,7 @@ mod pages;
 mod replays;
 mod send;
 mod serve;
+mod simulate;
 mod spec;
 mod subscriptions;
 mod webhooks;
@@ -57,9 +59,11 @@ enum Command {
     Webhooks(webhooks::Webhooks),
     Subscriptions(subscriptions::Subscriptions),
     Send(send::Send),
+    Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
     Replays(replays::Replays),
+    Doctor(doctor::Doctor),
     #[command(subcommand)]
     Config(config::Config),
     Migrate(migrate::Migrate),
@@ -94,9 +98,11 @@ impl Command {
             Self::Webhooks(command) => command.run(),
             Self::Subscriptions(command) => command.run(),
             Self::Send(command) => command.run(),
+            Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
             Self::Replays(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
             Self::Spec(command) => command.run(),

@@ -150,7 +150,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         guard,
     } = parts;
     let registry = Arc::new(
-        Registry::load(Arc::clone(&store))
+        Registry::load(Arc::clone(&store), clock.now())
             .await
             .context("the store cannot be read")?,
     );
@@ -161,7 +161,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         EngineParts {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),
-            transport,
+            transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
             dice: Arc::new(Dice::from_entropy()),
             telemetry: telemetry.clone(),
@@ -192,6 +192,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         ids,
         settings,
         address_guard: guard,
+        transport,
         validator,
         telemetry,
     })

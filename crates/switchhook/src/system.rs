@@ -13,6 +13,7 @@ use switchhook_store::Store;
 use crate::api::limits::ApiLimits;
 use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
+use crate::delivery::transport::Transport;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
 use crate::replay::Replays;
@@ -84,6 +85,8 @@ pub struct System {
     pub settings: Settings,
     /// Where may be sent.
     pub address_guard: Arc<AddressGuard>,
+    /// How is sent: to see whether it could be.
+    pub transport: Arc<dyn Transport>,
     /// What events are checked against.
     pub validator: Validator,
     /// What is counted.

@@ -88,6 +88,7 @@ fn settle(
         failures.answered,
         failures.unanswered,
         one.blocks_until.as_millis(),
+        i64::try_from(one.held.as_millis()).unwrap_or(i64::MAX),
         outcome,
         status,
         one.delivery_id.0,
@@ -96,7 +97,7 @@ fn settle(
 }
 
 const SETTLE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, state = ?, due_at = ?, ended_at = ?, \
-     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, last_outcome = ?, last_status = ? WHERE id = ?";
+     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, held_ms = ?, last_outcome = ?, last_status = ? WHERE id = ?";
 
 const SETTLE_FINAL: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
      failures_answered = ?, failures_unanswered = ?, last_outcome = ?, last_status = ? WHERE id = ?";

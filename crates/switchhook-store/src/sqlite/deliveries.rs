@@ -1,5 +1,7 @@
 //! Deliveries: how they come into being, are found, and are called off.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
@@ -9,7 +11,7 @@ use switchhook_domain::{Kind, Timestamp};
 use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{order, replays, webhooks};
+use super::{attempts, order, replays, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
@@ -31,6 +33,7 @@ pub(super) fn create(
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery,
             body: event.body.clone(),
+            was_due_at: event.accepted_at,
         })),
         Start::Free | Start::Held => HandedOver::Due {
             webhook_id: delivery.webhook_id,
@@ -60,6 +63,7 @@ fn unsent(event: &NewEvent, new: &NewDelivery, ordinal: u32) -> Delivery {
         note: None,
         origin: None,
         replay_id: None,
+        held: Duration::ZERO,
         created_at: event.accepted_at,
     }
 }
@@ -122,6 +126,7 @@ pub(super) fn redeliver(
         note: None,
         origin: Some(id),
         replay_id: None,
+        held: Duration::ZERO,
         created_at: now,
         ..origin
     };
@@ -139,7 +144,8 @@ pub(super) fn next_ordinal(connection: &Connection, event_id: EventId) -> Result
     Ok(next.unwrap_or(0))
 }
 
-/// Calls a delivery off. A claim stays as it is: its attempt may still end, without effect on the state.
+/// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
+/// still end, without effect on the state.
 pub(super) fn cancel(
     transaction: &mut Transaction<'_>,
     company_id: CompanyId,
@@ -163,11 +169,27 @@ pub(super) fn cancel(
         StateName::Cancelled,
         1,
     )?;
+    tell_holder(transaction, delivery.webhook_id, id)?;
     if let Some(key) = &delivery.order_key {
         order::free_follower(transaction, delivery.webhook_id, key, now)?;
     }
     delivery.state = DeliveryState::Cancelled { at: now };
     Ok(delivery)
+}
+
+/// The node that has the delivery in memory drops it.
+pub(super) fn tell_holder(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+) -> Result<(), StoreError> {
+    if attempts::open_attempt(transaction.connection, delivery_id)?.is_some() {
+        transaction.hand_over(HandedOver::Cancelled {
+            webhook_id,
+            delivery_id,
+        });
+    }
+    Ok(())
 }
 
 /// Calls off some of a webhook's pending deliveries.

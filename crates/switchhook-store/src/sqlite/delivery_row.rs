@@ -1,6 +1,7 @@
 //! A delivery as a row.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
@@ -17,7 +18,7 @@ use crate::error::StoreError;
 macro_rules! delivery_columns {
     () => {
         "id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, hidden, order_key, state, due_at, \
-         ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, note, origin_id, replay_id, created_at"
+         ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, note, origin_id, replay_id, created_at, held_ms"
     };
 }
 pub(super) use delivery_columns;
@@ -99,6 +100,7 @@ pub(super) fn read_cells(cells: &mut Cells<'_>) -> Result<Delivery, StoreError> 
         origin: cells.read::<Option<i64>>()?.map(DeliveryId),
         replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
         created_at: cells.time()?,
+        held: Duration::from_millis(cells.read::<i64>()?.unsigned_abs()),
     })
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::cells::{Cells, Verbatim};
@@ -15,7 +16,8 @@ use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::page::{Page, PageRequest};
 
-const COLUMNS: &str = "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body";
+const COLUMNS: &str =
+    "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision";
 
 /// Keeps events, each with its deliveries.
 pub(super) fn record(
@@ -42,8 +44,8 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
 }
 
 fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
-    let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
+               revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare(sql)?.execute(params![
         event.id.0,
         event.company_id.0,
@@ -53,6 +55,7 @@ fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreEr
         event.idempotency.as_ref().map(|idempotency| &*idempotency.key),
         warnings(&event.warnings)?,
         Verbatim(&event.body),
+        event.revision.0,
     ])?;
     Ok(())
 }
@@ -88,7 +91,7 @@ fn answer_to_repetition(
     }))
 }
 
-pub(super) const BY_IDEMPOTENCY_KEY: &str = "SELECT id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body FROM events \
+pub(super) const BY_IDEMPOTENCY_KEY: &str = "SELECT id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision FROM events \
      WHERE company_id = ? AND idempotency_key = ?";
 
 pub(super) fn find(
@@ -154,5 +157,6 @@ fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
         idempotency_key: cells.read()?,
         warnings: cells.maybe_json()?.unwrap_or_default(),
         body: Bytes::copy_from_slice(cells.bytes()?),
+        revision: cells.read::<Option<i64>>()?.map(Revision),
     })
 }

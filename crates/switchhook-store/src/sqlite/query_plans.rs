@@ -9,7 +9,7 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
     attempt_row, attempts, claims, deliveries, events, keys, order, recovery, replay_scan, replays, schema,
-    subscriptions, webhooks,
+    subscriptions, versions, webhooks,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -138,6 +138,25 @@ fn lists_of_what_is_registered_go_by_company_or_by_id() {
         ),
     ] {
         check(&connection, listing.oldest_first(PAGE).sql(), index);
+    }
+}
+
+#[test]
+fn versions_are_found_without_passing_others() {
+    let connection = empty();
+    let by_subscription = "subscription_versions_by_subscription (company_id=? AND subscription_id";
+    check(&connection, versions::NEXT_SUBSCRIPTION, by_subscription);
+    check(&connection, versions::LAST_UNTIL, by_subscription);
+    check(&connection, versions::FIRST_OF, by_subscription);
+    check(&connection, subscriptions::OF_WEBHOOK, "subscriptions_by_webhook");
+    for (listing, index) in [
+        (versions::listing(None, PAGE), "INTEGER PRIMARY KEY (rowid>?)"),
+        (
+            versions::listing(Some(COMPANY), PAGE),
+            "subscription_versions_by_company (company_id=? AND rowid>?)",
+        ),
+    ] {
+        check(&connection, listing.sql(), index);
     }
 }
 

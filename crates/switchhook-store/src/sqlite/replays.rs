@@ -2,10 +2,12 @@
 //!
 //! A replay counts its deliveries itself, so that looking at it costs the same however many they are.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
-use switchhook_domain::id::{CompanyId, ReplayId};
+use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
 use switchhook_domain::order::LONGEST_BLOCK;
 use switchhook_domain::replay::{Destination, Replay, ReplayState};
 
@@ -156,6 +158,7 @@ fn create_delivery(
         note: None,
         origin: planned.origin,
         replay_id: Some(replay.id),
+        held: Duration::ZERO,
         created_at: now,
     };
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
@@ -233,11 +236,13 @@ pub(super) fn cancel(
         }
     }
     let pending = all(transaction.connection, PENDING_OF, &[&id.0], |row| {
-        Ok(row.get::<_, i64>(0)?)
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     })?;
-    let mut cancel = transaction.prepare(deliveries::CANCEL)?;
-    for delivery_id in &pending {
-        cancel.execute(params![now.as_millis(), delivery_id])?;
+    for (delivery_id, webhook_id) in &pending {
+        transaction
+            .prepare(deliveries::CANCEL)?
+            .execute(params![now.as_millis(), delivery_id])?;
+        deliveries::tell_holder(transaction, WebhookId(*webhook_id), DeliveryId(*delivery_id))?;
     }
     let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
     count_ended(transaction.connection, Some(id), StateName::Cancelled, count)?;
@@ -245,7 +250,7 @@ pub(super) fn cancel(
 }
 
 /// Its order keys are its own, so nobody else waits for these.
-pub(super) const PENDING_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_of_replay \
+pub(super) const PENDING_OF: &str = "SELECT id, webhook_id FROM deliveries INDEXED BY deliveries_of_replay \
      WHERE replay_id = ? AND state = 'pending'";
 
 fn close(

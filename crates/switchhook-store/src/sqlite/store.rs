@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
@@ -18,16 +19,17 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, deliveries, events, health, keys, releases, replay_scan,
-    replays, subscriptions, webhooks,
+    SqliteStore, attempt_row, attempts, claims, deliveries, events, explain, health, holds, keys, releases,
+    replay_scan, replays, subscriptions, versions, webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
-use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 
 impl SqliteStore {
@@ -125,6 +127,27 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| holds::list(connection, company_id, since))
+            .await
+    }
+
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| holds::save_breaker(transaction, webhook_id, &breaker, now))
+            .await
+    }
+
     async fn create_subscription(
         &self,
         subscription: Subscription,
@@ -188,6 +211,34 @@ impl Store for SqliteStore {
         self.parts
             .readers
             .run(move |connection| subscriptions::scan(connection, page))
+            .await
+    }
+
+    async fn last_revision(&self) -> Result<Revision, StoreError> {
+        self.parts.readers.run(versions::last_revision).await
+    }
+
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| versions::changes(connection, company_id, page))
+            .await
+    }
+
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| explain::explain(connection, company_id, event_id, only, page))
             .await
     }
 
@@ -319,6 +370,16 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<usize, StoreError> {
         self.write(move |transaction| deliveries::cancel_some_of(transaction, webhook_id, now, limit))
+            .await
+    }
+
+    async fn make_retries_due(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(move |transaction| claims::make_retries_due(transaction, webhook_id, now, limit))
             .await
     }
 

@@ -7,7 +7,9 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
+use super::holds;
 use super::list::{Listing, all, first};
+use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
@@ -55,7 +57,9 @@ pub(super) fn update(
     change: &WebhookChange,
     now: Timestamp,
 ) -> Result<Webhook, StoreError> {
-    let webhook = find(transaction.connection, company_id, id)?.changed(change.clone(), now);
+    let before = find(transaction.connection, company_id, id)?;
+    let paused_before = before.paused_at;
+    let webhook = before.changed(change.clone(), now);
     refuse_second(transaction, &webhook)?;
     let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, settings = ?, paused_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
@@ -66,6 +70,7 @@ pub(super) fn update(
         webhook.updated_at.as_millis(),
         webhook.id.0,
     ])?;
+    holds::pause_changed(transaction, id, paused_before, webhook.paused_at, now)?;
     Ok(webhook)
 }
 
@@ -80,10 +85,7 @@ pub(super) fn delete(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
-    let sql = "UPDATE subscriptions SET webhook_id = NULL, updated_at = ? WHERE webhook_id = ? AND deleted_at IS NULL";
-    transaction
-        .prepare(sql)?
-        .execute(params![now.as_millis(), id.0])?;
+    subscriptions::orphan(transaction, company_id, id, now)?;
     Ok(webhook)
 }
 

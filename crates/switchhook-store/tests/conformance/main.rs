@@ -18,6 +18,7 @@ mod samples;
 mod sending;
 mod sqlite_only;
 mod subscriptions;
+mod versions;
 mod webhooks;
 mod world;
 
@@ -65,6 +66,14 @@ conformance! {
         limits_of_subscriptions_hold,
         lists_go_page_by_page_and_narrow,
         ;
+    versions:
+        an_event_is_explained_by_the_subscriptions_it_was_matched_with,
+        an_explanation_is_paged_and_can_be_of_one_subscription,
+        an_explanation_tells_the_original_deliveries,
+        every_change_is_written_down_with_its_time,
+        a_change_that_is_refused_leaves_no_version,
+        changes_are_told_by_company_or_all,
+        ;
     idempotency:
         the_same_key_and_body_get_the_first_answer,
         the_same_key_with_another_body_is_refused,
@@ -103,6 +112,7 @@ conformance! {
         a_lease_that_ended_is_closed_as_lost,
         a_release_gives_the_attempts_number_back,
         a_late_release_changes_nothing,
+        a_node_is_told_what_is_cancelled_of_what_it_has,
         a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_closed,
         webhooks_with_pending_deliveries_are_listed_with_their_first_due_time,
         claims_of_an_earlier_life_are_lost_and_due_at_once,

@@ -2,9 +2,11 @@
 
 mod auth;
 mod deliveries;
+mod doctor;
 mod documents;
 mod errors;
 mod events;
+mod explain;
 mod limits;
 mod replays;
 mod subscriptions;

@@ -2,8 +2,10 @@
 
 mod client;
 mod config;
+mod doctor;
 mod help;
 mod keys;
 mod replays;
 mod run;
+mod simulate;
 mod store;

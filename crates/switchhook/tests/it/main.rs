@@ -6,4 +6,5 @@ mod crash;
 mod delivery;
 mod real_shape;
 mod replay;
+mod simulation;
 mod support;

@@ -2,7 +2,7 @@
 
 use super::run::Shell;
 
-const COMMANDS: [&[&str]; 33] = [
+const COMMANDS: &[&[&str]] = &[
     &["dev"],
     &["serve"],
     &["keys", "create"],
@@ -21,8 +21,11 @@ const COMMANDS: [&[&str]; 33] = [
     &["subscriptions", "update"],
     &["subscriptions", "delete"],
     &["send"],
+    &["simulate"],
     &["events", "list"],
     &["events", "show"],
+    &["events", "explain"],
+    &["doctor"],
     &["deliveries", "list"],
     &["deliveries", "show"],
     &["deliveries", "redeliver"],

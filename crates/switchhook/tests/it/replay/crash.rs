@@ -47,7 +47,13 @@ fn script(seen: &Seen) -> Reaction {
 
 /// A store in which every event was delivered once.
 async fn delivered(file: &Path, started: Instant) {
-    let rig = Rig::since(started, open(file, START), Settings::default(), script).await;
+    let rig = Rig::at(
+        START.plus(started.elapsed()),
+        open(file, START),
+        Settings::default(),
+        script,
+    )
+    .await;
     rig.webhook(WebhookSettings::default()).await;
     for n in 0..EVENTS {
         rig.call(n % 60, &format!("state-{n}")).await;
@@ -64,7 +70,7 @@ async fn stop(rig: &Rig) {
 
 async fn start(file: &Path, started: Instant) -> Rig {
     let now = START.plus(started.elapsed());
-    Rig::since(started, open(file, now), Settings::default(), script).await
+    Rig::at(now, open(file, now), Settings::default(), script).await
 }
 
 async fn crash_after(origin: &Path, started: Instant, wait: Duration, rate: Option<f64>) {

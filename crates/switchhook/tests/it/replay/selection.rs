@@ -125,7 +125,7 @@ async fn an_address_gets_signed_deliveries_and_leaves_nothing_behind() {
     assert_eq!(verified, br#"{"call_id":0,"state":"hangup"}"#);
     let delivery = rig.deliveries().await.pop().unwrap();
     let attempt = rig.store.attempts_of(delivery.id).await.unwrap().remove(0);
-    assert_eq!(attempt.request.unwrap().url, "https://example.com/elsewhere");
+    assert_eq!(&*attempt.request.unwrap().url, "https://example.com/elsewhere");
     let own = replay.to.webhook_id().unwrap();
     assert!(rig.store.webhook(COMPANY, own).await.is_err());
     assert!(

@@ -164,17 +164,18 @@ impl Rig {
         settings: Settings,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        Self::since(Instant::now(), store, settings, script).await
+        Self::at(START, store, settings, script).await
     }
 
-    /// A node whose clock says noon at `started`: one that goes on where another ended.
-    pub(crate) async fn since(
-        started: Instant,
+    /// A node whose virtual time begins at `began_at`: one that goes on where another ended.
+    pub(crate) async fn at(
+        began_at: Timestamp,
         store: Arc<dyn Store>,
         settings: Settings,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(move || START.plus(started.elapsed()));
+        let started = Instant::now();
+        let clock: Arc<dyn Clock> = Arc::new(move || began_at.plus(started.elapsed()));
         let network = Arc::new(ScriptedNetwork {
             started,
             script: Box::new(script),
