@@ -31,6 +31,7 @@ pub mod key;
 pub mod matching;
 pub mod order;
 pub mod redaction;
+pub mod replay;
 pub mod retry;
 pub mod scope;
 pub mod secret;

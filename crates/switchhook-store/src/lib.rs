@@ -11,14 +11,16 @@ mod filter;
 mod open;
 mod page;
 mod registry;
+mod replay;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::replay::Replay;
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
@@ -35,6 +37,7 @@ pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{migrate, open};
 pub use page::{Page, PageRequest};
 pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 
 /// What is kept, and the few things that are done with it.
 ///
@@ -257,6 +260,42 @@ pub trait Store: Send + Sync + 'static {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
+
+    // --- replays --------------------------------------------------------------------------------------------------
+
+    /// Keeps a replay, and the webhook that exists for it only. `NotFound` if it goes to a webhook that is not the
+    /// company's, `LimitReached` if too many of the company's are running.
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError>;
+    /// One replay of the company.
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError>;
+    /// The company's replays, newest first.
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError>;
+    /// The running replays of every company, by id.
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError>;
+    /// The company's webhooks that exist for a running replay only. No other list has them, nor does
+    /// [`Store::webhook`]; [`Store::scan_webhooks`] does.
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError>;
+    /// The next events that a replay selects: those of which [`Replay::plan`] makes at least one delivery.
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError>;
+    /// Makes a slice of a replay's deliveries and moves its cursor, in one commit: neither happens without the other.
+    /// Answers the replay as it is now. `Conflict`, and nothing done, if it stands elsewhere or has ended.
+    ///
+    /// What cannot be made because the event is gone counts as skipped.
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError>;
+    /// Ends a running replay, and deletes the webhook that existed for it only. `Conflict` if it is not running.
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError>;
+    /// Cancels a replay with all its pending deliveries, in one commit. Cancelling twice is cancelling once;
+    /// `Conflict` if it ended otherwise.
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError>;
 
     // --- about the store itself -----------------------------------------------------------------------------------
 

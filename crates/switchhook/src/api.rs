@@ -14,6 +14,7 @@ mod events;
 mod explain;
 mod health;
 pub mod limits;
+mod replays;
 mod request;
 mod sample;
 mod subscriptions;
@@ -93,6 +94,8 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::cancel))
         .routes(routes!(doctor::see))
         .routes(routes!(documents::index))
         .routes(routes!(documents::asyncapi))

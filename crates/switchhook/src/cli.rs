@@ -18,6 +18,7 @@ mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod replays;
 mod send;
 mod serve;
 mod simulate;
@@ -61,6 +62,7 @@ enum Command {
     Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Replays(replays::Replays),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Config(config::Config),
@@ -99,6 +101,7 @@ impl Command {
             Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Replays(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),

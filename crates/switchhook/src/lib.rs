@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod keys;
 pub mod pace;
 pub mod registry;
+pub mod replay;
 pub mod server;
 pub mod storage;
 pub mod system;

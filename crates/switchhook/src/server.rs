@@ -23,6 +23,7 @@ use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
 use crate::registry::Registry;
+use crate::replay::{ReplayParts, Replays};
 use crate::storage;
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
@@ -108,6 +109,7 @@ impl Server {
                 Ok(())
             }
         };
+        self.system.replays.stop().await;
         self.system.engine.stop(grace).await;
         self.system.store.close().await;
         if let Some(sending) = self.sending.take() {
@@ -170,11 +172,22 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         },
         sending,
     );
+    let replays = Replays::start(
+        ReplayParts {
+            store: Arc::clone(&store),
+            registry: Arc::clone(&registry),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            defaults: settings.delivery,
+        },
+        sending,
+    );
     let validator = Validator::new();
     Ok(System {
         store,
         registry,
         engine,
+        replays,
         clock,
         ids,
         settings,

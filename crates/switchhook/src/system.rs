@@ -16,6 +16,7 @@ use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
+use crate::replay::Replays;
 use crate::telemetry::Telemetry;
 
 /// What an operator can decide about a node.
@@ -74,6 +75,8 @@ pub struct System {
     pub registry: Arc<Registry>,
     /// What sends.
     pub engine: Engine,
+    /// What sends old events again.
+    pub replays: Replays,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The next id.

@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, schema, subscriptions,
-    versions, webhooks,
+    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, replay_scan, replays, schema,
+    subscriptions, versions, webhooks,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -217,6 +217,10 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
         state: Some(StateName::Delivered),
         ..of_webhook.clone()
     };
+    let of_replay = DeliveryFilter {
+        replay_id: Some(ReplayId(1)),
+        ..delivered.clone()
+    };
     for (filter, index) in [
         (all, "deliveries_by_company (company_id=? AND rowid<?)"),
         (of_event, "deliveries_by_event (event_id=? AND rowid<?)"),
@@ -226,6 +230,7 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
             "deliveries_unfinished (company_id=? AND state=? AND rowid<?)",
         ),
         (delivered, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
+        (of_replay, "deliveries_by_replay (replay_id=? AND rowid<?)"),
     ] {
         check(
             &connection,
@@ -239,4 +244,36 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
         "deliveries_by_event (event_id=?)",
     );
     check(&connection, attempt_row::ALL, "PRIMARY KEY (delivery_id=?)");
+}
+
+#[test]
+fn replays_walk_over_events_and_touch_only_what_is_theirs() {
+    let connection = empty();
+    for (sql, index) in [
+        (
+            replay_scan::ACCEPTED,
+            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
+        ),
+        (replay_scan::DELIVERIES, "deliveries_by_event (event_id=?)"),
+        (replays::BY_ID, "INTEGER PRIMARY KEY (rowid=?)"),
+        (
+            replays::BY_ID,
+            "deliveries_of_replay (replay_id=? AND attempt_number=?)",
+        ),
+        (replays::RUNNING_OF, "replays_running (id>?)"),
+        (replays::PENDING_OF, "deliveries_of_replay (replay_id=?)"),
+        (webhooks::OF_REPLAYS, "webhooks_by_replay (company_id=?)"),
+    ] {
+        check(&connection, sql, index);
+    }
+    check(
+        &connection,
+        replays::listing(COMPANY).newest_first(PAGE).sql(),
+        "replays_by_company (company_id=? AND rowid<?)",
+    );
+    check(
+        &connection,
+        replays::listing_running().oldest_first(PAGE).sql(),
+        "replays_running",
+    );
 }

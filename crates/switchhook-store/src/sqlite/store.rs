@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::replay::Replay;
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
@@ -19,7 +20,7 @@ use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
     SqliteStore, attempt_row, attempts, claims, deliveries, events, explain, health, holds, keys, releases,
-    subscriptions, versions, webhooks,
+    replay_scan, replays, subscriptions, versions, webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -29,6 +30,7 @@ use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
 use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 
 impl SqliteStore {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -389,6 +391,76 @@ impl Store for SqliteStore {
         self.parts
             .readers
             .run(move |connection| claims::pending_webhooks(connection, after, limit))
+            .await
+    }
+
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::create(transaction, &new))
+            .await
+    }
+
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::find(connection, company_id, id))
+            .await
+    }
+
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::list(connection, company_id, page))
+            .await
+    }
+
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::running(connection, page))
+            .await
+    }
+
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| webhooks::of_replays(connection, company_id))
+            .await
+    }
+
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replay_scan::select(connection, &replay, scan))
+            .await
+    }
+
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError> {
+        let manner = Manner {
+            weight: Weight::of(1 + step.deliveries.len(), 0),
+            ..Manner::ORDINARY
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| replays::advance(transaction, &step))
+            .await
+    }
+
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::end(transaction, id, &end, now))
+            .await
+    }
+
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::cancel(transaction, company_id, id, now))
             .await
     }
 

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
 use super::holds;
-use super::list::{Listing, first};
+use super::list::{Listing, all, first};
 use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
@@ -18,7 +18,24 @@ const COLUMNS: &str = "id, company_id, hook_url, secret, settings, paused_at, cr
 
 pub(super) fn create(transaction: &mut Transaction<'_>, webhook: &Webhook) -> Result<Webhook, StoreError> {
     refuse_second(transaction, webhook)?;
-    let sql = format!("INSERT INTO webhooks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    insert(transaction, webhook, None)
+}
+
+/// Keeps a webhook that exists for a replay only.
+pub(super) fn create_for_replay(
+    transaction: &mut Transaction<'_>,
+    webhook: &Webhook,
+    replay_id: ReplayId,
+) -> Result<Webhook, StoreError> {
+    insert(transaction, webhook, Some(replay_id))
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    webhook: &Webhook,
+    replay_id: Option<ReplayId>,
+) -> Result<Webhook, StoreError> {
+    let sql = format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
         webhook.company_id.0,
@@ -28,6 +45,7 @@ pub(super) fn create(transaction: &mut Transaction<'_>, webhook: &Webhook) -> Re
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.created_at.as_millis(),
         webhook.updated_at.as_millis(),
+        replay_id.map(|id| id.0),
     ])?;
     Ok(webhook.clone())
 }
@@ -76,8 +94,9 @@ pub(super) fn find(
     company_id: CompanyId,
     id: WebhookId,
 ) -> Result<Webhook, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL"
+    );
     first(connection, &sql, &[&id.0, &company_id.0], read)?.ok_or(StoreError::NotFound("webhook"))
 }
 
@@ -101,12 +120,23 @@ pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
     let all = Listing::new(format!(
         "SELECT {COLUMNS} FROM webhooks WHERE id > 0 AND deleted_at IS NULL"
     ));
+    // A node needs to know every webhook, a company sees its own.
+    let own = company_id.map(|_| 0);
     all.narrowed("company_id = ?", company_id.map(|id| id.0))
+        .narrowed("ifnull(replay_id, 0) = ?", own)
 }
 
+/// The webhooks that exist for a replay only.
+pub(super) fn of_replays(connection: &Connection, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
+    all(connection, OF_REPLAYS, &[&company_id.0], read)
+}
+
+pub(super) const OF_REPLAYS: &str = "SELECT id, company_id, hook_url, secret, settings, paused_at, created_at, \
+     updated_at FROM webhooks INDEXED BY webhooks_by_replay \
+     WHERE company_id = ? AND replay_id IS NOT NULL AND deleted_at IS NULL";
+
 fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
-    let sql =
-        "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND id <> ?";
+    let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
     match first(transaction.connection, sql, &values, |row| {
         Ok(row.get::<_, i64>(0)?)

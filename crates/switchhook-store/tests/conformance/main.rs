@@ -13,6 +13,7 @@ mod keys;
 mod lists;
 mod order;
 mod recording;
+mod replays;
 mod samples;
 mod sending;
 mod sqlite_only;
@@ -128,6 +129,24 @@ conformance! {
         a_redelivery_is_a_new_delivery_that_names_its_origin,
         nothing_is_redelivered_to_a_deleted_webhook,
         a_deleted_webhooks_deliveries_are_cancelled_in_slices,
+        ;
+    replays:
+        a_replay_reads_back_as_it_was,
+        replays_are_listed_newest_first_and_running_ones_by_id,
+        a_replay_goes_to_a_webhook_of_its_company,
+        no_more_replays_run_at_once_than_allowed,
+        a_webhook_of_a_replay_is_known_to_nodes_only_and_goes_with_it,
+        events_are_selected_in_order_and_within_bounds,
+        only_what_was_accepted_before_the_replay_is_selected,
+        named_events_are_selected_and_missing_ones_passed_over,
+        a_step_makes_deliveries_and_moves_the_cursor_together,
+        a_step_from_elsewhere_does_nothing,
+        a_replayed_delivery_of_a_key_waits_for_the_one_before_it,
+        a_replay_counts_how_its_deliveries_end,
+        cancelling_a_replay_cancels_what_is_pending,
+        a_replay_ends_once,
+        a_replayed_delivery_is_no_part_of_the_first_answer,
+        a_replay_stands_where_it_stood_after_a_restart,
         ;
     lists:
         events_are_listed_newest_first_page_by_page,

@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod explain;
 mod limits;
+mod replays;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;

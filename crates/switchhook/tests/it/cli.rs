@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod help;
 mod keys;
+mod replays;
 mod run;
 mod simulate;
 mod store;

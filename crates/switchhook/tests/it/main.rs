@@ -5,5 +5,6 @@ mod cli;
 mod crash;
 mod delivery;
 mod real_shape;
+mod replay;
 mod simulation;
 mod support;

@@ -167,7 +167,7 @@ impl Rig {
         Self::at(START, store, settings, script).await
     }
 
-    /// A node whose virtual time begins at `began_at`.
+    /// A node whose virtual time begins at `began_at`: one that goes on where another ended.
     pub(crate) async fn at(
         began_at: Timestamp,
         store: Arc<dyn Store>,
