@@ -1,11 +1,12 @@
 //! Attempts: one POST of a delivery and what came of it. A failed attempt is data, never an error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use switchhook_protocol::Timestamp;
 
 /// How much of an answer's body is read and kept.
@@ -31,12 +32,64 @@ pub struct Attempt {
 }
 
 /// What was sent, but for the body, which can be made again from the event.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttemptRequest {
     /// Where to.
-    pub url: String,
-    /// Every header but `Host` and `Content-Length`.
-    pub headers: BTreeMap<String, String>,
+    pub url: Arc<str>,
+    /// The headers that do not follow from the delivery itself, `Host` left out.
+    pub headers: HeaderRecord,
+}
+
+/// Headers as they are kept: a JSON object of text values. Made once, then shared: one costs nothing to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderRecord(Arc<str>);
+
+impl HeaderRecord {
+    /// Keeps headers; names that occur again are joined as RFC 9110 §5.3 says.
+    #[must_use]
+    pub fn of<'a>(headers: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> Self {
+        let mut map = BTreeMap::<&str, Cow<'a, str>>::new();
+        for (name, value) in headers {
+            match map.get_mut(name) {
+                Some(earlier) => *earlier = format!("{earlier}, {value}").into(),
+                None => {
+                    map.insert(name, value);
+                }
+            }
+        }
+        Self(
+            serde_json::to_string(&map)
+                .expect("text can be written as JSON")
+                .into(),
+        )
+    }
+
+    /// Takes headers as they were kept.
+    ///
+    /// # Errors
+    /// If they are no JSON object of text values.
+    pub fn from_json(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str::<BTreeMap<&str, Cow<'_, str>>>(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The JSON object.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// The headers one by one.
+    #[must_use]
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        serde_json::from_str(&self.0).expect("a record holds a JSON object of text values")
+    }
+}
+
+impl Default for HeaderRecord {
+    fn default() -> Self {
+        Self("{}".into())
+    }
 }
 
 /// The head of what was answered.
@@ -45,7 +98,7 @@ pub struct Answer {
     /// HTTP status.
     pub status: u16,
     /// Headers, names in lower case, values that are no text shown lossily.
-    pub headers: BTreeMap<String, String>,
+    pub headers: HeaderRecord,
     /// At most [`ANSWER_HEAD`] bytes of the body.
     pub body_head: Vec<u8>,
     /// Whether there was more.
@@ -230,5 +283,19 @@ impl AttemptOutcome {
             Self::Unanswered { .. } => OutcomeClass::Unanswered,
             Self::Lost => OutcomeClass::Lost,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_kept_as_json_and_repeated_ones_are_joined() {
+        let record = HeaderRecord::of([("b", "1".into()), ("a", "\"".into()), ("b", "2".into())]);
+        assert_eq!(record.as_json(), r#"{"a":"\"","b":"1, 2"}"#);
+        assert_eq!(HeaderRecord::from_json(record.as_json()).unwrap(), record);
+        assert!(HeaderRecord::from_json("[1]").is_err());
+        assert_eq!(record.to_map()["b"], "1, 2");
     }
 }

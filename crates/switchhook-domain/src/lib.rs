@@ -21,16 +21,19 @@
 //! | order key | what deliveries of one webhook share that must go one after the other | |
 
 pub mod attempt;
+pub mod breaker;
 pub mod clock;
 pub mod company;
 pub mod delivery;
 pub mod event;
+pub mod hold;
 pub mod id;
 pub mod key;
 pub mod matching;
 pub mod order;
 pub mod phone_number;
 pub mod redaction;
+pub mod replay;
 pub mod retry;
 pub mod scope;
 pub mod secret;

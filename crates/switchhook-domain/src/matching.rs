@@ -1,7 +1,7 @@
 //! Matching: which subscriptions want an event, and why the others do not.
 //!
-//! Owns the rule ([`judge`]) and its index ([`CompanyIndex`]), which says the same for all subscriptions of a company at
-//! the cost of the matching ones. What an event says of itself is `event.rs`; what a match may see is `redaction.rs`.
+//! Owns the rule ([`judge`]), its index ([`CompanyIndex`]), which says the same for all subscriptions of a company at
+//! the cost of the matching ones, and the answer to why something was not sent ([`Decided`]). What an event says of itself is `event.rs`; what a match may see is `redaction.rs`.
 
 use std::fmt;
 
@@ -10,8 +10,10 @@ use switchhook_protocol::{CallStateFilter, ContactType, Direction, SmsDirection}
 use crate::event::{EventDetail, EventFacts, PayloadState};
 use crate::subscription::{CallFilter, Filter, SmsFilter, Subscription, TargetRef};
 
+mod explain;
 mod index;
 
+pub use explain::Decided;
 pub use index::{CompanyIndex, Match};
 
 /// What a subscription says to an event.
@@ -28,6 +30,10 @@ pub enum Verdict {
 pub enum Reason {
     /// It was made after the event was accepted.
     CreatedAfterwards,
+    /// It was deleted before the event was accepted.
+    DeletedBefore,
+    /// The event was a test for one webhook, whatever is subscribed.
+    TestEvent,
     /// It is for another kind of event.
     OtherKind,
     /// It is not enabled.
@@ -48,12 +54,18 @@ pub enum Reason {
     InternalMessagesOff,
     /// It is for the other type of contacts.
     OtherContactType,
+    /// The event's payload is no longer kept: what its filter says to it cannot be told any more.
+    PayloadGone,
+    /// It asked for the event, but its webhook was being created or deleted at that moment.
+    WebhookGone,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::CreatedAfterwards,
+        Self::DeletedBefore,
+        Self::TestEvent,
         Self::OtherKind,
         Self::Disabled,
         Self::NoWebhook,
@@ -64,6 +76,8 @@ impl Reason {
         Self::StatusUpdatesOff,
         Self::InternalMessagesOff,
         Self::OtherContactType,
+        Self::PayloadGone,
+        Self::WebhookGone,
     ];
 
     /// The reason's name in the API and the metrics.
@@ -71,6 +85,8 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreatedAfterwards => "created_afterwards",
+            Self::DeletedBefore => "deleted_before",
+            Self::TestEvent => "test_event",
             Self::OtherKind => "other_kind",
             Self::Disabled => "disabled",
             Self::NoWebhook => "no_webhook",
@@ -81,6 +97,8 @@ impl Reason {
             Self::StatusUpdatesOff => "status_updates_off",
             Self::InternalMessagesOff => "internal_messages_off",
             Self::OtherContactType => "other_contact_type",
+            Self::PayloadGone => "payload_gone",
+            Self::WebhookGone => "webhook_gone",
         }
     }
 
@@ -120,6 +138,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CreatedAfterwards => "it was created after this event was accepted",
+            Self::DeletedBefore => "it was deleted before this event was accepted",
+            Self::TestEvent => "this is a test event, for one webhook only, whatever is subscribed",
             Self::OtherKind => "it is for another kind of event",
             Self::Disabled => "it is disabled",
             Self::NoWebhook => "it has no webhook: set its endpoint_id to one",
@@ -132,6 +152,12 @@ impl fmt::Display for Reason {
                 "this message is between two users of the company, and its include_internal is false"
             }
             Self::OtherContactType => "its contact_type is not this contact's",
+            Self::PayloadGone => {
+                "this event's payload is no longer kept: whether its filter let it through cannot be told"
+            }
+            Self::WebhookGone => {
+                "it asked for this event, but its webhook was being created or deleted at that moment"
+            }
         })
     }
 }

@@ -12,6 +12,10 @@ use switchhook_protocol::{
 use crate::id::{CompanyId, SubscriptionId, WebhookId};
 use crate::scope::Scopes;
 
+mod version;
+
+pub use version::{Revision, Standing, SubscriptionVersion, UnknownChange, VersionChange};
+
 /// "Send these events there."
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscription {

@@ -1,203 +1,265 @@
-//! Stories of calls: each leg goes through its states in causal order, and what needs the recording comes after it.
+//! A call: its legs, and the script of what becomes of them.
 //!
-//! A call to the call centre has an entry leg and one leg per agent rung, as real ones do; the agent's leg names the
-//! entry leg, and once somebody answers, the entry leg names the agent's. Only the states of the published document.
+//! A script is a list of beats in virtual time, written with a few words (`to`, `wait`, `aside`), the same ones for the
+//! company's life (`plots`, `queue`, `turns`) and for scenarios. The script can be written on while it is played: what
+//! happens to a caller in a queue depends on who is free by then. What a leg may do next is `leg`'s, how it is written
+//! `payload`'s.
 
-use std::time::Duration;
+mod leg;
+mod payload;
+pub(crate) mod plots;
+mod queue;
+mod topic;
+mod turns;
 
-use switchhook_protocol::{CallState, Direction, Kind, Timestamp};
+use std::collections::VecDeque;
 
-use crate::company::{Company, Entity, Person};
-use crate::rng::Rng;
-use crate::{SimulatedEvent, Story};
+use switchhook_protocol::{CallState, Direction, Kind};
 
-pub(crate) fn tell(rng: &mut Rng, company: &Company, at: Timestamp) -> Story {
-    let contact = rng.pick(&company.contacts).clone();
-    match rng.between(1..=100) {
-        1..=35 => answered_by_the_call_center(rng, company, contact, at),
-        36..=50 => {
-            let user = rng.pick(&company.users).clone();
-            Telling::new(Leg::new(rng, Direction::Inbound, user, contact), at)
-                .after(0, CallState::Ringing)
-                .conversation(rng)
-        }
-        51..=65 => into_voicemail(rng, company, contact, at),
-        66..=75 => missed(rng, company, contact, at),
-        _ => outbound(rng, company, contact, at),
-    }
-}
+use self::leg::{Leg, Link};
+use self::topic::Topic;
+use crate::agent_status;
+use crate::company::{Duty, EntityIndex};
+use crate::story::Next;
+use crate::world::World;
 
-/// One leg of a call, as far as it has come.
-#[derive(Clone)]
-struct Leg {
-    call_id: i64,
-    entry_point_call_id: Option<i64>,
-    operator_call_id: Option<i64>,
+/// The place of a leg in its call.
+pub(crate) type LegIndex = usize;
+
+/// A call that goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
     direction: Direction,
-    target: Entity,
-    contact: Person,
-    started_at: Option<Timestamp>,
-    connected_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
+    outside: Outside,
+    topic: &'static Topic,
+    legs: Vec<Leg>,
+    /// By time.
+    script: VecDeque<Beat>,
+    /// Milliseconds since the beginning: how far the script has been played.
+    clock: u64,
+    /// Where it is being written.
+    cursor: u64,
 }
 
-impl Leg {
-    fn new(rng: &mut Rng, direction: Direction, target: Entity, contact: Person) -> Self {
+/// The other side of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// Somebody outside: a place in the address book.
+    Contact(usize),
+    /// A colleague.
+    User(EntityIndex),
+}
+
+/// Something to do at a time.
+#[derive(Clone, Copy, Debug)]
+struct Beat {
+    at: u64,
+    act: Act,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// A leg comes to a state.
+    Enter(LegIndex, CallState),
+    /// An agent's duty changes because of the call.
+    Duty(usize, Duty),
+    /// Somebody who is an agent, too, talks on a line of their own, or is done.
+    Busy(usize),
+    NotBusy(usize),
+    /// The call does not ask for the agent any more.
+    Spare(usize),
+    /// The caller asks a contact centre for somebody.
+    Offer(queue::Offer),
+}
+
+impl Call {
+    /// A call between the company and `outside`.
+    pub(crate) fn new(world: &mut World, direction: Direction, outside: Outside) -> Self {
         Self {
-            call_id: rng.id(),
-            entry_point_call_id: None,
-            operator_call_id: None,
             direction,
-            target,
-            contact,
-            started_at: None,
-            connected_at: None,
-            ended_at: None,
+            outside,
+            topic: topic::any(&mut world.rng),
+            legs: Vec::new(),
+            script: VecDeque::new(),
+            clock: 0,
+            cursor: 0,
         }
     }
 
-    fn enter(&mut self, state: CallState, at: Timestamp) -> SimulatedEvent {
-        self.started_at.get_or_insert(at);
-        match state {
-            CallState::Connected => _ = self.connected_at.get_or_insert(at),
-            CallState::Hangup | CallState::Missed => _ = self.ended_at.get_or_insert(at),
-            _ => {}
-        }
-        self.event(state, at)
+    /// A call from somebody outside.
+    pub(crate) fn inbound(world: &mut World) -> Self {
+        let contact = world.some_contact();
+        Self::new(world, Direction::Inbound, Outside::Contact(contact))
     }
 
-    fn event(&self, state: CallState, at: Timestamp) -> SimulatedEvent {
-        let duration = self
-            .ended_at
-            .map(|end| end.since(self.connected_at.unwrap_or(end)).as_millis() as i64);
-        let body = crate::body::Object::new()
-            .number("call_id", self.call_id)
-            .number_if("entry_point_call_id", self.entry_point_call_id)
-            .number_if("operator_call_id", self.operator_call_id)
-            .text("state", state.as_str())
-            .text("direction", self.direction.as_str())
-            .object("target", self.target.as_target())
-            .object("contact", self.contact.as_party())
-            .number_if("date_started", self.started_at.map(Timestamp::as_millis))
-            .number_if("date_connected", self.connected_at.map(Timestamp::as_millis))
-            .number_if("date_ended", self.ended_at.map(Timestamp::as_millis))
-            .number_if("duration", duration)
-            .number("event_timestamp", at.as_millis());
-        SimulatedEvent {
-            kind: Kind::Call,
-            at,
-            body: body.finish(),
-        }
-    }
-}
-
-/// A leg's story while it is told.
-struct Telling {
-    leg: Leg,
-    now: Timestamp,
-    story: Story,
-}
-
-impl Telling {
-    fn new(leg: Leg, at: Timestamp) -> Self {
-        Self {
-            leg,
-            now: at,
-            story: Story::new(),
-        }
+    /// A call to somebody outside.
+    pub(crate) fn outbound(world: &mut World) -> Self {
+        let contact = world.some_contact();
+        Self::new(world, Direction::Outbound, Outside::Contact(contact))
     }
 
-    fn after(mut self, millis: u64, state: CallState) -> Self {
-        self.now = self.now.plus(Duration::from_millis(millis));
-        self.story.push(self.leg.enter(state, self.now));
+    /// A leg that nothing links to another yet.
+    pub(crate) fn leg(&mut self, world: &mut World, target: EntityIndex) -> LegIndex {
+        self.add(world, target, Link::None)
+    }
+
+    /// The leg of somebody who is rung because a caller came in by the leg `entry`.
+    pub(crate) fn operator(&mut self, world: &mut World, entry: LegIndex, target: EntityIndex) -> LegIndex {
+        self.add(world, target, Link::Entry(entry))
+    }
+
+    /// The leg of somebody who takes over from the leg `from`.
+    pub(crate) fn successor(&mut self, world: &mut World, from: LegIndex, target: EntityIndex) -> LegIndex {
+        self.add(world, target, Link::Master(from))
+    }
+
+    /// A leg of `target` that belongs to the leg `from` without taking it over.
+    pub(crate) fn linked(&mut self, world: &mut World, from: LegIndex, target: EntityIndex) -> LegIndex {
+        let leg = self.leg(world, target);
+        self.legs[leg].master_call_id = Some(self.legs[from].call_id);
+        leg
+    }
+
+    /// Another line of the person with the leg `from`.
+    pub(crate) fn second_line(&mut self, world: &mut World, from: LegIndex) -> LegIndex {
+        self.linked(world, from, self.legs[from].target)
+    }
+
+    /// The leg of a supervisor who joins the operator's leg.
+    pub(crate) fn supervisor(&mut self, world: &mut World, of: LegIndex, target: EntityIndex) -> LegIndex {
+        self.add(world, target, Link::Supervision(of))
+    }
+
+    /// Whom a leg talks with, if not with the call's other side, and which way.
+    pub(crate) fn talking_with(
+        &mut self,
+        leg: LegIndex,
+        direction: Direction,
+        outside: Outside,
+    ) -> &mut Self {
+        self.legs[leg].direction = direction;
+        self.legs[leg].outside = outside;
         self
     }
 
-    /// Two parties talk, perhaps with a pause, and what was said is worked up afterwards.
-    fn conversation(self, rng: &mut Rng) -> Story {
-        let mut telling = self.after(rng.between(2_000..=12_000), CallState::Connected);
-        if rng.chance(25) {
-            telling = telling.after(rng.between(5_000..=20_000), CallState::Hold);
-            telling = telling.after(rng.between(5_000..=20_000), CallState::Connected);
-        }
-        telling = telling.after(rng.between(10_000..=90_000), CallState::Hangup);
-        if rng.chance(60) {
-            telling = telling.after(rng.between(3_000..=15_000), CallState::Recording);
-            telling = telling.after(rng.between(4_000..=15_000), CallState::CallTranscription);
-            telling = telling.after(rng.between(1_000..=9_000), CallState::RecapSummary);
-        }
-        telling.story
+    /// Whom the company talks with.
+    pub(crate) const fn other_side(&self) -> Outside {
+        self.outside
     }
-}
 
-fn answered_by_the_call_center(rng: &mut Rng, company: &Company, contact: Person, at: Timestamp) -> Story {
-    let entry = Leg::new(
-        rng,
-        Direction::Inbound,
-        company.call_center.clone(),
-        contact.clone(),
-    );
-    let agent = rng.pick(&company.users).clone();
-    let mut operator = Leg::new(rng, Direction::Inbound, agent, contact);
-    operator.entry_point_call_id = Some(entry.call_id);
-    let operator_call_id = operator.call_id;
-
-    let rung_at = at.plus(Duration::from_millis(rng.between(800..=4_000)));
-    let answered = Telling::new(operator, rung_at)
-        .after(0, CallState::Ringing)
-        .conversation(rng);
-    let time_of = |state: &str| {
-        answered
-            .iter()
-            .find(|event| event.body.contains(state))
-            .map(|event| event.at)
-    };
-    let connected_at = time_of(r#""state":"connected""#).unwrap_or(rung_at);
-    let ended_at = time_of(r#""state":"hangup""#).unwrap_or(connected_at);
-
-    let mut entry = Telling::new(entry, at).after(0, CallState::Ringing);
-    entry.leg.operator_call_id = Some(operator_call_id);
-    let until_connected = connected_at.since(at).as_millis() as u64;
-    let talking = ended_at.since(connected_at).as_millis() as u64;
-    let mut story = entry
-        .after(until_connected, CallState::Connected)
-        .after(talking, CallState::Hangup)
-        .story;
-    story.extend(answered);
-    story
-}
-
-fn into_voicemail(rng: &mut Rng, company: &Company, contact: Person, at: Timestamp) -> Story {
-    let user = rng.pick(&company.users).clone();
-    Telling::new(Leg::new(rng, Direction::Inbound, user, contact), at)
-        .after(0, CallState::Ringing)
-        .after(rng.between(15_000..=25_000), CallState::Missed)
-        .after(rng.between(300..=900), CallState::Voicemail)
-        .after(rng.between(8_000..=45_000), CallState::Hangup)
-        .after(rng.between(2_000..=9_000), CallState::VoicemailUploaded)
-        .after(rng.between(2_000..=9_000), CallState::Transcription)
-        .story
-}
-
-fn missed(rng: &mut Rng, company: &Company, contact: Person, at: Timestamp) -> Story {
-    Telling::new(
-        Leg::new(rng, Direction::Inbound, company.office.clone(), contact),
-        at,
-    )
-    .after(0, CallState::Ringing)
-    .after(rng.between(10_000..=30_000), CallState::Missed)
-    .story
-}
-
-fn outbound(rng: &mut Rng, company: &Company, contact: Person, at: Timestamp) -> Story {
-    let user = rng.pick(&company.users).clone();
-    let telling = Telling::new(Leg::new(rng, Direction::Outbound, user, contact), at)
-        .after(0, CallState::Calling)
-        .after(rng.between(500..=2_500), CallState::Ringing);
-    if rng.chance(70) {
-        return telling.conversation(rng);
+    /// The call is recorded from the start of the talk.
+    pub(crate) fn record(&mut self, leg: LegIndex) -> &mut Self {
+        self.legs[leg].was_recorded = true;
+        self
     }
-    telling
-        .after(rng.between(15_000..=30_000), CallState::Hangup)
-        .story
+
+    /// The caller would like to be called back.
+    pub(crate) fn ask_for_callback(&mut self, leg: LegIndex) -> &mut Self {
+        self.legs[leg].callback_requested = true;
+        self
+    }
+
+    /// The leg comes to a state.
+    pub(crate) fn to(&mut self, leg: LegIndex, state: CallState) -> &mut Self {
+        self.act(Act::Enter(leg, state))
+    }
+
+    /// Time passes.
+    pub(crate) const fn wait(&mut self, millis: u64) -> &mut Self {
+        self.cursor += millis;
+        self
+    }
+
+    /// The leg comes to a state that much later, while other things go on.
+    pub(crate) fn aside(&mut self, millis: u64, leg: LegIndex, state: CallState) -> &mut Self {
+        self.insert(self.cursor + millis, Act::Enter(leg, state));
+        self
+    }
+
+    /// Plays what is due, and says when it goes on.
+    pub(crate) fn advance(&mut self, world: &mut World) -> Next {
+        while let Some(beat) = self.script.front().copied() {
+            if beat.at > self.clock {
+                let wait = beat.at - self.clock;
+                self.clock = beat.at;
+                return Next::After(wait);
+            }
+            self.script.pop_front();
+            self.cursor = self.clock;
+            self.play(beat.act, world);
+        }
+        Next::Ended
+    }
+
+    fn play(&mut self, act: Act, world: &mut World) {
+        match act {
+            Act::Enter(leg, state) => self.enter(leg, state, world),
+            Act::Duty(agent, duty) => agent_status::change(world, agent, duty),
+            Act::Busy(agent) => {
+                let agent_now = &world.company.agents[agent];
+                if agent_now.duty == Duty::Available && !agent_now.is_rung {
+                    agent_status::change(world, agent, Duty::Busy);
+                }
+            }
+            Act::NotBusy(agent) => {
+                if world.company.agents[agent].duty == Duty::Busy {
+                    agent_status::change(world, agent, Duty::Available);
+                }
+            }
+            Act::Spare(agent) => world.company.agents[agent].is_rung = false,
+            Act::Offer(offer) => self.offer(offer, world),
+        }
+    }
+
+    fn enter(&mut self, index: LegIndex, state: CallState, world: &mut World) {
+        let leg = &mut self.legs[index];
+        leg.enter(state, world.now, &mut world.rng);
+        let (call_id, entry) = (leg.call_id, leg.entry);
+        let is_told = leg.is_told_in(world.dialect);
+        if matches!(state, CallState::Connected | CallState::Takeover)
+            && let Some(entry) = entry
+        {
+            self.legs[entry].operator_call_id = Some(call_id);
+        }
+        if is_told && world.dialect.has_state(state) {
+            world.tell(Kind::Call, call_id, state.as_str(), |json, world| {
+                self.write(index, state, json, world);
+            });
+        }
+    }
+
+    fn add(&mut self, world: &mut World, target: EntityIndex, link: Link) -> LegIndex {
+        let mut leg = Leg::new(&mut world.rng, self.direction, target, self.outside);
+        match link {
+            Link::None => {}
+            Link::Entry(entry) => leg.entry = Some(entry),
+            Link::Master(from) => {
+                leg.master_call_id = Some(self.legs[from].call_id);
+                leg.transferred_from = Some(self.legs[from].target);
+                leg.entry = self.legs[from].entry;
+            }
+            Link::Supervision(of) => {
+                leg.master_call_id = Some(self.legs[of].call_id);
+                leg.entry = self.legs[of].entry;
+            }
+        }
+        self.legs.push(leg);
+        self.legs.len() - 1
+    }
+
+    fn act(&mut self, act: Act) -> &mut Self {
+        self.insert(self.cursor, act);
+        self
+    }
+
+    fn act_later(&mut self, millis: u64, act: Act) -> &mut Self {
+        self.insert(self.cursor + millis, act);
+        self
+    }
+
+    /// Keeps the script ordered; what is written later comes later at the same time.
+    fn insert(&mut self, at: u64, act: Act) {
+        let place = self.script.partition_point(|beat| beat.at <= at);
+        self.script.insert(place, Beat { at, act });
+    }
 }

@@ -1,183 +1,383 @@
-//! Who is in the simulated company, and who calls it. Names, addresses and numbers are fictional: numbers end in the
-//! range 555-0100 to 555-0199, which belongs to nobody, and addresses in `.example`.
+//! Who is in the simulated company, and who calls it: Larkfield Supply, its offices, departments, contact centres,
+//! people and address book. What they do is told elsewhere; `names` has the names.
+//!
+//! The company is the same for every seed, ids included, so that a subscription to its support centre keeps its sense
+//! from run to run. A larger one has the smaller one in it. Names, addresses and numbers are fictional: numbers end in
+//! the range 555-0100 to 555-0199, which belongs to nobody, and addresses in `.example`.
 
-use crate::body::Object;
-use crate::rng::Rng;
+mod names;
 
-/// The company. Names are always the same; ids come from the seed.
+use std::collections::VecDeque;
+
+use switchhook_protocol::TargetType;
+
+use crate::json::Json;
+
+/// The smallest company's people.
+pub(crate) const FEWEST_USERS: usize = 12;
+
+/// As many as there are fictional numbers for, and more than anybody can watch.
+pub(crate) const MOST_USERS: usize = 20_000;
+
+/// Who is an agent, of every so many people.
+const USERS_PER_CENTER: usize = 12;
+const AGENTS_PER_CENTER: usize = 8;
+
+/// The place of an entity in [`Company::entities`].
+pub(crate) type EntityIndex = usize;
+
+/// The company and its address book.
 #[derive(Clone, Debug)]
 pub(crate) struct Company {
-    pub(crate) office: Entity,
-    pub(crate) call_center: Entity,
-    pub(crate) users: Vec<Entity>,
-    pub(crate) contacts: Vec<Person>,
+    /// Everybody and everything that can be a target.
+    pub(crate) entities: Vec<Entity>,
+    pub(crate) main_office: EntityIndex,
+    pub(crate) menu: EntityIndex,
+    pub(crate) departments: Vec<EntityIndex>,
+    pub(crate) centers: Vec<Center>,
+    pub(crate) users: Vec<EntityIndex>,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) contacts: Vec<Contact>,
 }
 
 /// Somebody or something of the company: what events call a target.
 #[derive(Clone, Debug)]
 pub(crate) struct Entity {
     pub(crate) id: i64,
-    pub(crate) target_type: &'static str,
-    pub(crate) name: &'static str,
+    pub(crate) target_type: TargetType,
+    pub(crate) name: String,
     pub(crate) email: Option<String>,
     pub(crate) phone: String,
+    pub(crate) office_id: i64,
+    /// The place in [`Company::agents`], if it is somebody who works for a contact centre.
+    pub(crate) agent: Option<usize>,
+}
+
+/// A contact centre.
+#[derive(Clone, Debug)]
+pub(crate) struct Center {
+    pub(crate) entity: EntityIndex,
+    /// Places in [`Company::agents`].
+    pub(crate) agents: Vec<usize>,
+    /// The entry legs of callers who wait, first come, first served.
+    pub(crate) queue: VecDeque<i64>,
+}
+
+/// Somebody who works for contact centres.
+#[derive(Clone, Debug)]
+pub(crate) struct Agent {
+    pub(crate) entity: EntityIndex,
+    pub(crate) center_ids: Vec<i64>,
+    pub(crate) duty: Duty,
+    /// Whether a call has asked for them.
+    pub(crate) is_rung: bool,
+    /// The power dialler's session, if one runs.
+    pub(crate) powerdialer: Option<i64>,
+}
+
+/// What an agent is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty {
+    Available,
+    /// With the reason that the agent gave.
+    Unavailable(&'static str),
+    Occupied,
+    Wrapup,
+    /// With something other than a centre's call.
+    Busy,
 }
 
 /// Somebody outside: what events call a contact.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
-    pub(crate) id: String,
+pub(crate) struct Contact {
+    pub(crate) id: i64,
     pub(crate) contact_type: &'static str,
-    pub(crate) first_name: &'static str,
-    pub(crate) last_name: &'static str,
+    /// First and last name; a caller whom nobody knows has none.
+    pub(crate) name: Option<(&'static str, &'static str)>,
     pub(crate) phone: String,
-    pub(crate) company_name: &'static str,
+    pub(crate) business: &'static str,
     pub(crate) job_title: &'static str,
 }
 
-const USERS: [&str; 6] = [
-    "Amara Osei",
-    "Bruno Keller",
-    "Chiara Longo",
-    "Dev Raman",
-    "Elif Demir",
-    "Frances O'Neill",
-];
-
-const CONTACTS: [(&str, &str, &str, &str, &str); 10] = [
-    ("local", "Grace", "Abara", "Pinewood Bakery", "Owner"),
-    ("shared", "Henrik", "Solberg", "Northlight Studio", "Producer"),
-    ("local", "Ines", "Carvalho", "Carvalho & Daughters", "Partner"),
-    ("shared", "Jonas", "Weiß", "Tannhof Farm", "Manager"),
-    ("google", "Keiko", "Mori", "Blue Heron Books", "Buyer"),
-    ("local", "Liam", "Doyle", "Doyle Roofing", "Foreman"),
-    ("microsoft", "Maya", "Patel", "Lakeside Clinic", "Reception"),
-    ("shared", "Nadia", "Haddad", "Cedar Travel", "Agent"),
-    ("local", "Óscar", "Ruiz", "Ruiz Print", "Founder"),
-    ("local", "Priya", "Nair", "Nair Ceramics", "Potter"),
-];
-
-const AREAS: [&str; 5] = ["212", "312", "415", "503", "617"];
-
 impl Company {
-    pub(crate) fn found(rng: &mut Rng) -> Self {
-        Self {
-            office: Entity::group(rng, "office", "Larkfield Supply", 100),
-            call_center: Entity::group(rng, "callcenter", "Larkfield Support", 101),
-            users: USERS
-                .iter()
-                .enumerate()
-                .map(|(index, name)| Entity::user(rng, name, 110 + index))
-                .collect(),
-            contacts: CONTACTS
-                .iter()
-                .enumerate()
-                .map(|(index, facts)| Person::meet(rng, *facts, 150 + index))
-                .collect(),
+    /// The company with about so many people.
+    pub(crate) fn found(users: usize) -> Self {
+        let users = users.clamp(FEWEST_USERS, MOST_USERS);
+        let mut company = Self {
+            entities: Vec::new(),
+            main_office: 0,
+            menu: 0,
+            departments: Vec::new(),
+            centers: Vec::new(),
+            users: Vec::new(),
+            agents: Vec::new(),
+            contacts: Vec::new(),
+        };
+        company.main_office = company.add(TargetType::Office, 1, "Larkfield Supply");
+        company.menu = company.add(TargetType::Callrouter, 1, "Larkfield welcome menu");
+        for (number, name) in (1..).zip(["Larkfield Sales", "Larkfield Billing"]) {
+            let department = company.add(TargetType::Department, number, name);
+            company.departments.push(department);
         }
+        for number in 0..users {
+            if number % USERS_PER_CENTER == 0 {
+                company.open_center(number / USERS_PER_CENTER);
+            }
+            company.hire(number);
+        }
+        company.contacts = (0..users.max(24)).map(Contact::meet).collect();
+        company
+    }
+
+    pub(crate) fn entity(&self, index: EntityIndex) -> &Entity {
+        &self.entities[index]
+    }
+
+    /// The agents of a centre whom a call may ask for.
+    pub(crate) fn free_agents(&self, center: usize) -> impl Iterator<Item = usize> {
+        let agents = self.centers[center].agents.iter().copied();
+        agents.filter(|agent| {
+            let agent = &self.agents[*agent];
+            agent.duty == Duty::Available && !agent.is_rung && agent.powerdialer.is_none()
+        })
+    }
+
+    fn open_center(&mut self, number: usize) {
+        let name = match number {
+            0 => "Larkfield Support".to_owned(),
+            1 => "Larkfield Orders".to_owned(),
+            _ => format!("Larkfield Support {number}"),
+        };
+        let entity = self.add(TargetType::Callcenter, number + 1, &name);
+        self.centers.push(Center {
+            entity,
+            agents: Vec::new(),
+            queue: VecDeque::new(),
+        });
+    }
+
+    /// The first of each dozen work for its contact centre, the others have a telephone of their own only.
+    fn hire(&mut self, number: usize) {
+        let (first, last) = names::of_user(number);
+        let entity = self.add(TargetType::User, number + 1, &format!("{first} {last}"));
+        let address = names::address(first, last);
+        let suffix = if number < names::distinct() {
+            String::new()
+        } else {
+            (number / names::distinct()).to_string()
+        };
+        self.entities[entity].email = Some(format!("{address}{suffix}@larkfield.example"));
+        self.users.push(entity);
+        if number % USERS_PER_CENTER < AGENTS_PER_CENTER {
+            let center = number / USERS_PER_CENTER;
+            let center_id = self.entities[self.centers[center].entity].id;
+            self.centers[center].agents.push(self.agents.len());
+            self.entities[entity].agent = Some(self.agents.len());
+            self.agents.push(Agent {
+                entity,
+                center_ids: vec![center_id],
+                duty: Duty::Available,
+                is_rung: false,
+                powerdialer: None,
+            });
+        }
+    }
+
+    fn add(&mut self, target_type: TargetType, number: usize, name: &str) -> EntityIndex {
+        let id = fixed_id(target_type as u64 + 1, number);
+        self.entities.push(Entity {
+            id,
+            target_type,
+            name: name.to_owned(),
+            email: None,
+            phone: names::phone(self.entities.len()),
+            office_id: fixed_id(TargetType::Office as u64 + 1, 1),
+            agent: None,
+        });
+        self.entities.len() - 1
     }
 }
 
 impl Entity {
-    fn group(rng: &mut Rng, target_type: &'static str, name: &'static str, line: usize) -> Self {
-        Self {
-            id: rng.id(),
-            target_type,
-            name,
-            email: None,
-            phone: number("646", line),
-        }
+    /// The entity as a call's `target` shows it.
+    pub(crate) fn write(&self, json: &mut Json) {
+        self.write_name(json);
+        json.text("phone", &self.phone)
+            .observed(|json| _ = json.number("office_id", self.office_id));
     }
 
-    fn user(rng: &mut Rng, name: &'static str, line: usize) -> Self {
-        let first_name = name.split(' ').next().unwrap_or(name).to_lowercase();
-        let email = Some(format!("{first_name}@larkfield.example"));
-        Self {
-            id: rng.id(),
-            target_type: "user",
-            name,
-            email,
-            phone: number("646", line),
-        }
+    /// The entity as a message's `target` shows it: real traffic has another word for the number there.
+    pub(crate) fn write_for_sms(&self, json: &mut Json) {
+        self.write_name(json);
+        json.contract(|json| _ = json.text("phone", &self.phone))
+            .observed(|json| _ = json.text("phone_number", &self.phone));
     }
 
-    /// The entity as an event's `target` shows it.
-    pub(crate) fn as_target(&self) -> Object {
-        let target = Object::new()
-            .number("id", self.id)
-            .text("type", self.target_type)
-            .text("name", self.name);
+    /// A colleague as the other side of a call or message; `phone` is what real traffic calls the number there. The
+    /// contract has no word for such a contact's type.
+    pub(crate) fn write_as_contact(&self, json: &mut Json, phone: &str) {
+        json.contract(|json| {
+            json.text("id", &self.id.to_string())
+                .text("display_name", &self.name)
+                .text("primary_phone", &self.phone)
+                .text_or("primary_email", self.email.as_deref());
+        })
+        .observed(|json| {
+            json.number("id", self.id)
+                .text("type", "user")
+                .text("name", &self.name)
+                .text("email", self.email.as_deref().unwrap_or_default())
+                .text(phone, &self.phone);
+        });
+    }
+
+    fn write_name(&self, json: &mut Json) {
+        json.number("id", self.id)
+            .text("type", self.target_type.as_str())
+            .text("name", &self.name);
         match &self.email {
-            Some(email) => target.text("email", email),
-            None => target,
+            Some(email) => json.text("email", email),
+            None => json.observed(|json| _ = json.text("email", "")),
+        };
+    }
+
+    /// The entity's type as the change log and groups write it: `CallCenter`, `Office`.
+    pub(crate) const fn capitalised_type(&self) -> &'static str {
+        match self.target_type {
+            TargetType::Callcenter => "CallCenter",
+            TargetType::Callrouter => "CallRouter",
+            TargetType::Department => "Department",
+            TargetType::Office => "Office",
+            TargetType::Room => "Room",
+            _ => "User",
         }
-        .text("phone", &self.phone)
     }
 }
 
-impl Person {
-    fn meet(
-        rng: &mut Rng,
-        facts: (
-            &'static str,
-            &'static str,
-            &'static str,
-            &'static str,
-            &'static str,
-        ),
-        line: usize,
-    ) -> Self {
-        let (contact_type, first_name, last_name, company_name, job_title) = facts;
+impl Duty {
+    /// As the contract spells it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "Available",
+            Self::Unavailable(_) => "Unavailable",
+            Self::Occupied => "Occupied",
+            Self::Wrapup => "Wrapup",
+            Self::Busy => "Busy",
+        }
+    }
+}
+
+impl Contact {
+    fn meet(number: usize) -> Self {
+        let (contact_type, business, job_title) = names::of_contact(number);
+        // One caller in twelve is in nobody's address book.
+        let is_known = number % 12 != 11;
         Self {
-            id: rng.id().to_string(),
-            contact_type,
-            first_name,
-            last_name,
-            phone: number(rng.pick::<&str>(&AREAS), line),
-            company_name,
+            id: fixed_id(100, number + 1),
+            contact_type: if is_known { contact_type } else { "local" },
+            name: is_known.then(|| names::of_outsider(number)),
+            phone: names::phone_of_contact(number),
+            business,
             job_title,
         }
     }
 
-    /// The same person as somebody new in the address book.
-    pub(crate) fn with_id(&self, id: i64) -> Self {
-        Self {
-            id: id.to_string(),
-            ..self.clone()
+    /// The name, or the number as people write it.
+    pub(crate) fn display_name(&self) -> String {
+        match self.name {
+            Some((first, last)) => format!("{first} {last}"),
+            None => format!(
+                "({}) {}-{}",
+                &self.phone[2..5],
+                &self.phone[5..8],
+                &self.phone[8..]
+            ),
         }
     }
 
-    pub(crate) fn name(&self) -> String {
-        format!("{} {}", self.first_name, self.last_name)
+    pub(crate) fn email(&self) -> Option<String> {
+        let (first, last) = self.name?;
+        let host: String = self.business.chars().filter(char::is_ascii_alphabetic).collect();
+        Some(format!(
+            "{}@{}.example",
+            names::address(first, last),
+            host.to_lowercase()
+        ))
     }
 
-    pub(crate) fn email(&self) -> String {
-        let host: String = self
-            .company_name
-            .chars()
-            .filter(char::is_ascii_alphabetic)
-            .collect();
-        format!("{}@{}.example", ascii(self.first_name), host.to_lowercase())
+    /// The contact as a call's `contact` shows it.
+    pub(crate) fn write(&self, json: &mut Json) {
+        json.contract(|json| self.write_party(json)).observed(|json| {
+            self.write_small(json);
+            json.text("phone", &self.phone);
+        });
     }
 
-    /// The person as a call's or a message's `contact` shows it.
-    pub(crate) fn as_party(&self) -> Object {
-        Object::new()
-            .text("id", &self.id)
+    /// The contact as a message's `contact` shows it.
+    pub(crate) fn write_for_sms(&self, json: &mut Json) {
+        json.contract(|json| self.write_party(json)).observed(|json| {
+            self.write_small(json);
+            json.text("phone_number", &self.phone);
+        });
+    }
+
+    fn write_party(&self, json: &mut Json) {
+        json.text("id", &self.id.to_string())
             .text("type", self.contact_type)
-            .text("display_name", &self.name())
+            .text("display_name", &self.display_name())
             .text("primary_phone", &self.phone)
-            .text("primary_email", &self.email())
+            .text_or("primary_email", self.email().as_deref());
+    }
+
+    fn write_small(&self, json: &mut Json) {
+        json.text("id", &self.id.to_string())
+            .text("type", self.contact_type)
+            .text("name", &self.display_name())
+            .text("email", &self.email().unwrap_or_default());
     }
 }
 
-fn ascii(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_lowercase()
+/// An id that is always the same for the same thing: 16 digits, exact in a double.
+fn fixed_id(sort: u64, number: usize) -> i64 {
+    crate::rng::Rng::new((sort << 32) | number as u64).id()
 }
 
-fn number(area: &str, line: usize) -> String {
-    format!("+1{area}5550{line}")
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn everybody_has_an_id_a_number_and_an_address_of_their_own() {
+        for users in [0, 500, MOST_USERS + 1] {
+            let company = Company::found(users);
+            let ids: BTreeSet<i64> = company.entities.iter().map(|entity| entity.id).collect();
+            assert_eq!(ids.len(), company.entities.len());
+            let phones = company.entities.iter().map(|entity| entity.phone.as_str());
+            let others = company.contacts.iter().map(|contact| contact.phone.as_str());
+            let distinct: BTreeSet<&str> = phones.chain(others).collect();
+            assert_eq!(
+                distinct.len(),
+                company.entities.len() + company.contacts.len(),
+                "{users}"
+            );
+            let emails: Vec<_> = company
+                .entities
+                .iter()
+                .filter_map(|entity| entity.email.clone())
+                .collect();
+            assert_eq!(emails.iter().collect::<BTreeSet<_>>().len(), emails.len());
+        }
+    }
+
+    #[test]
+    fn a_larger_company_has_the_smaller_one_in_it() {
+        let (small, large) = (Company::found(12), Company::found(300));
+        for (a, b) in small.users.iter().zip(&large.users) {
+            assert_eq!(small.entity(*a).id, large.entity(*b).id);
+            assert_eq!(small.entity(*a).name, large.entity(*b).name);
+        }
+        assert!(large.centers.len() > small.centers.len());
+    }
 }

@@ -1,52 +1,159 @@
-//! Stories of contacts: somebody is added to the address book, corrected later, and sometimes removed.
+//! Stories of contacts: somebody is added to the address book, corrected, merged with a double, removed. Programs that
+//! keep address books in step answer a change with the same change: an echo.
 
-use std::time::Duration;
+use std::collections::VecDeque;
 
-use switchhook_protocol::{ContactChange, Kind, Timestamp};
+use switchhook_protocol::{ContactChange, Kind};
 
-use crate::body::Object;
-use crate::company::{Company, Person};
-use crate::rng::Rng;
-use crate::{SimulatedEvent, Story};
+use crate::company::Contact;
+use crate::story::Next;
+use crate::world::World;
 
-pub(crate) fn tell(rng: &mut Rng, company: &Company, at: Timestamp) -> Story {
-    let person = rng.pick(&company.contacts).with_id(rng.id());
-    let corrected = Person {
-        job_title: "Director",
-        ..person.clone()
-    };
-    let corrected_at = at.plus(Duration::from_millis(rng.between(5_000..=60_000)));
-    let mut story = vec![
-        event(ContactChange::Created, &person, at),
-        event(ContactChange::Updated, &corrected, corrected_at),
-    ];
-    if rng.chance(20) {
-        let removed_at = corrected_at.plus(Duration::from_millis(rng.between(5_000..=60_000)));
-        story.push(event(ContactChange::Deleted, &corrected, removed_at));
-    }
-    story
+/// A contact and what becomes of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ContactStory {
+    /// What happens, each some milliseconds after the one before.
+    changes: VecDeque<(u64, ContactChange, Entry)>,
 }
 
-fn event(change: ContactChange, person: &Person, at: Timestamp) -> SimulatedEvent {
-    let contact = Object::new()
-        .text("id", &person.id)
-        .text("type", person.contact_type)
-        .text("first_name", person.first_name)
-        .text("last_name", person.last_name)
-        .text("display_name", &person.name())
-        .texts("phones", &[&person.phone])
-        .text("primary_phone", &person.phone)
-        .texts("emails", &[&person.email()])
-        .text("primary_email", &person.email())
-        .text("company_name", person.company_name)
-        .text("job_title", person.job_title)
-        .texts("urls", &[]);
-    let body = Object::new()
-        .text("event", change.as_str())
-        .object("contact", contact);
-    SimulatedEvent {
-        kind: Kind::Contact,
-        at,
-        body: body.finish(),
+/// A contact as the address book has it.
+#[derive(Clone, Debug)]
+struct Entry {
+    contact: Contact,
+    more_phones: Vec<String>,
+    job_title: &'static str,
+    url: Option<String>,
+}
+
+impl ContactStory {
+    pub(crate) fn any(world: &mut World) -> Self {
+        if world.rng.chance(15) {
+            Self::merged(world)
+        } else {
+            Self::lifecycle(world)
+        }
+    }
+
+    /// Somebody is added, corrected (perhaps with an echo), and now and then removed.
+    pub(crate) fn lifecycle(world: &mut World) -> Self {
+        let entry = Entry::new(world);
+        let corrected = Entry {
+            job_title: "Director",
+            ..entry.clone()
+        };
+        let mut changes = VecDeque::from([(0, ContactChange::Created, entry)]);
+        let after = world.rng.between(5_000..=60_000);
+        changes.push_back((after, ContactChange::Updated, corrected.clone()));
+        if world.rng.chance(35) {
+            let echo_after = world.rng.between(80..=900);
+            changes.push_back((echo_after, ContactChange::Updated, corrected.clone()));
+        }
+        if world.rng.chance(20) {
+            let after = world.rng.between(5_000..=60_000);
+            changes.push_back((after, ContactChange::Deleted, corrected));
+        }
+        Self { changes }
+    }
+
+    /// Somebody is in the book twice: one entry takes over the other's number, the other goes, and the change echoes.
+    pub(crate) fn merged(world: &mut World) -> Self {
+        let kept = Entry::new(world);
+        let mut double = Entry::new(world);
+        double.contact.name = kept.contact.name;
+        double.contact.contact_type = kept.contact.contact_type;
+        let merged = Entry {
+            more_phones: vec![double.contact.phone.clone()],
+            ..kept.clone()
+        };
+        Self {
+            changes: VecDeque::from([
+                (0, ContactChange::Created, kept),
+                (4_000, ContactChange::Created, double.clone()),
+                (30_000, ContactChange::Updated, merged.clone()),
+                (40, ContactChange::Deleted, double),
+                (700, ContactChange::Updated, merged),
+            ]),
+        }
+    }
+
+    /// Added, corrected with an echo, removed: always the same.
+    pub(crate) fn with_echo(world: &mut World) -> Self {
+        let entry = Entry::new(world);
+        let corrected = Entry {
+            job_title: "Director",
+            ..entry.clone()
+        };
+        Self {
+            changes: VecDeque::from([
+                (0, ContactChange::Created, entry),
+                (20_000, ContactChange::Updated, corrected.clone()),
+                (300, ContactChange::Updated, corrected.clone()),
+                (60_000, ContactChange::Deleted, corrected),
+            ]),
+        }
+    }
+
+    pub(crate) fn advance(&mut self, world: &mut World) -> Next {
+        if let Some((_, change, entry)) = self.changes.pop_front() {
+            entry.tell(change, world);
+        }
+        match self.changes.front() {
+            Some((after, ..)) => Next::After(*after),
+            None => Next::Ended,
+        }
+    }
+}
+
+impl Entry {
+    /// Somebody like one of the contacts, newly in the book.
+    fn new(world: &mut World) -> Self {
+        let known: Vec<&Contact> = world
+            .company
+            .contacts
+            .iter()
+            .take(24)
+            .filter(|contact| contact.name.is_some())
+            .collect();
+        let model = (*world.rng.pick(&known)).clone();
+        let url = world
+            .rng
+            .chance(30)
+            .then(|| model.email())
+            .flatten()
+            .and_then(|email| email.split_once('@').map(|(_, host)| format!("https://{host}")));
+        Self {
+            job_title: model.job_title,
+            contact: Contact {
+                id: world.rng.id(),
+                ..model
+            },
+            more_phones: Vec::new(),
+            url,
+        }
+    }
+
+    fn tell(&self, change: ContactChange, world: &mut World) {
+        let contact = &self.contact;
+        world.tell(Kind::Contact, contact.id, change.as_str(), |json, _| {
+            let (first, last) = contact.name.unwrap_or_default();
+            let email = contact.email();
+            let phones = std::iter::once(&contact.phone).chain(&self.more_phones);
+            json.text("event", change.as_str()).object("contact", |json| {
+                json.text("id", &contact.id.to_string())
+                    .text("type", contact.contact_type)
+                    .text("first_name", first)
+                    .text("last_name", last)
+                    .text("display_name", &contact.display_name())
+                    .texts("phones", phones.map(String::as_str))
+                    .text("primary_phone", &contact.phone)
+                    .texts("emails", email.as_deref())
+                    .text_or("primary_email", email.as_deref())
+                    .text("company_name", contact.business)
+                    .text("job_title", self.job_title)
+                    .texts("urls", self.url.as_deref())
+                    .text_or("trunk_group", None)
+                    .text_or("extension", None);
+            });
+        });
     }
 }

@@ -1,120 +1,357 @@
-//! Stories of messages: one that comes in, or one that goes out and whose status is then told.
+//! Stories of messages: texts and pictures that come in, and those that go out, whose status is told until it is known
+//! what became of them. What people write is in `words`.
 
-use std::time::Duration;
+mod words;
 
-use switchhook_protocol::{Direction, Kind, MessageDeliveryResult, MessageStatus, Timestamp};
+use std::collections::VecDeque;
 
-use crate::body::Object;
-use crate::company::{Company, Entity, Person};
-use crate::rng::Rng;
-use crate::{SimulatedEvent, Story};
+use switchhook_protocol::{Direction, Kind, MessageDeliveryResult, MessageStatus};
 
-const QUESTIONS: [&str; 5] = [
-    "Hi, is my order ready to pick up?",
-    "Could you call me back after 3pm please?",
-    "Thanks, that worked!",
-    "Do you also have it in green? 🌿",
-    "What are your opening hours on Saturday?",
+use crate::company::EntityIndex;
+use crate::dialect::Dialect;
+use crate::json::Json;
+use crate::story::Next;
+use crate::world::World;
+
+/// Messages that belong together: one with its statuses, or a few to and fro.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    /// What is told, each some milliseconds after the one before.
+    steps: VecDeque<(u64, Step)>,
+    messages: Vec<Message>,
+}
+
+/// One event of a message.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Which of the messages.
+    message: usize,
+    status: Option<MessageStatus>,
+    result: Option<MessageDeliveryResult>,
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    id: i64,
+    direction: Direction,
+    /// Whose number is used: a person's or a group's.
+    target: EntityIndex,
+    /// Who wrote it, on the company's side.
+    sender: Option<EntityIndex>,
+    other: Other,
+    /// More receivers of the same message.
+    also_to: Vec<String>,
+    text: &'static str,
+    is_mms: bool,
+    created_at_ms: i64,
+}
+
+/// The other side.
+#[derive(Clone, Copy, Debug)]
+enum Other {
+    /// A place in the address book.
+    Contact(usize),
+    /// A colleague.
+    User(EntityIndex),
+}
+
+/// Why messages fail, as often as each stands here.
+const FAILURES: [(MessageStatus, MessageDeliveryResult); 9] = [
+    (
+        MessageStatus::Undelivered,
+        MessageDeliveryResult::InvalidDestination,
+    ),
+    (MessageStatus::Undelivered, MessageDeliveryResult::NoRoute),
+    (MessageStatus::Undelivered, MessageDeliveryResult::TimeOut),
+    (MessageStatus::Undelivered, MessageDeliveryResult::Rejected),
+    (MessageStatus::Undelivered, MessageDeliveryResult::RejectedSpam),
+    (MessageStatus::Failed, MessageDeliveryResult::InternalError),
+    (MessageStatus::Failed, MessageDeliveryResult::InvalidSource),
+    (MessageStatus::Failed, MessageDeliveryResult::NotSupported),
+    (MessageStatus::Failed, MessageDeliveryResult::RejectedSpam),
 ];
 
-const ANSWERS: [&str; 5] = [
-    "Your order is ready at the front desk.",
-    "We open at 9 and close at 5.",
-    "Of course, we will call you this afternoon.",
-    "Thank you for your patience!\nLarkfield Support",
-    "It ships tomorrow; you will get a tracking link.",
-];
+impl Exchange {
+    /// Any of the usual ones.
+    pub(crate) fn any(world: &mut World) -> Self {
+        match world.rng.between(1..=100) {
+            1..=35 => Self::inbound(world, false),
+            36..=40 => Self::inbound(world, true),
+            41..=62 => Self::outbound(world),
+            63..=70 => Self::failed(world),
+            71..=75 => Self::picture_sent(world),
+            76..=83 => Self::from_a_group(world),
+            84..=90 => Self::between_colleagues(world),
+            _ => Self::conversation(world),
+        }
+    }
 
-pub(crate) fn tell(rng: &mut Rng, company: &Company, at: Timestamp) -> Story {
-    let message = Message {
-        id: rng.id(),
-        created_at: at,
-        user: rng.pick(&company.users).clone(),
-        contact: rng.pick(&company.contacts).clone(),
-    };
-    if rng.chance(50) {
-        vec![message.comes_in(rng)]
-    } else {
-        message.goes_out(rng)
+    /// A message that comes in; with a picture it is an MMS.
+    pub(crate) fn inbound(world: &mut World, is_mms: bool) -> Self {
+        let mut exchange = Self::empty();
+        let user = world.some_user();
+        let contact = world.some_contact();
+        exchange.receive(world, 0, user, contact, is_mms);
+        exchange
+    }
+
+    /// A message that goes out and arrives.
+    pub(crate) fn outbound(world: &mut World) -> Self {
+        let mut exchange = Self::empty();
+        let user = world.some_user();
+        let contact = world.some_contact();
+        let message = exchange.write(world, 0, user, contact);
+        exchange.arrive(world, message);
+        exchange
+    }
+
+    /// A picture that goes out to two people and arrives; carriers call that a success.
+    pub(crate) fn picture_sent(world: &mut World) -> Self {
+        let mut exchange = Self::empty();
+        let user = world.some_user();
+        let contact = world.some_contact();
+        let also_to = world.some_contact();
+        let message = exchange.write(world, 0, user, contact);
+        exchange.with_picture(message);
+        if also_to != contact {
+            exchange.messages[message].also_to = vec![world.company.contacts[also_to].phone.clone()];
+        }
+        exchange.step(world.rng.between(500..=2_000), message, MessageStatus::Sent, None);
+        let end = match world.dialect {
+            // Only real traffic knows this word.
+            Dialect::Observed => MessageStatus::Success,
+            Dialect::Asyncapi => MessageStatus::Delivered,
+        };
+        let after = world.rng.between(2_000..=9_000);
+        exchange.step(after, message, end, Some(MessageDeliveryResult::Accepted));
+        exchange
+    }
+
+    /// A message that goes out and does not arrive, with the reason.
+    pub(crate) fn failed(world: &mut World) -> Self {
+        let (status, result) = *world.rng.pick(&FAILURES);
+        let mut exchange = Self::empty();
+        let user = world.some_user();
+        let contact = world.some_contact();
+        let message = exchange.write(world, 0, user, contact);
+        if status == MessageStatus::Undelivered {
+            // The carrier took it and gave it up.
+            exchange.step(world.rng.between(300..=1_500), message, MessageStatus::Sent, None);
+        }
+        let after = world.rng.between(1_000..=20_000);
+        exchange.step(after, message, status, Some(result));
+        exchange
+    }
+
+    /// A member of a group writes under the group's number.
+    pub(crate) fn from_a_group(world: &mut World) -> Self {
+        let mut exchange = Self::empty();
+        let group = world.some_group();
+        let contact = world.some_contact();
+        let sender = world.some_user();
+        exchange.receive(world, 0, group, contact, false);
+        let after = world.rng.between(20_000..=90_000);
+        let message = exchange.write(world, after, group, contact);
+        exchange.sent_by(message, sender);
+        exchange.arrive(world, message);
+        exchange
+    }
+
+    /// One user writes to another: it goes out at the one and comes in at the other.
+    pub(crate) fn between_colleagues(world: &mut World) -> Self {
+        let mut exchange = Self::empty();
+        let (from, to) = world.two_users();
+        let text = *world.rng.pick(&words::BETWEEN_COLLEAGUES);
+        let sent = exchange.add(world, Direction::Outbound, from, Other::User(to), text);
+        exchange.messages[sent].sender = Some(from);
+        exchange.step(0, sent, MessageStatus::Sent, None);
+        let received = exchange.add(world, Direction::Inbound, to, Other::User(from), text);
+        exchange.steps.push_back((120, Step::received(received)));
+        exchange
+    }
+
+    /// A question, an answer, a thank-you.
+    pub(crate) fn conversation(world: &mut World) -> Self {
+        let mut exchange = Self::empty();
+        let user = world.some_user();
+        let contact = world.some_contact();
+        exchange.receive(world, 0, user, contact, false);
+        let after = world.rng.between(15_000..=80_000);
+        let answer = exchange.write(world, after, user, contact);
+        exchange.arrive(world, answer);
+        let after = world.rng.between(8_000..=60_000);
+        exchange.receive(world, after, user, contact, false);
+        exchange
+    }
+
+    pub(crate) fn advance(&mut self, world: &mut World) -> Next {
+        if let Some((_, step)) = self.steps.pop_front() {
+            self.tell(step, world);
+        }
+        match self.steps.front() {
+            Some((after, _)) => Next::After(*after),
+            None => Next::Ended,
+        }
+    }
+
+    /// Nobody has written anything yet.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            steps: VecDeque::new(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// A message comes in, so much later.
+    pub(crate) fn receive(
+        &mut self,
+        world: &mut World,
+        after: u64,
+        target: EntityIndex,
+        contact: usize,
+        is_mms: bool,
+    ) {
+        let text = *world.rng.pick(&words::QUESTIONS);
+        let message = self.add(world, Direction::Inbound, target, Other::Contact(contact), text);
+        if is_mms {
+            self.with_picture(message);
+        }
+        self.steps.push_back((after, Step::received(message)));
+    }
+
+    /// Somebody writes a message, so much later; it is on its way.
+    pub(crate) fn write(
+        &mut self,
+        world: &mut World,
+        after: u64,
+        target: EntityIndex,
+        contact: usize,
+    ) -> usize {
+        let text = *world.rng.pick(&words::ANSWERS);
+        let message = self.add(world, Direction::Outbound, target, Other::Contact(contact), text);
+        self.messages[message].sender = Some(target);
+        self.step(after, message, MessageStatus::Pending, None);
+        message
+    }
+
+    /// Who of a group wrote it.
+    pub(crate) fn sent_by(&mut self, message: usize, sender: EntityIndex) {
+        self.messages[message].sender = Some(sender);
+    }
+
+    pub(crate) fn with_picture(&mut self, message: usize) {
+        self.messages[message].is_mms = true;
+        self.messages[message].text = words::PICTURE;
+    }
+
+    fn arrive(&mut self, world: &mut World, message: usize) {
+        self.step(world.rng.between(300..=1_500), message, MessageStatus::Sent, None);
+        let after = world.rng.between(700..=6_000);
+        self.step(after, message, MessageStatus::Delivered, None);
+    }
+
+    /// The message's status changes, so much later.
+    pub(crate) fn step(
+        &mut self,
+        after: u64,
+        message: usize,
+        status: MessageStatus,
+        result: Option<MessageDeliveryResult>,
+    ) {
+        let status = Some(status);
+        self.steps.push_back((
+            after,
+            Step {
+                message,
+                status,
+                result,
+            },
+        ));
+    }
+
+    fn add(
+        &mut self,
+        world: &mut World,
+        direction: Direction,
+        target: EntityIndex,
+        other: Other,
+        text: &'static str,
+    ) -> usize {
+        self.messages.push(Message {
+            id: world.rng.id(),
+            direction,
+            target,
+            sender: None,
+            other,
+            also_to: Vec::new(),
+            text,
+            is_mms: false,
+            created_at_ms: 0,
+        });
+        self.messages.len() - 1
+    }
+
+    fn tell(&mut self, step: Step, world: &mut World) {
+        let message = &mut self.messages[step.message];
+        if message.created_at_ms == 0 {
+            message.created_at_ms = world.now.as_millis();
+        }
+        let message = &self.messages[step.message];
+        let word = step.status.map_or("received", MessageStatus::as_str);
+        world.tell(Kind::Sms, message.id, word, |json, world| {
+            message.write(step, json, world);
+        });
     }
 }
 
-struct Message {
-    id: i64,
-    created_at: Timestamp,
-    user: Entity,
-    contact: Person,
+impl Step {
+    const fn received(message: usize) -> Self {
+        Self {
+            message,
+            status: None,
+            result: None,
+        }
+    }
 }
 
 impl Message {
-    fn comes_in(&self, rng: &mut Rng) -> SimulatedEvent {
-        let body = self
-            .begin(Direction::Inbound)
-            .text("from_number", &self.contact.phone)
-            .texts("to_number", &[&self.user.phone])
-            .flag("mms", false)
-            .text("text", rng.pick::<&str>(&QUESTIONS));
-        finish(body, self.created_at)
-    }
-
-    fn goes_out(&self, rng: &mut Rng) -> Story {
-        let text = *rng.pick(&ANSWERS);
-        let sent_at = self
-            .created_at
-            .plus(Duration::from_millis(rng.between(300..=1_500)));
-        let known_at = sent_at.plus(Duration::from_millis(rng.between(700..=6_000)));
-        let (end, result) = if rng.chance(90) {
-            (MessageStatus::Delivered, None)
-        } else {
-            (
-                MessageStatus::Undelivered,
-                Some(MessageDeliveryResult::InvalidDestination),
+    fn write(&self, step: Step, json: &mut Json, world: &World) {
+        let target = world.company.entity(self.target);
+        let others_number = match self.other {
+            Other::Contact(index) => &world.company.contacts[index].phone,
+            Other::User(index) => &world.company.entity(index).phone,
+        };
+        let (from, to) = match self.direction {
+            Direction::Inbound => (others_number, &target.phone),
+            Direction::Outbound => (&target.phone, others_number),
+        };
+        let media = format!("https://media.larkfield.example/mms/{}.jpg", self.id);
+        let receivers = std::iter::once(to).chain(&self.also_to).map(String::as_str);
+        json.number("id", self.id)
+            .number("created_date", self.created_at_ms)
+            .text("direction", self.direction.as_str())
+            .object("target", |json| target.write_for_sms(json))
+            .object("contact", |json| match self.other {
+                Other::Contact(index) => world.company.contacts[index].write_for_sms(json),
+                Other::User(index) => world.company.entity(index).write_as_contact(json, "phone_number"),
+            })
+            .number_or("sender_id", self.sender.map(|sender| world.company.entity(sender).id))
+            .text("from_number", from)
+            .texts("to_number", receivers)
+            .flag("mms", self.is_mms)
+            // The contract: the text, or for an MMS the address of its media.
+            .text("text", if self.is_mms { &media } else { self.text })
+            .observed(|json| {
+                json.text("text_content", self.text)
+                    .text_or("mms_url", self.is_mms.then_some(media.as_str()))
+                    .flag("is_internal", matches!(self.other, Other::User(_)))
+                    .numbers("admins", []);
+            })
+            .text_or("message_status", step.status.map(MessageStatus::as_str))
+            .text_or(
+                "message_delivery_result",
+                step.result.map(MessageDeliveryResult::as_str),
             )
-        };
-        vec![
-            self.status(text, MessageStatus::Pending, None, self.created_at),
-            self.status(text, MessageStatus::Sent, None, sent_at),
-            self.status(text, end, result, known_at),
-        ]
-    }
-
-    fn status(
-        &self,
-        text: &str,
-        status: MessageStatus,
-        result: Option<MessageDeliveryResult>,
-        at: Timestamp,
-    ) -> SimulatedEvent {
-        let body = self
-            .begin(Direction::Outbound)
-            .number("sender_id", self.user.id)
-            .text("from_number", &self.user.phone)
-            .texts("to_number", &[&self.contact.phone])
-            .flag("mms", false)
-            .text("text", text)
-            .text("message_status", status.as_str());
-        let body = match result {
-            Some(result) => body.text("message_delivery_result", result.as_str()),
-            None => body,
-        };
-        finish(body, at)
-    }
-
-    fn begin(&self, direction: Direction) -> Object {
-        Object::new()
-            .number("id", self.id)
-            .number("created_date", self.created_at.as_millis())
-            .text("direction", direction.as_str())
-            .object("target", self.user.as_target())
-            .object("contact", self.contact.as_party())
-    }
-}
-
-fn finish(body: Object, at: Timestamp) -> SimulatedEvent {
-    let body = body.number("event_timestamp", at.as_millis());
-    SimulatedEvent {
-        kind: Kind::Sms,
-        at,
-        body: body.finish(),
+            .observed(|json| _ = json.number("event_timestamp", world.now.as_millis()));
     }
 }

@@ -1,73 +1,145 @@
-//! What every stream of the simulator promises, whatever its seed.
+//! What every stream of the simulator promises, whatever its seed: it is valid, repeatable and in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
-use switchhook_protocol::{ASYNCAPI_YAML, Id, Kind, Payload, Timestamp, check_object, tell_kind};
-use switchhook_simulator::{SimulatedEvent, Simulation};
+use switchhook_protocol::{ASYNCAPI_YAML, CallState, Kind, Timestamp, check_object, tell_kind};
+use switchhook_simulator::{Dialect, Rate, Rhythm, Scenario, SimulatedEvent, Simulation};
 
+/// Saturday, 21 November 2026, half past nine.
 const START: Timestamp = Timestamp::from_millis(1_795_253_400_000);
 
-fn events(seed: u64, count: usize) -> Vec<SimulatedEvent> {
-    Simulation::new(seed, START).take(count).collect()
+fn events(seed: u64, dialect: Dialect, count: usize) -> Vec<SimulatedEvent> {
+    Simulation::builder(seed, START)
+        .dialect(dialect)
+        .build()
+        .take(count)
+        .collect()
 }
 
-fn validator(kind: Kind) -> Validator {
+fn validators() -> [Validator; 5] {
     let document: Value = serde_norway::from_str(ASYNCAPI_YAML).expect("the document is YAML");
-    let reference = format!("#/components/schemas/{}", kind.schema());
-    let schema = json!({ "allOf": [{ "$ref": reference }], "components": document["components"] });
-    jsonschema::options()
-        .with_draft(Draft::Draft7)
-        .build(&schema)
-        .expect("the document holds the schema")
+    Kind::ALL.map(|kind| {
+        let reference = format!("#/components/schemas/{}", kind.schema());
+        let schema = json!({ "allOf": [{ "$ref": reference }], "components": document["components"] });
+        jsonschema::options()
+            .with_draft(Draft::Draft7)
+            .build(&schema)
+            .expect("the document holds the schema")
+    })
+}
+
+#[track_caller]
+fn check_valid(validators: &[Validator; 5], event: &SimulatedEvent) {
+    let value: Value = serde_json::from_str(&event.body).expect("it is JSON");
+    let deviations: Vec<_> = validators[event.kind as usize]
+        .iter_errors(&value)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(deviations.is_empty(), "{deviations:?} in {}", event.body);
+    assert!(
+        !event.body.contains("null"),
+        "the contract knows no null: {}",
+        event.body
+    );
 }
 
 #[test]
-fn every_event_is_valid_against_the_document_and_looks_like_its_kind() {
-    let validators: HashMap<Kind, Validator> = Kind::ALL.map(|kind| (kind, validator(kind))).into();
+fn every_event_of_the_asyncapi_dialect_is_valid_against_the_document() {
+    let validators = validators();
     for seed in 0..20 {
-        for event in events(seed, 400) {
-            let value: Value = serde_json::from_str(&event.body).expect("it is JSON");
-            let deviations: Vec<_> = validators[&event.kind]
-                .iter_errors(&value)
-                .map(|e| e.to_string())
-                .collect();
-            assert!(
-                deviations.is_empty(),
-                "seed {seed}: {deviations:?} in {}",
-                event.body
-            );
-            assert_eq!(
-                tell_kind(event.body.as_bytes()),
-                Some(event.kind),
-                "seed {seed}: {}",
-                event.body
-            );
-            assert!(check_object(event.body.as_bytes()).is_ok());
+        for event in events(seed, Dialect::Asyncapi, 1_000) {
+            check_valid(&validators, &event);
+        }
+    }
+    for scenario in Scenario::all() {
+        for event in scenario.play(1, START, Dialect::Asyncapi) {
+            check_valid(&validators, &event);
         }
     }
 }
 
 #[test]
+fn every_event_looks_like_its_kind_in_both_dialects() {
+    for dialect in Dialect::ALL {
+        for event in events(4, dialect, 5_000) {
+            assert_eq!(
+                tell_kind(event.body.as_bytes()),
+                Some(event.kind),
+                "{}",
+                event.body
+            );
+            assert!(check_object(event.body.as_bytes()).is_ok(), "{}", event.body);
+        }
+    }
+}
+
+#[test]
+fn the_observed_dialect_always_has_the_same_keys() {
+    let mut keys: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
+    for event in events(6, Dialect::Observed, 5_000) {
+        let value: Value = serde_json::from_str(&event.body).expect("it is JSON");
+        let object = value.as_object().expect("it is an object");
+        let own: BTreeSet<String> = object.keys().cloned().collect();
+        let known = keys.entry(event.kind).or_insert_with(|| own.clone());
+        assert_eq!(*known, own, "{}", event.body);
+    }
+    assert_eq!(keys.len(), 5);
+}
+
+#[test]
+fn real_traffic_has_all_the_states_and_the_contract_its_twenty() {
+    let states = |dialect| -> BTreeSet<&str> {
+        let calls = events(2, dialect, 80_000);
+        let calls = calls.iter().filter(|event| event.kind == Kind::Call);
+        calls.map(|event| event.step).collect()
+    };
+    let in_contract = CallState::ALL.iter().filter(|state| state.is_in_contract());
+    let expected: BTreeSet<&str> = in_contract.map(|state| state.as_str()).collect();
+    assert_eq!(states(Dialect::Asyncapi), expected);
+    let mut all: BTreeSet<&str> = CallState::ALL.iter().map(|state| state.as_str()).collect();
+    // What that state means nobody has seen.
+    all.remove("admin");
+    assert_eq!(states(Dialect::Observed), all);
+}
+
+#[test]
+fn both_dialects_tell_the_same_life() {
+    let contract: Vec<_> = events(9, Dialect::Asyncapi, 2_000);
+    let mut observed = Simulation::builder(9, START).dialect(Dialect::Observed).build();
+    for event in contract {
+        let same = observed.find(|other| (other.at, other.subject) == (event.at, event.subject));
+        assert!(same.is_some(), "{}", event.body);
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
-    assert_eq!(events(7, 500), events(7, 500));
-    assert_ne!(events(7, 5), events(8, 5));
+    for dialect in Dialect::ALL {
+        assert_eq!(events(7, dialect, 500), events(7, dialect, 500));
+        assert_ne!(events(7, dialect, 5), events(8, dialect, 5));
+    }
 }
 
 #[test]
 fn a_seed_gives_these_bytes_on_every_machine() {
-    let stream = events(1, 2_000)
-        .into_iter()
-        .flat_map(|event| event.body.into_bytes());
-    let digest = stream.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    assert_eq!(
-        digest, 0x4b52_0a20_1e27_0c4d,
-        "if the stories were changed on purpose, this is their new digest: {digest:#x}"
-    );
+    for (dialect, expected) in [
+        (Dialect::Asyncapi, 0xc77a_6c2e_8328_1114),
+        (Dialect::Observed, 0x21e8_7522_67b8_92ec),
+    ] {
+        let stream = events(1, dialect, 5_000)
+            .into_iter()
+            .flat_map(|event| event.body.into_bytes());
+        let digest = stream.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        assert_eq!(
+            digest, expected,
+            "if the stories were changed on purpose, this is the new digest of {dialect}: {digest:#x}"
+        );
+    }
 }
 
 #[test]
@@ -84,54 +156,52 @@ fn every_kind_shows_within_three_seconds() {
     }
 }
 
-#[test]
-fn time_never_goes_back_and_there_is_about_one_event_a_second() {
-    let events = events(3, 5_000);
-    assert!(events.is_sorted_by_key(|event| event.at));
-    let seconds = events.last().map_or(0, |event| event.at.since(START).as_secs());
+#[track_caller]
+fn check_rate(rate: Rate, seconds: u64) {
+    let mut count = 0_u64;
+    let mut before = START;
+    for event in Simulation::builder(3, START).rate(rate).build() {
+        assert!(before <= event.at, "time goes back");
+        before = event.at;
+        if event.at.since(START).as_secs() >= seconds {
+            break;
+        }
+        count += 1;
+    }
+    let expected = rate.events_per_hour() * seconds / 3_600;
     assert!(
-        (2_500..10_000).contains(&seconds),
-        "5,000 events in {seconds} seconds"
+        (expected * 3 / 4..expected * 5 / 4).contains(&count),
+        "{count} events in {seconds} s instead of about {expected}"
     );
 }
 
 #[test]
-fn each_leg_goes_through_its_states_in_causal_order() {
-    let stages: HashMap<&str, usize> = [
-        "calling",
-        "ringing",
-        "connected",
-        "hold",
-        "missed",
-        "voicemail",
-        "hangup",
-        "recording",
-        "call_transcription",
-        "recap_summary",
-        "voicemail_uploaded",
-        "transcription",
-    ]
-    .into_iter()
-    .zip(0..)
-    .collect();
-    let mut reached: HashMap<i64, usize> = HashMap::new();
-    for event in events(5, 5_000).iter().filter(|event| event.kind == Kind::Call) {
-        let Ok(Payload::Call(call)) = Payload::read(Kind::Call, event.body.as_bytes()) else {
-            panic!("{}", event.body)
-        };
-        let leg = call
-            .call_id
-            .as_ref()
-            .and_then(Id::as_i64)
-            .expect("a leg has an id");
-        assert!(leg < 1 << 53);
-        let stage = stages[call.state.as_ref().map_or("", |state| state.as_str())];
-        let before = reached.insert(leg, stage);
-        let resumed = before == Some(stages["hold"]) && stage == stages["connected"];
-        assert!(
-            resumed || before.is_none_or(|before| before < stage),
-            "{}",
-            event.body
-        );
+fn there_are_as_many_events_as_the_rate_asks_for_and_time_never_goes_back() {
+    check_rate(Rate::per_hour(60), 40 * 24 * 3_600);
+    check_rate(Rate::per_second(1), 12_000);
+    check_rate(Rate::per_second(50), 1_200);
+    check_rate(Rate::per_second(2_000), 400);
+}
+
+#[test]
+fn a_workweek_has_its_nights_and_its_weekend() {
+    let monday = Timestamp::from_millis(1_795_392_000_000);
+    let mut by_hour = [[0_u64; 24]; 7];
+    for event in Simulation::builder(5, monday).rhythm(Rhythm::Workweek).build() {
+        let hours = event.at.since(monday).as_secs() / 3_600;
+        if hours >= 7 * 24 {
+            break;
+        }
+        by_hour[(hours / 24) as usize][(hours % 24) as usize] += 1;
     }
+    let (tuesday, sunday) = (by_hour[1], by_hour[6]);
+    assert!(tuesday[10] > 20 * tuesday[3], "{by_hour:?}");
+    assert!(
+        tuesday[10] > tuesday[12] && tuesday[14] > tuesday[12],
+        "{by_hour:?}"
+    );
+    assert!(
+        tuesday.iter().sum::<u64>() > 10 * sunday.iter().sum::<u64>(),
+        "{by_hour:?}"
+    );
 }

@@ -3,19 +3,19 @@
 //! records the next; every delivery is finished with a 200 as soon as it is handed over.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdSequence, SubscriptionId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
+use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore};
 use switchhook_store::{
@@ -147,6 +147,7 @@ fn event(ids: &IdSequence, call: u64, ordered: bool) -> NewEvent {
             is_ordered: ordered,
             claim_until: Some(START.plus(Duration::from_secs(30))),
         }],
+        revision: Revision(0),
     }
 }
 
@@ -172,7 +173,6 @@ fn finished(item: &HandedOver) -> Option<FinishedAttempt> {
     };
     let ClaimedDelivery { delivery, .. } = claimed.as_ref();
     let at = START.plus(Duration::from_millis(5));
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Some(FinishedAttempt {
         delivery_id: delivery.id,
         webhook_id: delivery.webhook_id,
@@ -186,15 +186,11 @@ fn finished(item: &HandedOver) -> Option<FinishedAttempt> {
             },
             request: Some(AttemptRequest {
                 url: "https://example.com/hooks/calls".into(),
-                headers: BTreeMap::from([
-                    header("Content-Type", "application/json"),
-                    header("Switchhook-Event-Kind", "call"),
-                    header("Switchhook-Delivery-Id", &delivery.id.to_string()),
-                ]),
+                headers: HeaderRecord::of([("content-type", "application/json".into())]),
             }),
             answer: Some(Answer {
                 status: 200,
-                headers: BTreeMap::from([header("content-length", "2"), header("server", "example")]),
+                headers: HeaderRecord::of([("content-length", "2".into()), ("server", "example".into())]),
                 body_head: b"ok".to_vec(),
                 is_truncated: false,
             }),
@@ -206,5 +202,6 @@ fn finished(item: &HandedOver) -> Option<FinishedAttempt> {
         state: DeliveryState::Delivered { at },
         failures: Failures::default(),
         blocks_until: at,
+        held: Duration::ZERO,
     })
 }

@@ -7,6 +7,8 @@
 //!   memory (the stream is in commit order);
 //! - else is *held*: due only when the block ends at the latest, or at once when nothing before it blocks any more.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
@@ -29,6 +31,13 @@ pub enum HandedOver {
         /// When.
         due_at: Timestamp,
     },
+    /// This delivery, which you have, was cancelled: do not send it if you have not begun. Give it back then.
+    Cancelled {
+        /// Which webhook.
+        webhook_id: WebhookId,
+        /// Which delivery.
+        delivery_id: DeliveryId,
+    },
     /// You no longer have this delivery: its attempt is finished, or it was released, or either came too late.
     ///
     /// Each `Claimed` is followed by exactly one, when its attempt is finished or released.
@@ -48,6 +57,8 @@ pub struct ClaimedDelivery {
     pub delivery: Delivery,
     /// The event's bytes as they came.
     pub body: Bytes,
+    /// Since when it was due before it was claimed.
+    pub was_due_at: Timestamp,
 }
 
 /// A wish for due deliveries.
@@ -96,6 +107,8 @@ pub struct FinishedAttempt {
     pub failures: Failures,
     /// Until when it goes on blocking its order key.
     pub blocks_until: Timestamp,
+    /// How long it has waited because its webhook was held.
+    pub held: Duration,
 }
 
 /// A claim given back unopened.

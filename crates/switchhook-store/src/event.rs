@@ -5,6 +5,7 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
+use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
 use crate::retention::PayloadRemoval;
@@ -30,6 +31,8 @@ pub struct NewEvent {
     pub idempotency: Option<Idempotency>,
     /// Where it goes.
     pub deliveries: Vec<NewDelivery>,
+    /// Which subscriptions it was matched with.
+    pub revision: Revision,
 }
 
 /// By which a repetition is known.
@@ -95,4 +98,6 @@ pub struct EventRecord {
     pub warnings: Vec<String>,
     /// The client's idempotency key.
     pub idempotency_key: Option<String>,
+    /// Which subscriptions it was matched with; `None` if it came before their versions were kept.
+    pub revision: Option<Revision>,
 }

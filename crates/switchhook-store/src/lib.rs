@@ -6,21 +6,25 @@
 mod claim;
 mod error;
 mod event;
+mod explain;
 mod filter;
 mod open;
 mod page;
 mod registry;
+mod replay;
 mod retention;
 mod sealing;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::replay::Replay;
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
@@ -31,10 +35,12 @@ pub use claim::{
 };
 pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
+pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use open::{backup, migrate, open, restore};
 pub use page::{Page, PageRequest};
-pub use registry::{SubscriptionFilter, SubscriptionLimits};
+pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 pub use retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadRemoval, PayloadSlice, RemovalReason,
     RemovalSlice, Removed, StoreSize,
@@ -114,6 +120,21 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets the replaced secrets that no longer count; answers how many webhooks had such.
     async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
 
+    /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
+    /// first.
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError>;
+    /// Keeps how a webhook's breaker is, so that it is known after a restart.
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     // --- subscriptions --------------------------------------------------------------------------------------------
 
     /// Keeps a subscription; `Conflict` if the company has one with the same webhook and filter, `NotFound` if the
@@ -156,6 +177,24 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Subscription, StoreError>;
     /// The subscriptions of every company, by id.
     async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError>;
+    /// The revision of the last change of any subscription; 0 before the first.
+    async fn last_revision(&self) -> Result<Revision, StoreError>;
+    /// What subscriptions, of one company or of all, became after the revision that is the page's `after`, change by
+    /// change. On the last page that is all until now.
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError>;
+    /// An event, where it went, and each of the company's subscriptions (or `only` one of them) as it stood when the
+    /// event was matched, by the subscriptions' ids.
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError>;
 
     // --- events ---------------------------------------------------------------------------------------------------
 
@@ -195,8 +234,8 @@ pub trait Store: Send + Sync + 'static {
         new_id: DeliveryId,
         now: Timestamp,
     ) -> Result<Delivery, StoreError>;
-    /// Cancels a pending delivery; `Conflict` if it is already final. An attempt under way may still end and is
-    /// recorded, without effect on the state.
+    /// Cancels a pending delivery; `Conflict` if it is already final. The node that has claimed it is told in its
+    /// stream. An attempt under way may still end and is recorded, without effect on the state.
     async fn cancel_delivery(
         &self,
         company_id: CompanyId,
@@ -225,6 +264,13 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         limit: u32,
     ) -> Result<usize, StoreError>;
+    /// Makes up to `limit` deliveries of a webhook that wait for a retry due now; answers how many it were.
+    async fn make_retries_due(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
     /// The webhooks that have pending deliveries, by id, with the time at which the first is due (or its lease ends).
     /// Cost grows with the webhooks listed, not with their deliveries.
     async fn pending_webhooks(
@@ -233,6 +279,41 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
 
+    // --- replays --------------------------------------------------------------------------------------------------
+
+    /// Keeps a replay, and the webhook that exists for it only. `NotFound` if it goes to a webhook that is not the
+    /// company's, `LimitReached` if too many of the company's are running.
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError>;
+    /// One replay of the company.
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError>;
+    /// The company's replays, newest first.
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError>;
+    /// The running replays of every company, by id.
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError>;
+    /// The company's webhooks that exist for a running replay only. No other list has them, nor does
+    /// [`Store::webhook`]; [`Store::scan_webhooks`] does.
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError>;
+    /// The next events that a replay selects: those of which [`Replay::plan`] makes at least one delivery.
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError>;
+    /// Makes a slice of a replay's deliveries and moves its cursor, in one commit: neither happens without the other.
+    /// Answers the replay as it is now. `Conflict`, and nothing done, if it stands elsewhere or has ended.
+    ///
+    /// What cannot be made because the event is gone counts as skipped.
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError>;
+    /// Ends a running replay, and deletes the webhook that existed for it only. `Conflict` if it is not running.
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError>;
+    /// Cancels a replay with all its pending deliveries, in one commit. Cancelling twice is cancelling once;
+    /// `Conflict` if it ended otherwise.
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError>;
     // --- what is no longer kept -----------------------------------------------------------------------------------
 
     /// How much room it takes.

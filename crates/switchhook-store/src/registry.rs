@@ -1,7 +1,10 @@
-//! What lists of subscriptions can be narrowed to, and how many there may be.
+//! What lists of subscriptions can be narrowed to, how many there may be, and when webhooks were held.
 
-use switchhook_domain::Kind;
+use switchhook_domain::breaker::Breaker;
+use switchhook_domain::hold::{Hold, HoldReason};
+use switchhook_domain::id::WebhookId;
 use switchhook_domain::subscription::Subscription;
+use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
 /// Which subscriptions.
@@ -37,4 +40,31 @@ pub struct SubscriptionLimits {
     pub per_kind: u32,
     /// Of one kind, without a target.
     pub per_kind_without_target: u32,
+}
+
+/// A hold of a webhook as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldRecord {
+    /// Which webhook.
+    pub webhook_id: WebhookId,
+    /// When and why.
+    pub hold: Hold,
+    /// For a breaker: when the next attempt may be made.
+    pub probe_at: Option<Timestamp>,
+    /// For a breaker: failures in a row.
+    pub failures: u32,
+}
+
+impl HoldRecord {
+    /// The breaker that this hold is, if it is one and lasts.
+    #[must_use]
+    pub fn breaker(&self) -> Option<Breaker> {
+        let is_open_breaker = self.hold.reason == HoldReason::Breaker && self.hold.until.is_none();
+        let probe_at = self.probe_at.filter(|_| is_open_breaker)?;
+        Some(Breaker::Open {
+            since: self.hold.from,
+            probe_at,
+            failures: self.failures,
+        })
+    }
 }

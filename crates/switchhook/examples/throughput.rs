@@ -1,7 +1,9 @@
 //! Events accepted and delivered a second: a server process, senders and a receiver on loopback.
 //!
-//! `cargo run --release --example throughput -- target/release/switchhook [SENDERS] [SECONDS]`. Senders and receiver
-//! speak bare HTTP/1.1 over kept connections, so that most of the machine is left to the server.
+//! `cargo run --release --example throughput -- target/release/switchhook [SENDERS] [SECONDS] [SECRET]`. Senders and
+//! receiver speak bare HTTP/1.1 over kept connections, so that most of the machine is left to the server. With `floor`
+//! in place of the binary, the server is a forwarder on the same HTTP stack that stores nothing: what the machine can
+//! do at that moment, to compare with.
 #![expect(clippy::print_stdout, reason = "the table is the product")]
 
 use std::net::SocketAddr;
@@ -11,6 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -21,6 +26,10 @@ const WARM_UP: Duration = Duration::from_secs(2);
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
+    if std::env::args().nth(1).as_deref() == Some("forward") {
+        let port = arguments.nth(1).context("name the port to listen at")?;
+        return forward(format!("127.0.0.1:{port}").parse()?).await;
+    }
     let binary = arguments.next().context("name the switchhook binary")?;
     let senders: u64 = arguments.next().map_or(Ok(64), |text| text.parse())?;
     let seconds: u64 = arguments.next().map_or(Ok(10), |text| text.parse())?;
@@ -97,6 +106,9 @@ struct Server {
 
 impl Server {
     fn start(binary: &str, store: &str) -> Result<Self> {
+        if binary == "floor" {
+            return Self::start_floor();
+        }
         let created = Command::new(binary)
             .args(["keys", "create", "--name", "bench", "--admin", "--store", store])
             .output()?;
@@ -116,6 +128,19 @@ impl Server {
             .spawn()
             .with_context(|| format!("{binary} cannot be started"))?;
         Ok(Self { child, address, key })
+    }
+
+    fn start_floor() -> Result<Self> {
+        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let child = Command::new(std::env::current_exe()?)
+            .args(["forward", &address.port().to_string()])
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            child,
+            address,
+            key: String::new(),
+        })
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
@@ -297,4 +322,68 @@ async fn receive(received: Arc<AtomicU64>) -> Result<SocketAddr> {
         }
     });
     Ok(address)
+}
+
+/// The floor: takes a request, posts its body to where the last `POST /api/v2/webhooks` said, answers.
+async fn forward(address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    let target = Arc::new(std::sync::OnceLock::<SocketAddr>::new());
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let target = Arc::clone(&target);
+        tokio::spawn(async move {
+            let upstream = Arc::new(tokio::sync::Mutex::new(None));
+            let service = hyper::service::service_fn(move |request| {
+                forward_one(request, Arc::clone(&target), Arc::clone(&upstream))
+            });
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+type Upstream = Arc<tokio::sync::Mutex<Option<hyper::client::conn::http1::SendRequest<Full<Bytes>>>>>;
+
+async fn forward_one(
+    request: hyper::Request<hyper::body::Incoming>,
+    target: Arc<std::sync::OnceLock<SocketAddr>>,
+    upstream: Upstream,
+) -> Result<hyper::Response<Full<Bytes>>> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await?.to_bytes();
+    let mut response = hyper::Response::new(Full::new(Bytes::from_static(br#"{"id":"1"}"#)));
+    if path != "/v1/events/call" {
+        if path == "/api/v2/webhooks" {
+            let text = std::str::from_utf8(&body)?;
+            let host = text
+                .split("http://")
+                .nth(1)
+                .and_then(|rest| rest.split('/').next())
+                .context("no hook_url")?;
+            target.set(host.parse()?).ok();
+        }
+        return Ok(response);
+    }
+    let mut sender = upstream.lock().await;
+    if sender.is_none() {
+        *sender = Some(open_upstream(*target.get().context("no webhook yet")?).await?);
+    }
+    let sender = sender.as_mut().context("it was just opened")?;
+    let post = hyper::Request::post("/hook")
+        .header("host", "receiver")
+        .body(Full::new(body))?;
+    let answer = sender.send_request(post).await?;
+    answer.into_body().collect().await?;
+    *response.status_mut() = hyper::StatusCode::ACCEPTED;
+    Ok(response)
+}
+
+#[expect(clippy::disallowed_methods, reason = "loopback only, and not the product")]
+async fn open_upstream(target: SocketAddr) -> Result<hyper::client::conn::http1::SendRequest<Full<Bytes>>> {
+    let stream = connect(target).await?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }

@@ -7,12 +7,15 @@ mod auth;
 mod compat;
 mod deliveries;
 mod description;
+mod doctor;
 mod documents;
 mod erasures;
 mod error;
 mod events;
+mod explain;
 mod health;
 pub mod limits;
+mod replays;
 mod request;
 mod rotation;
 mod sample;
@@ -51,6 +54,8 @@ pub(crate) struct Api {
     openapi: Bytes,
     /// Held by who changes a webhook's settings.
     settings_turn: Mutex<()>,
+    /// Held by the examination that tries connections.
+    doctors_turn: Mutex<()>,
 }
 
 impl Api {
@@ -99,10 +104,14 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
         .routes(routes!(erasures::erase))
+        .routes(routes!(explain::explain))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::cancel))
+        .routes(routes!(doctor::see))
         .routes(routes!(documents::index))
         .routes(routes!(documents::asyncapi))
         .routes(routes!(documents::openapi))
@@ -121,6 +130,7 @@ pub fn router(system: Arc<System>) -> Router {
         readiness: LastReadiness::default(),
         openapi: Bytes::from(crate::documents::openapi()),
         settings_turn: Mutex::new(()),
+        doctors_turn: Mutex::new(()),
     });
     let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
     let routes = compatible_routes().route_layer(limited).merge(own_routes());

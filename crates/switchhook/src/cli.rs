@@ -14,15 +14,18 @@ mod config;
 mod connection;
 mod deliveries;
 mod dev;
+mod doctor;
 mod erase;
 mod events;
 mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod replays;
 mod secrets;
 mod send;
 mod serve;
+mod simulate;
 mod spec;
 mod subscriptions;
 mod webhooks;
@@ -60,8 +63,11 @@ enum Command {
     Webhooks(webhooks::Webhooks),
     Subscriptions(subscriptions::Subscriptions),
     Send(send::Send),
+    Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Replays(replays::Replays),
+    Doctor(doctor::Doctor),
     Erase(erase::Erase),
     #[command(subcommand)]
     Companies(companies::Companies),
@@ -104,8 +110,11 @@ impl Command {
             Self::Webhooks(command) => command.run(),
             Self::Subscriptions(command) => command.run(),
             Self::Send(command) => command.run(),
+            Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Replays(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Erase(command) => command.run(),
             Self::Companies(command) => command.run(),
             Self::Config(command) => command.run(parsed),

@@ -1,6 +1,8 @@
 //! The client of the commands: asks a Switchhook server over its API, and turns what goes wrong into a message for a
 //! person. Which command asks what is in `cli/`; how the server answers is in `api/`.
 
+mod hook;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use serde::de::DeserializeOwned;
 use switchhook_domain::secret::Secret;
 use url::Url;
 
+pub use self::hook::{Hook, HookAnswer};
+
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -36,8 +40,11 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub struct Client {
     base: String,
     authorization: Option<HeaderValue>,
-    http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Http,
 }
+
+/// A connection pool.
+type Http = HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A successful answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +191,7 @@ impl Client {
     /// # Errors
     /// If `base` is no web address or the key cannot stand in a header.
     pub fn new(base: &Url, key: Option<&Secret>) -> Result<Self, ClientError> {
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+        if !is_web_address(base) {
             return Err(ClientError::Unusable(format!(
                 "{base} is not a web address; write it as http://127.0.0.1:8400"
             )));
@@ -300,6 +307,10 @@ const fn hint(status: u16) -> &'static str {
     }
 }
 
+fn is_web_address(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
 /// An error with its causes, in one line.
 fn in_full(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -321,9 +332,9 @@ fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "asks the server that its user names; no hook URL ever comes here"
+    reason = "asks the server, or the receiver, that its user names on the command line; no registered hook URL ever comes here"
 )]
-fn http_client(scheme: &str) -> Result<HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>, ClientError> {
+fn http_client(scheme: &str) -> Result<Http, ClientError> {
     let mut tcp = HttpConnector::new();
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.set_nodelay(true);

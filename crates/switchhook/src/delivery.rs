@@ -13,4 +13,5 @@ pub mod transport;
 
 pub use engine::{Engine, EngineParts, EngineState};
 pub use http_client::HttpTransport;
-pub use route::{Load, Route};
+pub use route::{Health, Load, Route};
+pub use send::own_headers;

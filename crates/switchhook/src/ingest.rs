@@ -18,6 +18,7 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{BodyError, Payload};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
+use crate::registry::Matched;
 use crate::system::System;
 use validation::{Deviation, ValidationMode};
 
@@ -174,7 +175,11 @@ pub async fn accept_sample(
         idempotency_key: None,
     };
     let facts = facts(&submission)?;
-    let (event, accepted) = decide(system, submission, &facts, vec![only], Vec::new(), now);
+    let matched = Matched {
+        matches: vec![only],
+        revision: system.registry.revision(company_id),
+    };
+    let (event, accepted) = decide(system, submission, &facts, matched, Vec::new(), now);
     let outcome = keep_one(system, event, accepted).await;
     count(system, &outcome);
     outcome
@@ -200,8 +205,8 @@ fn prepare(
     }
     let facts = facts(&submission)?;
     let warnings = validate(system, submission.kind, &submission.body)?;
-    let matches = system.registry.match_event(submission.company_id, &facts);
-    Ok(decide(system, submission, &facts, matches, warnings, now))
+    let matched = system.registry.match_event(submission.company_id, &facts);
+    Ok(decide(system, submission, &facts, matched, warnings, now))
 }
 
 fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
@@ -228,10 +233,11 @@ fn decide(
     system: &System,
     submission: Submission,
     facts: &EventFacts,
-    matches: Vec<Match>,
+    matched: Matched,
     warnings: Vec<String>,
     now: Timestamp,
 ) -> (NewEvent, Accepted) {
+    let Matched { matches, revision } = matched;
     let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
     let id = system.ids.reserve(now, 1 + count);
     let ids = (id + 1..).map(DeliveryId);
@@ -260,6 +266,7 @@ fn decide(
             not_before: now.minus(KEY_LASTS),
         }),
         deliveries,
+        revision,
     };
     (event, accepted)
 }

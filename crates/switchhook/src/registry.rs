@@ -3,20 +3,25 @@
 //! The store has the truth; whoever changes it there calls [`Registry::refresh`] for that company, which reads it
 //! back. Reading back (rather than applying the change) cannot drift from the store, whatever the order of callers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
+use switchhook_domain::Timestamp;
 use switchhook_domain::event::EventFacts;
-use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::{CompanyIndex, Match};
-use switchhook_domain::subscription::Subscription;
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
 use switchhook_domain::webhook::Webhook;
 use switchhook_store::{Page, PageRequest, Store, StoreError, SubscriptionFilter};
 use tokio::sync::Mutex;
 
 use crate::delivery::Route;
+
+/// How far back a node remembers when webhooks were held.
+const HOLDS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How many rows are read at a time.
 const PAGE: u32 = 1_000;
@@ -26,6 +31,17 @@ pub struct Registry {
     store: Arc<dyn Store>,
     companies: DashMap<CompanyId, Arc<Company>>,
     routes: DashMap<WebhookId, Arc<Route>>,
+    /// What companies stand at that were not there when everything was read.
+    loaded_at: Revision,
+}
+
+/// Where an event goes, and which subscriptions decided it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// The webhooks that it goes to.
+    pub matches: Vec<Match>,
+    /// The revision of the subscriptions that it was matched with, so that this can be explained later.
+    pub revision: Revision,
 }
 
 /// One company's part.
@@ -41,7 +57,15 @@ struct Company {
 #[derive(Default)]
 struct Known {
     index: Arc<CompanyIndex>,
+    /// Of the subscriptions in the index.
+    revision: Revision,
     webhook_ids: HashSet<WebhookId>,
+}
+
+/// Subscriptions as they were at one revision.
+struct Snapshot {
+    revision: Revision,
+    subscriptions: Vec<Subscription>,
 }
 
 impl Registry {
@@ -49,11 +73,14 @@ impl Registry {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+    pub async fn load(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StoreError> {
+        let snapshot = Snapshot::read(&store, None).await?;
+        let revision = snapshot.revision;
         let registry = Self {
             store,
             companies: DashMap::new(),
             routes: DashMap::new(),
+            loaded_at: revision,
         };
         let store = &registry.store;
         let mut webhooks = BTreeMap::<CompanyId, Vec<Webhook>>::new();
@@ -61,18 +88,32 @@ impl Registry {
             webhooks.entry(webhook.company_id).or_default().push(webhook);
         }
         let mut subscriptions = BTreeMap::<CompanyId, Vec<Subscription>>::new();
-        for subscription in all_pages(|page| store.scan_subscriptions(page)).await? {
+        for subscription in snapshot.subscriptions {
             subscriptions
                 .entry(subscription.company_id)
                 .or_default()
                 .push(subscription);
         }
-        for (company_id, webhooks) in webhooks {
+        let companies: BTreeSet<_> = webhooks.keys().chain(subscriptions.keys()).copied().collect();
+        for company_id in companies {
+            let snapshot = Snapshot {
+                revision,
+                subscriptions: subscriptions.remove(&company_id).unwrap_or_default(),
+            };
             registry.learn(
                 company_id,
-                webhooks,
-                subscriptions.remove(&company_id).unwrap_or_default(),
+                webhooks.remove(&company_id).unwrap_or_default(),
+                snapshot,
             );
+        }
+        for record in registry
+            .store
+            .list_holds(None, now.minus(HOLDS_REMEMBERED))
+            .await?
+        {
+            if let Some(route) = registry.route(record.webhook_id) {
+                route.load().remember(&record);
+            }
         }
         Ok(registry)
     }
@@ -82,7 +123,7 @@ impl Registry {
     /// # Errors
     /// If the store cannot be read; what was known stays.
     pub async fn refresh(&self, company_id: CompanyId) -> Result<(), StoreError> {
-        let company = Arc::clone(&self.companies.entry(company_id).or_default());
+        let company = self.company(company_id);
         let wish = company.wished.fetch_add(1, Ordering::SeqCst) + 1;
         let mut served = company.refreshing.lock().await;
         if *served >= wish {
@@ -90,22 +131,38 @@ impl Registry {
         }
         let serves = company.wished.load(Ordering::SeqCst);
         let store = &self.store;
-        let webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
-        let every = SubscriptionFilter::default();
-        let subscriptions = all_pages(|page| store.list_subscriptions(company_id, every, page)).await?;
-        self.learn(company_id, webhooks, subscriptions);
+        let mut webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
+        webhooks.extend(store.replay_webhooks(company_id).await?);
+        let snapshot = Snapshot::read(store, Some(company_id)).await?;
+        self.learn(company_id, webhooks, snapshot);
         *served = serves;
         Ok(())
     }
 
     /// Where an event of the company goes.
     #[must_use]
-    pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts) -> Vec<Match> {
+    pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts) -> Matched {
         let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
-            return Vec::new();
+            return Matched {
+                matches: Vec::new(),
+                revision: self.loaded_at,
+            };
         };
-        let index = Arc::clone(&company.known.read().index);
-        index.match_event(facts)
+        let (index, revision) = {
+            let known = company.known.read();
+            (Arc::clone(&known.index), known.revision)
+        };
+        Matched {
+            matches: index.match_event(facts),
+            revision,
+        }
+    }
+
+    /// The revision of the subscriptions that an event of the company would be matched with now.
+    #[must_use]
+    pub fn revision(&self, company_id: CompanyId) -> Revision {
+        let company = self.companies.get(&company_id);
+        company.map_or(self.loaded_at, |company| company.known.read().revision)
     }
 
     /// How to send to a webhook; `None` if it is gone.
@@ -114,29 +171,104 @@ impl Registry {
         self.routes.get(&id).map(|route| Arc::clone(&route))
     }
 
-    fn learn(&self, company_id: CompanyId, webhooks: Vec<Webhook>, subscriptions: Vec<Subscription>) {
+    fn company(&self, company_id: CompanyId) -> Arc<Company> {
+        let company = self.companies.entry(company_id).or_insert_with(|| {
+            let company = Company::default();
+            company.known.write().revision = self.loaded_at;
+            Arc::new(company)
+        });
+        Arc::clone(&company)
+    }
+
+    fn learn(&self, company_id: CompanyId, webhooks: Vec<Webhook>, snapshot: Snapshot) {
         let webhook_ids: HashSet<_> = webhooks.iter().map(|webhook| webhook.id).collect();
         for webhook in webhooks {
             let id = webhook.id;
-            let load = self.routes.get(&id).map(|route| route.load()).unwrap_or_default();
+            let before = self.route(id);
+            let load = before.as_ref().map(|route| route.load()).unwrap_or_default();
+            load.pause_changed(before.and_then(|route| route.webhook.paused_at), &webhook);
             self.routes.insert(id, Arc::new(Route::new(webhook, load)));
         }
-        let company = Arc::clone(&self.companies.entry(company_id).or_default());
-        let index = Arc::new(CompanyIndex::build(subscriptions));
+        let company = self.company(company_id);
+        let revision = snapshot.revision;
+        let index = Arc::new(CompanyIndex::build(snapshot.subscriptions));
         let mut known = company.known.write();
         for gone in known.webhook_ids.difference(&webhook_ids) {
             self.routes.remove(gone);
         }
-        *known = Known { index, webhook_ids };
+        *known = Known {
+            index,
+            revision,
+            webhook_ids,
+        };
     }
 }
 
-async fn all_pages<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, StoreError>
+impl Snapshot {
+    /// Reads the subscriptions of a company, or of all.
+    ///
+    /// They are read page by page, while they may change. So what changed since the reading began is read after it,
+    /// and what comes of both is exactly how it was at the last of these changes.
+    async fn read(store: &Arc<dyn Store>, company_id: Option<CompanyId>) -> Result<Self, StoreError> {
+        let began_at = store.last_revision().await?;
+        let every = SubscriptionFilter::default();
+        let pages = match company_id {
+            Some(id) => all_pages(|page| store.list_subscriptions(id, every, page)).await?,
+            None => all_pages(|page| store.scan_subscriptions(page)).await?,
+        };
+        let since = PageRequest {
+            after: Some(began_at.0),
+            limit: PAGE,
+        };
+        let changes = pages_from(since, |page| store.subscription_changes(company_id, page)).await?;
+        if changes.is_empty() {
+            return Ok(Self {
+                revision: began_at,
+                subscriptions: pages,
+            });
+        }
+        Ok(Self {
+            revision: changes.last().map_or(began_at, |last| last.revision),
+            subscriptions: brought_up_to_date(pages, changes),
+        })
+    }
+}
+
+fn brought_up_to_date(
+    subscriptions: Vec<Subscription>,
+    changes: Vec<SubscriptionVersion>,
+) -> Vec<Subscription> {
+    let ids = subscriptions.into_iter().map(|one| (one.id, one));
+    let mut found: BTreeMap<SubscriptionId, Subscription> = ids.collect();
+    for SubscriptionVersion {
+        change, subscription, ..
+    } in changes
+    {
+        if change == VersionChange::Deleted {
+            found.remove(&subscription.id);
+        } else {
+            found.insert(subscription.id, subscription);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Reads a list to its end, page by page.
+pub(crate) async fn all_pages<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, StoreError>
+where
+    F: Future<Output = Result<Page<T>, StoreError>>,
+{
+    pages_from(PageRequest::first(PAGE), read).await
+}
+
+async fn pages_from<T, F>(
+    mut request: PageRequest,
+    read: impl Fn(PageRequest) -> F,
+) -> Result<Vec<T>, StoreError>
 where
     F: Future<Output = Result<Page<T>, StoreError>>,
 {
     let mut all = Vec::new();
-    let mut request = PageRequest::first(PAGE);
     loop {
         let page = read(request).await?;
         all.extend(page.items);

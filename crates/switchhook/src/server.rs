@@ -23,6 +23,7 @@ use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
 use crate::registry::Registry;
+use crate::replay::{ReplayParts, Replays};
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
 use crate::{retention, storage};
@@ -117,6 +118,7 @@ impl Server {
             }
         };
         self.sweeping.abort();
+        self.system.replays.stop().await;
         self.system.engine.stop(grace).await;
         self.system.store.close().await;
         if let Some(sending) = self.sending.take() {
@@ -157,7 +159,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         guard,
     } = parts;
     let registry = Arc::new(
-        Registry::load(Arc::clone(&store))
+        Registry::load(Arc::clone(&store), clock.now())
             .await
             .context("the store cannot be read")?,
     );
@@ -168,7 +170,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         EngineParts {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),
-            transport,
+            transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
             dice: Arc::new(Dice::from_entropy()),
             telemetry: telemetry.clone(),
@@ -179,15 +181,27 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         },
         sending,
     );
+    let replays = Replays::start(
+        ReplayParts {
+            store: Arc::clone(&store),
+            registry: Arc::clone(&registry),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            defaults: settings.delivery,
+        },
+        sending,
+    );
     let validator = Validator::new();
     Ok(System {
         store,
         registry,
         engine,
+        replays,
         clock,
         ids,
         settings,
         address_guard: guard,
+        transport,
         validator,
         telemetry,
     })

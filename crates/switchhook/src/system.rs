@@ -13,9 +13,11 @@ use switchhook_store::Store;
 use crate::api::limits::ApiLimits;
 use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
+use crate::delivery::transport::Transport;
 use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
+use crate::replay::Replays;
 use crate::retention::RetentionSettings;
 use crate::telemetry::Telemetry;
 
@@ -84,6 +86,8 @@ pub struct System {
     pub registry: Arc<Registry>,
     /// What sends.
     pub engine: Engine,
+    /// What sends old events again.
+    pub replays: Replays,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The next id.
@@ -92,6 +96,8 @@ pub struct System {
     pub settings: Settings,
     /// Where may be sent.
     pub address_guard: Arc<AddressGuard>,
+    /// How is sent: to see whether it could be.
+    pub transport: Arc<dyn Transport>,
     /// What events are checked against.
     pub validator: Validator,
     /// What is counted.

@@ -9,6 +9,7 @@ use super::*;
 use crate::id::{CompanyId, SubscriptionId, WebhookId};
 use crate::redaction::Hidden;
 use crate::scope::{Scope, Scopes};
+use crate::subscription::{Revision, SubscriptionVersion, VersionChange};
 
 fn subscription(filter: Filter) -> Subscription {
     Subscription {
@@ -662,4 +663,69 @@ proptest! {
             }
         }
     }
+}
+
+fn version(revision: i64, change: VersionChange) -> SubscriptionVersion {
+    let of_hangups = Filter::Call(states(&["hangup"]));
+    SubscriptionVersion {
+        revision: Revision(revision),
+        change,
+        subscription: subscription(of_hangups),
+        from_at: Timestamp::from_millis(0),
+        until_at: None,
+    }
+}
+
+fn decided(body: &str) -> Decided {
+    Decided {
+        revision: Revision(7),
+        facts: event(Kind::Call, body),
+        has_payload: true,
+        is_test: false,
+    }
+}
+
+#[track_caller]
+fn check_verdict(decided: &Decided, version: &SubscriptionVersion, expected: Reason) {
+    assert_eq!(
+        decided.verdict(version, false),
+        Verdict::PassedOver(expected),
+        "{version:?}"
+    );
+    assert_eq!(
+        decided.verdict(version, true),
+        Verdict::Matches,
+        "a delivery is a fact"
+    );
+}
+
+#[test]
+fn what_was_not_sent_is_explained_by_the_version_that_was_in_force() {
+    use VersionChange::{Created, Deleted, Updated};
+    let (hangup, ringing) = (
+        decided(r#"{"state":"hangup"}"#),
+        decided(r#"{"state":"ringing"}"#),
+    );
+    check_verdict(&ringing, &version(7, Updated), Reason::StateNotInList);
+    check_verdict(&ringing, &version(8, Created), Reason::CreatedAfterwards);
+    check_verdict(&ringing, &version(7, Deleted), Reason::DeletedBefore);
+    check_verdict(&ringing, &version(8, Deleted), Reason::CreatedAfterwards);
+    check_verdict(&hangup, &version(7, Created), Reason::WebhookGone);
+}
+
+#[test]
+fn a_test_event_and_one_without_its_payload_are_not_judged_by_filters() {
+    let test = Decided {
+        is_test: true,
+        ..decided(r#"{"state":"hangup"}"#)
+    };
+    check_verdict(&test, &version(1, VersionChange::Created), Reason::TestEvent);
+    let emptied = Decided {
+        has_payload: false,
+        ..decided("{}")
+    };
+    let mut version = version(1, VersionChange::Created);
+    check_verdict(&emptied, &version, Reason::PayloadGone);
+    version.subscription.enabled = false;
+    check_verdict(&emptied, &version, Reason::Disabled);
 }

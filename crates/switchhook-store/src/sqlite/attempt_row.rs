@@ -1,11 +1,12 @@
 //! An attempt as a row.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases, Silence};
+use switchhook_domain::attempt::{
+    Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases, Silence,
+};
 use switchhook_domain::id::DeliveryId;
 
 use super::cells::Cells;
@@ -29,9 +30,9 @@ pub(super) fn insert(connection: &Connection, id: DeliveryId, attempt: &Attempt)
         detail,
         status(attempt),
         retry_after.map(Timestamp::as_millis),
-        request.map(|request| request.url.as_str()),
-        request.map(|request| json(&request.headers)).transpose()?,
-        answer.map(|answer| json(&answer.headers)).transpose()?,
+        request.map(|request| &*request.url),
+        request.map(|request| request.headers.as_json()),
+        answer.map(|answer| answer.headers.as_json()),
         answer.map(|answer| answer.body_head.as_slice()),
         answer.is_some_and(|answer| answer.is_truncated),
         phases.dns.map(micros),
@@ -132,16 +133,16 @@ fn read_reason(cells: &Cells<'_>, reason: Option<&str>) -> Result<Silence, Store
 }
 
 fn read_request(cells: &mut Cells<'_>) -> Result<Option<AttemptRequest>, StoreError> {
-    let url: Option<String> = cells.read()?;
-    let headers: Option<BTreeMap<String, String>> = cells.maybe_json()?;
+    let url = cells.maybe_text()?;
+    let headers = read_headers(cells)?;
     Ok(url.map(|url| AttemptRequest {
-        url,
+        url: url.into(),
         headers: headers.unwrap_or_default(),
     }))
 }
 
 fn read_answer(cells: &mut Cells<'_>, status: Option<u16>) -> Result<Option<Answer>, StoreError> {
-    let headers: Option<BTreeMap<String, String>> = cells.maybe_json()?;
+    let headers = read_headers(cells)?;
     let body: Option<Vec<u8>> = cells.read()?;
     let is_truncated = cells.read()?;
     Ok(headers.map(|headers| Answer {
@@ -163,9 +164,11 @@ fn read_phases(cells: &mut Cells<'_>) -> Result<Phases, StoreError> {
     })
 }
 
-fn json(headers: &BTreeMap<String, String>) -> Result<String, StoreError> {
-    serde_json::to_string(headers)
-        .map_err(|error| StoreError::Conflict(format!("the attempt's headers cannot be kept: {error}")))
+fn read_headers(cells: &mut Cells<'_>) -> Result<Option<HeaderRecord>, StoreError> {
+    let text = cells.maybe_text()?;
+    text.map(HeaderRecord::from_json)
+        .transpose()
+        .map_err(|error| cells.corrupt(error))
 }
 
 fn micros(duration: Duration) -> i64 {

@@ -3,14 +3,14 @@
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{DeliveryState, StateName};
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
 use super::attempt_row;
 use super::cells::Cells;
 use super::list::first;
-use super::order;
 use super::transaction::Transaction;
+use super::{order, replays};
 use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
 
@@ -45,6 +45,9 @@ fn finish_one(
     }
     let state = if open.is_pending { Some(one.state) } else { None };
     settle(transaction.connection, one, state)?;
+    if let Some(state) = state.filter(|state| state.is_final()) {
+        replays::count_ended(transaction.connection, open.replay_id, state.name(), 1)?;
+    }
     if let Some(DeliveryState::Pending { due_at }) = state {
         transaction.hand_over(HandedOver::Due {
             webhook_id: one.webhook_id,
@@ -103,6 +106,7 @@ fn settle(
         failures.answered,
         failures.unanswered,
         one.blocks_until.as_millis(),
+        i64::try_from(one.held.as_millis()).unwrap_or(i64::MAX),
         outcome,
         status,
         one.delivery_id.0,
@@ -111,7 +115,7 @@ fn settle(
 }
 
 const SETTLE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, state = ?, due_at = ?, ended_at = ?, \
-     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, last_outcome = ?, last_status = ? WHERE id = ?";
+     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, held_ms = ?, last_outcome = ?, last_status = ? WHERE id = ?";
 
 const SETTLE_FINAL: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
      failures_answered = ?, failures_unanswered = ?, last_outcome = ?, last_status = ? WHERE id = ?";
@@ -122,6 +126,7 @@ pub(super) struct OpenAttempt {
     pub(super) is_pending: bool,
     pub(super) order_key: Option<OrderKey>,
     pub(super) blocks_until: Timestamp,
+    replay_id: Option<ReplayId>,
 }
 
 /// The open attempt of a delivery. (All are this node's: no other may have the file.)
@@ -132,7 +137,7 @@ pub(super) fn open_attempt(
     first(connection, OPEN, &[&id.0], read_open)
 }
 
-pub(super) const OPEN: &str = "SELECT id, attempt_number, state, order_key, blocks_until FROM deliveries \
+pub(super) const OPEN: &str = "SELECT id, attempt_number, state, order_key, blocks_until, replay_id FROM deliveries \
      WHERE id = ? AND claimed_by IS NOT NULL";
 
 fn read_open(row: &Row<'_>) -> Result<OpenAttempt, StoreError> {
@@ -142,5 +147,6 @@ fn read_open(row: &Row<'_>) -> Result<OpenAttempt, StoreError> {
         is_pending: cells.word::<StateName>()? == StateName::Pending,
         order_key: cells.maybe_text()?.map(OrderKey::new),
         blocks_until: cells.time()?,
+        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
     })
 }

@@ -53,7 +53,7 @@ fn grant(
         match verdict(transaction.connection, &due, claim.now)? {
             Verdict::Hold { until } => hold(transaction.connection, &due.delivery, until)?,
             Verdict::Go { note } => {
-                claimed += u32::from(open(transaction, due.delivery, note, claim)?);
+                claimed += u32::from(open(transaction, due.delivery, due.due_at, note, claim)?);
             }
         }
     }
@@ -175,6 +175,7 @@ fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Resul
 fn open(
     transaction: &mut Transaction<'_>,
     mut delivery: Delivery,
+    was_due_at: Timestamp,
     note: Option<String>,
     claim: &Claim,
 ) -> Result<bool, StoreError> {
@@ -198,9 +199,38 @@ fn open(
         delivery.note,
         delivery.id.0,
     ])?;
-    transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery { delivery, body })));
+    transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery {
+        delivery,
+        body,
+        was_due_at,
+    })));
     Ok(true)
 }
+
+/// Lets deliveries that wait for a retry go now: their receiver works again.
+pub(super) fn make_retries_due(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let now_ms = now.as_millis();
+    let changed = transaction
+        .prepare(MAKE_DUE)?
+        .execute(params![now_ms, webhook_id.0, now_ms, limit])?;
+    if changed > 0 {
+        transaction.hand_over(HandedOver::Due {
+            webhook_id,
+            due_at: now,
+        });
+    }
+    Ok(changed)
+}
+
+/// Those that are held wait for others, not for the receiver.
+const MAKE_DUE: &str = "UPDATE deliveries SET due_at = ? WHERE id IN (\
+     SELECT id FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? AND held IS NULL LIMIT ?)";
 
 fn next_due_at(connection: &Connection, webhook_id: WebhookId) -> Result<Option<Timestamp>, StoreError> {
     let next = first(connection, NEXT_DUE, &[&webhook_id.0], |row| Ok(row.get(0)?))?;

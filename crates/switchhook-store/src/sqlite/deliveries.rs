@@ -1,15 +1,17 @@
 //! Deliveries: how they come into being, are found, and are called off.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
-use switchhook_domain::order::LONGEST_BLOCK;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
+use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{events, order, webhooks};
+use super::{attempts, events, order, replays, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
@@ -31,6 +33,7 @@ pub(super) fn create(
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery,
             body: event.body.clone(),
+            was_due_at: event.accepted_at,
         })),
         Start::Free | Start::Held => HandedOver::Due {
             webhook_id: delivery.webhook_id,
@@ -59,6 +62,8 @@ fn unsent(event: &NewEvent, new: &NewDelivery, ordinal: u32) -> Delivery {
         blocks_until: event.accepted_at.plus(LONGEST_BLOCK),
         note: None,
         origin: None,
+        replay_id: None,
+        held: Duration::ZERO,
         created_at: event.accepted_at,
     }
 }
@@ -126,6 +131,8 @@ pub(super) fn redeliver(
         blocks_until: now,
         note: None,
         origin: Some(id),
+        replay_id: None,
+        held: Duration::ZERO,
         created_at: now,
         ..origin
     };
@@ -137,13 +144,14 @@ pub(super) fn redeliver(
     Ok(delivery)
 }
 
-fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, StoreError> {
+pub(super) fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, StoreError> {
     let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM deliveries WHERE event_id = ?";
     let next = first(connection, sql, &[&event_id.0], |row| Ok(row.get(0)?))?;
     Ok(next.unwrap_or(0))
 }
 
-/// Calls a delivery off. A claim stays as it is: its attempt may still end, without effect on the state.
+/// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
+/// still end, without effect on the state.
 pub(super) fn cancel(
     transaction: &mut Transaction<'_>,
     company_id: CompanyId,
@@ -158,14 +166,56 @@ pub(super) fn cancel(
             delivery.state.at()
         )));
     }
-    transaction
-        .prepare(CANCEL)?
-        .execute(params![now.as_millis(), id.0])?;
-    if let Some(key) = &delivery.order_key {
-        order::free_follower(transaction, delivery.webhook_id, key, now)?;
-    }
+    let pending = PendingDelivery {
+        id,
+        webhook_id: delivery.webhook_id,
+        replay_id: delivery.replay_id,
+        order_key: delivery.order_key.clone(),
+    };
+    call_off(transaction, &pending, now)?;
     delivery.state = DeliveryState::Cancelled { at: now };
     Ok(delivery)
+}
+
+/// What hangs on a pending delivery.
+pub(super) struct PendingDelivery {
+    pub(super) id: DeliveryId,
+    pub(super) webhook_id: WebhookId,
+    pub(super) replay_id: Option<ReplayId>,
+    pub(super) order_key: Option<OrderKey>,
+}
+
+/// Cancels it, counts it, tells who has it in memory, and lets go who waited for it.
+pub(super) fn call_off(
+    transaction: &mut Transaction<'_>,
+    pending: &PendingDelivery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let connection = transaction.connection;
+    transaction
+        .prepare(CANCEL)?
+        .execute(params![now.as_millis(), pending.id.0])?;
+    replays::count_ended(connection, pending.replay_id, StateName::Cancelled, 1)?;
+    tell_holder(transaction, pending.webhook_id, pending.id)?;
+    match &pending.order_key {
+        Some(key) => order::free_follower(transaction, pending.webhook_id, key, now),
+        None => Ok(()),
+    }
+}
+
+/// The node that has the delivery in memory drops it.
+pub(super) fn tell_holder(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+) -> Result<(), StoreError> {
+    if attempts::open_attempt(transaction.connection, delivery_id)?.is_some() {
+        transaction.hand_over(HandedOver::Cancelled {
+            webhook_id,
+            delivery_id,
+        });
+    }
+    Ok(())
 }
 
 /// Calls off some of a webhook's pending deliveries.
@@ -176,13 +226,14 @@ pub(super) fn cancel_some_of(
     limit: u32,
 ) -> Result<usize, StoreError> {
     let connection = transaction.connection;
-    let id_of = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)?);
+    let id_of = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
     let mut ids = all(connection, UNCLAIMED_OF, &[&webhook_id.0, &limit], id_of)?;
     let rest = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(limit));
     ids.extend(all(connection, CLAIMED_OF, &[&webhook_id.0, &rest], id_of)?);
     let mut cancel = transaction.prepare(CANCEL)?;
-    for id in &ids {
+    for (id, replay_id) in &ids {
         cancel.execute(params![now.as_millis(), id])?;
+        replays::count_ended(connection, replay_id.map(ReplayId), StateName::Cancelled, 1)?;
     }
     Ok(ids.len())
 }
@@ -190,9 +241,9 @@ pub(super) fn cancel_some_of(
 pub(super) const CANCEL: &str =
     "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
 
-pub(super) const UNCLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?";
+pub(super) const UNCLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?";
 
-pub(super) const CLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_claimed \
+pub(super) const CLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?";
 
 pub(super) fn find(
@@ -215,7 +266,7 @@ pub(super) fn originals_of(connection: &Connection, event_id: EventId) -> Result
 pub(super) const ORIGINALS: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL"
+    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL AND replay_id IS NULL"
 );
 
 pub(super) fn list(
@@ -236,6 +287,9 @@ pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
         DeliveryFilter {
             event_id: Some(_), ..
         } => ("deliveries_by_event", ""),
+        DeliveryFilter {
+            replay_id: Some(_), ..
+        } => ("deliveries_by_replay", " AND replay_id IS NOT NULL"),
         _ if is_unfinished => ("deliveries_unfinished", " AND state <> 'delivered'"),
         DeliveryFilter {
             webhook_id: Some(_), ..
@@ -247,6 +301,7 @@ pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
     ))
     .with(company_id.0)
     .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
+    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
     .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
     .narrowed("state = ?", filter.state.map(StateName::as_str))
     .narrowed("kind = ?", filter.kind.map(Kind::route))

@@ -5,15 +5,15 @@
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::phone_number::PhoneNumber;
 
 use super::cells::Cells;
+use super::deliveries::{self, PendingDelivery};
 use super::list::all;
 use super::retention::remove_payload;
 use super::transaction::Transaction;
-use super::{deliveries, order};
 use crate::error::StoreError;
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
 
@@ -78,53 +78,40 @@ pub(super) fn erase(
         transaction.prepare(sql)?.execute([id.0])?;
         remove_payload(transaction, *id, RemovalReason::Erased, now)?;
         erased.events += 1;
-        for delivery in all(transaction.connection, DELIVERIES, &[&id.0], read)? {
-            erased.cancelled += u64::from(call_off(transaction, &delivery, now)?);
+        for (delivery, is_pending) in all(transaction.connection, DELIVERIES, &[&id.0], read)? {
             erased.attempts += clean_attempts(transaction, delivery.id, number)?;
+            note_erasure(transaction, delivery.id)?;
+            // There is nothing left to send.
+            if is_pending {
+                deliveries::call_off(transaction, &delivery, now)?;
+                erased.cancelled += 1;
+            }
         }
     }
     Ok(erased)
 }
 
-/// A delivery of an erased event.
-struct Affected {
-    id: DeliveryId,
-    webhook_id: WebhookId,
-    state: StateName,
-    order_key: Option<OrderKey>,
-}
+/// A delivery of an erased event, and whether it is pending.
+type Affected = (PendingDelivery, bool);
 
-pub(super) const DELIVERIES: &str = "SELECT id, webhook_id, state, order_key FROM deliveries \
+pub(super) const DELIVERIES: &str = "SELECT id, webhook_id, replay_id, order_key, state FROM deliveries \
      INDEXED BY deliveries_by_event WHERE event_id = ?";
 
 fn read(row: &Row<'_>) -> Result<Affected, StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
-    Ok(Affected {
+    let delivery = PendingDelivery {
         id: DeliveryId(cells.id()),
         webhook_id: WebhookId(cells.read()?),
-        state: cells.word()?,
+        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
         order_key: cells.maybe_text()?.map(OrderKey::new),
-    })
+    };
+    Ok((delivery, cells.word::<StateName>()? == StateName::Pending))
 }
 
-/// Notes what happened, and cancels a delivery that there is nothing left to send for.
-fn call_off(
-    transaction: &mut Transaction<'_>,
-    delivery: &Affected,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+fn note_erasure(transaction: &Transaction<'_>, id: DeliveryId) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET note = coalesce(note || '; ', '') || ? WHERE id = ?";
-    transaction.prepare(sql)?.execute(params![NOTE, delivery.id.0])?;
-    if delivery.state != StateName::Pending {
-        return Ok(false);
-    }
-    transaction
-        .prepare(deliveries::CANCEL)?
-        .execute(params![now.as_millis(), delivery.id.0])?;
-    if let Some(key) = &delivery.order_key {
-        order::free_follower(transaction, delivery.webhook_id, key, now)?;
-    }
-    Ok(true)
+    transaction.prepare(sql)?.execute(params![NOTE, id.0])?;
+    Ok(())
 }
 
 /// Forgets what the receiver answered, and of the rest what holds the number. Answers how many attempts that changed.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::cells::{Cells, Verbatim};
@@ -19,8 +20,8 @@ use crate::retention::PayloadRemoval;
 /// What [`read`] reads, in its order.
 macro_rules! event_columns {
     () => {
-        "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, payload_removed_at, \
-         payload_removed_for"
+        "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, \
+         payload_removed_at, payload_removed_for"
     };
 }
 
@@ -51,8 +52,8 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
 }
 
 fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
-    let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
+               revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare(sql)?.execute(params![
         event.id.0,
         event.company_id.0,
@@ -62,6 +63,7 @@ fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreEr
         event.idempotency.as_ref().map(|idempotency| &*idempotency.key),
         warnings(&event.warnings)?,
         Verbatim(&event.body),
+        event.revision.0,
     ])?;
     Ok(())
 }
@@ -167,6 +169,7 @@ fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
         idempotency_key: cells.read()?,
         warnings: cells.maybe_json()?.unwrap_or_default(),
         body: Bytes::copy_from_slice(cells.bytes()?),
+        revision: cells.read::<Option<i64>>()?.map(Revision),
         payload_removed: read_removal(&mut cells)?,
     })
 }

@@ -49,17 +49,19 @@ impl Listing {
     /// The page with the smallest ids first.
     pub(super) fn oldest_first(self, page: PageRequest) -> Self {
         self.narrowed("id > ?", page.after)
-            .ordered("ORDER BY id", page.limit)
+            .in_order("ORDER BY id", page.limit)
     }
 
     /// The page with the largest ids first.
     pub(super) fn newest_first(self, page: PageRequest) -> Self {
         self.narrowed("id < ?", page.after)
-            .ordered("ORDER BY id DESC", page.limit)
+            .in_order("ORDER BY id DESC", page.limit)
     }
 
+    /// The page in some order, from what it is narrowed to.
+    ///
     /// Asks for one more than wished, which tells whether there is a next page.
-    fn ordered(mut self, order: &str, limit: u32) -> Self {
+    pub(super) fn in_order(mut self, order: &str, limit: u32) -> Self {
         self.sql.push(' ');
         self.sql.push_str(order);
         self.sql.push_str(" LIMIT ?");

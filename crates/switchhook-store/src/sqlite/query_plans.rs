@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, order, recovery, retention,
-    schema, subscriptions, webhooks,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, order, recovery,
+    replay_scan, replays, retention, schema, subscriptions, versions, webhooks,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -182,6 +182,25 @@ fn lists_of_what_is_registered_go_by_company_or_by_id() {
 }
 
 #[test]
+fn versions_are_found_without_passing_others() {
+    let connection = empty();
+    let by_subscription = "subscription_versions_by_subscription (company_id=? AND subscription_id";
+    check(&connection, versions::NEXT_SUBSCRIPTION, by_subscription);
+    check(&connection, versions::LAST_UNTIL, by_subscription);
+    check(&connection, versions::FIRST_OF, by_subscription);
+    check(&connection, subscriptions::OF_WEBHOOK, "subscriptions_by_webhook");
+    for (listing, index) in [
+        (versions::listing(None, PAGE), "INTEGER PRIMARY KEY (rowid>?)"),
+        (
+            versions::listing(Some(COMPANY), PAGE),
+            "subscription_versions_by_company (company_id=? AND rowid>?)",
+        ),
+    ] {
+        check(&connection, listing.sql(), index);
+    }
+}
+
+#[test]
 fn lists_of_events_go_by_company_and_time() {
     let connection = empty();
     let since = Some(Timestamp::from_millis(1_790_000_000_000));
@@ -238,6 +257,10 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
         state: Some(StateName::Delivered),
         ..of_webhook.clone()
     };
+    let of_replay = DeliveryFilter {
+        replay_id: Some(ReplayId(1)),
+        ..delivered.clone()
+    };
     for (filter, index) in [
         (all, "deliveries_by_company (company_id=? AND rowid<?)"),
         (of_event, "deliveries_by_event (event_id=? AND rowid<?)"),
@@ -247,6 +270,7 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
             "deliveries_unfinished (company_id=? AND state=? AND rowid<?)",
         ),
         (delivered, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
+        (of_replay, "deliveries_by_replay (replay_id=? AND rowid<?)"),
     ] {
         check(
             &connection,
@@ -260,4 +284,36 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
         "deliveries_by_event (event_id=?)",
     );
     check(&connection, attempt_row::ALL, "PRIMARY KEY (delivery_id=?)");
+}
+
+#[test]
+fn replays_walk_over_events_and_touch_only_what_is_theirs() {
+    let connection = empty();
+    for (sql, index) in [
+        (
+            replay_scan::ACCEPTED,
+            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
+        ),
+        (replay_scan::DELIVERIES, "deliveries_by_event (event_id=?)"),
+        (replays::BY_ID, "INTEGER PRIMARY KEY (rowid=?)"),
+        (
+            replays::BY_ID,
+            "deliveries_of_replay (replay_id=? AND attempt_number=?)",
+        ),
+        (replays::RUNNING_OF, "replays_running (id>?)"),
+        (replays::PENDING_OF, "deliveries_of_replay (replay_id=?)"),
+        (webhooks::OF_REPLAYS, "webhooks_by_replay (company_id=?)"),
+    ] {
+        check(&connection, sql, index);
+    }
+    check(
+        &connection,
+        replays::listing(COMPANY).newest_first(PAGE).sql(),
+        "replays_by_company (company_id=? AND rowid<?)",
+    );
+    check(
+        &connection,
+        replays::listing_running().oldest_first(PAGE).sql(),
+        "replays_running",
+    );
 }

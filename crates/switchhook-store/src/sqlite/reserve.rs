@@ -143,6 +143,7 @@ mod tests {
             body: Bytes::from(format!(r#"{{"x":"{}"}}"#, "x".repeat(20_000))),
             accepted_at,
             order_key: None,
+            revision: switchhook_domain::subscription::Revision::default(),
             warnings: Vec::new(),
             idempotency: None,
             deliveries: Vec::new(),

@@ -11,14 +11,26 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
     },
     Migration {
+        name: "subscription_versions",
+        sql: include_str!("../../migrations/sqlite/0002_subscription_versions.sql"),
+    },
+    Migration {
+        name: "holds",
+        sql: include_str!("../../migrations/sqlite/0003_holds.sql"),
+    },
+    Migration {
+        name: "replays",
+        sql: include_str!("../../migrations/sqlite/0004_replays.sql"),
+    },
+    Migration {
         name: "secrets_and_retention",
-        sql: include_str!("../../migrations/sqlite/0004_secrets_and_retention.sql"),
+        sql: include_str!("../../migrations/sqlite/0005_secrets_and_retention.sql"),
     },
 ];
 
@@ -87,4 +99,40 @@ pub(super) fn number(connection: &Connection) -> Result<u32, StoreError> {
         ));
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_domain::id::CompanyId;
+    use switchhook_domain::subscription::{Revision, VersionChange};
+
+    use super::*;
+    use crate::page::PageRequest;
+    use crate::sqlite::connection::{Checkpoints, Place, open_writing};
+    use crate::sqlite::versions;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_261_200_000);
+
+    #[test]
+    fn subscriptions_made_before_there_were_versions_are_carried_over() {
+        let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+        connection.execute_batch(MIGRATIONS[0].sql).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL);
+                 INSERT INTO schema_migrations VALUES (1, 'initial', 0);
+                 INSERT INTO subscriptions (id, company_id, kind, enabled, filter, scopes, created_at, updated_at, deleted_at)
+                   VALUES (11, 1, 'changelog', 1, '{\"kind\":\"changelog\"}', '', 5, 6, NULL),
+                          (12, 1, 'changelog', 1, '{\"kind\":\"changelog\"}', '', 5, 6, 7);",
+            )
+            .unwrap();
+        migrate(&mut connection, NOW).unwrap();
+        let kept = versions::changes(&connection, Some(CompanyId(1)), PageRequest::first(9)).unwrap();
+        let [version] = &kept.items[..] else {
+            panic!("{kept:?}")
+        };
+        assert_eq!(version.change, VersionChange::CarriedOver);
+        assert_eq!(version.from_at, Timestamp::from_millis(6));
+        assert_eq!(versions::first_revision(&connection).unwrap(), Revision(1));
+    }
 }

@@ -3,9 +3,11 @@
 
 use rusqlite::params;
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{DeliveryId, ReplayId};
 
-use super::list::Unreadable;
+use super::list::{Unreadable, first};
+use super::replays;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 
@@ -31,9 +33,16 @@ pub(super) fn set_aside(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), note, id])?;
+    let replay_id = first(transaction.connection, REPLAY_OF, &[&id], |row| {
+        Ok(row.get::<_, Option<i64>>(0).unwrap_or_default())
+    })?;
+    let replay_id = replay_id.flatten().map(ReplayId);
+    replays::count_ended(transaction.connection, replay_id, StateName::Cancelled, 1)?;
     transaction.report(SetAside {
         delivery_id: DeliveryId(id),
         why,
     });
     Ok(())
 }
+
+const REPLAY_OF: &str = "SELECT replay_id FROM deliveries WHERE id = ?";

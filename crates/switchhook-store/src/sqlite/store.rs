@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::replay::Replay;
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
@@ -19,16 +21,19 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, health, keys,
-    releases, reserve, retention, secrets, subscriptions, webhooks,
+    SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, explain, health,
+    holds, keys, releases, replay_scan, replays, reserve, retention, secrets, subscriptions, versions,
+    webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
-use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
@@ -181,6 +186,27 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| holds::list(connection, company_id, since))
+            .await
+    }
+
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| holds::save_breaker(transaction, webhook_id, &breaker, now))
+            .await
+    }
+
     async fn create_subscription(
         &self,
         subscription: Subscription,
@@ -244,6 +270,34 @@ impl Store for SqliteStore {
         self.parts
             .readers
             .run(move |connection| subscriptions::scan(connection, page))
+            .await
+    }
+
+    async fn last_revision(&self) -> Result<Revision, StoreError> {
+        self.parts.readers.run(versions::last_revision).await
+    }
+
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| versions::changes(connection, company_id, page))
+            .await
+    }
+
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| explain::explain(connection, company_id, event_id, only, page))
             .await
     }
 
@@ -386,6 +440,16 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn make_retries_due(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(move |transaction| claims::make_retries_due(transaction, webhook_id, now, limit))
+            .await
+    }
+
     async fn pending_webhooks(
         &self,
         after: Option<WebhookId>,
@@ -460,6 +524,78 @@ impl Store for SqliteStore {
             next,
             ..erased
         })
+    }
+
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| replays::create(transaction, &new, &sealing))
+            .await
+    }
+
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::find(connection, company_id, id))
+            .await
+    }
+
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::list(connection, company_id, page))
+            .await
+    }
+
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::running(connection, page))
+            .await
+    }
+
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| webhooks::of_replays(connection, company_id, &sealing))
+            .await
+    }
+
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replay_scan::select(connection, &replay, scan))
+            .await
+    }
+
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError> {
+        let manner = Manner {
+            weight: Weight::of(1 + step.deliveries.len(), 0),
+            ..Manner::ORDINARY
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| replays::advance(transaction, &step))
+            .await
+    }
+
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::end(transaction, id, &end, now))
+            .await
+    }
+
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::cancel(transaction, company_id, id, now))
+            .await
     }
 
     async fn last_id(&self) -> Result<i64, StoreError> {

@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, Row, ToSql, params};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
-use switchhook_domain::subscription::{Filter, Subscription, SubscriptionChange};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
 use super::cells::Cells;
-use super::list::{Listing, first};
+use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::webhooks;
+use super::{versions, webhooks};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::registry::{SubscriptionFilter, SubscriptionLimits};
@@ -41,6 +41,14 @@ pub(super) fn create(
         filter.target().map(|target| target.target_type.as_str()),
         filter.target().map(|target| target.target_id),
     ])?;
+    let made_at = subscription.created_at;
+    versions::keep(
+        transaction,
+        subscription.company_id,
+        subscription.id,
+        VersionChange::Created,
+        made_at,
+    )?;
     Ok(subscription.clone())
 }
 
@@ -50,7 +58,8 @@ pub(super) fn update(
     change: SubscriptionChange,
     now: Timestamp,
 ) -> Result<Subscription, StoreError> {
-    let subscription = find(transaction.connection, subject)?.changed(change, now)?;
+    let before = find(transaction.connection, subject)?;
+    let subscription = before.clone().changed(change, now)?;
     check(transaction, &subscription)?;
     let filter = &subscription.filter;
     let sql = "UPDATE subscriptions SET webhook_id = ?, enabled = ?, filter = ?, target_type = ?, target_id = ?, \
@@ -64,6 +73,10 @@ pub(super) fn update(
         subscription.updated_at.as_millis(),
         subscription.id.0,
     ])?;
+    if is_another_version(&before, &subscription) {
+        let (company_id, id) = (subject.company_id, subject.id);
+        versions::keep(transaction, company_id, id, VersionChange::Updated, now)?;
+    }
     Ok(subscription)
 }
 
@@ -77,7 +90,14 @@ pub(super) fn delete(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), subject.id.0])?;
+    let (company_id, id) = (subject.company_id, subject.id);
+    versions::keep(transaction, company_id, id, VersionChange::Deleted, now)?;
     Ok(subscription)
+}
+
+/// Whether a change changed anything that decides where events go.
+fn is_another_version(before: &Subscription, after: &Subscription) -> bool {
+    (before.webhook_id, before.enabled, &before.filter) != (after.webhook_id, after.enabled, &after.filter)
 }
 
 /// Which subscription a caller means: of another company or kind there is none.
@@ -95,6 +115,29 @@ pub(super) fn find(connection: &Connection, subject: Subject) -> Result<Subscrip
     let values: [&dyn ToSql; 3] = [&subject.id.0, &subject.company_id.0, &subject.kind.route()];
     first(connection, &sql, &values, read)?.ok_or(StoreError::NotFound("subscription"))
 }
+
+/// Takes a webhook that is gone away from its subscriptions, which stay.
+pub(super) fn orphan(
+    transaction: &Transaction<'_>,
+    company_id: CompanyId,
+    webhook_id: WebhookId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ids = all(transaction.connection, OF_WEBHOOK, &[&webhook_id.0], |row| {
+        Ok(SubscriptionId(row.get(0)?))
+    })?;
+    let sql = "UPDATE subscriptions SET webhook_id = NULL, updated_at = ? WHERE id = ?";
+    for id in ids {
+        transaction
+            .prepare(sql)?
+            .execute(params![now.as_millis(), id.0])?;
+        versions::keep(transaction, company_id, id, VersionChange::WebhookDeleted, now)?;
+    }
+    Ok(())
+}
+
+pub(super) const OF_WEBHOOK: &str = "SELECT id FROM subscriptions INDEXED BY subscriptions_by_webhook \
+     WHERE webhook_id = ? AND deleted_at IS NULL";
 
 pub(super) fn list(
     connection: &Connection,

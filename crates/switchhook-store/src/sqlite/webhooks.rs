@@ -2,19 +2,25 @@
 
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
-use super::list::{Listing, first};
-use super::secrets;
+use super::list::{Listing, all, first};
 use super::transaction::Transaction;
+use super::{holds, secrets, subscriptions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::sealing::Sealing;
 
-const COLUMNS: &str =
-    "id, company_id, hook_url, secret, old_secrets, settings, paused_at, created_at, updated_at";
+/// What [`read`] reads, in its order.
+macro_rules! webhook_columns {
+    () => {
+        "id, company_id, hook_url, secret, old_secrets, settings, paused_at, created_at, updated_at"
+    };
+}
+
+const COLUMNS: &str = webhook_columns!();
 
 pub(super) fn create(
     transaction: &mut Transaction<'_>,
@@ -22,7 +28,26 @@ pub(super) fn create(
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
     refuse_second(transaction, webhook)?;
-    let sql = format!("INSERT INTO webhooks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert(transaction, webhook, None, sealing)
+}
+
+/// Keeps a webhook that exists for a replay only.
+pub(super) fn create_for_replay(
+    transaction: &mut Transaction<'_>,
+    webhook: &Webhook,
+    replay_id: ReplayId,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
+    insert(transaction, webhook, Some(replay_id), sealing)
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    webhook: &Webhook,
+    replay_id: Option<ReplayId>,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
+    let sql = format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
         webhook.company_id.0,
@@ -33,6 +58,7 @@ pub(super) fn create(
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.created_at.as_millis(),
         webhook.updated_at.as_millis(),
+        replay_id.map(|id| id.0),
     ])?;
     Ok(webhook.clone())
 }
@@ -45,7 +71,9 @@ pub(super) fn update(
     now: Timestamp,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let webhook = find(transaction.connection, company_id, id, sealing)?.changed(change.clone(), now);
+    let before = find(transaction.connection, company_id, id, sealing)?;
+    let paused_before = before.paused_at;
+    let webhook = before.changed(change.clone(), now);
     refuse_second(transaction, &webhook)?;
     let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, paused_at = ?, \
                updated_at = ? WHERE id = ?";
@@ -58,6 +86,7 @@ pub(super) fn update(
         webhook.updated_at.as_millis(),
         webhook.id.0,
     ])?;
+    holds::pause_changed(transaction, id, paused_before, webhook.paused_at, now)?;
     Ok(webhook)
 }
 
@@ -74,10 +103,7 @@ pub(super) fn delete(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
-    let sql = "UPDATE subscriptions SET webhook_id = NULL, updated_at = ? WHERE webhook_id = ? AND deleted_at IS NULL";
-    transaction
-        .prepare(sql)?
-        .execute(params![now.as_millis(), id.0])?;
+    subscriptions::orphan(transaction, company_id, id, now)?;
     Ok(webhook)
 }
 
@@ -87,7 +113,8 @@ pub(super) fn exists(
     company_id: CompanyId,
     id: WebhookId,
 ) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL";
+    let sql =
+        "SELECT 1 FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL";
     Ok(first(connection, sql, &[&id.0, &company_id.0], |_| Ok(()))?.is_some())
 }
 
@@ -97,8 +124,9 @@ pub(super) fn find(
     id: WebhookId,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL"
+    );
     first(connection, &sql, &[&id.0, &company_id.0], |row| {
         read(row, sealing)
     })?
@@ -132,12 +160,30 @@ pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
     let all = Listing::new(format!(
         "SELECT {COLUMNS} FROM webhooks WHERE id > 0 AND deleted_at IS NULL"
     ));
+    // A node needs to know every webhook, a company sees its own.
+    let own = company_id.map(|_| 0);
     all.narrowed("company_id = ?", company_id.map(|id| id.0))
+        .narrowed("ifnull(replay_id, 0) = ?", own)
 }
 
+/// The webhooks that exist for a replay only.
+pub(super) fn of_replays(
+    connection: &Connection,
+    company_id: CompanyId,
+    sealing: &Sealing,
+) -> Result<Vec<Webhook>, StoreError> {
+    all(connection, OF_REPLAYS, &[&company_id.0], |row| read(row, sealing))
+}
+
+pub(super) const OF_REPLAYS: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks INDEXED BY webhooks_by_replay \
+     WHERE company_id = ? AND replay_id IS NOT NULL AND deleted_at IS NULL"
+);
+
 fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
-    let sql =
-        "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND id <> ?";
+    let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
     match first(transaction.connection, sql, &values, |row| {
         Ok(row.get::<_, i64>(0)?)

@@ -160,6 +160,22 @@ pub(crate) async fn a_late_release_changes_nothing(world: &mut World) {
     assert!(world.succeed(id, 2).await, "the newer claim still stands");
 }
 
+pub(crate) async fn a_node_is_told_what_is_cancelled_of_what_it_has(world: &mut World) {
+    let (unclaimed, claimed) = (world.leave(1, HOOK).await, world.send(2, HOOK).await);
+    world.told();
+    for id in [unclaimed, claimed] {
+        world.store.cancel_delivery(COMPANY, id, world.now).await.unwrap();
+    }
+    assert_eq!(world.told(), [Told::Cancelled(claimed)]);
+    world.release(claimed, 1).await;
+    assert_eq!(world.told(), [Told::Settled(claimed)]);
+    let delivery = world.get(claimed).await;
+    assert_eq!(
+        (delivery.state, delivery.attempt_number),
+        (DeliveryState::Cancelled { at: world.now }, 0)
+    );
+}
+
 pub(crate) async fn a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_closed(world: &mut World) {
     let (unclaimed, claimed) = (world.leave(1, HOOK).await, world.send(2, HOOK).await);
     for id in [unclaimed, claimed] {

@@ -15,11 +15,13 @@ mod keys;
 mod lists;
 mod order;
 mod recording;
+mod replays;
 mod retention;
 mod samples;
 mod sending;
 mod sqlite_only;
 mod subscriptions;
+mod versions;
 mod webhooks;
 mod world;
 
@@ -67,6 +69,14 @@ conformance! {
         limits_of_subscriptions_hold,
         lists_go_page_by_page_and_narrow,
         ;
+    versions:
+        an_event_is_explained_by_the_subscriptions_it_was_matched_with,
+        an_explanation_is_paged_and_can_be_of_one_subscription,
+        an_explanation_tells_the_original_deliveries,
+        every_change_is_written_down_with_its_time,
+        a_change_that_is_refused_leaves_no_version,
+        changes_are_told_by_company_or_all,
+        ;
     idempotency:
         the_same_key_and_body_get_the_first_answer,
         the_same_key_with_another_body_is_refused,
@@ -105,6 +115,7 @@ conformance! {
         a_lease_that_ended_is_closed_as_lost,
         a_release_gives_the_attempts_number_back,
         a_late_release_changes_nothing,
+        a_node_is_told_what_is_cancelled_of_what_it_has,
         a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_closed,
         webhooks_with_pending_deliveries_are_listed_with_their_first_due_time,
         claims_of_an_earlier_life_are_lost_and_due_at_once,
@@ -121,6 +132,25 @@ conformance! {
         a_redelivery_is_a_new_delivery_that_names_its_origin,
         nothing_is_redelivered_to_a_deleted_webhook,
         a_deleted_webhooks_deliveries_are_cancelled_in_slices,
+        ;
+    replays:
+        a_replay_reads_back_as_it_was,
+        replays_are_listed_newest_first_and_running_ones_by_id,
+        a_replay_goes_to_a_webhook_of_its_company,
+        no_more_replays_run_at_once_than_allowed,
+        a_webhook_of_a_replay_is_known_to_nodes_only_and_goes_with_it,
+        events_are_selected_in_order_and_within_bounds,
+        only_what_was_accepted_before_the_replay_is_selected,
+        named_events_are_selected_and_missing_ones_passed_over,
+        a_step_makes_deliveries_and_moves_the_cursor_together,
+        a_step_from_elsewhere_does_nothing,
+        a_replayed_delivery_of_a_key_waits_for_the_one_before_it,
+        a_replay_counts_how_its_deliveries_end,
+        an_event_without_a_payload_is_not_replayed,
+        cancelling_a_replay_cancels_what_is_pending,
+        a_replay_ends_once,
+        a_replayed_delivery_is_no_part_of_the_first_answer,
+        a_replay_stands_where_it_stood_after_a_restart,
         ;
     lists:
         events_are_listed_newest_first_page_by_page,

@@ -1,17 +1,18 @@
 //! Made-up things of every sort.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases, Silence};
+use switchhook_domain::attempt::{
+    Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases, Silence,
+};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{Filter, Subscription};
+use switchhook_domain::subscription::{Filter, Revision, Subscription};
 use switchhook_domain::webhook::{OldSecret, Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{NewDelivery, NewEvent};
@@ -85,6 +86,7 @@ pub(crate) fn event(id: i64, accepted_at: Timestamp) -> NewEvent {
         warnings: Vec::new(),
         idempotency: None,
         deliveries: Vec::new(),
+        revision: Revision(0),
     }
 }
 
@@ -129,7 +131,7 @@ pub(crate) fn unanswered(number: u32, reason: Silence, at: Timestamp) -> Attempt
 }
 
 pub(crate) fn attempt(number: u32, outcome: AttemptOutcome, at: Timestamp) -> Attempt {
-    let headers = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let headers = |name: &str, value: &str| HeaderRecord::of([(name, value.to_owned().into())]);
     let answer = match outcome {
         AttemptOutcome::Answered { status, .. } => Some(Answer {
             status,

@@ -32,6 +32,7 @@ pub(crate) enum Told {
     Claimed(DeliveryId, u32),
     Due(WebhookId, Timestamp),
     Settled(DeliveryId),
+    Cancelled(DeliveryId),
 }
 
 impl World {
@@ -172,6 +173,7 @@ impl World {
             state,
             failures,
             blocks_until,
+            held: Duration::ZERO,
         };
         self.store
             .finish_attempts(vec![finished])
@@ -255,6 +257,7 @@ impl Told {
             }
             HandedOver::Due { webhook_id, due_at } => Self::Due(*webhook_id, *due_at),
             HandedOver::Settled { delivery_id, .. } => Self::Settled(*delivery_id),
+            HandedOver::Cancelled { delivery_id, .. } => Self::Cancelled(*delivery_id),
         }
     }
 }

@@ -9,9 +9,9 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use serde::Serialize;
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, Phases};
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
-use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::DeliveryFilter;
 use utoipa::ToSchema;
@@ -22,6 +22,7 @@ use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
+use crate::delivery::own_headers;
 
 /// Which deliveries a list is narrowed to.
 #[derive(Debug, utoipa::IntoParams)]
@@ -37,6 +38,9 @@ pub(crate) struct DeliveryQuery {
     /// Only those of this event.
     #[param(value_type = Option<String>)]
     event_id: Option<EventId>,
+    /// Only those that this replay made.
+    #[param(value_type = Option<String>)]
+    replay_id: Option<ReplayId>,
     /// Only those in this state: pending, delivered, exhausted or cancelled.
     #[param(schema_with = words::state)]
     state: Option<StateName>,
@@ -87,6 +91,9 @@ pub(crate) struct DeliveryAnswer {
     /// The delivery that it repeats; null for an original one.
     #[schema(required)]
     origin: Option<IdText>,
+    /// The replay that made it; null for others.
+    #[schema(required)]
+    replay_id: Option<IdText>,
     #[schema(value_type = i64)]
     created_at: Timestamp,
 }
@@ -181,6 +188,7 @@ pub(crate) async fn list(
     let filter = DeliveryFilter {
         event_id: query.get("event_id", "an id: ids are whole numbers")?,
         webhook_id: query.get("webhook_id", "an id: ids are whole numbers")?,
+        replay_id: query.get("replay_id", "an id: ids are whole numbers")?,
         state: query.word("state")?,
         kind: query.word("kind")?,
         since: query.instant("since")?,
@@ -211,7 +219,10 @@ pub(crate) async fn get(
 ) -> Result<Json<DeliveryWithAttempts>, ApiError> {
     let delivery = api.system.store.delivery(caller.company_id, id).await?;
     let attempts = api.system.store.attempts_of(id).await?;
-    let attempts = attempts.into_iter().map(AttemptAnswer::from).collect();
+    let attempts = attempts
+        .into_iter()
+        .map(|attempt| AttemptAnswer::of(attempt, &delivery))
+        .collect();
     Ok(Json(DeliveryWithAttempts {
         delivery: delivery.into(),
         attempts,
@@ -292,13 +303,14 @@ impl From<Delivery> for DeliveryAnswer {
                 .collect(),
             note: delivery.note,
             origin: delivery.origin.map(|id| IdText(id.0)),
+            replay_id: delivery.replay_id.map(|id| IdText(id.0)),
             created_at: delivery.created_at,
         }
     }
 }
 
-impl From<Attempt> for AttemptAnswer {
-    fn from(attempt: Attempt) -> Self {
+impl AttemptAnswer {
+    fn of(attempt: Attempt, delivery: &Delivery) -> Self {
         let outcome = attempt.outcome.class().as_str();
         let (status, error, detail, retry_after) = match attempt.outcome {
             AttemptOutcome::Answered { status, retry_after } => (Some(status), None, None, retry_after),
@@ -316,12 +328,25 @@ impl From<Attempt> for AttemptAnswer {
             error,
             detail,
             retry_after,
-            request: attempt.request.map(|request| RequestAnswer {
-                url: request.url,
-                headers: request.headers,
-            }),
+            request: attempt
+                .request
+                .map(|request| RequestAnswer::of(&request, delivery, attempt.number)),
             answer: attempt.answer.map(AnswerHead::from),
             timing: attempt.phases.into(),
+        }
+    }
+}
+
+impl RequestAnswer {
+    /// What was kept, and what followed from the delivery.
+    fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32) -> Self {
+        let mut headers = request.headers.to_map();
+        for (name, value) in own_headers(delivery, attempt_number) {
+            headers.insert(name.to_owned(), value.to_str().unwrap_or_default().to_owned());
+        }
+        Self {
+            url: request.url.to_string(),
+            headers,
         }
     }
 }
@@ -330,7 +355,7 @@ impl From<Answer> for AnswerHead {
     fn from(answer: Answer) -> Self {
         Self {
             status: answer.status,
-            headers: answer.headers,
+            headers: answer.headers.to_map(),
             body: String::from_utf8_lossy(&answer.body_head).into_owned(),
             truncated: answer.is_truncated,
         }

@@ -165,23 +165,28 @@ pub(crate) async fn delete(
 }
 
 fn check_url(api: &SharedApi, url: &str) -> Result<(), ApiError> {
+    check_named_url(api, "hook_url", url)
+}
+
+/// Checks a URL that events are to be posted to, and that stands under this name in the request.
+pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<(), ApiError> {
     if url.is_empty() {
-        return Err(ApiError::required(
-            "hook_url is empty: send the URL that events are posted to",
-        ));
+        return Err(ApiError::required(format!(
+            "{name} is empty: send the URL that events are posted to"
+        )));
     }
     if url.len() > LONGEST_TEXT {
         return Err(ApiError::invalid(format!(
-            "hook_url is longer than {LONGEST_TEXT} bytes"
+            "{name} is longer than {LONGEST_TEXT} bytes"
         )));
     }
     if url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-        return Err(ApiError::invalid(
-            "hook_url has white space in it: escape it as %20",
-        ));
+        return Err(ApiError::invalid(format!(
+            "{name} has white space in it: escape it as %20"
+        )));
     }
     let checked = api.system.address_guard.check_url(url);
-    checked.map_err(|refused| ApiError::invalid(format!("hook_url: {refused}")))
+    checked.map_err(|refused| ApiError::invalid(format!("{name}: {refused}")))
 }
 
 pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {

@@ -1,5 +1,7 @@
 //! `switchhook events`: the log of what came in.
 
+mod explain;
+
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,6 +9,7 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::id::EventId;
 use switchhook_domain::{Kind, Timestamp};
 
+use self::explain::Explain;
 use super::connection::Connection;
 use super::deliveries::{self, Delivery};
 use super::output::{self, Facts, Table, time};
@@ -15,7 +18,7 @@ use super::wait_for;
 use crate::client::{Client, Request};
 use crate::clock::SystemClock;
 
-/// List and show events
+/// List, show and explain events
 #[derive(Debug, Args)]
 pub(super) struct Events {
     #[command(subcommand)]
@@ -38,6 +41,7 @@ enum Command {
         /// The event's id
         id: EventId,
     },
+    Explain(Explain),
 }
 
 /// List events, newest first
@@ -94,6 +98,7 @@ impl Events {
             match self.command {
                 Command::List(which) => which.list(&client, self.json).await,
                 Command::Show { id } => show(&client, id, self.json).await,
+                Command::Explain(explain) => explain.run(&client, self.json).await,
             }
         })
     }

@@ -13,7 +13,7 @@ use self::settings::{SettingsOptions, ShownSettings};
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
-use super::{Misuse, wait_for};
+use super::{Misuse, doctor, wait_for};
 use crate::client::{Answer, Client, Request};
 use crate::keys;
 
@@ -163,9 +163,11 @@ impl Webhooks {
                 Command::Create(create) => create.send(&client).await?,
                 Command::Update(update) => update.send(&client).await?,
                 Command::Show(Which { id }) => {
-                    client
+                    let answer = client
                         .send(Request::get(&format!("/v1/webhooks/{id}"), &[]))
-                        .await?
+                        .await?;
+                    show(&answer, self.json)?;
+                    return remark_no_subscription(&client, id).await;
                 }
                 Command::RotateSecret(rotation) => rotation.send(&client).await?,
                 Command::Pause(Which { id }) => {
@@ -336,6 +338,19 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     }
     table.print_or("there are no webhooks; `switchhook webhooks create URL` makes one")?;
     list.remark_rest();
+    Ok(())
+}
+
+/// A webhook without a subscription is silent, and nothing else says why.
+async fn remark_no_subscription(client: &Client, id: WebhookId) -> anyhow::Result<()> {
+    let report = doctor::ask(client, Some(id), false).await?;
+    if let Some(finding) = report
+        .findings
+        .iter()
+        .find(|finding| finding.trouble == "no_subscription")
+    {
+        output::remark(format_args!("\n{}; {}", finding.what, finding.remedy));
+    }
     Ok(())
 }
 

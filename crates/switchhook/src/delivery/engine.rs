@@ -4,6 +4,7 @@ mod agenda;
 mod backlog;
 mod dispatch;
 mod outbox;
+mod recovery;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, Request};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
 use switchhook_domain::clock::Clock;
@@ -23,8 +24,8 @@ use self::connect::Connector;
 use self::exchange::{Connection, Failure, exchange};
 use self::pool::Pool;
 use super::address_guard::AddressGuard;
-use super::route::Endpoint;
-use super::transport::{Post, Posted, Transport};
+use super::route::{Endpoint, Route};
+use super::transport::{NoConnection, Post, Posted, Transport};
 
 /// How long a connection that nobody uses is kept.
 const IDLE_FOR: Duration = Duration::from_secs(20);
@@ -55,12 +56,9 @@ impl HttpTransport {
         })
     }
 
-    async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answer, Failure> {
-        let endpoint = post
-            .route
-            .endpoint
-            .as_ref()
-            .map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
+    async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
+        let endpoint = post.route.endpoint.as_ref();
+        let endpoint = endpoint.map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
         if let Some(kept) = self.pool.take(&endpoint.origin) {
             match self.exchange_over(kept, endpoint, post, phases, start).await {
                 // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
@@ -81,16 +79,34 @@ impl HttpTransport {
         post: &Post,
         phases: &mut Phases,
         start: Instant,
-    ) -> Result<Answer, Failure> {
-        let answer = exchange(&mut connection, request(post, endpoint), || {
+    ) -> Result<Answered, Failure> {
+        let mut retry_after = None;
+        let on_head = |headers: &HeaderMap| {
             phases.first_byte = Some(start.elapsed());
-        })
-        .await?;
+            retry_after = headers
+                .get(RETRY_AFTER)
+                .and_then(|value| self.wait_until(value.to_str().ok()?));
+        };
+        let answer = exchange(&mut connection, request(post, endpoint), on_head).await?;
         if connection.is_reusable() {
             self.pool.put(&endpoint.origin, connection);
         }
-        Ok(answer)
+        Ok(Answered { answer, retry_after })
     }
+
+    /// Until when an answer asks us to wait: seconds or a date (RFC 9110 §10.2.3).
+    fn wait_until(&self, retry_after: &str) -> Option<Timestamp> {
+        match retry_after.trim().parse::<u32>() {
+            Ok(seconds) => Some(self.clock.now().plus(Duration::from_secs(seconds.into()))),
+            Err(_) => parse_http_date(retry_after.trim()),
+        }
+    }
+}
+
+/// An answer, and until when it asks us to wait.
+struct Answered {
+    answer: Answer,
+    retry_after: Option<Timestamp>,
 }
 
 fn request(post: &Post, endpoint: &Endpoint) -> Request<Full<bytes::Bytes>> {
@@ -110,8 +126,7 @@ impl Transport for HttpTransport {
         let tried = tokio::time::timeout_at(start + timeout, self.try_post(&post, &mut phases, start)).await;
         phases.total = start.elapsed();
         match tried {
-            Ok(Ok(answer)) => {
-                let retry_after = retry_after(&answer, self.clock.as_ref());
+            Ok(Ok(Answered { answer, retry_after })) => {
                 let outcome = AttemptOutcome::Answered {
                     status: answer.status,
                     retry_after,
@@ -127,6 +142,22 @@ impl Transport for HttpTransport {
         }
     }
 
+    async fn probe(&self, route: &Route) -> Result<Phases, NoConnection> {
+        let mut phases = Phases::default();
+        let connected = match &route.endpoint {
+            Ok(endpoint) => {
+                let timeout = route.webhook.settings.connect_timeout(&self.defaults);
+                let connected = self.connector.connect(endpoint, timeout, &mut phases).await;
+                connected.map(drop)
+            }
+            Err(why) => Err(Failure::new(Silence::BadRequest, why.clone())),
+        };
+        connected.map(|()| phases).map_err(|failure| NoConnection {
+            reason: failure.reason,
+            detail: failure.detail,
+        })
+    }
+
     fn tidy_up(&self) {
         self.pool.drop_idle(Instant::now(), IDLE_FOR);
     }
@@ -139,13 +170,4 @@ fn too_late(phases: &Phases, timeout: Duration) -> String {
         "nothing was answered"
     };
     format!("{how_far} within {} ms", timeout.as_millis())
-}
-
-/// Until when the answer asks us to wait: `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
-fn retry_after(answer: &Answer, clock: &dyn Clock) -> Option<Timestamp> {
-    let text = answer.headers.get("retry-after")?.trim();
-    match text.parse::<u32>() {
-        Ok(seconds) => Some(clock.now().plus(Duration::from_secs(seconds.into()))),
-        Err(_) => parse_http_date(text),
-    }
 }

@@ -2,16 +2,21 @@
 //!
 //! No IO and no clock: the engine tells it what happened and does what it answers.
 
+mod pace;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::OutcomeClass;
+use switchhook_domain::breaker::{Breaker, Turn};
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
 use switchhook_store::{ClaimedDelivery, Release};
 
-use super::route::Load;
+use self::pace::Pace;
+use super::route::{Health, Load};
 
 /// How many deliveries may be in memory for each attempt that may be under way.
 const HANDED_OVER_PER_ATTEMPT: u32 = 16;
@@ -35,6 +40,7 @@ pub(super) struct Lane {
     due_in_store: Option<Timestamp>,
     /// Set while a claim is under way: what became due in the store meanwhile.
     claiming: Option<Option<Timestamp>>,
+    pace: Pace,
     load: Arc<Load>,
 }
 
@@ -70,6 +76,7 @@ impl Lane {
             limit: max_in_flight,
             due_in_store: None,
             claiming: None,
+            pace: Pace::default(),
             load,
         };
         lane.publish();
@@ -99,19 +106,48 @@ impl Lane {
         None
     }
 
-    /// The next delivery to attempt, if there is one and another attempt may start.
-    pub(super) fn start(&mut self) -> Option<Box<ClaimedDelivery>> {
-        if self.in_flight >= self.limit {
+    /// The next delivery to attempt, if there is one and another attempt may start now. `rate`: how many may in a second.
+    pub(super) fn start(&mut self, now: Timestamp, rate: Option<f64>) -> Option<Box<ClaimedDelivery>> {
+        if !self.can_start(now) {
             return None;
         }
         let claimed = self.ready.pop_front()?;
         self.in_flight += 1;
+        self.pace.started(now, rate);
         Some(claimed)
     }
 
     /// Whether [`Lane::start`] would answer with a delivery.
-    pub(super) fn can_start(&self) -> bool {
-        self.in_flight < self.limit && !self.ready.is_empty()
+    pub(super) fn can_start(&self, now: Timestamp) -> bool {
+        self.in_flight < self.at_once()
+            && !self.ready.is_empty()
+            && self.not_before(now).is_none_or(|at| at <= now)
+    }
+
+    /// When an attempt may start at the earliest; `None`: at any time.
+    fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.load
+            .health
+            .read()
+            .breaker
+            .not_before()
+            .max(self.pace.not_before(now))
+    }
+
+    /// How many attempts may be under way: through an open breaker, one.
+    fn at_once(&self) -> u32 {
+        if self.is_open() { 1 } else { self.limit }
+    }
+
+    fn is_open(&self) -> bool {
+        self.load.health.read().breaker.is_open()
+    }
+
+    /// Notes how an attempt ended; answers what that did to the breaker.
+    pub(super) fn note(&self, class: OutcomeClass, now: Timestamp) -> (Turn, Breaker) {
+        let mut health = self.load.health.write();
+        let turn = Health::note(&mut health, class, now);
+        (turn, health.breaker)
     }
 
     /// An attempt that was started is over. If it blocks its order key, what was behind it is given back.
@@ -146,6 +182,22 @@ impl Lane {
             self.ready.push_back(next);
         }
         Vec::new()
+    }
+
+    /// A delivery was cancelled: if it is not started, it goes back, and what is behind it goes on.
+    pub(super) fn cancelled(&mut self, id: DeliveryId, now: Timestamp) -> Option<Release> {
+        let key = self.handed_over.get(&id)?.clone();
+        let place_in =
+            |line: &VecDeque<Box<ClaimedDelivery>>| line.iter().position(|claimed| claimed.delivery.id == id);
+        if let Some(place) = place_in(&self.ready) {
+            let claimed = self.ready.remove(place)?;
+            self.move_on(key.as_ref(), false, now);
+            return Some(given_back(&claimed, now));
+        }
+        let waiting = &mut self.chains.get_mut(&key?)?.waiting;
+        let place = place_in(waiting)?;
+        let claimed = waiting.remove(place)?;
+        Some(given_back(&claimed, now))
     }
 
     /// Gives back everything that is not started.
@@ -220,15 +272,26 @@ impl Lane {
     /// When to look into the store next, if not already looking.
     pub(super) fn next_claim_at(&self) -> Option<Timestamp> {
         if self.claiming.is_some() || self.room() == 0 {
-            None
-        } else {
-            self.due_in_store
+            return None;
         }
+        let probe_at = self.load.health.read().breaker.not_before();
+        self.due_in_store
+            .map(|due_at| probe_at.map_or(due_at, |probe_at| probe_at.max(due_at)))
+    }
+
+    /// When there is something to do next: to claim, or to start what is ready and had to wait.
+    pub(super) fn next_step_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let waits = !self.ready.is_empty() && self.in_flight < self.at_once();
+        let start_at = self.not_before(now).filter(|at| waits && *at > now);
+        earlier(self.next_claim_at(), start_at)
     }
 
     /// How many more it can take. Waits until half is free, so that claims are few and large.
     pub(super) fn room(&self) -> u32 {
         let allowance = self.allowance();
+        if self.is_open() {
+            return 1_u32.saturating_sub(self.handed_over());
+        }
         if self.handed_over() * 2 > allowance {
             0
         } else {

@@ -7,8 +7,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use parking_lot::RwLock;
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
+use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::hold::{Hold, HoldReason, held_time};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
+use switchhook_store::HoldRecord;
 use url::{Host, Url};
 
 /// How we introduce ourselves.
@@ -25,6 +31,8 @@ pub struct Route {
     pub signer: Option<Signer>,
     /// The headers that every attempt has.
     pub headers: HeaderMap,
+    /// What is kept of its requests.
+    pub record: AttemptRequest,
     load: Arc<Load>,
 }
 
@@ -36,6 +44,17 @@ pub struct Load {
     pub handed_over: AtomicU32,
     /// How many may be.
     pub allowance: AtomicU32,
+    /// When it was held lately, and whether its breaker is open.
+    pub health: RwLock<Health>,
+}
+
+/// What is known of how sending to a webhook went.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// When it was paused or its breaker was open, oldest first.
+    pub holds: Vec<Hold>,
+    /// How its breaker is.
+    pub breaker: Breaker,
 }
 
 impl Default for Load {
@@ -43,14 +62,73 @@ impl Default for Load {
         Self {
             handed_over: AtomicU32::new(0),
             allowance: AtomicU32::new(INITIAL_ALLOWANCE),
+            health: RwLock::default(),
         }
     }
 }
 
+/// How many holds of a webhook are remembered.
+const MOST_HOLDS: usize = 256;
+
 /// What a webhook may have in memory before the engine knows it.
 const INITIAL_ALLOWANCE: u32 = 256;
 
+impl Health {
+    /// Notes how an attempt ended.
+    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Turn {
+        let was_open = self.breaker.is_open();
+        let turn = self.breaker.note(class, now);
+        match self.breaker {
+            Breaker::Open { since, .. } if !was_open => self.open(HoldReason::Breaker, since),
+            Breaker::Closed { .. } if was_open => self.close(HoldReason::Breaker, now),
+            _ => {}
+        }
+        turn
+    }
+
+    fn open(&mut self, reason: HoldReason, from: Timestamp) {
+        if self.holds.len() >= MOST_HOLDS {
+            self.holds.remove(0);
+        }
+        self.holds.push(Hold {
+            reason,
+            from,
+            until: None,
+        });
+    }
+
+    fn close(&mut self, reason: HoldReason, until: Timestamp) {
+        for hold in self
+            .holds
+            .iter_mut()
+            .filter(|hold| hold.reason == reason && hold.until.is_none())
+        {
+            hold.until = Some(until);
+        }
+    }
+}
+
 impl Load {
+    /// Takes note of a hold of an earlier life.
+    pub(crate) fn remember(&self, record: &HoldRecord) {
+        let mut health = self.health.write();
+        if !health.holds.contains(&record.hold) {
+            health.holds.push(record.hold);
+        }
+        if let Some(breaker) = record.breaker() {
+            health.breaker = breaker;
+        }
+    }
+
+    /// Takes note that the webhook was paused or resumed.
+    pub(crate) fn pause_changed(&self, before: Option<Timestamp>, webhook: &Webhook) {
+        match (before, webhook.paused_at) {
+            (None, Some(since)) => self.health.write().open(HoldReason::Paused, since),
+            (Some(_), None) => self.health.write().close(HoldReason::Paused, webhook.updated_at),
+            _ => {}
+        }
+    }
+
     /// Whether one more delivery may be handed over.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -144,11 +222,13 @@ impl Route {
                 false => Signer::new(secret.expose()),
             });
         let headers = standing_headers(&webhook, endpoint.as_ref().ok());
+        let record = record(&webhook, &headers);
         Self {
             webhook,
             endpoint,
             signer,
             headers,
+            record,
             load,
         }
     }
@@ -162,7 +242,17 @@ impl Route {
     /// Whether one more delivery may be handed over to the engine.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.webhook.paused_at.is_none() && self.load.has_room()
+        self.webhook.paused_at.is_none() && self.load.has_room() && !self.load.health.read().breaker.is_open()
+    }
+
+    /// How long of the time from `start` to `end` it was held.
+    #[must_use]
+    pub fn held_time(&self, start: Timestamp, end: Timestamp) -> Duration {
+        if start >= end {
+            Duration::ZERO
+        } else {
+            held_time(&self.load.health.read().holds, start, end)
+        }
     }
 
     /// Whether deliveries with the same order key go one after the other.
@@ -175,6 +265,25 @@ impl Route {
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         self.webhook.settings.timeout(defaults)
+    }
+}
+
+/// What is kept of the requests to a webhook: credentials are left out.
+fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
+    let shown = headers
+        .iter()
+        .filter(|(name, _)| *name != HOST)
+        .map(|(name, value)| {
+            let text = if value.is_sensitive() {
+                "***".into()
+            } else {
+                String::from_utf8_lossy(value.as_bytes())
+            };
+            (name.as_str(), text)
+        });
+    AttemptRequest {
+        url: webhook.hook_url.as_str().into(),
+        headers: HeaderRecord::of(shown),
     }
 }
 

@@ -1,16 +1,15 @@
 //! One attempt as a short pipeline: prepare, post, judge.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
-use switchhook_domain::attempt::{Attempt, AttemptRequest};
-use switchhook_domain::delivery::{state_after_attempt, still_blocks};
+use http::HeaderValue;
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
 use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{RetryPolicy, Roll, Setback};
 use switchhook_domain::webhook::DeliveryDefaults;
-use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 
@@ -20,17 +19,33 @@ use super::transport::{Post, Posted};
 /// What is posted for a claimed delivery.
 #[must_use]
 pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>) -> Post {
-    let delivery = &claimed.delivery;
     let mut map = route.headers.clone();
-    map.insert(headers::EVENT_ID, number(delivery.event_id.0));
-    map.insert(headers::EVENT_KIND, kind_name(delivery.kind));
-    map.insert(headers::DELIVERY_ID, number(delivery.id.0));
-    map.insert(headers::ATTEMPT, number(delivery.attempt_number.into()));
+    for (name, value) in own_headers(&claimed.delivery, claimed.delivery.attempt_number) {
+        map.insert(name, value);
+    }
     Post {
         route: Arc::clone(route),
         headers: map,
         body: body_of(claimed, route),
     }
+}
+
+/// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
+pub fn own_headers(
+    delivery: &Delivery,
+    attempt_number: u32,
+) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+    let always = [
+        (headers::EVENT_ID, delivery.event_id.0.into()),
+        (
+            headers::EVENT_KIND,
+            HeaderValue::from_static(delivery.kind.route()),
+        ),
+        (headers::DELIVERY_ID, delivery.id.0.into()),
+        (headers::ATTEMPT, attempt_number.into()),
+    ];
+    let replay = delivery.replay_id.map(|id| (headers::REPLAY, id.0.into()));
+    always.into_iter().chain(replay)
 }
 
 fn body_of(claimed: &ClaimedDelivery, route: &Route) -> Bytes {
@@ -40,14 +55,6 @@ fn body_of(claimed: &ClaimedDelivery, route: &Route) -> Bytes {
         (None, std::borrow::Cow::Borrowed(_)) => claimed.body.clone(),
         (None, std::borrow::Cow::Owned(shown)) => shown.into(),
     }
-}
-
-fn number(n: i64) -> HeaderValue {
-    HeaderValue::from(n)
-}
-
-const fn kind_name(kind: Kind) -> HeaderValue {
-    HeaderValue::from_static(kind.route())
 }
 
 /// What the domain says of how an attempt went.
@@ -65,19 +72,14 @@ pub(super) struct Judgement<'a> {
 impl Judgement<'_> {
     /// The finished attempt of `claimed`.
     #[must_use]
-    pub(super) fn of(
-        self,
-        claimed: &ClaimedDelivery,
-        route: &Route,
-        request: AttemptRequest,
-        posted: Posted,
-    ) -> FinishedAttempt {
+    pub(super) fn of(self, claimed: &ClaimedDelivery, route: &Route, posted: Posted) -> FinishedAttempt {
         let delivery = &claimed.delivery;
         let class = posted.outcome.class();
         let failures = delivery.failures.and(class);
+        let held = delivery.held + route.held_time(claimed.was_due_at, self.started_at);
         let setback = Setback {
             failures,
-            age: self.now.since(delivery.created_at),
+            age: self.now.since(delivery.created_at).saturating_sub(held),
         };
         let policy = RetryPolicy {
             profile: route.webhook.settings.profile(self.defaults),
@@ -94,33 +96,16 @@ impl Judgement<'_> {
             state: state_after_attempt(&posted.outcome, setback, policy, self.now, self.roll),
             failures,
             blocks_until,
+            held,
             attempt: Attempt {
                 number: delivery.attempt_number,
                 started_at: self.started_at,
                 finished_at: self.now,
                 outcome: posted.outcome,
-                request: Some(request),
+                request: Some(route.record.clone()),
                 answer: posted.answer,
                 phases: posted.phases,
             },
         }
-    }
-}
-
-/// What is kept of a request: where it went and its headers, credentials left out.
-#[must_use]
-pub(super) fn request_record(route: &Route, map: &HeaderMap) -> AttemptRequest {
-    let mut shown = BTreeMap::new();
-    for (name, value) in map {
-        let text = if value.is_sensitive() {
-            "***".into()
-        } else {
-            String::from_utf8_lossy(value.as_bytes()).into_owned()
-        };
-        shown.insert(name.as_str().to_owned(), text);
-    }
-    AttemptRequest {
-        url: route.webhook.hook_url.clone(),
-        headers: shown,
     }
 }

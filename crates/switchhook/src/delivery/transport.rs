@@ -48,11 +48,28 @@ impl Posted {
     }
 }
 
+/// Why no connection can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoConnection {
+    /// Which kind of silence.
+    pub reason: Silence,
+    /// In words for a person.
+    pub detail: String,
+}
+
 /// Carries POSTs.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// Makes one POST within the route's deadlines. Never fails: a failure is an outcome.
     async fn post(&self, post: Post) -> Posted;
+
+    /// Makes a connection as for a POST, sends nothing and lets it go.
+    ///
+    /// # Errors
+    /// Says why it cannot be made.
+    async fn probe(&self, _route: &Route) -> Result<Phases, NoConnection> {
+        Ok(Phases::default())
+    }
 
     /// Called every few seconds: the time to let go of what was not used for long.
     fn tidy_up(&self) {}

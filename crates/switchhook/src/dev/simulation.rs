@@ -1,29 +1,41 @@
 //! The made-up company's events, put through the same door as everybody's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use switchhook_domain::id::CompanyId;
-use switchhook_simulator::Simulation;
+use switchhook_simulator::{Faults, FaultyStream, Rate, Simulation};
 use tracing::warn;
 
 use crate::ingest::{self, Submission};
+use crate::pace::{Paced, Speed};
 use crate::system::System;
 
-/// Sends `rate` events a second until it is dropped.
+/// How many events are put in with one commit at most.
+const MOST_AT_ONCE: usize = 200;
+
+/// Lets a company live in real time, with about `rate` events a second, until it is dropped.
 pub(super) async fn run(system: Arc<System>, company_id: CompanyId, seed: u64, rate: f64) {
-    let mut beat = tokio::time::interval(Duration::from_secs_f64(1.0 / rate.clamp(0.001, 100_000.0)));
-    for event in Simulation::new(seed, system.clock.now()) {
-        beat.tick().await;
-        let submission = Submission {
+    let start = system.clock.now();
+    let company = Simulation::builder(seed, start)
+        .rate(Rate::per_hour((rate * 3_600.0).round() as u64))
+        .build();
+    let events = FaultyStream::new(company, Faults::none(), seed);
+    let mut paced = Paced::new(events, start, Speed::Times(1));
+    while let Some(due) = paced.next_due(MOST_AT_ONCE).await {
+        let submissions = due.into_iter().map(|sending| Submission {
             company_id,
-            kind: event.kind,
-            body: Bytes::from(event.body),
+            kind: sending.event.kind,
+            body: Bytes::from(sending.event.body),
             idempotency_key: None,
-        };
-        if let Err(error) = ingest::accept(&system, submission).await {
-            warn!(%error, "a simulated event was not accepted");
+        });
+        match ingest::accept_many(&system, submissions.collect()).await {
+            Ok(outcomes) => {
+                for rejected in outcomes.into_iter().filter_map(Result::err) {
+                    warn!(error = %rejected, "a simulated event was not accepted");
+                }
+            }
+            Err(error) => warn!(%error, "simulated events were not kept"),
         }
     }
 }

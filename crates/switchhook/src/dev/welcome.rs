@@ -11,7 +11,7 @@ use super::DevOptions;
 pub(super) fn print(address: SocketAddr, key: &str, options: &DevOptions, webhook: &Webhook) {
     let pace = if options.simulate {
         format!(
-            "A made-up company (seed {}) produces {} events a second.",
+            "A made-up company (seed {}) produces about {} events a second.",
             options.seed, options.rate
         )
     } else {
@@ -27,6 +27,7 @@ pub(super) fn print(address: SocketAddr, key: &str, options: &DevOptions, webhoo
 {pace} Deliveries to the inspector are shown below.
 
 Try, in another terminal in this folder:
+  switchhook simulate inbound-voicemail
   switchhook webhooks list
   switchhook webhooks create http://127.0.0.1:3000/hook --generate-secret
   switchhook subscriptions create call --webhook ID --call-states hangup

@@ -2,11 +2,14 @@
 
 mod auth;
 mod deliveries;
+mod doctor;
 mod documents;
 mod erasures;
 mod errors;
 mod events;
+mod explain;
 mod limits;
+mod replays;
 mod rotation;
 mod subscriptions;
 mod webhook_settings;

@@ -33,7 +33,6 @@ fn seed() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a failure is to be seen again by its seed")]
 async fn every_acknowledged_event_arrives_however_often_the_server_is_killed() {
     let seed = seed();
     println!("SWITCHHOOK_TEST_SEED={seed}");

@@ -1,5 +1,7 @@
 //! Sending: when, in which order, how often; in virtual time.
 
+mod breaker;
+mod cancelling;
 mod network;
 mod order;
 mod retries;

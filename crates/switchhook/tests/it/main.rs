@@ -6,5 +6,7 @@ mod crash;
 mod delivery;
 mod faults;
 mod real_shape;
+mod replay;
 mod retention;
+mod simulation;
 mod support;

@@ -27,17 +27,22 @@ impl Dispatcher {
 
     /// Puts a lane in turn, if it can start something and is not there yet.
     pub(super) fn give_turn(&mut self, id: WebhookId) {
-        if let Some(entry) = self.lanes.get_mut(&id)
-            && !entry.in_turn
-            && entry.lane.can_start()
-        {
+        let now = self.parts.clock.now();
+        let Some(entry) = self.lanes.get_mut(&id).filter(|entry| !entry.in_turn) else {
+            return;
+        };
+        if entry.lane.can_start(now) {
             entry.in_turn = true;
             self.turns.push_back(id);
+        } else {
+            // Its rate or its breaker may want it to wait.
+            self.reschedule(id);
         }
     }
 
     /// Puts a lane on the agenda at the right time, or takes it off.
     pub(super) fn reschedule(&mut self, id: WebhookId) {
+        let now = self.parts.clock.now();
         let is_paused = self
             .parts
             .registry
@@ -49,7 +54,7 @@ impl Dispatcher {
         let wanted = if is_paused || entry.is_cancelling {
             None
         } else {
-            entry.lane.next_claim_at()
+            entry.lane.next_step_at(now)
         };
         if entry.on_agenda == wanted {
             return;

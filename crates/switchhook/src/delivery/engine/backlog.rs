@@ -57,6 +57,16 @@ impl Dispatcher {
                 self.cancel_slice(id, now);
                 continue;
             }
+            if self
+                .lane(id)
+                .next_claim_at()
+                .is_none_or(|claim_at| claim_at > now)
+            {
+                // Not the store's turn: what is ready may start now.
+                self.give_turn(id);
+                self.reschedule(id);
+                continue;
+            }
             let free = self
                 .parts
                 .max_handed_over

@@ -15,6 +15,7 @@ use switchhook_domain::attempt::{OutcomeClass, Phases, Silence};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::retry::Profile;
 use switchhook_store::{
     ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
     StoreError,
@@ -28,7 +29,7 @@ use super::outbox::{Outbox, Stored};
 use super::{Command, EngineParts, Shared};
 use crate::delivery::lane::Lane;
 use crate::delivery::route::Route;
-use crate::delivery::send::{Judgement, prepare, request_record};
+use crate::delivery::send::{Judgement, prepare};
 use crate::delivery::transport::Posted;
 
 /// How often the loop looks around without news: clocks jump, hints get lost.
@@ -88,6 +89,10 @@ pub(super) enum News {
         webhook_id: WebhookId,
         answer: Result<usize, StoreError>,
     },
+    MadeDue {
+        webhook_id: WebhookId,
+        answer: Result<usize, StoreError>,
+    },
 }
 
 /// An attempt that ended.
@@ -96,6 +101,7 @@ pub(super) struct Ended {
     order_key: Option<OrderKey>,
     class: OutcomeClass,
     max_in_flight: u32,
+    profile: Profile,
 }
 
 impl Dispatcher {
@@ -165,8 +171,8 @@ impl Dispatcher {
 
     fn do_what_is_next(&mut self) {
         if self.is_at_work() {
-            self.start_attempts();
             self.claim_what_is_due();
+            self.start_attempts();
             self.survey();
         }
         self.outbox
@@ -200,7 +206,13 @@ impl Dispatcher {
                 continue;
             };
             entry.in_turn = false;
-            if let Some(claimed) = entry.lane.start() {
+            let now = self.parts.clock.now();
+            let rate = self
+                .parts
+                .registry
+                .route(id)
+                .and_then(|route| route.webhook.settings.rate);
+            if let Some(claimed) = entry.lane.start(now, rate) {
                 self.in_flight += 1;
                 self.start_or_give_back(id, claimed);
             }
@@ -238,7 +250,6 @@ impl Dispatcher {
         self.parts.telemetry.attempt_started();
         self.runtime.spawn(async move {
             let post = prepare(&claimed, &route);
-            let request = request_record(&route, &post.headers);
             let posted = AssertUnwindSafe(transport.post(post))
                 .catch_unwind()
                 .await
@@ -257,10 +268,11 @@ impl Dispatcher {
                 roll: dice.roll(),
             };
             let ended = Ended {
-                finished: judgement.of(&claimed, &route, request, posted),
+                finished: judgement.of(&claimed, &route, posted),
                 order_key: claimed.delivery.order_key,
                 class,
                 max_in_flight: route.webhook.settings.max_in_flight(&defaults),
+                profile: route.webhook.settings.profile(&defaults),
             };
             // An error means that the engine has stopped; the claim's lease will end by itself.
             let _ = news.send(News::Ended(Box::new(ended))).await;
@@ -275,6 +287,7 @@ impl Dispatcher {
             News::Claimed { wishes, answer } => self.take_claim(&wishes, answer),
             News::Surveyed(answer) => self.take_survey(answer),
             News::Cancelled { webhook_id, answer } => self.take_cancelled(webhook_id, &answer),
+            News::MadeDue { webhook_id, answer } => self.take_made_due(webhook_id, &answer),
         }
     }
 
@@ -306,6 +319,10 @@ impl Dispatcher {
             self.outbox.release(back);
         }
         self.outbox.finish(finished);
+        if ended.profile == Profile::Durable {
+            let (turn, breaker) = self.lane(id).note(ended.class, now);
+            self.take_turn(id, turn, breaker, now);
+        }
         self.give_turn(id);
     }
 
@@ -317,6 +334,14 @@ impl Dispatcher {
                 HandedOver::Due { webhook_id, due_at } => {
                     self.lane(webhook_id).due_in_store(due_at);
                     self.reschedule(webhook_id);
+                }
+                HandedOver::Cancelled {
+                    webhook_id,
+                    delivery_id,
+                } => {
+                    let back = self.lane(webhook_id).cancelled(delivery_id, now);
+                    self.outbox.release(back);
+                    self.give_turn(webhook_id);
                 }
                 HandedOver::Settled {
                     webhook_id,

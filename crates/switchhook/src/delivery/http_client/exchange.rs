@@ -3,7 +3,6 @@
 //! The connection's own work is done by the task that waits for the answer: no task per connection, no hop between
 //! threads.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -14,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use switchhook_domain::attempt::{ANSWER_HEAD, Answer, Silence};
+use switchhook_domain::attempt::{ANSWER_HEAD, Answer, HeaderRecord, Silence};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
@@ -118,12 +117,12 @@ impl Connection {
     }
 }
 
-/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` is called when the head is
-/// there.
+/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers
+/// when they are there.
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request<Full<Bytes>>,
-    on_head: impl FnOnce(),
+    on_head: impl FnOnce(&HeaderMap),
 ) -> Result<Answer, Failure> {
     let mut asked = pin!(connection.sender.send_request(request));
     let wire = &mut connection.wire;
@@ -142,7 +141,7 @@ pub(super) async fn exchange(
     })
     .await
     .map_err(|error| Failure::of(&error))?;
-    on_head();
+    on_head(response.headers());
     let mut reading = pin!(read_answer(response));
     let (answer, is_whole) = poll_fn(|cx| {
         if let Poll::Ready(read) = reading.as_mut().poll(cx) {
@@ -161,7 +160,7 @@ pub(super) async fn exchange(
 /// Reads what is kept of an answer, and whether that was all of it.
 async fn read_answer(response: Response<Incoming>) -> Result<(Answer, bool), Failure> {
     let status = response.status().as_u16();
-    let headers = readable(response.headers());
+    let headers = record(response.headers());
     let mut body = response.into_body();
     let mut body_head = Vec::new();
     let mut is_truncated = false;
@@ -196,17 +195,9 @@ fn broken_body(error: &hyper::Error) -> String {
     )
 }
 
-fn readable(map: &HeaderMap) -> BTreeMap<String, String> {
-    let mut headers = BTreeMap::<String, String>::new();
-    for (name, value) in map {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        headers
-            .entry(name.as_str().to_owned())
-            .and_modify(|all| {
-                all.push_str(", ");
-                all.push_str(&text);
-            })
-            .or_insert_with(|| text.clone().into_owned());
-    }
-    headers
+fn record(map: &HeaderMap) -> HeaderRecord {
+    HeaderRecord::of(
+        map.iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))),
+    )
 }

@@ -1,5 +1,7 @@
 //! A lane: order within a key, breathing, giving back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
@@ -28,11 +30,14 @@ fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
         blocks_until: NOW,
         note: None,
         origin: None,
+        replay_id: None,
+        held: Duration::ZERO,
         created_at: NOW,
     };
     Box::new(ClaimedDelivery {
         delivery,
         body: Bytes::new(),
+        was_due_at: NOW,
     })
 }
 
@@ -41,7 +46,7 @@ fn lane(max_in_flight: u32) -> Lane {
 }
 
 fn started(lane: &mut Lane) -> Vec<i64> {
-    std::iter::from_fn(|| lane.start())
+    std::iter::from_fn(|| lane.start(NOW, None))
         .map(|claimed| claimed.delivery.id.0)
         .collect()
 }
@@ -124,7 +129,7 @@ fn giving_everything_back_keeps_the_order_for_what_comes_meanwhile() {
     lane.take(claimed(2, Some("call:a")), NOW);
     assert_eq!(ids(&lane.give_back_all(NOW)), [1, 2]);
     assert!(lane.take(claimed(3, Some("call:a")), NOW).is_some());
-    assert!(!lane.can_start());
+    assert!(!lane.can_start(NOW));
 }
 
 #[test]
@@ -150,4 +155,28 @@ fn a_lane_with_little_room_does_not_claim() {
         lane.settled(DeliveryId(id));
     }
     assert_eq!(lane.next_claim_at(), Some(NOW));
+}
+
+#[test]
+fn what_is_cancelled_is_given_back_and_what_is_behind_it_goes_on() {
+    let mut lane = lane(64);
+    for (id, key) in [(1, Some("a")), (2, Some("a")), (3, Some("a")), (4, None)] {
+        assert!(lane.take(claimed(id, key), NOW).is_none());
+    }
+    let mut cancel = |id| {
+        lane.cancelled(DeliveryId(id), NOW)
+            .map(|release| release.delivery_id.0)
+    };
+    assert_eq!((cancel(2), cancel(1), cancel(4)), (Some(2), Some(1), Some(4)));
+    assert_eq!(cancel(99), None, "another node's");
+    assert_eq!(started(&mut lane), [3]);
+    assert!(lane.cancelled(DeliveryId(3), NOW).is_none(), "it is under way");
+    assert!(
+        lane.cancelled(DeliveryId(1), NOW).is_none(),
+        "it is on its way back"
+    );
+    for id in [1, 2, 4] {
+        lane.settled(DeliveryId(id));
+    }
+    assert_eq!(lane.handed_over(), 1);
 }

@@ -9,7 +9,7 @@ use super::run::Shell;
 use crate::support::http::RecordingReceiver;
 use crate::support::process::ServerProcess;
 
-fn shell<'a>(folder: &'a Path, server: &ServerProcess) -> Shell<'a> {
+pub(super) fn shell<'a>(folder: &'a Path, server: &ServerProcess) -> Shell<'a> {
     Shell::new(folder)
         .with("SWITCHHOOK_URL", format!("http://{}", server.address))
         .with("SWITCHHOOK_API_KEY", &server.key)

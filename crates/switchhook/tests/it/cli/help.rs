@@ -2,7 +2,7 @@
 
 use super::run::Shell;
 
-const COMMANDS: [&[&str]; 29] = [
+const COMMANDS: &[&[&str]] = &[
     &["dev"],
     &["serve"],
     &["keys", "create"],
@@ -21,12 +21,19 @@ const COMMANDS: [&[&str]; 29] = [
     &["subscriptions", "update"],
     &["subscriptions", "delete"],
     &["send"],
+    &["simulate"],
     &["events", "list"],
     &["events", "show"],
+    &["events", "explain"],
+    &["doctor"],
     &["deliveries", "list"],
     &["deliveries", "show"],
     &["deliveries", "redeliver"],
     &["deliveries", "cancel"],
+    &["replays", "create"],
+    &["replays", "list"],
+    &["replays", "show"],
+    &["replays", "cancel"],
     &["config", "check"],
     &["migrate"],
     &["spec", "asyncapi"],
@@ -70,6 +77,11 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
             "pending, delivered, exhausted or cancelled",
         ),
         (&["events", "list", "--since", "yesterday"], "1h"),
+        (&["replays", "create"], "say which events"),
+        (
+            &["replays", "create", "--since", "1h", "--dry-run", "--wait"],
+            "--wait",
+        ),
         (
             &[
                 "subscriptions",

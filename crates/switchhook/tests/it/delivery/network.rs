@@ -336,3 +336,39 @@ async fn patience_is_read_in_seconds_and_as_a_date() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_probe_connects_and_says_nothing() {
+    let (said, mut heard) = tokio::sync::mpsc::channel(1);
+    let (address, count) = receiver(move |mut stream| {
+        let said = said.clone();
+        async move {
+            let mut text = Vec::new();
+            let _ = stream.read_to_end(&mut text).await;
+            let _ = said.send(text).await;
+        }
+    })
+    .await;
+    let prober = transport(AddressGuard::allowing_loopback());
+    let probe = async |url: &str| prober.probe(&post_to(url, 300).route).await;
+    let phases = probe(&format!("http://{address}/hook")).await.unwrap();
+    assert!(phases.connect.is_some());
+    assert_eq!(heard.recv().await.unwrap(), b"");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+
+    for (url, reason) in [
+        ("http://127.0.0.1:1/", Silence::ConnectionRefused),
+        ("http://10.0.0.1/", Silence::AddressRefused),
+        ("nonsense", Silence::BadRequest),
+    ] {
+        let failed = probe(url).await.unwrap_err();
+        assert_eq!(failed.reason, reason, "{failed:?}");
+        assert!(!failed.detail.is_empty());
+    }
+    let (deaf, _) = receiver(|mut stream| async move {
+        let _ = stream.write_all(b"what?").await;
+    })
+    .await;
+    let failed = probe(&format!("https://{deaf}/")).await.unwrap_err();
+    assert_eq!(failed.reason, Silence::Tls, "{failed:?}");
+}

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::subscription::{Subscription, SubscriptionChange};
+use switchhook_domain::replay::Replay;
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventRecord,
-    FinishedAttempt, HandOver, NewEvent, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release,
-    RemovalSlice, Removed, Resealed, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits,
+    Explained, FinishedAttempt, HandOver, HoldRecord, NewEvent, NewReplay, Page, PageRequest, PayloadSlice,
+    PendingWebhook, Recorded, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan,
+    Selection, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits,
 };
 use tokio::sync::mpsc;
 
@@ -86,6 +89,15 @@ delegated! {
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
+        list_holds(company_id: Option<CompanyId>, since: Timestamp) -> Vec<HoldRecord>;
+        last_revision() -> Revision;
+        subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;
+        explain_subscriptions(company_id: CompanyId, event_id: EventId, only: Option<SubscriptionId>, page: PageRequest) -> Explained;
+        replay(company_id: CompanyId, id: ReplayId) -> Replay;
+        list_replays(company_id: CompanyId, page: PageRequest) -> Page<Replay>;
+        running_replays(page: PageRequest) -> Page<Replay>;
+        replay_webhooks(company_id: CompanyId) -> Vec<Webhook>;
+        select_for_replay(replay: Replay, scan: Scan) -> Selection;
         pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
         size() -> StoreSize;
         last_id() -> i64;
@@ -107,8 +119,14 @@ delegated! {
         cancel_delivery(company_id: CompanyId, id: DeliveryId, now: Timestamp) -> Delivery;
         claim_due_deliveries(claim: Claim) -> Vec<ClaimAnswer>;
         finish_attempts(finished: Vec<FinishedAttempt>) -> usize;
+        make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
         release_deliveries(released: Vec<Release>, now: Timestamp) -> ();
         cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
+        save_breaker(webhook_id: WebhookId, breaker: Breaker, now: Timestamp) -> ();
+        create_replay(new: NewReplay) -> Replay;
+        advance_replay(step: ReplayStep) -> Replay;
+        end_replay(id: ReplayId, end: ReplayEnd, now: Timestamp) -> Replay;
+        cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
         remove_events(slice: RemovalSlice) -> Removed;
         drop_payloads(slice: PayloadSlice, now: Timestamp) -> DroppedPayloads;
         erase_number(slice: ErasureSlice, now: Timestamp) -> Erased;

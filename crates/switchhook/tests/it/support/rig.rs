@@ -164,14 +164,19 @@ impl Rig {
         settings: Settings,
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
+        Self::at(START, store, settings, script).await
+    }
+
+    /// A node whose virtual time begins at `began_at`: one that goes on where another ended.
+    pub(crate) async fn at(
+        began_at: Timestamp,
+        store: Arc<dyn Store>,
+        settings: Settings,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
         let started = Instant::now();
-        Self::with_clock(
-            store,
-            settings,
-            Arc::new(move || START.plus(started.elapsed())),
-            script,
-        )
-        .await
+        let clock = Arc::new(move || began_at.plus(started.elapsed()));
+        Self::with_clock(store, settings, clock, script).await
     }
 
     /// With a clock that need not go as tokio's does.

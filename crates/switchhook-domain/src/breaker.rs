@@ -1,0 +1,215 @@
+//! The breaker of a webhook: a receiver that fails again and again is probed, not hammered.
+//!
+//! `closed → open` after some failures in a row, with an attempt in between now and then; the first success closes it.
+//! An answer that refuses (4xx) is an answer: it counts neither way.
+
+use std::time::Duration;
+
+use switchhook_protocol::Timestamp;
+
+use crate::attempt::OutcomeClass;
+
+/// How many failures in a row open it.
+pub const OPENS_AFTER: u32 = 10;
+
+/// How long after opening the first probe is made; doubled after each that fails.
+pub const FIRST_PROBE: Duration = Duration::from_secs(5);
+
+/// The longest time between probes.
+pub const LONGEST_PROBE: Duration = Duration::from_secs(5 * 60);
+
+/// How many failures in a row make the next success a recovery.
+const RECOVERS_FROM: u32 = 2;
+
+/// Whether a webhook is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    /// It is.
+    Closed {
+        /// Failures since the last success.
+        failures: u32,
+    },
+    /// Only now and then, to see whether it works again.
+    Open {
+        /// Since when.
+        since: Timestamp,
+        /// When the next attempt may be made.
+        probe_at: Timestamp,
+        /// Failures since the last success.
+        failures: u32,
+    },
+}
+
+/// What an outcome did to a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing of note.
+    None,
+    /// It opened, or stays open until a later probe.
+    Opened,
+    /// The receiver works again after failures: what waits for a retry may go now.
+    Recovered,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
+}
+
+impl Breaker {
+    /// Takes note of how an attempt ended at `now`.
+    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Turn {
+        match class {
+            OutcomeClass::Accepted => self.close(),
+            OutcomeClass::Failed | OutcomeClass::Unanswered => self.fail(now),
+            OutcomeClass::Redirected
+            | OutcomeClass::Postponed
+            | OutcomeClass::Gone
+            | OutcomeClass::Refused
+            | OutcomeClass::Lost => Turn::None,
+        }
+    }
+
+    fn close(&mut self) -> Turn {
+        let recovers = match *self {
+            Self::Closed { failures } => failures >= RECOVERS_FROM,
+            Self::Open { .. } => true,
+        };
+        *self = Self::default();
+        if recovers { Turn::Recovered } else { Turn::None }
+    }
+
+    fn fail(&mut self, now: Timestamp) -> Turn {
+        match *self {
+            Self::Closed { failures } if failures + 1 < OPENS_AFTER => {
+                *self = Self::Closed {
+                    failures: failures + 1,
+                };
+                Turn::None
+            }
+            Self::Closed { failures } => {
+                *self = Self::Open {
+                    since: now,
+                    probe_at: now.plus(FIRST_PROBE),
+                    failures: failures + 1,
+                };
+                Turn::Opened
+            }
+            // Attempts that were under way when it opened end later; they are no probes.
+            Self::Open {
+                since,
+                probe_at,
+                failures,
+            } if now < probe_at => {
+                *self = Self::Open {
+                    since,
+                    probe_at,
+                    failures: failures + 1,
+                };
+                Turn::None
+            }
+            Self::Open {
+                since,
+                probe_at,
+                failures,
+            } => {
+                let pause = (probe_at.since(since) * 2).clamp(FIRST_PROBE, LONGEST_PROBE);
+                *self = Self::Open {
+                    since,
+                    probe_at: now.plus(pause),
+                    failures: failures + 1,
+                };
+                Turn::Opened
+            }
+        }
+    }
+
+    /// Whether it is open.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+
+    /// When an attempt may start; `None`: at any time.
+    #[must_use]
+    pub const fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::Closed { .. } => None,
+            Self::Open { probe_at, .. } => Some(*probe_at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn opened() -> Breaker {
+        let mut breaker = Breaker::default();
+        for nth in 1..=OPENS_AFTER {
+            let turn = breaker.note(OutcomeClass::Unanswered, at(0));
+            assert_eq!(turn == Turn::Opened, nth == OPENS_AFTER);
+        }
+        breaker
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_a_success_in_between_starts_the_row_anew() {
+        let mut breaker = Breaker::default();
+        for _ in 0..5 {
+            for _ in 1..OPENS_AFTER {
+                breaker.note(OutcomeClass::Failed, at(0));
+            }
+            breaker.note(OutcomeClass::Accepted, at(0));
+        }
+        assert!(!breaker.is_open());
+        assert!(opened().is_open());
+    }
+
+    #[test]
+    fn probes_become_rarer_up_to_five_minutes() {
+        let mut breaker = opened();
+        let mut pauses = Vec::new();
+        let mut now = at(0);
+        for _ in 0..9 {
+            let probe_at = breaker.not_before().unwrap();
+            pauses.push(probe_at.since(now).as_secs());
+            now = probe_at;
+            breaker.note(OutcomeClass::Unanswered, now);
+        }
+        assert_eq!(pauses, [5, 10, 30, 90, 270, 300, 300, 300, 300]);
+    }
+
+    #[test]
+    fn attempts_that_were_under_way_when_it_opened_change_nothing() {
+        let mut breaker = opened();
+        let before = breaker.not_before();
+        assert_eq!(breaker.note(OutcomeClass::Unanswered, at(1)), Turn::None);
+        assert_eq!(breaker.not_before(), before);
+    }
+
+    #[test]
+    fn a_success_after_trouble_is_a_recovery_and_one_after_a_single_failure_is_not() {
+        assert_eq!(opened().note(OutcomeClass::Accepted, at(9)), Turn::Recovered);
+        let mut breaker = Breaker::default();
+        breaker.note(OutcomeClass::Failed, at(0));
+        assert_eq!(breaker.note(OutcomeClass::Accepted, at(1)), Turn::None);
+        breaker.note(OutcomeClass::Failed, at(2));
+        breaker.note(OutcomeClass::Failed, at(3));
+        assert_eq!(breaker.note(OutcomeClass::Accepted, at(4)), Turn::Recovered);
+    }
+
+    #[test]
+    fn refusals_are_answers() {
+        let mut breaker = Breaker::default();
+        for _ in 0..100 {
+            assert_eq!(breaker.note(OutcomeClass::Refused, at(0)), Turn::None);
+        }
+        assert!(!breaker.is_open());
+    }
+}

@@ -1,0 +1,116 @@
+//! Holds: times during which a webhook was not sent to. They do not count towards how long its deliveries are tried.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use switchhook_protocol::Timestamp;
+
+/// Why a webhook is not sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HoldReason {
+    /// Somebody paused it.
+    Paused,
+    /// Its breaker is open: the receiver fails again and again.
+    Breaker,
+}
+
+impl HoldReason {
+    /// The reason's name in the database and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Breaker => "breaker",
+        }
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown reason for a hold `{0}`")]
+pub struct UnknownHoldReason(pub String);
+
+impl FromStr for HoldReason {
+    type Err = UnknownHoldReason;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Paused, Self::Breaker]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| UnknownHoldReason(text.to_owned()))
+    }
+}
+
+/// A time during which a webhook was not sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub reason: HoldReason,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None` while it lasts.
+    pub until: Option<Timestamp>,
+}
+
+/// How much of the time from `start` to `end` was held, times that overlap counted once.
+#[must_use]
+pub fn held_time(holds: &[Hold], start: Timestamp, end: Timestamp) -> Duration {
+    let mut spans: Vec<_> = holds
+        .iter()
+        .map(|hold| (hold.from.max(start), hold.until.unwrap_or(end).min(end)))
+        .filter(|(from, until)| from < until)
+        .collect();
+    spans.sort_unstable();
+    let mut counted_to = start;
+    let mut held = Duration::ZERO;
+    for (from, until) in spans {
+        held += until.since(from.max(counted_to));
+        counted_to = counted_to.max(until);
+    }
+    held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[track_caller]
+    fn check(holds: &[(i64, Option<i64>)], start: i64, end: i64, seconds: u64) {
+        let holds: Vec<_> = holds
+            .iter()
+            .map(|(from, until)| Hold {
+                reason: HoldReason::Paused,
+                from: at(*from),
+                until: until.map(at),
+            })
+            .collect();
+        assert_eq!(
+            held_time(&holds, at(start), at(end)),
+            Duration::from_secs(seconds)
+        );
+    }
+
+    #[test]
+    fn only_what_falls_into_the_time_counts_and_only_once() {
+        check(&[], 0, 100, 0);
+        check(&[(10, Some(20))], 0, 100, 10);
+        check(&[(10, Some(20))], 15, 100, 5);
+        check(&[(10, Some(20))], 0, 15, 5);
+        check(&[(10, Some(20))], 20, 30, 0);
+        check(&[(10, None)], 0, 100, 90);
+        check(&[(10, Some(30)), (20, Some(40))], 0, 100, 30);
+        check(&[(20, Some(30)), (10, Some(50))], 0, 100, 40);
+        check(&[(10, Some(20)), (40, None)], 0, 50, 20);
+    }
+}

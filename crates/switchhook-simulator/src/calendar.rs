@@ -1,0 +1,171 @@
+//! When the company is at work, and how much happens then. The company keeps its clocks by UTC.
+
+use std::fmt;
+use std::str::FromStr;
+
+use switchhook_protocol::Timestamp;
+
+use crate::company::{FEWEST_USERS, MOST_USERS};
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// How many events happen, on average, while the company is fully at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate {
+    per_hour: u64,
+}
+
+/// How the rate goes over hours and weekdays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rhythm {
+    /// The same at any time.
+    #[default]
+    Steady,
+    /// Monday to Friday from eight to six, busiest at ten and at two, with a lunch break; little in the evenings and on
+    /// Saturdays; next to nothing at night and on Sundays.
+    Workweek,
+}
+
+/// How busy each hour of a day is, in thousandths of the busiest.
+const WORKDAY: [u64; 24] = [
+    5, 3, 2, 2, 3, 8, 25, 120, 480, 860, 1000, 940, 620, 700, 980, 930, 800, 560, 260, 120, 70, 40, 20, 10,
+];
+const SATURDAY: [u64; 24] = [
+    4, 2, 2, 2, 2, 4, 8, 25, 90, 180, 220, 210, 170, 120, 80, 50, 35, 25, 20, 15, 10, 8, 6, 5,
+];
+const SUNDAY: [u64; 24] = [
+    4, 2, 2, 2, 2, 2, 4, 8, 15, 20, 25, 25, 20, 20, 20, 20, 15, 15, 15, 12, 10, 8, 6, 5,
+];
+
+impl Rate {
+    /// So many events an hour; none is taken for one.
+    #[must_use]
+    pub const fn per_hour(events: u64) -> Self {
+        Self {
+            per_hour: if events == 0 { 1 } else { events },
+        }
+    }
+
+    /// So many events a second.
+    #[must_use]
+    pub const fn per_second(events: u64) -> Self {
+        Self::per_hour(events.saturating_mul(3_600))
+    }
+
+    /// The events of an hour.
+    #[must_use]
+    pub const fn events_per_hour(self) -> u64 {
+        self.per_hour
+    }
+
+    /// How many people it takes.
+    pub(crate) fn people(self) -> usize {
+        let people = usize::try_from(self.per_hour / 300).unwrap_or(MOST_USERS);
+        people.clamp(FEWEST_USERS, MOST_USERS)
+    }
+}
+
+impl Rhythm {
+    /// Both, the default first.
+    pub const ALL: [Self; 2] = [Self::Steady, Self::Workweek];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Workweek => "workweek",
+        }
+    }
+
+    /// How busy the company is at that time, in thousandths.
+    pub(crate) fn thousandths(self, at: Timestamp) -> u64 {
+        let hour = (of_day(at) / HOUR_MS) as usize;
+        match (self, weekday(at)) {
+            (Self::Steady, _) => 1_000,
+            (Self::Workweek, 5) => SATURDAY[hour],
+            (Self::Workweek, 6) => SUNDAY[hour],
+            (Self::Workweek, _) => WORKDAY[hour],
+        }
+    }
+}
+
+impl fmt::Display for Rhythm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Rhythm {
+    type Err = UnknownRhythm;
+
+    fn from_str(word: &str) -> Result<Self, UnknownRhythm> {
+        let known = Self::ALL
+            .into_iter()
+            .find(|rhythm| rhythm.as_str().eq_ignore_ascii_case(word));
+        known.ok_or(UnknownRhythm)
+    }
+}
+
+/// A word that names no rhythm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRhythm;
+
+impl fmt::Display for UnknownRhythm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a rhythm is steady or workweek")
+    }
+}
+
+impl std::error::Error for UnknownRhythm {}
+
+/// Whether people work on that day.
+pub(crate) const fn is_workday(at: Timestamp) -> bool {
+    weekday(at) < 5
+}
+
+/// Milliseconds since midnight.
+pub(crate) const fn of_day(at: Timestamp) -> i64 {
+    at.as_millis().rem_euclid(DAY_MS)
+}
+
+/// Milliseconds from `at` to that hour of this day, or of the next if it is past.
+pub(crate) const fn until_hour(at: Timestamp, hour: i64) -> u64 {
+    (hour * HOUR_MS - of_day(at)).rem_euclid(DAY_MS) as u64
+}
+
+/// 0 on Mondays. The first day of 1970 was a Thursday.
+const fn weekday(at: Timestamp) -> i64 {
+    (at.as_millis().div_euclid(DAY_MS) + 3).rem_euclid(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(at: &str, thousandths: u64, is_at_work: bool) {
+        let at: Timestamp = at.parse().unwrap();
+        assert_eq!(Rhythm::Workweek.thousandths(at), thousandths);
+        assert_eq!(is_workday(at), is_at_work);
+        assert_eq!(Rhythm::Steady.thousandths(at), 1_000);
+    }
+
+    #[test]
+    fn the_week_has_its_hours() {
+        check("2026-11-23T10:59:59Z", 1_000, true);
+        check("2026-11-27T03:00:00Z", 2, true);
+        check("2026-11-28T10:00:00Z", 220, false);
+        check("2026-11-29T23:59:59Z", 5, false);
+        check("1969-12-31T10:00:00Z", 1_000, true);
+    }
+
+    #[test]
+    fn an_hour_that_is_past_is_tomorrows() {
+        let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        assert_eq!(until_hour(noon, 13), 3_600_000);
+        assert_eq!(until_hour(noon, 8), 20 * 3_600_000);
+        assert_eq!(until_hour(noon, 12), 0);
+    }
+}

@@ -1,0 +1,184 @@
+//! Things that go wrong between a phone company and a receiver, on purpose: some with the order and the time of events
+//! (`fault/stream`), some with the requests that carry them (`wire`). Here: what there is, and how often it happens.
+
+mod stream;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use self::stream::{FaultyStream, Sending};
+use crate::rng::Rng;
+
+/// Something that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The event comes again, up to 20 seconds later.
+    Duplicate,
+    /// The event changes places with the next one of its story.
+    Reorder,
+    /// The event comes 5 to 60 seconds late.
+    Delay,
+    /// Nothing comes for ten seconds, then everything at once.
+    Burst,
+    /// The beginning of a leg comes after its end.
+    LateLeg,
+    /// The signature does not hold: made with another secret, over other bytes, or left out (`alg: none`).
+    BadSignature,
+    /// Signed with the secret of before a rotation.
+    OldSecret,
+    /// The right body under the wrong label.
+    WrongContentType,
+    /// The body breaks off.
+    Truncated,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Duplicate,
+        Self::Reorder,
+        Self::Delay,
+        Self::Burst,
+        Self::LateLeg,
+        Self::BadSignature,
+        Self::OldSecret,
+        Self::WrongContentType,
+        Self::Truncated,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Reorder => "reorder",
+            Self::Delay => "delay",
+            Self::Burst => "burst",
+            Self::LateLeg => "late-leg",
+            Self::BadSignature => "bad-signature",
+            Self::OldSecret => "old-secret",
+            Self::WrongContentType => "wrong-content-type",
+            Self::Truncated => "truncated",
+        }
+    }
+
+    /// Whether it is about the request and not about the event.
+    #[must_use]
+    pub const fn is_about_the_request(self) -> bool {
+        matches!(
+            self,
+            Self::BadSignature | Self::OldSecret | Self::WrongContentType | Self::Truncated
+        )
+    }
+
+    /// Whether it takes a secret.
+    #[must_use]
+    pub const fn needs_a_secret(self) -> bool {
+        matches!(self, Self::BadSignature | Self::OldSecret)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How often each thing goes wrong.
+///
+/// ```
+/// use switchhook_simulator::{Fault, Faults};
+///
+/// let faults: Faults = "duplicate=0.05,bad-signature=1".parse()?;
+/// assert_eq!(faults, Faults::none().with(Fault::Duplicate, 50_000).with(Fault::BadSignature, 1_000_000));
+/// assert!("gremlins=0.5".parse::<Faults>().is_err());
+/// assert!("delay=1.5".parse::<Faults>().is_err());
+/// # Ok::<(), switchhook_simulator::InvalidFaults>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    millionths: [u32; Fault::ALL.len()],
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// That happens to so many of a million events.
+    #[must_use]
+    pub fn with(mut self, fault: Fault, millionths: u32) -> Self {
+        self.millionths[fault as usize] = millionths.min(MILLION);
+        self
+    }
+
+    /// To how many of a million events that happens.
+    #[must_use]
+    pub const fn millionths(&self, fault: Fault) -> u32 {
+        self.millionths[fault as usize]
+    }
+
+    /// What can go wrong.
+    pub fn chosen(&self) -> impl Iterator<Item = Fault> {
+        let millionths = self.millionths;
+        Fault::ALL
+            .into_iter()
+            .filter(move |fault| millionths[*fault as usize] > 0)
+    }
+
+    /// What goes wrong with the next event; at most one thing does.
+    fn roll(&self, rng: &mut Rng, can_be_late: bool) -> Option<Fault> {
+        self.chosen().find(|fault| {
+            let is_hit = rng.between(1..=MILLION.into()) <= self.millionths(*fault).into();
+            is_hit && (*fault != Fault::LateLeg || can_be_late)
+        })
+    }
+}
+
+const MILLION: u32 = 1_000_000;
+
+/// Reads `duplicate=0.05,reorder=0.1`: each share from 0 to 1.
+impl FromStr for Faults {
+    type Err = InvalidFaults;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFaults> {
+        let mut faults = Self::none();
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+            let invalid = || InvalidFaults {
+                given: part.trim().chars().take(64).collect(),
+            };
+            let (name, share) = part.split_once('=').ok_or_else(invalid)?;
+            let fault = Fault::ALL
+                .into_iter()
+                .find(|fault| fault.as_str() == name.trim())
+                .ok_or_else(invalid)?;
+            let share: f64 = share.trim().parse().map_err(|_| invalid())?;
+            if !(0.0..=1.0).contains(&share) {
+                return Err(invalid());
+            }
+            faults = faults.with(fault, (share * f64::from(MILLION)).round() as u32);
+        }
+        Ok(faults)
+    }
+}
+
+/// A text that does not say what goes wrong how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidFaults {
+    given: String,
+}
+
+impl fmt::Display for InvalidFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Fault::ALL.map(Fault::as_str).join(", ");
+        write!(
+            f,
+            "`{}` is no fault with its share; write duplicate=0.05,reorder=0.1 with shares from 0 to 1. Faults are: {names}",
+            self.given
+        )
+    }
+}
+
+impl std::error::Error for InvalidFaults {}

@@ -1,0 +1,66 @@
+//! Anything that goes on in the company: a state machine that does one thing, and says when it goes on.
+
+use crate::agent_status::{AgentDay, Session, Shift};
+use crate::call::Call;
+use crate::changelog::Change;
+use crate::contact::ContactStory;
+use crate::day::Arrivals;
+use crate::sms::Exchange;
+use crate::world::World;
+
+/// Something that goes on.
+#[derive(Clone, Debug)]
+pub(crate) enum Story {
+    /// New stories, for ever.
+    Arrivals(Arrivals),
+    Call(Box<Call>),
+    Exchange(Exchange),
+    AgentDay(AgentDay),
+    Session(Session),
+    Shift(Shift),
+    Contact(ContactStory),
+    Change(Change),
+}
+
+/// When a story goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// So many milliseconds from now.
+    After(u64),
+    /// It has come to its end.
+    Ended,
+}
+
+impl Story {
+    /// Does what is to be done now.
+    pub(crate) fn advance(&mut self, world: &mut World) -> Next {
+        match self {
+            Self::Arrivals(arrivals) => arrivals.advance(world),
+            Self::Call(call) => call.advance(world),
+            Self::Exchange(exchange) => exchange.advance(world),
+            Self::AgentDay(day) => day.advance(world),
+            Self::Session(session) => session.advance(world),
+            Self::Shift(shift) => shift.advance(world),
+            Self::Contact(story) => story.advance(world),
+            Self::Change(change) => change.advance(world),
+        }
+    }
+}
+
+macro_rules! stories {
+    ($($variant:ident($story:ty)),+) => {
+        $(impl From<$story> for Story {
+            fn from(story: $story) -> Self {
+                Self::$variant(story.into())
+            }
+        })+
+    };
+}
+
+stories!(
+    Call(Call),
+    Exchange(Exchange),
+    Shift(Shift),
+    Contact(ContactStory),
+    Change(Change)
+);

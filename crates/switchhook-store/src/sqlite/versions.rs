@@ -1,0 +1,168 @@
+//! Versions of subscriptions: written with every change, read to explain events and to know the latest changes.
+
+use rusqlite::{Connection, Row, ToSql, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
+
+use super::cells::Cells;
+use super::list::{Listing, first};
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+
+macro_rules! version_columns {
+    () => {
+        "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.enabled, v.filter, v.from_at, \
+         v.until_at, s.scopes, s.created_at"
+    };
+}
+
+/// Writes down what a subscription has just become.
+pub(super) fn keep(
+    transaction: &Transaction<'_>,
+    company_id: CompanyId,
+    id: SubscriptionId,
+    change: VersionChange,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare(END_LAST)?
+        .execute(params![now.as_millis(), company_id.0, id.0])?;
+    let sql = "INSERT INTO subscription_versions \
+               (company_id, subscription_id, change, webhook_id, enabled, filter, from_at) \
+               SELECT company_id, id, ?, webhook_id, enabled, filter, ? FROM subscriptions WHERE id = ?";
+    transaction
+        .prepare(sql)?
+        .execute(params![change.as_str(), now.as_millis(), id.0])?;
+    Ok(())
+}
+
+const END_LAST: &str = "UPDATE subscription_versions SET until_at = ? WHERE revision = (\
+     SELECT max(revision) FROM subscription_versions WHERE company_id = ? AND subscription_id = ?)";
+
+/// The revision of the last change of all.
+pub(super) fn last_revision(connection: &Connection) -> Result<Revision, StoreError> {
+    let last = first(connection, LAST_REVISION, &[], |row| Ok(row.get(0)?))?;
+    Ok(Revision(last.unwrap_or(0)))
+}
+
+pub(super) const LAST_REVISION: &str =
+    "SELECT revision FROM subscription_versions ORDER BY revision DESC LIMIT 1";
+
+/// The revision for events that came before there were versions: that of the versions everything began with.
+pub(super) fn first_revision(connection: &Connection) -> Result<Revision, StoreError> {
+    let sql = "SELECT max(revision) FROM subscription_versions WHERE change = 'carried_over'";
+    let last = first(connection, sql, &[], |row| Ok(row.get::<_, Option<i64>>(0)?))?;
+    Ok(Revision(last.flatten().unwrap_or(0)))
+}
+
+/// The changes after the revision that `page` begins with, in their order.
+pub(super) fn changes(
+    connection: &Connection,
+    company_id: Option<CompanyId>,
+    page: PageRequest,
+) -> Result<Page<SubscriptionVersion>, StoreError> {
+    listing(company_id, page).page(connection, read, |version| version.revision.0)
+}
+
+pub(super) fn listing(company_id: Option<CompanyId>, page: PageRequest) -> Listing {
+    let index = match company_id {
+        Some(_) => "INDEXED BY subscription_versions_by_company",
+        None => "NOT INDEXED",
+    };
+    Listing::new(format!(
+        "SELECT {} FROM subscription_versions v {index} CROSS JOIN subscriptions s ON s.id = v.subscription_id \
+         WHERE v.revision > ?",
+        version_columns!()
+    ))
+    .with(page.after.unwrap_or(0))
+    .narrowed("v.company_id = ?", company_id.map(|id| id.0))
+    .in_order("ORDER BY v.revision", page.limit)
+}
+
+/// For each subscription its last version until `revision`, or else its first, by the subscription's id. Each costs two
+/// or three seeks, however many versions there are.
+pub(super) fn as_of(
+    connection: &Connection,
+    company_id: CompanyId,
+    only: Option<SubscriptionId>,
+    revision: Revision,
+    page: PageRequest,
+) -> Result<Page<SubscriptionVersion>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = page.after.unwrap_or(0).max(only.map_or(0, |id| id.0 - 1));
+    while found.len() <= page.limit as usize {
+        let next = first(connection, NEXT_SUBSCRIPTION, &[&company_id.0, &after], |row| {
+            Ok(row.get::<_, i64>(0)?)
+        })?;
+        let Some(id) = next.filter(|id| only.is_none_or(|only| only.0 == *id)) else {
+            break;
+        };
+        found.extend(one_as_of(connection, company_id, id, revision)?);
+        after = id;
+    }
+    Ok(Page::of(found, page.limit, |version| version.subscription.id.0))
+}
+
+fn one_as_of(
+    connection: &Connection,
+    company_id: CompanyId,
+    id: i64,
+    revision: Revision,
+) -> Result<Option<SubscriptionVersion>, StoreError> {
+    let values: [&dyn ToSql; 3] = [&company_id.0, &id, &revision.0];
+    match first(connection, LAST_UNTIL, &values, read)? {
+        Some(version) => Ok(Some(version)),
+        None => first(connection, FIRST_OF, &[&company_id.0, &id], read),
+    }
+}
+
+pub(super) const NEXT_SUBSCRIPTION: &str = "SELECT subscription_id FROM subscription_versions \
+     INDEXED BY subscription_versions_by_subscription WHERE company_id = ? AND subscription_id > ? \
+     ORDER BY subscription_id LIMIT 1";
+
+pub(super) const LAST_UNTIL: &str = concat!(
+    "SELECT ",
+    version_columns!(),
+    " FROM subscription_versions v INDEXED BY subscription_versions_by_subscription \
+     CROSS JOIN subscriptions s ON s.id = v.subscription_id \
+     WHERE v.company_id = ? AND v.subscription_id = ? AND v.revision <= ? ORDER BY v.revision DESC LIMIT 1"
+);
+
+pub(super) const FIRST_OF: &str = concat!(
+    "SELECT ",
+    version_columns!(),
+    " FROM subscription_versions v INDEXED BY subscription_versions_by_subscription \
+     CROSS JOIN subscriptions s ON s.id = v.subscription_id \
+     WHERE v.company_id = ? AND v.subscription_id = ? ORDER BY v.revision LIMIT 1"
+);
+
+fn read(row: &Row<'_>) -> Result<SubscriptionVersion, StoreError> {
+    let mut cells = Cells::of("subscription_versions", row)?;
+    let revision = Revision(cells.id());
+    let company_id = CompanyId(cells.read()?);
+    let id = SubscriptionId(cells.read()?);
+    let change = cells.word()?;
+    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
+    let enabled = cells.read()?;
+    let filter = cells.json()?;
+    let from_at = cells.time()?;
+    let until_at = cells.maybe_time()?;
+    Ok(SubscriptionVersion {
+        revision,
+        change,
+        subscription: Subscription {
+            id,
+            company_id,
+            webhook_id,
+            enabled,
+            filter,
+            scopes: cells.word()?,
+            created_at: cells.time()?,
+            updated_at: from_at,
+        },
+        from_at,
+        until_at,
+    })
+}

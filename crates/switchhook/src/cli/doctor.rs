@@ -1,0 +1,172 @@
+//! `switchhook doctor`: what is wrong and what to do, as the server sees it, and whether our clocks agree.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::WebhookId;
+
+use super::connection::Connection;
+use super::output;
+use super::wait_for;
+use crate::client::{Client, Request};
+use crate::clock::SystemClock;
+
+/// How far the server's clock may be from ours.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// Say what is wrong and what to do: exit code 0 if all is well, 1 if not
+///
+/// Looks at webhooks, subscriptions, secrets, late and given-up deliveries, clocks, and whether the server can connect to
+/// each webhook. No event is sent.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook doctor
+  switchhook doctor --webhook 7730318061039616
+  switchhook doctor --no-connect --json")]
+pub(super) struct Doctor {
+    /// Only this webhook
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Do not try to connect to webhooks
+    #[arg(long)]
+    no_connect: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What the server says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
+    pub(super) findings: Vec<Finding>,
+    findings_count: usize,
+    webhooks: usize,
+    subscriptions: usize,
+    unreached: usize,
+    now: Timestamp,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Finding {
+    pub(super) trouble: String,
+    #[serde(rename = "where")]
+    place: String,
+    webhook_id: Option<String>,
+    subscription_id: Option<String>,
+    pub(super) what: String,
+    pub(super) remedy: String,
+}
+
+impl Doctor {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            let mut report = ask(&client, self.webhook, !self.no_connect).await?;
+            let clocks = clock_skew(report.now, SystemClock.now());
+            report.findings_count += usize::from(clocks.is_some());
+            report.findings.extend(clocks);
+            if self.json {
+                output::print_json(&report)?;
+            } else {
+                report.print()?;
+            }
+            match report.findings_count {
+                0 => Ok(()),
+                1 => bail!("1 thing is wrong"),
+                count => bail!("{count} things are wrong"),
+            }
+        })
+    }
+}
+
+/// Asks the server.
+pub(super) async fn ask(
+    client: &Client,
+    webhook: Option<WebhookId>,
+    connect: bool,
+) -> anyhow::Result<Report> {
+    let query = [
+        ("webhook_id", webhook.map(|id| id.to_string())),
+        ("connect", Some(connect.to_string())),
+    ];
+    Ok(client.send(Request::get("/v1/doctor", &query)).await?.read()?)
+}
+
+/// The server's answer is from a moment ago at the most.
+fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
+    // Only one of the two is not zero.
+    let (ahead, back) = (theirs.since(ours), ours.since(theirs));
+    let (off, way) = if ahead > back {
+        (ahead, "ahead of")
+    } else {
+        (back, "behind")
+    };
+    (off > SKEW).then(|| Finding {
+        trouble: "clock_skew".to_owned(),
+        place: "the server".to_owned(),
+        webhook_id: None,
+        subscription_id: None,
+        what: format!("its clock is {} s {way} this machine's", off.as_secs()),
+        remedy: "set both clocks by NTP: retries and times in the log follow the server's".to_owned(),
+    })
+}
+
+impl Report {
+    fn print(&self) -> anyhow::Result<()> {
+        for finding in &self.findings {
+            output::print(output::plain(&format!(
+                "{}\n  {}\n  → {}\n",
+                finding.place, finding.what, finding.remedy
+            )))?;
+        }
+        if self.findings_count > self.findings.len() {
+            output::remark("there is more; --webhook ID looks at one webhook only");
+        }
+        if self.unreached > 0 {
+            output::remark(format_args!(
+                "there was no time to connect to {} webhooks; --webhook ID looks at one only",
+                self.unreached
+            ));
+        }
+        if self.findings.is_empty() {
+            output::print(format_args!(
+                "all is well: {}, {}",
+                counted(self.webhooks, "webhook"),
+                counted(self.subscriptions, "subscription")
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_a_little() {
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let found = |theirs| clock_skew(theirs, now).map(|finding| finding.what);
+        assert_eq!(found(now.plus(Duration::from_secs(4))), None);
+        assert!(found(now.plus(Duration::from_secs(90))).is_some_and(|what| what.contains("90 s ahead of")));
+        assert!(found(now.minus(Duration::from_secs(6))).is_some_and(|what| what.contains("6 s behind")));
+    }
+}

@@ -1,0 +1,117 @@
+//! `switchhook events explain`: why an event went, or did not go, to each subscription.
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{EventId, SubscriptionId};
+
+use crate::cli::output::{self, Table, time};
+use crate::cli::pages::{Extent, OUR_PAGE};
+use crate::client::{Client, Request};
+
+/// Explain why an event went, or did not go, to each subscription
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook events explain 7730318061039616
+  switchhook events explain 7730318061039616 --subscription 7730318061039620
+
+What counts is how each subscription stood when the event was accepted.")]
+pub(super) struct Explain {
+    /// The event's id
+    id: EventId,
+
+    /// Only this subscription
+    #[arg(long, value_name = "ID")]
+    subscription: Option<SubscriptionId>,
+
+    #[command(flatten)]
+    extent: Extent,
+}
+
+/// What the server says, exactly as it wrote it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Explanation {
+    event: Box<RawValue>,
+    advice: Option<String>,
+    items: Vec<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// What we read of a subscription's part.
+#[derive(Debug, Deserialize)]
+struct Explained {
+    subscription_id: String,
+    kind: String,
+    webhook_id: Option<String>,
+    verdict: String,
+    explanation: String,
+    changed_at: Option<Timestamp>,
+}
+
+impl Explain {
+    pub(super) async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let explanation = self.read(client).await?;
+        if json {
+            return output::print(serde_json::to_string(&explanation)?);
+        }
+        let mut table = Table::new(&["SUBSCRIPTION", "KIND", "WEBHOOK", "VERDICT", "WHY"]);
+        for item in &explanation.items {
+            table.row(row(serde_json::from_str(item.get())?));
+        }
+        table.print_or("there are no subscriptions")?;
+        if let Some(advice) = &explanation.advice {
+            output::remark(format_args!("\nit went nowhere: {}", output::plain(advice)));
+        }
+        if let Some(cursor) = &explanation.cursor {
+            let more = explanation.items.len() * 2;
+            output::remark(format_args!(
+                "there are more subscriptions: --limit {more}, or --cursor {cursor}"
+            ));
+        }
+        Ok(())
+    }
+
+    async fn read(&self, client: &Client) -> anyhow::Result<Explanation> {
+        let wanted = self.extent.limit as usize;
+        let mut explanation = self.page(client, self.extent.cursor.clone(), wanted).await?;
+        while explanation.cursor.is_some() && explanation.items.len() < wanted {
+            let left = wanted - explanation.items.len();
+            let next = self.page(client, explanation.cursor.take(), left).await?;
+            explanation.items.extend(next.items);
+            explanation.cursor = next.cursor;
+        }
+        Ok(explanation)
+    }
+
+    async fn page(
+        &self,
+        client: &Client,
+        cursor: Option<String>,
+        wanted: usize,
+    ) -> anyhow::Result<Explanation> {
+        let query = [
+            ("subscription_id", self.subscription.map(|id| id.to_string())),
+            ("limit", Some(wanted.min(OUR_PAGE as usize).to_string())),
+            ("cursor", cursor),
+        ];
+        let path = format!("/v1/events/{}/explain", self.id);
+        Ok(client.send(Request::get(&path, &query)).await?.read()?)
+    }
+}
+
+fn row(explained: Explained) -> [String; 5] {
+    let why = match explained.changed_at {
+        Some(at) => format!("{} (changed afterwards, at {})", explained.explanation, time(at)),
+        None => explained.explanation,
+    };
+    [
+        explained.subscription_id,
+        explained.kind,
+        explained.webhook_id.unwrap_or_else(|| "-".to_owned()),
+        explained.verdict.replace('_', " "),
+        why,
+    ]
+}

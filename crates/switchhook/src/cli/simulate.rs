@@ -1,0 +1,228 @@
+//! `switchhook simulate`: a made-up company's events, into the server or straight at a receiver.
+//!
+//! `stream` says which events, `receiver` and `server` send them, `tally` counts what became of them and judges it. What
+//! the company is like is the simulator's; how fast its time goes is `pace`.
+
+mod progress;
+mod receiver;
+mod server;
+mod stream;
+mod tally;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use switchhook_domain::Timestamp;
+use switchhook_domain::secret::Secret;
+use switchhook_simulator::{Dialect, Faults, Rate, Rhythm, Scenario};
+use url::Url;
+
+use self::stream::Stream;
+use super::connection::Connection;
+use super::output::{self, Table};
+use super::{Misuse, wait_for};
+use crate::config::duration::parse_duration;
+use crate::pace::Speed;
+
+/// Send the events of a made-up company: a named scenario, or its whole life
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook simulate --list
+  switchhook simulate inbound-voicemail
+  switchhook simulate --rate 20 --duration 10m
+  switchhook simulate ring-all-answered --to http://127.0.0.1:3000/hook --secret S
+  switchhook simulate --to http://127.0.0.1:3000/hook --secret S --speed max --count 1000 \\
+      --fault duplicate=0.05,bad-signature=0.1,late-leg=0.2 --expect 2xx
+
+Without --to the events go into the server, which delivers them to whoever has subscribed; nothing is created there.
+Exit code 1 if something was refused that should not have been, or --expect does not hold.")]
+pub(super) struct Simulate {
+    /// What to play, see --list; without it the company's whole life
+    scenario: Option<String>,
+
+    /// Show the scenarios
+    #[arg(long, conflicts_with_all = ["scenario", "to", "print"])]
+    list: bool,
+
+    /// Send straight to this receiver, without any server
+    #[arg(long, value_name = "URL", help_heading = "Where to")]
+    to: Option<Url>,
+
+    /// Sign with this secret, as the receiver's webhook has it
+    #[arg(long, value_name = "SECRET", requires = "to", value_parser = parse_secret, help_heading = "Where to")]
+    secret: Option<Secret>,
+
+    /// For old-secret: the secret of before a rotation, if the receiver still knows it
+    #[arg(long, value_name = "SECRET", requires = "secret", value_parser = parse_secret, help_heading = "Where to")]
+    old_secret: Option<Secret>,
+
+    /// How long the receiver has to answer
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, help_heading = "Where to")]
+    timeout: Duration,
+
+    /// How many requests may be open at the receiver at once; those about one call never are
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Where to")]
+    in_flight: u16,
+
+    /// Print the events, one JSON object to a line, instead of sending them
+    #[arg(long, conflicts_with_all = ["to", "expect"], help_heading = "Where to")]
+    print: bool,
+
+    /// What everything follows from: the same seed, the same events [default: another one each time]
+    #[arg(long, value_name = "N", help_heading = "What")]
+    seed: Option<u64>,
+
+    /// When the company's time begins [default: so that it ends now, or else now]
+    #[arg(long, value_name = "TIME", help_heading = "What")]
+    start: Option<Timestamp>,
+
+    /// Events a second of the company's time, on average; for a scenario it plays again and again [default: 1]
+    #[arg(long, value_name = "EVENTS", value_parser = parse_rate, help_heading = "What")]
+    rate: Option<Rate>,
+
+    /// steady, or workweek with its nights and weekends (UTC)
+    #[arg(long, value_name = "RHYTHM", default_value = "steady", help_heading = "What")]
+    rhythm: Rhythm,
+
+    /// End after so many events; a scenario is repeated until then
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What")]
+    count: Option<u64>,
+
+    /// End after so much of the company's time; a scenario is repeated until then
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "What")]
+    duration: Option<Duration>,
+
+    /// asyncapi (valid against the contract) or observed (as real traffic looks)
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        default_value = "asyncapi",
+        help_heading = "What"
+    )]
+    dialect: Dialect,
+
+    /// How fast the company's time goes: real, 60x, max [default: 10x for a scenario, else real]
+    #[arg(long, value_name = "SPEED", help_heading = "What")]
+    speed: Option<Speed>,
+
+    /// What goes wrong how often: duplicate, reorder, delay, burst, late-leg, and with --to bad-signature, old-secret,
+    /// wrong-content-type, truncated
+    #[arg(
+        long,
+        value_name = "FAULT=SHARE,…",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Test"
+    )]
+    fault: Faults,
+
+    /// Exit code 1 unless: 2xx (what is right is taken, what is wrong refused), delivered (the server has delivered
+    /// everything), rejected (all of it is refused)
+    #[arg(long, value_name = "WHAT", help_heading = "Test")]
+    expect: Option<Expectation>,
+
+    /// How long to wait for deliveries
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = "Test")]
+    within: Duration,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What must hold at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expectation {
+    /// What is right is taken, and what is wrong is refused.
+    Taken,
+    /// As before, and the server has delivered all of it.
+    Delivered,
+    /// All of it is refused.
+    Rejected,
+}
+
+impl Simulate {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        if self.list {
+            return list(self.json);
+        }
+        self.check()?;
+        let stream = Stream::choose(&self)?;
+        if self.print {
+            return stream
+                .events
+                .map(|sending| sending.event.body)
+                .try_for_each(output::print);
+        }
+        output::remark(format_args!("{}", stream.in_words));
+        let tally = match &self.to {
+            Some(url) => wait_for(receiver::send_all(&self, url, stream))?,
+            None => wait_for(server::send_all(&self, stream))?,
+        };
+        tally.tell(self.json, self.expect)?;
+        tally.verdict(self.expect)
+    }
+
+    /// Whether the options make sense together.
+    fn check(&self) -> anyhow::Result<()> {
+        for fault in self.fault.chosen() {
+            if fault.is_about_the_request() && self.to.is_none() {
+                let why = "is about the request to a receiver; name one with --to URL";
+                return Err(Misuse(format!("{fault} {why}")).into());
+            }
+            if fault.needs_a_secret() && self.secret.is_none() {
+                return Err(Misuse(format!("{fault} takes the receiver's --secret")).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(json: bool) -> anyhow::Result<()> {
+    if json {
+        let scenarios: Vec<_> = Scenario::all()
+            .map(|scenario| json!({ "name": scenario.name(), "summary": scenario.summary() }))
+            .collect();
+        return output::print_json(&scenarios);
+    }
+    let mut table = Table::new(&["SCENARIO", "WHAT HAPPENS"]);
+    for scenario in Scenario::all() {
+        table.row([scenario.name().to_owned(), scenario.summary().to_owned()]);
+    }
+    table.print_or("there are none")
+}
+
+fn parse_secret(text: &str) -> Result<Secret, String> {
+    match text {
+        "" => Err("the secret is empty; leave --secret away to have none".to_owned()),
+        secret => Ok(Secret::new(secret)),
+    }
+}
+
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0003..=100_000.0).contains(&rate) => {
+            Ok(Rate::per_hour((rate * 3_600.0).round() as u64))
+        }
+        _ => Err("a rate is a number of events a second, from 0.0003 (one an hour) to 100000".to_owned()),
+    }
+}
+
+impl FromStr for Expectation {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "2xx" => Ok(Self::Taken),
+            "delivered" => Ok(Self::Delivered),
+            "rejected" => Ok(Self::Rejected),
+            _ => Err("expect 2xx, delivered or rejected".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The live line: how many events, how fast, what time it is in the company.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use switchhook_domain::Timestamp;
+use tokio::time::Instant;
+
+use super::tally::Tally;
+
+/// A line on standard error; nothing if that is no terminal.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    begun: Instant,
+}
+
+impl Progress {
+    pub(super) fn begin() -> Self {
+        let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+        let bar =
+            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self {
+            bar,
+            begun: Instant::now(),
+        }
+    }
+
+    pub(super) fn show(&self, tally: &Tally, company_time: Timestamp) {
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+        let time = company_time.to_string();
+        let clock = time.get(11..19).unwrap_or(&time);
+        self.bar.set_message(format!(
+            "{}, {:.0} a second, {clock} at the company",
+            tally.in_words(),
+            tally.sent() as f64 / seconds
+        ));
+    }
+
+    /// Shows what is waited for at the end.
+    pub(super) fn wait_for(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

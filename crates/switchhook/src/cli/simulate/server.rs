@@ -1,0 +1,183 @@
+//! Events into the server: one by one when they are few or each counts, otherwise many at once.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Deserialize;
+use switchhook_domain::Kind;
+use switchhook_simulator::{Demand, Sending};
+use tokio::time::{Instant, sleep};
+
+use super::progress::Progress;
+use super::stream::Stream;
+use super::tally::{Fate, Sent, Tally};
+use super::{Expectation, Simulate};
+use crate::client::{Client, ClientError, ErrorBody, Request};
+use crate::pace::Paced;
+use crate::server::asked_to_stop;
+
+/// How many events go at once.
+const MOST_AT_ONCE: usize = 500;
+
+/// How often the server is asked what has become of deliveries.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// Sends everything, and counts what is accepted.
+pub(super) async fn send_all(chosen: &Simulate, stream: Stream) -> anyhow::Result<Tally> {
+    let mut ingest = Ingest {
+        client: chosen.connection.client()?,
+        expect: chosen.expect,
+        tally: Tally::default(),
+        deliveries: Vec::new(),
+    };
+    let progress = Progress::begin();
+    let mut paced = Paced::new(stream.events, stream.start, stream.speed);
+    let stopping = asked_to_stop();
+    tokio::pin!(stopping);
+    let ended = loop {
+        let due = tokio::select! {
+            due = paced.next_due(MOST_AT_ONCE) => due,
+            () = &mut stopping => None,
+        };
+        let Some(due) = due else { break Ok(()) };
+        let company_time = due.last().map_or(stream.start, |last| last.event.at);
+        if let Err(error) = ingest.send(due).await {
+            break Err(error);
+        }
+        progress.show(&ingest.tally, company_time);
+    };
+    if ended.is_ok() && chosen.expect == Some(Expectation::Delivered) {
+        progress.wait_for("waiting for the deliveries");
+        let by_state = ingest.delivered_within(chosen.within).await?;
+        ingest.tally.deliveries(by_state);
+    }
+    progress.end();
+    ended.map(|()| ingest.tally)
+}
+
+/// The server and what it has said so far.
+struct Ingest {
+    client: Client,
+    expect: Option<Expectation>,
+    tally: Tally,
+    /// What it will deliver.
+    deliveries: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct EventAnswer {
+    deliveries: Vec<DeliveryAnswer>,
+}
+
+#[derive(Deserialize)]
+struct DeliveryAnswer {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct StateAnswer {
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct BatchAnswer {
+    accepted: u64,
+    rejected: Vec<RejectedLine>,
+    rejected_count: u64,
+}
+
+#[derive(Deserialize)]
+struct RejectedLine {
+    error: ErrorBody,
+}
+
+impl Ingest {
+    async fn send(&mut self, due: Vec<Sending>) -> anyhow::Result<()> {
+        // Each answer counts, or there is no hurry.
+        if self.expect.is_some() || due.len() == 1 {
+            for sending in due {
+                self.send_one(sending).await?;
+            }
+            return Ok(());
+        }
+        let mut lines: BTreeMap<Kind, String> = BTreeMap::new();
+        for sending in due {
+            let text = lines.entry(sending.event.kind).or_default();
+            writeln!(text, "{}", sending.event.body)?;
+        }
+        for (kind, text) in lines {
+            self.send_lines(kind, text).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_one(&mut self, sending: Sending) -> anyhow::Result<()> {
+        let sent = Sent::of(&sending, Demand::Take);
+        let request = Request::post(format!("/v1/events/{}", sending.event.kind))
+            .body("application/json", sending.event.body.into());
+        let fate = match self.client.send(request).await {
+            Ok(answer) => {
+                let answer: EventAnswer = answer.read()?;
+                let ids = answer.deliveries.into_iter().map(|delivery| delivery.id);
+                if self.expect == Some(Expectation::Delivered) {
+                    self.deliveries.extend(ids);
+                }
+                Fate::Answered(202)
+            }
+            Err(ClientError::Refused { status, .. }) if is_about_the_event(status) => Fate::Answered(status),
+            Err(error) => return Err(error.into()),
+        };
+        self.tally.count(sent, &fate, self.expect);
+        Ok(())
+    }
+
+    async fn send_lines(&mut self, kind: Kind, text: String) -> anyhow::Result<()> {
+        let request = Request::post(format!("/v1/events/{kind}")).body("application/x-ndjson", text.into());
+        let answer: BatchAnswer = self.client.send(request).await?.read()?;
+        self.tally.count_taken(answer.accepted);
+        if answer.rejected_count > 0 {
+            let reasons = answer.rejected.into_iter().map(|line| line.error.message);
+            self.tally.count_refused(answer.rejected_count, reasons);
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is pending any more, or long enough; how many deliveries are in which state.
+    async fn delivered_within(&mut self, within: Duration) -> anyhow::Result<BTreeMap<String, u64>> {
+        let until = Instant::now() + within;
+        let mut by_state = BTreeMap::new();
+        let mut pending = std::mem::take(&mut self.deliveries);
+        while !pending.is_empty() {
+            let mut still_pending = Vec::new();
+            for id in pending {
+                let asked = self
+                    .client
+                    .send(Request::get(&format!("/v1/deliveries/{id}"), &[]))
+                    .await?;
+                let StateAnswer { state } = asked.read()?;
+                if state == "pending" {
+                    still_pending.push(id);
+                } else {
+                    *by_state.entry(state).or_default() += 1;
+                }
+            }
+            pending = still_pending;
+            if Instant::now() >= until {
+                break;
+            }
+            if !pending.is_empty() {
+                sleep(ASK_EVERY).await;
+            }
+        }
+        if !pending.is_empty() {
+            by_state.insert("pending".to_owned(), pending.len() as u64);
+        }
+        Ok(by_state)
+    }
+}
+
+/// Whether an event was refused for its own sake, so that the next one may fare better.
+const fn is_about_the_event(status: u16) -> bool {
+    matches!(status, 400 | 409 | 413 | 422)
+}

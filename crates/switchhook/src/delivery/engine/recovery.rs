@@ -1,0 +1,74 @@
+//! What a breaker's turns lead to: holding back when it opens, catching up when the receiver works again.
+
+use std::sync::Arc;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::id::WebhookId;
+use switchhook_store::StoreError;
+use tracing::{info, warn};
+
+use super::dispatch::{Dispatcher, News};
+
+/// How many retries one commit makes due.
+const SLICE: u32 = 1_000;
+
+impl Dispatcher {
+    /// Acts on what the end of an attempt did to a webhook's breaker.
+    pub(super) fn take_turn(&mut self, id: WebhookId, turn: Turn, breaker: Breaker, now: Timestamp) {
+        match turn {
+            Turn::None => return,
+            Turn::Opened => {
+                if let Breaker::Open {
+                    since,
+                    probe_at,
+                    failures,
+                } = breaker
+                    && since == now
+                {
+                    warn!(webhook_id = %id, failures, %probe_at, "breaker opened: the receiver fails again and again");
+                }
+                let back = self.lane(id).give_back_all(now);
+                self.outbox.release(back);
+            }
+            Turn::Recovered => {
+                info!(webhook_id = %id, "the receiver works again: waiting retries go now");
+                self.make_retries_due(id, now);
+            }
+        }
+        self.save_breaker(id, breaker, now);
+        self.reschedule(id);
+    }
+
+    fn save_breaker(&self, id: WebhookId, breaker: Breaker, now: Timestamp) {
+        let store = Arc::clone(&self.parts.store);
+        self.runtime.spawn(async move {
+            if let Err(error) = store.save_breaker(id, breaker, now).await {
+                warn!(%error, webhook_id = %id, "how the breaker is could not be stored: a restart will not know it");
+            }
+        });
+    }
+
+    fn make_retries_due(&self, id: WebhookId, now: Timestamp) {
+        let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
+        self.runtime.spawn(async move {
+            let answer = store.make_retries_due(id, now, SLICE).await;
+            let _ = news
+                .send(News::MadeDue {
+                    webhook_id: id,
+                    answer,
+                })
+                .await;
+        });
+    }
+
+    pub(super) fn take_made_due(&self, id: WebhookId, answer: &Result<usize, StoreError>) {
+        match answer {
+            Ok(made) if *made == SLICE as usize => self.make_retries_due(id, self.parts.clock.now()),
+            Ok(_) => {}
+            Err(error) => {
+                warn!(%error, webhook_id = %id, "waiting retries could not be hurried: they go when due");
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The doctor: what is wrong with a company's webhooks, subscriptions and deliveries, and what to do about each.
+//!
+//! Here: what is examined and what is found. `registered` looks at what was set up, `sending` at how deliveries do,
+//! `reach` whether a connection can be made from where the server stands. It changes nothing and sends no event.
+
+mod reach;
+mod registered;
+mod sending;
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::subscription::Subscription;
+use switchhook_domain::webhook::Webhook;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::{StoreError, SubscriptionFilter};
+use tokio::time::Instant;
+
+use crate::delivery::EngineState;
+use crate::registry::all_pages;
+use crate::system::System;
+
+/// How many webhooks are looked at at once.
+const AT_ONCE: usize = 32;
+
+/// How long connecting may go on in all. Webhooks that are not reached by then are counted.
+const LONGEST: Duration = Duration::from_secs(40);
+
+/// What to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Examination {
+    /// Whose things.
+    pub company_id: CompanyId,
+    /// Only this webhook, and nothing else.
+    pub only: Option<WebhookId>,
+    /// Whether to try connections.
+    pub connecting: Connecting,
+}
+
+/// Whether to try connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connecting {
+    /// To every webhook.
+    Try,
+    /// To none.
+    Skip,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// How many webhooks were looked at.
+    pub webhooks: usize,
+    /// How many subscriptions were looked at.
+    pub subscriptions: usize,
+    /// How many of the webhooks there was no time to connect to.
+    pub unreached: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which kind of thing.
+    pub trouble: Trouble,
+    /// Where.
+    pub place: Place,
+    /// What is wrong, as a sentence about the place.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// Where something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the server itself, or everywhere.
+    Server,
+    /// At a webhook.
+    Webhook {
+        /// Its id.
+        id: WebhookId,
+        /// Where it posts to.
+        hook_url: String,
+    },
+    /// At a subscription.
+    Subscription {
+        /// Its id.
+        id: SubscriptionId,
+        /// Its kind.
+        kind: Kind,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("the server"),
+            Self::Webhook { id, hook_url } => write!(f, "webhook {id} ({hook_url})"),
+            Self::Subscription { id, kind } => write!(f, "{kind} subscription {id}"),
+        }
+    }
+}
+
+macro_rules! troubles {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
+        /// Which kind of thing is wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Trouble {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Trouble {
+            /// The name in the API.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)+
+                }
+            }
+        }
+    };
+}
+
+troubles! {
+    /// Nothing can be kept.
+    StoreUnavailable = "store_unavailable",
+    /// Nothing is sent.
+    NotSending = "not_sending",
+    /// The company has no webhook.
+    NoWebhook = "no_webhook",
+    /// No subscription sends to a webhook.
+    NoSubscription = "no_subscription",
+    /// A subscription sends nowhere.
+    SendsNowhere = "sends_nowhere",
+    /// A subscription is disabled.
+    Disabled = "disabled",
+    /// A webhook is paused.
+    Paused = "paused",
+    /// A webhook has no secret.
+    NoSecret = "no_secret",
+    /// A webhook's secret is short.
+    ShortSecret = "short_secret",
+    /// A webhook's URL is one that is not sent to.
+    AddressRefused = "address_refused",
+    /// The name in a webhook's URL has no address.
+    UnknownName = "unknown_name",
+    /// No connection can be made.
+    Unreachable = "unreachable",
+    /// No secure connection can be made.
+    Tls = "tls",
+    /// The receiver answers with a redirect.
+    Redirects = "redirects",
+    /// The receiver's clock and ours differ.
+    ClockSkew = "clock_skew",
+    /// Deliveries are late.
+    Behind = "behind",
+    /// Deliveries were given up.
+    GivenUp = "given_up",
+}
+
+/// Looks at a company's things.
+///
+/// # Errors
+/// If the store cannot be read, or there is no such webhook.
+pub async fn examine(system: &System, examination: Examination) -> Result<Report, StoreError> {
+    let Examination { company_id, only, .. } = examination;
+    let store = &system.store;
+    let webhooks = match only {
+        Some(id) => vec![store.webhook(company_id, id).await?],
+        None => all_pages(|page| store.list_webhooks(company_id, page)).await?,
+    };
+    let every = SubscriptionFilter::default();
+    let subscriptions = all_pages(|page| store.list_subscriptions(company_id, every, page)).await?;
+    let mut findings = Vec::new();
+    if only.is_none() {
+        findings.extend(the_server(system).await);
+        findings.extend(registered::none_at_all(&webhooks));
+    }
+    let mut unreached = 0;
+    for (seen, was_reached) in each_webhook(system, examination, &webhooks, &subscriptions).await {
+        findings.extend(seen?);
+        unreached += usize::from(!was_reached);
+    }
+    if only.is_none() {
+        findings.extend(subscriptions.iter().filter_map(registered::subscription));
+    }
+    Ok(Report {
+        findings,
+        webhooks: webhooks.len(),
+        subscriptions: subscriptions.len(),
+        unreached,
+    })
+}
+
+async fn the_server(system: &System) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |trouble, what: String, remedy: &str| {
+        findings.push(Finding {
+            trouble,
+            place: Place::Server,
+            what,
+            remedy: remedy.to_owned(),
+        });
+    };
+    if let Err(error) = system.store.check().await {
+        let remedy = "make room on the disk, or see the server's log; events are refused until then";
+        find(
+            Trouble::StoreUnavailable,
+            format!("it can keep nothing: {error}"),
+            remedy,
+        );
+    }
+    match system.engine.state() {
+        EngineState::Running => {}
+        EngineState::Stalled(why) => {
+            let remedy = "make room on the disk, or see the server's log; sending goes on by itself";
+            find(Trouble::NotSending, format!("it sends nothing: {why}"), remedy);
+        }
+        EngineState::Stopped => find(
+            Trouble::NotSending,
+            "it sends nothing: it is stopping".to_owned(),
+            "start it again",
+        ),
+    }
+    findings
+}
+
+type Examined = (Result<Vec<Finding>, StoreError>, bool);
+
+/// Looks at webhooks, some at once; answers in their order.
+async fn each_webhook(
+    system: &System,
+    examination: Examination,
+    webhooks: &[Webhook],
+    subscriptions: &[Subscription],
+) -> Vec<Examined> {
+    let until = Instant::now() + LONGEST;
+    let examined: Vec<_> = webhooks
+        .iter()
+        .map(|webhook| one_webhook(system, examination.connecting, webhook, subscriptions, until))
+        .collect();
+    stream::iter(examined).buffered(AT_ONCE).collect().await
+}
+
+async fn one_webhook(
+    system: &System,
+    connecting: Connecting,
+    webhook: &Webhook,
+    subscriptions: &[Subscription],
+    until: Instant,
+) -> Examined {
+    let mut findings = registered::webhook(webhook, subscriptions);
+    let reached = match connecting {
+        Connecting::Try => tokio::time::timeout_at(until, reach::webhook(system, webhook)).await,
+        Connecting::Skip => Ok(None),
+    };
+    let was_reached = reached.is_ok();
+    findings.extend(reached.ok().flatten());
+    let sending = sending::webhook(system, webhook).await;
+    let findings = sending.map(|more| {
+        findings.extend(more);
+        findings
+    });
+    (findings, was_reached)
+}
+
+/// Something that is wrong with a webhook.
+fn at_webhook(webhook: &Webhook, trouble: Trouble, what: impl Into<String>, remedy: String) -> Finding {
+    Finding {
+        trouble,
+        place: Place::Webhook {
+            id: webhook.id,
+            hook_url: webhook.hook_url.clone(),
+        },
+        what: what.into(),
+        remedy,
+    }
+}
+
+/// An instant in a sentence.
+fn since(at: Timestamp) -> String {
+    format!("since {at}")
+}

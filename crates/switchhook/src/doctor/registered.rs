@@ -1,0 +1,98 @@
+//! What was set up: webhooks without subscriptions, subscriptions that deliver nothing, secrets that protect nothing.
+
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Subscription;
+use switchhook_domain::webhook::Webhook;
+
+use super::{Finding, Place, Trouble, at_webhook, since};
+
+/// What HS256 asks for (RFC 7518 §3.2): a shorter secret is easier to guess than the signature to forge.
+const SHORTEST_SECRET: usize = 32;
+
+/// A company that has nothing yet.
+pub(super) fn none_at_all(webhooks: &[Webhook]) -> Option<Finding> {
+    webhooks.is_empty().then(|| Finding {
+        trouble: Trouble::NoWebhook,
+        place: Place::Server,
+        what: "there is no webhook: no event is sent anywhere".to_owned(),
+        remedy: "create one: switchhook webhooks create URL --generate-secret".to_owned(),
+    })
+}
+
+/// What is wrong with a webhook as it is set up.
+pub(super) fn webhook(webhook: &Webhook, subscriptions: &[Subscription]) -> Vec<Finding> {
+    let id = webhook.id;
+    let mut findings = Vec::new();
+    if !subscriptions.iter().any(|one| one.webhook_id == Some(id)) {
+        findings.push(at_webhook(
+            webhook,
+            Trouble::NoSubscription,
+            "no subscription sends to it: it gets nothing",
+            format!("subscribe it: switchhook subscriptions create call --webhook {id}"),
+        ));
+    }
+    findings.extend(secret(webhook));
+    if let Some(at) = webhook.paused_at {
+        findings.push(at_webhook(
+            webhook,
+            Trouble::Paused,
+            format!("it is paused {}: its deliveries are held back", since(at)),
+            format!("send them: switchhook webhooks resume {id}"),
+        ));
+    }
+    findings
+}
+
+fn secret(webhook: &Webhook) -> Option<Finding> {
+    let remedy = format!(
+        "give it one that its receiver knows too: switchhook webhooks update {} --generate-secret",
+        webhook.id
+    );
+    match webhook.secret.as_ref().map(Secret::expose) {
+        None => Some(at_webhook(
+            webhook,
+            Trouble::NoSecret,
+            "it has no secret: its receiver cannot tell our events from anybody's",
+            remedy,
+        )),
+        Some(secret) if secret.len() < SHORTEST_SECRET => Some(at_webhook(
+            webhook,
+            Trouble::ShortSecret,
+            format!(
+                "its secret has {} bytes: with fewer than {SHORTEST_SECRET} it can be guessed from one delivery",
+                secret.len()
+            ),
+            remedy,
+        )),
+        Some(_) => None,
+    }
+}
+
+/// What is wrong with a subscription as it is set up.
+pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
+    let (id, kind) = (subscription.id, subscription.filter.kind());
+    let (trouble, what, remedy) = if subscription.webhook_id.is_none() {
+        (
+            Trouble::SendsNowhere,
+            "it has no webhook: it delivers nothing",
+            format!(
+                "give it one: switchhook subscriptions update {kind} {id} --webhook ID; or delete it: switchhook \
+                 subscriptions delete {kind} {id}"
+            ),
+        )
+    } else if !subscription.enabled {
+        (
+            Trouble::Disabled,
+            "it is disabled: it delivers nothing",
+            format!("enable it: switchhook subscriptions update {kind} {id} --enable"),
+        )
+    } else {
+        return None;
+    };
+    Some(Finding {
+        trouble,
+        place: Place::Subscription { id, kind },
+        what: what.to_owned(),
+        remedy,
+    })
+}

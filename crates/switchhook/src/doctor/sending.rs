@@ -1,0 +1,167 @@
+//! How a webhook's deliveries do: late ones, given-up ones, and what the receiver's last answers tell.
+
+use std::time::Duration;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{Attempt, AttemptOutcome};
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::Webhook;
+use switchhook_protocol::parse_http_date;
+use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+
+use super::{Finding, Trouble, at_webhook, since};
+use crate::system::System;
+
+/// How long a delivery may be due before it counts as late.
+const LATE: Duration = Duration::from_secs(60);
+
+/// How long ago a delivery that was given up still counts.
+const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far a receiver's clock may be from ours.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// How many of the latest deliveries are looked at for an answer.
+const LATEST: u32 = 3;
+
+/// How many given-up deliveries are counted.
+const MOST_COUNTED: u32 = 1_000;
+
+/// What is wrong with how a webhook's deliveries do.
+pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    if let Some(attempt) = last_attempt(system, webhook).await? {
+        findings.extend(redirects(webhook, &attempt));
+        findings.extend(clock_skew(webhook, &attempt));
+    }
+    let now = system.clock.now();
+    if webhook.paused_at.is_none() {
+        findings.extend(behind(system, webhook, now).await?);
+    }
+    findings.extend(given_up(system, webhook, now).await?);
+    Ok(findings)
+}
+
+/// The last attempt that a receiver answered, among the latest deliveries.
+async fn last_attempt(system: &System, webhook: &Webhook) -> Result<Option<Attempt>, StoreError> {
+    let filter = DeliveryFilter {
+        webhook_id: Some(webhook.id),
+        ..DeliveryFilter::default()
+    };
+    let page = PageRequest::first(LATEST);
+    let latest = system
+        .store
+        .list_deliveries(webhook.company_id, filter, page)
+        .await?;
+    for delivery in latest.items {
+        let attempts = system.store.attempts_of(delivery.id).await?;
+        if let Some(attempt) = attempts
+            .into_iter()
+            .rev()
+            .find(|attempt| attempt.answer.is_some())
+        {
+            return Ok(Some(attempt));
+        }
+    }
+    Ok(None)
+}
+
+fn header(attempt: &Attempt, name: &str) -> Option<String> {
+    attempt.answer.as_ref()?.headers.to_map().remove(name)
+}
+
+fn redirects(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
+    let AttemptOutcome::Answered {
+        status: status @ 300..=399,
+        ..
+    } = attempt.outcome
+    else {
+        return None;
+    };
+    let id = webhook.id;
+    let (to, url) = match header(attempt, "location") {
+        Some(location) => (format!(" to {location}"), location),
+        None => (String::new(), "URL".to_owned()),
+    };
+    Some(at_webhook(
+        webhook,
+        Trouble::Redirects,
+        format!("it answers {status}{to}: redirects are not followed, so the event was not delivered"),
+        format!("post to where it leads: switchhook webhooks update {id} --hook-url '{url}'"),
+    ))
+}
+
+fn clock_skew(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
+    let theirs = header(attempt, "date").and_then(|date| parse_http_date(&date))?;
+    let ours = attempt.finished_at;
+    // Only one of the two is not zero.
+    let (ahead, back) = (theirs.since(ours), ours.since(theirs));
+    let (off, way) = if ahead > back {
+        (ahead, "ahead of")
+    } else {
+        (back, "behind")
+    };
+    (off > SKEW).then(|| {
+        at_webhook(
+            webhook,
+            Trouble::ClockSkew,
+            format!("its clock is {} s {way} the server's", off.as_secs()),
+            "set both clocks by NTP: the times in events and in Retry-After mean something else otherwise"
+                .to_owned(),
+        )
+    })
+}
+
+async fn behind(system: &System, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
+    let before = WebhookId(webhook.id.0 - 1);
+    let first = system.store.pending_webhooks(Some(before), 1).await?;
+    let first = first.first().filter(|pending| pending.webhook_id == webhook.id);
+    let late = first.filter(|pending| now.since(pending.first_due_at) > LATE);
+    Ok(late.map(|pending| {
+        at_webhook(
+            webhook,
+            Trouble::Behind,
+            format!("its oldest delivery is due {} and waits for its turn", since(pending.first_due_at)),
+            format!(
+                "let the receiver answer sooner, or take more at once: switchhook webhooks update {} --max-in-flight N",
+                webhook.id
+            ),
+        )
+    }))
+}
+
+async fn given_up(system: &System, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
+    let filter = DeliveryFilter {
+        webhook_id: Some(webhook.id),
+        state: Some(StateName::Exhausted),
+        ..DeliveryFilter::default()
+    };
+    let page = PageRequest::first(MOST_COUNTED);
+    let exhausted = system
+        .store
+        .list_deliveries(webhook.company_id, filter, page)
+        .await?;
+    let lately = exhausted
+        .items
+        .iter()
+        .filter(|delivery| now.since(delivery.state.at()) < LATELY);
+    let count = lately.count();
+    let more = if count == MOST_COUNTED as usize {
+        " or more"
+    } else {
+        ""
+    };
+    Ok((count > 0).then(|| {
+        let id = webhook.id;
+        at_webhook(
+            webhook,
+            Trouble::GivenUp,
+            format!("{count}{more} of its deliveries were given up in the last 24 hours"),
+            format!(
+                "see why: switchhook deliveries list --webhook {id} --state exhausted; then send them again: \
+                 switchhook deliveries redeliver ID"
+            ),
+        )
+    }))
+}

@@ -1,0 +1,165 @@
+//! A receiver that is down: probed rather than hammered, and caught up with as soon as it works again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use switchhook::system::Settings;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::hold::HoldReason;
+use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+
+use crate::support::rig::{COMPANY, Reaction, Rig, START};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A receiver that works once the switch is on.
+async fn down_until(switch: &Arc<AtomicBool>) -> Rig {
+    let switch = Arc::clone(switch);
+    Rig::new(move |_| match switch.load(Ordering::Relaxed) {
+        true => Reaction::Answer(200),
+        false => Reaction::Refuse,
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_everything_goes_within_minutes_and_not_hours_later() {
+    let switch = Arc::new(AtomicBool::new(false));
+    let rig = down_until(&switch).await;
+    rig.webhook(WebhookSettings::default()).await;
+    for call in 0..500 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(2 * HOUR).await;
+    let during = rig.network.seen().len();
+    switch.store(true, Ordering::Relaxed);
+    rig.wait(Duration::from_secs(6 * 60)).await;
+    let waiting = rig
+        .deliveries()
+        .await
+        .into_iter()
+        .filter(|one| one.state.name() != StateName::Delivered)
+        .count();
+    assert_eq!(waiting, 0, "of 500 are still not delivered");
+    assert!(
+        during < 200,
+        "{during} attempts were made at a receiver that was down"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_events_do_not_hammer_a_receiver_that_is_down() {
+    let rig = Rig::new(|_| Reaction::Answer(503)).await;
+    let id = rig.webhook(WebhookSettings::default()).await;
+    for call in 0..3_600 {
+        rig.call(call, "hangup").await;
+        rig.wait(Duration::from_secs(1)).await;
+    }
+    let attempts = rig.network.seen().len();
+    assert!((20..60).contains(&attempts), "{attempts} attempts in an hour");
+    let holds = rig.store.list_holds(Some(COMPANY), START).await.unwrap();
+    assert_eq!(holds.len(), 1);
+    assert_eq!(
+        (holds[0].webhook_id, holds[0].hold.reason),
+        (id, HoldReason::Breaker)
+    );
+    assert!(holds[0].hold.until.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_is_open_after_a_restart_too() {
+    let store = SqliteStore::in_memory(SqliteOptions::owner(START)).unwrap();
+    let down = Rig::on(store, Settings::default(), |_| Reaction::Refuse).await;
+    let id = down.webhook(WebhookSettings::default()).await;
+    for call in 0..50 {
+        down.call(call, "hangup").await;
+        down.wait(Duration::from_secs(20)).await;
+    }
+    let known = switchhook::registry::Registry::load(Arc::clone(&down.store), down.system.clock.now())
+        .await
+        .unwrap();
+    let route = known.route(id).unwrap();
+    assert!(!route.has_room(), "it is not sent to at once");
+    assert!(route.load().health.read().breaker.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_closes_the_hold_and_says_until_when() {
+    let switch = Arc::new(AtomicBool::new(false));
+    let rig = down_until(&switch).await;
+    rig.webhook(WebhookSettings::default()).await;
+    for call in 0..20 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(HOUR).await;
+    switch.store(true, Ordering::Relaxed);
+    rig.wait(HOUR).await;
+    let holds = rig.store.list_holds(Some(COMPANY), START).await.unwrap();
+    assert_eq!(holds.len(), 1);
+    assert!(holds[0].hold.until.is_some_and(|until| until > START.plus(HOUR)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_spent_paused_does_not_count_as_tried() {
+    let rig = Rig::new(|_| Reaction::Refuse).await;
+    let id = rig.webhook(WebhookSettings::default()).await;
+    let set_paused = async |paused| {
+        let change = WebhookChange {
+            paused_at: Some(paused),
+            ..WebhookChange::default()
+        };
+        rig.store
+            .update_webhook(COMPANY, id, change, rig.system.clock.now())
+            .await
+            .unwrap();
+        rig.system.registry.refresh(COMPANY).await.unwrap();
+        rig.system.engine.nudge(id);
+    };
+    set_paused(Some(rig.system.clock.now())).await;
+    rig.call(1, "hangup").await;
+    rig.wait(5 * 24 * HOUR).await;
+    set_paused(None).await;
+    rig.wait(48 * HOUR).await;
+    let delivery = rig.deliveries().await.remove(0);
+    assert_eq!(
+        delivery.state.name(),
+        StateName::Pending,
+        "it was tried for two days only"
+    );
+    assert!(
+        delivery.held >= 5 * 24 * HOUR - Duration::from_secs(60),
+        "{:?}",
+        delivery.held
+    );
+    rig.wait(48 * HOUR).await;
+    assert_eq!(rig.deliveries().await[0].state.name(), StateName::Exhausted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_is_kept_and_the_others_do_not_wait_for_it() {
+    let rig = Rig::new(|_| Reaction::Answer(200)).await;
+    let slow = rig
+        .webhook(WebhookSettings {
+            rate: Some(10.0),
+            ..WebhookSettings::default()
+        })
+        .await;
+    let fast = rig.webhook(WebhookSettings::default()).await;
+    for call in 0..300 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(Duration::from_secs(10)).await;
+    let to = |id| {
+        rig.network
+            .seen()
+            .iter()
+            .filter(|seen| seen.webhook_id == id)
+            .count()
+    };
+    assert_eq!(to(fast), 300);
+    assert!((95..=105).contains(&to(slow)), "{} in ten seconds", to(slow));
+    rig.wait(Duration::from_secs(21)).await;
+    assert_eq!(to(slow), 300);
+}

@@ -1,0 +1,394 @@
+//! One history: some lives of a node on one store, each but the last ended by a crash.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use switchhook::ingest::{self, Submission};
+use switchhook::system::Settings;
+use switchhook_domain::delivery::{Delivery, StateName};
+use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore, WriterMode};
+use switchhook_store::{DeliveryFilter, PageRequest, Store};
+
+use super::promises;
+use crate::support::rig::{COMPANY, Reaction, Rig, START, Seen};
+
+/// How many lives a history has; the last one ends in peace.
+const LIVES: u32 = 4;
+
+/// How many things happen in a life, at the most.
+const STEPS: u32 = 60;
+
+/// How long the last life lasts: long enough for every delivery to come to its end with receivers that are well.
+const LAST_LIFE: Duration = Duration::from_secs(3 * 3600);
+
+/// What a history left behind.
+pub(super) struct History {
+    /// The ids of the deliveries of every event that was acknowledged.
+    pub(super) acknowledged: Vec<DeliveryId>,
+    /// What the network saw, over all lives.
+    pub(super) seen: Vec<Seen>,
+    /// Attempts that began while another of the same delivery was under way in the same life.
+    pub(super) overlaps: Vec<i64>,
+    /// Every delivery at the end.
+    pub(super) deliveries: Vec<Delivery>,
+    /// Their attempts' numbers.
+    pub(super) attempts: Vec<Vec<u32>>,
+    crashes: u32,
+}
+
+/// What some histories left behind.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) acknowledged: usize,
+    pub(super) delivered: usize,
+    pub(super) exhausted: usize,
+    pub(super) cancelled: usize,
+    pub(super) posts: usize,
+    pub(super) repeats: usize,
+    pub(super) crashes: u32,
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, history: &History) {
+        let in_state = |state| {
+            history
+                .deliveries
+                .iter()
+                .filter(|one| one.state.name() == state)
+                .count()
+        };
+        let distinct: HashSet<_> = history.seen.iter().map(|seen| seen.delivery_id).collect();
+        self.acknowledged += history.acknowledged.len();
+        self.delivered += in_state(StateName::Delivered);
+        self.exhausted += in_state(StateName::Exhausted);
+        self.cancelled += in_state(StateName::Cancelled);
+        self.posts += history.seen.len();
+        self.repeats += history.seen.len() - distinct.len();
+        self.crashes += history.crashes;
+    }
+}
+
+/// A small generator, so that a seed means the same on every machine (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub(super) struct Luck(u64);
+
+impl Luck {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+/// A crash: after so many commits nothing works any more.
+struct Fate {
+    commits_left: AtomicU32,
+    has_struck: AtomicBool,
+    news: tokio::sync::Notify,
+}
+
+impl Fate {
+    fn commit(&self) {
+        let left = self.commits_left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.commits_left.store(left - 1, Ordering::Relaxed);
+            return;
+        }
+        // The commit is durable, but nobody will hear of it.
+        self.has_struck.store(true, Ordering::Relaxed);
+        self.news.notify_one();
+        std::panic::resume_unwind(Box::new("the process is gone"));
+    }
+}
+
+impl History {
+    /// Lives through a history and checks the promises.
+    pub(super) fn live(seed: u64) -> Self {
+        let mut teller = Teller::new(seed);
+        for life in 1..=LIVES {
+            teller.live_once(life == LIVES);
+        }
+        let history = teller.end();
+        promises::check(&history);
+        history
+    }
+}
+
+/// What goes on from life to life.
+struct Teller {
+    luck: Luck,
+    path: PathBuf,
+    /// Held so that it is removed at the end.
+    _directory: tempfile::TempDir,
+    now: Timestamp,
+    webhooks: Vec<WebhookId>,
+    history: History,
+}
+
+impl Teller {
+    fn new(seed: u64) -> Self {
+        let directory = in_memory_directory();
+        let history = History {
+            acknowledged: Vec::new(),
+            seen: Vec::new(),
+            overlaps: Vec::new(),
+            deliveries: Vec::new(),
+            attempts: Vec::new(),
+            crashes: 0,
+        };
+        let path = directory.path().join("switchhook.db");
+        Self {
+            luck: Luck(seed),
+            path,
+            _directory: directory,
+            now: START,
+            webhooks: Vec::new(),
+            history,
+        }
+    }
+
+    fn live_once(&mut self, is_last: bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
+        let runtime = runtime.expect("a runtime can be made");
+        let commits = if is_last {
+            u64::from(u32::MAX)
+        } else {
+            20 + self.luck.below(160)
+        };
+        let fate = Arc::new(Fate {
+            commits_left: AtomicU32::new(u32::try_from(commits).expect("it was one")),
+            has_struck: AtomicBool::new(false),
+            news: tokio::sync::Notify::new(),
+        });
+        let store = open(&self.path, self.now, &fate);
+        runtime.block_on(self.life(store, &fate, is_last));
+        // Dropped with everything that was under way, as by `kill -9`.
+        drop(runtime);
+        self.history.crashes += u32::from(fate.has_struck.load(Ordering::Relaxed));
+    }
+
+    async fn life(&mut self, store: Arc<dyn Store>, fate: &Arc<Fate>, is_last: bool) {
+        let network = Network::new(self.luck.below(u64::MAX), is_last);
+        let scripted = Arc::clone(&network);
+        let began_at = self.now;
+        let rig = Rig::at(began_at, store, Settings::default(), move |seen| {
+            scripted.react(seen)
+        })
+        .await;
+        if self.webhooks.is_empty() {
+            self.register(&rig).await;
+        }
+        for _ in 0..STEPS {
+            // Fate strikes in whoever commits: in a task of the node, or in this step.
+            let step = AssertUnwindSafe(self.step(&rig)).catch_unwind();
+            tokio::select! {
+                () = fate.news.notified() => break,
+                lived = step => if lived.is_err() { break },
+            }
+        }
+        if is_last {
+            for id in self.webhooks.clone() {
+                set_paused(&rig, id, None).await;
+            }
+            rig.wait(LAST_LIFE).await;
+            self.take_stock(&rig).await;
+        }
+        self.now = rig.system.clock.now();
+        self.history.seen.extend(rig.network.seen());
+        self.history.overlaps.extend(network.overlaps());
+    }
+
+    /// Three webhooks: as they come, without order, and narrow.
+    async fn register(&mut self, rig: &Rig) {
+        let settings = [
+            WebhookSettings::default(),
+            WebhookSettings {
+                ordered: Some(false),
+                ..WebhookSettings::default()
+            },
+            WebhookSettings {
+                max_in_flight: Some(2),
+                ..WebhookSettings::default()
+            },
+        ];
+        for settings in settings {
+            self.webhooks.push(rig.webhook(settings).await);
+        }
+    }
+
+    /// One thing that happens.
+    async fn step(&mut self, rig: &Rig) {
+        match self.luck.below(20) {
+            0 => {
+                let id = self.webhooks[self.luck.below(3) as usize];
+                set_paused(rig, id, Some(rig.system.clock.now())).await;
+            }
+            1 => {
+                let id = self.webhooks[self.luck.below(3) as usize];
+                set_paused(rig, id, None).await;
+            }
+            2 => self.with_some_delivery(rig, false).await,
+            3 => self.with_some_delivery(rig, true).await,
+            4..=8 => {
+                let wait = [1, 20, 300, 6_000, 40_000][self.luck.below(5) as usize];
+                rig.wait(Duration::from_millis(self.luck.below(wait) + 1)).await;
+            }
+            _ => self.send_some(rig).await,
+        }
+    }
+
+    async fn send_some(&mut self, rig: &Rig) {
+        for _ in 0..=self.luck.below(4) {
+            let body = format!(r#"{{"call_id":{},"state":"ringing"}}"#, self.luck.below(6));
+            let submission = Submission {
+                company_id: COMPANY,
+                kind: Kind::Call,
+                body: Bytes::from(body),
+                idempotency_key: None,
+            };
+            if let Ok(accepted) = ingest::accept(&rig.system, submission).await {
+                self.history
+                    .acknowledged
+                    .extend(accepted.deliveries.iter().map(|delivery| delivery.id));
+            }
+        }
+    }
+
+    /// Somebody cancels a delivery, or wants it again.
+    async fn with_some_delivery(&mut self, rig: &Rig, again: bool) {
+        let known = self.history.acknowledged.len() as u64;
+        if known == 0 {
+            return;
+        }
+        let id = self.history.acknowledged[self.luck.below(known) as usize];
+        let now = rig.system.clock.now();
+        if again {
+            let new_id = DeliveryId(rig.system.ids.next(now));
+            if rig.store.redeliver(COMPANY, id, new_id, now).await.is_ok() {
+                self.history.acknowledged.push(new_id);
+            }
+        } else {
+            // A conflict means that it was final, which is as well.
+            let _ = rig.store.cancel_delivery(COMPANY, id, now).await;
+        }
+    }
+
+    async fn take_stock(&mut self, rig: &Rig) {
+        let page = rig
+            .store
+            .list_deliveries(COMPANY, DeliveryFilter::default(), PageRequest::first(100_000))
+            .await;
+        self.history.deliveries = page.expect("the store can be read").items;
+        for delivery in &self.history.deliveries {
+            let attempts = rig
+                .store
+                .attempts_of(delivery.id)
+                .await
+                .expect("the store can be read");
+            self.history
+                .attempts
+                .push(attempts.iter().map(|attempt| attempt.number).collect());
+        }
+    }
+
+    fn end(self) -> History {
+        self.history
+    }
+}
+
+async fn set_paused(rig: &Rig, id: WebhookId, paused_at: Option<Timestamp>) {
+    let change = WebhookChange {
+        paused_at: Some(paused_at),
+        ..WebhookChange::default()
+    };
+    let _ = rig
+        .store
+        .update_webhook(COMPANY, id, change, rig.system.clock.now())
+        .await;
+    let _ = rig.system.registry.refresh(COMPANY).await;
+    rig.system.engine.nudge(id);
+}
+
+/// A directory without a disk under it where there is one: these stores are synced thousands of times.
+fn in_memory_directory() -> tempfile::TempDir {
+    let fast = Path::new("/dev/shm");
+    let made = if fast.is_dir() {
+        tempfile::tempdir_in(fast)
+    } else {
+        tempfile::tempdir()
+    };
+    made.expect("a temporary directory can be made")
+}
+
+fn open(path: &Path, now: Timestamp, fate: &Arc<Fate>) -> Arc<dyn Store> {
+    let armed = Arc::new(AtomicBool::new(false));
+    let (strikes, is_armed) = (Arc::clone(fate), Arc::clone(&armed));
+    let observer = move |_: Commit| {
+        if is_armed.load(Ordering::Relaxed) {
+            strikes.commit();
+        }
+    };
+    let options = SqliteOptions {
+        writer: WriterMode::Inline,
+        observer: Some(Arc::new(observer)),
+        ..SqliteOptions::owner(now)
+    };
+    let store = SqliteStore::open(path, options).expect("the store opens after every crash");
+    armed.store(true, Ordering::Relaxed);
+    store
+}
+
+/// Receivers with moods that change; in the last life they are well.
+struct Network {
+    luck: Mutex<Luck>,
+    is_well: bool,
+    begun: Mutex<HashSet<(i64, u32)>>,
+    overlaps: Mutex<Vec<i64>>,
+}
+
+impl Network {
+    fn new(seed: u64, is_well: bool) -> Arc<Self> {
+        Arc::new(Self {
+            luck: Mutex::new(Luck(seed)),
+            is_well,
+            begun: Mutex::default(),
+            overlaps: Mutex::default(),
+        })
+    }
+
+    fn overlaps(&self) -> Vec<i64> {
+        self.overlaps.lock().clone()
+    }
+
+    fn react(&self, seen: &Seen) -> Reaction {
+        // The same attempt of the same delivery twice in one life: it was opened twice.
+        if !self.begun.lock().insert((seen.delivery_id, seen.attempt)) {
+            self.overlaps.lock().push(seen.delivery_id);
+        }
+        let mut luck = self.luck.lock();
+        match luck.below(if self.is_well { 1 } else { 12 }) {
+            1 => Reaction::Answer(500),
+            2 => Reaction::Answer(404),
+            3 => Reaction::AnswerLater(429, Duration::from_secs(luck.below(600))),
+            4 => Reaction::Refuse,
+            5 => Reaction::Silence,
+            6 | 7 => Reaction::Slowly(200, Duration::from_millis(luck.below(9_000))),
+            _ => Reaction::Answer(200),
+        }
+    }
+}
