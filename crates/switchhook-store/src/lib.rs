@@ -12,11 +12,14 @@ mod open;
 mod page;
 mod registry;
 mod replay;
+mod retention;
+mod sealing;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
+use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
@@ -34,10 +37,16 @@ pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
-pub use open::{migrate, open};
+pub use open::{backup, migrate, open, restore};
 pub use page::{Page, PageRequest};
 pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
+pub use retention::{
+    DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadRemoval, PayloadSlice, RemovalReason,
+    RemovalSlice, Removed, StoreSize,
+};
+pub use sealing::{Resealed, Sealer};
+pub use sqlite::{Copied, Existing};
 
 /// What is kept, and the few things that are done with it.
 ///
@@ -70,6 +79,10 @@ pub trait Store: Send + Sync + 'static {
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
     /// The key with this hash.
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+    /// The companies, oldest first.
+    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError>;
+    /// Changes a company.
+    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError>;
 
     // --- webhooks -------------------------------------------------------------------------------------------------
 
@@ -101,6 +114,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Webhook, StoreError>;
     /// The webhooks of every company, by id: how a node fills its memory at start.
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
+    /// Rewrites the secrets of up to `limit` webhooks after `after` that are not sealed with the key that is used now.
+    /// `Unusable` if there is no sealer, or a secret cannot be read.
+    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError>;
+    /// Forgets the replaced secrets that no longer count; answers how many webhooks had such.
+    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
 
     /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
     /// first.
@@ -296,6 +314,20 @@ pub trait Store: Send + Sync + 'static {
         id: ReplayId,
         now: Timestamp,
     ) -> Result<Replay, StoreError>;
+    // --- what is no longer kept -----------------------------------------------------------------------------------
+
+    /// How much room it takes.
+    async fn size(&self) -> Result<StoreSize, StoreError>;
+    /// Removes some of the oldest events with all that belongs to them. Those that something needs are passed over:
+    /// no delivery that is pending, open, or ended after the slice's time is removed, nor its event.
+    async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError>;
+    /// Drops the payloads of a company's events that are delivered or cancelled, or go nowhere, and what receivers
+    /// answered to them. The records stay.
+    async fn drop_payloads(&self, slice: PayloadSlice, now: Timestamp)
+    -> Result<DroppedPayloads, StoreError>;
+    /// Removes the payload of every event of the slice in which a number occurs, and what attempts hold of it; pending
+    /// deliveries of those are cancelled. The records stay. What is removed is overwritten.
+    async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError>;
 
     // --- about the store itself -----------------------------------------------------------------------------------
 

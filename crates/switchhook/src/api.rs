@@ -9,6 +9,7 @@ mod deliveries;
 mod description;
 mod doctor;
 mod documents;
+mod erasures;
 mod error;
 mod events;
 mod explain;
@@ -16,6 +17,7 @@ mod health;
 pub mod limits;
 mod replays;
 mod request;
+mod rotation;
 mod sample;
 mod subscriptions;
 mod webhook_settings;
@@ -35,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::auth::KeyCache;
-use self::compat::shortened;
+use self::compat::{SecretsShown, shortened};
 use self::error::ApiError;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate};
@@ -54,6 +56,17 @@ pub(crate) struct Api {
     settings_turn: Mutex<()>,
     /// Held by the examination that tries connections.
     doctors_turn: Mutex<()>,
+}
+
+impl Api {
+    /// Whether answers show secrets, as far as the server decides that.
+    fn secrets_shown(&self) -> SecretsShown {
+        if self.system.settings.hide_secrets {
+            SecretsShown::Never
+        } else {
+            SecretsShown::AsSet
+        }
+    }
 }
 
 pub(crate) type SharedApi = Arc<Api>;
@@ -86,9 +99,11 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::get, webhook_settings::update))
         .routes(routes!(webhook_settings::pause))
         .routes(routes!(webhook_settings::resume))
+        .routes(routes!(rotation::rotate_secret))
         .routes(routes!(sample::send))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
+        .routes(routes!(erasures::erase))
         .routes(routes!(explain::explain))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))

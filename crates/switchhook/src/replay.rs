@@ -162,6 +162,7 @@ fn own_webhook(replay: &Replay, id: WebhookId, url: &str, secret: Option<Secret>
         company_id: replay.company_id,
         hook_url: url.to_owned(),
         secret,
+        old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
         created_at: replay.created_at,

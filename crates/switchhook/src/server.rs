@@ -24,9 +24,9 @@ use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
-use crate::storage;
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
+use crate::{retention, storage};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -39,6 +39,7 @@ pub struct Server {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     listening: JoinHandle<Result<()>>,
+    sweeping: JoinHandle<()>,
     /// Sending has threads of its own, so that accepting cannot starve it. Taken when the server stops.
     sending: Option<Runtime>,
 }
@@ -59,7 +60,12 @@ impl Server {
     pub async fn start_with(settings: Settings, more: Router) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Telemetry::new();
-        let store = storage::open_as_owner(&settings.store, clock.now(), &telemetry)?;
+        let store = storage::open_as_owner(
+            &settings.store,
+            clock.now(),
+            &telemetry,
+            settings.encryption.as_ref(),
+        )?;
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
             format!(
                 "cannot listen at {}: is another server running there?",
@@ -85,12 +91,14 @@ impl Server {
         let system = Arc::new(assemble(parts, sending.handle()).await?);
         let (stop, stopped) = watch::channel(false);
         let listening = tokio::spawn(listen(listener, Arc::clone(&system), more, stopped));
+        let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
         info!(%address, store = %storage::without_password(&system.settings.store), "listening");
         Ok(Self {
             system,
             address,
             stop,
             listening,
+            sweeping,
             sending: Some(sending),
         })
     }
@@ -109,6 +117,7 @@ impl Server {
                 Ok(())
             }
         };
+        self.sweeping.abort();
         self.system.replays.stop().await;
         self.system.engine.stop(grace).await;
         self.system.store.close().await;

@@ -14,9 +14,11 @@ use crate::api::limits::ApiLimits;
 use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
+use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::registry::Registry;
 use crate::replay::Replays;
+use crate::retention::RetentionSettings;
 use crate::telemetry::Telemetry;
 
 /// What an operator can decide about a node.
@@ -40,6 +42,12 @@ pub struct Settings {
     pub hook_allow: Vec<IpNet>,
     /// Whether hook URLs may be `http://`.
     pub hook_allow_http: bool,
+    /// What secrets are encrypted with in the store.
+    pub encryption: Option<Keyring>,
+    /// Whether no answer of the API shows a webhook's secret.
+    pub hide_secrets: bool,
+    /// How much is kept, and for how long.
+    pub retention: RetentionSettings,
     /// What happens to events that deviate from the schemas.
     pub validation: ValidationMode,
     /// Whether Dialpad's limits are enforced on `/api/v2`.
@@ -60,6 +68,9 @@ impl Default for Settings {
             max_handed_over: 10_000,
             hook_allow: Vec::new(),
             hook_allow_http: false,
+            encryption: None,
+            hide_secrets: false,
+            retention: RetentionSettings::default(),
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
             grace: Duration::from_secs(20),

@@ -39,7 +39,10 @@ fn finish_one(
     one: &FinishedAttempt,
     open: &OpenAttempt,
 ) -> Result<(), StoreError> {
-    attempt_row::insert(transaction.connection, one.delivery_id, &one.attempt)?;
+    match open.is_pending {
+        true => attempt_row::insert(transaction.connection, one.delivery_id, &one.attempt)?,
+        false => insert_of_cancelled(transaction.connection, one)?,
+    }
     let state = if open.is_pending { Some(one.state) } else { None };
     settle(transaction.connection, one, state)?;
     if let Some(state) = state.filter(|state| state.is_final()) {
@@ -56,6 +59,21 @@ fn finish_one(
     }
     Ok(())
 }
+
+/// The payload may have been erased while the attempt was under way: what was answered then goes too.
+fn insert_of_cancelled(connection: &Connection, one: &FinishedAttempt) -> Result<(), StoreError> {
+    let mut attempt = one.attempt.clone();
+    if first(connection, PAYLOAD_IS_GONE, &[&one.delivery_id.0], |_| Ok(()))?.is_some() {
+        attempt
+            .answer
+            .iter_mut()
+            .for_each(|answer| answer.body_head.clear());
+    }
+    attempt_row::insert(connection, one.delivery_id, &attempt)
+}
+
+pub(super) const PAYLOAD_IS_GONE: &str = "SELECT 1 FROM deliveries JOIN events ON events.id = deliveries.event_id \
+     WHERE deliveries.id = ? AND payload_removed_at IS NOT NULL";
 
 /// Ends the claim; `state` is where the delivery goes, if it is not final already.
 fn settle(

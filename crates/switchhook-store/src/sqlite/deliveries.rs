@@ -5,13 +5,13 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
-use switchhook_domain::order::LONGEST_BLOCK;
+use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{attempts, order, replays, webhooks};
+use super::{attempts, events, order, replays, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
@@ -110,9 +110,15 @@ pub(super) fn redeliver(
     let connection = transaction.connection;
     let origin = find(connection, company_id, id)?;
     let webhook_id = origin.webhook_id;
-    if let Err(StoreError::NotFound(_)) = webhooks::find(connection, company_id, webhook_id) {
+    if !webhooks::exists(connection, company_id, webhook_id)? {
         return Err(StoreError::Conflict(format!(
             "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
+        )));
+    }
+    if events::body(connection, origin.event_id)?.is_some_and(|body| body.is_empty()) {
+        return Err(StoreError::Conflict(format!(
+            "the payload of event {} was removed: there is nothing to send again",
+            origin.event_id
         )));
     }
     let delivery = Delivery {
@@ -160,21 +166,41 @@ pub(super) fn cancel(
             delivery.state.at()
         )));
     }
-    transaction
-        .prepare(CANCEL)?
-        .execute(params![now.as_millis(), id.0])?;
-    replays::count_ended(
-        transaction.connection,
-        delivery.replay_id,
-        StateName::Cancelled,
-        1,
-    )?;
-    tell_holder(transaction, delivery.webhook_id, id)?;
-    if let Some(key) = &delivery.order_key {
-        order::free_follower(transaction, delivery.webhook_id, key, now)?;
-    }
+    let pending = PendingDelivery {
+        id,
+        webhook_id: delivery.webhook_id,
+        replay_id: delivery.replay_id,
+        order_key: delivery.order_key.clone(),
+    };
+    call_off(transaction, &pending, now)?;
     delivery.state = DeliveryState::Cancelled { at: now };
     Ok(delivery)
+}
+
+/// What hangs on a pending delivery.
+pub(super) struct PendingDelivery {
+    pub(super) id: DeliveryId,
+    pub(super) webhook_id: WebhookId,
+    pub(super) replay_id: Option<ReplayId>,
+    pub(super) order_key: Option<OrderKey>,
+}
+
+/// Cancels it, counts it, tells who has it in memory, and lets go who waited for it.
+pub(super) fn call_off(
+    transaction: &mut Transaction<'_>,
+    pending: &PendingDelivery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let connection = transaction.connection;
+    transaction
+        .prepare(CANCEL)?
+        .execute(params![now.as_millis(), pending.id.0])?;
+    replays::count_ended(connection, pending.replay_id, StateName::Cancelled, 1)?;
+    tell_holder(transaction, pending.webhook_id, pending.id)?;
+    match &pending.order_key {
+        Some(key) => order::free_follower(transaction, pending.webhook_id, key, now),
+        None => Ok(()),
+    }
 }
 
 /// The node that has the delivery in memory drops it.
@@ -251,7 +277,7 @@ pub(super) fn list(
 ) -> Result<Page<Delivery>, StoreError> {
     listing(company_id, filter)
         .newest_first(page)
-        .page(connection, delivery_row::read, |delivery| delivery.id.0)
+        .page_of_readable(connection, delivery_row::read)
 }
 
 /// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.

@@ -8,8 +8,8 @@ use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, replay_scan, replays, schema,
-    subscriptions, versions, webhooks,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, order, recovery,
+    replay_scan, replays, retention, schema, subscriptions, versions, webhooks,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -85,7 +85,12 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         claims::EXPIRED,
         "deliveries_claimed (webhook_id=? AND due_at<?)",
     );
-    check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?)");
+    check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?");
+    check(
+        &connection,
+        claims::UNDATED,
+        "deliveries_due (webhook_id=? AND due_at=?)",
+    );
     check(
         &connection,
         claims::NEXT_UNCLAIMED,
@@ -110,6 +115,41 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         &connection,
         recovery::CLAIMED,
         "deliveries_claimed (webhook_id>?)",
+    );
+}
+
+#[test]
+fn what_is_removed_is_found_by_seeking() {
+    let connection = empty();
+    let by_event = "deliveries_by_event (event_id=?)";
+    check(
+        &connection,
+        retention::OLDEST,
+        "INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    );
+    check(&connection, retention::IS_NEEDED, by_event);
+    check(&connection, retention::KEEPS_PAYLOAD, by_event);
+    check(
+        &connection,
+        retention::WITH_PAYLOAD,
+        "events_by_company (company_id=? AND rowid>?)",
+    );
+    check(
+        &connection,
+        erasure::BODIES,
+        "events_by_company (company_id=? AND rowid>?)",
+    );
+    check(&connection, erasure::DELIVERIES, by_event);
+    check(&connection, erasure::RECORDS, "PRIMARY KEY (delivery_id=?)");
+    check(
+        &connection,
+        attempts::PAYLOAD_IS_GONE,
+        "deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+    );
+    check(
+        &connection,
+        companies::listing().oldest_first(PAGE).sql(),
+        "INTEGER PRIMARY KEY",
     );
 }
 

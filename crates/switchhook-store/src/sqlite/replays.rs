@@ -20,8 +20,13 @@ use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep};
+use crate::sealing::Sealing;
 
-pub(super) fn create(transaction: &mut Transaction<'_>, new: &NewReplay) -> Result<Replay, StoreError> {
+pub(super) fn create(
+    transaction: &mut Transaction<'_>,
+    new: &NewReplay,
+    sealing: &Sealing,
+) -> Result<Replay, StoreError> {
     let replay = &new.replay;
     let values: [&dyn rusqlite::ToSql; 1] = [&replay.company_id.0];
     let running: u32 =
@@ -32,11 +37,13 @@ pub(super) fn create(transaction: &mut Transaction<'_>, new: &NewReplay) -> Resu
             new.most_running
         )));
     }
-    if let Destination::Webhook(id) = replay.to {
-        webhooks::find(transaction.connection, replay.company_id, id)?;
+    if let Destination::Webhook(id) = replay.to
+        && !webhooks::exists(transaction.connection, replay.company_id, id)?
+    {
+        return Err(StoreError::NotFound("webhook"));
     }
     if let Some(webhook) = &new.webhook {
-        webhooks::create_for_replay(transaction, webhook, replay.id)?;
+        webhooks::create_for_replay(transaction, webhook, replay.id, sealing)?;
     }
     replay_row::insert(transaction.connection, replay)?;
     by_id(transaction.connection, replay.id)
@@ -129,7 +136,7 @@ pub(super) fn advance(transaction: &mut Transaction<'_>, step: &ReplayStep) -> R
 const ADVANCE: &str = "UPDATE replays SET cursor = ?, all_created = ?, next_due_at = ?, scanned = scanned + ?, \
      created = created + ?, skipped = skipped + ? WHERE id = ?";
 
-/// Makes a delivery, unless its event is gone.
+/// Makes a delivery, unless its event or the payload of it is gone.
 fn create_delivery(
     transaction: &Transaction<'_>,
     replay: &Replay,
@@ -137,8 +144,8 @@ fn create_delivery(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let (connection, planned) = (transaction.connection, &new.planned);
-    let exists = first(connection, EVENT_EXISTS, &[&planned.event_id.0], |_| Ok(()))?;
-    if exists.is_none() {
+    let has_payload = first(connection, HAS_PAYLOAD, &[&planned.event_id.0], |_| Ok(()))?;
+    if has_payload.is_none() {
         return Ok(false);
     }
     let delivery = Delivery {
@@ -166,7 +173,7 @@ fn create_delivery(
     Ok(true)
 }
 
-const EVENT_EXISTS: &str = "SELECT 1 FROM events WHERE id = ?";
+const HAS_PAYLOAD: &str = "SELECT 1 FROM events WHERE id = ? AND payload_removed_at IS NULL";
 
 /// Tells this node once for each webhook.
 fn tell_due(transaction: &mut Transaction<'_>, made: &[ReplayDelivery]) {

@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -27,6 +27,10 @@ const MIGRATIONS: [Migration; 4] = [
     Migration {
         name: "replays",
         sql: include_str!("../../migrations/sqlite/0004_replays.sql"),
+    },
+    Migration {
+        name: "secrets_and_retention",
+        sql: include_str!("../../migrations/sqlite/0005_secrets_and_retention.sql"),
     },
 ];
 

@@ -9,8 +9,8 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayFilter, ReplayState};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    DeliveryFilter, Idempotency, NewEvent, NewReplay, PageRequest, Recorded, ReplayDelivery, ReplayEnd,
-    ReplayStep, Scan, Selection, StoreError,
+    DeliveryFilter, Idempotency, NewEvent, NewReplay, PageRequest, PayloadSlice, Recorded, ReplayDelivery,
+    ReplayEnd, ReplayStep, Scan, Selection, StoreError,
 };
 
 use crate::samples::{self, COMPANY, OTHER_COMPANY, order_key};
@@ -638,4 +638,24 @@ pub(crate) async fn a_replay_stands_where_it_stood_after_a_restart(world: &mut W
         (made.len(), done.progress.created, done.is_all_created),
         (2, 3, true)
     );
+}
+
+pub(crate) async fn an_event_without_a_payload_is_not_replayed(world: &mut World) {
+    for call in 0..3 {
+        let id = world.send(call, HOOK).await;
+        world.succeed(id, 1).await;
+    }
+    let replay = world.replay_all().await;
+    let step = world.step(&replay).await;
+    let drop = PayloadSlice {
+        company_id: COMPANY,
+        after: None,
+        limit: 1,
+    };
+    world.store.drop_payloads(drop, world.now).await.unwrap();
+    let advanced = world.store.advance_replay(step).await.unwrap();
+    assert_eq!((advanced.progress.created, advanced.progress.skipped), (2, 2));
+    let others = PayloadSlice { limit: 9, ..drop };
+    let dropped = world.store.drop_payloads(others, world.now).await.unwrap();
+    assert_eq!(dropped.payloads, 0, "what a replay is about to send stays");
 }

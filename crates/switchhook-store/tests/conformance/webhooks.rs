@@ -29,6 +29,7 @@ pub(crate) async fn a_webhook_is_kept_changed_and_deleted(world: &mut World) {
     let change = WebhookChange {
         hook_url: None,
         secret: Some(None),
+        old_secret_until: Some(later.plus(Duration::from_secs(60))),
         settings,
         paused_at: Some(Some(later)),
     };

@@ -13,13 +13,15 @@ use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
-use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookChange, WebhookSettings};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookChange, WebhookSettings};
+use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
 use self::bounds::{Bounds, changed};
 use super::SharedApi;
 use super::auth::{Caller, Reader, Writer};
-use super::compat::{IdText, Items, WebhookAnswer};
+use super::compat::{IdText, Items, SecretsShown, WebhookAnswer};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
 use super::words;
@@ -64,6 +66,10 @@ pub(crate) struct SettingsRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     hide_secret: Field<bool>,
+    /// Whether the header of signed deliveries names the secret (`kid`).
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    announce_kid: Field<bool>,
 }
 
 /// A webhook with its settings; what is null follows the server.
@@ -87,6 +93,14 @@ pub(crate) struct WebhookWithSettings {
     #[schema(required)]
     jwt_content_type: Option<String>,
     hide_secret: bool,
+    announce_kid: bool,
+    /// The name of the secret: what `kid` is, if it is announced.
+    #[schema(required, example = "9f86d081884c7d65")]
+    kid: Option<String>,
+    /// The secrets before it that still count, the newest first.
+    old_secrets: Vec<OldSecretAnswer>,
+    /// What should not stay as it is.
+    warnings: Vec<String>,
     /// What holds now, whoever decided it.
     in_force: SettingsInForce,
     /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
@@ -96,6 +110,20 @@ pub(crate) struct WebhookWithSettings {
     created_at: Timestamp,
     #[schema(value_type = i64)]
     updated_at: Timestamp,
+}
+
+/// A secret that was replaced. Nothing is signed with it any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OldSecretAnswer {
+    /// Its name.
+    kid: String,
+    /// When it stops counting, in unix milliseconds.
+    #[schema(value_type = i64)]
+    valid_until: Timestamp,
+    /// The secret; absent if the webhook or the server hides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    secret: Option<String>,
 }
 
 /// The settings that hold, the server's defaults included.
@@ -125,7 +153,7 @@ pub(crate) async fn list(
     let items = page
         .items
         .into_iter()
-        .map(|webhook| show(&api, webhook))
+        .map(|webhook| show(&api, webhook, SecretsShown::AsSet))
         .collect();
     Ok(Json(Items {
         items,
@@ -145,7 +173,7 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    Ok(Json(show(&api, webhook)))
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
 /// Changes a webhook's settings: what is not sent stays, null follows the server again.
@@ -169,7 +197,8 @@ pub(crate) async fn update(
         settings: Some(settings),
         ..WebhookChange::default()
     };
-    change_webhook(&api, caller, id, change).await
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
 /// Holds a webhook's deliveries back: none is lost, none is sent.
@@ -189,7 +218,8 @@ pub(crate) async fn pause(
         paused_at: Some(Some(since)),
         ..WebhookChange::default()
     };
-    change_webhook(&api, caller, id, change).await
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
 /// Sends what was held back, oldest first.
@@ -207,15 +237,17 @@ pub(crate) async fn resume(
         paused_at: Some(None),
         ..WebhookChange::default()
     };
-    change_webhook(&api, caller, id, change).await
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
-async fn change_webhook(
+/// Changes a webhook and makes the change count.
+pub(super) async fn change_webhook(
     api: &SharedApi,
     caller: Caller,
     id: WebhookId,
     change: WebhookChange,
-) -> Result<Json<WebhookWithSettings>, ApiError> {
+) -> Result<Webhook, ApiError> {
     let now = api.system.clock.now();
     let webhook = api
         .system
@@ -224,12 +256,19 @@ async fn change_webhook(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(show(api, webhook)))
+    Ok(webhook)
 }
 
-fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
+/// Shows a webhook. A server that hides secrets hides all but those that are shown this one time.
+pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> WebhookWithSettings {
+    let shown = match shown {
+        SecretsShown::Always => shown,
+        SecretsShown::AsSet | SecretsShown::Never => api.secrets_shown(),
+    };
     let defaults = &api.system.settings.delivery;
-    let answer = WebhookAnswer::from(&webhook);
+    let answer = WebhookAnswer::of(&webhook, shown);
+    let old_secrets = old_secrets(api, &webhook);
+    let warnings = webhook.secret.iter().filter_map(Secret::weakness).collect();
     let in_force = SettingsInForce::of(&webhook.settings, defaults);
     let WebhookSettings {
         profile,
@@ -241,6 +280,7 @@ fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
         headers,
         jwt_content_type,
         hide_secret,
+        announce_kid,
     } = webhook.settings;
     WebhookWithSettings {
         webhook: answer,
@@ -253,11 +293,30 @@ fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
         headers,
         jwt_content_type,
         hide_secret,
+        announce_kid,
+        kid: webhook.secret.as_ref().map(|secret| key_id(secret.expose())),
+        old_secrets,
+        warnings,
         in_force,
         paused_at: webhook.paused_at,
         created_at: webhook.created_at,
         updated_at: webhook.updated_at,
     }
+}
+
+fn old_secrets(api: &SharedApi, webhook: &Webhook) -> Vec<OldSecretAnswer> {
+    let now = api.system.clock.now();
+    let valid = webhook
+        .old_secrets
+        .iter()
+        .rev()
+        .filter(|old| old.valid_until > now);
+    let answer = |old: &OldSecret| OldSecretAnswer {
+        kid: key_id(old.secret.expose()),
+        valid_until: old.valid_until,
+        secret: api.secrets_shown().of(&old.secret, &webhook.settings),
+    };
+    valid.map(answer).collect()
 }
 
 impl SettingsInForce {

@@ -46,7 +46,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Items<WebhookAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.compatible();
     let page = api.system.store.list_webhooks(caller.company_id, page).await?;
-    let items = page.items.iter().map(WebhookAnswer::from).collect();
+    let items = page
+        .items
+        .iter()
+        .map(|webhook| WebhookAnswer::of(webhook, api.secrets_shown()))
+        .collect();
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
@@ -77,6 +81,7 @@ pub(crate) async fn create(
         company_id: caller.company_id,
         hook_url,
         secret: secret.and_then(secret_or_none),
+        old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
         created_at: now,
@@ -84,7 +89,7 @@ pub(crate) async fn create(
     };
     let webhook = api.system.store.create_webhook(webhook).await?;
     api.system.registry.refresh(caller.company_id).await?;
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 /// Shows a webhook.
@@ -99,7 +104,7 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 /// Changes a webhook: what is not sent stays.
@@ -134,7 +139,7 @@ pub(crate) async fn update(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 /// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
@@ -156,7 +161,7 @@ pub(crate) async fn delete(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 fn check_url(api: &SharedApi, url: &str) -> Result<(), ApiError> {
@@ -184,7 +189,7 @@ pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<
     checked.map_err(|refused| ApiError::invalid(format!("{name}: {refused}")))
 }
 
-pub(super) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
     if secret.is_some_and(|secret| secret.len() > LONGEST_TEXT) {
         return Err(ApiError::invalid(format!(
             "secret is longer than {LONGEST_TEXT} bytes"

@@ -58,6 +58,10 @@ pub(super) fn changed(
             .hide_secret
             .change_or(false)
             .unwrap_or(settings.hide_secret),
+        announce_kid: request
+            .announce_kid
+            .change_or(false)
+            .unwrap_or(settings.announce_kid),
     })
 }
 

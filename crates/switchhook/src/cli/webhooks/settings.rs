@@ -51,10 +51,14 @@ pub(super) struct SettingsOptions {
     /// Whether answers of the API leave the secret out
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     hide_secret: Option<bool>,
+
+    /// Whether the header of signed deliveries names the secret (kid)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    announce_kid: Option<bool>,
 }
 
 /// The names of options and of the settings they stand for.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 10] = [
     ("profile", "profile"),
     ("ordered", "ordered"),
     ("max-in-flight", "max_in_flight"),
@@ -64,6 +68,7 @@ const NAMES: [(&str, &str); 9] = [
     ("headers", "headers"),
     ("jwt-content-type", "jwt_content_type"),
     ("hide-secret", "hide_secret"),
+    ("announce-kid", "announce_kid"),
 ];
 
 /// The setting that an option's name stands for.
@@ -95,6 +100,7 @@ impl SettingsOptions {
             ("headers", (!headers.is_empty()).then(|| json!(headers))),
             ("jwt_content_type", self.jwt_content_type.clone().map(Value::from)),
             ("hide_secret", self.hide_secret.map(Value::from)),
+            ("announce_kid", self.announce_kid.map(Value::from)),
         ];
         all.into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))

@@ -175,7 +175,18 @@ impl Rig {
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
         let started = Instant::now();
-        let clock: Arc<dyn Clock> = Arc::new(move || began_at.plus(started.elapsed()));
+        let clock = Arc::new(move || began_at.plus(started.elapsed()));
+        Self::with_clock(store, settings, clock, script).await
+    }
+
+    /// With a clock that need not go as tokio's does.
+    pub(crate) async fn with_clock(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let started = Instant::now();
         let network = Arc::new(ScriptedNetwork {
             started,
             script: Box::new(script),
@@ -213,6 +224,7 @@ impl Rig {
             company_id: COMPANY,
             hook_url: format!("https://example.com/{id}"),
             secret: secret.map(Secret::new),
+            old_secrets: Vec::new(),
             settings,
             paused_at: None,
             created_at: now,
