@@ -172,7 +172,7 @@ impl DeliveryState {
 pub fn state_after_attempt(
     outcome: &AttemptOutcome,
     setback: Setback,
-    policy: RetryPolicy,
+    policy: RetryPolicy<'_>,
     now: Timestamp,
     roll: Roll,
 ) -> DeliveryState {
@@ -250,6 +250,7 @@ mod tests {
         let policy = RetryPolicy {
             profile,
             kind: Kind::Call,
+            schedule: &[],
         };
         state_after_attempt(outcome, setback, policy, NOW, Roll::MIDDLE)
     }

@@ -30,6 +30,8 @@ pub struct Webhook {
     pub settings: WebhookSettings,
     /// Since when its deliveries are held back.
     pub paused_at: Option<Timestamp>,
+    /// Since when that is so because its receiver had failed for too long, rather than because somebody asked for it.
+    pub disabled_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -67,9 +69,18 @@ pub struct WebhookSettings {
     /// How long a connection may take to stand, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_timeout_ms: Option<u32>,
+    /// How long the answer's head may take once the connection stands, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_timeout_ms: Option<u32>,
     /// How long the whole attempt may take, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
+    /// Seconds after the first, second, … failure, in place of those of the profile `durable`; empty for the profile's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retry_schedule: Vec<u32>,
+    /// After how many days without a success it is disabled; 0 never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_after_days: Option<u32>,
     /// Headers added to every attempt.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -91,6 +102,8 @@ pub struct DeliveryDefaults {
     pub profile: Profile,
     /// How many POSTs to one webhook may be under way at once.
     pub max_in_flight: u32,
+    /// After how many days without a success a webhook is disabled; 0 never.
+    pub disable_after_days: u32,
 }
 
 impl Default for DeliveryDefaults {
@@ -98,6 +111,7 @@ impl Default for DeliveryDefaults {
         Self {
             profile: Profile::Durable,
             max_in_flight: 64,
+            disable_after_days: 0,
         }
     }
 }
@@ -128,6 +142,21 @@ impl WebhookSettings {
         own.unwrap_or(Duration::from_secs(5)).min(self.timeout(defaults))
     }
 
+    /// How long the answer's head may take once the connection stands.
+    #[must_use]
+    pub fn head_timeout(&self, defaults: &DeliveryDefaults) -> Duration {
+        let whole = self.timeout(defaults);
+        let own = self.head_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        own.map_or(whole, |own| own.min(whole))
+    }
+
+    /// How long the receiver may fail before the webhook is disabled, if it ever is.
+    #[must_use]
+    pub fn disable_after(&self, defaults: &DeliveryDefaults) -> Option<Duration> {
+        let days = self.disable_after_days.unwrap_or(defaults.disable_after_days);
+        (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3_600))
+    }
+
     /// How long the whole attempt may take, connection included.
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
@@ -149,6 +178,8 @@ pub struct WebhookChange {
     pub settings: Option<WebhookSettings>,
     /// Held back since, or not any more.
     pub paused_at: Option<Option<Timestamp>>,
+    /// Held back because its receiver had failed for too long; counts together with `paused_at`.
+    pub disabled: bool,
 }
 
 impl Webhook {
@@ -162,7 +193,10 @@ impl Webhook {
         }
         self.old_secrets.retain(|old| old.valid_until > now);
         self.settings = change.settings.unwrap_or(self.settings);
-        self.paused_at = change.paused_at.unwrap_or(self.paused_at);
+        if let Some(paused_at) = change.paused_at {
+            self.paused_at = paused_at;
+            self.disabled_at = paused_at.filter(|_| change.disabled);
+        }
         self.updated_at = now;
         self
     }
@@ -206,6 +240,7 @@ mod tests {
             old_secrets: Vec::new(),
             settings: WebhookSettings::default(),
             paused_at: None,
+            disabled_at: None,
             created_at: NOW,
             updated_at: NOW,
         }

@@ -68,6 +68,10 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_in_flight: u32,
 
+    /// Disable webhooks after this many days without a success (nothing is lost: resume them); 0 for never
+    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=365))]
+    pub disable_after_days: u32,
+
     /// Addresses that hook URLs may lead to although they are not public: 10.0.0.0/8, several with commas
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub hook_allow: Vec<IpNet>,
@@ -175,6 +179,7 @@ impl ServeOptions {
             delivery: DeliveryDefaults {
                 profile: self.profile,
                 max_in_flight: IN_FLIGHT_PER_WEBHOOK,
+                disable_after_days: self.disable_after_days,
             },
             lease: self.lease,
             max_in_flight: self.max_in_flight,

@@ -160,6 +160,7 @@ async fn inspected_webhook(system: &System, address: SocketAddr, now: Timestamp)
         old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -165,6 +165,7 @@ fn own_webhook(replay: &Replay, id: WebhookId, url: &str, secret: Option<Secret>
         old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: replay.created_at,
         updated_at: replay.created_at,
     }

@@ -83,6 +83,7 @@ impl Server {
         let parts = Parts {
             settings,
             clock,
+            dice: Dice::from_entropy(),
             telemetry,
             store,
             transport: Arc::new(transport),
@@ -135,6 +136,8 @@ pub struct Parts {
     pub settings: Settings,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The chance in delays.
+    pub dice: Dice,
     /// What is counted.
     pub telemetry: Telemetry,
     /// What is kept.
@@ -153,6 +156,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
     let Parts {
         settings,
         clock,
+        dice,
         telemetry,
         store,
         transport,
@@ -172,7 +176,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
             registry: Arc::clone(&registry),
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
-            dice: Arc::new(Dice::from_entropy()),
+            dice: Arc::new(dice),
             telemetry: telemetry.clone(),
             defaults: settings.delivery,
             lease: settings.lease,

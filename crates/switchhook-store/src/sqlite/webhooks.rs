@@ -16,7 +16,7 @@ use crate::sealing::Sealing;
 /// What [`read`] reads, in its order.
 macro_rules! webhook_columns {
     () => {
-        "id, company_id, hook_url, secret, old_secrets, settings, paused_at, created_at, updated_at"
+        "id, company_id, hook_url, secret, old_secrets, settings, paused_at, disabled_at, created_at, updated_at"
     };
 }
 
@@ -47,7 +47,7 @@ fn insert(
     replay_id: Option<ReplayId>,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let sql = format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql = format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
         webhook.company_id.0,
@@ -56,6 +56,7 @@ fn insert(
         secrets::kept_old(webhook, sealing)?,
         settings(webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
+        webhook.disabled_at.map(Timestamp::as_millis),
         webhook.created_at.as_millis(),
         webhook.updated_at.as_millis(),
         replay_id.map(|id| id.0),
@@ -76,13 +77,14 @@ pub(super) fn update(
     let webhook = before.changed(change.clone(), now);
     refuse_second(transaction, &webhook)?;
     let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, paused_at = ?, \
-               updated_at = ? WHERE id = ?";
+               disabled_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         webhook.hook_url,
         secrets::kept(&webhook, sealing),
         secrets::kept_old(&webhook, sealing)?,
         settings(&webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
+        webhook.disabled_at.map(Timestamp::as_millis),
         webhook.updated_at.as_millis(),
         webhook.id.0,
     ])?;
@@ -211,6 +213,7 @@ fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreError> {
         old_secrets: secrets::read_old(cells.maybe_json()?, id, sealing)?,
         settings: cells.json()?,
         paused_at: cells.maybe_time()?,
+        disabled_at: cells.maybe_time()?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })

@@ -57,6 +57,7 @@ pub(crate) fn webhook(id: i64, company_id: CompanyId) -> Webhook {
             ..WebhookSettings::default()
         },
         paused_at: None,
+        disabled_at: None,
         created_at: NOON,
         updated_at: NOON,
     }

@@ -11,6 +11,7 @@ use axum::extract::State;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::secret::Secret;
@@ -50,10 +51,23 @@ pub(crate) struct SettingsRequest {
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, example = 5000)]
     connect_timeout_ms: Field<u32>,
+    /// How long the answer's head may take once the connection stands, in milliseconds; null for as long as the attempt.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, example = 10000)]
+    head_timeout_ms: Field<u32>,
     /// How long the whole attempt may take, in milliseconds.
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, example = 15000)]
     timeout_ms: Field<u32>,
+    /// Seconds after the first, second, … failure, ±20 %, in place of those of the profile `durable`; after the last the
+    /// delivery is given up. Null for the profile's own.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<u32>>, max_items = 100, example = json!([5, 30, 120]))]
+    retry_schedule: Field<Vec<u32>>,
+    /// After how many days without a success the webhook is disabled: held back, until it is resumed. 0 for never.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, maximum = 365, example = 5)]
+    disable_after_days: Field<u32>,
     /// Headers added to every attempt, all of them; null for none.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
@@ -88,7 +102,13 @@ pub(crate) struct WebhookWithSettings {
     #[schema(required)]
     connect_timeout_ms: Option<u32>,
     #[schema(required)]
+    head_timeout_ms: Option<u32>,
+    #[schema(required)]
     timeout_ms: Option<u32>,
+    #[schema(required)]
+    retry_schedule: Option<Vec<u32>>,
+    #[schema(required)]
+    disable_after_days: Option<u32>,
     headers: BTreeMap<String, String>,
     #[schema(required)]
     jwt_content_type: Option<String>,
@@ -106,6 +126,11 @@ pub(crate) struct WebhookWithSettings {
     /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
     #[schema(value_type = Option<i64>, required)]
     paused_at: Option<Timestamp>,
+    /// Since when it is held back because its receiver had failed for too long; null if that is not why.
+    #[schema(value_type = Option<i64>, required)]
+    disabled_at: Option<Timestamp>,
+    /// Whether its receiver is sent to.
+    breaker: BreakerAnswer,
     #[schema(value_type = i64)]
     created_at: Timestamp,
     #[schema(value_type = i64)]
@@ -126,6 +151,22 @@ pub(crate) struct OldSecretAnswer {
     secret: Option<String>,
 }
 
+/// How the breaker is. It opens after failures in a row, and then lets one attempt through now and then.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BreakerAnswer {
+    /// `closed`, `open`, or `probing` when the next attempt is due.
+    #[schema(example = "closed")]
+    state: &'static str,
+    /// Failures since the last success.
+    failures: u32,
+    /// Since when it is open, in unix milliseconds.
+    #[schema(value_type = Option<i64>, required)]
+    since: Option<Timestamp>,
+    /// When the next attempt is made, in unix milliseconds.
+    #[schema(value_type = Option<i64>, required)]
+    next_probe_at: Option<Timestamp>,
+}
+
 /// The settings that hold, the server's defaults included.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SettingsInForce {
@@ -134,7 +175,10 @@ pub(crate) struct SettingsInForce {
     ordered: bool,
     max_in_flight: u32,
     connect_timeout_ms: u64,
+    head_timeout_ms: u64,
     timeout_ms: u64,
+    /// 0 for never.
+    disable_after_days: u32,
 }
 
 /// Lists the company's webhooks with their settings, oldest first.
@@ -269,6 +313,7 @@ pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> We
     let answer = WebhookAnswer::of(&webhook, shown);
     let old_secrets = old_secrets(api, &webhook);
     let warnings = webhook.secret.iter().filter_map(Secret::weakness).collect();
+    let breaker = BreakerAnswer::of(api, webhook.id);
     let in_force = SettingsInForce::of(&webhook.settings, defaults);
     let WebhookSettings {
         profile,
@@ -276,7 +321,10 @@ pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> We
         max_in_flight,
         rate,
         connect_timeout_ms,
+        head_timeout_ms,
         timeout_ms,
+        retry_schedule,
+        disable_after_days,
         headers,
         jwt_content_type,
         hide_secret,
@@ -289,7 +337,10 @@ pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> We
         max_in_flight,
         rate,
         connect_timeout_ms,
+        head_timeout_ms,
         timeout_ms,
+        retry_schedule: Some(retry_schedule).filter(|schedule| !schedule.is_empty()),
+        disable_after_days,
         headers,
         jwt_content_type,
         hide_secret,
@@ -299,6 +350,8 @@ pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> We
         warnings,
         in_force,
         paused_at: webhook.paused_at,
+        disabled_at: webhook.disabled_at,
+        breaker,
         created_at: webhook.created_at,
         updated_at: webhook.updated_at,
     }
@@ -319,6 +372,35 @@ fn old_secrets(api: &SharedApi, webhook: &Webhook) -> Vec<OldSecretAnswer> {
     valid.map(answer).collect()
 }
 
+impl BreakerAnswer {
+    fn of(api: &SharedApi, id: WebhookId) -> Self {
+        let route = api.system.registry.route(id);
+        let breaker = route.map_or_else(Breaker::default, |route| route.load().health.read().breaker);
+        match breaker {
+            Breaker::Closed { failures } => Self {
+                state: "closed",
+                failures,
+                since: None,
+                next_probe_at: None,
+            },
+            Breaker::Open {
+                since,
+                probe_at,
+                failures,
+            } => Self {
+                state: if probe_at <= api.system.clock.now() {
+                    "probing"
+                } else {
+                    "open"
+                },
+                failures,
+                since: Some(since),
+                next_probe_at: Some(probe_at),
+            },
+        }
+    }
+}
+
 impl SettingsInForce {
     fn of(settings: &WebhookSettings, defaults: &DeliveryDefaults) -> Self {
         let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -327,7 +409,9 @@ impl SettingsInForce {
             ordered: settings.ordered(defaults),
             max_in_flight: settings.max_in_flight(defaults),
             connect_timeout_ms: millis(settings.connect_timeout(defaults)),
+            head_timeout_ms: millis(settings.head_timeout(defaults)),
             timeout_ms: millis(settings.timeout(defaults)),
+            disable_after_days: settings.disable_after_days.unwrap_or(defaults.disable_after_days),
         }
     }
 }

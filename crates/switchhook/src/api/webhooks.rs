@@ -84,6 +84,7 @@ pub(crate) async fn create(
         old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: now,
         updated_at: now,
     };

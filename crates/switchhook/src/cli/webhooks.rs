@@ -286,6 +286,10 @@ struct Webhook {
     #[serde(default)]
     paused_at: Option<Timestamp>,
     #[serde(default)]
+    disabled_at: Option<Timestamp>,
+    #[serde(default)]
+    breaker: Option<Breaker>,
+    #[serde(default)]
     created_at: Option<Timestamp>,
     #[serde(flatten)]
     settings: ShownSettings,
@@ -300,6 +304,45 @@ struct Webhook {
 #[derive(Debug, Deserialize)]
 struct Signature {
     secret: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Breaker {
+    state: String,
+    failures: u32,
+    since: Option<Timestamp>,
+    next_probe_at: Option<Timestamp>,
+}
+
+impl Webhook {
+    /// In one word.
+    fn state(&self) -> &'static str {
+        let is_failing = |breaker: &Breaker| breaker.state != "closed";
+        if self.disabled_at.is_some() {
+            "disabled"
+        } else if self.paused_at.is_some() {
+            "paused"
+        } else if self.breaker.as_ref().is_some_and(is_failing) {
+            "failing"
+        } else {
+            "active"
+        }
+    }
+}
+
+impl Breaker {
+    fn told(&self) -> Option<String> {
+        let since = self.since?;
+        let next = self
+            .next_probe_at
+            .map_or_else(String::new, |at| format!(", next attempt {}", time(at)));
+        Some(format!(
+            "{} since {} after {} failures{next}",
+            self.state,
+            time(since),
+            self.failures
+        ))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -320,11 +363,7 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
         } else {
             "json"
         };
-        let state = if webhook.paused_at.is_some() {
-            "paused"
-        } else {
-            "active"
-        };
+        let state = webhook.state();
         let profile = webhook.settings.profile_in_force();
         let created = output::time_or_dash(webhook.created_at);
         table.row([
@@ -370,6 +409,8 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .fact("secret", secret)
         .fact_if("kid", webhook.kid.as_ref())
         .fact_if("paused since", webhook.paused_at.map(time))
+        .fact_if("disabled since", webhook.disabled_at.map(time))
+        .fact_if("breaker", webhook.breaker.as_ref().and_then(Breaker::told))
         .fact_if("created", webhook.created_at.map(time));
     let facts = webhook.old_secrets.iter().fold(facts, |facts, old| {
         facts.fact(

@@ -84,6 +84,7 @@ impl Judgement<'_> {
         let policy = RetryPolicy {
             profile: route.webhook.settings.profile(self.defaults),
             kind: delivery.kind,
+            schedule: &route.webhook.settings.retry_schedule,
         };
         let blocks_until = if still_blocks(class, failures) {
             delivery.blocks_until

@@ -162,6 +162,7 @@ async fn an_address_that_is_not_sent_to_any_more_is_found() {
         old_secrets: Vec::new(),
         settings: switchhook_domain::webhook::WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -80,6 +80,7 @@ fn post_to(url: &str, timeout_ms: u32) -> Post {
             ..WebhookSettings::default()
         },
         paused_at: None,
+        disabled_at: None,
         created_at: START,
         updated_at: START,
     };
