@@ -1,8 +1,8 @@
 //! The whole node in virtual time, from a seed: random events, receivers that misbehave, people who interfere, and
 //! crashes right after random commits. After each history the promises are checked.
 //!
-//! `SWITCHHOOK_SIMULATION_SEEDS=10000` runs more histories, `SWITCHHOOK_SIMULATION_FIRST=123` begins at that seed.
-//! A failure names its seed; the same seed gives the same history again.
+//! `cargo xtask simulate --seeds 10000` runs more histories, with `--first 123` they begin at that seed. A failure names its
+//! seed; the same seed gives the same history again.
 
 mod history;
 mod promises;
@@ -30,7 +30,7 @@ fn the_promises_hold_in_every_history() {
         match history {
             Ok(history) => totals.add(&history),
             Err(_) => {
-                panic!("SWITCHHOOK_SIMULATION_FIRST={seed} SWITCHHOOK_SIMULATION_SEEDS=1 shows it again")
+                panic!("`cargo xtask simulate --first {seed} --seeds 1` shows it again")
             }
         }
     }
@@ -39,4 +39,21 @@ fn the_promises_hold_in_every_history() {
         totals.crashes > 0 && totals.delivered > 0 && totals.repeats > 0,
         "{totals:?}"
     );
+}
+
+#[test]
+fn the_same_seed_is_the_same_history() {
+    for seed in [3, 4] {
+        let [once, again] = [History::live(seed), History::live(seed)].map(|history| {
+            let seen = history.seen.iter();
+            let posts = seen.map(|one| (one.at, one.webhook_id, one.delivery_id, one.attempt));
+            posts.collect::<Vec<_>>()
+        });
+        assert!(
+            once == again,
+            "seed {seed} gave {} and {} posts",
+            once.len(),
+            again.len()
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub(crate) mod faulty_store;
+pub(crate) mod hostile;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod rig;
