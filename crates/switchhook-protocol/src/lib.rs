@@ -29,6 +29,7 @@ mod event;
 pub mod headers;
 mod kind;
 mod reading;
+mod repeat;
 mod signature;
 mod sms;
 mod spelling;
@@ -44,7 +45,11 @@ pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, UnknownKind};
-pub use signature::{MAX_TOKEN_BYTES, Secret, Signer, TokenPart, Verifier, VerifyError, sign, verify};
+pub use repeat::{InvalidRepeatKey, RepeatKey};
+pub use signature::{
+    Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, Secret, SecretChange, Signer, TokenPart, Verifier,
+    VerifyError, diagnose, sign, verify,
+};
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::UnknownWord;
 pub use target::{Target, TargetType};
