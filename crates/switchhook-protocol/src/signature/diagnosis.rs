@@ -51,6 +51,8 @@ pub enum Cause {
         /// What was done to it.
         change: SecretChange,
     },
+    /// The sender signed with an empty secret.
+    EmptySecret,
     /// The payload was written anew on its way; in its former spelling the signature fits.
     Respelled(Respelling),
     /// The secret is the right one: with the original body it makes this very signature. The payload differs.
@@ -92,8 +94,6 @@ pub enum SecretChange {
     HexDecodedThere,
     /// The sender used its hexadecimal digits.
     HexEncodedThere,
-    /// The sender used nothing.
-    EmptyThere,
 }
 
 /// How a payload was spelled when it was signed.
@@ -123,6 +123,7 @@ impl Cause {
             Self::SignatureInHex => "signature_in_hex",
             Self::OtherHash(_) => "other_hash",
             Self::Secret { change, .. } => change.name(),
+            Self::EmptySecret => "secret_empty",
             Self::Respelled(_) => "respelled",
             Self::BodyChanged { .. } => "body_changed",
             Self::PayloadBroken => "payload_broken",
@@ -141,7 +142,6 @@ impl SecretChange {
             Self::EncodedThere => "secret_base64_encoded",
             Self::HexDecodedThere => "secret_hex_decoded",
             Self::HexEncodedThere => "secret_hex_encoded",
-            Self::EmptyThere => "secret_empty",
         }
     }
 }
@@ -165,6 +165,7 @@ impl fmt::Display for Cause {
             Self::OtherHash(Hash::Sha384) => "the signature was made with HS384; the sender must use HS256",
             Self::OtherHash(Hash::Sha512) => "the signature was made with HS512; the sender must use HS256",
             Self::Secret { index, change } => return write!(f, "secret {}: {change}", index + 1),
+            Self::EmptySecret => "the sender signed with an empty secret: a variable that was not set?",
             Self::Respelled(how) => return write!(f, "the secret is right, but the payload was written anew on its way: {how}"),
             Self::BodyChanged { at } => {
                 return write!(
@@ -196,7 +197,6 @@ impl fmt::Display for SecretChange {
                 "it is hexadecimal, and the sender signed with the bytes it stands for; the text itself is the key"
             }
             Self::HexEncodedThere => "the sender signed with its hexadecimal digits; the secret's own bytes are the key",
-            Self::EmptyThere => "the sender signed with an empty secret: a variable that was not set?",
         })
     }
 }

@@ -58,6 +58,9 @@ impl Signature<'_> {
 
     fn other_secret(&self, token: &LooseToken, secrets: &[&[u8]]) -> Option<Cause> {
         let fits = |secret: &[u8]| self.fits(hmac::HMAC_SHA256, secret, &token.signed);
+        if fits(b"") {
+            return Some(Cause::EmptySecret);
+        }
         secrets.iter().enumerate().find_map(|(index, secret)| {
             let mut changes = changes_of(secret).into_iter();
             let (change, _) = changes.find(|(_, changed)| fits(changed))?;
@@ -101,7 +104,6 @@ fn changes_of(secret: &[u8]) -> Vec<(SecretChange, Vec<u8>)> {
             STANDARD.encode(secret).trim_end_matches('=').into(),
         ),
         (SecretChange::HexEncodedThere, hex.into_bytes()),
-        (SecretChange::EmptyThere, Vec::new()),
     ];
     let decoded = decode(secret.trim_ascii()).map(|bytes| (SecretChange::DecodedThere, bytes));
     let from_hex = decode_hex(secret.trim_ascii()).map(|bytes| (SecretChange::HexDecodedThere, bytes));
