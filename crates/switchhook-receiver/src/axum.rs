@@ -7,8 +7,8 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
 use crate::Receiver;
-use crate::handlers::{Answer, Handlers};
 use crate::labels::Labels;
+use crate::operations::{Answer, Handlers};
 use crate::received::Received;
 use crate::refusal::Refusal;
 use crate::whole_body::whole_body;

@@ -73,12 +73,12 @@
 pub mod axum;
 mod calls;
 mod clock;
-#[cfg(feature = "handlers")]
-mod handlers;
 mod journal;
 mod labels;
 #[cfg(feature = "tower")]
 mod layer;
+#[cfg(feature = "handlers")]
+mod operations;
 mod order;
 mod received;
 mod refusal;
@@ -89,12 +89,12 @@ mod whole_body;
 use switchhook_protocol::{MAX_TOKEN_BYTES, Secret, Verifier, check_object, tell_kind};
 
 pub use calls::{CallKey, CallOf, Calls};
-#[cfg(feature = "handlers")]
-pub use handlers::{Answer, HandlerError, Handlers, Trouble};
 pub use journal::{Format, Found, Journal, JournalError};
 pub use labels::Labels;
 #[cfg(feature = "tower")]
 pub use layer::{Verify, VerifyLayer};
+#[cfg(feature = "handlers")]
+pub use operations::{Answer, HandlerError, Handlers, Trouble};
 pub use order::{LegOrder, Ordered};
 pub use received::{PayloadError, Received};
 pub use refusal::Refusal;

@@ -12,12 +12,17 @@ mod config;
 mod connection;
 mod deliveries;
 mod dev;
+mod diagnosis;
 mod doctor;
 mod events;
+mod explain_request;
+mod jwt;
 mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod receive;
+mod secrets;
 mod send;
 mod serve;
 mod simulate;
@@ -61,6 +66,10 @@ enum Command {
     Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Receive(receive::Receive),
+    #[command(subcommand)]
+    Jwt(jwt::Jwt),
+    ExplainRequest(explain_request::ExplainRequest),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Config(config::Config),
@@ -99,6 +108,9 @@ impl Command {
             Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Receive(command) => command.run(),
+            Self::Jwt(command) => command.run(),
+            Self::ExplainRequest(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),

@@ -22,6 +22,7 @@ use url::Url;
 use self::stream::Stream;
 use super::connection::Connection;
 use super::output::{self, Table};
+use super::secrets::parse_secret;
 use super::{Misuse, wait_for};
 use crate::config::duration::parse_duration;
 use crate::pace::Speed;
@@ -196,13 +197,6 @@ fn list(json: bool) -> anyhow::Result<()> {
         table.row([scenario.name().to_owned(), scenario.summary().to_owned()]);
     }
     table.print_or("there are none")
-}
-
-fn parse_secret(text: &str) -> Result<Secret, String> {
-    match text {
-        "" => Err("the secret is empty; leave --secret away to have none".to_owned()),
-        secret => Ok(Secret::new(secret)),
-    }
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {

@@ -2,7 +2,7 @@
 
 use super::run::Shell;
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 37] = [
     &["dev"],
     &["serve"],
     &["keys", "create"],
@@ -25,6 +25,11 @@ const COMMANDS: [&[&str]; 32] = [
     &["events", "list"],
     &["events", "show"],
     &["events", "explain"],
+    &["receive"],
+    &["jwt", "sign"],
+    &["jwt", "verify"],
+    &["jwt", "decode"],
+    &["explain-request"],
     &["doctor"],
     &["deliveries", "list"],
     &["deliveries", "show"],
