@@ -43,14 +43,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn answer(handlers: Handlers, request: Request<Incoming>) -> Result<Response<String>, Infallible> {
     let labels = Labels::of(request.headers());
-    let (status, message) = match whole_body(request.into_body()).await {
-        Ok(content) => {
-            let answer = handlers.receive(labels, &content).await;
-            (answer.status, answer.message)
-        }
-        Err(refusal) => (refusal.answer_status(), refusal.to_string()),
+    let answer = match whole_body(request.into_body()).await {
+        Ok(content) => handlers.receive(labels, &content).await,
+        Err(refusal) => handlers.refuse(refusal),
     };
-    let mut response = Response::new(message);
-    *response.status_mut() = status.try_into().unwrap_or(hyper::StatusCode::BAD_REQUEST);
+    let mut response = Response::new(answer.message);
+    *response.status_mut() = answer.status.try_into().unwrap_or(hyper::StatusCode::BAD_REQUEST);
     Ok(response)
 }

@@ -140,7 +140,8 @@ impl Journal {
         self.sync(number)
     }
 
-    /// Replaces everything by these lines, atomically: after a crash there are the old ones or the new ones.
+    /// Replaces everything by these lines, atomically: after a crash there are the old ones or the new ones. A line that
+    /// somebody stores at this moment must be among them: it may be in the old file already.
     ///
     /// # Errors
     /// If the new file cannot be made; the old one then stays.

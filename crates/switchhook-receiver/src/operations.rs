@@ -165,7 +165,9 @@ impl Handlers {
         }
     }
 
-    pub(crate) fn refuse(&self, refusal: Refusal) -> Answer {
+    /// The answer to a request whose body could not be taken as a whole; see [`Handlers::report`].
+    #[must_use]
+    pub fn refuse(&self, refusal: Refusal) -> Answer {
         let answer = Answer::new(refusal.answer_status(), refusal.to_string());
         (self.0.report)(&Trouble::Refused(refusal));
         answer

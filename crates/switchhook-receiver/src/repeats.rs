@@ -87,7 +87,7 @@ impl Repeats {
             journal: Some(journal),
         };
         repeats.lock().lines = found.lines;
-        repeats.compact_if_worth_it()?;
+        repeats.compact_if_worth_it();
         Ok(Arc::new(repeats))
     }
 
@@ -99,12 +99,13 @@ impl Repeats {
     /// The same at a time of one's own choosing.
     pub fn begin_at(self: &Arc<Self>, key: RepeatKey, now: Timestamp) -> Turn {
         let mut memory = self.lock();
+        if memory.under_way.contains(&key) {
+            return Turn::UnderWay;
+        }
         if memory.is_known(key, now) {
             return Turn::Repeat;
         }
-        if !memory.under_way.insert(key) {
-            return Turn::UnderWay;
-        }
+        memory.under_way.insert(key);
         Turn::First(Claim {
             repeats: Arc::clone(self),
             key,
@@ -129,18 +130,17 @@ impl Repeats {
         self.len() == 0
     }
 
-    fn compact_if_worth_it(&self) -> Result<(), JournalError> {
+    /// Writes the file anew if it has grown for nothing. If that fails the file goes on growing until the next time.
+    fn compact_if_worth_it(&self) {
         let Some(journal) = &self.journal else {
-            return Ok(());
+            return;
         };
         let mut memory = self.lock();
-        if !memory.is_worth_compacting() {
-            return Ok(());
+        if memory.is_worth_compacting() {
+            let lines: Vec<String> = memory.all().map(|(key, at)| line(key, at)).collect();
+            let _ = journal.replace(lines.iter().map(String::as_bytes));
+            memory.lines = lines.len() as u64;
         }
-        let lines: Vec<String> = memory.all().map(|(key, at)| line(key, at)).collect();
-        journal.replace(lines.iter().map(String::as_bytes))?;
-        memory.lines = lines.len() as u64;
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -154,11 +154,17 @@ impl Claim {
     /// # Errors
     /// If that cannot be written down. Then answer 500, and the event comes again.
     pub fn done(self) -> Result<(), JournalError> {
-        if let Some(journal) = &self.repeats.journal {
-            journal.store(line(self.key, self.at).as_bytes())?;
-        }
+        // First in memory, so that a file that is written anew meanwhile has it too. Until this claim is gone, nobody
+        // is told that it is a repeat.
         self.repeats.lock().remember(self.key, self.at);
-        self.repeats.compact_if_worth_it()
+        if let Some(journal) = &self.repeats.journal
+            && let Err(error) = journal.store(line(self.key, self.at).as_bytes())
+        {
+            self.repeats.lock().forget(self.key);
+            return Err(error);
+        }
+        self.repeats.compact_if_worth_it();
+        Ok(())
     }
 }
 

@@ -41,6 +41,10 @@ impl Memory {
         self.forget_older_than(at);
     }
 
+    pub(super) fn forget(&mut self, key: RepeatKey) {
+        self.done_at.remove(&key);
+    }
+
     /// Forgets what is too old at this time, and what is too much.
     pub(super) fn forget_older_than(&mut self, now: Timestamp) {
         while let Some((at, key)) = self.order.front().copied() {

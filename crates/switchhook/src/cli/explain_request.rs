@@ -113,6 +113,11 @@ impl Explained {
         }
         notes.extend(self.note_on_type());
         notes.extend(self.capture.note_on_length());
+        if self.capture.lacks_line_end {
+            notes.push(
+                "the line's end behind the token is taken for the capture's; a receiver refuses a body that has one".to_owned(),
+            );
+        }
         match self.content {
             Content::Empty => notes.push(
                 "the body is empty: a framework that does not know `application/jwt` may have dropped it; capture the raw request"

@@ -16,6 +16,8 @@ pub(super) struct Capture {
     /// Names in lower case.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
+    /// Whether a line's end stood behind the token that was taken for the capture's own.
+    pub(super) lacks_line_end: bool,
 }
 
 /// What made the capture.
@@ -40,10 +42,21 @@ impl fmt::Display for Form {
 
 impl Capture {
     pub(super) fn of(input: &[u8]) -> Self {
-        curl::read(input)
+        let read = curl::read(input)
             .or_else(|| logged::read(input))
-            .or_else(|| read_http(input))
-            .unwrap_or_else(|| Self::of_body(input))
+            .or_else(|| read_http(input));
+        read.unwrap_or_else(|| Self::of_body(input)).without_line_end()
+    }
+
+    /// Files and clipboards end with a line's end that was never sent; only `Content-Length` knows better.
+    fn without_line_end(mut self) -> Self {
+        let is_text = matches!(self.form, Form::Body | Form::Http) && self.header("content-length").is_none();
+        if is_text && self.body.starts_with(b"ey") && self.body.ends_with(b"\n") {
+            self.body.pop();
+            self.body.pop_if(|byte| *byte == b'\r');
+            self.lacks_line_end = true;
+        }
+        self
     }
 
     pub(super) fn of_body(input: &[u8]) -> Self {
@@ -53,6 +66,7 @@ impl Capture {
             target: None,
             headers: Vec::new(),
             body: input.to_vec(),
+            lacks_line_end: false,
         }
     }
 

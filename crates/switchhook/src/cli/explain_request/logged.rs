@@ -21,7 +21,7 @@ pub(super) fn read(input: &[u8]) -> Option<Capture> {
         method: text(&["method", "httpMethod"]),
         target: text(&["url", "uri", "path", "target"]),
         headers,
-        body: body(request).unwrap_or_default(),
+        ..Capture::of_body(&body(request).unwrap_or_default())
     })
 }
 

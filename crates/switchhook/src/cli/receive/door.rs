@@ -11,7 +11,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use switchhook_receiver::{Labels, Refusal, whole_body};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 use super::inbox::Inbox;
@@ -22,6 +22,9 @@ const AT_ONCE: usize = 128;
 
 /// For how long a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long open requests have to end when it is asked to stop; whoever is not answered sends again.
+const GRACE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 struct Door {
@@ -36,8 +39,18 @@ pub(super) async fn serve(listener: TcpListener, inbox: Arc<Inbox>) -> anyhow::R
         places: Arc::new(Semaphore::new(AT_ONCE)),
     };
     let router = Router::new().fallback(take).with_state(door);
-    let served = axum::serve(listener, router).with_graceful_shutdown(asked_to_stop());
-    served.await.context("listening failed")
+    let stop = Arc::new(Notify::new());
+    let stopping = Arc::clone(&stop);
+    let served =
+        axum::serve(listener, router).with_graceful_shutdown(async move { stopping.notified().await });
+    tokio::select! {
+        served = served => served.context("listening failed"),
+        () = async {
+            asked_to_stop().await;
+            stop.notify_one();
+            tokio::time::sleep(GRACE).await;
+        } => Ok(()),
+    }
 }
 
 async fn take(State(door): State<Door>, request: Request) -> Response {

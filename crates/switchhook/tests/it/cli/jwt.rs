@@ -214,6 +214,7 @@ fn what_is_odd_about_a_request_is_noted() {
         None,
         "shape of call",
     );
+    noted(&format!("{token}\n"), Some(SECRET), "taken for the capture's");
     noted(EVENT, Some(SECRET), "not signed");
     noted("{}", None, "none of the five known shapes");
     noted(&sign(SECRET, b"[]"), Some(SECRET), "not one JSON object");
