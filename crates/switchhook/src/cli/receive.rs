@@ -1,8 +1,9 @@
 //! `switchhook receive`: a receiver that is ready: verifies, drops repeats, and keeps an event before it answers 200.
 //!
 //! `door` takes the requests, `inbox` decides, `record` is what a line of the file looks like, `command` runs what
-//! `--exec` names, `arrival` shows what happens.
+//! `--exec` names, `arrival` shows what happens, `adviser` says why a signature does not hold.
 
+mod adviser;
 mod arrival;
 mod command;
 mod door;
@@ -19,6 +20,7 @@ use clap::Args;
 use switchhook_receiver::{Bounds, Journal, Receiver, Repeats};
 use tokio::net::TcpListener;
 
+use self::adviser::Adviser;
 use self::arrival::Show;
 use self::command::Command;
 use self::inbox::{Inbox, Keeping};
@@ -78,17 +80,18 @@ pub(super) struct Receive {
 impl Receive {
     pub(super) fn run(self) -> anyhow::Result<()> {
         self.secrets.warn();
+        let listen = self.listen;
         let inbox = Arc::new(self.inbox()?);
         wait_for_server(async move {
-            let listener = TcpListener::bind(self.listen)
+            let listener = TcpListener::bind(listen)
                 .await
-                .with_context(|| format!("cannot listen at {}: is something running there?", self.listen))?;
+                .with_context(|| format!("cannot listen at {listen}: is something running there?"))?;
             output::remark(format_args!("listening at http://{}", listener.local_addr()?));
             door::serve(listener, inbox).await
         })
     }
 
-    fn inbox(&self) -> anyhow::Result<Inbox> {
+    fn inbox(self) -> anyhow::Result<Inbox> {
         let (repeats, file) = self.memory()?;
         let command = self.exec.as_ref().map(|words| {
             let at_once = usize::from(self.exec_at_once);
@@ -99,6 +102,7 @@ impl Receive {
             repeats,
             keeping: Keeping { command, file },
             show: Show { json: self.json },
+            adviser: Adviser::new(self.secrets),
         })
     }
 

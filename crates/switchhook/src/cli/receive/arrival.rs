@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use switchhook_domain::Kind;
 use switchhook_domain::clock::Clock;
+use switchhook_protocol::Cause;
 use switchhook_receiver::{Received, Refusal};
 
 use super::super::output;
@@ -88,22 +89,23 @@ pub(super) struct Show {
 
 impl Show {
     /// Writes the line. Receiving goes on if nobody reads it any more.
-    pub(super) fn show(self, event: Option<&Received>, outcome: &Outcome) {
+    pub(super) fn show(self, event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) {
         let line = if self.json {
-            as_json(event, outcome).to_string()
+            as_json(event, outcome, advice).to_string()
         } else {
-            as_text(event, outcome)
+            as_text(event, outcome, advice)
         };
         let _ = output::print(line);
     }
 }
 
-fn as_json(event: Option<&Received>, outcome: &Outcome) -> serde_json::Value {
+fn as_json(event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) -> serde_json::Value {
     json!({
         "at": SystemClock.now().to_string(),
         "outcome": outcome.name(),
         "status": outcome.status(),
         "reason": outcome.reason(),
+        "advice": advice.map(|cause| cause.to_string()),
         "kind": event.and_then(|event| event.kind),
         "event_id": event.and_then(|event| event.labels.event_id.as_deref()),
         "attempt": event.and_then(|event| event.labels.attempt),
@@ -111,7 +113,7 @@ fn as_json(event: Option<&Received>, outcome: &Outcome) -> serde_json::Value {
     })
 }
 
-fn as_text(event: Option<&Received>, outcome: &Outcome) -> String {
+fn as_text(event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) -> String {
     let at = output::time(SystemClock.now());
     let what = event.map_or_else(String::new, |event| {
         let kind = event.kind.map_or("?", Kind::route);
@@ -126,6 +128,15 @@ fn as_text(event: Option<&Received>, outcome: &Outcome) -> String {
         )
     });
     let reason = outcome.reason().map(|reason| format!(": {reason}"));
-    let line = format!("{at}  {:<8}{what}{}", outcome.name(), reason.unwrap_or_default());
+    let advice = advice.map(|cause| format!(" ({cause})"));
+    let name = match event {
+        Some(_) => format!("{:<8}", outcome.name()),
+        None => outcome.name().to_owned(),
+    };
+    let line = format!(
+        "{at}  {name}{what}{}{}",
+        reason.unwrap_or_default(),
+        advice.unwrap_or_default()
+    );
     output::plain(&line).replace(['\n', '\t'], " ")
 }

@@ -7,6 +7,7 @@ use switchhook_domain::clock::Clock;
 use switchhook_receiver::{Claim, Journal, Labels, Received, Receiver, Refusal, Repeats, Turn};
 use tokio::task::spawn_blocking;
 
+use super::adviser::Adviser;
 use super::arrival::{Outcome, Show};
 use super::command::Command;
 use super::record;
@@ -19,6 +20,7 @@ pub(super) struct Inbox {
     pub(super) repeats: Arc<Repeats>,
     pub(super) keeping: Keeping,
     pub(super) show: Show,
+    pub(super) adviser: Adviser,
 }
 
 /// What is done with an event: the command first, the line in the file when it has succeeded.
@@ -31,17 +33,24 @@ pub(super) struct Keeping {
 impl Inbox {
     /// Takes a request's body, or why there is none.
     pub(super) async fn take(&self, labels: Labels, content: Result<Bytes, Refusal>) -> Outcome {
-        let received = content.and_then(|content| self.receiver.receive_labelled(labels, &content));
-        let (event, outcome) = match received {
+        let received = match &content {
+            Ok(content) => self.receiver.receive_labelled(labels, content),
+            Err(refusal) => Err(refusal.clone()),
+        };
+        match received {
             Ok(event) => {
                 let event = Arc::new(event);
                 let outcome = self.deal_with(&event).await;
-                (Some(event), outcome)
+                self.show.show(Some(&event), &outcome, None);
+                outcome
             }
-            Err(refusal) => (None, Outcome::Refused(refusal)),
-        };
-        self.show.show(event.as_deref(), &outcome);
-        outcome
+            Err(refusal) => {
+                let advice = content.ok().and_then(|content| self.adviser.advise(&content));
+                let outcome = Outcome::Refused(refusal);
+                self.show.show(None, &outcome, advice);
+                outcome
+            }
+        }
     }
 
     async fn deal_with(&self, event: &Arc<Received>) -> Outcome {

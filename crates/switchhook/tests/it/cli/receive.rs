@@ -229,10 +229,10 @@ async fn repeats_are_known_after_a_restart_and_what_is_wrong_is_refused() {
     let file = folder.path().join("a/b/events.ndjson");
     assert_eq!(stored(&file).len(), 2);
     for (body, status, reason) in [
+        (format!("{old}\n"), 400, "base64url"),
         (sign("another", b"{}"), 401, "none of the 2 secrets"),
         ("{\"call_id\":1}".to_owned(), 401, "plain JSON"),
         ("eyJhbGciOiJub25lIn0.e30.".to_owned(), 401, "`none`"),
-        (format!("{old}\n"), 400, "base64url"),
         (String::new(), 400, "empty"),
         ("x".repeat(3 << 20), 413, "bytes"),
     ] {
@@ -251,9 +251,12 @@ async fn repeats_are_known_after_a_restart_and_what_is_wrong_is_refused() {
         "{shown}"
     );
     assert!(
-        shown.contains("repeat    call") && shown.contains("refused : the token says"),
+        shown.contains("repeat    call") && shown.contains("refused: the token says"),
         "{shown}"
     );
+
+    let advice = "(white space stands around the token";
+    assert!(shown.contains(advice), "the one who runs it is told why: {shown}");
 
     let receiving = Receiving::start(folder.path(), &["--out", "a/b/events.ndjson", "--json"]);
     assert!(
