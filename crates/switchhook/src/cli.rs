@@ -7,6 +7,7 @@
     reason = "the comments on options are their help, shown as they are"
 )]
 
+mod accepted_secrets;
 mod completions;
 mod config;
 mod connection;
@@ -22,7 +23,6 @@ mod migrate;
 mod output;
 mod pages;
 mod receive;
-mod secrets;
 mod send;
 mod serve;
 mod simulate;

@@ -16,8 +16,8 @@ use switchhook_protocol::{Diagnosis, VerifyError, check_object, diagnose, header
 use switchhook_receiver::{Labels, Receiver};
 
 use self::capture::Capture;
+use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
-use super::secrets::Secrets;
 use super::{diagnosis, jwt};
 
 /// Explain a captured request: what it is, whether its signature holds, and why not
@@ -35,7 +35,7 @@ pub(super) struct ExplainRequest {
     file: PathBuf,
 
     #[command(flatten)]
-    secrets: Secrets,
+    secrets: AcceptedSecrets,
 
     /// Print JSON
     #[arg(long)]

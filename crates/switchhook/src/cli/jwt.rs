@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use switchhook_protocol::{Diagnosis, MAX_TOKEN_BYTES, check_object, diagnose, sign};
 
+use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
-use super::secrets::Secrets;
 use super::{Misuse, diagnosis};
 
 /// Sign, verify and read the tokens that signed events are
@@ -35,7 +35,7 @@ pub(super) struct Sign {
     file: PathBuf,
 
     #[command(flatten)]
-    secrets: Secrets,
+    secrets: AcceptedSecrets,
 
     /// Print JSON
     #[arg(long)]
@@ -57,7 +57,7 @@ pub(super) struct Verify {
     token: PathBuf,
 
     #[command(flatten)]
-    secrets: Secrets,
+    secrets: AcceptedSecrets,
 
     /// The event as the sender has it
     #[arg(long, value_name = "FILE")]

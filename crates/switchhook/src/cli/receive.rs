@@ -24,7 +24,7 @@ use self::adviser::Adviser;
 use self::arrival::Show;
 use self::command::Command;
 use self::inbox::{Inbox, Keeping};
-use super::secrets::Secrets;
+use super::accepted_secrets::AcceptedSecrets;
 use super::{output, wait_for_server};
 use crate::config::duration::parse_duration;
 
@@ -46,7 +46,7 @@ pub(super) struct Receive {
     listen: SocketAddr,
 
     #[command(flatten)]
-    secrets: Secrets,
+    secrets: AcceptedSecrets,
 
     /// Take signed events in quotes too, as gateways make them that turn every body into JSON
     #[arg(long)]

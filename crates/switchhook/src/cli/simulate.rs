@@ -20,9 +20,9 @@ use switchhook_simulator::{Dialect, Faults, Rate, Rhythm, Scenario};
 use url::Url;
 
 use self::stream::Stream;
+use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
 use super::output::{self, Table};
-use super::secrets::parse_secret;
 use super::{Misuse, wait_for};
 use crate::config::duration::parse_duration;
 use crate::pace::Speed;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use switchhook_protocol::{Cause, diagnose};
 use tokio::time::Instant;
 
-use super::super::secrets::Secrets;
+use super::super::accepted_secrets::AcceptedSecrets;
 
 /// How long it rests.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -15,12 +15,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Explains refusals to whoever runs the receiver.
 #[derive(Debug)]
 pub(super) struct Adviser {
-    secrets: Secrets,
+    secrets: AcceptedSecrets,
     rests_until: Mutex<Option<Instant>>,
 }
 
 impl Adviser {
-    pub(super) fn new(secrets: Secrets) -> Self {
+    pub(super) fn new(secrets: AcceptedSecrets) -> Self {
         Self {
             secrets,
             rests_until: Mutex::new(None),

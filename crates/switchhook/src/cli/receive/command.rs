@@ -15,7 +15,7 @@ use tokio::process::{self, Child};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::secrets;
+use super::super::accepted_secrets;
 
 /// Runs a command for each event.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Command {
         let output = io::stderr().as_fd().try_clone_to_owned()?;
         process::Command::new("sh")
             .args(["-c", &self.words])
-            .env_remove(secrets::VARIABLE)
+            .env_remove(accepted_secrets::VARIABLE)
             .env(
                 "SWITCHHOOK_EVENT_ID",
                 labels.event_id.as_deref().unwrap_or_default(),

@@ -7,7 +7,7 @@ use super::output;
 
 /// The secrets that are known.
 #[derive(Debug, Args)]
-pub(super) struct Secrets {
+pub(super) struct AcceptedSecrets {
     /// The webhook's secret; again for others to accept, such as the one of before a rotation
     #[arg(
         long = "secret",
@@ -22,7 +22,7 @@ pub(super) struct Secrets {
 /// Where a secret can be put that should not stand in the list of processes.
 pub(super) const VARIABLE: &str = "SWITCHHOOK_SECRET";
 
-impl Secrets {
+impl AcceptedSecrets {
     pub(super) fn is_empty(&self) -> bool {
         self.given.is_empty()
     }
