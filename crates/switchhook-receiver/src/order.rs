@@ -81,7 +81,7 @@ impl LegOrder {
         if until > now && self.waiting.len() <= self.max_waiting {
             return None;
         }
-        let Some((leg, place)) = &first.leg else {
+        let Some((leg, _)) = &first.leg else {
             return self.let_go((until, count));
         };
         let same_leg = self.waiting.iter().filter_map(|(key, waiting)| {
@@ -89,12 +89,6 @@ impl LegOrder {
             (other == leg).then_some((*place, *key))
         });
         let oldest = same_leg.min().map_or((until, count), |(_, key)| key);
-        debug_assert!(
-            self.waiting[&oldest]
-                .leg
-                .as_ref()
-                .is_some_and(|(_, oldest)| oldest <= place)
-        );
         self.let_go(oldest)
     }
 
