@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use parking_lot::RwLock;
 use switchhook_domain::secret::Secret;
-use switchhook_protocol::{Kind, Payload, headers};
-use switchhook_receiver::{Received, Receiver};
+use switchhook_protocol::{Kind, headers};
+use switchhook_receiver::{Labels, Received, Receiver};
 
 use super::welcome;
 
@@ -50,7 +50,8 @@ async fn receive(State(inspector): State<Arc<Inspector>>, sent: HeaderMap, body:
         // The server was just started and does not know its own webhook yet: the delivery comes again.
         return StatusCode::SERVICE_UNAVAILABLE;
     };
-    match receiver.receive(&body) {
+    let labels = Labels::read(|name| sent.get(name)?.to_str().ok());
+    match receiver.receive_labelled(labels, &body) {
         Ok(received) => {
             welcome::show(&arrival(&sent, &received));
             StatusCode::OK
@@ -68,43 +69,12 @@ fn arrival(sent: &HeaderMap, received: &Received) -> String {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("?")
     };
-    let kind = header(headers::EVENT_KIND).parse::<Kind>().ok().or(received.kind);
-    let (name, summary) = match kind {
-        Some(kind) => (kind.route(), summary(kind, &received.body)),
-        None => ("?", String::new()),
-    };
+    let name = received.kind.map_or("?", Kind::route);
     format!(
-        "{name:<13} {summary:<58} event {} attempt {}  signature holds, {} bytes",
+        "{name:<13} {:<58} event {} attempt {}  signature holds, {} bytes",
+        received.summary(),
         header(headers::EVENT_ID),
         header(headers::ATTEMPT),
         received.body.len(),
     )
-}
-
-/// An event in a few words.
-fn summary(kind: Kind, body: &[u8]) -> String {
-    let Ok(payload) = Payload::read(kind, body) else {
-        return "unreadable".to_owned();
-    };
-    let text =
-        |value: Option<&dyn std::fmt::Display>| value.map_or_else(|| "?".to_owned(), ToString::to_string);
-    match payload {
-        Payload::Call(call) => format!(
-            "{} {} call {}",
-            text(call.state.as_ref().map(|x| x as _)),
-            text(call.direction.as_ref().map(|x| x as _)),
-            text(call.call_id.as_ref().map(|x| x as _)),
-        ),
-        Payload::Sms(sms) => format!(
-            "{} {} message {}",
-            text(sms.message_status.as_ref().map(|x| x as _)),
-            text(sms.direction.as_ref().map(|x| x as _)),
-            text(sms.id.as_ref().map(|x| x as _)),
-        ),
-        Payload::AgentStatus(agent) => {
-            format!("agent is {}", text(agent.on_duty_status.as_ref().map(|x| x as _)))
-        }
-        Payload::Contact(contact) => format!("contact {}", text(contact.event.as_ref().map(|x| x as _))),
-        Payload::Changelog(change) => text(change.action.as_ref().map(|x| x as _)),
-    }
 }
