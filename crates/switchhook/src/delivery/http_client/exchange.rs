@@ -4,6 +4,7 @@
 //! threads.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -61,7 +62,8 @@ impl Failure {
         } else {
             Silence::ConnectionLost
         };
-        let nothing_came = error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+        let nothing_came =
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_hang_up(error);
         let detail = if nothing_came {
             "the receiver closed the connection without an answer".to_owned()
         } else {
@@ -73,6 +75,17 @@ impl Failure {
             nothing_came,
         }
     }
+}
+
+/// Whether the other side was gone when we wrote or read.
+fn is_hang_up(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    })
 }
 
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {

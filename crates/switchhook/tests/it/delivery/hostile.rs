@@ -16,10 +16,10 @@ fn expected(way: &str) -> (Option<u16>, &'static str, &'static str) {
     match way {
         "ok" | "body" | "bomb" | "kept" => (Some(200), "", ""),
         "redirect" => (Some(307), "", ""),
-        "silent" => (None, "answer_timeout", "nothing was answered within 700 ms"),
-        "drip" => (None, "answer_timeout", "within 700 ms"),
-        "length" => (None, "answer_timeout", "not complete within 700 ms"),
-        "provisional" => (None, "answer_timeout", "within 700 ms"),
+        "silent" => (None, "answer_timeout", "nothing was answered within 3000 ms"),
+        "drip" => (None, "answer_timeout", "within 3000 ms"),
+        "length" => (None, "answer_timeout", "not complete within 3000 ms"),
+        "provisional" => (None, "answer_timeout", "within 3000 ms"),
         "reset" => (None, "connection_lost", "middle of the answer"),
         "headers" | "garbage" => (None, "not_http", ""),
         "unsigned" => (None, "tls", "certificate"),
@@ -33,7 +33,7 @@ async fn webhook(caller: &Caller, url: &str) -> String {
         .ask("POST", "/api/v2/webhooks", &json!({"hook_url": url}).to_string())
         .await;
     let id = webhook["id"].as_str().expect("a webhook has an id").to_owned();
-    let quick = json!({"timeout_ms": 700, "connect_timeout_ms": 700}).to_string();
+    let quick = json!({"timeout_ms": 3_000, "connect_timeout_ms": 3_000}).to_string();
     caller.ask("PATCH", &format!("/v1/webhooks/{id}"), &quick).await;
     let subscription = json!({"endpoint_id": id, "call_states": []}).to_string();
     caller

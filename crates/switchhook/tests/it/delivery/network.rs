@@ -168,6 +168,25 @@ async fn a_kept_connection_that_is_closed_on_us_costs_no_attempt() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_is_reset_costs_no_attempt() {
+    let (address, connections) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream.write_all(OK).await.expect("the server reads");
+        // Closing with something unread is a reset.
+        stream.read_u8().await.ok();
+    })
+    .await;
+    let transport = transport(AddressGuard::allowing_loopback());
+    for _ in 0..6 {
+        let posted = transport
+            .post(post_to(&format!("http://{address}/hook"), 2_000))
+            .await;
+        check_status(&posted, 200);
+    }
+    assert!(connections.load(Ordering::SeqCst) >= 3);
+}
+
+#[tokio::test]
 async fn a_receiver_that_says_nothing_is_left_at_the_deadline() {
     let (address, _) = receiver(|mut stream| async move {
         read_request(&mut stream).await;
