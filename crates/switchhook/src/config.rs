@@ -91,7 +91,7 @@ pub struct ServeOptions {
     )]
     pub api_limits: ApiLimits,
 
-    /// Let webhooks be sent to inspector://NAME, a receiver in the server whose deliveries the dashboard shows
+    /// Let webhooks be sent to `inspector://NAME`, a receiver in the server whose deliveries the dashboard shows
     #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub inspector: bool,
 

@@ -206,7 +206,6 @@ fn sending_runtime() -> Result<Runtime> {
 }
 
 /// Everything that a node answers to.
-#[must_use]
 pub fn router(system: Arc<System>) -> Router {
     let (api, inside) = api::with_inside(Arc::clone(&system));
     api.merge(dashboard::router(system, inside))

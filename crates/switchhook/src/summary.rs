@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use switchhook_protocol::{Contact, Kind, Payload, Target};
+use switchhook_protocol::{Contact, Kind, Payload, Target, Word};
 
 use crate::mask::Mask;
 
@@ -34,13 +34,13 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
         Payload::Call(call) => {
             let contact = contact(call.contact.as_ref(), mask);
             let target = target(call.target.as_ref());
-            let way = call.direction.as_ref().map(|way| way.as_str());
+            let way = call.direction.as_ref().map(Word::as_str);
             (word(call.state.as_ref()), way_between(way, contact, target))
         }
         Payload::Sms(sms) => {
             let contact = contact(sms.contact.as_ref(), mask);
             let target = target(sms.target.as_ref());
-            let way = sms.direction.as_ref().map(|way| way.as_str());
+            let way = sms.direction.as_ref().map(Word::as_str);
             (
                 word(sms.message_status.as_ref()),
                 way_between(way, contact, target),
@@ -82,7 +82,7 @@ pub(crate) fn contact(contact: Option<&Contact<'_>>, mask: Mask) -> Option<Strin
 pub(crate) fn target(target: Option<&Target<'_>>) -> Option<String> {
     let target = target?;
     let name = target.name.as_deref().filter(|name| !name.is_empty());
-    let kind = target.target_type.as_ref().map(|kind| kind.as_str());
+    let kind = target.target_type.as_ref().map(Word::as_str);
     name.or(kind).map(ToOwned::to_owned)
 }
 

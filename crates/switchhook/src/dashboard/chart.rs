@@ -96,7 +96,7 @@ fn ticks(lines: &[Line<'_>], scale: Scale) -> Vec<f64> {
             (0..=4).map(|number| step * f64::from(number)).collect()
         }
         Scale::Logarithmic => {
-            let smallest = values(lines).fold(f64::INFINITY, f64::min).min(1.0).max(0.1);
+            let smallest = values(lines).fold(f64::INFINITY, f64::min).clamp(0.1, 1.0);
             let first = smallest.log10().floor() as i32;
             let last = (largest.max(100.0).log10().ceil() as i32).max(first + 1);
             (first..=last).map(|power| 10_f64.powi(power)).collect()

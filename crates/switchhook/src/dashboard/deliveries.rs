@@ -1,6 +1,7 @@
 //! The list of deliveries, and what it can be narrowed to.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use askama::Template;
 use axum::extract::State;
@@ -83,7 +84,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let states = StateName::ALL.iter().map(|state| state.as_str());
     let classes = OutcomeClass::ALL.iter().map(|class| class.as_str());
     Ok(show(&DeliveriesPage {
-        frame: Frame::new(&desk, &visitor, "deliveries", "Deliveries").troubled(told(troubles)),
+        frame: Frame::new(&desk, &visitor, "deliveries", "Deliveries").troubled(told(&troubles)),
         webhooks: part::webhooks(&webhooks.items, query("webhook").as_deref()),
         states: states
             .map(|state| Choice::new(state, state, query("state").as_deref()))
@@ -152,11 +153,11 @@ pub(super) async fn rows(
     let mut rows = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
         let id = delivery.webhook_id;
-        if !urls.contains_key(&id) {
-            urls.insert(id, url_of(desk, company_id, id).await?);
-        }
-        let url = urls.get(&id).and_then(Option::as_deref);
-        rows.push(DeliveryRow::of(delivery, url));
+        let url = match urls.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(url_of(desk, company_id, id).await?),
+        };
+        rows.push(DeliveryRow::of(delivery, url.as_deref()));
     }
     Ok(rows)
 }

@@ -152,7 +152,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     };
     let names = ["kind", "state", "call", "number", "text", "since", "until"];
     Ok(show(&EventsPage {
-        frame: Frame::new(&desk, &visitor, "events", "Events").troubled(told(troubles)),
+        frame: Frame::new(&desk, &visitor, "events", "Events").troubled(told(&troubles)),
         kinds: part::kinds(query("kind").as_deref()),
         states: states(),
         is_narrowed: names.iter().any(|name| query(name).is_some()),
@@ -218,7 +218,7 @@ pub(super) fn instant(name: &str, text: Option<String>, troubles: &mut Vec<Strin
 }
 
 /// Troubles as one message.
-pub(super) fn told(troubles: Vec<String>) -> Option<String> {
+pub(super) fn told(troubles: &[String]) -> Option<String> {
     (!troubles.is_empty()).then(|| troubles.join("; "))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{CallEvent, Payload};
+use switchhook_protocol::{CallEvent, Payload, Word};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::part::{Moment, span};
@@ -270,9 +270,9 @@ fn leg(id: String, call: &CallEvent<'_>, mask: Mask) -> Leg {
         .target
         .as_ref()
         .and_then(|target| target.target_type.as_ref());
-    let kind = kind.map(|kind| kind.as_str()).unwrap_or_default();
+    let kind = kind.map(Word::as_str).unwrap_or_default();
     let contact = summary::contact(call.contact.as_ref(), mask);
-    let with = contact.map(|contact| match call.direction.as_ref().map(|way| way.as_str()) {
+    let with = contact.map(|contact| match call.direction.as_ref().map(Word::as_str) {
         Some("outbound") => format!("to {contact}"),
         _ => format!("from {contact}"),
     });

@@ -1,5 +1,6 @@
 //! The forms of the five kinds of subscription: their options, and what they ask the API for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -282,7 +283,7 @@ pub(super) fn known_targets(events: &[EventRecord]) -> Vec<KnownTarget> {
             let (Some(id), Some(target_type)) = (target.id, target.target_type) else {
                 continue;
             };
-            let name = target.name.map_or_else(String::new, |name| name.into_owned());
+            let name = target.name.map_or_else(String::new, Cow::into_owned);
             let target = KnownTarget {
                 id: id.to_string(),
                 target_type: target_type.as_str().to_lowercase(),
