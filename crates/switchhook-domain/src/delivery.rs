@@ -7,10 +7,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use switchhook_protocol::{Kind, Timestamp};
 
 use crate::attempt::{AttemptOutcome, OutcomeClass};
-use crate::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
+use crate::id::{CompanyId, DeliveryId, EventId, ReplayId, SubscriptionId, WebhookId};
 use crate::order::{OrderKey, REFUSALS_THAT_BLOCK};
 use crate::redaction::Hidden;
 use crate::retry::{Failures, RetryPolicy, Roll, Setback};
@@ -48,6 +49,8 @@ pub struct Delivery {
     pub note: Option<String>,
     /// The delivery that it repeats.
     pub origin: Option<DeliveryId>,
+    /// The replay that made it.
+    pub replay_id: Option<ReplayId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// How long it was due but waited because its webhook was held: that time does not count as tried.
@@ -80,7 +83,8 @@ pub enum DeliveryState {
 }
 
 /// The name of a state, to filter and to count by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StateName {
     /// See [`DeliveryState::Pending`].
     Pending,
@@ -168,7 +172,7 @@ impl DeliveryState {
 pub fn state_after_attempt(
     outcome: &AttemptOutcome,
     setback: Setback,
-    policy: RetryPolicy,
+    policy: RetryPolicy<'_>,
     now: Timestamp,
     roll: Roll,
 ) -> DeliveryState {
@@ -246,6 +250,7 @@ mod tests {
         let policy = RetryPolicy {
             profile,
             kind: Kind::Call,
+            schedule: &[],
         };
         state_after_attempt(outcome, setback, policy, NOW, Roll::MIDDLE)
     }

@@ -55,6 +55,8 @@ ids! {
     EventId,
     /// One event for one webhook.
     DeliveryId,
+    /// A stored job that makes new deliveries of old events.
+    ReplayId,
 }
 
 /// Hands out ids that only grow, whatever the clock does.

@@ -23,6 +23,7 @@
 pub mod attempt;
 pub mod breaker;
 pub mod clock;
+pub mod company;
 pub mod delivery;
 pub mod event;
 pub mod hold;
@@ -30,7 +31,9 @@ pub mod id;
 pub mod key;
 pub mod matching;
 pub mod order;
+pub mod phone_number;
 pub mod redaction;
+pub mod replay;
 pub mod retry;
 pub mod scope;
 pub mod secret;

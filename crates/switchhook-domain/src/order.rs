@@ -6,9 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use switchhook_protocol::Payload;
 
 use crate::event::readable;
+use crate::id::ReplayId;
 
 /// How long, counted from its acceptance, an event may hold up its followers.
 pub const LONGEST_BLOCK: Duration = Duration::from_secs(15 * 60);
@@ -21,7 +23,8 @@ pub const REFUSALS_THAT_BLOCK: u32 = 3;
 const LONGEST_ID: usize = 128;
 
 /// A call's, a message's, an agent's or a contact's: readable (`call:123`), cheap to copy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct OrderKey(Arc<str>);
 
 impl OrderKey {
@@ -37,6 +40,12 @@ impl OrderKey {
         &self.0
     }
 
+    /// The key of the same thing within a replay: what is replayed keeps its order and holds up nothing that is live.
+    #[must_use]
+    pub fn in_replay(&self, id: ReplayId) -> Self {
+        Self(format!("replay:{id}:{self}").into())
+    }
+
     /// The order key of an event: none if it has no id to go by.
     #[must_use]
     pub fn of(payload: &Payload<'_>) -> Option<Self> {
@@ -50,6 +59,18 @@ impl OrderKey {
         Some(Self(
             format!("{noun}:{}", readable(id.as_str(), LONGEST_ID)).into(),
         ))
+    }
+}
+
+impl From<String> for OrderKey {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<OrderKey> for String {
+    fn from(key: OrderKey) -> Self {
+        key.0.as_ref().into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::scope::Scope;
+use crate::scope::{Scope, Scopes};
 use crate::subscription::{Filter, Subscription};
 
 /// What is taken out of an event before it is sent; the default is nothing.
@@ -55,6 +55,17 @@ impl Hidden {
         }
     }
 
+    /// What is hidden from somebody with these scopes, whichever event it is.
+    ///
+    /// Messages are shown only with the scope for the whole company: which target an event is about is not asked.
+    #[must_use]
+    pub const fn by_scopes(scopes: Scopes) -> Self {
+        Self {
+            recordings: !scopes.has(Scope::RecordingsExport),
+            message_text: !scopes.has(Scope::MessageContentExportAll),
+        }
+    }
+
     /// What none of `subscriptions` may see. Without any subscription that is everything.
     #[must_use]
     pub fn of_all<'a>(subscriptions: impl IntoIterator<Item = &'a Subscription>) -> Self {
@@ -70,6 +81,15 @@ impl Hidden {
         Self {
             recordings: self.recordings && other.recordings,
             message_text: self.message_text && other.message_text,
+        }
+    }
+
+    /// What is hidden here or there.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            recordings: self.recordings || other.recordings,
+            message_text: self.message_text || other.message_text,
         }
     }
 

@@ -131,21 +131,24 @@ impl Roll {
 
 /// The rules for one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
+pub struct RetryPolicy<'a> {
     /// Which table.
     pub profile: Profile,
     /// Which of its columns.
     pub kind: Kind,
+    /// Seconds after the first, second, … failure, in place of those of `durable`; empty for the profile's own. When they
+    /// are used up the delivery is given up.
+    pub schedule: &'a [u32],
 }
 
-impl RetryPolicy {
+impl RetryPolicy<'_> {
     /// How long after an attempt that ended with `class` the next one follows; `None`: never.
     #[must_use]
     pub fn delay_after(self, class: OutcomeClass, setback: Setback, roll: Roll) -> Option<Duration> {
         match (class, self.profile) {
             (OutcomeClass::Accepted, _) => None,
             (OutcomeClass::Lost, _) => Some(Duration::ZERO),
-            (_, Profile::Durable) => durable::delay_after(class, setback, roll),
+            (_, Profile::Durable) => durable::delay_after(class, setback, self.schedule, roll),
             (_, Profile::Dialpad) => dialpad::delay_after(self.kind, class, setback.failures),
         }
     }

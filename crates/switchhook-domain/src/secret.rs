@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
+/// How many bytes a secret should have at least: as many as HMAC-SHA-256 makes use of (RFC 7518 §3.2).
+pub const ENOUGH_BYTES: usize = 32;
+
 /// A secret. Prints as `***`; `expose` is the one way to its text, so that every use can be found.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
@@ -18,6 +23,24 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// What a person should know of it, if it is shorter than it should be.
+    #[must_use]
+    pub fn weakness(&self) -> Option<String> {
+        let bytes = self.0.len();
+        (bytes < ENOUGH_BYTES).then(|| {
+            format!(
+                "the secret has {bytes} bytes: whoever sees a signed event can try short ones out; use {ENOUGH_BYTES} \
+                 random bytes or more (rotate-secret makes them)"
+            )
+        })
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -33,5 +56,15 @@ mod tests {
     #[test]
     fn a_secret_does_not_print_itself() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(***)");
+    }
+
+    #[test]
+    fn a_short_secret_is_weak() {
+        assert!(
+            Secret::new("hunter2")
+                .weakness()
+                .is_some_and(|why| why.contains("7 bytes"))
+        );
+        assert_eq!(Secret::new("x".repeat(ENOUGH_BYTES)).weakness(), None);
     }
 }

@@ -24,15 +24,31 @@ pub struct Webhook {
     pub hook_url: String,
     /// With a secret deliveries are signed JWTs, without one plain JSON.
     pub secret: Option<Secret>,
+    /// The secrets before it that still count, the newest last.
+    pub old_secrets: Vec<OldSecret>,
     /// How it wants to be sent to.
     pub settings: WebhookSettings,
     /// Since when its deliveries are held back.
     pub paused_at: Option<Timestamp>,
+    /// Since when that is so because its receiver had failed for too long, rather than because somebody asked for it.
+    pub disabled_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
+
+/// A secret that was replaced. Nothing is signed with it any more, but what others signed with it is still accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// When it stops counting.
+    pub valid_until: Timestamp,
+}
+
+/// How many replaced secrets are kept at the most: rotating again and again forgets the oldest.
+pub const MOST_OLD_SECRETS: usize = 4;
 
 /// What a webhook sets for itself; what is `None` follows the server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,9 +69,18 @@ pub struct WebhookSettings {
     /// How long a connection may take to stand, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_timeout_ms: Option<u32>,
+    /// How long the answer's head may take once the connection stands, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_timeout_ms: Option<u32>,
     /// How long the whole attempt may take, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
+    /// Seconds after the first, second, … failure, in place of those of the profile `durable`; empty for the profile's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retry_schedule: Vec<u32>,
+    /// After how many days without a success it is disabled; 0 never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_after_days: Option<u32>,
     /// Headers added to every attempt.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -65,6 +90,9 @@ pub struct WebhookSettings {
     /// Whether API answers leave the secret out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hide_secret: bool,
+    /// Whether the header of signed deliveries names the secret (`kid`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub announce_kid: bool,
 }
 
 /// What the server does for webhooks that do not say.
@@ -74,6 +102,8 @@ pub struct DeliveryDefaults {
     pub profile: Profile,
     /// How many POSTs to one webhook may be under way at once.
     pub max_in_flight: u32,
+    /// After how many days without a success a webhook is disabled; 0 never.
+    pub disable_after_days: u32,
 }
 
 impl Default for DeliveryDefaults {
@@ -81,6 +111,7 @@ impl Default for DeliveryDefaults {
         Self {
             profile: Profile::Durable,
             max_in_flight: 64,
+            disable_after_days: 0,
         }
     }
 }
@@ -111,6 +142,21 @@ impl WebhookSettings {
         own.unwrap_or(Duration::from_secs(5)).min(self.timeout(defaults))
     }
 
+    /// How long the answer's head may take once the connection stands.
+    #[must_use]
+    pub fn head_timeout(&self, defaults: &DeliveryDefaults) -> Duration {
+        let whole = self.timeout(defaults);
+        let own = self.head_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        own.map_or(whole, |own| own.min(whole))
+    }
+
+    /// How long the receiver may fail before the webhook is disabled, if it ever is.
+    #[must_use]
+    pub fn disable_after(&self, defaults: &DeliveryDefaults) -> Option<Duration> {
+        let days = self.disable_after_days.unwrap_or(defaults.disable_after_days);
+        (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3_600))
+    }
+
     /// How long the whole attempt may take, connection included.
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
@@ -126,10 +172,14 @@ pub struct WebhookChange {
     pub hook_url: Option<String>,
     /// A new secret, or none any more.
     pub secret: Option<Option<Secret>>,
+    /// Until when the secret that is replaced still counts; `None` forgets it at once.
+    pub old_secret_until: Option<Timestamp>,
     /// New settings, whole.
     pub settings: Option<WebhookSettings>,
     /// Held back since, or not any more.
     pub paused_at: Option<Option<Timestamp>>,
+    /// Held back because its receiver had failed for too long; counts together with `paused_at`.
+    pub disabled: bool,
 }
 
 impl Webhook {
@@ -137,10 +187,112 @@ impl Webhook {
     #[must_use]
     pub fn changed(mut self, change: WebhookChange, now: Timestamp) -> Self {
         self.hook_url = change.hook_url.unwrap_or(self.hook_url);
-        self.secret = change.secret.unwrap_or(self.secret);
+        if let Some(secret) = change.secret {
+            let replaced = std::mem::replace(&mut self.secret, secret);
+            self.retire(replaced, change.old_secret_until);
+        }
+        self.old_secrets.retain(|old| old.valid_until > now);
         self.settings = change.settings.unwrap_or(self.settings);
-        self.paused_at = change.paused_at.unwrap_or(self.paused_at);
+        if let Some(paused_at) = change.paused_at {
+            self.paused_at = paused_at;
+            self.disabled_at = paused_at.filter(|_| change.disabled);
+        }
         self.updated_at = now;
         self
+    }
+
+    /// The secret and those before it that count at `now`.
+    pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let old = self.old_secrets.iter().rev();
+        let valid = old
+            .filter(move |old| old.valid_until > now)
+            .map(|old| &old.secret);
+        self.secret.iter().chain(valid)
+    }
+
+    fn retire(&mut self, replaced: Option<Secret>, until: Option<Timestamp>) {
+        let (Some(secret), Some(valid_until)) = (replaced, until) else {
+            return;
+        };
+        if self.secret.as_ref() == Some(&secret) {
+            return;
+        }
+        self.old_secrets.retain(|old| old.secret != secret);
+        self.old_secrets.push(OldSecret { secret, valid_until });
+        let surplus = self.old_secrets.len().saturating_sub(MOST_OLD_SECRETS);
+        self.old_secrets.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn webhook() -> Webhook {
+        Webhook {
+            id: WebhookId(1),
+            company_id: CompanyId(1),
+            hook_url: "https://example.com".into(),
+            secret: Some(Secret::new("one")),
+            old_secrets: Vec::new(),
+            settings: WebhookSettings::default(),
+            paused_at: None,
+            disabled_at: None,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    fn rotated(webhook: Webhook, secret: &str, at: Timestamp) -> Webhook {
+        let change = WebhookChange {
+            secret: Some(Some(Secret::new(secret))),
+            old_secret_until: Some(at.plus(DAY)),
+            ..WebhookChange::default()
+        };
+        webhook.changed(change, at)
+    }
+
+    #[track_caller]
+    fn check(webhook: &Webhook, at: Timestamp, secrets: &[&str]) {
+        let valid: Vec<_> = webhook.valid_secrets(at).map(Secret::expose).collect();
+        assert_eq!(valid, secrets);
+    }
+
+    #[test]
+    fn a_replaced_secret_counts_until_its_overlap_ends() {
+        let rotated_once = rotated(webhook(), "two", NOW);
+        check(&rotated_once, NOW, &["two", "one"]);
+        check(&rotated_once, NOW.plus(DAY), &["two"]);
+        let rotated_twice = rotated(rotated_once.clone(), "three", NOW.plus(DAY / 2));
+        check(&rotated_twice, NOW.plus(DAY / 2), &["three", "two", "one"]);
+        check(&rotated_twice, NOW.plus(DAY), &["three", "two"]);
+        let later = rotated_once.changed(WebhookChange::default(), NOW.plus(DAY));
+        assert_eq!(later.old_secrets, [], "what no longer counts is not kept");
+    }
+
+    #[test]
+    fn a_secret_that_is_simply_changed_is_forgotten() {
+        let change = WebhookChange {
+            secret: Some(Some(Secret::new("two"))),
+            ..WebhookChange::default()
+        };
+        check(&webhook().changed(change, NOW), NOW, &["two"]);
+    }
+
+    #[test]
+    fn the_same_secret_again_is_no_rotation_and_few_are_kept() {
+        check(&rotated(webhook(), "one", NOW), NOW, &["one"]);
+        let many = (0..9).fold(webhook(), |webhook, n| {
+            rotated(webhook, &format!("secret {n}"), NOW)
+        });
+        assert_eq!(many.old_secrets.len(), MOST_OLD_SECRETS);
+        check(
+            &many,
+            NOW,
+            &["secret 8", "secret 7", "secret 6", "secret 5", "secret 4"],
+        );
     }
 }

@@ -14,6 +14,9 @@ pub const DELIVERY_ID: &str = "switchhook-delivery-id";
 /// The number of this attempt at the delivery, counted from 1.
 pub const ATTEMPT: &str = "switchhook-attempt";
 
+/// The id of the replay that made the delivery; absent on every other delivery.
+pub const REPLAY: &str = "switchhook-replay";
+
 /// The content type of a signed event: the body is one compact JWS. Dialpad sends the same.
 pub const CONTENT_TYPE_JWT: &str = "application/jwt";
 

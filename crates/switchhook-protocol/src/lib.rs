@@ -44,7 +44,9 @@ pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, UnknownKind};
-pub use signature::{MAX_TOKEN_BYTES, Secret, Signer, TokenPart, Verifier, VerifyError, sign, verify};
+pub use signature::{
+    MAX_TOKEN_BYTES, Secret, Signer, TokenPart, Verifier, VerifyError, key_id, sign, verify,
+};
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::UnknownWord;
 pub use target::{Target, TargetType};

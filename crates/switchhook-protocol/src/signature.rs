@@ -5,11 +5,13 @@
 mod error;
 mod verify;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroize;
 
 pub use error::{TokenPart, VerifyError};
 pub use verify::{MAX_TOKEN_BYTES, Verifier, verify};
@@ -44,6 +46,12 @@ impl AsRef<[u8]> for Secret {
     }
 }
 
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(***)")
@@ -52,24 +60,44 @@ impl fmt::Debug for Secret {
 
 /// Signs many events with one secret; the key is prepared once.
 #[derive(Clone)]
-pub struct Signer(hmac::Key);
+pub struct Signer {
+    key: hmac::Key,
+    /// In base64url.
+    header: Cow<'static, str>,
+}
 
 impl Signer {
     /// Prepares `secret` for signing.
     #[must_use]
     pub fn new(secret: impl AsRef<[u8]>) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref()))
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref()),
+            header: Cow::Borrowed(HEADER),
+        }
+    }
+
+    /// As [`Signer::new`], and the header names the secret by its [`key_id`]: `{"alg":"HS256","typ":"JWT","kid":"…"}`.
+    ///
+    /// Dialpad's header has no `kid`, so this is for receivers that ask for it.
+    #[must_use]
+    pub fn with_key_id(secret: impl AsRef<[u8]>) -> Self {
+        let id = key_id(&secret);
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{id}"}}"#));
+        Self {
+            header: Cow::Owned(header),
+            ..Self::new(secret)
+        }
     }
 
     /// The compact JWS over `body`: header, body and signature, each in unpadded base64url, joined by dots.
     #[must_use]
     pub fn sign(&self, body: &[u8]) -> String {
-        let length = HEADER.len() + encoded_length(body.len()) + encoded_length(SIGNATURE_BYTES) + 2;
+        let length = self.header.len() + encoded_length(body.len()) + encoded_length(SIGNATURE_BYTES) + 2;
         let mut token = String::with_capacity(length);
-        token.push_str(HEADER);
+        token.push_str(&self.header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(body, &mut token);
-        let tag = hmac::sign(&self.0, token.as_bytes());
+        let tag = hmac::sign(&self.key, token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(tag, &mut token);
         token
@@ -80,6 +108,23 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signer(***)")
     }
+}
+
+/// The name of a secret: the first 8 bytes, in hexadecimal, of HMAC-SHA-256 of `switchhook kid` with it as the key.
+///
+/// Whoever knows the secret can work its name out; the name tells no more of the secret than a signature does.
+///
+/// ```
+/// assert_eq!(switchhook_protocol::key_id("a shared secret"), "5ada2679854afa67");
+/// ```
+#[must_use]
+pub fn key_id(secret: impl AsRef<[u8]>) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref());
+    let tag = hmac::sign(&key, b"switchhook kid");
+    tag.as_ref()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Signs one event. For many with the same secret, keep a [`Signer`].
@@ -118,6 +163,17 @@ mod tests {
             let token = sign("secret", &vec![b'x'; length]);
             assert_eq!(token.len(), token.capacity(), "{length}");
         }
+    }
+
+    #[test]
+    fn a_token_may_name_its_secret_and_is_verified_all_the_same() {
+        let token = Signer::with_key_id("secret").sign(b"{}");
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        let expected = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{}"}}"#, key_id("secret"));
+        assert_eq!(String::from_utf8(header).unwrap(), expected);
+        assert_eq!(verify(token.as_bytes(), ["secret"]).unwrap(), b"{}");
+        assert_ne!(key_id("secret"), key_id("Secret"));
+        assert_eq!(token.len(), token.capacity());
     }
 
     #[test]

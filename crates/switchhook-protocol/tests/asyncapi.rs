@@ -299,6 +299,7 @@ fn every_message_has_an_id_of_its_own_a_content_type_and_our_headers() {
         headers::EVENT_KIND,
         headers::DELIVERY_ID,
         headers::ATTEMPT,
+        headers::REPLAY,
     ];
     assert_eq!(ours, sent);
 }

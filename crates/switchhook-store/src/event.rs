@@ -8,6 +8,8 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
+use crate::retention::PayloadRemoval;
+
 /// An event to keep, with the decision where it goes.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
@@ -84,8 +86,10 @@ pub struct EventRecord {
     pub company_id: CompanyId,
     /// Its kind.
     pub kind: Kind,
-    /// Its bytes as they came.
+    /// Its bytes as they came; empty if they were removed.
     pub body: Bytes,
+    /// Since when and why its bytes are gone, if they are.
+    pub payload_removed: Option<PayloadRemoval>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
     /// What it shares with the events it must not overtake.

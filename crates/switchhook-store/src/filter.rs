@@ -1,7 +1,7 @@
 //! What a list of events or deliveries can be narrowed to.
 
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{EventId, WebhookId};
+use switchhook_domain::id::{EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
@@ -25,6 +25,8 @@ pub struct DeliveryFilter {
     pub event_id: Option<EventId>,
     /// Only those to this webhook.
     pub webhook_id: Option<WebhookId>,
+    /// Only those that this replay made.
+    pub replay_id: Option<ReplayId>,
     /// Only those in this state.
     pub state: Option<StateName>,
     /// Only this kind.

@@ -11,14 +11,19 @@ mod filter;
 mod open;
 mod page;
 mod registry;
+mod replay;
+mod retention;
+mod sealing;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
+use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::replay::Replay;
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
@@ -32,9 +37,16 @@ pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
-pub use open::{migrate, open};
+pub use open::{backup, migrate, open, restore};
 pub use page::{Page, PageRequest};
 pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
+pub use retention::{
+    DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadRemoval, PayloadSlice, RemovalReason,
+    RemovalSlice, Removed, StoreSize,
+};
+pub use sealing::{Resealed, Sealer};
+pub use sqlite::{Copied, Existing};
 
 /// What is kept, and the few things that are done with it.
 ///
@@ -67,6 +79,10 @@ pub trait Store: Send + Sync + 'static {
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
     /// The key with this hash.
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+    /// The companies, oldest first.
+    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError>;
+    /// Changes a company.
+    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError>;
 
     // --- webhooks -------------------------------------------------------------------------------------------------
 
@@ -98,6 +114,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Webhook, StoreError>;
     /// The webhooks of every company, by id: how a node fills its memory at start.
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
+    /// Rewrites the secrets of up to `limit` webhooks after `after` that are not sealed with the key that is used now.
+    /// `Unusable` if there is no sealer, or a secret cannot be read.
+    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError>;
+    /// Forgets the replaced secrets that no longer count; answers how many webhooks had such.
+    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
 
     /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
     /// first.
@@ -257,6 +278,56 @@ pub trait Store: Send + Sync + 'static {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
+
+    // --- replays --------------------------------------------------------------------------------------------------
+
+    /// Keeps a replay, and the webhook that exists for it only. `NotFound` if it goes to a webhook that is not the
+    /// company's, `LimitReached` if too many of the company's are running.
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError>;
+    /// One replay of the company.
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError>;
+    /// The company's replays, newest first.
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError>;
+    /// The running replays of every company, by id.
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError>;
+    /// The company's webhooks that exist for a running replay only. No other list has them, nor does
+    /// [`Store::webhook`]; [`Store::scan_webhooks`] does.
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError>;
+    /// The next events that a replay selects: those of which [`Replay::plan`] makes at least one delivery.
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError>;
+    /// Makes a slice of a replay's deliveries and moves its cursor, in one commit: neither happens without the other.
+    /// Answers the replay as it is now. `Conflict`, and nothing done, if it stands elsewhere or has ended.
+    ///
+    /// What cannot be made because the event is gone counts as skipped.
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError>;
+    /// Ends a running replay, and deletes the webhook that existed for it only. `Conflict` if it is not running.
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError>;
+    /// Cancels a replay with all its pending deliveries, in one commit. Cancelling twice is cancelling once;
+    /// `Conflict` if it ended otherwise.
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError>;
+    // --- what is no longer kept -----------------------------------------------------------------------------------
+
+    /// How much room it takes.
+    async fn size(&self) -> Result<StoreSize, StoreError>;
+    /// Removes some of the oldest events with all that belongs to them. Those that something needs are passed over:
+    /// no delivery that is pending, open, or ended after the slice's time is removed, nor its event.
+    async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError>;
+    /// Drops the payloads of a company's events that are delivered or cancelled, or go nowhere, and what receivers
+    /// answered to them. The records stay.
+    async fn drop_payloads(&self, slice: PayloadSlice, now: Timestamp)
+    -> Result<DroppedPayloads, StoreError>;
+    /// Removes the payload of every event of the slice in which a number occurs, and what attempts hold of it; pending
+    /// deliveries of those are cancelled. The records stay. What is removed is overwritten.
+    async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError>;
 
     // --- about the store itself -----------------------------------------------------------------------------------
 

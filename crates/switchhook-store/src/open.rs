@@ -7,7 +7,7 @@ use switchhook_domain::Timestamp;
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::sqlite::{Migrated, SqliteOptions, SqliteStore};
+use crate::sqlite::{Copied, Existing, Migrated, SqliteOptions, SqliteStore};
 
 /// Opens the store at `url`: `sqlite:./switchhook.db`, or `sqlite::memory:` for tests. Blocks for a moment.
 ///
@@ -41,6 +41,32 @@ pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
         }
         // Says what is wrong with the URL.
         _ => open(url, SqliteOptions::guest(now)).map(|_| Migrated { from: 0, to: 0 }),
+    }
+}
+
+/// Copies the store at `url` to the file `to`, also while a process serves it. Blocks.
+///
+/// # Errors
+/// As [`SqliteStore::backup`], and `Unusable` if the store is in no file.
+pub fn backup(url: &str, to: &Path, existing: Existing) -> Result<Copied, StoreError> {
+    SqliteStore::backup(file_of(url)?, to, existing)
+}
+
+/// Puts the copy `from` in the place of the store at `url`. Blocks.
+///
+/// # Errors
+/// As [`SqliteStore::restore`], and `Unusable` if the store is in no file.
+pub fn restore(from: &Path, url: &str, existing: Existing) -> Result<Copied, StoreError> {
+    SqliteStore::restore(from, file_of(url)?, existing)
+}
+
+fn file_of(url: &str) -> Result<&Path, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => Ok(sqlite_path(path)),
+        _ => Err(StoreError::Unusable(
+            "only a store in a SQLite file can be copied so: sqlite:./switchhook.db; PostgreSQL has pg_dump"
+                .into(),
+        )),
     }
 }
 

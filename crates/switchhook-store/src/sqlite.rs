@@ -5,13 +5,16 @@
 
 mod attempt_row;
 mod attempts;
+mod backup;
 mod cells;
 mod checkpointer;
 mod claims;
 mod committer;
+mod companies;
 mod connection;
 mod deliveries;
 mod delivery_row;
+mod erasure;
 mod events;
 mod explain;
 mod failure;
@@ -27,7 +30,14 @@ mod queue;
 mod readers;
 mod recovery;
 mod releases;
+mod replay_row;
+mod replay_scan;
+mod replays;
+mod reserve;
+mod retention;
 mod schema;
+mod secrets;
+mod set_aside;
 mod store;
 mod subscriptions;
 mod transaction;
@@ -43,17 +53,21 @@ use rusqlite::Connection;
 use switchhook_domain::Timestamp;
 use tokio::sync::mpsc;
 
+pub use self::backup::{Copied, Existing};
 pub use self::committer::{Commit, CommitObserver};
+pub use self::set_aside::SetAside;
 
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;
 use self::connection::{Checkpoints, Place};
 use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
+use self::reserve::Reserve;
 use self::schema::Age;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
 use crate::error::StoreError;
+use crate::sealing::{Sealer, Sealing};
 
 /// What this process is to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +98,10 @@ pub struct SqliteOptions {
     pub now: Timestamp,
     /// Who wants to know of every commit.
     pub observer: Option<Arc<dyn CommitObserver>>,
+    /// Who encrypts secrets; without one they are kept as they are.
+    pub sealer: Option<Arc<dyn Sealer>>,
+    /// How many bytes an owner keeps free beside the file, for the day on which the disk is full; 0 for none.
+    pub reserve_bytes: u64,
 }
 
 impl SqliteOptions {
@@ -95,6 +113,8 @@ impl SqliteOptions {
             writer: WriterMode::Thread,
             now,
             observer: None,
+            sealer: None,
+            reserve_bytes: 0,
         }
     }
 
@@ -106,6 +126,8 @@ impl SqliteOptions {
             writer: WriterMode::Inline,
             now,
             observer: None,
+            sealer: None,
+            reserve_bytes: 0,
         }
     }
 }
@@ -127,6 +149,8 @@ pub struct SqliteStore {
 struct Parts {
     writer: Writer,
     readers: Readers,
+    sealing: Sealing,
+    reserve: Arc<Reserve>,
     checkpointer: Option<Checkpointer>,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
     lock: Mutex<Option<OwnerLock>>,
@@ -172,6 +196,24 @@ impl SqliteStore {
         })
     }
 
+    /// Copies the store at `path` to the file `to`, also while another process serves it. Blocks.
+    ///
+    /// # Errors
+    /// `Unusable` if there is no store, or a file in the way; `Corrupt` if the copy is damaged.
+    pub fn backup(path: &Path, to: &Path, existing: Existing) -> Result<Copied, StoreError> {
+        connection::check_version()?;
+        backup::backup(path, to, existing)
+    }
+
+    /// Puts the copy `from` in the place of the store at `path`. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::backup`], and `Unusable` if a process serves the store, or the copy is a newer version's.
+    pub fn restore(from: &Path, path: &Path, existing: Existing) -> Result<Copied, StoreError> {
+        connection::check_version()?;
+        backup::restore(from, path, existing)
+    }
+
     fn open_place(place: &Place, options: &SqliteOptions) -> Result<Arc<Self>, StoreError> {
         connection::check_version()?;
         let lock = match (place, options.role) {
@@ -183,15 +225,24 @@ impl SqliteStore {
         };
         let mut connection = connection::open_writing(place, checkpoints(options))?;
         bring_up_to_date(&mut connection, place, options)?;
+        let sealing = Sealing(options.sealer.clone());
+        if options.role == Role::Owner {
+            secrets::check(&connection, &sealing)?;
+        }
         let (sender, receiver) = match options.role {
             // Bounded by what the node asks for: nothing is claimed that it did not wish for.
             Role::Owner => Some(mpsc::unbounded_channel()).unzip(),
             Role::Guest => (None, None),
         };
+        let reserve = Arc::new(match (place, options.role) {
+            (Place::File(path), Role::Owner) => Reserve::of(path, options.reserve_bytes),
+            _ => Reserve::default(),
+        });
         let mut committer = Committer {
             connection,
             hand_over: sender,
             observer: options.observer.clone(),
+            reserve: Arc::clone(&reserve),
         };
         if options.role == Role::Owner {
             let now = options.now;
@@ -206,6 +257,8 @@ impl SqliteStore {
             parts: Arc::new(Parts {
                 writer,
                 readers,
+                sealing,
+                reserve,
                 checkpointer,
                 hand_over,
                 lock,

@@ -9,13 +9,16 @@ mod deliveries;
 mod description;
 mod doctor;
 mod documents;
+mod erasures;
 mod error;
 mod events;
 mod explain;
 mod health;
 mod inside;
 pub mod limits;
+mod replays;
 mod request;
+mod rotation;
 mod sample;
 mod stream;
 mod subscriptions;
@@ -37,7 +40,7 @@ use utoipa_axum::routes;
 
 pub(crate) use self::auth::Caller;
 use self::auth::KeyCache;
-use self::compat::shortened;
+use self::compat::{SecretsShown, shortened};
 use self::error::ApiError;
 use self::health::LastReadiness;
 pub(crate) use self::inside::{Inside, Refusal};
@@ -58,6 +61,17 @@ pub(crate) struct Api {
     settings_turn: Mutex<()>,
     /// Held by the examination that tries connections.
     doctors_turn: Mutex<()>,
+}
+
+impl Api {
+    /// Whether answers show secrets, as far as the server decides that.
+    fn secrets_shown(&self) -> SecretsShown {
+        if self.system.settings.hide_secrets {
+            SecretsShown::Never
+        } else {
+            SecretsShown::AsSet
+        }
+    }
 }
 
 pub(crate) type SharedApi = Arc<Api>;
@@ -90,15 +104,19 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::get, webhook_settings::update))
         .routes(routes!(webhook_settings::pause))
         .routes(routes!(webhook_settings::resume))
+        .routes(routes!(rotation::rotate_secret))
         .routes(routes!(sample::send))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
+        .routes(routes!(erasures::erase))
         .routes(routes!(explain::explain))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(stream::stream))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::cancel))
         .routes(routes!(doctor::see))
         .routes(routes!(documents::index))
         .routes(routes!(documents::asyncapi))

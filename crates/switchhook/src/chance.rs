@@ -16,13 +16,27 @@ pub fn fill_secret(bytes: &mut [u8]) {
 
 /// Dice for jitter: quick, repeatable from a seed, guessable.
 #[derive(Debug)]
-pub struct Dice(AtomicU64);
+pub struct Dice(Throw);
+
+#[derive(Debug)]
+enum Throw {
+    /// The state of a generator.
+    Fair(AtomicU64),
+    /// Always the same.
+    Loaded(Roll),
+}
 
 impl Dice {
     /// Dice that roll the same for the same seed.
     #[must_use]
     pub const fn from_seed(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
+        Self(Throw::Fair(AtomicU64::new(seed)))
+    }
+
+    /// Dice that always roll the same.
+    #[must_use]
+    pub const fn loaded(roll: Roll) -> Self {
+        Self(Throw::Loaded(roll))
     }
 
     /// Dice that roll differently at each start.
@@ -35,8 +49,12 @@ impl Dice {
 
     /// The next roll.
     pub fn roll(&self) -> Roll {
+        let state = match &self.0 {
+            Throw::Fair(state) => state,
+            Throw::Loaded(roll) => return *roll,
+        };
         // SplitMix64: a counter with a large odd step, well stirred.
-        let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mut z = state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Roll((z >> 48) as u16)

@@ -7,17 +7,22 @@
     reason = "the comments on options are their help, shown as they are"
 )]
 
+mod backup;
+mod companies;
 mod completions;
 mod config;
 mod connection;
 mod deliveries;
 mod dev;
 mod doctor;
+mod erase;
 mod events;
 mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod replays;
+mod secrets;
 mod send;
 mod serve;
 mod simulate;
@@ -61,10 +66,19 @@ enum Command {
     Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    Replays(replays::Replays),
     Doctor(doctor::Doctor),
+    Erase(erase::Erase),
+    #[command(subcommand)]
+    Companies(companies::Companies),
     #[command(subcommand)]
     Config(config::Config),
     Migrate(migrate::Migrate),
+    #[command(name = "backup")]
+    BackUp(backup::BackUp),
+    Restore(backup::Restore),
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
     #[command(subcommand)]
     Spec(spec::Spec),
     Completions(completions::Completions),
@@ -99,9 +113,15 @@ impl Command {
             Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Replays(command) => command.run(),
             Self::Doctor(command) => command.run(),
+            Self::Erase(command) => command.run(),
+            Self::Companies(command) => command.run(),
             Self::Config(command) => command.run(parsed),
             Self::Migrate(command) => command.run(),
+            Self::BackUp(command) => command.run(),
+            Self::Restore(command) => command.run(),
+            Self::Secrets(command) => command.run(),
             Self::Spec(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

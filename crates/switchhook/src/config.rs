@@ -4,7 +4,9 @@
 //! How flag, environment, file and default come together is `config/sources.rs`; what the settings do is told where
 //! they are used, beginning at [`Settings`].
 
+pub mod amount;
 pub mod duration;
+pub mod encryption;
 pub mod file;
 pub mod sources;
 
@@ -18,11 +20,15 @@ use ipnet::IpNet;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::DeliveryDefaults;
 
+use self::amount::{Keep, parse_age, parse_size};
 use self::duration::{parse_duration, show_duration};
+pub use self::encryption::EncryptionOptions;
 use self::sources::Mistakes;
 use crate::api::limits::ApiLimits;
+use crate::ingest::KEY_LASTS;
 use crate::ingest::validation::ValidationMode;
 use crate::mask::Mask;
+use crate::retention::RetentionSettings;
 use crate::system::{DashboardSettings, Settings};
 use crate::telemetry::LogFormat;
 
@@ -63,6 +69,10 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_in_flight: u32,
 
+    /// Disable webhooks after this many days without a success (nothing is lost: resume them); 0 for never
+    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=365))]
+    pub disable_after_days: u32,
+
     /// Addresses that hook URLs may lead to although they are not public: 10.0.0.0/8, several with commas
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub hook_allow: Vec<IpNet>,
@@ -70,6 +80,21 @@ pub struct ServeOptions {
     /// Let hook URLs begin with http://
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hook_allow_http: bool,
+
+    #[command(flatten)]
+    pub encryption: EncryptionOptions,
+
+    /// Leave every webhook's secret out of the API's answers
+    #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub hide_secrets: bool,
+
+    /// Keep events and deliveries this long (at least 24h), or `none` for ever; what is pending always stays
+    #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_age)]
+    pub retention: Keep<Duration>,
+
+    /// Remove the oldest when the store takes more than this (10GB), whatever its age
+    #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
+    pub retention_size: Keep<u64>,
 
     /// What happens to events that deviate from their schema: off, warn (accept and tell) or strict (refuse)
     #[arg(
@@ -169,11 +194,18 @@ impl ServeOptions {
             delivery: DeliveryDefaults {
                 profile: self.profile,
                 max_in_flight: IN_FLIGHT_PER_WEBHOOK,
+                disable_after_days: self.disable_after_days,
             },
             lease: self.lease,
             max_in_flight: self.max_in_flight,
             hook_allow: self.hook_allow.clone(),
             hook_allow_http: self.hook_allow_http,
+            encryption: self.encryption.keyring()?,
+            hide_secrets: self.hide_secrets,
+            retention: RetentionSettings {
+                age: self.retention.0,
+                size: self.retention_size.0,
+            },
             validation: self.validation,
             api_limits: self.api_limits,
             grace: self.grace,
@@ -187,16 +219,28 @@ impl ServeOptions {
     }
 
     fn check_together(&self) -> Result<(), Mistakes> {
+        let mut mistakes = Vec::new();
         let shortest = self.profile.timeout() + LEASE_MARGIN;
-        if self.lease >= shortest {
-            return Ok(());
+        if self.lease < shortest {
+            mistakes.push(format!(
+                "lease: {} is shorter than an attempt of the profile {} may take; use at least {}",
+                show_duration(self.lease),
+                self.profile,
+                show_duration(shortest),
+            ));
         }
-        Err(Mistakes(vec![format!(
-            "lease: {} is shorter than an attempt of the profile {} may take; use at least {}",
-            show_duration(self.lease),
-            self.profile,
-            show_duration(shortest),
-        )]))
+        if let Some(age) = self.retention.0.filter(|age| *age < KEY_LASTS) {
+            mistakes.push(format!(
+                "retention: {} is shorter than idempotency keys count; use at least {}",
+                show_duration(age),
+                show_duration(KEY_LASTS),
+            ));
+        }
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(Mistakes(mistakes))
+        }
     }
 }
 
@@ -349,6 +393,14 @@ mod tests {
                 .settings()
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_retention_shorter_than_idempotency_keys_last_is_a_mistake() {
+        assert!(options("retention = \"12h\"", &[]).unwrap().settings().is_err());
+        let all = options("", &["--retention", "none", "--retention-size", "10GB"]).unwrap();
+        let retention = all.settings().unwrap().retention;
+        assert_eq!((retention.age, retention.size), (None, Some(10_000_000_000)));
     }
 
     #[test]

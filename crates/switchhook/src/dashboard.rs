@@ -18,6 +18,7 @@ mod ladder;
 mod overview;
 mod page;
 mod part;
+mod replays;
 mod search;
 mod session;
 mod simulator;
@@ -77,6 +78,10 @@ pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
         )
         .route("/dashboard/webhooks/{id}/pause", post(webhooks::pause))
         .route("/dashboard/webhooks/{id}/resume", post(webhooks::resume))
+        .route(
+            "/dashboard/webhooks/{id}/rotate-secret",
+            post(webhooks::rotate_secret),
+        )
         .route("/dashboard/webhooks/{id}/test", post(webhooks::test))
         .route(
             "/dashboard/webhooks/{id}/delete",
@@ -109,6 +114,10 @@ pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
         .route("/dashboard/deliveries/{id}", get(delivery::show))
         .route("/dashboard/deliveries/{id}/redeliver", post(delivery::redeliver))
         .route("/dashboard/deliveries/{id}/cancel", post(delivery::cancel))
+        .route("/dashboard/replays", get(replays::list).post(replays::create))
+        .route("/dashboard/replays/new", get(replays::blank))
+        .route("/dashboard/replays/{id}", get(replays::show))
+        .route("/dashboard/replays/{id}/cancel", post(replays::cancel))
         .route("/dashboard/inspector", get(inspector::list))
         .route("/dashboard/inspector/{name}", get(inspector::show))
         .route("/dashboard/inspector/{name}/behaviour", post(inspector::behave))

@@ -105,7 +105,12 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
 
 fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
     if fresh && dir.exists() {
-        for name in ["switchhook.db", "switchhook.db-wal", "switchhook.db-shm"] {
+        for name in [
+            "switchhook.db",
+            "switchhook.db-wal",
+            "switchhook.db-shm",
+            "switchhook.db.reserve",
+        ] {
             let file = dir.join(name);
             if file.exists() {
                 std::fs::remove_file(&file)
@@ -165,8 +170,10 @@ async fn inspected_webhook(system: &System, now: Timestamp) -> Result<Webhook> {
         company_id: COMPANY,
         hook_url,
         secret: Some(Secret::new(keys::new_secret())),
+        old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: now,
         updated_at: now,
     };

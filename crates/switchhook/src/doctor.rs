@@ -141,6 +141,8 @@ troubles! {
     Disabled = "disabled",
     /// A webhook is paused.
     Paused = "paused",
+    /// A webhook was disabled, because its receiver had failed for too long.
+    WebhookDisabled = "webhook_disabled",
     /// A webhook has no secret.
     NoSecret = "no_secret",
     /// A webhook's secret is short.

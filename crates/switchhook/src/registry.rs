@@ -131,7 +131,8 @@ impl Registry {
         }
         let serves = company.wished.load(Ordering::SeqCst);
         let store = &self.store;
-        let webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
+        let mut webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
+        webhooks.extend(store.replay_webhooks(company_id).await?);
         let snapshot = Snapshot::read(store, Some(company_id)).await?;
         self.learn(company_id, webhooks, snapshot);
         *served = serves;

@@ -25,9 +25,10 @@ use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
 use crate::inspector::{InspectedTransport, Inspector};
 use crate::registry::Registry;
-use crate::storage;
+use crate::replay::{ReplayParts, Replays};
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
+use crate::{retention, storage};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -40,6 +41,7 @@ pub struct Server {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     listening: JoinHandle<Result<()>>,
+    sweeping: JoinHandle<()>,
     /// Sending has threads of its own, so that accepting cannot starve it. Taken when the server stops.
     sending: Option<Runtime>,
 }
@@ -52,7 +54,12 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Telemetry::new();
-        let store = storage::open_as_owner(&settings.store, clock.now(), &telemetry)?;
+        let store = storage::open_as_owner(
+            &settings.store,
+            clock.now(),
+            &telemetry,
+            settings.encryption.as_ref(),
+        )?;
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
             format!(
                 "cannot listen at {}: is another server running there?",
@@ -70,6 +77,7 @@ impl Server {
         let parts = Parts {
             settings,
             clock,
+            dice: Dice::from_entropy(),
             telemetry,
             store,
             transport: Arc::new(transport),
@@ -78,12 +86,14 @@ impl Server {
         let system = Arc::new(assemble(parts, sending.handle()).await?);
         let (stop, stopped) = watch::channel(false);
         let listening = tokio::spawn(listen(listener, Arc::clone(&system), stopped));
+        let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
         info!(%address, store = %storage::without_password(&system.settings.store), "listening");
         Ok(Self {
             system,
             address,
             stop,
             listening,
+            sweeping,
             sending: Some(sending),
         })
     }
@@ -103,6 +113,8 @@ impl Server {
                 Ok(())
             }
         };
+        self.sweeping.abort();
+        self.system.replays.stop().await;
         self.system.engine.stop(grace).await;
         self.system.store.close().await;
         if let Some(sending) = self.sending.take() {
@@ -119,6 +131,8 @@ pub struct Parts {
     pub settings: Settings,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The chance in delays.
+    pub dice: Dice,
     /// What is counted.
     pub telemetry: Telemetry,
     /// What is kept.
@@ -137,6 +151,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
     let Parts {
         settings,
         clock,
+        dice,
         telemetry,
         store,
         transport,
@@ -168,7 +183,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
             registry: Arc::clone(&registry),
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
-            dice: Arc::new(Dice::from_entropy()),
+            dice: Arc::new(dice),
             telemetry: telemetry.clone(),
             defaults: settings.delivery,
             lease: settings.lease,
@@ -177,11 +192,22 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         },
         sending,
     );
+    let replays = Replays::start(
+        ReplayParts {
+            store: Arc::clone(&store),
+            registry: Arc::clone(&registry),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            defaults: settings.delivery,
+        },
+        sending,
+    );
     let validator = Validator::new();
     Ok(System {
         store,
         registry,
         engine,
+        replays,
         clock,
         ids,
         settings,

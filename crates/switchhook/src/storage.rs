@@ -4,31 +4,62 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use switchhook_domain::Timestamp;
-use switchhook_store::Store;
-use switchhook_store::sqlite::{Commit, SqliteOptions};
+use switchhook_store::sqlite::{Commit, CommitObserver, SetAside, SqliteOptions};
+use switchhook_store::{Sealer, Store};
 
+use crate::encryption::Keyring;
 use crate::telemetry::Telemetry;
+
+/// What a node keeps free on the disk, to be able to tidy up when it is full.
+const RESERVE_BYTES: u64 = 16 << 20;
 
 /// Opens the store for a node that accepts and sends.
 ///
 /// # Errors
 /// If it cannot be opened, or another node owns it.
-pub fn open_as_owner(url: &str, now: Timestamp, telemetry: &Telemetry) -> Result<Arc<dyn Store>> {
-    let telemetry = telemetry.clone();
-    let observer = move |commit: Commit| telemetry.committed(commit.duration, commit.operations);
+pub fn open_as_owner(
+    url: &str,
+    now: Timestamp,
+    telemetry: &Telemetry,
+    keyring: Option<&Keyring>,
+) -> Result<Arc<dyn Store>> {
     let options = SqliteOptions {
-        observer: Some(Arc::new(observer)),
+        observer: Some(Arc::new(Observer(telemetry.clone()))),
+        sealer: sealer(keyring),
+        reserve_bytes: RESERVE_BYTES,
         ..SqliteOptions::owner(now)
     };
     open(url, options)
 }
 
-/// Opens the store for a short command, also while a node serves it.
+/// Counts what the store does.
+struct Observer(Telemetry);
+
+impl CommitObserver for Observer {
+    fn committed(&self, commit: Commit) {
+        self.0.committed(commit.duration, commit.operations);
+    }
+
+    fn set_aside(&self, _: &SetAside) {
+        self.0.set_aside();
+    }
+}
+
+/// Opens the store for a short command, also while a node serves it. Without a keyring encrypted secrets cannot be read,
+/// which most commands need not.
 ///
 /// # Errors
 /// If it cannot be opened.
-pub fn open_as_guest(url: &str, now: Timestamp) -> Result<Arc<dyn Store>> {
-    open(url, SqliteOptions::guest(now))
+pub fn open_as_guest(url: &str, now: Timestamp, keyring: Option<&Keyring>) -> Result<Arc<dyn Store>> {
+    let options = SqliteOptions {
+        sealer: sealer(keyring),
+        ..SqliteOptions::guest(now)
+    };
+    open(url, options)
+}
+
+fn sealer(keyring: Option<&Keyring>) -> Option<Arc<dyn Sealer>> {
+    keyring.map(|keyring| Arc::new(keyring.clone()) as Arc<dyn Sealer>)
 }
 
 fn open(url: &str, options: SqliteOptions) -> Result<Arc<dyn Store>> {

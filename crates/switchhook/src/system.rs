@@ -14,10 +14,13 @@ use crate::api::limits::ApiLimits;
 use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
+use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::inspector::Inspector;
 use crate::mask::Mask;
 use crate::registry::Registry;
+use crate::replay::Replays;
+use crate::retention::RetentionSettings;
 use crate::telemetry::Telemetry;
 
 /// What an operator can decide about a node.
@@ -41,6 +44,12 @@ pub struct Settings {
     pub hook_allow: Vec<IpNet>,
     /// Whether hook URLs may be `http://`.
     pub hook_allow_http: bool,
+    /// What secrets are encrypted with in the store.
+    pub encryption: Option<Keyring>,
+    /// Whether no answer of the API shows a webhook's secret.
+    pub hide_secrets: bool,
+    /// How much is kept, and for how long.
+    pub retention: RetentionSettings,
     /// What happens to events that deviate from the schemas.
     pub validation: ValidationMode,
     /// Whether Dialpad's limits are enforced on `/api/v2`.
@@ -76,6 +85,9 @@ impl Default for Settings {
             max_handed_over: 10_000,
             hook_allow: Vec::new(),
             hook_allow_http: false,
+            encryption: None,
+            hide_secrets: false,
+            retention: RetentionSettings::default(),
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
             grace: Duration::from_secs(20),
@@ -92,6 +104,8 @@ pub struct System {
     pub registry: Arc<Registry>,
     /// What sends.
     pub engine: Engine,
+    /// What sends old events again.
+    pub replays: Replays,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The next id.

@@ -5,6 +5,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::{
@@ -25,6 +26,32 @@ const DURATIONS: [f64; 14] = [
 /// How many operations shared a commit.
 const BATCHES: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0];
 
+/// What is no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Events, with their idempotency keys.
+    Events,
+    /// Their deliveries.
+    Deliveries,
+    /// Their attempts.
+    Attempts,
+    /// Payloads of events whose record stays.
+    Payloads,
+    /// Webhooks' secrets that were replaced and no longer count.
+    OldSecrets,
+}
+
+impl Removal {
+    /// Everything that can go, with its label.
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Events, "events"),
+        (Self::Deliveries, "deliveries"),
+        (Self::Attempts, "attempts"),
+        (Self::Payloads, "payloads"),
+        (Self::OldSecrets, "old_secrets"),
+    ];
+}
+
 /// What is counted. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Handles>);
@@ -40,6 +67,9 @@ struct Handles {
     attempt_duration: Histogram,
     exhausted: Counter,
     late_answers: Counter,
+    removed: [Counter; Removal::ALL.len()],
+    set_aside: Counter,
+    set_aside_count: AtomicU64,
     in_flight: Gauge,
     handed_over: Gauge,
     oldest_due: Gauge,
@@ -103,6 +133,16 @@ impl Telemetry {
                 "Attempts that ended after their claim had passed on",
                 vec![],
             ),
+            set_aside: counter(
+                "switchhook_deliveries_set_aside_total",
+                "Deliveries that were cancelled because their rows are damaged",
+                vec![],
+            ),
+            set_aside_count: AtomicU64::new(0),
+            removed: Removal::ALL.map(|(_, what)| {
+                let help = "What was removed because it was too old, too much, or not wanted any more";
+                counter("switchhook_retention_removed_total", help, label("what", what))
+            }),
             attempt_duration: histogram(
                 &recorder,
                 "switchhook_attempt_duration_seconds",
@@ -190,6 +230,23 @@ impl Telemetry {
     /// Attempts ended after their claim had passed on.
     pub fn late_answers(&self, count: usize) {
         self.0.late_answers.increment(count as u64);
+    }
+
+    /// A delivery was cancelled because its row is damaged.
+    pub fn set_aside(&self) {
+        self.0.set_aside.increment(1);
+        self.0.set_aside_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were, since the start.
+    #[must_use]
+    pub fn set_aside_count(&self) -> u64 {
+        self.0.set_aside_count.load(Ordering::Relaxed)
+    }
+
+    /// Something is no longer kept.
+    pub fn removed(&self, what: Removal, count: u64) {
+        self.0.removed[what as usize].increment(count);
     }
 
     /// How many deliveries are in memory.

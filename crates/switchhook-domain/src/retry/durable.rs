@@ -34,12 +34,22 @@ const SCHEDULE: [u64; 10] = [
     12 * HOUR,
 ];
 
-pub(super) fn delay_after(class: OutcomeClass, setback: Setback, roll: Roll) -> Option<Duration> {
+/// `own` is the webhook's schedule, in seconds; empty if it has none. It is tried to its end, however long that takes.
+pub(super) fn delay_after(
+    class: OutcomeClass,
+    setback: Setback,
+    own: &[u32],
+    roll: Roll,
+) -> Option<Duration> {
     if class == OutcomeClass::Gone {
         return None;
     }
-    let step = (setback.failures.total().max(1) as usize - 1).min(SCHEDULE.len() - 1);
-    let delay = roll.spread(Duration::from_secs(SCHEDULE[step]), JITTER_PERCENT);
+    let failures_before = setback.failures.total().max(1) as usize - 1;
+    let spread = |seconds| roll.spread(Duration::from_secs(seconds), JITTER_PERCENT);
+    if !own.is_empty() {
+        return own.get(failures_before).map(|seconds| spread((*seconds).into()));
+    }
+    let delay = spread(SCHEDULE[failures_before.min(SCHEDULE.len() - 1)]);
     (setback.age + delay <= LONGEST_AGE).then_some(delay)
 }
 
@@ -57,7 +67,7 @@ mod tests {
             },
             age,
         };
-        let delay = delay_after(OutcomeClass::Failed, setback, Roll::MIDDLE);
+        let delay = delay_after(OutcomeClass::Failed, setback, &[], Roll::MIDDLE);
         assert_eq!(
             delay,
             expected.map(Duration::from_secs),
@@ -90,9 +100,26 @@ mod tests {
             age: Duration::ZERO,
         };
         for roll in [0, 1, 20_000, u16::MAX] {
-            let delay = delay_after(OutcomeClass::Unanswered, setback, Roll(roll)).unwrap();
+            let delay = delay_after(OutcomeClass::Unanswered, setback, &[], Roll(roll)).unwrap();
             assert!((4.0..=6.0).contains(&delay.as_secs_f64()), "{delay:?}");
         }
+    }
+
+    #[test]
+    fn a_schedule_of_its_own_is_tried_to_its_end() {
+        let after = |failures| {
+            let setback = Setback {
+                failures: Failures {
+                    answered: 0,
+                    unanswered: failures,
+                },
+                age: Duration::from_secs(9 * 24 * HOUR),
+            };
+            delay_after(OutcomeClass::Refused, setback, &[1, 60], Roll::MIDDLE)
+        };
+        assert_eq!(after(1), Some(Duration::from_secs(1)));
+        assert_eq!(after(2), Some(Duration::from_secs(60)));
+        assert_eq!(after(3), None);
     }
 
     #[test]
@@ -104,6 +131,6 @@ mod tests {
             },
             age: Duration::ZERO,
         };
-        assert_eq!(delay_after(OutcomeClass::Gone, setback, Roll::MIDDLE), None);
+        assert_eq!(delay_after(OutcomeClass::Gone, setback, &[], Roll::MIDDLE), None);
     }
 }

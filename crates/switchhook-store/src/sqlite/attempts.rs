@@ -3,14 +3,14 @@
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{DeliveryState, StateName};
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
 use super::attempt_row;
 use super::cells::Cells;
 use super::list::first;
-use super::order;
 use super::transaction::Transaction;
+use super::{order, replays};
 use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
 
@@ -39,9 +39,15 @@ fn finish_one(
     one: &FinishedAttempt,
     open: &OpenAttempt,
 ) -> Result<(), StoreError> {
-    attempt_row::insert(transaction.connection, one.delivery_id, &one.attempt)?;
+    match open.is_pending {
+        true => attempt_row::insert(transaction.connection, one.delivery_id, &one.attempt)?,
+        false => insert_of_cancelled(transaction.connection, one)?,
+    }
     let state = if open.is_pending { Some(one.state) } else { None };
     settle(transaction.connection, one, state)?;
+    if let Some(state) = state.filter(|state| state.is_final()) {
+        replays::count_ended(transaction.connection, open.replay_id, state.name(), 1)?;
+    }
     if let Some(DeliveryState::Pending { due_at }) = state {
         transaction.hand_over(HandedOver::Due {
             webhook_id: one.webhook_id,
@@ -53,6 +59,21 @@ fn finish_one(
     }
     Ok(())
 }
+
+/// The payload may have been erased while the attempt was under way: what was answered then goes too.
+fn insert_of_cancelled(connection: &Connection, one: &FinishedAttempt) -> Result<(), StoreError> {
+    let mut attempt = one.attempt.clone();
+    if first(connection, PAYLOAD_IS_GONE, &[&one.delivery_id.0], |_| Ok(()))?.is_some() {
+        attempt
+            .answer
+            .iter_mut()
+            .for_each(|answer| answer.body_head.clear());
+    }
+    attempt_row::insert(connection, one.delivery_id, &attempt)
+}
+
+pub(super) const PAYLOAD_IS_GONE: &str = "SELECT 1 FROM deliveries JOIN events ON events.id = deliveries.event_id \
+     WHERE deliveries.id = ? AND payload_removed_at IS NOT NULL";
 
 /// Ends the claim; `state` is where the delivery goes, if it is not final already.
 fn settle(
@@ -105,6 +126,7 @@ pub(super) struct OpenAttempt {
     pub(super) is_pending: bool,
     pub(super) order_key: Option<OrderKey>,
     pub(super) blocks_until: Timestamp,
+    replay_id: Option<ReplayId>,
 }
 
 /// The open attempt of a delivery. (All are this node's: no other may have the file.)
@@ -115,7 +137,7 @@ pub(super) fn open_attempt(
     first(connection, OPEN, &[&id.0], read_open)
 }
 
-pub(super) const OPEN: &str = "SELECT id, attempt_number, state, order_key, blocks_until FROM deliveries \
+pub(super) const OPEN: &str = "SELECT id, attempt_number, state, order_key, blocks_until, replay_id FROM deliveries \
      WHERE id = ? AND claimed_by IS NOT NULL";
 
 fn read_open(row: &Row<'_>) -> Result<OpenAttempt, StoreError> {
@@ -125,5 +147,6 @@ fn read_open(row: &Row<'_>) -> Result<OpenAttempt, StoreError> {
         is_pending: cells.word::<StateName>()? == StateName::Pending,
         order_key: cells.maybe_text()?.map(OrderKey::new),
         blocks_until: cells.time()?,
+        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
     })
 }

@@ -17,7 +17,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How many pages of 4 KiB the log may have before it is started over: 64 MiB.
 const LONG_LOG: i64 = (64 << 20) / 4096;
 
-/// How long the writer waits for readers of the old log. If they are slower it tries again after the next commit.
+/// How much it may grow before that is tried again, if a reader was in the way: 4 MiB.
+const GROWTH: i64 = (4 << 20) / 4096;
+
+/// How long the writer waits for readers of the old log. If they are slower it tries again a little later.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
@@ -57,6 +60,7 @@ impl Checkpointer {
     pub(super) fn log_guard(&self) -> LogGuard {
         LogGuard {
             shared: Arc::clone(&self.shared),
+            patient_until: LONG_LOG,
         }
     }
 
@@ -75,6 +79,9 @@ impl Checkpointer {
 /// The writer's part: says that there was a commit, and starts a long log over.
 pub(super) struct LogGuard {
     shared: Arc<Shared>,
+    /// How many pages the log may have before starting it over is tried: more than usual while a slow reader (a backup)
+    /// needs the old one, or every commit would wait for it.
+    patient_until: i64,
 }
 
 impl LogGuard {
@@ -85,12 +92,13 @@ impl LogGuard {
             self.shared.change.notify_one();
         }
         drop(wishes);
-        if self.shared.log_pages.load(Ordering::Relaxed) > LONG_LOG {
-            self.start_over(connection);
+        let pages = self.shared.log_pages.load(Ordering::Relaxed);
+        if pages > self.patient_until {
+            self.start_over(connection, pages);
         }
     }
 
-    fn start_over(&self, connection: &Connection) {
+    fn start_over(&mut self, connection: &Connection, pages: i64) {
         let result = connection
             .busy_timeout(PATIENCE)
             .and_then(|()| checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)"))
@@ -100,8 +108,11 @@ impl LogGuard {
                     .map(|()| seen)
             });
         match result {
-            Ok(seen) if !seen.is_busy => self.shared.log_pages.store(0, Ordering::Relaxed),
-            Ok(_) => {}
+            Ok(seen) if !seen.is_busy => {
+                self.shared.log_pages.store(0, Ordering::Relaxed);
+                self.patient_until = LONG_LOG;
+            }
+            Ok(_) => self.patient_until = pages + GROWTH,
             Err(error) => tracing::warn!(%error, "the write-ahead log could not be started over"),
         }
     }

@@ -1,14 +1,15 @@
 //! Claims: how due deliveries become this node's to send, and how they are given back.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::WebhookId;
 
 use super::cells::Cells;
 use super::delivery_row::delivery_columns;
-use super::list::{all, first};
+use super::list::{Unreadable, all, first, readable};
 use super::order;
+use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, delivery_row, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, HandedOver, PendingWebhook};
@@ -38,7 +39,11 @@ fn grant(
 ) -> Result<ClaimAnswer, StoreError> {
     let webhook_id = wish.webhook_id;
     let mut claimed = 0;
-    for due in due_deliveries(transaction.connection, wish, claim.now)? {
+    let (due, unreadable) = due_deliveries(transaction.connection, wish, claim.now)?;
+    for damaged in unreadable {
+        set_aside(transaction, damaged, claim.now)?;
+    }
+    for due in due {
         if let Some(opened_at) = due.opened_at {
             close_as_lost(transaction.connection, &due.delivery, opened_at, claim.now)?;
         }
@@ -48,8 +53,7 @@ fn grant(
         match verdict(transaction.connection, &due, claim.now)? {
             Verdict::Hold { until } => hold(transaction.connection, &due.delivery, until)?,
             Verdict::Go { note } => {
-                open(transaction, due.delivery, due.due_at, note, claim)?;
-                claimed += 1;
+                claimed += u32::from(open(transaction, due.delivery, due.due_at, note, claim)?);
             }
         }
     }
@@ -75,20 +79,27 @@ fn due_deliveries(
     connection: &Connection,
     wish: ClaimWish,
     now: Timestamp,
-) -> Result<Vec<DueDelivery>, StoreError> {
+) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
+    let undated = |row: &Row<'_>| {
+        let (id, why) = (row.get(0)?, "it is pending, but not since when".to_owned());
+        Ok(Unreadable { id, why })
+    };
+    let mut unreadable = all(connection, UNDATED, &[&wish.webhook_id.0, &wish.limit], undated)?;
     let mut due = Vec::new();
     for sql in [EXPIRED, DUE] {
-        due.extend(all(
-            connection,
-            sql,
-            &[&wish.webhook_id.0, &now.as_millis(), &wish.limit],
-            read_due,
-        )?);
+        let values: [&dyn ToSql; 3] = [&wish.webhook_id.0, &now.as_millis(), &wish.limit];
+        let (some, damaged) = readable(connection, sql, &values, read_due)?;
+        due.extend(some);
+        unreadable.extend(damaged);
     }
     due.sort_by_key(|due| (due.due_at, due.delivery.id));
     due.truncate(wish.limit as usize);
-    Ok(due)
+    Ok((due, unreadable))
 }
+
+/// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the file.
+pub(super) const UNDATED: &str = "SELECT id FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NULL LIMIT ?";
 
 pub(super) const DUE: &str = concat!(
     "SELECT ",
@@ -160,14 +171,21 @@ fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Resul
     Ok(())
 }
 
-/// Opens the delivery's next attempt and hands it over.
+/// Opens the delivery's next attempt and hands it over; `false` if there is nothing to send.
 fn open(
     transaction: &mut Transaction<'_>,
     mut delivery: Delivery,
     was_due_at: Timestamp,
     note: Option<String>,
     claim: &Claim,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let Some(body) = events::body(transaction.connection, delivery.event_id)?.filter(|body| !body.is_empty())
+    else {
+        let why = format!("its event {} or the payload of it is gone", delivery.event_id);
+        let id = delivery.id.0;
+        set_aside(transaction, Unreadable { id, why }, claim.now)?;
+        return Ok(false);
+    };
     delivery.state = DeliveryState::Pending { due_at: claim.until };
     delivery.attempt_number += 1;
     delivery.note = note.or(delivery.note);
@@ -181,19 +199,12 @@ fn open(
         delivery.note,
         delivery.id.0,
     ])?;
-    let body = events::body(transaction.connection, delivery.event_id)?.ok_or_else(|| {
-        super::failure::corrupt(
-            "deliveries",
-            delivery.id.0,
-            format_args!("its event {} is gone", delivery.event_id),
-        )
-    })?;
     transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery {
         delivery,
         body,
         was_due_at,
     })));
-    Ok(())
+    Ok(true)
 }
 
 /// Lets deliveries that wait for a retry go now: their receiver works again.
@@ -227,7 +238,7 @@ fn next_due_at(connection: &Connection, webhook_id: WebhookId) -> Result<Option<
 }
 
 pub(super) const NEXT_DUE: &str = "SELECT due_at FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1";
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
 
 /// The webhooks after `after` for which something is pending.
 pub(super) fn pending_webhooks(
@@ -260,6 +271,6 @@ pub(super) const NEXT_CLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries
 fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
     Ok(PendingWebhook {
         webhook_id: WebhookId(row.get(0)?),
-        first_due_at: Timestamp::from_millis(row.get(1)?),
+        first_due_at: Timestamp::from_millis(row.get::<_, Option<i64>>(1)?.unwrap_or_default()),
     })
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::reserve::Reserve;
+use super::set_aside::SetAside;
 use super::transaction::{Errand, Isolation, Job, Ran, Transaction};
 use crate::claim::HandOver;
 use crate::error::StoreError;
@@ -23,6 +25,11 @@ pub struct Commit {
 pub trait CommitObserver: Send + Sync + 'static {
     /// A commit is durable; its callers are about to be answered.
     fn committed(&self, commit: Commit);
+
+    /// A delivery was set aside, because its row is damaged.
+    fn set_aside(&self, set_aside: &SetAside) {
+        let _ = set_aside;
+    }
 }
 
 impl<F: Fn(Commit) + Send + Sync + 'static> CommitObserver for F {
@@ -37,7 +44,12 @@ pub(super) struct Committer {
     /// Where claimed deliveries go; a guest claims nothing.
     pub(super) hand_over: Option<mpsc::UnboundedSender<HandOver>>,
     pub(super) observer: Option<Arc<dyn CommitObserver>>,
+    /// What is given up when the disk is full.
+    pub(super) reserve: Arc<Reserve>,
 }
+
+/// What a commit has to tell: to the node, and to the operator.
+type Told = (HandOver, Vec<SetAside>);
 
 enum Failure {
     /// The store itself does not work.
@@ -64,8 +76,9 @@ impl Committer {
             result => result,
         };
         match result {
-            Ok(handed_over) => {
+            Ok((handed_over, set_aside)) => {
                 self.tell(handed_over);
+                self.report(&set_aside);
                 if let Some(observer) = &self.observer {
                     observer.committed(Commit {
                         operations: jobs.len(),
@@ -76,6 +89,7 @@ impl Committer {
             }
             Err(Failure::Store(message)) => {
                 tracing::error!(operations = jobs.len(), reason = message, "nothing could be kept");
+                self.reserve.after_failure(&message);
                 answer(jobs, Some(&message));
             }
             Err(Failure::Neighbour) => {
@@ -105,15 +119,25 @@ impl Committer {
         }
     }
 
+    fn report(&self, set_aside: &[SetAside]) {
+        for one in set_aside {
+            let (delivery_id, why) = (one.delivery_id.0, &one.why);
+            tracing::error!(delivery_id, why, "a delivery is set aside: its row is damaged");
+            if let Some(observer) = &self.observer {
+                observer.set_aside(one);
+            }
+        }
+    }
+
     fn transact(
         &self,
         jobs: &mut [Box<dyn Job>],
         isolation: impl Fn(&dyn Job) -> Isolation,
-    ) -> Result<HandOver, Failure> {
+    ) -> Result<Told, Failure> {
         let result = self.begin().and_then(|()| {
-            let handed_over = self.run(jobs, isolation)?;
+            let told = self.run(jobs, isolation)?;
             self.execute("COMMIT")?;
-            Ok(handed_over)
+            Ok(told)
         });
         if result.is_err() {
             self.roll_back();
@@ -129,7 +153,7 @@ impl Committer {
         &self,
         jobs: &mut [Box<dyn Job>],
         isolation: impl Fn(&dyn Job) -> Isolation,
-    ) -> Result<HandOver, Failure> {
+    ) -> Result<Told, Failure> {
         let mut transaction = Transaction::new(&self.connection, self.hand_over.is_some());
         for job in jobs {
             let ran = match isolation(job.as_ref()) {
@@ -143,7 +167,7 @@ impl Committer {
                 return Err(Failure::Store(message));
             }
         }
-        Ok(transaction.into_handed_over())
+        Ok(transaction.into_told())
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
@@ -189,6 +213,7 @@ mod tests {
             connection,
             hand_over: None,
             observer: None,
+            reserve: Arc::default(),
         }
     }
 

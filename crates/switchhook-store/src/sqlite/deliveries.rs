@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
-use switchhook_domain::order::LONGEST_BLOCK;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
+use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{attempts, order, webhooks};
+use super::{attempts, events, order, replays, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
@@ -62,6 +62,7 @@ fn unsent(event: &NewEvent, new: &NewDelivery, ordinal: u32) -> Delivery {
         blocks_until: event.accepted_at.plus(LONGEST_BLOCK),
         note: None,
         origin: None,
+        replay_id: None,
         held: Duration::ZERO,
         created_at: event.accepted_at,
     }
@@ -109,9 +110,15 @@ pub(super) fn redeliver(
     let connection = transaction.connection;
     let origin = find(connection, company_id, id)?;
     let webhook_id = origin.webhook_id;
-    if let Err(StoreError::NotFound(_)) = webhooks::find(connection, company_id, webhook_id) {
+    if !webhooks::exists(connection, company_id, webhook_id)? {
         return Err(StoreError::Conflict(format!(
             "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
+        )));
+    }
+    if events::body(connection, origin.event_id)?.is_some_and(|body| body.is_empty()) {
+        return Err(StoreError::Conflict(format!(
+            "the payload of event {} was removed: there is nothing to send again",
+            origin.event_id
         )));
     }
     let delivery = Delivery {
@@ -124,6 +131,7 @@ pub(super) fn redeliver(
         blocks_until: now,
         note: None,
         origin: Some(id),
+        replay_id: None,
         held: Duration::ZERO,
         created_at: now,
         ..origin
@@ -136,7 +144,7 @@ pub(super) fn redeliver(
     Ok(delivery)
 }
 
-fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, StoreError> {
+pub(super) fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, StoreError> {
     let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM deliveries WHERE event_id = ?";
     let next = first(connection, sql, &[&event_id.0], |row| Ok(row.get(0)?))?;
     Ok(next.unwrap_or(0))
@@ -158,21 +166,56 @@ pub(super) fn cancel(
             delivery.state.at()
         )));
     }
-    transaction
-        .prepare(CANCEL)?
-        .execute(params![now.as_millis(), id.0])?;
-    let webhook_id = delivery.webhook_id;
-    if attempts::open_attempt(transaction.connection, id)?.is_some() {
-        transaction.hand_over(HandedOver::Cancelled {
-            webhook_id,
-            delivery_id: id,
-        });
-    }
-    if let Some(key) = &delivery.order_key {
-        order::free_follower(transaction, webhook_id, key, now)?;
-    }
+    let pending = PendingDelivery {
+        id,
+        webhook_id: delivery.webhook_id,
+        replay_id: delivery.replay_id,
+        order_key: delivery.order_key.clone(),
+    };
+    call_off(transaction, &pending, now)?;
     delivery.state = DeliveryState::Cancelled { at: now };
     Ok(delivery)
+}
+
+/// What hangs on a pending delivery.
+pub(super) struct PendingDelivery {
+    pub(super) id: DeliveryId,
+    pub(super) webhook_id: WebhookId,
+    pub(super) replay_id: Option<ReplayId>,
+    pub(super) order_key: Option<OrderKey>,
+}
+
+/// Cancels it, counts it, tells who has it in memory, and lets go who waited for it.
+pub(super) fn call_off(
+    transaction: &mut Transaction<'_>,
+    pending: &PendingDelivery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let connection = transaction.connection;
+    transaction
+        .prepare(CANCEL)?
+        .execute(params![now.as_millis(), pending.id.0])?;
+    replays::count_ended(connection, pending.replay_id, StateName::Cancelled, 1)?;
+    tell_holder(transaction, pending.webhook_id, pending.id)?;
+    match &pending.order_key {
+        Some(key) => order::free_follower(transaction, pending.webhook_id, key, now),
+        None => Ok(()),
+    }
+}
+
+/// The node that has the delivery in memory drops it.
+pub(super) fn tell_holder(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+) -> Result<(), StoreError> {
+    if attempts::open_attempt(transaction.connection, delivery_id)?.is_some() {
+        transaction.hand_over(HandedOver::Cancelled {
+            webhook_id,
+            delivery_id,
+        });
+    }
+    Ok(())
 }
 
 /// Calls off some of a webhook's pending deliveries.
@@ -183,22 +226,24 @@ pub(super) fn cancel_some_of(
     limit: u32,
 ) -> Result<usize, StoreError> {
     let connection = transaction.connection;
-    let id_of = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)?);
+    let id_of = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
     let mut ids = all(connection, UNCLAIMED_OF, &[&webhook_id.0, &limit], id_of)?;
     let rest = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(limit));
     ids.extend(all(connection, CLAIMED_OF, &[&webhook_id.0, &rest], id_of)?);
     let mut cancel = transaction.prepare(CANCEL)?;
-    for id in &ids {
+    for (id, replay_id) in &ids {
         cancel.execute(params![now.as_millis(), id])?;
+        replays::count_ended(connection, replay_id.map(ReplayId), StateName::Cancelled, 1)?;
     }
     Ok(ids.len())
 }
 
-const CANCEL: &str = "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
+pub(super) const CANCEL: &str =
+    "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
 
-pub(super) const UNCLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?";
+pub(super) const UNCLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?";
 
-pub(super) const CLAIMED_OF: &str = "SELECT id FROM deliveries INDEXED BY deliveries_claimed \
+pub(super) const CLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?";
 
 pub(super) fn find(
@@ -221,7 +266,7 @@ pub(super) fn originals_of(connection: &Connection, event_id: EventId) -> Result
 pub(super) const ORIGINALS: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL"
+    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL AND replay_id IS NULL"
 );
 
 pub(super) fn list(
@@ -232,7 +277,7 @@ pub(super) fn list(
 ) -> Result<Page<Delivery>, StoreError> {
     listing(company_id, filter)
         .newest_first(page)
-        .page(connection, delivery_row::read, |delivery| delivery.id.0)
+        .page_of_readable(connection, delivery_row::read)
 }
 
 /// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.
@@ -242,6 +287,9 @@ pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
         DeliveryFilter {
             event_id: Some(_), ..
         } => ("deliveries_by_event", ""),
+        DeliveryFilter {
+            replay_id: Some(_), ..
+        } => ("deliveries_by_replay", " AND replay_id IS NOT NULL"),
         _ if is_unfinished => ("deliveries_unfinished", " AND state <> 'delivered'"),
         DeliveryFilter {
             webhook_id: Some(_), ..
@@ -253,6 +301,7 @@ pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
     ))
     .with(company_id.0)
     .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
+    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
     .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
     .narrowed("state = ?", filter.state.map(StateName::as_str))
     .narrowed("kind = ?", filter.kind.map(Kind::route))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::retry::Failures;
 
@@ -18,7 +18,7 @@ use crate::error::StoreError;
 macro_rules! delivery_columns {
     () => {
         "id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, hidden, order_key, state, due_at, \
-         ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, note, origin_id, created_at, held_ms"
+         ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, note, origin_id, replay_id, created_at, held_ms"
     };
 }
 pub(super) use delivery_columns;
@@ -61,6 +61,7 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery, start: Start)
         delivery.attempt_number,
         delivery.blocks_until.as_millis(),
         delivery.origin.map(|origin| origin.0),
+        delivery.replay_id.map(|id| id.0),
         delivery.created_at.as_millis(),
         delivery.note,
     ])?;
@@ -68,9 +69,9 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery, start: Start)
 }
 
 const INSERT: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
-     hidden, order_key, due_at, held, claimed_by, claimed_at, attempt_number, blocks_until, origin_id, created_at, \
-     note, state, failures_answered, failures_unanswered) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0)";
+     hidden, order_key, due_at, held, claimed_by, claimed_at, attempt_number, blocks_until, origin_id, replay_id, \
+     created_at, note, state, failures_answered, failures_unanswered) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0)";
 
 pub(super) fn read(row: &Row<'_>) -> Result<Delivery, StoreError> {
     read_cells(&mut Cells::of("deliveries", row)?)
@@ -97,6 +98,7 @@ pub(super) fn read_cells(cells: &mut Cells<'_>) -> Result<Delivery, StoreError> 
         blocks_until: cells.time()?,
         note: cells.read()?,
         origin: cells.read::<Option<i64>>()?.map(DeliveryId),
+        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
         created_at: cells.time()?,
         held: Duration::from_millis(cells.read::<i64>()?.unsigned_abs()),
     })
@@ -127,7 +129,7 @@ fn ids(ids: &[SubscriptionId]) -> String {
     text
 }
 
-fn read_ids(cells: &mut Cells<'_>) -> Result<Vec<SubscriptionId>, StoreError> {
+pub(super) fn read_ids(cells: &mut Cells<'_>) -> Result<Vec<SubscriptionId>, StoreError> {
     let text = cells.text()?;
     let ids = text.split(',').filter(|id| !id.is_empty()).map(str::parse);
     ids.collect::<Result<_, _>>()

@@ -15,9 +15,17 @@ use crate::error::StoreError;
 use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::page::{Page, PageRequest};
+use crate::retention::PayloadRemoval;
 
-const COLUMNS: &str =
-    "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision";
+/// What [`read`] reads, in its order.
+macro_rules! event_columns {
+    () => {
+        "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, \
+         payload_removed_at, payload_removed_for"
+    };
+}
+
+const COLUMNS: &str = event_columns!();
 
 /// Keeps events, each with its deliveries.
 pub(super) fn record(
@@ -81,7 +89,8 @@ fn answer_to_repetition(
         transaction.prepare(sql)?.execute(params![earlier.id.0])?;
         return Ok(None);
     }
-    if earlier.body != event.body {
+    // Of a payload that was removed nobody can tell whether it was the same. The key says that it was.
+    if earlier.payload_removed.is_none() && earlier.body != event.body {
         return Ok(Some(Recorded::KeyReused));
     }
     let deliveries = deliveries::originals_of(connection, earlier.id)?;
@@ -91,8 +100,11 @@ fn answer_to_repetition(
     }))
 }
 
-pub(super) const BY_IDEMPOTENCY_KEY: &str = "SELECT id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision FROM events \
-     WHERE company_id = ? AND idempotency_key = ?";
+pub(super) const BY_IDEMPOTENCY_KEY: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM events WHERE company_id = ? AND idempotency_key = ?"
+);
 
 pub(super) fn find(
     connection: &Connection,
@@ -121,7 +133,7 @@ pub(super) fn list(
 ) -> Result<Page<EventRecord>, StoreError> {
     listing(company_id, filter)
         .newest_first(page)
-        .page(connection, read, |event| event.id.0)
+        .page_of_readable(connection, read)
 }
 
 pub(super) fn listing(company_id: CompanyId, filter: &EventFilter) -> Listing {
@@ -158,5 +170,16 @@ fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
         warnings: cells.maybe_json()?.unwrap_or_default(),
         body: Bytes::copy_from_slice(cells.bytes()?),
         revision: cells.read::<Option<i64>>()?.map(Revision),
+        payload_removed: read_removal(&mut cells)?,
     })
+}
+
+fn read_removal(cells: &mut Cells<'_>) -> Result<Option<PayloadRemoval>, StoreError> {
+    let Some(at) = cells.maybe_time()? else {
+        return Ok(None);
+    };
+    Ok(Some(PayloadRemoval {
+        at,
+        reason: cells.word()?,
+    }))
 }

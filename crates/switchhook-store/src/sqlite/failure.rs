@@ -5,6 +5,9 @@ use rusqlite::types::FromSqlError;
 
 use crate::StoreError;
 
+/// What is told of a full disk.
+pub(super) const DISK_FULL: &str = "the disk is full: free some space; nothing was lost";
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match &error {
@@ -25,9 +28,7 @@ fn sorted(code: ErrorCode, message: String) -> StoreError {
         | ErrorCode::TypeMismatch
         | ErrorCode::TooBig => StoreError::Corrupt(message),
         ErrorCode::ConstraintViolation => StoreError::Conflict(format!("it is already kept ({message})")),
-        ErrorCode::DiskFull => {
-            StoreError::Unavailable("the disk is full: free some space; nothing was lost".into())
-        }
+        ErrorCode::DiskFull => StoreError::Unavailable(DISK_FULL.into()),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             StoreError::Unavailable("another process is writing to the database file and does not end".into())
         }

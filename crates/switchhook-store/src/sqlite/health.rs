@@ -10,6 +10,7 @@ pub(super) const LAST_ID: &str = "SELECT max(
        (SELECT coalesce(max(id), 0) FROM webhooks),
        (SELECT coalesce(max(id), 0) FROM subscriptions),
        (SELECT coalesce(max(id), 0) FROM events),
+       (SELECT coalesce(max(id), 0) FROM replays),
        (SELECT coalesce(max(id), 0) FROM deliveries))";
 
 pub(super) fn last_id(connection: &Connection) -> Result<i64, StoreError> {

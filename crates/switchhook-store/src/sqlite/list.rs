@@ -86,6 +86,30 @@ impl Listing {
         Ok(Page::of(items, self.limit, id_of))
     }
 
+    /// Reads the page without the rows that cannot be read: one of them must not hide the others.
+    pub(super) fn page_of_readable<T>(
+        self,
+        connection: &Connection,
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let read_or_tell = |row: &Row<'_>| {
+            let id: i64 = row.get(0)?;
+            match read(row) {
+                Ok(item) => Ok((id, Some(item))),
+                Err(StoreError::Corrupt(why)) => {
+                    tracing::error!(id, why, "a row is left out of a list: it cannot be read");
+                    Ok((id, None))
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let page = self.page(connection, read_or_tell, |(id, _)| *id)?;
+        Ok(Page {
+            items: page.items.into_iter().filter_map(|(_, item)| item).collect(),
+            next: page.next,
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn sql(&self) -> &str {
         &self.sql
@@ -118,4 +142,30 @@ pub(super) fn all<T>(
         items.push(read(row)?);
     }
     Ok(items)
+}
+
+/// A row that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) id: i64,
+    pub(super) why: String,
+}
+
+/// The rows of `sql` that can be read, and those that cannot. The first cell is the row's id.
+pub(super) fn readable<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn ToSql],
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, Vec<Unreadable>), StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        match read(row) {
+            Err(StoreError::Corrupt(why)) => unreadable.push(Unreadable { id: row.get(0)?, why }),
+            item => items.push(item?),
+        }
+    }
+    Ok((items, unreadable))
 }

@@ -121,7 +121,8 @@ fn read(row: &Row<'_>) -> Result<InLine, StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
     Ok(InLine {
         id: DeliveryId(cells.id()),
-        due_at: cells.time()?,
+        // One without a time is damaged, and about to be set aside: it holds nobody up.
+        due_at: cells.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
         is_held: cells.read::<Option<String>>()?.is_some(),
         is_claimed: cells.read::<Option<i64>>()?.is_some(),
         blocks_until: cells.time()?,

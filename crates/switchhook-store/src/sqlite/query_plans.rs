@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempt_row, attempts, claims, deliveries, events, keys, order, recovery, schema, subscriptions,
-    versions, webhooks,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, order, recovery,
+    replay_scan, replays, retention, schema, subscriptions, versions, webhooks,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -85,7 +85,12 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         claims::EXPIRED,
         "deliveries_claimed (webhook_id=? AND due_at<?)",
     );
-    check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?)");
+    check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?");
+    check(
+        &connection,
+        claims::UNDATED,
+        "deliveries_due (webhook_id=? AND due_at=?)",
+    );
     check(
         &connection,
         claims::NEXT_UNCLAIMED,
@@ -110,6 +115,41 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         &connection,
         recovery::CLAIMED,
         "deliveries_claimed (webhook_id>?)",
+    );
+}
+
+#[test]
+fn what_is_removed_is_found_by_seeking() {
+    let connection = empty();
+    let by_event = "deliveries_by_event (event_id=?)";
+    check(
+        &connection,
+        retention::OLDEST,
+        "INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    );
+    check(&connection, retention::IS_NEEDED, by_event);
+    check(&connection, retention::KEEPS_PAYLOAD, by_event);
+    check(
+        &connection,
+        retention::WITH_PAYLOAD,
+        "events_by_company (company_id=? AND rowid>?)",
+    );
+    check(
+        &connection,
+        erasure::BODIES,
+        "events_by_company (company_id=? AND rowid>?)",
+    );
+    check(&connection, erasure::DELIVERIES, by_event);
+    check(&connection, erasure::RECORDS, "PRIMARY KEY (delivery_id=?)");
+    check(
+        &connection,
+        attempts::PAYLOAD_IS_GONE,
+        "deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+    );
+    check(
+        &connection,
+        companies::listing().oldest_first(PAGE).sql(),
+        "INTEGER PRIMARY KEY",
     );
 }
 
@@ -217,6 +257,10 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
         state: Some(StateName::Delivered),
         ..of_webhook.clone()
     };
+    let of_replay = DeliveryFilter {
+        replay_id: Some(ReplayId(1)),
+        ..delivered.clone()
+    };
     for (filter, index) in [
         (all, "deliveries_by_company (company_id=? AND rowid<?)"),
         (of_event, "deliveries_by_event (event_id=? AND rowid<?)"),
@@ -226,6 +270,7 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
             "deliveries_unfinished (company_id=? AND state=? AND rowid<?)",
         ),
         (delivered, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
+        (of_replay, "deliveries_by_replay (replay_id=? AND rowid<?)"),
     ] {
         check(
             &connection,
@@ -239,4 +284,36 @@ fn lists_of_deliveries_go_by_what_narrows_them_most() {
         "deliveries_by_event (event_id=?)",
     );
     check(&connection, attempt_row::ALL, "PRIMARY KEY (delivery_id=?)");
+}
+
+#[test]
+fn replays_walk_over_events_and_touch_only_what_is_theirs() {
+    let connection = empty();
+    for (sql, index) in [
+        (
+            replay_scan::ACCEPTED,
+            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
+        ),
+        (replay_scan::DELIVERIES, "deliveries_by_event (event_id=?)"),
+        (replays::BY_ID, "INTEGER PRIMARY KEY (rowid=?)"),
+        (
+            replays::BY_ID,
+            "deliveries_of_replay (replay_id=? AND attempt_number=?)",
+        ),
+        (replays::RUNNING_OF, "replays_running (id>?)"),
+        (replays::PENDING_OF, "deliveries_of_replay (replay_id=?)"),
+        (webhooks::OF_REPLAYS, "webhooks_by_replay (company_id=?)"),
+    ] {
+        check(&connection, sql, index);
+    }
+    check(
+        &connection,
+        replays::listing(COMPANY).newest_first(PAGE).sql(),
+        "replays_by_company (company_id=? AND rowid<?)",
+    );
+    check(
+        &connection,
+        replays::listing_running().oldest_first(PAGE).sql(),
+        "replays_running",
+    );
 }

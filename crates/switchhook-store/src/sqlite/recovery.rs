@@ -6,7 +6,8 @@ use switchhook_domain::Timestamp;
 use super::cells::Cells;
 use super::claims::close_as_lost;
 use super::delivery_row::{self, delivery_columns};
-use super::list::all;
+use super::list::readable;
+use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 
@@ -20,7 +21,7 @@ pub(super) fn close_some_claims(
     transaction: &mut Transaction<'_>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let claimed = all(transaction.connection, CLAIMED, &[&SLICE], |row| {
+    let (claimed, unreadable) = readable(transaction.connection, CLAIMED, &[&SLICE], |row| {
         let mut cells = Cells::of("deliveries", row)?;
         Ok((delivery_row::read_cells(&mut cells)?, cells.time()?))
     })?;
@@ -33,7 +34,11 @@ pub(super) fn close_some_claims(
                 .execute(params![now.as_millis(), delivery.id.0])?;
         }
     }
-    Ok(claimed.len() == SLICE as usize)
+    let count = claimed.len() + unreadable.len();
+    for damaged in unreadable {
+        set_aside(transaction, damaged, now)?;
+    }
+    Ok(count == SLICE as usize)
 }
 
 pub(super) const CLAIMED: &str = concat!(

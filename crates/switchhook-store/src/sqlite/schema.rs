@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -23,6 +23,18 @@ const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "holds",
         sql: include_str!("../../migrations/sqlite/0003_holds.sql"),
+    },
+    Migration {
+        name: "replays",
+        sql: include_str!("../../migrations/sqlite/0004_replays.sql"),
+    },
+    Migration {
+        name: "secrets_and_retention",
+        sql: include_str!("../../migrations/sqlite/0005_secrets_and_retention.sql"),
+    },
+    Migration {
+        name: "disabled_webhooks",
+        sql: include_str!("../../migrations/sqlite/0006_disabled_webhooks.sql"),
     },
 ];
 

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
+use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::replay::Replay;
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::{Kind, Timestamp};
@@ -18,8 +21,9 @@ use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
-    SqliteStore, attempt_row, attempts, claims, deliveries, events, explain, health, holds, keys, releases,
-    subscriptions, versions, webhooks,
+    SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, explain, health,
+    holds, keys, releases, replay_scan, replays, reserve, retention, secrets, subscriptions, versions,
+    webhooks,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -29,6 +33,11 @@ use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
 use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
+use crate::retention::{
+    DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
+};
+use crate::sealing::Resealed;
 
 impl SqliteStore {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -37,6 +46,22 @@ impl SqliteStore {
         T: Send + 'static,
     {
         self.parts.writer.run(Manner::ORDINARY, work).await
+    }
+}
+
+impl SqliteStore {
+    /// Waits for the reserve to be there again, if it was given up and it is time to look.
+    async fn take_reserve_again(&self) -> Result<(), StoreError> {
+        if self.parts.reserve.is_there() {
+            return Ok(());
+        }
+        let parts = Arc::clone(&self.parts);
+        if let Writer::Inline(_) = parts.writer {
+            return parts.reserve.take_again();
+        }
+        tokio::task::spawn_blocking(move || parts.reserve.take_again())
+            .await
+            .unwrap_or_else(|_| Err(reserve::missing()))
     }
 }
 
@@ -74,15 +99,29 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| companies::list(connection, page))
+            .await
+    }
+
+    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError> {
+        self.write(move |transaction| companies::update(transaction, id, &change))
+            .await
+    }
+
     async fn create_webhook(&self, webhook: Webhook) -> Result<Webhook, StoreError> {
-        self.write(move |transaction| webhooks::create(transaction, &webhook))
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| webhooks::create(transaction, &webhook, &sealing))
             .await
     }
 
     async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
+        let sealing = self.parts.sealing.clone();
         self.parts
             .readers
-            .run(move |connection| webhooks::find(connection, company_id, id))
+            .run(move |connection| webhooks::find(connection, company_id, id, &sealing))
             .await
     }
 
@@ -91,9 +130,10 @@ impl Store for SqliteStore {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
         self.parts
             .readers
-            .run(move |connection| webhooks::list(connection, company_id, page))
+            .run(move |connection| webhooks::list(connection, company_id, page, &sealing))
             .await
     }
 
@@ -104,7 +144,8 @@ impl Store for SqliteStore {
         change: WebhookChange,
         now: Timestamp,
     ) -> Result<Webhook, StoreError> {
-        self.write(move |transaction| webhooks::update(transaction, company_id, id, &change, now))
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| webhooks::update(transaction, company_id, id, &change, now, &sealing))
             .await
     }
 
@@ -114,15 +155,35 @@ impl Store for SqliteStore {
         id: WebhookId,
         now: Timestamp,
     ) -> Result<Webhook, StoreError> {
-        self.write(move |transaction| webhooks::delete(transaction, company_id, id, now))
-            .await
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| {
+            transaction
+                .overwriting(|transaction| webhooks::delete(transaction, company_id, id, now, &sealing))
+        })
+        .await
     }
 
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
         self.parts
             .readers
-            .run(move |connection| webhooks::scan(connection, page))
+            .run(move |connection| webhooks::scan(connection, page, &sealing))
             .await
+    }
+
+    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| {
+            transaction.overwriting(|transaction| secrets::reseal(transaction, &sealing, after, limit))
+        })
+        .await
+    }
+
+    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(move |transaction| {
+            transaction.overwriting(|transaction| secrets::forget_old(transaction, now))
+        })
+        .await
     }
 
     async fn list_holds(
@@ -241,6 +302,14 @@ impl Store for SqliteStore {
     }
 
     async fn record_events(&self, new: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
+        if !self.parts.reserve.is_there()
+            && let Some(event) = new.first()
+        {
+            if !self.parts.reserve.is_worth_a_try(event.accepted_at) {
+                return Err(reserve::missing());
+            }
+            self.take_reserve_again().await?;
+        }
         let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
         let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
         let manner = Manner {
@@ -392,13 +461,151 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn size(&self) -> Result<StoreSize, StoreError> {
+        self.parts.readers.run(retention::size).await
+    }
+
+    async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError> {
+        let find = move |connection: &Connection| retention::removable(connection, slice);
+        let found = self.parts.readers.run(find).await?;
+        let next = found.next;
+        if found.ids.is_empty() {
+            return Ok(Removed {
+                next,
+                ..Removed::default()
+            });
+        }
+        let remove =
+            move |transaction: &mut Transaction<'_>| retention::remove(transaction, &found.ids, slice.before);
+        let removed = self.write(remove).await?;
+        Ok(Removed { next, ..removed })
+    }
+
+    async fn drop_payloads(
+        &self,
+        slice: PayloadSlice,
+        now: Timestamp,
+    ) -> Result<DroppedPayloads, StoreError> {
+        let find = move |connection: &Connection| retention::droppable(connection, slice);
+        let found = self.parts.readers.run(find).await?;
+        let next = found.next;
+        if found.ids.is_empty() {
+            return Ok(DroppedPayloads { payloads: 0, next });
+        }
+        let drop = move |transaction: &mut Transaction<'_>| {
+            transaction.overwriting(|transaction| retention::drop_payloads(transaction, &found.ids, now))
+        };
+        let payloads = self.write(drop).await?;
+        Ok(DroppedPayloads { payloads, next })
+    }
+
+    async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError> {
+        let (number, extent) = (slice.number.clone(), slice.extent);
+        let found = self
+            .parts
+            .readers
+            .run(move |connection| erasure::find(connection, &slice))
+            .await?;
+        let (examined, next) = (found.examined, found.next);
+        let nothing_to_do = found.ids.is_empty() || extent == ErasureExtent::Count;
+        let erased = if nothing_to_do {
+            Erased {
+                events: found.ids.len() as u64,
+                ..Erased::default()
+            }
+        } else {
+            let erase = move |transaction: &mut Transaction<'_>| {
+                transaction.overwriting(|transaction| erasure::erase(transaction, &found.ids, &number, now))
+            };
+            self.write(erase).await?
+        };
+        Ok(Erased {
+            examined,
+            next,
+            ..erased
+        })
+    }
+
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| replays::create(transaction, &new, &sealing))
+            .await
+    }
+
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::find(connection, company_id, id))
+            .await
+    }
+
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::list(connection, company_id, page))
+            .await
+    }
+
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replays::running(connection, page))
+            .await
+    }
+
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| webhooks::of_replays(connection, company_id, &sealing))
+            .await
+    }
+
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| replay_scan::select(connection, &replay, scan))
+            .await
+    }
+
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError> {
+        let manner = Manner {
+            weight: Weight::of(1 + step.deliveries.len(), 0),
+            ..Manner::ORDINARY
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| replays::advance(transaction, &step))
+            .await
+    }
+
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::end(transaction, id, &end, now))
+            .await
+    }
+
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError> {
+        self.write(move |transaction| replays::cancel(transaction, company_id, id, now))
+            .await
+    }
+
     async fn last_id(&self) -> Result<i64, StoreError> {
         self.parts.readers.run(health::last_id).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         self.write(health::write_page).await?;
-        self.write(health::take_back_page).await
+        self.write(health::take_back_page).await?;
+        self.take_reserve_again().await
     }
 
     async fn close(&self) {

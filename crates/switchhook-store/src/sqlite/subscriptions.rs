@@ -171,7 +171,9 @@ fn check(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<(
     let Some(webhook_id) = subscription.webhook_id else {
         return Ok(());
     };
-    webhooks::find(transaction.connection, subscription.company_id, webhook_id)?;
+    if !webhooks::exists(transaction.connection, subscription.company_id, webhook_id)? {
+        return Err(StoreError::NotFound("webhook"));
+    }
     let sql = "SELECT id FROM subscriptions WHERE company_id = ? AND webhook_id = ? AND filter = ? \
                AND deleted_at IS NULL AND id <> ?";
     let filter = json(&subscription.filter)?;

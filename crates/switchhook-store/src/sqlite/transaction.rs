@@ -3,6 +3,7 @@
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::oneshot;
 
+use super::set_aside::SetAside;
 use crate::claim::{HandOver, HandedOver};
 use crate::error::StoreError;
 
@@ -15,6 +16,7 @@ pub(super) struct Transaction<'c> {
     /// Whether this process may claim deliveries at all.
     pub(super) may_claim: bool,
     handed_over: HandOver,
+    set_aside: Vec<SetAside>,
 }
 
 impl<'c> Transaction<'c> {
@@ -23,6 +25,7 @@ impl<'c> Transaction<'c> {
             connection,
             may_claim,
             handed_over: Vec::new(),
+            set_aside: Vec::new(),
         }
     }
 
@@ -35,17 +38,36 @@ impl<'c> Transaction<'c> {
         self.handed_over.push(item);
     }
 
-    pub(super) fn into_handed_over(self) -> HandOver {
-        self.handed_over
+    /// Tells the operator of a delivery that was set aside, once the commit is done.
+    pub(super) fn report(&mut self, set_aside: SetAside) {
+        self.set_aside.push(set_aside);
+    }
+
+    pub(super) fn into_told(self) -> (HandOver, Vec<SetAside>) {
+        (self.handed_over, self.set_aside)
+    }
+
+    /// Runs `work` so that what it deletes or replaces is overwritten with zeros in the file, and not only forgotten.
+    pub(super) fn overwriting<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.connection
+            .query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+        let result = work(self);
+        self.connection
+            .query_row("PRAGMA secure_delete = OFF", [], |_| Ok(()))?;
+        result
     }
 
     /// Runs `work` so that its failing leaves no trace.
     pub(super) fn isolated(&mut self, work: impl FnOnce(&mut Self) -> Ran) -> Result<Ran, StoreError> {
-        let told = self.handed_over.len();
+        let (told, reported) = (self.handed_over.len(), self.set_aside.len());
         self.prepare("SAVEPOINT operation")?.execute([])?;
         let ran = work(self);
         if let Ran::Failed = ran {
             self.handed_over.truncate(told);
+            self.set_aside.truncate(reported);
             self.prepare("ROLLBACK TO operation")?.execute([])?;
         }
         if !matches!(ran, Ran::StoreFailed(_)) {

@@ -2,32 +2,64 @@
 
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::secret::Secret;
+use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
-use super::holds;
-use super::list::{Listing, first};
-use super::subscriptions;
+use super::list::{Listing, all, first};
 use super::transaction::Transaction;
+use super::{holds, secrets, subscriptions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::sealing::Sealing;
 
-const COLUMNS: &str = "id, company_id, hook_url, secret, settings, paused_at, created_at, updated_at";
+/// What [`read`] reads, in its order.
+macro_rules! webhook_columns {
+    () => {
+        "id, company_id, hook_url, secret, old_secrets, settings, paused_at, disabled_at, created_at, updated_at"
+    };
+}
 
-pub(super) fn create(transaction: &mut Transaction<'_>, webhook: &Webhook) -> Result<Webhook, StoreError> {
+const COLUMNS: &str = webhook_columns!();
+
+pub(super) fn create(
+    transaction: &mut Transaction<'_>,
+    webhook: &Webhook,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
     refuse_second(transaction, webhook)?;
-    let sql = format!("INSERT INTO webhooks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    insert(transaction, webhook, None, sealing)
+}
+
+/// Keeps a webhook that exists for a replay only.
+pub(super) fn create_for_replay(
+    transaction: &mut Transaction<'_>,
+    webhook: &Webhook,
+    replay_id: ReplayId,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
+    insert(transaction, webhook, Some(replay_id), sealing)
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    webhook: &Webhook,
+    replay_id: Option<ReplayId>,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
+    let sql = format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
         webhook.company_id.0,
         webhook.hook_url,
-        webhook.secret.as_ref().map(Secret::expose),
+        secrets::kept(webhook, sealing),
+        secrets::kept_old(webhook, sealing)?,
         settings(webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
+        webhook.disabled_at.map(Timestamp::as_millis),
         webhook.created_at.as_millis(),
         webhook.updated_at.as_millis(),
+        replay_id.map(|id| id.0),
     ])?;
     Ok(webhook.clone())
 }
@@ -38,17 +70,21 @@ pub(super) fn update(
     id: WebhookId,
     change: &WebhookChange,
     now: Timestamp,
+    sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let before = find(transaction.connection, company_id, id)?;
+    let before = find(transaction.connection, company_id, id, sealing)?;
     let paused_before = before.paused_at;
     let webhook = before.changed(change.clone(), now);
     refuse_second(transaction, &webhook)?;
-    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, settings = ?, paused_at = ?, updated_at = ? WHERE id = ?";
+    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, paused_at = ?, \
+               disabled_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         webhook.hook_url,
-        webhook.secret.as_ref().map(Secret::expose),
+        secrets::kept(&webhook, sealing),
+        secrets::kept_old(&webhook, sealing)?,
         settings(&webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
+        webhook.disabled_at.map(Timestamp::as_millis),
         webhook.updated_at.as_millis(),
         webhook.id.0,
     ])?;
@@ -61,9 +97,11 @@ pub(super) fn delete(
     company_id: CompanyId,
     id: WebhookId,
     now: Timestamp,
+    sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let webhook = find(transaction.connection, company_id, id)?;
-    let sql = "UPDATE webhooks SET deleted_at = ? WHERE id = ?";
+    let webhook = find(transaction.connection, company_id, id, sealing)?;
+    // Old deliveries need to tell where they went, but not how they were signed.
+    let sql = "UPDATE webhooks SET deleted_at = ?, secret = NULL, old_secrets = NULL WHERE id = ?";
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
@@ -71,42 +109,83 @@ pub(super) fn delete(
     Ok(webhook)
 }
 
+/// Whether the company has the webhook.
+pub(super) fn exists(
+    connection: &Connection,
+    company_id: CompanyId,
+    id: WebhookId,
+) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT 1 FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL";
+    Ok(first(connection, sql, &[&id.0, &company_id.0], |_| Ok(()))?.is_some())
+}
+
 pub(super) fn find(
     connection: &Connection,
     company_id: CompanyId,
     id: WebhookId,
+    sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL");
-    first(connection, &sql, &[&id.0, &company_id.0], read)?.ok_or(StoreError::NotFound("webhook"))
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhooks WHERE id = ? AND company_id = ? AND deleted_at IS NULL AND replay_id IS NULL"
+    );
+    first(connection, &sql, &[&id.0, &company_id.0], |row| {
+        read(row, sealing)
+    })?
+    .ok_or(StoreError::NotFound("webhook"))
 }
 
 pub(super) fn list(
     connection: &Connection,
     company_id: CompanyId,
     page: PageRequest,
+    sealing: &Sealing,
 ) -> Result<Page<Webhook>, StoreError> {
-    listing(Some(company_id))
-        .oldest_first(page)
-        .page(connection, read, |webhook| webhook.id.0)
+    listing(Some(company_id)).oldest_first(page).page(
+        connection,
+        |row| read(row, sealing),
+        |webhook| webhook.id.0,
+    )
 }
 
-pub(super) fn scan(connection: &Connection, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+pub(super) fn scan(
+    connection: &Connection,
+    page: PageRequest,
+    sealing: &Sealing,
+) -> Result<Page<Webhook>, StoreError> {
     listing(None)
         .oldest_first(page)
-        .page(connection, read, |webhook| webhook.id.0)
+        .page(connection, |row| read(row, sealing), |webhook| webhook.id.0)
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
     let all = Listing::new(format!(
         "SELECT {COLUMNS} FROM webhooks WHERE id > 0 AND deleted_at IS NULL"
     ));
+    // A node needs to know every webhook, a company sees its own.
+    let own = company_id.map(|_| 0);
     all.narrowed("company_id = ?", company_id.map(|id| id.0))
+        .narrowed("ifnull(replay_id, 0) = ?", own)
 }
 
+/// The webhooks that exist for a replay only.
+pub(super) fn of_replays(
+    connection: &Connection,
+    company_id: CompanyId,
+    sealing: &Sealing,
+) -> Result<Vec<Webhook>, StoreError> {
+    all(connection, OF_REPLAYS, &[&company_id.0], |row| read(row, sealing))
+}
+
+pub(super) const OF_REPLAYS: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks INDEXED BY webhooks_by_replay \
+     WHERE company_id = ? AND replay_id IS NOT NULL AND deleted_at IS NULL"
+);
+
 fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
-    let sql =
-        "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND id <> ?";
+    let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
     match first(transaction.connection, sql, &values, |row| {
         Ok(row.get::<_, i64>(0)?)
@@ -123,15 +202,18 @@ fn settings(webhook: &Webhook) -> Result<String, StoreError> {
         .map_err(|error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}")))
 }
 
-fn read(row: &Row<'_>) -> Result<Webhook, StoreError> {
+fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreError> {
     let mut cells = Cells::of("webhooks", row)?;
+    let id = WebhookId(cells.id());
     Ok(Webhook {
-        id: WebhookId(cells.id()),
+        id,
         company_id: CompanyId(cells.read()?),
         hook_url: cells.read()?,
-        secret: cells.read::<Option<String>>()?.map(Secret::new),
+        secret: secrets::read(cells.maybe_text()?, id, sealing)?,
+        old_secrets: secrets::read_old(cells.maybe_json()?, id, sealing)?,
         settings: cells.json()?,
         paused_at: cells.maybe_time()?,
+        disabled_at: cells.maybe_time()?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })

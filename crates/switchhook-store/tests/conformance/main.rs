@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a case whose store fails has failed")]
 
+mod backup;
 mod claims;
+mod damage;
 mod fixture;
 mod idempotency;
 mod invariants;
@@ -13,6 +15,8 @@ mod keys;
 mod lists;
 mod order;
 mod recording;
+mod replays;
+mod retention;
 mod samples;
 mod sending;
 mod sqlite_only;
@@ -129,6 +133,25 @@ conformance! {
         nothing_is_redelivered_to_a_deleted_webhook,
         a_deleted_webhooks_deliveries_are_cancelled_in_slices,
         ;
+    replays:
+        a_replay_reads_back_as_it_was,
+        replays_are_listed_newest_first_and_running_ones_by_id,
+        a_replay_goes_to_a_webhook_of_its_company,
+        no_more_replays_run_at_once_than_allowed,
+        a_webhook_of_a_replay_is_known_to_nodes_only_and_goes_with_it,
+        events_are_selected_in_order_and_within_bounds,
+        only_what_was_accepted_before_the_replay_is_selected,
+        named_events_are_selected_and_missing_ones_passed_over,
+        a_step_makes_deliveries_and_moves_the_cursor_together,
+        a_step_from_elsewhere_does_nothing,
+        a_replayed_delivery_of_a_key_waits_for_the_one_before_it,
+        a_replay_counts_how_its_deliveries_end,
+        an_event_without_a_payload_is_not_replayed,
+        cancelling_a_replay_cancels_what_is_pending,
+        a_replay_ends_once,
+        a_replayed_delivery_is_no_part_of_the_first_answer,
+        a_replay_stands_where_it_stood_after_a_restart,
+        ;
     lists:
         events_are_listed_newest_first_page_by_page,
         events_are_narrowed_by_kind_key_and_time,
@@ -136,6 +159,18 @@ conformance! {
         the_last_id_is_the_largest_of_all,
         a_check_leaves_nothing_behind,
         a_closed_store_says_so,
+        ;
+    retention:
+        the_oldest_go_with_all_that_is_theirs,
+        a_slice_is_bounded_by_bytes_too,
+        what_something_needs_stays,
+        an_idempotency_key_goes_with_its_event,
+        a_store_knows_how_large_it_is,
+        payloads_go_once_they_are_delivered,
+        a_number_is_erased_and_the_record_stays,
+        an_erasure_goes_slice_by_slice_and_through_one_company,
+        companies_are_listed_and_changed,
+        replaced_secrets_are_forgotten_when_their_time_is_over,
         ;
     invariants:
         they_hold_whatever_is_done,

@@ -13,7 +13,7 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Filter, Revision, Subscription};
-use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::webhook::{OldSecret, Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{NewDelivery, NewEvent};
 
@@ -47,12 +47,17 @@ pub(crate) fn webhook(id: i64, company_id: CompanyId) -> Webhook {
         company_id,
         hook_url: format!("https://example.com/hooks/{id}?token=a%20b"),
         secret: Some(Secret::new("s3cret")),
+        old_secrets: vec![OldSecret {
+            secret: Secret::new("0ld"),
+            valid_until: NOON.plus(LEASE),
+        }],
         settings: WebhookSettings {
             max_in_flight: Some(3),
             rate: Some(0.5),
             ..WebhookSettings::default()
         },
         paused_at: None,
+        disabled_at: None,
         created_at: NOON,
         updated_at: NOON,
     }

@@ -29,8 +29,10 @@ pub(crate) async fn a_webhook_is_kept_changed_and_deleted(world: &mut World) {
     let change = WebhookChange {
         hook_url: None,
         secret: Some(None),
+        old_secret_until: Some(later.plus(Duration::from_secs(60))),
         settings,
         paused_at: Some(Some(later)),
+        disabled: true,
     };
     let changed = store
         .update_webhook(COMPANY, made.id, change.clone(), later)

@@ -9,7 +9,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
@@ -153,7 +153,7 @@ pub(crate) struct Signature {
     /// Always `HS256`.
     #[schema(example = "HS256")]
     algo: &'static str,
-    /// The shared secret; absent if the webhook has `hide_secret`.
+    /// The shared secret; absent if the webhook or the server hides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     secret: Option<String>,
@@ -163,17 +163,41 @@ pub(crate) struct Signature {
     signature_type: &'static str,
 }
 
-impl From<&Webhook> for WebhookAnswer {
-    fn from(webhook: &Webhook) -> Self {
-        let shown = |secret: &Secret| Signature {
+/// Whether an answer shows secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SecretsShown {
+    /// Unless the webhook hides its own.
+    AsSet,
+    /// No.
+    Never,
+    /// Yes: this is the one time.
+    Always,
+}
+
+impl SecretsShown {
+    /// The secret, if it is shown.
+    pub(crate) fn of(self, secret: &Secret, settings: &WebhookSettings) -> Option<String> {
+        let is_shown = match self {
+            Self::AsSet => !settings.hide_secret,
+            Self::Never => false,
+            Self::Always => true,
+        };
+        is_shown.then(|| secret.expose().to_owned())
+    }
+}
+
+impl WebhookAnswer {
+    /// Shows a webhook.
+    pub(crate) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
+        let signature = |secret: &Secret| Signature {
             algo: "HS256",
-            secret: (!webhook.settings.hide_secret).then(|| secret.expose().to_owned()),
+            secret: shown.of(secret, &webhook.settings),
             signature_type: "jwt",
         };
         Self {
             hook_url: webhook.hook_url.clone(),
             id: IdText(webhook.id.0),
-            signature: webhook.secret.as_ref().map(shown),
+            signature: webhook.secret.as_ref().map(signature),
         }
     }
 }

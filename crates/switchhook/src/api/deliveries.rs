@@ -11,7 +11,7 @@ use http::Uri;
 use serde::Serialize;
 use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
-use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::DeliveryFilter;
 use utoipa::ToSchema;
@@ -38,6 +38,9 @@ pub(crate) struct DeliveryQuery {
     /// Only those of this event.
     #[param(value_type = Option<String>)]
     event_id: Option<EventId>,
+    /// Only those that this replay made.
+    #[param(value_type = Option<String>)]
+    replay_id: Option<ReplayId>,
     /// Only those in this state: pending, delivered, exhausted or cancelled.
     #[param(schema_with = words::state)]
     state: Option<StateName>,
@@ -88,6 +91,9 @@ pub(crate) struct DeliveryAnswer {
     /// The delivery that it repeats; null for an original one.
     #[schema(required)]
     origin: Option<IdText>,
+    /// The replay that made it; null for others.
+    #[schema(required)]
+    replay_id: Option<IdText>,
     #[schema(value_type = i64)]
     created_at: Timestamp,
 }
@@ -182,6 +188,7 @@ pub(crate) async fn list(
     let filter = DeliveryFilter {
         event_id: query.get("event_id", "an id: ids are whole numbers")?,
         webhook_id: query.get("webhook_id", "an id: ids are whole numbers")?,
+        replay_id: query.get("replay_id", "an id: ids are whole numbers")?,
         state: query.word("state")?,
         kind: query.word("kind")?,
         since: query.instant("since")?,
@@ -296,6 +303,7 @@ impl From<Delivery> for DeliveryAnswer {
                 .collect(),
             note: delivery.note,
             origin: delivery.origin.map(|id| IdText(id.0)),
+            replay_id: delivery.replay_id.map(|id| IdText(id.0)),
             created_at: delivery.created_at,
         }
     }

@@ -308,6 +308,21 @@ pub(crate) struct EventSummary {
     /// The key that its sender gave it.
     #[schema(required)]
     idempotency_key: Option<String>,
+    /// Since when and why there is no payload any more; absent if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    payload_removed: Option<PayloadRemovalAnswer>,
+}
+
+/// Since when and why an event has no payload any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PayloadRemovalAnswer {
+    /// Since when, in unix milliseconds.
+    #[schema(value_type = i64)]
+    at: Timestamp,
+    /// `delivered` (its company keeps none), or `erased` (somebody asked for it).
+    #[schema(example = "erased")]
+    reason: &'static str,
 }
 
 /// An event with its bytes and its deliveries.
@@ -315,9 +330,9 @@ pub(crate) struct EventSummary {
 pub(crate) struct EventAnswer {
     #[serde(flatten)]
     summary: EventSummary,
-    /// The event itself, as it came.
-    #[schema(value_type = Object)]
-    payload: Box<RawValue>,
+    /// The event itself, as it came; null if it was removed.
+    #[schema(value_type = Option<Object>, required)]
+    payload: Option<Box<RawValue>>,
     /// Its deliveries, newest first, at most 200 of them.
     deliveries: Vec<DeliveryAnswer>,
 }
@@ -332,6 +347,10 @@ impl From<EventRecord> for EventSummary {
             size: event.body.len(),
             warnings: event.warnings,
             idempotency_key: event.idempotency_key,
+            payload_removed: event.payload_removed.map(|removal| PayloadRemovalAnswer {
+                at: removal.at,
+                reason: removal.reason.as_str(),
+            }),
         }
     }
 }
@@ -389,9 +408,12 @@ pub(crate) async fn get(
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let payload = RawValue::from_string(String::from_utf8_lossy(&event.body).into_owned());
+    let payload = event.payload_removed.is_none().then(|| {
+        let text = String::from_utf8_lossy(&event.body).into_owned();
+        RawValue::from_string(text).expect("only JSON is accepted")
+    });
     let answer = EventAnswer {
-        payload: payload.expect("only JSON is accepted"),
+        payload,
         deliveries: deliveries.items.into_iter().map(DeliveryAnswer::from).collect(),
         summary: event.into(),
     };

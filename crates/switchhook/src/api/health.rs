@@ -25,6 +25,16 @@ pub(crate) struct Readiness {
     /// `ok`, or why it does not send.
     #[schema(example = "ok")]
     delivery: String,
+    /// How many deliveries were cancelled since the start because their rows are damaged: somebody should look at the
+    /// disk. The server works all the same. Absent if there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    #[schema(required = false)]
+    set_aside: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Asking the store costs a commit: everybody who asks within a second gets the same answer.
@@ -88,6 +98,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
             ready,
             store,
             delivery,
+            set_aside: api.system.telemetry.set_aside_count(),
         }),
     )
         .into_response()

@@ -109,7 +109,8 @@ async fn list<R: SubscriptionResource>(
         .await?;
     let webhooks = webhooks_of(&api, caller.company_id, &page.items).await?;
     let webhook = |subscription: &Subscription| webhooks.get(&subscription.webhook_id?);
-    let answer = |subscription| R::answer(subscription, webhook(subscription).map(WebhookAnswer::from));
+    let shown = |webhook| WebhookAnswer::of(webhook, api.secrets_shown());
+    let answer = |subscription| R::answer(subscription, webhook(subscription).map(shown));
     let items = page.items.iter().map(answer).collect();
     Ok(Items {
         items,
@@ -230,7 +231,8 @@ async fn answer<R: SubscriptionResource>(
         Some(id) => webhook(api, subscription.company_id, id).await?,
         None => None,
     };
-    Ok(R::answer(subscription, webhook.as_ref().map(WebhookAnswer::from)))
+    let shown = |webhook| WebhookAnswer::of(webhook, api.secrets_shown());
+    Ok(R::answer(subscription, webhook.as_ref().map(shown)))
 }
 
 /// The webhooks of a page of subscriptions, each read once.

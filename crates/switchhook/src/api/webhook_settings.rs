@@ -11,15 +11,18 @@ use axum::extract::State;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
-use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookChange, WebhookSettings};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookChange, WebhookSettings};
+use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
 use self::bounds::{Bounds, changed};
 use super::SharedApi;
 use super::auth::{Caller, Reader, Writer};
-use super::compat::{IdText, Items, WebhookAnswer};
+use super::compat::{IdText, Items, SecretsShown, WebhookAnswer};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
 use super::words;
@@ -48,10 +51,23 @@ pub(crate) struct SettingsRequest {
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, example = 5000)]
     connect_timeout_ms: Field<u32>,
+    /// How long the answer's head may take once the connection stands, in milliseconds; null for as long as the attempt.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, example = 10000)]
+    head_timeout_ms: Field<u32>,
     /// How long the whole attempt may take, in milliseconds.
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, example = 15000)]
     timeout_ms: Field<u32>,
+    /// Seconds after the first, second, … failure, ±20 %, in place of those of the profile `durable`; after the last the
+    /// delivery is given up. Null for the profile's own.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<u32>>, max_items = 100, example = json!([5, 30, 120]))]
+    retry_schedule: Field<Vec<u32>>,
+    /// After how many days without a success the webhook is disabled: held back, until it is resumed. 0 for never.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, maximum = 365, example = 5)]
+    disable_after_days: Field<u32>,
     /// Headers added to every attempt, all of them; null for none.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
@@ -64,6 +80,10 @@ pub(crate) struct SettingsRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     hide_secret: Field<bool>,
+    /// Whether the header of signed deliveries names the secret (`kid`).
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    announce_kid: Field<bool>,
 }
 
 /// A webhook with its settings; what is null follows the server.
@@ -82,20 +102,69 @@ pub(crate) struct WebhookWithSettings {
     #[schema(required)]
     connect_timeout_ms: Option<u32>,
     #[schema(required)]
+    head_timeout_ms: Option<u32>,
+    #[schema(required)]
     timeout_ms: Option<u32>,
+    #[schema(required)]
+    retry_schedule: Option<Vec<u32>>,
+    #[schema(required)]
+    disable_after_days: Option<u32>,
     headers: BTreeMap<String, String>,
     #[schema(required)]
     jwt_content_type: Option<String>,
     hide_secret: bool,
+    announce_kid: bool,
+    /// The name of the secret: what `kid` is, if it is announced.
+    #[schema(required, example = "9f86d081884c7d65")]
+    kid: Option<String>,
+    /// The secrets before it that still count, the newest first.
+    old_secrets: Vec<OldSecretAnswer>,
+    /// What should not stay as it is.
+    warnings: Vec<String>,
     /// What holds now, whoever decided it.
     in_force: SettingsInForce,
     /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
     #[schema(value_type = Option<i64>, required)]
     paused_at: Option<Timestamp>,
+    /// Since when it is held back because its receiver had failed for too long; null if that is not why.
+    #[schema(value_type = Option<i64>, required)]
+    disabled_at: Option<Timestamp>,
+    /// Whether its receiver is sent to.
+    breaker: BreakerAnswer,
     #[schema(value_type = i64)]
     created_at: Timestamp,
     #[schema(value_type = i64)]
     updated_at: Timestamp,
+}
+
+/// A secret that was replaced. Nothing is signed with it any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OldSecretAnswer {
+    /// Its name.
+    kid: String,
+    /// When it stops counting, in unix milliseconds.
+    #[schema(value_type = i64)]
+    valid_until: Timestamp,
+    /// The secret; absent if the webhook or the server hides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    secret: Option<String>,
+}
+
+/// How the breaker is. It opens after failures in a row, and then lets one attempt through now and then.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BreakerAnswer {
+    /// `closed`, `open`, or `probing` when the next attempt is due.
+    #[schema(example = "closed")]
+    state: &'static str,
+    /// Failures since the last success.
+    failures: u32,
+    /// Since when it is open, in unix milliseconds.
+    #[schema(value_type = Option<i64>, required)]
+    since: Option<Timestamp>,
+    /// When the next attempt is made, in unix milliseconds.
+    #[schema(value_type = Option<i64>, required)]
+    next_probe_at: Option<Timestamp>,
 }
 
 /// The settings that hold, the server's defaults included.
@@ -106,7 +175,10 @@ pub(crate) struct SettingsInForce {
     ordered: bool,
     max_in_flight: u32,
     connect_timeout_ms: u64,
+    head_timeout_ms: u64,
     timeout_ms: u64,
+    /// 0 for never.
+    disable_after_days: u32,
 }
 
 /// Lists the company's webhooks with their settings, oldest first.
@@ -125,7 +197,7 @@ pub(crate) async fn list(
     let items = page
         .items
         .into_iter()
-        .map(|webhook| show(&api, webhook))
+        .map(|webhook| show(&api, webhook, SecretsShown::AsSet))
         .collect();
     Ok(Json(Items {
         items,
@@ -145,7 +217,7 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    Ok(Json(show(&api, webhook)))
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
 /// Changes a webhook's settings: what is not sent stays, null follows the server again.
@@ -169,7 +241,8 @@ pub(crate) async fn update(
         settings: Some(settings),
         ..WebhookChange::default()
     };
-    change_webhook(&api, caller, id, change).await
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
 /// Holds a webhook's deliveries back: none is lost, none is sent.
@@ -189,7 +262,8 @@ pub(crate) async fn pause(
         paused_at: Some(Some(since)),
         ..WebhookChange::default()
     };
-    change_webhook(&api, caller, id, change).await
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
 /// Sends what was held back, oldest first.
@@ -207,15 +281,17 @@ pub(crate) async fn resume(
         paused_at: Some(None),
         ..WebhookChange::default()
     };
-    change_webhook(&api, caller, id, change).await
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
 }
 
-async fn change_webhook(
+/// Changes a webhook and makes the change count.
+pub(super) async fn change_webhook(
     api: &SharedApi,
     caller: Caller,
     id: WebhookId,
     change: WebhookChange,
-) -> Result<Json<WebhookWithSettings>, ApiError> {
+) -> Result<Webhook, ApiError> {
     let now = api.system.clock.now();
     let webhook = api
         .system
@@ -224,12 +300,20 @@ async fn change_webhook(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(show(api, webhook)))
+    Ok(webhook)
 }
 
-fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
+/// Shows a webhook. A server that hides secrets hides all but those that are shown this one time.
+pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> WebhookWithSettings {
+    let shown = match shown {
+        SecretsShown::Always => shown,
+        SecretsShown::AsSet | SecretsShown::Never => api.secrets_shown(),
+    };
     let defaults = &api.system.settings.delivery;
-    let answer = WebhookAnswer::from(&webhook);
+    let answer = WebhookAnswer::of(&webhook, shown);
+    let old_secrets = old_secrets(api, &webhook);
+    let warnings = webhook.secret.iter().filter_map(Secret::weakness).collect();
+    let breaker = BreakerAnswer::of(api, webhook.id);
     let in_force = SettingsInForce::of(&webhook.settings, defaults);
     let WebhookSettings {
         profile,
@@ -237,10 +321,14 @@ fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
         max_in_flight,
         rate,
         connect_timeout_ms,
+        head_timeout_ms,
         timeout_ms,
+        retry_schedule,
+        disable_after_days,
         headers,
         jwt_content_type,
         hide_secret,
+        announce_kid,
     } = webhook.settings;
     WebhookWithSettings {
         webhook: answer,
@@ -249,14 +337,67 @@ fn show(api: &SharedApi, webhook: Webhook) -> WebhookWithSettings {
         max_in_flight,
         rate,
         connect_timeout_ms,
+        head_timeout_ms,
         timeout_ms,
+        retry_schedule: Some(retry_schedule).filter(|schedule| !schedule.is_empty()),
+        disable_after_days,
         headers,
         jwt_content_type,
         hide_secret,
+        announce_kid,
+        kid: webhook.secret.as_ref().map(|secret| key_id(secret.expose())),
+        old_secrets,
+        warnings,
         in_force,
         paused_at: webhook.paused_at,
+        disabled_at: webhook.disabled_at,
+        breaker,
         created_at: webhook.created_at,
         updated_at: webhook.updated_at,
+    }
+}
+
+fn old_secrets(api: &SharedApi, webhook: &Webhook) -> Vec<OldSecretAnswer> {
+    let now = api.system.clock.now();
+    let valid = webhook
+        .old_secrets
+        .iter()
+        .rev()
+        .filter(|old| old.valid_until > now);
+    let answer = |old: &OldSecret| OldSecretAnswer {
+        kid: key_id(old.secret.expose()),
+        valid_until: old.valid_until,
+        secret: api.secrets_shown().of(&old.secret, &webhook.settings),
+    };
+    valid.map(answer).collect()
+}
+
+impl BreakerAnswer {
+    fn of(api: &SharedApi, id: WebhookId) -> Self {
+        let route = api.system.registry.route(id);
+        let breaker = route.map_or_else(Breaker::default, |route| route.load().health.read().breaker);
+        match breaker {
+            Breaker::Closed { failures } => Self {
+                state: "closed",
+                failures,
+                since: None,
+                next_probe_at: None,
+            },
+            Breaker::Open {
+                since,
+                probe_at,
+                failures,
+            } => Self {
+                state: if probe_at <= api.system.clock.now() {
+                    "probing"
+                } else {
+                    "open"
+                },
+                failures,
+                since: Some(since),
+                next_probe_at: Some(probe_at),
+            },
+        }
     }
 }
 
@@ -268,7 +409,9 @@ impl SettingsInForce {
             ordered: settings.ordered(defaults),
             max_in_flight: settings.max_in_flight(defaults),
             connect_timeout_ms: millis(settings.connect_timeout(defaults)),
+            head_timeout_ms: millis(settings.head_timeout(defaults)),
             timeout_ms: millis(settings.timeout(defaults)),
+            disable_after_days: settings.disable_after_days.unwrap_or(defaults.disable_after_days),
         }
     }
 }

@@ -47,7 +47,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Items<WebhookAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.compatible();
     let page = api.system.store.list_webhooks(caller.company_id, page).await?;
-    let items = page.items.iter().map(WebhookAnswer::from).collect();
+    let items = page
+        .items
+        .iter()
+        .map(|webhook| WebhookAnswer::of(webhook, api.secrets_shown()))
+        .collect();
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
@@ -78,14 +82,16 @@ pub(crate) async fn create(
         company_id: caller.company_id,
         hook_url,
         secret: secret.and_then(secret_or_none),
+        old_secrets: Vec::new(),
         settings: WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: now,
         updated_at: now,
     };
     let webhook = api.system.store.create_webhook(webhook).await?;
     api.system.registry.refresh(caller.company_id).await?;
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 /// Shows a webhook.
@@ -100,7 +106,7 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 /// Changes a webhook: what is not sent stays.
@@ -135,7 +141,7 @@ pub(crate) async fn update(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 /// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
@@ -157,33 +163,38 @@ pub(crate) async fn delete(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(WebhookAnswer::from(&webhook)))
+    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
 }
 
 fn check_url(api: &SharedApi, url: &str) -> Result<(), ApiError> {
+    check_named_url(api, "hook_url", url)
+}
+
+/// Checks a URL that events are to be posted to, and that stands under this name in the request.
+pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<(), ApiError> {
     if url.is_empty() {
-        return Err(ApiError::required(
-            "hook_url is empty: send the URL that events are posted to",
-        ));
+        return Err(ApiError::required(format!(
+            "{name} is empty: send the URL that events are posted to"
+        )));
     }
     if url.len() > LONGEST_TEXT {
         return Err(ApiError::invalid(format!(
-            "hook_url is longer than {LONGEST_TEXT} bytes"
+            "{name} is longer than {LONGEST_TEXT} bytes"
         )));
     }
     if url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-        return Err(ApiError::invalid(
-            "hook_url has white space in it: escape it as %20",
-        ));
+        return Err(ApiError::invalid(format!(
+            "{name} has white space in it: escape it as %20"
+        )));
     }
     if api.system.inspector.is_some() && inspector::name_of(url).is_some() {
         return Ok(());
     }
     let checked = api.system.address_guard.check_url(url);
-    checked.map_err(|refused| ApiError::invalid(format!("hook_url: {refused}")))
+    checked.map_err(|refused| ApiError::invalid(format!("{name}: {refused}")))
 }
 
-fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
     if secret.is_some_and(|secret| secret.len() > LONGEST_TEXT) {
         return Err(ApiError::invalid(format!(
             "secret is longer than {LONGEST_TEXT} bytes"

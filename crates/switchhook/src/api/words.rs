@@ -38,6 +38,11 @@ pub(super) fn state() -> Object {
     )
 }
 
+pub(super) fn replay_state() -> Object {
+    let states = ["running", "finished", "cancelled", "failed"];
+    one_of(states.into_iter(), "Where a replay stands.")
+}
+
 pub(super) fn call_states() -> Array {
     call_states_array().build()
 }

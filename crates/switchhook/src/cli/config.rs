@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::output::{self, Table};
 use crate::config::sources::Parsed;
-use crate::config::{ServeOptions, file_options};
+use crate::config::{EncryptionOptions, ServeOptions, file_options};
 use crate::storage;
 
 /// Check the configuration
@@ -69,10 +69,10 @@ impl Effective {
                 .collect::<Vec<_>>()
                 .join(",")
         });
-        let value = if name == "store" {
-            value.map(|url| storage::without_password(&url))
-        } else {
-            value
+        let value = match name.as_str() {
+            "store" => value.map(|url| storage::without_password(&url)),
+            secret if EncryptionOptions::SECRET.contains(&secret) => value.map(|_| "***".to_owned()),
+            _ => value,
         };
         Self {
             name,

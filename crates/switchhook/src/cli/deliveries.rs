@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 
 use self::attempts::Attempt;
@@ -65,6 +65,10 @@ struct Which {
     #[arg(long, value_name = "ID")]
     event: Option<EventId>,
 
+    /// Only those that this replay made
+    #[arg(long, value_name = "ID")]
+    replay: Option<ReplayId>,
+
     /// Only pending, delivered, exhausted or cancelled ones
     #[arg(long)]
     state: Option<StateName>,
@@ -103,6 +107,7 @@ pub(super) struct Delivery {
     hidden: Vec<String>,
     note: Option<String>,
     origin: Option<String>,
+    replay_id: Option<String>,
     created_at: Timestamp,
     /// Only of a single delivery.
     #[serde(default)]
@@ -128,6 +133,7 @@ impl Which {
         let mut query = vec![
             ("webhook_id", self.webhook.map(|id| id.to_string())),
             ("event_id", self.event.map(|id| id.to_string())),
+            ("replay_id", self.replay.map(|id| id.to_string())),
             ("state", self.state.map(|state| state.to_string())),
             ("kind", self.kind.map(|kind| kind.to_string())),
         ];
@@ -218,6 +224,7 @@ impl Delivery {
             .fact("webhook", &self.webhook_id)
             .fact("subscriptions", self.subscription_ids.join(", "))
             .fact_if("repeats", self.origin.as_ref())
+            .fact_if("replay", self.replay_id.as_ref())
             .fact_if("about", self.order_key.as_ref())
             .fact_if("hidden", hidden)
             .fact("created", time(self.created_at))
@@ -281,7 +288,7 @@ mod tests {
         let delivery: Delivery = serde_json::from_value(json!({
             "id": "1", "event_id": "2", "webhook_id": "3", "kind": "call", "subscription_ids": [], "state": "pending",
             "due_at": NOW.as_millis() + due_in, "ended_at": null, "attempt_number": attempt_number, "order_key": null,
-            "hidden": [], "note": null, "origin": null, "created_at": NOW, "attempts": ended,
+            "hidden": [], "note": null, "origin": null, "replay_id": null, "created_at": NOW, "attempts": ended,
         }))
         .unwrap();
         assert_eq!(delivery.next(NOW), expected);

@@ -77,10 +77,18 @@ struct Event {
     size: u64,
     warnings: Vec<String>,
     idempotency_key: Option<String>,
+    #[serde(default)]
+    payload_removed: Option<PayloadRemoved>,
     /// Only of a single event.
     payload: Option<Box<RawValue>>,
     #[serde(default)]
     deliveries: Vec<Delivery>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PayloadRemoved {
+    at: Timestamp,
+    reason: String,
 }
 
 impl Events {
@@ -140,6 +148,11 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
         .fact("accepted", time(event.accepted_at))
         .fact_if("about", event.order_key.as_ref())
         .fact_if("idempotency key", event.idempotency_key.as_ref());
+    let removed = event.payload_removed.as_ref();
+    let facts = facts.fact_if(
+        "payload",
+        removed.map(|gone| format!("{} at {}", gone.reason, time(gone.at))),
+    );
     let facts = event
         .warnings
         .iter()

@@ -200,7 +200,7 @@ fn on_store<T>(
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     wait_for(async {
-        let store = storage::open_as_guest(&options.store, now)?;
+        let store = storage::open_as_guest(&options.store, now, None)?;
         let done = work(Arc::clone(&store)).await;
         store.close().await;
         done

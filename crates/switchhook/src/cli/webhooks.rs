@@ -2,6 +2,7 @@
 
 mod settings;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -43,6 +44,7 @@ enum Command {
     /// Delete a webhook; its subscriptions stay and deliver nothing, its waiting deliveries are cancelled
     #[command(after_help = "Example:\n  switchhook webhooks delete 7730318061039616")]
     Delete(Which),
+    RotateSecret(RotateSecret),
     /// Hold a webhook's deliveries back: none is lost, none is sent
     #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
     Pause(Which),
@@ -120,6 +122,32 @@ struct SecretOptions {
     generate_secret: bool,
 }
 
+/// Replace a webhook's secret: deliveries are signed with the new one at once
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks rotate-secret 7730318061039616
+  switchhook webhooks rotate-secret 7730318061039616 --overlap 7d --announce-kid
+
+Let the receiver accept both secrets first: give it the new one with --secret, or have it look at the
+header's kid. The old one still counts, until the overlap ends, for events that others sign with it.")]
+struct RotateSecret {
+    /// The webhook's id
+    id: WebhookId,
+
+    /// The new secret; without one it is made up and printed
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// For how long the old secret still counts; 0s forgets it at once
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    overlap: String,
+
+    /// Whether the header of signed deliveries names the secret (kid)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    announce_kid: Option<bool>,
+}
+
 #[derive(Debug, Args)]
 struct Which {
     /// The webhook's id
@@ -141,6 +169,7 @@ impl Webhooks {
                     show(&answer, self.json)?;
                     return remark_no_subscription(&client, id).await;
                 }
+                Command::RotateSecret(rotation) => rotation.send(&client).await?,
                 Command::Pause(Which { id }) => {
                     client
                         .send(Request::post(format!("/v1/webhooks/{id}/pause")))
@@ -224,6 +253,20 @@ impl Update {
     }
 }
 
+impl RotateSecret {
+    async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let mut request = json!({ "overlap": self.overlap });
+        if let Some(secret) = &self.secret {
+            request["secret"] = secret.as_str().into();
+        }
+        if let Some(announce_kid) = self.announce_kid {
+            request["announce_kid"] = announce_kid.into();
+        }
+        let path = format!("/v1/webhooks/{}/rotate-secret", self.id);
+        Ok(client.send(Request::post(path).json(&request)).await?)
+    }
+}
+
 /// Changes settings, if any, and answers the whole webhook.
 async fn change_settings(client: &Client, id: &str, settings: Map<String, Value>) -> anyhow::Result<Answer> {
     let path = format!("/v1/webhooks/{id}");
@@ -243,14 +286,69 @@ struct Webhook {
     #[serde(default)]
     paused_at: Option<Timestamp>,
     #[serde(default)]
+    disabled_at: Option<Timestamp>,
+    #[serde(default)]
+    breaker: Option<Breaker>,
+    #[serde(default)]
     created_at: Option<Timestamp>,
     #[serde(flatten)]
     settings: ShownSettings,
+    #[serde(default)]
+    kid: Option<String>,
+    #[serde(default)]
+    old_secrets: Vec<OldSecret>,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Signature {
     secret: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Breaker {
+    state: String,
+    failures: u32,
+    since: Option<Timestamp>,
+    next_probe_at: Option<Timestamp>,
+}
+
+impl Webhook {
+    /// In one word.
+    fn state(&self) -> &'static str {
+        let is_failing = |breaker: &Breaker| breaker.state != "closed";
+        if self.disabled_at.is_some() {
+            "disabled"
+        } else if self.paused_at.is_some() {
+            "paused"
+        } else if self.breaker.as_ref().is_some_and(is_failing) {
+            "failing"
+        } else {
+            "active"
+        }
+    }
+}
+
+impl Breaker {
+    fn told(&self) -> Option<String> {
+        let since = self.since?;
+        let next = self
+            .next_probe_at
+            .map_or_else(String::new, |at| format!(", next attempt {}", time(at)));
+        Some(format!(
+            "{} since {} after {} failures{next}",
+            self.state,
+            time(since),
+            self.failures
+        ))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct OldSecret {
+    kid: String,
+    valid_until: Timestamp,
 }
 
 async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
@@ -265,11 +363,7 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
         } else {
             "json"
         };
-        let state = if webhook.paused_at.is_some() {
-            "paused"
-        } else {
-            "active"
-        };
+        let state = webhook.state();
         let profile = webhook.settings.profile_in_force();
         let created = output::time_or_dash(webhook.created_at);
         table.row([
@@ -313,7 +407,20 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .fact("id", &webhook.id)
         .fact("hook_url", &webhook.hook_url)
         .fact("secret", secret)
+        .fact_if("kid", webhook.kid.as_ref())
         .fact_if("paused since", webhook.paused_at.map(time))
+        .fact_if("disabled since", webhook.disabled_at.map(time))
+        .fact_if("breaker", webhook.breaker.as_ref().and_then(Breaker::told))
         .fact_if("created", webhook.created_at.map(time));
+    let facts = webhook.old_secrets.iter().fold(facts, |facts, old| {
+        facts.fact(
+            "old secret",
+            format!("{} counts until {}", old.kid, time(old.valid_until)),
+        )
+    });
+    webhook
+        .warnings
+        .iter()
+        .for_each(|warning| output::remark(format_args!("warning: {warning}")));
     webhook.settings.add_to(facts).print()
 }

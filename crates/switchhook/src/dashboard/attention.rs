@@ -184,6 +184,18 @@ impl About<'_> {
     }
 
     fn held_or_failing(&self, system: &System) -> Option<Item> {
+        if let Some(since) = self.webhook.disabled_at {
+            return Some(self.item(
+                "bad",
+                "disabled",
+                format!(
+                    "Its receiver had failed for too long; disabled for {}.",
+                    span(self.now.since(since))
+                ),
+                "Resume it",
+                "/dashboard/webhooks/{id}",
+            ));
+        }
         if let Some(since) = self.webhook.paused_at {
             let how_long = span(self.now.since(since));
             return Some(match self.waiting {

@@ -50,6 +50,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let mut troubles = Vec::new();
     let filter = DeliveryFilter {
         event_id: None,
+        replay_id: None,
         webhook_id: word("webhook", query("webhook"), &mut troubles),
         state: word::<StateName>("state", query("state"), &mut troubles),
         kind: word("kind", query("kind"), &mut troubles),

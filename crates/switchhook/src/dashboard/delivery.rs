@@ -14,7 +14,7 @@ use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::redaction::redact;
 use switchhook_domain::webhook::Webhook;
-use switchhook_protocol::{Signer, verify};
+use switchhook_protocol::verify;
 use switchhook_store::StoreError;
 
 use super::SharedDesk;
@@ -22,7 +22,7 @@ use super::json_text::{pretty, raw};
 use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{DeliveryRow, Moment, kind_name, span};
 use super::session::{Filled, Visitor};
-use crate::delivery::own_headers;
+use crate::delivery::{Route, own_headers};
 use crate::mask::Mask;
 
 /// An attempt as it is shown.
@@ -122,7 +122,8 @@ pub(super) async fn show(
         Err(error) => return Err(error.into()),
     };
     let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
-    let sent = sent(&delivery, webhook.as_ref(), &event.body, mask);
+    let route = desk.system.registry.route(delivery.webhook_id);
+    let sent = sent(&delivery, route.as_deref(), &event.body, mask);
     let next = what_comes_next(&delivery, webhook.as_ref(), desk.system.clock.now());
     let parts = attempts
         .into_iter()
@@ -213,14 +214,14 @@ fn what_comes_next(
     }
 }
 
-fn sent(delivery: &Delivery, webhook: Option<&Webhook>, body: &[u8], mask: Mask) -> Sent {
+fn sent(delivery: &Delivery, route: Option<&Route>, body: &[u8], mask: Mask) -> Sent {
     let shown = redact(body, delivery.hidden);
     let text = String::from_utf8_lossy(&shown);
-    let secret = webhook.and_then(|webhook| webhook.secret.as_ref());
-    let (wire, token) = match secret {
+    let signing = route.and_then(|route| Some((route.signer.as_ref()?, route.webhook.secret.as_ref()?)));
+    let (wire, token) = match signing {
         None => (raw(&text, mask), None),
-        Some(secret) => {
-            let token = Signer::new(secret.expose()).sign(&shown);
+        Some((signer, secret)) => {
+            let token = signer.sign(&shown);
             let taken_apart = take_apart(&token, secret.expose());
             (token, Some(taken_apart))
         }

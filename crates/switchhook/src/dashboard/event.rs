@@ -66,6 +66,7 @@ struct EventPage {
     pretty: String,
     raw: String,
     bytes: usize,
+    is_payload_gone: bool,
     ladder: Option<Ladder>,
     deliveries: Vec<DeliveryRow>,
     sent: Vec<Explained>,
@@ -102,6 +103,7 @@ pub(super) async fn show(
         .await?;
     let explained: Explanation = serde_json::from_value(explained).unwrap_or_default();
     let ladder = around(system, company_id, &event, mask).await?;
+    let is_payload_gone = event.payload_removed.is_some();
     let summary = Summary::of(event.kind, &event.body, mask);
     let body = String::from_utf8_lossy(&event.body);
     let (sent, passed_over) = explained.items.into_iter().partition(Explained::was_sent);
@@ -123,6 +125,7 @@ pub(super) async fn show(
         pretty: pretty(&body, mask),
         raw: raw(&body, mask),
         bytes: event.body.len(),
+        is_payload_gone,
         ladder,
         deliveries: rows(&desk, company_id, &deliveries.items).await?,
         sent,

@@ -338,6 +338,7 @@ mod tests {
             order_key: None,
             warnings: Vec::new(),
             idempotency_key: None,
+            payload_removed: None,
             revision: None,
         };
         let calls = events.into_iter().filter(|event| event.kind == Kind::Call);

@@ -130,6 +130,9 @@ said! {
     Behaves = "behaves": "The inspector answers differently from now on.",
     Cleared = "cleared": "Forgotten.",
     Playing = "playing": "The scenario is being played.",
+    Replaying = "replaying": "The replay has begun.",
+    ReplayCancelled = "replay-cancelled": "The replay was cancelled.",
+    Rotated = "rotated": "The webhook has a new secret; the old one still counts for 24 hours.",
     SignedOut = "signed-out": "You are signed out.",
 }
 

@@ -190,6 +190,7 @@ mod tests {
             order_key: None,
             warnings: Vec::new(),
             idempotency_key: None,
+            payload_removed: None,
             revision: None,
         };
         assert_eq!(Needles::of(wanted).are_in(&event), is_found, "{wanted:?}");

@@ -18,6 +18,9 @@ pub(super) struct WebhookForm {
     pub(super) rate: String,
     pub(super) connect_timeout_ms: String,
     pub(super) timeout_ms: String,
+    pub(super) head_timeout_ms: String,
+    pub(super) disable_after_days: String,
+    pub(super) retry_schedule: String,
     pub(super) headers: String,
     pub(super) jwt_content_type: String,
     pub(super) hide_secret: bool,
@@ -38,7 +41,14 @@ pub(super) enum SecretChoice {
     None,
 }
 
-const NUMBERS: [&str; 4] = ["max_in_flight", "rate", "connect_timeout_ms", "timeout_ms"];
+const NUMBERS: [&str; 6] = [
+    "max_in_flight",
+    "rate",
+    "connect_timeout_ms",
+    "head_timeout_ms",
+    "timeout_ms",
+    "disable_after_days",
+];
 
 impl WebhookForm {
     /// A form that nobody has filled in: with a secret, unless told otherwise.
@@ -67,6 +77,9 @@ impl WebhookForm {
             rate: text("rate"),
             connect_timeout_ms: text("connect_timeout_ms"),
             timeout_ms: text("timeout_ms"),
+            head_timeout_ms: text("head_timeout_ms"),
+            disable_after_days: text("disable_after_days"),
+            retry_schedule: text("retry_schedule"),
             headers: text("headers"),
             jwt_content_type: text("jwt_content_type"),
             hide_secret: form.is_ticked("hide_secret"),
@@ -80,6 +93,7 @@ impl WebhookForm {
     /// The form as the webhook stands.
     pub(super) fn of(webhook: &Webhook) -> Self {
         let settings = &webhook.settings;
+        let schedule = settings.retry_schedule.iter().map(ToString::to_string);
         let number = |value: Option<u32>| value.map_or_else(String::new, |value| value.to_string());
         let headers = settings
             .headers
@@ -99,6 +113,9 @@ impl WebhookForm {
             rate: settings.rate.map_or_else(String::new, |rate| rate.to_string()),
             connect_timeout_ms: number(settings.connect_timeout_ms),
             timeout_ms: number(settings.timeout_ms),
+            head_timeout_ms: number(settings.head_timeout_ms),
+            disable_after_days: number(settings.disable_after_days),
+            retry_schedule: schedule.collect::<Vec<_>>().join(", "),
             headers: headers.collect::<Vec<_>>().join("\n"),
             jwt_content_type: settings.jwt_content_type.clone().unwrap_or_default(),
             hide_secret: settings.hide_secret,
@@ -139,9 +156,23 @@ impl WebhookForm {
         };
         settings.insert("ordered".to_owned(), ordered);
         settings.insert("headers".to_owned(), self.read_headers()?);
+        settings.insert("retry_schedule".to_owned(), self.read_schedule()?);
         settings.insert("jwt_content_type".to_owned(), word(&self.jwt_content_type));
         settings.insert("hide_secret".to_owned(), json!(self.hide_secret));
         Ok(Value::Object(settings))
+    }
+
+    fn read_schedule(&self) -> Result<Value, String> {
+        if self.retry_schedule.is_empty() {
+            return Ok(Value::Null);
+        }
+        let words = self
+            .retry_schedule
+            .split([',', ' '])
+            .filter(|word| !word.is_empty());
+        let seconds: Result<Vec<u32>, _> = words.map(str::parse).collect();
+        let trouble = |_| "retry schedule: write seconds with commas between: 5, 30, 120".to_owned();
+        seconds.map(|seconds| json!(seconds)).map_err(trouble)
     }
 
     fn read_headers(&self) -> Result<Value, String> {
@@ -185,7 +216,7 @@ mod tests {
             form.settings().unwrap(),
             json!({
                 "profile": null, "ordered": null, "max_in_flight": null, "rate": 2.5, "connect_timeout_ms": null,
-                "timeout_ms": 100, "headers": { "X-A": "1", "X-B": "2" }, "jwt_content_type": null, "hide_secret": false,
+                "head_timeout_ms": null, "timeout_ms": 100, "disable_after_days": null, "retry_schedule": null, "headers": { "X-A": "1", "X-B": "2" }, "jwt_content_type": null, "hide_secret": false,
             })
         );
         assert!(form.has_settings());

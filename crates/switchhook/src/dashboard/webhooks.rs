@@ -1,6 +1,7 @@
 //! Webhooks: the list, one of them, and what can be done with it. Its form is `webhook_form.rs`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -153,6 +154,13 @@ fn state_of(
     webhook: &Webhook,
     subscriptions: &[Subscription],
 ) -> (&'static str, &'static str, String) {
+    if let Some(since) = webhook.disabled_at {
+        let why = format!(
+            "Disabled since {}: its receiver had failed for too long. Its deliveries are held back until it is resumed.",
+            Moment(since)
+        );
+        return ("disabled", "bad", why);
+    }
     if let Some(since) = webhook.paused_at {
         let why = format!(
             "Paused since {}: its deliveries are held back, and none is lost.",
@@ -265,6 +273,19 @@ fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
             ),
         ),
     ];
+    if !settings.retry_schedule.is_empty() {
+        let waits = settings
+            .retry_schedule
+            .iter()
+            .map(|seconds| part::span(Duration::from_secs((*seconds).into())));
+        facts.push(("Retried after", waits.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(after) = settings.disable_after(defaults) {
+        facts.push((
+            "Disabled after",
+            format!("{} without a success", part::span(after)),
+        ));
+    }
     if !settings.headers.is_empty() {
         let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
         facts.push(("Own headers", names.join(", ")));
@@ -415,6 +436,15 @@ pub(super) async fn resume(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     act(&desk, &visitor, &id, "resume", Value::Null, Said::Resumed).await
+}
+
+/// Gives it a new secret; the old one still counts for a while.
+pub(super) async fn rotate_secret(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    act(&desk, &visitor, &id, "rotate-secret", Value::Null, Said::Rotated).await
 }
 
 /// Sends a test event.

@@ -214,7 +214,13 @@ impl Route {
     #[must_use]
     pub fn new(webhook: Webhook, load: Arc<Load>) -> Self {
         let endpoint = Endpoint::parse(&webhook.hook_url);
-        let signer = webhook.secret.as_ref().map(|secret| Signer::new(secret.expose()));
+        let signer = webhook
+            .secret
+            .as_ref()
+            .map(|secret| match webhook.settings.announce_kid {
+                true => Signer::with_key_id(secret.expose()),
+                false => Signer::new(secret.expose()),
+            });
         let headers = standing_headers(&webhook, endpoint.as_ref().ok());
         let record = record(&webhook, &headers);
         Self {

@@ -31,9 +31,11 @@ pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>) -> Post {
 }
 
 /// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
-#[must_use]
-pub fn own_headers(delivery: &Delivery, attempt_number: u32) -> [(&'static str, HeaderValue); 4] {
-    [
+pub fn own_headers(
+    delivery: &Delivery,
+    attempt_number: u32,
+) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+    let always = [
         (headers::EVENT_ID, delivery.event_id.0.into()),
         (
             headers::EVENT_KIND,
@@ -41,7 +43,9 @@ pub fn own_headers(delivery: &Delivery, attempt_number: u32) -> [(&'static str, 
         ),
         (headers::DELIVERY_ID, delivery.id.0.into()),
         (headers::ATTEMPT, attempt_number.into()),
-    ]
+    ];
+    let replay = delivery.replay_id.map(|id| (headers::REPLAY, id.0.into()));
+    always.into_iter().chain(replay)
 }
 
 fn body_of(claimed: &ClaimedDelivery, route: &Route) -> Bytes {
@@ -80,6 +84,7 @@ impl Judgement<'_> {
         let policy = RetryPolicy {
             profile: route.webhook.settings.profile(self.defaults),
             kind: delivery.kind,
+            schedule: &route.webhook.settings.retry_schedule,
         };
         let blocks_until = if still_blocks(class, failures) {
             delivery.blocks_until

@@ -32,7 +32,17 @@ pub(super) fn webhook(webhook: &Webhook, subscriptions: &[Subscription]) -> Vec<
         ));
     }
     findings.extend(secret(webhook));
-    if let Some(at) = webhook.paused_at {
+    if let Some(at) = webhook.disabled_at {
+        findings.push(at_webhook(
+            webhook,
+            Trouble::WebhookDisabled,
+            format!(
+                "it was disabled {}, because no attempt had succeeded for too long",
+                since(at)
+            ),
+            format!("mend its receiver, then send what was held back: switchhook webhooks resume {id}"),
+        ));
+    } else if let Some(at) = webhook.paused_at {
         findings.push(at_webhook(
             webhook,
             Trouble::Paused,

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod cancelling;
+mod golden;
 mod network;
 mod order;
 mod retries;

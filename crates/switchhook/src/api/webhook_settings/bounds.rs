@@ -50,7 +50,14 @@ pub(super) fn changed(
         rate: checked_rate(request.rate)?.unwrap_or(settings.rate),
         connect_timeout_ms: timeout("connect_timeout_ms", request.connect_timeout_ms)?
             .unwrap_or(settings.connect_timeout_ms),
+        head_timeout_ms: timeout("head_timeout_ms", request.head_timeout_ms)?
+            .unwrap_or(settings.head_timeout_ms),
         timeout_ms: timeout("timeout_ms", request.timeout_ms)?.unwrap_or(settings.timeout_ms),
+        retry_schedule: checked_schedule(request.retry_schedule)?.unwrap_or(settings.retry_schedule),
+        disable_after_days: match request.disable_after_days {
+            Field::Given(0) => Some(0),
+            days => within("disable_after_days", days, 365)?.unwrap_or(settings.disable_after_days),
+        },
         headers: headers.transpose()?.unwrap_or(settings.headers),
         jwt_content_type: checked_content_type(request.jwt_content_type)?
             .unwrap_or(settings.jwt_content_type),
@@ -58,6 +65,10 @@ pub(super) fn changed(
             .hide_secret
             .change_or(false)
             .unwrap_or(settings.hide_secret),
+        announce_kid: request
+            .announce_kid
+            .change_or(false)
+            .unwrap_or(settings.announce_kid),
     })
 }
 
@@ -68,6 +79,28 @@ fn within(name: &str, field: Field<u32>, most: u32) -> Result<Option<Option<u32>
         ))),
         field => Ok(field.change()),
     }
+}
+
+/// How many steps a schedule can have, and how long one can be, in seconds.
+const MOST_STEPS: usize = 100;
+const LONGEST_STEP: u32 = 7 * 24 * 3_600;
+
+fn checked_schedule(schedule: Field<Vec<u32>>) -> Result<Option<Vec<u32>>, ApiError> {
+    let Some(steps) = schedule.change().map(Option::unwrap_or_default) else {
+        return Ok(None);
+    };
+    if let Some(step) = steps.iter().find(|step| !(1..=LONGEST_STEP).contains(*step)) {
+        return Err(ApiError::invalid(format!(
+            "retry_schedule: {step} is not a number of seconds between 1 and {LONGEST_STEP}"
+        )));
+    }
+    if steps.len() > MOST_STEPS {
+        return Err(ApiError::invalid(format!(
+            "retry_schedule: {} steps are more than {MOST_STEPS}",
+            steps.len()
+        )));
+    }
+    Ok(Some(steps))
 }
 
 /// The fastest rate that can be set; who wants more sets none.
@@ -177,6 +210,11 @@ mod tests {
             "max_in_flight: 101 is not between 1 and 100",
         );
         check(r#"{"rate": 0}"#, "rate: 0 is not");
+        check(r#"{"retry_schedule": [5, 0]}"#, "retry_schedule: 0 is not");
+        check(
+            r#"{"disable_after_days": 400}"#,
+            "disable_after_days: 400 is not between 1 and 365",
+        );
         check(
             r#"{"jwt_content_type": "jwt"}"#,
             "jwt_content_type: write a media type",

@@ -36,9 +36,21 @@ pub(super) struct SettingsOptions {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     connect_timeout: Option<Duration>,
 
+    /// How long the answer's head may take once the connection stands: 10s
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    head_timeout: Option<Duration>,
+
     /// How long a whole attempt may take: 15s
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
+
+    /// When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)
+    #[arg(long, value_name = "DURATIONS", value_delimiter = ',', value_parser = parse_duration)]
+    retry_schedule: Vec<Duration>,
+
+    /// Hold everything back after this many days without a success; 0 for never
+    #[arg(long, value_name = "DAYS")]
+    disable_after_days: Option<u32>,
 
     /// A header added to every attempt; give all of them
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
@@ -51,19 +63,27 @@ pub(super) struct SettingsOptions {
     /// Whether answers of the API leave the secret out
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     hide_secret: Option<bool>,
+
+    /// Whether the header of signed deliveries names the secret (kid)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    announce_kid: Option<bool>,
 }
 
 /// The names of options and of the settings they stand for.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 13] = [
     ("profile", "profile"),
     ("ordered", "ordered"),
     ("max-in-flight", "max_in_flight"),
     ("rate", "rate"),
     ("connect-timeout", "connect_timeout_ms"),
+    ("head-timeout", "head_timeout_ms"),
     ("timeout", "timeout_ms"),
+    ("retry-schedule", "retry_schedule"),
+    ("disable-after-days", "disable_after_days"),
     ("headers", "headers"),
     ("jwt-content-type", "jwt_content_type"),
     ("hide-secret", "hide_secret"),
+    ("announce-kid", "announce_kid"),
 ];
 
 /// The setting that an option's name stands for.
@@ -82,6 +102,7 @@ impl SettingsOptions {
     pub(super) fn chosen(&self) -> Map<String, Value> {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let headers: BTreeMap<_, _> = self.headers.iter().cloned().collect();
+        let schedule: Vec<_> = self.retry_schedule.iter().map(Duration::as_secs).collect();
         let all = [
             ("profile", self.profile.map(|profile| json!(profile))),
             ("ordered", self.ordered.map(Value::from)),
@@ -91,10 +112,17 @@ impl SettingsOptions {
                 "connect_timeout_ms",
                 self.connect_timeout.map(|timeout| millis(timeout).into()),
             ),
+            (
+                "head_timeout_ms",
+                self.head_timeout.map(|timeout| millis(timeout).into()),
+            ),
             ("timeout_ms", self.timeout.map(|timeout| millis(timeout).into())),
+            ("retry_schedule", (!schedule.is_empty()).then(|| json!(schedule))),
+            ("disable_after_days", self.disable_after_days.map(Value::from)),
             ("headers", (!headers.is_empty()).then(|| json!(headers))),
             ("jwt_content_type", self.jwt_content_type.clone().map(Value::from)),
             ("hide_secret", self.hide_secret.map(Value::from)),
+            ("announce_kid", self.announce_kid.map(Value::from)),
         ];
         all.into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
@@ -107,6 +135,8 @@ impl SettingsOptions {
 pub(super) struct ShownSettings {
     #[serde(default)]
     rate: Option<f64>,
+    #[serde(default)]
+    retry_schedule: Option<Vec<u64>>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -121,7 +151,9 @@ struct InForce {
     ordered: bool,
     max_in_flight: u32,
     connect_timeout_ms: u64,
+    head_timeout_ms: u64,
     timeout_ms: u64,
+    disable_after_days: u32,
 }
 
 impl ShownSettings {
@@ -139,10 +171,22 @@ impl ShownSettings {
                 .fact("ordered", if settings.ordered { "yes" } else { "no" })
                 .fact("max in flight", settings.max_in_flight)
                 .fact("connect timeout", span(settings.connect_timeout_ms))
-                .fact("timeout", span(settings.timeout_ms)),
+                .fact("head timeout", span(settings.head_timeout_ms))
+                .fact("timeout", span(settings.timeout_ms))
+                .fact_if(
+                    "disabled after",
+                    Some(settings.disable_after_days)
+                        .filter(|days| *days > 0)
+                        .map(|days| format!("{days} days without a success")),
+                ),
             None => facts,
         };
+        let schedule = self.retry_schedule.as_ref().map(|schedule| {
+            let steps: Vec<_> = schedule.iter().map(|seconds| span(seconds * 1_000)).collect();
+            steps.join(", ")
+        });
         let facts = facts
+            .fact_if("retry schedule", schedule)
             .fact_if(
                 "rate",
                 self.rate.map(|rate| format!("{rate} a second at the most")),

@@ -172,7 +172,7 @@ impl Dispatcher {
     }
 
     fn do_what_is_next(&mut self) {
-        if self.stopping.is_none() && self.outbox.failure().is_none() {
+        if self.is_at_work() {
             self.claim_what_is_due();
             self.start_attempts();
             self.survey();
@@ -181,9 +181,14 @@ impl Dispatcher {
             .flush(&self.parts.store, &self.parts.clock, &self.runtime, &self.stored);
     }
 
+    /// Whether it starts, claims and surveys at all: not while it stops or what comes of attempts cannot be stored.
+    fn is_at_work(&self) -> bool {
+        self.stopping.is_none() && self.outbox.failure().is_none()
+    }
+
     fn next_wake(&self) -> Instant {
-        if self.stopping.is_some() || self.outbox.failure().is_some() {
-            // Nothing is claimed or asked for now: what is due must not keep the loop awake.
+        // What is not done now must not wake the loop: it would be due for ever.
+        if !self.is_at_work() {
             return self.next_look;
         }
         let regular = self.next_look.min(self.next_survey);

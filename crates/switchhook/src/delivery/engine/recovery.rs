@@ -1,10 +1,12 @@
-//! What a breaker's turns lead to: holding back when it opens, catching up when the receiver works again.
+//! What a breaker's turns lead to: holding back when it opens, catching up when the receiver works again, and giving up
+//! on a receiver that failed for days, if that is wanted.
 
 use std::sync::Arc;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::{Breaker, Turn};
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::WebhookChange;
 use switchhook_store::StoreError;
 use tracing::{info, warn};
 
@@ -28,6 +30,7 @@ impl Dispatcher {
                 {
                     warn!(webhook_id = %id, failures, %probe_at, "breaker opened: the receiver fails again and again");
                 }
+                self.disable_if_hopeless(id, breaker, now);
                 let back = self.lane(id).give_back_all(now);
                 self.outbox.release(back);
             }
@@ -45,6 +48,36 @@ impl Dispatcher {
         self.runtime.spawn(async move {
             if let Err(error) = store.save_breaker(id, breaker, now).await {
                 warn!(%error, webhook_id = %id, "how the breaker is could not be stored: a restart will not know it");
+            }
+        });
+    }
+
+    /// Pauses a webhook whose receiver has failed for longer than it may.
+    fn disable_if_hopeless(&self, id: WebhookId, breaker: Breaker, now: Timestamp) {
+        let (Breaker::Open { since, .. }, Some(route)) = (breaker, self.parts.registry.route(id)) else {
+            return;
+        };
+        let webhook = &route.webhook;
+        let patience = webhook.settings.disable_after(&self.parts.defaults);
+        if webhook.paused_at.is_some() || patience.is_none_or(|patience| now.since(since) < patience) {
+            return;
+        }
+        warn!(
+            webhook_id = %id, failing_since = %since,
+            "webhook disabled: no attempt succeeded for longer than it allows. Nothing is lost: resume it once the \
+             receiver works"
+        );
+        let (store, registry) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.registry));
+        let company_id = webhook.company_id;
+        self.runtime.spawn(async move {
+            let change = WebhookChange {
+                paused_at: Some(Some(now)),
+                disabled: true,
+                ..WebhookChange::default()
+            };
+            let disabled = store.update_webhook(company_id, id, change, now).await;
+            if let Err(error) = disabled.and(registry.refresh(company_id).await) {
+                warn!(%error, webhook_id = %id, "the webhook could not be disabled: tried again at the next probe");
             }
         });
     }

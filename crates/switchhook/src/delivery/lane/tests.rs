@@ -30,6 +30,7 @@ fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
         blocks_until: NOW,
         note: None,
         origin: None,
+        replay_id: None,
         held: Duration::ZERO,
         created_at: NOW,
     };

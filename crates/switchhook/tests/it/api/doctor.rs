@@ -159,8 +159,10 @@ async fn an_address_that_is_not_sent_to_any_more_is_found() {
         company_id: crate::support::rig::COMPANY,
         hook_url: "http://169.254.169.254/latest".to_owned(),
         secret: None,
+        old_secrets: Vec::new(),
         settings: switchhook_domain::webhook::WebhookSettings::default(),
         paused_at: None,
+        disabled_at: None,
         created_at: now,
         updated_at: now,
     };

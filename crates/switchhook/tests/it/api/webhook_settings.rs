@@ -27,10 +27,13 @@ async fn settings_are_changed_one_by_one_and_follow_the_server_when_cleared() {
     assert_eq!(
         changed["in_force"],
         json!({
-            "profile": "dialpad", "ordered": false, "max_in_flight": 64, "connect_timeout_ms": 2_000, "timeout_ms": 2_000,
+            "profile": "dialpad", "ordered": false, "max_in_flight": 64, "connect_timeout_ms": 2_000,
+            "head_timeout_ms": 2_000, "timeout_ms": 2_000, "disable_after_days": 0,
         })
     );
     assert_eq!(changed["headers"], json!({"x-team": "a"}));
+    let breaker = json!({"state": "closed", "failures": 0, "since": null, "next_probe_at": null});
+    assert_eq!(changed["breaker"], breaker);
     let cleared = server
         .patch(
             &path,

@@ -2,7 +2,7 @@
 
 use super::run::Shell;
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: &[&[&str]] = &[
     &["dev"],
     &["serve"],
     &["keys", "create"],
@@ -30,6 +30,10 @@ const COMMANDS: [&[&str]; 32] = [
     &["deliveries", "show"],
     &["deliveries", "redeliver"],
     &["deliveries", "cancel"],
+    &["replays", "create"],
+    &["replays", "list"],
+    &["replays", "show"],
+    &["replays", "cancel"],
     &["config", "check"],
     &["migrate"],
     &["spec", "asyncapi"],
@@ -73,6 +77,11 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
             "pending, delivered, exhausted or cancelled",
         ),
         (&["events", "list", "--since", "yesterday"], "1h"),
+        (&["replays", "create"], "say which events"),
+        (
+            &["replays", "create", "--since", "1h", "--dry-run", "--wait"],
+            "--wait",
+        ),
         (
             &[
                 "subscriptions",

@@ -102,6 +102,60 @@ async fn a_recovery_closes_the_hold_and_says_until_when() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_fails_for_days_is_disabled_if_that_is_wanted_and_loses_nothing() {
+    let switch = Arc::new(AtomicBool::new(false));
+    let rig = down_until(&switch).await;
+    let id = rig
+        .webhook(WebhookSettings {
+            disable_after_days: Some(2),
+            ..WebhookSettings::default()
+        })
+        .await;
+    for call in 0..20 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(47 * HOUR).await;
+    assert_eq!(rig.store.webhook(COMPANY, id).await.unwrap().paused_at, None);
+    rig.wait(3 * HOUR).await;
+    let disabled = rig.store.webhook(COMPANY, id).await.unwrap();
+    assert!(disabled.disabled_at.is_some() && disabled.disabled_at == disabled.paused_at);
+    let attempts = rig.network.seen().len();
+    rig.call(99, "hangup").await;
+    rig.wait(4 * 24 * HOUR).await;
+    assert_eq!(rig.network.seen().len(), attempts, "nothing is sent any more");
+
+    switch.store(true, Ordering::Relaxed);
+    let resumed = WebhookChange {
+        paused_at: Some(None),
+        ..WebhookChange::default()
+    };
+    let now = rig.system.clock.now();
+    let resumed = rig.store.update_webhook(COMPANY, id, resumed, now).await.unwrap();
+    assert_eq!(resumed.disabled_at, None);
+    rig.system.registry.refresh(COMPANY).await.unwrap();
+    rig.system.engine.nudge(id);
+    rig.wait(HOUR).await;
+    let delivered = rig.deliveries().await;
+    assert_eq!(delivered.len(), 21);
+    assert!(
+        delivered
+            .iter()
+            .all(|one| one.state.name() == StateName::Delivered)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_fails_for_days_is_not_disabled_unless_asked() {
+    let rig = Rig::new(|_| Reaction::Refuse).await;
+    let id = rig.webhook(WebhookSettings::default()).await;
+    for call in 0..20 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(5 * 24 * HOUR).await;
+    assert_eq!(rig.store.webhook(COMPANY, id).await.unwrap().paused_at, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_spent_paused_does_not_count_as_tried() {
     let rig = Rig::new(|_| Reaction::Refuse).await;
     let id = rig.webhook(WebhookSettings::default()).await;

@@ -74,11 +74,13 @@ fn post_to(url: &str, timeout_ms: u32) -> Post {
         company_id: CompanyId(1),
         hook_url: url.to_owned(),
         secret: None,
+        old_secrets: Vec::new(),
         settings: WebhookSettings {
             timeout_ms: Some(timeout_ms),
             ..WebhookSettings::default()
         },
         paused_at: None,
+        disabled_at: None,
         created_at: START,
         updated_at: START,
     };

@@ -45,11 +45,29 @@ impl Caller {
         path: &str,
         body: &str,
     ) -> Result<(StatusCode, Value), String> {
+        self.send_as("application/json", method, path, body).await
+    }
+
+    /// Sends many events in, one to a line.
+    pub(crate) async fn ask_lines(&self, path: &str, lines: &str) -> Value {
+        match self.send_as("application/x-ndjson", "POST", path, lines).await {
+            Ok((status, answer)) if status.is_success() => answer,
+            other => panic!("POST {path}: {other:?}"),
+        }
+    }
+
+    async fn send_as(
+        &self,
+        content_type: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<(StatusCode, Value), String> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header("authorization", format!("Bearer {}", self.key))
-            .header("content-type", "application/json")
+            .header("content-type", content_type)
             .body(Full::from(body.to_owned()))
             .map_err(|error| error.to_string())?;
         let response = self

@@ -14,20 +14,31 @@ pub(crate) struct ServerProcess {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
     store: String,
+    variables: Vec<(&'static str, String)>,
     child: Child,
 }
 
 impl ServerProcess {
     /// Starts a server on a new store in `dir`.
     pub(crate) async fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[]).await
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) async fn start_with(dir: &Path, variables: &[(&'static str, &str)]) -> Self {
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
         let store = format!("sqlite:{}", dir.join("switchhook.db").display());
         let key = new_key(&store);
         let address = free_address();
-        let child = spawn(&store, address, dir.join("log"));
+        let child = spawn(&store, address, &variables, dir.join("log"));
         let server = Self {
             address,
             key,
             store,
+            variables,
             child,
         };
         server.wait_until_ready().await;
@@ -46,7 +57,7 @@ impl ServerProcess {
 
     /// Starts it again where it was.
     pub(crate) async fn start_again(&mut self, dir: &Path) {
-        self.child = spawn(&self.store, self.address, dir.join("log"));
+        self.child = spawn(&self.store, self.address, &self.variables, dir.join("log"));
         self.wait_until_ready().await;
     }
 
@@ -70,7 +81,7 @@ impl Drop for ServerProcess {
     }
 }
 
-fn spawn(store: &str, address: SocketAddr, log: PathBuf) -> Child {
+fn spawn(store: &str, address: SocketAddr, variables: &[(&str, String)], log: PathBuf) -> Child {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
@@ -86,6 +97,7 @@ fn spawn(store: &str, address: SocketAddr, log: PathBuf) -> Child {
             "127.0.0.0/8",
         ])
         .args(["--listen", &address.to_string()])
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

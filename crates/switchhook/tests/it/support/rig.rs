@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use switchhook::chance::Dice;
 use switchhook::delivery::transport::{Post, Posted, Transport};
 use switchhook::ingest::{self, Accepted, Submission};
 use switchhook::server::{Parts, assemble};
@@ -16,6 +17,7 @@ use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::retry::Roll;
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Filter, Subscription};
@@ -167,7 +169,7 @@ impl Rig {
         Self::at(START, store, settings, script).await
     }
 
-    /// A node whose virtual time begins at `began_at`.
+    /// A node whose virtual time begins at `began_at`: one that goes on where another ended.
     pub(crate) async fn at(
         began_at: Timestamp,
         store: Arc<dyn Store>,
@@ -175,7 +177,44 @@ impl Rig {
         script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
         let started = Instant::now();
-        let clock: Arc<dyn Clock> = Arc::new(move || began_at.plus(started.elapsed()));
+        let clock = Arc::new(move || began_at.plus(started.elapsed()));
+        Self::with_clock(store, settings, clock, script).await
+    }
+
+    /// A node whose delays are without jitter.
+    pub(crate) async fn steady(script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static) -> Self {
+        let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+        let started = Instant::now();
+        let clock = Arc::new(move || START.plus(started.elapsed()));
+        Self::with(
+            store,
+            Settings::default(),
+            clock,
+            Dice::loaded(Roll::MIDDLE),
+            script,
+        )
+        .await
+    }
+
+    /// With a clock that need not go as tokio's does.
+    pub(crate) async fn with_clock(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let dice = Dice::from_seed(clock.now().as_millis().unsigned_abs());
+        Self::with(store, settings, clock, dice, script).await
+    }
+
+    async fn with(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        dice: Dice,
+        script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let started = Instant::now();
         let network = Arc::new(ScriptedNetwork {
             started,
             script: Box::new(script),
@@ -185,6 +224,7 @@ impl Rig {
         let parts = Parts {
             settings,
             clock,
+            dice,
             telemetry: Telemetry::new(),
             store: Arc::clone(&store),
             transport: Arc::clone(&network) as Arc<dyn Transport>,
@@ -206,6 +246,13 @@ impl Rig {
     }
 
     pub(crate) async fn signed_webhook(&self, settings: WebhookSettings, secret: Option<&str>) -> WebhookId {
+        let id = self.silent_webhook(settings, secret).await;
+        self.subscribe(id, Filter::Call(CallFilter::default())).await;
+        id
+    }
+
+    /// A webhook without a subscription.
+    pub(crate) async fn silent_webhook(&self, settings: WebhookSettings, secret: Option<&str>) -> WebhookId {
         let now = self.system.clock.now();
         let id = WebhookId(self.system.ids.next(now));
         let webhook = Webhook {
@@ -213,13 +260,14 @@ impl Rig {
             company_id: COMPANY,
             hook_url: format!("https://example.com/{id}"),
             secret: secret.map(Secret::new),
+            old_secrets: Vec::new(),
             settings,
             paused_at: None,
+            disabled_at: None,
             created_at: now,
             updated_at: now,
         };
         self.store.create_webhook(webhook).await.expect("the URL is new");
-        self.subscribe(id, Filter::Call(CallFilter::default())).await;
         id
     }
 

@@ -80,6 +80,14 @@ impl TestServer {
         script: impl Fn(&super::rig::Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
         let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+        Self::on(store, settings, script).await
+    }
+
+    pub(crate) async fn on(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        script: impl Fn(&super::rig::Seen) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
         let Rig {
             system,
             network,

@@ -1,0 +1,212 @@
+//! Replays: stored jobs that make new deliveries of old events. History is never rewritten.
+//!
+//! Owns what a replay is and what it selects. What it makes of a selected event is `replay/plan.rs`, how fast it goes
+//! and how long it will take is `replay/pace.rs`. Who does the work is the server's.
+
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::{Kind, Timestamp};
+
+use crate::delivery::StateName;
+use crate::id::{CompanyId, EventId, ReplayId, WebhookId, first_id_at};
+use crate::order::OrderKey;
+use crate::redaction::Hidden;
+
+mod pace;
+mod plan;
+
+pub use pace::{Estimate, HORIZON, Pace, Tally};
+pub use plan::{Candidate, PastDelivery, PlannedDelivery};
+
+/// A stored job that makes new deliveries of old events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Its id. Events that were accepted later have larger ids and are none of its business.
+    pub id: ReplayId,
+    /// Whose events these are.
+    pub company_id: CompanyId,
+    /// Which events.
+    pub filter: ReplayFilter,
+    /// Where they go.
+    pub to: Destination,
+    /// Events a second at the most.
+    pub rate: Option<f64>,
+    /// What is taken out where no earlier delivery says it; see [`Replay::plan`].
+    pub hidden: Hidden,
+    /// How many deliveries it will make, as was thought when it was made.
+    pub estimate: Estimate,
+    /// The last event that it has looked at; 0 before the first.
+    pub cursor: EventId,
+    /// Whether it has looked at all of them.
+    pub is_all_created: bool,
+    /// When its next delivery is due at the earliest.
+    pub next_due_at: Timestamp,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Where it stands.
+    pub state: ReplayState,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where a replay's deliveries go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Each to the webhook to which the event went at first.
+    Origins,
+    /// All to one webhook.
+    Webhook(WebhookId),
+    /// All to an address that is nobody's webhook.
+    Url {
+        /// The webhook that exists for this replay only.
+        webhook_id: WebhookId,
+        /// The address.
+        url: String,
+    },
+}
+
+impl Destination {
+    /// The one webhook that everything goes to, if it is one.
+    #[must_use]
+    pub const fn webhook_id(&self) -> Option<WebhookId> {
+        match self {
+            Self::Origins => None,
+            Self::Webhook(id) | Self::Url { webhook_id: id, .. } => Some(*id),
+        }
+    }
+}
+
+/// Which events. What is not set narrows nothing; everything that is set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplayFilter {
+    /// Only these, in ascending order and without repetitions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<EventId>>,
+    /// Only this kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// Only those of this call, message, agent or contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_key: Option<OrderKey>,
+    /// Accepted at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Accepted before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Only those with an original delivery to this webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_id: Option<WebhookId>,
+    /// Only those with an original delivery in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateName>,
+    /// Only those whose original delivery ended without success and that the same webhook did not get since, nor is
+    /// about to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_delivered: bool,
+}
+
+impl ReplayFilter {
+    /// Whether it narrows nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The events to look at, as the ids between which they lie: `(after, before)`.
+    #[must_use]
+    pub fn span(&self, replay_id: ReplayId) -> (EventId, EventId) {
+        let first = self.since.map_or(0, first_id_at);
+        let end = self.until.map_or(replay_id.0, first_id_at).min(replay_id.0);
+        (EventId(first - 1), EventId(end))
+    }
+
+    /// Whether it lets an event through, as far as the event itself decides.
+    #[must_use]
+    pub fn lets_through(&self, kind: Kind, order_key: Option<&OrderKey>) -> bool {
+        self.kind.is_none_or(|wanted| wanted == kind)
+            && self
+                .order_key
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == order_key)
+    }
+}
+
+/// How far a replay has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Events that it has looked at.
+    pub scanned: u64,
+    /// Deliveries that it has made.
+    pub created: u64,
+    /// Deliveries that it could not make, because their webhook or event is gone.
+    pub skipped: u64,
+    /// Deliveries of its own that the receiver has.
+    pub delivered: u64,
+    /// Those that were given up.
+    pub exhausted: u64,
+    /// Those that somebody decided against.
+    pub cancelled: u64,
+    /// Those that have not been attempted yet.
+    pub untried: u64,
+}
+
+impl Progress {
+    /// Deliveries of its own that have reached their final state.
+    #[must_use]
+    pub const fn ended(self) -> u64 {
+        self.delivered + self.exhausted + self.cancelled
+    }
+
+    /// Those that have not.
+    #[must_use]
+    pub const fn pending(self) -> u64 {
+        self.created.saturating_sub(self.ended())
+    }
+}
+
+/// Where a replay stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayState {
+    /// It makes deliveries, or some that it made are pending.
+    Running,
+    /// It made all, and each has reached its final state.
+    Finished {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody decided against the rest.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+    /// It cannot go on.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl ReplayState {
+    /// The state's name in the database and on the wire.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished { .. } => "finished",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// When it ended, if it has.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Running => None,
+            Self::Finished { at } | Self::Cancelled { at } | Self::Failed { at, .. } => Some(*at),
+        }
+    }
+}

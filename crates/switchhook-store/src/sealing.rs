@@ -1,0 +1,112 @@
+//! Secrets at rest: the seam to whoever encrypts them. How is not the store's to know; see [`Sealer`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::secret::Secret;
+
+use crate::error::StoreError;
+
+/// Makes secrets unreadable for whoever has the store alone.
+pub trait Sealer: Send + Sync + 'static {
+    /// The text to keep in place of `secret`. It belongs to this webhook: moved to another it must not open.
+    fn seal(&self, webhook_id: WebhookId, secret: &Secret) -> String;
+    /// The secret that [`Sealer::seal`] made `sealed` of.
+    ///
+    /// # Errors
+    /// Says for a person why it cannot be read, and nothing of the secret.
+    fn unseal(&self, webhook_id: WebhookId, sealed: &str) -> Result<Secret, String>;
+    /// Whether `sealed` was made with the key that is used now.
+    fn is_current(&self, sealed: &str) -> bool;
+}
+
+/// What stands before a sealed secret.
+const SEALED: &str = "enc:";
+
+/// What stands before a plain secret that could be taken for a sealed one.
+const PLAIN: &str = "plain:";
+
+/// How secrets go into the store and come out of it: sealed if there is a sealer. Plain ones are always read.
+#[derive(Clone, Default)]
+pub(crate) struct Sealing(pub(crate) Option<Arc<dyn Sealer>>);
+
+impl Sealing {
+    /// What is kept of a secret.
+    pub(crate) fn keep(&self, webhook_id: WebhookId, secret: &Secret) -> String {
+        let text = secret.expose();
+        match &self.0 {
+            Some(sealer) => format!("{SEALED}{}", sealer.seal(webhook_id, secret)),
+            None if text.starts_with(SEALED) || text.starts_with(PLAIN) => format!("{PLAIN}{text}"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// The secret of which this is kept.
+    pub(crate) fn read(&self, webhook_id: WebhookId, kept: &str) -> Result<Secret, StoreError> {
+        let Some(sealed) = kept.strip_prefix(SEALED) else {
+            return Ok(Secret::new(kept.strip_prefix(PLAIN).unwrap_or(kept)));
+        };
+        let sealer = self.0.as_ref().ok_or_else(|| {
+            StoreError::Unusable(format!(
+                "the secret of webhook {webhook_id} is encrypted, and there is no key: set SWITCHHOOK_ENCRYPTION_KEY \
+                 to the one that it was encrypted with"
+            ))
+        })?;
+        sealer
+            .unseal(webhook_id, sealed)
+            .map_err(|why| StoreError::Unusable(format!("the secret of webhook {webhook_id}: {why}")))
+    }
+
+    /// Whether what is kept is as [`Sealing::keep`] would keep it now.
+    pub(crate) fn is_current(&self, kept: &str) -> bool {
+        match (&self.0, kept.strip_prefix(SEALED)) {
+            (Some(sealer), Some(sealed)) => sealer.is_current(sealed),
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+}
+
+impl fmt::Debug for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "sealed" } else { "plain" })
+    }
+}
+
+/// What rewriting some secrets came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// How many secrets were rewritten.
+    pub rewritten: u32,
+    /// How many were as they should be.
+    pub current: u32,
+    /// The webhook to go on after; `None` after the last one.
+    pub next: Option<WebhookId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOOK: WebhookId = WebhookId(7);
+
+    #[test]
+    fn a_plain_secret_is_itself_whatever_it_looks_like() {
+        let sealing = Sealing::default();
+        for text in ["hunter2", "enc:v1:looks:sealed", "plain:", "plain:enc:", ""] {
+            let kept = sealing.keep(HOOK, &Secret::new(text));
+            assert_eq!(sealing.read(HOOK, &kept).unwrap().expose(), text);
+        }
+        assert_eq!(sealing.keep(HOOK, &Secret::new("hunter2")), "hunter2");
+    }
+
+    #[test]
+    fn a_sealed_secret_without_a_sealer_says_what_is_missing() {
+        let refused = Sealing::default().read(HOOK, "enc:v1:ab:cd");
+        assert!(
+            matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("SWITCHHOOK_ENCRYPTION_KEY")),
+            "{refused:?}"
+        );
+    }
+}

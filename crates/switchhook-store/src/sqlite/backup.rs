@@ -1,0 +1,156 @@
+//! Copies of a store: made while another process serves it, and put in place of one.
+//!
+//! A copy is read within one snapshot, so it is the store as it was at one moment, however much is written meanwhile.
+//! It is written beside its place and renamed when it is whole and on the disk.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::connection;
+use super::lock::OwnerLock;
+use super::schema;
+use crate::error::StoreError;
+
+/// How many pages one step copies.
+const STEP: i32 = 2_048;
+
+/// What to do with a file that is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it, and do nothing.
+    Keep,
+    /// Put the copy in its place.
+    Replace,
+}
+
+/// A copy that is whole and on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// How large it is.
+    pub bytes: u64,
+    /// The schema that it has.
+    pub schema: u32,
+}
+
+/// How thoroughly a copy is looked through before it counts.
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    /// Every page.
+    Pages,
+    /// Every page, and every index against its table.
+    Everything,
+}
+
+/// Copies the store at `path` to the file `to`. Blocks; another process may serve the store.
+pub(super) fn backup(path: &Path, to: &Path, existing: Existing) -> Result<Copied, StoreError> {
+    must_exist(path, "store")?;
+    make_way(to, existing)?;
+    let source = connection::open_reading(path)?;
+    copy(&source, to, Check::Pages)
+}
+
+/// Puts the copy `from` in the place of the store at `path`. Blocks; nobody may serve the store.
+pub(super) fn restore(from: &Path, path: &Path, existing: Existing) -> Result<Copied, StoreError> {
+    must_exist(from, "backup")?;
+    let _lock = OwnerLock::take(path)?;
+    make_way(path, existing)?;
+    // A backup may lie on a disk that cannot be written.
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    copy(&source, path, Check::Everything)
+}
+
+fn must_exist(path: &Path, what: &str) -> Result<(), StoreError> {
+    if path.is_file() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "there is no {what} at {}",
+        path.display()
+    )))
+}
+
+fn make_way(to: &Path, existing: Existing) -> Result<(), StoreError> {
+    if existing == Existing::Replace || !to.exists() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "{} is there already: give another name, or --force to replace it",
+        to.display()
+    )))
+}
+
+fn copy(source: &Connection, to: &Path, check: Check) -> Result<Copied, StoreError> {
+    let partial = beside(to, ".partial");
+    let copied = copy_to(source, &partial, check).and_then(|copied| {
+        put_in_place(&partial, to).map_err(|error| cannot("put in place", to, &error))?;
+        Ok(copied)
+    });
+    if copied.is_err() {
+        // The message of what failed first is what counts.
+        let _ = std::fs::remove_file(&partial);
+    }
+    copied
+}
+
+fn copy_to(source: &Connection, partial: &Path, check: Check) -> Result<Copied, StoreError> {
+    // One that was left behind by a crash.
+    let _ = std::fs::remove_file(partial);
+    connection::create(partial)?;
+    // The snapshot: it stands until the transaction ends with the connection.
+    source.execute_batch("BEGIN")?;
+    schema::age(source)?;
+    let mut target = Connection::open(partial)?;
+    // The whole file is synced once at the end.
+    target.pragma_update(None, "synchronous", "off")?;
+    let steps = Backup::new(source, &mut target)?;
+    while let StepResult::More = steps.step(STEP)? {}
+    drop(steps);
+    source.execute_batch("ROLLBACK")?;
+    // One file, without a log beside it; whoever serves it turns the log on again.
+    target.query_row("PRAGMA journal_mode = delete", [], |_| Ok(()))?;
+    look_through(&target, check)?;
+    let schema = schema::number(&target)?;
+    target.close().map_err(|(_, error)| error)?;
+    let file = File::open(partial).and_then(|file| file.sync_all().map(|()| file));
+    let length = file.and_then(|file| file.metadata());
+    let bytes = length.map_err(|error| cannot("written", partial, &error))?.len();
+    Ok(Copied { bytes, schema })
+}
+
+fn look_through(target: &Connection, check: Check) -> Result<(), StoreError> {
+    let pragma = match check {
+        Check::Pages => "PRAGMA quick_check(1)",
+        Check::Everything => "PRAGMA integrity_check(1)",
+    };
+    let found: String = target.query_row(pragma, [], |row| row.get(0))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        what => Err(StoreError::Corrupt(format!("the copy is damaged: {what}"))),
+    }
+}
+
+/// The log of a store that is replaced must go first: it does not fit the copy.
+fn put_in_place(partial: &Path, to: &Path) -> std::io::Result<()> {
+    for end in ["-wal", "-shm"] {
+        let side = beside(to, end);
+        if side.exists() {
+            std::fs::remove_file(side)?;
+        }
+    }
+    std::fs::rename(partial, to)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unusable(format!("{} cannot be {what}: {error}", path.display()))
+}

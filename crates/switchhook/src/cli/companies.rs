@@ -1,0 +1,157 @@
+//! `switchhook companies`: what each company wants kept, changed on the store itself, also while a server runs on it.
+
+use std::sync::Arc;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use switchhook_domain::clock::Clock;
+use switchhook_domain::company::{Company, CompanyChange};
+use switchhook_domain::id::CompanyId;
+use switchhook_store::{PageRequest, Store};
+
+use super::output::{self, Table, time};
+use super::{Misuse, wait_for};
+use crate::clock::SystemClock;
+use crate::config::StoreOptions;
+use crate::storage;
+
+/// List companies and change what is kept of their events
+#[derive(Debug, Subcommand)]
+pub(super) enum Companies {
+    List(List),
+    Update(Update),
+}
+
+/// List companies, oldest first
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  switchhook companies list --store sqlite:/var/lib/switchhook/switchhook.db"
+)]
+pub(super) struct List {
+    #[command(flatten)]
+    store: StoreOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Change a company: what is not given stays
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook companies update 1 --drop-payloads
+  switchhook companies update 1 --drop-payloads=false --name \"Acme\"
+
+Payloads that were dropped are gone: such events cannot be sent again.")]
+pub(super) struct Update {
+    /// The company's id
+    id: CompanyId,
+
+    /// Whether payloads go once they are delivered; the record of the deliveries stays
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    drop_payloads: Option<bool>,
+
+    /// What the company is called
+    #[arg(long)]
+    name: Option<String>,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Companies {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::List(command) => command.run(),
+            Self::Update(command) => command.run(),
+        }
+    }
+}
+
+impl List {
+    fn run(self) -> anyhow::Result<()> {
+        let store = open(&self.store)?;
+        let companies = wait_for(async {
+            let companies = all(&store).await;
+            store.close().await;
+            companies
+        })?;
+        if self.json {
+            let items: Vec<_> = companies.iter().map(to_json).collect();
+            return output::print_json(&json!({ "items": items }));
+        }
+        let mut table = Table::new(&["ID", "NAME", "PAYLOADS", "CREATED"]);
+        for company in companies {
+            let created = time(company.created_at);
+            let payloads = payloads(&company).to_owned();
+            table.row([company.id.to_string(), company.name, payloads, created]);
+        }
+        table.print_or("there are no companies; `switchhook keys create` makes one")
+    }
+}
+
+impl Update {
+    fn run(self) -> anyhow::Result<()> {
+        if self.drop_payloads.is_none() && self.name.is_none() {
+            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+        }
+        let change = CompanyChange {
+            name: self.name,
+            drop_payloads: self.drop_payloads,
+        };
+        let store = open(&self.store)?;
+        let company = wait_for(async {
+            let company = store.update_company(self.id, change).await;
+            store.close().await;
+            Ok(company?)
+        })?;
+        if self.json {
+            return output::print_json(&to_json(&company));
+        }
+        output::print(format_args!(
+            "company {} ({}): {}",
+            company.id,
+            company.name,
+            payloads(&company)
+        ))
+    }
+}
+
+fn open(options: &StoreOptions) -> anyhow::Result<Arc<dyn Store>> {
+    storage::open_as_guest(&options.store, SystemClock.now(), None)
+}
+
+async fn all(store: &Arc<dyn Store>) -> anyhow::Result<Vec<Company>> {
+    let (mut companies, mut page) = (Vec::new(), PageRequest::first(200));
+    loop {
+        let next = store.list_companies(page).await?;
+        companies.extend(next.items);
+        match next.next {
+            Some(after) => page.after = Some(after),
+            None => return Ok(companies),
+        }
+    }
+}
+
+const fn payloads(company: &Company) -> &'static str {
+    if company.drop_payloads {
+        "dropped once delivered"
+    } else {
+        "kept"
+    }
+}
+
+fn to_json(company: &Company) -> Value {
+    json!({
+        "id": company.id.to_string(),
+        "name": company.name,
+        "drop_payloads": company.drop_payloads,
+        "created_at": company.created_at,
+    })
+}

@@ -1,0 +1,355 @@
+//! `switchhook replays`: sending old events again, as a job of the server's.
+
+mod progress;
+mod wish;
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::Value;
+use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::ReplayId;
+
+use self::progress::Bar;
+use self::wish::Wish;
+use super::connection::Connection;
+use super::output::{self, Facts, Table, time};
+use super::pages::{Extent, List, OUR_PAGE};
+use super::wait_for;
+use crate::client::{Answer, Client, Request};
+use crate::clock::SystemClock;
+use crate::config::duration::show_duration;
+
+/// How often a replay that is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Send old events again, as new deliveries
+#[derive(Debug, Args)]
+pub(super) struct Replays {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(Create),
+    /// List replays, newest first
+    #[command(after_help = "Example:\n  switchhook replays list")]
+    List(Extent),
+    /// Show a replay and how far it has come
+    #[command(after_help = "\
+Examples:
+  switchhook replays show 7730318061039616
+  switchhook replays show 7730318061039616 --wait")]
+    Show {
+        /// The replay's id
+        id: ReplayId,
+
+        /// Stay until it has ended, and show how far it comes
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Cancel a replay and its deliveries that are pending
+    #[command(after_help = "Example:\n  switchhook replays cancel 7730318061039616")]
+    Cancel {
+        /// The replay's id
+        id: ReplayId,
+    },
+}
+
+/// Send old events again: each as a new delivery, in the order in which they came
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook replays create --not-delivered --since 1d --dry-run
+  switchhook replays create --not-delivered --since 1d --rate 50 --wait
+  switchhook replays create --webhook 7730318061039616 --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z
+  switchhook replays create --id 7730318061039617 --to-url https://example.com/debug
+
+The server does it: it goes on when this command ends and when the server restarts.
+With --wait the exit code is 1 unless everything was delivered.")]
+struct Create {
+    #[command(flatten)]
+    wish: Wish,
+
+    /// Only tell how many deliveries it would make
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+
+    /// Stay until it has ended, and show how far it comes
+    #[arg(long)]
+    wait: bool,
+}
+
+/// What we read of a replay.
+#[derive(Debug, Deserialize)]
+struct Replay {
+    id: String,
+    state: String,
+    reason: Option<String>,
+    filter: Value,
+    to: Option<To>,
+    rate: Option<f64>,
+    progress: Progress,
+    eta: Option<Timestamp>,
+    created_at: Timestamp,
+    ended_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum To {
+    WebhookId(String),
+    Url(String),
+}
+
+#[derive(Debug, Deserialize)]
+struct Progress {
+    total: u64,
+    total_is_exact: bool,
+    scanned: u64,
+    created: u64,
+    skipped: u64,
+    pending: u64,
+    delivered: u64,
+    exhausted: u64,
+    cancelled: u64,
+}
+
+/// What we read of a dry run.
+#[derive(Debug, Deserialize)]
+struct DryRun {
+    total: u64,
+    total_is_exact: bool,
+    scanned: u64,
+    skipped: u64,
+}
+
+/// It ended, but not every event arrived.
+#[derive(Debug, thiserror::Error)]
+#[error("replay {id} is {state}: {delivered} of {created} deliveries arrived{}", .reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
+struct NotAll {
+    id: String,
+    state: String,
+    delivered: u64,
+    created: u64,
+    reason: Option<String>,
+}
+
+impl Replays {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            match self.command {
+                Command::Create(create) => create.run(&client, self.json).await,
+                Command::List(extent) => list(&client, &extent, self.json).await,
+                Command::Show { id, wait } => {
+                    let path = format!("/v1/replays/{id}");
+                    if wait {
+                        return follow(&client, &path, self.json).await;
+                    }
+                    show(&client.send(Request::get(&path, &[])).await?, self.json)
+                }
+                Command::Cancel { id } => cancel(&client, id, self.json).await,
+            }
+        })
+    }
+}
+
+impl Create {
+    async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let mut request = self.wish.request(SystemClock.now())?;
+        request["dry_run"] = self.dry_run.into();
+        let answer = client.send(Request::post("/v1/replays").json(&request)).await?;
+        if self.dry_run {
+            return tell_dry_run(&answer, json);
+        }
+        let replay: Replay = answer.read()?;
+        if self.wait {
+            return follow(client, &format!("/v1/replays/{}", replay.id), json).await;
+        }
+        if json {
+            return output::print(answer.text()?);
+        }
+        output::print(format_args!(
+            "replay {} makes {}: `switchhook replays show {} --wait` follows it",
+            replay.id,
+            replay.progress.total_in_words(),
+            replay.id,
+        ))
+    }
+}
+
+fn tell_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print(answer.text()?);
+    }
+    let dry_run: DryRun = answer.read()?;
+    let total = in_words(dry_run.total, dry_run.total_is_exact);
+    output::print(format_args!(
+        "it would make {total}, of {} events looked at",
+        dry_run.scanned
+    ))?;
+    if dry_run.skipped > 0 {
+        output::remark(format_args!(
+            "and skip {}, because their webhooks are gone: --to-webhook or --to-url sends them elsewhere",
+            dry_run.skipped
+        ));
+    }
+    Ok(())
+}
+
+fn in_words(total: u64, is_exact: bool) -> String {
+    let about = if is_exact { "" } else { "about " };
+    let deliveries = if total == 1 { "delivery" } else { "deliveries" };
+    format!("{about}{total} {deliveries}")
+}
+
+async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/replays", &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["ID", "STATE", "CREATED", "DELIVERED", "OF", "TO", "EVENTS"]);
+    for replay in list.items::<Replay>()? {
+        let about = if replay.progress.total_is_exact { "" } else { "~" };
+        let (to, events) = (replay.to_in_words(), replay.filter_in_words());
+        table.row([
+            replay.id,
+            replay.state,
+            time(replay.created_at),
+            replay.progress.delivered.to_string(),
+            format!("{about}{}", replay.progress.total),
+            to,
+            events,
+        ]);
+    }
+    table.print_or("there are no replays")?;
+    list.remark_rest();
+    Ok(())
+}
+
+fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print(answer.text()?);
+    }
+    let replay: Replay = answer.read()?;
+    replay.facts(SystemClock.now()).print()
+}
+
+async fn cancel(client: &Client, id: ReplayId, json: bool) -> anyhow::Result<()> {
+    let answer = client.send(Request::delete(format!("/v1/replays/{id}"))).await?;
+    if json {
+        return output::print(answer.text()?);
+    }
+    let replay: Replay = answer.read()?;
+    output::print(format_args!(
+        "replay {id} is cancelled: {} delivered, {} cancelled",
+        replay.progress.delivered, replay.progress.cancelled
+    ))
+}
+
+/// Looks until the replay has ended.
+async fn follow(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
+    let bar = Bar::new();
+    loop {
+        let answer = client.send(Request::get(path, &[])).await?;
+        let replay: Replay = answer.read()?;
+        bar.show(&replay);
+        if replay.state == "running" {
+            tokio::time::sleep(LOOK_EVERY).await;
+            continue;
+        }
+        bar.end();
+        show(&answer, json)?;
+        return replay.verdict();
+    }
+}
+
+impl Progress {
+    fn total_in_words(&self) -> String {
+        in_words(self.total, self.total_is_exact)
+    }
+}
+
+impl Replay {
+    fn facts(&self, now: Timestamp) -> Facts {
+        let progress = &self.progress;
+        let since = self.ended_at.map(|at| format!(" since {}", time(at)));
+        let left = self.eta.map(|eta| show_duration(eta.since(now)));
+        Facts::new()
+            .fact("id", &self.id)
+            .fact("state", format!("{}{}", self.state, since.unwrap_or_default()))
+            .fact_if("reason", self.reason.as_ref())
+            .fact("events", self.filter_in_words())
+            .fact("to", self.to_in_words())
+            .fact_if("rate", self.rate.map(|rate| format!("{rate} events a second")))
+            .fact("created", time(self.created_at))
+            .fact("makes", progress.total_in_words())
+            .fact(
+                "made",
+                format!("{}, of {} events looked at", progress.created, progress.scanned),
+            )
+            .fact_if("skipped", (progress.skipped > 0).then_some(progress.skipped))
+            .fact("pending", progress.pending)
+            .fact("delivered", progress.delivered)
+            .fact("exhausted", progress.exhausted)
+            .fact_if(
+                "cancelled",
+                (progress.cancelled > 0).then_some(progress.cancelled),
+            )
+            .fact_if("to go", left)
+    }
+
+    fn to_in_words(&self) -> String {
+        match &self.to {
+            None => "where they went".to_owned(),
+            Some(To::WebhookId(id)) => format!("webhook {id}"),
+            Some(To::Url(url)) => url.clone(),
+        }
+    }
+
+    fn filter_in_words(&self) -> String {
+        let Value::Object(members) = &self.filter else {
+            return self.filter.to_string();
+        };
+        let member = |(name, value): (&String, &Value)| match (name.as_str(), value) {
+            ("ids", Value::Array(ids)) => format!("{} named", ids.len()),
+            ("not_delivered", _) => "not delivered".to_owned(),
+            ("since" | "until", at) => {
+                let at = at.as_i64().map(Timestamp::from_millis);
+                format!("{name} {}", output::time_or_dash(at))
+            }
+            (_, Value::String(text)) => format!("{name} {text}"),
+            (_, value) => format!("{name} {value}"),
+        };
+        members.iter().map(member).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether it did what it was made for.
+    fn verdict(self) -> anyhow::Result<()> {
+        let Progress {
+            created, delivered, ..
+        } = self.progress;
+        if self.state == "finished" && delivered == created {
+            return Ok(());
+        }
+        Err(NotAll {
+            id: self.id,
+            state: self.state,
+            delivered,
+            created,
+            reason: self.reason,
+        }
+        .into())
+    }
+}

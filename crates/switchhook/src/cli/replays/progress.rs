@@ -1,0 +1,32 @@
+//! How far a replay has come, on a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Replay;
+
+/// A bar; nothing if standard error is no terminal.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let template = "{bar:30} {pos}/{len} delivered  {msg}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self(ProgressBar::new(0).with_style(style))
+    }
+
+    pub(super) fn show(&self, replay: &Replay) {
+        let progress = &replay.progress;
+        self.0.set_length(progress.total);
+        self.0.set_position(progress.delivered);
+        let exhausted = match progress.exhausted {
+            0 => String::new(),
+            given_up => format!(", {given_up} exhausted"),
+        };
+        self.0
+            .set_message(format!("{} pending{exhausted}", progress.pending));
+    }
+
+    pub(super) fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,103 @@
+//! What to replay, as options, and the request that they make.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{EventId, WebhookId};
+use switchhook_domain::{Kind, Timestamp};
+
+use crate::cli::Misuse;
+use crate::cli::pages::Period;
+
+/// Which events, where to, how fast.
+#[derive(Debug, Args)]
+pub(super) struct Wish {
+    /// Only these events (repeat it for several)
+    #[arg(long = "id", value_name = "ID")]
+    ids: Vec<EventId>,
+
+    /// Only call, sms, agent_status, contact or changelog
+    #[arg(long)]
+    kind: Option<Kind>,
+
+    /// Only those of one call, message, agent or contact: call:ID
+    #[arg(long, value_name = "KEY", conflicts_with = "call")]
+    order_key: Option<String>,
+
+    /// Only those of one call
+    #[arg(long, value_name = "ID")]
+    call: Option<String>,
+
+    /// Only those that went to this webhook at first
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Only those whose first delivery is pending, delivered, exhausted or cancelled
+    #[arg(long)]
+    state: Option<StateName>,
+
+    /// Only those that were given up or cancelled, and that the webhook did not get since
+    #[arg(long, conflicts_with = "state")]
+    not_delivered: bool,
+
+    #[command(flatten)]
+    period: Period,
+
+    /// Send to this webhook; without it to the same ones as before
+    #[arg(long, value_name = "ID", conflicts_with = "to_url")]
+    to_webhook: Option<WebhookId>,
+
+    /// Send to this URL, which is nobody's webhook
+    #[arg(long, value_name = "URL")]
+    to_url: Option<String>,
+
+    /// Sign what goes to the URL with this secret (HS256)
+    #[arg(long, requires = "to_url")]
+    secret: Option<String>,
+
+    /// Events a second at the most; without it as fast as the receiver takes them
+    #[arg(long, value_name = "EVENTS/S")]
+    rate: Option<f64>,
+}
+
+impl Wish {
+    /// The request as the API takes it.
+    pub(super) fn request(&self, now: Timestamp) -> anyhow::Result<Value> {
+        let filter = self.filter(now);
+        if filter.is_empty() {
+            return Err(Misuse(
+                "say which events: --not-delivered, --since 1h, --id ID …; see `switchhook replays create --help`".into(),
+            )
+            .into());
+        }
+        let to = match (self.to_webhook, &self.to_url) {
+            (Some(id), _) => json!({"webhook_id": id.to_string()}),
+            (None, Some(url)) => json!({"url": url, "secret": self.secret}),
+            (None, None) => Value::Null,
+        };
+        Ok(json!({"filter": filter, "to": to, "rate": self.rate}))
+    }
+
+    fn filter(&self, now: Timestamp) -> Map<String, Value> {
+        let ids: Vec<_> = self.ids.iter().map(ToString::to_string).collect();
+        let mut members = vec![
+            ("kind", self.kind.map(|kind| kind.to_string())),
+            ("order_key", self.order_key.clone()),
+            ("call", self.call.clone()),
+            ("webhook_id", self.webhook.map(|id| id.to_string())),
+            ("state", self.state.map(|state| state.to_string())),
+        ];
+        members.extend(self.period.query(now));
+        let given = members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+        let mut filter: Map<_, _> = given.collect();
+        if !ids.is_empty() {
+            filter.insert("ids".to_owned(), ids.into());
+        }
+        if self.not_delivered {
+            filter.insert("not_delivered".to_owned(), true.into());
+        }
+        filter
+    }
+}

@@ -1,0 +1,266 @@
+//! What is no longer kept: too old, too much, delivered and not wanted, or a secret whose time is over.
+//!
+//! One task sweeps now and then, in slices with pauses between them, so that no commit waits long. What may go is the
+//! store's to say; how much is kept is the operator's (`Settings`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, EventId, first_id_at};
+use switchhook_store::{PageRequest, PayloadSlice, RemovalSlice, Removed, StoreError};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::system::System;
+use crate::telemetry::Removal;
+
+/// How often something may be removed.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How many events one commit removes: some milliseconds of the writer's time.
+const SLICE: u32 = 500;
+
+/// How many bytes of payloads one commit removes: a large payload is many pages.
+const SLICE_BYTES: u64 = 4 << 20;
+
+/// How many events are looked at for payloads that can go.
+const PAYLOAD_SLICE: u32 = 1_000;
+
+/// How much the pause between slices is longer than a slice took: others get two thirds of the writer.
+const PAUSE_FACTOR: u32 = 2;
+
+/// A store that is too large is brought this much below its limit (a twentieth), so that it is not at it all the time.
+const HEADROOM: u64 = 20;
+
+/// Payloads of events younger than this are looked at in every sweep, older ones once an hour.
+const YOUNG: Duration = Duration::from_secs(15 * 60);
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// A clock that gains more than this between two sweeps was set, and may be wrong.
+const LARGEST_GAIN: Duration = Duration::from_secs(10 * 60);
+
+/// How long nothing is removed by age after that: time for somebody to see the warning and set it right.
+const DISTRUST: Duration = Duration::from_secs(60 * 60);
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// Events are kept this long, and longer while a delivery of theirs is pending; `None` keeps them for ever.
+    pub age: Option<Duration>,
+    /// The store may take this many bytes; `None` does not limit it.
+    pub size: Option<u64>,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self {
+            age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+            size: None,
+        }
+    }
+}
+
+/// Sweeps for as long as it is polled.
+pub async fn run(system: Arc<System>) {
+    let mut retention = Retention::new(&system);
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        if let Err(error) = retention.sweep().await {
+            warn!(%error, "what is too old could not be removed; the next try is in a minute");
+        }
+    }
+}
+
+/// What one sweep passes on to the next.
+pub struct Retention<'s> {
+    system: &'s System,
+    clock: ClockWatch,
+    payloads: HashMap<CompanyId, Looked>,
+}
+
+/// How far a company's payloads were looked at.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    to: Option<EventId>,
+    began: Instant,
+}
+
+impl<'s> Retention<'s> {
+    /// Nothing was swept yet.
+    #[must_use]
+    pub fn new(system: &'s System) -> Self {
+        Self {
+            system,
+            clock: ClockWatch::new(system.clock.now()),
+            payloads: HashMap::new(),
+        }
+    }
+
+    /// Removes what may go.
+    ///
+    /// # Errors
+    /// If the store does not do it now.
+    pub async fn sweep(&mut self) -> Result<(), StoreError> {
+        let now = self.system.clock.now();
+        let settings = self.system.settings.retention;
+        if let Some(age) = settings.age
+            && self.clock.is_trusted(now)
+        {
+            let removed = self.remove(now.minus(age), || async { Ok(SLICE_BYTES) }).await?;
+            self.tell(removed, "too old");
+        }
+        if let Some(limit) = settings.size {
+            self.shrink(limit, now).await?;
+        }
+        self.drop_payloads(now).await?;
+        let forgotten = self.system.store.forget_old_secrets(now).await? as u64;
+        self.system.telemetry.removed(Removal::OldSecrets, forgotten);
+        Ok(())
+    }
+
+    /// Removes the oldest events until the store is small enough.
+    async fn shrink(&self, limit: u64, now: Timestamp) -> Result<(), StoreError> {
+        let store = &self.system.store;
+        if store.size().await?.used <= limit {
+            return Ok(());
+        }
+        let wanted = limit - limit / HEADROOM;
+        let too_much = || async { Ok(store.size().await?.used.saturating_sub(wanted)) };
+        let removed = self.remove(now, too_much).await?;
+        self.tell(removed, "the store was too large");
+        let used = store.size().await?.used;
+        if used > limit {
+            warn!(
+                used,
+                limit, "the store is larger than it may be: all that is left of it is still needed"
+            );
+        }
+        Ok(())
+    }
+
+    /// Removes what is older than `before`, slice by slice, while `too_much` is more than nothing.
+    async fn remove<F>(&self, before: Timestamp, too_much: impl Fn() -> F) -> Result<Removed, StoreError>
+    where
+        F: Future<Output = Result<u64, StoreError>>,
+    {
+        let mut sum = Removed::default();
+        loop {
+            let bytes = too_much().await?.min(SLICE_BYTES);
+            if bytes == 0 {
+                break;
+            }
+            let slice = RemovalSlice {
+                after: sum.next,
+                before,
+                limit: SLICE,
+                bytes,
+            };
+            let began = Instant::now();
+            let removed = self.system.store.remove_events(slice).await?;
+            sum.events += removed.events;
+            sum.deliveries += removed.deliveries;
+            sum.attempts += removed.attempts;
+            sum.next = removed.next;
+            if removed.next.is_none() {
+                break;
+            }
+            pause(began).await;
+        }
+        Ok(sum)
+    }
+
+    fn tell(&self, removed: Removed, why: &str) {
+        let Removed {
+            events,
+            deliveries,
+            attempts,
+            ..
+        } = removed;
+        let telemetry = &self.system.telemetry;
+        telemetry.removed(Removal::Events, events);
+        telemetry.removed(Removal::Deliveries, deliveries);
+        telemetry.removed(Removal::Attempts, attempts);
+        if events > 0 {
+            info!(events, deliveries, attempts, why, "removed");
+        }
+    }
+
+    async fn drop_payloads(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let mut page = PageRequest::first(1_000);
+        loop {
+            let companies = self.system.store.list_companies(page).await?;
+            for company in companies.items.iter().filter(|company| company.drop_payloads) {
+                self.drop_payloads_of(company.id, now).await?;
+            }
+            match companies.next {
+                Some(after) => page.after = Some(after),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn drop_payloads_of(&mut self, company_id: CompanyId, now: Timestamp) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let looked = self.payloads.get(&company_id).copied();
+        let looked = looked.filter(|looked| began.duration_since(looked.began) < LOOK_AGAIN_EVERY);
+        let mut looked = looked.unwrap_or(Looked { to: None, began });
+        let mut slice = PayloadSlice {
+            company_id,
+            after: looked.to,
+            limit: PAYLOAD_SLICE,
+        };
+        let mut payloads = 0;
+        loop {
+            let began = Instant::now();
+            let dropped = self.system.store.drop_payloads(slice, now).await?;
+            payloads += dropped.payloads;
+            let Some(next) = dropped.next else { break };
+            slice.after = Some(next);
+            pause(began).await;
+        }
+        let young = EventId(first_id_at(now.minus(YOUNG)));
+        looked.to = slice.after.map(|seen| seen.min(young));
+        self.payloads.insert(company_id, looked);
+        self.system.telemetry.removed(Removal::Payloads, payloads);
+        if payloads > 0 {
+            info!(payloads, company = company_id.0, why = "delivered", "removed");
+        }
+        Ok(())
+    }
+}
+
+async fn pause(began: Instant) {
+    tokio::time::sleep(began.elapsed() * PAUSE_FACTOR).await;
+}
+
+/// Notices that the clock was set: what a wrong clock calls old may be of today.
+#[derive(Debug)]
+struct ClockWatch {
+    seen: (Timestamp, Instant),
+    distrusted_until: Option<Instant>,
+}
+
+impl ClockWatch {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            seen: (now, Instant::now()),
+            distrusted_until: None,
+        }
+    }
+
+    fn is_trusted(&mut self, now: Timestamp) -> bool {
+        let (before, then) = std::mem::replace(&mut self.seen, (now, Instant::now()));
+        let passed = self.seen.1.duration_since(then);
+        if now.since(before) > passed + LARGEST_GAIN {
+            warn!(clock = %now, "the clock jumped ahead: nothing is removed by its age for an hour");
+            self.distrusted_until = Some(self.seen.1 + DISTRUST);
+        }
+        if before.since(now) > LARGEST_GAIN {
+            // It was set back, perhaps right: what it says now makes nothing older.
+            self.distrusted_until = None;
+        }
+        self.distrusted_until.is_none_or(|until| self.seen.1 >= until)
+    }
+}

@@ -1,0 +1,129 @@
+//! Secrets at rest: what lies in the file, with which keys it opens, and how keys are replaced.
+
+use std::path::Path;
+
+use super::run::{Run, Shell};
+use crate::support::process::ServerProcess;
+
+const ONE: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const TWO: &str = "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0A=";
+const SECRET: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
+const OLDER: &str = "older-older-older-older-older-older-older";
+
+/// Whether a text is anywhere in the folder: store, log of the store, log of the server.
+fn is_in(folder: &Path, text: &str) -> bool {
+    let files = std::fs::read_dir(folder)
+        .expect("the folder is ours")
+        .map(|entry| entry.expect("the folder is ours").path());
+    files.filter(|path| path.is_file()).any(|path| {
+        let bytes = std::fs::read(path).expect("the folder is ours");
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
+fn refused_without_key(folder: &Path, keys: &[(&'static str, &str)]) -> Run {
+    let shell = Shell::new(folder).with("SWITCHHOOK_STORE", "sqlite:./switchhook.db");
+    let shell = keys
+        .iter()
+        .fold(shell, |shell, (name, key)| shell.with(name, *key));
+    shell.run(&["serve", "--listen", "127.0.0.1:0"]).failed(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_encrypted_and_keys_can_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let server = ServerProcess::start_with(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", ONE)]).await;
+    let caller = server.caller();
+    let body = format!(r#"{{"hook_url":"http://127.0.0.1:1/","secret":"{OLDER}"}}"#);
+    let made = caller.ask("POST", "/api/v2/webhooks", &body).await;
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    let body = format!(r#"{{"secret":"{SECRET}"}}"#);
+    caller.ask("POST", &format!("{path}/rotate-secret"), &body).await;
+    drop(server);
+    for text in [SECRET, OLDER, ONE] {
+        assert!(!is_in(dir, text), "{text} is in a file");
+    }
+
+    let told = refused_without_key(dir, &[]).stderr;
+    assert!(
+        told.contains("is encrypted") && told.contains("SWITCHHOOK_ENCRYPTION_KEY"),
+        "{told}"
+    );
+    let told = refused_without_key(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", TWO)]).stderr;
+    assert!(
+        told.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD") && !told.contains(TWO),
+        "{told}"
+    );
+
+    let both = [
+        ("SWITCHHOOK_ENCRYPTION_KEY", TWO),
+        ("SWITCHHOOK_ENCRYPTION_KEYS_OLD", ONE),
+    ];
+    let shell = Shell::new(dir).with("SWITCHHOOK_STORE", "sqlite:./switchhook.db");
+    let shell = both
+        .iter()
+        .fold(shell, |shell, (name, key)| shell.with(name, *key));
+    let done = shell.run(&["secrets", "re-encrypt", "--json"]).ok().json();
+    assert_eq!(
+        (done["rewritten"].as_u64(), done["current"].as_u64()),
+        (Some(2), Some(0))
+    );
+    let again = shell.run(&["secrets", "re-encrypt"]).ok().stdout;
+    assert!(again.contains("0 secrets were encrypted anew, 2"), "{again}");
+
+    let server = ServerProcess::start_with(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", TWO)]).await;
+    let shown = server.caller().ask("GET", &path, "").await;
+    assert_eq!(shown["signature"]["secret"], SECRET);
+    assert_eq!(shown["old_secrets"][0]["secret"], OLDER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_secrets_are_read_and_leave_no_trace_once_they_are_encrypted() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let server = ServerProcess::start(dir).await;
+    let body = format!(r#"{{"hook_url":"http://127.0.0.1:1/","secret":"{SECRET}"}}"#);
+    let made = server.caller().ask("POST", "/api/v2/webhooks", &body).await;
+    drop(server);
+    assert!(is_in(dir, SECRET));
+    let shell = Shell::new(dir).with("SWITCHHOOK_STORE", "sqlite:./switchhook.db");
+    shell
+        .with("SWITCHHOOK_ENCRYPTION_KEY", ONE)
+        .run(&["secrets", "re-encrypt"])
+        .ok();
+    assert!(!is_in(dir, SECRET), "overwritten");
+    let server = ServerProcess::start_with(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", ONE)]).await;
+    let path = format!("/api/v2/webhooks/{}", made["id"].as_str().unwrap());
+    let shown = server.caller().ask("GET", &path, "").await;
+    assert_eq!(shown["signature"]["secret"], SECRET);
+}
+
+#[test]
+fn a_key_that_is_none_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path()).with("SWITCHHOOK_ENCRYPTION_KEY", "hunter2");
+    for words in [&["config", "check"][..], &["secrets", "re-encrypt"], &["serve"]] {
+        let run = shell.run(words).failed(2);
+        assert!(
+            run.stderr.contains("32 bytes") && !run.stderr.contains("hunter2"),
+            "{run:?}"
+        );
+    }
+    let run = Shell::new(folder.path())
+        .run(&["secrets", "re-encrypt"])
+        .failed(2);
+    assert!(run.stderr.contains("SWITCHHOOK_ENCRYPTION_KEY"), "{run:?}");
+}
+
+#[test]
+fn the_configuration_says_that_there_is_a_key_and_not_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path()).with("SWITCHHOOK_ENCRYPTION_KEY", ONE);
+    let run = shell
+        .with("SWITCHHOOK_ENCRYPTION_KEYS_OLD", TWO)
+        .run(&["config", "check", "--json"])
+        .ok();
+    assert!(!run.stdout.contains(ONE) && !run.stdout.contains(TWO), "{run:?}");
+    assert_eq!(run.json()["encryption-key"]["value"], "***");
+}

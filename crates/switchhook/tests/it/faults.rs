@@ -1,0 +1,158 @@
+//! What happens to a node whose store cannot write, and to one whose clock jumps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use switchhook::system::Settings;
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::webhook::WebhookSettings;
+use switchhook_store::Store;
+use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use tokio::time::Instant;
+
+use crate::support::faulty_store::FaultyStore;
+use crate::support::rig::{Reaction, Rig, START};
+use crate::support::test_server::TestServer;
+
+const FULL: &str = "the disk is full: free some space; nothing was lost";
+const READ_ONLY: &str = "the database file or its disk is read-only";
+const LOCKED: &str = "another process is writing to the database file and does not end";
+
+fn memory() -> Arc<dyn Store> {
+    SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_write_is_told_and_everything_acknowledged_is_delivered_once_it_can() {
+    for fault in [FULL, READ_ONLY, LOCKED] {
+        let store = FaultyStore::around(memory());
+        let answer = |_: &_| Reaction::Slowly(200, Duration::from_secs(2));
+        let server = TestServer::on(Arc::clone(&store) as Arc<dyn Store>, Settings::default(), answer).await;
+        let webhook = server.webhook("https://example.com").await;
+        server.subscribe(&webhook).await;
+        let mut acknowledged = 0;
+        for call in 0..10 {
+            server
+                .event("call", format!(r#"{{"call_id":{call},"state":"hangup"}}"#), &[])
+                .await
+                .ok();
+            acknowledged += 1;
+        }
+        server.wait(Duration::from_secs(1)).await;
+        store.set(Some(fault));
+        let refused = server
+            .event("call", r#"{"call_id":99,"state":"hangup"}"#, &[])
+            .await;
+        refused.refused(503, fault);
+        assert_eq!(refused.headers["retry-after"], "1");
+        server.wait(Duration::from_secs(30)).await;
+        let ready = server.get("/readyz").await;
+        assert_eq!(ready.status, 503);
+        assert!(
+            ready.json()["store"].as_str().unwrap().contains(fault),
+            "{ready:?}"
+        );
+        assert!(
+            ready.json()["delivery"].as_str().unwrap().contains(fault),
+            "what came of attempts cannot be kept"
+        );
+        let attempts = server.network.seen().len();
+        assert!(attempts <= 20, "no spinning: {attempts} attempts");
+
+        store.set(None);
+        server.wait(Duration::from_secs(600)).await;
+        assert_eq!(server.get("/readyz").await.status, 200);
+        server
+            .event("call", r#"{"call_id":99,"state":"hangup"}"#, &[])
+            .await
+            .ok();
+        server.wait(Duration::from_secs(60)).await;
+        let all = server.get("/v1/deliveries?limit=200").await.ok();
+        let delivered: Vec<_> = all["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["state"].clone())
+            .collect();
+        assert_eq!(delivered, vec![json!("delivered"); acknowledged + 1]);
+    }
+}
+
+/// A node whose clock can be set, whose receiver refuses the first attempt of everything.
+async fn with_settable_clock() -> (Rig, Arc<AtomicI64>) {
+    let offset = Arc::new(AtomicI64::new(0));
+    let (theirs, started) = (Arc::clone(&offset), Instant::now());
+    let clock = move || {
+        let now = START.plus(started.elapsed()).as_millis();
+        Timestamp::from_millis(now + theirs.load(Ordering::Relaxed))
+    };
+    let answer =
+        |seen: &crate::support::rig::Seen| Reaction::Answer(if seen.attempt == 1 { 503 } else { 200 });
+    let rig = Rig::with_clock(memory(), Settings::default(), Arc::new(clock), answer).await;
+    rig.webhook(WebhookSettings::default()).await;
+    (rig, offset)
+}
+
+const HOUR: i64 = 3_600_000;
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_back_delays_and_loses_nothing() {
+    let (rig, offset) = with_settable_clock().await;
+    rig.call(1, "ringing").await;
+    rig.wait(Duration::from_secs(1)).await;
+    offset.store(-HOUR, Ordering::Relaxed);
+    rig.call(2, "ringing").await;
+    rig.wait(Duration::from_secs(30)).await;
+    let seen = rig.network.seen();
+    assert!(seen.len() <= 4, "no spinning: {seen:?}");
+    assert!(
+        seen.iter().any(|one| one.attempt == 2),
+        "what came after the jump is retried in time: {seen:?}"
+    );
+    rig.wait(Duration::from_secs(3_700)).await;
+    let states: Vec<_> = rig
+        .deliveries()
+        .await
+        .iter()
+        .map(|one| one.state.name())
+        .collect();
+    assert_eq!(states, [StateName::Delivered; 2]);
+    assert_eq!(rig.network.seen().len(), 4, "each twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ahead_hurries_and_loses_nothing() {
+    let (rig, offset) = with_settable_clock().await;
+    rig.call(1, "ringing").await;
+    rig.wait(Duration::from_secs(1)).await;
+    offset.store(HOUR, Ordering::Relaxed);
+    rig.call(2, "ringing").await;
+    rig.wait(Duration::from_secs(30)).await;
+    let states: Vec<_> = rig
+        .deliveries()
+        .await
+        .iter()
+        .map(|one| one.state.name())
+        .collect();
+    assert_eq!(states, [StateName::Delivered; 2]);
+    assert_eq!(rig.network.seen().len(), 4, "each twice");
+    for _ in 0..20 {
+        offset.fetch_add(HOUR, Ordering::Relaxed);
+        rig.wait(Duration::from_secs(1)).await;
+        offset.fetch_sub(2 * HOUR, Ordering::Relaxed);
+        rig.call(3, "ringing").await;
+        rig.wait(Duration::from_secs(1)).await;
+    }
+    offset.store(HOUR, Ordering::Relaxed);
+    rig.wait(Duration::from_secs(7_200)).await;
+    let deliveries = rig.deliveries().await;
+    assert!(
+        deliveries
+            .iter()
+            .all(|one| one.state.name() == StateName::Delivered),
+        "{deliveries:?}"
+    );
+}

@@ -1,0 +1,135 @@
+//! A store that fails when it is told to: everything is the real one's work, unless a fault is set.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
+use switchhook_domain::company::{Company, CompanyChange};
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
+use switchhook_domain::key::ApiKey;
+use switchhook_domain::replay::Replay;
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
+use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::{
+    Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventRecord,
+    Explained, FinishedAttempt, HandOver, HoldRecord, NewEvent, NewReplay, Page, PageRequest, PayloadSlice,
+    PendingWebhook, Recorded, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan,
+    Selection, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits,
+};
+use tokio::sync::mpsc;
+
+/// A store around another.
+pub(crate) struct FaultyStore {
+    inner: Arc<dyn Store>,
+    /// What every write answers, if it is to fail.
+    fault: Mutex<Option<String>>,
+}
+
+impl FaultyStore {
+    pub(crate) fn around(inner: Arc<dyn Store>) -> Arc<Self> {
+        let fault = Mutex::default();
+        Arc::new(Self { inner, fault })
+    }
+
+    /// Lets every write fail with these words from now on, or none.
+    pub(crate) fn set(&self, fault: Option<&str>) {
+        *self.fault.lock() = fault.map(str::to_owned);
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        let fault = self.fault.lock().clone();
+        fault.map_or(Ok(()), |why| Err(StoreError::Unavailable(why)))
+    }
+}
+
+macro_rules! delegated {
+    (
+        reads { $($read:ident($($read_arg:ident: $read_type:ty),*) -> $read_answer:ty;)* }
+        writes { $($write:ident($($write_arg:ident: $write_type:ty),*) -> $write_answer:ty;)* }
+    ) => {
+        #[async_trait]
+        impl Store for FaultyStore {
+            fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>> {
+                self.inner.take_hand_over()
+            }
+
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+
+            $(async fn $read(&self, $($read_arg: $read_type),*) -> Result<$read_answer, StoreError> {
+                self.inner.$read($($read_arg),*).await
+            })*
+
+            $(async fn $write(&self, $($write_arg: $write_type),*) -> Result<$write_answer, StoreError> {
+                self.write()?;
+                self.inner.$write($($write_arg),*).await
+            })*
+        }
+    };
+}
+
+delegated! {
+    reads {
+        list_keys(company_id: Option<CompanyId>, page: PageRequest) -> Page<ApiKey>;
+        find_key(hash: [u8; 32]) -> Option<ApiKey>;
+        list_companies(page: PageRequest) -> Page<Company>;
+        webhook(company_id: CompanyId, id: WebhookId) -> Webhook;
+        list_webhooks(company_id: CompanyId, page: PageRequest) -> Page<Webhook>;
+        scan_webhooks(page: PageRequest) -> Page<Webhook>;
+        subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId) -> Subscription;
+        list_subscriptions(company_id: CompanyId, filter: SubscriptionFilter, page: PageRequest) -> Page<Subscription>;
+        scan_subscriptions(page: PageRequest) -> Page<Subscription>;
+        event(company_id: CompanyId, id: EventId) -> EventRecord;
+        list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
+        delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
+        list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
+        attempts_of(id: DeliveryId) -> Vec<Attempt>;
+        list_holds(company_id: Option<CompanyId>, since: Timestamp) -> Vec<HoldRecord>;
+        last_revision() -> Revision;
+        subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;
+        explain_subscriptions(company_id: CompanyId, event_id: EventId, only: Option<SubscriptionId>, page: PageRequest) -> Explained;
+        replay(company_id: CompanyId, id: ReplayId) -> Replay;
+        list_replays(company_id: CompanyId, page: PageRequest) -> Page<Replay>;
+        running_replays(page: PageRequest) -> Page<Replay>;
+        replay_webhooks(company_id: CompanyId) -> Vec<Webhook>;
+        select_for_replay(replay: Replay, scan: Scan) -> Selection;
+        pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
+        size() -> StoreSize;
+        last_id() -> i64;
+    }
+    writes {
+        create_key(key: ApiKey) -> ApiKey;
+        revoke_key(id: KeyId, now: Timestamp) -> ApiKey;
+        update_company(id: CompanyId, change: CompanyChange) -> Company;
+        create_webhook(webhook: Webhook) -> Webhook;
+        update_webhook(company_id: CompanyId, id: WebhookId, change: WebhookChange, now: Timestamp) -> Webhook;
+        delete_webhook(company_id: CompanyId, id: WebhookId, now: Timestamp) -> Webhook;
+        reseal_secrets(after: Option<WebhookId>, limit: u32) -> Resealed;
+        forget_old_secrets(now: Timestamp) -> usize;
+        create_subscription(subscription: Subscription, limits: Option<SubscriptionLimits>) -> Subscription;
+        update_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, change: SubscriptionChange, now: Timestamp) -> Subscription;
+        delete_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, now: Timestamp) -> Subscription;
+        record_events(events: Vec<NewEvent>) -> Vec<Recorded>;
+        redeliver(company_id: CompanyId, id: DeliveryId, new_id: DeliveryId, now: Timestamp) -> Delivery;
+        cancel_delivery(company_id: CompanyId, id: DeliveryId, now: Timestamp) -> Delivery;
+        claim_due_deliveries(claim: Claim) -> Vec<ClaimAnswer>;
+        finish_attempts(finished: Vec<FinishedAttempt>) -> usize;
+        make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
+        release_deliveries(released: Vec<Release>, now: Timestamp) -> ();
+        cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
+        save_breaker(webhook_id: WebhookId, breaker: Breaker, now: Timestamp) -> ();
+        create_replay(new: NewReplay) -> Replay;
+        advance_replay(step: ReplayStep) -> Replay;
+        end_replay(id: ReplayId, end: ReplayEnd, now: Timestamp) -> Replay;
+        cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
+        remove_events(slice: RemovalSlice) -> Removed;
+        drop_payloads(slice: PayloadSlice, now: Timestamp) -> DroppedPayloads;
+        erase_number(slice: ErasureSlice, now: Timestamp) -> Erased;
+        check() -> ();
+    }
+}
