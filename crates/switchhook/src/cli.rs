@@ -28,6 +28,7 @@ mod serve;
 mod simulate;
 mod spec;
 mod subscriptions;
+mod tail;
 mod webhooks;
 
 use std::ffi::OsString;
@@ -67,6 +68,7 @@ enum Command {
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
     Replays(replays::Replays),
+    Tail(tail::Tail),
     Doctor(doctor::Doctor),
     Erase(erase::Erase),
     #[command(subcommand)]
@@ -114,6 +116,7 @@ impl Command {
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
             Self::Replays(command) => command.run(),
+            Self::Tail(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Erase(command) => command.run(),
             Self::Companies(command) => command.run(),

@@ -173,7 +173,8 @@ impl Live {
         if !self.is_heard() {
             return;
         }
-        let summary = summary().unwrap_or_default();
+        // None: nobody listened yet when it came.
+        let Some(summary) = summary() else { return };
         let deliveries = accepted.deliveries.iter().map(|delivery| DeliveryTold {
             id: delivery.id.to_string(),
             webhook_id: delivery.webhook_id.to_string(),
@@ -301,7 +302,7 @@ mod tests {
         let live = Live::new();
         let mut slow = live.listen();
         for _ in 0..MOST_BEHIND + 5 {
-            live.accepted(CompanyId(1), &accepted(), NOW, || None);
+            live.accepted(CompanyId(1), &accepted(), NOW, || Some(Summary::default()));
         }
         assert_eq!(
             slow.try_recv().unwrap_err(),

@@ -125,6 +125,15 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    /// Who does not stop it may at least let go of it, also where waiting for threads is not possible.
+    fn drop(&mut self) {
+        if let Some(sending) = self.sending.take() {
+            sending.shutdown_background();
+        }
+    }
+}
+
 /// What a node is put together from.
 pub struct Parts {
     /// What the operator decided.

@@ -23,7 +23,7 @@ pub(super) enum Scale {
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 168.0;
-const LEFT: f64 = 46.0;
+const LEFT: f64 = 58.0;
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 22.0;

@@ -23,6 +23,7 @@ use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{DeliveryRow, Moment, kind_name, span};
 use super::session::{Filled, Visitor};
 use crate::delivery::{Route, own_headers};
+use crate::inspector::name_of;
 use crate::mask::Mask;
 
 /// An attempt as it is shown.
@@ -201,6 +202,11 @@ fn what_comes_next(
             "It waits, because its webhook is paused.".to_owned()
         }
         DeliveryState::Pending { due_at } if due_at <= now => "It is due and goes next.".to_owned(),
+        // What has a turn is due at once: only what came before it can hold it up.
+        DeliveryState::Pending { due_at } if attempts == 0 && delivery.order_key.is_some() => format!(
+            "It waits until what came before it has arrived, so that order is kept; at {} it goes anyway.",
+            Moment(due_at)
+        ),
         DeliveryState::Pending { due_at } if attempts > delivery.failures.total() => format!(
             "Attempt {attempts} is under way; if nothing is heard of it, it is tried again at {}.",
             Moment(due_at)
@@ -293,7 +299,10 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, visitor: &Vi
         detail,
         at: Moment(attempt.started_at),
         took: span(attempt.phases.total),
-        curl: url.as_ref().map(|url| curl(url, &headers, &sent.wire)),
+        curl: url
+            .as_ref()
+            .filter(|url| name_of(url).is_none())
+            .map(|url| curl(url, &headers, &sent.wire)),
         url,
         headers,
         answer: attempt.answer.map(|answer| AnswerPart {

@@ -70,6 +70,8 @@ pub(super) struct Step {
     pub(super) is_this: bool,
     /// For each leg whether it is going on here.
     pub(super) lanes: Vec<Lane>,
+    is_first: bool,
+    is_last: bool,
 }
 
 /// A leg beside a step.
@@ -83,6 +85,16 @@ pub(super) enum Lane {
 impl Step {
     pub(super) fn is_here(&self, lane: &Lane) -> bool {
         *lane == Lane::Here
+    }
+
+    /// Whether its leg begins or ends with it.
+    pub(super) const fn end(&self) -> &'static str {
+        match (self.is_first, self.is_last) {
+            (true, true) => "only",
+            (true, false) => "first",
+            (false, true) => "last",
+            (false, false) => "",
+        }
     }
 
     pub(super) fn is_going_on(&self, lane: &Lane) -> bool {
@@ -258,6 +270,8 @@ fn build(events: &[EventRecord], this: &EventRecord, mask: Mask) -> Ladder {
             after: format!("+{}", span(at.since(first_at))),
             is_this: event.id == this.id,
             lanes: Vec::new(),
+            is_first: false,
+            is_last: false,
         });
     }
     fill_lanes(&mut ladder);
@@ -302,6 +316,8 @@ fn fill_lanes(ladder: &mut Ladder) {
             (Some(first), Some(last)) if first < place && place < last => Lane::GoingOn,
             _ => Lane::Empty,
         };
+        step.is_first = spans[step.leg].0 == Some(place);
+        step.is_last = spans[step.leg].1 == Some(place);
         step.lanes = (0..legs).map(lane).collect();
     }
 }

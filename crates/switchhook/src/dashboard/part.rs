@@ -29,6 +29,7 @@ impl HtmlSafe for Moment {}
 pub(super) fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
+        0 if length.is_zero() => "0 s".to_owned(),
         0 if length.as_millis() == 0 => format!("{} µs", length.as_micros()),
         0 => format!("{} ms", length.as_millis()),
         1..=9 => format!("{:.1} s", length.as_secs_f64()),
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn lengths_are_told_in_the_unit_that_fits() {
         for (millis, expected) in [
-            (0, "0 µs"),
+            (0, "0 s"),
             (7, "7 ms"),
             (1_500, "1.5 s"),
             (90_000, "90 s"),

@@ -12,3 +12,4 @@ mod run;
 mod secrets;
 mod simulate;
 mod store;
+mod tail;
