@@ -220,7 +220,7 @@ pub(super) async fn show(
     let secret = webhook
         .secret
         .as_ref()
-        .filter(|_| frame.can_write && !webhook.settings.hide_secret);
+        .filter(|_| frame.can_write && !webhook.settings.hide_secret && !desk.system.settings.hide_secrets);
     Ok(show_page(&WebhookPage {
         id: id.to_string(),
         url: webhook.hook_url.clone(),

@@ -41,6 +41,12 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
     browser.open(&house.url("/dashboard/inspector/orders")).await;
     browser.choose("#behaviour", "fail").await;
     browser.click("button", "Do that").await;
+    browser
+        .wait_for(
+            "that",
+            "return document.body.innerText.includes('answers differently')",
+        )
+        .await;
     play(&house, &browser, "inbound-voicemail").await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     browser

@@ -66,6 +66,12 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
     browser.click("main a", "tour").await;
     browser.choose("#behaviour", "fail").await;
     browser.click("button", "Do that").await;
+    browser
+        .wait_for(
+            "that",
+            "return document.body.innerText.includes('answers differently')",
+        )
+        .await;
     browser.click("nav a", "Simulator").await;
     browser.choose("#scenario", "inbound-answered").await;
     browser.choose("#speed", "max").await;
@@ -98,6 +104,12 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
     browser.click("main a", "tour").await;
     browser.choose("#behaviour", "accept").await;
     browser.click("button", "Do that").await;
+    browser
+        .wait_for(
+            "that",
+            "return document.body.innerText.includes('answers differently')",
+        )
+        .await;
     browser.click("nav a", "Deliveries").await;
     browser.click("td:last-child a", "").await;
     browser.click("button", "Redeliver").await;
