@@ -30,7 +30,7 @@ const MOST_ROWS: u32 = 1_000;
 const MOST_GIVEN_UP: u32 = 200;
 
 /// How many failures in a row are worth a word.
-const FAILING_FROM: u32 = 3;
+const FAILING_FROM: u32 = 2;
 
 /// How long a delivery may be due before it counts as late.
 const LATE: Duration = Duration::from_secs(30);

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use switchhook_domain::Kind;
 use switchhook_domain::attempt::OutcomeClass;
 use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{CompanyId, WebhookId};
@@ -23,8 +24,11 @@ const A_PAGE: u32 = 50;
 /// How many webhooks there are to choose from.
 const MOST_WEBHOOKS: u32 = 500;
 
-/// How many deliveries are looked at for an outcome: it is in their attempts.
-const MOST_LOOKED_AT: usize = 1_000;
+/// How many deliveries are looked at.
+const MOST_LOOKED_AT: usize = 10_000;
+
+/// How many have their attempts read, which tell the outcome.
+const MOST_READ: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "deliveries.html")]
@@ -40,7 +44,7 @@ struct DeliveriesPage {
     rows: Vec<DeliveryRow>,
     looked: Option<String>,
     next: Option<String>,
-    is_first: bool,
+    is_live: bool,
 }
 
 /// Lists deliveries.
@@ -48,12 +52,14 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let company_id = visitor.caller.company_id;
     let query = |name: &str| visitor.query(name);
     let mut troubles = Vec::new();
+    let state = word::<StateName>("state", query("state"), &mut troubles);
+    let kind = word("kind", query("kind"), &mut troubles);
     let filter = DeliveryFilter {
         event_id: None,
         replay_id: None,
         webhook_id: word("webhook", query("webhook"), &mut troubles),
-        state: word::<StateName>("state", query("state"), &mut troubles),
-        kind: word("kind", query("kind"), &mut troubles),
+        state: state.filter(|state| *state != StateName::Delivered),
+        kind: None,
         since: instant("from", query("since"), &mut troubles),
         until: instant("until", query("until"), &mut troubles),
     };
@@ -65,17 +71,12 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         after: query("cursor").and_then(|cursor| cursor.parse().ok()),
         limit: A_PAGE,
     };
-    let (deliveries, next, looked) = match class {
-        None => {
-            let read = desk
-                .system
-                .store
-                .list_deliveries(company_id, filter, page)
-                .await?;
-            (read.items, read.next, None)
-        }
-        Some(class) => with_outcome(&desk, company_id, filter, page, class).await?,
+    let sought = Sought {
+        kind,
+        is_delivered: state == Some(StateName::Delivered),
+        class,
     };
+    let (deliveries, next, looked) = seek(&desk, company_id, filter, sought, page).await?;
     let webhooks = desk
         .system
         .store
@@ -100,21 +101,56 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         rows: rows(&desk, company_id, &deliveries).await?,
         looked,
         next: next.map(|cursor| next_page("/dashboard/deliveries", &visitor, &names, cursor)),
-        is_first: page.after.is_none(),
+        is_live: page.after.is_none() && class.is_none(),
     }))
+}
+
+/// What no index helps to find.
+#[derive(Debug, Clone, Copy)]
+struct Sought {
+    kind: Option<Kind>,
+    is_delivered: bool,
+    class: Option<OutcomeClass>,
+}
+
+impl Sought {
+    const fn is_anything(self) -> bool {
+        self.kind.is_some() || self.is_delivered || self.class.is_some()
+    }
+
+    async fn is_in(self, desk: &Desk, delivery: &Delivery) -> Result<bool, StoreError> {
+        let is_state = !self.is_delivered || delivery.state.name() == StateName::Delivered;
+        if !is_state || self.kind.is_some_and(|kind| kind != delivery.kind) {
+            return Ok(false);
+        }
+        let Some(class) = self.class else { return Ok(true) };
+        let attempts = desk.system.store.attempts_of(delivery.id).await?;
+        Ok(attempts
+            .last()
+            .is_some_and(|attempt| attempt.outcome.class() == class))
+    }
 }
 
 type Found = (Vec<Delivery>, Option<i64>, Option<String>);
 
-/// Those whose last attempt ended so, among a bounded number.
-async fn with_outcome(
+/// A page of deliveries. What no index helps to find is sought among a bounded number, which is told.
+async fn seek(
     desk: &Desk,
     company_id: CompanyId,
     filter: DeliveryFilter,
+    sought: Sought,
     page: PageRequest,
-    class: OutcomeClass,
 ) -> Result<Found, StoreError> {
     let store = &desk.system.store;
+    if !sought.is_anything() {
+        let read = store.list_deliveries(company_id, filter, page).await?;
+        return Ok((read.items, read.next, None));
+    }
+    let most = if sought.class.is_some() {
+        MOST_READ
+    } else {
+        MOST_LOOKED_AT
+    };
     let mut found = Vec::new();
     let mut looked_at = 0;
     let mut after = page.after;
@@ -124,11 +160,7 @@ async fn with_outcome(
         for delivery in read.items {
             looked_at += 1;
             let id = delivery.id;
-            let attempts = store.attempts_of(id).await?;
-            if attempts
-                .last()
-                .is_some_and(|attempt| attempt.outcome.class() == class)
-            {
+            if sought.is_in(desk, &delivery).await? {
                 found.push(delivery);
             }
             if found.len() >= page.limit as usize {
@@ -136,7 +168,7 @@ async fn with_outcome(
             }
         }
         match read.next {
-            Some(next) if looked_at >= MOST_LOOKED_AT => break Some(next),
+            Some(next) if looked_at >= most => break Some(next),
             Some(next) => after = Some(next),
             None => break None,
         }

@@ -107,7 +107,7 @@ struct EventsPage {
     rows: Vec<EventRow>,
     looked: Option<Looked>,
     next: Option<String>,
-    is_first: bool,
+    is_live: bool,
 }
 
 /// Lists events.
@@ -118,6 +118,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let mut troubles = Vec::new();
     let kind = word::<Kind>("kind", query("kind"), &mut troubles);
     let wanted = Wanted {
+        kind,
         state: query("state"),
         call: query("call"),
         number: query("number"),
@@ -125,7 +126,8 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         text: query("text").filter(|_| !mask.text),
     };
     let filter = EventFilter {
-        kind,
+        // No index knows kinds: a rare one would be looked for in the whole log.
+        kind: None,
         since: instant("from", query("since"), &mut troubles),
         until: instant("until", query("until"), &mut troubles),
         order_key: None,
@@ -134,6 +136,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         after: query("cursor").and_then(|cursor| cursor.parse().ok()),
         limit: A_PAGE,
     };
+    let is_search = wanted.looks_inside();
     let (events, next, looked) = if wanted.is_anything() {
         let found = look(&desk.system, company_id, filter, wanted, page).await?;
         (found.events, found.next, Some(found.looked))
@@ -161,7 +164,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         rows: EventRow::all(&desk, company_id, &events).await?,
         looked,
         next: next.map(|cursor| next_page("/dashboard/events", &visitor, &names, cursor)),
-        is_first: page.after.is_none(),
+        is_live: page.after.is_none() && !is_search,
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use switchhook_domain::Kind;
 use switchhook_domain::id::CompanyId;
 use switchhook_protocol::{Id, Payload};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
@@ -24,6 +25,7 @@ const AT_ONCE: u32 = 200;
 /// What an event must have.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
+    pub(super) kind: Option<Kind>,
     pub(super) state: Option<String>,
     pub(super) call: Option<String>,
     pub(super) number: Option<String>,
@@ -102,6 +104,7 @@ pub(super) async fn look(
 
 /// What is looked for, prepared once.
 struct Needles {
+    kind: Option<Kind>,
     state: Option<String>,
     call: Option<String>,
     digits: Option<String>,
@@ -112,6 +115,7 @@ impl Needles {
     fn of(wanted: &Wanted) -> Self {
         let digits = |number: &String| number.chars().filter(char::is_ascii_digit).collect::<String>();
         Self {
+            kind: wanted.kind,
             state: wanted.state.as_ref().map(|state| state.to_lowercase()),
             call: wanted.call.clone(),
             digits: wanted
@@ -124,6 +128,9 @@ impl Needles {
     }
 
     fn are_in(&self, event: &EventRecord) -> bool {
+        if self.kind.is_some_and(|kind| kind != event.kind) {
+            return false;
+        }
         let body = String::from_utf8_lossy(&event.body);
         self.call
             .as_ref()
@@ -165,6 +172,11 @@ fn is_of_call(event: &EventRecord, id: &str) -> bool {
 impl Wanted {
     /// Whether there is anything to look for.
     pub(super) const fn is_anything(&self) -> bool {
+        self.kind.is_some() || self.looks_inside()
+    }
+
+    /// Whether payloads have to be read for it.
+    pub(super) const fn looks_inside(&self) -> bool {
         self.state.is_some() || self.call.is_some() || self.number.is_some() || self.text.is_some()
     }
 }
@@ -172,8 +184,8 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use switchhook_domain::Timestamp;
     use switchhook_domain::id::EventId;
-    use switchhook_domain::{Kind, Timestamp};
 
     use super::*;
 

@@ -222,7 +222,7 @@ async fn form_page(
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
         .await?;
     let targets = if form.has_target() {
-        recent_targets(desk, company_id, form.kind).await?
+        recent_targets(desk, company_id).await?
     } else {
         Vec::new()
     };
@@ -236,17 +236,13 @@ async fn form_page(
     })
 }
 
-async fn recent_targets(
-    desk: &Desk,
-    company_id: CompanyId,
-    kind: Kind,
-) -> Result<Vec<KnownTarget>, StoreError> {
-    let filter = EventFilter {
-        kind: Some(kind),
-        ..EventFilter::default()
-    };
+async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownTarget>, StoreError> {
     let page = PageRequest::first(EVENTS_WITH_TARGETS);
-    let events = desk.system.store.list_events(company_id, filter, page).await?;
+    let events = desk
+        .system
+        .store
+        .list_events(company_id, EventFilter::default(), page)
+        .await?;
     Ok(known_targets(&events.items))
 }
 

@@ -58,7 +58,7 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
             "return document.querySelector('td:last-child a') !== null",
         )
         .await;
-    browser.click("td:last-child a", "").await;
+    browser.click("tbody tr:last-child td:last-child a", "").await;
     let delivery = browser.url().await;
     let overview = house.url("/dashboard/");
     let form = house.url("/dashboard/subscriptions/new?kind=call");
