@@ -1,7 +1,7 @@
 //! `cargo xtask`: the project checks itself.
 //!
 //! Reads the command line and nothing else; the steps of a check are in `check`, the rules about
-//! the code in `tidy`.
+//! the code in `tidy`, histories in virtual time in `simulate`.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod simulate;
 mod tidy;
 
 use std::path::Path;
@@ -19,7 +20,9 @@ use check::Extent;
 
 const USAGE: &str = "\
 usage: cargo xtask check [--fast]   everything that CI checks; --fast leaves the documentation out
-       cargo xtask tidy             only the rules about the code itself";
+       cargo xtask tidy             only the rules about the code itself
+       cargo xtask simulate [--seeds N] [--first SEED]
+                                    random histories of a whole node with crashes, the promises checked after each";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         ["check"] => check::run(root(), Extent::Full),
         ["check", "--fast"] => check::run(root(), Extent::WithoutDocs),
         ["tidy"] => tidy::run(root()),
+        ["simulate", ref options @ ..] => simulate::run(root(), options),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -142,12 +142,11 @@ impl WebhookSettings {
         own.unwrap_or(Duration::from_secs(5)).min(self.timeout(defaults))
     }
 
-    /// How long the answer's head may take once the connection stands.
+    /// How long the answer's head may take once the connection stands, if that is less than the whole.
     #[must_use]
-    pub fn head_timeout(&self, defaults: &DeliveryDefaults) -> Duration {
-        let whole = self.timeout(defaults);
+    pub fn head_timeout(&self, defaults: &DeliveryDefaults) -> Option<Duration> {
         let own = self.head_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
-        own.map_or(whole, |own| own.min(whole))
+        own.filter(|own| *own < self.timeout(defaults))
     }
 
     /// How long the receiver may fail before the webhook is disabled, if it ever is.

@@ -29,6 +29,7 @@ mod event;
 pub mod headers;
 mod kind;
 mod reading;
+mod repeat;
 mod signature;
 mod sms;
 mod spelling;
@@ -44,8 +45,10 @@ pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, UnknownKind};
+pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
-    MAX_TOKEN_BYTES, Secret, Signer, TokenPart, Verifier, VerifyError, key_id, sign, verify,
+    Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, Secret, SecretChange, Signer, TokenPart, Verifier,
+    VerifyError, diagnose, key_id, sign, verify,
 };
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::UnknownWord;

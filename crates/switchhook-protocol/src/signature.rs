@@ -1,7 +1,9 @@
 //! Signing events: a compact JWS (RFC 7515) with HMAC-SHA-256 over the event's bytes exactly as they are stored.
 //! Nothing is added to the claims, and the same bytes and secret always give the same token.
-//! Where tokens are checked is `verify`; which secret a webhook has is not known here.
+//! Where tokens are checked is `verify`, why one does not fit is `diagnosis`; which secret a webhook has is not known
+//! here.
 
+mod diagnosis;
 mod error;
 mod verify;
 
@@ -13,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroize;
 
+pub use diagnosis::{Cause, Diagnosis, Hash, Respelling, SecretChange, diagnose};
 pub use error::{TokenPart, VerifyError};
 pub use verify::{MAX_TOKEN_BYTES, Verifier, verify};
 

@@ -1,6 +1,9 @@
-//! Receive the webhooks of Switchhook, and of Dialpad itself: one call from the body of a request to a typed event.
-//! No server and no framework: hand over the raw bytes of the body, whatever its `Content-Type`, and answer as told.
-//! What is in an event is described by [`Payload`]; signatures are checked in `switchhook-protocol`.
+//! Receive the webhooks of Switchhook, and of Dialpad itself: verified, typed, each event once.
+//!
+//! [`Receiver`] turns the body of a request into an event or says why not; it needs no server and no framework. The rest
+//! is there for those who want it: [`Repeats`] drops what was dealt with before, [`Calls`] tells which legs are one call,
+//! [`LegOrder`] puts a leg's events in order, [`Journal`] stores lines before anybody acknowledges them. With features:
+//! `handlers`, a function for each kind of event on any server; `tower`, a layer; `axum`, a route and an extractor.
 //!
 //! Read the body as raw bytes. Signed events come as `application/jwt`, which JSON extractors of web frameworks
 //! drop or refuse; and nothing has to be parsed before the signature has been checked.
@@ -34,20 +37,86 @@
 //! assert_eq!(handle(br#"{"call_id": 1, "state": "ringing"}"#), 401);
 //! # Ok::<(), switchhook_receiver::InvalidSecret>(())
 //! ```
+//!
+//! Deliveries are repeated when an answer was lost. To deal with each event once:
+//!
+//! ```
+//! use switchhook_receiver::{Bounds, Labels, Receiver, Repeats, Turn};
+//!
+//! let receiver = Receiver::builder().secret("a secret").build()?;
+//! let repeats = Repeats::in_memory(Bounds::default()); // or Repeats::in_file("seen", …)
+//!
+//! let handle = |headers: &[(&str, &str)], body: &[u8]| -> u16 {
+//!     let labels = Labels::read(|name| headers.iter().find(|header| header.0 == name).map(|header| header.1));
+//!     let event = match receiver.receive_labelled(labels, body) {
+//!         Ok(event) => event,
+//!         Err(refusal) => return refusal.answer_status(),
+//!     };
+//!     match repeats.begin(event.repeat_key()) {
+//!         Turn::Repeat => 200,
+//!         Turn::UnderWay => 503,
+//!         Turn::First(claim) => {
+//!             println!("{}", event.summary()); // deal with it; return without `done`, and it comes again
+//!             claim.done().map_or(500, |()| 200)
+//!         }
+//!     }
+//! };
+//!
+//! let body = switchhook_protocol::sign("a secret", br#"{"call_id": 1, "state": "ringing"}"#);
+//! assert_eq!(handle(&[("switchhook-event-id", "17")], body.as_bytes()), 200);
+//! assert_eq!(handle(&[("switchhook-event-id", "17")], body.as_bytes()), 200);
+//! assert_eq!(repeats.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+#[cfg(feature = "axum")]
+pub mod axum;
+mod calls;
+mod clock;
+mod journal;
+mod labels;
+#[cfg(feature = "tower")]
+mod layer;
+#[cfg(feature = "handlers")]
+mod operations;
+mod order;
 mod received;
 mod refusal;
+mod repeats;
+#[cfg(feature = "http")]
+mod whole_body;
 
-use switchhook_protocol::{Secret, Verifier, check_object, tell_kind};
+use switchhook_protocol::{MAX_TOKEN_BYTES, Secret, Verifier, check_object, tell_kind};
 
+pub use calls::{CallKey, CallOf, Calls};
+pub use journal::{Format, Found, Journal, JournalError};
+pub use labels::Labels;
+#[cfg(feature = "tower")]
+pub use layer::{Verify, VerifyLayer};
+#[cfg(feature = "handlers")]
+pub use operations::{Answer, HandlerError, Handlers, Trouble};
+pub use order::{LegOrder, Ordered};
 pub use received::{PayloadError, Received};
 pub use refusal::Refusal;
-pub use switchhook_protocol::{self as protocol, Kind, Payload};
+pub use repeats::{Bounds, Claim, Repeats, Turn};
+pub use switchhook_protocol::{
+    self as protocol, Kind, MAX_TOKEN_BYTES as MAX_BODY_BYTES, Payload, RepeatKey,
+};
+#[cfg(feature = "http")]
+pub use whole_body::whole_body;
 
 /// Checks the bodies of requests. Made once with [`Receiver::builder`], then shared.
 #[derive(Clone, Debug)]
 pub struct Receiver {
     trust: Trust,
+    quotes: Quotes,
+}
+
+/// Whether a token may stand in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    Refused,
+    Accepted,
 }
 
 #[derive(Clone, Debug)]
@@ -61,24 +130,44 @@ enum Trust {
 impl Receiver {
     /// Begins a receiver. Without any secret it takes unsigned events only.
     pub fn builder() -> ReceiverBuilder {
-        ReceiverBuilder { secrets: Vec::new() }
+        ReceiverBuilder {
+            secrets: Vec::new(),
+            quotes: Quotes::Refused,
+        }
     }
 
-    /// Takes the whole body of a request: checks its signature, and that it is one event.
+    /// Takes the whole body of a request: checks its signature, and that it is one event. The `Content-Type` does not
+    /// count.
     ///
     /// Signed events are required if and only if the receiver has a secret.
     ///
     /// # Errors
     /// Says what is wrong with the body; [`Refusal::answer_status`] is what to answer then.
     pub fn receive(&self, content: &[u8]) -> Result<Received, Refusal> {
+        self.receive_labelled(Labels::default(), content)
+    }
+
+    /// The same with what the request's headers tell: by them repeats are known more surely.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn receive_labelled(&self, labels: Labels, content: &[u8]) -> Result<Received, Refusal> {
+        if content.len() > MAX_TOKEN_BYTES {
+            let bytes = content.len();
+            return Err(Refusal::TooLarge { bytes });
+        }
+        let content = match self.quotes {
+            Quotes::Refused => content,
+            Quotes::Accepted => without_quotes(content),
+        };
         let body = match &self.trust {
             Trust::Signed(verifier) => verifier.verify(content)?,
             Trust::Anybody if looks_signed(content) => return Err(Refusal::SecretMissing),
             Trust::Anybody => content.to_vec(),
         };
         check_object(&body)?;
-        let kind = tell_kind(&body);
-        Ok(Received { kind, body })
+        let kind = tell_kind(&body).or(labels.kind);
+        Ok(Received { kind, body, labels })
     }
 }
 
@@ -87,6 +176,7 @@ impl Receiver {
 #[must_use]
 pub struct ReceiverBuilder {
     secrets: Vec<Secret>,
+    quotes: Quotes,
 }
 
 impl ReceiverBuilder {
@@ -99,6 +189,12 @@ impl ReceiverBuilder {
     /// Another secret to accept, such as the former one while the sender changes over.
     pub fn also_accept(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.secrets.push(Secret::new(secret));
+        self
+    }
+
+    /// Takes tokens that stand in quotes too, as a gateway makes them that turns every body into JSON.
+    pub fn accept_quoted(mut self) -> Self {
+        self.quotes = Quotes::Accepted;
         self
     }
 
@@ -115,7 +211,8 @@ impl ReceiverBuilder {
             [] => Trust::Anybody,
             secrets => Trust::Signed(Verifier::new(secrets)),
         };
-        Ok(Receiver { trust })
+        let quotes = self.quotes;
+        Ok(Receiver { trust, quotes })
     }
 }
 
@@ -126,6 +223,14 @@ pub enum InvalidSecret {
     /// A secret is the empty text.
     #[error("a secret is empty; for unsigned events give no secret at all")]
     Empty,
+}
+
+/// The token inside a JSON string. It holds no character that JSON would escape.
+fn without_quotes(content: &[u8]) -> &[u8] {
+    let content_or = content.trim_ascii().strip_prefix(b"\"");
+    content_or
+        .and_then(|inner| inner.strip_suffix(b"\""))
+        .unwrap_or(content)
 }
 
 /// A compact JWS begins with the base64url of `{"`, and JSON never begins with a letter `e`.
@@ -185,11 +290,37 @@ mod tests {
         check(&open(), sign("new", EVENT).as_bytes(), 401, "no secret");
         check(&open(), b"[]", 400, "an array");
         check(&open(), b"", 400, "empty");
+        check(&open(), &[b' '; 3 * 1024 * 1024], 413, "bytes");
     }
 
     #[test]
     fn a_signature_does_not_make_an_event_of_anything() {
         check(&guarded(), sign("new", b"[]").as_bytes(), 400, "an array");
+    }
+
+    #[test]
+    fn a_token_in_quotes_is_taken_only_if_that_was_asked_for() {
+        let quoted = format!(" \"{}\"\n", sign("new", EVENT));
+        check(&guarded(), quoted.as_bytes(), 400, "base64url");
+        let builder = Receiver::builder().secret("new").accept_quoted();
+        let patient = builder.build().expect("the secret is not empty");
+        assert_eq!(patient.receive(quoted.as_bytes()).unwrap().body, EVENT);
+        assert_eq!(
+            patient.receive(sign("new", EVENT).as_bytes()).unwrap().body,
+            EVENT
+        );
+        check(&patient, b"\"", 400, "segments");
+    }
+
+    #[test]
+    fn the_shape_tells_the_kind_and_the_label_only_where_it_does_not() {
+        let receive = |body: &[u8]| {
+            let labels = Labels::read(|name| (name == "switchhook-event-kind").then_some("changelog"));
+            open().receive_labelled(labels, body).unwrap().kind
+        };
+        assert_eq!(receive(EVENT), Some(Kind::Call));
+        assert_eq!(receive(b"{}"), Some(Kind::Changelog));
+        assert!(open().receive(EVENT).unwrap().sms().is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! A refusal is for the receiver's log: it says what was wrong and holds nothing secret.
 //! What the sender does with the answer is its business: Dialpad gives up at any 4xx, Switchhook tries again.
 
-use switchhook_protocol::{BodyError, VerifyError};
+use switchhook_protocol::{BodyError, MAX_TOKEN_BYTES, VerifyError};
 
 /// Why a body is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,15 @@ pub enum Refusal {
     /// The body, or the payload of the token, is not one JSON object.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The body is larger than [`MAX_TOKEN_BYTES`], twice what any sender sends.
+    #[error("the body has {bytes} bytes or more; more than {MAX_TOKEN_BYTES} are not looked at")]
+    TooLarge {
+        /// How many bytes it has at least.
+        bytes: usize,
+    },
+    /// The body did not arrive as a whole.
+    #[error("the body broke off before its end")]
+    BrokenOff,
 }
 
 impl Refusal {
@@ -24,7 +33,7 @@ impl Refusal {
     #[must_use]
     pub fn answer_status(&self) -> u16 {
         match self {
-            Self::Signature(VerifyError::TooLarge { .. }) => 413,
+            Self::TooLarge { .. } | Self::Signature(VerifyError::TooLarge { .. }) => 413,
             Self::SecretMissing
             | Self::Signature(
                 VerifyError::PlainJson
@@ -33,7 +42,7 @@ impl Refusal {
                 | VerifyError::OtherAlgorithm { .. }
                 | VerifyError::WrongSignature { .. },
             ) => 401,
-            Self::Signature(_) | Self::Body(_) => 400,
+            Self::Signature(_) | Self::Body(_) | Self::BrokenOff => 400,
         }
     }
 }

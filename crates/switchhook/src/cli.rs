@@ -7,6 +7,7 @@
     reason = "the comments on options are their help, shown as they are"
 )]
 
+mod accepted_secrets;
 mod backup;
 mod companies;
 mod completions;
@@ -14,13 +15,17 @@ mod config;
 mod connection;
 mod deliveries;
 mod dev;
+mod diagnosis;
 mod doctor;
 mod erase;
 mod events;
+mod explain_request;
+mod jwt;
 mod keys;
 mod migrate;
 mod output;
 mod pages;
+mod receive;
 mod replays;
 mod secrets;
 mod send;
@@ -69,6 +74,10 @@ enum Command {
     Deliveries(deliveries::Deliveries),
     Replays(replays::Replays),
     Tail(tail::Tail),
+    Receive(receive::Receive),
+    #[command(subcommand)]
+    Jwt(jwt::Jwt),
+    ExplainRequest(explain_request::ExplainRequest),
     Doctor(doctor::Doctor),
     Erase(erase::Erase),
     #[command(subcommand)]
@@ -117,6 +126,9 @@ impl Command {
             Self::Deliveries(command) => command.run(),
             Self::Replays(command) => command.run(),
             Self::Tail(command) => command.run(),
+            Self::Receive(command) => command.run(),
+            Self::Jwt(command) => command.run(),
+            Self::ExplainRequest(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Erase(command) => command.run(),
             Self::Companies(command) => command.run(),

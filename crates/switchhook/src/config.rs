@@ -25,6 +25,7 @@ use self::duration::{parse_duration, show_duration};
 pub use self::encryption::EncryptionOptions;
 use self::sources::Mistakes;
 use crate::api::limits::ApiLimits;
+use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
 use crate::ingest::KEY_LASTS;
 use crate::ingest::validation::ValidationMode;
 use crate::mask::Mask;
@@ -80,6 +81,19 @@ pub struct ServeOptions {
     /// Let hook URLs begin with http://
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hook_allow_http: bool,
+
+    /// Certificates (PEM) that receivers' are accepted from beside those the machine trusts
+    #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
+    pub hook_ca: Option<PathBuf>,
+
+    /// An HTTP proxy that every delivery goes through: http://[USER:PASSWORD@]HOST:PORT
+    #[arg(
+        long,
+        env = "SWITCHHOOK_HOOK_PROXY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub hook_proxy: Option<Proxy>,
 
     #[command(flatten)]
     pub encryption: EncryptionOptions,
@@ -200,6 +214,7 @@ impl ServeOptions {
             max_in_flight: self.max_in_flight,
             hook_allow: self.hook_allow.clone(),
             hook_allow_http: self.hook_allow_http,
+            outbound: self.outbound()?,
             encryption: self.encryption.keyring()?,
             hide_secrets: self.hide_secrets,
             retention: RetentionSettings {
@@ -215,6 +230,20 @@ impl ServeOptions {
                 ..DashboardSettings::default()
             },
             ..Settings::default()
+        })
+    }
+
+    fn outbound(&self) -> Result<Outbound, Mistakes> {
+        let read = |path: &PathBuf| {
+            let pem = std::fs::read(path)?;
+            read_certificates(&pem)
+        };
+        let extra_roots = self.hook_ca.as_ref().map(|path| {
+            read(path).map_err(|error| Mistakes(vec![format!("hook-ca: {}: {error:#}", path.display())]))
+        });
+        Ok(Outbound {
+            extra_roots: extra_roots.transpose()?.unwrap_or_default(),
+            proxy: self.hook_proxy.clone(),
         })
     }
 

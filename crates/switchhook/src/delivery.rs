@@ -7,11 +7,12 @@ pub mod address_guard;
 mod engine;
 mod http_client;
 mod lane;
+pub mod outbound;
 mod route;
 mod send;
 pub mod transport;
 
 pub use engine::{Engine, EngineParts, EngineState};
-pub use http_client::HttpTransport;
+pub use http_client::{HttpTransport, Names};
 pub use route::{Health, Load, Route};
 pub use send::own_headers;

@@ -72,7 +72,12 @@ impl Server {
             allow_http: settings.hook_allow_http,
         };
         let guard = Arc::new(guard);
-        let transport = HttpTransport::new(Arc::clone(&guard), Arc::clone(&clock), settings.delivery)?;
+        let transport = HttpTransport::new(
+            Arc::clone(&guard),
+            Arc::clone(&clock),
+            settings.delivery,
+            &settings.outbound,
+        )?;
         let sending = sending_runtime()?;
         let parts = Parts {
             settings,

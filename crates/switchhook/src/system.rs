@@ -13,6 +13,7 @@ use switchhook_store::Store;
 use crate::api::limits::ApiLimits;
 use crate::delivery::Engine;
 use crate::delivery::address_guard::AddressGuard;
+use crate::delivery::outbound::Outbound;
 use crate::delivery::transport::Transport;
 use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub hook_allow: Vec<IpNet>,
     /// Whether hook URLs may be `http://`.
     pub hook_allow_http: bool,
+    /// How the outside is reached.
+    pub outbound: Outbound,
     /// What secrets are encrypted with in the store.
     pub encryption: Option<Keyring>,
     /// Whether no answer of the API shows a webhook's secret.
@@ -85,6 +88,7 @@ impl Default for Settings {
             max_handed_over: 10_000,
             hook_allow: Vec::new(),
             hook_allow_http: false,
+            outbound: Outbound::default(),
             encryption: None,
             hide_secrets: false,
             retention: RetentionSettings::default(),

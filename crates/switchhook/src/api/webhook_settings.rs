@@ -409,7 +409,11 @@ impl SettingsInForce {
             ordered: settings.ordered(defaults),
             max_in_flight: settings.max_in_flight(defaults),
             connect_timeout_ms: millis(settings.connect_timeout(defaults)),
-            head_timeout_ms: millis(settings.head_timeout(defaults)),
+            head_timeout_ms: millis(
+                settings
+                    .head_timeout(defaults)
+                    .unwrap_or(settings.timeout(defaults)),
+            ),
             timeout_ms: millis(settings.timeout(defaults)),
             disable_after_days: settings.disable_after_days.unwrap_or(defaults.disable_after_days),
         }

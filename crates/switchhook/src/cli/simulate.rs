@@ -20,6 +20,7 @@ use switchhook_simulator::{Dialect, Faults, Rate, Rhythm, Scenario};
 use url::Url;
 
 use self::stream::Stream;
+use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
 use super::output::{self, Table};
 use super::{Misuse, wait_for};
@@ -196,13 +197,6 @@ fn list(json: bool) -> anyhow::Result<()> {
         table.row([scenario.name().to_owned(), scenario.summary().to_owned()]);
     }
     table.print_or("there are none")
-}
-
-fn parse_secret(text: &str) -> Result<Secret, String> {
-    match text {
-        "" => Err("the secret is empty; leave --secret away to have none".to_owned()),
-        secret => Ok(Secret::new(secret)),
-    }
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {

@@ -1,10 +1,13 @@
 //! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept.
 //!
-//! `connect` makes a connection to a checked address; `exchange` sends one request over it. Here: which connection an
+//! `names` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
+//! proxy; `exchange` sends one request over it. Here: which connection an
 //! attempt gets, what happens to it afterwards, and the words for what went wrong.
 
 mod connect;
+mod dial;
 mod exchange;
+mod names;
 mod pool;
 
 use std::sync::Arc;
@@ -22,8 +25,10 @@ use tokio::time::Instant;
 
 use self::connect::Connector;
 use self::exchange::{Connection, Failure, exchange};
+pub use self::names::Names;
 use self::pool::Pool;
 use super::address_guard::AddressGuard;
+use super::outbound::Outbound;
 use super::route::{Endpoint, Route};
 use super::transport::{NoConnection, Post, Posted, Transport};
 
@@ -47,13 +52,21 @@ impl HttpTransport {
         guard: Arc<AddressGuard>,
         clock: Arc<dyn Clock>,
         defaults: DeliveryDefaults,
+        outbound: &Outbound,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            connector: Connector::new(guard)?,
+            connector: Connector::new(guard, outbound)?,
             pool: Pool::default(),
             clock,
             defaults,
         })
+    }
+
+    /// With another name service than the machine's.
+    #[must_use]
+    pub fn with_names(mut self, names: Arc<dyn Names>) -> Self {
+        self.connector.names = names;
+        self
     }
 
     async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
@@ -87,7 +100,8 @@ impl HttpTransport {
                 .get(RETRY_AFTER)
                 .and_then(|value| self.wait_until(value.to_str().ok()?));
         };
-        let answer = exchange(&mut connection, request(post, endpoint), on_head).await?;
+        let head_timeout = post.route.webhook.settings.head_timeout(&self.defaults);
+        let answer = exchange(&mut connection, request(post, endpoint), head_timeout, on_head).await?;
         if connection.is_reusable() {
             self.pool.put(&endpoint.origin, connection);
         }

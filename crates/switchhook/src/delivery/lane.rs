@@ -206,6 +206,7 @@ impl Lane {
         for chain in self.chains.values_mut() {
             chain.give_back_waiting(&mut back, now);
         }
+        back.sort_unstable_by_key(|release| release.delivery_id);
         back
     }
 

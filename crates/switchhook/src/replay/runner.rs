@@ -57,6 +57,7 @@ impl Runner {
             let wait = self.turn().await;
             let wake = Arc::clone(&self.wake);
             tokio::select! {
+                biased;
                 // An error means that nobody is left who could stop it: the node is gone.
                 _ = self.stopped.wait_for(|is_stopped| *is_stopped) => return,
                 () = wake.notified() => {}

@@ -13,7 +13,7 @@ use crate::support::http::{Caller, RecordingReceiver};
 use crate::support::process::ServerProcess;
 
 /// How often the server is killed.
-const KILLS: u64 = 5;
+const KILLS: u64 = 20;
 
 /// A seed that differs from run to run, and can be given to see a run again.
 #[expect(

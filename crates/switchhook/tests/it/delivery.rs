@@ -2,7 +2,9 @@
 
 mod breaker;
 mod cancelling;
+mod connector;
 mod golden;
+mod hostile;
 mod network;
 mod order;
 mod retries;

@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod faulty_store;
+pub(crate) mod hostile;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod rig;

@@ -145,10 +145,13 @@ impl Dispatcher {
             self.do_what_is_next();
             let wake = self.next_wake();
             tokio::select! {
+                // In a fixed order, so that a history in virtual time can be lived again; commands are the fewest, and
+                // of the others everything is taken below.
+                biased;
+                Some(command) = commands.recv() => self.obey(command),
                 Some(handed) = hand_over.recv() => self.take_hand_over(handed),
                 Some(answer) = stored.recv() => self.take_stored(answer),
                 Some(first) = news.recv() => self.take_news(first),
-                Some(command) = commands.recv() => self.obey(command),
                 () = tokio::time::sleep_until(wake) => {}
             }
             // News come in bunches: taking all of a bunch before acting on it makes larger batches.
@@ -406,7 +409,8 @@ impl Dispatcher {
                     done,
                 });
                 let now = self.parts.clock.now();
-                let ids: Vec<_> = self.lanes.keys().copied().collect();
+                let mut ids: Vec<_> = self.lanes.keys().copied().collect();
+                ids.sort_unstable();
                 for id in ids {
                     let back = self.lane(id).give_back_all(now);
                     self.outbox.release(back);

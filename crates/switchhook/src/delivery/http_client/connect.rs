@@ -1,45 +1,42 @@
 //! From a host's name to a connection: look up once, check every address, connect to a checked one.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use hickory_resolver::TokioResolver;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls_platform_verifier::ConfigVerifierExt;
+use rustls_platform_verifier::Verifier;
 use switchhook_domain::attempt::{Phases, Silence};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_util::either::Either;
 use url::Host;
 
+use super::dial::dial_first;
 use super::exchange::{Connection, Failure};
+use super::names::{Names, SystemNames};
 use crate::delivery::address_guard::{AddressGuard, is_localhost};
+use crate::delivery::outbound::{Outbound, Proxy};
 use crate::delivery::route::Endpoint;
-
-/// How many of a name's addresses are tried.
-const ADDRESSES_TRIED: usize = 4;
 
 /// Makes connections.
 pub(super) struct Connector {
     guard: Arc<AddressGuard>,
-    names: TokioResolver,
+    pub(super) names: Arc<dyn Names>,
+    proxy: Option<Proxy>,
     tls: TlsConnector,
 }
 
 impl Connector {
-    pub(super) fn new(guard: Arc<AddressGuard>) -> anyhow::Result<Self> {
-        let names = TokioResolver::builder_tokio()
-            .and_then(hickory_resolver::ResolverBuilder::build)
-            .context("the machine's name service settings (/etc/resolv.conf) cannot be used")?;
+    pub(super) fn new(guard: Arc<AddressGuard>, outbound: &Outbound) -> anyhow::Result<Self> {
         let tls =
-            ClientConfig::with_platform_verifier().context("the machine's certificates cannot be used")?;
+            trusting(outbound).context("the certificates of the machine, or those added, cannot be used")?;
         Ok(Self {
             guard,
-            names,
+            names: Arc::new(SystemNames::new()?),
+            proxy: outbound.proxy.clone(),
             tls: TlsConnector::from(Arc::new(tls)),
         })
     }
@@ -64,7 +61,7 @@ impl Connector {
         let tcp = within(
             deadline,
             timeout,
-            connect_first(&addresses, endpoint.port, deadline),
+            dial_first(&addresses, endpoint.port, self.proxy.as_ref(), deadline),
         )
         .await?;
         phases.connect = Some(connecting.elapsed());
@@ -91,19 +88,14 @@ impl Connector {
             Host::Domain(name) if is_localhost(name) => {
                 Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
             }
-            Host::Domain(name) => match self.names.lookup_ip(name.as_str()).await {
-                Ok(found) => {
-                    let addresses: Vec<_> = found.iter().collect();
-                    if addresses.is_empty() {
-                        return Err(Failure::new(Silence::Dns, format!("{name} has no address")));
-                    }
-                    Ok(addresses)
+            Host::Domain(name) => {
+                let found = self.names.addresses(name).await;
+                let addresses = found.map_err(|why| Failure::new(Silence::Dns, why))?;
+                if addresses.is_empty() {
+                    return Err(Failure::new(Silence::Dns, format!("{name} has no address")));
                 }
-                Err(error) => Err(Failure::new(
-                    Silence::Dns,
-                    format!("{name} could not be looked up: {error}"),
-                )),
-            },
+                Ok(addresses)
+            }
         }
     }
 }
@@ -119,42 +111,15 @@ async fn within<T>(
     })
 }
 
-/// Connects to the first address that takes us, all of them checked before; each but the last gets a fair part of the time that is left.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the guarded connector: the addresses have been judged"
-)]
-async fn connect_first(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<TcpStream, Failure> {
-    let tried = &addresses[..addresses.len().min(ADDRESSES_TRIED)];
-    let mut last = Failure::new(Silence::Dns, "the name has no address".to_owned());
-    for (index, address) in tried.iter().enumerate() {
-        let address = SocketAddr::new(*address, port);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(tried.len() - index).expect("at most four addresses");
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Without this a small request may wait 40 ms for an acknowledgement of the one before.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                last = Failure::new(Silence::ConnectionRefused, format!("nobody listens at {address}"));
-            }
-            Ok(Err(error)) => {
-                last = Failure::new(
-                    Silence::ConnectionLost,
-                    format!("{address} cannot be connected to: {error}"),
-                );
-            }
-            Err(_elapsed) => {
-                last = Failure::new(
-                    Silence::ConnectTimeout,
-                    format!("{address} did not take the connection in time"),
-                );
-            }
-        }
-    }
-    Err(last)
+/// Trusts what the machine trusts, and what was added.
+fn trusting(outbound: &Outbound) -> anyhow::Result<ClientConfig> {
+    let builder = ClientConfig::builder();
+    let provider = Arc::clone(builder.crypto_provider());
+    let verifier = Verifier::new_with_extra_roots(outbound.extra_roots.iter().cloned(), provider)?;
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
 }
 
 fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Failure> {

@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -74,7 +75,7 @@ impl Failure {
     }
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -118,10 +119,11 @@ impl Connection {
 }
 
 /// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers
-/// when they are there.
+/// when they are there, which must be within `head_timeout`, if there is one beside that of the whole.
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request<Full<Bytes>>,
+    head_timeout: Option<Duration>,
     on_head: impl FnOnce(&HeaderMap),
 ) -> Result<Answer, Failure> {
     let mut asked = pin!(connection.sender.send_request(request));
@@ -132,15 +134,24 @@ pub(super) async fn exchange(
             *is_closed = true;
         }
     };
-    let response = poll_fn(|cx| {
+    let head = poll_fn(|cx| {
         if let Poll::Ready(answered) = asked.as_mut().poll(cx) {
             return Poll::Ready(answered);
         }
         work(cx);
         asked.as_mut().poll(cx)
-    })
-    .await
-    .map_err(|error| Failure::of(&error))?;
+    });
+    let answered = match head_timeout {
+        None => head.await,
+        Some(patience) => tokio::time::timeout(patience, head).await.map_err(|_elapsed| {
+            let detail = format!(
+                "no answer had begun {} ms after the request",
+                patience.as_millis()
+            );
+            Failure::new(Silence::AnswerTimeout, detail)
+        })?,
+    };
+    let response = answered.map_err(|error| Failure::of(&error))?;
     on_head(response.headers());
     let mut reading = pin!(read_answer(response));
     let (answer, is_whole) = poll_fn(|cx| {

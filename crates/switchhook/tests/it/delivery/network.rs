@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use switchhook::delivery::address_guard::AddressGuard;
+use switchhook::delivery::outbound::Outbound;
 use switchhook::delivery::transport::{Post, Posted, Transport};
 use switchhook::delivery::{HttpTransport, Route};
 use switchhook_domain::attempt::{ANSWER_HEAD, AttemptOutcome, Silence};
@@ -19,10 +20,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::rig::START;
 
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A receiver that treats each connection as `behave` says; counts the connections.
-async fn receiver<F>(behave: impl Fn(TcpStream) -> F + Send + 'static) -> (SocketAddr, Arc<AtomicU32>)
+pub(super) async fn receiver<F>(
+    behave: impl Fn(TcpStream) -> F + Send + 'static,
+) -> (SocketAddr, Arc<AtomicU32>)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -42,7 +45,7 @@ where
 }
 
 /// Reads one request, head and body.
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub(super) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -64,11 +67,16 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 
 fn transport(guard: AddressGuard) -> HttpTransport {
     let clock: Arc<dyn Clock> = Arc::new(|| START);
-    HttpTransport::new(Arc::new(guard), clock, DeliveryDefaults::default())
-        .expect("the machine has certificates")
+    HttpTransport::new(
+        Arc::new(guard),
+        clock,
+        DeliveryDefaults::default(),
+        &Outbound::default(),
+    )
+    .expect("the machine has certificates")
 }
 
-fn post_to(url: &str, timeout_ms: u32) -> Post {
+pub(super) fn post_to(url: &str, timeout_ms: u32) -> Post {
     let webhook = Webhook {
         id: WebhookId(1),
         company_id: CompanyId(1),
@@ -100,7 +108,7 @@ async fn post(address: SocketAddr) -> Posted {
 }
 
 #[track_caller]
-fn check_silence(posted: &Posted, expected: Silence, words: &str) {
+pub(super) fn check_silence(posted: &Posted, expected: Silence, words: &str) {
     match &posted.outcome {
         AttemptOutcome::Unanswered { reason, detail } => {
             assert_eq!(*reason, expected, "{detail}");
@@ -111,7 +119,7 @@ fn check_silence(posted: &Posted, expected: Silence, words: &str) {
 }
 
 #[track_caller]
-fn check_status(posted: &Posted, expected: u16) {
+pub(super) fn check_status(posted: &Posted, expected: u16) {
     match posted.outcome {
         AttemptOutcome::Answered { status, .. } => assert_eq!(status, expected),
         ref other => panic!("{other:?}"),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +24,9 @@ use crate::support::rig::{COMPANY, Reaction, Rig, START, Seen};
 
 /// How many lives a history has; the last one ends in peace.
 const LIVES: u32 = 4;
+
+/// How many commits making the webhooks takes.
+pub(super) const REGISTERING: u64 = 6;
 
 /// How many things happen in a life, at the most.
 const STEPS: u32 = 60;
@@ -94,7 +97,7 @@ impl Luck {
 
 /// A crash: after so many commits nothing works any more.
 struct Fate {
-    commits_left: AtomicU32,
+    commits_left: AtomicU64,
     has_struck: AtomicBool,
     news: tokio::sync::Notify,
 }
@@ -117,12 +120,21 @@ impl History {
     /// Lives through a history and checks the promises.
     pub(super) fn live(seed: u64) -> Self {
         let mut teller = Teller::new(seed);
-        for life in 1..=LIVES {
-            teller.live_once(life == LIVES);
+        for _ in 1..LIVES {
+            let commits = 20 + teller.luck.below(160);
+            teller.live_once(Some(commits));
         }
+        teller.live_once(None);
+        teller.end()
+    }
+
+    /// Two lives, the first of which ends with its `commits`-th commit; `None` if it came to its end before.
+    pub(super) fn live_cut_short(seed: u64, commits: u64) -> Option<Self> {
+        let mut teller = Teller::new(seed);
+        teller.live_once(Some(commits));
+        teller.live_once(None);
         let history = teller.end();
-        promises::check(&history);
-        history
+        (history.crashes > 0).then_some(history)
     }
 }
 
@@ -159,24 +171,20 @@ impl Teller {
         }
     }
 
-    fn live_once(&mut self, is_last: bool) {
+    /// A life that ends after some commits, or in peace, which is the last.
+    fn live_once(&mut self, commits: Option<u64>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build();
         let runtime = runtime.expect("a runtime can be made");
-        let commits = if is_last {
-            u64::from(u32::MAX)
-        } else {
-            20 + self.luck.below(160)
-        };
         let fate = Arc::new(Fate {
-            commits_left: AtomicU32::new(u32::try_from(commits).expect("it was one")),
+            commits_left: AtomicU64::new(commits.unwrap_or(u64::MAX)),
             has_struck: AtomicBool::new(false),
             news: tokio::sync::Notify::new(),
         });
         let store = open(&self.path, self.now, &fate);
-        runtime.block_on(self.life(store, &fate, is_last));
+        runtime.block_on(self.life(store, &fate, commits.is_none()));
         // Dropped with everything that was under way, as by `kill -9`.
         drop(runtime);
         self.history.crashes += u32::from(fate.has_struck.load(Ordering::Relaxed));
@@ -307,6 +315,7 @@ impl Teller {
     }
 
     fn end(self) -> History {
+        promises::check(&self.history);
         self.history
     }
 }

@@ -1,0 +1,258 @@
+//! A file of lines that are on the disk before anybody says so: what is acknowledged survives `kill -9` and the mains.
+//! Many threads store at once and share their fsyncs; a line that was torn by a crash is cut off when the file is
+//! opened again. What the lines say is their owner's; one process has the file at a time. Reading back is `scan`.
+
+mod scan;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the lines of a journal look like, so that torn ones and foreign files are told from whole ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// How every line begins.
+    pub opening: &'static str,
+    /// Whether a line, without its line feed, is a whole one.
+    pub is_whole: fn(&[u8]) -> bool,
+}
+
+/// A file that lines are added to.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    appender: Mutex<Appender>,
+    /// How many lines are known to be on the disk. Held while the disk is waited for, so that whoever comes meanwhile
+    /// waits here and mostly finds its own line already there.
+    synced: Mutex<u64>,
+}
+
+#[derive(Debug)]
+struct Appender {
+    file: Arc<File>,
+    bytes: u64,
+    lines: u64,
+    /// Set when nobody knows any more what is on the disk.
+    is_broken: bool,
+}
+
+/// What was found in a journal when it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// How many whole lines were read back.
+    pub lines: u64,
+    /// How many bytes of torn lines were cut off at the end.
+    pub bytes_cut: u64,
+}
+
+/// Why a line is not stored, sorted by what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another process has the file. Stop it, or use another file.
+    #[error("{} is in use by another process", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds something else, and is left as it is. Use another file.
+    #[error("{} holds something else than this program's lines; it is left as it is", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The line is not stored. It can be tried again, for example when there is room on the disk.
+    #[error("{} cannot be written", path.display())]
+    NotStored {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not known what is on the disk. Only opening the journal anew finds out.
+    #[error("{} failed before and must be opened anew", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Journal {
+    /// Opens a journal or makes a new one; `each` sees the lines that are already there, oldest first. Of a very
+    /// large file only the last 256 MiB are read.
+    ///
+    /// # Errors
+    /// If the file is in use, holds something else, or cannot be read and written.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        format: Format,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(Self, Found), JournalError> {
+        let path = path.into();
+        let failed = |source| JournalError::NotStored {
+            path: path.clone(),
+            source,
+        };
+        let file = open_own(&path)?;
+        let scanned = scan::scan(&file, format, &mut each).map_err(failed)?;
+        let Some((found, bytes)) = scanned else {
+            return Err(JournalError::Foreign { path });
+        };
+        if found.bytes_cut > 0 {
+            file.set_len(bytes).map_err(failed)?;
+        }
+        if !scan::ends_a_line(&file, bytes).map_err(failed)? {
+            (&file).write_all(b"\n").map_err(failed)?;
+        }
+        file.sync_all().map_err(failed)?;
+        sync_folder(&path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        let appender = Appender {
+            file: Arc::new(file),
+            bytes,
+            lines: 0,
+            is_broken: false,
+        };
+        let journal = Self {
+            path,
+            appender: Mutex::new(appender),
+            synced: Mutex::new(0),
+        };
+        Ok((journal, found))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a line and returns when it is on the disk. Blocks for as long as an fsync takes; those who store at the
+    /// same time share it. `line` must not hold a line feed.
+    ///
+    /// # Errors
+    /// If the line is not on the disk.
+    pub fn store(&self, line: &[u8]) -> Result<(), JournalError> {
+        let number = self.append(line)?;
+        self.sync(number)
+    }
+
+    /// Replaces everything by these lines, atomically: after a crash there are the old ones or the new ones. A line that
+    /// somebody stores at this moment must be among them: it may be in the old file already.
+    ///
+    /// # Errors
+    /// If the new file cannot be made; the old one then stays.
+    pub fn replace<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> Result<(), JournalError> {
+        let mut synced = lock(&self.synced);
+        let mut appender = lock(&self.appender);
+        let failed = |source| self.not_stored(source);
+        let beside = self.path.with_added_extension("new");
+        let _ = std::fs::remove_file(&beside);
+        let file = open_own(&beside)?;
+        let mut writer = io::BufWriter::new(&file);
+        for line in lines {
+            writer.write_all(line).map_err(failed)?;
+            writer.write_all(b"\n").map_err(failed)?;
+        }
+        writer.flush().map_err(failed)?;
+        drop(writer);
+        file.sync_all().map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        std::fs::rename(&beside, &self.path).map_err(failed)?;
+        appender.file = Arc::new(file);
+        appender.bytes = bytes;
+        *synced = appender.lines;
+        sync_folder(&self.path).map_err(failed)
+    }
+
+    fn append(&self, line: &[u8]) -> Result<u64, JournalError> {
+        debug_assert!(!line.contains(&b'\n'), "a line is one line");
+        let mut appender = lock(&self.appender);
+        if appender.is_broken {
+            return Err(self.broken());
+        }
+        let whole = [line, b"\n"].concat();
+        let written = (&*appender.file).write_all(&whole);
+        if let Err(error) = written {
+            // Half of it may be there, and the next line must not be glued to it.
+            appender.is_broken = appender.file.set_len(appender.bytes).is_err();
+            return Err(self.not_stored(error));
+        }
+        appender.bytes += whole.len() as u64;
+        appender.lines += 1;
+        Ok(appender.lines)
+    }
+
+    fn sync(&self, number: u64) -> Result<(), JournalError> {
+        let mut synced = lock(&self.synced);
+        if *synced >= number {
+            return Ok(());
+        }
+        let (file, lines) = {
+            let appender = lock(&self.appender);
+            if appender.is_broken {
+                return Err(self.broken());
+            }
+            (Arc::clone(&appender.file), appender.lines)
+        };
+        if let Err(error) = file.sync_data() {
+            // The system may have dropped what it could not write, and would say yes the next time.
+            lock(&self.appender).is_broken = true;
+            return Err(self.not_stored(error));
+        }
+        *synced = lines;
+        Ok(())
+    }
+
+    fn not_stored(&self, source: io::Error) -> JournalError {
+        JournalError::NotStored {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn broken(&self) -> JournalError {
+        JournalError::Broken {
+            path: self.path.clone(),
+        }
+    }
+}
+
+/// Opens a file for this process alone.
+fn open_own(path: &Path) -> Result<File, JournalError> {
+    let failed = |source| JournalError::NotStored {
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// A new file's name is on the disk only once its folder is. Only Unix can be asked for it.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// What is behind these locks is whole at every step, whoever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,56 @@
+//! What the headers of a delivery tell beside its body. Dialpad sends none of them; then all of it is absent.
+//! Labels are not signed: believe the body where both say something.
+
+use switchhook_protocol::{Kind, headers};
+
+/// The headers of a delivery that Switchhook sends, as far as they are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Labels {
+    /// The event: the same however often and to whomever it is delivered.
+    pub event_id: Option<String>,
+    /// The event's kind.
+    pub kind: Option<Kind>,
+    /// The delivery: one event for one webhook.
+    pub delivery_id: Option<String>,
+    /// The number of the attempt at this delivery, counted from 1.
+    pub attempt: Option<u32>,
+}
+
+impl Labels {
+    /// The longest id that is taken over; ours are numbers.
+    const MAX_ID_BYTES: usize = 128;
+
+    /// Reads the labels with a function that looks up a header by its lower-case name.
+    ///
+    /// ```
+    /// use switchhook_receiver::Labels;
+    ///
+    /// // With the `http` crate: Labels::read(|name| headers.get(name)?.to_str().ok())
+    /// let headers = [("switchhook-event-id", "17"), ("switchhook-attempt", "2")];
+    /// let labels = Labels::read(|name| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
+    /// assert_eq!(labels.event_id.as_deref(), Some("17"));
+    /// assert_eq!(labels.attempt, Some(2));
+    /// ```
+    #[must_use]
+    pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let id = |name| {
+            let id = header(name)?.trim();
+            let is_sane = !id.is_empty() && id.len() <= Self::MAX_ID_BYTES;
+            is_sane.then(|| id.to_owned())
+        };
+        Self {
+            event_id: id(headers::EVENT_ID),
+            kind: header(headers::EVENT_KIND).and_then(|kind| kind.parse().ok()),
+            delivery_id: id(headers::DELIVERY_ID),
+            attempt: header(headers::ATTEMPT).and_then(|attempt| attempt.parse().ok()),
+        }
+    }
+
+    /// The labels among the headers of a request.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn of(headers: &http::HeaderMap) -> Self {
+        Self::read(|name| headers.get(name)?.to_str().ok())
+    }
+}

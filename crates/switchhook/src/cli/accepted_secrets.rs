@@ -1,0 +1,57 @@
+//! The secrets of a receiver on the command line: any number of them, none of them ever printed.
+
+use clap::Args;
+use switchhook_domain::secret::Secret;
+
+use super::output;
+
+/// The secrets that are known.
+#[derive(Debug, Args)]
+pub(super) struct AcceptedSecrets {
+    /// The webhook's secret; again for others to accept, such as the one of before a rotation
+    #[arg(
+        long = "secret",
+        value_name = "SECRET",
+        env = VARIABLE,
+        hide_env_values = true,
+        value_parser = parse_secret
+    )]
+    given: Vec<Secret>,
+}
+
+/// Where a secret can be put that should not stand in the list of processes.
+pub(super) const VARIABLE: &str = "SWITCHHOOK_SECRET";
+
+impl AcceptedSecrets {
+    pub(super) fn is_empty(&self) -> bool {
+        self.given.is_empty()
+    }
+
+    /// The keys themselves, in the order they were given.
+    pub(super) fn keys(&self) -> Vec<&[u8]> {
+        self.given
+            .iter()
+            .map(|secret| secret.expose().as_bytes())
+            .collect()
+    }
+
+    /// Remarks on what looks like a mistake.
+    pub(super) fn warn(&self) {
+        for (index, secret) in self.given.iter().enumerate() {
+            let text = secret.expose();
+            if text.trim() != text {
+                let number = index + 1;
+                output::remark(format_args!(
+                    "secret {number} has white space around it; is that meant?"
+                ));
+            }
+        }
+    }
+}
+
+pub(super) fn parse_secret(text: &str) -> Result<Secret, String> {
+    match text {
+        "" => Err("the secret is empty; leave --secret away to have none".to_owned()),
+        secret => Ok(Secret::new(secret)),
+    }
+}

@@ -1,0 +1,66 @@
+//! How a diagnosis of a signature is told: to people and, as JSON, to programs. What is found out is in
+//! `switchhook-protocol`.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use switchhook_protocol::{Diagnosis, VerifyError, check_object};
+
+use super::output::Facts;
+
+/// The diagnosis as JSON; `given` is how many secrets there are.
+pub(super) fn as_json(diagnosis: &Diagnosis, given: usize) -> Map<String, Value> {
+    let refusal = diagnosis.verdict.as_ref().err();
+    let causes = diagnosis.causes.iter();
+    let causes: Vec<_> = causes
+        .map(|cause| json!({ "cause": cause.name(), "message": cause.to_string() }))
+        .collect();
+    let mut object = Map::new();
+    object.insert("holds".to_owned(), holds(diagnosis, given).into());
+    object.insert(
+        "secret".to_owned(),
+        diagnosis.verdict.as_ref().ok().map(|index| index + 1).into(),
+    );
+    object.insert("refused".to_owned(), refusal.map(ToString::to_string).into());
+    object.insert("causes".to_owned(), causes.into());
+    object
+}
+
+/// Whether the signature holds; nobody knows without a secret.
+pub(super) fn holds(diagnosis: &Diagnosis, given: usize) -> Option<bool> {
+    match &diagnosis.verdict {
+        Ok(_) => Some(true),
+        Err(VerifyError::NoSecret) => None,
+        Err(_) if given == 0 && diagnosis.header.is_some() => None,
+        Err(_) => Some(false),
+    }
+}
+
+/// The diagnosis for people, after what is known already.
+pub(super) fn add_facts(mut facts: Facts, diagnosis: &Diagnosis, given: usize) -> Facts {
+    facts = match &diagnosis.verdict {
+        Ok(index) => facts.fact(
+            "signature",
+            format_args!("holds, with secret {} of {given}", index + 1),
+        ),
+        Err(error) if holds(diagnosis, given).is_none() => facts
+            .fact("signature", "not checked: give the webhook's --secret")
+            .fact_if("note", (*error != VerifyError::NoSecret).then_some(error)),
+        Err(error) => facts.fact("signature", "does not hold").fact("refused", error),
+    };
+    let causes = diagnosis.causes.iter();
+    causes.fold(facts, |facts, cause| facts.fact("because", cause))
+}
+
+/// A payload as the text that it is; bytes that are no text are shown as well as they can be.
+pub(super) fn text(payload: &[u8]) -> String {
+    String::from_utf8_lossy(payload).into_owned()
+}
+
+/// A payload in JSON: itself if it is an object, digit for digit; else a text.
+pub(super) fn raw(payload: &[u8]) -> anyhow::Result<Box<RawValue>> {
+    let text = match check_object(payload) {
+        Ok(object) => object.trim().to_owned(),
+        Err(_) => serde_json::to_string(&text(payload))?,
+    };
+    Ok(RawValue::from_string(text)?)
+}

@@ -1,0 +1,245 @@
+//! `switchhook explain-request`: what a captured request is, whether its signature holds, and why not.
+//!
+//! `capture` takes the capture apart, whatever tool made it; what signatures are like is in `switchhook-protocol`.
+
+mod capture;
+mod chunked;
+mod curl;
+mod logged;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use switchhook_domain::Kind;
+use switchhook_protocol::{Diagnosis, VerifyError, check_object, diagnose, headers, tell_kind};
+use switchhook_receiver::{Labels, Receiver};
+
+use self::capture::Capture;
+use super::accepted_secrets::AcceptedSecrets;
+use super::output::{self, Facts};
+use super::{diagnosis, jwt};
+
+/// Explain a captured request: what it is, whether its signature holds, and why not
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook explain-request request.txt --secret S
+  pbpaste | switchhook explain-request --secret S --secret OLD --json
+
+A capture is a raw HTTP request, the output of `curl -v`, a curl command, JSON with headers and a body (as request bins,
+gateways and HAR files have it), or a body alone.")]
+pub(super) struct ExplainRequest {
+    /// The file with the capture; - for standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    secrets: AcceptedSecrets,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ExplainRequest {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        self.secrets.warn();
+        let capture = Capture::of(&jwt::read(&self.file)?);
+        let keys = self.secrets.keys();
+        let explained = Explained::of(capture, &keys);
+        if self.json {
+            output::print_json(&explained.as_json(keys.len()))
+        } else {
+            explained.as_facts(keys.len()).print()
+        }
+    }
+}
+
+/// What a request's body is, as far as one sees without a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Empty,
+    Token,
+    Event,
+    Other,
+}
+
+struct Explained {
+    capture: Capture,
+    labels: Labels,
+    content: Content,
+    diagnosis: Diagnosis,
+    kind: Option<Kind>,
+    summary: Option<String>,
+    notes: Vec<String>,
+}
+
+impl Explained {
+    fn of(capture: Capture, keys: &[&[u8]]) -> Self {
+        let labels = Labels::read(|name| capture.header(name));
+        let diagnosis = diagnose(&capture.body, keys, None);
+        let content = if capture.body.trim_ascii().is_empty() {
+            Content::Empty
+        } else if diagnosis.payload.is_some() {
+            Content::Token
+        } else if check_object(&capture.body).is_ok() {
+            Content::Event
+        } else {
+            Content::Other
+        };
+        let event = diagnosis.payload.as_deref().unwrap_or(&capture.body);
+        let open = Receiver::builder()
+            .build()
+            .expect("there is no secret to be wrong");
+        let received = open.receive_labelled(labels.clone(), event).ok();
+        let mut explained = Self {
+            kind: received.as_ref().and_then(|event| event.kind),
+            summary: received.map(|event| event.summary()),
+            capture,
+            labels,
+            content,
+            diagnosis,
+            notes: Vec::new(),
+        };
+        explained.notes = explained.take_notes(keys.len());
+        explained
+    }
+
+    fn take_notes(&self, secrets: usize) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(method) = self.capture.method.as_deref().filter(|method| *method != "POST") {
+            notes.push(format!("events come with POST, and this is {method}"));
+        }
+        notes.extend(self.note_on_type());
+        notes.extend(self.capture.note_on_length());
+        if self.capture.lacks_line_end {
+            notes.push(
+                "the line's end behind the token is taken for the capture's; a receiver refuses a body that has one".to_owned(),
+            );
+        }
+        match self.content {
+            Content::Empty => notes.push(
+                "the body is empty: a framework that does not know `application/jwt` may have dropped it; capture the raw request"
+                    .to_owned(),
+            ),
+            Content::Event if secrets > 0 => notes.push(
+                "the event is not signed: the webhook that sends it has no secret, or this is another webhook's".to_owned(),
+            ),
+            Content::Event if self.kind.is_none() => {
+                notes.push("the event has none of the five known shapes; a hook URL for each kind tells them apart".to_owned());
+            }
+            Content::Token if self.summary.is_none() => {
+                notes.push("the token's payload is not one JSON object; no receiver takes it".to_owned());
+            }
+            _ => {}
+        }
+        if let (Some(label), Some(shape)) = (self.labels.kind, self.shape())
+            && label != shape
+        {
+            notes.push(format!(
+                "the header calls it {label}, and it has the shape of {shape}; believe the shape"
+            ));
+        }
+        notes
+    }
+
+    fn shape(&self) -> Option<Kind> {
+        tell_kind(self.diagnosis.payload.as_deref().unwrap_or(&self.capture.body))
+    }
+
+    fn note_on_type(&self) -> Option<String> {
+        let given = self.capture.header("content-type")?;
+        let expected = match self.content {
+            Content::Token => headers::CONTENT_TYPE_JWT,
+            Content::Event => headers::CONTENT_TYPE_JSON,
+            Content::Empty | Content::Other => return None,
+        };
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        (!essence.eq_ignore_ascii_case(expected)).then(|| {
+            format!(
+                "its Content-Type is `{essence}`, where senders say `{expected}`; a receiver should not care"
+            )
+        })
+    }
+
+    fn sender(&self) -> &'static str {
+        match &self.labels.event_id {
+            Some(_) => "Switchhook (its headers are there)",
+            None if self.capture.has_headers() => {
+                "not Switchhook: its headers are not there (Dialpad sends none)"
+            }
+            None => "unknown: there are no headers in this capture",
+        }
+    }
+
+    fn content_in_words(&self) -> &'static str {
+        match self.content {
+            Content::Empty => "nothing",
+            Content::Token => "a signed event (a JWT)",
+            Content::Event => "an unsigned event (plain JSON)",
+            Content::Other => "neither a JWT nor one JSON object",
+        }
+    }
+
+    fn as_facts(&self, secrets: usize) -> Facts {
+        let target = self.capture.target.as_deref().unwrap_or_default();
+        let request = self
+            .capture
+            .method
+            .as_ref()
+            .map(|method| format!("{method} {target}"));
+        let mut facts = Facts::new()
+            .fact("capture", self.capture.form)
+            .fact_if("request", request)
+            .fact("sender", self.sender())
+            .fact_if("event id", self.labels.event_id.as_ref())
+            .fact_if("attempt", self.labels.attempt)
+            .fact(
+                "body",
+                format_args!("{}, {} bytes", self.content_in_words(), self.capture.body.len()),
+            )
+            .fact_if("kind", self.kind)
+            .fact_if("event", self.summary.as_ref());
+        if self.is_about_signatures(secrets) {
+            facts = diagnosis::add_facts(facts, &self.diagnosis, secrets);
+        }
+        self.notes
+            .iter()
+            .fold(facts, |facts, note| facts.fact("note", note))
+    }
+
+    /// Whether there is a signature or should be one. An unsigned event needs none if there is no secret.
+    fn is_about_signatures(&self, secrets: usize) -> bool {
+        self.content == Content::Token || secrets > 0
+    }
+
+    fn as_json(&self, secrets: usize) -> Value {
+        let content = match self.content {
+            Content::Empty => "empty",
+            Content::Token => "token",
+            Content::Event => "event",
+            Content::Other => "other",
+        };
+        let is_unsigned = matches!(self.diagnosis.verdict, Err(VerifyError::PlainJson));
+        let signature = self
+            .is_about_signatures(secrets)
+            .then(|| diagnosis::as_json(&self.diagnosis, secrets));
+        json!({
+            "capture": self.capture.form.to_string(),
+            "method": self.capture.method,
+            "target": self.capture.target,
+            "content_type": self.capture.header("content-type"),
+            "event_id": self.labels.event_id,
+            "delivery_id": self.labels.delivery_id,
+            "attempt": self.labels.attempt,
+            "body": content,
+            "body_bytes": self.capture.body.len(),
+            "is_signed": !is_unsigned && self.content == Content::Token,
+            "kind": self.kind,
+            "summary": self.summary,
+            "signature": signature,
+            "notes": self.notes,
+        })
+    }
+}

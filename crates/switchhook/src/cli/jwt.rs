@@ -1,0 +1,216 @@
+//! `switchhook jwt`: tokens by hand, and why one does not fit. The reasons are found in `switchhook-protocol`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use switchhook_protocol::{Diagnosis, MAX_TOKEN_BYTES, check_object, diagnose, sign};
+
+use super::accepted_secrets::AcceptedSecrets;
+use super::output::{self, Facts};
+use super::{Misuse, diagnosis};
+
+/// Sign, verify and read the tokens that signed events are
+#[derive(Debug, Subcommand)]
+pub(super) enum Jwt {
+    Sign(Sign),
+    Verify(Verify),
+    Decode(Decode),
+}
+
+/// Sign bytes as a delivery would be signed: HS256 over exactly these bytes
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  printf '{\"call_id\":1,\"state\":\"hangup\"}' | switchhook jwt sign --secret S
+  switchhook jwt sign event.json --secret S | curl -d @- http://127.0.0.1:3000/hook")]
+pub(super) struct Sign {
+    /// The file with the event; - for standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    secrets: AcceptedSecrets,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Say whether a token is signed with a secret, and if not, why
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook jwt verify eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.… --secret S
+  switchhook jwt verify body.txt --secret S --secret OLD
+  switchhook jwt verify body.txt --secret S --original event.json
+
+Exit code 1 if a receiver with these secrets refuses it. --original tells a changed body from a wrong secret.")]
+pub(super) struct Verify {
+    /// The token, or the file with the request's body; - for standard input
+    #[arg(default_value = "-")]
+    token: PathBuf,
+
+    #[command(flatten)]
+    secrets: AcceptedSecrets,
+
+    /// The event as the sender has it
+    #[arg(long, value_name = "FILE")]
+    original: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show what is in a token, without checking anything
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  switchhook jwt decode body.txt --json")]
+pub(super) struct Decode {
+    /// The token, or the file with the request's body; - for standard input
+    #[arg(default_value = "-")]
+    token: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Jwt {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Sign(command) => command.run(),
+            Self::Verify(command) => command.run(),
+            Self::Decode(command) => command.run(),
+        }
+    }
+}
+
+impl Sign {
+    fn run(self) -> anyhow::Result<()> {
+        let keys = self.secrets.keys();
+        let [key] = keys[..] else {
+            return Err(Misuse("a token is signed with one --secret".to_owned()).into());
+        };
+        self.secrets.warn();
+        let body = read(&self.file)?;
+        if let Err(error) = check_object(&body) {
+            output::remark(format_args!(
+                "signed all the same, but no receiver takes it: {error}"
+            ));
+        } else if body.ends_with(b"\n") {
+            output::remark("the line feed at the end is signed too");
+        }
+        let token = sign(key, &body);
+        if self.json {
+            output::print_json(&json!({ "token": token }))
+        } else {
+            print_token(&token)
+        }
+    }
+}
+
+impl Verify {
+    fn run(self) -> anyhow::Result<()> {
+        if self.secrets.is_empty() {
+            return Err(
+                Misuse("give the webhook's --secret; `switchhook jwt decode` needs none".to_owned()).into(),
+            );
+        }
+        let keys = self.secrets.keys();
+        let original = self.original.as_deref().map(read).transpose()?;
+        let judged = diagnose(&read_token(&self.token)?, &keys, original.as_deref());
+        if self.json {
+            let found = Content::of(&judged, diagnosis::as_json(&judged, keys.len()))?;
+            output::print_json(&found)?;
+        } else {
+            let facts = diagnosis::add_facts(Facts::new(), &judged, keys.len());
+            with_content(facts, &judged).print()?;
+        }
+        if let Err(error) = judged.verdict {
+            bail!("a receiver refuses this: {error}");
+        }
+        Ok(())
+    }
+}
+
+impl Decode {
+    fn run(self) -> anyhow::Result<()> {
+        let none: [&[u8]; 0] = [];
+        let judged = diagnose(&read_token(&self.token)?, &none, None);
+        if judged.payload.is_none() {
+            let Err(error) = judged.verdict else {
+                bail!("this is no token");
+            };
+            return Err(anyhow::Error::new(error).context("this cannot be decoded"));
+        }
+        if self.json {
+            return output::print_json(&Content::of(&judged, Map::new())?);
+        }
+        with_content(Facts::new(), &judged).print()
+    }
+}
+
+/// A line's end is for eyes only: in a file or a pipe the token is the body of a request, which ends without one.
+fn print_token(token: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        return output::print(token);
+    }
+    stdout.write_all(token.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// What a token holds, and what was found out about it.
+#[derive(Serialize)]
+struct Content {
+    #[serde(flatten)]
+    found: Map<String, Value>,
+    header: Option<Box<RawValue>>,
+    payload: Option<Box<RawValue>>,
+}
+
+impl Content {
+    fn of(judged: &Diagnosis, found: Map<String, Value>) -> anyhow::Result<Self> {
+        let raw = |part: &[u8]| diagnosis::raw(part);
+        Ok(Self {
+            found,
+            header: judged.header.as_deref().map(str::as_bytes).map(raw).transpose()?,
+            payload: judged.payload.as_deref().map(raw).transpose()?,
+        })
+    }
+}
+
+fn with_content(facts: Facts, judged: &Diagnosis) -> Facts {
+    facts
+        .fact_if("header", judged.header.as_ref())
+        .fact_if("payload", judged.payload.as_deref().map(diagnosis::text))
+}
+
+/// A token is given as itself or in a file.
+fn read_token(token: &Path) -> anyhow::Result<Vec<u8>> {
+    let text = token.as_os_str().as_encoded_bytes();
+    let looks_like_one = text.trim_ascii().starts_with(b"ey") && text.contains(&b'.');
+    if looks_like_one && !token.exists() {
+        return Ok(text.to_vec());
+    }
+    read(token)
+}
+
+/// A file's bytes, or those of standard input; no more than a receiver looks at and one.
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let limit = MAX_TOKEN_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    let read = if file.as_os_str() == "-" {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        File::open(file).and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(bytes)
+}

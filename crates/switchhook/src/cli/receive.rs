@@ -1,0 +1,176 @@
+//! `switchhook receive`: a receiver that is ready: verifies, drops repeats, and keeps an event before it answers 200.
+//!
+//! `door` takes the requests, `inbox` decides, `record` is what a line of the file looks like, `command` runs what
+//! `--exec` names, `arrival` shows what happens, `adviser` says why a signature does not hold.
+
+mod adviser;
+mod arrival;
+mod command;
+mod door;
+mod inbox;
+mod record;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use switchhook_receiver::{Bounds, Journal, Receiver, Repeats};
+use tokio::net::TcpListener;
+
+use self::adviser::Adviser;
+use self::arrival::Show;
+use self::command::Command;
+use self::inbox::{Inbox, Keeping};
+use super::accepted_secrets::AcceptedSecrets;
+use super::{output, wait_for_server};
+use crate::config::duration::parse_duration;
+
+/// Receive events: verify them, drop repeats, and store them or hand them to a command before answering 200
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook receive --listen 127.0.0.1:3000 --secret S --out events.ndjson
+  switchhook receive --secret S --exec './on-event.sh'
+  switchhook receive --secret NEW --secret OLD --json
+
+With --out each event is a line: {\"received_at\":…, \"kind\":…, \"event_id\":…, \"event\":{…}}, on the disk before the
+answer. With --exec the event is the command's standard input, and SWITCHHOOK_EVENT_ID, _EVENT_KIND, _DELIVERY_ID and
+_ATTEMPT are set; exit code 0 is answered with 200, anything else with 500, so that the event comes again. With both, the
+line is written once the command has succeeded.")]
+pub(super) struct Receive {
+    /// The address and port to listen at; any path takes events
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    secrets: AcceptedSecrets,
+
+    /// Take signed events in quotes too, as gateways make them that turn every body into JSON
+    #[arg(long)]
+    accept_quoted: bool,
+
+    /// Append the events to this file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Run this with the shell for each event
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
+
+    /// How many commands may run at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256))]
+    exec_at_once: u16,
+
+    /// How long a command may take, waiting for its turn included; then it is killed and the event comes again
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    exec_timeout: Duration,
+
+    /// With --exec and without --out: where it is kept which events were dealt with
+    #[arg(long, value_name = "FILE", default_value = ".switchhook/received.seen")]
+    remember: PathBuf,
+
+    /// Print what happens as JSON, one object to a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Receive {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        self.secrets.warn();
+        let listen = self.listen;
+        let inbox = Arc::new(self.inbox()?);
+        wait_for_server(async move {
+            let listener = TcpListener::bind(listen)
+                .await
+                .with_context(|| format!("cannot listen at {listen}: is something running there?"))?;
+            output::remark(format_args!("listening at http://{}", listener.local_addr()?));
+            door::serve(listener, inbox).await
+        })
+    }
+
+    fn inbox(self) -> anyhow::Result<Inbox> {
+        let (repeats, file) = self.memory()?;
+        let command = self.exec.as_ref().map(|words| {
+            let at_once = usize::from(self.exec_at_once);
+            Command::new(words, at_once, self.exec_timeout)
+        });
+        Ok(Inbox {
+            receiver: self.receiver()?,
+            repeats,
+            keeping: Keeping { command, file },
+            show: Show { json: self.json },
+            adviser: Adviser::new(self.secrets),
+        })
+    }
+
+    fn receiver(&self) -> anyhow::Result<Receiver> {
+        let mut builder = Receiver::builder();
+        for key in self.secrets.keys() {
+            builder = builder.also_accept(key);
+        }
+        if self.accept_quoted {
+            builder = builder.accept_quoted();
+        }
+        if self.secrets.is_empty() {
+            output::remark("no --secret: unsigned events are taken, from anybody");
+        }
+        Ok(builder.build()?)
+    }
+
+    /// What is known of former events, and the file for new ones. The events' own file tells which were had, so that
+    /// one write decides both.
+    fn memory(&self) -> anyhow::Result<(Arc<Repeats>, Option<Arc<Journal>>)> {
+        match (&self.out, &self.exec) {
+            (Some(path), _) => {
+                let (repeats, journal) = open_file(path)?;
+                Ok((repeats, Some(journal)))
+            }
+            (None, Some(_)) => {
+                make_folder_of(&self.remember)?;
+                let repeats = Repeats::in_file(&self.remember, Bounds::default());
+                Ok((repeats.context(OTHER_FILE)?, None))
+            }
+            (None, None) => {
+                output::remark("neither --out nor --exec: events are shown and not kept");
+                Ok((Repeats::in_memory(Bounds::default()), None))
+            }
+        }
+    }
+}
+
+const OTHER_FILE: &str = "what was received cannot be kept; name another file, or stop who has this one";
+
+fn open_file(path: &Path) -> anyhow::Result<(Arc<Repeats>, Arc<Journal>)> {
+    make_folder_of(path)?;
+    let repeats = Repeats::in_memory(Bounds::default());
+    let (journal, found) = Journal::open(path, record::FORMAT, |line| {
+        if let Some((key, at)) = record::read(line) {
+            repeats.remember(key, at);
+        }
+    })
+    .context(OTHER_FILE)?;
+    if found.bytes_cut > 0 {
+        let bytes = found.bytes_cut;
+        output::remark(format_args!(
+            "cut off a line that was torn by a crash: {bytes} bytes that nobody was promised"
+        ));
+    }
+    output::remark(format_args!(
+        "storing in {}, where {} events are",
+        path.display(),
+        found.lines
+    ));
+    Ok((repeats, Arc::new(journal)))
+}
+
+fn make_folder_of(file: &Path) -> anyhow::Result<()> {
+    match file.parent() {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+        }
+        None => Ok(()),
+    }
+}

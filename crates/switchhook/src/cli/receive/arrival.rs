@@ -1,0 +1,142 @@
+//! What came of a request: the answer to it, and a line about it on standard output.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use switchhook_domain::Kind;
+use switchhook_domain::clock::Clock;
+use switchhook_protocol::Cause;
+use switchhook_receiver::{Received, Refusal};
+
+use super::super::output;
+use crate::clock::SystemClock;
+
+/// What came of a request.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Shown, and not kept.
+    Received,
+    /// On the disk.
+    Stored,
+    /// The command succeeded, and it is on the disk that it did.
+    Handled,
+    /// Kept before.
+    Repeat,
+    /// Another request with the same event is being dealt with.
+    UnderWay,
+    /// Not an event, or not one of those who know the secret.
+    Refused(Refusal),
+    /// It could not be kept; the event comes again.
+    Failed(String),
+}
+
+impl Outcome {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Stored => "stored",
+            Self::Handled => "handled",
+            Self::Repeat => "repeat",
+            Self::UnderWay => "under_way",
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Received | Self::Stored | Self::Handled | Self::Repeat => 200,
+            Self::UnderWay => 503,
+            Self::Refused(refusal) => refusal.answer_status(),
+            Self::Failed(_) => 500,
+        }
+    }
+
+    /// More about it than its name, if there is more to say.
+    fn reason(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Failed(reason) => Some(reason.clone()),
+            Self::UnderWay => Some("another request with this event is not answered yet".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The sender is told what it did wrong, and nothing of what is wrong here.
+impl IntoResponse for Outcome {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let message = match &self {
+            Self::Refused(refusal) => refusal.to_string(),
+            other => other.name().to_owned(),
+        };
+        let mut response = (status, message + "\n").into_response();
+        if matches!(self, Self::UnderWay) {
+            let after = HeaderValue::from_static("5");
+            response.headers_mut().insert(header::RETRY_AFTER, after);
+        }
+        response
+    }
+}
+
+/// How arrivals are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Show {
+    /// As JSON, for programs.
+    pub(super) json: bool,
+}
+
+impl Show {
+    /// Writes the line. Receiving goes on if nobody reads it any more.
+    pub(super) fn show(self, event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) {
+        let line = if self.json {
+            as_json(event, outcome, advice).to_string()
+        } else {
+            as_text(event, outcome, advice)
+        };
+        let _ = output::print(line);
+    }
+}
+
+fn as_json(event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) -> serde_json::Value {
+    json!({
+        "at": SystemClock.now().to_string(),
+        "outcome": outcome.name(),
+        "status": outcome.status(),
+        "reason": outcome.reason(),
+        "advice": advice.map(|cause| cause.to_string()),
+        "kind": event.and_then(|event| event.kind),
+        "event_id": event.and_then(|event| event.labels.event_id.as_deref()),
+        "attempt": event.and_then(|event| event.labels.attempt),
+        "summary": event.map(Received::summary),
+    })
+}
+
+fn as_text(event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) -> String {
+    let at = output::time(SystemClock.now());
+    let what = event.map_or_else(String::new, |event| {
+        let kind = event.kind.map_or("?", Kind::route);
+        let id = event.labels.event_id.as_deref().map(|id| format!(" event {id}"));
+        let attempt = event.labels.attempt.filter(|attempt| *attempt > 1);
+        let attempt = attempt.map(|attempt| format!(" attempt {attempt}"));
+        format!(
+            "  {kind:<13}{}{}{}",
+            event.summary(),
+            id.unwrap_or_default(),
+            attempt.unwrap_or_default()
+        )
+    });
+    let reason = outcome.reason().map(|reason| format!(": {reason}"));
+    let advice = advice.map(|cause| format!(" ({cause})"));
+    let name = match event {
+        Some(_) => format!("{:<8}", outcome.name()),
+        None => outcome.name().to_owned(),
+    };
+    let line = format!(
+        "{at}  {name}{what}{}{}",
+        reason.unwrap_or_default(),
+        advice.unwrap_or_default()
+    );
+    output::plain(&line).replace(['\n', '\t'], " ")
+}

@@ -1,0 +1,91 @@
+//! One request from its body to what came of it: verified, not had before, kept; only then acknowledged.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use switchhook_domain::clock::Clock;
+use switchhook_receiver::{Claim, Journal, Labels, Received, Receiver, Refusal, Repeats, Turn};
+use tokio::task::spawn_blocking;
+
+use super::adviser::Adviser;
+use super::arrival::{Outcome, Show};
+use super::command::Command;
+use super::record;
+use crate::clock::SystemClock;
+
+/// All that a request passes through.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) receiver: Receiver,
+    pub(super) repeats: Arc<Repeats>,
+    pub(super) keeping: Keeping,
+    pub(super) show: Show,
+    pub(super) adviser: Adviser,
+}
+
+/// What is done with an event: the command first, the line in the file when it has succeeded.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pub(super) command: Option<Command>,
+    pub(super) file: Option<Arc<Journal>>,
+}
+
+impl Inbox {
+    /// Takes a request's body, or why there is none.
+    pub(super) async fn take(&self, labels: Labels, content: Result<Bytes, Refusal>) -> Outcome {
+        let received = match &content {
+            Ok(content) => self.receiver.receive_labelled(labels, content),
+            Err(refusal) => Err(refusal.clone()),
+        };
+        match received {
+            Ok(event) => {
+                let event = Arc::new(event);
+                let outcome = self.deal_with(&event).await;
+                self.show.show(Some(&event), &outcome, None);
+                outcome
+            }
+            Err(refusal) => {
+                let advice = content.ok().and_then(|content| self.adviser.advise(&content));
+                let outcome = Outcome::Refused(refusal);
+                self.show.show(None, &outcome, advice);
+                outcome
+            }
+        }
+    }
+
+    async fn deal_with(&self, event: &Arc<Received>) -> Outcome {
+        match self.repeats.begin(event.repeat_key()) {
+            Turn::Repeat => Outcome::Repeat,
+            Turn::UnderWay => Outcome::UnderWay,
+            Turn::First(claim) => match self.keeping.keep(event, claim).await {
+                Ok(outcome) => outcome,
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+        }
+    }
+}
+
+impl Keeping {
+    async fn keep(&self, event: &Arc<Received>, claim: Claim) -> anyhow::Result<Outcome> {
+        if let Some(command) = &self.command {
+            command.run(event).await?;
+        }
+        let file = self.file.clone();
+        let outcome = match (&self.command, &file) {
+            (Some(_), _) => Outcome::Handled,
+            (None, Some(_)) => Outcome::Stored,
+            (None, None) => Outcome::Received,
+        };
+        let event = Arc::clone(event);
+        // Waits for the disk.
+        spawn_blocking(move || store(&event, file.as_deref(), claim)).await??;
+        Ok(outcome)
+    }
+}
+
+fn store(event: &Received, file: Option<&Journal>, claim: Claim) -> anyhow::Result<()> {
+    if let Some(file) = file {
+        file.store(&record::line(event, event.repeat_key(), SystemClock.now())?)?;
+    }
+    Ok(claim.done()?)
+}

@@ -1,0 +1,119 @@
+//! How the outside is reached from where the server stands: certificates that are trusted beside the machine's, and a
+//! proxy.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, Uri};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+
+/// What an operator says of the way out.
+#[derive(Debug, Clone, Default)]
+pub struct Outbound {
+    /// Certificates of authorities that are trusted beside the machine's.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Through what connections go, if not directly.
+    pub proxy: Option<Proxy>,
+}
+
+/// An HTTP proxy that is asked for tunnels (`CONNECT`), to plain and to secure receivers alike.
+///
+/// It gets addresses, not names: the address that was judged is the one that is connected to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Where it listens, without credentials.
+    pub uri: Uri,
+    /// What it wants to see.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({})", self.uri)
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = String;
+
+    // What is wrong may hold a password, so it is not repeated.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || "this is not an HTTP proxy; write it as http://[USER:PASSWORD@]HOST:PORT".to_owned();
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        let host = url.host_str().ok_or_else(wrong)?;
+        if url.scheme() != "http" || !matches!(url.path(), "" | "/") {
+            return Err(wrong());
+        }
+        let port = url.port_or_known_default().ok_or_else(wrong)?;
+        let authorization = match url.username() {
+            "" => None,
+            user => {
+                let credentials = STANDARD.encode(format!("{user}:{}", url.password().unwrap_or_default()));
+                Some(HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_| wrong())?)
+            }
+        };
+        Ok(Self {
+            uri: format!("http://{host}:{port}").parse().map_err(|_| wrong())?,
+            authorization,
+        })
+    }
+}
+
+/// The certificates of a PEM file.
+///
+/// # Errors
+/// If there are none, or one cannot be read.
+pub fn read_certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .context("it is not PEM")?;
+    ensure!(
+        !certificates.is_empty(),
+        "there is no certificate in it; it should have a block that begins with -----BEGIN CERTIFICATE-----"
+    );
+    Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_an_address_and_credentials_that_are_not_shown() {
+        let proxy: Proxy = "http://ann:secret@proxy.internal:3128".parse().unwrap();
+        assert_eq!(proxy.uri, "http://proxy.internal:3128");
+        assert_eq!(proxy.authorization.as_ref().unwrap(), "Basic YW5uOnNlY3JldA==");
+        assert!(!format!("{proxy:?}").contains("secret"));
+        let ipv6: Proxy = "http://[::1]".parse().unwrap();
+        assert_eq!(ipv6.uri.port_u16(), Some(80));
+        for wrong in [
+            "proxy:3128",
+            "https://proxy",
+            "http://proxy/path",
+            "socks5://proxy",
+            "secret",
+        ] {
+            let error = wrong.parse::<Proxy>().unwrap_err();
+            assert!(
+                error.contains("HOST:PORT") && !error.contains("secret"),
+                "{wrong}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_holds_no_certificate_is_refused() {
+        for wrong in [
+            "",
+            "hello",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
+            assert!(read_certificates(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+}

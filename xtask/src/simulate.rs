@@ -1,0 +1,75 @@
+//! `cargo xtask simulate`: the simulation among the tests, with as many seeds as one likes, optimised.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// How many histories there are unless it is said.
+const SEEDS: u64 = 10_000;
+
+pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
+    let Wish { seeds, first } = Wish::read(options)?;
+    let status = Command::new("cargo")
+        .args(["test", "--release", "--package", "switchhook", "--test", "it"])
+        .args(["--", "--nocapture", "simulation::the_promises_hold"])
+        .env("SWITCHHOOK_SIMULATION_SEEDS", seeds.to_string())
+        .env("SWITCHHOOK_SIMULATION_FIRST", first.to_string())
+        .current_dir(root)
+        .status()
+        .context("cargo cannot be started")?;
+    if !status.success() {
+        bail!("a promise was broken; the seed is above");
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Wish {
+    seeds: u64,
+    first: u64,
+}
+
+impl Wish {
+    fn read(options: &[&str]) -> Result<Self> {
+        let mut wish = Self {
+            seeds: SEEDS,
+            first: 0,
+        };
+        for pair in options.chunks(2) {
+            let [name, value] = pair else {
+                bail!("{} needs a number", pair[0]);
+            };
+            let number = value
+                .parse()
+                .with_context(|| format!("{name}: {value} is no number"))?;
+            match *name {
+                "--seeds" => wish.seeds = number,
+                "--first" => wish.first = number,
+                _ => bail!("{name} is not known; use --seeds and --first"),
+            }
+        }
+        Ok(wish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_numbers_by_name() {
+        assert_eq!(
+            Wish::read(&[]).unwrap(),
+            Wish {
+                seeds: SEEDS,
+                first: 0
+            }
+        );
+        let wish = Wish::read(&["--first", "7", "--seeds", "1"]).unwrap();
+        assert_eq!(wish, Wish { seeds: 1, first: 7 });
+        for wrong in [&["--seeds"][..], &["--seeds", "many"], &["--sedes", "1"]] {
+            assert!(Wish::read(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
