@@ -14,11 +14,13 @@ mod error;
 mod events;
 mod explain;
 mod health;
+mod inside;
 pub mod limits;
 mod replays;
 mod request;
 mod rotation;
 mod sample;
+mod stream;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;
@@ -36,11 +38,14 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use self::auth::Caller;
 use self::auth::KeyCache;
 use self::compat::{SecretsShown, shortened};
 use self::error::ApiError;
 use self::health::LastReadiness;
+pub(crate) use self::inside::{Inside, Refusal};
 use self::limits::{Limiter, limit_rate};
+pub(crate) use self::stream::wanted;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use crate::system::System;
 
@@ -109,6 +114,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(stream::stream))
         .routes(routes!(replays::list, replays::create))
         .routes(routes!(replays::get, replays::cancel))
         .routes(routes!(doctor::see))
@@ -122,6 +128,11 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
 
 /// The whole API of a node.
 pub fn router(system: Arc<System>) -> Router {
+    with_inside(system).0
+}
+
+/// The whole API of a node, from outside and from inside.
+pub(crate) fn with_inside(system: Arc<System>) -> (Router, Inside) {
     let limiter = Limiter::new(system.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
         system,
@@ -135,10 +146,15 @@ pub fn router(system: Arc<System>) -> Router {
     let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
     let routes = compatible_routes().route_layer(limited).merge(own_routes());
     let (router, _) = routes.split_for_parts();
-    router
+    let router = router
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(api)
+        .with_state(Arc::clone(&api));
+    let inside = Inside {
+        router: router.clone(),
+        api,
+    };
+    (router, inside)
 }
 
 /// The description of every route.

@@ -33,6 +33,7 @@ mod serve;
 mod simulate;
 mod spec;
 mod subscriptions;
+mod tail;
 mod webhooks;
 
 use std::ffi::OsString;
@@ -72,6 +73,7 @@ enum Command {
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
     Replays(replays::Replays),
+    Tail(tail::Tail),
     Receive(receive::Receive),
     #[command(subcommand)]
     Jwt(jwt::Jwt),
@@ -123,6 +125,7 @@ impl Command {
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
             Self::Replays(command) => command.run(),
+            Self::Tail(command) => command.run(),
             Self::Receive(command) => command.run(),
             Self::Jwt(command) => command.run(),
             Self::ExplainRequest(command) => command.run(),

@@ -2,6 +2,7 @@
 //! person. Which command asks what is in `cli/`; how the server answers is in `api/`.
 
 mod hook;
+mod stream;
 
 use std::error::Error;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use switchhook_domain::secret::Secret;
 use url::Url;
 
 pub use self::hook::{Hook, HookAnswer};
+pub use self::stream::{Stream, Told};
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

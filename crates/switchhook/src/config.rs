@@ -28,8 +28,9 @@ use crate::api::limits::ApiLimits;
 use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
 use crate::ingest::KEY_LASTS;
 use crate::ingest::validation::ValidationMode;
+use crate::mask::Mask;
 use crate::retention::RetentionSettings;
-use crate::system::Settings;
+use crate::system::{DashboardSettings, Settings};
 use crate::telemetry::LogFormat;
 
 /// The options of `serve`.
@@ -129,6 +130,20 @@ pub struct ServeOptions {
     )]
     pub api_limits: ApiLimits,
 
+    /// Let webhooks be sent to `inspector://NAME`, a receiver in the server whose deliveries the dashboard shows
+    #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub inspector: bool,
+
+    /// What the dashboard and the live view do not show: numbers, text (of messages), both with a comma, or nothing
+    #[arg(
+        long,
+        env = "SWITCHHOOK_MASK",
+        hide_env_values = true,
+        value_name = "WHAT",
+        default_value = "nothing"
+    )]
+    pub mask: Mask,
+
     /// How long open deliveries may take to end when the server is stopped
     #[arg(long, env = "SWITCHHOOK_GRACE", hide_env_values = true, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub grace: Duration,
@@ -209,6 +224,11 @@ impl ServeOptions {
             validation: self.validation,
             api_limits: self.api_limits,
             grace: self.grace,
+            dashboard: DashboardSettings {
+                mask: self.mask,
+                inspector: self.inspector,
+                ..DashboardSettings::default()
+            },
             ..Settings::default()
         })
     }

@@ -1,9 +1,9 @@
 //! `switchhook dev`: the whole system for one person, in one process, with something to see within seconds.
 //!
 //! It is an ordinary server on an embedded store, opened up to loopback, plus an API key, a webhook that it receives
-//! itself (`inspector`), and a made-up company that produces events (`simulation`).
+//! itself (`arrivals` tells what it gets), and a made-up company that produces events (`simulation`).
 
-mod inspector;
+mod arrivals;
 mod simulation;
 mod welcome;
 
@@ -23,14 +23,17 @@ use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_protocol::{AgentType, ContactType, SmsDirection};
 use switchhook_store::{PageRequest, StoreError};
 
-use self::inspector::Inspector;
 use crate::delivery::address_guard::AddressGuard;
+use crate::inspector::SCHEME;
 use crate::keys;
 use crate::server::{Server, asked_to_stop};
-use crate::system::{Settings, System};
+use crate::system::{DashboardSettings, Settings, System};
 
 /// Whose everything is in `dev`.
 const COMPANY: CompanyId = CompanyId(1);
+
+/// The name of its inspector.
+const INSPECTOR: &str = "dev";
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
@@ -57,14 +60,14 @@ pub struct DevOptions {
 /// If the server could not start.
 pub async fn run(options: DevOptions) -> Result<()> {
     prepare_directory(&options.dir, options.fresh)?;
-    let inspector = Arc::new(Inspector::default());
-    let server = Server::start_with(settings(&options), inspector.routes()).await?;
+    let key = api_key(&options);
+    let server = Server::start(settings(&options, &key)).await?;
     let system = Arc::clone(&server.system);
     let now = system.clock.now();
-    let key = api_key(&options, &system, now).await?;
-    let webhook = inspected_webhook(&system, server.address, now).await?;
-    inspector.expect_signed_with(webhook.secret.as_ref());
+    keep_key(&options, &system, &key, now).await?;
+    let webhook = inspected_webhook(&system, now).await?;
     welcome::print(server.address, &key, &options, &webhook);
+    let telling = tokio::spawn(arrivals::tell(Arc::clone(&system)));
     let simulating = options.simulate.then(|| {
         tokio::spawn(simulation::run(
             Arc::clone(&system),
@@ -77,10 +80,12 @@ pub async fn run(options: DevOptions) -> Result<()> {
     if let Some(simulating) = simulating {
         simulating.abort();
     }
+    telling.abort();
     server.stop().await
 }
 
-fn settings(options: &DevOptions) -> Settings {
+fn settings(options: &DevOptions, key: &str) -> Settings {
+    let is_private = options.listen.ip().is_loopback();
     let guard = AddressGuard::allowing_loopback();
     Settings {
         listen: options.listen,
@@ -88,6 +93,12 @@ fn settings(options: &DevOptions) -> Settings {
         hook_allow: guard.allow,
         hook_allow_http: guard.allow_http,
         grace: Duration::from_secs(2),
+        dashboard: DashboardSettings {
+            inspector: true,
+            simulator: true,
+            open_with: is_private.then(|| keys::hash(key)),
+            ..DashboardSettings::default()
+        },
         ..Settings::default()
     }
 }
@@ -111,14 +122,16 @@ fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
 }
 
 /// The key to work with: the one that was given, the one of the last time, or a new one.
-async fn api_key(options: &DevOptions, system: &System, now: Timestamp) -> Result<String> {
-    let file = options.dir.join("key");
-    let kept = std::fs::read_to_string(&file)
+fn api_key(options: &DevOptions) -> String {
+    let kept = std::fs::read_to_string(options.dir.join("key"))
         .ok()
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty());
-    let text = options.key.clone().or(kept).unwrap_or_else(keys::new_key);
-    let hash = keys::hash(&text);
+    options.key.clone().or(kept).unwrap_or_else(keys::new_key)
+}
+
+async fn keep_key(options: &DevOptions, system: &System, text: &str, now: Timestamp) -> Result<()> {
+    let hash = keys::hash(text);
     if system.store.find_key(hash).await?.is_none() {
         let key = ApiKey {
             id: KeyId(system.ids.next(now)),
@@ -134,13 +147,13 @@ async fn api_key(options: &DevOptions, system: &System, now: Timestamp) -> Resul
         };
         system.store.create_key(key).await?;
     }
-    keys::write_private(&file, &text)?;
-    Ok(text)
+    keys::write_private(&options.dir.join("key"), text)?;
+    Ok(())
 }
 
 /// The webhook that this very process receives, subscribed to everything; made at the first start.
-async fn inspected_webhook(system: &System, address: SocketAddr, now: Timestamp) -> Result<Webhook> {
-    let hook_url = format!("http://{address}{}", inspector::PATH);
+async fn inspected_webhook(system: &System, now: Timestamp) -> Result<Webhook> {
+    let hook_url = format!("{SCHEME}{INSPECTOR}");
     let known = system
         .store
         .list_webhooks(COMPANY, PageRequest::first(1_000))

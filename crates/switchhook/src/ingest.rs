@@ -19,6 +19,7 @@ use switchhook_protocol::{BodyError, Payload};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
 use crate::registry::Matched;
+use crate::summary::Summary;
 use crate::system::System;
 use validation::{Deviation, ValidationMode};
 
@@ -109,11 +110,12 @@ impl Rejected {
 /// # Errors
 /// Says why it is not.
 pub async fn accept(system: &System, submission: Submission) -> Result<Accepted, Rejected> {
+    let notice = Notice::of(system, &submission);
     let outcome = match prepare(system, submission, system.clock.now()) {
         Ok((event, accepted)) => keep_one(system, event, accepted).await,
         Err(rejected) => Err(rejected),
     };
-    count(system, &outcome);
+    count(system, &outcome, notice);
     outcome
 }
 
@@ -129,23 +131,25 @@ pub async fn accept_many(
     let mut events = Vec::with_capacity(submissions.len());
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
+        let notice = Notice::of(system, &submission);
         let prepared = prepare(system, submission, now);
-        outcomes.push(prepared.map(|(event, accepted)| {
+        let prepared = prepared.map(|(event, accepted)| {
             events.push(event);
             accepted
-        }));
+        });
+        outcomes.push((prepared, notice));
     }
     let mut recorded = match events {
         none if none.is_empty() => Vec::new(),
         events => system.store.record_events(events).await?,
     }
     .into_iter();
-    let settled = outcomes.into_iter().map(|outcome| {
+    let settled = outcomes.into_iter().map(|(outcome, notice)| {
         let outcome = outcome.and_then(|accepted| {
             let recorded = recorded.next().expect("the store answers for every event");
             settle(accepted, recorded)
         });
-        count(system, &outcome);
+        count(system, &outcome, notice);
         outcome
     });
     Ok(settled.collect())
@@ -174,6 +178,7 @@ pub async fn accept_sample(
         body,
         idempotency_key: None,
     };
+    let notice = Notice::of(system, &submission);
     let facts = facts(&submission)?;
     let matched = Matched {
         matches: vec![only],
@@ -181,7 +186,7 @@ pub async fn accept_sample(
     };
     let (event, accepted) = decide(system, submission, &facts, matched, Vec::new(), now);
     let outcome = keep_one(system, event, accepted).await;
-    count(system, &outcome);
+    count(system, &outcome, notice);
     outcome
 }
 
@@ -315,9 +320,39 @@ impl AcceptedDelivery {
     }
 }
 
-fn count(system: &System, outcome: &Result<Accepted, Rejected>) {
+/// What those who watch are told of an event once it is kept.
+struct Notice {
+    company_id: CompanyId,
+    kind: Kind,
+    /// Only if somebody watches.
+    body: Option<Bytes>,
+}
+
+impl Notice {
+    fn of(system: &System, submission: &Submission) -> Self {
+        let is_heard = system.telemetry.live().is_heard();
+        Self {
+            company_id: submission.company_id,
+            kind: submission.kind,
+            body: is_heard.then(|| submission.body.clone()),
+        }
+    }
+}
+
+fn count(system: &System, outcome: &Result<Accepted, Rejected>, notice: Notice) {
     match outcome {
-        Ok(accepted) => system.telemetry.accepted(accepted.kind, accepted.is_duplicate),
+        Ok(accepted) => {
+            let Notice {
+                company_id,
+                kind,
+                body,
+            } = notice;
+            system.telemetry.accepted(accepted.kind, accepted.is_duplicate);
+            let mask = system.settings.dashboard.mask;
+            let summary = || body.map(|body| Summary::of(kind, &body, mask));
+            let live = system.telemetry.live();
+            live.accepted(company_id, accepted, system.clock.now(), summary);
+        }
         Err(rejected) => system.telemetry.rejected(rejected.reason()),
     }
 }

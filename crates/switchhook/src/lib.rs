@@ -1,7 +1,7 @@
 //! The Dialpad webhook event system as open, self-hosted software.
 //!
 //! An event's path: `api` takes it, `ingest` checks it and decides where it goes, the store keeps event and decision
-//! in one commit, `delivery` sends. `server` puts the parts together; `cli` is what people type.
+//! in one commit, `delivery` sends. `dashboard` is what people look at. `server` puts the parts together; `cli` is what people type.
 
 pub mod api;
 pub mod chance;
@@ -9,18 +9,23 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod dashboard;
 pub mod delivery;
 pub mod dev;
 pub mod doctor;
 pub mod documents;
 pub mod encryption;
 pub mod ingest;
+pub mod inspector;
 pub mod keys;
+pub mod live;
+pub mod mask;
 pub mod pace;
 pub mod registry;
 pub mod replay;
 pub mod retention;
 pub mod server;
 pub mod storage;
+pub mod summary;
 pub mod system;
 pub mod telemetry;

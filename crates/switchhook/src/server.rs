@@ -18,10 +18,12 @@ use tracing::{info, warn};
 use crate::api;
 use crate::chance::Dice;
 use crate::clock::SystemClock;
+use crate::dashboard;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
+use crate::inspector::{InspectedTransport, Inspector};
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
 use crate::system::{Settings, System};
@@ -50,14 +52,6 @@ impl Server {
     /// # Errors
     /// If the store cannot be opened or the address cannot be listened at.
     pub async fn start(settings: Settings) -> Result<Self> {
-        Self::start_with(settings, Router::new()).await
-    }
-
-    /// As [`Server::start`], with more routes than the ordinary ones.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn start_with(settings: Settings, more: Router) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Telemetry::new();
         let store = storage::open_as_owner(
@@ -96,7 +90,7 @@ impl Server {
         };
         let system = Arc::new(assemble(parts, sending.handle()).await?);
         let (stop, stopped) = watch::channel(false);
-        let listening = tokio::spawn(listen(listener, Arc::clone(&system), more, stopped));
+        let listening = tokio::spawn(listen(listener, Arc::clone(&system), stopped));
         let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
         info!(%address, store = %storage::without_password(&system.settings.store), "listening");
         Ok(Self {
@@ -116,6 +110,7 @@ impl Server {
     pub async fn stop(mut self) -> Result<()> {
         let grace = self.system.settings.grace;
         let _ = self.stop.send(true);
+        self.system.telemetry.live().end();
         let listened = match tokio::time::timeout(grace, &mut self.listening).await {
             Ok(ended) => ended.context("the listener panicked")?,
             Err(_elapsed) => {
@@ -132,6 +127,15 @@ impl Server {
         }
         info!("stopped");
         listened
+    }
+}
+
+impl Drop for Server {
+    /// Who does not stop it may at least let go of it, also where waiting for threads is not possible.
+    fn drop(&mut self) {
+        if let Some(sending) = self.sending.take() {
+            sending.shutdown_background();
+        }
     }
 }
 
@@ -175,6 +179,18 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
     let ids = Arc::new(IdSequence::after(
         store.last_id().await.context("the store cannot be read")?,
     ));
+    let inspector = settings
+        .dashboard
+        .inspector
+        .then(|| Arc::new(Inspector::new(Arc::clone(&clock))));
+    let transport = match &inspector {
+        Some(inspector) => Arc::new(InspectedTransport {
+            inspector: Arc::clone(inspector),
+            network: transport,
+            defaults: settings.delivery,
+        }),
+        None => transport,
+    };
     let engine = Engine::start(
         EngineParts {
             store: Arc::clone(&store),
@@ -213,6 +229,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         transport,
         validator,
         telemetry,
+        inspector,
     })
 }
 
@@ -228,10 +245,15 @@ fn sending_runtime() -> Result<Runtime> {
         .context("no threads can be started")
 }
 
+/// Everything that a node answers to.
+pub fn router(system: Arc<System>) -> Router {
+    let (api, inside) = api::with_inside(Arc::clone(&system));
+    api.merge(dashboard::router(system, inside))
+}
+
 async fn listen(
     listener: TcpListener,
     system: Arc<System>,
-    more: Router,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<()> {
     let telemetry = system.telemetry.clone();
@@ -245,7 +267,7 @@ async fn listen(
         // An error means that the server is gone, which is a reason to stop too.
         let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
     };
-    let served = axum::serve(listener, api::router(system).merge(more))
+    let served = axum::serve(listener, router(system))
         .with_graceful_shutdown(until_stopped)
         .await;
     tidying.abort();

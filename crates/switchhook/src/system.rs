@@ -17,6 +17,8 @@ use crate::delivery::outbound::Outbound;
 use crate::delivery::transport::Transport;
 use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
+use crate::inspector::Inspector;
+use crate::mask::Mask;
 use crate::registry::Registry;
 use crate::replay::Replays;
 use crate::retention::RetentionSettings;
@@ -57,6 +59,21 @@ pub struct Settings {
     pub api_limits: ApiLimits,
     /// How long open attempts may take to end when the server stops.
     pub grace: Duration,
+    /// What people get to see.
+    pub dashboard: DashboardSettings,
+}
+
+/// What an operator can decide about what people get to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DashboardSettings {
+    /// What it leaves out.
+    pub mask: Mask,
+    /// Whether there is an inspector.
+    pub inspector: bool,
+    /// Whether made-up calls can be placed.
+    pub simulator: bool,
+    /// The hash of the key with which everybody on this machine is signed in; without one they sign in themselves.
+    pub open_with: Option<[u8; 32]>,
 }
 
 impl Default for Settings {
@@ -78,6 +95,7 @@ impl Default for Settings {
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
             grace: Duration::from_secs(20),
+            dashboard: DashboardSettings::default(),
         }
     }
 }
@@ -106,4 +124,6 @@ pub struct System {
     pub validator: Validator,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// The receiver in the house, if there is one.
+    pub inspector: Option<Arc<Inspector>>,
 }

@@ -16,6 +16,8 @@ use switchhook_domain::Kind;
 use switchhook_domain::attempt::OutcomeClass;
 use tracing_subscriber::EnvFilter;
 
+use crate::live::Live;
+
 /// Seconds: from a commit on a fast disk to an attempt that took its whole deadline.
 const DURATIONS: [f64; 14] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
@@ -55,6 +57,7 @@ impl Removal {
 pub struct Telemetry(Arc<Handles>);
 
 struct Handles {
+    live: Live,
     rendered: PrometheusHandle,
     accepted: [Counter; Kind::ALL.len()],
     duplicates: [Counter; Kind::ALL.len()],
@@ -166,9 +169,16 @@ impl Telemetry {
                 "switchhook_commit_batch_size",
                 "Operations that shared a commit",
             ),
+            live: Live::new(),
             rendered: recorder.handle(),
         };
         Self(Arc::new(handles))
+    }
+
+    /// What happens, for those who watch.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.0.live
     }
 
     /// The metrics as Prometheus reads them.

@@ -67,8 +67,13 @@ impl Caller {
         }
     }
 
+    /// Whether it may.
+    pub(crate) fn may(self, right: Right) -> bool {
+        self.admin || self.rights.has(right)
+    }
+
     fn require(self, right: Right) -> Result<Self, ApiError> {
-        if self.admin || self.rights.has(right) {
+        if self.may(right) {
             return Ok(self);
         }
         Err(ApiError::forbidden(format!(
@@ -202,7 +207,7 @@ impl Found {
 }
 
 impl KeyCache {
-    async fn find(&self, api: &Api, hash: Hash) -> Result<Caller, ApiError> {
+    pub(super) async fn find(&self, api: &Api, hash: Hash) -> Result<Caller, ApiError> {
         let now = api.system.clock.now();
         let remembered = self.found.read().get(&hash).copied();
         if let Some(found) = remembered.filter(|found| found.is_fresh(now) && !found.is_expired(now)) {

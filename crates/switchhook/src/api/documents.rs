@@ -1,27 +1,20 @@
-//! The documents over HTTP, and the page that names them. No key needed.
+//! The documents over HTTP, and where somebody who comes by is led. No key needed.
 
 use axum::extract::State;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use super::SharedApi;
 use crate::documents;
 
-/// Names what is here.
+/// Leads to the dashboard.
 #[utoipa::path(
     get, path = "/", tag = "operation", operation_id = "index", security(()),
-    responses((status = 200, description = "A page with links", body = String, content_type = "text/html")),
+    responses((status = 303, description = "The dashboard is at /dashboard/")),
 )]
-pub(crate) async fn index() -> Html<&'static str> {
-    Html(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Switchhook</title>\
-         <h1>Switchhook</h1><p>This server speaks HTTP:</p><ul>\
-         <li><a href=\"/openapi.json\">the API</a> (OpenAPI)\
-         <li><a href=\"/asyncapi.yaml\">the events</a> (AsyncAPI)\
-         <li><a href=\"/readyz\">is it ready?</a>\
-         <li><a href=\"/metrics\">metrics</a></ul></html>\n",
-    )
+pub(crate) async fn index() -> Redirect {
+    Redirect::to("/dashboard/")
 }
 
 /// The AsyncAPI document of the events.

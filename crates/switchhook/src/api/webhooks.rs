@@ -15,6 +15,7 @@ use super::auth::{Reader, Writer};
 use super::compat::{IdText, Items, WebhookAnswer, secret_or_none};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use crate::inspector;
 
 /// A webhook to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -185,6 +186,9 @@ pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<
         return Err(ApiError::invalid(format!(
             "{name} has white space in it: escape it as %20"
         )));
+    }
+    if api.system.inspector.is_some() && inspector::name_of(url).is_some() {
+        return Ok(());
     }
     let checked = api.system.address_guard.check_url(url);
     checked.map_err(|refused| ApiError::invalid(format!("{name}: {refused}")))

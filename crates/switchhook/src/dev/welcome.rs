@@ -20,6 +20,7 @@ pub(super) fn print(address: SocketAddr, key: &str, options: &DevOptions, webhoo
     println!(
         "Switchhook is listening at http://{address}
 
+  dashboard     http://{address}/dashboard/{}
   API key       {key}
   inspector     {}  (webhook {}, signed, subscribed to everything)
   store         {}
@@ -35,6 +36,11 @@ Try, in another terminal in this folder:
 
 Ctrl-C stops.
 ",
+        if address.ip().is_loopback() {
+            ""
+        } else {
+            "  (sign in with the key)"
+        },
         webhook.hook_url,
         webhook.id,
         options.dir.join("switchhook.db").display(),

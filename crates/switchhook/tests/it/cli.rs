@@ -14,3 +14,4 @@ mod run;
 mod secrets;
 mod simulate;
 mod store;
+mod tail;

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod crash;
+mod dashboard;
 mod delivery;
 mod faults;
 mod real_shape;

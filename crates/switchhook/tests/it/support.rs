@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub(crate) mod browser;
 pub(crate) mod faulty_store;
 pub(crate) mod hostile;
 pub(crate) mod http;

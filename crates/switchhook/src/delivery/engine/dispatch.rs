@@ -31,6 +31,7 @@ use crate::delivery::lane::Lane;
 use crate::delivery::route::Route;
 use crate::delivery::send::{Judgement, prepare};
 use crate::delivery::transport::Posted;
+use crate::live::AttemptOf;
 
 /// How often the loop looks around without news: clocks jump, hints get lost.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
@@ -98,6 +99,7 @@ pub(super) enum News {
 /// An attempt that ended.
 pub(super) struct Ended {
     finished: FinishedAttempt,
+    of: AttemptOf,
     order_key: Option<OrderKey>,
     class: OutcomeClass,
     max_in_flight: u32,
@@ -271,6 +273,12 @@ impl Dispatcher {
                 roll: dice.roll(),
             };
             let ended = Ended {
+                of: AttemptOf {
+                    company_id: claimed.delivery.company_id,
+                    event_id: claimed.delivery.event_id,
+                    kind: claimed.delivery.kind,
+                    created_at: claimed.delivery.created_at,
+                },
                 finished: judgement.of(&claimed, &route, posted),
                 order_key: claimed.delivery.order_key,
                 class,
@@ -302,6 +310,7 @@ impl Dispatcher {
         self.parts
             .telemetry
             .attempt_ended(ended.class, finished.attempt.phases.total);
+        self.parts.telemetry.live().attempted(ended.of, &finished);
         if matches!(finished.state, DeliveryState::Exhausted { .. }) {
             self.parts.telemetry.exhausted();
         }

@@ -25,6 +25,7 @@ const COMMANDS: &[&[&str]] = &[
     &["events", "list"],
     &["events", "show"],
     &["events", "explain"],
+    &["tail"],
     &["receive"],
     &["jwt", "sign"],
     &["jwt", "verify"],

@@ -1,0 +1,151 @@
+// Makes pages that can be read without it nicer: times in the viewer's zone, live parts, copying. Nothing depends on it.
+"use strict";
+
+(() => {
+  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const other = new Intl.DateTimeFormat(undefined, {
+    day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
+
+  // The server writes UTC; people think in their own time. The exact value stays on hover.
+  function localTimes(root) {
+    const now = new Date();
+    for (const element of root.querySelectorAll("time[datetime]")) {
+      const at = new Date(element.dateTime);
+      if (Number.isNaN(at.getTime())) continue;
+      const isToday = at.toDateString() === now.toDateString();
+      element.textContent = (isToday ? today : other).format(at);
+      element.title = `${exact.format(at)}\n${element.dateTime}`;
+    }
+  }
+
+  // Fields hold the viewer's time while they are seen, and UTC when they are sent.
+  function localFields() {
+    const pad = (number) => String(number).padStart(2, "0");
+    const asUtc = (text) => new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
+    for (const field of document.querySelectorAll("input[data-utc]")) {
+      const at = field.dataset.utc && asUtc(field.dataset.utc);
+      if (at && !Number.isNaN(at.getTime())) {
+        field.value = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}` +
+          `T${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
+      }
+      field.form.addEventListener("formdata", (event) => {
+        const at = field.value && new Date(field.value);
+        event.formData.set(field.name, at && !Number.isNaN(at.getTime()) ? at.toISOString().slice(0, 19) : "");
+      });
+    }
+    for (const hint of document.querySelectorAll("[data-zone]")) hint.textContent = "(your time)";
+  }
+
+  function copyButtons(root) {
+    if (!navigator.clipboard) return;
+    for (const button of root.querySelectorAll("[data-copy]")) {
+      if (!button.hidden) continue;
+      button.hidden = false;
+      button.addEventListener("click", async () => {
+        const source = document.getElementById(button.dataset.copy);
+        await navigator.clipboard.writeText(source.textContent);
+        const label = button.textContent;
+        button.textContent = "Copied";
+        setTimeout(() => { button.textContent = label; }, 1500);
+      });
+    }
+  }
+
+  // Ticking a state unticks "all", and the other way round.
+  function stateBoxes() {
+    const boxes = [...document.querySelectorAll('input[name="call_states"]')];
+    const all = boxes.find((box) => box.value === "all");
+    if (!all) return;
+    const others = boxes.filter((box) => box !== all);
+    all.addEventListener("change", () => { if (all.checked) others.forEach((box) => { box.checked = false; }); });
+    others.forEach((box) => box.addEventListener("change", () => {
+      all.checked = !others.some((other) => other.checked);
+    }));
+  }
+
+  // Choosing a known target chooses its type.
+  function targetPicker() {
+    const id = document.getElementById("target_id");
+    const type = document.getElementById("target_type");
+    if (!id || !type) return;
+    id.addEventListener("input", () => {
+      const known = [...id.list.options].find((option) => option.value === id.value);
+      if (known) type.value = known.dataset.type;
+    });
+  }
+
+  // Live parts are made by the server; when something happened the page is asked again and they are exchanged. One
+  // request at a time, at most one in a while, none while nobody looks.
+  const EVERY = 1500;
+  const ANYWAY = 10000;
+  let isAsking = false;
+  let isStale = false;
+  let askedAt = 0;
+
+  function parts() { return document.querySelectorAll("[data-live]"); }
+
+  async function refresh() {
+    isAsking = true;
+    isStale = false;
+    askedAt = Date.now();
+    try {
+      const address = new URL(location.href);
+      address.searchParams.delete("said");
+      const answer = await fetch(address, { headers: { accept: "text/html" }, redirect: "error" });
+      if (answer.ok) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      // The stream tells when the server is away.
+    } finally {
+      isAsking = false;
+    }
+  }
+
+  function exchange(fresh) {
+    for (const old of parts()) {
+      const next = fresh.getElementById(old.id);
+      // What somebody reads with the keyboard or has marked is not taken away from under them.
+      if (!next || old.contains(document.activeElement) || isMarked(old)) continue;
+      const open = new Set([...old.querySelectorAll("details[open][id]")].map((details) => details.id));
+      const scrolled = [...old.querySelectorAll(".table")].map((table) => table.scrollLeft);
+      const node = document.importNode(next, true);
+      for (const details of node.querySelectorAll("details[id]")) details.open = open.has(details.id) || details.open;
+      localTimes(node);
+      old.replaceChildren(...node.childNodes);
+      [...old.querySelectorAll(".table")].forEach((table, place) => { table.scrollLeft = scrolled[place] ?? 0; });
+      copyButtons(old);
+    }
+  }
+
+  function isMarked(element) {
+    const selection = getSelection();
+    return selection && !selection.isCollapsed && element.contains(selection.anchorNode);
+  }
+
+  function tick() {
+    const waited = Date.now() - askedAt;
+    if (!document.hidden && !isAsking && ((isStale && waited >= EVERY) || waited >= ANYWAY)) refresh();
+  }
+
+  function live() {
+    if (parts().length === 0 || !window.EventSource) return;
+    const pulse = document.querySelector("[data-pulse]");
+    const stream = new EventSource("/dashboard/stream");
+    const stale = () => { isStale = true; };
+    for (const name of ["event", "attempt", "missed"]) stream.addEventListener(name, stale);
+    stream.addEventListener("open", () => { pulse.hidden = false; pulse.classList.remove("lost"); stale(); });
+    stream.addEventListener("error", () => { pulse.classList.add("lost"); });
+    addEventListener("pagehide", () => stream.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+    askedAt = Date.now();
+    setInterval(tick, 300);
+  }
+
+  localTimes(document);
+  localFields();
+  copyButtons(document);
+  stateBoxes();
+  targetPicker();
+  live();
+})();

@@ -1,0 +1,131 @@
+//! `GET /v1/stream`: events and attempts as they happen, as server-sent events.
+//!
+//! Nothing is kept for a stream: who reads too slowly gets a `missed` with how many there were, and goes on with what is
+//! new. What is told is put together in `live.rs`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Uri};
+use switchhook_domain::Kind;
+use switchhook_domain::id::WebhookId;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::auth::{Caller, Reader};
+use super::error::ApiError;
+use super::request::Query;
+use super::{Api, SharedApi, words};
+use crate::live::{Happening, Live};
+
+/// How many streams there are at once at the most.
+const MOST_STREAMS: usize = 256;
+
+/// How long to wait until somebody has hung up.
+const ASK_AGAIN_SECONDS: u64 = 10;
+
+/// How often a line is sent when nothing happens, so that nobody in between hangs up.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// What is told.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct StreamQuery {
+    /// Only this kind.
+    #[param(schema_with = words::kind)]
+    kind: Option<Kind>,
+    /// Only what goes to this webhook.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+}
+
+/// Tells events and attempts as they happen.
+///
+/// Server-sent events: `event` when one was accepted, `attempt` when one ended, and `missed` with `{"count":n}` after
+/// the reader was too slow for n of them.
+#[utoipa::path(
+    get, path = "/v1/stream", tag = "events", operation_id = "stream",
+    params(StreamQuery),
+    responses((status = 200, description = "A stream of server-sent events", body = String, content_type = "text/event-stream")),
+)]
+pub(crate) async fn stream(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let wanted = wanted(&uri)?;
+    open(&api, caller, wanted)
+}
+
+/// What a query asks for.
+pub(crate) fn wanted(uri: &Uri) -> Result<impl Fn(&Happening) -> bool + Send + 'static, ApiError> {
+    let query = Query::of(uri);
+    let kind: Option<Kind> = query.word("kind")?;
+    let webhook_id: Option<WebhookId> = query.get("webhook_id", "an id: ids are whole numbers")?;
+    Ok(move |happening: &Happening| {
+        kind.is_none_or(|kind| kind == happening.kind)
+            && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
+    })
+}
+
+/// Opens a stream for a caller.
+pub(super) fn open(
+    api: &Api,
+    caller: Caller,
+    wanted: impl Fn(&Happening) -> bool + Send + 'static,
+) -> Result<Response, ApiError> {
+    let live = api.system.telemetry.live();
+    if live.listeners() >= MOST_STREAMS {
+        return Err(ApiError::too_often(
+            format!("{MOST_STREAMS} streams are open, which is as many as there may be: close one"),
+            ASK_AGAIN_SECONDS,
+        ));
+    }
+    let is_wanted =
+        move |happening: &Happening| happening.company_id == caller.company_id && wanted(happening);
+    let told = tell(live.clone(), live.listen(), is_wanted);
+    let mut response = Sse::new(told)
+        .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
+        .into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Asks proxies to pass it on at once.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn tell(
+    live: Live,
+    heard: Receiver<Arc<Happening>>,
+    wanted: impl Fn(&Happening) -> bool + Send + 'static,
+) -> impl Stream<Item = Result<Event, Infallible>> + Send {
+    futures_util::stream::unfold((live, heard, wanted), |(live, mut heard, wanted)| async move {
+        loop {
+            let next = tokio::select! {
+                next = heard.recv() => next,
+                () = live.ended() => return None,
+            };
+            let event = match next {
+                Ok(happening) if wanted(&happening) => {
+                    Event::default().event(happening.name).data(&happening.json)
+                }
+                Ok(_) => continue,
+                Err(RecvError::Lagged(count)) => Event::default()
+                    .event("missed")
+                    .data(format!("{{\"count\":{count}}}")),
+                Err(RecvError::Closed) => return None,
+            };
+            return Some((Ok(event), (live, heard, wanted)));
+        }
+    })
+}

@@ -1,0 +1,272 @@
+//! `switchhook tail`: what happens, as it happens, in the terminal. The server tells it at `/v1/stream`.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::connection::Connection;
+use super::output::{self, plain, time};
+use super::wait_for;
+use crate::client::{Client, ClientError, Request, Told};
+
+/// How long to wait before asking a server again that has gone away.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Watch events and deliveries as they happen
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook tail
+  switchhook tail --kind call --webhook 7730318061039616
+  switchhook tail --failures
+  switchhook tail --json | jq -r .id
+
+Nothing is kept for a reader that is too slow: it is told how much it missed. After the server was away it goes on with
+what is new.")]
+pub(super) struct Tail {
+    /// Only call, sms, agent_status, contact or changelog
+    #[arg(long)]
+    kind: Option<Kind>,
+
+    /// Only what goes to this webhook
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Only events that come in, or only attempts to deliver them
+    #[arg(long, value_name = "WHAT", conflicts_with = "failures")]
+    only: Option<Only>,
+
+    /// Only attempts that failed
+    #[arg(long)]
+    failures: bool,
+
+    /// End after so many lines
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+
+    /// Colours: auto (on a terminal), always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    Events,
+    Attempts,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Tail {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        wait_for(self.watch())
+    }
+
+    async fn watch(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        let mut left = self.count.unwrap_or(u64::MAX);
+        let mut was_there = false;
+        while left > 0 {
+            match self.one_stream(&client, &mut left, &mut was_there).await {
+                Ok(()) if left == 0 => break,
+                Ok(()) | Err(Ended::Client(ClientError::Unreachable { .. })) if was_there => {
+                    output::remark("the server is away; waiting for it");
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                Ok(()) => {}
+                Err(Ended::Client(error)) => return Err(error.into()),
+                Err(Ended::Output(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn one_stream(&self, client: &Client, left: &mut u64, was_there: &mut bool) -> Result<(), Ended> {
+        let query = [
+            ("kind", self.kind.map(|kind| kind.route().to_owned())),
+            ("webhook_id", self.webhook.map(|id| id.to_string())),
+        ];
+        let mut stream = client.stream(Request::get("/v1/stream", &query)).await?;
+        if !*was_there && !self.json {
+            output::remark("watching; Ctrl-C ends");
+        }
+        *was_there = true;
+        while let Some(told) = stream.next().await {
+            if self.tell(&told)? {
+                *left -= 1;
+            }
+            if *left == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows an event, if it is one of those to show.
+    fn tell(&self, told: &Told) -> Result<bool, Ended> {
+        let Ok(value) = serde_json::from_str::<Value>(&told.data) else {
+            return Ok(false);
+        };
+        if told.name == "missed" {
+            output::remark(format_args!(
+                "missed {}: too slow to be told everything",
+                value["count"]
+            ));
+            return Ok(false);
+        }
+        if !self.wants(&told.name, &value) {
+            return Ok(false);
+        }
+        if self.json {
+            let mut value = value;
+            value["type"] = told.name.as_str().into();
+            output::print(value)?;
+        } else {
+            output::print(line(&told.name, &value, self.has_colors()))?;
+        }
+        Ok(true)
+    }
+
+    fn wants(&self, name: &str, value: &Value) -> bool {
+        if self.failures {
+            return name == "attempt" && value["outcome"] != "accepted";
+        }
+        match self.only {
+            None => true,
+            Some(Only::Events) => name == "event",
+            Some(Only::Attempts) => name == "attempt",
+        }
+    }
+
+    fn has_colors(&self) -> bool {
+        match self.color {
+            Color::Auto => std::io::stdout().is_terminal(),
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
+}
+
+/// Why a stream is not read on.
+enum Ended {
+    Client(ClientError),
+    Output(anyhow::Error),
+}
+
+impl From<ClientError> for Ended {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<anyhow::Error> for Ended {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+const GREEN: &str = "32";
+const RED: &str = "31";
+const YELLOW: &str = "33";
+const BOLD: &str = "1";
+const FAINT: &str = "2";
+
+/// A happening as a line.
+fn line(name: &str, value: &Value, has_colors: bool) -> String {
+    let text = |name: &str| plain(value[name].as_str().unwrap_or_default());
+    let paint = |code: &str, text: &str| {
+        if has_colors {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    };
+    let instant = |name: &str| value[name].as_i64().map(|at| time(Timestamp::from_millis(at)));
+    let at = paint(FAINT, &instant("at").unwrap_or_default());
+    let kind = text("kind");
+    if name == "event" {
+        let what = paint(BOLD, &text("what"));
+        let to = match value["deliveries"].as_array().map_or(0, Vec::len) {
+            0 => paint(YELLOW, "to nobody"),
+            1 => "to 1 webhook".to_owned(),
+            count => format!("to {count} webhooks"),
+        };
+        let again = if value["duplicate"] == true {
+            " (came before)"
+        } else {
+            ""
+        };
+        return format!(
+            "{at}  →  {kind:<12}  {what}  {}  {to}{again}  event {}",
+            text("detail"),
+            text("id")
+        );
+    }
+    let status = value["status"].as_u64().map(|status| status.to_string());
+    let result = status.unwrap_or_else(|| text("error").replace('_', " "));
+    let result = if result.is_empty() {
+        text("outcome")
+    } else {
+        result
+    };
+    let code = if value["outcome"] == "accepted" {
+        GREEN
+    } else {
+        RED
+    };
+    let result = paint(code, &result);
+    let then = match (text("state").as_str(), instant("due_at")) {
+        ("pending", Some(due_at)) => paint(YELLOW, &format!("  again at {due_at}")),
+        ("delivered", _) => String::new(),
+        (state, _) => paint(RED, &format!("  {state}")),
+    };
+    let took = value["took_ms"].as_f64().unwrap_or_default();
+    format!(
+        "{at}  ←  {kind:<12}  {result}  attempt {} in {took:.0} ms{then}  webhook {}  delivery {}",
+        value["number"],
+        text("webhook_id"),
+        text("delivery_id"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_happened_and_what_comes_next() {
+        let event = json!({ "id": "1", "kind": "call", "at": 1_795_420_800_123_i64, "what": "ringing",
+            "detail": "Ann\u{1b}[31m → Support", "duplicate": false, "deliveries": [{}] });
+        assert_eq!(
+            line("event", &event, false),
+            "2026-11-23 08:00:00.123Z  →  call          ringing  Ann\u{fffd}[31m → Support  to 1 webhook  event 1"
+        );
+        let attempt = json!({ "delivery_id": "2", "event_id": "1", "webhook_id": "3", "kind": "call", "at": 0, "number": 1,
+            "outcome": "unanswered", "status": null, "error": "connection_refused", "took_ms": 1.4, "state": "pending",
+            "due_at": 5_000 });
+        assert_eq!(
+            line("attempt", &attempt, false),
+            "1970-01-01 00:00:00.000Z  ←  call          connection refused  attempt 1 in 1 ms  again at 1970-01-01 \
+             00:00:05.000Z  webhook 3  delivery 2"
+        );
+        assert!(line("attempt", &attempt, true).contains("\u{1b}[31mconnection refused\u{1b}[0m"));
+    }
+}

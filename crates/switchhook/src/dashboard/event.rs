@@ -1,0 +1,136 @@
+//! One event: what came, the call that it belongs to, where it went and why, or why not.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use switchhook_domain::id::EventId;
+use switchhook_store::{DeliveryFilter, PageRequest};
+
+use super::SharedDesk;
+use super::deliveries::rows;
+use super::json_text::{pretty, raw};
+use super::ladder::{Ladder, around};
+use super::page::{Frame, Trouble, show as show_page};
+use super::part::{DeliveryRow, Moment, kind_name};
+use super::session::Visitor;
+use crate::summary::Summary;
+
+/// How many deliveries and subscriptions are shown.
+const MOST_ROWS: u32 = 200;
+
+/// What the API says of an event at each subscription.
+#[derive(Debug, Default, Deserialize)]
+struct Explanation {
+    advice: Option<String>,
+    items: Vec<Explained>,
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Explained {
+    subscription_id: String,
+    kind: String,
+    webhook_id: Option<String>,
+    verdict: String,
+    explanation: String,
+    changed_at: Option<i64>,
+    delivery: Option<Sent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sent {
+    id: String,
+}
+
+impl Explained {
+    fn was_sent(&self) -> bool {
+        self.verdict == "sent"
+    }
+}
+
+#[derive(Template)]
+#[template(path = "event.html")]
+struct EventPage {
+    frame: Frame,
+    id: String,
+    kind_name: &'static str,
+    what: String,
+    detail: String,
+    at: Moment,
+    order_key: Option<String>,
+    idempotency_key: Option<String>,
+    warnings: Vec<String>,
+    pretty: String,
+    raw: String,
+    bytes: usize,
+    is_payload_gone: bool,
+    ladder: Option<Ladder>,
+    deliveries: Vec<DeliveryRow>,
+    sent: Vec<Explained>,
+    passed_over: Vec<Explained>,
+    advice: Option<String>,
+    has_more: bool,
+}
+
+/// Shows an event.
+pub(super) async fn show(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id: EventId = id
+        .parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
+    let company_id = visitor.caller.company_id;
+    let system = &desk.system;
+    let mask = system.settings.dashboard.mask;
+    let event = system.store.event(company_id, id).await?;
+    let filter = DeliveryFilter {
+        event_id: Some(id),
+        ..DeliveryFilter::default()
+    };
+    let deliveries = system
+        .store
+        .list_deliveries(company_id, filter, PageRequest::first(MOST_ROWS))
+        .await?;
+    let path = format!("/v1/events/{id}/explain?limit={MOST_ROWS}");
+    let explained = desk
+        .inside
+        .ask(visitor.caller, Method::GET, &path, Value::Null)
+        .await?;
+    let explained: Explanation = serde_json::from_value(explained).unwrap_or_default();
+    let ladder = around(system, company_id, &event, mask).await?;
+    let is_payload_gone = event.payload_removed.is_some();
+    let summary = Summary::of(event.kind, &event.body, mask);
+    let body = String::from_utf8_lossy(&event.body);
+    let (sent, passed_over) = explained.items.into_iter().partition(Explained::was_sent);
+    Ok(show_page(&EventPage {
+        frame: Frame::new(
+            &desk,
+            &visitor,
+            "events",
+            format!("{} {}", kind_name(event.kind), summary.what),
+        ),
+        id: id.to_string(),
+        kind_name: kind_name(event.kind),
+        what: summary.what,
+        detail: summary.detail,
+        at: Moment(event.accepted_at),
+        order_key: event.order_key.as_ref().map(ToString::to_string),
+        idempotency_key: event.idempotency_key,
+        warnings: event.warnings,
+        pretty: pretty(&body, mask),
+        raw: raw(&body, mask),
+        bytes: event.body.len(),
+        is_payload_gone,
+        ladder,
+        deliveries: rows(&desk, company_id, &deliveries.items).await?,
+        sent,
+        passed_over,
+        advice: explained.advice,
+        has_more: explained.cursor.is_some(),
+    }))
+}

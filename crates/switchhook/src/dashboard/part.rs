@@ -1,0 +1,186 @@
+//! The small things on pages: instants, chips for states and kinds, lengths of time.
+
+use std::fmt;
+use std::time::Duration;
+
+use askama::filters::HtmlSafe;
+use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::webhook::Webhook;
+use switchhook_domain::{Kind, Timestamp};
+
+/// An instant: in the viewer's zone where there is a script, in UTC where there is none, exact on hover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = self.0.to_string();
+        let short = exact.get(..19).unwrap_or(&exact).replacen('T', " ", 1);
+        write!(
+            f,
+            r#"<time datetime="{exact}" title="{exact}">{short}&nbsp;UTC</time>"#
+        )
+    }
+}
+
+impl HtmlSafe for Moment {}
+
+/// A length of time for people.
+pub(super) fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0 if length.is_zero() => "0 s".to_owned(),
+        0 if length.as_millis() == 0 => format!("{} µs", length.as_micros()),
+        0 => format!("{} ms", length.as_millis()),
+        1..=9 => format!("{:.1} s", length.as_secs_f64()),
+        10..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// Milliseconds for people.
+pub(super) fn millis(millis: f64) -> String {
+    span(Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or(Duration::MAX))
+}
+
+/// How many, with its noun.
+pub(super) fn many(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count if noun.ends_with('y') => format!("{count} {}ies", &noun[..noun.len() - 1]),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+/// A kind for people.
+pub(super) const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Call => "Call",
+        Kind::Sms => "SMS",
+        Kind::AgentStatus => "Agent status",
+        Kind::Contact => "Contact",
+        Kind::Changelog => "Change log",
+    }
+}
+
+/// A row about a delivery.
+#[derive(Debug, Clone)]
+pub(super) struct DeliveryRow {
+    pub(super) id: String,
+    pub(super) event_id: String,
+    pub(super) webhook_id: String,
+    /// Where it goes, or what is known of it.
+    pub(super) url: String,
+    pub(super) kind: &'static str,
+    pub(super) state: &'static str,
+    /// `good`, `bad`, `wait` or `off`.
+    pub(super) tone: &'static str,
+    pub(super) attempts: u32,
+    pub(super) failures: u32,
+    pub(super) at: Moment,
+    pub(super) due_at: Option<Moment>,
+    pub(super) note: Option<String>,
+}
+
+impl DeliveryRow {
+    pub(super) fn of(delivery: &Delivery, url: Option<&str>) -> Self {
+        let due_at = match delivery.state {
+            DeliveryState::Pending { due_at } => Some(Moment(due_at)),
+            _ => None,
+        };
+        let webhook_id = delivery.webhook_id.to_string();
+        Self {
+            id: delivery.id.to_string(),
+            event_id: delivery.event_id.to_string(),
+            url: url.map_or_else(|| format!("webhook {webhook_id}, deleted"), ToOwned::to_owned),
+            webhook_id,
+            kind: delivery.kind.route(),
+            state: delivery.state.name().as_str(),
+            tone: tone(delivery),
+            attempts: delivery.attempt_number,
+            failures: delivery.failures.total(),
+            at: Moment(delivery.created_at),
+            due_at,
+            note: delivery.note.clone(),
+        }
+    }
+}
+
+/// How a delivery does, at a glance.
+pub(super) fn tone(delivery: &Delivery) -> &'static str {
+    match delivery.state {
+        DeliveryState::Delivered { .. } => "good",
+        DeliveryState::Exhausted { .. } => "bad",
+        DeliveryState::Cancelled { .. } => "off",
+        DeliveryState::Pending { .. } if delivery.failures.total() > 0 => "bad",
+        DeliveryState::Pending { .. } => "wait",
+    }
+}
+
+/// One of the choices of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) is_chosen: bool,
+}
+
+impl Choice {
+    pub(super) fn new(value: impl Into<String>, label: impl Into<String>, chosen: Option<&str>) -> Self {
+        let value = value.into();
+        Self {
+            is_chosen: chosen == Some(value.as_str()),
+            label: label.into(),
+            value,
+        }
+    }
+}
+
+/// The kinds to choose from.
+pub(super) fn kinds(chosen: Option<&str>) -> Vec<Choice> {
+    let kinds = Kind::ALL.into_iter();
+    kinds
+        .map(|kind| Choice::new(kind.route(), kind_name(kind), chosen))
+        .collect()
+}
+
+/// The webhooks to choose from.
+pub(super) fn webhooks(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice> {
+    let all = webhooks.iter();
+    all.map(|webhook| Choice::new(webhook.id.to_string(), &webhook.hook_url, chosen))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_exact_for_machines_and_short_for_people() {
+        let moment = Moment(Timestamp::from_millis(1_795_420_800_123)).to_string();
+        assert_eq!(
+            moment,
+            r#"<time datetime="2026-11-23T08:00:00.123Z" title="2026-11-23T08:00:00.123Z">2026-11-23 08:00:00&nbsp;UTC</time>"#
+        );
+    }
+
+    #[test]
+    fn lengths_are_told_in_the_unit_that_fits() {
+        for (millis, expected) in [
+            (0, "0 s"),
+            (7, "7 ms"),
+            (1_500, "1.5 s"),
+            (90_000, "90 s"),
+            (600_000, "10 min"),
+            (8_000_000, "2 h"),
+            (200_000_000, "2 days"),
+        ] {
+            assert_eq!(span(Duration::from_millis(millis)), expected);
+        }
+        assert_eq!(many(1, "delivery"), "1 delivery");
+        assert_eq!(many(2, "delivery"), "2 deliveries");
+        assert_eq!(many(0, "event"), "0 events");
+    }
+}

@@ -1,0 +1,268 @@
+//! Looking for events by what is in them. No index helps, so a search looks at a bounded number and says how far it came.
+
+use std::time::Duration;
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::CompanyId;
+use switchhook_protocol::{Id, Payload};
+use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
+use tokio::time::Instant;
+
+use super::part::{Moment, many};
+use crate::mask::Mask;
+use crate::summary::Summary;
+use crate::system::System;
+
+/// How many events one search looks at.
+const MOST_LOOKED_AT: usize = 10_000;
+
+/// How long one search takes, about.
+const LONGEST: Duration = Duration::from_millis(1_500);
+
+/// How many are read at a time.
+const AT_ONCE: u32 = 200;
+
+/// What an event must have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    pub(super) kind: Option<Kind>,
+    pub(super) state: Option<String>,
+    pub(super) call: Option<String>,
+    pub(super) number: Option<String>,
+    pub(super) text: Option<String>,
+}
+
+/// How far a search came.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    pub(super) events: String,
+    /// At the oldest of them.
+    pub(super) back_to: Option<Moment>,
+    /// Whether there are older ones.
+    pub(super) is_partial: bool,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) events: Vec<EventRecord>,
+    pub(super) next: Option<i64>,
+    pub(super) looked: Looked,
+}
+
+/// Looks for events, newest first, until a page is full or it has looked long enough.
+pub(super) async fn look(
+    system: &System,
+    company_id: CompanyId,
+    filter: EventFilter,
+    wanted: Wanted,
+    page: PageRequest,
+) -> Result<Found, StoreError> {
+    let begun = Instant::now();
+    let needles = Needles::of(&wanted);
+    let mut events = Vec::new();
+    let mut looked_at = 0;
+    let mut back_to = None;
+    let mut after = page.after;
+    let next = 'looking: loop {
+        let request = PageRequest {
+            after,
+            limit: AT_ONCE,
+        };
+        let read = system
+            .store
+            .list_events(company_id, filter.clone(), request)
+            .await?;
+        for event in read.items {
+            looked_at += 1;
+            back_to = Some(Moment(event.accepted_at));
+            let id = event.id.0;
+            if needles.are_in(&event) {
+                events.push(event);
+            }
+            if events.len() >= page.limit as usize {
+                break 'looking Some(id);
+            }
+        }
+        let is_enough = looked_at >= MOST_LOOKED_AT || begun.elapsed() > LONGEST;
+        match read.next {
+            Some(next) if is_enough => break Some(next),
+            Some(next) => after = Some(next),
+            None => break None,
+        }
+    };
+    Ok(Found {
+        events,
+        next,
+        looked: Looked {
+            events: many(looked_at, "event"),
+            back_to,
+            is_partial: next.is_some(),
+        },
+    })
+}
+
+/// What is looked for, prepared once.
+struct Needles {
+    kind: Option<Kind>,
+    state: Option<String>,
+    call: Option<String>,
+    digits: Option<String>,
+    text: Option<String>,
+}
+
+impl Needles {
+    fn of(wanted: &Wanted) -> Self {
+        let digits = |number: &String| number.chars().filter(char::is_ascii_digit).collect::<String>();
+        Self {
+            kind: wanted.kind,
+            state: wanted.state.as_ref().map(|state| state.to_lowercase()),
+            call: wanted.call.clone(),
+            digits: wanted
+                .number
+                .as_ref()
+                .map(digits)
+                .filter(|digits| !digits.is_empty()),
+            text: wanted.text.as_ref().map(|text| text.to_lowercase()),
+        }
+    }
+
+    fn are_in(&self, event: &EventRecord) -> bool {
+        if self.kind.is_some_and(|kind| kind != event.kind) {
+            return false;
+        }
+        let body = String::from_utf8_lossy(&event.body);
+        self.call
+            .as_ref()
+            .is_none_or(|call| body.contains(call.as_str()) && is_of_call(event, call))
+            && self
+                .digits
+                .as_ref()
+                .is_none_or(|digits| body.contains(digits.as_str()))
+            && self
+                .text
+                .as_ref()
+                .is_none_or(|text| body.to_lowercase().contains(text.as_str()))
+            && self.state.as_ref().is_none_or(|state| {
+                Summary::of(event.kind, &event.body, Mask::NOTHING)
+                    .what
+                    .to_lowercase()
+                    == *state
+            })
+    }
+}
+
+/// Whether an event is of a call's legs, or of the message, agent or contact with that id.
+fn is_of_call(event: &EventRecord, id: &str) -> bool {
+    let is_key = event
+        .order_key
+        .as_ref()
+        .is_some_and(|key| key.as_str().split_once(':').is_some_and(|(_, own)| own == id));
+    let Ok(Payload::Call(call)) = Payload::read(event.kind, &event.body) else {
+        return is_key;
+    };
+    let others = [
+        &call.master_call_id,
+        &call.operator_call_id,
+        &call.entry_point_call_id,
+    ];
+    is_key || others.into_iter().flatten().any(|other| Id::as_str(other) == id)
+}
+
+impl Wanted {
+    /// Whether there is anything to look for.
+    pub(super) const fn is_anything(&self) -> bool {
+        self.kind.is_some() || self.looks_inside()
+    }
+
+    /// Whether payloads have to be read for it.
+    pub(super) const fn looks_inside(&self) -> bool {
+        self.state.is_some() || self.call.is_some() || self.number.is_some() || self.text.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use switchhook_domain::Timestamp;
+    use switchhook_domain::id::EventId;
+
+    use super::*;
+
+    const BODY: &str = r#"{"call_id":11,"master_call_id":22,"state":"hangup","contact":{"phone":"+12025550101","name":"Ann Lee"}}"#;
+
+    #[track_caller]
+    fn check(wanted: &Wanted, is_found: bool) {
+        let event = EventRecord {
+            id: EventId(1),
+            company_id: CompanyId(1),
+            kind: Kind::Call,
+            body: Bytes::from_static(BODY.as_bytes()),
+            accepted_at: Timestamp::from_millis(0),
+            order_key: None,
+            warnings: Vec::new(),
+            idempotency_key: None,
+            payload_removed: None,
+            revision: None,
+        };
+        assert_eq!(Needles::of(wanted).are_in(&event), is_found, "{wanted:?}");
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn everything_that_is_asked_for_must_be_there() {
+        let wanted = Wanted::default();
+        check(&wanted, true);
+        check(
+            &Wanted {
+                state: some("Hangup"),
+                ..Wanted::default()
+            },
+            true,
+        );
+        check(
+            &Wanted {
+                state: some("hang"),
+                ..Wanted::default()
+            },
+            false,
+        );
+        check(
+            &Wanted {
+                number: some("(202) 555-0101"),
+                ..Wanted::default()
+            },
+            true,
+        );
+        check(
+            &Wanted {
+                call: some("22"),
+                ..Wanted::default()
+            },
+            true,
+        );
+        check(
+            &Wanted {
+                call: some("2025550101"),
+                ..Wanted::default()
+            },
+            false,
+        );
+        check(
+            &Wanted {
+                text: some("ann lee"),
+                ..Wanted::default()
+            },
+            true,
+        );
+        let both = Wanted {
+            text: some("ann"),
+            state: some("ringing"),
+            ..Wanted::default()
+        };
+        check(&both, false);
+    }
+}

@@ -1,0 +1,380 @@
+//! Subscriptions: the list and what can be done with one. The forms of the five kinds are `subscription_form.rs`.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::Method;
+use serde_json::{Value, json};
+use switchhook_domain::Kind;
+use switchhook_domain::id::{CompanyId, SubscriptionId};
+use switchhook_domain::subscription::{Filter, Subscription};
+use switchhook_protocol::CallStateFilter;
+use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
+
+use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::part::{self, Choice, Moment, kind_name};
+use super::session::{Filled, Visitor};
+use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
+use super::{Desk, SharedDesk};
+
+/// How many subscriptions a page has.
+const A_PAGE: u32 = 50;
+
+/// How many webhooks there are to choose from.
+const MOST_WEBHOOKS: u32 = 500;
+
+/// In how many events targets are looked for.
+const EVENTS_WITH_TARGETS: u32 = 400;
+
+/// A row about a subscription.
+#[derive(Debug)]
+pub(super) struct SubscriptionRow {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) kind_name: &'static str,
+    /// What it lets through, in words.
+    pub(super) filter: String,
+    pub(super) webhook_id: Option<String>,
+    pub(super) url: String,
+    pub(super) state: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) enabled: bool,
+    pub(super) created_at: Moment,
+}
+
+impl SubscriptionRow {
+    pub(super) fn of(subscription: &Subscription, url: Option<&str>) -> Self {
+        let kind = subscription.filter.kind();
+        let (state, tone) = match (subscription.enabled, subscription.webhook_id) {
+            (_, None) => ("sends nowhere", "bad"),
+            (false, _) => ("disabled", "off"),
+            (true, _) => ("in force", "good"),
+        };
+        Self {
+            id: subscription.id.to_string(),
+            kind: kind.route(),
+            kind_name: kind_name(kind),
+            filter: in_words(&subscription.filter),
+            webhook_id: subscription.webhook_id.map(|id| id.to_string()),
+            url: url.unwrap_or("nowhere: it has no webhook").to_owned(),
+            state,
+            tone,
+            enabled: subscription.enabled,
+            created_at: Moment(subscription.created_at),
+        }
+    }
+}
+
+/// A filter in words.
+fn in_words(filter: &Filter) -> String {
+    let of = |target: Option<switchhook_domain::subscription::TargetRef>| {
+        target.map_or_else(
+            || "of the whole company".to_owned(),
+            |target| format!("of {target}"),
+        )
+    };
+    match filter {
+        Filter::Call(call) => {
+            let states = if call.call_states.is_every_state() {
+                "every state".to_owned()
+            } else {
+                let states: Vec<_> = call.call_states.iter().map(CallStateFilter::as_str).collect();
+                states.join(", ")
+            };
+            let groups = if call.group_calls_only {
+                ", calls to groups only"
+            } else {
+                ""
+            };
+            format!("{states} {}{groups}", of(call.target))
+        }
+        Filter::Sms(sms) => {
+            let mut parts = vec![match sms.direction.as_str() {
+                "all" => "both ways".to_owned(),
+                way => way.to_owned(),
+            }];
+            if sms.include_internal {
+                parts.push("internal ones too".to_owned());
+            }
+            if sms.status {
+                parts.push("with status updates".to_owned());
+            }
+            format!("{} {}", parts.join(", "), of(sms.target))
+        }
+        Filter::AgentStatus { .. } => "every agent".to_owned(),
+        Filter::Contact { contact_type } => format!("{contact_type} contacts"),
+        Filter::Changelog => "every change".to_owned(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "subscriptions.html")]
+struct SubscriptionsPage {
+    frame: Frame,
+    kinds: Vec<Choice>,
+    rows: Vec<SubscriptionRow>,
+    next: Option<i64>,
+    kind: String,
+    is_first: bool,
+    has_webhook: bool,
+}
+
+#[derive(Template)]
+#[template(path = "subscription_form.html")]
+struct FormPage {
+    frame: Frame,
+    /// The subscription to change; a new one without.
+    id: Option<String>,
+    kinds: Vec<Choice>,
+    webhooks: Vec<Choice>,
+    form: SubscriptionForm,
+    targets: Vec<KnownTarget>,
+}
+
+#[derive(Template)]
+#[template(path = "subscription_delete.html")]
+struct DeletePage {
+    frame: Frame,
+    row: SubscriptionRow,
+}
+
+fn route(kind: &str, id: &str) -> Result<(Kind, SubscriptionId), Trouble> {
+    let kind = kind
+        .parse()
+        .map_err(|error| Trouble::not_found(format!("{error}")))?;
+    let id = id
+        .parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
+    Ok((kind, id))
+}
+
+/// Lists subscriptions.
+pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    let company_id = visitor.caller.company_id;
+    let kind = visitor.query("kind").and_then(|kind| kind.parse::<Kind>().ok());
+    let page = PageRequest {
+        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
+        limit: A_PAGE,
+    };
+    let filter = SubscriptionFilter {
+        kind,
+        ..SubscriptionFilter::default()
+    };
+    let subscriptions = desk
+        .system
+        .store
+        .list_subscriptions(company_id, filter, page)
+        .await?;
+    let webhooks = desk
+        .system
+        .store
+        .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
+        .await?;
+    let urls: HashMap<_, _> = webhooks
+        .items
+        .iter()
+        .map(|one| (one.id, one.hook_url.as_str()))
+        .collect();
+    let url = |subscription: &Subscription| urls.get(&subscription.webhook_id?).copied();
+    let rows = subscriptions
+        .items
+        .iter()
+        .map(|one| SubscriptionRow::of(one, url(one)));
+    Ok(show(&SubscriptionsPage {
+        rows: rows.collect(),
+        frame: Frame::new(&desk, &visitor, "subscriptions", "Subscriptions"),
+        kinds: part::kinds(kind.map(Kind::route)),
+        next: subscriptions.next,
+        kind: kind.map_or("", Kind::route).to_owned(),
+        is_first: page.after.is_none(),
+        has_webhook: !webhooks.items.is_empty(),
+    }))
+}
+
+/// The form for a new subscription.
+pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    let kind = visitor
+        .query("kind")
+        .and_then(|kind| kind.parse().ok())
+        .unwrap_or(Kind::Call);
+    let form = SubscriptionForm::blank(kind, visitor.query("webhook"));
+    Ok(show(&form_page(&desk, &visitor, None, form, None).await?))
+}
+
+async fn form_page(
+    desk: &Desk,
+    visitor: &Visitor,
+    id: Option<String>,
+    form: SubscriptionForm,
+    trouble: Option<String>,
+) -> Result<FormPage, StoreError> {
+    let company_id = visitor.caller.company_id;
+    let title = match &id {
+        Some(_) => "Edit subscription",
+        None => "New subscription",
+    };
+    let webhooks = desk
+        .system
+        .store
+        .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
+        .await?;
+    let targets = if form.has_target() {
+        recent_targets(desk, company_id).await?
+    } else {
+        Vec::new()
+    };
+    Ok(FormPage {
+        frame: Frame::new(desk, visitor, "subscriptions", title).troubled(trouble),
+        id,
+        kinds: part::kinds(Some(form.kind.route())),
+        webhooks: part::webhooks(&webhooks.items, form.webhook_id.as_deref()),
+        form,
+        targets,
+    })
+}
+
+async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownTarget>, StoreError> {
+    let page = PageRequest::first(EVENTS_WITH_TARGETS);
+    let events = desk
+        .system
+        .store
+        .list_events(company_id, EventFilter::default(), page)
+        .await?;
+    Ok(known_targets(&events.items))
+}
+
+/// Makes a subscription.
+pub(super) async fn create(
+    State(desk): State<SharedDesk>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    let form = SubscriptionForm::read(&form);
+    let path = format!("/api/v2/subscriptions/{}", form.kind.route());
+    let made = desk
+        .inside
+        .ask(visitor.caller, Method::POST, &path, form.request())
+        .await;
+    match made {
+        Ok(_) => Ok(match &form.webhook_id {
+            Some(id) => go(&format!("/dashboard/webhooks/{id}"), Said::Created),
+            None => go("/dashboard/subscriptions", Said::Created),
+        }),
+        Err(refusal) => {
+            let page = form_page(&desk, &visitor, None, form, Some(refusal.message)).await?;
+            Ok(show_again(&page))
+        }
+    }
+}
+
+/// The form for changing a subscription.
+pub(super) async fn edit(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    let (kind, id) = route(&kind, &id)?;
+    let subscription = desk
+        .system
+        .store
+        .subscription(visitor.caller.company_id, kind, id)
+        .await?;
+    let form = SubscriptionForm::of(&subscription);
+    Ok(show(
+        &form_page(&desk, &visitor, Some(id.to_string()), form, None).await?,
+    ))
+}
+
+/// Changes a subscription.
+pub(super) async fn update(
+    State(desk): State<SharedDesk>,
+    Path((kind, id)): Path<(String, String)>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    let (kind, id) = route(&kind, &id)?;
+    let mut form = SubscriptionForm::read(&form);
+    form.kind = kind;
+    let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
+    match desk
+        .inside
+        .ask(visitor.caller, Method::PATCH, &path, form.request())
+        .await
+    {
+        Ok(_) => Ok(go("/dashboard/subscriptions", Said::Saved)),
+        Err(refusal) => {
+            let trouble = Some(refusal.message);
+            let page = form_page(&desk, &visitor, Some(id.to_string()), form, trouble).await?;
+            Ok(show_again(&page))
+        }
+    }
+}
+
+/// Puts it in force.
+pub(super) async fn enable(
+    State(desk): State<SharedDesk>,
+    Path(path): Path<(String, String)>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    switch(&desk, &visitor, path, true).await
+}
+
+/// Puts it out of force.
+pub(super) async fn disable(
+    State(desk): State<SharedDesk>,
+    Path(path): Path<(String, String)>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    switch(&desk, &visitor, path, false).await
+}
+
+async fn switch(
+    desk: &Desk,
+    visitor: &Visitor,
+    (kind, id): (String, String),
+    enabled: bool,
+) -> Result<Response, Trouble> {
+    let (kind, id) = route(&kind, &id)?;
+    let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
+    let body = json!({ "enabled": enabled });
+    desk.inside
+        .ask(visitor.caller, Method::PATCH, &path, body)
+        .await?;
+    let said = if enabled { Said::Enabled } else { Said::Disabled };
+    Ok(go("/dashboard/subscriptions", said))
+}
+
+/// Asks whether to delete it.
+pub(super) async fn ask_to_delete(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
+    let (kind, id) = route(&kind, &id)?;
+    let company_id = visitor.caller.company_id;
+    let subscription = desk.system.store.subscription(company_id, kind, id).await?;
+    let url = match subscription.webhook_id {
+        Some(id) => super::deliveries::url_of(&desk, company_id, id).await?,
+        None => None,
+    };
+    Ok(show(&DeletePage {
+        frame: Frame::new(&desk, &visitor, "subscriptions", "Delete subscription"),
+        row: SubscriptionRow::of(&subscription, url.as_deref()),
+    }))
+}
+
+/// Deletes it.
+pub(super) async fn delete(
+    State(desk): State<SharedDesk>,
+    Path((kind, id)): Path<(String, String)>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let (kind, id) = route(&kind, &id)?;
+    let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
+    desk.inside
+        .ask(visitor.caller, Method::DELETE, &path, Value::Null)
+        .await?;
+    Ok(go("/dashboard/subscriptions", Said::Deleted))
+}

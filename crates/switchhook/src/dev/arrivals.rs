@@ -1,0 +1,42 @@
+//! What the inspector of `dev` got, a line for each, for whoever watches the terminal.
+
+use std::sync::Arc;
+
+use switchhook_protocol::headers;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::welcome;
+use crate::inspector::Arrival;
+use crate::mask::Mask;
+use crate::summary::Summary;
+use crate::system::System;
+
+/// Tells what arrives until it is dropped.
+pub(super) async fn tell(system: Arc<System>) {
+    let Some(inspector) = &system.inspector else {
+        return;
+    };
+    let mut arrivals = inspector.listen();
+    loop {
+        match arrivals.recv().await {
+            Ok(arrival) => welcome::show(&line(&arrival)),
+            Err(RecvError::Lagged(count)) => welcome::show(&format!("… {count} more")),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn line(arrival: &Arrival) -> String {
+    let (name, summary) = match (arrival.kind(), &arrival.event) {
+        (Some(kind), Some(event)) => (kind.route(), Summary::of(kind, event, Mask::NOTHING)),
+        _ => ("?", Summary::default()),
+    };
+    let words = format!("{} {}", summary.what, summary.detail);
+    format!(
+        "{name:<13} {words:<58} event {} attempt {}  {}, {} bytes",
+        arrival.header(headers::EVENT_ID),
+        arrival.header(headers::ATTEMPT),
+        arrival.verdict,
+        arrival.body.len(),
+    )
+}

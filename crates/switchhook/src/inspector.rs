@@ -1,0 +1,414 @@
+//! The inspector: a receiver that lives in the server, to look at what is sent and to see how failures are handled.
+//!
+//! A webhook whose URL is `inspector://NAME` is handed its deliveries in process, without a socket (`transport`). What
+//! arrives is verified as a receiver would, and the last of it is kept in memory. It can be told to fail.
+
+mod transport;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use parking_lot::Mutex;
+use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::CompanyId;
+use switchhook_domain::secret::Secret;
+use switchhook_protocol::{Kind, headers, verify};
+use tokio::sync::broadcast;
+
+pub(crate) use self::transport::InspectedTransport;
+
+/// How URLs of the inspector begin.
+pub const SCHEME: &str = "inspector://";
+
+/// How many inspectors there may be on a node.
+const MOST_ROOMS: usize = 64;
+
+/// How much each keeps.
+const MOST_ARRIVALS: usize = 200;
+
+/// How many bytes of bodies each keeps.
+const MOST_BYTES: usize = 8 << 20;
+
+/// How far whoever prints arrivals may fall behind.
+const MOST_BEHIND: usize = 256;
+
+/// The longest name.
+const LONGEST_NAME: usize = 64;
+
+/// Every inspector of a node.
+pub struct Inspector {
+    clock: Arc<dyn Clock>,
+    rooms: Mutex<HashMap<(CompanyId, String), Room>>,
+    arrivals: broadcast::Sender<Arc<Arrival>>,
+}
+
+/// One inspector.
+#[derive(Default)]
+struct Room {
+    behaviour: Behaviour,
+    kept: VecDeque<Arc<Arrival>>,
+    kept_bytes: usize,
+    arrived: u64,
+}
+
+/// How an inspector answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Behaviour {
+    /// 200.
+    #[default]
+    Accept,
+    /// 500.
+    Fail,
+    /// 200, but only after a while.
+    Slow,
+    /// Not at all.
+    Silent,
+}
+
+/// How long a slow one takes.
+const SLOW: Duration = Duration::from_secs(3);
+
+impl Behaviour {
+    /// Every behaviour there is.
+    pub const ALL: [Self; 4] = [Self::Accept, Self::Fail, Self::Slow, Self::Silent];
+
+    /// Its name in forms.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Fail => "fail",
+            Self::Slow => "slow",
+            Self::Silent => "silent",
+        }
+    }
+
+    /// What it does, for people.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Accept => "Answer 200",
+            Self::Fail => "Answer 500",
+            Self::Slow => "Answer 200 after 3 seconds",
+            Self::Silent => "Do not answer at all",
+        }
+    }
+}
+
+/// A word that names no behaviour.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is nothing that the inspector can do: use accept, fail, slow or silent")]
+pub struct UnknownBehaviour(String);
+
+impl FromStr for Behaviour {
+    type Err = UnknownBehaviour;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|one| one.as_str() == text)
+            .ok_or_else(|| UnknownBehaviour(text.to_owned()))
+    }
+}
+
+/// Something that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Counts from 1.
+    pub number: u64,
+    /// Which inspector.
+    pub name: String,
+    /// When.
+    pub at: Timestamp,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body as it came.
+    pub body: Bytes,
+    /// The event's bytes, if they could be had.
+    pub event: Option<Bytes>,
+    /// Whether it is what it says it is.
+    pub verdict: Verdict,
+    /// What it was answered; `None` if it was not.
+    pub answered: Option<u16>,
+}
+
+/// Whether something is what it says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its signature holds.
+    Verified,
+    /// It has none, and none was to be expected.
+    Unsigned,
+    /// It is not to be believed, and why.
+    Refused(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verified => f.write_str("signature holds"),
+            Self::Unsigned => f.write_str("not signed: the webhook has no secret"),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Arrival {
+    /// A header's text; empty if it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// What kind of event it says it is.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        self.header(headers::EVENT_KIND).parse().ok()
+    }
+}
+
+/// An inspector at a glance.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// Its name.
+    pub name: String,
+    /// How it answers.
+    pub behaviour: Behaviour,
+    /// How much arrived since the server was started.
+    pub arrived: u64,
+    /// What is kept, newest first.
+    pub kept: Vec<Arc<Arrival>>,
+}
+
+impl Inspector {
+    /// Nothing has arrived.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            rooms: Mutex::default(),
+            arrivals: broadcast::channel(MOST_BEHIND).0,
+        }
+    }
+
+    /// What arrives from now on.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Arrival>> {
+        self.arrivals.subscribe()
+    }
+
+    /// The inspectors of a company that got something or were told something, by name.
+    #[must_use]
+    pub fn overviews(&self, company_id: CompanyId) -> Vec<Overview> {
+        let rooms = self.rooms.lock();
+        let own = rooms.iter().filter(|((owner, _), _)| *owner == company_id);
+        let mut overviews: Vec<_> = own.map(|((_, name), room)| room.overview(name)).collect();
+        overviews.sort_by(|one, other| one.name.cmp(&other.name));
+        overviews
+    }
+
+    /// One of them; one that got nothing yet is as good as any.
+    #[must_use]
+    pub fn overview(&self, company_id: CompanyId, name: &str) -> Overview {
+        let rooms = self.rooms.lock();
+        let room = rooms.get(&(company_id, name.to_owned()));
+        room.map_or_else(|| Room::default().overview(name), |room| room.overview(name))
+    }
+
+    /// Tells one how to answer from now on.
+    pub fn behave(&self, company_id: CompanyId, name: &str, behaviour: Behaviour) {
+        self.in_room(company_id, name, |room| room.behaviour = behaviour);
+    }
+
+    /// Forgets what arrived.
+    pub fn clear(&self, company_id: CompanyId, name: &str) {
+        self.in_room(company_id, name, |room| {
+            room.kept.clear();
+            room.kept_bytes = 0;
+        });
+    }
+
+    /// Takes what was posted to the inspector of that name, and says how to answer.
+    fn take(
+        &self,
+        company_id: CompanyId,
+        name: &str,
+        secret: Option<&Secret>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Behaviour {
+        let (verdict, event) = judge(&body, secret);
+        let at = self.clock.now();
+        let taken = self.in_room(company_id, name, |room| {
+            room.arrived += 1;
+            let arrival = Arc::new(Arrival {
+                number: room.arrived,
+                name: name.to_owned(),
+                at,
+                headers,
+                event,
+                answered: answer(room.behaviour, &verdict),
+                verdict,
+                body,
+            });
+            room.keep(Arc::clone(&arrival));
+            (room.behaviour, arrival)
+        });
+        let Some((behaviour, arrival)) = taken else {
+            return Behaviour::Accept;
+        };
+        // An error means that nobody prints them.
+        let _ = self.arrivals.send(arrival);
+        behaviour
+    }
+
+    fn in_room<T>(&self, company_id: CompanyId, name: &str, act: impl FnOnce(&mut Room) -> T) -> Option<T> {
+        let mut rooms = self.rooms.lock();
+        let key = (company_id, name.to_owned());
+        if rooms.len() >= MOST_ROOMS && !rooms.contains_key(&key) {
+            return None;
+        }
+        Some(act(rooms.entry(key).or_default()))
+    }
+}
+
+impl Room {
+    fn keep(&mut self, arrival: Arc<Arrival>) {
+        self.kept_bytes += weight(&arrival);
+        self.kept.push_front(arrival);
+        while self.kept.len() > MOST_ARRIVALS || (self.kept_bytes > MOST_BYTES && self.kept.len() > 1) {
+            if let Some(oldest) = self.kept.pop_back() {
+                self.kept_bytes -= weight(&oldest);
+            }
+        }
+    }
+
+    fn overview(&self, name: &str) -> Overview {
+        Overview {
+            name: name.to_owned(),
+            behaviour: self.behaviour,
+            arrived: self.arrived,
+            kept: self.kept.iter().cloned().collect(),
+        }
+    }
+}
+
+fn weight(arrival: &Arrival) -> usize {
+    arrival.body.len() + arrival.event.as_ref().map_or(0, Bytes::len)
+}
+
+fn judge(body: &Bytes, secret: Option<&Secret>) -> (Verdict, Option<Bytes>) {
+    match secret {
+        None => (Verdict::Unsigned, Some(body.clone())),
+        Some(secret) => match verify(body, [secret.expose()]) {
+            Ok(event) => (Verdict::Verified, Some(event.into())),
+            Err(error) => (Verdict::Refused(error.to_string()), None),
+        },
+    }
+}
+
+fn answer(behaviour: Behaviour, verdict: &Verdict) -> Option<u16> {
+    match behaviour {
+        Behaviour::Silent => None,
+        Behaviour::Fail => Some(500),
+        Behaviour::Accept | Behaviour::Slow if matches!(verdict, Verdict::Refused(_)) => Some(401),
+        Behaviour::Accept | Behaviour::Slow => Some(200),
+    }
+}
+
+/// The name of the inspector that a URL means, if it means one.
+#[must_use]
+pub fn name_of(url: &str) -> Option<&str> {
+    let name = url.strip_prefix(SCHEME)?;
+    let is_name = (1..=LONGEST_NAME).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    is_name.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPANY: CompanyId = CompanyId(1);
+
+    fn inspector() -> Inspector {
+        Inspector::new(Arc::new(|| Timestamp::from_millis(1_795_420_800_000)))
+    }
+
+    fn take(inspector: &Inspector, body: impl Into<Bytes>, secret: Option<&str>) -> Behaviour {
+        let secret = secret.map(Secret::new);
+        inspector.take(COMPANY, "dev", secret.as_ref(), HeaderMap::new(), body.into())
+    }
+
+    #[test]
+    fn it_says_whether_a_signature_holds_and_why_not() {
+        let inspector = inspector();
+        take(&inspector, "{}", None);
+        take(
+            &inspector,
+            switchhook_protocol::sign("right", b"{}"),
+            Some("right"),
+        );
+        take(
+            &inspector,
+            switchhook_protocol::sign("wrong", b"{}"),
+            Some("right"),
+        );
+        let kept = inspector.overview(COMPANY, "dev").kept;
+        let verdicts: Vec<_> = kept.iter().map(|one| (&one.verdict, one.answered)).collect();
+        assert!(
+            matches!(verdicts[0], (Verdict::Refused(why), Some(401)) if !why.is_empty()),
+            "{verdicts:?}"
+        );
+        assert_eq!(verdicts[1], (&Verdict::Verified, Some(200)));
+        assert_eq!(verdicts[2], (&Verdict::Unsigned, Some(200)));
+        assert_eq!(kept[1].event.as_deref(), Some(&b"{}"[..]));
+    }
+
+    #[test]
+    fn it_keeps_neither_too_many_nor_too_large_things_and_counts_them_all() {
+        let inspector = inspector();
+        for _ in 0..MOST_ARRIVALS + 50 {
+            take(&inspector, "{}", None);
+        }
+        let overview = inspector.overview(COMPANY, "dev");
+        assert_eq!(overview.kept.len(), MOST_ARRIVALS);
+        assert_eq!(overview.kept[0].number, overview.arrived);
+        for _ in 0..20 {
+            take(&inspector, vec![b' '; 1 << 20], None);
+        }
+        assert!(inspector.overview(COMPANY, "dev").kept.len() <= 4);
+    }
+
+    #[test]
+    fn companies_do_not_see_each_others_and_there_are_not_too_many() {
+        let inspector = inspector();
+        take(&inspector, "{}", None);
+        assert_eq!(inspector.overview(CompanyId(2), "dev").arrived, 0);
+        for number in 0..2 * MOST_ROOMS {
+            inspector.behave(COMPANY, &format!("n{number}"), Behaviour::Fail);
+        }
+        assert_eq!(inspector.overviews(COMPANY).len(), MOST_ROOMS);
+    }
+
+    #[test]
+    fn its_urls_are_told_from_others() {
+        assert_eq!(name_of("inspector://dev"), Some("dev"));
+        for other in [
+            "https://dev",
+            "inspector://",
+            "inspector://Dev/x",
+            "inspector://a b",
+        ] {
+            assert_eq!(name_of(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! What happens, as it happens: told to whoever listens now, and counted for the last quarter of an hour.
+//!
+//! Nothing here is kept by the store and nothing waits for a listener: the hub is bounded, and a listener that is slower
+//! than what happens is told how much it missed. The counts are `history`; who asks is `api/stream.rs` and the dashboard.
+
+pub mod history;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use serde::Serialize;
+use switchhook_domain::attempt::{AttemptOutcome, OutcomeClass};
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::FinishedAttempt;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use self::history::{Counted, History, Sample};
+use crate::ingest::Accepted;
+use crate::summary::Summary;
+
+/// How far a listener may fall behind before it misses something.
+const MOST_BEHIND: usize = 1_024;
+
+/// Of how many companies the last quarter of an hour is remembered.
+const MOST_COMPANIES: usize = 1_024;
+
+/// The hub. Cheap to clone.
+#[derive(Clone)]
+pub struct Live(Arc<Hub>);
+
+struct Hub {
+    listeners: broadcast::Sender<Arc<Happening>>,
+    companies: DashMap<CompanyId, Arc<Mutex<History>>>,
+    ended: CancellationToken,
+}
+
+/// Something that happened, ready to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    /// To whom.
+    pub company_id: CompanyId,
+    /// What: `event` or `attempt`.
+    pub name: &'static str,
+    /// The event's kind.
+    pub kind: Kind,
+    /// To which webhooks it matters.
+    pub webhook_ids: Vec<WebhookId>,
+    /// Its particulars, a JSON object.
+    pub json: String,
+}
+
+/// An event was accepted.
+#[derive(Debug, Serialize)]
+struct EventTold<'a> {
+    id: String,
+    kind: Kind,
+    at: Timestamp,
+    what: &'a str,
+    detail: &'a str,
+    duplicate: bool,
+    deliveries: Vec<DeliveryTold>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeliveryTold {
+    id: String,
+    webhook_id: String,
+}
+
+/// An attempt ended.
+#[derive(Debug, Serialize)]
+struct AttemptTold<'a> {
+    delivery_id: String,
+    event_id: String,
+    webhook_id: String,
+    kind: Kind,
+    at: Timestamp,
+    number: u32,
+    outcome: &'static str,
+    status: Option<u16>,
+    error: Option<&'static str>,
+    detail: Option<&'a str>,
+    took_ms: f64,
+    state: &'static str,
+    due_at: Option<Timestamp>,
+}
+
+/// What is known of an attempt beyond how it ended.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptOf {
+    /// Whose.
+    pub company_id: CompanyId,
+    /// Of which event.
+    pub event_id: EventId,
+    /// Of which kind.
+    pub kind: Kind,
+    /// When its delivery was made.
+    pub created_at: Timestamp,
+}
+
+impl Live {
+    /// Nobody listens, nothing happened.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Hub {
+            listeners: broadcast::channel(MOST_BEHIND).0,
+            companies: DashMap::new(),
+            ended: CancellationToken::new(),
+        }))
+    }
+
+    /// Hears everything from now on, of every company.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Happening>> {
+        self.0.listeners.subscribe()
+    }
+
+    /// How many listen.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        self.0.listeners.receiver_count()
+    }
+
+    /// Nothing more will happen: the server stops, and whoever listens may go.
+    pub fn end(&self) {
+        self.0.ended.cancel();
+    }
+
+    /// Waits for [`Live::end`].
+    pub async fn ended(&self) {
+        self.0.ended.cancelled().await;
+    }
+
+    /// Whether anybody listens: if not, particulars need not be put together.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.listeners() > 0
+    }
+
+    /// The last quarter of an hour of a company, oldest first.
+    #[must_use]
+    pub fn history(&self, company_id: CompanyId, now: Timestamp) -> Vec<Sample> {
+        let history = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
+        history.map_or_else(
+            || History::default().samples(now),
+            |history| history.lock().samples(now),
+        )
+    }
+
+    /// The last so many slots of a company's history as one.
+    #[must_use]
+    pub fn total(&self, company_id: CompanyId, now: Timestamp, slots: u32) -> Sample {
+        let history = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
+        history.map_or_else(Sample::default, |history| history.lock().total(now, slots))
+    }
+
+    /// An event was accepted. Its summary is asked for only if somebody listens.
+    pub fn accepted(
+        &self,
+        company_id: CompanyId,
+        accepted: &Accepted,
+        now: Timestamp,
+        summary: impl FnOnce() -> Option<Summary>,
+    ) {
+        if !accepted.is_duplicate {
+            self.count(company_id, now, Counted::Accepted);
+        }
+        if !self.is_heard() {
+            return;
+        }
+        // None: nobody listened yet when it came.
+        let Some(summary) = summary() else { return };
+        let deliveries = accepted.deliveries.iter().map(|delivery| DeliveryTold {
+            id: delivery.id.to_string(),
+            webhook_id: delivery.webhook_id.to_string(),
+        });
+        let told = EventTold {
+            id: accepted.id.to_string(),
+            kind: accepted.kind,
+            at: now,
+            what: &summary.what,
+            detail: &summary.detail,
+            duplicate: accepted.is_duplicate,
+            deliveries: deliveries.collect(),
+        };
+        let webhooks = accepted.deliveries.iter().map(|delivery| delivery.webhook_id);
+        self.tell(company_id, "event", accepted.kind, webhooks.collect(), &told);
+    }
+
+    /// An attempt ended.
+    pub fn attempted(&self, of: AttemptOf, finished: &FinishedAttempt) {
+        let attempt = &finished.attempt;
+        let now = attempt.finished_at;
+        let class = attempt.outcome.class();
+        self.count(of.company_id, now, counted(class, now.since(of.created_at)));
+        if !self.is_heard() {
+            return;
+        }
+        let (status, error, detail) = match &attempt.outcome {
+            AttemptOutcome::Answered { status, .. } => (Some(*status), None, None),
+            AttemptOutcome::Unanswered { reason, detail } => {
+                (None, Some(reason.as_str()), Some(detail.as_str()))
+            }
+            AttemptOutcome::Lost => (None, None, None),
+        };
+        let due_at = match finished.state {
+            DeliveryState::Pending { due_at } => Some(due_at),
+            _ => None,
+        };
+        let told = AttemptTold {
+            delivery_id: finished.delivery_id.to_string(),
+            event_id: of.event_id.to_string(),
+            webhook_id: finished.webhook_id.to_string(),
+            kind: of.kind,
+            at: now,
+            number: attempt.number,
+            outcome: class.as_str(),
+            status,
+            error,
+            detail,
+            took_ms: attempt.phases.total.as_secs_f64() * 1_000.0,
+            state: finished.state.name().as_str(),
+            due_at,
+        };
+        self.tell(
+            of.company_id,
+            "attempt",
+            of.kind,
+            vec![finished.webhook_id],
+            &told,
+        );
+    }
+
+    fn tell(
+        &self,
+        company_id: CompanyId,
+        name: &'static str,
+        kind: Kind,
+        webhook_ids: Vec<WebhookId>,
+        told: &impl Serialize,
+    ) {
+        let happening = Happening {
+            company_id,
+            name,
+            kind,
+            webhook_ids,
+            json: serde_json::to_string(told).expect("words and numbers can be written as JSON"),
+        };
+        // An error means that the last listener has just left.
+        let _ = self.0.listeners.send(Arc::new(happening));
+    }
+
+    fn count(&self, company_id: CompanyId, now: Timestamp, counted: Counted) {
+        let companies = &self.0.companies;
+        let known = companies.get(&company_id).map(|entry| Arc::clone(&entry));
+        let history = match known {
+            Some(history) => history,
+            None if companies.len() >= MOST_COMPANIES => return,
+            None => Arc::clone(&companies.entry(company_id).or_default()),
+        };
+        history.lock().count(now, counted);
+    }
+}
+
+fn counted(class: OutcomeClass, after: Duration) -> Counted {
+    if class == OutcomeClass::Accepted {
+        Counted::Delivered { after }
+    } else {
+        Counted::Failed
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
+
+    fn accepted() -> Accepted {
+        Accepted {
+            id: EventId(7),
+            kind: Kind::Call,
+            is_duplicate: false,
+            warnings: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_slow_listener_is_told_how_much_it_missed_and_the_hub_does_not_grow() {
+        let live = Live::new();
+        let mut slow = live.listen();
+        for _ in 0..MOST_BEHIND + 5 {
+            live.accepted(CompanyId(1), &accepted(), NOW, || Some(Summary::default()));
+        }
+        assert_eq!(
+            slow.try_recv().unwrap_err(),
+            broadcast::error::TryRecvError::Lagged(5)
+        );
+        assert_eq!(slow.try_recv().unwrap().name, "event");
+    }
+
+    #[test]
+    fn without_a_listener_nothing_is_put_together_but_all_is_counted() {
+        let live = Live::new();
+        live.accepted(CompanyId(1), &accepted(), NOW, || unreachable!("nobody listens"));
+        let newest = *live.history(CompanyId(1), NOW).last().unwrap();
+        assert_eq!(newest.accepted, 1);
+        assert_eq!(
+            live.history(CompanyId(2), NOW)
+                .iter()
+                .map(|sample| sample.accepted)
+                .sum::<u32>(),
+            0
+        );
+    }
+}

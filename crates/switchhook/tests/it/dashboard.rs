@@ -1,0 +1,7 @@
+//! The dashboard: who may see and do what, and what a person sees in a real browser.
+
+mod access;
+mod house;
+mod pictures;
+mod sight;
+mod tour;

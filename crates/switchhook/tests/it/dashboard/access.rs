@@ -1,0 +1,243 @@
+//! Who may see and do what, asked without a browser.
+
+use axum::body::Body;
+use http::header::{COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use switchhook::keys;
+use switchhook::system::DashboardSettings;
+use tower::ServiceExt;
+
+use super::house::{ADMIN, House, LOOKER};
+
+struct Page {
+    status: StatusCode,
+    location: String,
+    cookie: String,
+    policy: String,
+    text: String,
+}
+
+struct Visit<'a> {
+    house: &'a House,
+    cookie: String,
+}
+
+impl<'a> Visit<'a> {
+    fn of(house: &'a House) -> Self {
+        Self {
+            house,
+            cookie: String::new(),
+        }
+    }
+
+    async fn signed_in(house: &'a House, key: &str) -> Self {
+        let page = Self::of(house)
+            .post("/dashboard/sign-in", &format!("key={key}"), &[])
+            .await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+        let cookie = page.cookie.split(';').next().unwrap_or_default().to_owned();
+        Self { house, cookie }
+    }
+
+    async fn get(&self, path: &str) -> Page {
+        self.ask(Method::GET, path, "", &[]).await
+    }
+
+    async fn post(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Page {
+        self.ask(Method::POST, path, form, headers).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, form: &str, headers: &[(&str, &str)]) -> Page {
+        let host = self.house.server.address.to_string();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(COOKIE, &self.cookie);
+        if !headers.iter().any(|(name, _)| *name == HOST.as_str()) {
+            request = request.header(HOST, host);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Body::from(form.to_owned()))
+            .expect("the path is one");
+        let response = self.house.router().oneshot(request).await;
+        page(response.expect("a router always answers")).await
+    }
+
+    /// The token that guards the forms of a page.
+    async fn csrf(&self, path: &str) -> String {
+        let text = self.get(path).await.text;
+        let after = text
+            .split_once("name=\"csrf\" value=\"")
+            .expect("the page has a form")
+            .1;
+        after.split_once('"').expect("the value ends").0.to_owned()
+    }
+}
+
+async fn page(response: Response<Body>) -> Page {
+    let (parts, body) = response.into_parts();
+    let text = |name: &str| {
+        let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let body = body.collect().await.expect("the page is whole").to_bytes();
+    Page {
+        status: parts.status,
+        location: text(LOCATION.as_str()),
+        cookie: text(SET_COOKIE.as_str()),
+        policy: text("content-security-policy"),
+        text: String::from_utf8_lossy(&body).into_owned(),
+    }
+}
+
+#[tokio::test]
+async fn nobody_sees_anything_before_signing_in() {
+    let house = House::new().await;
+    let visit = Visit::of(&house);
+    for path in ["/dashboard/", "/dashboard/events?kind=call", "/dashboard/stream"] {
+        let page = visit.get(path).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{path}");
+        assert!(
+            page.location
+                .starts_with("/dashboard/sign-in?next=%2Fdashboard%2F"),
+            "{}",
+            page.location
+        );
+    }
+    let wrong = visit.post("/dashboard/sign-in", "key=shk_wrong", &[]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("this API key is not known"), "{}", wrong.text);
+    assert!(!wrong.text.contains("shk_wrong"));
+}
+
+#[tokio::test]
+async fn the_cookie_is_out_of_reach_and_pages_are_protected() {
+    let house = House::new().await;
+    let page = Visit::of(&house)
+        .post("/dashboard/sign-in", &format!("key={ADMIN}"), &[])
+        .await;
+    assert!(
+        page.cookie.contains("; HttpOnly; SameSite=Strict"),
+        "{}",
+        page.cookie
+    );
+    assert!(!page.cookie.contains(ADMIN));
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    let overview = visit.get("/dashboard/").await;
+    assert_eq!(overview.status, StatusCode::OK);
+    assert!(
+        overview.policy.starts_with("default-src 'none'"),
+        "{}",
+        overview.policy
+    );
+    assert!(!overview.policy.contains("unsafe"), "{}", overview.policy);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_or_without_its_token_does_nothing() {
+    let house = House::new().await;
+    let id = house.inspected("safe").await;
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    let path = format!("/dashboard/webhooks/{id}/pause");
+    let csrf = visit.csrf(&format!("/dashboard/webhooks/{id}")).await;
+    let good = format!("csrf={csrf}");
+    for (form, headers) in [
+        ("", &[][..]),
+        ("csrf=guessed", &[]),
+        (&good, &[(ORIGIN.as_str(), "https://evil.example")]),
+        (&good, &[("sec-fetch-site", "cross-site")]),
+    ] {
+        let page = visit.post(&path, form, headers).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{form} {headers:?}");
+    }
+    let webhook = house.caller().ask("GET", &format!("/v1/webhooks/{id}"), "").await;
+    assert!(webhook["paused_at"].is_null(), "{webhook}");
+    assert_eq!(visit.post(&path, &good, &[]).await.status, StatusCode::SEE_OTHER);
+    let webhook = house.caller().ask("GET", &format!("/v1/webhooks/{id}"), "").await;
+    assert!(webhook["paused_at"].is_i64(), "{webhook}");
+}
+
+#[tokio::test]
+async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
+    let house = House::new().await;
+    let id = house.inspected("secret").await;
+    let secret = "s".repeat(40);
+    let path = format!("/dashboard/webhooks/{id}");
+    let admin = Visit::signed_in(&house, ADMIN).await;
+    assert!(admin.get(&path).await.text.contains(&secret));
+    let visit = Visit::signed_in(&house, LOOKER).await;
+    let page = visit.get(&path).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(
+        !page.text.contains(&secret)
+            && !page
+                .text
+                .contains("<form method=\"post\" action=\"/dashboard/webhooks")
+    );
+    assert_eq!(
+        visit.get(&format!("{path}/edit")).await.status,
+        StatusCode::FORBIDDEN
+    );
+    let csrf = visit.csrf(&path).await;
+    for action in ["pause", "delete", "test", "rotate-secret"] {
+        let page = visit
+            .post(&format!("{path}/{action}"), &format!("csrf={csrf}"), &[])
+            .await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{action}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn an_open_dashboard_needs_no_key_but_this_machines_name() {
+    let house = House::with(DashboardSettings {
+        open_with: Some(keys::hash(ADMIN)),
+        ..DashboardSettings::default()
+    })
+    .await;
+    let visit = Visit::of(&house);
+    assert_eq!(visit.get("/dashboard/").await.status, StatusCode::OK);
+    let rebound = visit
+        .ask(Method::GET, "/dashboard/", "", &[("host", "evil.example:8400")])
+        .await;
+    assert_eq!(rebound.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_is_masked_is_on_no_page() {
+    let house = House::with(DashboardSettings {
+        mask: "numbers,text".parse().expect("both can be masked"),
+        ..DashboardSettings::default()
+    })
+    .await;
+    let id = house.inspected("masked").await;
+    let caller = house.caller();
+    let body = format!(r#"{{"endpoint_id":"{id}","direction":"all"}}"#);
+    caller.ask("POST", "/api/v2/subscriptions/sms", &body).await;
+    let sms = r#"{"id":1,"direction":"inbound","text":"my password is swordfish","from_number":"+12025550171","to_number":["+12025550172"],"message_status":"pending","target":{"id":1,"type":"user","phone_number":"+12025550172"},"contact":{"phone_number":"+12025550171"}}"#;
+    let event = caller.ask("POST", "/v1/events/sms", sms).await;
+    let (event_id, delivery_id) = (&event["id"], &event["deliveries"][0]["id"]);
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    let text = |value: &serde_json::Value| value.as_str().expect("ids are strings").to_owned();
+    for path in [
+        "/dashboard/".to_owned(),
+        "/dashboard/events".to_owned(),
+        format!("/dashboard/events/{}", text(event_id)),
+        format!("/dashboard/deliveries/{}", text(delivery_id)),
+        "/dashboard/inspector/masked".to_owned(),
+        "/dashboard/inspector/masked/1".to_owned(),
+    ] {
+        let page = visit.get(&path).await;
+        assert!(
+            page.status == StatusCode::OK || path.ends_with("/1"),
+            "{path}: {}",
+            page.text
+        );
+        for hidden in ["swordfish", "5550171", "5550172"] {
+            assert!(!page.text.contains(hidden), "{path} shows {hidden}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A whole server for people to look at, with keys for them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use switchhook::keys;
+use switchhook::server::{Server, router};
+use switchhook::system::{DashboardSettings, Settings};
+use switchhook_domain::id::{CompanyId, KeyId};
+use switchhook_domain::key::{ApiKey, Right, Rights};
+use switchhook_domain::scope::Scopes;
+use tempfile::TempDir;
+
+use crate::support::browser::Browser;
+use crate::support::http::Caller;
+
+/// Whose everything is.
+const COMPANY: CompanyId = CompanyId(1);
+
+/// Everything may be done with it.
+pub(super) const ADMIN: &str = "shk_admin";
+
+/// May only look.
+pub(super) const LOOKER: &str = "shk_looker";
+
+/// A server with an inspector and a simulator.
+pub(super) struct House {
+    pub(super) server: Server,
+    router: axum::Router,
+    _folder: TempDir,
+}
+
+impl House {
+    pub(super) async fn new() -> Self {
+        Self::with(DashboardSettings::default()).await
+    }
+
+    pub(super) async fn with(dashboard: DashboardSettings) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a store");
+        let settings = Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            store: format!("sqlite:{}", folder.path().join("switchhook.db").display()),
+            dashboard: DashboardSettings {
+                inspector: true,
+                simulator: true,
+                ..dashboard
+            },
+            ..Settings::default()
+        };
+        let server = Server::start(settings).await.expect("loopback has a free port");
+        let house = Self {
+            router: router(Arc::clone(&server.system)),
+            server,
+            _folder: folder,
+        };
+        house.add_key(ADMIN, true, Rights::all()).await;
+        house
+            .add_key(LOOKER, false, [Right::Read].into_iter().collect())
+            .await;
+        house
+    }
+
+    async fn add_key(&self, text: &str, admin: bool, rights: Rights) {
+        let system = &self.server.system;
+        let now = system.clock.now();
+        let key = ApiKey {
+            id: KeyId(system.ids.next(now)),
+            company_id: COMPANY,
+            name: text.to_owned(),
+            hash: keys::hash(text),
+            admin,
+            rights,
+            scopes: Scopes::all(),
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+        };
+        system.store.create_key(key).await.expect("the key is new");
+    }
+
+    /// The same server without a connection. Its sessions are its own.
+    pub(super) fn router(&self) -> axum::Router {
+        self.router.clone()
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.server.address)
+    }
+
+    pub(super) fn caller(&self) -> Caller {
+        Caller::new(self.server.address, ADMIN)
+    }
+
+    /// Signs in by the form, as everybody does.
+    pub(super) async fn sign_in(&self, browser: &Browser, key: &str) {
+        browser.open(&self.url("/dashboard/")).await;
+        browser.fill("#key", key).await;
+        browser.click("button", "Sign in").await;
+        browser
+            .wait_for("signing in", "return location.pathname === '/dashboard/'")
+            .await;
+    }
+
+    /// A webhook to the inspector that gets every call.
+    pub(super) async fn inspected(&self, name: &str) -> String {
+        let caller = self.caller();
+        let body = format!(
+            r#"{{"hook_url":"inspector://{name}","secret":"{}"}}"#,
+            "s".repeat(40)
+        );
+        let webhook = caller.ask("POST", "/api/v2/webhooks", &body).await;
+        let id = webhook["id"].as_str().expect("a webhook has an id").to_owned();
+        let body = format!(r#"{{"endpoint_id":"{id}"}}"#);
+        caller.ask("POST", "/api/v2/subscriptions/call", &body).await;
+        id
+    }
+}

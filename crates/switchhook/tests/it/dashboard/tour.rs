@@ -1,0 +1,234 @@
+//! Two minutes of somebody who sees Switchhook for the first time, in a real browser.
+
+use serde_json::Value;
+
+use super::house::{ADMIN, House};
+use super::sight;
+use crate::support::browser::Browser;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let house = House::new().await;
+    house.sign_in(&browser, ADMIN).await;
+    assert!(browser.text().await.contains("There is no webhook yet"));
+
+    browser.click("a", "Create a webhook").await;
+    browser.fill("#hook_url", "inspector://tour").await;
+    browser.click("button", "Create").await;
+    browser
+        .wait_for(
+            "the webhook's page",
+            "return document.body.innerText.includes('it gets nothing')",
+        )
+        .await;
+
+    browser.click("a", "Subscribe it").await;
+    browser.click("button", "Create").await;
+    browser
+        .wait_for(
+            "the subscription",
+            "return document.body.innerText.includes('every state')",
+        )
+        .await;
+
+    browser.click("nav a", "Simulator").await;
+    browser.choose("#scenario", "ring-all-answered").await;
+    browser.choose("#speed", "max").await;
+    browser.click("button", "Place the call").await;
+    let all_sent =
+        "const bar = document.querySelector('progress'); return bar !== null && bar.value === bar.max";
+    browser.wait_for("the call, without a reload", all_sent).await;
+
+    browser.click("nav a", "Inspector").await;
+    browser.click("main a", "tour").await;
+    browser
+        .wait_for(
+            "its deliveries",
+            "return document.body.innerText.includes('verified')",
+        )
+        .await;
+
+    browser.click("nav a", "Simulator").await;
+    browser.click("a", "See its timeline").await;
+    let legs = browser
+        .wait_for(
+            "the timeline",
+            "return document.querySelectorAll('.ladder .leg').length",
+        )
+        .await;
+    assert!(legs.as_u64() > Some(2), "{legs}");
+    assert!(browser.text().await.contains("connected"));
+
+    browser.click("nav a", "Inspector").await;
+    browser.click("main a", "tour").await;
+    browser.choose("#behaviour", "fail").await;
+    browser.click("button", "Do that").await;
+    browser
+        .wait_for(
+            "that",
+            "return document.body.innerText.includes('answers differently')",
+        )
+        .await;
+    browser.click("nav a", "Simulator").await;
+    browser.choose("#scenario", "inbound-answered").await;
+    browser.choose("#speed", "max").await;
+    browser.click("button", "Place the call").await;
+    browser.click("nav a", "Deliveries").await;
+    browser.choose("#state", "pending").await;
+    browser.click("button", "Filter").await;
+    browser
+        .wait_for("a failure", "return document.body.innerText.includes('failed')")
+        .await;
+    // The first of the call: the others wait for it.
+    browser.click("tbody tr:last-child td:last-child a", "").await;
+    browser
+        .wait_for(
+            "the failed attempt",
+            "return document.body.innerText.includes('500')",
+        )
+        .await;
+    let page = browser.text().await;
+    assert!(page.contains("Attempt 2 is made at"), "{page}");
+    assert!(page.contains("The signature holds"), "{page}");
+    browser
+        .wait_for(
+            "the retry, live",
+            "return document.querySelectorAll('.attempt').length > 1",
+        )
+        .await;
+
+    browser.click("nav a", "Inspector").await;
+    browser.click("main a", "tour").await;
+    browser.choose("#behaviour", "accept").await;
+    browser.click("button", "Do that").await;
+    browser
+        .wait_for(
+            "that",
+            "return document.body.innerText.includes('answers differently')",
+        )
+        .await;
+    browser.click("nav a", "Deliveries").await;
+    browser.click("td:last-child a", "").await;
+    browser.click("button", "Redeliver").await;
+    browser
+        .wait_for(
+            "the new delivery",
+            "return document.body.innerText.includes('Sent again')",
+        )
+        .await;
+    browser
+        .wait_for(
+            "its success, live",
+            "return document.querySelector('.lead .good') !== null",
+        )
+        .await;
+
+    browser.click("nav a", "Replays").await;
+    browser.click("a", "New replay").await;
+    browser.choose("#kind", "call").await;
+    browser.click("button", "Count first").await;
+    browser
+        .wait_for(
+            "the count",
+            "return document.body.innerText.includes('would be made')",
+        )
+        .await;
+    browser.click("button", "Begin").await;
+    browser
+        .wait_for(
+            "the end of the replay",
+            "return document.querySelector('.lead .good') !== null",
+        )
+        .await;
+
+    browser.click("button", "Sign out").await;
+    browser
+        .wait_for(
+            "the end",
+            "return document.body.innerText.includes('You are signed out')",
+        )
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let house = House::new().await;
+    let webhook = house.inspected("sight").await;
+    house.sign_in(&browser, ADMIN).await;
+    browser.open(&house.url("/dashboard/simulator")).await;
+    browser.choose("#scenario", "ring-all-answered").await;
+    browser.choose("#speed", "max").await;
+    browser.click("button", "Place the call").await;
+    browser.click("a", "See its timeline").await;
+    let event = browser.url().await;
+    browser
+        .wait_for(
+            "a delivery",
+            "return document.querySelector('td:last-child a') !== null",
+        )
+        .await;
+    browser.click("td:last-child a", "").await;
+    let delivery = browser.url().await;
+    let mut pages = vec![event, delivery];
+    pages.extend(
+        [
+            "/dashboard/",
+            "/dashboard/events",
+            "/dashboard/deliveries",
+            "/dashboard/webhooks",
+            "/dashboard/webhooks/new",
+            "/dashboard/subscriptions",
+            "/dashboard/subscriptions/new?kind=call",
+            "/dashboard/subscriptions/new?kind=sms",
+            "/dashboard/replays",
+            "/dashboard/replays/new",
+            "/dashboard/inspector",
+            "/dashboard/inspector/sight",
+            "/dashboard/inspector/sight/1",
+            "/dashboard/simulator",
+            "/dashboard/nothing-here",
+        ]
+        .map(|path| house.url(path)),
+    );
+    pages.push(house.url(&format!("/dashboard/webhooks/{webhook}")));
+    pages.push(house.url(&format!("/dashboard/webhooks/{webhook}/delete")));
+    let mut troubles = Vec::new();
+    for looks in sight::LOOKS {
+        browser.look_like(looks).await;
+        for page in &pages {
+            browser.open(page).await;
+            let found = browser.run(sight::CHECK).await;
+            for trouble in found.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                troubles.push(format!("{page} {looks:?}: {trouble}"));
+            }
+        }
+    }
+    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_script_everything_can_be_read_and_done() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let house = House::new().await;
+    house.inspected("plain").await;
+    browser.allow_scripts(false).await;
+    browser.open(&house.url("/dashboard/")).await;
+    browser.fill("#key", ADMIN).await;
+    browser.click("button", "Sign in").await;
+    browser.click("nav a", "Webhooks").await;
+    browser.click("td a", "inspector://plain").await;
+    browser.click("button", "Send a test event").await;
+    browser.click("nav a", "Events").await;
+    browser.click("td:last-child a", "").await;
+    browser.click("h2", "Payload").await;
+    assert!(browser.url().await.contains("/dashboard/events/"));
+}
