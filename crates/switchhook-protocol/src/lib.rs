@@ -29,6 +29,7 @@ mod event;
 pub mod headers;
 mod kind;
 mod reading;
+mod repeat;
 mod signature;
 mod sms;
 mod spelling;
@@ -44,6 +45,7 @@ pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, UnknownKind};
+pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
     MAX_TOKEN_BYTES, Secret, Signer, TokenPart, Verifier, VerifyError, key_id, sign, verify,
 };

@@ -9,19 +9,24 @@ mod deliveries;
 mod description;
 mod doctor;
 mod documents;
+mod endpoint;
 mod erasures;
 mod error;
 mod events;
 mod explain;
 mod health;
+mod inlet;
 pub mod limits;
+mod listening;
 mod replays;
 mod request;
 mod rotation;
 mod sample;
+mod sources;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;
+mod websockets;
 mod words;
 
 use std::sync::Arc;
@@ -42,6 +47,7 @@ use self::error::ApiError;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate};
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
+use crate::source::Inlets;
 use crate::system::System;
 
 /// What every handler has.
@@ -49,6 +55,7 @@ pub(crate) struct Api {
     system: Arc<System>,
     keys: KeyCache,
     limiter: Limiter,
+    inlets: Inlets,
     readiness: LastReadiness,
     /// The OpenAPI document.
     openapi: Bytes,
@@ -76,6 +83,8 @@ fn compatible_routes() -> OpenApiRouter<SharedApi> {
     OpenApiRouter::new()
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(websockets::list, websockets::create))
+        .routes(routes!(websockets::get, websockets::update, websockets::delete))
         .routes(routes!(call::list, call::create))
         .routes(routes!(call::get, call::update, call::delete))
         .routes(routes!(sms::list, sms::create))
@@ -111,6 +120,11 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::cancel))
         .routes(routes!(replays::list, replays::create))
         .routes(routes!(replays::get, replays::cancel))
+        .routes(routes!(sources::list, sources::create))
+        .routes(routes!(sources::get, sources::update, sources::delete))
+        .routes(routes!(sources::list_refusals))
+        .routes(routes!(inlet::take))
+        .routes(routes!(listening::listen))
         .routes(routes!(doctor::see))
         .routes(routes!(documents::index))
         .routes(routes!(documents::asyncapi))
@@ -127,6 +141,7 @@ pub fn router(system: Arc<System>) -> Router {
         system,
         keys: KeyCache::default(),
         limiter,
+        inlets: Inlets::default(),
         readiness: LastReadiness::default(),
         openapi: Bytes::from(crate::documents::openapi()),
         settings_turn: Mutex::new(()),

@@ -21,6 +21,8 @@ pub mod registry;
 pub mod replay;
 pub mod retention;
 pub mod server;
+pub mod source;
 pub mod storage;
 pub mod system;
 pub mod telemetry;
+pub mod websocket;

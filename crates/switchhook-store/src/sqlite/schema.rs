@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -31,6 +31,10 @@ const MIGRATIONS: [Migration; 5] = [
     Migration {
         name: "secrets_and_retention",
         sql: include_str!("../../migrations/sqlite/0005_secrets_and_retention.sql"),
+    },
+    Migration {
+        name: "websockets_and_sources",
+        sql: include_str!("../../migrations/sqlite/0006_websockets_and_sources.sql"),
     },
 ];
 

@@ -12,8 +12,8 @@ use serde::Serialize;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, EventId, SubscriptionId};
-use switchhook_domain::matching::{Decided, Verdict};
-use switchhook_domain::subscription::{Subscription, SubscriptionVersion};
+use switchhook_domain::matching::{Decided, Reason, Verdict};
+use switchhook_domain::subscription::SubscriptionVersion;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
 use switchhook_store::{Explained, PageRequest, StoreError, SubscriptionFilter};
@@ -64,6 +64,10 @@ pub(crate) struct ExplainedSubscription {
     /// The webhook that it pointed to.
     #[schema(required)]
     webhook_id: Option<IdText>,
+    /// The websocket that it pointed to; absent if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    websocket_id: Option<IdText>,
     /// `sent`, or `passed_over`.
     #[schema(example = "passed_over")]
     verdict: &'static str,
@@ -104,12 +108,13 @@ pub(crate) async fn explain(
     if only.is_some() && page.after.is_none() && explained.versions.items.is_empty() {
         return Err(StoreError::NotFound("subscription").into());
     }
-    let advice = if explained.deliveries.is_empty() {
-        Some(advice(&api, company_id, explained.event.kind).await?)
-    } else {
-        None
-    };
-    Ok(Json(tell(&api, explained, advice)))
+    let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
+    let mut explanation = tell(&api, explained);
+    let is_told = |one: &ExplainedSubscription| one.reason == Some(Reason::Websocket.as_str());
+    if goes_nowhere && !explanation.items.iter().any(is_told) {
+        explanation.advice = Some(advice(&api, company_id, kind).await?);
+    }
+    Ok(Json(explanation))
 }
 
 /// What to do about an event that went nowhere.
@@ -138,7 +143,7 @@ async fn advice(api: &Api, company_id: CompanyId, kind: Kind) -> Result<String, 
     ))
 }
 
-fn tell(api: &Api, explained: Explained, advice: Option<String>) -> Explanation {
+fn tell(api: &Api, explained: Explained) -> Explanation {
     let decided = decided(&explained);
     let Explained {
         event,
@@ -156,7 +161,7 @@ fn tell(api: &Api, explained: Explained, advice: Option<String>) -> Explanation 
     };
     Explanation {
         event: event.into(),
-        advice,
+        advice: None,
         items: versions.items.iter().map(tell_one).collect(),
         cursor: versions.next.map(IdText),
     }
@@ -198,16 +203,11 @@ fn explained_subscription(
             delivery.map_or_else(String::new, |it| stands(api, it)),
         ),
     };
-    let Subscription {
-        id,
-        webhook_id,
-        ref filter,
-        ..
-    } = *subscription;
     ExplainedSubscription {
-        subscription_id: IdText(id.0),
-        kind: filter.kind(),
-        webhook_id: webhook_id.map(|id| IdText(id.0)),
+        subscription_id: IdText(subscription.id.0),
+        kind: subscription.filter.kind(),
+        webhook_id: subscription.webhook_id().map(|id| IdText(id.0)),
+        websocket_id: subscription.websocket_id().map(|id| IdText(id.0)),
         verdict,
         reason,
         explanation,

@@ -23,7 +23,7 @@ pub(super) fn none_at_all(webhooks: &[Webhook]) -> Option<Finding> {
 pub(super) fn webhook(webhook: &Webhook, subscriptions: &[Subscription]) -> Vec<Finding> {
     let id = webhook.id;
     let mut findings = Vec::new();
-    if !subscriptions.iter().any(|one| one.webhook_id == Some(id)) {
+    if !subscriptions.iter().any(|one| one.webhook_id() == Some(id)) {
         findings.push(at_webhook(
             webhook,
             Trouble::NoSubscription,
@@ -71,10 +71,10 @@ fn secret(webhook: &Webhook) -> Option<Finding> {
 /// What is wrong with a subscription as it is set up.
 pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
     let (id, kind) = (subscription.id, subscription.filter.kind());
-    let (trouble, what, remedy) = if subscription.webhook_id.is_none() {
+    let (trouble, what, remedy) = if subscription.endpoint.is_none() {
         (
             Trouble::SendsNowhere,
-            "it has no webhook: it delivers nothing",
+            "it has no webhook and no websocket: it delivers nothing",
             format!(
                 "give it one: switchhook subscriptions update {kind} {id} --webhook ID; or delete it: switchhook \
                  subscriptions delete {kind} {id}"

@@ -2,6 +2,8 @@
 
 pub(crate) mod faulty_store;
 pub(crate) mod http;
+pub(crate) mod listener;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod rig;
 pub(crate) mod test_server;
