@@ -405,7 +405,8 @@ pub trait Store: Send + Sync + 'static {
     async fn drop_payloads(&self, slice: PayloadSlice, now: Timestamp)
     -> Result<DroppedPayloads, StoreError>;
     /// Removes the payload of every event of the slice in which a number occurs, and what attempts hold of it; pending
-    /// deliveries of those are cancelled. The records stay. What is removed is overwritten.
+    /// deliveries of those are cancelled. The records stay. What is removed is overwritten. With the last slice the
+    /// refusals of the company's sources go in which it occurs, or which cannot be read.
     async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError>;
 
     // --- about the store itself -----------------------------------------------------------------------------------

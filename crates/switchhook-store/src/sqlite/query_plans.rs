@@ -337,6 +337,11 @@ fn the_log_and_what_comes_in_are_found_by_their_indexes() {
         sources::FORGET,
         "source_refusals_by_source (source_id=?",
     );
+    check(
+        &connection,
+        sources::OF_COMPANY,
+        "source_refusals_by_source (source_id=?)",
+    );
     let sources = sources::listing(COMPANY).oldest_first(PAGE);
     check(
         &connection,

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
+use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::cells::Cells;
-use super::list::{Listing, first};
+use super::list::{Listing, all, first};
 use super::secrets;
 use super::transaction::Transaction;
 use crate::error::StoreError;
@@ -138,6 +139,27 @@ pub(super) fn keep_refusal(
 
 pub(super) const FORGET: &str = "DELETE FROM source_refusals WHERE source_id = ? AND id <= ifnull((\
      SELECT id FROM source_refusals WHERE source_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?), 0)";
+
+/// Removes the company's refusals in which the number occurs, and those that cannot be read: they may hold it too.
+pub(super) fn erase_from_refusals(
+    transaction: &Transaction<'_>,
+    company_id: CompanyId,
+    number: &PhoneNumber,
+) -> Result<(), StoreError> {
+    let kept = all(transaction.connection, OF_COMPANY, &[&company_id.0], |row| {
+        let mut cells = Cells::of("source_refusals", row)?;
+        Ok((cells.id(), cells.bytes()?.to_vec()))
+    })?;
+    let holds_it = |body: &[u8]| !body.is_empty() && (!body.starts_with(b"{") || number.occurs_in(body));
+    for (id, _) in kept.iter().filter(|(_, body)| holds_it(body)) {
+        let sql = "DELETE FROM source_refusals WHERE id = ?";
+        transaction.prepare(sql)?.execute([id])?;
+    }
+    Ok(())
+}
+
+pub(super) const OF_COMPANY: &str = "SELECT r.id, r.body_head FROM sources s INDEXED BY sources_by_company \
+     CROSS JOIN source_refusals r INDEXED BY source_refusals_by_source ON r.source_id = s.id WHERE s.company_id = ?";
 
 pub(super) fn list_refusals(
     connection: &Connection,

@@ -653,14 +653,15 @@ impl Store for SqliteStore {
     }
 
     async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError> {
-        let (number, extent) = (slice.number.clone(), slice.extent);
+        let (company_id, number, extent) = (slice.company_id, slice.number.clone(), slice.extent);
         let found = self
             .parts
             .readers
             .run(move |connection| erasure::find(connection, &slice))
             .await?;
         let (examined, next) = (found.examined, found.next);
-        let nothing_to_do = found.ids.is_empty() || extent == ErasureExtent::Count;
+        let is_last = next.is_none();
+        let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
         let erased = if nothing_to_do {
             Erased {
                 events: found.ids.len() as u64,
@@ -668,7 +669,12 @@ impl Store for SqliteStore {
             }
         } else {
             let erase = move |transaction: &mut Transaction<'_>| {
-                transaction.overwriting(|transaction| erasure::erase(transaction, &found.ids, &number, now))
+                transaction.overwriting(|transaction| {
+                    if is_last {
+                        sources::erase_from_refusals(transaction, company_id, &number)?;
+                    }
+                    erasure::erase(transaction, &found.ids, &number, now)
+                })
             };
             self.write(erase).await?
         };

@@ -74,6 +74,7 @@ conformance! {
         a_source_is_found_by_its_token_changed_and_deleted,
         sources_are_listed_oldest_first_and_are_their_companys_alone,
         of_refusals_the_newest_are_kept,
+        a_number_is_erased_from_refusals_too,
         ;
     subscriptions:
         a_subscription_of_every_kind_reads_back_as_it_was,

@@ -5,7 +5,7 @@ use switchhook_domain::id::{RefusalId, SourceId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::webhook::OldSecret;
-use switchhook_store::PageRequest;
+use switchhook_store::{ErasureExtent, ErasureSlice, PageRequest};
 
 use crate::World;
 use crate::samples::{COMPANY, LEASE, NOON, OTHER_COMPANY, is_missing};
@@ -137,4 +137,42 @@ pub(crate) async fn of_refusals_the_newest_are_kept(world: &mut World) {
     world.store.create_source(other.clone()).await.unwrap();
     let kept = world.store.list_refusals(COMPANY, other.id, all).await.unwrap();
     assert_eq!(kept.items, [], "of a source that is gone nothing is kept");
+}
+
+pub(crate) async fn a_number_is_erased_from_refusals_too(world: &mut World) {
+    let one = source(world.id());
+    world.store.create_source(one.clone()).await.unwrap();
+    let bodies: [&[u8]; 4] = [
+        br#"{"from_number":"+15551234567"}"#,
+        br#"{"from_number":"+15550000000"}"#,
+        b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA",
+        b"",
+    ];
+    for body in bodies {
+        let refusal = Refusal {
+            body_head: body.to_vec(),
+            ..refusal(world.id(), one.id)
+        };
+        world.store.keep_refusal(refusal, 100).await.unwrap();
+    }
+    let slice = |extent| ErasureSlice {
+        company_id: COMPANY,
+        number: "+15551234567".parse().unwrap(),
+        after: None,
+        limit: 100,
+        extent,
+    };
+    for (extent, left) in [
+        (ErasureExtent::Count, bodies.as_slice()),
+        (ErasureExtent::Erase, &[bodies[1], bodies[3]]),
+    ] {
+        world.store.erase_number(slice(extent), world.now).await.unwrap();
+        let kept = world
+            .store
+            .list_refusals(COMPANY, one.id, PageRequest::first(9))
+            .await
+            .unwrap();
+        let kept: Vec<_> = kept.items.iter().rev().map(|one| &one.body_head[..]).collect();
+        assert_eq!(kept, left);
+    }
 }
