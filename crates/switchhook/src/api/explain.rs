@@ -27,6 +27,9 @@ use super::events::EventSummary;
 use super::request::{PageQuery, PathId, Query};
 use super::{Api, SharedApi, words};
 
+/// The verdict of a subscription that points at a websocket.
+const TOLD: &str = "told";
+
 /// Which subscriptions are explained.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -68,10 +71,10 @@ pub(crate) struct ExplainedSubscription {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     websocket_id: Option<IdText>,
-    /// `sent`, or `passed_over`.
+    /// `sent`, `told` (it points at a websocket: that makes no delivery), or `passed_over`.
     #[schema(example = "passed_over")]
     verdict: &'static str,
-    /// Why it was passed over: `other_kind`, `state_not_in_list` and the like; null if it was sent.
+    /// Why it was passed over: `other_kind`, `state_not_in_list` and the like; null if it was sent or told.
     #[schema(required, example = "state_not_in_list")]
     reason: Option<&'static str>,
     /// The same as a sentence, or how the delivery stands.
@@ -110,7 +113,7 @@ pub(crate) async fn explain(
     }
     let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
     let mut explanation = tell(&api, explained);
-    let is_told = |one: &ExplainedSubscription| one.reason == Some(Reason::Websocket.as_str());
+    let is_told = |one: &ExplainedSubscription| one.verdict == TOLD;
     if goes_nowhere && !explanation.items.iter().any(is_told) {
         explanation.advice = Some(advice(&api, company_id, kind).await?);
     }
@@ -192,6 +195,7 @@ fn explained_subscription(
 ) -> ExplainedSubscription {
     let subscription = &version.subscription;
     let (verdict, reason, explanation) = match (decided.verdict(version, delivery.is_some()), delivery) {
+        (Verdict::PassedOver(reason @ Reason::Websocket), _) => (TOLD, None, reason.to_string()),
         (Verdict::PassedOver(reason), _) => (
             "passed_over",
             Some(reason.as_str()),

@@ -9,9 +9,10 @@ use super::{Finding, Place, Trouble, at_webhook, since};
 /// What HS256 asks for (RFC 7518 §3.2): a shorter secret is easier to guess than the signature to forge.
 const SHORTEST_SECRET: usize = 32;
 
-/// A company that has nothing yet.
-pub(super) fn none_at_all(webhooks: &[Webhook]) -> Option<Finding> {
-    webhooks.is_empty().then(|| Finding {
+/// A company that has nothing yet, nor anybody who may listen.
+pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) -> Option<Finding> {
+    let tells_somebody = subscriptions.iter().any(|one| one.websocket_id().is_some());
+    (webhooks.is_empty() && !tells_somebody).then(|| Finding {
         trouble: Trouble::NoWebhook,
         place: Place::Server,
         what: "there is no webhook: no event is sent anywhere".to_owned(),

@@ -98,7 +98,10 @@ async fn an_event_for_a_websocket_makes_no_delivery_and_is_explained() {
     let explained = server.get(&format!("/v1/events/{id}/explain")).await.ok();
     let said = &explained["items"][0];
     assert_eq!(said["websocket_id"], websocket.as_str());
-    assert_eq!(said["reason"], "websocket");
+    assert_eq!(
+        (&said["verdict"], &said["reason"]),
+        (&json!("told"), &Value::Null)
+    );
     assert_eq!(explained["advice"], Value::Null, "{explained}");
     server.get("/events/nonsense").await.refused(401, "websocket_url");
 }
