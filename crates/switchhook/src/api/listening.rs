@@ -27,14 +27,14 @@ const LARGEST_MESSAGE: usize = 4 * 1024;
 /// sends is ignored. The connection ends with the token's hour.
 ///
 /// Ours: with `?labelled=true` each frame is an object `{"position", "event": {"id", "kind", "accepted_at",
-/// "content_type", "body"}}`, the first one without an event; and `?after=POSITION` goes on after that place, so that
+/// "content_type", "body"}}`, the first one without an event; and `?after=POSITION` goes on after that position, so that
 /// nothing is lost while a listener is away.
 #[utoipa::path(
     get, path = "/events/{token}", tag = "websockets", operation_id = "websockets.listen",
     params(
         ("token" = String, Path, description = "From a `websocket_url`"),
-        ("labelled" = Option<bool>, Query, description = "Whether each frame tells its place and the event's id"),
-        ("after" = Option<String>, Query, description = "The place to go on from; without it only what comes from now on"),
+        ("labelled" = Option<bool>, Query, description = "Whether each frame tells its position and the event's id"),
+        ("after" = Option<String>, Query, description = "The position to go on from; without it only what comes from now on"),
     ),
     responses((status = 101, description = "A websocket")),
     security(()),

@@ -31,7 +31,7 @@ pub(crate) struct WebhookRequest {
 }
 
 /// The longest URL and the longest secret.
-pub(super) const LONGEST_TEXT: usize = 2_048;
+const LONGEST_TEXT: usize = 2_048;
 
 /// Lists the company's webhooks, oldest first.
 #[utoipa::path(

@@ -40,7 +40,7 @@ Examples:
   switchhook listen --forward http://localhost:3000/hook --kinds call,sms --secret \"$SECRET\"
   switchhook listen --forward http://localhost:3000/hook --url https://switchhook.example.com --websocket 7730318061039616
 
-Works with Dialpad's own API too (--url https://dialpad.com), which tells no place to go on from: what happens
+Works with Dialpad's own API too (--url https://dialpad.com), which tells no position to go on from: what happens
 while the connection is down is lost there. Ends with 0 when it is asked to stop, with 1 when it cannot listen.")]
 pub(super) struct Listen {
     /// Where to post each event to
@@ -59,7 +59,7 @@ pub(super) struct Listen {
     #[arg(long, value_name = "ID")]
     websocket: Option<WebsocketId>,
 
-    /// Go on after this place, as an earlier listen told it
+    /// Go on after this position, as an earlier listen told it
     #[arg(long, value_name = "POSITION", requires = "websocket")]
     after: Option<String>,
 
@@ -146,7 +146,7 @@ impl Listening<'_> {
 
     /// Connects with a fresh URL: the one before may be too old.
     async fn connect(&self) -> anyhow::Result<Ear> {
-        let url = self.post.url(&self.server, self.forwarder.place()).await?;
+        let url = self.post.url(&self.server, self.forwarder.position()).await?;
         Ok(Ear::connect(&url).await?)
     }
 
@@ -172,9 +172,9 @@ impl Listening<'_> {
                 "what was made at the server is still there: {error:#}"
             ));
         }
-        if let (Some(place), Some(id)) = (self.forwarder.place(), self.post.lasting_id()) {
+        if let (Some(position), Some(id)) = (self.forwarder.position(), self.post.lasting_id()) {
             output::remark(format_args!(
-                "to go on from here: --websocket {id} --after {place}"
+                "to go on from here: --websocket {id} --after {position}"
             ));
         }
     }

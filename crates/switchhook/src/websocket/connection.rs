@@ -1,4 +1,4 @@
-//! One connection: reads the log from its place on, and sends what its websocket's subscriptions let through.
+//! One connection: reads the log from its position on, and sends what its websocket's subscriptions let through.
 //!
 //! It reads no further than it has sent, so a slow reader costs nothing but its own time; one that takes nothing for
 //! half a minute, or answers no ping, is let go.
@@ -48,7 +48,7 @@ pub struct Session {
     pub company_id: CompanyId,
     /// Which of them, and until when.
     pub grant: Grant,
-    /// After which place in the log.
+    /// After which position in the log.
     pub after: LogPosition,
     /// Whether frames have labels.
     pub is_labelled: bool,
@@ -102,7 +102,7 @@ struct Connection<'a> {
     system: &'a System,
     socket: WebSocket,
     session: Session,
-    place: LogPosition,
+    position: LogPosition,
     bell: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
     expires_at: Instant,
@@ -118,7 +118,7 @@ impl<'a> Connection<'a> {
             system,
             socket,
             session,
-            place: session.after,
+            position: session.after,
             bell: system.listeners.bell(session.company_id),
             stopping: system.listeners.stopping.subscribe(),
             expires_at: now + lasts,
@@ -129,7 +129,7 @@ impl<'a> Connection<'a> {
 
     async fn run(&mut self) -> End {
         if self.session.is_labelled
-            && let Err(end) = self.send(Message::text(frame::beginning(self.place))).await
+            && let Err(end) = self.send(Message::text(frame::beginning(self.position))).await
         {
             return end;
         }
@@ -150,7 +150,7 @@ impl<'a> Connection<'a> {
     /// Sends the next events; answers how many the log had.
     async fn send_some(&mut self) -> Result<usize, End> {
         let (company_id, store) = (self.session.company_id, &self.system.store);
-        let entries = match store.read_log(company_id, self.place, AT_ONCE).await {
+        let entries = match store.read_log(company_id, self.position, AT_ONCE).await {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be read for a listener");
@@ -161,7 +161,7 @@ impl<'a> Connection<'a> {
             if let Some(message) = self.message(entry)? {
                 self.send(message).await?;
             }
-            self.place = entry.position;
+            self.position = entry.position;
         }
         Ok(entries.len())
     }

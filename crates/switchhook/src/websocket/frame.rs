@@ -1,6 +1,6 @@
 //! Frames: what one event is on the wire of a websocket.
 //!
-//! Dialpad's form is the event and nothing else. Ours, for whoever asks for it, has the place to go on from beside it.
+//! Dialpad's form is the event and nothing else. Ours, for whoever asks for it, has the position to go on from beside it.
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
@@ -16,7 +16,7 @@ pub const LABELLED: &str = "switchhook-labelled";
 /// A frame in our form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labelled {
-    /// The place to go on from after this frame.
+    /// The position to go on from after this frame.
     pub position: String,
     /// The event; the first frame has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]

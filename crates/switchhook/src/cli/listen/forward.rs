@@ -21,8 +21,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 
 /// What was heard.
 pub(super) struct Frame {
-    /// The place after it.
-    place: Option<String>,
+    /// The position after it.
+    position: Option<String>,
     event: Option<Heard>,
 }
 
@@ -35,7 +35,7 @@ struct Heard {
 }
 
 impl Frame {
-    /// A frame that tells its place.
+    /// A frame that tells its position.
     pub(super) fn labelled(text: &str) -> serde_json::Result<Self> {
         let frame: Labelled = serde_json::from_str(text)?;
         let heard = |event: crate::websocket::frame::LabelledEvent| Heard {
@@ -45,7 +45,7 @@ impl Frame {
             body: event.body.into(),
         };
         Ok(Self {
-            place: Some(frame.position),
+            position: Some(frame.position),
             event: frame.event.map(heard),
         })
     }
@@ -58,7 +58,7 @@ impl Frame {
             headers::CONTENT_TYPE_JSON
         };
         Self {
-            place: None,
+            position: None,
             event: Some(Heard {
                 id: None,
                 kind: tell_kind(text.as_bytes()).map(|kind| kind.route().to_owned()),
@@ -92,22 +92,22 @@ pub(super) struct Forwarder {
     hook: Hook,
     url: Url,
     is_json: bool,
-    place: Option<String>,
+    position: Option<String>,
 }
 
 impl Forwarder {
-    pub(super) fn new(hook: Hook, url: &Url, is_json: bool, place: Option<String>) -> Self {
+    pub(super) fn new(hook: Hook, url: &Url, is_json: bool, position: Option<String>) -> Self {
         Self {
             hook,
             url: url.clone(),
             is_json,
-            place,
+            position,
         }
     }
 
-    /// After what to go on, if the server tells such places.
-    pub(super) fn place(&self) -> Option<&str> {
-        self.place.as_deref()
+    /// After what to go on, if the server tells positions.
+    pub(super) fn position(&self) -> Option<&str> {
+        self.position.as_deref()
     }
 
     pub(super) fn tell_connected(&self, server: &Url, is_first: bool, ear: &Ear) {
@@ -121,7 +121,7 @@ impl Forwarder {
         ));
         if !ear.is_labelled() {
             output::remark(
-                "this server tells no place to go on from: what happens while the connection is down is lost",
+                "this server tells no position to go on from: what happens while the connection is down is lost",
             );
         }
     }
@@ -133,7 +133,7 @@ impl Forwarder {
             self.pass_on(&heard).await?;
         }
         // Only now: what was not passed on comes again.
-        self.place = frame.place.or(self.place.take());
+        self.position = frame.position.or(self.position.take());
         Ok(())
     }
 
@@ -184,5 +184,72 @@ impl Forwarder {
                 u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
             )),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_protocol::sign;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(frame: Frame, position: Option<&str>, body: &str, expected: &[(&str, &str)]) {
+        assert_eq!(frame.position.as_deref(), position);
+        let heard = frame.event.expect("there is an event");
+        assert_eq!(heard.body, body);
+        let headers = heard.headers(2);
+        let all: Vec<_> = expected
+            .iter()
+            .map(|(name, _)| (*name, headers.get(*name).and_then(|value| value.to_str().ok())))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, value)| (*name, Some(*value)))
+            .collect();
+        assert_eq!(all, expected);
+        assert_eq!(headers.len(), expected.len());
+    }
+
+    #[test]
+    fn dialpads_own_frames_are_passed_on_with_what_they_tell() {
+        let event = r#"{"call_id":1,"state":"hangup"}"#;
+        check(
+            Frame::plain(event.to_owned()),
+            None,
+            event,
+            &[
+                ("content-type", "application/json"),
+                ("switchhook-event-kind", "call"),
+                ("switchhook-attempt", "2"),
+            ],
+        );
+        let token = sign("s3cret", event.as_bytes());
+        check(
+            Frame::plain(token.clone()),
+            None,
+            &token,
+            &[("content-type", "application/jwt"), ("switchhook-attempt", "2")],
+        );
+    }
+
+    #[test]
+    fn a_labelled_frame_has_the_headers_of_a_delivery() {
+        let frame = r#"{"position":"12","event":{"id":"7","kind":"agent_status","accepted_at":5,
+                        "content_type":"application/json","body":"{\"a\": 1.0}"}}"#;
+        check(
+            Frame::labelled(frame).unwrap(),
+            Some("12"),
+            r#"{"a": 1.0}"#,
+            &[
+                ("content-type", "application/json"),
+                ("switchhook-event-id", "7"),
+                ("switchhook-event-kind", "agent_status"),
+                ("switchhook-delivery-id", "7"),
+                ("switchhook-attempt", "2"),
+            ],
+        );
+        let beginning = Frame::labelled(r#"{"position":"11"}"#).unwrap();
+        assert!(beginning.event.is_none() && beginning.position.as_deref() == Some("11"));
     }
 }

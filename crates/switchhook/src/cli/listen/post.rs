@@ -104,7 +104,7 @@ impl<'a> ListeningPost<'a> {
         }
     }
 
-    /// A fresh URL to listen at, after a place if there is one.
+    /// A fresh URL to listen at, after a position if there is one.
     pub(super) async fn url(&self, server: &Url, after: Option<&str>) -> anyhow::Result<Url> {
         let url = self.websocket().await?.websocket_url;
         let url = url.parse().context("the server's websocket_url is no URL")?;

@@ -108,6 +108,14 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
             "is for call",
         ),
         (&["webhooks", "update", "1"], "--help"),
+        (&["sources", "update", "1"], "--help"),
+        (&["websockets", "update", "1"], "--generate-secret"),
+        (&["listen"], "--forward"),
+        (
+            &["listen", "--forward", "http://localhost/", "--after", "1"],
+            "--websocket",
+        ),
+        (&["connect", "dialpad", "--api-key", "k"], "--public-url"),
         (
             &["webhooks", "list", "--url", "ftp://localhost"],
             "http://127.0.0.1:8400",
