@@ -57,6 +57,12 @@ ids! {
     DeliveryId,
     /// A stored job that makes new deliveries of old events.
     ReplayId,
+    /// Where somebody may listen.
+    WebsocketId,
+    /// Where events come in from outside.
+    SourceId,
+    /// Something that a source did not take.
+    RefusalId,
 }
 
 /// Hands out ids that only grow, whatever the clock does.

@@ -8,6 +8,8 @@
 //! | word | means | never means |
 //! |---|---|---|
 //! | webhook | where we send: id, `hook_url`, optional secret | one POST; a receiving program |
+//! | websocket | where somebody may listen: a place in the log of events, no deliveries | a connection to it |
+//! | endpoint | a webhook or a websocket: where a subscription points | |
 //! | subscription | "send these events there": kind, enabled, a filter | a billing plan |
 //! | event | something that happened: one of five kinds, with its bytes as received | a log line |
 //! | delivery | one event for one webhook; has a state | an SMS's delivery result |
@@ -37,7 +39,9 @@ pub mod replay;
 pub mod retry;
 pub mod scope;
 pub mod secret;
+pub mod source;
 pub mod subscription;
 pub mod webhook;
+pub mod websocket;
 
 pub use switchhook_protocol::{Kind, Timestamp};

@@ -38,7 +38,7 @@ pub enum Reason {
     OtherKind,
     /// It is not enabled.
     Disabled,
-    /// It has no webhook to send to.
+    /// It has no webhook to send to, and no websocket to tell.
     NoWebhook,
     /// It is narrowed to a target that the event is not about.
     OtherTarget,
@@ -58,11 +58,13 @@ pub enum Reason {
     PayloadGone,
     /// It asked for the event, but its webhook was being created or deleted at that moment.
     WebhookGone,
+    /// It asked for the event, for whoever listened at its websocket: that makes no delivery.
+    Websocket,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CreatedAfterwards,
         Self::DeletedBefore,
         Self::TestEvent,
@@ -78,6 +80,7 @@ impl Reason {
         Self::OtherContactType,
         Self::PayloadGone,
         Self::WebhookGone,
+        Self::Websocket,
     ];
 
     /// The reason's name in the API and the metrics.
@@ -99,6 +102,7 @@ impl Reason {
             Self::OtherContactType => "other_contact_type",
             Self::PayloadGone => "payload_gone",
             Self::WebhookGone => "webhook_gone",
+            Self::Websocket => "websocket",
         }
     }
 
@@ -142,7 +146,7 @@ impl fmt::Display for Reason {
             Self::TestEvent => "this is a test event, for one webhook only, whatever is subscribed",
             Self::OtherKind => "it is for another kind of event",
             Self::Disabled => "it is disabled",
-            Self::NoWebhook => "it has no webhook: set its endpoint_id to one",
+            Self::NoWebhook => "it has no webhook and no websocket: set its endpoint_id to one",
             Self::OtherTarget => "its target is not one of this event's",
             Self::StateNotInList => "its call_states do not include this call's state",
             Self::NotAGroupCall => "it has group_calls_only, and this call went to no group",
@@ -157,6 +161,9 @@ impl fmt::Display for Reason {
             }
             Self::WebhookGone => {
                 "it asked for this event, but its webhook was being created or deleted at that moment"
+            }
+            Self::Websocket => {
+                "it asked for this event, for its websocket: whoever listened there was told, and no delivery is made"
             }
         })
     }
@@ -201,7 +208,7 @@ fn reason_against(subscription: &Subscription, facts: &EventFacts) -> Option<Rea
     if !subscription.enabled {
         return Some(Reason::Disabled);
     }
-    if subscription.webhook_id.is_none() {
+    if subscription.endpoint.is_none() {
         return Some(Reason::NoWebhook);
     }
     if subscription

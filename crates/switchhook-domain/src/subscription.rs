@@ -9,7 +9,7 @@ use switchhook_protocol::{
     AgentType, CallStateFilter, ContactType, Kind, SmsDirection, TargetType, Timestamp,
 };
 
-use crate::id::{CompanyId, SubscriptionId, WebhookId};
+use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use crate::scope::Scopes;
 
 mod version;
@@ -23,8 +23,8 @@ pub struct Subscription {
     pub id: SubscriptionId,
     /// Whose it is.
     pub company_id: CompanyId,
-    /// Where to; `None` once the webhook was deleted (an orphan delivers nothing) or if none was given yet.
-    pub webhook_id: Option<WebhookId>,
+    /// Where to; `None` once that was deleted (an orphan delivers nothing) or if none was given yet.
+    pub endpoint: Option<Endpoint>,
     /// Whether it is in force.
     pub enabled: bool,
     /// Which events.
@@ -35,6 +35,44 @@ pub struct Subscription {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// Where a subscription points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// Events are posted there.
+    Webhook(WebhookId),
+    /// Whoever listens there is told.
+    Websocket(WebsocketId),
+}
+
+impl Endpoint {
+    /// The webhook, if it is one.
+    #[must_use]
+    pub const fn webhook_id(self) -> Option<WebhookId> {
+        match self {
+            Self::Webhook(id) => Some(id),
+            Self::Websocket(_) => None,
+        }
+    }
+
+    /// The websocket, if it is one.
+    #[must_use]
+    pub const fn websocket_id(self) -> Option<WebsocketId> {
+        match self {
+            Self::Webhook(_) => None,
+            Self::Websocket(id) => Some(id),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Webhook(id) => write!(f, "webhook {id}"),
+            Self::Websocket(id) => write!(f, "websocket {id}"),
+        }
+    }
 }
 
 /// An entity of the phone system: what a subscription is narrowed to, what an event is about.
@@ -179,8 +217,8 @@ impl Filter {
 /// A change to a subscription; what is `None` stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SubscriptionChange {
-    /// Another webhook, or none any more.
-    pub webhook_id: Option<Option<WebhookId>>,
+    /// Another webhook or websocket, or none any more.
+    pub endpoint: Option<Option<Endpoint>>,
     /// In force or not.
     pub enabled: Option<bool>,
     /// What changes in the filter.
@@ -217,12 +255,24 @@ pub enum InvalidChange {
 }
 
 impl Subscription {
+    /// The webhook that it points at, if it does.
+    #[must_use]
+    pub fn webhook_id(&self) -> Option<WebhookId> {
+        self.endpoint?.webhook_id()
+    }
+
+    /// The websocket that it points at, if it does.
+    #[must_use]
+    pub fn websocket_id(&self) -> Option<WebsocketId> {
+        self.endpoint?.websocket_id()
+    }
+
     /// The subscription with `change` made at `now`.
     ///
     /// # Errors
     /// If the result would be narrowed to half a target.
     pub fn changed(mut self, change: SubscriptionChange, now: Timestamp) -> Result<Self, InvalidChange> {
-        self.webhook_id = change.webhook_id.unwrap_or(self.webhook_id);
+        self.endpoint = change.endpoint.unwrap_or(self.endpoint);
         self.enabled = change.enabled.unwrap_or(self.enabled);
         self.filter = self.filter.changed(&change.filter)?;
         self.updated_at = now;

@@ -187,8 +187,8 @@ impl Webhook {
     pub fn changed(mut self, change: WebhookChange, now: Timestamp) -> Self {
         self.hook_url = change.hook_url.unwrap_or(self.hook_url);
         if let Some(secret) = change.secret {
-            let replaced = std::mem::replace(&mut self.secret, secret);
-            self.retire(replaced, change.old_secret_until);
+            let until = change.old_secret_until;
+            replace_secret(&mut self.secret, &mut self.old_secrets, secret, until);
         }
         self.old_secrets.retain(|old| old.valid_until > now);
         self.settings = change.settings.unwrap_or(self.settings);
@@ -202,25 +202,44 @@ impl Webhook {
 
     /// The secret and those before it that count at `now`.
     pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
-        let old = self.old_secrets.iter().rev();
-        let valid = old
-            .filter(move |old| old.valid_until > now)
-            .map(|old| &old.secret);
-        self.secret.iter().chain(valid)
+        valid_secrets(self.secret.as_ref(), &self.old_secrets, now)
     }
+}
 
-    fn retire(&mut self, replaced: Option<Secret>, until: Option<Timestamp>) {
-        let (Some(secret), Some(valid_until)) = (replaced, until) else {
-            return;
-        };
-        if self.secret.as_ref() == Some(&secret) {
-            return;
-        }
-        self.old_secrets.retain(|old| old.secret != secret);
-        self.old_secrets.push(OldSecret { secret, valid_until });
-        let surplus = self.old_secrets.len().saturating_sub(MOST_OLD_SECRETS);
-        self.old_secrets.drain(..surplus);
+/// A secret and those before it that count at `now`.
+pub(crate) fn valid_secrets<'a>(
+    secret: Option<&'a Secret>,
+    old_secrets: &'a [OldSecret],
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Secret> {
+    let old = old_secrets.iter().rev();
+    let valid = old
+        .filter(move |old| old.valid_until > now)
+        .map(|old| &old.secret);
+    secret.into_iter().chain(valid)
+}
+
+/// Puts another secret in the place of `secret`, which counts for a while if it is to.
+pub(crate) fn replace_secret(
+    secret: &mut Option<Secret>,
+    old_secrets: &mut Vec<OldSecret>,
+    new: Option<Secret>,
+    old_secret_until: Option<Timestamp>,
+) {
+    let replaced = std::mem::replace(secret, new);
+    let (Some(replaced), Some(valid_until)) = (replaced, old_secret_until) else {
+        return;
+    };
+    if secret.as_ref() == Some(&replaced) {
+        return;
     }
+    old_secrets.retain(|old| old.secret != replaced);
+    old_secrets.push(OldSecret {
+        secret: replaced,
+        valid_until,
+    });
+    let surplus = old_secrets.len().saturating_sub(MOST_OLD_SECRETS);
+    old_secrets.drain(..surplus);
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub struct NewEvent {
     pub deliveries: Vec<NewDelivery>,
     /// Which subscriptions it was matched with.
     pub revision: Revision,
+    /// Whether a subscription with a websocket asked for it, so that it has its place in the log.
+    pub is_for_websockets: bool,
 }
 
 /// By which a repetition is known.

@@ -15,17 +15,23 @@ mod replay;
 mod retention;
 mod sealing;
 pub mod sqlite;
+mod websocket;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{
+    CompanyId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+};
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
@@ -45,8 +51,9 @@ pub use retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadRemoval, PayloadSlice, RemovalReason,
     RemovalSlice, Removed, StoreSize,
 };
-pub use sealing::{Resealed, Sealer};
+pub use sealing::{Resealed, Sealer, SecretOwner};
 pub use sqlite::{Copied, Existing};
+pub use websocket::{LogBounds, LogEntry, LogPosition};
 
 /// What is kept, and the few things that are done with it.
 ///
@@ -114,10 +121,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Webhook, StoreError>;
     /// The webhooks of every company, by id: how a node fills its memory at start.
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError>;
-    /// Rewrites the secrets of up to `limit` webhooks after `after` that are not sealed with the key that is used now.
+    /// Rewrites the secrets of up to `limit` webhooks after `after` that are not sealed with the key that is used now;
+    /// with the last of them those of all websockets and sources.
     /// `Unusable` if there is no sealer, or a secret cannot be read.
     async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError>;
-    /// Forgets the replaced secrets that no longer count; answers how many webhooks had such.
+    /// Forgets the replaced secrets that no longer count; answers how many webhooks and sources had such.
     async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
 
     /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
@@ -135,10 +143,81 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    // --- websockets -----------------------------------------------------------------------------------------------
+
+    /// Keeps a websocket.
+    async fn create_websocket(&self, websocket: Websocket) -> Result<Websocket, StoreError>;
+    /// One websocket of the company.
+    async fn websocket(&self, company_id: CompanyId, id: WebsocketId) -> Result<Websocket, StoreError>;
+    /// The websockets of the company, or of all, oldest first.
+    async fn list_websockets(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<Websocket>, StoreError>;
+    /// Gives a websocket another secret, or none any more.
+    async fn update_websocket(
+        &self,
+        company_id: CompanyId,
+        id: WebsocketId,
+        secret: Option<Secret>,
+        now: Timestamp,
+    ) -> Result<Websocket, StoreError>;
+    /// Deletes a websocket and answers what it was. Its subscriptions stay, without an endpoint.
+    async fn delete_websocket(
+        &self,
+        company_id: CompanyId,
+        id: WebsocketId,
+        now: Timestamp,
+    ) -> Result<Websocket, StoreError>;
+    /// Where the company's log ends now: what comes after is not accepted yet.
+    async fn log_end(&self, company_id: CompanyId) -> Result<LogPosition, StoreError>;
+    /// The next events of the company's log after a place. No event is ever found before one that was found earlier.
+    async fn read_log(
+        &self,
+        company_id: CompanyId,
+        after: LogPosition,
+        bounds: LogBounds,
+    ) -> Result<Vec<LogEntry>, StoreError>;
+
+    // --- sources --------------------------------------------------------------------------------------------------
+
+    /// Keeps a source.
+    async fn create_source(&self, source: Source) -> Result<Source, StoreError>;
+    /// One source of the company.
+    async fn source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError>;
+    /// The source with a token of this hash.
+    async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError>;
+    /// The company's sources, oldest first.
+    async fn list_sources(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Source>, StoreError>;
+    /// Changes a source.
+    async fn update_source(
+        &self,
+        company_id: CompanyId,
+        id: SourceId,
+        change: SourceChange,
+        now: Timestamp,
+    ) -> Result<Source, StoreError>;
+    /// Deletes a source with its refusals and answers what it was. The events that came in by it stay.
+    async fn delete_source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError>;
+    /// Keeps what a source did not take, and of its refusals the newest `most`. Does nothing if the source is gone.
+    async fn keep_refusal(&self, refusal: Refusal, most: u32) -> Result<(), StoreError>;
+    /// A source's refusals, newest first.
+    async fn list_refusals(
+        &self,
+        company_id: CompanyId,
+        id: SourceId,
+        page: PageRequest,
+    ) -> Result<Page<Refusal>, StoreError>;
+
     // --- subscriptions --------------------------------------------------------------------------------------------
 
-    /// Keeps a subscription; `Conflict` if the company has one with the same webhook and filter, `NotFound` if the
-    /// webhook is not the company's, `LimitReached` if there are limits and they are.
+    /// Keeps a subscription; `Conflict` if the company has one with the same endpoint and filter, `NotFound` if the
+    /// webhook or websocket is not the company's, `LimitReached` if there are limits and they are.
     async fn create_subscription(
         &self,
         subscription: Subscription,
@@ -326,7 +405,8 @@ pub trait Store: Send + Sync + 'static {
     async fn drop_payloads(&self, slice: PayloadSlice, now: Timestamp)
     -> Result<DroppedPayloads, StoreError>;
     /// Removes the payload of every event of the slice in which a number occurs, and what attempts hold of it; pending
-    /// deliveries of those are cancelled. The records stay. What is removed is overwritten.
+    /// deliveries of those are cancelled. The records stay. What is removed is overwritten. With the last slice the
+    /// refusals of the company's sources go in which it occurs, or which cannot be read.
     async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError>;
 
     // --- about the store itself -----------------------------------------------------------------------------------

@@ -3,20 +3,59 @@
 use std::fmt;
 use std::sync::Arc;
 
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
 use switchhook_domain::secret::Secret;
 
 use crate::error::StoreError;
 
+/// What a secret belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretOwner {
+    /// It signs a webhook's deliveries.
+    Webhook(WebhookId),
+    /// It signs a websocket's frames, or the tokens of its URLs.
+    Websocket(WebsocketId),
+    /// It checks what a source gets.
+    Source(SourceId),
+}
+
+impl fmt::Display for SecretOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Webhook(id) => write!(f, "webhook {id}"),
+            Self::Websocket(id) => write!(f, "websocket {id}"),
+            Self::Source(id) => write!(f, "source {id}"),
+        }
+    }
+}
+
+impl From<WebhookId> for SecretOwner {
+    fn from(id: WebhookId) -> Self {
+        Self::Webhook(id)
+    }
+}
+
+impl From<WebsocketId> for SecretOwner {
+    fn from(id: WebsocketId) -> Self {
+        Self::Websocket(id)
+    }
+}
+
+impl From<SourceId> for SecretOwner {
+    fn from(id: SourceId) -> Self {
+        Self::Source(id)
+    }
+}
+
 /// Makes secrets unreadable for whoever has the store alone.
 pub trait Sealer: Send + Sync + 'static {
-    /// The text to keep in place of `secret`. It belongs to this webhook: moved to another it must not open.
-    fn seal(&self, webhook_id: WebhookId, secret: &Secret) -> String;
+    /// The text to keep in place of `secret`. It belongs to this owner: moved to another it must not open.
+    fn seal(&self, owner: SecretOwner, secret: &Secret) -> String;
     /// The secret that [`Sealer::seal`] made `sealed` of.
     ///
     /// # Errors
     /// Says for a person why it cannot be read, and nothing of the secret.
-    fn unseal(&self, webhook_id: WebhookId, sealed: &str) -> Result<Secret, String>;
+    fn unseal(&self, owner: SecretOwner, sealed: &str) -> Result<Secret, String>;
     /// Whether `sealed` was made with the key that is used now.
     fn is_current(&self, sealed: &str) -> bool;
 }
@@ -33,29 +72,30 @@ pub(crate) struct Sealing(pub(crate) Option<Arc<dyn Sealer>>);
 
 impl Sealing {
     /// What is kept of a secret.
-    pub(crate) fn keep(&self, webhook_id: WebhookId, secret: &Secret) -> String {
+    pub(crate) fn keep(&self, owner: impl Into<SecretOwner>, secret: &Secret) -> String {
         let text = secret.expose();
         match &self.0 {
-            Some(sealer) => format!("{SEALED}{}", sealer.seal(webhook_id, secret)),
+            Some(sealer) => format!("{SEALED}{}", sealer.seal(owner.into(), secret)),
             None if text.starts_with(SEALED) || text.starts_with(PLAIN) => format!("{PLAIN}{text}"),
             None => text.to_owned(),
         }
     }
 
     /// The secret of which this is kept.
-    pub(crate) fn read(&self, webhook_id: WebhookId, kept: &str) -> Result<Secret, StoreError> {
+    pub(crate) fn read(&self, owner: impl Into<SecretOwner>, kept: &str) -> Result<Secret, StoreError> {
         let Some(sealed) = kept.strip_prefix(SEALED) else {
             return Ok(Secret::new(kept.strip_prefix(PLAIN).unwrap_or(kept)));
         };
+        let owner = owner.into();
         let sealer = self.0.as_ref().ok_or_else(|| {
             StoreError::Unusable(format!(
-                "the secret of webhook {webhook_id} is encrypted, and there is no key: set SWITCHHOOK_ENCRYPTION_KEY \
+                "the secret of {owner} is encrypted, and there is no key: set SWITCHHOOK_ENCRYPTION_KEY \
                  to the one that it was encrypted with"
             ))
         })?;
         sealer
-            .unseal(webhook_id, sealed)
-            .map_err(|why| StoreError::Unusable(format!("the secret of webhook {webhook_id}: {why}")))
+            .unseal(owner, sealed)
+            .map_err(|why| StoreError::Unusable(format!("the secret of {owner}: {why}")))
     }
 
     /// Whether what is kept is as [`Sealing::keep`] would keep it now.

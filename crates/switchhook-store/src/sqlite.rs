@@ -23,6 +23,7 @@ mod holds;
 mod keys;
 mod list;
 mod lock;
+mod log;
 mod order;
 #[cfg(test)]
 mod query_plans;
@@ -38,11 +39,13 @@ mod retention;
 mod schema;
 mod secrets;
 mod set_aside;
+mod sources;
 mod store;
 mod subscriptions;
 mod transaction;
 mod versions;
 mod webhooks;
+mod websockets;
 mod writer;
 
 use std::path::Path;

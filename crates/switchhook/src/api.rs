@@ -9,21 +9,26 @@ mod deliveries;
 mod description;
 mod doctor;
 mod documents;
+mod endpoint;
 mod erasures;
 mod error;
 mod events;
 mod explain;
 mod health;
+mod inlet;
 mod inside;
 pub mod limits;
+mod listening;
 mod replays;
 mod request;
 mod rotation;
 mod sample;
+mod sources;
 mod stream;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;
+mod websockets;
 mod words;
 
 use std::sync::Arc;
@@ -47,6 +52,7 @@ pub(crate) use self::inside::{Inside, Refusal};
 use self::limits::{Limiter, limit_rate};
 pub(crate) use self::stream::wanted;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
+use crate::source::Inlets;
 use crate::system::System;
 
 /// What every handler has.
@@ -54,6 +60,7 @@ pub(crate) struct Api {
     system: Arc<System>,
     keys: KeyCache,
     limiter: Limiter,
+    inlets: Inlets,
     readiness: LastReadiness,
     /// The OpenAPI document.
     openapi: Bytes,
@@ -81,6 +88,8 @@ fn compatible_routes() -> OpenApiRouter<SharedApi> {
     OpenApiRouter::new()
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(websockets::list, websockets::create))
+        .routes(routes!(websockets::get, websockets::update, websockets::delete))
         .routes(routes!(call::list, call::create))
         .routes(routes!(call::get, call::update, call::delete))
         .routes(routes!(sms::list, sms::create))
@@ -117,6 +126,11 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(stream::stream))
         .routes(routes!(replays::list, replays::create))
         .routes(routes!(replays::get, replays::cancel))
+        .routes(routes!(sources::list, sources::create))
+        .routes(routes!(sources::get, sources::update, sources::delete))
+        .routes(routes!(sources::list_refusals))
+        .routes(routes!(inlet::take))
+        .routes(routes!(listening::listen))
         .routes(routes!(doctor::see))
         .routes(routes!(documents::index))
         .routes(routes!(documents::asyncapi))
@@ -138,6 +152,7 @@ pub(crate) fn with_inside(system: Arc<System>) -> (Router, Inside) {
         system,
         keys: KeyCache::default(),
         limiter,
+        inlets: Inlets::default(),
         readiness: LastReadiness::default(),
         openapi: Bytes::from(crate::documents::openapi()),
         settings_turn: Mutex::new(()),

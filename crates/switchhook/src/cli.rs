@@ -12,6 +12,7 @@ mod backup;
 mod companies;
 mod completions;
 mod config;
+mod connect;
 mod connection;
 mod deliveries;
 mod dev;
@@ -22,6 +23,7 @@ mod events;
 mod explain_request;
 mod jwt;
 mod keys;
+mod listen;
 mod migrate;
 mod output;
 mod pages;
@@ -31,10 +33,12 @@ mod secrets;
 mod send;
 mod serve;
 mod simulate;
+mod sources;
 mod spec;
 mod subscriptions;
 mod tail;
 mod webhooks;
+mod websockets;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -44,7 +48,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::client::ClientError;
 use crate::config::file_options;
-use crate::config::sources::{self, Mistakes, Parsed, Refusal};
+use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
 
 /// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
 #[derive(Debug, Parser)]
@@ -67,7 +71,12 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     Webhooks(webhooks::Webhooks),
+    Websockets(websockets::Websockets),
     Subscriptions(subscriptions::Subscriptions),
+    Sources(sources::Sources),
+    #[command(subcommand)]
+    Connect(connect::Connect),
+    Listen(listen::Listen),
     Send(send::Send),
     Simulate(Box<simulate::Simulate>),
     Events(events::Events),
@@ -98,7 +107,7 @@ enum Command {
 /// The program, from its arguments to its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = match sources::parse(Cli::command(), &file_options(), &args) {
+    let parsed = match settings::parse(Cli::command(), &file_options(), &args) {
         Ok(parsed) => parsed,
         Err(Refusal::Clap(error)) => return told_by_clap(&error),
         Err(Refusal::Mistakes(mistakes)) => return told(&mistakes.into()),
@@ -119,7 +128,11 @@ impl Command {
             Self::Serve(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Webhooks(command) => command.run(),
+            Self::Websockets(command) => command.run(),
             Self::Subscriptions(command) => command.run(),
+            Self::Sources(command) => command.run(),
+            Self::Connect(command) => command.run(),
+            Self::Listen(command) => command.run(),
             Self::Send(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),

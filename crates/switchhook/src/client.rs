@@ -2,6 +2,7 @@
 //! person. Which command asks what is in `cli/`; how the server answers is in `api/`.
 
 mod hook;
+mod listening;
 mod stream;
 
 use std::error::Error;
@@ -23,6 +24,7 @@ use switchhook_domain::secret::Secret;
 use url::Url;
 
 pub use self::hook::{Hook, HookAnswer};
+pub use self::listening::{Ear, NotHeard};
 pub use self::stream::{Stream, Told};
 
 /// How long a connection may take to stand.
@@ -332,18 +334,24 @@ fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {
     Ok(value)
 }
 
+/// Connects, with TLS where the scheme asks for it.
+type Connector = HttpsConnector<HttpConnector>;
+
 #[expect(
     clippy::disallowed_methods,
     reason = "asks the server, or the receiver, that its user names on the command line; no registered hook URL ever comes here"
 )]
 fn http_client(scheme: &str) -> Result<Http, ClientError> {
+    Ok(HyperClient::builder(TokioExecutor::new()).build(connector(scheme)?))
+}
+
+fn connector(scheme: &str) -> Result<Connector, ClientError> {
     let mut tcp = HttpConnector::new();
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
     let tls = HttpsConnectorBuilder::new().with_tls_config(tls(scheme)?);
-    Ok(HyperClient::builder(TokioExecutor::new())
-        .build(tls.https_or_http().enable_http1().wrap_connector(tcp)))
+    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
 /// Certificates are only looked for if they are needed: small machines have none.

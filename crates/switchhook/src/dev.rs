@@ -18,7 +18,7 @@ use switchhook_domain::id::{CompanyId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{CallFilter, Filter, SmsFilter, Subscription};
+use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_protocol::{AgentType, ContactType, SmsDirection};
 use switchhook_store::{PageRequest, StoreError};
@@ -194,7 +194,7 @@ async fn subscribe(
     let subscription = Subscription {
         id: SubscriptionId(system.ids.next(now)),
         company_id: COMPANY,
-        webhook_id: Some(webhook_id),
+        endpoint: Some(Endpoint::Webhook(webhook_id)),
         enabled: true,
         filter,
         scopes: Scopes::all(),

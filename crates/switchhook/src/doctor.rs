@@ -181,7 +181,7 @@ pub async fn examine(system: &System, examination: Examination) -> Result<Report
     let mut findings = Vec::new();
     if only.is_none() {
         findings.extend(the_server(system).await);
-        findings.extend(registered::none_at_all(&webhooks));
+        findings.extend(registered::none_at_all(&webhooks, &subscriptions));
     }
     let mut unreached = 0;
     for (seen, was_reached) in each_webhook(system, examination, &webhooks, &subscriptions).await {

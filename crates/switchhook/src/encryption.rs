@@ -1,4 +1,4 @@
-//! Encryption of secrets at rest: AES-256-GCM, with the id of the webhook that a secret belongs to as associated data.
+//! Encryption of secrets at rest: AES-256-GCM, with what a secret belongs to (`webhook 7`) as associated data.
 //!
 //! What the store keeps is `v1:KEY:BASE64`: which key, then nonce, ciphertext and tag. The store knows nothing of it
 //! (`switchhook_store::Sealer`); where keys come from is `config/encryption.rs`.
@@ -13,9 +13,8 @@ use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use switchhook_domain::id::WebhookId;
 use switchhook_domain::secret::Secret;
-use switchhook_store::Sealer;
+use switchhook_store::{Sealer, SecretOwner};
 use zeroize::Zeroizing;
 
 /// How many bytes a key has.
@@ -67,24 +66,24 @@ impl EncryptionKey {
         })
     }
 
-    fn seal(&self, webhook_id: WebhookId, secret: &Secret) -> String {
+    fn seal(&self, owner: SecretOwner, secret: &Secret) -> String {
         let mut sealed = secret.expose().as_bytes().to_vec();
         let nonce = self
             .key
-            .seal_in_place_append_tag(Aad::from(owner(webhook_id)), &mut sealed);
+            .seal_in_place_append_tag(Aad::from(associated(owner)), &mut sealed);
         let nonce = nonce.expect("a secret is shorter than what GCM can take");
         let mut whole = nonce.as_ref().to_vec();
         whole.append(&mut sealed);
         format!("{FORM}:{}:{}", self.name, URL_SAFE_NO_PAD.encode(whole))
     }
 
-    fn unseal(&self, webhook_id: WebhookId, sealed: &[u8]) -> Option<Secret> {
+    fn unseal(&self, owner: SecretOwner, sealed: &[u8]) -> Option<Secret> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut opened = Zeroizing::new(sealed.to_vec());
         let text = self
             .key
-            .open_in_place(nonce, Aad::from(owner(webhook_id)), &mut opened)
+            .open_in_place(nonce, Aad::from(associated(owner)), &mut opened)
             .ok()?;
         std::str::from_utf8(text).ok().map(Secret::new)
     }
@@ -96,9 +95,9 @@ impl fmt::Debug for EncryptionKey {
     }
 }
 
-/// What ties a secret to its webhook: copied to another row it does not open.
-fn owner(webhook_id: WebhookId) -> String {
-    format!("switchhook webhook {webhook_id}")
+/// What ties a secret to its owner: copied to another row it does not open.
+fn associated(owner: SecretOwner) -> String {
+    format!("switchhook {owner}")
 }
 
 fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -136,11 +135,11 @@ impl Keyring {
 }
 
 impl Sealer for Keyring {
-    fn seal(&self, webhook_id: WebhookId, secret: &Secret) -> String {
-        self.current.seal(webhook_id, secret)
+    fn seal(&self, owner: SecretOwner, secret: &Secret) -> String {
+        self.current.seal(owner, secret)
     }
 
-    fn unseal(&self, webhook_id: WebhookId, sealed: &str) -> Result<Secret, String> {
+    fn unseal(&self, owner: SecretOwner, sealed: &str) -> Result<Secret, String> {
         let mut parts = sealed.splitn(3, ':');
         let (Some(FORM), Some(name), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
             return Err("it was encrypted by a newer version of Switchhook".to_owned());
@@ -154,9 +153,8 @@ impl Sealer for Keyring {
             )
         })?;
         let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        key.unseal(webhook_id, &bytes).ok_or_else(|| {
-            "what is kept of it was changed or belongs to another webhook: set it anew".to_owned()
-        })
+        key.unseal(owner, &bytes)
+            .ok_or_else(|| "what is kept of it was changed or belongs to another: set it anew".to_owned())
     }
 
     fn is_current(&self, sealed: &str) -> bool {
@@ -168,11 +166,13 @@ impl Sealer for Keyring {
 
 #[cfg(test)]
 mod tests {
+    use switchhook_domain::id::{SourceId, WebhookId};
+
     use super::*;
 
     const ONE: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     const TWO: &str = "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0A=";
-    const HOOK: WebhookId = WebhookId(7);
+    const HOOK: SecretOwner = SecretOwner::Webhook(WebhookId(7));
 
     fn key(text: &str) -> EncryptionKey {
         text.parse().unwrap()
@@ -213,7 +213,7 @@ mod tests {
         assert!(!sealed.contains("hunter2"));
         assert_ne!(sealed, ring.seal(HOOK, &secret), "never the same nonce");
         assert_eq!(ring.unseal(HOOK, &sealed), Ok(secret.clone()));
-        assert!(ring.unseal(WebhookId(8), &sealed).is_err());
+        assert!(ring.unseal(SecretOwner::Source(SourceId(7)), &sealed).is_err());
         let mut changed = sealed.clone();
         changed.replace_range(
             sealed.len() - 4..sealed.len() - 3,

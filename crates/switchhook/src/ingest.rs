@@ -7,6 +7,7 @@ pub mod batch;
 pub mod sample;
 pub mod validation;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::Hidden;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{BodyError, Payload};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
@@ -39,7 +41,25 @@ pub struct Submission {
     /// Its bytes, at most [`LARGEST_EVENT`] of them.
     pub body: Bytes,
     /// By which the sender's repetitions are known.
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// By which repetitions are known, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key; unique in the company while it lasts.
+    pub text: String,
+    /// For how long it counts.
+    pub lasts: Duration,
+}
+
+impl From<String> for IdempotencyKey {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            lasts: KEY_LASTS,
+        }
+    }
 }
 
 /// An event that is kept, now or since an earlier submission with the same key.
@@ -141,7 +161,16 @@ pub async fn accept_many(
     }
     let mut recorded = match events {
         none if none.is_empty() => Vec::new(),
-        events => system.store.record_events(events).await?,
+        events => {
+            let told: BTreeSet<_> = events
+                .iter()
+                .filter(|event| event.is_for_websockets)
+                .map(|event| event.company_id)
+                .collect();
+            let recorded = system.store.record_events(events).await?;
+            told.iter().for_each(|id| system.listeners.wake(*id));
+            recorded
+        }
     }
     .into_iter();
     let settled = outcomes.into_iter().map(|(outcome, notice)| {
@@ -168,7 +197,7 @@ pub async fn accept_sample(
     let now = system.clock.now();
     let body = Bytes::from(sample::body(kind, now));
     let only = Match {
-        webhook_id,
+        endpoint: Endpoint::Webhook(webhook_id),
         subscription_ids: Vec::new(),
         hidden: Hidden::NOTHING,
     };
@@ -191,7 +220,9 @@ pub async fn accept_sample(
 }
 
 async fn keep_one(system: &System, event: NewEvent, accepted: Accepted) -> Result<Accepted, Rejected> {
+    let told = event.is_for_websockets.then_some(event.company_id);
     let recorded = system.store.record_events(vec![event]).await?;
+    told.inspect(|company_id| system.listeners.wake(*company_id));
     let recorded = recorded
         .into_iter()
         .next()
@@ -243,6 +274,7 @@ fn decide(
     now: Timestamp,
 ) -> (NewEvent, Accepted) {
     let Matched { matches, revision } = matched;
+    let is_for_websockets = matches.iter().any(|one| one.endpoint.webhook_id().is_none());
     let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
     let id = system.ids.reserve(now, 1 + count);
     let ids = (id + 1..).map(DeliveryId);
@@ -267,21 +299,23 @@ fn decide(
         order_key: facts.order_key.clone(),
         warnings,
         idempotency: submission.idempotency_key.map(|key| Idempotency {
-            key,
-            not_before: now.minus(KEY_LASTS),
+            key: key.text,
+            not_before: now.minus(key.lasts),
         }),
         deliveries,
         revision,
+        is_for_websockets,
     };
     (event, accepted)
 }
 
-/// A webhook that is gone by now gets nothing.
+/// A webhook that is gone by now gets nothing, and a websocket no delivery.
 fn new_delivery(system: &System, matched: Match, id: DeliveryId, now: Timestamp) -> Option<NewDelivery> {
-    let route = system.registry.route(matched.webhook_id)?;
+    let webhook_id = matched.endpoint.webhook_id()?;
+    let route = system.registry.route(webhook_id)?;
     Some(NewDelivery {
         id,
-        webhook_id: matched.webhook_id,
+        webhook_id,
         subscription_ids: matched.subscription_ids,
         hidden: matched.hidden,
         is_ordered: route.is_ordered(&system.settings.delivery),

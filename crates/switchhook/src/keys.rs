@@ -37,7 +37,13 @@ pub fn new_secret() -> String {
 /// What is kept of a key: its SHA-256. No salt and no stretching, for a key is no password: it has 256 bits of its own.
 #[must_use]
 pub fn hash(key: &str) -> [u8; 32] {
-    let digest = digest(&SHA256, key.as_bytes());
+    hash_of(key.as_bytes())
+}
+
+/// The SHA-256 of anything.
+#[must_use]
+pub fn hash_of(bytes: &[u8]) -> [u8; 32] {
+    let digest = digest(&SHA256, bytes);
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 

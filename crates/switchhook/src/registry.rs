@@ -1,4 +1,4 @@
-//! What a node knows by heart: every webhook, and per company an index of the subscriptions in force.
+//! What a node knows by heart: every webhook and websocket, and per company an index of the subscriptions in force.
 //!
 //! The store has the truth; whoever changes it there calls [`Registry::refresh`] for that company, which reads it
 //! back. Reading back (rather than applying the change) cannot drift from the store, whatever the order of callers.
@@ -11,10 +11,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 use switchhook_domain::Timestamp;
 use switchhook_domain::event::EventFacts;
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::matching::{CompanyIndex, Match};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
 use switchhook_domain::webhook::Webhook;
+use switchhook_domain::websocket::Websocket;
 use switchhook_store::{Page, PageRequest, Store, StoreError, SubscriptionFilter};
 use tokio::sync::Mutex;
 
@@ -31,6 +32,7 @@ pub struct Registry {
     store: Arc<dyn Store>,
     companies: DashMap<CompanyId, Arc<Company>>,
     routes: DashMap<WebhookId, Arc<Route>>,
+    websockets: DashMap<WebsocketId, Arc<Websocket>>,
     /// What companies stand at that were not there when everything was read.
     loaded_at: Revision,
 }
@@ -38,7 +40,7 @@ pub struct Registry {
 /// Where an event goes, and which subscriptions decided it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matched {
-    /// The webhooks that it goes to.
+    /// The webhooks and websockets that it goes to.
     pub matches: Vec<Match>,
     /// The revision of the subscriptions that it was matched with, so that this can be explained later.
     pub revision: Revision,
@@ -60,6 +62,14 @@ struct Known {
     /// Of the subscriptions in the index.
     revision: Revision,
     webhook_ids: HashSet<WebhookId>,
+    websocket_ids: HashSet<WebsocketId>,
+}
+
+/// Where a company's events can go.
+#[derive(Default)]
+struct Endpoints {
+    webhooks: Vec<Webhook>,
+    websockets: Vec<Websocket>,
 }
 
 /// Subscriptions as they were at one revision.
@@ -80,12 +90,18 @@ impl Registry {
             store,
             companies: DashMap::new(),
             routes: DashMap::new(),
+            websockets: DashMap::new(),
             loaded_at: revision,
         };
         let store = &registry.store;
-        let mut webhooks = BTreeMap::<CompanyId, Vec<Webhook>>::new();
+        let mut endpoints = BTreeMap::<CompanyId, Endpoints>::new();
         for webhook in all_pages(|page| store.scan_webhooks(page)).await? {
-            webhooks.entry(webhook.company_id).or_default().push(webhook);
+            let company = endpoints.entry(webhook.company_id).or_default();
+            company.webhooks.push(webhook);
+        }
+        for websocket in all_pages(|page| store.list_websockets(None, page)).await? {
+            let company = endpoints.entry(websocket.company_id).or_default();
+            company.websockets.push(websocket);
         }
         let mut subscriptions = BTreeMap::<CompanyId, Vec<Subscription>>::new();
         for subscription in snapshot.subscriptions {
@@ -94,7 +110,7 @@ impl Registry {
                 .or_default()
                 .push(subscription);
         }
-        let companies: BTreeSet<_> = webhooks.keys().chain(subscriptions.keys()).copied().collect();
+        let companies: BTreeSet<_> = endpoints.keys().chain(subscriptions.keys()).copied().collect();
         for company_id in companies {
             let snapshot = Snapshot {
                 revision,
@@ -102,7 +118,7 @@ impl Registry {
             };
             registry.learn(
                 company_id,
-                webhooks.remove(&company_id).unwrap_or_default(),
+                endpoints.remove(&company_id).unwrap_or_default(),
                 snapshot,
             );
         }
@@ -133,8 +149,10 @@ impl Registry {
         let store = &self.store;
         let mut webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
         webhooks.extend(store.replay_webhooks(company_id).await?);
+        let websockets = all_pages(|page| store.list_websockets(Some(company_id), page)).await?;
         let snapshot = Snapshot::read(store, Some(company_id)).await?;
-        self.learn(company_id, webhooks, snapshot);
+        let endpoints = Endpoints { webhooks, websockets };
+        self.learn(company_id, endpoints, snapshot);
         *served = serves;
         Ok(())
     }
@@ -171,6 +189,12 @@ impl Registry {
         self.routes.get(&id).map(|route| Arc::clone(&route))
     }
 
+    /// A websocket; `None` if it is gone.
+    #[must_use]
+    pub fn websocket(&self, id: WebsocketId) -> Option<Arc<Websocket>> {
+        self.websockets.get(&id).map(|websocket| Arc::clone(&websocket))
+    }
+
     fn company(&self, company_id: CompanyId) -> Arc<Company> {
         let company = self.companies.entry(company_id).or_insert_with(|| {
             let company = Company::default();
@@ -180,7 +204,12 @@ impl Registry {
         Arc::clone(&company)
     }
 
-    fn learn(&self, company_id: CompanyId, webhooks: Vec<Webhook>, snapshot: Snapshot) {
+    fn learn(&self, company_id: CompanyId, endpoints: Endpoints, snapshot: Snapshot) {
+        let Endpoints { webhooks, websockets } = endpoints;
+        let websocket_ids: HashSet<_> = websockets.iter().map(|websocket| websocket.id).collect();
+        for websocket in websockets {
+            self.websockets.insert(websocket.id, Arc::new(websocket));
+        }
         let webhook_ids: HashSet<_> = webhooks.iter().map(|webhook| webhook.id).collect();
         for webhook in webhooks {
             let id = webhook.id;
@@ -196,10 +225,14 @@ impl Registry {
         for gone in known.webhook_ids.difference(&webhook_ids) {
             self.routes.remove(gone);
         }
+        for gone in known.websocket_ids.difference(&websocket_ids) {
+            self.websockets.remove(gone);
+        }
         *known = Known {
             index,
             revision,
             webhook_ids,
+            websocket_ids,
         };
     }
 }

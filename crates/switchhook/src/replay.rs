@@ -118,7 +118,7 @@ async fn hidden(system: &System, wish: &Wish) -> Result<Hidden, StoreError> {
             .store
             .list_subscriptions(wish.company_id, every, page)
             .await?;
-        let own = read.items.iter().filter(|one| one.webhook_id == Some(id));
+        let own = read.items.iter().filter(|one| one.webhook_id() == Some(id));
         scopes = own.fold(scopes, |scopes, one| scopes.union(one.scopes));
         match read.next {
             Some(after) => page.after = Some(after),

@@ -28,6 +28,7 @@ use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
+use crate::websocket::Listeners;
 use crate::{retention, storage};
 
 /// How often metrics fold their samples.
@@ -67,6 +68,10 @@ impl Server {
             )
         })?;
         let address = listener.local_addr()?;
+        let settings = Settings {
+            listen: address,
+            ..settings
+        };
         let guard = AddressGuard {
             allow: settings.hook_allow.clone(),
             allow_http: settings.hook_allow_http,
@@ -111,6 +116,7 @@ impl Server {
         let grace = self.system.settings.grace;
         let _ = self.stop.send(true);
         self.system.telemetry.live().end();
+        self.system.listeners.stop();
         let listened = match tokio::time::timeout(grace, &mut self.listening).await {
             Ok(ended) => ended.context("the listener panicked")?,
             Err(_elapsed) => {
@@ -222,6 +228,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
         registry,
         engine,
         replays,
+        listeners: Listeners::default(),
         clock,
         ids,
         settings,

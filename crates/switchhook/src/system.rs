@@ -1,6 +1,6 @@
 //! The parts of a running node, put together once and shared by everything that serves a request.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::registry::Registry;
 use crate::replay::Replays;
 use crate::retention::RetentionSettings;
 use crate::telemetry::Telemetry;
+use crate::websocket::Listeners;
 
 /// What an operator can decide about a node.
 #[derive(Debug, Clone)]
@@ -100,6 +101,21 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// How the outside world reaches the server, as far as it was told; else where it listens.
+    #[must_use]
+    pub fn reachable_at(&self) -> String {
+        if let Some(url) = &self.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let mut address = self.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
+    }
+}
+
 /// A running node.
 pub struct System {
     /// What is kept.
@@ -110,6 +126,8 @@ pub struct System {
     pub engine: Engine,
     /// What sends old events again.
     pub replays: Replays,
+    /// Who listens.
+    pub listeners: Listeners,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The next id.

@@ -43,6 +43,7 @@ impl Decided {
             // These do not depend on the payload.
             Verdict::PassedOver(reason @ (OtherKind | Disabled | NoWebhook)) => reason,
             _ if !self.has_payload => Reason::PayloadGone,
+            _ if version.subscription.websocket_id().is_some() => Reason::Websocket,
             _ => Reason::WebhookGone,
         }
     }

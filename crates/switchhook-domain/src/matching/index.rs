@@ -10,22 +10,22 @@ use switchhook_protocol::{CallState, CallStateFilter, ContactType, Direction, Sm
 
 use super::Demands;
 use crate::event::{EventDetail, EventFacts, PayloadState};
-use crate::id::{SubscriptionId, WebhookId};
+use crate::id::SubscriptionId;
 use crate::redaction::Hidden;
-use crate::subscription::{Filter, Subscription, TargetRef};
+use crate::subscription::{Endpoint, Filter, Subscription, TargetRef};
 
-/// A webhook that an event goes to.
+/// A webhook or a websocket that an event goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
     /// Where to.
-    pub webhook_id: WebhookId,
+    pub endpoint: Endpoint,
     /// The subscriptions that asked for it, in ascending order; never empty.
     pub subscription_ids: Vec<SubscriptionId>,
     /// What none of them may see.
     pub hidden: Hidden,
 }
 
-/// The subscriptions of one company that can match at all: the enabled ones with a webhook.
+/// The subscriptions of one company that can match at all: the enabled ones with an endpoint.
 ///
 /// A snapshot, never changed. An event costs a few look-ups and its matches, however many subscriptions there are for
 /// other targets and states.
@@ -42,7 +42,7 @@ pub struct CompanyIndex {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     id: SubscriptionId,
-    webhook_id: WebhookId,
+    endpoint: Endpoint,
     demands: Demands,
     hidden: Hidden,
 }
@@ -162,14 +162,14 @@ impl CompanyIndex {
         self.entries.is_empty()
     }
 
-    /// The webhooks that the event goes to, in ascending order, each once. Says what [`judge`](super::judge) says.
+    /// The endpoints that the event goes to, in ascending order, each once. Says what [`judge`](super::judge) says.
     #[must_use]
     pub fn match_event(&self, facts: &EventFacts) -> Vec<Match> {
         let mut found = self.matching(facts);
-        found.sort_unstable_by_key(|entry| (entry.webhook_id, entry.id));
+        found.sort_unstable_by_key(|entry| (entry.endpoint, entry.id));
         found.dedup_by_key(|entry| entry.id);
         found
-            .chunk_by(|one, other| one.webhook_id == other.webhook_id)
+            .chunk_by(|one, other| one.endpoint == other.endpoint)
             .map(Match::of)
             .collect()
     }
@@ -204,10 +204,10 @@ fn position(length: usize) -> u32 {
 
 impl Entry {
     fn of(subscription: &Subscription) -> Option<Self> {
-        let webhook_id = subscription.webhook_id.filter(|_| subscription.enabled)?;
+        let endpoint = subscription.endpoint.filter(|_| subscription.enabled)?;
         Some(Self {
             id: subscription.id,
-            webhook_id,
+            endpoint,
             demands: Demands::of(&subscription.filter),
             hidden: Hidden::of(subscription),
         })
@@ -217,7 +217,7 @@ impl Entry {
 impl Match {
     fn of(entries: &[Entry]) -> Self {
         Self {
-            webhook_id: entries[0].webhook_id,
+            endpoint: entries[0].endpoint,
             subscription_ids: entries.iter().map(|entry| entry.id).collect(),
             hidden: entries
                 .iter()

@@ -6,16 +6,16 @@ use switchhook_protocol::{AgentType, CallState, Kind, Payload, TargetType, Times
 
 use super::index::Facet;
 use super::*;
-use crate::id::{CompanyId, SubscriptionId, WebhookId};
+use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use crate::redaction::Hidden;
 use crate::scope::{Scope, Scopes};
-use crate::subscription::{Revision, SubscriptionVersion, VersionChange};
+use crate::subscription::{Endpoint, Revision, SubscriptionVersion, VersionChange};
 
 fn subscription(filter: Filter) -> Subscription {
     Subscription {
         id: SubscriptionId(1),
         company_id: CompanyId(1),
-        webhook_id: Some(WebhookId(1)),
+        endpoint: Some(Endpoint::Webhook(WebhookId(1))),
         enabled: true,
         filter,
         scopes: Scopes::NONE,
@@ -290,7 +290,7 @@ fn the_disabled_and_the_orphaned_are_passed_over() {
         ..subscription(Filter::Changelog)
     };
     let orphaned = Subscription {
-        webhook_id: None,
+        endpoint: None,
         ..subscription(Filter::Changelog)
     };
     assert_eq!(judge(&disabled, &facts), Verdict::PassedOver(Reason::Disabled));
@@ -402,7 +402,7 @@ fn every_reason_has_a_name_of_its_own_and_a_sentence() {
 fn several_subscriptions_of_a_webhook_make_one_match() {
     let made = |id, webhook, scopes: &[Scope]| Subscription {
         id: SubscriptionId(id),
-        webhook_id: Some(WebhookId(webhook)),
+        endpoint: Some(Endpoint::Webhook(WebhookId(webhook))),
         scopes: scopes.iter().copied().collect(),
         ..subscription(Filter::Call(states(&["hangup"])))
     };
@@ -421,12 +421,12 @@ fn several_subscriptions_of_a_webhook_make_one_match() {
         index.match_event(&event(Kind::Call, r#"{"state":"hangup"}"#)),
         [
             Match {
-                webhook_id: WebhookId(1),
+                endpoint: Endpoint::Webhook(WebhookId(1)),
                 subscription_ids: ids([2, 4]),
                 hidden: Hidden::NOTHING
             },
             Match {
-                webhook_id: WebhookId(2),
+                endpoint: Endpoint::Webhook(WebhookId(2)),
                 subscription_ids: ids([3, 5]),
                 hidden
             },
@@ -577,13 +577,15 @@ fn filters() -> impl Strategy<Value = Filter> {
 }
 
 fn subscriptions() -> impl Strategy<Value = Vec<Subscription>> {
-    let webhook = prop_oneof![1 => Just(None), 9 => (1..5_i64).prop_map(|id| Some(WebhookId(id)))];
+    let webhook = (1..4_i64).prop_map(|id| Some(Endpoint::Webhook(WebhookId(id))));
+    let websocket = (1..3_i64).prop_map(|id| Some(Endpoint::Websocket(WebsocketId(id))));
+    let endpoint = prop_oneof![1 => Just(None), 7 => webhook, 2 => websocket];
     let scopes = proptest::sample::subsequence(Scope::ALL.to_vec(), 0..=4);
-    let one = (webhook, prop::bool::weighted(0.9), filters(), scopes).prop_map(
-        |(webhook_id, enabled, filter, scopes)| {
+    let one = (endpoint, prop::bool::weighted(0.9), filters(), scopes).prop_map(
+        |(endpoint, enabled, filter, scopes)| {
             let scopes = scopes.into_iter().collect();
             Subscription {
-                webhook_id,
+                endpoint,
                 enabled,
                 scopes,
                 ..subscription(filter)
@@ -640,17 +642,17 @@ proptest! {
     #[test]
     fn the_index_says_what_judging_one_by_one_says(all in subscriptions(), facts in events()) {
         let found = CompanyIndex::build(all.clone()).match_event(&facts);
-        let webhooks: Vec<_> = found.iter().map(|one| one.webhook_id).collect();
+        let webhooks: Vec<_> = found.iter().map(|one| one.endpoint).collect();
         prop_assert!(webhooks.is_sorted_by(|one, next| one < next), "one match per webhook: {:?}", webhooks);
 
         let mut expected: Vec<_> = all.iter().filter(|one| judge(one, &facts) == Verdict::Matches).collect();
-        expected.sort_by_key(|one| (one.webhook_id, one.id));
-        let pairs = |one: &Match| one.subscription_ids.iter().map(|id| (Some(one.webhook_id), *id)).collect::<Vec<_>>();
+        expected.sort_by_key(|one| (one.endpoint, one.id));
+        let pairs = |one: &Match| one.subscription_ids.iter().map(|id| (Some(one.endpoint), *id)).collect::<Vec<_>>();
         let said: Vec<_> = found.iter().flat_map(pairs).collect();
-        prop_assert_eq!(said, expected.iter().map(|one| (one.webhook_id, one.id)).collect::<Vec<_>>());
+        prop_assert_eq!(said, expected.iter().map(|one| (one.endpoint, one.id)).collect::<Vec<_>>());
 
         for one in &found {
-            let of_webhook = expected.iter().copied().filter(|other| other.webhook_id == Some(one.webhook_id));
+            let of_webhook = expected.iter().copied().filter(|other| other.endpoint == Some(one.endpoint));
             prop_assert_eq!(one.hidden, Hidden::of_all(of_webhook));
         }
     }
@@ -711,6 +713,10 @@ fn what_was_not_sent_is_explained_by_the_version_that_was_in_force() {
     check_verdict(&ringing, &version(7, Deleted), Reason::DeletedBefore);
     check_verdict(&ringing, &version(8, Deleted), Reason::CreatedAfterwards);
     check_verdict(&hangup, &version(7, Created), Reason::WebhookGone);
+    let mut for_a_websocket = version(7, Created);
+    for_a_websocket.subscription.endpoint = Some(Endpoint::Websocket(WebsocketId(2)));
+    check_verdict(&hangup, &for_a_websocket, Reason::Websocket);
+    check_verdict(&ringing, &for_a_websocket, Reason::StateNotInList);
 }
 
 #[test]

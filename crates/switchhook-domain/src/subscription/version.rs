@@ -43,6 +43,8 @@ pub enum VersionChange {
     Updated,
     /// Its webhook was deleted.
     WebhookDeleted,
+    /// Its websocket was deleted.
+    WebsocketDeleted,
     /// It was deleted.
     Deleted,
 }
@@ -72,11 +74,12 @@ impl SubscriptionVersion {
 
 impl VersionChange {
     /// Every change there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CarriedOver,
         Self::Created,
         Self::Updated,
         Self::WebhookDeleted,
+        Self::WebsocketDeleted,
         Self::Deleted,
     ];
 
@@ -88,6 +91,7 @@ impl VersionChange {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::WebhookDeleted => "webhook_deleted",
+            Self::WebsocketDeleted => "websocket_deleted",
             Self::Deleted => "deleted",
         }
     }

@@ -8,9 +8,9 @@ use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::cells::{Cells, Verbatim};
-use super::deliveries;
 use super::list::{Listing, first};
 use super::transaction::Transaction;
+use super::{deliveries, log};
 use crate::error::StoreError;
 use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
 use crate::filter::EventFilter;
@@ -24,6 +24,7 @@ macro_rules! event_columns {
          payload_removed_at, payload_removed_for"
     };
 }
+pub(super) use event_columns;
 
 const COLUMNS: &str = event_columns!();
 
@@ -53,7 +54,7 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
 
 fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
     let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
-               revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               revision, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare(sql)?.execute(params![
         event.id.0,
         event.company_id.0,
@@ -64,6 +65,7 @@ fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreEr
         warnings(&event.warnings)?,
         Verbatim(&event.body),
         event.revision.0,
+        log::next(transaction, event)?,
     ])?;
     Ok(())
 }
@@ -158,7 +160,7 @@ fn warnings(warnings: &[String]) -> Result<Option<String>, StoreError> {
         .map_err(|error| StoreError::Conflict(format!("the event's warnings cannot be kept: {error}")))
 }
 
-fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
     let mut cells = Cells::of("events", row)?;
     Ok(EventRecord {
         id: EventId(cells.id()),

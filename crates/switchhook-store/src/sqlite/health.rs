@@ -8,6 +8,9 @@ use crate::error::StoreError;
 pub(super) const LAST_ID: &str = "SELECT max(
        (SELECT coalesce(max(id), 0) FROM api_keys),
        (SELECT coalesce(max(id), 0) FROM webhooks),
+       (SELECT coalesce(max(id), 0) FROM websockets),
+       (SELECT coalesce(max(id), 0) FROM sources),
+       (SELECT coalesce(max(id), 0) FROM source_refusals),
        (SELECT coalesce(max(id), 0) FROM subscriptions),
        (SELECT coalesce(max(id), 0) FROM events),
        (SELECT coalesce(max(id), 0) FROM replays),

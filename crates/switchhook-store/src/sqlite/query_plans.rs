@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
+use switchhook_domain::id::{CompanyId, EventId, ReplayId, SourceId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, order, recovery,
-    replay_scan, replays, retention, schema, subscriptions, versions, webhooks,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order, recovery,
+    replay_scan, replays, retention, schema, sources, subscriptions, versions, webhooks, websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -315,5 +315,49 @@ fn replays_walk_over_events_and_touch_only_what_is_theirs() {
         &connection,
         replays::listing_running().oldest_first(PAGE).sql(),
         "replays_running",
+    );
+}
+
+#[test]
+fn the_log_and_what_comes_in_are_found_by_their_indexes() {
+    let connection = empty();
+    check(&connection, log::END, "events_by_position (company_id=?");
+    check(
+        &connection,
+        log::AFTER,
+        "events_by_position (company_id=? AND position>?)",
+    );
+    check(
+        &connection,
+        subscriptions::OF_WEBSOCKET,
+        "subscriptions_by_websocket (websocket_id=?)",
+    );
+    check(
+        &connection,
+        sources::FORGET,
+        "source_refusals_by_source (source_id=?",
+    );
+    check(
+        &connection,
+        sources::OF_COMPANY,
+        "source_refusals_by_source (source_id=?)",
+    );
+    let sources = sources::listing(COMPANY).oldest_first(PAGE);
+    check(
+        &connection,
+        sources.sql(),
+        "sources_by_company (company_id=? AND rowid>?)",
+    );
+    let refusals = sources::refusal_listing(SourceId(7)).newest_first(PAGE);
+    check(
+        &connection,
+        refusals.sql(),
+        "source_refusals_by_source (source_id=? AND rowid<?)",
+    );
+    let websockets = websockets::listing(Some(COMPANY)).oldest_first(PAGE);
+    check(
+        &connection,
+        websockets.sql(),
+        "websockets_by_company (company_id=? AND rowid>?)",
     );
 }

@@ -144,6 +144,7 @@ mod tests {
             accepted_at,
             order_key: None,
             revision: switchhook_domain::subscription::Revision::default(),
+            is_for_websockets: false,
             warnings: Vec::new(),
             idempotency: None,
             deliveries: Vec::new(),

@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -35,6 +35,10 @@ const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "disabled_webhooks",
         sql: include_str!("../../migrations/sqlite/0006_disabled_webhooks.sql"),
+    },
+    Migration {
+        name: "websockets_and_sources",
+        sql: include_str!("../../migrations/sqlite/0007_websockets_and_sources.sql"),
     },
 ];
 

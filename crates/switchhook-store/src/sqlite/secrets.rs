@@ -1,9 +1,9 @@
-//! A webhook's secrets as cells: the one in use, and those before it that still count.
+//! Secrets as cells: the one in use, and those before it that still count.
 
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{OldSecret, Webhook};
 
@@ -11,7 +11,7 @@ use super::cells::Cells;
 use super::list::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::sealing::{Resealed, Sealing};
+use crate::sealing::{Resealed, Sealing, SecretOwner};
 
 /// A replaced secret as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +25,14 @@ pub(super) fn kept(webhook: &Webhook, sealing: &Sealing) -> Option<String> {
     Some(sealing.keep(webhook.id, secret))
 }
 
-pub(super) fn kept_old(webhook: &Webhook, sealing: &Sealing) -> Result<Option<String>, StoreError> {
-    let old = webhook.old_secrets.iter().map(|old| KeptOld {
-        secret: sealing.keep(webhook.id, &old.secret),
+pub(super) fn kept_old(
+    owner: impl Into<SecretOwner>,
+    old: &[OldSecret],
+    sealing: &Sealing,
+) -> Result<Option<String>, StoreError> {
+    let owner = owner.into();
+    let old = old.iter().map(|old| KeptOld {
+        secret: sealing.keep(owner, &old.secret),
         valid_until: old.valid_until.as_millis(),
     });
     json(&old.collect::<Vec<_>>())
@@ -39,60 +44,109 @@ fn json(old: &[KeptOld]) -> Result<Option<String>, StoreError> {
     }
     serde_json::to_string(old)
         .map(Some)
-        .map_err(|error| StoreError::Conflict(format!("the webhook's secrets cannot be kept: {error}")))
+        .map_err(|error| StoreError::Conflict(format!("the secrets cannot be kept: {error}")))
 }
 
 pub(super) fn read(
     kept: Option<&str>,
-    id: WebhookId,
+    owner: impl Into<SecretOwner>,
     sealing: &Sealing,
 ) -> Result<Option<Secret>, StoreError> {
-    kept.map(|kept| sealing.read(id, kept)).transpose()
+    kept.map(|kept| sealing.read(owner, kept)).transpose()
 }
 
 pub(super) fn read_old(
     kept: Option<Vec<KeptOld>>,
-    id: WebhookId,
+    owner: impl Into<SecretOwner>,
     sealing: &Sealing,
 ) -> Result<Vec<OldSecret>, StoreError> {
+    let owner = owner.into();
     let old = kept.unwrap_or_default().into_iter().map(|old| {
         Ok(OldSecret {
-            secret: sealing.read(id, &old.secret)?,
+            secret: sealing.read(owner, &old.secret)?,
             valid_until: Timestamp::from_millis(old.valid_until),
         })
     });
     old.collect()
 }
 
-/// The secret cells of a webhook.
+/// The cells in which secrets are. What has no replaced ones shows a NULL for them.
+struct Place {
+    table: &'static str,
+    owner: fn(i64) -> SecretOwner,
+    /// The secrets of some rows after one, by id.
+    some: &'static str,
+    /// Keeps them rewritten: the secret, the replaced ones, the row.
+    rewrite: &'static str,
+}
+
+const WEBHOOKS: Place = Place {
+    table: "webhooks",
+    owner: |id| SecretOwner::Webhook(WebhookId(id)),
+    some: "SELECT id, secret, old_secrets FROM webhooks \
+           WHERE id > ? AND (secret IS NOT NULL OR old_secrets IS NOT NULL) ORDER BY id LIMIT ?",
+    rewrite: "UPDATE webhooks SET secret = ?, old_secrets = ? WHERE id = ?",
+};
+
+/// These are few: whatever is done with them is done with all of them at once.
+const OTHERS: [Place; 3] = [
+    Place {
+        table: "sources",
+        owner: |id| SecretOwner::Source(SourceId(id)),
+        some: "SELECT id, secret, old_secrets FROM sources \
+               WHERE id > ? AND (secret IS NOT NULL OR old_secrets IS NOT NULL) ORDER BY id LIMIT ?",
+        rewrite: "UPDATE sources SET secret = ?, old_secrets = ? WHERE id = ?",
+    },
+    Place {
+        table: "websockets",
+        owner: |id| SecretOwner::Websocket(WebsocketId(id)),
+        some: "SELECT id, secret, NULL FROM websockets WHERE id > ? AND secret IS NOT NULL ORDER BY id LIMIT ?",
+        rewrite: "UPDATE websockets SET secret = ?1 WHERE id = ?3",
+    },
+    Place {
+        table: "websockets",
+        owner: |id| SecretOwner::Websocket(WebsocketId(id)),
+        some: "SELECT id, token_key, NULL FROM websockets WHERE id > ? ORDER BY id LIMIT ?",
+        rewrite: "UPDATE websockets SET token_key = ?1 WHERE id = ?3",
+    },
+];
+
+/// The secret cells of a row.
 struct Kept {
-    id: WebhookId,
+    id: i64,
+    owner: SecretOwner,
     secret: Option<String>,
     old: Vec<KeptOld>,
 }
 
-fn read_kept(row: &Row<'_>) -> Result<Kept, StoreError> {
-    let mut cells = Cells::of("webhooks", row)?;
-    Ok(Kept {
-        id: WebhookId(cells.id()),
-        secret: cells.read()?,
-        old: cells.maybe_json()?.unwrap_or_default(),
-    })
-}
+impl Place {
+    fn read(&self, row: &Row<'_>) -> Result<Kept, StoreError> {
+        let mut cells = Cells::of(self.table, row)?;
+        Ok(Kept {
+            id: cells.id(),
+            owner: (self.owner)(cells.id()),
+            secret: cells.read()?,
+            old: cells.maybe_json()?.unwrap_or_default(),
+        })
+    }
 
-const WITH_SECRETS: &str = "SELECT id, secret, old_secrets FROM webhooks \
-     WHERE id > ? AND (secret IS NOT NULL OR old_secrets IS NOT NULL) ORDER BY id LIMIT ?";
+    fn some(&self, connection: &Connection, after: i64, limit: i64) -> Result<Vec<Kept>, StoreError> {
+        all(connection, self.some, &[&after, &limit], |row| self.read(row))
+    }
+}
 
 /// Finds out at the start, and not at the first delivery, whether every secret can be read.
 pub(super) fn check(connection: &Connection, sealing: &Sealing) -> Result<(), StoreError> {
-    for kept in all(connection, WITH_SECRETS, &[&0, &i64::MAX], read_kept)? {
-        read(kept.secret.as_deref(), kept.id, sealing)?;
-        read_old(Some(kept.old), kept.id, sealing)?;
+    for place in [WEBHOOKS].iter().chain(&OTHERS) {
+        for kept in place.some(connection, 0, i64::MAX)? {
+            read(kept.secret.as_deref(), kept.owner, sealing)?;
+            read_old(Some(kept.old), kept.owner, sealing)?;
+        }
     }
     Ok(())
 }
 
-/// Rewrites the secrets of some webhooks that are not kept as they would be now.
+/// Rewrites the secrets of some webhooks that are not kept as they would be now; with the last ones everything else's.
 pub(super) fn reseal(
     transaction: &mut Transaction<'_>,
     sealing: &Sealing,
@@ -105,15 +159,30 @@ pub(super) fn reseal(
         ));
     }
     let after = after.map_or(0, |id| id.0);
-    let page = all(transaction.connection, WITH_SECRETS, &[&after, &limit], read_kept)?;
+    let page = WEBHOOKS.some(transaction.connection, after, limit.into())?;
+    let is_last = page.len() < limit as usize;
     let mut resealed = Resealed {
-        next: page
-            .last()
-            .map(|kept| kept.id)
-            .filter(|_| page.len() == limit as usize),
+        next: page.last().map(|kept| WebhookId(kept.id)).filter(|_| !is_last),
         ..Resealed::default()
     };
-    for mut kept in page {
+    reseal_rows(transaction, sealing, &WEBHOOKS, page, &mut resealed)?;
+    if is_last {
+        for place in &OTHERS {
+            let rows = place.some(transaction.connection, 0, i64::MAX)?;
+            reseal_rows(transaction, sealing, place, rows, &mut resealed)?;
+        }
+    }
+    Ok(resealed)
+}
+
+fn reseal_rows(
+    transaction: &Transaction<'_>,
+    sealing: &Sealing,
+    place: &Place,
+    rows: Vec<Kept>,
+    resealed: &mut Resealed,
+) -> Result<(), StoreError> {
+    for mut kept in rows {
         let mut rewritten = 0;
         let cells = kept
             .secret
@@ -123,35 +192,50 @@ pub(super) fn reseal(
             if sealing.is_current(cell) {
                 resealed.current += 1;
             } else {
-                *cell = sealing.keep(kept.id, &sealing.read(kept.id, cell)?);
+                *cell = sealing.keep(kept.owner, &sealing.read(kept.owner, cell)?);
                 rewritten += 1;
             }
         }
         if rewritten > 0 {
-            let sql = "UPDATE webhooks SET secret = ?, old_secrets = ? WHERE id = ?";
-            let values = params![kept.secret, json(&kept.old)?, kept.id.0];
-            transaction.prepare(sql)?.execute(values)?;
+            let values = params![kept.secret, json(&kept.old)?, kept.id];
+            transaction.prepare(place.rewrite)?.execute(values)?;
         }
         resealed.rewritten += rewritten;
     }
-    Ok(resealed)
+    Ok(())
 }
 
 /// Forgets the replaced secrets whose time is over. They need not be readable for that.
 pub(super) fn forget_old(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<usize, StoreError> {
+    let places = [
+        (
+            &WEBHOOKS,
+            WITH_OLD,
+            "UPDATE webhooks SET old_secrets = ? WHERE id = ?",
+        ),
+        (
+            &OTHERS[0],
+            SOURCES_WITH_OLD,
+            "UPDATE sources SET old_secrets = ? WHERE id = ?",
+        ),
+    ];
     let mut changed = 0;
-    for kept in all(transaction.connection, WITH_OLD, &[], read_kept)? {
-        let (count, mut old) = (kept.old.len(), kept.old);
-        old.retain(|old| old.valid_until > now.as_millis());
-        if old.len() < count {
-            let sql = "UPDATE webhooks SET old_secrets = ? WHERE id = ?";
-            transaction
-                .prepare(sql)?
-                .execute(params![json(&old)?, kept.id.0])?;
-            changed += 1;
+    for (place, with_old, rewrite) in places {
+        for kept in all(transaction.connection, with_old, &[], |row| place.read(row))? {
+            let (count, mut old) = (kept.old.len(), kept.old);
+            old.retain(|old| old.valid_until > now.as_millis());
+            if old.len() < count {
+                transaction
+                    .prepare(rewrite)?
+                    .execute(params![json(&old)?, kept.id])?;
+                changed += 1;
+            }
         }
     }
     Ok(changed)
 }
 
 pub(super) const WITH_OLD: &str = "SELECT id, secret, old_secrets FROM webhooks INDEXED BY webhooks_with_old_secrets WHERE old_secrets IS NOT NULL";
+
+/// Sources are few.
+const SOURCES_WITH_OLD: &str = "SELECT id, secret, old_secrets FROM sources WHERE old_secrets IS NOT NULL";

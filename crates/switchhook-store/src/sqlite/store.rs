@@ -8,11 +8,16 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{
+    CompanyId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+};
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
@@ -22,8 +27,8 @@ use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
     SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, explain, health,
-    holds, keys, releases, replay_scan, replays, reserve, retention, secrets, subscriptions, versions,
-    webhooks,
+    holds, keys, log, releases, replay_scan, replays, reserve, retention, secrets, sources, subscriptions,
+    versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -38,6 +43,7 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::sealing::Resealed;
+use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
 impl SqliteStore {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -204,6 +210,153 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| holds::save_breaker(transaction, webhook_id, &breaker, now))
+            .await
+    }
+
+    async fn create_websocket(&self, websocket: Websocket) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| websockets::create(transaction, &websocket, &sealing))
+            .await
+    }
+
+    async fn websocket(&self, company_id: CompanyId, id: WebsocketId) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| websockets::find(connection, company_id, id, &sealing))
+            .await
+    }
+
+    async fn list_websockets(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<Websocket>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| websockets::list(connection, company_id, page, &sealing))
+            .await
+    }
+
+    async fn update_websocket(
+        &self,
+        company_id: CompanyId,
+        id: WebsocketId,
+        secret: Option<Secret>,
+        now: Timestamp,
+    ) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| {
+            websockets::update(transaction, company_id, id, secret.clone(), now, &sealing)
+        })
+        .await
+    }
+
+    async fn delete_websocket(
+        &self,
+        company_id: CompanyId,
+        id: WebsocketId,
+        now: Timestamp,
+    ) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| websockets::delete(transaction, company_id, id, now, &sealing))
+            .await
+    }
+
+    async fn log_end(&self, company_id: CompanyId) -> Result<LogPosition, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| log::end(connection, company_id))
+            .await
+    }
+
+    async fn read_log(
+        &self,
+        company_id: CompanyId,
+        after: LogPosition,
+        bounds: LogBounds,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| log::read(connection, company_id, after, bounds))
+            .await
+    }
+
+    async fn create_source(&self, source: Source) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| sources::create(transaction, &source, &sealing))
+            .await
+    }
+
+    async fn source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| sources::find(connection, company_id, id, &sealing))
+            .await
+    }
+
+    async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| sources::find_by_token(connection, token_hash, &sealing))
+            .await
+    }
+
+    async fn list_sources(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Source>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.parts
+            .readers
+            .run(move |connection| sources::list(connection, company_id, page, &sealing))
+            .await
+    }
+
+    async fn update_source(
+        &self,
+        company_id: CompanyId,
+        id: SourceId,
+        change: SourceChange,
+        now: Timestamp,
+    ) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| sources::update(transaction, company_id, id, &change, now, &sealing))
+            .await
+    }
+
+    async fn delete_source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| sources::delete(transaction, company_id, id, &sealing))
+            .await
+    }
+
+    async fn keep_refusal(&self, refusal: Refusal, most: u32) -> Result<(), StoreError> {
+        let manner = Manner {
+            weight: Weight::of(1, refusal.body_head.len()),
+            ..Manner::ORDINARY
+        };
+        self.parts
+            .writer
+            .run(manner, move |transaction| {
+                sources::keep_refusal(transaction, &refusal, most)
+            })
+            .await
+    }
+
+    async fn list_refusals(
+        &self,
+        company_id: CompanyId,
+        id: SourceId,
+        page: PageRequest,
+    ) -> Result<Page<Refusal>, StoreError> {
+        self.parts
+            .readers
+            .run(move |connection| sources::list_refusals(connection, company_id, id, page))
             .await
     }
 
@@ -500,14 +653,15 @@ impl Store for SqliteStore {
     }
 
     async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError> {
-        let (number, extent) = (slice.number.clone(), slice.extent);
+        let (company_id, number, extent) = (slice.company_id, slice.number.clone(), slice.extent);
         let found = self
             .parts
             .readers
             .run(move |connection| erasure::find(connection, &slice))
             .await?;
         let (examined, next) = (found.examined, found.next);
-        let nothing_to_do = found.ids.is_empty() || extent == ErasureExtent::Count;
+        let is_last = next.is_none();
+        let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
         let erased = if nothing_to_do {
             Erased {
                 events: found.ids.len() as u64,
@@ -515,7 +669,12 @@ impl Store for SqliteStore {
             }
         } else {
             let erase = move |transaction: &mut Transaction<'_>| {
-                transaction.overwriting(|transaction| erasure::erase(transaction, &found.ids, &number, now))
+                transaction.overwriting(|transaction| {
+                    if is_last {
+                        sources::erase_from_refusals(transaction, company_id, &number)?;
+                    }
+                    erasure::erase(transaction, &found.ids, &number, now)
+                })
             };
             self.write(erase).await?
         };

@@ -1,20 +1,21 @@
 //! Subscriptions: "send these events there".
 
 use rusqlite::{Connection, Row, ToSql, params};
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
-use switchhook_domain::subscription::{Filter, Subscription, SubscriptionChange, VersionChange};
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
+use switchhook_domain::subscription::{Endpoint, Filter, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
 use super::cells::Cells;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{versions, webhooks};
+use super::{versions, webhooks, websockets};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::registry::{SubscriptionFilter, SubscriptionLimits};
 
-const COLUMNS: &str = "id, company_id, webhook_id, enabled, filter, scopes, created_at, updated_at";
+const COLUMNS: &str =
+    "id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, updated_at";
 
 pub(super) fn create(
     transaction: &mut Transaction<'_>,
@@ -26,12 +27,13 @@ pub(super) fn create(
         count(transaction.connection, subscription, limits)?;
     }
     let filter = &subscription.filter;
-    let sql = "INSERT INTO subscriptions (id, company_id, webhook_id, enabled, filter, scopes, created_at, updated_at, \
-               kind, target_type, target_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO subscriptions (id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, \
+               updated_at, kind, target_type, target_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare(sql)?.execute(params![
         subscription.id.0,
         subscription.company_id.0,
-        subscription.webhook_id.map(|id| id.0),
+        subscription.webhook_id().map(|id| id.0),
+        subscription.websocket_id().map(|id| id.0),
         subscription.enabled,
         json(filter)?,
         subscription.scopes.to_string(),
@@ -62,10 +64,11 @@ pub(super) fn update(
     let subscription = before.clone().changed(change, now)?;
     check(transaction, &subscription)?;
     let filter = &subscription.filter;
-    let sql = "UPDATE subscriptions SET webhook_id = ?, enabled = ?, filter = ?, target_type = ?, target_id = ?, \
-               updated_at = ? WHERE id = ?";
+    let sql = "UPDATE subscriptions SET webhook_id = ?, websocket_id = ?, enabled = ?, filter = ?, target_type = ?, \
+               target_id = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
-        subscription.webhook_id.map(|id| id.0),
+        subscription.webhook_id().map(|id| id.0),
+        subscription.websocket_id().map(|id| id.0),
         subscription.enabled,
         json(filter)?,
         filter.target().map(|target| target.target_type.as_str()),
@@ -97,7 +100,7 @@ pub(super) fn delete(
 
 /// Whether a change changed anything that decides where events go.
 fn is_another_version(before: &Subscription, after: &Subscription) -> bool {
-    (before.webhook_id, before.enabled, &before.filter) != (after.webhook_id, after.enabled, &after.filter)
+    (before.endpoint, before.enabled, &before.filter) != (after.endpoint, after.enabled, &after.filter)
 }
 
 /// Which subscription a caller means: of another company or kind there is none.
@@ -116,28 +119,35 @@ pub(super) fn find(connection: &Connection, subject: Subject) -> Result<Subscrip
     first(connection, &sql, &values, read)?.ok_or(StoreError::NotFound("subscription"))
 }
 
-/// Takes a webhook that is gone away from its subscriptions, which stay.
+/// Takes a webhook or websocket that is gone away from its subscriptions, which stay.
 pub(super) fn orphan(
     transaction: &Transaction<'_>,
     company_id: CompanyId,
-    webhook_id: WebhookId,
+    endpoint: Endpoint,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let ids = all(transaction.connection, OF_WEBHOOK, &[&webhook_id.0], |row| {
+    let (of_endpoint, id, change) = match endpoint {
+        Endpoint::Webhook(id) => (OF_WEBHOOK, id.0, VersionChange::WebhookDeleted),
+        Endpoint::Websocket(id) => (OF_WEBSOCKET, id.0, VersionChange::WebsocketDeleted),
+    };
+    let ids = all(transaction.connection, of_endpoint, &[&id], |row| {
         Ok(SubscriptionId(row.get(0)?))
     })?;
-    let sql = "UPDATE subscriptions SET webhook_id = NULL, updated_at = ? WHERE id = ?";
+    let sql = "UPDATE subscriptions SET webhook_id = NULL, websocket_id = NULL, updated_at = ? WHERE id = ?";
     for id in ids {
         transaction
             .prepare(sql)?
             .execute(params![now.as_millis(), id.0])?;
-        versions::keep(transaction, company_id, id, VersionChange::WebhookDeleted, now)?;
+        versions::keep(transaction, company_id, id, change, now)?;
     }
     Ok(())
 }
 
 pub(super) const OF_WEBHOOK: &str = "SELECT id FROM subscriptions INDEXED BY subscriptions_by_webhook \
      WHERE webhook_id = ? AND deleted_at IS NULL";
+
+pub(super) const OF_WEBSOCKET: &str = "SELECT id FROM subscriptions INDEXED BY subscriptions_by_websocket \
+     WHERE websocket_id = ? AND deleted_at IS NULL";
 
 pub(super) fn list(
     connection: &Connection,
@@ -168,31 +178,43 @@ pub(super) fn listing(company_id: Option<CompanyId>, filter: SubscriptionFilter)
 
 /// Whether it can stand beside the others.
 fn check(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<(), StoreError> {
-    let Some(webhook_id) = subscription.webhook_id else {
+    let Some(endpoint) = subscription.endpoint else {
         return Ok(());
     };
-    if !webhooks::exists(transaction.connection, subscription.company_id, webhook_id)? {
-        return Err(StoreError::NotFound("webhook"));
+    let (connection, company_id) = (transaction.connection, subscription.company_id);
+    let (is_there, what, sql, endpoint_id) = match endpoint {
+        Endpoint::Webhook(id) => (
+            webhooks::exists(connection, company_id, id)?,
+            "webhook",
+            SAME_WEBHOOK_AND_FILTER,
+            id.0,
+        ),
+        Endpoint::Websocket(id) => (
+            websockets::exists(connection, company_id, id)?,
+            "websocket",
+            SAME_WEBSOCKET_AND_FILTER,
+            id.0,
+        ),
+    };
+    if !is_there {
+        return Err(StoreError::NotFound(what));
     }
-    let sql = "SELECT id FROM subscriptions WHERE company_id = ? AND webhook_id = ? AND filter = ? \
-               AND deleted_at IS NULL AND id <> ?";
     let filter = json(&subscription.filter)?;
-    let values: [&dyn ToSql; 4] = [
-        &subscription.company_id.0,
-        &webhook_id.0,
-        &filter,
-        &subscription.id.0,
-    ];
-    match first(transaction.connection, sql, &values, |row| {
-        Ok(row.get::<_, i64>(0)?)
-    })? {
+    let values: [&dyn ToSql; 4] = [&company_id.0, &endpoint_id, &filter, &subscription.id.0];
+    match first(connection, sql, &values, |row| Ok(row.get::<_, i64>(0)?))? {
         None => Ok(()),
         Some(other) => Err(StoreError::Conflict(format!(
-            "subscription {other} already sends the same events to webhook {webhook_id}: change that one (it may be \
+            "subscription {other} already sends the same events to {endpoint}: change that one (it may be \
              disabled), or delete it first"
         ))),
     }
 }
+
+const SAME_WEBHOOK_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE company_id = ? AND webhook_id = ? \
+     AND filter = ? AND deleted_at IS NULL AND id <> ?";
+
+const SAME_WEBSOCKET_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE company_id = ? AND websocket_id = ? \
+     AND filter = ? AND deleted_at IS NULL AND id <> ?";
 
 fn count(connection: &Connection, new: &Subscription, limits: SubscriptionLimits) -> Result<(), StoreError> {
     let kind = new.filter.kind();
@@ -228,11 +250,20 @@ fn read(row: &Row<'_>) -> Result<Subscription, StoreError> {
     Ok(Subscription {
         id: SubscriptionId(cells.id()),
         company_id: CompanyId(cells.read()?),
-        webhook_id: cells.read::<Option<i64>>()?.map(WebhookId),
+        endpoint: read_endpoint(&mut cells)?,
         enabled: cells.read()?,
         filter: cells.json()?,
         scopes: cells.word()?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })
+}
+
+/// Where a subscription points: the next two cells.
+pub(super) fn read_endpoint(cells: &mut Cells<'_>) -> Result<Option<Endpoint>, StoreError> {
+    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
+    let websocket_id = cells.read::<Option<i64>>()?.map(WebsocketId);
+    Ok(webhook_id
+        .map(Endpoint::Webhook)
+        .or(websocket_id.map(Endpoint::Websocket)))
 }

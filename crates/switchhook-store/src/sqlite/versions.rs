@@ -2,19 +2,20 @@
 
 use rusqlite::{Connection, Row, ToSql, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
 
 use super::cells::Cells;
 use super::list::{Listing, first};
+use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 
 macro_rules! version_columns {
     () => {
-        "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.enabled, v.filter, v.from_at, \
-         v.until_at, s.scopes, s.created_at"
+        "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.websocket_id, v.enabled, v.filter, \
+         v.from_at, v.until_at, s.scopes, s.created_at"
     };
 }
 
@@ -30,8 +31,8 @@ pub(super) fn keep(
         .prepare(END_LAST)?
         .execute(params![now.as_millis(), company_id.0, id.0])?;
     let sql = "INSERT INTO subscription_versions \
-               (company_id, subscription_id, change, webhook_id, enabled, filter, from_at) \
-               SELECT company_id, id, ?, webhook_id, enabled, filter, ? FROM subscriptions WHERE id = ?";
+               (company_id, subscription_id, change, webhook_id, websocket_id, enabled, filter, from_at) \
+               SELECT company_id, id, ?, webhook_id, websocket_id, enabled, filter, ? FROM subscriptions WHERE id = ?";
     transaction
         .prepare(sql)?
         .execute(params![change.as_str(), now.as_millis(), id.0])?;
@@ -144,7 +145,7 @@ fn read(row: &Row<'_>) -> Result<SubscriptionVersion, StoreError> {
     let company_id = CompanyId(cells.read()?);
     let id = SubscriptionId(cells.read()?);
     let change = cells.word()?;
-    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
+    let endpoint = subscriptions::read_endpoint(&mut cells)?;
     let enabled = cells.read()?;
     let filter = cells.json()?;
     let from_at = cells.time()?;
@@ -155,7 +156,7 @@ fn read(row: &Row<'_>) -> Result<SubscriptionVersion, StoreError> {
         subscription: Subscription {
             id,
             company_id,
-            webhook_id,
+            endpoint,
             enabled,
             filter,
             scopes: cells.word()?,

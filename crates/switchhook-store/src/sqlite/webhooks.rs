@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::cells::Cells;
@@ -53,7 +54,7 @@ fn insert(
         webhook.company_id.0,
         webhook.hook_url,
         secrets::kept(webhook, sealing),
-        secrets::kept_old(webhook, sealing)?,
+        secrets::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
         settings(webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.disabled_at.map(Timestamp::as_millis),
@@ -81,7 +82,7 @@ pub(super) fn update(
     transaction.prepare(sql)?.execute(params![
         webhook.hook_url,
         secrets::kept(&webhook, sealing),
-        secrets::kept_old(&webhook, sealing)?,
+        secrets::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
         settings(&webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.disabled_at.map(Timestamp::as_millis),
@@ -105,7 +106,7 @@ pub(super) fn delete(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
-    subscriptions::orphan(transaction, company_id, id, now)?;
+    subscriptions::orphan(transaction, company_id, Endpoint::Webhook(id), now)?;
     Ok(webhook)
 }
 

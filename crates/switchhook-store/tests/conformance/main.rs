@@ -19,10 +19,12 @@ mod replays;
 mod retention;
 mod samples;
 mod sending;
+mod sources;
 mod sqlite_only;
 mod subscriptions;
 mod versions;
 mod webhooks;
+mod websockets;
 mod world;
 
 use fixture::{Fixture, SqliteInMemory, SqliteInline, SqliteThreads};
@@ -60,6 +62,19 @@ conformance! {
         a_deleted_webhook_frees_its_url_and_orphans_its_subscriptions,
         nobody_sees_another_companys_things,
         scans_see_every_company,
+        ;
+    websockets:
+        a_websocket_is_kept_changed_and_deleted,
+        a_subscription_points_at_a_webhook_or_at_a_websocket,
+        a_deleted_websocket_orphans_its_subscriptions,
+        the_log_follows_the_commits_and_not_the_ids,
+        the_log_has_what_a_websocket_wanted_and_is_read_within_bounds,
+        ;
+    sources:
+        a_source_is_found_by_its_token_changed_and_deleted,
+        sources_are_listed_oldest_first_and_are_their_companys_alone,
+        of_refusals_the_newest_are_kept,
+        a_number_is_erased_from_refusals_too,
         ;
     subscriptions:
         a_subscription_of_every_kind_reads_back_as_it_was,

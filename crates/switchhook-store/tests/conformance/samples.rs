@@ -12,10 +12,10 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{Filter, Revision, Subscription};
+use switchhook_domain::subscription::{Endpoint, Filter, Revision, Subscription};
 use switchhook_domain::webhook::{OldSecret, Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{NewDelivery, NewEvent};
+use switchhook_store::{NewDelivery, NewEvent, StoreError};
 
 pub(crate) const COMPANY: CompanyId = CompanyId(1);
 pub(crate) const OTHER_COMPANY: CompanyId = CompanyId(2);
@@ -67,7 +67,7 @@ pub(crate) fn subscription(id: i64, webhook_id: Option<WebhookId>, filter: Filte
     Subscription {
         id: SubscriptionId(id),
         company_id: COMPANY,
-        webhook_id,
+        endpoint: webhook_id.map(Endpoint::Webhook),
         enabled: true,
         filter,
         scopes: Scopes::NONE,
@@ -88,6 +88,7 @@ pub(crate) fn event(id: i64, accepted_at: Timestamp) -> NewEvent {
         idempotency: None,
         deliveries: Vec::new(),
         revision: Revision(0),
+        is_for_websockets: false,
     }
 }
 
@@ -160,4 +161,9 @@ pub(crate) fn attempt(number: u32, outcome: AttemptOutcome, at: Timestamp) -> At
             total: Duration::from_millis(250),
         },
     }
+}
+
+/// Whether that is what is said of something that is not there.
+pub(crate) fn is_missing<T>(answer: &Result<T, StoreError>, what: &str) -> bool {
+    matches!(answer, Err(StoreError::NotFound(missing)) if *missing == what)
 }

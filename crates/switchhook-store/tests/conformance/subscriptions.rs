@@ -6,7 +6,7 @@ use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::subscription::{
-    CallFilter, Filter, FilterChange, InvalidChange, SmsFilter, SubscriptionChange, TargetRef,
+    CallFilter, Endpoint, Filter, FilterChange, InvalidChange, SmsFilter, SubscriptionChange, TargetRef,
 };
 use switchhook_protocol::{AgentType, TargetType};
 use switchhook_store::{PageRequest, StoreError, SubscriptionFilter, SubscriptionLimits};
@@ -97,7 +97,7 @@ pub(crate) async fn a_second_subscription_to_the_same_is_refused_by_name(world: 
             .expect("those that send nowhere are no conflict");
     }
     let change = SubscriptionChange {
-        webhook_id: Some(Some(webhook_id)),
+        endpoint: Some(Some(Endpoint::Webhook(webhook_id))),
         ..SubscriptionChange::default()
     };
     let refused = store
@@ -145,7 +145,7 @@ pub(crate) async fn a_subscription_is_changed_and_deleted(world: &mut World) {
         ..FilterChange::default()
     };
     let change = SubscriptionChange {
-        webhook_id: Some(Some(webhook_id)),
+        endpoint: Some(Some(Endpoint::Webhook(webhook_id))),
         enabled: Some(false),
         filter,
     };
@@ -154,7 +154,7 @@ pub(crate) async fn a_subscription_is_changed_and_deleted(world: &mut World) {
         .await
         .unwrap();
     assert_eq!(
-        (changed.webhook_id, changed.enabled, changed.updated_at),
+        (changed.webhook_id(), changed.enabled, changed.updated_at),
         (Some(webhook_id), false, later)
     );
     assert_eq!(changed.filter, of_target(2));

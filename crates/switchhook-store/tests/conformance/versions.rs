@@ -203,7 +203,7 @@ pub(crate) async fn every_change_is_written_down_with_its_time(world: &mut World
     }
     let webhooks: Vec<_> = versions
         .iter()
-        .map(|version| version.subscription.webhook_id)
+        .map(|version| version.subscription.webhook_id())
         .collect();
     assert_eq!(webhooks, [Some(webhook_id), Some(webhook_id), None, None]);
     assert_eq!(

@@ -99,7 +99,7 @@ pub(crate) async fn a_deleted_webhook_frees_its_url_and_orphans_its_subscription
         .subscription(COMPANY, Kind::Call, subscribed.id)
         .await
         .unwrap();
-    assert_eq!(orphan.webhook_id, None);
+    assert_eq!(orphan.endpoint, None);
     let again = webhook(10, COMPANY);
     store
         .create_webhook(switchhook_domain::webhook::Webhook {

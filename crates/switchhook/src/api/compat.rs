@@ -7,7 +7,6 @@ use std::fmt;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use switchhook_domain::id::WebhookId;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use utoipa::ToSchema;
@@ -86,17 +85,17 @@ pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `endpoint_id` names a subscription's webhook; **the older `webhook_id` means the same**.
+/// `endpoint_id` names a subscription's webhook or websocket; **the older `webhook_id` means the same**.
 pub(crate) fn endpoint(
     endpoint_id: Field<LooseId>,
     webhook_id: Field<LooseId>,
-) -> Result<Field<WebhookId>, ApiError> {
+) -> Result<Field<LooseId>, ApiError> {
     match (endpoint_id, webhook_id) {
         (Field::Given(one), Field::Given(other)) if one != other => Err(ApiError::invalid(
             "endpoint_id and webhook_id mean the same and differ here: send endpoint_id only",
         )),
         (Field::Given(id), _) | (Field::Absent, Field::Given(id)) | (Field::Null, Field::Given(id)) => {
-            Ok(Field::Given(WebhookId(id.0)))
+            Ok(Field::Given(id))
         }
         (Field::Null, _) | (_, Field::Null) => Ok(Field::Null),
         (Field::Absent, Field::Absent) => Ok(Field::Absent),
@@ -163,6 +162,17 @@ pub(crate) struct Signature {
     signature_type: &'static str,
 }
 
+impl Signature {
+    /// How frames and deliveries with this secret are signed.
+    pub(crate) fn with(secret: Option<String>) -> Self {
+        Self {
+            algo: "HS256",
+            secret,
+            signature_type: "jwt",
+        }
+    }
+}
+
 /// Whether an answer shows secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SecretsShown {
@@ -189,11 +199,7 @@ impl SecretsShown {
 impl WebhookAnswer {
     /// Shows a webhook.
     pub(crate) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
-        let signature = |secret: &Secret| Signature {
-            algo: "HS256",
-            secret: shown.of(secret, &webhook.settings),
-            signature_type: "jwt",
-        };
+        let signature = |secret: &Secret| Signature::with(shown.of(secret, &webhook.settings));
         Self {
             hook_url: webhook.hook_url.clone(),
             id: IdText(webhook.id.0),
@@ -226,7 +232,7 @@ mod tests {
 
     #[test]
     fn both_spellings_of_the_endpoint_are_one() {
-        let given = |id| Ok(Field::Given(WebhookId(id)));
+        let given = |id| Ok(Field::Given(LooseId(id)));
         assert_eq!(endpoint(ONE, Field::Absent), given(1));
         assert_eq!(endpoint(Field::Absent, ONE), given(1));
         assert_eq!(endpoint(Field::Null, ONE), given(1));

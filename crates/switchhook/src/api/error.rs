@@ -145,6 +145,16 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internalError", message)
     }
 
+    /// The status that is answered.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same error with something to know before its message.
     pub(crate) fn with_preface(mut self, preface: &str) -> Self {
         self.message = format!("{preface}{}", self.message);

@@ -144,7 +144,7 @@ pub(crate) async fn send(
         company_id,
         kind,
         body,
-        idempotency_key,
+        idempotency_key: idempotency_key.map(Into::into),
     };
     let accepted = ingest::accept(&api.system, submission).await?;
     Ok(accepted_answer(&accepted))

@@ -12,8 +12,8 @@ use serde::Serialize;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, EventId, SubscriptionId};
-use switchhook_domain::matching::{Decided, Verdict};
-use switchhook_domain::subscription::{Subscription, SubscriptionVersion};
+use switchhook_domain::matching::{Decided, Reason, Verdict};
+use switchhook_domain::subscription::SubscriptionVersion;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
 use switchhook_store::{Explained, PageRequest, StoreError, SubscriptionFilter};
@@ -26,6 +26,9 @@ use super::error::ApiError;
 use super::events::EventSummary;
 use super::request::{PageQuery, PathId, Query};
 use super::{Api, SharedApi, words};
+
+/// The verdict of a subscription that points at a websocket.
+const TOLD: &str = "told";
 
 /// Which subscriptions are explained.
 #[derive(Debug, utoipa::IntoParams)]
@@ -64,10 +67,14 @@ pub(crate) struct ExplainedSubscription {
     /// The webhook that it pointed to.
     #[schema(required)]
     webhook_id: Option<IdText>,
-    /// `sent`, or `passed_over`.
+    /// The websocket that it pointed to; absent if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    websocket_id: Option<IdText>,
+    /// `sent`, `told` (it points at a websocket: that makes no delivery), or `passed_over`.
     #[schema(example = "passed_over")]
     verdict: &'static str,
-    /// Why it was passed over: `other_kind`, `state_not_in_list` and the like; null if it was sent.
+    /// Why it was passed over: `other_kind`, `state_not_in_list` and the like; null if it was sent or told.
     #[schema(required, example = "state_not_in_list")]
     reason: Option<&'static str>,
     /// The same as a sentence, or how the delivery stands.
@@ -104,12 +111,13 @@ pub(crate) async fn explain(
     if only.is_some() && page.after.is_none() && explained.versions.items.is_empty() {
         return Err(StoreError::NotFound("subscription").into());
     }
-    let advice = if explained.deliveries.is_empty() {
-        Some(advice(&api, company_id, explained.event.kind).await?)
-    } else {
-        None
-    };
-    Ok(Json(tell(&api, explained, advice)))
+    let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
+    let mut explanation = tell(&api, explained);
+    let is_told = |one: &ExplainedSubscription| one.verdict == TOLD;
+    if goes_nowhere && !explanation.items.iter().any(is_told) {
+        explanation.advice = Some(advice(&api, company_id, kind).await?);
+    }
+    Ok(Json(explanation))
 }
 
 /// What to do about an event that went nowhere.
@@ -138,7 +146,7 @@ async fn advice(api: &Api, company_id: CompanyId, kind: Kind) -> Result<String, 
     ))
 }
 
-fn tell(api: &Api, explained: Explained, advice: Option<String>) -> Explanation {
+fn tell(api: &Api, explained: Explained) -> Explanation {
     let decided = decided(&explained);
     let Explained {
         event,
@@ -156,7 +164,7 @@ fn tell(api: &Api, explained: Explained, advice: Option<String>) -> Explanation 
     };
     Explanation {
         event: event.into(),
-        advice,
+        advice: None,
         items: versions.items.iter().map(tell_one).collect(),
         cursor: versions.next.map(IdText),
     }
@@ -187,6 +195,7 @@ fn explained_subscription(
 ) -> ExplainedSubscription {
     let subscription = &version.subscription;
     let (verdict, reason, explanation) = match (decided.verdict(version, delivery.is_some()), delivery) {
+        (Verdict::PassedOver(reason @ Reason::Websocket), _) => (TOLD, None, reason.to_string()),
         (Verdict::PassedOver(reason), _) => (
             "passed_over",
             Some(reason.as_str()),
@@ -198,16 +207,11 @@ fn explained_subscription(
             delivery.map_or_else(String::new, |it| stands(api, it)),
         ),
     };
-    let Subscription {
-        id,
-        webhook_id,
-        ref filter,
-        ..
-    } = *subscription;
     ExplainedSubscription {
-        subscription_id: IdText(id.0),
-        kind: filter.kind(),
-        webhook_id: webhook_id.map(|id| IdText(id.0)),
+        subscription_id: IdText(subscription.id.0),
+        kind: subscription.filter.kind(),
+        webhook_id: subscription.webhook_id().map(|id| IdText(id.0)),
+        websocket_id: subscription.websocket_id().map(|id| IdText(id.0)),
         verdict,
         reason,
         explanation,

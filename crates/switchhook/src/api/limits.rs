@@ -88,6 +88,7 @@ pub(crate) struct Limiter<C: Clock = DefaultClock> {
 struct Rates<C: Clock> {
     everything: Rate<C>,
     webhook_posts: Rate<C>,
+    websocket_posts: Rate<C>,
     rest: Rate<C>,
 }
 
@@ -107,6 +108,9 @@ impl<C: Clock + Clone> Limiter<C> {
                 webhook_posts: rate(Quota::per_minute(
                     const { NonZeroU32::new(100).expect("not zero") },
                 )),
+                websocket_posts: rate(Quota::per_minute(
+                    const { NonZeroU32::new(250).expect("not zero") },
+                )),
                 rest: rate(Quota::per_minute(
                     const { NonZeroU32::new(1_200).expect("not zero") },
                 )),
@@ -118,11 +122,10 @@ impl<C: Clock + Clone> Limiter<C> {
     /// Counts a request, unless it is one too many: then says how long to wait.
     fn count(&self, company_id: CompanyId, method: &Method, path: &str) -> Result<(), Duration> {
         let Some(rates) = &self.rates else { return Ok(()) };
-        let is_webhook_post = method == Method::POST && path == "/api/v2/webhooks";
-        let own = if is_webhook_post {
-            &rates.webhook_posts
-        } else {
-            &rates.rest
+        let own = match (method, path) {
+            (&Method::POST, "/api/v2/webhooks") => &rates.webhook_posts,
+            (&Method::POST, "/api/v2/websockets") => &rates.websocket_posts,
+            _ => &rates.rest,
         };
         for rate in [own, &rates.everything] {
             let counted = rate.check_key(&company_id);
@@ -169,21 +172,19 @@ mod tests {
     use super::*;
 
     const COMPANY: CompanyId = CompanyId(1);
-    const PATH: &str = "/api/v2/webhooks";
-
     #[track_caller]
-    fn check(method: &Method, pause: Duration, allowed: u32) {
+    fn check(method: &Method, path: &str, pause: Duration, allowed: u32) {
         let clock = FakeRelativeClock::default();
         let limiter = Limiter::new(ApiLimits::Dialpad, clock.clone());
         let mut done = 0;
-        while limiter.count(COMPANY, method, PATH).is_ok() {
+        while limiter.count(COMPANY, method, path).is_ok() {
             done += 1;
             clock.advance(pause);
             assert!(done < 10_000, "no limit is met");
         }
         assert_eq!(done, allowed);
         assert_eq!(
-            limiter.count(CompanyId(2), method, PATH),
+            limiter.count(CompanyId(2), method, path),
             Ok(()),
             "others have their own count"
         );
@@ -191,9 +192,17 @@ mod tests {
 
     #[test]
     fn dialpads_rates_are_enforced_for_each_company() {
-        check(&Method::GET, Duration::ZERO, 20);
+        let webhooks = "/api/v2/webhooks";
+        check(&Method::GET, webhooks, Duration::ZERO, 20);
         // At 50 ms the 20 a second are never met: 100 in stock, and one more comes every 600 ms.
-        check(&Method::POST, Duration::from_millis(50), 109);
+        check(&Method::POST, webhooks, Duration::from_millis(50), 109);
+        // 250 in stock, and one more comes every 240 ms.
+        check(
+            &Method::POST,
+            "/api/v2/websockets",
+            Duration::from_millis(50),
+            315,
+        );
     }
 
     #[test]

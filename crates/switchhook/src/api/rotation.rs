@@ -95,7 +95,7 @@ pub(crate) async fn rotate_secret(
     Ok(Json(show(&api, webhook, shown)))
 }
 
-fn overlap(text: Option<&str>) -> Result<Duration, ApiError> {
+pub(super) fn overlap(text: Option<&str>) -> Result<Duration, ApiError> {
     let Some(text) = text else {
         return Ok(OVERLAP);
     };

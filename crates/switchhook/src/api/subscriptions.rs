@@ -9,23 +9,21 @@ pub(crate) mod contact;
 mod routes;
 pub(crate) mod sms;
 
-use std::collections::HashMap;
-
 use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use switchhook_domain::Kind;
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::SubscriptionId;
 use switchhook_domain::scope::Scope;
 use switchhook_domain::subscription::{Filter, FilterChange, Subscription, SubscriptionChange, TargetRef};
-use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::TargetType;
-use switchhook_store::{StoreError, SubscriptionFilter};
+use switchhook_store::SubscriptionFilter;
 use utoipa::{IntoParams, ToSchema};
 
 use super::SharedApi;
 use super::auth::Caller;
-use super::compat::{IdText, Items, LooseId, WebhookAnswer};
+use super::compat::{IdText, Items, LooseId};
+use super::endpoint::{self, EndpointAnswer, Endpoints};
 use super::error::ApiError;
 use super::request::{Field, PageQuery, Query};
 use super::words;
@@ -35,7 +33,7 @@ pub(crate) trait SubscriptionResource {
     /// The kind.
     const KIND: Kind;
     /// What clients send.
-    type Request: DeserializeOwned;
+    type Request: DeserializeOwned + Send;
     /// What they get.
     type Answer: Serialize + ToSchema;
 
@@ -45,14 +43,14 @@ pub(crate) trait SubscriptionResource {
     fn filter(request: Self::Request) -> Result<Filter, ApiError>;
     /// What a request changes in a filter.
     fn change(request: Self::Request) -> Result<FilterChange, ApiError>;
-    /// Shows a subscription with its webhook.
-    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> Self::Answer;
+    /// Shows a subscription with its webhook or websocket.
+    fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> Self::Answer;
 }
 
 /// The fields that every kind has.
 pub(crate) struct Standing {
     enabled: Field<bool>,
-    endpoint: Field<WebhookId>,
+    endpoint: Field<LooseId>,
 }
 
 /// To whom a list can be narrowed.
@@ -107,10 +105,8 @@ async fn list<R: SubscriptionResource>(
         .store
         .list_subscriptions(caller.company_id, filter, page)
         .await?;
-    let webhooks = webhooks_of(&api, caller.company_id, &page.items).await?;
-    let webhook = |subscription: &Subscription| webhooks.get(&subscription.webhook_id?);
-    let shown = |webhook| WebhookAnswer::of(webhook, api.secrets_shown());
-    let answer = |subscription| R::answer(subscription, webhook(subscription).map(shown));
+    let endpoints = Endpoints::of(&api, caller.company_id, &page.items).await?;
+    let answer = |subscription| R::answer(subscription, endpoints.answer(&api, subscription));
     let items = page.items.iter().map(answer).collect();
     Ok(Items {
         items,
@@ -125,11 +121,15 @@ async fn create<R: SubscriptionResource>(
 ) -> Result<R::Answer, ApiError> {
     check_caller(R::KIND, caller)?;
     let standing = R::standing(&request)?;
+    let endpoint = match standing.endpoint.given() {
+        Some(id) => Some(endpoint::find(&api, caller.company_id, id).await?),
+        None => None,
+    };
     let now = api.system.clock.now();
     let subscription = Subscription {
         id: SubscriptionId(api.system.ids.next(now)),
         company_id: caller.company_id,
-        webhook_id: standing.endpoint.given(),
+        endpoint,
         enabled: standing.enabled.given().unwrap_or(true),
         filter: R::filter(request)?,
         scopes: caller.scopes,
@@ -137,9 +137,7 @@ async fn create<R: SubscriptionResource>(
         updated_at: now,
     };
     let limits = api.system.settings.api_limits.of_subscriptions();
-    let webhook_id = subscription.webhook_id;
-    let created = api.system.store.create_subscription(subscription, limits).await;
-    let subscription = created.map_err(|error| name_endpoint(error, webhook_id))?;
+    let subscription = api.system.store.create_subscription(subscription, limits).await?;
     api.system.registry.refresh(caller.company_id).await?;
     answer::<R>(&api, &subscription).await
 }
@@ -166,20 +164,23 @@ async fn update<R: SubscriptionResource>(
 ) -> Result<R::Answer, ApiError> {
     check_caller(R::KIND, caller)?;
     let standing = R::standing(&request)?;
+    let endpoint = match standing.endpoint.change() {
+        Some(Some(id)) => Some(Some(endpoint::find(&api, caller.company_id, id).await?)),
+        Some(None) => Some(None),
+        None => None,
+    };
     let change = SubscriptionChange {
-        webhook_id: standing.endpoint.change(),
+        endpoint,
         enabled: standing.enabled.change_or(true),
         filter: R::change(request)?,
     };
     let now = api.system.clock.now();
-    let webhook_id = change.webhook_id.flatten();
     let company_id = caller.company_id;
-    let updated = api
+    let subscription = api
         .system
         .store
         .update_subscription(company_id, R::KIND, id, change, now)
-        .await;
-    let subscription = updated.map_err(|error| name_endpoint(error, webhook_id))?;
+        .await?;
     api.system.registry.refresh(company_id).await?;
     answer::<R>(&api, &subscription).await
 }
@@ -213,59 +214,13 @@ fn check_caller(kind: Kind, caller: Caller) -> Result<(), ApiError> {
     }
 }
 
-/// Of two things that may be missing the webhook is the one that the request's body names.
-fn name_endpoint(error: StoreError, webhook_id: Option<WebhookId>) -> ApiError {
-    match (error, webhook_id) {
-        (StoreError::NotFound("webhook"), Some(id)) => ApiError::not_found(format!(
-            "endpoint_id: there is no webhook {id}: make one with POST /api/v2/webhooks"
-        )),
-        (error, _) => error.into(),
-    }
-}
-
 async fn answer<R: SubscriptionResource>(
     api: &SharedApi,
     subscription: &Subscription,
 ) -> Result<R::Answer, ApiError> {
-    let webhook = match subscription.webhook_id {
-        Some(id) => webhook(api, subscription.company_id, id).await?,
-        None => None,
-    };
-    let shown = |webhook| WebhookAnswer::of(webhook, api.secrets_shown());
-    Ok(R::answer(subscription, webhook.as_ref().map(shown)))
-}
-
-/// The webhooks of a page of subscriptions, each read once.
-async fn webhooks_of(
-    api: &SharedApi,
-    company_id: CompanyId,
-    subscriptions: &[Subscription],
-) -> Result<HashMap<WebhookId, Webhook>, ApiError> {
-    let mut webhooks = HashMap::new();
-    for id in subscriptions
-        .iter()
-        .filter_map(|subscription| subscription.webhook_id)
-    {
-        if !webhooks.contains_key(&id)
-            && let Some(webhook) = webhook(api, company_id, id).await?
-        {
-            webhooks.insert(id, webhook);
-        }
-    }
-    Ok(webhooks)
-}
-
-/// A webhook that may be gone by now.
-async fn webhook(
-    api: &SharedApi,
-    company_id: CompanyId,
-    id: WebhookId,
-) -> Result<Option<Webhook>, StoreError> {
-    match api.system.store.webhook(company_id, id).await {
-        Ok(webhook) => Ok(Some(webhook)),
-        Err(StoreError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let company_id = subscription.company_id;
+    let endpoints = Endpoints::of(api, company_id, std::slice::from_ref(subscription)).await?;
+    Ok(R::answer(subscription, endpoints.answer(api, subscription)))
 }
 
 /// The target of a new subscription: both parts or none.

@@ -53,13 +53,14 @@ Examples:
   switchhook subscriptions create call --webhook 7730318061039616
   switchhook subscriptions create call --webhook 7730318061039616 --call-states hangup,missed
   switchhook subscriptions create sms --webhook 7730318061039616 --direction inbound
-  switchhook subscriptions create contact --webhook 7730318061039616 --contact-type shared")]
+  switchhook subscriptions create contact --webhook 7730318061039616 --contact-type shared
+  switchhook subscriptions create call --websocket 7730318061039618")]
 struct Create {
     /// call, sms, agent_status, contact or changelog
     kind: Kind,
 
-    /// The webhook to send to
-    #[arg(long, value_name = "ID")]
+    /// The webhook to send to, or the websocket to tell
+    #[arg(long, value_name = "ID", visible_alias = "websocket")]
     webhook: WebhookId,
 
     /// Not in force yet
@@ -84,8 +85,8 @@ struct Update {
     /// The subscription's id
     id: SubscriptionId,
 
-    /// Another webhook to send to
-    #[arg(long, value_name = "ID")]
+    /// Another webhook to send to, or websocket to tell
+    #[arg(long, value_name = "ID", visible_alias = "websocket")]
     webhook: Option<WebhookId>,
 
     /// Put it in force
@@ -186,7 +187,10 @@ fn path(kind: Kind, id: SubscriptionId) -> String {
 struct Subscription {
     id: String,
     enabled: bool,
+    #[serde(default)]
     webhook: Option<Webhook>,
+    #[serde(default)]
+    websocket: Option<Websocket>,
     #[serde(flatten)]
     filter: ShownFilter,
 }
@@ -197,20 +201,27 @@ struct Webhook {
     hook_url: String,
 }
 
+#[derive(Debug, Deserialize)]
+struct Websocket {
+    id: String,
+}
+
 impl Subscription {
     fn state(&self) -> &'static str {
-        match (self.enabled, &self.webhook) {
+        let has_endpoint = self.webhook.is_some() || self.websocket.is_some();
+        match (self.enabled, has_endpoint) {
             (false, _) => "disabled",
-            (true, Some(_)) => "enabled",
-            (true, None) => "without a webhook",
+            (true, true) => "enabled",
+            (true, false) => "without a webhook",
         }
     }
 
     fn goes_to(&self) -> String {
-        self.webhook.as_ref().map_or_else(
-            || "-".to_owned(),
-            |webhook| format!("{} {}", webhook.id, webhook.hook_url),
-        )
+        match (&self.webhook, &self.websocket) {
+            (Some(webhook), _) => format!("{} {}", webhook.id, webhook.hook_url),
+            (None, Some(websocket)) => format!("{} (a websocket)", websocket.id),
+            (None, None) => "-".to_owned(),
+        }
     }
 }
 
@@ -220,7 +231,7 @@ const PAGE: u32 = 50;
 async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result<()> {
     let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut all = List::default();
-    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "WEBHOOK"]);
+    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"]);
     for of in kinds {
         let read = List::read(
             client,
@@ -257,7 +268,8 @@ async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result
         .print_or("there are no subscriptions; `switchhook subscriptions create call --webhook ID` makes one")
 }
 
-fn is_forbidden(error: &anyhow::Error) -> bool {
+/// Whether the key may not see that.
+pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
     use crate::client::ClientError;
     matches!(
         error.downcast_ref(),
@@ -275,7 +287,7 @@ fn show(kind: Kind, answer: &Answer, json: bool) -> anyhow::Result<()> {
         .fact("kind", kind)
         .fact("events", subscription.filter.in_words(kind))
         .fact("state", subscription.state())
-        .fact("webhook", subscription.goes_to())
+        .fact("goes to", subscription.goes_to())
         .print()
 }
 

@@ -11,6 +11,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 use switchhook_store::{DeliveryFilter, PageRequest, PendingWebhook, StoreError, SubscriptionFilter};
 
@@ -102,7 +103,7 @@ async fn look(system: &System, company_id: CompanyId, now: Timestamp) -> Result<
     let subscribed: HashSet<_> = subscriptions
         .items
         .iter()
-        .filter_map(|one| one.webhook_id)
+        .filter_map(Subscription::webhook_id)
         .collect();
     let pending = store.pending_webhooks(None, MOST_ROWS).await?;
     let given_up = given_up(system, company_id, now).await?;

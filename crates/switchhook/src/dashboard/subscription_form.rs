@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{CallFilter, Filter, SmsFilter, Subscription};
+use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
 use switchhook_protocol::{CallState, CallStateFilter, Payload, TargetType};
 use switchhook_store::EventRecord;
 
@@ -16,7 +16,7 @@ use super::part::Choice;
 #[derive(Debug, Clone)]
 pub(super) struct SubscriptionForm {
     pub(super) kind: Kind,
-    pub(super) webhook_id: Option<String>,
+    pub(super) endpoint_id: Option<String>,
     pub(super) enabled: bool,
     call_states: Vec<String>,
     pub(super) group_calls_only: bool,
@@ -101,10 +101,10 @@ const GROUPS: [(&str, &[CallState]); 6] = [
 
 impl SubscriptionForm {
     /// A form that nobody has filled in.
-    pub(super) fn blank(kind: Kind, webhook_id: Option<String>) -> Self {
+    pub(super) fn blank(kind: Kind, endpoint_id: Option<String>) -> Self {
         Self {
             kind,
-            webhook_id,
+            endpoint_id,
             enabled: true,
             call_states: Vec::new(),
             group_calls_only: false,
@@ -125,7 +125,7 @@ impl SubscriptionForm {
             .unwrap_or(Kind::Call);
         let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
         Self {
-            webhook_id: form.text("webhook").map(ToOwned::to_owned),
+            endpoint_id: form.text("webhook").map(ToOwned::to_owned),
             enabled: form.is_ticked("enabled"),
             call_states: form
                 .all("call_states")
@@ -145,8 +145,11 @@ impl SubscriptionForm {
 
     /// The form as the subscription stands.
     pub(super) fn of(subscription: &Subscription) -> Self {
-        let webhook_id = subscription.webhook_id.map(|id| id.to_string());
-        let mut form = Self::blank(subscription.filter.kind(), webhook_id);
+        let endpoint_id = subscription.endpoint.map(|endpoint| match endpoint {
+            Endpoint::Webhook(id) => id.to_string(),
+            Endpoint::Websocket(id) => id.to_string(),
+        });
+        let mut form = Self::blank(subscription.filter.kind(), endpoint_id);
         form.enabled = subscription.enabled;
         if let Some(target) = subscription.filter.target() {
             form.target_type = target.target_type.as_str().to_owned();
@@ -189,7 +192,7 @@ impl SubscriptionForm {
         let or_null = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         ask(
             "endpoint_id",
-            self.webhook_id.as_deref().map_or(Value::Null, Value::from),
+            self.endpoint_id.as_deref().map_or(Value::Null, Value::from),
         );
         ask("enabled", json!(self.enabled));
         match self.kind {

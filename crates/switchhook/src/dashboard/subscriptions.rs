@@ -9,7 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
-use switchhook_domain::subscription::{Filter, Subscription};
+use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
+use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::CallStateFilter;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
@@ -47,18 +48,22 @@ pub(super) struct SubscriptionRow {
 impl SubscriptionRow {
     pub(super) fn of(subscription: &Subscription, url: Option<&str>) -> Self {
         let kind = subscription.filter.kind();
-        let (state, tone) = match (subscription.enabled, subscription.webhook_id) {
+        let (state, tone) = match (subscription.enabled, subscription.endpoint) {
             (_, None) => ("sends nowhere", "bad"),
             (false, _) => ("disabled", "off"),
             (true, _) => ("in force", "good"),
+        };
+        let without_url = match subscription.endpoint {
+            Some(Endpoint::Websocket(id)) => format!("whoever listens at websocket {id}"),
+            Some(Endpoint::Webhook(_)) | None => "nowhere: it has no webhook".to_owned(),
         };
         Self {
             id: subscription.id.to_string(),
             kind: kind.route(),
             kind_name: kind_name(kind),
             filter: in_words(&subscription.filter),
-            webhook_id: subscription.webhook_id.map(|id| id.to_string()),
-            url: url.unwrap_or("nowhere: it has no webhook").to_owned(),
+            webhook_id: subscription.webhook_id().map(|id| id.to_string()),
+            url: url.map_or(without_url, str::to_owned),
             state,
             tone,
             enabled: subscription.enabled,
@@ -128,7 +133,7 @@ struct FormPage {
     /// The subscription to change; a new one without.
     id: Option<String>,
     kinds: Vec<Choice>,
-    webhooks: Vec<Choice>,
+    endpoints: Vec<Choice>,
     form: SubscriptionForm,
     targets: Vec<KnownTarget>,
 }
@@ -177,7 +182,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .iter()
         .map(|one| (one.id, one.hook_url.as_str()))
         .collect();
-    let url = |subscription: &Subscription| urls.get(&subscription.webhook_id?).copied();
+    let url = |subscription: &Subscription| urls.get(&subscription.webhook_id()?).copied();
     let rows = subscriptions
         .items
         .iter()
@@ -230,10 +235,19 @@ async fn form_page(
         frame: Frame::new(desk, visitor, "subscriptions", title).troubled(trouble),
         id,
         kinds: part::kinds(Some(form.kind.route())),
-        webhooks: part::webhooks(&webhooks.items, form.webhook_id.as_deref()),
+        endpoints: endpoints(&webhooks.items, form.endpoint_id.as_deref()),
         form,
         targets,
     })
+}
+
+/// The webhooks, and a websocket if the subscription has one: those are made by their listeners.
+fn endpoints(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice> {
+    let mut choices = part::webhooks(webhooks, chosen);
+    if let Some(id) = chosen.filter(|id| !choices.iter().any(|choice| choice.value == *id)) {
+        choices.push(Choice::new(id, format!("websocket {id}"), chosen));
+    }
+    choices
 }
 
 async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownTarget>, StoreError> {
@@ -258,7 +272,7 @@ pub(super) async fn create(
         .ask(visitor.caller, Method::POST, &path, form.request())
         .await;
     match made {
-        Ok(_) => Ok(match &form.webhook_id {
+        Ok(_) => Ok(match &form.endpoint_id {
             Some(id) => go(&format!("/dashboard/webhooks/{id}"), Said::Created),
             None => go("/dashboard/subscriptions", Said::Created),
         }),
@@ -355,7 +369,7 @@ pub(super) async fn ask_to_delete(
     let (kind, id) = route(&kind, &id)?;
     let company_id = visitor.caller.company_id;
     let subscription = desk.system.store.subscription(company_id, kind, id).await?;
-    let url = match subscription.webhook_id {
+    let url = match subscription.webhook_id() {
         Some(id) => super::deliveries::url_of(&desk, company_id, id).await?,
         None => None,
     };

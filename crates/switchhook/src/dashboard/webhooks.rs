@@ -115,7 +115,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         let mut kinds = BTreeMap::new();
         for own in subscriptions
             .iter()
-            .filter(|one| one.webhook_id == Some(webhook.id))
+            .filter(|one| one.webhook_id() == Some(webhook.id))
         {
             *kinds.entry(own.filter.kind().route()).or_insert(0) += 1;
         }
@@ -188,7 +188,10 @@ fn state_of(
             let why = format!("The last {} failed.", many(failures as usize, "attempt"));
             ("failing", "bad", why)
         }
-        _ if !subscriptions.iter().any(|one| one.webhook_id == Some(webhook.id)) => {
+        _ if !subscriptions
+            .iter()
+            .any(|one| one.webhook_id() == Some(webhook.id)) =>
+        {
             let why = "No subscription sends to it, so it gets nothing.".to_owned();
             ("no subscription", "wait", why)
         }
@@ -216,7 +219,7 @@ pub(super) async fn show(
         .list_deliveries(company_id, filter, PageRequest::first(LATEST))
         .await?;
     let frame = Frame::new(&desk, &visitor, "webhooks", webhook.hook_url.clone());
-    let own = subscriptions.iter().filter(|one| one.webhook_id == Some(id));
+    let own = subscriptions.iter().filter(|one| one.webhook_id() == Some(id));
     let secret = webhook
         .secret
         .as_ref()
@@ -483,7 +486,7 @@ pub(super) async fn ask_to_delete(
     let subscriptions = all_subscriptions(&desk, company_id).await?;
     let subscriptions = subscriptions
         .iter()
-        .filter(|one| one.webhook_id == Some(id))
+        .filter(|one| one.webhook_id() == Some(id))
         .count();
     let pending = desk
         .system

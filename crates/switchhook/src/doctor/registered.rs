@@ -9,9 +9,10 @@ use super::{Finding, Place, Trouble, at_webhook, since};
 /// What HS256 asks for (RFC 7518 §3.2): a shorter secret is easier to guess than the signature to forge.
 const SHORTEST_SECRET: usize = 32;
 
-/// A company that has nothing yet.
-pub(super) fn none_at_all(webhooks: &[Webhook]) -> Option<Finding> {
-    webhooks.is_empty().then(|| Finding {
+/// A company that has nothing yet, nor anybody who may listen.
+pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) -> Option<Finding> {
+    let tells_somebody = subscriptions.iter().any(|one| one.websocket_id().is_some());
+    (webhooks.is_empty() && !tells_somebody).then(|| Finding {
         trouble: Trouble::NoWebhook,
         place: Place::Server,
         what: "there is no webhook: no event is sent anywhere".to_owned(),
@@ -23,7 +24,7 @@ pub(super) fn none_at_all(webhooks: &[Webhook]) -> Option<Finding> {
 pub(super) fn webhook(webhook: &Webhook, subscriptions: &[Subscription]) -> Vec<Finding> {
     let id = webhook.id;
     let mut findings = Vec::new();
-    if !subscriptions.iter().any(|one| one.webhook_id == Some(id)) {
+    if !subscriptions.iter().any(|one| one.webhook_id() == Some(id)) {
         findings.push(at_webhook(
             webhook,
             Trouble::NoSubscription,
@@ -81,10 +82,10 @@ fn secret(webhook: &Webhook) -> Option<Finding> {
 /// What is wrong with a subscription as it is set up.
 pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
     let (id, kind) = (subscription.id, subscription.filter.kind());
-    let (trouble, what, remedy) = if subscription.webhook_id.is_none() {
+    let (trouble, what, remedy) = if subscription.endpoint.is_none() {
         (
             Trouble::SendsNowhere,
-            "it has no webhook: it delivers nothing",
+            "it has no webhook and no websocket: it delivers nothing",
             format!(
                 "give it one: switchhook subscriptions update {kind} {id} --webhook ID; or delete it: switchhook \
                  subscriptions delete {kind} {id}"

@@ -139,7 +139,7 @@ impl<'a> Batch<'a> {
             idempotency_key: self
                 .idempotency_key
                 .as_ref()
-                .map(|key| format!("{key}:{}", line.number)),
+                .map(|key| format!("{key}:{}", line.number).into()),
         }
     }
 }

@@ -11,6 +11,8 @@ mod explain;
 mod limits;
 mod replays;
 mod rotation;
+mod sources;
 mod subscriptions;
 mod webhook_settings;
 mod webhooks;
+mod websockets;

@@ -4,6 +4,8 @@ pub(crate) mod browser;
 pub(crate) mod faulty_store;
 pub(crate) mod hostile;
 pub(crate) mod http;
+pub(crate) mod listener;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod rig;
 pub(crate) mod test_server;

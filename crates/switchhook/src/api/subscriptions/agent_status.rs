@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
 use super::{Standing, SubscriptionResource, required};
-use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
 use crate::api::request::Field;
 use crate::api::words;
@@ -25,7 +26,7 @@ pub(crate) struct AgentStatusSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to.
+    /// The webhook to send to, or the websocket to tell.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,
@@ -42,9 +43,8 @@ pub(crate) struct AgentStatusSubscription {
     agent_type: AgentType,
     enabled: bool,
     id: IdText,
-    /// Where it sends; null if that was deleted or never given.
-    #[schema(required)]
-    webhook: Option<WebhookAnswer>,
+    #[serde(flatten)]
+    endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/agent_status`.
@@ -76,7 +76,7 @@ impl SubscriptionResource for AgentStatusSubscriptions {
         Ok(FilterChange::default())
     }
 
-    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> AgentStatusSubscription {
+    fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> AgentStatusSubscription {
         let Filter::AgentStatus { agent_type } = subscription.filter else {
             unreachable!("the store was asked for agent status subscriptions");
         };
@@ -84,7 +84,7 @@ impl SubscriptionResource for AgentStatusSubscriptions {
             agent_type,
             enabled: subscription.enabled,
             id: IdText(subscription.id.0),
-            webhook,
+            endpoint,
         }
     }
 }

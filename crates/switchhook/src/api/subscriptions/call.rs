@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
 use super::{Standing, SubscriptionResource, TargetQuery, target};
-use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
 use crate::api::request::Field;
 use crate::api::words;
@@ -25,7 +26,7 @@ pub(crate) struct CallSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to.
+    /// The webhook to send to, or the websocket to tell.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,
@@ -61,9 +62,8 @@ pub(crate) struct CallSubscription {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = words::target_type, required = false)]
     target_type: Option<TargetType>,
-    /// Where it sends; null if that was deleted or never given.
-    #[schema(required)]
-    webhook: Option<WebhookAnswer>,
+    #[serde(flatten)]
+    endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/call`.
@@ -100,7 +100,7 @@ impl SubscriptionResource for CallSubscriptions {
         })
     }
 
-    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> CallSubscription {
+    fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> CallSubscription {
         let Filter::Call(filter) = &subscription.filter else {
             unreachable!("the store was asked for call subscriptions");
         };
@@ -111,7 +111,7 @@ impl SubscriptionResource for CallSubscriptions {
             id: IdText(subscription.id.0),
             target_id: filter.target.map(|target| IdText(target.target_id)),
             target_type: filter.target.map(|target| target.target_type),
-            webhook,
+            endpoint,
         }
     }
 }

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
 use super::{Standing, SubscriptionResource};
-use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
 use crate::api::request::Field;
 
@@ -19,7 +20,7 @@ pub(crate) struct ChangelogSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to.
+    /// The webhook to send to, or the websocket to tell.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,
@@ -34,9 +35,8 @@ pub(crate) struct ChangelogSubscriptionRequest {
 pub(crate) struct ChangelogSubscription {
     enabled: bool,
     id: IdText,
-    /// Where it sends; null if that was deleted or never given.
-    #[schema(required)]
-    webhook: Option<WebhookAnswer>,
+    #[serde(flatten)]
+    endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/changelog`.
@@ -63,11 +63,11 @@ impl SubscriptionResource for ChangelogSubscriptions {
         Ok(FilterChange::default())
     }
 
-    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> ChangelogSubscription {
+    fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> ChangelogSubscription {
         ChangelogSubscription {
             enabled: subscription.enabled,
             id: IdText(subscription.id.0),
-            webhook,
+            endpoint,
         }
     }
 }

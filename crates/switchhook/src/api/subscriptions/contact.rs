@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
 use super::{Standing, SubscriptionResource, required};
-use crate::api::compat::{IdText, LooseId, WebhookAnswer, endpoint};
+use crate::api::compat::{IdText, LooseId, endpoint};
+use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
 use crate::api::request::Field;
 use crate::api::words;
@@ -25,7 +26,7 @@ pub(crate) struct ContactSubscriptionRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Field<bool>,
-    /// The webhook to send to.
+    /// The webhook to send to, or the websocket to tell.
     #[serde(default)]
     #[schema(value_type = Option<LooseId>)]
     endpoint_id: Field<LooseId>,
@@ -42,9 +43,8 @@ pub(crate) struct ContactSubscription {
     contact_type: ContactType,
     enabled: bool,
     id: IdText,
-    /// Where it sends; null if that was deleted or never given.
-    #[schema(required)]
-    webhook: Option<WebhookAnswer>,
+    #[serde(flatten)]
+    endpoint: EndpointAnswer,
 }
 
 /// `/api/v2/subscriptions/contact`.
@@ -79,7 +79,7 @@ impl SubscriptionResource for ContactSubscriptions {
         })
     }
 
-    fn answer(subscription: &Subscription, webhook: Option<WebhookAnswer>) -> ContactSubscription {
+    fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> ContactSubscription {
         let Filter::Contact { contact_type } = subscription.filter else {
             unreachable!("the store was asked for contact subscriptions");
         };
@@ -87,7 +87,7 @@ impl SubscriptionResource for ContactSubscriptions {
             contact_type,
             enabled: subscription.enabled,
             id: IdText(subscription.id.0),
-            webhook,
+            endpoint,
         }
     }
 }

@@ -46,6 +46,7 @@ struct Explained {
     subscription_id: String,
     kind: String,
     webhook_id: Option<String>,
+    websocket_id: Option<String>,
     verdict: String,
     explanation: String,
     changed_at: Option<Timestamp>,
@@ -57,7 +58,7 @@ impl Explain {
         if json {
             return output::print(serde_json::to_string(&explanation)?);
         }
-        let mut table = Table::new(&["SUBSCRIPTION", "KIND", "WEBHOOK", "VERDICT", "WHY"]);
+        let mut table = Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]);
         for item in &explanation.items {
             table.row(row(serde_json::from_str(item.get())?));
         }
@@ -107,10 +108,11 @@ fn row(explained: Explained) -> [String; 5] {
         Some(at) => format!("{} (changed afterwards, at {})", explained.explanation, time(at)),
         None => explained.explanation,
     };
+    let goes_to = explained.webhook_id.or(explained.websocket_id);
     [
         explained.subscription_id,
         explained.kind,
-        explained.webhook_id.unwrap_or_else(|| "-".to_owned()),
+        goes_to.unwrap_or_else(|| "-".to_owned()),
         explained.verdict.replace('_', " "),
         why,
     ]

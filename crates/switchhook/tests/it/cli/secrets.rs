@@ -40,6 +40,13 @@ async fn secrets_are_encrypted_and_keys_can_be_replaced() {
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
     let body = format!(r#"{{"secret":"{SECRET}"}}"#);
     caller.ask("POST", &format!("{path}/rotate-secret"), &body).await;
+    // So are those of sources and websockets, the secret and the key of its tokens.
+    let body = format!(r#"{{"name":"account","secret":"{OLDER}"}}"#);
+    let source = caller.ask("POST", "/v1/sources", &body).await;
+    let path_of_source = format!("/v1/sources/{}", source["id"].as_str().unwrap());
+    let body = format!(r#"{{"secret":"{SECRET}"}}"#);
+    caller.ask("PATCH", &path_of_source, &body).await;
+    let websocket = caller.ask("POST", "/api/v2/websockets", &body).await;
     drop(server);
     for text in [SECRET, OLDER, ONE] {
         assert!(!is_in(dir, text), "{text} is in a file");
@@ -67,15 +74,20 @@ async fn secrets_are_encrypted_and_keys_can_be_replaced() {
     let done = shell.run(&["secrets", "re-encrypt", "--json"]).ok().json();
     assert_eq!(
         (done["rewritten"].as_u64(), done["current"].as_u64()),
-        (Some(2), Some(0))
+        (Some(6), Some(0))
     );
     let again = shell.run(&["secrets", "re-encrypt"]).ok().stdout;
-    assert!(again.contains("0 secrets were encrypted anew, 2"), "{again}");
+    assert!(again.contains("0 secrets were encrypted anew, 6"), "{again}");
 
     let server = ServerProcess::start_with(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", TWO)]).await;
     let shown = server.caller().ask("GET", &path, "").await;
     assert_eq!(shown["signature"]["secret"], SECRET);
     assert_eq!(shown["old_secrets"][0]["secret"], OLDER);
+    let path = format!("/api/v2/websockets/{}", websocket["id"].as_str().unwrap());
+    let shown = server.caller().ask("GET", &path, "").await;
+    assert_eq!(shown["signature"]["secret"], SECRET);
+    let (_, token) = source["url"].as_str().unwrap().rsplit_once('/').unwrap();
+    assert!(!is_in(dir, token), "the address of a source is in no file");
 }
 
 #[tokio::test(flavor = "multi_thread")]

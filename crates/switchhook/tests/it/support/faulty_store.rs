@@ -8,17 +8,23 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, ReplayId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{
+    CompanyId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+};
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventRecord,
-    Explained, FinishedAttempt, HandOver, HoldRecord, NewEvent, NewReplay, Page, PageRequest, PayloadSlice,
-    PendingWebhook, Recorded, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan,
-    Selection, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits,
+    Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay,
+    Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release, RemovalSlice, Removed, ReplayEnd,
+    ReplayStep, Resealed, Scan, Selection, Store, StoreError, StoreSize, SubscriptionFilter,
+    SubscriptionLimits,
 };
 use tokio::sync::mpsc;
 
@@ -81,6 +87,14 @@ delegated! {
         webhook(company_id: CompanyId, id: WebhookId) -> Webhook;
         list_webhooks(company_id: CompanyId, page: PageRequest) -> Page<Webhook>;
         scan_webhooks(page: PageRequest) -> Page<Webhook>;
+        websocket(company_id: CompanyId, id: WebsocketId) -> Websocket;
+        list_websockets(company_id: Option<CompanyId>, page: PageRequest) -> Page<Websocket>;
+        log_end(company_id: CompanyId) -> LogPosition;
+        read_log(company_id: CompanyId, after: LogPosition, bounds: LogBounds) -> Vec<LogEntry>;
+        source(company_id: CompanyId, id: SourceId) -> Source;
+        find_source(token_hash: [u8; 32]) -> Option<Source>;
+        list_sources(company_id: CompanyId, page: PageRequest) -> Page<Source>;
+        list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
         subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId) -> Subscription;
         list_subscriptions(company_id: CompanyId, filter: SubscriptionFilter, page: PageRequest) -> Page<Subscription>;
         scan_subscriptions(page: PageRequest) -> Page<Subscription>;
@@ -111,6 +125,13 @@ delegated! {
         delete_webhook(company_id: CompanyId, id: WebhookId, now: Timestamp) -> Webhook;
         reseal_secrets(after: Option<WebhookId>, limit: u32) -> Resealed;
         forget_old_secrets(now: Timestamp) -> usize;
+        create_websocket(websocket: Websocket) -> Websocket;
+        update_websocket(company_id: CompanyId, id: WebsocketId, secret: Option<Secret>, now: Timestamp) -> Websocket;
+        delete_websocket(company_id: CompanyId, id: WebsocketId, now: Timestamp) -> Websocket;
+        create_source(source: Source) -> Source;
+        update_source(company_id: CompanyId, id: SourceId, change: SourceChange, now: Timestamp) -> Source;
+        delete_source(company_id: CompanyId, id: SourceId) -> Source;
+        keep_refusal(refusal: Refusal, most: u32) -> ();
         create_subscription(subscription: Subscription, limits: Option<SubscriptionLimits>) -> Subscription;
         update_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, change: SubscriptionChange, now: Timestamp) -> Subscription;
         delete_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, now: Timestamp) -> Subscription;

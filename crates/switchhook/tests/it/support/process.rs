@@ -24,14 +24,23 @@ impl ServerProcess {
         Self::start_with(dir, &[]).await
     }
 
+    /// The same, with these scopes for its key.
+    pub(crate) async fn start_scoped(dir: &Path, scopes: &str) -> Self {
+        Self::start_as(dir, &[], scopes).await
+    }
+
     /// The same, with these variables in its environment.
     pub(crate) async fn start_with(dir: &Path, variables: &[(&'static str, &str)]) -> Self {
+        Self::start_as(dir, variables, "").await
+    }
+
+    async fn start_as(dir: &Path, variables: &[(&'static str, &str)], scopes: &str) -> Self {
         let variables: Vec<_> = variables
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
             .collect();
         let store = format!("sqlite:{}", dir.join("switchhook.db").display());
-        let key = new_key(&store);
+        let key = new_key(&store, scopes);
         let address = free_address();
         let child = spawn(&store, address, &variables, dir.join("log"));
         let server = Self {
@@ -105,9 +114,15 @@ fn spawn(store: &str, address: SocketAddr, variables: &[(&str, String)], log: Pa
         .expect("the binary was built")
 }
 
-fn new_key(store: &str) -> String {
+fn new_key(store: &str, scopes: &str) -> String {
     let output = Command::new(BINARY)
         .args(["keys", "create", "--name", "test", "--admin", "--store", store])
+        .args(
+            Some(["--scopes", scopes])
+                .filter(|_| !scopes.is_empty())
+                .into_iter()
+                .flatten(),
+        )
         .output()
         .expect("the binary was built");
     assert!(output.status.success(), "{output:?}");

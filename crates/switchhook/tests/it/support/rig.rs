@@ -20,7 +20,7 @@ use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::retry::Roll;
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{CallFilter, Filter, Subscription};
+use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
@@ -276,7 +276,7 @@ impl Rig {
         let subscription = Subscription {
             id: SubscriptionId(self.system.ids.next(now)),
             company_id: COMPANY,
-            webhook_id: Some(webhook_id),
+            endpoint: Some(Endpoint::Webhook(webhook_id)),
             enabled: true,
             filter,
             scopes: Scopes::all(),

@@ -1,0 +1,94 @@
+//! Sources: where events come in from outside, such as the webhook of an account in the phone system.
+//!
+//! Owns the object, how a change applies, and what is kept of what a source did not take. How a request is checked is
+//! ingest's.
+
+use switchhook_protocol::{Kind, Timestamp};
+
+use crate::id::{CompanyId, RefusalId, SourceId};
+use crate::secret::Secret;
+use crate::webhook::{OldSecret, replace_secret, valid_secrets};
+
+/// Where events come in from outside: an address that cannot be guessed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Its id.
+    pub id: SourceId,
+    /// Whose events come in.
+    pub company_id: CompanyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// What comes in, if it is all of one kind; else each event's shape tells.
+    pub kind: Option<Kind>,
+    /// SHA-256 of the token in its address. The token is nowhere.
+    pub token_hash: [u8; 32],
+    /// With a secret only what is signed with it is taken, without one only plain JSON.
+    pub secret: Option<Secret>,
+    /// The secrets before it that still count, the newest last.
+    pub old_secrets: Vec<OldSecret>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A change to a source: outer `None` leaves as it is, `Some(None)` clears.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SourceChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another kind, or whatever the shape tells.
+    pub kind: Option<Option<Kind>>,
+    /// A new secret, or none any more.
+    pub secret: Option<Option<Secret>>,
+    /// Until when the secret that is replaced still counts; `None` forgets it at once.
+    pub old_secret_until: Option<Timestamp>,
+}
+
+/// What a source did not take, kept so that somebody can see what was wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its id; refusals are listed by it, newest first.
+    pub id: RefusalId,
+    /// Which source it came to.
+    pub source_id: SourceId,
+    /// When.
+    pub refused_at: Timestamp,
+    /// The HTTP status that was answered.
+    pub status: u16,
+    /// Why, for people.
+    pub reason: String,
+    /// What its sender called it.
+    pub content_type: Option<String>,
+    /// How many bytes it had.
+    pub body_bytes: u32,
+    /// The first of them.
+    pub body_head: Vec<u8>,
+}
+
+/// How many refusals are kept for each source: the newest.
+pub const MOST_REFUSALS: u32 = 100;
+
+/// How many bytes are kept of each.
+pub const MOST_REFUSED_BYTES: usize = 16 * 1024;
+
+impl Source {
+    /// The source with `change` made at `now`.
+    #[must_use]
+    pub fn changed(mut self, change: SourceChange, now: Timestamp) -> Self {
+        self.name = change.name.unwrap_or(self.name);
+        self.kind = change.kind.unwrap_or(self.kind);
+        if let Some(secret) = change.secret {
+            let until = change.old_secret_until;
+            replace_secret(&mut self.secret, &mut self.old_secrets, secret, until);
+        }
+        self.old_secrets.retain(|old| old.valid_until > now);
+        self.updated_at = now;
+        self
+    }
+
+    /// The secret and those before it that count at `now`.
+    pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        valid_secrets(self.secret.as_ref(), &self.old_secrets, now)
+    }
+}

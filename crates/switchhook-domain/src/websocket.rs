@@ -1,0 +1,36 @@
+//! Websockets: where somebody may listen.
+//!
+//! A websocket is a place in the log of events, and never a delivery: whoever listens is told what the subscriptions
+//! that point at it let through, and nothing is known of who did listen.
+
+use switchhook_protocol::Timestamp;
+
+use crate::id::{CompanyId, WebsocketId};
+use crate::secret::Secret;
+
+/// Where somebody may listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Websocket {
+    /// Its id.
+    pub id: WebsocketId,
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// With a secret its frames are signed JWTs, without one plain JSON.
+    pub secret: Option<Secret>,
+    /// What the tokens of its URLs are signed with. Nobody outside gets to see it.
+    pub token_key: Secret,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Websocket {
+    /// The websocket with another secret, or none any more, since `now`.
+    #[must_use]
+    pub fn with_secret(mut self, secret: Option<Secret>, now: Timestamp) -> Self {
+        self.secret = secret;
+        self.updated_at = now;
+        self
+    }
+}

@@ -1,0 +1,26 @@
+//! The log as whoever listens at a websocket reads it.
+
+use crate::event::EventRecord;
+
+/// A place in a company's log: grows in the order in which events are committed, as their ids do not when several are
+/// accepted at once. So nothing ever appears behind a place that a reader has passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogPosition(pub i64);
+
+/// How much of the log is read at once. At least one event is, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogBounds {
+    /// How many events at the most.
+    pub events: u32,
+    /// No further event once they have this many bytes.
+    pub bytes: usize,
+}
+
+/// An event in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Where it stands.
+    pub position: LogPosition,
+    /// The event.
+    pub event: EventRecord,
+}

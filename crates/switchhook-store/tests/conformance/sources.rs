@@ -1,0 +1,178 @@
+//! Sources, and what they did not take.
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::{RefusalId, SourceId};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::webhook::OldSecret;
+use switchhook_store::{ErasureExtent, ErasureSlice, PageRequest};
+
+use crate::World;
+use crate::samples::{COMPANY, LEASE, NOON, OTHER_COMPANY, is_missing};
+
+fn source(id: i64) -> Source {
+    let mut token_hash = [7; 32];
+    token_hash[..8].copy_from_slice(&id.to_be_bytes());
+    Source {
+        id: SourceId(id),
+        company_id: COMPANY,
+        name: format!("source {id}"),
+        kind: Some(Kind::AgentStatus),
+        token_hash,
+        secret: Some(Secret::new("s3cret")),
+        old_secrets: vec![OldSecret {
+            secret: Secret::new("0ld"),
+            valid_until: NOON.plus(LEASE),
+        }],
+        created_at: NOON,
+        updated_at: NOON,
+    }
+}
+
+fn refusal(id: i64, source_id: SourceId) -> Refusal {
+    Refusal {
+        id: RefusalId(id),
+        source_id,
+        refused_at: NOON,
+        status: 401,
+        reason: format!("reason {id}"),
+        content_type: (id % 2 == 0).then(|| "application/jwt".to_owned()),
+        body_bytes: 70_000,
+        body_head: vec![0, 255, b'{'],
+    }
+}
+
+pub(crate) async fn a_source_is_found_by_its_token_changed_and_deleted(world: &mut World) {
+    let made = source(world.id());
+    let kept = world.store.create_source(made.clone()).await.unwrap();
+    assert_eq!(kept, made);
+    world.store.create_source(source(world.id())).await.unwrap();
+    assert_eq!(world.store.source(COMPANY, made.id).await.unwrap(), made);
+    assert_eq!(
+        world.store.find_source(made.token_hash).await.unwrap(),
+        Some(made.clone())
+    );
+    assert_eq!(world.store.find_source([1; 32]).await.unwrap(), None);
+    let change = SourceChange {
+        name: Some("another".to_owned()),
+        kind: Some(None),
+        secret: Some(Some(Secret::new("new"))),
+        old_secret_until: Some(NOON.plus(2 * LEASE)),
+    };
+    world.after(90);
+    let changed = world
+        .store
+        .update_source(COMPANY, made.id, change.clone(), world.now)
+        .await
+        .unwrap();
+    assert_eq!(changed, made.clone().changed(change, world.now));
+    assert_eq!(changed.valid_secrets(world.now).count(), 2);
+    assert_eq!(
+        world.store.find_source(made.token_hash).await.unwrap(),
+        Some(changed.clone())
+    );
+    assert_eq!(
+        world.store.delete_source(COMPANY, made.id).await.unwrap(),
+        changed
+    );
+    assert_eq!(world.store.find_source(made.token_hash).await.unwrap(), None);
+    let gone = world.store.source(COMPANY, made.id).await;
+    assert!(is_missing(&gone, "source"));
+}
+
+pub(crate) async fn sources_are_listed_oldest_first_and_are_their_companys_alone(world: &mut World) {
+    let ids: Vec<_> = (0..3).map(|_| world.id()).collect();
+    for &id in &ids {
+        world.store.create_source(source(id)).await.unwrap();
+    }
+    let first = world
+        .store
+        .list_sources(COMPANY, PageRequest::first(2))
+        .await
+        .unwrap();
+    assert_eq!(first.items, [source(ids[0]), source(ids[1])]);
+    assert_eq!(first.next, Some(ids[1]));
+    let others = world
+        .store
+        .list_sources(OTHER_COMPANY, PageRequest::first(9))
+        .await;
+    assert_eq!(others.unwrap().items, []);
+    let id = SourceId(ids[0]);
+    let theirs = world.store.source(OTHER_COMPANY, id).await;
+    assert!(is_missing(&theirs, "source"));
+    let theirs = world.store.delete_source(OTHER_COMPANY, id).await;
+    assert!(is_missing(&theirs, "source"));
+    let refusals = world
+        .store
+        .list_refusals(OTHER_COMPANY, id, PageRequest::first(9))
+        .await;
+    assert!(is_missing(&refusals, "source"));
+}
+
+pub(crate) async fn of_refusals_the_newest_are_kept(world: &mut World) {
+    let (one, other) = (source(world.id()), source(world.id()));
+    for made in [&one, &other] {
+        world.store.create_source(made.clone()).await.unwrap();
+    }
+    let theirs = refusal(world.id(), other.id);
+    world.store.keep_refusal(theirs.clone(), 3).await.unwrap();
+    let ids: Vec<_> = (0..5).map(|_| world.id()).collect();
+    for &id in &ids {
+        world.store.keep_refusal(refusal(id, one.id), 3).await.unwrap();
+    }
+    let all = PageRequest::first(9);
+    let kept = world.store.list_refusals(COMPANY, one.id, all).await.unwrap();
+    let newest: Vec<_> = ids.iter().rev().take(3).map(|&id| refusal(id, one.id)).collect();
+    assert_eq!(kept.items, newest);
+    let page = world
+        .store
+        .list_refusals(COMPANY, one.id, PageRequest::first(1))
+        .await
+        .unwrap();
+    assert_eq!(page.next, Some(ids[4]));
+    let kept = world.store.list_refusals(COMPANY, other.id, all).await.unwrap();
+    assert_eq!(kept.items, std::slice::from_ref(&theirs));
+    world.store.delete_source(COMPANY, other.id).await.unwrap();
+    world.store.keep_refusal(theirs, 3).await.unwrap();
+    world.store.create_source(other.clone()).await.unwrap();
+    let kept = world.store.list_refusals(COMPANY, other.id, all).await.unwrap();
+    assert_eq!(kept.items, [], "of a source that is gone nothing is kept");
+}
+
+pub(crate) async fn a_number_is_erased_from_refusals_too(world: &mut World) {
+    let one = source(world.id());
+    world.store.create_source(one.clone()).await.unwrap();
+    let bodies: [&[u8]; 4] = [
+        br#"{"from_number":"+15551234567"}"#,
+        br#"{"from_number":"+15550000000"}"#,
+        b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA",
+        b"",
+    ];
+    for body in bodies {
+        let refusal = Refusal {
+            body_head: body.to_vec(),
+            ..refusal(world.id(), one.id)
+        };
+        world.store.keep_refusal(refusal, 100).await.unwrap();
+    }
+    let slice = |extent| ErasureSlice {
+        company_id: COMPANY,
+        number: "+15551234567".parse().unwrap(),
+        after: None,
+        limit: 100,
+        extent,
+    };
+    for (extent, left) in [
+        (ErasureExtent::Count, bodies.as_slice()),
+        (ErasureExtent::Erase, &[bodies[1], bodies[3]]),
+    ] {
+        world.store.erase_number(slice(extent), world.now).await.unwrap();
+        let kept = world
+            .store
+            .list_refusals(COMPANY, one.id, PageRequest::first(9))
+            .await
+            .unwrap();
+        let kept: Vec<_> = kept.items.iter().rev().map(|one| &one.body_head[..]).collect();
+        assert_eq!(kept, left);
+    }
+}

@@ -1,0 +1,19 @@
+//! `switchhook connect`: takes in the events of a real account, and lets it go again.
+
+mod dialpad;
+
+use clap::Subcommand;
+
+/// Take in the events of a real account
+#[derive(Debug, Subcommand)]
+pub(super) enum Connect {
+    Dialpad(dialpad::Dialpad),
+}
+
+impl Connect {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Dialpad(command) => command.run(),
+        }
+    }
+}

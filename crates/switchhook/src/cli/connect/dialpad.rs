@@ -1,0 +1,312 @@
+//! `switchhook connect dialpad`: a source here, a webhook and subscriptions there; all of it or nothing.
+//!
+//! Nothing is remembered between two runs: what is connected is known by its address, `PUBLIC-URL/in/…`.
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use switchhook_domain::Kind;
+use switchhook_domain::secret::Secret;
+use url::Url;
+
+use crate::cli::connection::Connection;
+use crate::cli::listen::everything;
+use crate::cli::output::{self, Facts};
+use crate::cli::pages::{Extent, List, OUR_PAGE};
+use crate::cli::subscriptions::is_forbidden;
+use crate::cli::wait_for;
+use crate::client::{Client, ClientError, Request};
+use crate::keys;
+
+/// The largest page of `/api/v2`.
+const PAGE: u32 = 50;
+
+/// Take in the events of a Dialpad account: makes a source here, and a webhook and subscriptions there
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook connect dialpad --api-key \"$DIALPAD_API_KEY\" --public-url https://switchhook.example.com
+  switchhook connect dialpad --api-key \"$DIALPAD_API_KEY\" --public-url https://switchhook.example.com --undo
+
+If a step fails, what was made before it is removed again. --undo removes what this made, here and there. The kinds
+agent_status, contact and changelog need an admin's key at Dialpad, changelog its scope change_log too.")]
+pub(in crate::cli) struct Dialpad {
+    /// The API key of the Dialpad account
+    #[arg(long, env = "DIALPAD_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = parse_key)]
+    api_key: Secret,
+
+    /// How Dialpad reaches this Switchhook server
+    #[arg(long, value_name = "URL")]
+    public_url: Url,
+
+    /// Dialpad's API
+    #[arg(long, value_name = "URL", default_value = "https://dialpad.com")]
+    dialpad_url: Url,
+
+    /// Which kinds of events, with commas between
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "call,sms,agent_status,contact,changelog"
+    )]
+    kinds: Vec<Kind>,
+
+    /// What to call the source
+    #[arg(long, default_value = "dialpad")]
+    name: String,
+
+    /// Remove what connecting made
+    #[arg(long)]
+    undo: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+fn parse_key(text: &str) -> Result<Secret, String> {
+    match text.trim() {
+        "" => Err("the key is empty".to_owned()),
+        key => Ok(Secret::new(key)),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Source {
+    id: String,
+    url: Option<String>,
+    fingerprint: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Made {
+    #[serde(deserialize_with = "id")]
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Webhook {
+    #[serde(deserialize_with = "id")]
+    id: String,
+    hook_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subscription {
+    #[serde(deserialize_with = "id")]
+    id: String,
+    webhook: Option<Webhook>,
+}
+
+/// The documentation says that ids are integers; in fact they are strings.
+fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(serde::de::Error::custom("an id is a string or an integer")),
+    }
+}
+
+/// The two servers that are connected.
+struct Sides {
+    here: Client,
+    dialpad: Client,
+    /// What the address of every source of ours begins with, as Dialpad sees it.
+    prefix: String,
+    /// What was made, in order, as what removes it.
+    made: Vec<(Side, String)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Here,
+    Dialpad,
+}
+
+impl Dialpad {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let public_url = self.public_url.as_str().trim_end_matches('/');
+        let mut sides = Sides {
+            here: self.connection.client()?,
+            dialpad: Client::new(&self.dialpad_url, Some(&self.api_key))?,
+            prefix: format!("{public_url}/in/"),
+            made: Vec::new(),
+        };
+        wait_for(async {
+            if self.undo {
+                return sides.undo(self.json).await;
+            }
+            match self.connect(&mut sides).await {
+                Ok(connected) => connected.tell(self.json),
+                Err(error) => Err(sides.take_back(error).await),
+            }
+        })
+    }
+
+    async fn connect(&self, sides: &mut Sides) -> anyhow::Result<Connected> {
+        if let Some(webhook) = sides.webhooks().await?.first() {
+            bail!(
+                "this account already sends to {}… (its webhook {}): --undo first",
+                sides.prefix,
+                webhook.id
+            );
+        }
+        let secret = keys::new_secret();
+        let request = json!({ "name": self.name, "secret": secret });
+        let request = Request::post("/v1/sources").json(&request);
+        let source = sides.here.send(request).await;
+        let source: Source = source.context("the source cannot be made here")?.read()?;
+        sides
+            .made
+            .push((Side::Here, format!("/v1/sources/{}", source.id)));
+        let token = source.url.as_deref().and_then(|url| url.rsplit_once("/in/"));
+        let (_, token) = token.context("the server shows no address for the new source")?;
+        let hook_url = format!("{}{token}", sides.prefix);
+        let request = json!({ "hook_url": hook_url, "secret": secret });
+        let webhook_id = sides.make("/api/v2/webhooks", &request).await;
+        let webhook_id = webhook_id.context("the webhook cannot be made at Dialpad")?;
+        let mut subscription_ids = Vec::new();
+        for &kind in &self.kinds {
+            for mut filter in everything(kind) {
+                filter["endpoint_id"] = webhook_id.as_str().into();
+                let path = format!("/api/v2/subscriptions/{}", kind.route());
+                let made = sides.make(&path, &filter).await;
+                subscription_ids.push(made.with_context(|| {
+                    format!("the {kind} subscription cannot be made at Dialpad; --kinds leaves a kind out")
+                })?);
+            }
+        }
+        Ok(Connected {
+            source_id: source.id,
+            webhook_id,
+            subscription_ids,
+        })
+    }
+}
+
+/// What was connected.
+struct Connected {
+    source_id: String,
+    webhook_id: String,
+    subscription_ids: Vec<String>,
+}
+
+impl Connected {
+    fn tell(&self, is_json: bool) -> anyhow::Result<()> {
+        if is_json {
+            return output::print(json!({
+                "source_id": self.source_id,
+                "webhook_id": self.webhook_id,
+                "subscription_ids": self.subscription_ids,
+            }));
+        }
+        Facts::new()
+            .fact("source", &self.source_id)
+            .fact("webhook at Dialpad", &self.webhook_id)
+            .fact("subscriptions at Dialpad", self.subscription_ids.join(", "))
+            .print()?;
+        output::remark(format_args!(
+            "connected: events come in from now on; `switchhook sources refusals {}` shows what does not",
+            self.source_id
+        ));
+        Ok(())
+    }
+}
+
+impl Sides {
+    /// Makes something at Dialpad; answers its id.
+    async fn make(&mut self, path: &str, request: &Value) -> Result<String, ClientError> {
+        let made: Made = self
+            .dialpad
+            .send(Request::post(path).json(request))
+            .await?
+            .read()?;
+        self.made.push((Side::Dialpad, format!("{path}/{}", made.id)));
+        Ok(made.id)
+    }
+
+    /// Removes what was made, the last first; answers the error that it is because of.
+    async fn take_back(&mut self, mut error: anyhow::Error) -> anyhow::Error {
+        for (side, path) in std::mem::take(&mut self.made).into_iter().rev() {
+            if let Err(another) = self.remove(side, &path).await {
+                error = error.context(format!(
+                    "{path} is left over and could not be removed ({another}): run it again with --undo"
+                ));
+            }
+        }
+        error
+    }
+
+    /// What is gone is removed.
+    async fn remove(&self, side: Side, path: &str) -> Result<(), ClientError> {
+        let client = match side {
+            Side::Here => &self.here,
+            Side::Dialpad => &self.dialpad,
+        };
+        match client.send(Request::delete(path)).await {
+            Ok(_) | Err(ClientError::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The account's webhooks that post to us.
+    async fn webhooks(&self) -> anyhow::Result<Vec<Webhook>> {
+        let list = List::read(&self.dialpad, "/api/v2/webhooks", &[], &Extent::ALL, PAGE).await;
+        let mut webhooks = list
+            .context("Dialpad cannot be asked for its webhooks")?
+            .items::<Webhook>()?;
+        webhooks.retain(|webhook| webhook.hook_url.starts_with(&self.prefix));
+        Ok(webhooks)
+    }
+
+    async fn undo(&self, is_json: bool) -> anyhow::Result<()> {
+        let webhooks = self.webhooks().await?;
+        let mut removed = Vec::new();
+        for kind in Kind::ALL {
+            let path = format!("/api/v2/subscriptions/{}", kind.route());
+            let list = List::read(&self.dialpad, &path, &[], &Extent::ALL, PAGE).await;
+            let list = match list {
+                // Nor could it have made one.
+                Err(error) if is_forbidden(&error) => continue,
+                list => list?,
+            };
+            for subscription in list.items::<Subscription>()? {
+                let is_ours = |webhook: &Webhook| webhook.hook_url.starts_with(&self.prefix);
+                if subscription.webhook.as_ref().is_some_and(is_ours) {
+                    let path = format!("{path}/{}", subscription.id);
+                    self.remove(Side::Dialpad, &path).await?;
+                    removed.push(path);
+                }
+            }
+        }
+        let sources = List::read(&self.here, "/v1/sources", &[], &Extent::ALL, OUR_PAGE).await?;
+        let sources = sources.items::<Source>()?;
+        for webhook in webhooks {
+            let path = format!("/api/v2/webhooks/{}", webhook.id);
+            self.remove(Side::Dialpad, &path).await?;
+            removed.push(path);
+            let token = webhook.hook_url.strip_prefix(&self.prefix).unwrap_or_default();
+            let digits = keys::hash(token)[..8]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>();
+            for source in sources.iter().filter(|source| source.fingerprint == digits) {
+                let path = format!("/v1/sources/{}", source.id);
+                self.remove(Side::Here, &path).await?;
+                removed.push(path);
+            }
+        }
+        if is_json {
+            return output::print(json!({ "removed": removed }));
+        }
+        if removed.is_empty() {
+            output::remark(format_args!("nothing of this account sends to {}…", self.prefix));
+            return Ok(());
+        }
+        output::print(format_args!("removed:\n  {}", removed.join("\n  ")))
+    }
+}

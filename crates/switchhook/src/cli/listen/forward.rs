@@ -1,0 +1,255 @@
+//! What is passed on: each event once, in order, with the headers that a delivery has.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::json;
+use switchhook_domain::clock::Clock;
+use switchhook_protocol::{headers, tell_kind};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use crate::cli::output;
+use crate::client::{Ear, Hook, HookAnswer};
+use crate::clock::SystemClock;
+use crate::config::duration::show_duration;
+use crate::websocket::frame::Labelled;
+
+/// The first and the longest pause before a program that is not there is tried again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What was heard.
+pub(super) struct Frame {
+    /// The position after it.
+    position: Option<String>,
+    event: Option<Heard>,
+}
+
+/// An event that was heard.
+struct Heard {
+    id: Option<String>,
+    kind: Option<String>,
+    content_type: String,
+    body: Bytes,
+}
+
+impl Frame {
+    /// A frame that tells its position.
+    pub(super) fn labelled(text: &str) -> serde_json::Result<Self> {
+        let frame: Labelled = serde_json::from_str(text)?;
+        let heard = |event: crate::websocket::frame::LabelledEvent| Heard {
+            id: Some(event.id),
+            kind: Some(event.kind),
+            content_type: event.content_type,
+            body: event.body.into(),
+        };
+        Ok(Self {
+            position: Some(frame.position),
+            event: frame.event.map(heard),
+        })
+    }
+
+    /// A frame that is the event and nothing else. JSON never begins as a JWT does.
+    pub(super) fn plain(text: String) -> Self {
+        let content_type = if text.starts_with("ey") {
+            headers::CONTENT_TYPE_JWT
+        } else {
+            headers::CONTENT_TYPE_JSON
+        };
+        Self {
+            position: None,
+            event: Some(Heard {
+                id: None,
+                kind: tell_kind(text.as_bytes()).map(|kind| kind.route().to_owned()),
+                content_type: content_type.to_owned(),
+                body: text.into(),
+            }),
+        }
+    }
+}
+
+impl Heard {
+    /// The headers of a delivery. There is none, so that its id is the event's.
+    fn headers(&self, attempt: u32) -> HeaderMap {
+        let values = [
+            (header::CONTENT_TYPE.as_str(), Some(self.content_type.clone())),
+            (headers::EVENT_ID, self.id.clone()),
+            (headers::EVENT_KIND, self.kind.clone()),
+            (headers::DELIVERY_ID, self.id.clone()),
+            (headers::ATTEMPT, Some(attempt.to_string())),
+        ];
+        let values = values.into_iter().filter_map(|(name, value)| {
+            let value = HeaderValue::from_str(&value?).ok()?;
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+        });
+        values.collect()
+    }
+}
+
+/// Passes events on to a program.
+pub(super) struct Forwarder {
+    hook: Hook,
+    url: Url,
+    is_json: bool,
+    position: Option<String>,
+}
+
+impl Forwarder {
+    pub(super) fn new(hook: Hook, url: &Url, is_json: bool, position: Option<String>) -> Self {
+        Self {
+            hook,
+            url: url.clone(),
+            is_json,
+            position,
+        }
+    }
+
+    /// After what to go on, if the server tells positions.
+    pub(super) fn position(&self) -> Option<&str> {
+        self.position.as_deref()
+    }
+
+    pub(super) fn tell_connected(&self, server: &Url, is_first: bool, ear: &Ear) {
+        if !is_first {
+            output::remark("connected again");
+            return;
+        }
+        output::remark(format_args!(
+            "listening at {server}, passing on to {}; Ctrl-C ends it",
+            self.url
+        ));
+        if !ear.is_labelled() {
+            output::remark(
+                "this server tells no position to go on from: what happens while the connection is down is lost",
+            );
+        }
+    }
+
+    /// Passes one event on. A program that is not there is waited for, so that restarting it loses nothing; what it
+    /// answers is shown and does not matter otherwise.
+    pub(super) async fn take(&mut self, frame: Frame) -> anyhow::Result<()> {
+        if let Some(heard) = frame.event {
+            self.pass_on(&heard).await?;
+        }
+        // Only now: what was not passed on comes again.
+        self.position = frame.position.or(self.position.take());
+        Ok(())
+    }
+
+    async fn pass_on(&self, heard: &Heard) -> anyhow::Result<()> {
+        let mut pause = PAUSES.0;
+        for attempt in 1.. {
+            let began = Instant::now();
+            let answer = self.hook.post(heard.headers(attempt), heard.body.clone()).await;
+            let HookAnswer::Unreachable(why) = &answer else {
+                return self.tell(heard, &answer, began.elapsed());
+            };
+            if attempt == 1 {
+                output::remark(format_args!(
+                    "nobody answers at {}: {why}; waiting for it",
+                    self.url
+                ));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, heard: &Heard, answer: &HookAnswer, took: Duration) -> anyhow::Result<()> {
+        let (status, error) = match answer {
+            HookAnswer::Status(status) => (Some(*status), None),
+            HookAnswer::Unreachable(why) | HookAnswer::Silent(why) => (None, Some(why)),
+        };
+        let now = SystemClock.now();
+        if self.is_json {
+            return output::print(json!({
+                "at": now,
+                "event_id": heard.id,
+                "kind": heard.kind,
+                "size": heard.body.len(),
+                "status": status,
+                "error": error,
+                "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            }));
+        }
+        let said = status.map_or_else(|| error.cloned().unwrap_or_default(), |status| status.to_string());
+        output::print(format_args!(
+            "{}  {}  {}  {said}  {}",
+            output::time(now),
+            heard.kind.as_deref().unwrap_or("-"),
+            heard.id.as_deref().unwrap_or("-"),
+            show_duration(Duration::from_millis(
+                u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+            )),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_protocol::sign;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(frame: Frame, position: Option<&str>, body: &str, expected: &[(&str, &str)]) {
+        assert_eq!(frame.position.as_deref(), position);
+        let heard = frame.event.expect("there is an event");
+        assert_eq!(heard.body, body);
+        let headers = heard.headers(2);
+        let all: Vec<_> = expected
+            .iter()
+            .map(|(name, _)| (*name, headers.get(*name).and_then(|value| value.to_str().ok())))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, value)| (*name, Some(*value)))
+            .collect();
+        assert_eq!(all, expected);
+        assert_eq!(headers.len(), expected.len());
+    }
+
+    #[test]
+    fn dialpads_own_frames_are_passed_on_with_what_they_tell() {
+        let event = r#"{"call_id":1,"state":"hangup"}"#;
+        check(
+            Frame::plain(event.to_owned()),
+            None,
+            event,
+            &[
+                ("content-type", "application/json"),
+                ("switchhook-event-kind", "call"),
+                ("switchhook-attempt", "2"),
+            ],
+        );
+        let token = sign("s3cret", event.as_bytes());
+        check(
+            Frame::plain(token.clone()),
+            None,
+            &token,
+            &[("content-type", "application/jwt"), ("switchhook-attempt", "2")],
+        );
+    }
+
+    #[test]
+    fn a_labelled_frame_has_the_headers_of_a_delivery() {
+        let frame = r#"{"position":"12","event":{"id":"7","kind":"agent_status","accepted_at":5,
+                        "content_type":"application/json","body":"{\"a\": 1.0}"}}"#;
+        check(
+            Frame::labelled(frame).unwrap(),
+            Some("12"),
+            r#"{"a": 1.0}"#,
+            &[
+                ("content-type", "application/json"),
+                ("switchhook-event-id", "7"),
+                ("switchhook-event-kind", "agent_status"),
+                ("switchhook-delivery-id", "7"),
+                ("switchhook-attempt", "2"),
+            ],
+        );
+        let beginning = Frame::labelled(r#"{"position":"11"}"#).unwrap();
+        assert!(beginning.event.is_none() && beginning.position.as_deref() == Some("11"));
+    }
+}

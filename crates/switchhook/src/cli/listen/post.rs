@@ -1,0 +1,184 @@
+//! Where it listens: a websocket that was there, or one that is made with its subscriptions and removed at the end.
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use switchhook_domain::Kind;
+use switchhook_domain::id::WebsocketId;
+use switchhook_domain::secret::Secret;
+use url::{Host, Url};
+
+use super::gone;
+use crate::cli::output;
+use crate::client::{Client, ClientError, Request};
+
+/// A websocket to listen at.
+pub(super) struct ListeningPost<'a> {
+    client: &'a Client,
+    id: String,
+    /// The paths of what was made for this, in order.
+    made: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Websocket {
+    id: String,
+    websocket_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subscription {
+    id: String,
+}
+
+impl<'a> ListeningPost<'a> {
+    pub(super) async fn existing(client: &'a Client, id: WebsocketId) -> anyhow::Result<Self> {
+        let post = Self {
+            client,
+            id: id.to_string(),
+            made: Vec::new(),
+        };
+        post.websocket().await?;
+        Ok(post)
+    }
+
+    /// Makes a websocket with a subscription to each kind. What was made is removed again if something cannot be.
+    pub(super) async fn make(
+        client: &'a Client,
+        kinds: &[Kind],
+        secret: Option<&Secret>,
+    ) -> anyhow::Result<Self> {
+        let request = secret.map_or_else(|| json!({}), |secret| json!({ "secret": secret.expose() }));
+        let request = Request::post("/api/v2/websockets").json(&request);
+        let websocket: Websocket = client.send(request).await?.read()?;
+        let mut post = Self {
+            client,
+            made: vec![format!("/api/v2/websockets/{}", websocket.id)],
+            id: websocket.id,
+        };
+        if let Err(error) = post.subscribe(kinds).await {
+            // The first failure is the one to tell.
+            let _ = post.remove().await;
+            return Err(error);
+        }
+        Ok(post)
+    }
+
+    async fn subscribe(&mut self, kinds: &[Kind]) -> anyhow::Result<()> {
+        let wanted = if kinds.is_empty() { &Kind::ALL } else { kinds };
+        let mut subscribed = 0;
+        for &kind in wanted {
+            match self.subscribe_to(kind).await {
+                Ok(()) => subscribed += 1,
+                Err(ClientError::Refused { status: 403, message }) if kinds.is_empty() => {
+                    output::remark(format_args!("without {kind}: {message}"));
+                }
+                Err(error) => return Err(error).with_context(|| format!("cannot listen for {kind} events")),
+            }
+        }
+        anyhow::ensure!(
+            subscribed > 0,
+            "there is no kind of events that this key may have"
+        );
+        Ok(())
+    }
+
+    async fn subscribe_to(&mut self, kind: Kind) -> Result<(), ClientError> {
+        for filter in everything(kind) {
+            let mut fields = filter;
+            fields["endpoint_id"] = self.id.as_str().into();
+            let path = format!("/api/v2/subscriptions/{}", kind.route());
+            let request = Request::post(path.as_str()).json(&fields);
+            let made: Subscription = self.client.send(request).await?.read()?;
+            self.made.push(format!("{path}/{}", made.id));
+        }
+        Ok(())
+    }
+
+    async fn websocket(&self) -> anyhow::Result<Websocket> {
+        let request = Request::get(&format!("/api/v2/websockets/{}", self.id), &[]);
+        match self.client.send(request).await {
+            Ok(answer) => Ok(answer.read()?),
+            Err(ClientError::Refused { status: 404, .. }) => Err(gone(&self.id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A fresh URL to listen at, after a position if there is one.
+    pub(super) async fn url(&self, server: &Url, after: Option<&str>) -> anyhow::Result<Url> {
+        let url = self.websocket().await?.websocket_url;
+        let url = url.parse().context("the server's websocket_url is no URL")?;
+        let mut url = reachable(url, server);
+        let mut query = url.query_pairs_mut();
+        query.append_pair("labelled", "true");
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        drop(query);
+        Ok(url)
+    }
+
+    /// The websocket's id, if it is still there afterwards.
+    pub(super) fn lasting_id(&self) -> Option<&str> {
+        self.made.is_empty().then_some(self.id.as_str())
+    }
+
+    /// Removes what was made, the last first.
+    pub(super) async fn remove(&self) -> Result<(), ClientError> {
+        for path in self.made.iter().rev() {
+            match self.client.send(Request::delete(path.as_str())).await {
+                Ok(_) | Err(ClientError::Refused { status: 404, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The filters that together let every event of a kind through.
+pub(in crate::cli) fn everything(kind: Kind) -> Vec<Value> {
+    match kind {
+        Kind::Call | Kind::Changelog => vec![json!({})],
+        Kind::Sms => vec![json!({"direction": "all", "status": true, "include_internal": true})],
+        Kind::AgentStatus => vec![json!({"agent_type": "callcenter"})],
+        Kind::Contact => ["local", "shared"]
+            .map(|contact_type| json!({ "contact_type": contact_type }))
+            .into(),
+    }
+}
+
+/// A server that was not told its public URL names one that only it can reach. We know another.
+fn reachable(mut url: Url, server: &Url) -> Url {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        _ => false,
+    };
+    if is_loopback {
+        // `ws` and `http` are of the same sort, so none of these is refused.
+        let _ = url.set_scheme(if server.scheme() == "https" { "wss" } else { "ws" });
+        let _ = url.set_host(server.host_str());
+        let _ = url.set_port(server.port());
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, server: &str, expected: &str) {
+        let reachable = reachable(url.parse().unwrap(), &server.parse().unwrap());
+        assert_eq!(reachable.as_str(), expected);
+    }
+
+    #[test]
+    fn a_url_of_loopback_is_the_servers() {
+        let local = "ws://127.0.0.1:8400/events/a.b.c";
+        check(local, "http://127.0.0.1:9000", "ws://127.0.0.1:9000/events/a.b.c");
+        check(local, "https://example.com", "wss://example.com/events/a.b.c");
+        let public = "wss://sockets.example.com/events/a.b.c";
+        check(public, "https://example.com", public);
+    }
+}

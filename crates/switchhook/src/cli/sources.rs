@@ -1,0 +1,299 @@
+//! `switchhook sources`: where events come in from outside, and what was refused there.
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use switchhook_domain::id::SourceId;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::connection::Connection;
+use super::output::{self, Facts, Table, time};
+use super::pages::{Extent, List, OUR_PAGE};
+use super::{Misuse, wait_for};
+use crate::client::{Answer, Client, Request};
+use crate::keys;
+
+/// Create, list, show, change and delete sources: addresses that a real account posts its events to
+#[derive(Debug, Args)]
+pub(super) struct Sources {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a source; its address is shown this once
+    #[command(after_help = "\
+Examples:
+  switchhook sources create --name \"our account\" --generate-secret
+  switchhook sources create --name changes --kind changelog --secret \"$SECRET\"
+
+Next: make a webhook with the address and the secret at the account, or let
+`switchhook connect dialpad` do all of it.")]
+    Create {
+        /// What to call it
+        #[arg(long)]
+        name: String,
+
+        /// What comes in, if it is all of one kind; else each event's shape tells
+        #[arg(long)]
+        kind: Option<Kind>,
+
+        #[command(flatten)]
+        secret: SecretOptions,
+    },
+    /// List sources, oldest first
+    #[command(after_help = "Example:\n  switchhook sources list")]
+    List(Extent),
+    /// Show a source
+    #[command(after_help = "Example:\n  switchhook sources show 7730318061039616")]
+    Show(Which),
+    Update(Update),
+    /// Delete a source; the events that came in by it stay
+    #[command(after_help = "Example:\n  switchhook sources delete 7730318061039616")]
+    Delete(Which),
+    /// List what a source did not take and why, newest first: the last 100 requests
+    #[command(after_help = "\
+Examples:
+  switchhook sources refusals 7730318061039616
+  switchhook sources refusals 7730318061039616 --limit 1 --json")]
+    Refusals {
+        #[command(flatten)]
+        which: Which,
+
+        #[command(flatten)]
+        extent: Extent,
+    },
+}
+
+/// Change a source: what is not given stays
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook sources update 7730318061039616 --generate-secret --overlap 7d
+  switchhook sources update 7730318061039616 --any-kind")]
+struct Update {
+    #[command(flatten)]
+    which: Which,
+
+    /// Another name
+    #[arg(long)]
+    name: Option<String>,
+
+    /// What comes in is all of this kind
+    #[arg(long)]
+    kind: Option<Kind>,
+
+    /// Each event's shape tells its kind
+    #[arg(long, conflicts_with = "kind")]
+    any_kind: bool,
+
+    #[command(flatten)]
+    secret: SecretOptions,
+
+    /// Nothing is signed any more: plain JSON from anybody
+    #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
+    no_secret: bool,
+
+    /// For how long the secret that is replaced still counts (24h)
+    #[arg(long, value_name = "DURATION")]
+    overlap: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The source's id
+    id: SourceId,
+}
+
+#[derive(Debug, Args)]
+struct SecretOptions {
+    /// Take only what is signed with this secret (HS256): the webhook's at the account
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// The same with a secret that is made up and printed
+    #[arg(long, conflicts_with = "secret")]
+    generate_secret: bool,
+}
+
+/// What we read of a source.
+#[derive(Debug, Deserialize)]
+struct Source {
+    id: String,
+    name: String,
+    kind: Option<String>,
+    url: Option<String>,
+    fingerprint: String,
+    signed: bool,
+    old_secrets_until: Vec<Timestamp>,
+    created_at: Timestamp,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    refused_at: Timestamp,
+    status: u16,
+    reason: String,
+    content_type: Option<String>,
+    size: u64,
+    body: String,
+}
+
+impl Sources {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            let (request, made_up) = match self.command {
+                Command::List(extent) => return list(&client, &extent, self.json).await,
+                Command::Refusals { which, extent } => {
+                    return refusals(&client, which.id, &extent, self.json).await;
+                }
+                Command::Create { name, kind, secret } => {
+                    let mut fields = secret.fields();
+                    let made_up = secret.made_up(&fields);
+                    fields.insert("name".to_owned(), name.into());
+                    fields.extend(kind.map(|kind| ("kind".to_owned(), kind.route().into())));
+                    (Request::post("/v1/sources").json(&fields.into()), made_up)
+                }
+                Command::Update(update) => update.request()?,
+                Command::Show(Which { id }) => (Request::get(&path(id), &[]), None),
+                Command::Delete(Which { id }) => {
+                    let answer = client.send(Request::delete(path(id))).await?;
+                    output::remark(format_args!("source {id} is deleted; this is what it was:"));
+                    return show(&answer, None, self.json);
+                }
+            };
+            show(&client.send(request).await?, made_up, self.json)
+        })
+    }
+}
+
+fn path(id: SourceId) -> String {
+    format!("/v1/sources/{id}")
+}
+
+impl SecretOptions {
+    fn fields(&self) -> Map<String, Value> {
+        let secret = self.secret.clone();
+        let secret = secret.or_else(|| self.generate_secret.then(keys::new_secret));
+        secret
+            .map(|secret| ("secret".to_owned(), secret.into()))
+            .into_iter()
+            .collect()
+    }
+
+    /// The secret that nobody has seen yet.
+    fn made_up(&self, fields: &Map<String, Value>) -> Option<String> {
+        let secret = fields.get("secret").filter(|_| self.generate_secret)?;
+        secret.as_str().map(str::to_owned)
+    }
+}
+
+impl Update {
+    fn request(self) -> anyhow::Result<(Request, Option<String>)> {
+        let mut fields = self.secret.fields();
+        let made_up = self.secret.made_up(&fields);
+        fields.extend(self.name.map(|name| ("name".to_owned(), name.into())));
+        fields.extend(self.kind.map(|kind| ("kind".to_owned(), kind.route().into())));
+        if self.any_kind {
+            fields.insert("kind".to_owned(), Value::Null);
+        }
+        if self.no_secret {
+            fields.insert("secret".to_owned(), Value::Null);
+        }
+        if fields.is_empty() {
+            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+        }
+        fields.extend(self.overlap.map(|overlap| ("overlap".to_owned(), overlap.into())));
+        Ok((Request::patch(path(self.which.id)).json(&fields.into()), made_up))
+    }
+}
+
+async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/sources", &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["ID", "NAME", "KIND", "TAKES", "FINGERPRINT", "CREATED"]);
+    for source in list.items::<Source>()? {
+        let takes = source.takes().to_owned();
+        table.row([
+            source.id,
+            source.name,
+            source.kind.unwrap_or_else(|| "any".to_owned()),
+            takes,
+            source.fingerprint,
+            time(source.created_at),
+        ]);
+    }
+    table.print_or("there are no sources; `switchhook sources create --name NAME` makes one")?;
+    list.remark_rest();
+    Ok(())
+}
+
+async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, &format!("{}/refusals", path(id)), &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["REFUSED", "STATUS", "REASON", "CONTENT TYPE", "SIZE", "BODY"]);
+    for refusal in list.items::<Refusal>()? {
+        table.row([
+            time(refusal.refused_at),
+            refusal.status.to_string(),
+            refusal.reason,
+            refusal.content_type.unwrap_or_else(|| "-".to_owned()),
+            refusal.size.to_string(),
+            refusal.body.chars().take(60).collect(),
+        ]);
+    }
+    table.print_or("nothing was refused")?;
+    list.remark_rest();
+    Ok(())
+}
+
+impl Source {
+    const fn takes(&self) -> &'static str {
+        if self.signed { "jwt" } else { "json" }
+    }
+}
+
+fn show(answer: &Answer, made_up: Option<String>, json: bool) -> anyhow::Result<()> {
+    if json {
+        let mut shown: Value = answer.read()?;
+        if let Some(secret) = made_up {
+            shown["secret"] = secret.into();
+        }
+        return output::print(shown);
+    }
+    let source: Source = answer.read()?;
+    let facts = Facts::new()
+        .fact("id", &source.id)
+        .fact("name", &source.name)
+        .fact_if("address", source.url.as_ref())
+        .fact_if("secret", made_up)
+        .fact(
+            "kind",
+            source.kind.as_deref().unwrap_or("whatever the shape tells"),
+        )
+        .fact("takes", source.takes())
+        .fact("fingerprint", &source.fingerprint)
+        .fact("created", time(source.created_at));
+    let facts = source.old_secrets_until.iter().fold(facts, |facts, until| {
+        facts.fact("old secret", format!("counts until {}", time(*until)))
+    });
+    for warning in &source.warnings {
+        output::remark(format_args!("warning: {warning}"));
+    }
+    facts.print()
+}

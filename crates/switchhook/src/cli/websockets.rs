@@ -1,0 +1,186 @@
+//! `switchhook websockets`: where somebody may listen, over Dialpad's API.
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use switchhook_domain::id::WebsocketId;
+
+use super::connection::Connection;
+use super::output::{self, Facts, Table};
+use super::pages::{Extent, List};
+use super::{Misuse, wait_for};
+use crate::client::{Answer, Client, Request};
+use crate::keys;
+
+/// Create, list, show, change and delete websockets
+#[derive(Debug, Args)]
+pub(super) struct Websockets {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a websocket: whoever connects to its URL is told what subscriptions that point at it let through
+    #[command(after_help = "\
+Examples:
+  switchhook websockets create
+  switchhook websockets create --generate-secret
+
+Next: switchhook subscriptions create call --websocket ID")]
+    Create(SecretOptions),
+    /// List websockets, oldest first
+    #[command(after_help = "Example:\n  switchhook websockets list --json")]
+    List(Extent),
+    /// Show a websocket with a fresh URL, which lasts an hour
+    #[command(after_help = "Example:\n  switchhook websockets show 7730318061039616")]
+    Show(Which),
+    /// Change a websocket's secret
+    #[command(after_help = "\
+Examples:
+  switchhook websockets update 7730318061039616 --generate-secret
+  switchhook websockets update 7730318061039616 --no-secret")]
+    Update {
+        #[command(flatten)]
+        which: Which,
+
+        #[command(flatten)]
+        secret: SecretOptions,
+
+        /// No longer signed: plain JSON
+        #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
+        no_secret: bool,
+    },
+    /// Delete a websocket; its subscriptions stay and tell nobody, whoever listens is let go
+    #[command(after_help = "Example:\n  switchhook websockets delete 7730318061039616")]
+    Delete(Which),
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The websocket's id
+    id: WebsocketId,
+}
+
+#[derive(Debug, Args)]
+struct SecretOptions {
+    /// Sign frames with this secret (HS256)
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// Sign frames with a secret that is made up and printed
+    #[arg(long, conflicts_with = "secret")]
+    generate_secret: bool,
+}
+
+impl SecretOptions {
+    fn chosen(self) -> Option<String> {
+        self.secret
+            .or_else(|| self.generate_secret.then(keys::new_secret))
+    }
+}
+
+/// What we read of a websocket.
+#[derive(Debug, Deserialize)]
+struct Websocket {
+    id: String,
+    websocket_url: String,
+    signature: Option<Signature>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Signature {
+    secret: Option<String>,
+}
+
+impl Websockets {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            let request = match self.command {
+                Command::List(extent) => return list(&client, &extent, self.json).await,
+                Command::Create(secret) => {
+                    let request = secret
+                        .chosen()
+                        .map_or_else(|| json!({}), |secret| json!({ "secret": secret }));
+                    Request::post("/api/v2/websockets").json(&request)
+                }
+                Command::Show(Which { id }) => Request::get(&path(id), &[]),
+                Command::Update {
+                    which,
+                    secret,
+                    no_secret,
+                } => {
+                    let secret = match (secret.chosen(), no_secret) {
+                        (Some(secret), _) => secret.into(),
+                        (None, true) => Value::Null,
+                        (None, false) => {
+                            return Err(Misuse(
+                                "nothing to change: give --secret, --generate-secret or --no-secret"
+                                    .to_owned(),
+                            )
+                            .into());
+                        }
+                    };
+                    Request::patch(path(which.id)).json(&json!({ "secret": secret }))
+                }
+                Command::Delete(Which { id }) => {
+                    let answer = client.send(Request::delete(path(id))).await?;
+                    output::remark(format_args!("websocket {id} is deleted; this is what it was:"));
+                    return show(&answer, self.json);
+                }
+            };
+            show(&client.send(request).await?, self.json)
+        })
+    }
+}
+
+fn path(id: WebsocketId) -> String {
+    format!("/api/v2/websockets/{id}")
+}
+
+/// The largest page of `/api/v2`.
+const PAGE: u32 = 50;
+
+async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/api/v2/websockets", &[], extent, PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["ID", "FRAMES"]);
+    for websocket in list.items::<Websocket>()? {
+        let frames = if websocket.signature.is_some() {
+            "jwt"
+        } else {
+            "json"
+        };
+        table.row([websocket.id, frames.to_owned()]);
+    }
+    table.print_or("there are no websockets; `switchhook websockets create` makes one")?;
+    list.remark_rest();
+    Ok(())
+}
+
+fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print(answer.text()?);
+    }
+    let websocket: Websocket = answer.read()?;
+    let secret = match websocket.signature {
+        None => "none: frames are plain JSON".to_owned(),
+        Some(Signature { secret: Some(secret) }) => secret,
+        Some(Signature { secret: None }) => "set, and hidden".to_owned(),
+    };
+    Facts::new()
+        .fact("id", &websocket.id)
+        .fact("websocket_url", &websocket.websocket_url)
+        .fact("secret", secret)
+        .print()
+}

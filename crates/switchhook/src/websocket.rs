@@ -1,0 +1,74 @@
+//! Websockets: telling whoever listens what happens, as it happens.
+//!
+//! A connection is a place in the company's log that moves on (`connection.rs`); nothing is kept of it, and it costs
+//! the memory of the few events that it is just sending, however far behind it is. Who may listen is said by the token
+//! in its URL (`token.rs`).
+
+pub mod connection;
+pub mod frame;
+pub mod token;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use switchhook_domain::id::CompanyId;
+use tokio::sync::watch;
+
+/// How many connections a node has at the most.
+const MOST_CONNECTIONS: usize = 1_000;
+
+/// Who listens on this node.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Wakes a company's connections. There is none for a company that nobody ever listened to.
+    bells: DashMap<CompanyId, watch::Sender<()>>,
+    stopping: watch::Sender<bool>,
+    connections: AtomicUsize,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            bells: DashMap::new(),
+            stopping: watch::Sender::new(false),
+            connections: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Listeners {
+    /// Something new is in the company's log.
+    pub fn wake(&self, company_id: CompanyId) {
+        if let Some(bell) = self.bells.get(&company_id) {
+            bell.send_replace(());
+        }
+    }
+
+    /// Lets every connection end.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    fn bell(&self, company_id: CompanyId) -> watch::Receiver<()> {
+        let bell = self.bells.entry(company_id).or_default();
+        bell.subscribe()
+    }
+
+    /// A place for one more connection, if there is one. Goes back when it is dropped.
+    fn enter(&self) -> Option<Place<'_>> {
+        let enter = |count| (count < MOST_CONNECTIONS).then_some(count + 1);
+        let entered = self
+            .connections
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
+        entered.is_ok().then_some(Place(&self.connections))
+    }
+}
+
+/// A connection's place among all of this node's.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,270 @@
+//! One connection: reads the log from its position on, and sends what its websocket's subscriptions let through.
+//!
+//! It reads no further than it has sent, so a slow reader costs nothing but its own time; one that takes nothing for
+//! half a minute, or answers no ping, is let go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use futures_util::FutureExt;
+use switchhook_domain::event::EventFacts;
+use switchhook_domain::id::CompanyId;
+use switchhook_domain::subscription::Endpoint;
+use switchhook_protocol::Payload;
+use switchhook_store::{LogBounds, LogEntry, LogPosition};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::frame;
+use super::token::Grant;
+use crate::system::System;
+
+/// How much of the log is in memory for one connection.
+const AT_ONCE: LogBounds = LogBounds {
+    events: 64,
+    bytes: 256 * 1024,
+};
+
+/// How often the log is looked at although nobody rang: another node may have written to it, or the store was not there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the other side is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// How long it may say nothing at all.
+const LONGEST_SILENCE: Duration = Duration::from_secs(75);
+
+/// How long it may take to take a frame.
+const LONGEST_SEND: Duration = Duration::from_secs(30);
+
+/// How much of what the other side says is read at a time.
+const MOST_HEARD: usize = 64;
+
+/// Whom a connection serves, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Session {
+    /// Whose events.
+    pub company_id: CompanyId,
+    /// Which of them, and until when.
+    pub grant: Grant,
+    /// After which position in the log.
+    pub after: LogPosition,
+    /// Whether frames have labels.
+    pub is_labelled: bool,
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The other side is gone, or takes nothing.
+    Lost,
+    Expired,
+    Deleted,
+    Stopping,
+    TooMany,
+}
+
+impl End {
+    fn close_frame(self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::Lost => return None,
+            Self::Expired => (
+                close_code::POLICY,
+                "the token's hour is over: GET the websocket to have a new websocket_url",
+            ),
+            Self::Deleted => (close_code::POLICY, "the websocket was deleted"),
+            Self::Stopping => (close_code::AWAY, "the server stops: connect again"),
+            Self::TooMany => (close_code::AGAIN, "too many connections: try again later"),
+        };
+        Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        })
+    }
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(system: Arc<System>, socket: WebSocket, session: Session) {
+    let place = system.listeners.enter();
+    let mut connection = Connection::new(&system, socket, session);
+    let end = match place {
+        Some(_) => connection.run().await,
+        None => End::TooMany,
+    };
+    tracing::debug!(websocket = %session.grant.websocket_id, ?end, "a listener's connection ended");
+    if let Some(frame) = end.close_frame() {
+        connection.close(frame).await;
+    }
+}
+
+struct Connection<'a> {
+    system: &'a System,
+    socket: WebSocket,
+    session: Session,
+    position: LogPosition,
+    bell: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+    expires_at: Instant,
+    heard_at: Instant,
+    pinged_at: Instant,
+}
+
+impl<'a> Connection<'a> {
+    fn new(system: &'a System, socket: WebSocket, session: Session) -> Self {
+        let now = Instant::now();
+        let lasts = session.grant.expires_at.since(system.clock.now());
+        Self {
+            system,
+            socket,
+            session,
+            position: session.after,
+            bell: system.listeners.bell(session.company_id),
+            stopping: system.listeners.stopping.subscribe(),
+            expires_at: now + lasts,
+            heard_at: now,
+            pinged_at: now,
+        }
+    }
+
+    async fn run(&mut self) -> End {
+        if self.session.is_labelled
+            && let Err(end) = self.send(Message::text(frame::beginning(self.position))).await
+        {
+            return end;
+        }
+        loop {
+            // Whoever rings from here on is heard, so that nothing is missed between looking and waiting.
+            self.bell.borrow_and_update();
+            let next = match self.send_some().await {
+                Ok(0) => self.wait().await,
+                Ok(_) => self.look_up(),
+                Err(end) => Err(end),
+            };
+            if let Err(end) = next {
+                return end;
+            }
+        }
+    }
+
+    /// Sends the next events; answers how many the log had.
+    async fn send_some(&mut self) -> Result<usize, End> {
+        let (company_id, store) = (self.session.company_id, &self.system.store);
+        let entries = match store.read_log(company_id, self.position, AT_ONCE).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(%error, "the log cannot be read for a listener");
+                return Ok(0);
+            }
+        };
+        for entry in &entries {
+            if let Some(message) = self.message(entry)? {
+                self.send(message).await?;
+            }
+            self.position = entry.position;
+        }
+        Ok(entries.len())
+    }
+
+    /// The frame of an event, if it is for this connection.
+    fn message(&self, entry: &LogEntry) -> Result<Option<Message>, End> {
+        let Session {
+            company_id, grant, ..
+        } = self.session;
+        let registry = &self.system.registry;
+        let websocket = registry.websocket(grant.websocket_id).ok_or(End::Deleted)?;
+        // A payload that was removed cannot be read any more.
+        let Ok(payload) = Payload::read(entry.event.kind, &entry.event.body) else {
+            return Ok(None);
+        };
+        let matches = registry
+            .match_event(company_id, &EventFacts::of(&payload))
+            .matches;
+        let here = Endpoint::Websocket(grant.websocket_id);
+        let wanted = matches.into_iter().find(|one| {
+            let is_granted = |(_, id)| one.subscription_ids.contains(&id);
+            one.endpoint == here && grant.only.is_none_or(is_granted)
+        });
+        let Some(wanted) = wanted else {
+            return Ok(None);
+        };
+        let secret = websocket.secret.as_ref();
+        let body = frame::body(&entry.event, wanted.hidden, secret);
+        Ok(Some(Message::text(if self.session.is_labelled {
+            frame::labelled(entry.position, &entry.event, body, secret.is_some())
+        } else {
+            body
+        })))
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        match timeout(LONGEST_SEND, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Lost),
+        }
+    }
+
+    /// Waits until there may be something to send.
+    async fn wait(&mut self) -> Result<(), End> {
+        let look_at = Instant::now() + LOOK_EVERY;
+        loop {
+            tokio::select! {
+                rung = self.bell.changed() => return rung.map_err(|_| End::Stopping),
+                _ = self.stopping.changed() => return Err(End::Stopping),
+                heard = self.socket.recv() => self.heard(heard.as_ref())?,
+                () = sleep_until(self.expires_at) => return Err(End::Expired),
+                () = sleep_until(self.pinged_at + PING_EVERY) => self.ping().await?,
+                () = sleep_until(look_at) => return self.look_up(),
+            }
+        }
+    }
+
+    /// Takes what has come in meanwhile, without waiting for more.
+    fn look_up(&mut self) -> Result<(), End> {
+        for _ in 0..MOST_HEARD {
+            match self.socket.recv().now_or_never() {
+                Some(heard) => self.heard(heard.as_ref())?,
+                None => break,
+            }
+        }
+        if *self.stopping.borrow() {
+            return Err(End::Stopping);
+        }
+        if self
+            .system
+            .registry
+            .websocket(self.session.grant.websocket_id)
+            .is_none()
+        {
+            return Err(End::Deleted);
+        }
+        if Instant::now() >= self.expires_at {
+            return Err(End::Expired);
+        }
+        Ok(())
+    }
+
+    /// Whatever the other side says is no more than a sign of life.
+    fn heard(&mut self, heard: Option<&Result<Message, axum::Error>>) -> Result<(), End> {
+        match heard {
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Lost),
+            Some(Ok(_)) => {
+                self.heard_at = Instant::now();
+                Ok(())
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        self.pinged_at = Instant::now();
+        if self.heard_at.elapsed() > LONGEST_SILENCE {
+            return Err(End::Lost);
+        }
+        self.send(Message::Ping(bytes::Bytes::new())).await
+    }
+
+    async fn close(&mut self, frame: CloseFrame) {
+        // An error means that nobody is there to be told.
+        let _ = timeout(LONGEST_SEND, self.socket.send(Message::Close(Some(frame)))).await;
+    }
+}
