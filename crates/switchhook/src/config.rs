@@ -180,8 +180,9 @@ const DEFAULT_STORE: &str = "sqlite:./switchhook.db";
 /// How many deliveries to one webhook are sent at once; a webhook can say otherwise.
 const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
 
-/// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended; and an
+/// attempt does not begin the moment it is claimed.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
 /// The options that a configuration file may set.
 #[must_use]
