@@ -135,6 +135,12 @@ impl SqliteOptions {
     }
 }
 
+/// The version of the SQLite library that this build has.
+#[must_use]
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
 /// What bringing a schema up to date did. The numbers are the same if it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migrated {

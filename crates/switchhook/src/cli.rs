@@ -9,6 +9,7 @@
 
 mod accepted_secrets;
 mod backup;
+mod bench;
 mod companies;
 mod completions;
 mod config;
@@ -99,6 +100,8 @@ enum Command {
     Restore(backup::Restore),
     #[command(subcommand)]
     Secrets(secrets::Secrets),
+    Bench(bench::Bench),
+    BenchFloor(bench::Floor),
     #[command(subcommand)]
     Spec(spec::Spec),
     Completions(completions::Completions),
@@ -150,6 +153,8 @@ impl Command {
             Self::BackUp(command) => command.run(),
             Self::Restore(command) => command.run(),
             Self::Secrets(command) => command.run(),
+            Self::Bench(command) => command.run(),
+            Self::BenchFloor(command) => command.run(),
             Self::Spec(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
@@ -247,7 +252,15 @@ mod tests {
 
     #[test]
     fn every_command_that_prints_data_has_json() {
-        let without = ["dev", "serve", "completions", "asyncapi", "openapi", "schema"];
+        let without = [
+            "dev",
+            "serve",
+            "bench-floor",
+            "completions",
+            "asyncapi",
+            "openapi",
+            "schema",
+        ];
         let mut command = Cli::command();
         // Global options reach the leaves only now.
         command.build();

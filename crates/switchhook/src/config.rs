@@ -86,7 +86,7 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
     pub hook_ca: Option<PathBuf>,
 
-    /// An HTTP proxy that every delivery goes through: http://[USER:PASSWORD@]HOST:PORT
+    /// An HTTP proxy that every delivery goes through: http://HOST:PORT, with USER:PASSWORD@ before the host if need be
     #[arg(
         long,
         env = "SWITCHHOOK_HOOK_PROXY",

@@ -4,6 +4,7 @@
 //! in one commit, `delivery` sends. `dashboard` is what people look at. `server` puts the parts together; `cli` is what people type.
 
 pub mod api;
+pub mod bench;
 pub mod chance;
 pub mod cli;
 pub mod client;

@@ -1,6 +1,7 @@
 //! The commands as people run them: the built binary, in a folder and an environment of its own.
 
 mod backup;
+mod bench;
 mod client;
 mod companies;
 mod config;

@@ -55,6 +55,7 @@ const COMMANDS: &[&[&str]] = &[
     &["replays", "cancel"],
     &["config", "check"],
     &["migrate"],
+    &["bench"],
     &["spec", "asyncapi"],
     &["spec", "schema"],
     &["completions"],

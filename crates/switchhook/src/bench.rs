@@ -1,0 +1,238 @@
+//! Measuring: starts servers, senders and a receiver on loopback, and finds how much a server carries and how fast.
+//!
+//! `topic` has the questions and `variant` what is compared; `trial` measures one of them once: `subject` is the process
+//! under test, `load` the senders, `receiver` where it delivers to. Here is how often and in which order, and `report` is what
+//! is told. The page for readers of the figures is `docs/performance.md`.
+
+mod drain;
+pub mod floor;
+mod latency;
+mod load;
+mod machine;
+mod payload;
+mod prepared;
+mod receiver;
+pub mod report;
+mod row;
+mod subject;
+mod topic;
+mod trial;
+mod variant;
+mod watch;
+mod wire;
+mod workshop;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+pub use self::topic::Topic;
+
+use self::load::Pace;
+use self::machine::Machine;
+use self::report::Report;
+use self::row::Row;
+use self::topic::Scale;
+use self::trial::{Sample, Times};
+use self::variant::Variant;
+use self::workshop::Workshop;
+
+/// At which parts of the maximum latencies are measured, in per cent.
+const LOADS: [u32; 4] = [25, 50, 75, 100];
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which questions, in their order.
+    pub topics: Vec<Topic>,
+    /// How long each trial is measured.
+    pub seconds: u64,
+    /// How long each trial runs before.
+    pub warm_up: Duration,
+    /// How often each trial is made.
+    pub runs: u32,
+    /// How many senders; the first is the one that everything but the live rows is measured with.
+    pub senders: Vec<u32>,
+    /// Backlogs to drain, in deliveries.
+    pub backlogs: Vec<u64>,
+    /// Whether smaller numbers of subscriptions will do.
+    pub is_quick: bool,
+    /// The URL of a PostgreSQL store.
+    pub postgres: Option<String>,
+    /// Where stores are made.
+    pub dir: Option<PathBuf>,
+}
+
+/// Measures, unless `stop` comes first; `tell` hears what goes on. Whatever was started or made is removed in the end.
+///
+/// # Errors
+/// If a process under test cannot be started, fails, or loses something, and if it was stopped.
+pub async fn run(options: &Options, stop: impl Future<Output = ()>, tell: impl Fn(String)) -> Result<Report> {
+    let folder = workshop::make_folder(options.dir.as_deref())?;
+    let measured = tokio::select! {
+        report = measure_all(options, folder.path(), tell) => report,
+        () = stop => Err(Stopped.into()),
+    };
+    // Processes under test are gone by now: what waited for them was dropped.
+    workshop::remove_folder(folder).await?;
+    measured
+}
+
+/// Somebody broke the measurement off.
+#[derive(Debug, thiserror::Error)]
+#[error("the measurement was broken off; nothing of it is left")]
+struct Stopped;
+
+async fn measure_all(options: &Options, folder: &Path, tell: impl Fn(String)) -> Result<Report> {
+    let machine = Machine::this(folder);
+    let mut bench = Bench {
+        options,
+        workshop: Workshop::in_folder(folder),
+        tell,
+        rows: Vec::new(),
+        notes: Vec::new(),
+    };
+    for topic in &options.topics {
+        bench
+            .answer(*topic)
+            .await
+            .with_context(|| format!("{} could not be measured", topic.name()))?;
+    }
+    let mut report = Report {
+        machine,
+        runs: options.runs,
+        seconds: options.seconds,
+        event_bytes: payload::BODY_BYTES,
+        rows: bench.rows,
+        notes: bench.notes,
+    };
+    report.judge();
+    Ok(report)
+}
+
+struct Bench<'a, Tell> {
+    options: &'a Options,
+    workshop: Workshop<'a>,
+    tell: Tell,
+    rows: Vec<Row>,
+    notes: Vec<String>,
+}
+
+impl<Tell: Fn(String)> Bench<'_, Tell> {
+    async fn answer(&mut self, topic: Topic) -> Result<()> {
+        match topic {
+            Topic::Live => self.live().await,
+            Topic::Drain => self.drain().await,
+            Topic::Store if self.options.postgres.is_none() => {
+                let note = "PostgreSQL was not measured: name an empty database with --postgres URL";
+                self.notes.push(note.to_owned());
+                Ok(())
+            }
+            _ => {
+                let senders = self.first_senders()?;
+                self.compare(topic, senders).await
+            }
+        }
+    }
+
+    /// The floor and a server with each number of senders, then latencies with the one that carried most.
+    async fn live(&mut self) -> Result<()> {
+        let mut best: Option<(u32, f64)> = None;
+        for senders in &self.options.senders {
+            self.compare(Topic::Live, *senders).await?;
+            let found = self.rows.last().and_then(|row| row.per_second);
+            let found = found.context("nothing was delivered")?.median;
+            if best.is_none_or(|(_, most)| found > most) {
+                best = Some((*senders, found));
+            }
+        }
+        let (senders, most) = best.context("name a number of senders")?;
+        self.latencies(senders, most).await
+    }
+
+    /// Measures the variants of a topic in turns, A B A B, so that what slows the machine down slows all of them.
+    async fn compare(&mut self, topic: Topic, senders: u32) -> Result<()> {
+        let variants = topic.variants(Scale {
+            is_quick: self.options.is_quick,
+            postgres: self.options.postgres.as_deref(),
+        });
+        for variant in &variants {
+            if variant.bystanders > 0 {
+                let count = drain::short(variant.bystanders.into());
+                (self.tell)(format!("filling a store with {count} subscriptions"));
+            }
+            self.workshop.prepare(variant).await?;
+        }
+        let mut samples = vec![Vec::new(); variants.len()];
+        for run in 1..=self.options.runs {
+            for (variant, samples) in variants.iter().zip(&mut samples) {
+                samples.push(
+                    self.measure(variant, senders, Pace::AsFastAsAnswered, run)
+                        .await?,
+                );
+            }
+        }
+        let name = topic.name();
+        for (number, (variant, ours)) in variants.iter().zip(&samples).enumerate() {
+            let baseline = (number > 0).then(|| (variants[0].name.as_str(), samples[0].as_slice()));
+            self.rows.push(Row {
+                senders: Some(senders),
+                ..Row::of(&name, &variant.name, ours, baseline)
+            });
+        }
+        Ok(())
+    }
+
+    /// Latencies of a server at parts of the most that it carried.
+    async fn latencies(&mut self, senders: u32, most: f64) -> Result<()> {
+        let live = Variant::live("live");
+        let mut samples = LOADS.map(|_| Vec::new());
+        for run in 1..=self.options.runs {
+            for (percent, samples) in LOADS.iter().zip(&mut samples) {
+                let pace = Pace::PerSecond(most * f64::from(*percent) / 100.0);
+                samples.push(self.measure(&live, senders, pace, run).await?);
+            }
+        }
+        for (percent, samples) in LOADS.iter().zip(&samples) {
+            self.rows.push(Row {
+                senders: Some(senders),
+                load_percent: Some(*percent),
+                ..Row::of(&Topic::Live.name(), &live.name, samples, None)
+            });
+        }
+        Ok(())
+    }
+
+    async fn measure(&self, variant: &Variant, senders: u32, pace: Pace, run: u32) -> Result<Sample> {
+        let times = Times {
+            warm_up: self.options.warm_up,
+            window: Duration::from_secs(self.options.seconds),
+        };
+        let sample = trial::measure(variant, variant.load(senders, pace), times, &self.workshop)
+            .await
+            .with_context(|| format!("{} with {senders} senders", variant.name))?;
+        (self.tell)(format!(
+            "run {run} of {}: {}, {senders} senders: {:.0} deliveries/s",
+            self.options.runs, variant.name, sample.delivered_per_second
+        ));
+        Ok(sample)
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        for count in &self.options.backlogs {
+            (self.tell)(format!(
+                "filling a store with {} deliveries",
+                drain::short(*count)
+            ));
+            let row = drain::measure(*count, &self.workshop).await?;
+            self.rows.push(row);
+        }
+        Ok(())
+    }
+
+    fn first_senders(&self) -> Result<u32> {
+        let first = self.options.senders.first();
+        Ok(*first.context("name a number of senders")?)
+    }
+}

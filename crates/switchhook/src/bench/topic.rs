@@ -1,0 +1,128 @@
+//! The questions that can be asked, and what is held against what to answer each.
+
+use clap::ValueEnum;
+
+use super::drain::short;
+use super::receiver::{Manner, Scheme};
+use super::variant::{BodyForm, Order, Process, Variant, Webhooks};
+
+/// A question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Topic {
+    /// Accepted, signed and delivered, held against a forwarder that keeps nothing; then latencies
+    Live,
+    /// Each event to 20 webhooks
+    FanOut,
+    /// A stored backlog on its way out
+    Drain,
+    /// One webhook of ten never answers
+    Hanging,
+    /// From ten subscriptions to a million
+    Subscriptions,
+    /// SQLite and PostgreSQL
+    Store,
+    /// JSON and JWT
+    Signing,
+    /// Five events of each call, in order or not
+    Order,
+    /// Receivers that are reached by TLS
+    Tls,
+}
+
+/// What decides how large the variants are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale<'a> {
+    pub(super) is_quick: bool,
+    /// Another store to hold against SQLite.
+    pub(super) postgres: Option<&'a str>,
+}
+
+impl Topic {
+    /// Its name on the command line.
+    pub(super) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value
+            .expect("no topic is left out on the command line")
+            .get_name()
+            .to_owned()
+    }
+
+    /// What is measured in turns; the others are held against the first. Empty if there is nothing to compare.
+    pub(super) fn variants(self, scale: Scale<'_>) -> Vec<Variant> {
+        let live = || Variant::live("live");
+        match self {
+            Self::Live => vec![
+                Variant {
+                    process: Process::Floor,
+                    ..Variant::live("floor")
+                },
+                live(),
+            ],
+            Self::FanOut => vec![
+                live(),
+                Variant {
+                    webhooks: Webhooks::All(20),
+                    ..Variant::live("fan-out-20")
+                },
+            ],
+            // Ten webhooks both times, of which nine count.
+            Self::Hanging => [
+                ("hanging-0-of-10", Manner::Answer),
+                ("hanging-1-of-10", Manner::Hang),
+            ]
+            .map(|(name, manner)| Variant {
+                webhooks: Webhooks::InTurns(10, manner),
+                ..Variant::live(name)
+            })
+            .into(),
+            Self::Subscriptions => Self::subscription_counts(scale)
+                .iter()
+                .map(|count| Variant {
+                    bystanders: *count,
+                    ..Variant::live(&format!("subscriptions-{}", short((*count).into())))
+                })
+                .collect(),
+            Self::Store => scale
+                .postgres
+                .map(|url| {
+                    let postgres = Variant {
+                        process: Process::ServerAt(url.to_owned()),
+                        ..Variant::live("postgresql")
+                    };
+                    vec![Variant::live("sqlite"), postgres]
+                })
+                .unwrap_or_default(),
+            Self::Signing => vec![
+                Variant::live("jwt"),
+                Variant {
+                    body: BodyForm::Json,
+                    ..Variant::live("json")
+                },
+            ],
+            Self::Order => [("unordered", Order::Unordered), ("ordered", Order::Ordered)]
+                .map(|(name, order)| Variant {
+                    order,
+                    events_per_call: 5,
+                    ..Variant::live(name)
+                })
+                .into(),
+            Self::Tls => vec![
+                Variant::live("http"),
+                Variant {
+                    scheme: Scheme::Https,
+                    ..Variant::live("https")
+                },
+            ],
+            // It has no load of its own: see drain.rs.
+            Self::Drain => Vec::new(),
+        }
+    }
+
+    const fn subscription_counts(scale: Scale<'_>) -> &'static [u32] {
+        if scale.is_quick {
+            &[10, 1_000]
+        } else {
+            &[10, 1_000, 100_000, 1_000_000]
+        }
+    }
+}

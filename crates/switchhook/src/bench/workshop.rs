@@ -1,0 +1,95 @@
+//! The folder in which stores are made, and what takes long to be made in it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use switchhook_store::Existing;
+use tempfile::TempDir;
+
+use super::payload::Payload;
+use super::prepared;
+use super::variant::Variant;
+
+/// How long to wait between two attempts to remove a folder, and how many to make.
+const REMOVE_EVERY: Duration = Duration::from_millis(50);
+const REMOVE_ATTEMPTS: u32 = 40;
+
+/// Where trials take place.
+pub(super) struct Workshop<'a> {
+    folder: &'a Path,
+    payload: Payload,
+    /// Stores that took long to fill, by their bystanders.
+    filled: HashMap<u32, PathBuf>,
+}
+
+/// A new folder in `parent`, or in the machine's temporary folder.
+pub(super) fn make_folder(parent: Option<&Path>) -> Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("switchhook-bench-");
+    match parent {
+        Some(parent) => builder
+            .tempdir_in(parent)
+            .with_context(|| format!("no folder can be made in {}", parent.display())),
+        None => builder.tempdir().context("no temporary folder can be made"),
+    }
+}
+
+/// Removes a folder with all that is in it. What was killed may still be making a file, so once may not be enough.
+pub(super) async fn remove_folder(folder: TempDir) -> Result<()> {
+    let path = folder.keep();
+    for _ in 1..REMOVE_ATTEMPTS {
+        if std::fs::remove_dir_all(&path).is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(REMOVE_EVERY).await;
+    }
+    std::fs::remove_dir_all(&path)
+        .with_context(|| format!("{} cannot be removed; please do it", path.display()))
+}
+
+impl<'a> Workshop<'a> {
+    pub(super) fn in_folder(folder: &'a Path) -> Self {
+        Self {
+            folder,
+            payload: Payload::simulated(),
+            filled: HashMap::new(),
+        }
+    }
+
+    pub(super) const fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// A folder for one trial.
+    pub(super) fn room(&self) -> Result<TempDir> {
+        Ok(tempfile::tempdir_in(self.folder)?)
+    }
+
+    /// Fills the store that a variant begins with, if nobody has.
+    pub(super) async fn prepare(&mut self, variant: &Variant) -> Result<()> {
+        let count = variant.bystanders;
+        if count == 0 || self.filled.contains_key(&count) {
+            return Ok(());
+        }
+        let file = self.folder.join(format!("{count}-subscriptions.db"));
+        prepared::with_subscriptions(&file, count).await?;
+        self.filled.insert(count, file);
+        Ok(())
+    }
+
+    /// The URL of a SQLite store for a trial in `room`.
+    pub(super) fn store(&self, room: &Path, bystanders: u32) -> Result<String> {
+        let url = sqlite_url(&room.join("switchhook.db"));
+        if let Some(filled) = self.filled.get(&bystanders) {
+            switchhook_store::restore(filled, &url, Existing::Keep)
+                .context("the filled store cannot be copied")?;
+        }
+        Ok(url)
+    }
+}
+
+pub(super) fn sqlite_url(file: &Path) -> String {
+    format!("sqlite:{}", file.display())
+}

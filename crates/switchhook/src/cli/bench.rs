@@ -1,0 +1,146 @@
+//! `switchhook bench`: how much a server carries on this machine. How it is measured is `bench.rs` of the library.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::output::{self, Table};
+use super::wait_for_server;
+use crate::bench::report::{HEADINGS, Report};
+use crate::bench::{self, Options, Topic, floor};
+use crate::server::asked_to_stop;
+
+/// Measure how much a server carries on this machine, held against a forwarder that keeps nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook bench --quick
+  switchhook bench --markdown > figures.md
+  switchhook bench --only live,drain --senders 64,256 --dir /var/tmp --json
+
+Everything runs on loopback, in processes of its own and in a temporary folder that is removed, also on Ctrl-C. All of it
+takes the better part of an hour; --only and --seconds shorten it. Figures mean something if this is a release build, the machine has
+nothing else to do and --dir is on the disk that the store would be on.")]
+pub(super) struct Bench {
+    /// Only these rows: several with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_enum)]
+    only: Vec<Topic>,
+
+    /// How long each trial is measured [default: 10, with --quick 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: Option<u64>,
+
+    /// How often each trial is made, in turns with what it is held against [default: 5, with --quick 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: Option<u32>,
+
+    /// How many events are under way at once: several with commas, each a pair of live rows; other rows take the first
+    /// [default: 64,256, with --quick 64]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    senders: Vec<u32>,
+
+    /// A short form: one run of a second, a small backlog, few subscriptions
+    #[arg(long)]
+    quick: bool,
+
+    /// Also drain a backlog of ten million (tens of GB on the disk)
+    #[arg(long)]
+    large: bool,
+
+    /// A PostgreSQL database to hold against SQLite; what is written to it stays there
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+
+    /// Where stores are made; without it the machine's temporary folder
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+
+    /// Print a section for a Markdown page
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The forwarder that `bench` holds servers against; it starts this itself
+#[derive(Debug, Args)]
+#[command(
+    hide = true,
+    after_help = "Example:\n  switchhook bench-floor --listen 127.0.0.1:8401 --to 127.0.0.1:3000"
+)]
+pub(super) struct Floor {
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS")]
+    listen: SocketAddr,
+
+    /// Where it posts what it gets
+    #[arg(long, value_name = "ADDRESS")]
+    to: SocketAddr,
+}
+
+impl Bench {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let options = self.options();
+        wait_for_server(async {
+            let report = bench::run(&options, asked_to_stop(), output::remark).await?;
+            self.print(&report)
+        })
+    }
+
+    fn options(&self) -> Options {
+        let or_quick = |full, quick| if self.quick { quick } else { full };
+        let mut backlogs = vec![or_quick(1_000_000, 20_000)];
+        backlogs.extend(self.large.then_some(10_000_000));
+        let senders = if self.senders.is_empty() {
+            let full: &[u32] = &[64, 256];
+            if self.quick {
+                full[..1].to_vec()
+            } else {
+                full.to_vec()
+            }
+        } else {
+            self.senders.clone()
+        };
+        let asked = |topic: &Topic| self.only.is_empty() || self.only.contains(topic);
+        Options {
+            topics: Topic::value_variants().iter().copied().filter(asked).collect(),
+            seconds: self.seconds.unwrap_or_else(|| or_quick(10, 1)),
+            warm_up: Duration::from_millis(or_quick(2_000, 300)),
+            runs: self.runs.unwrap_or(if self.quick { 1 } else { 5 }),
+            senders,
+            backlogs,
+            is_quick: self.quick,
+            postgres: self.postgres.clone(),
+            dir: self.dir.clone(),
+        }
+    }
+
+    fn print(&self, report: &Report) -> anyhow::Result<()> {
+        if self.json {
+            return output::print_json(report);
+        }
+        if self.markdown {
+            return output::print(report.markdown().trim_end());
+        }
+        let mut table = Table::new(&HEADINGS);
+        for row in &report.rows {
+            table.row(row.cells());
+        }
+        table.print_or("nothing was measured")?;
+        output::remark(report.describe());
+        for note in &report.notes {
+            output::remark(format_args!("note: {note}"));
+        }
+        Ok(())
+    }
+}
+
+impl Floor {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        wait_for_server(floor::forward(self.listen, self.to))
+    }
+}

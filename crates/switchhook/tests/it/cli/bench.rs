@@ -1,0 +1,71 @@
+//! Measuring, as far as it does not depend on how fast the machine is.
+
+use super::run::Shell;
+
+#[test]
+fn a_short_measurement_has_the_rows_that_were_asked_for_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path());
+    let words = [
+        "bench",
+        "--quick",
+        "--only",
+        "live",
+        "--seconds",
+        "1",
+        "--senders",
+        "4",
+        "--dir",
+        ".",
+        "--json",
+    ];
+    let report = shell.run(&words).ok().json();
+    let rows = report["rows"].as_array().expect("rows are a list");
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row["name"].as_str().unwrap_or_default(),
+                row["load_percent"].as_u64(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("floor", None),
+        ("live", None),
+        ("live", Some(25)),
+        ("live", Some(50)),
+        ("live", Some(75)),
+        ("live", Some(100)),
+    ];
+    assert_eq!(found, expected, "{report:#}");
+    assert_eq!(rows[1]["ratio"]["to"], "floor");
+    for row in rows {
+        assert!(row["per_second"]["median"].as_f64() > Some(0.0), "{row:#}");
+        let is_on_schedule = row["load_percent"].is_u64();
+        for latency in ["accepted", "delivered"] {
+            assert_eq!(
+                row[latency]["p999_ms"]["median"].is_f64(),
+                is_on_schedule,
+                "{row:#}"
+            );
+        }
+    }
+    assert!(report["machine"]["cores"].as_u64() >= Some(1), "{report:#}");
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "nothing is left in the folder");
+}
+
+#[test]
+fn what_cannot_be_measured_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path());
+    let unknown = shell.run(&["bench", "--only", "magic"]).failed(2);
+    assert!(unknown.stderr.contains("fan-out"), "{unknown:?}");
+    let nowhere = shell
+        .run(&["bench", "--quick", "--dir", "./no/such/folder"])
+        .failed(1);
+    assert!(nowhere.stderr.contains("./no/such/folder"), "{nowhere:?}");
+    let skipped = shell.run(&["bench", "--quick", "--only", "store"]).ok();
+    assert!(skipped.stderr.contains("--postgres URL"), "{skipped:?}");
+}
