@@ -31,8 +31,9 @@ pub(super) const REGISTERING: u64 = 6;
 /// How many things happen in a life, at the most.
 const STEPS: u32 = 60;
 
-/// How long the last life lasts: long enough for every delivery to come to its end with receivers that are well.
-const LAST_LIFE: Duration = Duration::from_secs(3 * 3600);
+/// How many hours the last life has: the longest wait for a retry, so that with receivers that are well every delivery comes
+/// to its end. It is over when that is so.
+const LAST_HOURS: u32 = 15;
 
 /// What a history left behind.
 pub(super) struct History {
@@ -213,7 +214,12 @@ impl Teller {
             for id in self.webhooks.clone() {
                 set_paused(&rig, id, None).await;
             }
-            rig.wait(LAST_LIFE).await;
+            for _ in 0..LAST_HOURS {
+                rig.wait(Duration::from_secs(3_600)).await;
+                if pending(&rig).await == 0 {
+                    break;
+                }
+            }
             self.take_stock(&rig).await;
         }
         self.now = rig.system.clock.now();
@@ -318,6 +324,19 @@ impl Teller {
         promises::check(&self.history);
         self.history
     }
+}
+
+/// How many deliveries are not at their end.
+async fn pending(rig: &Rig) -> usize {
+    let filter = DeliveryFilter {
+        state: Some(StateName::Pending),
+        ..DeliveryFilter::default()
+    };
+    let page = rig
+        .store
+        .list_deliveries(COMPANY, filter, PageRequest::first(1))
+        .await;
+    page.expect("the store can be read").items.len()
 }
 
 async fn set_paused(rig: &Rig, id: WebhookId, paused_at: Option<Timestamp>) {
