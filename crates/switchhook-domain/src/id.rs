@@ -65,40 +65,82 @@ ids! {
     RefusalId,
 }
 
+/// How many sequences can make ids at once without knowing of each other: each takes every 64th.
+pub const SLOTS: i64 = 64;
+
 /// Hands out ids that only grow, whatever the clock does.
 ///
-/// An id is the milliseconds since 2025 and a counter of 4,096 within each. Faster than that, or with a clock that
-/// went back, the sequence simply runs ahead of the clock. Start it after the largest id that is kept.
+/// An id is the milliseconds since 2025 and a counter of 4,096 within each, or of 64 where several nodes share them.
+/// Faster than that, or with a clock that went back, the sequence simply runs ahead of the clock. Start it after the
+/// largest id that is kept.
 #[derive(Debug)]
 pub struct IdSequence {
     last: AtomicI64,
+    /// Which of the [`SLOTS`] is its own; negative: all are.
+    slot: AtomicI64,
 }
 
 impl IdSequence {
-    /// A sequence whose ids are all larger than `last`.
+    /// A sequence whose ids are all larger than `last`, for whoever makes ids alone.
     #[must_use]
     pub fn after(last: i64) -> Self {
+        Self::of_slot(-1, last)
+    }
+
+    /// A sequence whose ids are all larger than `last`, and none of which another slot's sequence makes.
+    #[must_use]
+    pub fn of_slot(slot: i64, last: i64) -> Self {
         Self {
             last: AtomicI64::new(last),
+            slot: AtomicI64::new(slot),
         }
+    }
+
+    /// Goes on in another slot.
+    pub fn move_to(&self, slot: i64) {
+        self.slot.store(slot, Ordering::Relaxed);
     }
 
     /// The next id at `now`.
     pub fn next(&self, now: Timestamp) -> i64 {
-        self.reserve(now, 1)
+        self.reserve(now, 1).first
     }
 
-    /// Reserves `count` ids in a row (at least one) and returns the first.
-    pub fn reserve(&self, now: Timestamp, count: i64) -> i64 {
-        let by_clock = first_id_at(now);
-        let count = count.max(1);
+    /// Reserves `count` ids (at least one), which grow.
+    pub fn reserve(&self, now: Timestamp, count: i64) -> ReservedIds {
+        let slot = self.slot.load(Ordering::Relaxed);
+        let (step, offset) = if slot < 0 { (1, 0) } else { (SLOTS, slot % SLOTS) };
+        let by_clock = first_id_at(now) + offset;
+        let first_after = |last: i64| {
+            // The first number of the slot that is larger.
+            let next = (last - offset).div_euclid(step) * step + step + offset;
+            by_clock.max(next)
+        };
         let before = self
             .last
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-                Some(by_clock.max(last + 1) + count - 1)
+                Some(first_after(last) + (count.max(1) - 1) * step)
             })
             .expect("the closure always answers");
-        by_clock.max(before + 1)
+        ReservedIds {
+            first: first_after(before),
+            step,
+        }
+    }
+}
+
+/// Ids that nobody else makes. Take no more than were reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReservedIds {
+    /// The first and smallest.
+    pub first: i64,
+    step: i64,
+}
+
+impl ReservedIds {
+    /// Those after the first.
+    pub fn rest(self) -> impl Iterator<Item = i64> {
+        (1..).map(move |n| self.first + n * self.step)
     }
 }
 
@@ -137,8 +179,34 @@ mod tests {
     #[test]
     fn reserved_ids_are_nobody_elses() {
         let ids = IdSequence::after(0);
-        let block = ids.reserve(NOON, 10);
-        assert_eq!(ids.next(NOON), block + 10);
+        let reserved = ids.reserve(NOON, 10);
+        assert_eq!(reserved.rest().take(9).last(), Some(reserved.first + 9));
+        assert_eq!(ids.next(NOON), reserved.first + 10);
+    }
+
+    #[test]
+    fn slots_never_make_the_same_id() {
+        let mut made = std::collections::BTreeSet::new();
+        for slot in 0..SLOTS {
+            let ids = IdSequence::of_slot(slot, first_id_at(NOON) - 77);
+            for _ in 0..3 {
+                let reserved = ids.reserve(NOON, 3);
+                let three = std::iter::once(reserved.first).chain(reserved.rest().take(2));
+                for id in three.chain([ids.next(NOON)]) {
+                    assert_eq!(id.rem_euclid(SLOTS), slot);
+                    assert!(made.insert(id), "{id} was made twice");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_go_on_growing_in_another_slot() {
+        let ids = IdSequence::of_slot(60, 0);
+        let before = ids.next(NOON);
+        ids.move_to(3);
+        let after = ids.next(NOON);
+        assert!(after > before && after % SLOTS == 3, "{before} {after}");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
-use switchhook_store::{NewDelivery, NewEvent, Store};
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{NewDelivery, NewEvent, Store, StoreOptions};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_253_400_000);
 
@@ -49,7 +49,7 @@ fn commit(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("commit.db");
     let store: Arc<SqliteStore> =
-        SqliteStore::open(&file, SqliteOptions::owner(NOW)).expect("a store can be made");
+        SqliteStore::open(&file, StoreOptions::owner(NOW)).expect("a store can be made");
     let ids = IdSequence::after(0);
     let mut group = criterion.benchmark_group("commit with so many events");
     for count in [1_u64, 16, 256] {

@@ -17,9 +17,10 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore};
+use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, NewDelivery, NewEvent, Store,
+    ClaimedDelivery, Commit, FinishedAttempt, HandOver, HandedOver, NewDelivery, NewEvent, Store,
+    StoreOptions,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -59,9 +60,9 @@ async fn measure(directory: &Path, producers: u64, ordered: bool) -> Result<(), 
     let observer = move |_: Commit| {
         theirs.commits.fetch_add(1, Ordering::Relaxed);
     };
-    let options = SqliteOptions {
+    let options = StoreOptions {
         observer: Some(Arc::new(observer)),
-        ..SqliteOptions::owner(START)
+        ..StoreOptions::owner(START)
     };
     let store = SqliteStore::open(&directory.join("commit_rate.db"), options)?;
     let stream = store.take_hand_over().ok_or("the stream was taken")?;

@@ -1,10 +1,13 @@
 //! Events on their way into the store, and as it shows them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use switchhook_domain::delivery::Delivery;
+use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
-use switchhook_domain::order::OrderKey;
+use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
 use switchhook_domain::redaction::Hidden;
+use switchhook_domain::retry::Failures;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
@@ -61,6 +64,55 @@ pub struct NewDelivery {
     pub is_ordered: bool,
     /// Until when this node claims it, if it can send it now.
     pub claim_until: Option<Timestamp>,
+}
+
+impl NewEvent {
+    /// It as it is kept.
+    pub(crate) fn as_record(&self) -> EventRecord {
+        EventRecord {
+            id: self.id,
+            company_id: self.company_id,
+            kind: self.kind,
+            body: self.body.clone(),
+            payload_removed: None,
+            accepted_at: self.accepted_at,
+            order_key: self.order_key.clone(),
+            warnings: self.warnings.clone(),
+            idempotency_key: self
+                .idempotency
+                .as_ref()
+                .map(|idempotency| idempotency.key.clone()),
+            revision: Some(self.revision),
+        }
+    }
+}
+
+impl NewDelivery {
+    /// It as a delivery of `event` on which nothing was decided yet: due at once.
+    pub(crate) fn unsent(&self, event: &NewEvent, ordinal: u32) -> Delivery {
+        Delivery {
+            id: self.id,
+            event_id: event.id,
+            ordinal,
+            company_id: event.company_id,
+            webhook_id: self.webhook_id,
+            kind: event.kind,
+            subscription_ids: self.subscription_ids.clone(),
+            hidden: self.hidden,
+            order_key: event.order_key.clone().filter(|_| self.is_ordered),
+            state: DeliveryState::Pending {
+                due_at: event.accepted_at,
+            },
+            attempt_number: 0,
+            failures: Failures::default(),
+            blocks_until: event.accepted_at.plus(LONGEST_BLOCK),
+            note: None,
+            origin: None,
+            replay_id: None,
+            held: Duration::ZERO,
+            created_at: event.accepted_at,
+        }
+    }
 }
 
 /// What became of a [`NewEvent`].

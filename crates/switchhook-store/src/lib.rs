@@ -3,19 +3,27 @@
 //! Every method is one transaction from the caller's side and speaks the domain's language; no transaction object, no
 //! SQL and no backoff leaves or enters the crate. Time is an argument. Start at [`Store`]; then `sqlite.rs`.
 
+mod change;
 mod claim;
 mod error;
 mod event;
 mod explain;
 mod filter;
+mod line;
+mod observer;
 mod open;
+mod options;
 mod page;
+pub mod postgres;
 mod registry;
 mod replay;
 mod retention;
+mod row;
 mod sealing;
 pub mod sqlite;
 mod websocket;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use switchhook_domain::attempt::Attempt;
@@ -23,7 +31,8 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+    CompanyId, DeliveryId, EventId, IdSequence, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId,
+    WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
@@ -35,6 +44,7 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
+pub use change::Change;
 pub use claim::{
     Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
     Release,
@@ -43,7 +53,9 @@ pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
-pub use open::{backup, migrate, open, restore};
+pub use observer::{Commit, CommitObserver, SetAside};
+pub use open::{Migrated, backup, migrate, open, restore};
+pub use options::{Role, StoreOptions};
 pub use page::{Page, PageRequest};
 pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
@@ -71,6 +83,17 @@ pub trait Store: Send + Sync + 'static {
     /// One message a commit. Its length is bounded by what the node asks for: nothing is claimed that it did not
     /// wish for. Answers `None` if it was already taken.
     fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>>;
+
+    /// What other nodes changed, as it comes in; it may say too much, never too little. `None` if there can be no other
+    /// nodes, or it was already taken.
+    fn take_changes(&self) -> Option<mpsc::Receiver<Change>> {
+        None
+    }
+
+    /// How many nodes share the work now, this one included.
+    fn nodes(&self) -> u32 {
+        1
+    }
 
     // --- companies and keys ---------------------------------------------------------------------------------------
 
@@ -413,6 +436,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The largest id kept: ids go on after it.
     async fn last_id(&self) -> Result<i64, StoreError>;
+    /// Ids that nobody else makes, larger than those that are kept.
+    async fn ids(&self) -> Result<Arc<IdSequence>, StoreError> {
+        Ok(Arc::new(IdSequence::after(self.last_id().await?)))
+    }
     /// Whether it can keep something now: writes and takes back, as an event would be.
     async fn check(&self) -> Result<(), StoreError>;
     /// Finishes what was begun and lets go of the files or connections.

@@ -7,24 +7,32 @@ use switchhook_domain::Timestamp;
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::sqlite::{Copied, Existing, Migrated, SqliteOptions, SqliteStore};
+use crate::options::StoreOptions;
+use crate::postgres::PostgresStore;
+use crate::sqlite::{Copied, Existing, SqliteStore};
 
-/// Opens the store at `url`: `sqlite:./switchhook.db`, or `sqlite::memory:` for tests. Blocks for a moment.
+/// What bringing a schema up to date did. The numbers are the same if it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema that was there; 0 for none.
+    pub from: u32,
+    /// The schema that is there.
+    pub to: u32,
+}
+
+/// Opens the store at `url`: `sqlite:./switchhook.db`, `postgres://…`, or `sqlite::memory:` for tests. Blocks for a moment.
 ///
 /// # Errors
 /// `Unusable` if the URL names no store that this build can open, or the store refuses.
-pub fn open(url: &str, options: SqliteOptions) -> Result<Arc<dyn Store>, StoreError> {
+pub fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("sqlite", ":memory:")) => Ok(SqliteStore::in_memory(options)?),
         Some(("sqlite", path)) if !path.is_empty() => Ok(SqliteStore::open(sqlite_path(path), options)?),
-        Some(("postgres" | "postgresql", _)) => Err(StoreError::Unusable(
-            "this build has no PostgreSQL driver yet: use a SQLite file, for example sqlite:./switchhook.db"
-                .into(),
-        )),
+        Some(("postgres" | "postgresql", _)) => Ok(PostgresStore::open(url, options)?),
         // The URL may hold a password: it is not repeated.
         _ => Err(StoreError::Unusable(
-            "the store's URL is not understood: write sqlite:, then the path of a file, for example \
-             sqlite:./switchhook.db"
+            "the store's URL is not understood: write sqlite: and the path of a file, for example \
+             sqlite:./switchhook.db, or postgres://USER:PASSWORD@HOST/DATABASE"
                 .into(),
         )),
     }
@@ -39,8 +47,9 @@ pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
         Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => {
             SqliteStore::migrate(sqlite_path(path), now)
         }
+        Some(("postgres" | "postgresql", _)) => PostgresStore::migrate(url, now),
         // Says what is wrong with the URL.
-        _ => open(url, SqliteOptions::guest(now)).map(|_| Migrated { from: 0, to: 0 }),
+        _ => open(url, StoreOptions::guest(now)).map(|_| Migrated { from: 0, to: 0 }),
     }
 }
 
@@ -81,7 +90,7 @@ mod tests {
 
     #[track_caller]
     fn check_refused(url: &str, because: &str) {
-        match open(url, SqliteOptions::owner(Timestamp::from_millis(0))) {
+        match open(url, StoreOptions::owner(Timestamp::from_millis(0))) {
             Err(StoreError::Unusable(message)) => assert!(message.contains(because), "{url}: {message}"),
             Err(other) => panic!("{url}: {other}"),
             Ok(_) => panic!("{url} was opened"),
@@ -91,8 +100,8 @@ mod tests {
     #[test]
     fn a_url_that_names_no_store_says_how_to_write_one() {
         check_refused(
-            "postgres://switchhook:secret@localhost/switchhook",
-            "no PostgreSQL driver",
+            "postgres://switchhook:secret@127.0.0.1:x/switchhook",
+            "URL is not understood",
         );
         check_refused("mysql://localhost", "sqlite:./switchhook.db");
         check_refused("switchhook.db", "sqlite:./switchhook.db");
@@ -107,6 +116,6 @@ mod tests {
     fn a_path_may_be_written_with_or_without_slashes() {
         assert_eq!(sqlite_path("./a.db"), Path::new("./a.db"));
         assert_eq!(sqlite_path("///var/a.db"), Path::new("/var/a.db"));
-        assert!(open("sqlite::memory:", SqliteOptions::owner(Timestamp::from_millis(0))).is_ok());
+        assert!(open("sqlite::memory:", StoreOptions::owner(Timestamp::from_millis(0))).is_ok());
     }
 }

@@ -57,8 +57,6 @@ use switchhook_domain::Timestamp;
 use tokio::sync::mpsc;
 
 pub use self::backup::{Copied, Existing};
-pub use self::committer::{Commit, CommitObserver};
-pub use self::set_aside::SetAside;
 
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;
@@ -70,16 +68,9 @@ use self::schema::Age;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
 use crate::error::StoreError;
-use crate::sealing::{Sealer, Sealing};
-
-/// What this process is to the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It serves: nobody else may at the same time, and claims of an earlier life end when it opens the store.
-    Owner,
-    /// It reads and makes short writes, also while another process serves. It claims nothing.
-    Guest,
-}
+use crate::open::Migrated;
+use crate::options::{Role, StoreOptions};
+use crate::sealing::Sealing;
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,64 +81,10 @@ pub enum WriterMode {
     Inline,
 }
 
-/// How to open a store.
-#[derive(Clone)]
-pub struct SqliteOptions {
-    /// What this process is to the file.
-    pub role: Role,
-    /// Who does the work.
-    pub writer: WriterMode,
-    /// What time it is: when migrations are done and lost claims are closed.
-    pub now: Timestamp,
-    /// Who wants to know of every commit.
-    pub observer: Option<Arc<dyn CommitObserver>>,
-    /// Who encrypts secrets; without one they are kept as they are.
-    pub sealer: Option<Arc<dyn Sealer>>,
-    /// How many bytes an owner keeps free beside the file, for the day on which the disk is full; 0 for none.
-    pub reserve_bytes: u64,
-}
-
-impl SqliteOptions {
-    /// For a process that serves.
-    #[must_use]
-    pub fn owner(now: Timestamp) -> Self {
-        Self {
-            role: Role::Owner,
-            writer: WriterMode::Thread,
-            now,
-            observer: None,
-            sealer: None,
-            reserve_bytes: 0,
-        }
-    }
-
-    /// For a command beside it.
-    #[must_use]
-    pub fn guest(now: Timestamp) -> Self {
-        Self {
-            role: Role::Guest,
-            writer: WriterMode::Inline,
-            now,
-            observer: None,
-            sealer: None,
-            reserve_bytes: 0,
-        }
-    }
-}
-
 /// The version of the SQLite library that this build has.
 #[must_use]
 pub fn version() -> &'static str {
     rusqlite::version()
-}
-
-/// What bringing a schema up to date did. The numbers are the same if it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Migrated {
-    /// The schema that was there; 0 for none.
-    pub from: u32,
-    /// The schema that is there.
-    pub to: u32,
 }
 
 /// A store in one SQLite file.
@@ -171,7 +108,7 @@ impl SqliteStore {
     /// # Errors
     /// `Unusable` if another process owns the file, if it is no store or a newer one's, or cannot be opened.
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one store")]
-    pub fn open(path: &Path, options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
+    pub fn open(path: &Path, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         Self::open_place(&Place::File(path.to_owned()), &options)
     }
 
@@ -179,10 +116,10 @@ impl SqliteStore {
     ///
     /// # Errors
     /// If SQLite cannot be used at all.
-    pub fn in_memory(options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
+    pub fn in_memory(options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         Self::open_place(
             &Place::Memory,
-            &SqliteOptions {
+            &StoreOptions {
                 writer: WriterMode::Inline,
                 ..options
             },
@@ -198,7 +135,7 @@ impl SqliteStore {
         let place = Place::File(path.to_owned());
         let mut connection = connection::open_writing(&place, Checkpoints::Elsewhere)?;
         let from = schema::number(&connection)?;
-        bring_up_to_date(&mut connection, &place, &SqliteOptions::guest(now))?;
+        bring_up_to_date(&mut connection, &place, &StoreOptions::guest(now))?;
         Ok(Migrated {
             from,
             to: schema::number(&connection)?,
@@ -223,7 +160,7 @@ impl SqliteStore {
         backup::restore(from, path, existing)
     }
 
-    fn open_place(place: &Place, options: &SqliteOptions) -> Result<Arc<Self>, StoreError> {
+    fn open_place(place: &Place, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
         connection::check_version()?;
         let lock = match (place, options.role) {
             (Place::File(path), Role::Owner) => {
@@ -294,7 +231,7 @@ impl Drop for SqliteStore {
     }
 }
 
-fn checkpoints(options: &SqliteOptions) -> Checkpoints {
+fn checkpoints(options: &StoreOptions) -> Checkpoints {
     match (options.writer, options.role) {
         (WriterMode::Inline, Role::Owner) => Checkpoints::Here,
         _ => Checkpoints::Elsewhere,
@@ -305,7 +242,7 @@ fn checkpoints(options: &SqliteOptions) -> Checkpoints {
 fn bring_up_to_date(
     connection: &mut Connection,
     place: &Place,
-    options: &SqliteOptions,
+    options: &StoreOptions,
 ) -> Result<(), StoreError> {
     if schema::age(connection)? == Age::Current {
         return Ok(());

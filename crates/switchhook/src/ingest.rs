@@ -276,8 +276,9 @@ fn decide(
     let Matched { matches, revision } = matched;
     let is_for_websockets = matches.iter().any(|one| one.endpoint.webhook_id().is_none());
     let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
-    let id = system.ids.reserve(now, 1 + count);
-    let ids = (id + 1..).map(DeliveryId);
+    let reserved = system.ids.reserve(now, 1 + count);
+    let id = reserved.first;
+    let ids = reserved.rest().map(DeliveryId);
     let deliveries: Vec<_> = matches
         .into_iter()
         .zip(ids)

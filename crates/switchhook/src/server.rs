@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::Router;
 use switchhook_domain::clock::Clock;
-use switchhook_domain::id::IdSequence;
 use switchhook_store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -182,9 +181,7 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
             .await
             .context("the store cannot be read")?,
     );
-    let ids = Arc::new(IdSequence::after(
-        store.last_id().await.context("the store cannot be read")?,
-    ));
+    let ids = store.ids().await.context("the store cannot be read")?;
     let inspector = settings
         .dashboard
         .inspector

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use switchhook_domain::Timestamp;
-use switchhook_store::sqlite::{Commit, CommitObserver, SetAside, SqliteOptions};
-use switchhook_store::{Sealer, Store};
+use switchhook_store::{Commit, CommitObserver, Sealer, SetAside, Store, StoreOptions};
 
 use crate::encryption::Keyring;
 use crate::telemetry::Telemetry;
@@ -23,11 +22,11 @@ pub fn open_as_owner(
     telemetry: &Telemetry,
     keyring: Option<&Keyring>,
 ) -> Result<Arc<dyn Store>> {
-    let options = SqliteOptions {
+    let options = StoreOptions {
         observer: Some(Arc::new(Observer(telemetry.clone()))),
         sealer: sealer(keyring),
         reserve_bytes: RESERVE_BYTES,
-        ..SqliteOptions::owner(now)
+        ..StoreOptions::owner(now)
     };
     open(url, options)
 }
@@ -51,9 +50,9 @@ impl CommitObserver for Observer {
 /// # Errors
 /// If it cannot be opened.
 pub fn open_as_guest(url: &str, now: Timestamp, keyring: Option<&Keyring>) -> Result<Arc<dyn Store>> {
-    let options = SqliteOptions {
+    let options = StoreOptions {
         sealer: sealer(keyring),
-        ..SqliteOptions::guest(now)
+        ..StoreOptions::guest(now)
     };
     open(url, options)
 }
@@ -62,7 +61,7 @@ fn sealer(keyring: Option<&Keyring>) -> Option<Arc<dyn Sealer>> {
     keyring.map(|keyring| Arc::new(keyring.clone()) as Arc<dyn Sealer>)
 }
 
-fn open(url: &str, options: SqliteOptions) -> Result<Arc<dyn Store>> {
+fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>> {
     switchhook_store::open(url, options)
         .with_context(|| format!("the store {} cannot be opened", without_password(url)))
 }

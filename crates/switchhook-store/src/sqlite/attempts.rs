@@ -1,18 +1,19 @@
 //! Attempts: what is kept of a POST, and what its end does to its delivery.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
 use super::attempt_row;
-use super::cells::Cells;
 use super::list::first;
 use super::transaction::Transaction;
 use super::{order, replays};
 use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
+use crate::row::attempt;
+use crate::row::{Cells, Row};
 
 /// Records how attempts ended; answers how many came too late.
 pub(super) fn finish(
@@ -81,8 +82,8 @@ fn settle(
     one: &FinishedAttempt,
     state: Option<DeliveryState>,
 ) -> Result<(), StoreError> {
-    let status = attempt_row::status(&one.attempt);
-    let outcome = attempt_row::outcome_name(&one.attempt.outcome);
+    let status = attempt::status(&one.attempt);
+    let outcome = attempt::outcome_name(&one.attempt.outcome);
     let failures = one.failures;
     let Some(state) = state else {
         connection.prepare_cached(SETTLE_FINAL)?.execute(params![

@@ -1,19 +1,20 @@
 //! Claims: how due deliveries become this node's to send, and how they are given back.
 
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::WebhookId;
 
-use super::cells::Cells;
-use super::delivery_row::delivery_columns;
 use super::list::{Unreadable, all, first, readable};
 use super::order;
 use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
-use super::{attempt_row, delivery_row, events};
+use super::{attempt_row, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, HandedOver, PendingWebhook};
 use crate::error::StoreError;
+use crate::line::{self, Verdict};
+use crate::row::delivery::{self, delivery_columns};
+use crate::row::{Cells, Row};
 
 /// Claims what is due, as wished.
 pub(super) fn claim(
@@ -118,7 +119,7 @@ pub(super) const EXPIRED: &str = concat!(
 fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
     Ok(DueDelivery {
-        delivery: delivery_row::read_cells(&mut cells)?,
+        delivery: delivery::read_cells(&mut cells)?,
         is_held: cells.read::<Option<String>>()?.is_some(),
         opened_at: cells.maybe_time()?,
         due_at: cells.time()?,
@@ -139,28 +140,13 @@ pub(super) fn close_as_lost(
     Ok(())
 }
 
-enum Verdict {
-    Go { note: Option<String> },
-    Hold { until: Timestamp },
-}
-
-/// Whether a due delivery may go before the one ahead of it in line.
 fn verdict(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result<Verdict, StoreError> {
     let delivery = &due.delivery;
-    let Some(key) = &delivery.order_key else {
-        return Ok(Verdict::Go { note: None });
+    let ahead = match &delivery.order_key {
+        Some(key) => order::ahead_of(connection, delivery.id, delivery.webhook_id, key)?,
+        None => None,
     };
-    let ahead = match order::ahead_of(connection, delivery.id, delivery.webhook_id, key)? {
-        Some(ahead) if !ahead.is_being_sent(now) => ahead,
-        _ => return Ok(Verdict::Go { note: None }),
-    };
-    let until = ahead.until().min(delivery.blocks_until);
-    if !due.is_held && ahead.blocks(now) && until > now {
-        return Ok(Verdict::Hold { until });
-    }
-    Ok(Verdict::Go {
-        note: Some(ahead.overtaking_note(key, now)),
-    })
+    Ok(line::verdict(delivery, due.is_held, ahead.as_ref(), now))
 }
 
 fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Result<(), StoreError> {
@@ -271,6 +257,6 @@ pub(super) const NEXT_CLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries
 fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
     Ok(PendingWebhook {
         webhook_id: WebhookId(row.get(0)?),
-        first_due_at: Timestamp::from_millis(row.get::<_, Option<i64>>(1)?.unwrap_or_default()),
+        first_due_at: Timestamp::from_millis(row.get::<Option<i64>>(1)?.unwrap_or_default()),
     })
 }

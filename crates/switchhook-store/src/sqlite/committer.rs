@@ -1,42 +1,16 @@
 //! Group commit: many callers' operations in one transaction and one fsync.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::reserve::Reserve;
-use super::set_aside::SetAside;
 use super::transaction::{Errand, Isolation, Job, Ran, Transaction};
 use crate::claim::HandOver;
 use crate::error::StoreError;
-
-/// What one commit was like, for metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Commit {
-    /// How many callers' operations it held.
-    pub operations: usize,
-    /// From its first statement until it was durable.
-    pub duration: Duration,
-}
-
-/// Wants to know of every commit. Called on the thread that commits: it must be quick.
-pub trait CommitObserver: Send + Sync + 'static {
-    /// A commit is durable; its callers are about to be answered.
-    fn committed(&self, commit: Commit);
-
-    /// A delivery was set aside, because its row is damaged.
-    fn set_aside(&self, set_aside: &SetAside) {
-        let _ = set_aside;
-    }
-}
-
-impl<F: Fn(Commit) + Send + Sync + 'static> CommitObserver for F {
-    fn committed(&self, commit: Commit) {
-        self(commit);
-    }
-}
+use crate::observer::{Commit, CommitObserver, SetAside};
 
 /// Owns the connection that writes.
 pub(super) struct Committer {

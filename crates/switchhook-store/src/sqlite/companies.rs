@@ -1,14 +1,14 @@
 //! Companies. They come into being with their first key (`keys`).
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::id::CompanyId;
 
-use super::cells::Cells;
 use super::list::{Listing, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::{Cells, Row};
 
 const COLUMNS: &str = "id, name, drop_payloads, created_at";
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
-use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
+use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
-use super::delivery_row::{self, COLUMNS, Start, delivery_columns};
+use super::delivery_row;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use super::{attempts, events, order, replays, webhooks};
@@ -16,7 +16,10 @@ use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
 use crate::filter::DeliveryFilter;
+use crate::line::{self, Start};
 use crate::page::{Page, PageRequest};
+use crate::row::Row;
+use crate::row::delivery::{self, COLUMNS, delivery_columns};
 
 /// Makes a delivery of a new event: claimed if this node can send it now, held if another must go first.
 pub(super) fn create(
@@ -25,9 +28,13 @@ pub(super) fn create(
     new: &NewDelivery,
     ordinal: u32,
 ) -> Result<(), StoreError> {
-    let mut delivery = unsent(event, new, ordinal);
+    let mut delivery = new.unsent(event, ordinal);
     let claim_until = new.claim_until.filter(|_| transaction.may_claim);
-    let start = start(transaction, &mut delivery, claim_until)?;
+    let last = match &delivery.order_key {
+        Some(key) => order::last(transaction.connection, delivery.webhook_id, key)?,
+        None => None,
+    };
+    let start = line::start(&mut delivery, last.as_ref(), claim_until);
     delivery_row::insert(transaction.connection, &delivery, start)?;
     transaction.hand_over(match start {
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
@@ -41,62 +48,6 @@ pub(super) fn create(
         },
     });
     Ok(())
-}
-
-fn unsent(event: &NewEvent, new: &NewDelivery, ordinal: u32) -> Delivery {
-    Delivery {
-        id: new.id,
-        event_id: event.id,
-        ordinal,
-        company_id: event.company_id,
-        webhook_id: new.webhook_id,
-        kind: event.kind,
-        subscription_ids: new.subscription_ids.clone(),
-        hidden: new.hidden,
-        order_key: event.order_key.clone().filter(|_| new.is_ordered),
-        state: DeliveryState::Pending {
-            due_at: event.accepted_at,
-        },
-        attempt_number: 0,
-        failures: switchhook_domain::retry::Failures::default(),
-        blocks_until: event.accepted_at.plus(LONGEST_BLOCK),
-        note: None,
-        origin: None,
-        replay_id: None,
-        held: Duration::ZERO,
-        created_at: event.accepted_at,
-    }
-}
-
-/// Decides how a delivery starts, and says so in it.
-fn start(
-    transaction: &Transaction<'_>,
-    delivery: &mut Delivery,
-    claim_until: Option<Timestamp>,
-) -> Result<Start, StoreError> {
-    let now = delivery.created_at;
-    let ahead = match &delivery.order_key {
-        Some(key) => order::last(transaction.connection, delivery.webhook_id, key)?.map(|ahead| (ahead, key)),
-        None => None,
-    };
-    if let Some((ahead, key)) = ahead {
-        let follows_at_once = ahead.is_claimed && claim_until.is_some();
-        if !follows_at_once && ahead.blocks(now) {
-            delivery.state = DeliveryState::Pending {
-                due_at: ahead.until(),
-            };
-            return Ok(Start::Held);
-        }
-        if !ahead.is_claimed {
-            delivery.note = Some(ahead.overtaking_note(key, now));
-        }
-    }
-    let Some(lease_end) = claim_until else {
-        return Ok(Start::Free);
-    };
-    delivery.state = DeliveryState::Pending { due_at: lease_end };
-    delivery.attempt_number = 1;
-    Ok(Start::Claimed)
 }
 
 /// A new delivery of the same event to the same webhook.
@@ -226,7 +177,7 @@ pub(super) fn cancel_some_of(
     limit: u32,
 ) -> Result<usize, StoreError> {
     let connection = transaction.connection;
-    let id_of = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
+    let id_of = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<Option<i64>>(1)?));
     let mut ids = all(connection, UNCLAIMED_OF, &[&webhook_id.0, &limit], id_of)?;
     let rest = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(limit));
     ids.extend(all(connection, CLAIMED_OF, &[&webhook_id.0, &rest], id_of)?);
@@ -252,13 +203,12 @@ pub(super) fn find(
     id: DeliveryId,
 ) -> Result<Delivery, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE id = ? AND company_id = ?");
-    first(connection, &sql, &[&id.0, &company_id.0], delivery_row::read)?
-        .ok_or(StoreError::NotFound("delivery"))
+    first(connection, &sql, &[&id.0, &company_id.0], delivery::read)?.ok_or(StoreError::NotFound("delivery"))
 }
 
 /// The deliveries made with an event, in their order.
 pub(super) fn originals_of(connection: &Connection, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
-    let mut deliveries = all(connection, ORIGINALS, &[&event_id.0], delivery_row::read)?;
+    let mut deliveries = all(connection, ORIGINALS, &[&event_id.0], delivery::read)?;
     deliveries.sort_by_key(|delivery| delivery.ordinal);
     Ok(deliveries)
 }
@@ -277,7 +227,7 @@ pub(super) fn list(
 ) -> Result<Page<Delivery>, StoreError> {
     listing(company_id, filter)
         .newest_first(page)
-        .page_of_readable(connection, delivery_row::read)
+        .page_of_readable(connection, delivery::read)
 }
 
 /// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.

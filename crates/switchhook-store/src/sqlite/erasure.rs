@@ -2,20 +2,20 @@
 //!
 //! The record stays: that there was an event, where it went, when, and how that ended.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::phone_number::PhoneNumber;
 
-use super::cells::Cells;
 use super::deliveries::{self, PendingDelivery};
 use super::list::all;
 use super::retention::remove_payload;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
+use crate::row::{Cells, Row};
 
 /// How many bytes of events are looked through before the writer gets its turn.
 const MOST_BYTES: usize = 16 << 20;

@@ -1,13 +1,12 @@
 //! Events: keeping them with their deliveries, and finding them again.
 
 use bytes::Bytes;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
+use switchhook_domain::Kind;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
-use switchhook_domain::subscription::Revision;
-use switchhook_domain::{Kind, Timestamp};
 
-use super::cells::{Cells, Verbatim};
+use super::cells::Verbatim;
 use super::list::{Listing, first};
 use super::transaction::Transaction;
 use super::{deliveries, log};
@@ -15,18 +14,8 @@ use crate::error::StoreError;
 use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::page::{Page, PageRequest};
-use crate::retention::PayloadRemoval;
-
-/// What [`read`] reads, in its order.
-macro_rules! event_columns {
-    () => {
-        "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, \
-         payload_removed_at, payload_removed_for"
-    };
-}
-pub(super) use event_columns;
-
-const COLUMNS: &str = event_columns!();
+use crate::row::Cells;
+use crate::row::event::{COLUMNS, event_columns, read, warnings};
 
 /// Keeps events, each with its deliveries.
 pub(super) fn record(
@@ -149,39 +138,4 @@ pub(super) fn listing(company_id: CompanyId, filter: &EventFilter) -> Listing {
     )
     .narrowed("kind = ?", filter.kind.map(Kind::route))
     .between(filter.since, filter.until)
-}
-
-fn warnings(warnings: &[String]) -> Result<Option<String>, StoreError> {
-    if warnings.is_empty() {
-        return Ok(None);
-    }
-    serde_json::to_string(warnings)
-        .map(Some)
-        .map_err(|error| StoreError::Conflict(format!("the event's warnings cannot be kept: {error}")))
-}
-
-pub(super) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
-    let mut cells = Cells::of("events", row)?;
-    Ok(EventRecord {
-        id: EventId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        kind: cells.word()?,
-        accepted_at: Timestamp::from_millis(cells.read()?),
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        idempotency_key: cells.read()?,
-        warnings: cells.maybe_json()?.unwrap_or_default(),
-        body: Bytes::copy_from_slice(cells.bytes()?),
-        revision: cells.read::<Option<i64>>()?.map(Revision),
-        payload_removed: read_removal(&mut cells)?,
-    })
-}
-
-fn read_removal(cells: &mut Cells<'_>) -> Result<Option<PayloadRemoval>, StoreError> {
-    let Some(at) = cells.maybe_time()? else {
-        return Ok(None);
-    };
-    Ok(Some(PayloadRemoval {
-        at,
-        reason: cells.word()?,
-    }))
 }

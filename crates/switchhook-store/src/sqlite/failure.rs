@@ -1,7 +1,6 @@
 //! The one place where SQLite's errors become the store's: sorted by what the caller can do.
 
 use rusqlite::ErrorCode;
-use rusqlite::types::FromSqlError;
 
 use crate::StoreError;
 
@@ -41,14 +40,4 @@ fn sorted(code: ErrorCode, message: String) -> StoreError {
         ),
         _ => StoreError::Unavailable(message),
     }
-}
-
-/// Something in a row cannot be read.
-pub(super) fn corrupt(table: &str, id: i64, what: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt(format!("table {table}, row {id}: {what}"))
-}
-
-/// A cell does not hold what its column should.
-pub(super) fn corrupt_cell(table: &str, id: i64, column: &str, error: &FromSqlError) -> StoreError {
-    corrupt(table, id, format_args!("column {column}: {error}"))
 }

@@ -1,16 +1,16 @@
 //! Holds: since when and why webhooks are not sent to.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::hold::{Hold, HoldReason};
 use switchhook_domain::id::{CompanyId, WebhookId};
 
-use super::cells::Cells;
 use super::list::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::registry::HoldRecord;
+use crate::row::{Cells, Row};
 
 /// Writes down that a webhook was paused, or is no longer.
 pub(super) fn pause_changed(

@@ -1,15 +1,15 @@
 //! Companies and their API keys.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::ApiKey;
 
-use super::cells::Cells;
 use super::list::{Listing, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::{Cells, Row};
 
 const COLUMNS: &str = "id, company_id, name, hash, admin, rights, scopes, created_at, expires_at, revoked_at";
 

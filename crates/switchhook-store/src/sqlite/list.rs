@@ -1,11 +1,12 @@
 //! Lists: queries put together from what they are narrowed to, and pages by key.
 
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, ToSql, params_from_iter};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::first_id_at;
 
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::Row;
 
 /// A query in the making. Only fixed text goes into its SQL; every value is a parameter.
 pub(super) struct Listing {
@@ -125,7 +126,7 @@ pub(super) fn first<T>(
 ) -> Result<Option<T>, StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(|row| read(row)).transpose()
 }
 
 /// Every row of `sql`.

@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 use switchhook_domain::id::CompanyId;
 
-use super::events;
 use super::list::first;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::event::NewEvent;
+use crate::row::event::{self, event_columns};
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
 /// Where the last event of the company's log stands.
@@ -42,7 +42,7 @@ pub(super) fn read(
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
         let position = LogPosition(row.get("position")?);
-        let event = match events::read(row) {
+        let event = match event::read(row) {
             // One row that cannot be read must not stop whoever listens.
             Err(StoreError::Corrupt(why)) => {
                 tracing::error!(why, "an event is left out of the log: it cannot be read");
@@ -61,7 +61,7 @@ pub(super) fn read(
 
 pub(super) const AFTER: &str = concat!(
     "SELECT ",
-    events::event_columns!(),
+    event_columns!(),
     ", position FROM events INDEXED BY events_by_position \
      WHERE company_id = ? AND position > ? AND position IS NOT NULL ORDER BY position LIMIT ?"
 );

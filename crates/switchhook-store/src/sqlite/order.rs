@@ -1,60 +1,16 @@
-//! Order within a key: who is ahead of a delivery, and who may go once that one is out of the way.
+//! The lines of order keys, as rows: who is ahead of a delivery, and letting the next one go. What follows from that is `line.rs`.
 
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{DeliveryId, WebhookId};
-use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
+use switchhook_domain::order::OrderKey;
 
-use super::cells::Cells;
 use super::list::{all, first};
 use super::transaction::Transaction;
 use crate::claim::HandedOver;
 use crate::error::StoreError;
-
-/// How many deliveries that no longer block are passed on the way to the one that is held.
-const LONGEST_WALK: u32 = 16;
-
-/// A pending delivery that stands in a key's line.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct InLine {
-    pub(super) id: DeliveryId,
-    pub(super) due_at: Timestamp,
-    pub(super) is_held: bool,
-    pub(super) is_claimed: bool,
-    blocks_until: Timestamp,
-    created_at: Timestamp,
-}
-
-impl InLine {
-    /// Whether those behind it must wait, if it is not this node's to send.
-    pub(super) fn blocks(&self, now: Timestamp) -> bool {
-        self.is_held || self.blocks_until > now
-    }
-
-    /// Until when they must wait at the longest.
-    pub(super) fn until(&self) -> Timestamp {
-        if self.is_held {
-            self.due_at
-        } else {
-            self.blocks_until
-        }
-    }
-
-    /// Whether this node has it, so that what comes behind it in the hand-over is sent behind it.
-    pub(super) fn is_being_sent(&self, now: Timestamp) -> bool {
-        self.is_claimed && self.due_at > now
-    }
-
-    /// What to tell of one that goes before this one.
-    pub(super) fn overtaking_note(&self, key: &OrderKey, now: Timestamp) -> String {
-        if now >= self.created_at.plus(LONGEST_BLOCK) {
-            let minutes = LONGEST_BLOCK.as_secs() / 60;
-            format!("sent before earlier events of {key}, which were not accepted within {minutes} minutes")
-        } else {
-            format!("sent before earlier events of {key}, which the receiver refuses; their retries go on")
-        }
-    }
-}
+use crate::line::{self, Claimed, InLine, LONGEST_WALK};
+use crate::row::{Cells, Row};
 
 /// The last one in line.
 pub(super) fn last(
@@ -84,23 +40,13 @@ pub(super) fn free_follower(
 ) -> Result<(), StoreError> {
     let values: [&dyn ToSql; 3] = [&webhook_id.0, &key.as_str(), &LONGEST_WALK];
     let line = all(transaction.connection, LINE, &values, read)?;
-    let Some(place) = line
-        .iter()
-        .position(|one| one.is_held || one.is_claimed || one.blocks(now))
-    else {
+    let Some(freed) = line::freed(&line, key, now) else {
         return Ok(());
     };
-    let one = line[place];
-    if !one.is_held {
-        return Ok(());
-    }
-    let passed = place
-        .checked_sub(1)
-        .map(|before| line[before].overtaking_note(key, now));
     let sql = "UPDATE deliveries SET held = NULL, due_at = ?, note = coalesce(?, note) WHERE id = ?";
     transaction
         .prepare(sql)?
-        .execute(params![now.as_millis(), passed, one.id.0])?;
+        .execute(params![now.as_millis(), freed.note, freed.id.0])?;
     transaction.hand_over(HandedOver::Due {
         webhook_id,
         due_at: now,
@@ -121,10 +67,15 @@ fn read(row: &Row<'_>) -> Result<InLine, StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
     Ok(InLine {
         id: DeliveryId(cells.id()),
+        position: cells.id(),
         // One without a time is damaged, and about to be set aside: it holds nobody up.
         due_at: cells.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
         is_held: cells.read::<Option<String>>()?.is_some(),
-        is_claimed: cells.read::<Option<i64>>()?.is_some(),
+        // All claims are this node's: no other may have the file.
+        claimed: match cells.read::<Option<i64>>()? {
+            Some(_) => Claimed::Here,
+            None => Claimed::No,
+        },
         blocks_until: cells.time()?,
         created_at: cells.time()?,
     })

@@ -3,13 +3,13 @@
 use rusqlite::params;
 use switchhook_domain::Timestamp;
 
-use super::cells::Cells;
 use super::claims::close_as_lost;
-use super::delivery_row::{self, delivery_columns};
 use super::list::readable;
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::row::Cells;
+use crate::row::delivery::{self, delivery_columns};
 
 /// How many claims one transaction closes.
 const SLICE: u32 = 1_000;
@@ -23,7 +23,7 @@ pub(super) fn close_some_claims(
 ) -> Result<bool, StoreError> {
     let (claimed, unreadable) = readable(transaction.connection, CLAIMED, &[&SLICE], |row| {
         let mut cells = Cells::of("deliveries", row)?;
-        Ok((delivery_row::read_cells(&mut cells)?, cells.time()?))
+        Ok((delivery::read_cells(&mut cells)?, cells.time()?))
     })?;
     for (delivery, opened_at) in &claimed {
         close_as_lost(transaction.connection, delivery, *opened_at, now)?;

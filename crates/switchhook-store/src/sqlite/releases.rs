@@ -8,6 +8,7 @@ use super::order;
 use super::transaction::Transaction;
 use crate::claim::{HandedOver, Release};
 use crate::error::StoreError;
+use crate::line;
 
 /// Gives claims back: the number of the attempt that was not made is free again.
 pub(super) fn release(
@@ -63,8 +64,5 @@ fn held_until(
         return Ok(None);
     };
     let ahead = order::ahead_of(connection, one.delivery_id, one.webhook_id, key)?;
-    let blocking = ahead.filter(|ahead| ahead.is_claimed || ahead.blocks(now));
-    Ok(blocking
-        .map(|ahead| ahead.until().min(open.blocks_until))
-        .filter(|until| *until > now))
+    Ok(line::held_until(ahead.as_ref(), open.blocks_until, now))
 }

@@ -1,12 +1,12 @@
 //! A replay as a row.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayState};
 
-use super::cells::Cells;
 use crate::error::StoreError;
+use crate::row::{Cells, Row};
 
 /// What [`read`] reads, in its order. Untried deliveries are few: a replay makes no more before they are tried.
 macro_rules! replay_columns {

@@ -1,16 +1,16 @@
 //! Looking for the events that a replay selects: a bounded walk over events by id, each with its deliveries.
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use switchhook_domain::Kind;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::replay::{Candidate, PastDelivery, Replay};
 
-use super::cells::Cells;
-use super::delivery_row::read_ids;
 use super::list::{all, first};
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
+use crate::row::delivery::read_ids;
+use crate::row::{Cells, Row};
 
 /// An event, as far as a replay looks at it.
 type Looked = (EventId, Kind, Option<OrderKey>);

@@ -11,13 +11,14 @@ use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
 use switchhook_domain::order::LONGEST_BLOCK;
 use switchhook_domain::replay::{Destination, Replay, ReplayState};
 
-use super::delivery_row::{self, Start};
+use super::delivery_row;
 use super::list::{Listing, all, first};
 use super::replay_row::{self, replay_columns};
 use super::transaction::Transaction;
 use super::{deliveries, webhooks};
 use crate::claim::HandedOver;
 use crate::error::StoreError;
+use crate::line::Start;
 use crate::page::{Page, PageRequest};
 use crate::replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep};
 use crate::sealing::Sealing;
@@ -243,7 +244,7 @@ pub(super) fn cancel(
         }
     }
     let pending = all(transaction.connection, PENDING_OF, &[&id.0], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
     })?;
     for (delivery_id, webhook_id) in &pending {
         transaction

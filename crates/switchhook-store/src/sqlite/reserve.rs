@@ -126,8 +126,9 @@ pub(super) fn missing() -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StoreOptions;
     use crate::sqlite::writer::Writer;
-    use crate::sqlite::{SqliteOptions, SqliteStore, WriterMode};
+    use crate::sqlite::{SqliteStore, WriterMode};
     use crate::{NewEvent, Store};
     use bytes::Bytes;
     use switchhook_domain::Kind;
@@ -170,10 +171,10 @@ mod tests {
     async fn a_full_disk_costs_the_reserve_and_no_event_is_accepted_until_it_is_there_again() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("store.db");
-        let options = SqliteOptions {
+        let options = StoreOptions {
             writer: WriterMode::Inline,
             reserve_bytes: 100_000,
-            ..SqliteOptions::owner(NOON)
+            ..StoreOptions::owner(NOON)
         };
         let store = SqliteStore::open(&path, options).unwrap();
         let reserve = path.with_extension("db.reserve");

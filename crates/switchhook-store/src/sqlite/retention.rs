@@ -2,7 +2,7 @@
 //!
 //! The reader looks at many rows, which takes the writer no time; the writer looks at each row again before it goes.
 
-use rusqlite::{CachedStatement, Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{EventId, first_id_at};
 
@@ -10,6 +10,7 @@ use super::list::{all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed, StoreSize};
+use crate::row::Row;
 
 /// How many events are looked at to find some that can go.
 const LOOK_AT: u32 = 5_000;
@@ -43,7 +44,7 @@ pub(super) fn removable(connection: &Connection, slice: RemovalSlice) -> Result<
     let (after, before) = (slice.after.map_or(0, |id| id.0), slice.before);
     let values: [&dyn rusqlite::ToSql; 4] = [&before.as_millis(), &after, &first_id_at(before), &LOOK_AT];
     let seen = all(connection, OLDEST, &values, |row| {
-        Ok((event_id(row)?, row.get::<_, i64>(2)?))
+        Ok((event_id(row)?, row.get::<i64>(2)?))
     })?;
     let is_whole_page = seen.len() == LOOK_AT as usize;
     let (mut found, mut bytes) = (Found::default(), 0);

@@ -1,16 +1,16 @@
 //! Secrets as cells: the one in use, and those before it that still count.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{OldSecret, Webhook};
 
-use super::cells::Cells;
 use super::list::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::row::{Cells, Row};
 use crate::sealing::{Resealed, Sealing, SecretOwner};
 
 /// A replaced secret as it is kept.

@@ -10,15 +10,7 @@ use super::list::{Unreadable, first};
 use super::replays;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-
-/// A delivery that was set aside, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// Which delivery.
-    pub delivery_id: DeliveryId,
-    /// What is wrong with it, for a person.
-    pub why: String,
-}
+use crate::observer::SetAside;
 
 /// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
 pub(super) fn set_aside(
@@ -34,7 +26,7 @@ pub(super) fn set_aside(
         .prepare(sql)?
         .execute(params![now.as_millis(), note, id])?;
     let replay_id = first(transaction.connection, REPLAY_OF, &[&id], |row| {
-        Ok(row.get::<_, Option<i64>>(0).unwrap_or_default())
+        Ok(row.get::<Option<i64>>(0).unwrap_or_default())
     })?;
     let replay_id = replay_id.flatten().map(ReplayId);
     replays::count_ended(transaction.connection, replay_id, StateName::Cancelled, 1)?;

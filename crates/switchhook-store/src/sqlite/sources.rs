@@ -1,17 +1,17 @@
 //! Sources: where events come in from outside, and what they did not take.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
-use super::cells::Cells;
 use super::list::{Listing, all, first};
 use super::secrets;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::{Cells, Row};
 use crate::sealing::Sealing;
 
 const COLUMNS: &str = "id, company_id, name, kind, token_hash, secret, old_secrets, created_at, updated_at";

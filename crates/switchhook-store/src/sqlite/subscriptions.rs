@@ -1,18 +1,18 @@
 //! Subscriptions: "send these events there".
 
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
-use super::cells::Cells;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use super::{versions, webhooks, websockets};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::registry::{SubscriptionFilter, SubscriptionLimits};
+use crate::row::{Cells, Row};
 
 const COLUMNS: &str =
     "id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, updated_at";
@@ -201,7 +201,7 @@ fn check(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<(
     }
     let filter = json(&subscription.filter)?;
     let values: [&dyn ToSql; 4] = [&company_id.0, &endpoint_id, &filter, &subscription.id.0];
-    match first(connection, sql, &values, |row| Ok(row.get::<_, i64>(0)?))? {
+    match first(connection, sql, &values, |row| Ok(row.get::<i64>(0)?))? {
         None => Ok(()),
         Some(other) => Err(StoreError::Conflict(format!(
             "subscription {other} already sends the same events to {endpoint}: change that one (it may be \
@@ -221,7 +221,7 @@ fn count(connection: &Connection, new: &Subscription, limits: SubscriptionLimits
     let sql = "SELECT count(*), count(*) FILTER (WHERE target_id IS NULL) FROM subscriptions \
                WHERE company_id = ? AND deleted_at IS NULL AND kind = ?";
     let counts = first(connection, sql, &[&new.company_id.0, &kind.route()], |row| {
-        Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?))
+        Ok((row.get::<u32>(0)?, row.get::<u32>(1)?))
     })?;
     let (all, without_target) = counts.unwrap_or_default();
     if all >= limits.per_kind {

@@ -3,9 +3,9 @@
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::oneshot;
 
-use super::set_aside::SetAside;
 use crate::claim::{HandOver, HandedOver};
 use crate::error::StoreError;
+use crate::observer::SetAside;
 
 /// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
 pub(super) const THIS_NODE: i64 = 1;

@@ -1,16 +1,16 @@
 //! Versions of subscriptions: written with every change, read to explain events and to know the latest changes.
 
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
 
-use super::cells::Cells;
 use super::list::{Listing, first};
 use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::{Cells, Row};
 
 macro_rules! version_columns {
     () => {
@@ -54,7 +54,7 @@ pub(super) const LAST_REVISION: &str =
 /// The revision for events that came before there were versions: that of the versions everything began with.
 pub(super) fn first_revision(connection: &Connection) -> Result<Revision, StoreError> {
     let sql = "SELECT max(revision) FROM subscription_versions WHERE change = 'carried_over'";
-    let last = first(connection, sql, &[], |row| Ok(row.get::<_, Option<i64>>(0)?))?;
+    let last = first(connection, sql, &[], |row| Ok(row.get::<Option<i64>>(0)?))?;
     Ok(Revision(last.flatten().unwrap_or(0)))
 }
 
@@ -95,7 +95,7 @@ pub(super) fn as_of(
     let mut after = page.after.unwrap_or(0).max(only.map_or(0, |id| id.0 - 1));
     while found.len() <= page.limit as usize {
         let next = first(connection, NEXT_SUBSCRIPTION, &[&company_id.0, &after], |row| {
-            Ok(row.get::<_, i64>(0)?)
+            Ok(row.get::<i64>(0)?)
         })?;
         let Some(id) = next.filter(|id| only.is_none_or(|only| only.0 == *id)) else {
             break;

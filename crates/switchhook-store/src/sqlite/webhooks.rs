@@ -1,17 +1,17 @@
 //! Webhooks: where we send.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
-use super::cells::Cells;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use super::{holds, secrets, subscriptions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::{Cells, Row};
 use crate::sealing::Sealing;
 
 /// What [`read`] reads, in its order.
@@ -188,9 +188,7 @@ pub(super) const OF_REPLAYS: &str = concat!(
 fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
     let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
-    match first(transaction.connection, sql, &values, |row| {
-        Ok(row.get::<_, i64>(0)?)
-    })? {
+    match first(transaction.connection, sql, &values, |row| Ok(row.get::<i64>(0)?))? {
         None => Ok(()),
         Some(other) => Err(StoreError::Conflict(format!(
             "webhook {other} already has this hook_url: use that one, or change or delete it first"

@@ -1,18 +1,18 @@
 //! Websockets: where somebody may listen.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, WebsocketId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::websocket::Websocket;
 
-use super::cells::Cells;
 use super::list::{Listing, first};
 use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
+use crate::row::{Cells, Row};
 use crate::sealing::Sealing;
 
 const COLUMNS: &str = "id, company_id, secret, token_key, created_at, updated_at";

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use switchhook_domain::id::EventId;
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
-use switchhook_store::{Copied, Existing, Store, StoreError};
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{Copied, Existing, Store, StoreError, StoreOptions};
 
 use crate::samples::{COMPANY, NOON, event};
 
 fn open(path: &Path) -> Arc<SqliteStore> {
-    SqliteStore::open(path, SqliteOptions::owner(NOON)).expect("it opens")
+    SqliteStore::open(path, StoreOptions::owner(NOON)).expect("it opens")
 }
 
 async fn record(store: &SqliteStore, id: i64) {

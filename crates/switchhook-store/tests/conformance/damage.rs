@@ -6,9 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, WebhookId};
-use switchhook_store::sqlite::{Commit, CommitObserver, SetAside, SqliteOptions, SqliteStore};
+use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    Claim, ClaimAnswer, ClaimWish, DeliveryFilter, NewEvent, PageRequest, Store, StoreError,
+    Claim, ClaimAnswer, ClaimWish, Commit, CommitObserver, DeliveryFilter, NewEvent, PageRequest, SetAside,
+    Store, StoreError, StoreOptions,
 };
 
 use crate::samples::{COMPANY, LEASE, NOON, delivery, event};
@@ -27,9 +28,9 @@ impl CommitObserver for Watch {
 }
 
 fn open(path: &Path, watch: &Arc<Watch>) -> Arc<SqliteStore> {
-    let options = SqliteOptions {
+    let options = StoreOptions {
         observer: Some(Arc::clone(watch) as Arc<dyn CommitObserver>),
-        ..SqliteOptions::owner(NOON)
+        ..StoreOptions::owner(NOON)
     };
     SqliteStore::open(path, options).expect("it opens")
 }

@@ -3,12 +3,22 @@
 use std::sync::Arc;
 
 use switchhook_domain::Timestamp;
-use switchhook_store::Store;
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore, WriterMode};
+use switchhook_store::sqlite::{SqliteStore, WriterMode};
+use switchhook_store::{Store, StoreOptions};
 use tempfile::TempDir;
+
+use crate::postgres;
 
 /// A place for one store, empty at first.
 pub(crate) trait Fixture: Send {
+    /// Whether what it needs is on this machine.
+    fn is_there() -> bool
+    where
+        Self: Sized,
+    {
+        true
+    }
+
     /// Opens the store as the process that owns it.
     fn open(&mut self, now: Timestamp) -> Arc<dyn Store>;
 
@@ -16,6 +26,11 @@ pub(crate) trait Fixture: Send {
     fn outlives_its_process(&self) -> bool {
         true
     }
+}
+
+/// A database of its own on the PostgreSQL server of this run.
+pub(crate) struct Postgres {
+    url: String,
 }
 
 /// SQLite as `serve` uses it.
@@ -47,15 +62,15 @@ impl SqliteInMemory {
 
 impl Fixture for SqliteThreads {
     fn open(&mut self, now: Timestamp) -> Arc<dyn Store> {
-        SqliteStore::open(&self.0.path().join("store.db"), SqliteOptions::owner(now)).expect("it opens")
+        SqliteStore::open(&self.0.path().join("store.db"), StoreOptions::owner(now)).expect("it opens")
     }
 }
 
 impl Fixture for SqliteInline {
     fn open(&mut self, now: Timestamp) -> Arc<dyn Store> {
-        let options = SqliteOptions {
+        let options = StoreOptions {
             writer: WriterMode::Inline,
-            ..SqliteOptions::owner(now)
+            ..StoreOptions::owner(now)
         };
         SqliteStore::open(&self.0.path().join("store.db"), options).expect("it opens")
     }
@@ -63,10 +78,28 @@ impl Fixture for SqliteInline {
 
 impl Fixture for SqliteInMemory {
     fn open(&mut self, now: Timestamp) -> Arc<dyn Store> {
-        switchhook_store::open("sqlite::memory:", SqliteOptions::owner(now)).expect("it opens")
+        switchhook_store::open("sqlite::memory:", StoreOptions::owner(now)).expect("it opens")
     }
 
     fn outlives_its_process(&self) -> bool {
         false
+    }
+}
+
+impl Postgres {
+    pub(crate) fn new() -> Self {
+        Self {
+            url: postgres::new_database(),
+        }
+    }
+}
+
+impl Fixture for Postgres {
+    fn is_there() -> bool {
+        postgres::is_there()
+    }
+
+    fn open(&mut self, now: Timestamp) -> Arc<dyn Store> {
+        switchhook_store::open(&self.url, StoreOptions::owner(now)).expect("it opens")
     }
 }

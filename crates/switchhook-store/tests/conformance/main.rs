@@ -14,6 +14,7 @@ mod invariants;
 mod keys;
 mod lists;
 mod order;
+mod postgres;
 mod recording;
 mod replays;
 mod retention;
@@ -27,7 +28,7 @@ mod webhooks;
 mod websockets;
 mod world;
 
-use fixture::{Fixture, SqliteInMemory, SqliteInline, SqliteThreads};
+use fixture::{Fixture, Postgres, SqliteInMemory, SqliteInline, SqliteThreads};
 use world::World;
 
 /// One `#[tokio::test]` for each case and driver.
@@ -41,6 +42,9 @@ macro_rules! conformance {
                         $(
                             #[tokio::test]
                             async fn $case() {
+                                if !<$fixture>::is_there() {
+                                    return;
+                                }
                                 crate::$theme::$case(&mut World::new(Box::new(<$fixture>::new())).await).await;
                             }
                         )+
@@ -195,3 +199,4 @@ conformance! {
 cases!(sqlite_with_threads, SqliteThreads);
 cases!(sqlite_inline, SqliteInline);
 cases!(sqlite_in_memory, SqliteInMemory);
+cases!(postgresql, Postgres);

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
-use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore};
-use switchhook_store::{NewEvent, PageRequest, Recorded, Store, StoreError};
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{Commit, NewEvent, PageRequest, Recorded, Store, StoreError, StoreOptions};
 
 use crate::samples::{COMPANY, LEASE, NOON, delivery, event, key};
 
 const HOOK: WebhookId = WebhookId(7);
 
 fn open(path: &Path) -> Result<Arc<SqliteStore>, StoreError> {
-    SqliteStore::open(path, SqliteOptions::owner(NOON))
+    SqliteStore::open(path, StoreOptions::owner(NOON))
 }
 
 fn claimed(id: i64) -> NewEvent {
@@ -52,7 +52,7 @@ async fn a_guest_writes_beside_the_owner_and_the_owner_sees_it() {
     let path = scratch.path().join("store.db");
     let owner = open(&path).unwrap();
     owner.record_events(vec![claimed(10)]).await.unwrap();
-    let guest = SqliteStore::open(&path, SqliteOptions::guest(NOON)).unwrap();
+    let guest = SqliteStore::open(&path, StoreOptions::guest(NOON)).unwrap();
     assert!(guest.take_hand_over().is_none(), "a guest claims nothing");
     guest.create_key(key(1, COMPANY)).await.unwrap();
     assert!(owner.find_key(key(1, COMPANY).hash).await.unwrap().is_some());
@@ -82,7 +82,7 @@ async fn a_guest_writes_beside_the_owner_and_the_owner_sees_it() {
 async fn a_guest_makes_the_schema_if_nobody_has_yet() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store.db");
-    let guest = SqliteStore::open(&path, SqliteOptions::guest(NOON)).unwrap();
+    let guest = SqliteStore::open(&path, StoreOptions::guest(NOON)).unwrap();
     guest.create_key(key(1, COMPANY)).await.unwrap();
     let owner = open(&path).unwrap();
     assert_eq!(
@@ -187,9 +187,9 @@ async fn callers_at_the_same_time_share_commits() {
         commits_seen.fetch_add(1, Ordering::Relaxed);
         operations_seen.fetch_add(commit.operations, Ordering::Relaxed);
     };
-    let options = SqliteOptions {
+    let options = StoreOptions {
         observer: Some(Arc::new(observer)),
-        ..SqliteOptions::owner(NOON)
+        ..StoreOptions::owner(NOON)
     };
     let store = SqliteStore::open(&scratch.path().join("store.db"), options).unwrap();
     let before = commits.load(Ordering::Relaxed);

@@ -17,8 +17,7 @@ use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Revision, Su
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
-use switchhook_store::sqlite::SqliteOptions;
-use switchhook_store::{NewDelivery, NewEvent, Store};
+use switchhook_store::{NewDelivery, NewEvent, Store, StoreOptions};
 
 use super::payload::{Particulars, Payload};
 use super::variant::SECRET;
@@ -87,7 +86,7 @@ struct NewStore {
 impl NewStore {
     fn open(file: &Path) -> Result<Self> {
         let now = SystemClock.now();
-        let store = switchhook_store::open(&sqlite_url(file), SqliteOptions::owner(now))
+        let store = switchhook_store::open(&sqlite_url(file), StoreOptions::owner(now))
             .context("no store can be made to be filled")?;
         Ok(Self {
             store,
@@ -147,7 +146,7 @@ impl NewStore {
             due: Duration::ZERO,
         };
         payload.write(&mut body, says);
-        let id = self.ids.reserve(self.now, 2);
+        let id = self.ids.reserve(self.now, 2).first;
         NewEvent {
             id: EventId(id),
             company_id: DEFAULT_COMPANY,

@@ -9,8 +9,8 @@ use switchhook::system::Settings;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_store::Store;
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use switchhook_store::{Store, StoreOptions};
+use switchhook_store::sqlite::SqliteStore;
 use tokio::time::Instant;
 
 use crate::support::faulty_store::FaultyStore;
@@ -22,7 +22,7 @@ const READ_ONLY: &str = "the database file or its disk is read-only";
 const LOCKED: &str = "another process is writing to the database file and does not end";
 
 fn memory() -> Arc<dyn Store> {
-    SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens")
+    SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens")
 }
 
 #[tokio::test(start_paused = true)]

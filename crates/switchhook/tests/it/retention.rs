@@ -9,8 +9,8 @@ use switchhook::retention::{Retention, RetentionSettings};
 use switchhook::system::Settings;
 use switchhook_domain::company::CompanyChange;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
-use switchhook_store::{EventFilter, PageRequest};
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{EventFilter, PageRequest, StoreOptions};
 use tokio::time::Instant;
 
 use crate::support::rig::{COMPANY, Reaction, Rig, START};
@@ -29,7 +29,7 @@ async fn rig(
     settings: Settings,
     script: impl Fn(&crate::support::rig::Seen) -> Reaction + Send + Sync + 'static,
 ) -> Rig {
-    let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+    let store = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
     Rig::on(store, settings, script).await
 }
 
@@ -181,7 +181,7 @@ fn settable(rig_started: Instant) -> (Arc<AtomicI64>, impl Fn() -> switchhook_do
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_ahead_removes_nothing_before_somebody_could_notice() {
     let (offset, clock) = settable(Instant::now());
-    let store = SqliteStore::in_memory(SqliteOptions::owner(START)).unwrap();
+    let store = SqliteStore::in_memory(StoreOptions::owner(START)).unwrap();
     let rig = Rig::with_clock(store, keeping(Some(DAY), None), Arc::new(clock), |_| {
         Reaction::Answer(200)
     })

@@ -8,7 +8,8 @@ use switchhook::system::Settings;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::hold::HoldReason;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use switchhook_store::StoreOptions;
+use switchhook_store::sqlite::SqliteStore;
 
 use crate::support::rig::{COMPANY, Reaction, Rig, START};
 
@@ -70,7 +71,7 @@ async fn new_events_do_not_hammer_a_receiver_that_is_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_breaker_is_open_after_a_restart_too() {
-    let store = SqliteStore::in_memory(SqliteOptions::owner(START)).unwrap();
+    let store = SqliteStore::in_memory(StoreOptions::owner(START)).unwrap();
     let down = Rig::on(store, Settings::default(), |_| Reaction::Refuse).await;
     let id = down.webhook(WebhookSettings::default()).await;
     for call in 0..50 {

@@ -8,7 +8,8 @@ use switchhook::system::Settings;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use switchhook_store::StoreOptions;
+use switchhook_store::sqlite::SqliteStore;
 
 use crate::support::rig::{COMPANY, Reaction, Rig, START};
 
@@ -111,7 +112,7 @@ const MOST_IN_MEMORY: u32 = 1_000;
 
 #[tokio::test(start_paused = true)]
 async fn receivers_that_never_answer_do_not_delay_the_others() {
-    let store = SqliteStore::in_memory(SqliteOptions::owner(START)).unwrap();
+    let store = SqliteStore::in_memory(StoreOptions::owner(START)).unwrap();
     let settings = Settings {
         max_handed_over: MOST_IN_MEMORY,
         ..Settings::default()

@@ -10,7 +10,8 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::ReplayId;
 use switchhook_domain::replay::ReplayState;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore, WriterMode};
+use switchhook_store::StoreOptions;
+use switchhook_store::sqlite::{SqliteStore, WriterMode};
 use tokio::time::Instant;
 
 use super::{deliveries_by_event, everything};
@@ -19,9 +20,9 @@ use crate::support::rig::{Reaction, Rig, START, Seen};
 const EVENTS: u64 = 600;
 
 fn open(file: &Path, now: Timestamp) -> Arc<SqliteStore> {
-    let options = SqliteOptions {
+    let options = StoreOptions {
         writer: WriterMode::Inline,
-        ..SqliteOptions::owner(now)
+        ..StoreOptions::owner(now)
     };
     SqliteStore::open(file, options).expect("the folder is ours")
 }

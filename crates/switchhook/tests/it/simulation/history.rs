@@ -16,8 +16,8 @@ use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::sqlite::{Commit, SqliteOptions, SqliteStore, WriterMode};
-use switchhook_store::{DeliveryFilter, PageRequest, Store};
+use switchhook_store::sqlite::{SqliteStore, WriterMode};
+use switchhook_store::{Commit, DeliveryFilter, PageRequest, Store, StoreOptions};
 
 use super::promises;
 use crate::support::rig::{COMPANY, Reaction, Rig, START, Seen};
@@ -371,10 +371,10 @@ fn open(path: &Path, now: Timestamp, fate: &Arc<Fate>) -> Arc<dyn Store> {
             strikes.commit();
         }
     };
-    let options = SqliteOptions {
+    let options = StoreOptions {
         writer: WriterMode::Inline,
         observer: Some(Arc::new(observer)),
-        ..SqliteOptions::owner(now)
+        ..StoreOptions::owner(now)
     };
     let store = SqliteStore::open(path, options).expect("the store opens after every crash");
     armed.store(true, Ordering::Relaxed);

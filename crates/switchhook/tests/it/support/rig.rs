@@ -23,8 +23,8 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
-use switchhook_store::{PageRequest, Store};
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{PageRequest, Store, StoreOptions};
 use tokio::time::Instant;
 
 pub(crate) const COMPANY: CompanyId = CompanyId(1);
@@ -157,7 +157,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// A node whose network follows `script`. Needs a paused runtime.
     pub(crate) async fn new(script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static) -> Self {
-        let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+        let store = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
         Self::on(store, Settings::default(), script).await
     }
 
@@ -183,7 +183,7 @@ impl Rig {
 
     /// A node whose delays are without jitter.
     pub(crate) async fn steady(script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static) -> Self {
-        let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+        let store = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
         let started = Instant::now();
         let clock = Arc::new(move || START.plus(started.elapsed()));
         Self::with(

@@ -14,8 +14,8 @@ use switchhook::{api, keys};
 use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
-use switchhook_store::Store;
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use switchhook_store::{Store, StoreOptions};
+use switchhook_store::sqlite::SqliteStore;
 use tower::ServiceExt;
 
 use super::rig::{COMPANY, Reaction, Rig, START, ScriptedNetwork};
@@ -79,7 +79,7 @@ impl TestServer {
         settings: Settings,
         script: impl Fn(&super::rig::Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        let store = SqliteStore::in_memory(SqliteOptions::owner(START)).expect("a store in memory opens");
+        let store = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
         Self::on(store, settings, script).await
     }
 

@@ -1,0 +1,176 @@
+//! The line of deliveries that share an order key: who is ahead of whom, who must wait, and who may go.
+//!
+//! Pure: the drivers read lines and write what is decided here. The rules in words are at the top of `claim.rs`.
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::id::DeliveryId;
+use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
+
+/// How many deliveries that no longer block are passed on the way to the one that is held.
+pub(crate) const LONGEST_WALK: u32 = 16;
+
+/// Whose attempt is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// Nobody's.
+    No,
+    /// This node's, which keeps the order of what it has in memory.
+    Here,
+    /// Another node's.
+    Elsewhere,
+}
+
+/// A pending delivery that stands in a key's line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InLine {
+    pub(crate) id: DeliveryId,
+    /// Its place: grows along the line.
+    pub(crate) position: i64,
+    pub(crate) due_at: Timestamp,
+    pub(crate) is_held: bool,
+    pub(crate) claimed: Claimed,
+    pub(crate) blocks_until: Timestamp,
+    pub(crate) created_at: Timestamp,
+}
+
+impl InLine {
+    /// A delivery that is being made, at the end of its line.
+    pub(crate) fn made(delivery: &Delivery, start: Start, position: i64) -> Self {
+        Self {
+            id: delivery.id,
+            position,
+            due_at: delivery.state.at(),
+            is_held: start == Start::Held,
+            claimed: match start {
+                Start::Claimed => Claimed::Here,
+                Start::Free | Start::Held => Claimed::No,
+            },
+            blocks_until: delivery.blocks_until,
+            created_at: delivery.created_at,
+        }
+    }
+
+    /// Whether those behind it must wait, if it is not this node's to send.
+    fn blocks(&self, now: Timestamp) -> bool {
+        self.is_held || self.blocks_until > now
+    }
+
+    /// Until when they must wait at the longest.
+    fn until(&self) -> Timestamp {
+        if self.is_held {
+            self.due_at
+        } else {
+            self.blocks_until
+        }
+    }
+
+    /// Whether this node has it, so that what comes behind it in the hand-over is sent behind it.
+    fn is_being_sent(&self, now: Timestamp) -> bool {
+        self.claimed == Claimed::Here && self.due_at > now
+    }
+
+    /// What to tell of one that goes before this one.
+    fn overtaking_note(&self, key: &OrderKey, now: Timestamp) -> String {
+        if now >= self.created_at.plus(LONGEST_BLOCK) {
+            let minutes = LONGEST_BLOCK.as_secs() / 60;
+            format!("sent before earlier events of {key}, which were not accepted within {minutes} minutes")
+        } else {
+            format!("sent before earlier events of {key}, which the receiver refuses; their retries go on")
+        }
+    }
+}
+
+/// Whether a new delivery waits for those before it or is on its way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Due at its `due_at`.
+    Free,
+    /// Waits for those before it.
+    Held,
+    /// Claimed by this node; its first attempt is open.
+    Claimed,
+}
+
+/// Decides how a new delivery starts behind the last one in its line, and says so in it.
+pub(crate) fn start(delivery: &mut Delivery, last: Option<&InLine>, claim_until: Option<Timestamp>) -> Start {
+    let now = delivery.created_at;
+    if let (Some(ahead), Some(key)) = (last, &delivery.order_key) {
+        let is_claimed_here = ahead.claimed == Claimed::Here;
+        let follows_at_once = is_claimed_here && claim_until.is_some();
+        if !follows_at_once && ahead.blocks(now) {
+            delivery.state = DeliveryState::Pending {
+                due_at: ahead.until(),
+            };
+            return Start::Held;
+        }
+        if !is_claimed_here {
+            delivery.note = Some(ahead.overtaking_note(key, now));
+        }
+    }
+    let Some(lease_end) = claim_until else {
+        return Start::Free;
+    };
+    delivery.state = DeliveryState::Pending { due_at: lease_end };
+    delivery.attempt_number = 1;
+    Start::Claimed
+}
+
+/// Whether a due delivery may go.
+pub(crate) enum Verdict {
+    /// It may; if it overtakes one, the note says so.
+    Go { note: Option<String> },
+    /// The one ahead of it goes first.
+    Hold { until: Timestamp },
+}
+
+/// Decides whether a due delivery may go before the one directly ahead of it in line.
+pub(crate) fn verdict(delivery: &Delivery, is_held: bool, ahead: Option<&InLine>, now: Timestamp) -> Verdict {
+    let (Some(ahead), Some(key)) = (
+        ahead.filter(|ahead| !ahead.is_being_sent(now)),
+        &delivery.order_key,
+    ) else {
+        return Verdict::Go { note: None };
+    };
+    let until = ahead.until().min(delivery.blocks_until);
+    if !is_held && ahead.blocks(now) && until > now {
+        return Verdict::Hold { until };
+    }
+    Verdict::Go {
+        note: Some(ahead.overtaking_note(key, now)),
+    }
+}
+
+/// Until when the one directly ahead holds up a delivery that is given back and itself blocks until `blocks_until`.
+pub(crate) fn held_until(
+    ahead: Option<&InLine>,
+    blocks_until: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    ahead
+        .filter(|ahead| ahead.claimed != Claimed::No || ahead.blocks(now))
+        .map(|ahead| ahead.until().min(blocks_until))
+        .filter(|until| *until > now)
+}
+
+/// One that was held and may go now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Freed {
+    pub(crate) id: DeliveryId,
+    /// What to tell of those that it passes.
+    pub(crate) note: Option<String>,
+}
+
+/// Who may go now that something happened in a line, of which this is the beginning: the first one that is held,
+/// unless one before it still blocks.
+pub(crate) fn freed(line: &[InLine], key: &OrderKey, now: Timestamp) -> Option<Freed> {
+    let place = line
+        .iter()
+        .position(|one| one.is_held || one.claimed != Claimed::No || one.blocks(now))?;
+    let one = line[place];
+    let passed = place.checked_sub(1).map(|before| line[before]);
+    one.is_held.then(|| Freed {
+        id: one.id,
+        note: passed.map(|passed| passed.overtaking_note(key, now)),
+    })
+}

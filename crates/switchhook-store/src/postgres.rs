@@ -1,0 +1,356 @@
+//! The PostgreSQL driver: one database, as many nodes as there are processes that open it.
+//!
+//! Owns opening and closing; `postgres/store.rs` is the list of what it can do. What makes, claims or ends deliveries
+//! goes through the node's `lane`, which shares commits among callers; what is registered and what is read goes over a
+//! few pooled connections. Nodes tell each other of changes by `notice`s, and `listener` hears them.
+
+mod attempts;
+mod batch;
+mod cells;
+mod changes;
+mod claims;
+pub mod cluster;
+mod columns;
+mod companies;
+mod connection;
+mod deliveries;
+mod delivery_row;
+mod erasure;
+mod events;
+mod explain;
+mod failure;
+mod health;
+mod holds;
+mod keys;
+mod lane;
+mod list;
+mod listener;
+mod log;
+mod node;
+mod notice;
+mod order;
+mod releases;
+mod replay_scan;
+mod replays;
+mod retention;
+mod schema;
+mod secrets;
+mod set_aside;
+mod sources;
+mod store;
+mod subscriptions;
+mod transaction;
+mod versions;
+mod webhooks;
+mod websockets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sqlx::postgres::{PgConnection, PgPool};
+use switchhook_domain::Timestamp;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use self::failure::closed;
+use self::lane::{Lane, Worker, transact};
+use self::listener::Listener;
+use self::node::Node;
+use self::transaction::{Lock, Told, Transaction, Work, lock};
+use crate::change::Change;
+use crate::claim::HandOver;
+use crate::error::StoreError;
+use crate::observer::{Commit, CommitObserver};
+use crate::open::Migrated;
+use crate::options::{Role, StoreOptions};
+use crate::sealing::Sealing;
+
+/// How many threads the connections have. They wait most of the time.
+const THREADS: usize = 2;
+
+/// How long opening, registering or reading may take before the caller is told that it failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many changes wait for the node to take them.
+const CHANGES: usize = 1_024;
+
+/// A store in a PostgreSQL database.
+pub struct PostgresStore {
+    parts: Arc<Parts>,
+    /// The connections live here, so that it does not matter on which runtime the callers are.
+    runtime: Option<Runtime>,
+}
+
+struct Parts {
+    pool: PgPool,
+    lane: Lane,
+    node: Option<Arc<Node>>,
+    audience: Audience,
+    sealing: Sealing,
+    hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
+    changes: Mutex<Option<mpsc::Receiver<Change>>>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Who is told of commits: the node what it got, the operator how they went.
+#[derive(Clone)]
+struct Audience {
+    // Bounded by what the node asks for: nothing is claimed that it did not wish for.
+    hand_over: mpsc::UnboundedSender<HandOver>,
+    observer: Option<Arc<dyn CommitObserver>>,
+}
+
+impl Audience {
+    /// The hand-over comes before the answers, so that nobody hears of a success before the node does.
+    fn tell(&self, told: Told) {
+        if !told.handed_over.is_empty() {
+            // Nobody takes it where nothing is sent.
+            let _ = self.hand_over.send(told.handed_over);
+        }
+        for one in &told.set_aside {
+            let (delivery_id, why) = (one.delivery_id.0, &one.why);
+            tracing::error!(delivery_id, why, "a delivery is set aside: its row is damaged");
+            if let Some(observer) = &self.observer {
+                observer.set_aside(one);
+            }
+        }
+    }
+
+    fn committed(&self, commit: Commit) {
+        if let Some(observer) = &self.observer {
+            observer.committed(commit);
+        }
+    }
+}
+
+impl PostgresStore {
+    /// Opens the store in the database that `url` names; makes its tables if there are none. Blocks.
+    ///
+    /// # Errors
+    /// `Unusable` if the URL or the database is not fit for it, `Unavailable` if it cannot be reached.
+    pub fn open(url: &str, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
+        let runtime = runtime()?;
+        let connect = connection::options(url)?;
+        let parts = wait_on(runtime.handle(), async move {
+            let parts = Parts::open(connect, options).await?;
+            Ok(parts)
+        })?;
+        Ok(Arc::new(Self {
+            parts,
+            runtime: Some(runtime),
+        }))
+    }
+
+    /// Brings the schema of the database up to date. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
+        let runtime = runtime()?;
+        let connect = connection::options(url)?;
+        wait_on(runtime.handle(), async move {
+            let pool = connection::pool(connect);
+            let mut connection = pool.acquire().await?;
+            connection::check_version(&mut connection).await?;
+            let from = schema::number(&mut connection).await?;
+            schema::migrate(&mut connection, now).await?;
+            let to = schema::number(&mut connection).await?;
+            Ok(Migrated { from, to })
+        })
+    }
+
+    /// Reads, on any connection.
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let parts = Arc::clone(&self.parts);
+        self.on_runtime(async move {
+            let mut connection = parts.pool.acquire().await?;
+            work(&mut connection).await
+        })
+        .await
+    }
+
+    /// Changes what is registered, in a transaction of its own. One at a time on all nodes, so that changes have an order.
+    async fn register<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.transact_locked(Some(Lock::Registry), work).await
+    }
+
+    /// Changes something that no order depends on, in a transaction of its own.
+    async fn keep<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.transact_locked(None, work).await
+    }
+
+    async fn transact_locked<T, F>(&self, first: Option<Lock>, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let parts = Arc::clone(&self.parts);
+        self.on_runtime(async move {
+            let mut connection = parts.pool.acquire().await?;
+            let node = parts.node.as_ref().map(|node| node.id());
+            let transaction = transact(
+                &mut connection,
+                node,
+                async move |transaction: &mut Transaction<'_>| {
+                    if let Some(first) = first {
+                        lock(transaction.connection, first).await?;
+                    }
+                    work(transaction).await
+                },
+            );
+            let (value, told) = transaction.await?;
+            parts.audience.tell(told);
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Makes, claims, ends or changes deliveries, in a transaction of its own.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.parts.lane.run(work).await
+    }
+
+    async fn on_runtime<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let handle = self.runtime.as_ref().ok_or_else(closed)?.handle();
+        let bounded = async move {
+            match timeout(PATIENCE, work).await {
+                Ok(result) => result,
+                Err(_elapsed) => Err(StoreError::Unavailable(format!(
+                    "PostgreSQL did not answer within {} s",
+                    PATIENCE.as_secs()
+                ))),
+            }
+        };
+        handle.spawn(bounded).await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        let _ = self.parts.stop.send(true);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Parts {
+    async fn open(
+        connect: sqlx::postgres::PgConnectOptions,
+        options: StoreOptions,
+    ) -> Result<Arc<Self>, StoreError> {
+        let pool = connection::pool(connect.clone());
+        {
+            let mut connection = pool.acquire().await?;
+            connection::check_version(&mut connection).await?;
+            schema::migrate(&mut connection, options.now).await?;
+        }
+        let node = match options.role {
+            Role::Owner => Some(Arc::new(Node::join(&pool, options.now).await?)),
+            Role::Guest => None,
+        };
+        // Bounded by what the node asks for: nothing is claimed that it did not wish for.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let audience = Audience {
+            hand_over: sender,
+            observer: options.observer,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let (lane, worker) = Lane::new(connect, node.clone(), audience.clone());
+        let mut tasks = vec![tokio::spawn(Worker::run(worker, stopped.clone()))];
+        let mut changes = None;
+        if let Some(node) = &node {
+            let (tell, told) = mpsc::channel(CHANGES);
+            let listener = Listener {
+                pool: pool.clone(),
+                node: Arc::clone(node),
+                audience: audience.clone(),
+                changes: tell,
+            };
+            tasks.push(tokio::spawn(listener.run(stopped)));
+            changes = Some(told);
+        }
+        Ok(Arc::new(Self {
+            pool,
+            lane,
+            hand_over: Mutex::new(node.is_some().then_some(receiver)),
+            node,
+            audience,
+            sealing: Sealing(options.sealer),
+            changes: Mutex::new(changes),
+            stop,
+            tasks: Mutex::new(tasks),
+        }))
+    }
+
+    /// Ends what was begun, in the order in which one needs the other.
+    async fn close(&self) {
+        self.lane.close();
+        let _ = self.stop.send(true);
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            if task.await.is_err() {
+                tracing::error!("a task of the store had panicked");
+            }
+        }
+        if let Some(node) = &self.node
+            && let Ok(mut connection) = self.pool.acquire().await
+            && let Err(error) = node.leave(&mut connection).await
+        {
+            tracing::warn!(%error, "the other nodes do not know yet that this one has stopped: its leases end by themselves");
+        }
+        self.pool.close().await;
+    }
+}
+
+fn runtime() -> Result<Runtime, StoreError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("store-postgres")
+        .enable_all()
+        .build()
+        .map_err(|error| StoreError::Unusable(format!("threads of the store cannot be started: {error}")))
+}
+
+/// Waits for work on the store's runtime, also on a thread that belongs to another.
+fn wait_on<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    // Bounded by its use: one message.
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        let result = match timeout(PATIENCE, work).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(StoreError::Unavailable(format!(
+                "PostgreSQL did not answer within {} s",
+                PATIENCE.as_secs()
+            ))),
+        };
+        let _ = sender.send(result);
+    });
+    receiver.recv().map_err(|_| closed())?
+}

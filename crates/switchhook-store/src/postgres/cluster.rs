@@ -1,0 +1,239 @@
+//! A throw-away PostgreSQL server for tests and benchmarks, made from the programs that are installed.
+//!
+//! It listens on loopback only, keeps its files in a temporary folder, and ends with the process that started it,
+//! however that ends.
+
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use super::{connection, runtime, wait_on};
+use crate::error::StoreError;
+
+/// Where distributions put the programs, beside the search path.
+const FOLDERS: [&str; 2] = ["/usr/lib/postgresql", "/usr/local/pgsql"];
+
+/// The user that the server runs as if this process is root, as which it refuses to run. Debian's packages make it.
+const USER: &str = "postgres";
+
+/// Whether commits reach the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// As in production.
+    Full,
+    /// They do not: a crash of the machine, though not of the server, may lose them. Enough for tests, and quick.
+    None,
+}
+
+/// A running server. Dropping it ends it and removes its files.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Cluster {
+    /// Makes a cluster in `folder`, which must be there and empty, and starts it. Blocks until it answers.
+    ///
+    /// # Errors
+    /// `NotFound` if PostgreSQL is not installed; others say what it had to say.
+    pub fn start(folder: &Path, durability: Durability) -> io::Result<Self> {
+        let programs = programs()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "PostgreSQL's server is not installed"))?;
+        let user = unprivileged_user()?;
+        if let Some((uid, gid)) = user {
+            chown(folder, Some(uid), Some(gid))?;
+        }
+        let data = folder.join("data");
+        let initdb = as_user(Command::new(programs.join("initdb")), user)
+            .args([
+                "--auth=trust",
+                "--username=switchhook",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(&data)
+            .output()?;
+        if !initdb.status.success() {
+            let said = String::from_utf8_lossy(&initdb.stderr).into_owned();
+            return Err(io::Error::other(format!("initdb failed: {said}")));
+        }
+        let port = free_port()?;
+        let mut server = Self {
+            server: serve(&programs, &data, port, durability, user)?,
+            folder: folder.to_owned(),
+            port,
+        };
+        server.wait_until_ready(&programs)?;
+        Ok(server)
+    }
+
+    /// The URL of one of its databases. `postgres` is there; others are to be made.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://switchhook@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn wait_until_ready(&mut self, programs: &Path) -> io::Result<()> {
+        for _ in 0..200 {
+            if let Some(status) = self.server.try_wait()? {
+                let log = std::fs::read_to_string(self.folder.join("data/server.log")).unwrap_or_default();
+                return Err(io::Error::other(format!("the server ended with {status}: {log}")));
+            }
+            let ready = Command::new(programs.join("pg_isready"))
+                .args(["--quiet", "--timeout=1", "--host=127.0.0.1", "--port"])
+                .arg(self.port.to_string())
+                .status()?;
+            if ready.success() {
+                return Ok(());
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the server does not answer",
+        ))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Its shell waits for the end of its input, and ends the server then.
+        drop(self.server.stdin.take());
+        let _ = self.server.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Makes a database on the server that `url` names another database of, and answers its URL. Blocks.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
+    let options = connection::options(url)?;
+    let sql = format!("CREATE DATABASE {name}");
+    wait_on(runtime()?.handle(), async move {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+        Ok(connection.close().await?)
+    })?;
+    let server = url.rsplit_once('/').map_or(url, |(server, _)| server);
+    Ok(format!("{server}/{name}"))
+}
+
+/// The server under a shell that ends it as soon as this process is gone: it reads from a pipe that then closes.
+fn serve(
+    programs: &Path,
+    data: &Path,
+    port: u16,
+    durability: Durability,
+    user: Option<(u32, u32)>,
+) -> io::Result<Child> {
+    let script = "\"$@\" </dev/null >>\"$log\" 2>&1 & server=$!; \
+                  { read -r _; kill -INT $server 2>/dev/null; } & watcher=$!; \
+                  wait $server; status=$?; kill $watcher 2>/dev/null; rm -rf \"$folder\"; exit $status";
+    let mut command = as_user(Command::new("bash"), user);
+    command
+        .env("log", data.join("server.log"))
+        .env("folder", data)
+        .args(["-c", script, "bash"])
+        .arg(programs.join("postgres"))
+        .arg("-D")
+        .arg(data)
+        .args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+        ])
+        .args([
+            "-c",
+            "max_connections=200",
+            "-c",
+            "shared_buffers=256MB",
+            "-c",
+            "max_wal_size=4GB",
+        ])
+        .args(["-p", &port.to_string()]);
+    if durability == Durability::None {
+        command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+fn as_user(mut command: Command, user: Option<(u32, u32)>) -> Command {
+    if let Some((uid, gid)) = user {
+        command.uid(uid).gid(gid);
+    }
+    command.current_dir("/");
+    command
+}
+
+/// The folder with `initdb` and `postgres`, of the newest version.
+fn programs() -> Option<PathBuf> {
+    let mut found: Vec<PathBuf> = FOLDERS
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .chain(
+            Command::new("pg_config")
+                .arg("--bindir")
+                .output()
+                .ok()
+                .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())),
+        )
+        .filter(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+/// Whom to run it as, if this process is root.
+fn unprivileged_user() -> io::Result<Option<(u32, u32)>> {
+    if number_of(&["-u"])? != 0 {
+        return Ok(None);
+    }
+    Ok(Some((number_of(&["-u", USER])?, number_of(&["-g", USER])?)))
+}
+
+fn number_of(arguments: &[&str]) -> io::Result<u32> {
+    let mut said = String::new();
+    let mut id = Command::new("id")
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    if let Some(mut output) = id.stdout.take() {
+        output.read_to_string(&mut said)?;
+    }
+    id.wait()?;
+    said.trim().parse().map_err(|_| {
+        io::Error::other(format!(
+            "there is no user {USER}, and the server refuses to run as root"
+        ))
+    })
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

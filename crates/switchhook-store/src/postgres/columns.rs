@@ -1,0 +1,19 @@
+//! Rows as columns: a batch goes to the database as one array for each column.
+
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
+
+/// Binds one array for each column, in the order of `$1, $2, …`.
+///
+/// `bind_columns!(query, rows, |row| { i64: row.id.0, Option<&str>: row.note.as_deref() })`
+macro_rules! bind_columns {
+    ($query:expr, $rows:expr, |$row:ident| { $($type:ty: $value:expr),+ $(,)? }) => {
+        $query$(.bind($rows.iter().map(|$row| -> $type { $value }).collect::<Vec<$type>>()))+
+    };
+}
+pub(super) use bind_columns;
+
+/// A statement whose text never changes.
+pub(super) fn statement(sql: &'static str) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql)
+}

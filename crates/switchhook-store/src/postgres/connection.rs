@@ -1,0 +1,88 @@
+//! Connections: how they are made, and what every session is told first.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Connection, Row};
+
+use crate::StoreError;
+
+/// How many connections a node has at the most, beside the one that commits. One of them listens.
+const POOL: u32 = 7;
+
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a statement may take. What takes longer is stopped, and its caller told.
+const STATEMENT_TIMEOUT: &str = "15s";
+
+/// What the server drops by itself if a node disappears in the middle of a transaction.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+
+/// How many statements a connection remembers.
+const STATEMENTS: usize = 256;
+
+/// The oldest server that has all that is used here: `hashtextextended`, generated identities, `plan_cache_mode`.
+const OLDEST_VERSION: i32 = 120_000;
+
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url)?;
+    let name = options.get_application_name().unwrap_or("switchhook").to_owned();
+    Ok(options
+        .application_name(&name)
+        .statement_cache_capacity(STATEMENTS)
+        .options([
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+            // Compiling a plan takes longer than any statement here.
+            ("jit", "off"),
+        ]))
+}
+
+/// The connections for everything but the commits of the hot path.
+pub(super) fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(POOL)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(async move { keep_promises(connection).await }))
+        .connect_lazy_with(options)
+}
+
+/// The connection for the commits of the hot path.
+///
+/// Its statements find everything by an index. A plan that was made while the tables were small would read all of
+/// them for ever after, so that other plans are not considered, and those that are made are kept.
+pub(super) async fn committing(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let plans = [
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ];
+    let mut connection = PgConnection::connect_with(&options.clone().options(plans)).await?;
+    keep_promises(&mut connection).await?;
+    Ok(connection)
+}
+
+/// A commit that is answered is on the disk, whatever the database's default is.
+async fn keep_promises(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let sql = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+    sqlx::query(sql).execute(connection).await?;
+    Ok(())
+}
+
+/// Refuses servers that are too old.
+pub(super) async fn check_version(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let row =
+        sqlx::query("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+            .fetch_one(connection)
+            .await?;
+    let (number, name): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+    if number < OLDEST_VERSION {
+        return Err(StoreError::Unusable(format!(
+            "PostgreSQL {name} is too old: use version 12 or newer"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Deliveries: how they are found, made anew and called off.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use crate::filter::DeliveryFilter;
+use crate::page::{Page, PageRequest};
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
+use switchhook_domain::order::OrderKey;
+
+use super::delivery_row::{self, NewRow};
+use super::order::{self, Lines};
+use super::replays;
+use super::transaction::Transaction;
+use super::{events, webhooks};
+use crate::claim::HandedOver;
+use crate::error::StoreError;
+use crate::row::delivery::{self, delivery_columns};
+
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    id: DeliveryId,
+) -> Result<Delivery, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        " FROM deliveries WHERE id = $1 AND company_id = $2"
+    );
+    let row = sqlx::query(sql)
+        .bind(id.0)
+        .bind(company_id.0)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref()
+        .map(|row| delivery::read(row))
+        .transpose()?
+        .ok_or(StoreError::NotFound("delivery"))
+}
+
+/// The deliveries made with each of the events, in their order.
+pub(super) async fn originals_of(
+    connection: &mut PgConnection,
+    event_ids: Vec<EventId>,
+) -> Result<HashMap<EventId, Vec<Delivery>>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        " FROM deliveries WHERE event_id = ANY($1) AND origin_id IS NULL AND replay_id IS NULL ORDER BY event_id, ordinal"
+    );
+    let ids: Vec<_> = event_ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query(sql).bind(ids).fetch_all(connection).await?;
+    let mut deliveries = HashMap::<EventId, Vec<Delivery>>::new();
+    for row in &rows {
+        let delivery = delivery::read(row)?;
+        deliveries.entry(delivery.event_id).or_default().push(delivery);
+    }
+    Ok(deliveries)
+}
+
+/// A new delivery of the same event to the same webhook.
+pub(super) async fn redeliver(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: DeliveryId,
+    new_id: DeliveryId,
+    now: Timestamp,
+) -> Result<Delivery, StoreError> {
+    let connection = &mut *transaction.connection;
+    let origin = find(connection, company_id, id).await?;
+    let webhook_id = origin.webhook_id;
+    if !webhooks::exists(connection, company_id, webhook_id).await? {
+        return Err(StoreError::Conflict(format!(
+            "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
+        )));
+    }
+    let bodies = events::bodies(connection, vec![origin.event_id.0]).await?;
+    if bodies.get(&origin.event_id).is_some_and(bytes::Bytes::is_empty) {
+        return Err(StoreError::Conflict(format!(
+            "the payload of event {} was removed: there is nothing to send again",
+            origin.event_id
+        )));
+    }
+    let delivery = Delivery {
+        id: new_id,
+        ordinal: next_ordinal(connection, origin.event_id).await?,
+        order_key: None,
+        state: DeliveryState::Pending { due_at: now },
+        attempt_number: 0,
+        failures: switchhook_domain::retry::Failures::default(),
+        blocks_until: now,
+        note: None,
+        origin: Some(id),
+        replay_id: None,
+        held: Duration::ZERO,
+        created_at: now,
+        ..origin
+    };
+    delivery_row::insert(connection, None, &[NewRow::free(delivery.clone())]).await?;
+    transaction.hand_over(HandedOver::Due {
+        webhook_id,
+        due_at: now,
+    });
+    Ok(delivery)
+}
+
+pub(super) async fn next_ordinal(
+    connection: &mut PgConnection,
+    event_id: EventId,
+) -> Result<u32, StoreError> {
+    let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM deliveries WHERE event_id = $1";
+    let row = sqlx::query(sql).bind(event_id.0).fetch_one(connection).await?;
+    Ok(u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX))
+}
+
+/// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
+/// still end, without effect on the state.
+pub(super) async fn cancel(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: DeliveryId,
+    now: Timestamp,
+) -> Result<Delivery, StoreError> {
+    // Whose it is, before anything is locked for it.
+    find(transaction.connection, company_id, id).await?;
+    let pending = lock_pending(transaction, vec![id.0]).await?;
+    let mut delivery = find(transaction.connection, company_id, id).await?;
+    if pending.is_empty() {
+        let state = delivery.state.name();
+        return Err(StoreError::Conflict(format!(
+            "delivery {id} is {state} since {} and stays so: only a pending one can be cancelled",
+            delivery.state.at()
+        )));
+    }
+    call_off(transaction, &pending, now).await?;
+    delivery.state = DeliveryState::Cancelled { at: now };
+    Ok(delivery)
+}
+
+/// What hangs on a pending delivery.
+pub(super) struct PendingDelivery {
+    pub(super) id: DeliveryId,
+    pub(super) webhook_id: WebhookId,
+    pub(super) replay_id: Option<ReplayId>,
+    pub(super) order_key: Option<OrderKey>,
+    /// The node that has it in memory.
+    pub(super) claimed_by: Option<i64>,
+}
+
+/// Locks the lines and then the rows of those of the deliveries that are pending.
+pub(super) async fn lock_pending(
+    transaction: &mut Transaction<'_>,
+    ids: Vec<i64>,
+) -> Result<Vec<PendingDelivery>, StoreError> {
+    let lines = Lines::of(ids);
+    lines.lock(transaction.connection).await?;
+    let sql = "SELECT id, webhook_id, replay_id, order_key, claimed_by FROM deliveries \
+               WHERE id = ANY($1) AND state = 'pending' ORDER BY id FOR UPDATE";
+    let rows = sqlx::query(sql)
+        .bind(&lines.of_deliveries)
+        .fetch_all(&mut *transaction.connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PendingDelivery {
+                id: DeliveryId(row.try_get(0)?),
+                webhook_id: WebhookId(row.try_get(1)?),
+                replay_id: row.try_get::<Option<i64>, _>(2)?.map(ReplayId),
+                order_key: row.try_get::<Option<&str>, _>(3)?.map(OrderKey::new),
+                claimed_by: row.try_get(4)?,
+            })
+        })
+        .collect()
+}
+
+/// Cancels them, counts them, tells who has them in memory, and lets go who waited for them. All are locked.
+pub(super) async fn call_off(
+    transaction: &mut Transaction<'_>,
+    pending: &[PendingDelivery],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE deliveries SET state = 'cancelled', ended_at = $1, held = NULL WHERE id = ANY($2)";
+    sqlx::query(sql)
+        .bind(now.as_millis())
+        .bind(pending.iter().map(|one| one.id.0).collect::<Vec<_>>())
+        .execute(&mut *transaction.connection)
+        .await?;
+    let (mut ended, mut lines) = (replays::Ended::new(), BTreeMap::new());
+    for one in pending {
+        replays::note_ended(&mut ended, one.replay_id, StateName::Cancelled);
+        if let Some(holder) = one.claimed_by {
+            transaction.tell_holder(holder, one.webhook_id, one.id);
+        }
+        if let Some(key) = &one.order_key {
+            lines.insert((one.webhook_id, key.clone()), now);
+        }
+    }
+    order::free_followers(transaction, &lines).await?;
+    replays::count_ended(transaction.connection, &ended).await
+}
+
+/// Calls off some of a webhook's pending deliveries. The webhook is gone: nobody needs to be let go or told.
+pub(super) async fn cancel_some_of(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let rows = sqlx::query(CANCEL_SOME)
+        .bind(now.as_millis())
+        .bind(webhook_id.0)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *transaction.connection)
+        .await?;
+    let mut ended = replays::Ended::new();
+    for row in &rows {
+        let replay_id = row.try_get::<Option<i64>, _>(0)?.map(ReplayId);
+        replays::note_ended(&mut ended, replay_id, StateName::Cancelled);
+    }
+    replays::count_ended(transaction.connection, &ended).await?;
+    Ok(rows.len())
+}
+
+const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at = $1, held = NULL WHERE id IN (\
+     SELECT id FROM (\
+       (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 LIMIT $3) \
+       UNION ALL \
+       (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $2 LIMIT $3)\
+     ) AS pending LIMIT $3) RETURNING replay_id";
+
+pub(super) async fn list(
+    _connection: &mut PgConnection,
+    company_id: CompanyId,
+    filter: &DeliveryFilter,
+    page: PageRequest,
+) -> Result<Page<Delivery>, StoreError> {
+    unimplemented!()
+}

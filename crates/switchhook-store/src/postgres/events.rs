@@ -1,0 +1,322 @@
+//! Events: keeping them with their deliveries, and finding them again.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::filter::EventFilter;
+use crate::page::{Page, PageRequest};
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::order::OrderKey;
+
+use super::columns::bind_columns;
+use super::deliveries;
+use super::delivery_row::{self, NewRow};
+use super::order::{self, Line, Lines};
+use super::transaction::Transaction;
+use crate::claim::{ClaimedDelivery, HandedOver};
+use crate::error::StoreError;
+use crate::event::{EventRecord, NewDelivery, NewEvent, Recorded};
+use crate::line::{self, InLine, Start};
+use crate::row::event::{event_columns, read, warnings};
+
+/// The lines that keeping these events decides about.
+pub(super) fn add_lines(lines: &mut Lines, events: &[&NewEvent]) {
+    for event in events {
+        if let Some(key) = &event.order_key {
+            for delivery in event.deliveries.iter().filter(|delivery| delivery.is_ordered) {
+                lines.add(delivery.webhook_id, key);
+            }
+        }
+        if event.is_for_websockets {
+            lines.add_log(event.company_id);
+        }
+    }
+}
+
+/// Keeps events, each with its deliveries; answers for each. Their lines are locked.
+pub(super) async fn record(
+    transaction: &mut Transaction<'_>,
+    events: &[&NewEvent],
+) -> Result<Vec<Recorded>, StoreError> {
+    let mut earlier = Earlier::read(transaction.connection, events).await?;
+    let mut answers = Vec::with_capacity(events.len());
+    let mut kept = Vec::with_capacity(events.len());
+    for event in events {
+        let answer = earlier.answer_to(event);
+        if answer == Recorded::Kept {
+            earlier.keep(event);
+            kept.push(*event);
+        }
+        answers.push(answer);
+    }
+    forget_keys(transaction.connection, &earlier.outdated).await?;
+    insert(transaction, &kept).await?;
+    create_deliveries(transaction, &kept).await?;
+    Ok(answers)
+}
+
+/// What is known of the idempotency keys of a batch.
+#[derive(Default)]
+struct Earlier {
+    by_key: HashMap<(CompanyId, String), (EventRecord, Vec<Delivery>)>,
+    /// Events whose keys were used too long ago, and are used again.
+    outdated: Vec<i64>,
+}
+
+impl Earlier {
+    async fn read(connection: &mut PgConnection, events: &[&NewEvent]) -> Result<Self, StoreError> {
+        let mut known = Self::default();
+        let with_keys: Vec<_> = events
+            .iter()
+            .filter_map(|event| Some((event.company_id.0, &*event.idempotency.as_ref()?.key)))
+            .collect();
+        if with_keys.is_empty() {
+            return Ok(known);
+        }
+        let query = bind_columns!(sqlx::query(BY_IDEMPOTENCY_KEY), with_keys, |one| {
+            i64: one.0,
+            &str: one.1,
+        });
+        let rows = query.fetch_all(&mut *connection).await?;
+        let records = rows.iter().map(|row| read(row)).collect::<Result<Vec<_>, _>>()?;
+        let ids = records.iter().map(|event| event.id).collect();
+        let mut deliveries = deliveries::originals_of(connection, ids).await?;
+        for event in records {
+            if let Some(key) = &event.idempotency_key {
+                let key = (event.company_id, key.clone());
+                let deliveries = deliveries.remove(&event.id).unwrap_or_default();
+                known.by_key.insert(key, (event, deliveries));
+            }
+        }
+        Ok(known)
+    }
+
+    /// The answer to an event, which is `Kept` if its key is free. A use too long ago is forgotten.
+    fn answer_to(&mut self, event: &NewEvent) -> Recorded {
+        let Some(idempotency) = &event.idempotency else {
+            return Recorded::Kept;
+        };
+        let key = (event.company_id, idempotency.key.clone());
+        let Some((earlier, deliveries)) = self.by_key.get(&key) else {
+            return Recorded::Kept;
+        };
+        if earlier.accepted_at < idempotency.not_before {
+            self.outdated.push(earlier.id.0);
+            self.by_key.remove(&key);
+            return Recorded::Kept;
+        }
+        // Of a payload that was removed nobody can tell whether it was the same. The key says that it was.
+        if earlier.payload_removed.is_none() && earlier.body != event.body {
+            return Recorded::KeyReused;
+        }
+        Recorded::Repeated {
+            event: earlier.clone(),
+            deliveries: deliveries.clone(),
+        }
+    }
+
+    /// An event of this batch is the first with its key.
+    fn keep(&mut self, event: &NewEvent) {
+        if let Some(idempotency) = &event.idempotency {
+            let deliveries = (0..).zip(&event.deliveries);
+            let deliveries = deliveries
+                .map(|(ordinal, new)| new.unsent(event, ordinal))
+                .collect();
+            let key = (event.company_id, idempotency.key.clone());
+            self.by_key.insert(key, (event.as_record(), deliveries));
+        }
+    }
+}
+
+const BY_IDEMPOTENCY_KEY: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM unnest($1::bigint[], $2::text[]) AS given (of_company, key) \
+     JOIN events ON company_id = given.of_company AND idempotency_key = given.key AND idempotency_key IS NOT NULL"
+);
+
+async fn forget_keys(connection: &mut PgConnection, ids: &[i64]) -> Result<(), StoreError> {
+    if !ids.is_empty() {
+        sqlx::query("UPDATE events SET idempotency_key = NULL WHERE id = ANY($1)")
+            .bind(ids)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn insert(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let positions = positions(transaction, events).await?;
+    let mut rows = Vec::with_capacity(events.len());
+    for (event, position) in events.iter().zip(positions) {
+        let body = std::str::from_utf8(&event.body)
+            .map_err(|error| StoreError::Conflict(format!("the event is no text: {error}")))?;
+        rows.push((event, body, warnings(&event.warnings)?, position));
+    }
+    let query = bind_columns!(sqlx::query(INSERT), rows, |row| {
+        i64: row.0.id.0,
+        i64: row.0.company_id.0,
+        &str: row.0.kind.route(),
+        i64: row.0.accepted_at.as_millis(),
+        Option<&str>: row.0.order_key.as_ref().map(OrderKey::as_str),
+        Option<&str>: row.0.idempotency.as_ref().map(|idempotency| &*idempotency.key),
+        Option<&str>: row.2.as_deref(),
+        &str: row.1,
+        i64: row.0.revision.0,
+        Option<i64>: row.3,
+    });
+    query.execute(&mut *transaction.connection).await?;
+    Ok(())
+}
+
+const INSERT: &str = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
+     revision, position) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], \
+     $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[])";
+
+/// The places of the events in their companies' logs: their own ids, or after the last one. The logs are locked.
+async fn positions(
+    transaction: &mut Transaction<'_>,
+    events: &[&NewEvent],
+) -> Result<Vec<Option<i64>>, StoreError> {
+    let mut ends = BTreeMap::<CompanyId, i64>::new();
+    let mut positions = Vec::with_capacity(events.len());
+    for event in events {
+        if !event.is_for_websockets {
+            positions.push(None);
+            continue;
+        }
+        let end = match ends.get(&event.company_id) {
+            Some(end) => *end,
+            None => log_end(transaction.connection, event.company_id).await?,
+        };
+        let position = event.id.0.max(end + 1);
+        ends.insert(event.company_id, position);
+        positions.push(Some(position));
+        transaction.log_grew(event.company_id);
+    }
+    Ok(positions)
+}
+
+/// Where the last event of the company's log stands; 0 before the first.
+pub(super) async fn log_end(connection: &mut PgConnection, company_id: CompanyId) -> Result<i64, StoreError> {
+    let sql = "SELECT position FROM events WHERE company_id = $1 AND position IS NOT NULL ORDER BY position DESC LIMIT 1";
+    let row = sqlx::query(sql)
+        .bind(company_id.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+}
+
+/// Makes the deliveries of new events: claimed if this node can send them now, held if others must go first.
+async fn create_deliveries(
+    transaction: &mut Transaction<'_>,
+    events: &[&NewEvent],
+) -> Result<(), StoreError> {
+    let mut unsent = Vec::new();
+    for event in events {
+        for (ordinal, new) in (0..).zip(&event.deliveries) {
+            unsent.push((*event, new, new.unsent(event, ordinal)));
+        }
+    }
+    let mut lines = BTreeMap::<Line, Option<InLine>>::new();
+    for (_, _, delivery) in &unsent {
+        if let Some(key) = &delivery.order_key {
+            lines.insert((delivery.webhook_id, key.clone()), None);
+        }
+    }
+    let last = order::last(transaction.connection, transaction.node, lines.keys()).await?;
+    let mut places: Vec<_> = lines.values_mut().collect();
+    for (place, one) in last {
+        *places[place] = Some(one);
+    }
+    let mut rows = Vec::with_capacity(unsent.len());
+    for (event, new, delivery) in unsent {
+        rows.push((event, started(transaction, new, delivery, &mut lines)));
+    }
+    let (events, rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    delivery_row::insert(transaction.connection, transaction.node, &rows).await?;
+    for (event, row) in events.into_iter().zip(rows) {
+        hand_over(transaction, event, row);
+    }
+    Ok(())
+}
+
+/// Decides how a delivery starts behind those that stand in its line, of which it is the last one from now on.
+fn started(
+    transaction: &Transaction<'_>,
+    new: &NewDelivery,
+    mut delivery: Delivery,
+    lines: &mut BTreeMap<Line, Option<InLine>>,
+) -> NewRow {
+    let claim_until = new.claim_until.filter(|_| transaction.node.is_some());
+    let line = delivery.order_key.clone().map(|key| (delivery.webhook_id, key));
+    let last = line.as_ref().and_then(|line| lines.get_mut(line));
+    let before = last.as_deref().copied().flatten();
+    let start = line::start(&mut delivery, before.as_ref(), claim_until);
+    let line_position = last.map(|last| {
+        let position = delivery.id.0.max(before.map_or(0, |before| before.position + 1));
+        *last = Some(InLine::made(&delivery, start, position));
+        position
+    });
+    NewRow {
+        delivery,
+        start,
+        line_position,
+    }
+}
+
+fn hand_over(transaction: &mut Transaction<'_>, event: &NewEvent, row: NewRow) {
+    transaction.hand_over(match row.start {
+        Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
+            delivery: row.delivery,
+            body: event.body.clone(),
+            was_due_at: event.accepted_at,
+        })),
+        Start::Free | Start::Held => HandedOver::Due {
+            webhook_id: row.delivery.webhook_id,
+            due_at: row.delivery.state.at(),
+        },
+    });
+}
+
+/// The bytes of events.
+pub(super) async fn bodies(
+    connection: &mut PgConnection,
+    ids: Vec<i64>,
+) -> Result<HashMap<EventId, bytes::Bytes>, StoreError> {
+    let rows = sqlx::query("SELECT id, body FROM events WHERE id = ANY($1)")
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let body: &str = row.try_get(1)?;
+            Ok((
+                EventId(row.try_get(0)?),
+                bytes::Bytes::copy_from_slice(body.as_bytes()),
+            ))
+        })
+        .collect()
+}
+
+pub(super) async fn find(
+    _connection: &mut PgConnection,
+    company_id: CompanyId,
+    id: EventId,
+) -> Result<EventRecord, StoreError> {
+    unimplemented!()
+}
+
+pub(super) async fn list(
+    _connection: &mut PgConnection,
+    company_id: CompanyId,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Result<Page<EventRecord>, StoreError> {
+    unimplemented!()
+}

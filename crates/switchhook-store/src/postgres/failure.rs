@@ -1,0 +1,74 @@
+//! The one place where PostgreSQL's errors become the store's: sorted by what the caller can do.
+
+use crate::StoreError;
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(failure) => sorted(failure.code().as_deref().unwrap_or(""), failure.message()),
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::TypeNotFound { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::RowNotFound => Self::Corrupt(error.to_string()),
+            sqlx::Error::Configuration(why) => Self::Unusable(format!("the store's URL is not understood: {why}")),
+            sqlx::Error::PoolTimedOut => Self::Unavailable(
+                "no connection to PostgreSQL was free in time: is it up, and does it allow enough connections?".into(),
+            ),
+            sqlx::Error::PoolClosed => closed(),
+            _ => Self::Unavailable(format!("PostgreSQL cannot be reached: {error}")),
+        }
+    }
+}
+
+/// By the class of SQLSTATE, that is its first two characters.
+/// Source: the appendix "PostgreSQL Error Codes" of its manual.
+fn sorted(code: &str, message: &str) -> StoreError {
+    match (code.get(..2).unwrap_or(""), code) {
+        (_, "57014") => StoreError::Unavailable(
+            "PostgreSQL took too long and was stopped: ask for less, for example with a time range".into(),
+        ),
+        (_, "53100") => {
+            StoreError::Unavailable("PostgreSQL's disk is full: free some space; nothing was lost".into())
+        }
+        ("23", _) => StoreError::Conflict(format!("it is already kept ({message})")),
+        // Data that the database refuses, and rows or indexes that it finds damaged.
+        ("22" | "XX" | "54", _) => StoreError::Corrupt(message.to_owned()),
+        // Wrong user, password or database, missing rights, tables that are not there.
+        ("28" | "3D" | "3F" | "42", _) => StoreError::Unusable(format!("PostgreSQL refuses: {message}")),
+        _ => StoreError::Unavailable(format!("PostgreSQL answers: {message}")),
+    }
+}
+
+pub(super) fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: &str, expected: fn(&StoreError) -> bool) {
+        let error = sorted(code, "why");
+        assert!(expected(&error), "{code}: {error:?}");
+    }
+
+    #[test]
+    fn errors_are_sorted_by_what_the_caller_can_do() {
+        for later in [
+            "57P01", "08006", "53300", "40001", "40P01", "25P03", "55P03", "53100", "57014",
+        ] {
+            check(later, |error| matches!(error, StoreError::Unavailable(_)));
+        }
+        check("23505", |error| matches!(error, StoreError::Conflict(_)));
+        for unreadable in ["22021", "XX001", "54000"] {
+            check(unreadable, |error| matches!(error, StoreError::Corrupt(_)));
+        }
+        for configuration in ["28P01", "3D000", "42501"] {
+            check(configuration, |error| matches!(error, StoreError::Unusable(_)));
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The lane: one task with one connection, through which everything goes that makes, claims or ends deliveries.
+//!
+//! One at a time, so that what this node is handed over comes in the order of its commits. Callers share them: all
+//! that waits and is alike (`batch.rs`) becomes one transaction. Other work gets one of its own, in its turn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::batch::{self, Answer, Operation};
+use super::failure::closed;
+use super::node::Node;
+use super::transaction::{Told, Transaction, Work};
+use super::{Audience, connection};
+use crate::error::StoreError;
+use crate::observer::Commit;
+
+/// How many rows one commit makes or ends. Each may hold a lock on its order key, of which the database has some
+/// thousands for all nodes together (`max_locks_per_transaction`).
+const COMMIT_ITEMS: u32 = 1_000;
+
+/// How many bytes of payload one commit holds.
+const COMMIT_BYTES: u32 = 8 << 20;
+
+/// How much may wait: one unit is a row, or a KiB of its bytes if that is more.
+const QUEUE_UNITS: u32 = 32 * 1024;
+
+/// How long what is not urgent waits for company.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// After how long without an answer the connection is given up.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a new connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much work an operation is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weight {
+    pub(super) items: u32,
+    pub(super) bytes: u32,
+}
+
+impl Weight {
+    pub(super) fn of(items: usize, bytes: usize) -> Self {
+        let clamped = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            items: clamped(items),
+            bytes: clamped(bytes),
+        }
+    }
+
+    /// One operation may be larger than the queue: then it has it for itself.
+    fn units(self) -> u32 {
+        self.items.max(self.bytes / 1024).clamp(1, QUEUE_UNITS)
+    }
+}
+
+/// Work that has a transaction of its own.
+type Errand = Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, ()> + Send>;
+
+enum Job {
+    /// Shares a commit with others of its like.
+    Shared {
+        operation: Operation,
+        reply: oneshot::Sender<Result<Answer, StoreError>>,
+        weight: Weight,
+    },
+    /// Does not.
+    Alone {
+        errand: Errand,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+}
+
+impl Job {
+    fn is_urgent(&self) -> bool {
+        !matches!(
+            self,
+            Self::Shared {
+                operation: Operation::Finish(_),
+                ..
+            }
+        )
+    }
+}
+
+/// A job with the room that it takes up in the queue.
+struct Waiting {
+    job: Job,
+    _room: OwnedSemaphorePermit,
+}
+
+/// The callers' end.
+pub(super) struct Lane {
+    // Bounded by `room`.
+    jobs: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+impl Lane {
+    /// Makes a lane; its work begins with [`Worker::run`].
+    pub(super) fn new(
+        options: PgConnectOptions,
+        node: Option<Arc<Node>>,
+        audience: Audience,
+    ) -> (Self, Worker) {
+        // Bounded by `room`.
+        let (jobs, received) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(QUEUE_UNITS as usize));
+        let worker = Worker {
+            jobs: received,
+            options,
+            node,
+            audience,
+            connection: None,
+        };
+        (Self { jobs, room }, worker)
+    }
+
+    /// Does an operation in a commit that others may share; answers when it is durable.
+    pub(super) async fn share(&self, operation: Operation, weight: Weight) -> Result<Answer, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Shared {
+            operation,
+            reply,
+            weight,
+        };
+        self.put(job, weight.units()).await?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Does `work` in a transaction of its own; answers when it is durable.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, result) = oneshot::channel();
+        let errand: Errand = Box::new(move |transaction| {
+            let work = work(transaction);
+            Box::pin(async move {
+                // Nobody listens any more only if the caller is gone.
+                let _ = sender.send(work.await?);
+                Ok(())
+            })
+        });
+        let (reply, answer) = oneshot::channel();
+        self.put(Job::Alone { errand, reply }, 1).await?;
+        answer.await.map_err(|_| closed())??;
+        result.await.map_err(|_| closed())
+    }
+
+    async fn put(&self, job: Job, units: u32) -> Result<(), StoreError> {
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(units)
+            .await
+            .map_err(|_| closed())?;
+        self.jobs.send(Waiting { job, _room: room }).map_err(|_| closed())
+    }
+
+    /// Takes no more; what waits is still done.
+    pub(super) fn close(&self) {
+        self.room.close();
+    }
+}
+
+/// The end that works.
+pub(super) struct Worker {
+    // Bounded by the lane's `room`.
+    jobs: mpsc::UnboundedReceiver<Waiting>,
+    options: PgConnectOptions,
+    node: Option<Arc<Node>>,
+    audience: Audience,
+    connection: Option<PgConnection>,
+}
+
+struct Member {
+    operation: Operation,
+    reply: oneshot::Sender<Result<Answer, StoreError>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Worker {
+    /// Works until nobody can ask for anything any more, or `stop` says so and all that waited is done.
+    pub(super) async fn run(mut self, mut stop: tokio::sync::watch::Receiver<bool>) {
+        let mut waiting = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                count = self.jobs.recv_many(&mut waiting, COMMIT_ITEMS as usize) => if count == 0 { break },
+                _ = stop.wait_for(|is_stopped| *is_stopped) => {
+                    if self.jobs.is_empty() { break }
+                    continue;
+                }
+            }
+            self.linger(&mut waiting).await;
+            self.work(std::mem::take(&mut waiting)).await;
+        }
+        if let Some(connection) = self.connection.take() {
+            // The server would notice by itself; saying so only keeps its log tidy.
+            let _ = connection.close().await;
+        }
+    }
+
+    /// Waits a moment for company if nothing is urgent.
+    async fn linger(&mut self, waiting: &mut Vec<Waiting>) {
+        let until = Instant::now() + LINGER;
+        while !waiting.iter().any(|one| one.job.is_urgent()) {
+            match timeout_at(until, self.jobs.recv()).await {
+                Ok(Some(one)) => waiting.push(one),
+                _ => return,
+            }
+        }
+    }
+
+    async fn work(&mut self, waiting: Vec<Waiting>) {
+        let (mut members, mut alone) = (Vec::new(), Vec::new());
+        let (mut items, mut bytes) = (0_u32, 0_u32);
+        for Waiting { job, _room } in waiting {
+            match job {
+                Job::Shared {
+                    operation,
+                    reply,
+                    weight,
+                } => {
+                    let is_full = items.saturating_add(weight.items) > COMMIT_ITEMS
+                        || bytes.saturating_add(weight.bytes) > COMMIT_BYTES;
+                    if is_full && !members.is_empty() {
+                        self.commit_shared(std::mem::take(&mut members)).await;
+                        (items, bytes) = (0, 0);
+                    }
+                    items = items.saturating_add(weight.items);
+                    bytes = bytes.saturating_add(weight.bytes);
+                    members.push(Member {
+                        operation,
+                        reply,
+                        _room,
+                    });
+                }
+                Job::Alone { errand, reply } => alone.push((errand, reply, _room)),
+            }
+        }
+        if !members.is_empty() {
+            self.commit_shared(members).await;
+        }
+        for (errand, reply, _room) in alone {
+            let result = self
+                .commit(1, async move |transaction| errand(transaction).await)
+                .await;
+            // Nobody listens any more only if the caller is gone.
+            let _ = reply.send(result);
+        }
+    }
+
+    /// Commits all at once; if that fails because of one of them, each by itself.
+    async fn commit_shared(&mut self, members: Vec<Member>) {
+        let operations: Vec<&Operation> = members.iter().map(|member| &member.operation).collect();
+        let result = self.commit_operations(&operations).await;
+        match result {
+            Ok(answers) => {
+                for (member, answer) in members.into_iter().zip(answers) {
+                    let _ = member.reply.send(Ok(answer));
+                }
+            }
+            Err(_) if members.len() > 1 && self.connection.is_some() => {
+                for member in members {
+                    let answer = self.commit_operations(&[&member.operation]).await;
+                    let answer = answer.and_then(|mut answers| answers.pop().ok_or_else(closed));
+                    let _ = member.reply.send(answer);
+                }
+            }
+            Err(error) => {
+                tracing::error!(operations = members.len(), %error, "nothing could be kept");
+                for member in members {
+                    let _ = member.reply.send(Err(same(&error)));
+                }
+            }
+        }
+    }
+
+    async fn commit_operations(&mut self, operations: &[&Operation]) -> Result<Vec<Answer>, StoreError> {
+        self.commit(operations.len(), async |transaction| {
+            batch::run(transaction, operations).await
+        })
+        .await
+    }
+
+    /// Runs `work` in a transaction. The connection stays only if it is known to be good.
+    async fn commit<T>(
+        &mut self,
+        operations: usize,
+        work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let started = Instant::now();
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let node = self.node.as_ref().map(|node| node.id());
+        let committed = timeout(COMMIT_TIMEOUT, transact(&mut connection, node, work)).await;
+        match committed {
+            Ok(Ok((value, told))) => {
+                self.connection = Some(connection);
+                self.audience.tell(told);
+                self.audience.committed(Commit {
+                    operations,
+                    duration: started.elapsed(),
+                });
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                // After a failure of one statement the connection is as good as before; after one of its own it is not.
+                if let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, connection.ping()).await {
+                    self.connection = Some(connection);
+                }
+                Err(error)
+            }
+            Err(_elapsed) => Err(StoreError::Unavailable(format!(
+                "PostgreSQL did not answer within {} s",
+                COMMIT_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+
+    async fn connect(&self) -> Result<PgConnection, StoreError> {
+        match timeout(CONNECT_TIMEOUT, connection::committing(&self.options)).await {
+            Ok(connected) => Ok(connected?),
+            Err(_elapsed) => Err(StoreError::Unavailable(format!(
+                "PostgreSQL did not answer within {} s",
+                CONNECT_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+}
+
+/// Begins, works, commits. What is dropped halfway is rolled back.
+pub(super) async fn transact<T>(
+    connection: &mut PgConnection,
+    node: Option<i64>,
+    work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<(T, Told), StoreError> {
+    let mut begun = connection.begin().await?;
+    let mut transaction = Transaction::new(&mut begun, node);
+    let value = work(&mut transaction).await?;
+    let told = transaction.into_told().await?;
+    begun.commit().await?;
+    Ok((value, told))
+}
+
+/// An error for each of those who shared a commit.
+fn same(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
+        StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
+        StoreError::Conflict(why) => StoreError::Conflict(why.clone()),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}

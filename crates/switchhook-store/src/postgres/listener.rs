@@ -1,0 +1,158 @@
+//! The listener: says that this node lives, and hears what the others tell.
+//!
+//! Notices are hints. What changed is read from the table of changes: when a notice comes, and once a second anyway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::changes::{self, Changed};
+use super::node::{Node, SAYS_SO_EVERY};
+use super::notice::{CHANNEL, Notice};
+use super::{Audience, Told};
+use crate::change::Change;
+use crate::claim::HandedOver;
+use crate::error::StoreError;
+
+/// How often changes are looked for without a notice.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a look or a connection may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long after a failure it tries again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+pub(super) struct Listener {
+    pub(super) pool: PgPool,
+    pub(super) node: Arc<Node>,
+    pub(super) audience: Audience,
+    pub(super) changes: mpsc::Sender<Change>,
+}
+
+/// How far the listener has come.
+struct Heard {
+    /// The last change that the node knows; `None`: it is not known what it knows.
+    last_change: Option<i64>,
+    next_look: Instant,
+    next_sign_of_life: Instant,
+}
+
+impl Listener {
+    /// Listens until it is told to stop, through losses of the connection.
+    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let now = Instant::now();
+        let mut heard = Heard {
+            last_change: None,
+            next_look: now,
+            next_sign_of_life: now,
+        };
+        let listening = async {
+            loop {
+                if let Err(error) = self.listen(&mut heard).await {
+                    tracing::warn!(%error, "other nodes are not heard; it tries again");
+                }
+                sleep(TRY_AGAIN_AFTER).await;
+            }
+        };
+        tokio::select! {
+            () = listening => {}
+            _ = stop.wait_for(|is_stopped| *is_stopped) => {}
+        }
+    }
+
+    /// Listens on one connection until it is lost.
+    async fn listen(&self, heard: &mut Heard) -> Result<(), StoreError> {
+        let mut listener = in_time(PgListener::connect_with(&self.pool)).await?;
+        in_time(listener.listen(CHANNEL)).await?;
+        heard.next_look = Instant::now();
+        loop {
+            self.do_what_is_due(heard).await?;
+            let wake = heard.next_look.min(heard.next_sign_of_life);
+            tokio::select! {
+                notice = listener.try_recv() => match notice? {
+                    Some(notice) => self.take(notice.payload(), heard).await,
+                    // The connection was lost and is back: nobody knows what was said meanwhile.
+                    None => heard.next_look = Instant::now(),
+                },
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    async fn do_what_is_due(&self, heard: &mut Heard) -> Result<(), StoreError> {
+        let now = Instant::now();
+        if now >= heard.next_sign_of_life {
+            heard.next_sign_of_life = now + SAYS_SO_EVERY;
+            let mut connection = in_time(self.pool.acquire()).await?;
+            in_time(self.node.say_alive(&mut connection)).await?;
+        }
+        if now >= heard.next_look {
+            heard.next_look = now + LOOK_EVERY;
+            self.look(heard).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what changed and tells the node.
+    async fn look(&self, heard: &mut Heard) -> Result<(), StoreError> {
+        let mut connection = in_time(self.pool.acquire()).await?;
+        let Some(known) = heard.last_change else {
+            heard.last_change = Some(in_time(changes::last(&mut connection)).await?);
+            self.tell(Change::Everything).await;
+            return Ok(());
+        };
+        let Changed { last, companies } = in_time(changes::since(&mut connection, known)).await?;
+        drop(connection);
+        match companies {
+            Some(companies) => {
+                for company_id in companies {
+                    self.tell(Change::Registry(company_id)).await;
+                }
+            }
+            None => self.tell(Change::Everything).await,
+        }
+        heard.last_change = Some(last);
+        Ok(())
+    }
+
+    async fn take(&self, payload: &str, heard: &mut Heard) {
+        match Notice::read(payload) {
+            Some(Notice::Registry) => heard.next_look = Instant::now(),
+            Some(Notice::Log(company_id)) => self.tell(Change::Log(company_id)).await,
+            Some(Notice::Cancelled {
+                node,
+                webhook_id,
+                delivery_id,
+            }) if node == self.node.id() => self.audience.tell(Told {
+                handed_over: vec![HandedOver::Cancelled {
+                    webhook_id,
+                    delivery_id,
+                }],
+                ..Told::default()
+            }),
+            _ => {}
+        }
+    }
+
+    async fn tell(&self, change: Change) {
+        // Nobody takes it where nothing needs to be known.
+        let _ = self.changes.send(change).await;
+    }
+}
+
+async fn in_time<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, StoreError>
+where
+    StoreError: From<E>,
+{
+    match timeout(PATIENCE, work).await {
+        Ok(result) => Ok(result?),
+        Err(_elapsed) => Err(StoreError::Unavailable(format!(
+            "PostgreSQL did not answer within {} s",
+            PATIENCE.as_secs()
+        ))),
+    }
+}

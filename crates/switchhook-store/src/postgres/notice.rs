@@ -1,0 +1,85 @@
+//! Notices: what nodes tell each other through the database. They are hints; each may be lost.
+
+use sqlx::postgres::PgConnection;
+use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
+
+use crate::error::StoreError;
+
+/// The channel on which they go.
+pub(super) const CHANNEL: &str = "switchhook";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// Something was registered or changed: read the changes.
+    Registry,
+    /// The company's log has grown.
+    Log(CompanyId),
+    /// A delivery that the node has was cancelled.
+    Cancelled {
+        node: i64,
+        webhook_id: WebhookId,
+        delivery_id: DeliveryId,
+    },
+}
+
+impl Notice {
+    pub(super) async fn send(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(self.to_string())
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// What a payload says; `None` if it is none of ours.
+    pub(super) fn read(payload: &str) -> Option<Self> {
+        let mut words = payload.split(' ');
+        let kind = words.next()?;
+        let mut number = || words.next()?.parse::<i64>().ok();
+        match kind {
+            "registry" => Some(Self::Registry),
+            "log" => Some(Self::Log(CompanyId(number()?))),
+            "cancelled" => Some(Self::Cancelled {
+                node: number()?,
+                webhook_id: WebhookId(number()?),
+                delivery_id: DeliveryId(number()?),
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Registry => write!(f, "registry"),
+            Self::Log(company_id) => write!(f, "log {company_id}"),
+            Self::Cancelled {
+                node,
+                webhook_id,
+                delivery_id,
+            } => write!(f, "cancelled {node} {webhook_id} {delivery_id}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_reads_back_as_it_was() {
+        let cancelled = Notice::Cancelled {
+            node: 3,
+            webhook_id: WebhookId(4),
+            delivery_id: DeliveryId(5),
+        };
+        for notice in [Notice::Registry, Notice::Log(CompanyId(1)), cancelled] {
+            assert_eq!(Notice::read(&notice.to_string()), Some(notice));
+        }
+        for other in ["", "log", "log x", "cancelled 1 2", "hello"] {
+            assert_eq!(Notice::read(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Releases: claims given back unopened.
+
+use std::collections::HashSet;
+
+use switchhook_domain::Timestamp;
+
+use super::attempts::{OpenAttempt, open_attempts};
+use super::columns::bind_columns;
+use super::order;
+use super::transaction::Transaction;
+use crate::claim::{HandedOver, Release};
+use crate::error::StoreError;
+use crate::line;
+
+struct Released<'r> {
+    release: &'r Release,
+    is_pending: bool,
+    due_at: Timestamp,
+    is_held: bool,
+}
+
+/// Gives claims back: the numbers of the attempts that were not made are free again. The lines are locked.
+pub(super) async fn release(
+    transaction: &mut Transaction<'_>,
+    released: &[&Release],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ids = released.iter().map(|one| one.delivery_id);
+    let mut open = open_attempts(transaction, ids).await?;
+    let mut waiting = Vec::new();
+    for one in released {
+        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
+        transaction.hand_over(HandedOver::Settled {
+            webhook_id,
+            delivery_id,
+        });
+        if let Some(open) = open
+            .remove(&delivery_id)
+            .filter(|open| open.number == one.attempt_number)
+        {
+            waiting.push((*one, open));
+        }
+    }
+    // What a release makes of one in a line counts for those behind it: one of each line at a time.
+    while !waiting.is_empty() {
+        let mut lines = HashSet::new();
+        let (round, rest) = waiting.into_iter().partition(|(one, open)| {
+            let key = open.order_key.as_ref();
+            key.is_none_or(|key| lines.insert((one.webhook_id, key.clone())))
+        });
+        release_round(transaction, &round, now).await?;
+        waiting = rest;
+    }
+    Ok(())
+}
+
+async fn release_round(
+    transaction: &mut Transaction<'_>,
+    round: &Vec<(&Release, OpenAttempt)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ordered: Vec<_> = (0..round.len())
+        .filter(|n| round[*n].1.order_key.is_some())
+        .collect();
+    let ids: Vec<_> = ordered.iter().map(|n| round[*n].0.delivery_id).collect();
+    let mut held_until = vec![None; round.len()];
+    for (place, ahead) in order::ahead_of(transaction.connection, transaction.node, &ids).await? {
+        let n = ordered[place];
+        held_until[n] = line::held_until(Some(&ahead), round[n].1.blocks_until, now);
+    }
+    let rows: Vec<_> = round
+        .iter()
+        .zip(held_until)
+        .map(|((release, open), held_until)| Released {
+            release,
+            is_pending: open.is_pending,
+            due_at: held_until.unwrap_or(release.due_at),
+            is_held: held_until.is_some() && open.is_pending,
+        })
+        .collect();
+    let query = bind_columns!(sqlx::query(RELEASE), rows, |row| {
+        i64: row.release.delivery_id.0,
+        i64: row.due_at.as_millis(),
+        Option<&str>: row.is_held.then_some("order"),
+    });
+    query.execute(&mut *transaction.connection).await?;
+    for row in rows.iter().filter(|row| row.is_pending) {
+        transaction.hand_over(HandedOver::Due {
+            webhook_id: row.release.webhook_id,
+            due_at: row.due_at,
+        });
+    }
+    Ok(())
+}
+
+const RELEASE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
+     attempt_number = attempt_number - 1, due_at = one.due_at, held = one.held \
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS one (id, due_at, held) WHERE deliveries.id = one.id";

@@ -1,0 +1,42 @@
+//! Deliveries that cannot be sent because their rows are damaged: they are cancelled, with a note that says why, and
+//! told to the operator. One of them must not stop the others.
+
+use sqlx::Row;
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{DeliveryId, ReplayId};
+
+use super::list::Unreadable;
+use super::replays;
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::observer::SetAside;
+
+/// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
+pub(super) async fn set_aside(
+    transaction: &mut Transaction<'_>,
+    unreadable: Unreadable,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Unreadable { id, why } = unreadable;
+    let sql = "UPDATE deliveries SET state = 'cancelled', ended_at = $1, held = NULL, claimed_by = NULL, \
+               claimed_at = NULL, note = $2 WHERE id = $3 RETURNING replay_id";
+    let row = sqlx::query(sql)
+        .bind(now.as_millis())
+        .bind(format!("set aside, because it cannot be sent: {why}"))
+        .bind(id)
+        .fetch_optional(&mut *transaction.connection)
+        .await?;
+    let replay_id = row
+        .map(|row| row.try_get::<Option<i64>, _>(0))
+        .transpose()?
+        .flatten();
+    let mut ended = replays::Ended::new();
+    replays::note_ended(&mut ended, replay_id.map(ReplayId), StateName::Cancelled);
+    replays::count_ended(transaction.connection, &ended).await?;
+    transaction.report(SetAside {
+        delivery_id: DeliveryId(id),
+        why,
+    });
+    Ok(())
+}

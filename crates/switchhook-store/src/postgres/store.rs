@@ -1,0 +1,659 @@
+//! The list of what the store can do: each line says how it is done and which noun's file does it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
+use switchhook_domain::company::{Company, CompanyChange};
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{
+    CompanyId, DeliveryId, EventId, IdSequence, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId,
+    WebsocketId,
+};
+use switchhook_domain::key::ApiKey;
+use switchhook_domain::replay::Replay;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
+use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_domain::websocket::Websocket;
+use switchhook_domain::{Kind, Timestamp};
+use tokio::sync::mpsc;
+
+use super::batch::{Answer, Operation};
+use super::failure::closed;
+use super::lane::Weight;
+use super::subscriptions::Subject;
+use super::{
+    PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
+    log, replay_scan, replays, retention, secrets, sources, subscriptions, versions, webhooks, websockets,
+};
+use crate::Store;
+use crate::change::Change;
+use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
+use crate::error::StoreError;
+use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::explain::Explained;
+use crate::filter::{DeliveryFilter, EventFilter};
+use crate::page::{Page, PageRequest};
+use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
+use crate::retention::{
+    DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
+};
+use crate::sealing::Resealed;
+use crate::websocket::{LogBounds, LogEntry, LogPosition};
+
+/// A closure that does something on a connection or in a transaction.
+macro_rules! work {
+    ($on:ident => $does:expr) => {
+        move |$on| Box::pin(async move { $does.await })
+    };
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>> {
+        self.parts.hand_over.lock().take()
+    }
+
+    fn take_changes(&self) -> Option<mpsc::Receiver<Change>> {
+        self.parts.changes.lock().take()
+    }
+
+    fn nodes(&self) -> u32 {
+        self.parts.node.as_ref().map_or(1, |node| node.nodes())
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Result<ApiKey, StoreError> {
+        self.keep(work!(transaction => keys::create(transaction, &key)))
+            .await
+    }
+
+    async fn list_keys(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<ApiKey>, StoreError> {
+        self.read(work!(connection => keys::list(connection, company_id, page)))
+            .await
+    }
+
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError> {
+        self.keep(work!(transaction => keys::revoke(transaction, id, now)))
+            .await
+    }
+
+    async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        self.read(work!(connection => keys::find(connection, hash))).await
+    }
+
+    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
+        self.read(work!(connection => companies::list(connection, page)))
+            .await
+    }
+
+    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError> {
+        self.keep(work!(transaction => companies::update(transaction, id, &change)))
+            .await
+    }
+
+    async fn create_webhook(&self, webhook: Webhook) -> Result<Webhook, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(work!(transaction => webhooks::create(transaction, &webhook, &sealing)))
+            .await
+    }
+
+    async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => webhooks::find(connection, company_id, id, &sealing)))
+            .await
+    }
+
+    async fn list_webhooks(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => webhooks::list(connection, company_id, page, &sealing)))
+            .await
+    }
+
+    async fn update_webhook(
+        &self,
+        company_id: CompanyId,
+        id: WebhookId,
+        change: WebhookChange,
+        now: Timestamp,
+    ) -> Result<Webhook, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(
+            work!(transaction => webhooks::update(transaction, company_id, id, &change, now, &sealing)),
+        )
+        .await
+    }
+
+    async fn delete_webhook(
+        &self,
+        company_id: CompanyId,
+        id: WebhookId,
+        now: Timestamp,
+    ) -> Result<Webhook, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(work!(transaction => webhooks::delete(transaction, company_id, id, now, &sealing)))
+            .await
+    }
+
+    async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => webhooks::scan(connection, page, &sealing)))
+            .await
+    }
+
+    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.keep(work!(transaction => secrets::reseal(transaction, &sealing, after, limit)))
+            .await
+    }
+
+    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.keep(work!(transaction => secrets::forget_old(transaction, now)))
+            .await
+    }
+
+    async fn list_holds(
+        &self,
+        company_id: Option<CompanyId>,
+        since: Timestamp,
+    ) -> Result<Vec<HoldRecord>, StoreError> {
+        self.read(work!(connection => holds::list(connection, company_id, since)))
+            .await
+    }
+
+    async fn save_breaker(
+        &self,
+        webhook_id: WebhookId,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.keep(work!(transaction => holds::save_breaker(transaction, webhook_id, &breaker, now)))
+            .await
+    }
+
+    async fn create_websocket(&self, websocket: Websocket) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(work!(transaction => websockets::create(transaction, &websocket, &sealing)))
+            .await
+    }
+
+    async fn websocket(&self, company_id: CompanyId, id: WebsocketId) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => websockets::find(connection, company_id, id, &sealing)))
+            .await
+    }
+
+    async fn list_websockets(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<Websocket>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => websockets::list(connection, company_id, page, &sealing)))
+            .await
+    }
+
+    async fn update_websocket(
+        &self,
+        company_id: CompanyId,
+        id: WebsocketId,
+        secret: Option<Secret>,
+        now: Timestamp,
+    ) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(work!(transaction => websockets::update(transaction, company_id, id, secret.clone(), now, &sealing)))
+        .await
+    }
+
+    async fn delete_websocket(
+        &self,
+        company_id: CompanyId,
+        id: WebsocketId,
+        now: Timestamp,
+    ) -> Result<Websocket, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(work!(transaction => websockets::delete(transaction, company_id, id, now, &sealing)))
+            .await
+    }
+
+    async fn log_end(&self, company_id: CompanyId) -> Result<LogPosition, StoreError> {
+        self.read(work!(connection => log::end(connection, company_id)))
+            .await
+    }
+
+    async fn read_log(
+        &self,
+        company_id: CompanyId,
+        after: LogPosition,
+        bounds: LogBounds,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.read(work!(connection => log::read(connection, company_id, after, bounds)))
+            .await
+    }
+
+    async fn create_source(&self, source: Source) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.keep(work!(transaction => sources::create(transaction, &source, &sealing)))
+            .await
+    }
+
+    async fn source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => sources::find(connection, company_id, id, &sealing)))
+            .await
+    }
+
+    async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => sources::find_by_token(connection, token_hash, &sealing)))
+            .await
+    }
+
+    async fn list_sources(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Source>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => sources::list(connection, company_id, page, &sealing)))
+            .await
+    }
+
+    async fn update_source(
+        &self,
+        company_id: CompanyId,
+        id: SourceId,
+        change: SourceChange,
+        now: Timestamp,
+    ) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.keep(work!(transaction => sources::update(transaction, company_id, id, &change, now, &sealing)))
+            .await
+    }
+
+    async fn delete_source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.keep(work!(transaction => sources::delete(transaction, company_id, id, &sealing)))
+            .await
+    }
+
+    async fn keep_refusal(&self, refusal: Refusal, most: u32) -> Result<(), StoreError> {
+        self.keep(work!(transaction => sources::keep_refusal(transaction, &refusal, most)))
+            .await
+    }
+
+    async fn list_refusals(
+        &self,
+        company_id: CompanyId,
+        id: SourceId,
+        page: PageRequest,
+    ) -> Result<Page<Refusal>, StoreError> {
+        self.read(work!(connection => sources::list_refusals(connection, company_id, id, page)))
+            .await
+    }
+
+    async fn create_subscription(
+        &self,
+        subscription: Subscription,
+        limits: Option<SubscriptionLimits>,
+    ) -> Result<Subscription, StoreError> {
+        self.register(work!(transaction => subscriptions::create(transaction, &subscription, limits)))
+            .await
+    }
+
+    async fn subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+    ) -> Result<Subscription, StoreError> {
+        let subject = Subject { company_id, kind, id };
+        self.read(work!(connection => subscriptions::find(connection, subject)))
+            .await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        company_id: CompanyId,
+        filter: SubscriptionFilter,
+        page: PageRequest,
+    ) -> Result<Page<Subscription>, StoreError> {
+        self.read(work!(connection => subscriptions::list(connection, company_id, filter, page)))
+            .await
+    }
+
+    async fn update_subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+        change: SubscriptionChange,
+        now: Timestamp,
+    ) -> Result<Subscription, StoreError> {
+        let subject = Subject { company_id, kind, id };
+        self.register(work!(transaction => subscriptions::update(transaction, subject, change, now)))
+            .await
+    }
+
+    async fn delete_subscription(
+        &self,
+        company_id: CompanyId,
+        kind: Kind,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<Subscription, StoreError> {
+        let subject = Subject { company_id, kind, id };
+        self.register(work!(transaction => subscriptions::delete(transaction, subject, now)))
+            .await
+    }
+
+    async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError> {
+        self.read(work!(connection => subscriptions::scan(connection, page)))
+            .await
+    }
+
+    async fn last_revision(&self) -> Result<Revision, StoreError> {
+        self.read(work!(connection => versions::last_revision(connection)))
+            .await
+    }
+
+    async fn subscription_changes(
+        &self,
+        company_id: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionVersion>, StoreError> {
+        self.read(work!(connection => versions::changes(connection, company_id, page)))
+            .await
+    }
+
+    async fn explain_subscriptions(
+        &self,
+        company_id: CompanyId,
+        event_id: EventId,
+        only: Option<SubscriptionId>,
+        page: PageRequest,
+    ) -> Result<Explained, StoreError> {
+        self.read(work!(connection => explain::explain(connection, company_id, event_id, only, page)))
+            .await
+    }
+
+    async fn record_events(&self, new: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
+        let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
+        let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
+        match self.parts.lane.share(Operation::Record(new), weight).await? {
+            Answer::Recorded(answers) => Ok(answers),
+            Answer::Finished(_) | Answer::Released => Err(closed()),
+        }
+    }
+
+    async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError> {
+        self.read(work!(connection => events::find(connection, company_id, id)))
+            .await
+    }
+
+    async fn list_events(
+        &self,
+        company_id: CompanyId,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<EventRecord>, StoreError> {
+        self.read(work!(connection => events::list(connection, company_id, &filter, page)))
+            .await
+    }
+
+    async fn delivery(&self, company_id: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError> {
+        self.read(work!(connection => deliveries::find(connection, company_id, id)))
+            .await
+    }
+
+    async fn list_deliveries(
+        &self,
+        company_id: CompanyId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.read(work!(connection => deliveries::list(connection, company_id, &filter, page)))
+            .await
+    }
+
+    async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+        self.read(work!(connection => attempts::all_of(connection, id)))
+            .await
+    }
+
+    async fn redeliver(
+        &self,
+        company_id: CompanyId,
+        id: DeliveryId,
+        new_id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError> {
+        self.write(work!(transaction => deliveries::redeliver(transaction, company_id, id, new_id, now)))
+            .await
+    }
+
+    async fn cancel_delivery(
+        &self,
+        company_id: CompanyId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError> {
+        self.write(work!(transaction => deliveries::cancel(transaction, company_id, id, now)))
+            .await
+    }
+
+    async fn claim_due_deliveries(&self, claim: Claim) -> Result<Vec<ClaimAnswer>, StoreError> {
+        self.write(work!(transaction => claims::claim(transaction, &claim)))
+            .await
+    }
+
+    async fn finish_attempts(&self, finished: Vec<FinishedAttempt>) -> Result<usize, StoreError> {
+        let answers = finished.iter().filter_map(|one| one.attempt.answer.as_ref());
+        let weight = Weight::of(finished.len(), answers.map(|answer| answer.body_head.len()).sum());
+        match self.parts.lane.share(Operation::Finish(finished), weight).await? {
+            Answer::Finished(late) => Ok(late),
+            Answer::Recorded(_) | Answer::Released => Err(closed()),
+        }
+    }
+
+    async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
+        let weight = Weight::of(released.len(), 0);
+        let operation = Operation::Release(released, now);
+        self.parts.lane.share(operation, weight).await.map(|_| ())
+    }
+
+    async fn cancel_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(work!(transaction => deliveries::cancel_some_of(transaction, webhook_id, now, limit)))
+            .await
+    }
+
+    async fn make_retries_due(
+        &self,
+        webhook_id: WebhookId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(work!(transaction => claims::make_retries_due(transaction, webhook_id, now, limit)))
+            .await
+    }
+
+    async fn pending_webhooks(
+        &self,
+        after: Option<WebhookId>,
+        limit: u32,
+    ) -> Result<Vec<PendingWebhook>, StoreError> {
+        self.read(work!(connection => claims::pending_webhooks(connection, after, limit)))
+            .await
+    }
+
+    async fn size(&self) -> Result<StoreSize, StoreError> {
+        self.read(work!(connection => retention::size(connection))).await
+    }
+
+    async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError> {
+        let found = self
+            .read(work!(connection => retention::removable(connection, slice)))
+            .await?;
+        let next = found.next;
+        if found.ids.is_empty() {
+            return Ok(Removed {
+                next,
+                ..Removed::default()
+            });
+        }
+        let removed = self
+            .keep(work!(transaction => retention::remove(transaction, &found.ids, slice.before)))
+            .await?;
+        Ok(Removed { next, ..removed })
+    }
+
+    async fn drop_payloads(
+        &self,
+        slice: PayloadSlice,
+        now: Timestamp,
+    ) -> Result<DroppedPayloads, StoreError> {
+        let found = self
+            .read(work!(connection => retention::droppable(connection, slice)))
+            .await?;
+        let next = found.next;
+        if found.ids.is_empty() {
+            return Ok(DroppedPayloads { payloads: 0, next });
+        }
+        let payloads = self
+            .keep(work!(transaction => retention::drop_payloads(transaction, &found.ids, now)))
+            .await?;
+        Ok(DroppedPayloads { payloads, next })
+    }
+
+    async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError> {
+        let (company_id, number, extent) = (slice.company_id, slice.number.clone(), slice.extent);
+        let found = self
+            .read(work!(connection => erasure::find(connection, &slice)))
+            .await?;
+        let (examined, next) = (found.examined, found.next);
+        let is_last = next.is_none();
+        let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
+        let erased = if nothing_to_do {
+            Erased {
+                events: found.ids.len() as u64,
+                ..Erased::default()
+            }
+        } else {
+            self.write(move |transaction| {
+                Box::pin(async move {
+                    if is_last {
+                        sources::erase_from_refusals(transaction, company_id, &number).await?;
+                    }
+                    erasure::erase(transaction, &found.ids, &number, now).await
+                })
+            })
+            .await?
+        };
+        Ok(Erased {
+            examined,
+            next,
+            ..erased
+        })
+    }
+
+    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.register(work!(transaction => replays::create(transaction, &new, &sealing)))
+            .await
+    }
+
+    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError> {
+        self.read(work!(connection => replays::find(connection, company_id, id)))
+            .await
+    }
+
+    async fn list_replays(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Replay>, StoreError> {
+        self.read(work!(connection => replays::list(connection, company_id, page)))
+            .await
+    }
+
+    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
+        self.read(work!(connection => replays::running(connection, page)))
+            .await
+    }
+
+    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(work!(connection => webhooks::of_replays(connection, company_id, &sealing)))
+            .await
+    }
+
+    async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError> {
+        self.read(work!(connection => replay_scan::select(connection, &replay, scan)))
+            .await
+    }
+
+    async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError> {
+        self.write(work!(transaction => replays::advance(transaction, &step)))
+            .await
+    }
+
+    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError> {
+        self.register(work!(transaction => replays::end(transaction, id, &end, now)))
+            .await
+    }
+
+    async fn cancel_replay(
+        &self,
+        company_id: CompanyId,
+        id: ReplayId,
+        now: Timestamp,
+    ) -> Result<Replay, StoreError> {
+        self.register(work!(transaction => replays::cancel(transaction, company_id, id, now)))
+            .await
+    }
+
+    async fn last_id(&self) -> Result<i64, StoreError> {
+        self.read(work!(connection => health::last_id(connection))).await
+    }
+
+    async fn ids(&self) -> Result<Arc<IdSequence>, StoreError> {
+        match &self.parts.node {
+            Some(node) => Ok(Arc::clone(&node.ids)),
+            None => Ok(Arc::new(IdSequence::after(self.last_id().await?))),
+        }
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.keep(work!(transaction => health::write_filler(transaction)))
+            .await?;
+        self.keep(work!(transaction => health::take_back_filler(transaction)))
+            .await
+    }
+
+    async fn close(&self) {
+        let parts = Arc::clone(&self.parts);
+        let closing = self.on_runtime(async move {
+            parts.close().await;
+            Ok(())
+        });
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "the store could not be closed in good order");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Reading rows, whichever database they come from: one cell after the other, each with an error that names table, row
+//! and column. What the rows of a table mean is told in a file for each noun below.
+
+pub(crate) mod attempt;
+pub(crate) mod delivery;
+pub(crate) mod event;
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use switchhook_domain::Timestamp;
+
+use crate::error::StoreError;
+
+/// A row as its driver has it. Errors say what is wrong with the cell.
+///
+/// Whole numbers are 64 bits wide, also those that are small or yes (1) and no (0).
+pub(crate) trait Cellular {
+    fn number(&self, column: usize) -> Result<Option<i64>, String>;
+    fn real(&self, column: usize) -> Result<Option<f64>, String>;
+    fn text(&self, column: usize) -> Result<Option<&str>, String>;
+    /// Of a text or of bytes.
+    fn bytes(&self, column: usize) -> Result<Option<&[u8]>, String>;
+    fn column_name(&self, column: usize) -> String;
+}
+
+/// Any driver's row.
+pub(crate) type Row<'r> = dyn Cellular + 'r;
+
+impl Row<'_> {
+    /// One cell of a row that is not read as a whole.
+    pub(crate) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, StoreError> {
+        T::from_cell(self, column)
+            .map_err(|error| StoreError::Corrupt(format!("column {}: {error}", self.column_name(column))))
+    }
+}
+
+/// What a cell can be read as.
+pub(crate) trait FromCell<'r>: Sized {
+    /// What the cell holds, if it holds something.
+    fn maybe(row: &'r Row<'_>, column: usize) -> Result<Option<Self>, String>;
+
+    /// What the cell holds.
+    fn from_cell(row: &'r Row<'_>, column: usize) -> Result<Self, String> {
+        Self::maybe(row, column)?.ok_or_else(|| "it is empty".to_owned())
+    }
+}
+
+macro_rules! from_cells {
+    ($($type:ty: |$row:ident, $column:ident| $read:expr;)+) => {$(
+        impl<'r> FromCell<'r> for $type {
+            fn maybe($row: &'r Row<'_>, $column: usize) -> Result<Option<Self>, String> {
+                $read
+            }
+        }
+    )+};
+}
+
+from_cells! {
+    i64: |row, column| row.number(column);
+    u16: |row, column| narrowed(row, column);
+    u32: |row, column| narrowed(row, column);
+    u64: |row, column| narrowed(row, column);
+    usize: |row, column| narrowed(row, column);
+    bool: |row, column| Ok(row.number(column)?.map(|number| number != 0));
+    f64: |row, column| row.real(column);
+    &'r str: |row, column| row.text(column);
+    String: |row, column| Ok(row.text(column)?.map(str::to_owned));
+    &'r [u8]: |row, column| row.bytes(column);
+    Vec<u8>: |row, column| Ok(row.bytes(column)?.map(<[u8]>::to_vec));
+    [u8; 32]: |row, column| row
+        .bytes(column)?
+        .map(|bytes| bytes.try_into().map_err(|_| format!("{} bytes instead of 32", bytes.len())))
+        .transpose();
+}
+
+impl<'r, T: FromCell<'r>> FromCell<'r> for Option<T> {
+    fn maybe(row: &'r Row<'_>, column: usize) -> Result<Option<Self>, String> {
+        T::maybe(row, column).map(Some)
+    }
+}
+
+fn narrowed<T: TryFrom<i64, Error: Display>>(row: &Row<'_>, column: usize) -> Result<Option<T>, String> {
+    let Some(number) = row.number(column)? else {
+        return Ok(None);
+    };
+    T::try_from(number)
+        .map(Some)
+        .map_err(|error| format!("{number}: {error}"))
+}
+
+/// The cells of a row, read from the first to the last.
+pub(crate) struct Cells<'r> {
+    row: &'r Row<'r>,
+    table: &'static str,
+    id: i64,
+    next: usize,
+}
+
+impl<'r> Cells<'r> {
+    /// The cells of a row whose first cell is its id.
+    pub(crate) fn of(table: &'static str, row: &'r Row<'_>) -> Result<Self, StoreError> {
+        let mut cells = Self {
+            row,
+            table,
+            id: 0,
+            next: 0,
+        };
+        cells.id = cells.read()?;
+        Ok(cells)
+    }
+
+    /// The row's id.
+    pub(crate) const fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The next cell.
+    pub(crate) fn read<T: FromCell<'r>>(&mut self) -> Result<T, StoreError> {
+        let column = self.next;
+        self.next += 1;
+        T::from_cell(self.row, column).map_err(|error| self.unreadable(column, error))
+    }
+
+    /// The next cell, a time.
+    pub(crate) fn time(&mut self) -> Result<Timestamp, StoreError> {
+        self.read().map(Timestamp::from_millis)
+    }
+
+    /// The next cell, a time or nothing.
+    pub(crate) fn maybe_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.read::<Option<i64>>()?.map(Timestamp::from_millis))
+    }
+
+    /// The next cell, a text that means something.
+    pub(crate) fn word<T: FromStr<Err: Display>>(&mut self) -> Result<T, StoreError> {
+        let column = self.next;
+        let text = self.text()?;
+        text.parse().map_err(|error| self.unreadable(column, error))
+    }
+
+    /// The next cell, JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T, StoreError> {
+        let column = self.next;
+        let text = self.text()?;
+        serde_json::from_str(text).map_err(|error| self.unreadable(column, error))
+    }
+
+    /// The next cell, JSON or nothing.
+    pub(crate) fn maybe_json<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StoreError> {
+        let column = self.next;
+        let json = self.maybe_text()?.map(serde_json::from_str);
+        json.transpose().map_err(|error| self.unreadable(column, error))
+    }
+
+    /// The next cell's bytes, of a text or of bytes.
+    pub(crate) fn bytes(&mut self) -> Result<&'r [u8], StoreError> {
+        self.read()
+    }
+
+    /// The next cell, a text.
+    pub(crate) fn text(&mut self) -> Result<&'r str, StoreError> {
+        self.read()
+    }
+
+    /// The next cell, a text or nothing.
+    pub(crate) fn maybe_text(&mut self) -> Result<Option<&'r str>, StoreError> {
+        self.read()
+    }
+
+    /// What is wrong with this row.
+    pub(crate) fn corrupt(&self, what: impl Display) -> StoreError {
+        StoreError::Corrupt(format!("table {}, row {}: {what}", self.table, self.id))
+    }
+
+    fn unreadable(&self, column: usize, error: impl Display) -> StoreError {
+        self.corrupt(format_args!("column {}: {error}", self.row.column_name(column)))
+    }
+}

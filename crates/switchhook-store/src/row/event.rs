@@ -1,0 +1,59 @@
+//! An event as a row.
+
+use bytes::Bytes;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::subscription::Revision;
+
+use super::{Cells, Row};
+use crate::error::StoreError;
+use crate::event::EventRecord;
+use crate::retention::PayloadRemoval;
+
+/// What [`read`] reads, in its order.
+macro_rules! event_columns {
+    () => {
+        "id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, \
+         payload_removed_at, payload_removed_for"
+    };
+}
+pub(crate) use event_columns;
+
+pub(crate) const COLUMNS: &str = event_columns!();
+
+pub(crate) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
+    let mut cells = Cells::of("events", row)?;
+    Ok(EventRecord {
+        id: EventId(cells.id()),
+        company_id: CompanyId(cells.read()?),
+        kind: cells.word()?,
+        accepted_at: Timestamp::from_millis(cells.read()?),
+        order_key: cells.maybe_text()?.map(OrderKey::new),
+        idempotency_key: cells.read()?,
+        warnings: cells.maybe_json()?.unwrap_or_default(),
+        body: Bytes::copy_from_slice(cells.bytes()?),
+        revision: cells.read::<Option<i64>>()?.map(Revision),
+        payload_removed: read_removal(&mut cells)?,
+    })
+}
+
+fn read_removal(cells: &mut Cells<'_>) -> Result<Option<PayloadRemoval>, StoreError> {
+    let Some(at) = cells.maybe_time()? else {
+        return Ok(None);
+    };
+    Ok(Some(PayloadRemoval {
+        at,
+        reason: cells.word()?,
+    }))
+}
+
+/// What validation had to say, as text.
+pub(crate) fn warnings(warnings: &[String]) -> Result<Option<String>, StoreError> {
+    if warnings.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(warnings)
+        .map(Some)
+        .map_err(|error| StoreError::Conflict(format!("the event's warnings cannot be kept: {error}")))
+}
