@@ -81,7 +81,7 @@ const CHANGES: usize = 1_024;
 pub struct PostgresStore {
     parts: Arc<Parts>,
     /// The connections live here, so that it does not matter on which runtime the callers are.
-    runtime: Option<Runtime>,
+    threads: Threads,
 }
 
 struct Parts {
@@ -133,16 +133,10 @@ impl PostgresStore {
     /// # Errors
     /// `Unusable` if the URL or the database is not fit for it, `Unavailable` if it cannot be reached.
     pub fn open(url: &str, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
-        let runtime = runtime()?;
+        let threads = Threads::start()?;
         let connect = connection::options(url)?;
-        let parts = wait_on(runtime.handle(), async move {
-            let parts = Parts::open(connect, options).await?;
-            Ok(parts)
-        })?;
-        Ok(Arc::new(Self {
-            parts,
-            runtime: Some(runtime),
-        }))
+        let parts = threads.wait_on(Parts::open(connect, options))?;
+        Ok(Arc::new(Self { parts, threads }))
     }
 
     /// Brings the schema of the database up to date. Blocks.
@@ -150,9 +144,8 @@ impl PostgresStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
-        let runtime = runtime()?;
         let connect = connection::options(url)?;
-        wait_on(runtime.handle(), async move {
+        Threads::start()?.wait_on(async move {
             let pool = connection::pool(connect);
             let mut connection = pool.acquire().await?;
             connection::check_version(&mut connection).await?;
@@ -234,26 +227,15 @@ impl PostgresStore {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let handle = self.runtime.as_ref().ok_or_else(closed)?.handle();
-        let bounded = async move {
-            match timeout(PATIENCE, work).await {
-                Ok(result) => result,
-                Err(_elapsed) => Err(StoreError::Unavailable(format!(
-                    "PostgreSQL did not answer within {} s",
-                    PATIENCE.as_secs()
-                ))),
-            }
-        };
-        handle.spawn(bounded).await.map_err(|_| closed())?
+        let handle = self.threads.handle().ok_or_else(closed)?;
+        handle.spawn(in_time(work)).await.map_err(|_| closed())?
     }
 }
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
+        // Whoever works notices that it is over; an error means that nobody does.
         let _ = self.parts.stop.send(true);
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -326,31 +308,52 @@ impl Parts {
     }
 }
 
-fn runtime() -> Result<Runtime, StoreError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .thread_name("store-postgres")
-        .enable_all()
-        .build()
-        .map_err(|error| StoreError::Unusable(format!("threads of the store cannot be started: {error}")))
+/// A runtime of the store's own, which may be let go of anywhere.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("store-postgres")
+            .enable_all()
+            .build();
+        runtime
+            .map(|runtime| Self(Some(runtime)))
+            .map_err(|error| StoreError::Unusable(format!("threads of the store cannot be started: {error}")))
+    }
+
+    fn handle(&self) -> Option<&Handle> {
+        self.0.as_ref().map(Runtime::handle)
+    }
+
+    /// Blocks until `work` is done, also on a thread that belongs to another runtime.
+    fn wait_on<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // Bounded by its use: one message.
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let handle = self.handle().ok_or_else(closed)?;
+        handle.spawn(async move {
+            // Somebody listens: this thread, until it has come.
+            let _ = sender.send(in_time(work).await);
+        });
+        receiver.recv().map_err(|_| closed())?
+    }
 }
 
-/// Waits for work on the store's runtime, also on a thread that belongs to another.
-fn wait_on<T: Send + 'static>(
-    runtime: &Handle,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Result<T, StoreError> {
-    // Bounded by its use: one message.
-    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    runtime.spawn(async move {
-        let result = match timeout(PATIENCE, work).await {
-            Ok(result) => result,
-            Err(_elapsed) => Err(StoreError::Unavailable(format!(
-                "PostgreSQL did not answer within {} s",
-                PATIENCE.as_secs()
-            ))),
-        };
-        let _ = sender.send(result);
-    });
-    receiver.recv().map_err(|_| closed())?
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match timeout(PATIENCE, work).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(failure::no_answer(PATIENCE)),
+    }
 }

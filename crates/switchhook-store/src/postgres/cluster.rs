@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::{connection, runtime, wait_on};
+use super::{Threads, connection};
 use crate::error::StoreError;
 
 /// Where distributions put the programs, beside the search path.
@@ -127,7 +127,7 @@ impl Drop for Cluster {
 pub fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
     let options = connection::options(url)?;
     let sql = format!("CREATE DATABASE {name}");
-    wait_on(runtime()?.handle(), async move {
+    Threads::start()?.wait_on(async move {
         let mut connection = PgConnection::connect_with(&options).await?;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
         Ok(connection.close().await?)

@@ -1,5 +1,7 @@
 //! The one place where PostgreSQL's errors become the store's: sorted by what the caller can do.
 
+use std::time::Duration;
+
 use crate::StoreError;
 
 impl From<sqlx::Error> for StoreError {
@@ -44,6 +46,10 @@ fn sorted(code: &str, message: &str) -> StoreError {
 
 pub(super) fn closed() -> StoreError {
     StoreError::Unavailable("it is closed".into())
+}
+
+pub(super) fn no_answer(within: Duration) -> StoreError {
+    StoreError::Unavailable(format!("PostgreSQL did not answer within {} s", within.as_secs()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::{self, Answer, Operation};
-use super::failure::closed;
+use super::failure::{closed, no_answer};
 use super::node::Node;
 use super::transaction::{Told, Transaction, Work};
 use super::{Audience, connection};
@@ -320,20 +320,14 @@ impl Worker {
                 }
                 Err(error)
             }
-            Err(_elapsed) => Err(StoreError::Unavailable(format!(
-                "PostgreSQL did not answer within {} s",
-                COMMIT_TIMEOUT.as_secs()
-            ))),
+            Err(_elapsed) => Err(no_answer(COMMIT_TIMEOUT)),
         }
     }
 
     async fn connect(&self) -> Result<PgConnection, StoreError> {
         match timeout(CONNECT_TIMEOUT, connection::committing(&self.options)).await {
             Ok(connected) => Ok(connected?),
-            Err(_elapsed) => Err(StoreError::Unavailable(format!(
-                "PostgreSQL did not answer within {} s",
-                CONNECT_TIMEOUT.as_secs()
-            ))),
+            Err(_elapsed) => Err(no_answer(CONNECT_TIMEOUT)),
         }
     }
 }

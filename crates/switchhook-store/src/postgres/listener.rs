@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::changes::{self, Changed};
+use super::failure::no_answer;
 use super::node::{Node, SAYS_SO_EVERY};
 use super::notice::{CHANNEL, Notice};
 use super::{Audience, Told};
@@ -150,9 +151,6 @@ where
 {
     match timeout(PATIENCE, work).await {
         Ok(result) => Ok(result?),
-        Err(_elapsed) => Err(StoreError::Unavailable(format!(
-            "PostgreSQL did not answer within {} s",
-            PATIENCE.as_secs()
-        ))),
+        Err(_elapsed) => Err(no_answer(PATIENCE)),
     }
 }
