@@ -4,6 +4,7 @@
 pub(crate) mod attempt;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod replay;
 pub(crate) mod secret;
 pub(crate) mod webhook;
 
