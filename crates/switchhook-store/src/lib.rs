@@ -22,6 +22,7 @@ mod retention;
 mod row;
 mod sealing;
 pub mod sqlite;
+mod sweeping;
 mod websocket;
 
 use std::sync::Arc;

@@ -36,6 +36,7 @@ mod retention;
 mod schema;
 mod secrets;
 mod set_aside;
+mod size;
 mod sources;
 mod store;
 mod subscriptions;

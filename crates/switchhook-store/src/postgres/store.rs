@@ -27,7 +27,8 @@ use super::lane::Weight;
 use super::subscriptions::Subject;
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, replay_scan, replays, retention, secrets, sources, subscriptions, versions, webhooks, websockets,
+    log, replay_scan, replays, retention, secrets, size, sources, subscriptions, versions, webhooks,
+    websockets,
 };
 use crate::Store;
 use crate::change::Change;
@@ -503,7 +504,7 @@ impl Store for PostgresStore {
     }
 
     async fn size(&self) -> Result<StoreSize, StoreError> {
-        self.read(work!(connection => retention::size(connection))).await
+        self.read(work!(connection => size::size(connection))).await
     }
 
     async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError> {
@@ -546,7 +547,8 @@ impl Store for PostgresStore {
         let found = self
             .read(work!(connection => erasure::find(connection, &slice)))
             .await?;
-        let (examined, next) = (found.examined, found.next);
+        let (examined, found) = (found.examined, found.found);
+        let next = found.next;
         let is_last = next.is_none();
         let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
         let erased = if nothing_to_do {
