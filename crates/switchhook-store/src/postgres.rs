@@ -36,6 +36,7 @@ mod retention;
 mod schema;
 mod secrets;
 mod set_aside;
+mod size;
 mod sources;
 mod store;
 mod subscriptions;
@@ -245,10 +246,14 @@ impl Parts {
         options: StoreOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let pool = connection::pool(connect.clone());
+        let sealing = Sealing(options.sealer);
         {
             let mut connection = pool.acquire().await?;
             connection::check_version(&mut connection).await?;
             schema::migrate(&mut connection, options.now).await?;
+            if options.role == Role::Owner {
+                secrets::check(&mut connection, &sealing).await?;
+            }
         }
         let node = match options.role {
             Role::Owner => Some(Arc::new(Node::join(&pool, options.now).await?)),
@@ -281,7 +286,7 @@ impl Parts {
             hand_over: Mutex::new(node.is_some().then_some(receiver)),
             node,
             audience,
-            sealing: Sealing(options.sealer),
+            sealing,
             changes: Mutex::new(changes),
             stop,
             tasks: Mutex::new(tasks),

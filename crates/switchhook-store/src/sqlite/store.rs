@@ -22,7 +22,6 @@ use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
 use super::queue::{Urgency, Weight};
-use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
@@ -37,7 +36,7 @@ use crate::event::{EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
-use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{HoldRecord, Subject, SubscriptionFilter, SubscriptionLimits};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
@@ -659,7 +658,8 @@ impl Store for SqliteStore {
             .readers
             .run(move |connection| erasure::find(connection, &slice))
             .await?;
-        let (examined, next) = (found.examined, found.next);
+        let (examined, found) = (found.examined, found.found);
+        let next = found.next;
         let is_last = next.is_none();
         let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
         let erased = if nothing_to_do {
