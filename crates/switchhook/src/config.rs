@@ -283,7 +283,8 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn parse_store(text: &str) -> Result<String, String> {
+/// A store as it is written on the command line.
+pub(crate) fn parse_store(text: &str) -> Result<String, String> {
     let is_known = ["sqlite:", "postgres:", "postgresql:"]
         .iter()
         .any(|scheme| text.starts_with(scheme));
