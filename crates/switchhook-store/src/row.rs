@@ -4,6 +4,8 @@
 pub(crate) mod attempt;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod secret;
+pub(crate) mod webhook;
 
 use std::fmt::Display;
 use std::str::FromStr;

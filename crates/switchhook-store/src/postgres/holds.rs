@@ -26,3 +26,13 @@ pub(super) async fn save_breaker(
 ) -> Result<(), StoreError> {
     unimplemented!()
 }
+
+pub(super) async fn pause_changed(
+    _connection: &mut PgConnection,
+    webhook_id: WebhookId,
+    before: Option<Timestamp>,
+    after: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    unimplemented!()
+}

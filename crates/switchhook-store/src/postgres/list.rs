@@ -144,6 +144,26 @@ impl Listing {
     }
 }
 
+/// The first row of a query, if there is one.
+pub(super) async fn first<T>(
+    connection: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let row = query.fetch_optional(connection).await?;
+    row.as_ref().map(|row| read(row)).transpose()
+}
+
+/// Every row of a query.
+pub(super) async fn all<T>(
+    connection: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = query.fetch_all(connection).await?;
+    rows.iter().map(|row| read(row)).collect()
+}
+
 /// A row that cannot be read.
 #[derive(Debug)]
 pub(super) struct Unreadable {

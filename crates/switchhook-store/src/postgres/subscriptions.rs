@@ -66,3 +66,12 @@ pub(super) async fn update(
 ) -> Result<Subscription, StoreError> {
     unimplemented!()
 }
+
+pub(super) async fn orphan(
+    _connection: &mut PgConnection,
+    company_id: CompanyId,
+    endpoint: Endpoint,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    unimplemented!()
+}

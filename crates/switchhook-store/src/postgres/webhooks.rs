@@ -1,66 +1,67 @@
-//! Stub.
+//! Webhooks: where we send.
 
-use super::transaction::Transaction;
-use crate::error::StoreError;
-use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
-use crate::sealing::Sealing;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
+use super::list::{Listing, all, first};
+use super::transaction::Transaction;
+use super::{holds, subscriptions};
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+use crate::row::secret;
+use crate::row::webhook::{self, read, settings, webhook_columns};
+use crate::sealing::Sealing;
+
 pub(super) async fn create(
     transaction: &mut Transaction<'_>,
     webhook: &Webhook,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    unimplemented!()
+    refuse_second(transaction.connection, webhook).await?;
+    insert(transaction.connection, webhook, None, sealing).await?;
+    transaction.registry_changed(webhook.company_id).await?;
+    Ok(webhook.clone())
 }
 
-pub(super) async fn delete(
+/// Keeps a webhook that exists for a replay only. Whoever creates the replay tells the nodes.
+pub(super) async fn create_for_replay(
     transaction: &mut Transaction<'_>,
-    company_id: CompanyId,
-    id: WebhookId,
-    now: Timestamp,
+    webhook: &Webhook,
+    replay_id: ReplayId,
     sealing: &Sealing,
-) -> Result<Webhook, StoreError> {
-    unimplemented!()
+) -> Result<(), StoreError> {
+    insert(transaction.connection, webhook, Some(replay_id), sealing).await
 }
 
-pub(super) async fn find(
-    _connection: &mut PgConnection,
-    company_id: CompanyId,
-    id: WebhookId,
+async fn insert(
+    connection: &mut PgConnection,
+    webhook: &Webhook,
+    replay_id: Option<ReplayId>,
     sealing: &Sealing,
-) -> Result<Webhook, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn list(
-    _connection: &mut PgConnection,
-    company_id: CompanyId,
-    page: PageRequest,
-    sealing: &Sealing,
-) -> Result<Page<Webhook>, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn of_replays(
-    _connection: &mut PgConnection,
-    company_id: CompanyId,
-    sealing: &Sealing,
-) -> Result<Vec<Webhook>, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn scan(
-    _connection: &mut PgConnection,
-    page: PageRequest,
-    sealing: &Sealing,
-) -> Result<Page<Webhook>, StoreError> {
-    unimplemented!()
+) -> Result<(), StoreError> {
+    let sql = concat!(
+        "INSERT INTO webhooks (",
+        webhook_columns!(),
+        ", replay_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+    );
+    sqlx::query(sql)
+        .bind(webhook.id.0)
+        .bind(webhook.company_id.0)
+        .bind(&webhook.hook_url)
+        .bind(secret::kept(webhook.id, webhook.secret.as_ref(), sealing))
+        .bind(secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?)
+        .bind(settings(webhook)?)
+        .bind(webhook.paused_at.map(Timestamp::as_millis))
+        .bind(webhook.disabled_at.map(Timestamp::as_millis))
+        .bind(webhook.created_at.as_millis())
+        .bind(webhook.updated_at.as_millis())
+        .bind(replay_id.map(|id| id.0))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn update(
@@ -71,13 +72,135 @@ pub(super) async fn update(
     now: Timestamp,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    unimplemented!()
+    let connection = &mut *transaction.connection;
+    let before = find(connection, company_id, id, sealing).await?;
+    let paused_before = before.paused_at;
+    let webhook = before.changed(change.clone(), now);
+    refuse_second(connection, &webhook).await?;
+    let sql = "UPDATE webhooks SET hook_url = $1, secret = $2, old_secrets = $3, settings = $4, paused_at = $5, \
+               disabled_at = $6, updated_at = $7 WHERE id = $8";
+    sqlx::query(sql)
+        .bind(&webhook.hook_url)
+        .bind(secret::kept(id, webhook.secret.as_ref(), sealing))
+        .bind(secret::kept_old(id, &webhook.old_secrets, sealing)?)
+        .bind(settings(&webhook)?)
+        .bind(webhook.paused_at.map(Timestamp::as_millis))
+        .bind(webhook.disabled_at.map(Timestamp::as_millis))
+        .bind(webhook.updated_at.as_millis())
+        .bind(id.0)
+        .execute(&mut *connection)
+        .await?;
+    holds::pause_changed(connection, id, paused_before, webhook.paused_at, now).await?;
+    transaction.registry_changed(company_id).await?;
+    Ok(webhook)
 }
 
+pub(super) async fn delete(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: WebhookId,
+    now: Timestamp,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
+    let connection = &mut *transaction.connection;
+    let webhook = find(connection, company_id, id, sealing).await?;
+    // Old deliveries need to tell where they went, but not how they were signed.
+    let sql = "UPDATE webhooks SET deleted_at = $1, secret = NULL, old_secrets = NULL WHERE id = $2";
+    sqlx::query(sql)
+        .bind(now.as_millis())
+        .bind(id.0)
+        .execute(&mut *connection)
+        .await?;
+    subscriptions::orphan(connection, company_id, Endpoint::Webhook(id), now).await?;
+    transaction.registry_changed(company_id).await?;
+    Ok(webhook)
+}
+
+/// Whether the company has the webhook.
 pub(super) async fn exists(
-    _connection: &mut PgConnection,
+    connection: &mut PgConnection,
     company_id: CompanyId,
     id: WebhookId,
 ) -> Result<bool, StoreError> {
-    unimplemented!()
+    let sql = "SELECT 1 FROM webhooks WHERE id = $1 AND company_id = $2 AND deleted_at IS NULL AND replay_id IS NULL";
+    let query = sqlx::query(sql).bind(id.0).bind(company_id.0);
+    Ok(first(connection, query, |_| Ok(())).await?.is_some())
+}
+
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    id: WebhookId,
+    sealing: &Sealing,
+) -> Result<Webhook, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        webhook_columns!(),
+        " FROM webhooks WHERE id = $1 AND company_id = $2 AND deleted_at IS NULL AND replay_id IS NULL"
+    );
+    let query = sqlx::query(sql).bind(id.0).bind(company_id.0);
+    first(connection, query, |row| read(row, sealing))
+        .await?
+        .ok_or(StoreError::NotFound("webhook"))
+}
+
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    page: PageRequest,
+    sealing: &Sealing,
+) -> Result<Page<Webhook>, StoreError> {
+    let own = all_webhooks()
+        .narrowed("company_id = ?", Some(company_id.0))
+        .narrowed("coalesce(replay_id, 0) = ?", Some(0));
+    own.oldest_first(page)
+        .page(connection, |row| read(row, sealing), |webhook| webhook.id.0)
+        .await
+}
+
+/// A node needs to know every webhook, also those of replays.
+pub(super) async fn scan(
+    connection: &mut PgConnection,
+    page: PageRequest,
+    sealing: &Sealing,
+) -> Result<Page<Webhook>, StoreError> {
+    all_webhooks()
+        .oldest_first(page)
+        .page(connection, |row| read(row, sealing), |webhook| webhook.id.0)
+        .await
+}
+
+fn all_webhooks() -> Listing {
+    Listing::new(concat!(
+        "SELECT ",
+        webhook_columns!(),
+        " FROM webhooks WHERE deleted_at IS NULL"
+    ))
+}
+
+/// The webhooks that exist for a replay only.
+pub(super) async fn of_replays(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    sealing: &Sealing,
+) -> Result<Vec<Webhook>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        webhook_columns!(),
+        " FROM webhooks WHERE company_id = $1 AND replay_id IS NOT NULL AND deleted_at IS NULL ORDER BY id"
+    );
+    let query = sqlx::query(sql).bind(company_id.0);
+    all(connection, query, |row| read(row, sealing)).await
+}
+
+/// Under the registry's lock, so that no other node makes one at the same time.
+async fn refuse_second(connection: &mut PgConnection, webhook: &Webhook) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM webhooks WHERE company_id = $1 AND hook_url = $2 AND deleted_at IS NULL \
+               AND replay_id IS NULL AND id <> $3";
+    let query = sqlx::query(sql)
+        .bind(webhook.company_id.0)
+        .bind(&webhook.hook_url)
+        .bind(webhook.id.0);
+    let other = first(connection, query, |row| row.get::<i64>(0)).await?;
+    webhook::refuse_second(other)
 }

@@ -7,11 +7,10 @@ use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::list::{Listing, all, first};
-use super::secrets;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
+use crate::row::{Cells, Row, secret};
 use crate::sealing::Sealing;
 
 const COLUMNS: &str = "id, company_id, name, kind, token_hash, secret, old_secrets, created_at, updated_at";
@@ -21,7 +20,6 @@ pub(super) fn create(
     source: &Source,
     sealing: &Sealing,
 ) -> Result<Source, StoreError> {
-    let secret = source.secret.as_ref();
     let sql = format!("INSERT INTO sources ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         source.id.0,
@@ -29,8 +27,8 @@ pub(super) fn create(
         source.name,
         source.kind.map(Kind::route),
         source.token_hash,
-        secret.map(|secret| sealing.keep(source.id, secret)),
-        secrets::kept_old(source.id, &source.old_secrets, sealing)?,
+        secret::kept(source.id, source.secret.as_ref(), sealing),
+        secret::kept_old(source.id, &source.old_secrets, sealing)?,
         source.created_at.as_millis(),
         source.updated_at.as_millis(),
     ])?;
@@ -46,14 +44,13 @@ pub(super) fn update(
     sealing: &Sealing,
 ) -> Result<Source, StoreError> {
     let source = find(transaction.connection, company_id, id, sealing)?.changed(change.clone(), now);
-    let secret = source.secret.as_ref();
     let sql =
         "UPDATE sources SET name = ?, kind = ?, secret = ?, old_secrets = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         source.name,
         source.kind.map(Kind::route),
-        secret.map(|secret| sealing.keep(id, secret)),
-        secrets::kept_old(id, &source.old_secrets, sealing)?,
+        secret::kept(id, source.secret.as_ref(), sealing),
+        secret::kept_old(id, &source.old_secrets, sealing)?,
         source.updated_at.as_millis(),
         id.0,
     ])?;
@@ -195,8 +192,8 @@ fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Source, StoreError> {
         name,
         kind: kind.map_err(|error| cells.corrupt(error))?,
         token_hash: cells.read()?,
-        secret: secrets::read(cells.maybe_text()?, id, sealing)?,
-        old_secrets: secrets::read_old(cells.maybe_json()?, id, sealing)?,
+        secret: secret::read(&mut cells, id, sealing)?,
+        old_secrets: secret::read_old(&mut cells, id, sealing)?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })

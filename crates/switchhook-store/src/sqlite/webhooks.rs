@@ -8,18 +8,12 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{holds, secrets, subscriptions};
+use super::{holds, subscriptions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
+use crate::row::secret;
+use crate::row::webhook::{self, read, settings, webhook_columns};
 use crate::sealing::Sealing;
-
-/// What [`read`] reads, in its order.
-macro_rules! webhook_columns {
-    () => {
-        "id, company_id, hook_url, secret, old_secrets, settings, paused_at, disabled_at, created_at, updated_at"
-    };
-}
 
 const COLUMNS: &str = webhook_columns!();
 
@@ -53,8 +47,8 @@ fn insert(
         webhook.id.0,
         webhook.company_id.0,
         webhook.hook_url,
-        secrets::kept(webhook, sealing),
-        secrets::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
+        secret::kept(webhook.id, webhook.secret.as_ref(), sealing),
+        secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
         settings(webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.disabled_at.map(Timestamp::as_millis),
@@ -81,8 +75,8 @@ pub(super) fn update(
                disabled_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         webhook.hook_url,
-        secrets::kept(&webhook, sealing),
-        secrets::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
+        secret::kept(id, webhook.secret.as_ref(), sealing),
+        secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
         settings(&webhook)?,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.disabled_at.map(Timestamp::as_millis),
@@ -188,32 +182,6 @@ pub(super) const OF_REPLAYS: &str = concat!(
 fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
     let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
-    match first(transaction.connection, sql, &values, |row| Ok(row.get::<i64>(0)?))? {
-        None => Ok(()),
-        Some(other) => Err(StoreError::Conflict(format!(
-            "webhook {other} already has this hook_url: use that one, or change or delete it first"
-        ))),
-    }
-}
-
-fn settings(webhook: &Webhook) -> Result<String, StoreError> {
-    serde_json::to_string(&webhook.settings)
-        .map_err(|error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}")))
-}
-
-fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreError> {
-    let mut cells = Cells::of("webhooks", row)?;
-    let id = WebhookId(cells.id());
-    Ok(Webhook {
-        id,
-        company_id: CompanyId(cells.read()?),
-        hook_url: cells.read()?,
-        secret: secrets::read(cells.maybe_text()?, id, sealing)?,
-        old_secrets: secrets::read_old(cells.maybe_json()?, id, sealing)?,
-        settings: cells.json()?,
-        paused_at: cells.maybe_time()?,
-        disabled_at: cells.maybe_time()?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
-    })
+    let other = first(transaction.connection, sql, &values, |row| Ok(row.get::<i64>(0)?))?;
+    webhook::refuse_second(other)
 }

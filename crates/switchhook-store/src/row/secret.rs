@@ -1,0 +1,181 @@
+//! Secrets as cells: the one in use, and those before it that still count.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::webhook::OldSecret;
+
+use super::{Cells, Row};
+use crate::error::StoreError;
+use crate::sealing::{Resealed, Sealing, SecretOwner};
+
+/// A replaced secret as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptOld {
+    secret: String,
+    valid_until: i64,
+}
+
+/// What is kept of the secret in use.
+pub(crate) fn kept(
+    owner: impl Into<SecretOwner>,
+    secret: Option<&Secret>,
+    sealing: &Sealing,
+) -> Option<String> {
+    secret.map(|secret| sealing.keep(owner, secret))
+}
+
+/// What is kept of the replaced ones.
+pub(crate) fn kept_old(
+    owner: impl Into<SecretOwner>,
+    old: &[OldSecret],
+    sealing: &Sealing,
+) -> Result<Option<String>, StoreError> {
+    let owner = owner.into();
+    let old = old.iter().map(|old| KeptOld {
+        secret: sealing.keep(owner, &old.secret),
+        valid_until: old.valid_until.as_millis(),
+    });
+    json(&old.collect::<Vec<_>>())
+}
+
+fn json(old: &[KeptOld]) -> Result<Option<String>, StoreError> {
+    if old.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(old)
+        .map(Some)
+        .map_err(|error| StoreError::Conflict(format!("the secrets cannot be kept: {error}")))
+}
+
+/// Reads the secret in use from the next cell.
+pub(crate) fn read(
+    cells: &mut Cells<'_>,
+    owner: impl Into<SecretOwner>,
+    sealing: &Sealing,
+) -> Result<Option<Secret>, StoreError> {
+    let kept = cells.maybe_text()?;
+    kept.map(|kept| sealing.read(owner, kept)).transpose()
+}
+
+/// Reads the replaced ones from the next cell.
+pub(crate) fn read_old(
+    cells: &mut Cells<'_>,
+    owner: impl Into<SecretOwner>,
+    sealing: &Sealing,
+) -> Result<Vec<OldSecret>, StoreError> {
+    let kept: Option<Vec<KeptOld>> = cells.maybe_json()?;
+    opened(kept.unwrap_or_default(), owner.into(), sealing)
+}
+
+fn opened(kept: Vec<KeptOld>, owner: SecretOwner, sealing: &Sealing) -> Result<Vec<OldSecret>, StoreError> {
+    let old = kept.into_iter().map(|old| {
+        Ok(OldSecret {
+            secret: sealing.read(owner, &old.secret)?,
+            valid_until: Timestamp::from_millis(old.valid_until),
+        })
+    });
+    old.collect()
+}
+
+/// Whose secrets a table keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owners {
+    table: &'static str,
+    owner: fn(i64) -> SecretOwner,
+}
+
+pub(crate) const WEBHOOKS: Owners = Owners {
+    table: "webhooks",
+    owner: |id| SecretOwner::Webhook(WebhookId(id)),
+};
+
+pub(crate) const SOURCES: Owners = Owners {
+    table: "sources",
+    owner: |id| SecretOwner::Source(SourceId(id)),
+};
+
+pub(crate) const WEBSOCKETS: Owners = Owners {
+    table: "websockets",
+    owner: |id| SecretOwner::Websocket(WebsocketId(id)),
+};
+
+/// The secret cells of a row.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) id: i64,
+    owner: SecretOwner,
+    pub(crate) secret: Option<String>,
+    old: Vec<KeptOld>,
+}
+
+impl Owners {
+    /// Reads an id, the secret in use and the replaced ones. What has no replaced ones shows a NULL for them.
+    pub(crate) fn read(self, row: &Row<'_>) -> Result<Kept, StoreError> {
+        let mut cells = Cells::of(self.table, row)?;
+        Ok(Kept {
+            id: cells.id(),
+            owner: (self.owner)(cells.id()),
+            secret: cells.read()?,
+            old: cells.maybe_json()?.unwrap_or_default(),
+        })
+    }
+}
+
+impl Kept {
+    /// What is to be written for the replaced ones.
+    pub(crate) fn old(&self) -> Result<Option<String>, StoreError> {
+        json(&self.old)
+    }
+
+    /// Finds out whether every secret can be read.
+    pub(crate) fn check(self, sealing: &Sealing) -> Result<(), StoreError> {
+        if let Some(secret) = &self.secret {
+            sealing.read(self.owner, secret)?;
+        }
+        opened(self.old, self.owner, sealing)?;
+        Ok(())
+    }
+
+    /// Seals them as they would be sealed now, and counts them. Answers whether there is something to write.
+    pub(crate) fn reseal(&mut self, sealing: &Sealing, resealed: &mut Resealed) -> Result<bool, StoreError> {
+        let before = resealed.rewritten;
+        let old = self.old.iter_mut().map(|old| &mut old.secret);
+        for cell in self.secret.iter_mut().chain(old) {
+            if sealing.is_current(cell) {
+                resealed.current += 1;
+            } else {
+                *cell = sealing.keep(self.owner, &sealing.read(self.owner, cell)?);
+                resealed.rewritten += 1;
+            }
+        }
+        Ok(resealed.rewritten > before)
+    }
+
+    /// Forgets the replaced ones whose time is over. Answers whether there is something to write.
+    pub(crate) fn forget_old(&mut self, now: Timestamp) -> bool {
+        let count = self.old.len();
+        self.old.retain(|old| old.valid_until > now.as_millis());
+        self.old.len() < count
+    }
+}
+
+/// What rewriting comes to that begins with these webhooks, of which at most `limit` were asked for.
+pub(crate) fn resealed(page: &[Kept], limit: u32) -> Resealed {
+    let is_last = page.len() < limit as usize;
+    Resealed {
+        next: page.last().map(|kept| WebhookId(kept.id)).filter(|_| !is_last),
+        ..Resealed::default()
+    }
+}
+
+/// Without a sealer nothing can be rewritten.
+pub(crate) fn refuse_without_sealer(sealing: &Sealing) -> Result<(), StoreError> {
+    match &sealing.0 {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Unusable(
+            "there is no key to encrypt secrets with: set SWITCHHOOK_ENCRYPTION_KEY".into(),
+        )),
+    }
+}
