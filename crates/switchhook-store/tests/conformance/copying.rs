@@ -5,7 +5,6 @@ use std::path::Path;
 
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
-use switchhook_domain::ContactType;
 use switchhook_domain::subscription::Filter;
 use switchhook_store::{CopyProgress, CopyReport, NewEvent, Store, StoreError, StoreOptions, copy};
 
@@ -57,12 +56,6 @@ async fn claim_and_finish_one(store: &dyn Store) {
         held: std::time::Duration::ZERO,
     };
     assert_eq!(store.finish_attempts(vec![finished]).await.unwrap(), 0);
-}
-
-fn contacts() -> Filter {
-    Filter::Contact {
-        contact_type: ContactType::Local,
-    }
 }
 
 fn sqlite(folder: &Path, name: &str) -> String {
@@ -147,10 +140,10 @@ async fn a_copied_store_is_served_and_goes_on_where_it_was() {
     let store = switchhook_store::open(&to, StoreOptions::owner(NOON)).unwrap();
     assert_eq!(store.attempts_of(DeliveryId(1_001)).await.unwrap().len(), 1);
     let revision = store.last_revision().await.unwrap();
-    store
-        .create_subscription(subscription(21, Some(HOOK), contacts()), None)
-        .await
-        .unwrap();
+    let other = webhook(11, COMPANY);
+    store.create_webhook(other.clone()).await.unwrap();
+    let new = subscription(21, Some(other.id), Filter::Changelog);
+    store.create_subscription(new, None).await.unwrap();
     assert!(store.last_revision().await.unwrap() > revision);
     // The copied deliveries stand in their lines: a new one of the same call waits behind them.
     let late = NewEvent {
