@@ -247,12 +247,16 @@ impl Parts {
         options: StoreOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let pool = connection::pool(connect.clone());
+        let sealing = Sealing(options.sealer);
         {
             let mut connection = pool.acquire().await?;
             connection::check_version(&mut connection).await?;
             schema::migrate(&mut connection, options.now).await?;
             if copying::is_marked(&mut connection).await? {
                 return Err(copy::not_whole());
+            }
+            if options.role == Role::Owner {
+                secrets::check(&mut connection, &sealing).await?;
             }
         }
         let node = match options.role {
@@ -286,7 +290,7 @@ impl Parts {
             hand_over: Mutex::new(node.is_some().then_some(receiver)),
             node,
             audience,
-            sealing: Sealing(options.sealer),
+            sealing,
             changes: Mutex::new(changes),
             stop,
             tasks: Mutex::new(tasks),

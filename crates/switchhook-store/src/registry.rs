@@ -2,10 +2,20 @@
 
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::hold::{Hold, HoldReason};
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
+
+use crate::error::StoreError;
+
+/// Which subscription a caller means: of another company or kind there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) company_id: CompanyId,
+    pub(crate) kind: Kind,
+    pub(crate) id: SubscriptionId,
+}
 
 /// Which subscriptions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +50,35 @@ pub struct SubscriptionLimits {
     pub per_kind: u32,
     /// Of one kind, without a target.
     pub per_kind_without_target: u32,
+}
+
+/// How many subscriptions of one kind a company has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SubscriptionCounts {
+    pub(crate) all: u32,
+    pub(crate) without_target: u32,
+}
+
+impl SubscriptionLimits {
+    /// Refuses one more if there are this many of its kind.
+    pub(crate) fn allow(self, new: &Subscription, counts: SubscriptionCounts) -> Result<(), StoreError> {
+        let kind = new.filter.kind();
+        let SubscriptionCounts { all, without_target } = counts;
+        if all >= self.per_kind {
+            return Err(StoreError::LimitReached(format!(
+                "there are {all} {kind} subscriptions, and {} is the limit: delete one first",
+                self.per_kind
+            )));
+        }
+        if new.filter.target().is_none() && without_target >= self.per_kind_without_target {
+            return Err(StoreError::LimitReached(format!(
+                "there are {without_target} {kind} subscriptions without a target, and {} is the limit: give this one a \
+                 target, or delete one first",
+                self.per_kind_without_target
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// A hold of a webhook as it is kept.

@@ -2,10 +2,16 @@
 //! and column. What the rows of a table mean is told in a file for each noun below.
 
 pub(crate) mod attempt;
+pub(crate) mod company;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod hold;
+pub(crate) mod key;
 pub(crate) mod secret;
+pub(crate) mod source;
+pub(crate) mod subscription;
 pub(crate) mod webhook;
+pub(crate) mod websocket;
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,82 +1,44 @@
-//! Stub.
+//! Sources: where events come in from outside, and what they did not take.
+//!
+//! A source's row is locked by whoever changes it or its refusals.
 
-use super::transaction::Transaction;
-use crate::error::StoreError;
-use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
-use crate::sealing::Sealing;
 use sqlx::postgres::PgConnection;
-use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
+use switchhook_domain::id::{CompanyId, SourceId};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
+
+use super::list::{Listing, all, first};
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+use crate::row::secret;
+use crate::row::source::{read, read_refusal, refusal_columns, refusal_to_erase, source_columns};
+use crate::sealing::Sealing;
 
 pub(super) async fn create(
     transaction: &mut Transaction<'_>,
     source: &Source,
     sealing: &Sealing,
 ) -> Result<Source, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn delete(
-    transaction: &mut Transaction<'_>,
-    company_id: CompanyId,
-    id: SourceId,
-    sealing: &Sealing,
-) -> Result<Source, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn erase_from_refusals(
-    transaction: &mut Transaction<'_>,
-    company_id: CompanyId,
-    number: &PhoneNumber,
-) -> Result<(), StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn find(
-    _connection: &mut PgConnection,
-    company_id: CompanyId,
-    id: SourceId,
-    sealing: &Sealing,
-) -> Result<Source, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn find_by_token(
-    _connection: &mut PgConnection,
-    token_hash: [u8; 32],
-    sealing: &Sealing,
-) -> Result<Option<Source>, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn keep_refusal(
-    transaction: &mut Transaction<'_>,
-    refusal: &Refusal,
-    most: u32,
-) -> Result<(), StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn list(
-    _connection: &mut PgConnection,
-    company_id: CompanyId,
-    page: PageRequest,
-    sealing: &Sealing,
-) -> Result<Page<Source>, StoreError> {
-    unimplemented!()
-}
-
-pub(super) async fn list_refusals(
-    _connection: &mut PgConnection,
-    company_id: CompanyId,
-    source_id: SourceId,
-    page: PageRequest,
-) -> Result<Page<Refusal>, StoreError> {
-    unimplemented!()
+    let sql = concat!(
+        "INSERT INTO sources (",
+        source_columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    );
+    sqlx::query(sql)
+        .bind(source.id.0)
+        .bind(source.company_id.0)
+        .bind(&source.name)
+        .bind(source.kind.map(Kind::route))
+        .bind(source.token_hash)
+        .bind(secret::kept(source.id, source.secret.as_ref(), sealing))
+        .bind(secret::kept_old(source.id, &source.old_secrets, sealing)?)
+        .bind(source.created_at.as_millis())
+        .bind(source.updated_at.as_millis())
+        .execute(&mut *transaction.connection)
+        .await?;
+    Ok(source.clone())
 }
 
 pub(super) async fn update(
@@ -87,5 +49,185 @@ pub(super) async fn update(
     now: Timestamp,
     sealing: &Sealing,
 ) -> Result<Source, StoreError> {
-    unimplemented!()
+    let before = find_and_lock(transaction.connection, company_id, id, sealing).await?;
+    let source = before.changed(change.clone(), now);
+    let sql = "UPDATE sources SET name = $1, kind = $2, secret = $3, old_secrets = $4, updated_at = $5 WHERE id = $6";
+    sqlx::query(sql)
+        .bind(&source.name)
+        .bind(source.kind.map(Kind::route))
+        .bind(secret::kept(id, source.secret.as_ref(), sealing))
+        .bind(secret::kept_old(id, &source.old_secrets, sealing)?)
+        .bind(source.updated_at.as_millis())
+        .bind(id.0)
+        .execute(&mut *transaction.connection)
+        .await?;
+    Ok(source)
+}
+
+pub(super) async fn delete(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    id: SourceId,
+    sealing: &Sealing,
+) -> Result<Source, StoreError> {
+    let connection = &mut *transaction.connection;
+    let source = find_and_lock(connection, company_id, id, sealing).await?;
+    for sql in [
+        "DELETE FROM source_refusals WHERE source_id = $1",
+        "DELETE FROM sources WHERE id = $1",
+    ] {
+        sqlx::query(sql).bind(id.0).execute(&mut *connection).await?;
+    }
+    Ok(source)
+}
+
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    id: SourceId,
+    sealing: &Sealing,
+) -> Result<Source, StoreError> {
+    find_by(connection, FIND, company_id, id, sealing).await
+}
+
+async fn find_and_lock(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    id: SourceId,
+    sealing: &Sealing,
+) -> Result<Source, StoreError> {
+    find_by(connection, FIND_AND_LOCK, company_id, id, sealing).await
+}
+
+async fn find_by(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    company_id: CompanyId,
+    id: SourceId,
+    sealing: &Sealing,
+) -> Result<Source, StoreError> {
+    let query = sqlx::query(sql).bind(id.0).bind(company_id.0);
+    first(connection, query, |row| read(row, sealing))
+        .await?
+        .ok_or(StoreError::NotFound("source"))
+}
+
+const FIND: &str = concat!(
+    "SELECT ",
+    source_columns!(),
+    " FROM sources WHERE id = $1 AND company_id = $2"
+);
+
+const FIND_AND_LOCK: &str = concat!(
+    "SELECT ",
+    source_columns!(),
+    " FROM sources WHERE id = $1 AND company_id = $2 FOR UPDATE"
+);
+
+pub(super) async fn find_by_token(
+    connection: &mut PgConnection,
+    token_hash: [u8; 32],
+    sealing: &Sealing,
+) -> Result<Option<Source>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        source_columns!(),
+        " FROM sources WHERE token_hash = $1"
+    );
+    let query = sqlx::query(sql).bind(token_hash);
+    first(connection, query, |row| read(row, sealing)).await
+}
+
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    page: PageRequest,
+    sealing: &Sealing,
+) -> Result<Page<Source>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        source_columns!(),
+        " FROM sources WHERE company_id = $1"
+    );
+    Listing::new(sql)
+        .with(company_id.0)
+        .oldest_first(page)
+        .page(connection, |row| read(row, sealing), |source| source.id.0)
+        .await
+}
+
+/// Keeps a refusal, and of those of the same source the newest `most`.
+pub(super) async fn keep_refusal(
+    transaction: &mut Transaction<'_>,
+    refusal: &Refusal,
+    most: u32,
+) -> Result<(), StoreError> {
+    let connection = &mut *transaction.connection;
+    let sql = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, body_bytes, \
+               body_head) SELECT $1, id, $2, $3, $4, $5, $6, $7 FROM sources WHERE id = $8 FOR UPDATE";
+    sqlx::query(sql)
+        .bind(refusal.id.0)
+        .bind(refusal.refused_at.as_millis())
+        .bind(i64::from(refusal.status))
+        .bind(&refusal.reason)
+        .bind(&refusal.content_type)
+        .bind(i64::try_from(refusal.body_bytes).unwrap_or(i64::MAX))
+        .bind(&refusal.body_head)
+        .bind(refusal.source_id.0)
+        .execute(&mut *connection)
+        .await?;
+    let forget = "DELETE FROM source_refusals WHERE source_id = $1 AND id <= (\
+                  SELECT id FROM source_refusals WHERE source_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+    sqlx::query(forget)
+        .bind(refusal.source_id.0)
+        .bind(i64::from(most))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes the company's refusals in which the number occurs, and those that cannot be read: they may hold it too.
+pub(super) async fn erase_from_refusals(
+    transaction: &mut Transaction<'_>,
+    company_id: CompanyId,
+    number: &PhoneNumber,
+) -> Result<(), StoreError> {
+    let connection = &mut *transaction.connection;
+    sqlx::query("SELECT id FROM sources WHERE company_id = $1 ORDER BY id FOR UPDATE")
+        .bind(company_id.0)
+        .execute(&mut *connection)
+        .await?;
+    let sql = "SELECT r.id, r.body_head FROM sources s JOIN source_refusals r ON r.source_id = s.id \
+               WHERE s.company_id = $1";
+    let query = sqlx::query(sql).bind(company_id.0);
+    let found = all(connection, query, |row| refusal_to_erase(row, number)).await?;
+    let ids: Vec<i64> = found.into_iter().flatten().collect();
+    sqlx::query("DELETE FROM source_refusals WHERE id = ANY($1)")
+        .bind(ids)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn list_refusals(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    source_id: SourceId,
+    page: PageRequest,
+) -> Result<Page<Refusal>, StoreError> {
+    let query = sqlx::query("SELECT 1 FROM sources WHERE id = $1 AND company_id = $2");
+    let query = query.bind(source_id.0).bind(company_id.0);
+    first(connection, query, |_| Ok(()))
+        .await?
+        .ok_or(StoreError::NotFound("source"))?;
+    let sql = concat!(
+        "SELECT ",
+        refusal_columns!(),
+        " FROM source_refusals WHERE source_id = $1"
+    );
+    Listing::new(sql)
+        .with(source_id.0)
+        .newest_first(page)
+        .page(connection, read_refusal, |refusal| refusal.id.0)
+        .await
 }

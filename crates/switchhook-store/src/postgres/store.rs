@@ -24,7 +24,6 @@ use tokio::sync::mpsc;
 use super::batch::{Answer, Operation};
 use super::failure::closed;
 use super::lane::Weight;
-use super::subscriptions::Subject;
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
     log, replay_scan, replays, retention, secrets, sources, subscriptions, versions, webhooks, websockets,
@@ -37,7 +36,7 @@ use crate::event::{EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
-use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{HoldRecord, Subject, SubscriptionFilter, SubscriptionLimits};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,

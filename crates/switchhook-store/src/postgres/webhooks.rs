@@ -111,7 +111,7 @@ pub(super) async fn delete(
         .bind(id.0)
         .execute(&mut *connection)
         .await?;
-    subscriptions::orphan(connection, company_id, Endpoint::Webhook(id), now).await?;
+    subscriptions::orphan(connection, Endpoint::Webhook(id), now).await?;
     transaction.registry_changed(company_id).await?;
     Ok(webhook)
 }

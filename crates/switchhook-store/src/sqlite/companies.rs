@@ -8,9 +8,9 @@ use super::list::{Listing, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
+use crate::row::company::{company_columns, read};
 
-const COLUMNS: &str = "id, name, drop_payloads, created_at";
+const COLUMNS: &str = company_columns!();
 
 pub(super) fn list(connection: &Connection, page: PageRequest) -> Result<Page<Company>, StoreError> {
     listing()
@@ -33,14 +33,4 @@ pub(super) fn update(
         .execute(params![change.name, change.drop_payloads, id.0])?;
     let sql = format!("SELECT {COLUMNS} FROM companies WHERE id = ?");
     first(transaction.connection, &sql, &[&id.0], read)?.ok_or(StoreError::NotFound("company"))
-}
-
-fn read(row: &Row<'_>) -> Result<Company, StoreError> {
-    let mut cells = Cells::of("companies", row)?;
-    Ok(Company {
-        id: CompanyId(cells.id()),
-        name: cells.read()?,
-        drop_payloads: cells.read()?,
-        created_at: cells.time()?,
-    })
 }

@@ -3,14 +3,14 @@
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
-use switchhook_domain::hold::{Hold, HoldReason};
+use switchhook_domain::hold::HoldReason;
 use switchhook_domain::id::{CompanyId, WebhookId};
 
 use super::list::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::registry::HoldRecord;
-use crate::row::{Cells, Row};
+use crate::row::hold::{hold_columns, read};
 
 /// Writes down that a webhook was paused, or is no longer.
 pub(super) fn pause_changed(
@@ -89,31 +89,17 @@ pub(super) fn list(
     company_id: Option<CompanyId>,
     since: Timestamp,
 ) -> Result<Vec<HoldRecord>, StoreError> {
-    let sql = "SELECT h.webhook_id, h.reason, h.from_at, h.until_at, h.probe_at, h.failures \
-               FROM webhook_holds h JOIN webhooks w ON w.id = h.webhook_id \
-               WHERE w.deleted_at IS NULL AND (?1 IS NULL OR w.company_id = ?1) \
-                 AND (h.until_at IS NULL OR h.until_at > ?2) ORDER BY h.webhook_id, h.from_at";
+    let sql = concat!(
+        "SELECT ",
+        hold_columns!(),
+        " FROM webhook_holds h JOIN webhooks w ON w.id = h.webhook_id \
+         WHERE w.deleted_at IS NULL AND (?1 IS NULL OR w.company_id = ?1) \
+         AND (h.until_at IS NULL OR h.until_at > ?2) ORDER BY h.webhook_id, h.from_at"
+    );
     all(
         connection,
         sql,
         &[&company_id.map(|id| id.0), &since.as_millis()],
         read,
     )
-}
-
-fn read(row: &Row<'_>) -> Result<HoldRecord, StoreError> {
-    let mut cells = Cells::of("webhook_holds", row)?;
-    let webhook_id = WebhookId(cells.id());
-    let hold = Hold {
-        reason: cells.word()?,
-        from: cells.time()?,
-        until: cells.maybe_time()?,
-    };
-    let (probe_at, failures) = (cells.maybe_time()?, cells.read::<Option<u32>>()?);
-    Ok(HoldRecord {
-        webhook_id,
-        hold,
-        probe_at,
-        failures: failures.unwrap_or(0),
-    })
 }

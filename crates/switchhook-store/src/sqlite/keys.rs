@@ -9,12 +9,10 @@ use super::list::{Listing, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
+use crate::row::company::first_name;
+use crate::row::key::{key_columns, read};
 
-const COLUMNS: &str = "id, company_id, name, hash, admin, rights, scopes, created_at, expires_at, revoked_at";
-
-/// The company that keys belong to which name none.
-const DEFAULT_COMPANY: CompanyId = CompanyId(1);
+const COLUMNS: &str = key_columns!();
 
 pub(super) fn create(transaction: &mut Transaction<'_>, key: &ApiKey) -> Result<ApiKey, StoreError> {
     create_company(transaction, key.company_id, key.created_at)?;
@@ -35,15 +33,10 @@ pub(super) fn create(transaction: &mut Transaction<'_>, key: &ApiKey) -> Result<
 }
 
 fn create_company(transaction: &Transaction<'_>, id: CompanyId, now: Timestamp) -> Result<(), StoreError> {
-    let name = if id == DEFAULT_COMPANY {
-        "default".to_owned()
-    } else {
-        format!("company {id}")
-    };
     let sql = "INSERT INTO companies (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING";
     transaction
         .prepare(sql)?
-        .execute(params![id.0, name, now.as_millis()])?;
+        .execute(params![id.0, first_name(id), now.as_millis()])?;
     Ok(())
 }
 
@@ -78,20 +71,4 @@ pub(super) fn list(
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
     let all = Listing::new(format!("SELECT {COLUMNS} FROM api_keys WHERE id > 0"));
     all.narrowed("company_id = ?", company_id.map(|id| id.0))
-}
-
-fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {
-    let mut cells = Cells::of("api_keys", row)?;
-    Ok(ApiKey {
-        id: KeyId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        name: cells.read()?,
-        hash: cells.read()?,
-        admin: cells.read()?,
-        rights: cells.word()?,
-        scopes: cells.word()?,
-        created_at: cells.time()?,
-        expires_at: cells.maybe_time()?,
-        revoked_at: cells.maybe_time()?,
-    })
 }

@@ -1,7 +1,7 @@
 //! Sources: where events come in from outside, and what they did not take.
 
 use rusqlite::{Connection, params};
-use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
+use switchhook_domain::id::{CompanyId, SourceId};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
@@ -10,10 +10,11 @@ use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row, secret};
+use crate::row::secret;
+use crate::row::source::{read, read_refusal, refusal_columns, refusal_to_erase, source_columns};
 use crate::sealing::Sealing;
 
-const COLUMNS: &str = "id, company_id, name, kind, token_hash, secret, old_secrets, created_at, updated_at";
+const COLUMNS: &str = source_columns!();
 
 pub(super) fn create(
     transaction: &mut Transaction<'_>,
@@ -143,12 +144,10 @@ pub(super) fn erase_from_refusals(
     company_id: CompanyId,
     number: &PhoneNumber,
 ) -> Result<(), StoreError> {
-    let kept = all(transaction.connection, OF_COMPANY, &[&company_id.0], |row| {
-        let mut cells = Cells::of("source_refusals", row)?;
-        Ok((cells.id(), cells.bytes()?.to_vec()))
+    let to_erase = all(transaction.connection, OF_COMPANY, &[&company_id.0], |row| {
+        refusal_to_erase(row, number)
     })?;
-    let holds_it = |body: &[u8]| !body.is_empty() && (!body.starts_with(b"{") || number.occurs_in(body));
-    for (id, _) in kept.iter().filter(|(_, body)| holds_it(body)) {
+    for id in to_erase.into_iter().flatten() {
         let sql = "DELETE FROM source_refusals WHERE id = ?";
         transaction.prepare(sql)?.execute([id])?;
     }
@@ -173,42 +172,10 @@ pub(super) fn list_refusals(
 }
 
 pub(super) fn refusal_listing(source_id: SourceId) -> Listing {
-    Listing::new(
-        "SELECT id, source_id, refused_at, status, reason, content_type, body_bytes, body_head \
-         FROM source_refusals WHERE source_id = ?",
-    )
+    Listing::new(concat!(
+        "SELECT ",
+        refusal_columns!(),
+        " FROM source_refusals WHERE source_id = ?"
+    ))
     .with(source_id.0)
-}
-
-fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Source, StoreError> {
-    let mut cells = Cells::of("sources", row)?;
-    let id = SourceId(cells.id());
-    let company_id = CompanyId(cells.read()?);
-    let name = cells.read()?;
-    let kind = cells.maybe_text()?.map(str::parse).transpose();
-    Ok(Source {
-        id,
-        company_id,
-        name,
-        kind: kind.map_err(|error| cells.corrupt(error))?,
-        token_hash: cells.read()?,
-        secret: secret::read(&mut cells, id, sealing)?,
-        old_secrets: secret::read_old(&mut cells, id, sealing)?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
-    })
-}
-
-fn read_refusal(row: &Row<'_>) -> Result<Refusal, StoreError> {
-    let mut cells = Cells::of("source_refusals", row)?;
-    Ok(Refusal {
-        id: RefusalId(cells.id()),
-        source_id: SourceId(cells.read()?),
-        refused_at: cells.time()?,
-        status: cells.read()?,
-        reason: cells.read()?,
-        content_type: cells.read()?,
-        body_bytes: cells.read()?,
-        body_head: cells.bytes()?.to_vec(),
-    })
 }

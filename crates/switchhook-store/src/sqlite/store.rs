@@ -22,7 +22,6 @@ use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
 use super::queue::{Urgency, Weight};
-use super::subscriptions::Subject;
 use super::transaction::{Isolation, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
@@ -37,7 +36,7 @@ use crate::event::{EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
-use crate::registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{HoldRecord, Subject, SubscriptionFilter, SubscriptionLimits};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,

@@ -1,8 +1,8 @@
 //! Subscriptions: "send these events there".
 
 use rusqlite::{Connection, ToSql, params};
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
-use switchhook_domain::subscription::{Endpoint, Filter, Subscription, SubscriptionChange, VersionChange};
+use switchhook_domain::id::{CompanyId, SubscriptionId};
+use switchhook_domain::subscription::{Endpoint, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
@@ -11,11 +11,10 @@ use super::transaction::Transaction;
 use super::{versions, webhooks, websockets};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::registry::{SubscriptionFilter, SubscriptionLimits};
-use crate::row::{Cells, Row};
+use crate::registry::{Subject, SubscriptionCounts, SubscriptionFilter, SubscriptionLimits};
+use crate::row::subscription::{is_another_version, json, read, refuse_second, subscription_columns};
 
-const COLUMNS: &str =
-    "id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, updated_at";
+const COLUMNS: &str = subscription_columns!();
 
 pub(super) fn create(
     transaction: &mut Transaction<'_>,
@@ -24,7 +23,7 @@ pub(super) fn create(
 ) -> Result<Subscription, StoreError> {
     check(transaction, subscription)?;
     if let Some(limits) = limits {
-        count(transaction.connection, subscription, limits)?;
+        limits.allow(subscription, count(transaction.connection, subscription)?)?;
     }
     let filter = &subscription.filter;
     let sql = "INSERT INTO subscriptions (id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, \
@@ -96,19 +95,6 @@ pub(super) fn delete(
     let (company_id, id) = (subject.company_id, subject.id);
     versions::keep(transaction, company_id, id, VersionChange::Deleted, now)?;
     Ok(subscription)
-}
-
-/// Whether a change changed anything that decides where events go.
-fn is_another_version(before: &Subscription, after: &Subscription) -> bool {
-    (before.endpoint, before.enabled, &before.filter) != (after.endpoint, after.enabled, &after.filter)
-}
-
-/// Which subscription a caller means: of another company or kind there is none.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Subject {
-    pub(super) company_id: CompanyId,
-    pub(super) kind: Kind,
-    pub(super) id: SubscriptionId,
 }
 
 pub(super) fn find(connection: &Connection, subject: Subject) -> Result<Subscription, StoreError> {
@@ -201,13 +187,8 @@ fn check(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<(
     }
     let filter = json(&subscription.filter)?;
     let values: [&dyn ToSql; 4] = [&company_id.0, &endpoint_id, &filter, &subscription.id.0];
-    match first(connection, sql, &values, |row| Ok(row.get::<i64>(0)?))? {
-        None => Ok(()),
-        Some(other) => Err(StoreError::Conflict(format!(
-            "subscription {other} already sends the same events to {endpoint}: change that one (it may be \
-             disabled), or delete it first"
-        ))),
-    }
+    let other = first(connection, sql, &values, |row| Ok(row.get::<i64>(0)?))?;
+    refuse_second(other, endpoint)
 }
 
 const SAME_WEBHOOK_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE company_id = ? AND webhook_id = ? \
@@ -216,54 +197,15 @@ const SAME_WEBHOOK_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE compan
 const SAME_WEBSOCKET_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE company_id = ? AND websocket_id = ? \
      AND filter = ? AND deleted_at IS NULL AND id <> ?";
 
-fn count(connection: &Connection, new: &Subscription, limits: SubscriptionLimits) -> Result<(), StoreError> {
-    let kind = new.filter.kind();
+fn count(connection: &Connection, new: &Subscription) -> Result<SubscriptionCounts, StoreError> {
     let sql = "SELECT count(*), count(*) FILTER (WHERE target_id IS NULL) FROM subscriptions \
                WHERE company_id = ? AND deleted_at IS NULL AND kind = ?";
-    let counts = first(connection, sql, &[&new.company_id.0, &kind.route()], |row| {
-        Ok((row.get::<u32>(0)?, row.get::<u32>(1)?))
+    let kind = new.filter.kind().route();
+    let counts = first(connection, sql, &[&new.company_id.0, &kind], |row| {
+        Ok(SubscriptionCounts {
+            all: row.get(0)?,
+            without_target: row.get(1)?,
+        })
     })?;
-    let (all, without_target) = counts.unwrap_or_default();
-    if all >= limits.per_kind {
-        return Err(StoreError::LimitReached(format!(
-            "there are {all} {kind} subscriptions, and {} is the limit: delete one first",
-            limits.per_kind
-        )));
-    }
-    if new.filter.target().is_none() && without_target >= limits.per_kind_without_target {
-        return Err(StoreError::LimitReached(format!(
-            "there are {without_target} {kind} subscriptions without a target, and {} is the limit: give this one a \
-             target, or delete one first",
-            limits.per_kind_without_target
-        )));
-    }
-    Ok(())
-}
-
-fn json(filter: &Filter) -> Result<String, StoreError> {
-    serde_json::to_string(filter)
-        .map_err(|error| StoreError::Conflict(format!("the subscription's filter cannot be kept: {error}")))
-}
-
-fn read(row: &Row<'_>) -> Result<Subscription, StoreError> {
-    let mut cells = Cells::of("subscriptions", row)?;
-    Ok(Subscription {
-        id: SubscriptionId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        endpoint: read_endpoint(&mut cells)?,
-        enabled: cells.read()?,
-        filter: cells.json()?,
-        scopes: cells.word()?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
-    })
-}
-
-/// Where a subscription points: the next two cells.
-pub(super) fn read_endpoint(cells: &mut Cells<'_>) -> Result<Option<Endpoint>, StoreError> {
-    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
-    let websocket_id = cells.read::<Option<i64>>()?.map(WebsocketId);
-    Ok(webhook_id
-        .map(Endpoint::Webhook)
-        .or(websocket_id.map(Endpoint::Websocket)))
+    Ok(counts.unwrap_or_default())
 }

@@ -3,21 +3,13 @@
 use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
-use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
+use switchhook_domain::subscription::{Revision, SubscriptionVersion, VersionChange};
 
 use super::list::{Listing, first};
-use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
-
-macro_rules! version_columns {
-    () => {
-        "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.websocket_id, v.enabled, v.filter, \
-         v.from_at, v.until_at, s.scopes, s.created_at"
-    };
-}
+use crate::row::subscription::{read_version, version_columns};
 
 /// Writes down what a subscription has just become.
 pub(super) fn keep(
@@ -64,7 +56,7 @@ pub(super) fn changes(
     company_id: Option<CompanyId>,
     page: PageRequest,
 ) -> Result<Page<SubscriptionVersion>, StoreError> {
-    listing(company_id, page).page(connection, read, |version| version.revision.0)
+    listing(company_id, page).page(connection, read_version, |version| version.revision.0)
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>, page: PageRequest) -> Listing {
@@ -113,9 +105,9 @@ fn one_as_of(
     revision: Revision,
 ) -> Result<Option<SubscriptionVersion>, StoreError> {
     let values: [&dyn ToSql; 3] = [&company_id.0, &id, &revision.0];
-    match first(connection, LAST_UNTIL, &values, read)? {
+    match first(connection, LAST_UNTIL, &values, read_version)? {
         Some(version) => Ok(Some(version)),
-        None => first(connection, FIRST_OF, &[&company_id.0, &id], read),
+        None => first(connection, FIRST_OF, &[&company_id.0, &id], read_version),
     }
 }
 
@@ -138,32 +130,3 @@ pub(super) const FIRST_OF: &str = concat!(
      CROSS JOIN subscriptions s ON s.id = v.subscription_id \
      WHERE v.company_id = ? AND v.subscription_id = ? ORDER BY v.revision LIMIT 1"
 );
-
-fn read(row: &Row<'_>) -> Result<SubscriptionVersion, StoreError> {
-    let mut cells = Cells::of("subscription_versions", row)?;
-    let revision = Revision(cells.id());
-    let company_id = CompanyId(cells.read()?);
-    let id = SubscriptionId(cells.read()?);
-    let change = cells.word()?;
-    let endpoint = subscriptions::read_endpoint(&mut cells)?;
-    let enabled = cells.read()?;
-    let filter = cells.json()?;
-    let from_at = cells.time()?;
-    let until_at = cells.maybe_time()?;
-    Ok(SubscriptionVersion {
-        revision,
-        change,
-        subscription: Subscription {
-            id,
-            company_id,
-            endpoint,
-            enabled,
-            filter,
-            scopes: cells.word()?,
-            created_at: cells.time()?,
-            updated_at: from_at,
-        },
-        from_at,
-        until_at,
-    })
-}

@@ -12,10 +12,11 @@ use super::subscriptions;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
-use crate::row::{Cells, Row};
+use crate::row::secret;
+use crate::row::websocket::{read, websocket_columns};
 use crate::sealing::Sealing;
 
-const COLUMNS: &str = "id, company_id, secret, token_key, created_at, updated_at";
+const COLUMNS: &str = websocket_columns!();
 
 pub(super) fn create(
     transaction: &mut Transaction<'_>,
@@ -23,12 +24,11 @@ pub(super) fn create(
     sealing: &Sealing,
 ) -> Result<Websocket, StoreError> {
     let id = websocket.id;
-    let secret = websocket.secret.as_ref();
     let sql = format!("INSERT INTO websockets ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)");
     transaction.prepare(&sql)?.execute(params![
         id.0,
         websocket.company_id.0,
-        secret.map(|secret| sealing.keep(id, secret)),
+        secret::kept(id, websocket.secret.as_ref(), sealing),
         sealing.keep(id, &websocket.token_key),
         websocket.created_at.as_millis(),
         websocket.updated_at.as_millis(),
@@ -45,10 +45,9 @@ pub(super) fn update(
     sealing: &Sealing,
 ) -> Result<Websocket, StoreError> {
     let websocket = find(transaction.connection, company_id, id, sealing)?.with_secret(secret, now);
-    let secret = websocket.secret.as_ref();
     let sql = "UPDATE websockets SET secret = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
-        secret.map(|secret| sealing.keep(id, secret)),
+        secret::kept(id, websocket.secret.as_ref(), sealing),
         now.as_millis(),
         id.0
     ])?;
@@ -108,19 +107,4 @@ pub(super) fn list(
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
     Listing::new(format!("SELECT {COLUMNS} FROM websockets WHERE id > 0"))
         .narrowed("company_id = ?", company_id.map(|id| id.0))
-}
-
-fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Websocket, StoreError> {
-    let mut cells = Cells::of("websockets", row)?;
-    let id = WebsocketId(cells.id());
-    let company_id = CompanyId(cells.read()?);
-    let secret = cells.maybe_text()?;
-    Ok(Websocket {
-        id,
-        company_id,
-        secret: secret.map(|kept| sealing.read(id, kept)).transpose()?,
-        token_key: sealing.read(id, cells.text()?)?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
-    })
 }

@@ -1,0 +1,37 @@
+//! A company as a row.
+
+use switchhook_domain::company::Company;
+use switchhook_domain::id::CompanyId;
+
+use super::{Cells, Row};
+use crate::error::StoreError;
+
+/// What [`read`] reads, in its order.
+macro_rules! company_columns {
+    () => {
+        "id, name, drop_payloads, created_at"
+    };
+}
+pub(crate) use company_columns;
+
+pub(crate) fn read(row: &Row<'_>) -> Result<Company, StoreError> {
+    let mut cells = Cells::of("companies", row)?;
+    Ok(Company {
+        id: CompanyId(cells.id()),
+        name: cells.read()?,
+        drop_payloads: cells.read()?,
+        created_at: cells.time()?,
+    })
+}
+
+/// The company that keys belong to which name none.
+const DEFAULT: CompanyId = CompanyId(1);
+
+/// What a company is called until somebody calls it otherwise.
+pub(crate) fn first_name(id: CompanyId) -> String {
+    if id == DEFAULT {
+        "default".to_owned()
+    } else {
+        format!("company {id}")
+    }
+}

@@ -1,0 +1,98 @@
+//! A subscription as a row, and its versions.
+
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
+use switchhook_domain::subscription::{Endpoint, Filter, Revision, Subscription, SubscriptionVersion};
+
+use super::{Cells, Row};
+use crate::error::StoreError;
+
+/// What [`read`] reads, in its order.
+macro_rules! subscription_columns {
+    () => {
+        "id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, updated_at"
+    };
+}
+pub(crate) use subscription_columns;
+
+/// What [`read_version`] reads, in its order, of the versions `v` and their subscriptions `s`.
+macro_rules! version_columns {
+    () => {
+        "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.websocket_id, v.enabled, v.filter, \
+         v.from_at, v.until_at, s.scopes, s.created_at"
+    };
+}
+pub(crate) use version_columns;
+
+pub(crate) fn read(row: &Row<'_>) -> Result<Subscription, StoreError> {
+    let mut cells = Cells::of("subscriptions", row)?;
+    Ok(Subscription {
+        id: SubscriptionId(cells.id()),
+        company_id: CompanyId(cells.read()?),
+        endpoint: read_endpoint(&mut cells)?,
+        enabled: cells.read()?,
+        filter: cells.json()?,
+        scopes: cells.word()?,
+        created_at: cells.time()?,
+        updated_at: cells.time()?,
+    })
+}
+
+pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreError> {
+    let mut cells = Cells::of("subscription_versions", row)?;
+    let revision = Revision(cells.id());
+    let company_id = CompanyId(cells.read()?);
+    let id = SubscriptionId(cells.read()?);
+    let change = cells.word()?;
+    let endpoint = read_endpoint(&mut cells)?;
+    let enabled = cells.read()?;
+    let filter = cells.json()?;
+    let from_at = cells.time()?;
+    let until_at = cells.maybe_time()?;
+    Ok(SubscriptionVersion {
+        revision,
+        change,
+        subscription: Subscription {
+            id,
+            company_id,
+            endpoint,
+            enabled,
+            filter,
+            scopes: cells.word()?,
+            created_at: cells.time()?,
+            updated_at: from_at,
+        },
+        from_at,
+        until_at,
+    })
+}
+
+/// Where a subscription points: the next two cells.
+fn read_endpoint(cells: &mut Cells<'_>) -> Result<Option<Endpoint>, StoreError> {
+    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
+    let websocket_id = cells.read::<Option<i64>>()?.map(WebsocketId);
+    Ok(webhook_id
+        .map(Endpoint::Webhook)
+        .or(websocket_id.map(Endpoint::Websocket)))
+}
+
+/// A filter as text: equal filters have equal text.
+pub(crate) fn json(filter: &Filter) -> Result<String, StoreError> {
+    serde_json::to_string(filter)
+        .map_err(|error| StoreError::Conflict(format!("the subscription's filter cannot be kept: {error}")))
+}
+
+/// Two subscriptions would send the same to the same endpoint.
+pub(crate) fn refuse_second(other: Option<i64>, endpoint: Endpoint) -> Result<(), StoreError> {
+    match other {
+        None => Ok(()),
+        Some(other) => Err(StoreError::Conflict(format!(
+            "subscription {other} already sends the same events to {endpoint}: change that one (it may be \
+             disabled), or delete it first"
+        ))),
+    }
+}
+
+/// Whether a change changed anything that decides where events go.
+pub(crate) fn is_another_version(before: &Subscription, after: &Subscription) -> bool {
+    (before.endpoint, before.enabled, &before.filter) != (after.endpoint, after.enabled, &after.filter)
+}

@@ -1,0 +1,29 @@
+//! A websocket as a row.
+
+use switchhook_domain::id::{CompanyId, WebsocketId};
+use switchhook_domain::websocket::Websocket;
+
+use super::{Cells, Row, secret};
+use crate::error::StoreError;
+use crate::sealing::Sealing;
+
+/// What [`read`] reads, in its order.
+macro_rules! websocket_columns {
+    () => {
+        "id, company_id, secret, token_key, created_at, updated_at"
+    };
+}
+pub(crate) use websocket_columns;
+
+pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Websocket, StoreError> {
+    let mut cells = Cells::of("websockets", row)?;
+    let id = WebsocketId(cells.id());
+    Ok(Websocket {
+        id,
+        company_id: CompanyId(cells.read()?),
+        secret: secret::read(&mut cells, id, sealing)?,
+        token_key: sealing.read(id, cells.text()?)?,
+        created_at: cells.time()?,
+        updated_at: cells.time()?,
+    })
+}
