@@ -18,10 +18,12 @@ mod page;
 pub mod postgres;
 mod registry;
 mod replay;
+mod replaying;
 mod retention;
 mod row;
 mod sealing;
 pub mod sqlite;
+mod sweeping;
 mod websocket;
 
 use std::sync::Arc;

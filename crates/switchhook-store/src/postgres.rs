@@ -37,6 +37,7 @@ mod retention;
 mod schema;
 mod secrets;
 mod set_aside;
+mod size;
 mod sources;
 mod store;
 mod subscriptions;

@@ -1,33 +1,127 @@
-//! Stub.
+//! Erasing by phone number: events are looked through first, then what was found is taken out.
+//!
+//! The record stays: that there was an event, where it went, when, and how that ended.
 
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::EventId;
+use switchhook_domain::phone_number::PhoneNumber;
+
+use super::columns::bind_columns;
+use super::deliveries;
+use super::order::Lines;
+use super::retention::{lock, numbers, remove_payloads};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
-use crate::row::{Cells, Row};
-use sqlx::postgres::PgConnection;
-use switchhook_domain::Timestamp;
-use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
-use switchhook_domain::order::OrderKey;
-use switchhook_domain::phone_number::PhoneNumber;
+use crate::sweeping::{AttemptRecord, MOST_BYTES, NOTE, Search};
 
-/// Events in which the number occurs.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) ids: Vec<EventId>,
-    pub(super) examined: u64,
-    pub(super) next: Option<EventId>,
+/// Looks through a slice.
+pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) -> Result<Search, StoreError> {
+    let rows = sqlx::query(BODIES)
+        .bind(slice.company_id.0)
+        .bind(slice.after.map_or(0, |id| id.0))
+        .bind(i64::from(slice.limit))
+        .bind(i64::try_from(MOST_BYTES).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
+    let mut search = Search::default();
+    for row in &rows {
+        if !search.look(row, &slice.number)? {
+            break;
+        }
+    }
+    Ok(search.end(slice))
 }
 
+/// No more than what is looked through at a time.
+const BODIES: &str = "SELECT id, body, idempotency_key FROM (\
+       SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS bytes_before FROM (\
+         SELECT id, body, idempotency_key FROM events WHERE company_id = $1 AND id > $2 ORDER BY id LIMIT $3\
+       ) AS slice\
+     ) AS slice WHERE bytes_before <= $4 ORDER BY id";
+
+/// Takes the number out of the events that were found.
 pub(super) async fn erase(
     transaction: &mut Transaction<'_>,
     ids: &[EventId],
     number: &PhoneNumber,
     now: Timestamp,
 ) -> Result<Erased, StoreError> {
-    unimplemented!()
+    // Lines come before events; which deliveries there are is certain only once the events are locked.
+    let lines = Lines::of(deliveries_of(transaction.connection, ids).await?);
+    lines.lock(transaction.connection).await?;
+    lock(transaction.connection, ids).await?;
+    let delivery_ids = deliveries_of(transaction.connection, ids).await?;
+    let pending = deliveries::lock_pending(transaction, delivery_ids.clone()).await?;
+    let connection = &mut *transaction.connection;
+    // The key may be the number itself. A repetition of the event is then a new event.
+    sqlx::query("UPDATE events SET idempotency_key = NULL WHERE id = ANY($1)")
+        .bind(numbers(ids))
+        .execute(&mut *connection)
+        .await?;
+    remove_payloads(connection, &numbers(ids), RemovalReason::Erased, now).await?;
+    let attempts = clean_attempts(connection, &delivery_ids, number).await?;
+    sqlx::query("UPDATE deliveries SET note = coalesce(note || '; ', '') || $1 WHERE id = ANY($2)")
+        .bind(NOTE)
+        .bind(&delivery_ids)
+        .execute(&mut *connection)
+        .await?;
+    // There is nothing left to send.
+    deliveries::call_off(transaction, &pending, now).await?;
+    Ok(Erased {
+        events: ids.len() as u64,
+        cancelled: pending.len() as u64,
+        attempts,
+        ..Erased::default()
+    })
 }
 
-pub(super) async fn find(_connection: &mut PgConnection, slice: &ErasureSlice) -> Result<Found, StoreError> {
-    unimplemented!()
+async fn deliveries_of(connection: &mut PgConnection, ids: &[EventId]) -> Result<Vec<i64>, StoreError> {
+    let rows = sqlx::query("SELECT id FROM deliveries WHERE event_id = ANY($1) ORDER BY id")
+        .bind(numbers(ids))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
+
+/// Forgets what receivers answered, and of the rest what holds the number. Answers how many attempts that changed.
+async fn clean_attempts(
+    connection: &mut PgConnection,
+    delivery_ids: &[i64],
+    number: &PhoneNumber,
+) -> Result<u64, StoreError> {
+    let rows = sqlx::query(RECORDS)
+        .bind(delivery_ids)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut affected = Vec::new();
+    for row in &rows {
+        let record = AttemptRecord::read(row, number)?;
+        if record.is_affected() {
+            affected.push(record);
+        }
+    }
+    let query = bind_columns!(sqlx::query(CLEAN), affected, |record| {
+        i64: record.delivery_id,
+        i64: record.number,
+        Option<&str>: record.instead()[0],
+        Option<&str>: record.instead()[1],
+        Option<&str>: record.instead()[2],
+        Option<&str>: record.instead()[3],
+    });
+    query.execute(connection).await?;
+    Ok(affected.len() as u64)
+}
+
+const RECORDS: &str = "SELECT delivery_id, number, (answer_body IS NOT NULL AND length(answer_body) > 0)::int::bigint, \
+     url, detail, request_headers, answer_headers FROM attempts WHERE delivery_id = ANY($1)";
+
+const CLEAN: &str = "UPDATE attempts SET answer_body = NULL, url = coalesce(one.url, attempts.url), \
+     detail = coalesce(one.detail, attempts.detail), \
+     request_headers = coalesce(one.request_headers, attempts.request_headers), \
+     answer_headers = coalesce(one.answer_headers, attempts.answer_headers) \
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[]) \
+       AS one (delivery_id, number, url, detail, request_headers, answer_headers) \
+     WHERE attempts.delivery_id = one.delivery_id AND attempts.number = one.number";

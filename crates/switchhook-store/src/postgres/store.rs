@@ -26,7 +26,8 @@ use super::failure::closed;
 use super::lane::Weight;
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, replay_scan, replays, retention, secrets, sources, subscriptions, versions, webhooks, websockets,
+    log, replay_scan, replays, retention, secrets, size, sources, subscriptions, versions, webhooks,
+    websockets,
 };
 use crate::Store;
 use crate::change::Change;
@@ -502,7 +503,7 @@ impl Store for PostgresStore {
     }
 
     async fn size(&self) -> Result<StoreSize, StoreError> {
-        self.read(work!(connection => retention::size(connection))).await
+        self.read(work!(connection => size::size(connection))).await
     }
 
     async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError> {
@@ -545,7 +546,8 @@ impl Store for PostgresStore {
         let found = self
             .read(work!(connection => erasure::find(connection, &slice)))
             .await?;
-        let (examined, next) = (found.examined, found.next);
+        let (examined, found) = (found.examined, found.found);
+        let next = found.next;
         let is_last = next.is_none();
         let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
         let erased = if nothing_to_do {
@@ -623,6 +625,13 @@ impl Store for PostgresStore {
         id: ReplayId,
         now: Timestamp,
     ) -> Result<Replay, StoreError> {
+        let surplus = self
+            .read(work!(connection => replays::surplus(connection, company_id, id)))
+            .await?;
+        for slice in surplus.chunks(replays::SLICE).map(<[i64]>::to_vec) {
+            self.write(work!(transaction => replays::cancel_some(transaction, slice, now)))
+                .await?;
+        }
         self.register(work!(transaction => replays::cancel(transaction, company_id, id, now)))
             .await
     }

@@ -16,49 +16,20 @@ use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
 use crate::row::{Cells, Row};
-
-/// How many bytes of events are looked through before the writer gets its turn.
-const MOST_BYTES: usize = 16 << 20;
-
-/// What stands in place of what was taken out of a record.
-const ERASED: &str = "(erased)";
-const NO_HEADERS: &str = "{}";
-
-/// The note on the deliveries of such an event.
-const NOTE: &str = "the payload was erased on request";
-
-/// Events in which the number occurs.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) ids: Vec<EventId>,
-    pub(super) examined: u64,
-    pub(super) next: Option<EventId>,
-}
+use crate::sweeping::{AttemptRecord, NOTE, Search};
 
 /// Looks through a slice.
-pub(super) fn find(connection: &Connection, slice: &ErasureSlice) -> Result<Found, StoreError> {
+pub(super) fn find(connection: &Connection, slice: &ErasureSlice) -> Result<Search, StoreError> {
     let mut statement = connection.prepare_cached(BODIES)?;
     let after = slice.after.map_or(0, |id| id.0);
     let mut rows = statement.query(params![slice.company_id.0, after, slice.limit])?;
-    let (mut found, mut bytes) = (Found::default(), 0);
+    let mut search = Search::default();
     while let Some(row) = rows.next()? {
-        let mut cells = Cells::of("events", row)?;
-        let id = EventId(cells.id());
-        let (body, key) = (cells.bytes()?, cells.maybe_text()?.unwrap_or_default());
-        if slice.number.occurs_in(body) || slice.number.occurs_in(key.as_bytes()) {
-            found.ids.push(id);
-        }
-        found.examined += 1;
-        found.next = Some(id);
-        bytes += body.len();
-        if bytes > MOST_BYTES {
-            return Ok(found);
+        if !search.look(row, &slice.number)? {
+            break;
         }
     }
-    if found.examined < u64::from(slice.limit) {
-        found.next = None;
-    }
-    Ok(found)
+    Ok(search.end(slice))
 }
 
 pub(super) const BODIES: &str = "SELECT id, body, idempotency_key FROM events INDEXED BY events_by_company \
@@ -122,52 +93,16 @@ fn clean_attempts(
 ) -> Result<u64, StoreError> {
     let mut changed = 0;
     let records = all(transaction.connection, RECORDS, &[&id.0], |row| {
-        Record::read(row, number)
+        AttemptRecord::read(row, number)
     })?;
     for record in records.iter().filter(|record| record.is_affected()) {
-        let [url, detail, request, answer] = record.holds_number;
-        let instead = |holds: bool, text: &'static str| holds.then_some(text);
-        transaction.prepare(CLEAN)?.execute(params![
-            instead(url, ERASED),
-            instead(detail, ERASED),
-            instead(request, NO_HEADERS),
-            instead(answer, NO_HEADERS),
-            id.0,
-            record.number,
-        ])?;
+        let [url, detail, request, answer] = record.instead();
+        transaction
+            .prepare(CLEAN)?
+            .execute(params![url, detail, request, answer, id.0, record.number])?;
         changed += 1;
     }
     Ok(changed)
-}
-
-/// What is kept of an attempt, as far as it matters here.
-struct Record {
-    number: u32,
-    has_answer: bool,
-    /// Whether address, explanation, request headers and answer headers hold it.
-    holds_number: [bool; 4],
-}
-
-impl Record {
-    fn read(row: &Row<'_>, number: &PhoneNumber) -> Result<Self, StoreError> {
-        let mut cells = Cells::of("attempts", row)?;
-        let attempt_number = cells.read()?;
-        let has_answer = cells.read()?;
-        let mut holds_number = [false; 4];
-        for holds in &mut holds_number {
-            let text = cells.maybe_text()?.unwrap_or_default();
-            *holds = number.occurs_in(text.as_bytes());
-        }
-        Ok(Self {
-            number: attempt_number,
-            has_answer,
-            holds_number,
-        })
-    }
-
-    fn is_affected(&self) -> bool {
-        self.has_answer || self.holds_number.contains(&true)
-    }
 }
 
 pub(super) const RECORDS: &str = "SELECT delivery_id, number, answer_body IS NOT NULL AND length(answer_body) > 0, url, detail, \

@@ -10,17 +10,7 @@ use super::list::{all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed, StoreSize};
-use crate::row::Row;
-
-/// How many events are looked at to find some that can go.
-const LOOK_AT: u32 = 5_000;
-
-/// Events that can go, and where to look on.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) ids: Vec<EventId>,
-    pub(super) next: Option<EventId>,
-}
+use crate::sweeping::{Found, LOOK_AT, Seen};
 
 pub(super) fn size(connection: &Connection) -> Result<StoreSize, StoreError> {
     let pragma = |sql: &str| -> Result<u64, StoreError> {
@@ -35,33 +25,12 @@ pub(super) fn size(connection: &Connection) -> Result<StoreSize, StoreError> {
     })
 }
 
-fn event_id(row: &Row<'_>) -> Result<(EventId, bool), StoreError> {
-    Ok((EventId(row.get(0)?), row.get(1)?))
-}
-
 /// The first events that can be removed.
 pub(super) fn removable(connection: &Connection, slice: RemovalSlice) -> Result<Found, StoreError> {
     let (after, before) = (slice.after.map_or(0, |id| id.0), slice.before);
     let values: [&dyn rusqlite::ToSql; 4] = [&before.as_millis(), &after, &first_id_at(before), &LOOK_AT];
-    let seen = all(connection, OLDEST, &values, |row| {
-        Ok((event_id(row)?, row.get::<i64>(2)?))
-    })?;
-    let is_whole_page = seen.len() == LOOK_AT as usize;
-    let (mut found, mut bytes) = (Found::default(), 0);
-    for ((id, is_needed), length) in seen {
-        if !is_needed {
-            if found.ids.len() == slice.limit as usize || (bytes >= slice.bytes && !found.ids.is_empty()) {
-                return Ok(found);
-            }
-            found.ids.push(id);
-            bytes += length.unsigned_abs();
-        }
-        found.next = Some(id);
-    }
-    if !is_whole_page {
-        found.next = None;
-    }
-    Ok(found)
+    let seen = all(connection, OLDEST, &values, Seen::read)?;
+    Ok(Found::removable(&seen, slice))
 }
 
 /// With whether something still needs them: a delivery that is pending, open, or ended lately.
@@ -126,20 +95,14 @@ impl<'c> Removal<'c> {
 pub(super) fn droppable(connection: &Connection, slice: PayloadSlice) -> Result<Found, StoreError> {
     let after = slice.after.map_or(0, |id| id.0);
     let values: [&dyn rusqlite::ToSql; 3] = [&slice.company_id.0, &after, &slice.limit];
-    let seen = all(connection, WITH_PAYLOAD, &values, event_id)?;
-    let is_whole_page = seen.len() == slice.limit as usize;
-    let next = seen.last().map(|(id, _)| *id).filter(|_| is_whole_page);
-    let ids = seen.into_iter().filter(|(_, keeps)| !keeps).map(|(id, _)| id);
-    Ok(Found {
-        ids: ids.collect(),
-        next,
-    })
+    let seen = all(connection, WITH_PAYLOAD, &values, Seen::read)?;
+    Ok(Found::droppable(&seen, slice.limit))
 }
 
 /// With whether the payload stays: there is none, or a delivery is under way or given up and may be made again.
 pub(super) const WITH_PAYLOAD: &str = "SELECT id, payload_removed_at IS NOT NULL OR EXISTS (SELECT 1 FROM deliveries \
      INDEXED BY deliveries_by_event WHERE event_id = events.id \
-     AND (state IN ('pending', 'exhausted') OR claimed_by IS NOT NULL)) \
+     AND (state IN ('pending', 'exhausted') OR claimed_by IS NOT NULL)), 0 \
      FROM events INDEXED BY events_by_company WHERE company_id = ? AND id > ? ORDER BY id LIMIT ?";
 
 /// Takes the payloads out of events, and what receivers answered: they may repeat what they got.

@@ -658,7 +658,8 @@ impl Store for SqliteStore {
             .readers
             .run(move |connection| erasure::find(connection, &slice))
             .await?;
-        let (examined, next) = (found.examined, found.next);
+        let (examined, found) = (found.examined, found.found);
+        let next = found.next;
         let is_last = next.is_none();
         let nothing_to_do = extent == ErasureExtent::Count || found.ids.is_empty() && !is_last;
         let erased = if nothing_to_do {

@@ -1,0 +1,166 @@
+//! What retention and erasure decide about the events that were looked at.
+//!
+//! Pure: the drivers read rows and write what is decided here.
+
+use switchhook_domain::id::EventId;
+use switchhook_domain::phone_number::PhoneNumber;
+
+use crate::error::StoreError;
+use crate::retention::{ErasureSlice, RemovalSlice};
+use crate::row::{Cells, Row};
+
+/// How many events are looked at to find some that can go.
+pub(crate) const LOOK_AT: u32 = 5_000;
+
+/// How many bytes of events are looked through for a number at a time.
+pub(crate) const MOST_BYTES: usize = 16 << 20;
+
+/// What stands in place of what was taken out of a record.
+const ERASED: &str = "(erased)";
+const NO_HEADERS: &str = "{}";
+
+/// The note on the deliveries of an event from which a number was erased.
+pub(crate) const NOTE: &str = "the payload was erased on request";
+
+/// Events that can go, and where to look on.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) ids: Vec<EventId>,
+    pub(crate) next: Option<EventId>,
+}
+
+/// An event that was looked at.
+pub(crate) struct Seen {
+    id: EventId,
+    /// Whether something still needs it, or its payload.
+    is_needed: bool,
+    /// How long its payload is.
+    length: u64,
+}
+
+impl Seen {
+    /// Reads an event's id, whether it is needed, and its length.
+    pub(crate) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        let mut cells = Cells::of("events", row)?;
+        Ok(Self {
+            id: EventId(cells.id()),
+            is_needed: cells.read()?,
+            length: cells.read()?,
+        })
+    }
+}
+
+impl Found {
+    /// The first that can be removed, of at most [`LOOK_AT`].
+    pub(crate) fn removable(seen: &[Seen], slice: RemovalSlice) -> Self {
+        let (mut found, mut bytes) = (Self::default(), 0);
+        for one in seen {
+            if !one.is_needed {
+                if found.ids.len() == slice.limit as usize || (bytes >= slice.bytes && !found.ids.is_empty())
+                {
+                    return found;
+                }
+                found.ids.push(one.id);
+                bytes += one.length;
+            }
+            found.next = Some(one.id);
+        }
+        if seen.len() < LOOK_AT as usize {
+            found.next = None;
+        }
+        found
+    }
+
+    /// Those whose payloads can go, of at most `limit`.
+    pub(crate) fn droppable(seen: &[Seen], limit: u32) -> Self {
+        let is_whole_page = seen.len() == limit as usize;
+        let droppable = seen.iter().filter(|one| !one.is_needed);
+        Self {
+            ids: droppable.map(|one| one.id).collect(),
+            next: seen.last().map(|one| one.id).filter(|_| is_whole_page),
+        }
+    }
+}
+
+/// Looking for a number, event by event.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    /// Events in which the number occurs, and where to look on.
+    pub(crate) found: Found,
+    pub(crate) examined: u64,
+    bytes: usize,
+}
+
+impl Search {
+    /// Looks into the next event: reads its id, body and idempotency key. `false`: that is enough for now.
+    pub(crate) fn look(&mut self, row: &Row<'_>, number: &PhoneNumber) -> Result<bool, StoreError> {
+        let mut cells = Cells::of("events", row)?;
+        let id = EventId(cells.id());
+        let (body, key) = (cells.bytes()?, cells.maybe_text()?.unwrap_or_default());
+        if number.occurs_in(body) || number.occurs_in(key.as_bytes()) {
+            self.found.ids.push(id);
+        }
+        self.examined += 1;
+        self.found.next = Some(id);
+        self.bytes += body.len();
+        Ok(!self.is_enough())
+    }
+
+    const fn is_enough(&self) -> bool {
+        self.bytes > MOST_BYTES
+    }
+
+    /// Nothing more of the slice was there to look into.
+    pub(crate) fn end(mut self, slice: &ErasureSlice) -> Self {
+        if !self.is_enough() && self.examined < u64::from(slice.limit) {
+            self.found.next = None;
+        }
+        self
+    }
+}
+
+/// What is kept of an attempt, as far as an erasure looks at it.
+pub(crate) struct AttemptRecord {
+    pub(crate) delivery_id: i64,
+    pub(crate) number: i64,
+    has_answer: bool,
+    /// Whether address, explanation, request headers and answer headers hold the number.
+    holds_number: [bool; 4],
+}
+
+impl AttemptRecord {
+    /// Reads a delivery's id, the attempt's number, whether it has an answer's body, address, explanation, request
+    /// headers and answer headers.
+    pub(crate) fn read(row: &Row<'_>, number: &PhoneNumber) -> Result<Self, StoreError> {
+        let mut cells = Cells::of("attempts", row)?;
+        let attempt_number = cells.read()?;
+        let has_answer = cells.read()?;
+        let mut holds_number = [false; 4];
+        for holds in &mut holds_number {
+            let text = cells.maybe_text()?.unwrap_or_default();
+            *holds = number.occurs_in(text.as_bytes());
+        }
+        Ok(Self {
+            delivery_id: cells.id(),
+            number: attempt_number,
+            has_answer,
+            holds_number,
+        })
+    }
+
+    /// Whether anything is taken out.
+    pub(crate) fn is_affected(&self) -> bool {
+        self.has_answer || self.holds_number.contains(&true)
+    }
+
+    /// What address, explanation, request headers and answer headers become, if they change.
+    pub(crate) fn instead(&self) -> [Option<&'static str>; 4] {
+        let [url, detail, request, answer] = self.holds_number;
+        [
+            url.then_some(ERASED),
+            detail.then_some(ERASED),
+            request.then_some(NO_HEADERS),
+            answer.then_some(NO_HEADERS),
+        ]
+    }
+}
