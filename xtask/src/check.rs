@@ -2,7 +2,7 @@
 //!
 //! Each step is a line that one can paste into a shell. What `tidy` means is told in `tidy`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -64,13 +64,21 @@ const STEPS: [Step; 7] = [
         tool: None,
     },
     Step {
+        name: "server for tests",
+        command: "cargo build --workspace --all-features --example with_postgres",
+        about: About::Code,
+        tool: None,
+    },
+    Step {
         name: "tests",
-        command: "cargo nextest run --workspace --all-features --no-fail-fast",
+        command: "target/debug/examples/with_postgres cargo nextest run --workspace --all-features --no-fail-fast",
         about: About::Code,
         tool: Some(Tool {
             name: "cargo-nextest",
             probe: "cargo nextest --version",
-            substitute: Some("cargo test --workspace --all-features --all-targets --no-fail-fast"),
+            substitute: Some(
+                "target/debug/examples/with_postgres cargo test --workspace --all-features --all-targets --no-fail-fast",
+            ),
         }),
     },
     Step {
@@ -154,7 +162,7 @@ fn is_installed(root: &Path, probe: &str) -> bool {
 fn execute(root: &Path, command: &str, output: fn() -> Stdio) -> Result<ExitStatus> {
     let (environment, words) = split(command);
     let (program, arguments) = words.split_first().context("a step without a command")?;
-    Command::new(program)
+    Command::new(in_target_folder(program))
         .args(arguments)
         .envs(environment)
         .current_dir(root)
@@ -162,6 +170,16 @@ fn execute(root: &Path, command: &str, output: fn() -> Stdio) -> Result<ExitStat
         .stderr(output())
         .status()
         .with_context(|| format!("cannot start `{command}`"))
+}
+
+/// A program that an earlier step built may be in another folder than `target`.
+fn in_target_folder(program: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "asks what Cargo was told")]
+    let folder = std::env::var_os("CARGO_TARGET_DIR");
+    match (program.strip_prefix("target/"), folder) {
+        (Some(rest), Some(folder)) => Path::new(&folder).join(rest),
+        _ => PathBuf::from(program),
+    }
 }
 
 /// Tells the environment apart from the words of the command.
@@ -214,8 +232,8 @@ mod tests {
     fn tests_run_with_or_without_nextest() {
         let with = plan(step("tests"), Extent::Full, |_| true);
         let without = plan(step("tests"), Extent::Full, |_| false);
-        assert!(matches!(with, Plan::Run(command) if command.starts_with("cargo nextest run ")));
-        assert!(matches!(without, Plan::Run(command) if command.starts_with("cargo test ")));
+        assert!(matches!(with, Plan::Run(command) if command.contains(" cargo nextest run ")));
+        assert!(matches!(without, Plan::Run(command) if command.contains(" cargo test ")));
     }
 
     #[test]

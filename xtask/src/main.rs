@@ -1,7 +1,7 @@
 //! `cargo xtask`: the project checks itself.
 //!
 //! Reads the command line and nothing else; the steps of a check are in `check`, the rules about
-//! the code in `tidy`, histories in virtual time in `simulate`.
+//! the code in `tidy`, histories in virtual time in `simulate`, what many events need in `scale`.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod scale;
 mod simulate;
 mod tidy;
 
@@ -22,7 +23,9 @@ const USAGE: &str = "\
 usage: cargo xtask check [--fast]   everything that CI checks; --fast leaves the documentation out
        cargo xtask tidy             only the rules about the code itself
        cargo xtask simulate [--seeds N] [--first SEED]
-                                    random histories of a whole node with crashes, the promises checked after each";
+                                    random histories of a whole node with crashes, the promises checked after each
+       cargo xtask scale [EVENTS/S …]
+                                    what it takes to carry so many events a second (docs/scaling.md)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         ["check", "--fast"] => check::run(root(), Extent::WithoutDocs),
         ["tidy"] => tidy::run(root()),
         ["simulate", ref options @ ..] => simulate::run(root(), options),
+        ["scale", ref rates @ ..] => scale::run(rates),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

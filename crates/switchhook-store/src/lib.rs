@@ -5,6 +5,7 @@
 
 mod change;
 mod claim;
+mod copy;
 mod error;
 mod event;
 mod explain;
@@ -51,6 +52,7 @@ pub use claim::{
     Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
     Release,
 };
+pub use copy::{CopyProgress, CopyReport, copy};
 pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;

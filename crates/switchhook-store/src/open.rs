@@ -20,15 +20,22 @@ pub struct Migrated {
     pub to: u32,
 }
 
-/// Opens the store at `url`: `sqlite:./switchhook.db`, `postgres://…`, or `sqlite::memory:` for tests. Blocks for a moment.
-///
-/// # Errors
-/// `Unusable` if the URL names no store that this build can open, or the store refuses.
-pub fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
+/// Which driver a URL means, and what for.
+pub(crate) enum Driver<'u> {
+    /// A SQLite file at this path.
+    Sqlite(&'u Path),
+    /// SQLite without a file, for tests.
+    Memory,
+    /// PostgreSQL, to which the whole URL is given.
+    Postgres,
+}
+
+/// Reads a store's URL.
+pub(crate) fn driver_of(url: &str) -> Result<Driver<'_>, StoreError> {
     match url.split_once(':') {
-        Some(("sqlite", ":memory:")) => Ok(SqliteStore::in_memory(options)?),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(SqliteStore::open(sqlite_path(path), options)?),
-        Some(("postgres" | "postgresql", _)) => Ok(PostgresStore::open(url, options)?),
+        Some(("sqlite", ":memory:")) => Ok(Driver::Memory),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Driver::Sqlite(sqlite_path(path))),
+        Some(("postgres" | "postgresql", _)) => Ok(Driver::Postgres),
         // The URL may hold a password: it is not repeated.
         _ => Err(StoreError::Unusable(
             "the store's URL is not understood: write sqlite: and the path of a file, for example \
@@ -38,18 +45,28 @@ pub fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreErr
     }
 }
 
+/// Opens the store at `url`: `sqlite:./switchhook.db`, `postgres://…`, or `sqlite::memory:` for tests. Blocks for a
+/// moment.
+///
+/// # Errors
+/// `Unusable` if the URL names no store that this build can open, or the store refuses.
+pub fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match driver_of(url)? {
+        Driver::Memory => SqliteStore::in_memory(options)?,
+        Driver::Sqlite(path) => SqliteStore::open(path, options)?,
+        Driver::Postgres => PostgresStore::open(url, options)?,
+    })
+}
+
 /// Brings the schema of the store at `url` up to date. Blocks.
 ///
 /// # Errors
 /// `Unusable` as for [`open`]; a store in memory has no schema to keep.
 pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
-    match url.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => {
-            SqliteStore::migrate(sqlite_path(path), now)
-        }
-        Some(("postgres" | "postgresql", _)) => PostgresStore::migrate(url, now),
-        // Says what is wrong with the URL.
-        _ => open(url, StoreOptions::guest(now)).map(|_| Migrated { from: 0, to: 0 }),
+    match driver_of(url)? {
+        Driver::Sqlite(path) => SqliteStore::migrate(path, now),
+        Driver::Postgres => PostgresStore::migrate(url, now),
+        Driver::Memory => Ok(Migrated { from: 0, to: 0 }),
     }
 }
 
@@ -70,9 +87,9 @@ pub fn restore(from: &Path, url: &str, existing: Existing) -> Result<Copied, Sto
 }
 
 fn file_of(url: &str) -> Result<&Path, StoreError> {
-    match url.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => Ok(sqlite_path(path)),
-        _ => Err(StoreError::Unusable(
+    match driver_of(url)? {
+        Driver::Sqlite(path) => Ok(path),
+        Driver::Memory | Driver::Postgres => Err(StoreError::Unusable(
             "only a store in a SQLite file can be copied so: sqlite:./switchhook.db; PostgreSQL has pg_dump"
                 .into(),
         )),

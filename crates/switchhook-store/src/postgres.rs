@@ -13,6 +13,7 @@ pub mod cluster;
 mod columns;
 mod companies;
 mod connection;
+pub(crate) mod copying;
 mod deliveries;
 mod delivery_row;
 mod erasure;
@@ -63,6 +64,7 @@ use self::node::Node;
 use self::transaction::{Lock, Told, Transaction, Work, lock};
 use crate::change::Change;
 use crate::claim::HandOver;
+use crate::copy;
 use crate::error::StoreError;
 use crate::observer::{Commit, CommitObserver};
 use crate::open::Migrated;
@@ -251,6 +253,9 @@ impl Parts {
             let mut connection = pool.acquire().await?;
             connection::check_version(&mut connection).await?;
             schema::migrate(&mut connection, options.now).await?;
+            if copying::is_marked(&mut connection).await? {
+                return Err(copy::not_whole());
+            }
             if options.role == Role::Owner {
                 secrets::check(&mut connection, &sealing).await?;
             }
@@ -314,10 +319,10 @@ impl Parts {
 }
 
 /// A runtime of the store's own, which may be let go of anywhere.
-struct Threads(Option<Runtime>);
+pub(crate) struct Threads(Option<Runtime>);
 
 impl Threads {
-    fn start() -> Result<Self, StoreError> {
+    pub(crate) fn start() -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("store-postgres")
@@ -337,12 +342,20 @@ impl Threads {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.wait_as_long_as_it_takes(in_time(work))
+    }
+
+    /// The same without patience.
+    pub(crate) fn wait_as_long_as_it_takes<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
         // Bounded by its use: one message.
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let handle = self.handle().ok_or_else(closed)?;
         handle.spawn(async move {
             // Somebody listens: this thread, until it has come.
-            let _ = sender.send(in_time(work).await);
+            let _ = sender.send(work.await);
         });
         receiver.recv().map_err(|_| closed())?
     }

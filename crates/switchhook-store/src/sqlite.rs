@@ -12,6 +12,7 @@ mod claims;
 mod committer;
 mod companies;
 mod connection;
+pub(crate) mod copying;
 mod deliveries;
 mod delivery_row;
 mod erasure;
@@ -67,6 +68,7 @@ use self::reserve::Reserve;
 use self::schema::Age;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
+use crate::copy;
 use crate::error::StoreError;
 use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
@@ -244,6 +246,9 @@ fn bring_up_to_date(
     place: &Place,
     options: &StoreOptions,
 ) -> Result<(), StoreError> {
+    if copying::is_marked(connection)? {
+        return Err(copy::not_whole());
+    }
     if schema::age(connection)? == Age::Current {
         return Ok(());
     }

@@ -36,6 +36,7 @@ mod serve;
 mod simulate;
 mod sources;
 mod spec;
+mod store;
 mod subscriptions;
 mod tail;
 mod webhooks;
@@ -99,6 +100,8 @@ enum Command {
     BackUp(backup::BackUp),
     Restore(backup::Restore),
     #[command(subcommand)]
+    Store(store::Store),
+    #[command(subcommand)]
     Secrets(secrets::Secrets),
     Bench(bench::Bench),
     BenchFloor(bench::Floor),
@@ -152,6 +155,7 @@ impl Command {
             Self::Migrate(command) => command.run(),
             Self::BackUp(command) => command.run(),
             Self::Restore(command) => command.run(),
+            Self::Store(command) => command.run(),
             Self::Secrets(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::BenchFloor(command) => command.run(),

@@ -283,7 +283,8 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn parse_store(text: &str) -> Result<String, String> {
+/// A store as it is written on the command line.
+pub(crate) fn parse_store(text: &str) -> Result<String, String> {
     let is_known = match text.split_once(':') {
         Some(("sqlite", _)) => true,
         Some(("postgres" | "postgresql", rest)) => rest.starts_with("//") && url::Url::parse(text).is_ok(),

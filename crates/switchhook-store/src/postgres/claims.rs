@@ -65,8 +65,8 @@ pub(super) async fn claim(
     open(transaction, granted, claim).await
 }
 
-/// The first that are due of each wish, those whose lease ended included, in the order in which they are due. Their rows
-/// are locked.
+/// The first that are due of each wish, those whose lease ended included, wish by wish and in the order in which they are
+/// due. Their rows are locked.
 async fn due_deliveries(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
@@ -91,14 +91,17 @@ async fn due_deliveries(
         due.extend(some);
         unreadable.extend(damaged);
     }
-    due.sort_by_key(|due: &DueDelivery| (due.due_at, due.delivery.id));
-    let mut room: HashMap<_, _> = claim
-        .wishes
-        .iter()
-        .map(|wish| (wish.webhook_id, wish.limit))
+    let mut room: HashMap<_, _> = (0..)
+        .zip(&claim.wishes)
+        .map(|(place, wish)| (wish.webhook_id, (place, wish.limit)))
         .collect();
+    let place_of = |due: &DueDelivery| {
+        room.get(&due.delivery.webhook_id)
+            .map(|(place, _): &(u32, u32)| *place)
+    };
+    due.sort_by_key(|due: &DueDelivery| (place_of(due), due.due_at, due.delivery.id));
     due.retain(|due| match room.get_mut(&due.delivery.webhook_id) {
-        Some(room) if *room > 0 => {
+        Some((_, room)) if *room > 0 => {
             *room -= 1;
             true
         }

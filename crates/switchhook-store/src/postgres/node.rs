@@ -84,15 +84,20 @@ impl Node {
             self.id.store(id, Ordering::Relaxed);
             self.ids.move_to(slot);
         }
+        let alive = Self::count_alive(connection).await?;
+        self.nodes.store(alive.max(1), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many nodes are alive.
+    pub(super) async fn count_alive(connection: &mut PgConnection) -> Result<u32, StoreError> {
         let sql = concat!(
             "SELECT count(*) FROM nodes WHERE ended_at IS NULL AND seen_at > ",
             database_now!(),
             " - $1"
         );
         let row = sqlx::query(sql).bind(COUNTS_FOR_MS).fetch_one(connection).await?;
-        let alive = u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX);
-        self.nodes.store(alive.max(1), Ordering::Relaxed);
-        Ok(())
+        Ok(u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX))
     }
 
     /// Says that it claims and sends nothing any more, so that nobody waits for its leases.

@@ -7,6 +7,7 @@
 
 mod backup;
 mod claims;
+mod copying;
 mod damage;
 mod fixture;
 mod idempotency;

@@ -9,8 +9,8 @@ use switchhook::system::Settings;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_store::{Store, StoreOptions};
 use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{Store, StoreOptions};
 use tokio::time::Instant;
 
 use crate::support::faulty_store::FaultyStore;

@@ -14,8 +14,8 @@ use switchhook::{api, keys};
 use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
-use switchhook_store::{Store, StoreOptions};
 use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{Store, StoreOptions};
 use tower::ServiceExt;
 
 use super::rig::{COMPANY, Reaction, Rig, START, ScriptedNetwork};

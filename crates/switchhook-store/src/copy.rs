@@ -1,0 +1,277 @@
+//! Copying a store into another one, of whichever driver: table by table, row by row, in the order of the keys.
+//!
+//! Owns the order of things; how a side reads and writes is `sqlite/copying.rs` and `postgres/copying.rs`. While a copy
+//! is under way its target says so in a table of its own, and no store opens it. A copy that broke off goes on behind
+//! the last row that arrived.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use switchhook_domain::Timestamp;
+
+use crate::error::StoreError;
+use crate::open::{Driver, driver_of};
+use crate::postgres;
+use crate::sqlite;
+
+/// How many rows go at a time.
+const ROWS: u32 = 500;
+
+/// How many go at a time of a table whose rows may be large.
+const LARGE_ROWS: u32 = 100;
+
+/// The table by which a target says that it is not whole yet.
+pub(crate) const MARKER: &str = "copy_under_way";
+
+/// What is told to whoever opens such a target.
+pub(crate) fn not_whole() -> StoreError {
+    StoreError::Unusable(
+        "a copy into this store has not finished: run the same `switchhook store copy` again, it goes on where it was".into(),
+    )
+}
+
+/// How far a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyProgress<'a> {
+    /// The table that is being copied.
+    pub table: &'a str,
+    /// How many rows of all tables are there.
+    pub rows: u64,
+    /// How many there will be.
+    pub of: u64,
+}
+
+/// What a copy did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyReport {
+    /// How many rows each table has, on both sides.
+    pub tables: BTreeMap<String, u64>,
+    /// How many bytes the payloads of the events have, on both sides.
+    pub payload_bytes: u64,
+    /// How many rows were there from an earlier try.
+    pub resumed_after: u64,
+}
+
+/// A table, as both drivers have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) holds: Holds,
+    /// Its place in the key, from 1; 0: it is not part of it.
+    pub(crate) key: u32,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Numbers,
+    Reals,
+    Texts,
+    Bytes,
+}
+
+/// What a cell holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Cell {
+    Nothing,
+    Number(i64),
+    Real(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+pub(crate) type Record = Vec<Cell>;
+
+impl Table {
+    /// The places of the columns that make up its key, in the key's order.
+    pub(crate) fn key(&self) -> Vec<usize> {
+        let mut key: Vec<_> = (0..self.columns.len())
+            .filter(|n| self.columns[*n].key > 0)
+            .collect();
+        key.sort_by_key(|n| self.columns[*n].key);
+        key
+    }
+
+    /// The names of the columns of its key: `a, b`.
+    pub(crate) fn key_names(&self) -> String {
+        let names: Vec<_> = self.key().into_iter().map(|n| &*self.columns[n].name).collect();
+        names.join(", ")
+    }
+
+    /// The names of all its columns: `a, b, c`.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<_> = self.columns.iter().map(|column| &*column.name).collect();
+        names.join(", ")
+    }
+
+    fn key_of(&self, record: &Record) -> Record {
+        self.key().into_iter().map(|n| record[n].clone()).collect()
+    }
+
+    fn rows_at_a_time(&self) -> u32 {
+        let is_large = self.columns.iter().any(|column| column.name == "body");
+        if is_large { LARGE_ROWS } else { ROWS }
+    }
+}
+
+/// A store as a side of a copy.
+#[async_trait]
+pub(crate) trait Side: Send {
+    /// How many rows a table has.
+    async fn count(&mut self, table: &Table) -> Result<u64, StoreError>;
+    /// How many bytes the payloads of all events have.
+    async fn payload_bytes(&mut self) -> Result<u64, StoreError>;
+    /// The key of the last row of a table.
+    async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError>;
+    /// The next rows after a key.
+    async fn read(
+        &mut self,
+        table: &Table,
+        after: Option<&Record>,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError>;
+    /// Keeps rows, in one transaction.
+    async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError>;
+    /// Which copy is under way into this store.
+    async fn marker(&mut self) -> Result<Option<String>, StoreError>;
+    /// Says that a copy of `source` into this store begins.
+    async fn begin(&mut self, source: &str) -> Result<(), StoreError>;
+    /// Does what must be done once all rows are there, and says that the copy is whole; durably.
+    async fn end(&mut self) -> Result<(), StoreError>;
+}
+
+/// Copies the store at `from` into the one at `to`, which must be new, empty, or the target of the same copy that broke
+/// off. Nobody may serve either. Blocks, for as long as it takes. `watch` is told of every step, and can break off.
+///
+/// # Errors
+/// `Unusable` if a store cannot be opened, is being served, or holds something already; `Corrupt` if what arrived is not
+/// what was sent; `Unavailable` if it broke off.
+pub fn copy(
+    from: &str,
+    to: &str,
+    now: Timestamp,
+    watch: impl FnMut(CopyProgress<'_>) -> ControlFlow<()> + Send + 'static,
+) -> Result<CopyReport, StoreError> {
+    let threads = postgres::Threads::start()?;
+    let (from, to) = (from.to_owned(), to.to_owned());
+    threads.wait_as_long_as_it_takes(async move {
+        let tables = sqlite::copying::tables(now)?;
+        let name = name_of(&from);
+        let mut source = side(&from, now).await?;
+        let mut target = side(&to, now).await?;
+        copy_between(&mut *source, &mut *target, &tables, &name, watch).await
+    })
+}
+
+/// A URL without what must not be written down.
+fn name_of(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+async fn side(url: &str, now: Timestamp) -> Result<Box<dyn Side>, StoreError> {
+    Ok(match driver_of(url)? {
+        Driver::Sqlite(path) => Box::new(sqlite::copying::SqliteSide::open(path, now)?),
+        Driver::Postgres => Box::new(postgres::copying::PostgresSide::open(url, now).await?),
+        Driver::Memory => {
+            return Err(StoreError::Unusable(
+                "a store in memory ends with its process: there is nothing to copy".into(),
+            ));
+        }
+    })
+}
+
+async fn copy_between(
+    source: &mut dyn Side,
+    target: &mut dyn Side,
+    tables: &[Table],
+    name: &str,
+    mut watch: impl FnMut(CopyProgress<'_>) -> ControlFlow<()> + Send,
+) -> Result<CopyReport, StoreError> {
+    if source.marker().await?.is_some() {
+        return Err(not_whole());
+    }
+    let (mut of, mut there) = (0, 0);
+    for table in tables {
+        of += source.count(table).await?;
+        there += target.count(table).await?;
+    }
+    match target.marker().await? {
+        Some(marker) if marker == name => {}
+        Some(marker) => {
+            return Err(StoreError::Unusable(format!(
+                "a copy of {marker} into the target has not finished: finish that one, or give this one an empty target"
+            )));
+        }
+        None if there > 0 => {
+            return Err(StoreError::Unusable(format!(
+                "the target holds {there} rows already: a copy needs a new or empty store"
+            )));
+        }
+        None => target.begin(name).await?,
+    }
+    let resumed_after = there;
+    for table in tables {
+        let mut after = target.last_key(table).await?;
+        loop {
+            let rows = source.read(table, after.as_ref(), table.rows_at_a_time()).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some(table.key_of(last));
+            there += rows.len() as u64;
+            target.write(table, rows).await?;
+            let progress = CopyProgress {
+                table: &table.name,
+                rows: there,
+                of,
+            };
+            if watch(progress).is_break() {
+                return Err(StoreError::Unavailable(
+                    "it was stopped; run the same copy again and it goes on from here".into(),
+                ));
+            }
+        }
+    }
+    let report = compare(source, target, tables, resumed_after).await?;
+    target.end().await?;
+    Ok(report)
+}
+
+/// Counts both sides: what was sent must have arrived.
+async fn compare(
+    source: &mut dyn Side,
+    target: &mut dyn Side,
+    tables: &[Table],
+    resumed_after: u64,
+) -> Result<CopyReport, StoreError> {
+    let mut counts = BTreeMap::new();
+    for table in tables {
+        let (sent, arrived) = (source.count(table).await?, target.count(table).await?);
+        if sent != arrived {
+            return Err(StoreError::Corrupt(format!(
+                "{sent} rows of {} were sent and {arrived} arrived: was one of the stores served meanwhile?",
+                table.name
+            )));
+        }
+        counts.insert(table.name.clone(), sent);
+    }
+    let (sent, arrived) = (source.payload_bytes().await?, target.payload_bytes().await?);
+    if sent != arrived {
+        return Err(StoreError::Corrupt(format!(
+            "payloads of {sent} bytes were sent and {arrived} bytes arrived"
+        )));
+    }
+    Ok(CopyReport {
+        tables: counts,
+        payload_bytes: sent,
+        resumed_after,
+    })
+}

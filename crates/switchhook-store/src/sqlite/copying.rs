@@ -1,0 +1,197 @@
+//! A SQLite file as a side of a copy, and the tables that there are to copy.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use switchhook_domain::Timestamp;
+
+use super::connection::{self, Checkpoints, Place};
+use super::lock::OwnerLock;
+use super::{SqliteStore, schema};
+use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
+use crate::error::StoreError;
+use crate::options::StoreOptions;
+
+/// Tables that belong to one store and its driver.
+const ITS_OWN: [&str; 2] = ["schema_migrations", "checks"];
+
+/// The tables to copy, as the migrations make them.
+pub(crate) fn tables(now: Timestamp) -> Result<Vec<Table>, StoreError> {
+    let mut connection = connection::open_writing(&Place::Memory, Checkpoints::Elsewhere)?;
+    schema::migrate(&mut connection, now)?;
+    let sql =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
+    let mut statement = connection.prepare(sql)?;
+    let names = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    let ours = names.into_iter().filter(|name| !ITS_OWN.contains(&&**name));
+    ours.map(|name| {
+        let columns = columns(&connection, &name)?;
+        Ok(Table { name, columns })
+    })
+    .collect()
+}
+
+fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>, StoreError> {
+    let mut statement = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?)")?;
+    let mut rows = statement.query([table])?;
+    let mut columns = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, is, key): (String, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let holds = match &*is {
+            "INTEGER" => Holds::Numbers,
+            "REAL" => Holds::Reals,
+            "BLOB" => Holds::Bytes,
+            _ => Holds::Texts,
+        };
+        columns.push(Column { name, holds, key });
+    }
+    Ok(columns)
+}
+
+pub(crate) struct SqliteSide {
+    connection: Connection,
+    _lock: OwnerLock,
+}
+
+impl SqliteSide {
+    /// Opens the file for this process alone; creates it if there is none.
+    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        let is_unfinished = path.exists() && is_marked(&connection::open_reading(path)?)?;
+        if !is_unfinished {
+            // What a process left claimed is closed, and the schema brought up to date.
+            drop(SqliteStore::open(path, StoreOptions::owner(now))?);
+        }
+        let lock = OwnerLock::take(path)?;
+        let connection = connection::open_writing(&Place::File(path.to_owned()), Checkpoints::Here)?;
+        Ok(Self {
+            connection,
+            _lock: lock,
+        })
+    }
+
+    fn number(&self, sql: &str) -> Result<u64, StoreError> {
+        let number: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(number.unsigned_abs())
+    }
+}
+
+/// Whether a copy into the file has not finished.
+pub(super) fn is_marked(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
+    Ok(connection
+        .query_row(sql, [MARKER], |_| Ok(()))
+        .optional()?
+        .is_some())
+}
+
+#[async_trait]
+impl Side for SqliteSide {
+    async fn count(&mut self, table: &Table) -> Result<u64, StoreError> {
+        self.number(&format!("SELECT count(*) FROM {}", table.name))
+    }
+
+    async fn payload_bytes(&mut self) -> Result<u64, StoreError> {
+        self.number("SELECT coalesce(sum(octet_length(body)), 0) FROM events")
+    }
+
+    async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError> {
+        let key = table.key_names();
+        let backwards = key.replace(',', " DESC,");
+        let sql = format!(
+            "SELECT {key} FROM {} ORDER BY {backwards} DESC LIMIT 1",
+            table.name
+        );
+        let count = table.key().len();
+        let row = self
+            .connection
+            .query_row(&sql, [], |row| record(row, count))
+            .optional()?;
+        Ok(row)
+    }
+
+    async fn read(
+        &mut self,
+        table: &Table,
+        after: Option<&Record>,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let (names, key) = (table.names(), table.key_names());
+        let behind = match after {
+            Some(after) => format!("WHERE ({key}) > ({})", vec!["?"; after.len()].join(", ")),
+            None => String::new(),
+        };
+        let sql = format!(
+            "SELECT {names} FROM {} {behind} ORDER BY {key} LIMIT {limit}",
+            table.name
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let values = after.into_iter().flatten().cloned().map(value);
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            records.push(record(row, table.columns.len())?);
+        }
+        Ok(records)
+    }
+
+    async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        let places = vec!["?"; table.columns.len()].join(", ");
+        let sql = format!("INSERT INTO {} ({}) VALUES ({places})", table.name, table.names());
+        {
+            let mut statement = transaction.prepare_cached(&sql)?;
+            for row in rows {
+                statement.execute(params_from_iter(row.into_iter().map(value)))?;
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    async fn marker(&mut self) -> Result<Option<String>, StoreError> {
+        if !is_marked(&self.connection)? {
+            return Ok(None);
+        }
+        let sql = format!("SELECT source FROM {MARKER}");
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0)).optional()?)
+    }
+
+    async fn begin(&mut self, source: &str) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch(&format!("CREATE TABLE {MARKER} (source TEXT NOT NULL) STRICT"))?;
+        transaction.execute(&format!("INSERT INTO {MARKER} (source) VALUES (?)"), [source])?;
+        Ok(transaction.commit()?)
+    }
+
+    async fn end(&mut self) -> Result<(), StoreError> {
+        self.connection.execute_batch(&format!("DROP TABLE {MARKER}"))?;
+        Ok(())
+    }
+}
+
+fn record(row: &rusqlite::Row<'_>, columns: usize) -> rusqlite::Result<Record> {
+    (0..columns)
+        .map(|column| {
+            Ok(match row.get(column)? {
+                Value::Null => Cell::Nothing,
+                Value::Integer(number) => Cell::Number(number),
+                Value::Real(number) => Cell::Real(number),
+                Value::Text(text) => Cell::Text(text),
+                Value::Blob(bytes) => Cell::Bytes(bytes),
+            })
+        })
+        .collect()
+}
+
+fn value(cell: Cell) -> Value {
+    match cell {
+        Cell::Nothing => Value::Null,
+        Cell::Number(number) => Value::Integer(number),
+        Cell::Real(number) => Value::Real(number),
+        Cell::Text(text) => Value::Text(text),
+        Cell::Bytes(bytes) => Value::Blob(bytes),
+    }
+}

@@ -1,0 +1,104 @@
+//! `switchhook store copy`: moves a store from one database to another. How rows travel is the store's.
+
+use std::ops::ControlFlow;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use switchhook_domain::clock::Clock;
+use switchhook_store::{CopyProgress, CopyReport};
+
+use super::output;
+use crate::clock::SystemClock;
+use crate::config::parse_store;
+use crate::storage::without_password;
+
+/// Move a store between SQLite and PostgreSQL
+#[derive(Debug, Subcommand)]
+pub(super) enum Store {
+    Copy(Copy),
+}
+
+/// Copy a whole store into a new or empty one; no server may be running on either
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook store copy --from sqlite:./switchhook.db --to postgres://switchhook:PASSWORD@db/switchhook
+  switchhook store copy --from postgres://switchhook@db/switchhook --to sqlite:./switchhook.db
+
+Everything goes along: keys, webhooks, events, deliveries with their attempts, replays. Secrets that are encrypted stay
+so: keep the key. A copy that breaks off goes on where it was when the same command runs again; until it is whole, no
+server starts on its target. At the end the rows of every table are counted on both sides.")]
+pub(super) struct Copy {
+    /// The store to copy
+    #[arg(long, value_name = "URL", value_parser = parse_store)]
+    from: String,
+
+    /// The store to make
+    #[arg(long, value_name = "URL", value_parser = parse_store)]
+    to: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Store {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Copy(copy) => copy.run(),
+        }
+    }
+}
+
+impl Copy {
+    fn run(self) -> anyhow::Result<()> {
+        let (from, to) = (without_password(&self.from), without_password(&self.to));
+        let bar = bar();
+        let shown = bar.clone();
+        let watch = move |progress: CopyProgress<'_>| {
+            shown.set_length(progress.of);
+            shown.set_position(progress.rows);
+            shown.set_message(progress.table.to_owned());
+            ControlFlow::Continue(())
+        };
+        let copied = switchhook_store::copy(&self.from, &self.to, SystemClock.now(), watch);
+        bar.finish_and_clear();
+        let report = copied.with_context(|| format!("{from} was not copied to {to}"))?;
+        if self.json {
+            return output::print_json(&json!({
+                "from": from,
+                "to": to,
+                "tables": report.tables,
+                "payload_bytes": report.payload_bytes,
+                "resumed_after": report.resumed_after,
+            }));
+        }
+        tell(&from, &to, &report)
+    }
+}
+
+fn tell(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()> {
+    let rows: u64 = report.tables.values().sum();
+    output::print(format_args!(
+        "{from} was copied to {to}: {rows} rows, counted on both sides"
+    ))?;
+    if report.resumed_after > 0 {
+        output::print(format_args!(
+            "{} of them were there from an earlier try",
+            report.resumed_after
+        ))?;
+    }
+    for (table, rows) in report.tables.iter().filter(|(_, rows)| **rows > 0) {
+        output::print(format_args!("  {table:22} {rows:>12}"))?;
+    }
+    Ok(())
+}
+
+/// A bar; nothing if standard error is no terminal.
+fn bar() -> ProgressBar {
+    let template = "{bar:30} {pos}/{len} rows  {per_sec}  {eta} left  {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}
