@@ -17,6 +17,7 @@ mod page;
 pub mod postgres;
 mod registry;
 mod replay;
+mod replaying;
 mod retention;
 mod row;
 mod sealing;

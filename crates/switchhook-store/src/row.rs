@@ -7,6 +7,7 @@ pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod hold;
 pub(crate) mod key;
+pub(crate) mod replay;
 pub(crate) mod secret;
 pub(crate) mod source;
 pub(crate) mod subscription;

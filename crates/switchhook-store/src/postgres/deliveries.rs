@@ -3,23 +3,24 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::filter::DeliveryFilter;
-use crate::page::{Page, PageRequest};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
-use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, NewRow};
+use super::list::Listing;
 use super::order::{self, Lines};
 use super::replays;
 use super::transaction::Transaction;
 use super::{events, webhooks};
 use crate::claim::HandedOver;
 use crate::error::StoreError;
-use crate::row::delivery::{self, delivery_columns};
+use crate::filter::DeliveryFilter;
+use crate::page::{Page, PageRequest};
+use crate::row::delivery::{self, COLUMNS, delivery_columns};
 
 pub(super) async fn find(
     connection: &mut PgConnection,
@@ -78,16 +79,17 @@ pub(super) async fn redeliver(
             "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
         )));
     }
-    let bodies = events::bodies(connection, vec![origin.event_id.0]).await?;
-    if bodies.get(&origin.event_id).is_some_and(bytes::Bytes::is_empty) {
+    let with_payload = events::lock_with_payload(connection, &[origin.event_id.0]).await?;
+    if !with_payload.contains(&origin.event_id) {
         return Err(StoreError::Conflict(format!(
             "the payload of event {} was removed: there is nothing to send again",
             origin.event_id
         )));
     }
+    let next_ordinals = next_ordinals(connection, &[origin.event_id.0]).await?;
     let delivery = Delivery {
         id: new_id,
-        ordinal: next_ordinal(connection, origin.event_id).await?,
+        ordinal: next_ordinals.get(&origin.event_id).copied().unwrap_or(0),
         order_key: None,
         state: DeliveryState::Pending { due_at: now },
         attempt_number: 0,
@@ -108,13 +110,19 @@ pub(super) async fn redeliver(
     Ok(delivery)
 }
 
-pub(super) async fn next_ordinal(
+/// What the next delivery of each event is numbered. The events are locked.
+pub(super) async fn next_ordinals(
     connection: &mut PgConnection,
-    event_id: EventId,
-) -> Result<u32, StoreError> {
-    let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM deliveries WHERE event_id = $1";
-    let row = sqlx::query(sql).bind(event_id.0).fetch_one(connection).await?;
-    Ok(u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX))
+    event_ids: &[i64],
+) -> Result<HashMap<EventId, u32>, StoreError> {
+    let sql = "SELECT event_id, max(ordinal) + 1 FROM deliveries WHERE event_id = ANY($1) GROUP BY event_id";
+    let rows = sqlx::query(sql).bind(event_ids).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let next = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+            Ok((EventId(row.try_get(0)?), next))
+        })
+        .collect()
 }
 
 /// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
@@ -233,10 +241,33 @@ const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at =
      ) AS pending LIMIT $3) RETURNING replay_id";
 
 pub(super) async fn list(
-    _connection: &mut PgConnection,
+    connection: &mut PgConnection,
     company_id: CompanyId,
     filter: &DeliveryFilter,
     page: PageRequest,
 ) -> Result<Page<Delivery>, StoreError> {
-    unimplemented!()
+    listing(company_id, filter)
+        .newest_first(page)
+        .page_of_readable(connection, delivery::read)
+        .await
+}
+
+fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
+    // The state is a parameter: only this says that the index of those that are not delivered has them all.
+    let is_unfinished = filter.state.is_some_and(|state| state != StateName::Delivered);
+    let condition = if is_unfinished {
+        " AND state <> 'delivered'"
+    } else {
+        ""
+    };
+    Listing::new(format!(
+        "SELECT {COLUMNS} FROM deliveries WHERE company_id = $1{condition}"
+    ))
+    .with(company_id.0)
+    .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
+    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
+    .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
+    .narrowed("state = ?", filter.state.map(StateName::as_str))
+    .narrowed("kind = ?", filter.kind.map(Kind::route))
+    .between(filter.since, filter.until)
 }

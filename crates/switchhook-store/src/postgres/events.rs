@@ -1,11 +1,10 @@
 //! Events: keeping them with their deliveries, and finding them again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::filter::EventFilter;
-use crate::page::{Page, PageRequest};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
+use switchhook_domain::Kind;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
@@ -13,12 +12,15 @@ use switchhook_domain::order::OrderKey;
 use super::columns::bind_columns;
 use super::deliveries;
 use super::delivery_row::{self, NewRow};
+use super::list::Listing;
 use super::order::{self, Line, Lines};
 use super::transaction::Transaction;
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewDelivery, NewEvent, Recorded};
+use crate::filter::EventFilter;
 use crate::line::{self, InLine, Start};
+use crate::page::{Page, PageRequest};
 use crate::row::event::{event_columns, read, warnings};
 
 /// The lines that keeping these events decides about.
@@ -223,17 +225,10 @@ async fn create_deliveries(
             unsent.push((*event, new, new.unsent(event, ordinal)));
         }
     }
-    let mut lines = BTreeMap::<Line, Option<InLine>>::new();
-    for (_, _, delivery) in &unsent {
-        if let Some(key) = &delivery.order_key {
-            lines.insert((delivery.webhook_id, key.clone()), None);
-        }
-    }
-    let last = order::last(transaction.connection, transaction.node, lines.keys()).await?;
-    let mut places: Vec<_> = lines.values_mut().collect();
-    for (place, one) in last {
-        *places[place] = Some(one);
-    }
+    let lines = unsent
+        .iter()
+        .filter_map(|(_, _, delivery)| order::line_of(delivery));
+    let mut lines = order::ends(transaction, lines.collect()).await?;
     let mut rows = Vec::with_capacity(unsent.len());
     for (event, new, delivery) in unsent {
         rows.push((event, started(transaction, new, delivery, &mut lines)));
@@ -254,12 +249,12 @@ fn started(
     lines: &mut BTreeMap<Line, Option<InLine>>,
 ) -> NewRow {
     let claim_until = new.claim_until.filter(|_| transaction.node.is_some());
-    let line = delivery.order_key.clone().map(|key| (delivery.webhook_id, key));
+    let line = order::line_of(&delivery);
     let last = line.as_ref().and_then(|line| lines.get_mut(line));
     let before = last.as_deref().copied().flatten();
     let start = line::start(&mut delivery, before.as_ref(), claim_until);
     let line_position = last.map(|last| {
-        let position = delivery.id.0.max(before.map_or(0, |before| before.position + 1));
+        let position = order::position_after(before.map(|before| before.position), delivery.id);
         *last = Some(InLine::made(&delivery, start, position));
         position
     });
@@ -304,19 +299,60 @@ pub(super) async fn bodies(
         .collect()
 }
 
+/// Locks events, so that nobody removes them or their payloads until the commit, and nobody else makes deliveries of them.
+/// Answers which still have their payloads.
+pub(super) async fn lock_with_payload(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<HashSet<EventId>, StoreError> {
+    let sql = "SELECT id, payload_removed_at FROM events WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+    let rows = sqlx::query(sql).bind(ids).fetch_all(connection).await?;
+    let mut with_payload = HashSet::new();
+    for row in &rows {
+        if row.try_get::<Option<i64>, _>(1)?.is_none() {
+            with_payload.insert(EventId(row.try_get(0)?));
+        }
+    }
+    Ok(with_payload)
+}
+
 pub(super) async fn find(
-    _connection: &mut PgConnection,
+    connection: &mut PgConnection,
     company_id: CompanyId,
     id: EventId,
 ) -> Result<EventRecord, StoreError> {
-    unimplemented!()
+    let sql = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE id = $1 AND company_id = $2"
+    );
+    let row = sqlx::query(sql)
+        .bind(id.0)
+        .bind(company_id.0)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref()
+        .map(|row| read(row))
+        .transpose()?
+        .ok_or(StoreError::NotFound("event"))
 }
 
 pub(super) async fn list(
-    _connection: &mut PgConnection,
+    connection: &mut PgConnection,
     company_id: CompanyId,
     filter: &EventFilter,
     page: PageRequest,
 ) -> Result<Page<EventRecord>, StoreError> {
-    unimplemented!()
+    Listing::new(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE company_id = $1"
+    ))
+    .with(company_id.0)
+    .narrowed("order_key = ?", filter.order_key.as_ref().map(OrderKey::as_str))
+    .narrowed("kind = ?", filter.kind.map(Kind::route))
+    .between(filter.since, filter.until)
+    .newest_first(page)
+    .page_of_readable(connection, read)
+    .await
 }

@@ -4,11 +4,12 @@
 //! Whoever reads a line in order to decide something holds its lock until the commit, so that two nodes never decide
 //! about the same line at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
 use switchhook_domain::order::OrderKey;
 
@@ -92,7 +93,7 @@ fn columns<'l>(lines: impl Iterator<Item = &'l Line>) -> (Vec<i64>, Vec<&'l str>
 }
 
 /// The last one in each line, for those that are not empty.
-pub(super) async fn last<'l>(
+async fn last<'l>(
     connection: &mut PgConnection,
     node: Option<i64>,
     lines: impl Iterator<Item = &'l Line>,
@@ -107,6 +108,30 @@ pub(super) async fn last<'l>(
         .fetch_all(connection)
         .await?;
     rows.iter().map(|row| read(row, node)).collect()
+}
+
+/// The lines that deliveries that are being made go into, with the last one in each.
+pub(super) async fn ends(
+    transaction: &mut Transaction<'_>,
+    lines: BTreeSet<Line>,
+) -> Result<BTreeMap<Line, Option<InLine>>, StoreError> {
+    let last = last(transaction.connection, transaction.node, lines.iter()).await?;
+    let mut ends: BTreeMap<_, _> = lines.into_iter().map(|line| (line, None)).collect();
+    let mut places: Vec<_> = ends.values_mut().collect();
+    for (place, one) in last {
+        *places[place] = Some(one);
+    }
+    Ok(ends)
+}
+
+/// The line that a delivery stands in.
+pub(super) fn line_of(delivery: &Delivery) -> Option<Line> {
+    Some((delivery.webhook_id, delivery.order_key.clone()?))
+}
+
+/// The place of a new delivery behind the last one of its line: its own id, if that is not too small.
+pub(super) fn position_after(last: Option<i64>, id: DeliveryId) -> i64 {
+    id.0.max(last.map_or(0, |last| last + 1))
 }
 
 /// The one directly ahead of each of the deliveries that has one.

@@ -1,20 +1,119 @@
-//! Stub.
+//! Looking for the events that a replay selects: a bounded walk over events by id, each with its deliveries.
 
-use super::transaction::Transaction;
+use std::collections::HashMap;
+
+use sqlx::postgres::PgConnection;
+use switchhook_domain::id::EventId;
+use switchhook_domain::replay::{PastDelivery, Replay};
+
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
-use crate::row::delivery::read_ids;
-use crate::row::{Cells, Row};
-use sqlx::postgres::PgConnection;
-use switchhook_domain::Kind;
-use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
-use switchhook_domain::order::OrderKey;
-use switchhook_domain::replay::{Candidate, PastDelivery, Replay};
+use crate::replaying::{LookedAt, read_event, read_past_delivery};
+use crate::row::Cells;
 
 pub(super) async fn select(
-    _connection: &mut PgConnection,
+    connection: &mut PgConnection,
     replay: &Replay,
     scan: Scan,
 ) -> Result<Selection, StoreError> {
-    unimplemented!()
+    let looked = match &replay.filter.ids {
+        Some(ids) => named(connection, replay, ids, scan).await?,
+        None => accepted(connection, replay, scan).await?,
+    };
+    let let_through = looked
+        .events
+        .iter()
+        .filter(|(_, kind, order_key)| replay.filter.lets_through(*kind, order_key.as_ref()));
+    let let_through = let_through.map(|(id, ..)| id.0).collect();
+    let mut deliveries = deliveries_of(connection, let_through).await?;
+    scan.select(replay, looked, |id| {
+        Ok(deliveries.remove(&id).unwrap_or_default())
+    })
 }
+
+/// Every event of the time in question.
+async fn accepted(
+    connection: &mut PgConnection,
+    replay: &Replay,
+    scan: Scan,
+) -> Result<LookedAt, StoreError> {
+    let (_, before) = replay.filter.span(replay.id);
+    let rows = sqlx::query(ACCEPTED)
+        .bind(replay.company_id.0)
+        .bind(scan.after.0)
+        .bind(before.0)
+        .bind(i64::from(scan.most_scanned))
+        .fetch_all(connection)
+        .await?;
+    let events = rows
+        .iter()
+        .map(|row| read_event(row))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(LookedAt {
+        are_last: events.len() < scan.most_scanned as usize,
+        events,
+        reaches: None,
+    })
+}
+
+const ACCEPTED: &str = "SELECT id, kind, order_key FROM events \
+     WHERE company_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4";
+
+/// Those that the filter names. An event that is gone is passed over.
+async fn named(
+    connection: &mut PgConnection,
+    replay: &Replay,
+    ids: &[EventId],
+    scan: Scan,
+) -> Result<LookedAt, StoreError> {
+    let (_, before) = replay.filter.span(replay.id);
+    let mut wanted = ids.iter().filter(|id| **id > scan.after && **id < before);
+    let now: Vec<_> = wanted
+        .by_ref()
+        .take(scan.most_scanned as usize)
+        .map(|id| id.0)
+        .collect();
+    let reaches = now.last().map(|id| EventId(*id));
+    let rows = sqlx::query(NAMED)
+        .bind(now)
+        .bind(replay.company_id.0)
+        .fetch_all(connection)
+        .await?;
+    let events = rows.iter().map(|row| read_event(row)).collect::<Result<_, _>>()?;
+    Ok(LookedAt {
+        events,
+        reaches,
+        are_last: wanted.next().is_none(),
+    })
+}
+
+const NAMED: &str =
+    "SELECT id, kind, order_key FROM events WHERE id = ANY($1) AND company_id = $2 ORDER BY id";
+
+/// Every delivery of the events, by id: those made with them come first.
+async fn deliveries_of(
+    connection: &mut PgConnection,
+    event_ids: Vec<i64>,
+) -> Result<HashMap<EventId, Vec<PastDelivery>>, StoreError> {
+    let mut deliveries = HashMap::<EventId, Vec<PastDelivery>>::new();
+    if event_ids.is_empty() {
+        return Ok(deliveries);
+    }
+    let rows = sqlx::query(DELIVERIES)
+        .bind(event_ids)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        let mut cells = Cells::of("deliveries", row)?;
+        let delivery = read_past_delivery(&mut cells)?;
+        deliveries
+            .entry(EventId(cells.read()?))
+            .or_default()
+            .push(delivery);
+    }
+    Ok(deliveries)
+}
+
+const DELIVERIES: &str = "SELECT id, webhook_id, state, hidden, subscription_ids, \
+     (origin_id IS NULL AND replay_id IS NULL)::int::bigint, event_id FROM deliveries \
+     WHERE event_id = ANY($1) ORDER BY id";

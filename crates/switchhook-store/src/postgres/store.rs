@@ -623,6 +623,13 @@ impl Store for PostgresStore {
         id: ReplayId,
         now: Timestamp,
     ) -> Result<Replay, StoreError> {
+        let surplus = self
+            .read(work!(connection => replays::surplus(connection, company_id, id)))
+            .await?;
+        for slice in surplus.chunks(replays::SLICE).map(<[i64]>::to_vec) {
+            self.write(work!(transaction => replays::cancel_some(transaction, slice, now)))
+                .await?;
+        }
         self.register(work!(transaction => replays::cancel(transaction, company_id, id, now)))
             .await
     }

@@ -2,18 +2,15 @@
 //!
 //! A replay counts its deliveries itself, so that looking at it costs the same however many they are.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
+use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
-use switchhook_domain::order::LONGEST_BLOCK;
-use switchhook_domain::replay::{Destination, Replay, ReplayState};
+use switchhook_domain::replay::{Destination, Replay};
 
 use super::delivery_row;
 use super::list::{Listing, all, first};
-use super::replay_row::{self, replay_columns};
+use super::replay_row;
 use super::transaction::Transaction;
 use super::{deliveries, webhooks};
 use crate::claim::HandedOver;
@@ -21,6 +18,8 @@ use crate::error::StoreError;
 use crate::line::Start;
 use crate::page::{Page, PageRequest};
 use crate::replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep};
+use crate::replaying::{check_cancel, check_end};
+use crate::row::replay::{self, replay_columns};
 use crate::sealing::Sealing;
 
 pub(super) fn create(
@@ -32,12 +31,7 @@ pub(super) fn create(
     let values: [&dyn rusqlite::ToSql; 1] = [&replay.company_id.0];
     let running: u32 =
         first(transaction.connection, RUNNING_OF, &values, |row| Ok(row.get(0)?))?.unwrap_or(0);
-    if running >= new.most_running {
-        return Err(StoreError::LimitReached(format!(
-            "{running} replays are running, and {} is the limit: wait until one has finished, or cancel one",
-            new.most_running
-        )));
-    }
+    new.check_limit(running)?;
     if let Destination::Webhook(id) = replay.to
         && !webhooks::exists(transaction.connection, replay.company_id, id)?
     {
@@ -66,10 +60,14 @@ pub(super) fn find(
 }
 
 fn by_id(connection: &Connection, id: ReplayId) -> Result<Replay, StoreError> {
-    first(connection, BY_ID, &[&id.0], replay_row::read)?.ok_or(StoreError::NotFound("replay"))
+    first(connection, BY_ID, &[&id.0], replay::read)?.ok_or(StoreError::NotFound("replay"))
 }
 
-pub(super) const BY_ID: &str = concat!("SELECT ", replay_columns!(), " FROM replays WHERE id = ?");
+pub(super) const BY_ID: &str = concat!(
+    "SELECT ",
+    replay_columns!("INDEXED BY deliveries_of_replay"),
+    " FROM replays WHERE id = ?"
+);
 
 pub(super) fn list(
     connection: &Connection,
@@ -78,13 +76,13 @@ pub(super) fn list(
 ) -> Result<Page<Replay>, StoreError> {
     listing(company_id)
         .newest_first(page)
-        .page(connection, replay_row::read, |replay| replay.id.0)
+        .page(connection, replay::read, |replay| replay.id.0)
 }
 
 pub(super) fn listing(company_id: CompanyId) -> Listing {
     Listing::new(concat!(
         "SELECT ",
-        replay_columns!(),
+        replay_columns!("INDEXED BY deliveries_of_replay"),
         " FROM replays INDEXED BY replays_by_company WHERE company_id = ?"
     ))
     .with(company_id.0)
@@ -93,13 +91,13 @@ pub(super) fn listing(company_id: CompanyId) -> Listing {
 pub(super) fn running(connection: &Connection, page: PageRequest) -> Result<Page<Replay>, StoreError> {
     listing_running()
         .oldest_first(page)
-        .page(connection, replay_row::read, |replay| replay.id.0)
+        .page(connection, replay::read, |replay| replay.id.0)
 }
 
 pub(super) fn listing_running() -> Listing {
     Listing::new(concat!(
         "SELECT ",
-        replay_columns!(),
+        replay_columns!("INDEXED BY deliveries_of_replay"),
         " FROM replays INDEXED BY replays_running WHERE state = 'running'"
     ))
 }
@@ -107,12 +105,7 @@ pub(super) fn listing_running() -> Listing {
 /// Moves the cursor and makes the deliveries up to there.
 pub(super) fn advance(transaction: &mut Transaction<'_>, step: &ReplayStep) -> Result<Replay, StoreError> {
     let replay = by_id(transaction.connection, step.id)?;
-    if replay.state != ReplayState::Running || replay.cursor != step.from || replay.is_all_created {
-        return Err(StoreError::Conflict(format!(
-            "replay {} has gone on from event {} or has ended",
-            step.id, step.from
-        )));
-    }
+    step.check_start(&replay)?;
     let (mut created, mut skipped) = (0_u32, step.skipped);
     for new in &step.deliveries {
         if create_delivery(transaction, &replay, new, step.now)? {
@@ -121,7 +114,9 @@ pub(super) fn advance(transaction: &mut Transaction<'_>, step: &ReplayStep) -> R
             skipped += 1;
         }
     }
-    tell_due(transaction, &step.deliveries);
+    for (webhook_id, due_at) in step.first_due() {
+        transaction.hand_over(HandedOver::Due { webhook_id, due_at });
+    }
     transaction.prepare(ADVANCE)?.execute(params![
         step.to.0,
         step.is_last,
@@ -149,45 +144,14 @@ fn create_delivery(
     if has_payload.is_none() {
         return Ok(false);
     }
-    let delivery = Delivery {
-        id: new.id,
-        event_id: planned.event_id,
-        ordinal: deliveries::next_ordinal(connection, planned.event_id)?,
-        company_id: replay.company_id,
-        webhook_id: planned.webhook_id,
-        kind: planned.kind,
-        subscription_ids: planned.subscription_ids.clone(),
-        hidden: planned.hidden,
-        order_key: planned.order_key.clone(),
-        state: DeliveryState::Pending { due_at: new.due_at },
-        attempt_number: 0,
-        failures: switchhook_domain::retry::Failures::default(),
-        blocks_until: new.due_at.plus(LONGEST_BLOCK),
-        note: None,
-        origin: planned.origin,
-        replay_id: Some(replay.id),
-        held: Duration::ZERO,
-        created_at: now,
-    };
+    let ordinal = deliveries::next_ordinal(connection, planned.event_id)?;
+    let delivery = new.unsent(replay, ordinal, now);
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
     delivery_row::insert(connection, &delivery, Start::Free)?;
     Ok(true)
 }
 
 const HAS_PAYLOAD: &str = "SELECT 1 FROM events WHERE id = ? AND payload_removed_at IS NULL";
-
-/// Tells this node once for each webhook.
-fn tell_due(transaction: &mut Transaction<'_>, made: &[ReplayDelivery]) {
-    let mut told = Vec::new();
-    for one in made {
-        let webhook_id = one.planned.webhook_id;
-        if !told.contains(&webhook_id) {
-            told.push(webhook_id);
-            let due_at = one.due_at;
-            transaction.hand_over(HandedOver::Due { webhook_id, due_at });
-        }
-    }
-}
 
 /// Counts deliveries of a replay that reached their final state.
 pub(super) fn count_ended(
@@ -216,13 +180,9 @@ pub(super) fn end(
     end: &ReplayEnd,
     now: Timestamp,
 ) -> Result<Replay, StoreError> {
-    if by_id(transaction.connection, id)?.state != ReplayState::Running {
-        return Err(StoreError::Conflict(format!("replay {id} has already ended")));
-    }
-    match end {
-        ReplayEnd::Finished => close(transaction, id, "finished", None, now),
-        ReplayEnd::Failed(reason) => close(transaction, id, "failed", Some(reason), now),
-    }
+    check_end(&by_id(transaction.connection, id)?)?;
+    let (state, reason) = end.as_state();
+    close(transaction, id, state, reason, now)
 }
 
 /// Somebody decides against the rest of a replay.
@@ -233,15 +193,8 @@ pub(super) fn cancel(
     now: Timestamp,
 ) -> Result<Replay, StoreError> {
     let replay = find(transaction.connection, company_id, id)?;
-    match &replay.state {
-        ReplayState::Running => {}
-        ReplayState::Cancelled { .. } => return Ok(replay),
-        ended @ (ReplayState::Finished { .. } | ReplayState::Failed { .. }) => {
-            return Err(StoreError::Conflict(format!(
-                "replay {id} has already {}: only a running one can be cancelled",
-                ended.as_str()
-            )));
-        }
+    if !check_cancel(&replay)? {
+        return Ok(replay);
     }
     let pending = all(transaction.connection, PENDING_OF, &[&id.0], |row| {
         Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
@@ -265,7 +218,7 @@ fn close(
     transaction: &Transaction<'_>,
     id: ReplayId,
     state: &'static str,
-    reason: Option<&String>,
+    reason: Option<&str>,
     now: Timestamp,
 ) -> Result<Replay, StoreError> {
     let sql = "UPDATE replays SET state = ?, reason = ?, ended_at = ? WHERE id = ?";
