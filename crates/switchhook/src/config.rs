@@ -285,9 +285,11 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 
 /// A store as it is written on the command line.
 pub(crate) fn parse_store(text: &str) -> Result<String, String> {
-    let is_known = ["sqlite:", "postgres:", "postgresql:"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme));
+    let is_known = match text.split_once(':') {
+        Some(("sqlite", _)) => true,
+        Some(("postgres" | "postgresql", rest)) => rest.starts_with("//") && url::Url::parse(text).is_ok(),
+        _ => false,
+    };
     if is_known {
         return Ok(text.to_owned());
     }

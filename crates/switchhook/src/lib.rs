@@ -16,6 +16,7 @@ pub mod dev;
 pub mod doctor;
 pub mod documents;
 pub mod encryption;
+pub mod follower;
 pub mod ingest;
 pub mod inspector;
 pub mod keys;

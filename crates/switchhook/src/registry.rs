@@ -157,6 +157,89 @@ impl Registry {
         Ok(())
     }
 
+    /// Reads the companies again that are not what they were, whoever changed them. Costs a look at every webhook and
+    /// websocket if nothing is.
+    ///
+    /// # Errors
+    /// If the store cannot be read; what was known stays.
+    pub async fn refresh_all(&self) -> Result<BTreeSet<CompanyId>, StoreError> {
+        let changed = self.changed_companies().await?;
+        for company_id in &changed {
+            self.refresh(*company_id).await?;
+        }
+        Ok(changed)
+    }
+
+    /// The companies of which the store knows something else. What changes meanwhile may be among it.
+    async fn changed_companies(&self) -> Result<BTreeSet<CompanyId>, StoreError> {
+        let store = &self.store;
+        let mut changed = BTreeSet::new();
+        let mut missing: HashSet<_> = self.routes.iter().map(|route| *route.key()).collect();
+        for webhook in all_pages(|page| store.scan_webhooks(page)).await? {
+            missing.remove(&webhook.id);
+            if self.route(webhook.id).is_none_or(|route| route.webhook != webhook) {
+                changed.insert(webhook.company_id);
+            }
+        }
+        let gone = missing.into_iter().filter_map(|id| self.route(id));
+        changed.extend(gone.map(|route| route.webhook.company_id));
+        let mut missing: HashSet<_> = self.websockets.iter().map(|one| *one.key()).collect();
+        for websocket in all_pages(|page| store.list_websockets(None, page)).await? {
+            missing.remove(&websocket.id);
+            if self.websocket(websocket.id).is_none_or(|known| *known != websocket) {
+                changed.insert(websocket.company_id);
+            }
+        }
+        let gone = missing.into_iter().filter_map(|id| self.websocket(id));
+        changed.extend(gone.map(|websocket| websocket.company_id));
+        let since = PageRequest {
+            after: Some(self.loaded_at.0),
+            limit: PAGE,
+        };
+        for version in pages_from(since, |page| store.subscription_changes(None, page)).await? {
+            let company_id = version.subscription.company_id;
+            if version.revision > self.revision(company_id) {
+                changed.insert(company_id);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Whether there is a webhook that is not known here; if so it is from now on. It may be a moment old.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn learn_of(&self, id: WebhookId) -> Result<bool, StoreError> {
+        let at_it = PageRequest {
+            after: Some(id.0 - 1),
+            limit: 1,
+        };
+        let found = self.store.scan_webhooks(at_it).await?;
+        match found.items.first().filter(|webhook| webhook.id == id) {
+            Some(webhook) => {
+                self.refresh(webhook.company_id).await?;
+                Ok(self.route(id).is_some())
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// How to send to each of a company's webhooks.
+    #[must_use]
+    pub fn routes_of(&self, company_id: CompanyId) -> Vec<Arc<Route>> {
+        let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
+            return Vec::new();
+        };
+        let ids: Vec<_> = company.known.read().webhook_ids.iter().copied().collect();
+        ids.into_iter().filter_map(|id| self.route(id)).collect()
+    }
+
+    /// The companies that are known.
+    #[must_use]
+    pub fn company_ids(&self) -> Vec<CompanyId> {
+        self.companies.iter().map(|entry| *entry.key()).collect()
+    }
+
     /// Where an event of the company goes.
     #[must_use]
     pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts) -> Matched {

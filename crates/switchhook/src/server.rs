@@ -28,7 +28,7 @@ use crate::replay::{ReplayParts, Replays};
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
 use crate::websocket::Listeners;
-use crate::{retention, storage};
+use crate::{follower, retention, storage};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -42,6 +42,8 @@ pub struct Server {
     stop: watch::Sender<bool>,
     listening: JoinHandle<Result<()>>,
     sweeping: JoinHandle<()>,
+    /// Not where there can be no other nodes.
+    following: Option<JoinHandle<()>>,
     /// Sending has threads of its own, so that accepting cannot starve it. Taken when the server stops.
     sending: Option<Runtime>,
 }
@@ -96,6 +98,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let listening = tokio::spawn(listen(listener, Arc::clone(&system), stopped));
         let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
+        let following = follower::start(&system);
         info!(%address, store = %storage::without_password(&system.settings.store), "listening");
         Ok(Self {
             system,
@@ -103,6 +106,7 @@ impl Server {
             stop,
             listening,
             sweeping,
+            following,
             sending: Some(sending),
         })
     }
@@ -124,6 +128,9 @@ impl Server {
             }
         };
         self.sweeping.abort();
+        if let Some(following) = &self.following {
+            following.abort();
+        }
         self.system.replays.stop().await;
         self.system.engine.stop(grace).await;
         self.system.store.close().await;

@@ -70,10 +70,48 @@ fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>> {
 #[must_use]
 pub fn without_password(url: &str) -> String {
     let Ok(mut parsed) = url::Url::parse(url) else {
-        return url.to_owned();
+        // Where the password is in what is no URL cannot be told: before the last @, if there is one.
+        return match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://***@{rest}"),
+            _ => url.to_owned(),
+        };
     };
-    if parsed.password().is_none() || parsed.set_password(Some("***")).is_err() {
+    let is_asked_for = parsed.query_pairs().any(|(name, _)| name == "password");
+    if parsed.password().is_none() && !is_asked_for {
         return url.to_owned();
     }
+    // It cannot have one only if it has no host, and then there is none to hide.
+    let _ = parsed.password().is_some() && parsed.set_password(Some("***")).is_ok();
+    if is_asked_for {
+        let pairs: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
+        let shown = pairs.iter().map(|(name, value)| match name.as_str() {
+            "password" => (name.as_str(), "***"),
+            _ => (name.as_str(), value.as_str()),
+        });
+        parsed.query_pairs_mut().clear().extend_pairs(shown);
+    }
     parsed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, shown: &str) {
+        assert_eq!(without_password(url), shown);
+    }
+
+    #[test]
+    fn a_password_is_hidden_wherever_the_url_has_it() {
+        check("sqlite:./switchhook.db", "sqlite:./switchhook.db");
+        check("postgres://me@db/switchhook", "postgres://me@db/switchhook");
+        check("postgres://me:hunter2@db/switchhook", "postgres://me:***@db/switchhook");
+        check(
+            "postgres://db/switchhook?user=me&password=hunter2&sslmode=require",
+            "postgres://db/switchhook?user=me&password=***&sslmode=require",
+        );
+        check("postgres://me:hunter2@db:port/x", "postgres://***@db:port/x");
+        check("postgres://me:hunter@2@db:port/x", "postgres://***@db:port/x");
+    }
 }

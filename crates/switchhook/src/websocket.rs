@@ -44,6 +44,13 @@ impl Listeners {
         }
     }
 
+    /// Something may be new in any log.
+    pub fn wake_all(&self) {
+        for bell in &self.bells {
+            bell.send_replace(());
+        }
+    }
+
     /// Lets every connection end.
     pub fn stop(&self) {
         self.stopping.send_replace(true);

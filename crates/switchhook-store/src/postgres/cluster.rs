@@ -31,6 +31,18 @@ pub enum Durability {
     None,
 }
 
+/// How a server is stopped for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As for an update: it breaks transactions off and writes down what it has.
+    Fast,
+    /// As in a crash: it writes nothing down, and reads its log when it comes back.
+    Crash,
+}
+
+/// While this file is among its data, a server that has ended is not started again.
+const PAUSED: &str = "paused";
+
 /// A running server. Dropping it ends it and removes its files.
 #[derive(Debug)]
 pub struct Cluster {
@@ -89,6 +101,43 @@ impl Cluster {
         self.port
     }
 
+    /// Ends the server for a while. Blocks until it is gone.
+    ///
+    /// # Errors
+    /// If it does not go.
+    pub fn stop(&mut self, ending: Ending) -> io::Result<()> {
+        let data = self.folder.join("data");
+        let lock = std::fs::read_to_string(data.join("postmaster.pid"))?;
+        let process = lock.lines().next().unwrap_or_default().to_owned();
+        std::fs::write(data.join(PAUSED), "")?;
+        let signal = match ending {
+            Ending::Fast => "-INT",
+            Ending::Crash => "-QUIT",
+        };
+        Command::new("kill").args([signal, &process]).status()?;
+        for _ in 0..400 {
+            let is_there = Command::new("kill")
+                .args(["-0", &process])
+                .stderr(Stdio::null())
+                .status()?;
+            if !is_there.success() {
+                return Ok(());
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(25));
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not end"))
+    }
+
+    /// Starts it again where it was. Blocks until it answers.
+    ///
+    /// # Errors
+    /// If it does not come back.
+    pub fn start_again(&mut self) -> io::Result<()> {
+        let programs = programs().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        std::fs::remove_file(self.folder.join("data").join(PAUSED))?;
+        self.wait_until_ready(&programs)
+    }
+
     fn wait_until_ready(&mut self, programs: &Path) -> io::Result<()> {
         for _ in 0..200 {
             if let Some(status) = self.server.try_wait()? {
@@ -144,13 +193,20 @@ fn serve(
     durability: Durability,
     user: Option<(u32, u32)>,
 ) -> io::Result<Child> {
-    let script = "\"$@\" </dev/null >>\"$log\" 2>&1 & server=$!; \
-                  { read -r _; kill -INT $server 2>/dev/null; } & watcher=$!; \
-                  wait $server; status=$?; kill $watcher 2>/dev/null; rm -rf \"$folder\"; exit $status";
+    let script = "{ read -r _; touch \"$folder/over\"; kill -INT $(head -n 1 \"$folder/postmaster.pid\"); } 2>/dev/null & \
+                  watcher=$!; \
+                  while :; do \
+                    \"$@\" </dev/null >>\"$log\" 2>&1 & wait $!; status=$?; \
+                    [ -e \"$paused\" ] || break; \
+                    while [ -e \"$paused\" ] && [ ! -e \"$folder/over\" ]; do sleep 0.02; done; \
+                    [ -e \"$folder/over\" ] && break; \
+                  done; \
+                  kill $watcher 2>/dev/null; rm -rf \"$folder\"; exit $status";
     let mut command = as_user(Command::new("bash"), user);
     command
         .env("log", data.join("server.log"))
         .env("folder", data)
+        .env("paused", data.join(PAUSED))
         .args(["-c", script, "bash"])
         .arg(programs.join("postgres"))
         .arg("-D")

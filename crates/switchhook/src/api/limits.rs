@@ -1,7 +1,7 @@
 //! How often and how much `/api/v2` may be used: not limited, or exactly as Dialpad documents it.
 //!
-//! Rates are counted here, per company; how many subscriptions there may be is counted by the store. Sending events in
-//! and everything under `/v1` is never limited.
+//! Rates are counted here, per company, each node its share; how many subscriptions there may be is counted by the store.
+//! Sending events in and everything under `/v1` is never limited.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -79,6 +79,9 @@ impl FromStr for ApiLimits {
 /// From how many companies on those that are within their rates are forgotten.
 const MANY_COMPANIES: usize = 1_024;
 
+/// How many nodes can share a rate: the smallest stock, which is a second's worth of everything.
+const LARGEST_WEIGHT: u32 = 20;
+
 /// Counts the requests of each company.
 pub(crate) struct Limiter<C: Clock = DefaultClock> {
     rates: Option<Rates<C>>,
@@ -119,16 +122,19 @@ impl<C: Clock + Clone> Limiter<C> {
         Self { rates, clock }
     }
 
-    /// Counts a request, unless it is one too many: then says how long to wait.
-    fn count(&self, company_id: CompanyId, method: &Method, path: &str) -> Result<(), Duration> {
+    /// Counts a request, unless it is one too many: then says how long to wait. Where several nodes answer, a request
+    /// counts once for each of them, so that all together allow what one alone would.
+    fn count(&self, company_id: CompanyId, method: &Method, path: &str, nodes: u32) -> Result<(), Duration> {
         let Some(rates) = &self.rates else { return Ok(()) };
+        let weight = NonZeroU32::new(nodes.clamp(1, LARGEST_WEIGHT)).unwrap_or(NonZeroU32::MIN);
         let own = match (method, path) {
             (&Method::POST, "/api/v2/webhooks") => &rates.webhook_posts,
             (&Method::POST, "/api/v2/websockets") => &rates.websocket_posts,
             _ => &rates.rest,
         };
         for rate in [own, &rates.everything] {
-            let counted = rate.check_key(&company_id);
+            let counted = rate.check_key_n(&company_id, weight);
+            let counted = counted.expect("no weight is larger than the smallest stock");
             counted.map_err(|not_until| not_until.wait_time_from(self.clock.now()))?;
             if rate.len() > MANY_COMPANIES {
                 rate.retain_recent();
@@ -147,9 +153,9 @@ pub(crate) async fn limit_rate(
     let is_inside = request.extensions().get::<Caller>().is_some();
     if api.limiter.rates.is_some() && !is_inside {
         let caller = authenticate(&api, request.headers(), request.uri()).await?;
-        let counted = api
-            .limiter
-            .count(caller.company_id, request.method(), request.uri().path());
+        let (method, path) = (request.method(), request.uri().path());
+        let nodes = api.system.store.nodes();
+        let counted = api.limiter.count(caller.company_id, method, path, nodes);
         counted.map_err(too_often)?;
         request.extensions_mut().insert(caller);
     }
@@ -173,18 +179,18 @@ mod tests {
 
     const COMPANY: CompanyId = CompanyId(1);
     #[track_caller]
-    fn check(method: &Method, path: &str, pause: Duration, allowed: u32) {
+    fn check(method: &Method, path: &str, pause: Duration, nodes: u32, allowed: u32) {
         let clock = FakeRelativeClock::default();
         let limiter = Limiter::new(ApiLimits::Dialpad, clock.clone());
         let mut done = 0;
-        while limiter.count(COMPANY, method, path).is_ok() {
+        while limiter.count(COMPANY, method, path, nodes).is_ok() {
             done += 1;
             clock.advance(pause);
             assert!(done < 10_000, "no limit is met");
         }
         assert_eq!(done, allowed);
         assert_eq!(
-            limiter.count(CompanyId(2), method, path),
+            limiter.count(CompanyId(2), method, path, nodes),
             Ok(()),
             "others have their own count"
         );
@@ -193,16 +199,24 @@ mod tests {
     #[test]
     fn dialpads_rates_are_enforced_for_each_company() {
         let webhooks = "/api/v2/webhooks";
-        check(&Method::GET, webhooks, Duration::ZERO, 20);
+        check(&Method::GET, webhooks, Duration::ZERO, 1, 20);
         // At 50 ms the 20 a second are never met: 100 in stock, and one more comes every 600 ms.
-        check(&Method::POST, webhooks, Duration::from_millis(50), 109);
+        check(&Method::POST, webhooks, Duration::from_millis(50), 1, 109);
         // 250 in stock, and one more comes every 240 ms.
         check(
             &Method::POST,
             "/api/v2/websockets",
             Duration::from_millis(50),
+            1,
             315,
         );
+    }
+
+    #[test]
+    fn several_nodes_share_the_rates() {
+        check(&Method::GET, "/api/v2/webhooks", Duration::ZERO, 2, 10);
+        check(&Method::GET, "/api/v2/webhooks", Duration::ZERO, 3, 6);
+        check(&Method::GET, "/api/v2/webhooks", Duration::ZERO, 64, 1);
     }
 
     #[test]

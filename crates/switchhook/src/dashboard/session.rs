@@ -1,8 +1,11 @@
 //! Who is signed in: with an API key, by a cookie that scripts and other sites never get to see.
 //!
 //! The key itself is not kept, only its hash, and it is looked up again at every page: a revoked key is out within a
-//! second. Sessions are in memory, so a restart signs everybody out. In `dev` everybody on this machine is signed in;
-//! then the `Host` must be this machine's, so that no name that leads here can be used by another site.
+//! second. Sessions are in memory; a node that does not know one takes it up from its cookie (`session/token.rs`), for
+//! [`IDLE_FOR`] from its beginning. In `dev` everybody on this machine is signed in; then the `Host` must be this machine's,
+//! so that no name that leads here can be used by another site.
+
+mod token;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
 use switchhook_domain::key::Right;
+use switchhook_store::PageRequest;
 
 use super::form::Form;
 use super::page::{Said, Trouble, go, show, show_again};
@@ -39,6 +43,8 @@ const MOST_SESSIONS: usize = 1_024;
 pub(super) struct Sessions {
     /// By the hash of what is in the cookie.
     known: Mutex<HashMap<[u8; 32], Session>>,
+    /// Those that were ended here, and when: they are not taken up again.
+    ended: Mutex<HashMap<[u8; 32], Timestamp>>,
     /// Guards the forms of those who need not sign in.
     open_csrf: String,
 }
@@ -54,18 +60,18 @@ impl Default for Sessions {
     fn default() -> Self {
         Self {
             known: Mutex::default(),
+            ended: Mutex::default(),
             open_csrf: keys::new_secret(),
         }
     }
 }
 
 impl Sessions {
-    /// Begins a session and answers what goes into the cookie.
-    fn begin(&self, key_hash: [u8; 32], now: Timestamp) -> String {
-        let token = keys::new_secret();
+    /// Begins a session, or takes one up that another node began.
+    fn begin(&self, token: &str, key_hash: [u8; 32], now: Timestamp) -> Session {
         let session = Session {
             key_hash,
-            csrf: keys::new_secret(),
+            csrf: token::csrf(token),
             seen_at: now,
         };
         let mut known = self.known.lock();
@@ -76,8 +82,8 @@ impl Sessions {
                 known.remove(&oldest);
             }
         }
-        known.insert(keys::hash(&token), session);
-        token
+        known.insert(keys::hash(token), session.clone());
+        session
     }
 
     fn find(&self, token: &str, now: Timestamp) -> Option<Session> {
@@ -92,9 +98,38 @@ impl Sessions {
         Some(session.clone())
     }
 
-    fn end(&self, token: &str) {
-        self.known.lock().remove(&keys::hash(token));
+    fn end(&self, token: &str, now: Timestamp) {
+        let hash = keys::hash(token);
+        self.known.lock().remove(&hash);
+        let mut ended = self.ended.lock();
+        ended.retain(|_, at| now.since(*at) < IDLE_FOR);
+        // Bounded by how often people sign out in half a day, and by this.
+        if ended.len() < MOST_SESSIONS {
+            ended.insert(hash, now);
+        }
     }
+
+    fn was_ended(&self, token: &str) -> bool {
+        self.ended.lock().contains_key(&keys::hash(token))
+    }
+}
+
+/// The session of a token that another node made, or this one in an earlier life.
+async fn take_up(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
+    let Some(id) = token::claimed_key(token).filter(|_| !desk.sessions.was_ended(token)) else {
+        return Ok(None);
+    };
+    let at_it = PageRequest {
+        after: Some(id.0 - 1),
+        limit: 1,
+    };
+    let found = desk.system.store.list_keys(None, at_it).await?;
+    let Some(key) = found.items.first().filter(|key| key.id == id) else {
+        return Ok(None);
+    };
+    let now = desk.system.clock.now();
+    let began_at = token::open(token, key).filter(|at| now.since(*at) < IDLE_FOR);
+    Ok(began_at.map(|_| desk.sessions.begin(token, key.hash, now)))
 }
 
 /// Who looks at a page.
@@ -116,8 +151,11 @@ impl Visitor {
                 (key_hash, desk.sessions.open_csrf.clone(), true)
             }
             None => {
-                let token = cookie(&parts.headers);
-                let session = token.and_then(|token| desk.sessions.find(token, desk.system.clock.now()));
+                let token = cookie(&parts.headers).ok_or_else(|| to_sign_in(&parts.uri))?;
+                let session = match desk.sessions.find(token, desk.system.clock.now()) {
+                    Some(session) => Some(session),
+                    None => take_up(desk, token).await.map_err(IntoResponse::into_response)?,
+                };
                 let session = session.ok_or_else(|| to_sign_in(&parts.uri))?;
                 (session.key_hash, session.csrf, false)
             }
@@ -319,10 +357,17 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
         Err(trouble) => return trouble.into_response(),
     };
     let next = own_page(form.text("next"));
-    let key_hash = keys::hash(form.text("key").unwrap_or_default().trim());
+    let shown = form.text("key").unwrap_or_default().trim();
+    let key_hash = keys::hash(shown);
     match desk.inside.caller(key_hash).await {
         Ok(_) => {
-            let token = desk.sessions.begin(key_hash, desk.system.clock.now());
+            let now = desk.system.clock.now();
+            let token = match desk.system.store.find_key(key_hash).await {
+                Ok(Some(key)) => token::seal(&key, shown, now),
+                Ok(None) => return to_sign_in(&parts.uri),
+                Err(error) => return Trouble::from(error).into_response(),
+            };
+            desk.sessions.begin(&token, key_hash, now);
             let mut response = Redirect::to(&next).into_response();
             response
                 .headers_mut()
@@ -343,7 +388,7 @@ pub(super) async fn sign_out(
     _filled: Filled,
 ) -> Response {
     if let Some(token) = cookie(&headers) {
-        desk.sessions.end(token);
+        desk.sessions.end(token, desk.system.clock.now());
     }
     let mut response = go("/dashboard/sign-in", Said::SignedOut);
     let gone = HeaderValue::from_static(
@@ -378,23 +423,25 @@ mod tests {
     #[test]
     fn a_session_ends_when_nobody_looks_or_when_it_is_ended() {
         let sessions = Sessions::default();
-        let token = sessions.begin([1; 32], NOW);
-        assert!(sessions.find(&token, NOW.plus(IDLE_FOR / 2)).is_some());
+        let token = "a token";
+        sessions.begin(token, [1; 32], NOW);
+        assert!(sessions.find(token, NOW.plus(IDLE_FOR / 2)).is_some());
         assert!(
-            sessions.find(&token, NOW.plus(IDLE_FOR)).is_some(),
+            sessions.find(token, NOW.plus(IDLE_FOR)).is_some(),
             "it was used in between"
         );
-        assert!(sessions.find(&token, NOW.plus(IDLE_FOR * 2)).is_none());
-        let token = sessions.begin([1; 32], NOW);
-        sessions.end(&token);
-        assert!(sessions.find(&token, NOW).is_none());
+        assert!(sessions.find(token, NOW.plus(IDLE_FOR * 2)).is_none());
+        sessions.begin(token, [1; 32], NOW);
+        sessions.end(token, NOW);
+        assert!(sessions.find(token, NOW).is_none());
+        assert!(sessions.was_ended(token), "nor is it taken up again");
     }
 
     #[test]
     fn there_are_not_more_sessions_than_may_be() {
         let sessions = Sessions::default();
-        for _ in 0..MOST_SESSIONS + 10 {
-            sessions.begin([1; 32], NOW);
+        for number in 0..MOST_SESSIONS + 10 {
+            sessions.begin(&number.to_string(), [1; 32], NOW);
         }
         assert_eq!(sessions.known.lock().len(), MOST_SESSIONS);
     }

@@ -5,6 +5,7 @@ mod backlog;
 mod dispatch;
 mod outbox;
 mod recovery;
+mod share;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -262,6 +262,12 @@ impl Lane {
         self.publish();
     }
 
+    /// It may have no more at once than `max_in_flight` from now on.
+    pub(super) fn lower_to(&mut self, max_in_flight: u32) {
+        self.limit = self.limit.min(max_in_flight);
+        self.publish();
+    }
+
     /// The store has something for this lane at `due_at`.
     pub(super) fn due_in_store(&mut self, due_at: Timestamp) {
         self.due_in_store = earlier(self.due_in_store, Some(due_at));

@@ -8,10 +8,13 @@ use crate::delivery::lane::Lane;
 impl Dispatcher {
     pub(super) fn entry(&mut self, id: WebhookId) -> &mut Scheduled {
         let (registry, defaults) = (&self.parts.registry, &self.parts.defaults);
+        let share = self.share;
         self.lanes.entry(id).or_insert_with(|| {
             let route = registry.route(id);
             let load = route.as_ref().map(|route| route.load()).unwrap_or_default();
-            let max = route.map_or(1, |route| route.webhook.settings.max_in_flight(defaults));
+            let max = route.map_or(1, |route| {
+                share.of_cap(route.webhook.settings.max_in_flight(defaults))
+            });
             Scheduled {
                 lane: Lane::new(load, max),
                 on_agenda: None,

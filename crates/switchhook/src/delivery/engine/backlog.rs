@@ -33,6 +33,14 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How long after a claim that failed the next one is made.
 const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
+/// What came of cancelling the deliveries of a webhook that this node does not know.
+pub(super) enum Cancelled {
+    /// So many were.
+    Some(usize),
+    /// None: the webhook is there, and was only not known here yet. Another node made it a moment ago.
+    NotGone,
+}
+
 impl Dispatcher {
     pub(super) fn claim_what_is_due(&mut self) {
         while self.claims_under_way < CLAIMS {
@@ -173,9 +181,17 @@ impl Dispatcher {
         let back = entry.lane.give_back_all(now);
         self.outbox.release(back);
         self.reschedule(id);
-        let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
+        let (store, registry) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.registry));
+        let news = self.news.clone();
         self.runtime.spawn(async move {
-            let answer = store.cancel_deliveries_of(id, now, CANCEL_SLICE).await;
+            let answer = match registry.learn_of(id).await {
+                Ok(true) => Ok(Cancelled::NotGone),
+                Ok(false) => store
+                    .cancel_deliveries_of(id, now, CANCEL_SLICE)
+                    .await
+                    .map(Cancelled::Some),
+                Err(error) => Err(error),
+            };
             let _ = news
                 .send(News::Cancelled {
                     webhook_id: id,
@@ -185,12 +201,12 @@ impl Dispatcher {
         });
     }
 
-    pub(super) fn take_cancelled(&mut self, id: WebhookId, answer: &Result<usize, StoreError>) {
+    pub(super) fn take_cancelled(&mut self, id: WebhookId, answer: &Result<Cancelled, StoreError>) {
         let now = self.parts.clock.now();
         let entry = self.entry(id);
         entry.is_cancelling = false;
         let next = match answer {
-            Ok(0) => None,
+            Ok(Cancelled::Some(0)) => None,
             Ok(_) => Some(now),
             Err(error) => {
                 warn!(%error, webhook_id = %id, "the deliveries of a deleted webhook could not be cancelled");

@@ -25,7 +25,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use super::backlog::Cancelled;
 use super::outbox::{Outbox, Stored};
+use super::share::Share;
 use super::{Command, EngineParts, Shared};
 use crate::delivery::lane::Lane;
 use crate::delivery::route::Route;
@@ -62,6 +64,7 @@ pub(super) struct Dispatcher {
     /// Wished for in claims that are not answered yet.
     pub(super) wished: u32,
     pub(super) claims_under_way: usize,
+    pub(super) share: Share,
     pub(super) stopping: Option<Stopping>,
 }
 
@@ -88,7 +91,7 @@ pub(super) enum News {
     Surveyed(Result<Vec<PendingWebhook>, StoreError>),
     Cancelled {
         webhook_id: WebhookId,
-        answer: Result<usize, StoreError>,
+        answer: Result<Cancelled, StoreError>,
     },
     MadeDue {
         webhook_id: WebhookId,
@@ -130,6 +133,7 @@ impl Dispatcher {
             next_look: Instant::now(),
             wished: 0,
             claims_under_way: 0,
+            share: Share::default(),
             stopping: None,
         }
     }
@@ -216,7 +220,8 @@ impl Dispatcher {
                 .parts
                 .registry
                 .route(id)
-                .and_then(|route| route.webhook.settings.rate);
+                .and_then(|route| route.webhook.settings.rate)
+                .map(|rate| self.share.of_rate(rate));
             if let Some(claimed) = entry.lane.start(now, rate) {
                 self.in_flight += 1;
                 self.start_or_give_back(id, claimed);
@@ -251,6 +256,7 @@ impl Dispatcher {
         let clock = Arc::clone(&self.parts.clock);
         let dice = Arc::clone(&self.parts.dice);
         let defaults = self.parts.defaults;
+        let share = self.share;
         let news = self.news.clone();
         self.parts.telemetry.attempt_started();
         self.runtime.spawn(async move {
@@ -282,7 +288,7 @@ impl Dispatcher {
                 finished: judgement.of(&claimed, &route, posted),
                 order_key: claimed.delivery.order_key,
                 class,
-                max_in_flight: route.webhook.settings.max_in_flight(&defaults),
+                max_in_flight: share.of_cap(route.webhook.settings.max_in_flight(&defaults)),
                 profile: route.webhook.settings.profile(&defaults),
             };
             // An error means that the engine has stopped; the claim's lease will end by itself.
@@ -438,6 +444,7 @@ impl Dispatcher {
     fn look_around(&mut self) {
         self.next_look = Instant::now() + LOOK_AROUND;
         self.parts.transport.tidy_up();
+        self.share_anew();
         let now = self.parts.clock.now();
         let in_store = self.agenda.first().map(|(due_at, _)| *due_at);
         let in_memory = self
