@@ -17,7 +17,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_253_400_000);
 
 /// An event of a kilobyte with one delivery.
 fn event(ids: &IdSequence) -> NewEvent {
-    let id = ids.reserve(NOW, 2);
+    let id = ids.reserve(NOW, 2).first;
     let filler = "x".repeat(1_000);
     NewEvent {
         id: EventId(id),

@@ -127,7 +127,7 @@ async fn produce(
 }
 
 fn event(ids: &IdSequence, call: u64, ordered: bool) -> NewEvent {
-    let id = ids.reserve(START, 2);
+    let id = ids.reserve(START, 2).first;
     let filler = "x".repeat(1024);
     NewEvent {
         id: EventId(id),

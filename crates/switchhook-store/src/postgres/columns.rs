@@ -1,8 +1,5 @@
 //! Rows as columns: a batch goes to the database as one array for each column.
 
-use sqlx::postgres::{PgArguments, Postgres};
-use sqlx::query::Query;
-
 /// Binds one array for each column, in the order of `$1, $2, …`.
 ///
 /// `bind_columns!(query, rows, |row| { i64: row.id.0, Option<&str>: row.note.as_deref() })`
@@ -12,8 +9,3 @@ macro_rules! bind_columns {
     };
 }
 pub(super) use bind_columns;
-
-/// A statement whose text never changes.
-pub(super) fn statement(sql: &'static str) -> Query<'static, Postgres, PgArguments> {
-    sqlx::query(sql)
-}

@@ -247,27 +247,37 @@ pub(super) async fn list(
     page: PageRequest,
 ) -> Result<Page<Delivery>, StoreError> {
     listing(company_id, filter)
-        .newest_first(page)
+        .newest_first_of(filter.since, filter.until, page)
         .page_of_readable(connection, delivery::read)
         .await
 }
 
+/// Each combination has one index that suits it. An event has few deliveries: they need no walk.
 fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
-    // The state is a parameter: only this says that the index of those that are not delivered has them all.
-    let is_unfinished = filter.state.is_some_and(|state| state != StateName::Delivered);
-    let condition = if is_unfinished {
-        " AND state <> 'delivered'"
-    } else {
-        ""
+    let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
+    let company = ("company_id", company_id.0.into());
+    let (path, condition) = match *filter {
+        DeliveryFilter {
+            event_id: Some(_), ..
+        } => (Vec::new(), "true"),
+        DeliveryFilter {
+            replay_id: Some(id), ..
+        } => (vec![("replay_id", id.0.into())], "replay_id IS NOT NULL"),
+        DeliveryFilter { webhook_id, .. } => match (unfinished, webhook_id) {
+            (Some(state), _) => (
+                vec![company, ("state", state.as_str().into())],
+                "state <> 'delivered'",
+            ),
+            (None, Some(id)) => (vec![("webhook_id", id.0.into())], "true"),
+            (None, None) => (vec![company], "true"),
+        },
     };
-    Listing::new(format!(
-        "SELECT {COLUMNS} FROM deliveries WHERE company_id = $1{condition}"
-    ))
-    .with(company_id.0)
-    .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
-    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
-    .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
-    .narrowed("state = ?", filter.state.map(StateName::as_str))
-    .narrowed("kind = ?", filter.kind.map(Kind::route))
-    .between(filter.since, filter.until)
+    Listing::new(format!("SELECT {COLUMNS} FROM deliveries WHERE {condition}"))
+        .along(path)
+        .with_equal("company_id", Some(company_id.0))
+        .with_equal("event_id", filter.event_id.map(|id| id.0))
+        .with_equal("replay_id", filter.replay_id.map(|id| id.0))
+        .with_equal("webhook_id", filter.webhook_id.map(|id| id.0))
+        .with_equal("state", filter.state.map(StateName::as_str))
+        .with_equal("kind", filter.kind.map(Kind::route))
 }

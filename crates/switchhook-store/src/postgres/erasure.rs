@@ -10,6 +10,7 @@ use switchhook_domain::phone_number::PhoneNumber;
 
 use super::columns::bind_columns;
 use super::deliveries;
+use super::list::unprepared;
 use super::order::Lines;
 use super::retention::{lock, numbers, remove_payloads};
 use super::transaction::Transaction;
@@ -19,7 +20,7 @@ use crate::sweeping::{AttemptRecord, MOST_BYTES, NOTE, Search};
 
 /// Looks through a slice.
 pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) -> Result<Search, StoreError> {
-    let rows = sqlx::query(BODIES)
+    let rows = unprepared(BODIES)
         .bind(slice.company_id.0)
         .bind(slice.after.map_or(0, |id| id.0))
         .bind(i64::from(slice.limit))
@@ -35,10 +36,11 @@ pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) ->
     Ok(search.end(slice))
 }
 
-/// No more than what is looked through at a time.
+/// No more than what is looked through at a time. Bounds and order name the whole index, as `Listing::along` says why.
 const BODIES: &str = "SELECT id, body, idempotency_key FROM (\
        SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS bytes_before FROM (\
-         SELECT id, body, idempotency_key FROM events WHERE company_id = $1 AND id > $2 ORDER BY id LIMIT $3\
+         SELECT id, body, idempotency_key FROM events WHERE (company_id, id) > ($1, $2) AND (company_id, id) < ($1 + 1, 0) \
+         ORDER BY company_id, id LIMIT $3\
        ) AS slice\
      ) AS slice WHERE bytes_before <= $4 ORDER BY id";
 

@@ -343,16 +343,11 @@ pub(super) async fn list(
     filter: &EventFilter,
     page: PageRequest,
 ) -> Result<Page<EventRecord>, StoreError> {
-    Listing::new(concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE company_id = $1"
-    ))
-    .with(company_id.0)
-    .narrowed("order_key = ?", filter.order_key.as_ref().map(OrderKey::as_str))
-    .narrowed("kind = ?", filter.kind.map(Kind::route))
-    .between(filter.since, filter.until)
-    .newest_first(page)
-    .page_of_readable(connection, read)
-    .await
+    Listing::new(concat!("SELECT ", event_columns!(), " FROM events WHERE true"))
+        .along(vec![("company_id", company_id.0.into())])
+        .with_equal("order_key", filter.order_key.as_ref().map(OrderKey::as_str))
+        .with_equal("kind", filter.kind.map(Kind::route))
+        .newest_first_of(filter.since, filter.until, page)
+        .page_of_readable(connection, read)
+        .await
 }

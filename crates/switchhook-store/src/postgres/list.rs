@@ -1,8 +1,8 @@
 //! Lists: queries put together from what they are narrowed to, and pages by key.
 
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::first_id_at;
 
@@ -39,6 +39,8 @@ impl From<&str> for Value {
 pub(super) struct Listing {
     sql: String,
     values: Vec<Value>,
+    /// What it goes along, besides the id.
+    path: Vec<(&'static str, Value)>,
     limit: u32,
 }
 
@@ -48,6 +50,7 @@ impl Listing {
         Self {
             sql: start.into(),
             values: Vec::new(),
+            path: Vec::new(),
             limit: 0,
         }
     }
@@ -69,10 +72,49 @@ impl Listing {
         self
     }
 
-    /// Only ids made in this time: ids are time-ordered, so that needs no index of its own.
-    pub(super) fn between(self, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
-        self.narrowed("id >= ?", since.map(first_id_at))
-            .narrowed("id < ?", until.map(first_id_at))
+    /// Goes along the index that has these columns and then the id, and only there where they have these values.
+    ///
+    /// With `column = value ORDER BY id` the planner may go by ids alone, over everybody's rows, because it guesses that
+    /// it will soon meet enough of those that are wanted; where there are few it then reads the whole table. So the order
+    /// names all columns of the index, which nothing else gives, and the values are the bounds of the walk.
+    pub(super) fn along(mut self, path: Vec<(&'static str, Value)>) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// Only rows with this value, if there is one: unless it goes along that column anyway.
+    pub(super) fn with_equal(self, column: &'static str, value: Option<impl Into<Value>>) -> Self {
+        if self.path.iter().any(|(walked, _)| *walked == column) {
+            return self;
+        }
+        self.narrowed(&format!("{column} = ?"), value)
+    }
+
+    /// The page with the largest ids of a time first, along the path.
+    pub(super) fn newest_first_of(
+        mut self,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        page: PageRequest,
+    ) -> Self {
+        let from = since.map_or(0, first_id_at);
+        let ends = [page.after, until.map(first_id_at)];
+        let to = ends.into_iter().flatten().min().unwrap_or(i64::MAX);
+        let mut columns: Vec<_> = self.path.iter().map(|(column, _)| *column).collect();
+        columns.push("id");
+        for (comparison, end) in [(">=", from), ("<", to)] {
+            let values = self.path.iter().map(|(_, value)| value.clone());
+            let first = self.values.len() + 1;
+            self.values.extend(values.chain([end.into()]).collect::<Vec<_>>());
+            let numbers: Vec<_> = (first..=self.values.len()).map(|n| format!("${n}")).collect();
+            self.sql.push_str(&format!(
+                " AND ({}) {comparison} ({})",
+                columns.join(", "),
+                numbers.join(", ")
+            ));
+        }
+        let order = format!("ORDER BY {} DESC", columns.join(" DESC, "));
+        self.in_order(&order, page.limit)
     }
 
     /// The page with the smallest ids first.
@@ -136,7 +178,7 @@ impl Listing {
 
     /// The query with its values, for whoever reads it in another way.
     pub(super) fn query(self) -> Query<'static, Postgres, PgArguments> {
-        let query = sqlx::query(AssertSqlSafe(self.sql));
+        let query = unprepared(AssertSqlSafe(self.sql));
         self.values.into_iter().fold(query, |query, value| match value {
             Value::Number(number) => query.bind(number),
             Value::Text(text) => query.bind(text),
@@ -162,6 +204,12 @@ pub(super) async fn all<T>(
 ) -> Result<Vec<T>, StoreError> {
     let rows = query.fetch_all(connection).await?;
     rows.iter().map(|row| read(row)).collect()
+}
+
+/// A query that is planned each time for the values that it has, because which index suits depends on them. A prepared
+/// one may be planned once for all values.
+pub(super) fn unprepared(sql: impl SqlSafeStr) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).persistent(false)
 }
 
 /// A row that cannot be read.

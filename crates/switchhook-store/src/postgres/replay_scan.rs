@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use switchhook_domain::id::EventId;
 use switchhook_domain::replay::{PastDelivery, Replay};
 
+use super::list::unprepared;
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};
@@ -38,7 +39,7 @@ async fn accepted(
     scan: Scan,
 ) -> Result<LookedAt, StoreError> {
     let (_, before) = replay.filter.span(replay.id);
-    let rows = sqlx::query(ACCEPTED)
+    let rows = unprepared(ACCEPTED)
         .bind(replay.company_id.0)
         .bind(scan.after.0)
         .bind(before.0)
@@ -56,8 +57,9 @@ async fn accepted(
     })
 }
 
-const ACCEPTED: &str = "SELECT id, kind, order_key FROM events \
-     WHERE company_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4";
+/// Bounds and order name the whole index, as `Listing::along` says why.
+const ACCEPTED: &str = "SELECT id, kind, order_key FROM events WHERE (company_id, id) > ($1, $2) \
+     AND (company_id, id) < ($1, $3) ORDER BY company_id, id LIMIT $4";
 
 /// Those that the filter names. An event that is gone is passed over.
 async fn named(

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{EventId, first_id_at};
 
+use super::list::unprepared;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed};
@@ -16,7 +17,7 @@ pub(super) async fn removable(
     connection: &mut PgConnection,
     slice: RemovalSlice,
 ) -> Result<Found, StoreError> {
-    let rows = sqlx::query(OLDEST)
+    let rows = unprepared(OLDEST)
         .bind(slice.before.as_millis())
         .bind(slice.after.map_or(0, |id| id.0))
         .bind(first_id_at(slice.before))
@@ -125,7 +126,7 @@ pub(super) async fn droppable(
     connection: &mut PgConnection,
     slice: PayloadSlice,
 ) -> Result<Found, StoreError> {
-    let rows = sqlx::query(WITH_PAYLOAD)
+    let rows = unprepared(WITH_PAYLOAD)
         .bind(slice.company_id.0)
         .bind(slice.after.map_or(0, |id| id.0))
         .bind(i64::from(slice.limit))
@@ -134,9 +135,11 @@ pub(super) async fn droppable(
     Ok(Found::droppable(&seen(&rows)?, slice.limit))
 }
 
+/// Bounds and order name the whole index, as `Listing::along` says why.
 const WITH_PAYLOAD: &str = concat!(
     "SELECT id, needs + (payload_removed_at IS NOT NULL)::int, 0::bigint FROM (\
-     SELECT id, payload_removed_at FROM events WHERE company_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS events ",
+     SELECT id, payload_removed_at FROM events WHERE (company_id, id) > ($1, $2) AND (company_id, id) < ($1 + 1, 0) \
+     ORDER BY company_id, id LIMIT $3) AS events ",
     needs_payload!(),
     " ORDER BY id"
 );

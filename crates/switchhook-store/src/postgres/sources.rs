@@ -171,7 +171,7 @@ pub(super) async fn keep_refusal(
         .bind(i64::from(refusal.status))
         .bind(&refusal.reason)
         .bind(&refusal.content_type)
-        .bind(i64::try_from(refusal.body_bytes).unwrap_or(i64::MAX))
+        .bind(i64::from(refusal.body_bytes))
         .bind(&refusal.body_head)
         .bind(refusal.source_id.0)
         .execute(&mut *connection)

@@ -2,7 +2,8 @@
 //!
 //! The registry's lock is held by whoever writes them, so that revisions grow in the order of the commits.
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use sqlx::query::Query;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Revision, SubscriptionVersion, VersionChange};
@@ -56,7 +57,7 @@ pub(super) async fn first_revision(connection: &mut PgConnection) -> Result<Revi
 
 async fn revision(
     connection: &mut PgConnection,
-    query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
+    query: Query<'_, Postgres, PgArguments>,
 ) -> Result<Revision, StoreError> {
     let last = first(connection, query, |row| row.get::<Option<i64>>(0)).await?;
     Ok(Revision(last.flatten().unwrap_or(0)))

@@ -219,7 +219,7 @@ const MAKE_DUE: &str = "UPDATE deliveries SET due_at = ? WHERE id IN (\
      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? AND held IS NULL LIMIT ?)";
 
 fn next_due_at(connection: &Connection, webhook_id: WebhookId) -> Result<Option<Timestamp>, StoreError> {
-    let next = first(connection, NEXT_DUE, &[&webhook_id.0], |row| Ok(row.get(0)?))?;
+    let next = first(connection, NEXT_DUE, &[&webhook_id.0], |row| row.get(0))?;
     Ok(next.map(Timestamp::from_millis))
 }
 

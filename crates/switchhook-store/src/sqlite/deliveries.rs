@@ -97,7 +97,7 @@ pub(super) fn redeliver(
 
 pub(super) fn next_ordinal(connection: &Connection, event_id: EventId) -> Result<u32, StoreError> {
     let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM deliveries WHERE event_id = ?";
-    let next = first(connection, sql, &[&event_id.0], |row| Ok(row.get(0)?))?;
+    let next = first(connection, sql, &[&event_id.0], |row| row.get(0))?;
     Ok(next.unwrap_or(0))
 }
 

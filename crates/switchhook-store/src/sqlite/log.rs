@@ -12,7 +12,7 @@ use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
 /// Where the last event of the company's log stands.
 pub(super) fn end(connection: &Connection, company_id: CompanyId) -> Result<LogPosition, StoreError> {
-    let last = first(connection, END, &[&company_id.0], |row| Ok(row.get(0)?))?;
+    let last = first(connection, END, &[&company_id.0], |row| row.get(0))?;
     Ok(LogPosition(last.unwrap_or(0)))
 }
 

@@ -29,8 +29,7 @@ pub(super) fn create(
 ) -> Result<Replay, StoreError> {
     let replay = &new.replay;
     let values: [&dyn rusqlite::ToSql; 1] = [&replay.company_id.0];
-    let running: u32 =
-        first(transaction.connection, RUNNING_OF, &values, |row| Ok(row.get(0)?))?.unwrap_or(0);
+    let running: u32 = first(transaction.connection, RUNNING_OF, &values, |row| row.get(0))?.unwrap_or(0);
     new.check_limit(running)?;
     if let Destination::Webhook(id) = replay.to
         && !webhooks::exists(transaction.connection, replay.company_id, id)?

@@ -187,7 +187,7 @@ fn check(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<(
     }
     let filter = json(&subscription.filter)?;
     let values: [&dyn ToSql; 4] = [&company_id.0, &endpoint_id, &filter, &subscription.id.0];
-    let other = first(connection, sql, &values, |row| Ok(row.get::<i64>(0)?))?;
+    let other = first(connection, sql, &values, |row| row.get::<i64>(0))?;
     refuse_second(other, endpoint)
 }
 

@@ -36,7 +36,7 @@ const END_LAST: &str = "UPDATE subscription_versions SET until_at = ? WHERE revi
 
 /// The revision of the last change of all.
 pub(super) fn last_revision(connection: &Connection) -> Result<Revision, StoreError> {
-    let last = first(connection, LAST_REVISION, &[], |row| Ok(row.get(0)?))?;
+    let last = first(connection, LAST_REVISION, &[], |row| row.get(0))?;
     Ok(Revision(last.unwrap_or(0)))
 }
 
@@ -46,7 +46,7 @@ pub(super) const LAST_REVISION: &str =
 /// The revision for events that came before there were versions: that of the versions everything began with.
 pub(super) fn first_revision(connection: &Connection) -> Result<Revision, StoreError> {
     let sql = "SELECT max(revision) FROM subscription_versions WHERE change = 'carried_over'";
-    let last = first(connection, sql, &[], |row| Ok(row.get::<Option<i64>>(0)?))?;
+    let last = first(connection, sql, &[], |row| row.get::<Option<i64>>(0))?;
     Ok(Revision(last.flatten().unwrap_or(0)))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn as_of(
     let mut after = page.after.unwrap_or(0).max(only.map_or(0, |id| id.0 - 1));
     while found.len() <= page.limit as usize {
         let next = first(connection, NEXT_SUBSCRIPTION, &[&company_id.0, &after], |row| {
-            Ok(row.get::<i64>(0)?)
+            row.get::<i64>(0)
         })?;
         let Some(id) = next.filter(|id| only.is_none_or(|only| only.0 == *id)) else {
             break;

@@ -182,6 +182,6 @@ pub(super) const OF_REPLAYS: &str = concat!(
 fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
     let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
-    let other = first(transaction.connection, sql, &values, |row| Ok(row.get::<i64>(0)?))?;
+    let other = first(transaction.connection, sql, &values, |row| row.get::<i64>(0))?;
     webhook::refuse_second(other)
 }
