@@ -101,7 +101,10 @@ async fn send(shared: Arc<Counted>, sender: u64) {
             server += 1;
         };
         let before = shared.acknowledged.lock().insert(id, (call, n));
-        assert!(before.is_none(), "two events got one id: {before:?} and {call} {n}");
+        assert!(
+            before.is_none(),
+            "two events got one id: {before:?} and {call} {n}"
+        );
     }
 }
 

@@ -120,8 +120,16 @@ async fn main() -> Result<()> {
         late += node.late_answers().await.unwrap_or(0);
     }
     report(&options, &sent, &found, took, ended.elapsed(), late);
-    ensure!(found.arrived == wanted, "not everything arrived; logs: {}", folder.keep().display());
-    ensure!(found.out_of_order == 0, "calls are out of order; logs: {}", folder.keep().display());
+    ensure!(
+        found.arrived == wanted,
+        "not everything arrived; logs: {}",
+        folder.keep().display()
+    );
+    ensure!(
+        found.out_of_order == 0,
+        "calls are out of order; logs: {}",
+        folder.keep().display()
+    );
     Ok(())
 }
 
@@ -132,24 +140,45 @@ async fn set_up(node: &Node, receiver: &Receiver, webhooks: usize) -> Result<()>
         let made = node.ask("POST", "/api/v2/webhooks", &body).await?;
         let settings = json!({"profile": "durable", "timeout_ms": 3_000, "retry_schedule": vec![1; 100]});
         let id = made["id"].as_str().context("a webhook has an id")?;
-        node.ask("PATCH", &format!("/v1/webhooks/{id}"), &settings).await?;
+        node.ask("PATCH", &format!("/v1/webhooks/{id}"), &settings)
+            .await?;
         let body = json!({"endpoint_id": id});
         node.ask("POST", "/api/v2/subscriptions/call", &body).await?;
     }
     Ok(())
 }
 
-fn report(options: &Options, sent: &load::Sent, found: &Finding, took: Duration, settling: Duration, late: u64) {
+fn report(
+    options: &Options,
+    sent: &load::Sent,
+    found: &Finding,
+    took: Duration,
+    settling: Duration,
+    late: u64,
+) {
     let acknowledged = sent.acknowledged.len();
     println!("servers             {}", options.nodes);
-    println!("acknowledged        {acknowledged} events, {:.0} a second", acknowledged as f64 / took.as_secs_f64());
-    println!("arrived             {} of {} deliveries", found.arrived, acknowledged * options.webhooks);
+    println!(
+        "acknowledged        {acknowledged} events, {:.0} a second",
+        acknowledged as f64 / took.as_secs_f64()
+    );
+    println!(
+        "arrived             {} of {} deliveries",
+        found.arrived,
+        acknowledged * options.webhooks
+    );
     println!("settled after       {:.1} s", settling.as_secs_f64());
     println!("repeats             {}", found.repeats);
-    println!("out of order        {} in {} calls", found.out_of_order, found.calls);
+    println!(
+        "out of order        {} in {} calls",
+        found.out_of_order, found.calls
+    );
     println!("overlaps            {}", found.overlaps);
     println!("late answers        {late} refused");
-    println!("not acknowledged    {} answers of 503, {} without an answer", sent.refused, sent.unanswered);
+    println!(
+        "not acknowledged    {} answers of 503, {} without an answer",
+        sent.refused, sent.unanswered
+    );
 }
 
 /// What several parts share.

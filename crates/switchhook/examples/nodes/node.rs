@@ -104,12 +104,17 @@ impl Node {
 
     async fn until_ready(&self) -> Result<()> {
         for _ in 0..400 {
-            if matches!(self.send("GET", "/readyz", String::new()).await, Ok((status, _)) if status.is_success()) {
+            if matches!(self.send("GET", "/readyz", String::new()).await, Ok((status, _)) if status.is_success())
+            {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("the server at {} does not get ready; its log: {}", self.address, self.log.display())
+        bail!(
+            "the server at {} does not get ready; its log: {}",
+            self.address,
+            self.log.display()
+        )
     }
 }
 
@@ -124,7 +129,11 @@ fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().and_then(|folder| folder.parent());
     let binary = folder.context("this program is in a folder")?.join("switchhook");
-    anyhow::ensure!(binary.exists(), "{} is not there: build it first", binary.display());
+    anyhow::ensure!(
+        binary.exists(),
+        "{} is not there: build it first",
+        binary.display()
+    );
     Ok(binary)
 }
 
@@ -132,7 +141,11 @@ pub(crate) fn new_key(store: &str) -> Result<String> {
     let output = Command::new(binary()?)
         .args(["keys", "create", "--name", "trial", "--admin", "--store", store])
         .output()?;
-    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    anyhow::ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 

@@ -382,7 +382,10 @@ mod tests {
         assert!(!load.hear(&theirs(100, None, 105)), "which this one knows");
         assert!(load.hear(&theirs(100, Some(120), 110)));
         assert!(!load.health.read().breaker.is_open());
-        assert_eq!(held_time(&load.health.read().holds, at(0), at(200)), Duration::from_secs(20));
+        assert_eq!(
+            held_time(&load.health.read().holds, at(0), at(200)),
+            Duration::from_secs(20)
+        );
         load.health.write().note(OutcomeClass::Accepted, at(130));
         assert!(!load.hear(&theirs(125, None, 140)), "it went well after that");
     }

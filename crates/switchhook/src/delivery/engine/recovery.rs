@@ -120,7 +120,10 @@ impl Dispatcher {
             }
         };
         let now = self.parts.clock.now();
-        for record in held.iter().filter(|record| record.hold.reason == HoldReason::Breaker) {
+        for record in held
+            .iter()
+            .filter(|record| record.hold.reason == HoldReason::Breaker)
+        {
             let id = record.webhook_id;
             let Some(route) = self.parts.registry.route(id) else {
                 continue;
@@ -173,6 +176,11 @@ async fn delivered_since(
         state: Some(StateName::Delivered),
         ..DeliveryFilter::default()
     };
-    let last = store.list_deliveries(company_id, filter, PageRequest::first(1)).await?;
-    Ok(last.items.first().is_some_and(|delivery| delivery.state.at() > since))
+    let last = store
+        .list_deliveries(company_id, filter, PageRequest::first(1))
+        .await?;
+    Ok(last
+        .items
+        .first()
+        .is_some_and(|delivery| delivery.state.at() > since))
 }

@@ -263,7 +263,11 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     assert_eq!(seen.status, StatusCode::OK, "{}", seen.location);
     let form = format!("csrf={}", visit.csrf("/dashboard/webhooks").await);
     let left = ask(Method::POST, "/dashboard/sign-out", form).await;
-    assert_eq!(left.status, StatusCode::SEE_OTHER, "the form of one node's page counts at the other");
+    assert_eq!(
+        left.status,
+        StatusCode::SEE_OTHER,
+        "the form of one node's page counts at the other"
+    );
     let seen = ask(Method::GET, "/dashboard/webhooks", String::new()).await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "signed out there");
 }

@@ -214,10 +214,16 @@ async fn send(
 }
 
 /// Waits until every one of these events has arrived; answers how many of the arrivals were repeats.
-pub(super) async fn until_all_arrive(receiver: &RecordingReceiver, events: &HashSet<String>, crew: &Crew) -> usize {
+pub(super) async fn until_all_arrive(
+    receiver: &RecordingReceiver,
+    events: &HashSet<String>,
+    crew: &Crew,
+) -> usize {
     let ids = |receiver: &RecordingReceiver| -> Vec<String> {
         let arrivals = receiver.arrivals();
-        let ids = arrivals.iter().map(|one| one.header("switchhook-event-id").to_owned());
+        let ids = arrivals
+            .iter()
+            .map(|one| one.header("switchhook-event-id").to_owned());
         ids.filter(|id| events.contains(id)).collect()
     };
     for _ in 0..LOOKS {

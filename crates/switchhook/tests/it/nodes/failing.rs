@@ -20,7 +20,10 @@ async fn what_a_killed_node_had_acknowledged_is_sent_by_the_others() {
     load.until_acknowledged(100).await;
     let acknowledged = load.end().await;
     let repeats = until_all_arrive(&receiver, &acknowledged, &crew).await;
-    println!("{} acknowledged, {repeats} repeats, one node of three killed", acknowledged.len());
+    println!(
+        "{} acknowledged, {repeats} repeats, one node of three killed",
+        acknowledged.len()
+    );
 }
 
 /// Keeps the first answer to what comes until it is let go.
@@ -40,7 +43,10 @@ async fn the_late_answer_of_a_node_that_slept_beyond_its_lease_is_refused() {
     let react = move |arrival: &Arrival| {
         let is_it = arrival.body.windows(9).any(|part| part == b"\"sleep\":1");
         if is_it && arrival.header("switchhook-attempt") == "1" {
-            at_gate.held.lock().insert(arrival.header("switchhook-event-id").to_owned());
+            at_gate
+                .held
+                .lock()
+                .insert(arrival.header("switchhook-event-id").to_owned());
             let mut opened = at_gate.is_open.subscribe();
             tokio::task::block_in_place(|| {
                 tokio::runtime::Handle::current().block_on(async move {
@@ -62,10 +68,14 @@ async fn the_late_answer_of_a_node_that_slept_beyond_its_lease_is_refused() {
     // What it is answered it cannot read.
     gate.is_open.send_replace(true);
     let delivered = |arrivals: &[Arrival]| {
-        let mut of_event = arrivals.iter().filter(|one| one.header("switchhook-event-id") == id);
+        let mut of_event = arrivals
+            .iter()
+            .filter(|one| one.header("switchhook-event-id") == id);
         of_event.any(|one| one.header("switchhook-attempt") == "2")
     };
-    receiver.wait_until("an attempt of the other node", delivered).await;
+    receiver
+        .wait_until("an attempt of the other node", delivered)
+        .await;
     let path = format!("/v1/events/{id}");
     until("the delivery's end", || async {
         let event = crew.caller(0).ask("GET", &path, "").await;
@@ -102,5 +112,8 @@ async fn a_node_that_slept_beyond_its_lease_has_lost_nothing() {
     load.until_acknowledged(50).await;
     let acknowledged = load.end().await;
     let repeats = until_all_arrive(&receiver, &acknowledged, &crew).await;
-    println!("{} acknowledged, {repeats} repeats, one node of three asleep for 17 s", acknowledged.len());
+    println!(
+        "{} acknowledged, {repeats} repeats, one node of three asleep for 17 s",
+        acknowledged.len()
+    );
 }

@@ -60,6 +60,11 @@ async fn the_events_of_a_call_arrive_in_order_whichever_node_accepts_them() {
     })
     .await;
     for (call, order) in arrived() {
-        assert_eq!(order, (0..EVENTS).collect::<Vec<_>>(), "call {call}\n{}", crew.logs());
+        assert_eq!(
+            order,
+            (0..EVENTS).collect::<Vec<_>>(),
+            "call {call}\n{}",
+            crew.logs()
+        );
     }
 }

@@ -38,7 +38,9 @@ async fn a_webhook_paused_at_one_node_is_held_by_all_and_resumed_by_all() {
     until_all_arrive(&going, &event_id, &crew).await;
     let has_come = |receiver: &RecordingReceiver| {
         let arrivals = receiver.arrivals();
-        arrivals.iter().any(|one| event_id.contains(one.header("switchhook-event-id")))
+        arrivals
+            .iter()
+            .any(|one| event_id.contains(one.header("switchhook-event-id")))
     };
     assert!(!has_come(&paused), "{}", crew.logs());
     one.ask("POST", &format!("{path}/resume"), "").await;
@@ -55,12 +57,19 @@ async fn an_idempotency_key_used_at_two_nodes_at_once_is_one_event() {
         let event = json!({"call_id": 500 + number, "state": "hangup"}).to_string();
         let (key, path) = (format!("key-{number}"), "/v1/events/call");
         let (one, other) = (crew.caller(0), crew.caller(1));
-        let (one, other) = tokio::join!(one.ask_once(&key, path, &event), other.ask_once(&key, path, &event));
+        let (one, other) = tokio::join!(
+            one.ask_once(&key, path, &event),
+            other.ask_once(&key, path, &event)
+        );
         assert_eq!(one["id"], other["id"], "{one} {other}");
         kept.insert(one["id"].as_str().unwrap().to_owned());
     }
     assert_eq!(kept.len(), 20);
-    assert_eq!(until_all_arrive(&receiver, &kept, &crew).await, 0, "none comes twice");
+    assert_eq!(
+        until_all_arrive(&receiver, &kept, &crew).await,
+        0,
+        "none comes twice"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +79,9 @@ async fn whoever_listens_at_one_node_is_told_what_another_accepts() {
     let made = one.ask("POST", "/api/v2/websockets", "{}").await;
     let body = json!({"endpoint_id": made["id"]}).to_string();
     one.ask("POST", "/api/v2/subscriptions/call", &body).await;
-    let mut listener = Listener::connect(made["websocket_url"].as_str().unwrap()).await.unwrap();
+    let mut listener = Listener::connect(made["websocket_url"].as_str().unwrap())
+        .await
+        .unwrap();
     // The other node may not know of the websocket yet.
     let frame = tokio::select! {
         frame = listener.next() => frame,

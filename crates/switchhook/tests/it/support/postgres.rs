@@ -42,7 +42,10 @@ fn folder() -> PathBuf {
 }
 
 fn skip(why: &String) {
-    assert!(variable("CI").is_none_or(|ci| ci != "true"), "CI skips nothing: {why}");
+    assert!(
+        variable("CI").is_none_or(|ci| ci != "true"),
+        "CI skips nothing: {why}"
+    );
     eprintln!("skipped: {why}");
 }
 

@@ -56,12 +56,7 @@ impl ServerProcess {
         Self::begin(store.to_owned(), key.to_owned(), variables.collect(), log).await
     }
 
-    async fn begin(
-        store: String,
-        key: String,
-        variables: Vec<(&'static str, String)>,
-        log: PathBuf,
-    ) -> Self {
+    async fn begin(store: String, key: String, variables: Vec<(&'static str, String)>, log: PathBuf) -> Self {
         let address = free_address();
         let child = spawn(&store, address, &variables, &log);
         let server = Self {
