@@ -104,8 +104,12 @@ impl Follower {
     fn tell_engine(&mut self, company_id: CompanyId) {
         let now = by_id(self.system.registry.routes_of(company_id));
         let told = self.told.entry(company_id).or_default();
-        let is_as_told = |id: &WebhookId, route: &Route| told.get(id).is_some_and(|told| told.webhook == route.webhook);
-        let changed = now.iter().filter(|(id, route)| !is_as_told(id, route)).map(|(id, _)| *id);
+        let is_as_told =
+            |id: &WebhookId, route: &Route| told.get(id).is_some_and(|told| told.webhook == route.webhook);
+        let changed = now
+            .iter()
+            .filter(|(id, route)| !is_as_told(id, route))
+            .map(|(id, _)| *id);
         let gone = told.keys().filter(|id| !now.contains_key(id)).copied();
         for id in changed.chain(gone) {
             self.system.engine.nudge(id);
@@ -115,5 +119,8 @@ impl Follower {
 }
 
 fn by_id(routes: Vec<Arc<Route>>) -> HashMap<WebhookId, Arc<Route>> {
-    routes.into_iter().map(|route| (route.webhook.id, route)).collect()
+    routes
+        .into_iter()
+        .map(|route| (route.webhook.id, route))
+        .collect()
 }

@@ -177,7 +177,10 @@ impl Registry {
         let mut missing: HashSet<_> = self.routes.iter().map(|route| *route.key()).collect();
         for webhook in all_pages(|page| store.scan_webhooks(page)).await? {
             missing.remove(&webhook.id);
-            if self.route(webhook.id).is_none_or(|route| route.webhook != webhook) {
+            if self
+                .route(webhook.id)
+                .is_none_or(|route| route.webhook != webhook)
+            {
                 changed.insert(webhook.company_id);
             }
         }
@@ -186,7 +189,10 @@ impl Registry {
         let mut missing: HashSet<_> = self.websockets.iter().map(|one| *one.key()).collect();
         for websocket in all_pages(|page| store.list_websockets(None, page)).await? {
             missing.remove(&websocket.id);
-            if self.websocket(websocket.id).is_none_or(|known| *known != websocket) {
+            if self
+                .websocket(websocket.id)
+                .is_none_or(|known| *known != websocket)
+            {
                 changed.insert(websocket.company_id);
             }
         }

@@ -106,7 +106,10 @@ mod tests {
     fn a_password_is_hidden_wherever_the_url_has_it() {
         check("sqlite:./switchhook.db", "sqlite:./switchhook.db");
         check("postgres://me@db/switchhook", "postgres://me@db/switchhook");
-        check("postgres://me:hunter2@db/switchhook", "postgres://me:***@db/switchhook");
+        check(
+            "postgres://me:hunter2@db/switchhook",
+            "postgres://me:***@db/switchhook",
+        );
         check(
             "postgres://db/switchhook?user=me&password=hunter2&sslmode=require",
             "postgres://db/switchhook?user=me&password=***&sslmode=require",
