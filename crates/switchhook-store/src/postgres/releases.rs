@@ -29,16 +29,12 @@ pub(super) async fn release(
     let mut open = open_attempts(transaction, ids).await?;
     let mut waiting = Vec::new();
     for one in released {
-        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
-        transaction.hand_over(HandedOver::Settled {
-            webhook_id,
-            delivery_id,
-        });
-        if let Some(open) = open
-            .remove(&delivery_id)
+        match open
+            .remove(&one.delivery_id)
             .filter(|open| open.number == one.attempt_number)
         {
-            waiting.push((*one, open));
+            Some(open) => waiting.push((*one, open)),
+            None => transaction.hand_over(settled(one)),
         }
     }
     // What a release makes of one in a line counts for those behind it: one of each line at a time.
@@ -84,13 +80,24 @@ async fn release_round(
         Option<&str>: row.is_held.then_some("order"),
     });
     query.execute(&mut *transaction.connection).await?;
-    for row in rows.iter().filter(|row| row.is_pending) {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id: row.release.webhook_id,
-            due_at: row.due_at,
-        });
+    for row in &rows {
+        transaction.hand_over(settled(row.release));
+        if row.is_pending {
+            transaction.hand_over(HandedOver::Due {
+                webhook_id: row.release.webhook_id,
+                due_at: row.due_at,
+            });
+        }
     }
     Ok(())
+}
+
+/// The node no longer has it, also if it was given back too late.
+const fn settled(release: &Release) -> HandedOver {
+    HandedOver::Settled {
+        webhook_id: release.webhook_id,
+        delivery_id: release.delivery_id,
+    }
 }
 
 const RELEASE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
