@@ -41,6 +41,10 @@ fn folder() -> PathBuf {
         .keep()
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever runs the tests is told what they do not cover"
+)]
 fn skip(why: &String) {
     assert!(
         variable("CI").is_none_or(|ci| ci != "true"),
