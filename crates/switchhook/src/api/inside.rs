@@ -11,8 +11,7 @@ use tower::ServiceExt;
 
 use super::auth::Caller;
 use super::error::ApiError;
-use super::{SharedApi, stream};
-use crate::live::Happening;
+use super::SharedApi;
 
 /// The largest answer that is looked at.
 const LARGEST_ANSWER: usize = 8 << 20;
@@ -82,15 +81,6 @@ impl Inside {
                 |Envelope { error }| error.message,
             ),
         })
-    }
-
-    /// What happens, as it happens, for a caller.
-    pub(crate) fn stream(
-        &self,
-        caller: Caller,
-        wanted: impl Fn(&Happening) -> bool + Send + 'static,
-    ) -> Result<axum::response::Response, Refusal> {
-        stream::open(&self.api, caller, wanted).map_err(Refusal::from)
     }
 }
 

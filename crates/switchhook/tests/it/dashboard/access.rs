@@ -192,6 +192,29 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_masked_page_hides_cannot_be_found_by_searching_for_it() {
+    let house = House::with(DashboardSettings {
+        mask: "numbers".parse().expect("they can be masked"),
+        ..DashboardSettings::default()
+    })
+    .await;
+    let call = r#"{"call_id":1,"state":"hangup","contact":{"phone":"+12025550171","name":"Ann"}}"#;
+    house.caller().ask("POST", "/v1/events/call", call).await;
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    for (query, is_found) in [
+        ("text=ann", true),
+        ("text=5550171", false),
+        ("number=%2B1+202+555+0171", true),
+        ("number=%2B1+202+555+0172", false),
+    ] {
+        let page = visit.get(&format!("/dashboard/events?{query}")).await;
+        assert_eq!(page.text.contains("No event is like that"), !is_found, "{query}");
+    }
+    let guess = visit.get("/dashboard/events?number=2025").await;
+    assert!(guess.text.contains("numbers are masked here"), "{}", guess.text);
+}
+
+#[tokio::test]
 async fn an_open_dashboard_needs_no_key_but_this_machines_name() {
     let house = House::with(DashboardSettings {
         open_with: Some(keys::hash(ADMIN)),
