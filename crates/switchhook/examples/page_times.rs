@@ -23,9 +23,7 @@ use switchhook::system::{DashboardSettings, Settings};
 use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::event::EventFacts;
-use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, IdSequence, KeyId, SubscriptionId, WebhookId,
-};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdSequence, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
@@ -256,10 +254,12 @@ impl Filling {
 /// An attempt that ended with this answer, and where that takes its delivery.
 fn attempted(claimed: &ClaimedDelivery, status: u16) -> FinishedAttempt {
     let delivery = &claimed.delivery;
-    let began = delivery.created_at.plus(Duration::from_secs(match delivery.attempt_number {
-        1 => 0,
-        _ => 60,
-    }));
+    let began = delivery
+        .created_at
+        .plus(Duration::from_secs(match delivery.attempt_number {
+            1 => 0,
+            _ => 60,
+        }));
     let total = Duration::from_micros(4_321);
     let at = began.plus(total);
     let failures = u32::from(delivery.attempt_number > 1 || status != 200);
@@ -322,7 +322,9 @@ async fn time_pages(server: &Server) -> Result<()> {
         after: Some(switchhook_domain::id::first_id_at(middle)),
         limit: 1,
     };
-    let old_event = store.list_events(COMPANY, EventFilter::default(), middle_page).await?;
+    let old_event = store
+        .list_events(COMPANY, EventFilter::default(), middle_page)
+        .await?;
     let old_event = old_event.items.first().context("the middle is empty")?.id;
     let middle_text = middle.to_string();
     let middle_text = &middle_text[..19];

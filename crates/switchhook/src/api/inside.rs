@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::SharedApi;
 use super::auth::Caller;
 use super::error::ApiError;
-use super::SharedApi;
 
 /// The largest answer that is looked at.
 const LARGEST_ANSWER: usize = 8 << 20;

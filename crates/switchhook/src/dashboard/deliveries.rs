@@ -105,7 +105,9 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         is_narrowed: names.iter().any(|name| query(name).is_some()),
         rows: rows(&desk, company_id, &found.deliveries).await?,
         looked: (is_search || found.is_cut_short).then(|| many(found.looked_at, "delivery")),
-        next: found.next.map(|cursor| next_page("/dashboard/deliveries", &visitor, &names, cursor)),
+        next: found
+            .next
+            .map(|cursor| next_page("/dashboard/deliveries", &visitor, &names, cursor)),
         is_live: page.after.is_none() && class.is_none(),
     }))
 }

@@ -128,7 +128,7 @@ impl DeliveryRow {
             event_id: delivery.event_id.to_string(),
             url: url.map_or_else(|| format!("webhook {webhook_id}, deleted"), ToOwned::to_owned),
             webhook_id,
-            kind: delivery.kind.route(),
+            kind: kind_name(delivery.kind),
             state: delivery.state.name().as_str(),
             tone: tone(delivery),
             attempts: delivery.attempt_number,
@@ -202,8 +202,14 @@ mod tests {
     fn instants_in_a_sentence_are_shown_like_others_and_the_rest_is_escaped() {
         let sentence = Sentence("it came at 2026-11-23T08:00:00.123Z, for <b>7</b>".to_owned()).to_string();
         assert!(sentence.starts_with("it came at <time datetime=\"2026-11-23T08:00:00.123Z\""));
-        assert!(sentence.ends_with("</time>, for &lt;b&gt;7&lt;/b&gt;"), "{sentence}");
-        assert_eq!(Sentence("attempt 12 of 20.".to_owned()).to_string(), "attempt 12 of 20.");
+        assert!(
+            sentence.ends_with("</time>, for &lt;b&gt;7&lt;/b&gt;"),
+            "{sentence}"
+        );
+        assert_eq!(
+            Sentence("attempt 12 of 20.".to_owned()).to_string(),
+            "attempt 12 of 20."
+        );
     }
 
     #[test]

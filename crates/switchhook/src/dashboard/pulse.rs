@@ -49,7 +49,9 @@ pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> 
         .into_response();
     // Asks proxies to pass it on at once.
     let name = HeaderName::from_static("x-accel-buffering");
-    response.headers_mut().insert(name, HeaderValue::from_static("no"));
+    response
+        .headers_mut()
+        .insert(name, HeaderValue::from_static("no"));
     Ok(response)
 }
 

@@ -22,14 +22,18 @@ pub(super) const LOOKS: [Looks; 3] = [
 ];
 
 /// Answers a list of what is wrong with the page as it stands.
-pub(super) async fn check(browser: &Browser) -> Vec<String> {
-    words(&browser.run(&format!("{TELL}{COLOURS}{CHECK}")).await)
+pub(super) async fn check(browser: &Browser, looks: Looks) -> Vec<String> {
+    // A phone makes itself as wide as the page, so that only we know how wide it is.
+    let width = format!("const WIDTH = {};", looks.width);
+    words(&browser.run(&format!("{width}{TELL}{COLOURS}{CHECK}")).await)
 }
 
 /// Presses Tab until all was reached, and answers what is wrong on the way: what cannot be reached, what cannot be seen
 /// to have the focus, what is reached in another order than it is read.
 pub(super) async fn walk(browser: &Browser) -> Vec<String> {
-    let begin = "document.activeElement.blur(); scrollTo(0, 0); window.reached = []";
+    // Parts that are exchanged on the way would not be those that were reached.
+    let begin = "document.activeElement.blur(); scrollTo(0, 0); window.reached = []; \
+                 document.querySelectorAll('[data-live]').forEach((part) => part.removeAttribute('data-live'))";
     browser.run(begin).await;
     let mut troubles = Vec::new();
     for _ in 0..400 {
@@ -88,6 +92,8 @@ const contrast = (text, back) => {
 /// What has the focus now; null at the end.
 const STEP: &str = r#"
 const element = document.activeElement;
+// A field for a time takes the key several times.
+if (element && element === window.reached.at(-1)) return [];
 if (!element || element === document.body || window.reached.includes(element)) return null;
 const last = window.reached.at(-1);
 if (last && !(last.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING)) tell("reached too early", element);
@@ -142,7 +148,7 @@ for (const reference of document.querySelectorAll("[aria-labelledby],[aria-descr
   const names = `${reference.getAttribute("aria-labelledby") ?? ""} ${reference.getAttribute("aria-describedby") ?? ""}`;
   for (const id of names.trim().split(/\s+/)) if (!document.getElementById(id)) tell(`a reference to ${id}, which is not there`, reference);
 }
-if (document.documentElement.scrollWidth > innerWidth + 1) tell(`wider than the screen: ${document.documentElement.scrollWidth}`);
+if (document.documentElement.scrollWidth > WIDTH + 1) tell(`wider than the screen: ${document.documentElement.scrollWidth}`);
 
 const isAlone = (element) => element.closest("header.bar,main,footer,.skip");
 for (const element of document.body.children) {
@@ -173,7 +179,7 @@ for (const field of document.querySelectorAll("input:not([type=hidden]):not([typ
   if (contrast(style.borderTopColor, behind(field.parentElement)) < 3) tell("an edge that is hard to see", field);
 }
 for (const button of document.querySelectorAll(".button,select,input,summary,nav a")) {
-  const box = (button.labels?.[0] ?? button).getBoundingClientRect();
+  const box = (button.closest("label") ?? button).getBoundingClientRect();
   if (seen(button) && (box.height < 24 || box.width < 24)) tell(`hard to hit, ${box.width}×${box.height}`, button);
 }
 for (const time of document.querySelectorAll("time")) {
@@ -183,7 +189,7 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
   if (walker.currentNode.textContent.trim() === "" || !seen(element) || element.closest("title,script,option,:disabled")) continue;
-  if (/\d{4}-\d\d-\d\dT/.test(walker.currentNode.textContent) && !element.closest("pre,code")) tell("an instant in UTC", element);
+  if (/\d{4}-\d\d-\d\dT/.test(walker.currentNode.textContent) && !element.closest("pre,code,[role=alert]")) tell("an instant in UTC", element);
   const style = getComputedStyle(element);
   const ratio = contrast(element.closest("svg") ? style.fill : style.color, behind(element));
   const size = parseFloat(style.fontSize);

@@ -198,7 +198,9 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
     pages.push(house.url(&format!("/dashboard/webhooks/{webhook}")));
     pages.push(house.url(&format!("/dashboard/webhooks/{webhook}/delete")));
     let caller = house.caller();
-    let replay = caller.ask("POST", "/v1/replays", r#"{"filter":{"kind":"call"}}"#).await;
+    let replay = caller
+        .ask("POST", "/v1/replays", r#"{"filter":{"kind":"call"}}"#)
+        .await;
     let subscriptions = caller.ask("GET", "/api/v2/subscriptions/call", "").await;
     let text = |value: &serde_json::Value| value.as_str().expect("ids are strings").to_owned();
     let subscription = text(&subscriptions["items"][0]["id"]);
@@ -219,7 +221,7 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
         browser.look_like(looks).await;
         for page in &pages {
             browser.open(page).await;
-            let mut found = sight::check(&browser).await;
+            let mut found = sight::check(&browser, looks).await;
             if !looks.is_phone {
                 found.extend(sight::walk(&browser).await);
             }
@@ -273,12 +275,17 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
         .await;
     browser.tab_to("main a", "Create a webhook").await;
     browser.press("Enter").await;
-    browser.wait_for("the form", "return document.querySelector('#hook_url') !== null").await;
+    browser
+        .wait_for("the form", "return document.querySelector('#hook_url') !== null")
+        .await;
     browser.tab_to("#hook_url", "").await;
     browser.write("inspector://keys").await;
     browser.press("Enter").await;
     browser
-        .wait_for("the webhook's page", "return document.querySelector('#test-kind') !== null")
+        .wait_for(
+            "the webhook's page",
+            "return document.querySelector('#test-kind') !== null",
+        )
         .await;
     browser.tab_to("button", "Send a test event").await;
     browser.press(" ").await;
@@ -289,21 +296,33 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
         )
         .await;
     browser
-        .wait_for("its delivery", "return document.querySelector('td:last-child a') !== null")
+        .wait_for(
+            "its delivery",
+            "return document.querySelector('td:last-child a') !== null",
+        )
         .await;
     browser.tab_to("td:last-child a", "").await;
     browser.press("Enter").await;
     browser
-        .wait_for("its attempt", "return document.querySelector('.attempt summary') !== null")
+        .wait_for(
+            "its attempt",
+            "return document.querySelector('.attempt summary') !== null",
+        )
         .await;
     browser.tab_to(".attempt summary", "Request").await;
     browser.press("Enter").await;
     browser
-        .wait_for("the request", "return document.querySelector('.attempt details[open]') !== null")
+        .wait_for(
+            "the request",
+            "return document.querySelector('.attempt details[open]') !== null",
+        )
         .await;
     browser.tab_to("button", "Redeliver").await;
     browser.press("Enter").await;
     browser
-        .wait_for("the new delivery", "return document.body.innerText.includes('Sent again')")
+        .wait_for(
+            "the new delivery",
+            "return document.body.innerText.includes('Sent again')",
+        )
         .await;
 }

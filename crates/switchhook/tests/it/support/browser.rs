@@ -223,7 +223,10 @@ impl Browser {
                 return;
             }
         }
-        panic!("Tab does not lead to {selector} that says {text:?}:\n{}", self.text().await);
+        panic!(
+            "Tab does not lead to {selector} that says {text:?}:\n{}",
+            self.text().await
+        );
     }
 
     /// Types where the focus is.
