@@ -6,6 +6,7 @@
 //! got only the first few, another has given up on a hundred thousand, two kinds came only at the very beginning.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
 use switchhook_domain::scope::Scopes;
+use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, CallStateSet, Endpoint, Filter, Revision, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
@@ -154,7 +156,7 @@ impl Filling {
                 id,
                 company_id: COMPANY,
                 hook_url: format!("inspector://{name}"),
-                secret: Some(keys::new_secret().parse()?),
+                secret: Some(Secret::new(keys::new_secret())),
                 old_secrets: Vec::new(),
                 settings: WebhookSettings::default(),
                 paused_at: None,
@@ -263,7 +265,7 @@ fn attempted(claimed: &ClaimedDelivery, status: u16) -> FinishedAttempt {
     let total = Duration::from_micros(4_321);
     let at = began.plus(total);
     let failures = u32::from(delivery.attempt_number > 1 || status != 200);
-    let text = |text: &str| text.to_owned();
+    let text = |text: &'static str| Cow::Borrowed(text);
     FinishedAttempt {
         delivery_id: delivery.id,
         webhook_id: delivery.webhook_id,

@@ -152,18 +152,42 @@ impl Needles {
                 .digits
                 .as_ref()
                 .is_none_or(|digits| body.contains(digits.as_str()))
-            // What is masked must not be found either: that would tell what it is.
+            && self.text.as_ref().is_none_or(|text| self.shows(&body, text))
             && self
-                .text
+                .state
                 .as_ref()
-                .is_none_or(|text| raw(&body, self.mask).to_lowercase().contains(text.as_str()))
-            && self.state.as_ref().is_none_or(|state| {
-                Summary::of(event.kind, &event.body, Mask::NOTHING)
-                    .what
-                    .to_lowercase()
-                    == *state
-            })
+                .is_none_or(|state| is_in_state(event, &body, state))
     }
+
+    /// Whether a text is in what is shown of a body. What is masked must not be found: that would tell what it is.
+    fn shows(&self, body: &str, text: &str) -> bool {
+        contains(body, text) && (self.mask.is_nothing() || contains(&raw(body, self.mask), text))
+    }
+}
+
+fn is_in_state(event: &EventRecord, body: &str, state: &str) -> bool {
+    // A state is a word of the payload; only what is said where there is none has a space.
+    let is_possible = state.contains(' ') || contains(body, state);
+    is_possible
+        && Summary::of(event.kind, &event.body, Mask::NOTHING)
+            .what
+            .to_lowercase()
+            == state
+}
+
+/// Whether a text has another in it, in large or small letters. The other is in small ones.
+fn contains(text: &str, other: &str) -> bool {
+    if !other.is_ascii() {
+        return text.to_lowercase().contains(other);
+    }
+    let (text, other) = (text.as_bytes(), other.as_bytes());
+    let Some((first, rest)) = other.split_first() else {
+        return true;
+    };
+    let ends = text.len().saturating_sub(rest.len());
+    text[..ends].iter().enumerate().any(|(place, byte)| {
+        byte.to_ascii_lowercase() == *first && text[place + 1..place + other.len()].eq_ignore_ascii_case(rest)
+    })
 }
 
 /// Whether an event is of a call's legs, or of the message, agent or contact with that id.
@@ -283,6 +307,22 @@ mod tests {
             ..Wanted::default()
         };
         check(&both, false);
+    }
+
+    #[test]
+    fn letters_are_found_large_and_small_wherever_they_stand() {
+        for (text, other, is_in) in [
+            ("Ann Lee", "ann lee", true),
+            ("Ann Lee", "lee", true),
+            ("Ann Lee", "leer", false),
+            ("Ann", "", true),
+            ("", "a", false),
+            ("aab", "ab", true),
+            ("ÜBER", "über", true),
+            ("Über Ann", "ann", true),
+        ] {
+            assert_eq!(contains(text, other), is_in, "{other} in {text}");
+        }
     }
 
     #[test]

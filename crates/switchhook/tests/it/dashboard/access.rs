@@ -182,6 +182,20 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
         visit.get(&format!("{path}/edit")).await.status,
         StatusCode::FORBIDDEN
     );
+    let call = r#"{"call_id":1,"state":"hangup"}"#;
+    let event = house.caller().ask("POST", "/v1/events/call", call).await;
+    let event = event["id"].as_str().expect("ids are strings");
+    for page in [
+        "webhooks",
+        "subscriptions",
+        "deliveries",
+        &format!("events/{event}"),
+    ] {
+        let text = visit.get(&format!("/dashboard/{page}")).await.text;
+        for closed in ["/edit\"", "/delete\"", "/new\""] {
+            assert!(!text.contains(closed), "{page} leads to {closed}");
+        }
+    }
     let csrf = visit.csrf(&path).await;
     for action in ["pause", "delete", "test", "rotate-secret"] {
         let page = visit
