@@ -124,8 +124,10 @@ fn remember(house: &House) {
 
 fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
     let spread = (second * 31 + number * 17) % 97;
-    let tail = if spread > 91 { 140 } else { 0 };
-    u64::from((6 + spread / 9 + tail) * if is_bad { 9 } else { 1 })
+    let tail = if spread == 96 { 90 } else { 0 };
+    let swing = 1.6 + (f64::from(second) / 70.0).sin() * 0.5;
+    let usual = f64::from(4 + spread / 4 + tail) * swing;
+    (usual * if is_bad { 9.0 } else { 1.0 }) as u64
 }
 
 fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {

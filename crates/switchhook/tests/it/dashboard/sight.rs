@@ -170,6 +170,8 @@ for (const element of document.querySelectorAll("*")) {
   const style = getComputedStyle(element);
   const scrolls = (/auto|scroll/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) ||
     (/auto|scroll/.test(style.overflowY) && element.scrollHeight > element.clientHeight + 1);
+  const hides = style.overflowX === "hidden" && element.scrollWidth > element.clientWidth + 1;
+  if (hides && seen(element)) tell("cut off at its edge", element);
   const isRoot = element === document.documentElement || element === document.body || element.matches("textarea,select,input");
   if (scrolls && !isRoot && seen(element) && element.tabIndex < 0 && !element.querySelector(CONTROLS)) tell("scrolled by the mouse only", element);
 }

@@ -43,8 +43,6 @@ impl Browser {
         let address = free_address();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={}", address.port()))
-            // Decides how times are written.
-            .env("LANGUAGE", "en_GB")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
