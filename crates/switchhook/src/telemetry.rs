@@ -73,6 +73,7 @@ struct Handles {
     in_flight: Gauge,
     handed_over: Gauge,
     oldest_due: Gauge,
+    nodes: Gauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
 }
@@ -158,6 +159,11 @@ impl Telemetry {
                 &recorder,
                 "switchhook_oldest_due_age_seconds",
                 "How long the oldest due delivery has been waiting; 0 if none is",
+            ),
+            nodes: gauge(
+                &recorder,
+                "switchhook_nodes",
+                "Nodes that share the work, as this one knows it",
             ),
             commit_duration: histogram(
                 &recorder,
@@ -257,6 +263,11 @@ impl Telemetry {
     /// How long the oldest due delivery has been waiting.
     pub fn oldest_due(&self, age: Duration) {
         self.0.oldest_due.set(age.as_secs_f64());
+    }
+
+    /// How many nodes share the work.
+    pub fn nodes(&self, count: u32) {
+        self.0.nodes.set(f64::from(count));
     }
 
     /// The store made a commit.

@@ -199,10 +199,11 @@ fn serve(
     durability: Durability,
     user: Option<(u32, u32)>,
 ) -> io::Result<Child> {
-    let script = "{ read -r _; touch \"$folder/over\"; kill -INT $(head -n 1 \"$folder/postmaster.pid\"); } 2>/dev/null & \
+    // What runs in the background gets an empty input, unless it is told otherwise.
+    let script = "exec 3<&0; { read -r _ <&3; touch \"$folder/over\"; kill -INT $(head -n 1 \"$folder/postmaster.pid\"); } 2>/dev/null & \
                   watcher=$!; \
                   while :; do \
-                    \"$@\" </dev/null >>\"$log\" 2>&1 & wait $!; status=$?; \
+                    \"$@\" </dev/null 3<&- >>\"$log\" 2>&1 & wait $!; status=$?; \
                     [ -e \"$paused\" ] || break; \
                     while [ -e \"$paused\" ] && [ ! -e \"$folder/over\" ]; do sleep 0.02; done; \
                     [ -e \"$folder/over\" ] && break; \

@@ -55,6 +55,8 @@ impl Listener {
             loop {
                 if let Err(error) = self.listen(&mut heard).await {
                     tracing::warn!(%error, "other nodes are not heard; it tries again");
+                    // Nobody knows what is said meanwhile.
+                    heard.last_change = None;
                 }
                 sleep(TRY_AGAIN_AFTER).await;
             }
@@ -77,7 +79,7 @@ impl Listener {
                 notice = listener.try_recv() => match notice? {
                     Some(notice) => self.take(notice.payload(), heard).await,
                     // The connection was lost and is back: nobody knows what was said meanwhile.
-                    None => heard.next_look = Instant::now(),
+                    None => (heard.last_change, heard.next_look) = (None, Instant::now()),
                 },
                 () = sleep_until(wake) => {}
             }

@@ -16,6 +16,7 @@ use super::compat::IdText;
 use super::error::ApiError;
 use super::request::Query;
 use crate::doctor::{Connecting, Examination, Finding, Place, Report, examine};
+use crate::system::System;
 
 /// How many findings are shown.
 const MOST_FINDINGS: usize = 500;
@@ -51,6 +52,8 @@ pub(crate) struct DoctorAnswer {
     subscriptions: usize,
     /// How many of the webhooks there was no time to connect to.
     unreached: usize,
+    /// How many nodes share the work.
+    nodes: u32,
     /// What time it is on the server, in unix milliseconds.
     #[schema(value_type = i64)]
     now: Timestamp,
@@ -109,7 +112,7 @@ pub(crate) async fn see(
     };
     let report = examine(&api.system, examination).await?;
     drop(turn);
-    Ok(Json(DoctorAnswer::of(report, api.system.clock.now())))
+    Ok(Json(DoctorAnswer::of(report, &api.system)))
 }
 
 fn under_way() -> ApiError {
@@ -121,7 +124,7 @@ fn under_way() -> ApiError {
 }
 
 impl DoctorAnswer {
-    fn of(report: Report, now: Timestamp) -> Self {
+    fn of(report: Report, system: &System) -> Self {
         let findings_count = report.findings.len();
         let findings = report.findings.into_iter().take(MOST_FINDINGS);
         Self {
@@ -130,7 +133,8 @@ impl DoctorAnswer {
             webhooks: report.webhooks,
             subscriptions: report.subscriptions,
             unreached: report.unreached,
-            now,
+            nodes: system.store.nodes(),
+            now: system.clock.now(),
         }
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Report {
     webhooks: usize,
     subscriptions: usize,
     unreached: usize,
+    #[serde(default = "one")]
+    nodes: usize,
     now: Timestamp,
 }
 
@@ -140,14 +142,23 @@ impl Report {
             ));
         }
         if self.findings.is_empty() {
+            let nodes = match self.nodes {
+                0 | 1 => String::new(),
+                nodes => format!(", {}", counted(nodes, "node")),
+            };
             output::print(format_args!(
-                "all is well: {}, {}",
+                "all is well: {}, {}{nodes}",
                 counted(self.webhooks, "webhook"),
                 counted(self.subscriptions, "subscription")
             ))?;
         }
         Ok(())
     }
+}
+
+/// What a server is that does not say.
+const fn one() -> usize {
+    1
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -42,6 +42,7 @@ struct Overview {
     latency_chart: String,
     attention: Arc<Attention>,
     events: Vec<EventRow>,
+    nodes: u32,
 }
 
 /// Shows the overview.
@@ -82,6 +83,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         latency_chart: latency_chart(&samples),
         attention,
         events,
+        nodes: system.store.nodes(),
     }))
 }
 

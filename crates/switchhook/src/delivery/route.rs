@@ -55,6 +55,8 @@ pub struct Health {
     pub holds: Vec<Hold>,
     /// How its breaker is.
     pub breaker: Breaker,
+    /// When this node last sent to it with success.
+    succeeded_at: Option<Timestamp>,
 }
 
 impl Default for Load {
@@ -76,6 +78,9 @@ const INITIAL_ALLOWANCE: u32 = 256;
 impl Health {
     /// Notes how an attempt ended.
     pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Turn {
+        if class == OutcomeClass::Accepted {
+            self.succeeded_at = self.succeeded_at.max(Some(now));
+        }
         let was_open = self.breaker.is_open();
         let turn = self.breaker.note(class, now);
         match self.breaker {
@@ -117,6 +122,36 @@ impl Load {
         }
         if let Some(breaker) = record.breaker() {
             health.breaker = breaker;
+        }
+    }
+
+    /// Takes note of how the breaker of another node is, and answers whether that changes anything here.
+    ///
+    /// One that opened counts unless this node has had a success since; its probes need not be made twice. One that closed
+    /// after this one opened says that the receiver works again.
+    pub(crate) fn hear(&self, record: &HoldRecord) -> bool {
+        let mut health = self.health.write();
+        match (record.hold.until, health.breaker, record.breaker()) {
+            (None, Breaker::Closed { .. }, Some(theirs)) => {
+                let is_news = health.succeeded_at.is_none_or(|at| at < record.hold.from);
+                if is_news {
+                    health.breaker = theirs;
+                    health.open(HoldReason::Breaker, record.hold.from);
+                }
+                is_news
+            }
+            (None, ours @ Breaker::Open { .. }, Some(theirs)) if theirs.not_before() > ours.not_before() => {
+                health.breaker = theirs;
+                true
+            }
+            (Some(until), Breaker::Open { since, .. }, _)
+                if record.hold.reason == HoldReason::Breaker && since <= until =>
+            {
+                health.breaker = Breaker::default();
+                health.close(HoldReason::Breaker, until);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -316,7 +351,54 @@ fn standing_headers(webhook: &Webhook, endpoint: Option<&Endpoint>) -> HeaderMap
 
 #[cfg(test)]
 mod tests {
+    use switchhook_domain::id::WebhookId;
+
     use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    /// What another node tells of its breaker.
+    fn theirs(from: i64, until: Option<i64>, probe: i64) -> HoldRecord {
+        HoldRecord {
+            webhook_id: WebhookId(1),
+            hold: Hold {
+                reason: HoldReason::Breaker,
+                from: at(from),
+                until: until.map(at),
+            },
+            probe_at: Some(at(probe)),
+            failures: 10,
+        }
+    }
+
+    #[test]
+    fn a_breaker_that_opened_elsewhere_counts_unless_sending_went_well_since() {
+        let load = Load::default();
+        assert!(load.hear(&theirs(100, None, 105)));
+        assert_eq!(load.health.read().breaker.not_before(), Some(at(105)));
+        assert!(load.hear(&theirs(100, None, 110)), "the other node has probed");
+        assert!(!load.hear(&theirs(100, None, 105)), "which this one knows");
+        assert!(load.hear(&theirs(100, Some(120), 110)));
+        assert!(!load.health.read().breaker.is_open());
+        assert_eq!(
+            held_time(&load.health.read().holds, at(0), at(200)),
+            Duration::from_secs(20)
+        );
+        load.health.write().note(OutcomeClass::Accepted, at(130));
+        assert!(!load.hear(&theirs(125, None, 140)), "it went well after that");
+    }
+
+    #[test]
+    fn what_another_breaker_did_before_this_one_opened_says_nothing() {
+        let load = Load::default();
+        for _ in 0..10 {
+            load.health.write().note(OutcomeClass::Failed, at(100));
+        }
+        assert!(!load.hear(&theirs(50, Some(90), 60)));
+        assert!(load.health.read().breaker.is_open());
+    }
 
     #[test]
     fn the_query_string_stays_intact() {

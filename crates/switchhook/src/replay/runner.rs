@@ -100,8 +100,8 @@ impl Runner {
     async fn advance(&mut self, replay: &Replay) -> Duration {
         match self.step(replay).await {
             Ok(wait) => wait,
-            // Somebody else took it further, or ended it.
-            Err(StoreError::Conflict(_)) => SOON,
+            // Another node took it further, or somebody ended it: there is no hurry here.
+            Err(StoreError::Conflict(_)) => LONGEST_PAUSE,
             Err(error @ StoreError::Unavailable(_)) => {
                 warn!(%error, replay_id = %replay.id, "a replay waits for the store");
                 ASK_AGAIN_AFTER

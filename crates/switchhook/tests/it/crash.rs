@@ -72,7 +72,7 @@ async fn every_acknowledged_event_arrives_however_often_the_server_is_killed() {
             .wrapping_add(1_442_695_040_888_963_407);
         tokio::time::sleep(Duration::from_millis(200 + (dice >> 33) % 600)).await;
         server.kill();
-        server.start_again(dir.path()).await;
+        server.start_again().await;
     }
     is_over.store(true, Ordering::Relaxed);
     for sender in senders {

@@ -6,6 +6,7 @@ mod crash;
 mod dashboard;
 mod delivery;
 mod faults;
+mod nodes;
 mod real_shape;
 mod relay;
 mod replay;

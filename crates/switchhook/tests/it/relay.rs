@@ -110,7 +110,7 @@ async fn every_event_of_an_account_reaches_every_receiver_although_the_relay_is_
         if nth % chunks.div_ceil(4) == 1 {
             relay.kill();
             tokio::time::sleep(Duration::from_millis(300)).await;
-            relay.start_again(&relay_dir).await;
+            relay.start_again().await;
         }
     }
     let sent: HashSet<Bytes> = events.into_iter().map(|event| Bytes::from(event.body)).collect();

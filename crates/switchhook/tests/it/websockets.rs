@@ -84,7 +84,7 @@ async fn who_comes_back_goes_on_from_its_place_even_after_a_crash() {
     drop(listener);
     send(&caller, 10..15).await;
     server.kill();
-    server.start_again(dir.path()).await;
+    server.start_again().await;
     send(&caller, 15..20).await;
     let fresh = caller.ask("GET", &format!("/api/v2/websockets/{id}"), "").await;
     let url = format!("{}?labelled=true&after={place}", text(&fresh, "websocket_url"));

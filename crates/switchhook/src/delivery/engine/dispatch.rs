@@ -17,8 +17,8 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::retry::Profile;
 use switchhook_store::{
-    ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
-    StoreError,
+    ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, HoldRecord,
+    PendingWebhook, StoreError,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -65,6 +65,7 @@ pub(super) struct Dispatcher {
     pub(super) wished: u32,
     pub(super) claims_under_way: usize,
     pub(super) share: Share,
+    pub(super) next_hearing: Instant,
     pub(super) stopping: Option<Stopping>,
 }
 
@@ -97,6 +98,7 @@ pub(super) enum News {
         webhook_id: WebhookId,
         answer: Result<usize, StoreError>,
     },
+    Held(Result<Vec<HoldRecord>, StoreError>),
 }
 
 /// An attempt that ended.
@@ -134,6 +136,7 @@ impl Dispatcher {
             wished: 0,
             claims_under_way: 0,
             share: Share::default(),
+            next_hearing: Instant::now(),
             stopping: None,
         }
     }
@@ -305,6 +308,7 @@ impl Dispatcher {
             News::Surveyed(answer) => self.take_survey(answer),
             News::Cancelled { webhook_id, answer } => self.take_cancelled(webhook_id, &answer),
             News::MadeDue { webhook_id, answer } => self.take_made_due(webhook_id, &answer),
+            News::Held(answer) => self.take_holds(answer),
         }
     }
 
@@ -445,6 +449,7 @@ impl Dispatcher {
         self.next_look = Instant::now() + LOOK_AROUND;
         self.parts.transport.tidy_up();
         self.share_anew();
+        self.hear_of_holds();
         let now = self.parts.clock.now();
         let in_store = self.agenda.first().map(|(due_at, _)| *due_at);
         let in_memory = self

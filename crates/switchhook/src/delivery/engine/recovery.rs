@@ -2,18 +2,28 @@
 //! on a receiver that failed for days, if that is wanted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::{Breaker, Turn};
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::hold::HoldReason;
+use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::webhook::WebhookChange;
-use switchhook_store::StoreError;
+use switchhook_store::{DeliveryFilter, HoldRecord, PageRequest, Store, StoreError};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::dispatch::{Dispatcher, News};
 
 /// How many retries one commit makes due.
 const SLICE: u32 = 1_000;
+
+/// How often a node looks how the breakers of the others are.
+const HEAR_EVERY: Duration = Duration::from_secs(2);
+
+/// For how long it is told that a breaker has closed.
+const TOLD_FOR: Duration = Duration::from_secs(60);
 
 impl Dispatcher {
     /// Acts on what the end of an attempt did to a webhook's breaker.
@@ -62,14 +72,19 @@ impl Dispatcher {
         if webhook.paused_at.is_some() || patience.is_none_or(|patience| now.since(since) < patience) {
             return;
         }
-        warn!(
-            webhook_id = %id, failing_since = %since,
-            "webhook disabled: no attempt succeeded for longer than it allows. Nothing is lost: resume it once the \
-             receiver works"
-        );
         let (store, registry) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.registry));
         let company_id = webhook.company_id;
+        let has_others = self.has_others();
         self.runtime.spawn(async move {
+            // Another node may well reach what this one does not.
+            if has_others && !matches!(delivered_since(&*store, company_id, id, since).await, Ok(false)) {
+                return;
+            }
+            warn!(
+                webhook_id = %id, failing_since = %since,
+                "webhook disabled: no attempt succeeded for longer than it allows. Nothing is lost: resume it once the \
+                 receiver works"
+            );
             let change = WebhookChange {
                 paused_at: Some(Some(now)),
                 disabled: true,
@@ -80,6 +95,49 @@ impl Dispatcher {
                 warn!(%error, webhook_id = %id, "the webhook could not be disabled: tried again at the next probe");
             }
         });
+    }
+
+    /// Asks how the breakers of other nodes are, if there are any.
+    pub(super) fn hear_of_holds(&mut self) {
+        if !self.has_others() || Instant::now() < self.next_hearing {
+            return;
+        }
+        self.next_hearing = Instant::now() + HEAR_EVERY;
+        let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
+        let since = self.parts.clock.now().minus(TOLD_FOR);
+        self.runtime.spawn(async move {
+            let answer = store.list_holds(None, since).await;
+            let _ = news.send(News::Held(answer)).await;
+        });
+    }
+
+    pub(super) fn take_holds(&mut self, answer: Result<Vec<HoldRecord>, StoreError>) {
+        let held = match answer {
+            Ok(held) => held,
+            Err(error) => {
+                warn!(%error, "how other nodes fare with receivers could not be read");
+                return;
+            }
+        };
+        let now = self.parts.clock.now();
+        for record in held
+            .iter()
+            .filter(|record| record.hold.reason == HoldReason::Breaker)
+        {
+            let id = record.webhook_id;
+            let Some(route) = self.parts.registry.route(id) else {
+                continue;
+            };
+            if !route.load().hear(record) || !self.lanes.contains_key(&id) {
+                continue;
+            }
+            if record.hold.until.is_none() {
+                let back = self.lane(id).give_back_all(now);
+                self.outbox.release(back);
+            }
+            self.reschedule(id);
+            self.give_turn(id);
+        }
     }
 
     fn make_retries_due(&self, id: WebhookId, now: Timestamp) {
@@ -104,4 +162,25 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// Whether the last delivery that a webhook took came after `since`.
+async fn delivered_since(
+    store: &dyn Store,
+    company_id: CompanyId,
+    id: WebhookId,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let filter = DeliveryFilter {
+        webhook_id: Some(id),
+        state: Some(StateName::Delivered),
+        ..DeliveryFilter::default()
+    };
+    let last = store
+        .list_deliveries(company_id, filter, PageRequest::first(1))
+        .await?;
+    Ok(last
+        .items
+        .first()
+        .is_some_and(|delivery| delivery.state.at() > since))
 }

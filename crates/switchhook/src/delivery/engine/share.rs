@@ -29,11 +29,17 @@ impl Share {
 }
 
 impl Dispatcher {
+    /// Whether there are other nodes.
+    pub(super) fn has_others(&self) -> bool {
+        self.share.nodes > 1
+    }
+
     /// Takes note of how many nodes there are now. A smaller share counts at once; a larger one is grown into.
     pub(super) fn share_anew(&mut self) {
         let share = Share {
             nodes: self.parts.store.nodes().max(1),
         };
+        self.parts.telemetry.nodes(share.nodes);
         if share == self.share {
             return;
         }

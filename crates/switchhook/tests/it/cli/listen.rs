@@ -177,7 +177,7 @@ async fn a_server_that_is_killed_and_a_program_that_is_not_there_lose_no_event()
     wait_for_listener(&caller, &log).await;
     send(&caller, 0..5).await;
     server.kill();
-    server.start_again(dir.path()).await;
+    server.start_again().await;
     send(&caller, 5..10).await;
     receiver
         .wait_until("ten events", |arrivals| arrivals.len() >= 10)

@@ -278,3 +278,33 @@ async fn what_is_masked_is_on_no_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
+    let house = House::new().await;
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    // It has the store in common with the other, as two nodes do, and nothing else.
+    let other = switchhook::server::router(house.server.system.clone());
+    let ask = |method: Method, path: &str, form: String| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(COOKIE, &visit.cookie)
+            .header(HOST, house.server.address.to_string())
+            .body(Body::from(form))
+            .expect("the path is one");
+        let other = other.clone();
+        async move { page(other.oneshot(request).await.expect("a router always answers")).await }
+    };
+    let seen = ask(Method::GET, "/dashboard/webhooks", String::new()).await;
+    assert_eq!(seen.status, StatusCode::OK, "{}", seen.location);
+    let form = format!("csrf={}", visit.csrf("/dashboard/webhooks").await);
+    let left = ask(Method::POST, "/dashboard/sign-out", form).await;
+    assert_eq!(
+        left.status,
+        StatusCode::SEE_OTHER,
+        "the form of one node's page counts at the other"
+    );
+    let seen = ask(Method::GET, "/dashboard/webhooks", String::new()).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "signed out there");
+}

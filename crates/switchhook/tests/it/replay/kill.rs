@@ -66,7 +66,7 @@ async fn a_replay_survives_the_killing_of_its_process() {
             })
             .await;
         server.kill();
-        server.start_again(dir.path()).await;
+        server.start_again().await;
     }
     let replay = wait_until_finished(&server.caller(), &path).await;
     assert_eq!(replay["state"], "finished", "{replay}");

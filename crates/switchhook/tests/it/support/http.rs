@@ -45,29 +45,56 @@ impl Caller {
         path: &str,
         body: &str,
     ) -> Result<(StatusCode, Value), String> {
-        self.send_as("application/json", method, path, body).await
+        self.send_with(("content-type", "application/json"), method, path, body)
+            .await
+    }
+
+    /// As [`Caller::ask`] for an event, which is one however often it is sent with this key.
+    pub(crate) async fn ask_once(&self, key: &str, path: &str, body: &str) -> Value {
+        match self.send_with(("idempotency-key", key), "POST", path, body).await {
+            Ok((status, answer)) if status.is_success() => answer,
+            other => panic!("POST {path} with {body}: {other:?}"),
+        }
+    }
+
+    /// A page that is no JSON; `None` if no answer came.
+    pub(crate) async fn text(&self, path: &str) -> Option<String> {
+        let (_, bytes) = self.exchange(("accept", "*/*"), "GET", path, "").await.ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
     }
 
     /// Sends many events in, one to a line.
     pub(crate) async fn ask_lines(&self, path: &str, lines: &str) -> Value {
-        match self.send_as("application/x-ndjson", "POST", path, lines).await {
+        let lined = ("content-type", "application/x-ndjson");
+        match self.send_with(lined, "POST", path, lines).await {
             Ok((status, answer)) if status.is_success() => answer,
             other => panic!("POST {path}: {other:?}"),
         }
     }
 
-    async fn send_as(
+    async fn send_with(
         &self,
-        content_type: &str,
+        header: (&str, &str),
         method: &str,
         path: &str,
         body: &str,
     ) -> Result<(StatusCode, Value), String> {
+        let (status, bytes) = self.exchange(header, method, path, body).await?;
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+    }
+
+    async fn exchange(
+        &self,
+        (name, value): (&str, &str),
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<(StatusCode, Bytes), String> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header("authorization", format!("Bearer {}", self.key))
-            .header("content-type", content_type)
+            .header(name, value)
             .body(Full::from(body.to_owned()))
             .map_err(|error| error.to_string())?;
         let response = self
@@ -82,7 +109,7 @@ impl Caller {
             .await
             .map_err(|error| error.to_string())?
             .to_bytes();
-        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+        Ok((status, body))
     }
 
     /// As [`Caller::send`], for what must go well.

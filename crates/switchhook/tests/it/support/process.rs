@@ -15,6 +15,7 @@ pub(crate) struct ServerProcess {
     pub(crate) key: String,
     store: String,
     variables: Vec<(&'static str, String)>,
+    log: PathBuf,
     child: Child,
 }
 
@@ -41,13 +42,29 @@ impl ServerProcess {
             .collect();
         let store = format!("sqlite:{}", dir.join("switchhook.db").display());
         let key = new_key(&store, scopes);
+        Self::begin(store, key, variables, dir.join("log")).await
+    }
+
+    /// Starts one of the nodes on a store that is there, with a key of it.
+    pub(crate) async fn start_on(
+        store: &str,
+        key: &str,
+        variables: &[(&'static str, &str)],
+        log: PathBuf,
+    ) -> Self {
+        let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        Self::begin(store.to_owned(), key.to_owned(), variables.collect(), log).await
+    }
+
+    async fn begin(store: String, key: String, variables: Vec<(&'static str, String)>, log: PathBuf) -> Self {
         let address = free_address();
-        let child = spawn(&store, address, &variables, dir.join("log"));
+        let child = spawn(&store, address, &variables, &log);
         let server = Self {
             address,
             key,
             store,
             variables,
+            log,
             child,
         };
         server.wait_until_ready().await;
@@ -65,9 +82,26 @@ impl ServerProcess {
     }
 
     /// Starts it again where it was.
-    pub(crate) async fn start_again(&mut self, dir: &Path) {
-        self.child = spawn(&self.store, self.address, &self.variables, dir.join("log"));
+    pub(crate) async fn start_again(&mut self) {
+        self.child = spawn(&self.store, self.address, &self.variables, &self.log);
         self.wait_until_ready().await;
+    }
+
+    /// Stops it in the middle of whatever it does (`SIGSTOP`).
+    pub(crate) fn suspend(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill {name}");
     }
 
     async fn wait_until_ready(&self) {
@@ -90,7 +124,7 @@ impl Drop for ServerProcess {
     }
 }
 
-fn spawn(store: &str, address: SocketAddr, variables: &[(&str, String)], log: PathBuf) -> Child {
+fn spawn(store: &str, address: SocketAddr, variables: &[(&str, String)], log: &Path) -> Child {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
@@ -114,7 +148,8 @@ fn spawn(store: &str, address: SocketAddr, variables: &[(&str, String)], log: Pa
         .expect("the binary was built")
 }
 
-fn new_key(store: &str, scopes: &str) -> String {
+/// Makes an admin's key of the store.
+pub(crate) fn new_key(store: &str, scopes: &str) -> String {
     let output = Command::new(BINARY)
         .args(["keys", "create", "--name", "test", "--admin", "--store", store])
         .args(

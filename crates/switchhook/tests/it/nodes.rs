@@ -1,0 +1,7 @@
+//! Several real nodes on one PostgreSQL database: what one is told counts for all, and nothing is lost whichever fails.
+
+mod crew;
+mod failing;
+mod order;
+mod outage;
+mod sharing;
