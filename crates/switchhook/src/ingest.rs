@@ -209,6 +209,10 @@ pub async fn accept_sample(
     };
     let notice = Notice::of(system, &submission);
     let facts = facts(&submission)?;
+    if system.registry.route(webhook_id).is_none() {
+        // Another node may have made it a moment ago.
+        system.registry.learn_of(webhook_id).await?;
+    }
     let matched = Matched {
         matches: vec![only],
         revision: system.registry.revision(company_id),

@@ -147,10 +147,11 @@ impl Registry {
         }
         let serves = company.wished.load(Ordering::SeqCst);
         let store = &self.store;
+        // Subscriptions first, so that what they name is known too if another node has just made both.
+        let snapshot = Snapshot::read(store, Some(company_id)).await?;
         let mut webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
         webhooks.extend(store.replay_webhooks(company_id).await?);
         let websockets = all_pages(|page| store.list_websockets(Some(company_id), page)).await?;
-        let snapshot = Snapshot::read(store, Some(company_id)).await?;
         let endpoints = Endpoints { webhooks, websockets };
         self.learn(company_id, endpoints, snapshot);
         *served = serves;
@@ -217,7 +218,7 @@ impl Registry {
     /// If the store cannot be read.
     pub async fn learn_of(&self, id: WebhookId) -> Result<bool, StoreError> {
         let at_it = PageRequest {
-            after: Some(id.0 - 1),
+            after: Some(id.0.saturating_sub(1)),
             limit: 1,
         };
         let found = self.store.scan_webhooks(at_it).await?;
@@ -228,6 +229,25 @@ impl Registry {
             }
             None => Ok(false),
         }
+    }
+
+    /// A websocket, also one that another node made a moment ago.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn find_websocket(&self, id: WebsocketId) -> Result<Option<Arc<Websocket>>, StoreError> {
+        if let Some(known) = self.websocket(id) {
+            return Ok(Some(known));
+        }
+        let at_it = PageRequest {
+            after: Some(id.0.saturating_sub(1)),
+            limit: 1,
+        };
+        let found = self.store.list_websockets(None, at_it).await?;
+        if let Some(websocket) = found.items.first().filter(|websocket| websocket.id == id) {
+            self.refresh(websocket.company_id).await?;
+        }
+        Ok(self.websocket(id))
     }
 
     /// How to send to each of a company's webhooks.

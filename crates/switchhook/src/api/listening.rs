@@ -46,8 +46,9 @@ pub(crate) async fn listen(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let system = &api.system;
-    let claimed = token::claimed_websocket(&token).and_then(|id| system.registry.websocket(id));
-    let websocket = claimed.ok_or_else(|| invalid(InvalidToken::Unknown))?;
+    let claimed = token::claimed_websocket(&token).ok_or_else(|| invalid(InvalidToken::Unknown))?;
+    let websocket = system.registry.find_websocket(claimed).await?;
+    let websocket = websocket.ok_or_else(|| invalid(InvalidToken::Unknown))?;
     let grant = token::check(&token, &websocket, system.clock.now()).map_err(invalid)?;
     let query = Query::of(&uri);
     let labelled: Option<bool> = query.get("labelled", "true or false")?;

@@ -120,7 +120,7 @@ async fn take_up(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
         return Ok(None);
     };
     let at_it = PageRequest {
-        after: Some(id.0 - 1),
+        after: Some(id.0.saturating_sub(1)),
         limit: 1,
     };
     let found = desk.system.store.list_keys(None, at_it).await?;
