@@ -93,7 +93,7 @@ mod tests {
             name: String::new(),
             hash: keys::hash(shown),
             admin: true,
-            rights: Rights::default(),
+            rights: Rights::all(),
             scopes: Scopes::NONE,
             created_at: NOW,
             expires_at: None,
