@@ -1,9 +1,10 @@
-//! How many events a second the store keeps and completes: `cargo run --release -p switchhook-store --example
+//! How many events a second the stores keep and complete: `cargo run --release -p switchhook-store --example
 //! commit_rate [directory]`. Each producer records an event with one delivery, waits until that is durable, and
-//! records the next; every delivery is finished with a 200 as soon as it is handed over.
+//! records the next; every delivery is finished with a 200 as soon as it is handed over. PostgreSQL is measured where it
+//! is installed, on a server that is started for it.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::postgres::cluster::{Cluster, Durability, create_database};
 use switchhook_store::{
     ClaimedDelivery, Commit, FinishedAttempt, HandOver, HandedOver, NewDelivery, NewEvent, Store,
     StoreOptions,
@@ -42,19 +43,38 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .worker_threads(2)
         .enable_all()
         .build()?;
+    let scratch = match &directory {
+        Some(directory) => tempfile::tempdir_in(directory)?,
+        None => tempfile::tempdir()?,
+    };
+    let folder = scratch.path().join("postgres");
+    std::fs::create_dir(&folder)?;
+    std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711))?;
+    let cluster = Cluster::start(&folder, Durability::Full);
+    if let Err(error) = &cluster {
+        println!("PostgreSQL is not measured: {error}");
+    }
     for producers in [64, 256] {
         for ordered in [false, true] {
-            let scratch = match &directory {
-                Some(directory) => tempfile::tempdir_in(directory)?,
-                None => tempfile::tempdir()?,
-            };
-            runtime.block_on(measure(scratch.path(), producers, ordered))?;
+            let name = format!("commit_rate_{producers}_{ordered}");
+            let file = scratch.path().join(format!("{name}.db"));
+            let sqlite = format!("sqlite:{}", file.display());
+            runtime.block_on(measure("sqlite", &sqlite, producers, ordered))?;
+            if let Ok(cluster) = &cluster {
+                let url = create_database(&cluster.url("postgres"), &name)?;
+                runtime.block_on(measure("postgresql", &url, producers, ordered))?;
+            }
         }
     }
     Ok(())
 }
 
-async fn measure(directory: &Path, producers: u64, ordered: bool) -> Result<(), Box<dyn std::error::Error>> {
+async fn measure(
+    driver: &str,
+    url: &str,
+    producers: u64,
+    ordered: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
     let counts = Arc::new(Counts::default());
     let theirs = Arc::clone(&counts);
     let observer = move |_: Commit| {
@@ -64,12 +84,12 @@ async fn measure(directory: &Path, producers: u64, ordered: bool) -> Result<(), 
         observer: Some(Arc::new(observer)),
         ..StoreOptions::owner(START)
     };
-    let store = SqliteStore::open(&directory.join("commit_rate.db"), options)?;
+    let store = switchhook_store::open(url, options)?;
     let stream = store.take_hand_over().ok_or("the stream was taken")?;
     let finisher = tokio::spawn(finish(Arc::clone(&store), stream, Arc::clone(&counts)));
 
     let started = Instant::now();
-    let ids = Arc::new(IdSequence::after(0));
+    let ids = store.ids().await?;
     let tasks: Vec<_> = (0..producers)
         .map(|producer| {
             tokio::spawn(produce(
@@ -93,7 +113,7 @@ async fn measure(directory: &Path, producers: u64, ordered: bool) -> Result<(), 
     #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
     let (rate, per_commit) = (recorded as f64 / seconds, recorded as f64 / commits as f64);
     println!(
-        "{producers:>4} producers, {}: {rate:>7.0} events/s recorded, {:.0} % of them finished, {per_commit:.1} events a commit, \
+        "{driver:10} {producers:>4} producers, {}: {rate:>7.0} events/s recorded, {:.0} % of them finished, {per_commit:.1} events a commit, \
          {} µs a record",
         if ordered { "ordered  " } else { "unordered" },
         100.0 * finished as f64 / recorded as f64,
@@ -105,7 +125,7 @@ async fn measure(directory: &Path, producers: u64, ordered: bool) -> Result<(), 
 }
 
 async fn produce(
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     ids: Arc<IdSequence>,
     counts: Arc<Counts>,
     producer: u64,
@@ -153,7 +173,7 @@ fn event(ids: &IdSequence, call: u64, ordered: bool) -> NewEvent {
     }
 }
 
-async fn finish(store: Arc<SqliteStore>, mut stream: mpsc::UnboundedReceiver<HandOver>, counts: Arc<Counts>) {
+async fn finish(store: Arc<dyn Store>, mut stream: mpsc::UnboundedReceiver<HandOver>, counts: Arc<Counts>) {
     while let Some(handed_over) = stream.recv().await {
         let finished: Vec<_> = handed_over.iter().filter_map(finished).collect();
         let (store, counts) = (Arc::clone(&store), Arc::clone(&counts));

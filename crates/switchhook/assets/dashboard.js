@@ -128,18 +128,43 @@
     if (!document.hidden && !isAsking && ((isStale && waited >= EVERY) || waited >= ANYWAY)) refresh();
   }
 
+  // While the page is out of sight it does not listen: a browser keeps few connections to a server, for all its tabs.
   function live() {
     if (parts().length === 0 || !window.EventSource) return;
     const pulse = document.querySelector("[data-pulse]");
-    const stream = new EventSource("/dashboard/stream");
-    const stale = () => { isStale = true; };
-    for (const name of ["event", "attempt", "missed"]) stream.addEventListener(name, stale);
-    stream.addEventListener("open", () => { pulse.hidden = false; pulse.classList.remove("lost"); stale(); });
-    stream.addEventListener("error", () => { pulse.classList.add("lost"); });
-    addEventListener("pagehide", () => stream.close());
+    const label = pulse.querySelector("[data-pulse-label]");
+    let stream = null;
+    const tell = (isLost, words) => {
+      pulse.hidden = false;
+      pulse.classList.toggle("lost", isLost);
+      if (label.textContent !== words) label.textContent = words;
+    };
+    const listen = () => {
+      stream?.close();
+      stream = null;
+      if (document.hidden) return;
+      isStale = true;
+      stream = new EventSource("/dashboard/stream");
+      stream.addEventListener("changed", () => { isStale = true; });
+      stream.addEventListener("open", () => { tell(false, "live"); isStale = true; });
+      stream.addEventListener("error", () => {
+        const isOver = stream.readyState === EventSource.CLOSED;
+        tell(true, isOver ? "not live: load the page again" : "the server is away");
+      });
+    };
+    listen();
+    document.addEventListener("visibilitychange", listen);
+    addEventListener("pagehide", () => stream?.close());
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
     askedAt = Date.now();
     setInterval(tick, 300);
+  }
+
+  // On a phone the navigation is wider than the screen: the page's own entry should be in sight.
+  function showPlace() {
+    const nav = document.querySelector(".bar nav");
+    const own = nav?.querySelector("[aria-current]");
+    if (own) nav.scrollLeft = own.offsetLeft - nav.offsetLeft - (nav.clientWidth - own.offsetWidth) / 2;
   }
 
   localTimes(document);
@@ -147,5 +172,6 @@
   copyButtons(document);
   stateBoxes();
   targetPicker();
+  showPlace();
   live();
 })();

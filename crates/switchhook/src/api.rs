@@ -50,7 +50,6 @@ use self::error::ApiError;
 use self::health::LastReadiness;
 pub(crate) use self::inside::{Inside, Refusal};
 use self::limits::{Limiter, limit_rate};
-pub(crate) use self::stream::wanted;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use crate::source::Inlets;
 use crate::system::System;

@@ -10,6 +10,7 @@ mod latency;
 mod load;
 mod machine;
 mod payload;
+mod postgres;
 mod prepared;
 mod receiver;
 pub mod report;
@@ -58,7 +59,7 @@ pub struct Options {
     pub backlogs: Vec<u64>,
     /// Whether smaller numbers of subscriptions will do.
     pub is_quick: bool,
-    /// The URL of a PostgreSQL store.
+    /// The URL of a database of a PostgreSQL server on which databases may be made; without it one is started.
     pub postgres: Option<String>,
     /// Where stores are made.
     pub dir: Option<PathBuf>,
@@ -124,11 +125,20 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         match topic {
             Topic::Live => self.live().await,
             Topic::Drain => self.drain().await,
-            Topic::Store if self.options.postgres.is_none() => {
-                let note = "PostgreSQL was not measured: name an empty database with --postgres URL";
-                self.notes.push(note.to_owned());
-                Ok(())
-            }
+            Topic::Store => match self
+                .workshop
+                .start_postgres(self.options.postgres.as_deref())
+                .await
+            {
+                Ok(()) => {
+                    let senders = self.first_senders()?;
+                    self.compare(topic, senders).await
+                }
+                Err(why) => {
+                    self.notes.push(format!("PostgreSQL was not measured: {why:#}"));
+                    Ok(())
+                }
+            },
             _ => {
                 let senders = self.first_senders()?;
                 self.compare(topic, senders).await
@@ -155,7 +165,6 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
     async fn compare(&mut self, topic: Topic, senders: u32) -> Result<()> {
         let variants = topic.variants(Scale {
             is_quick: self.options.is_quick,
-            postgres: self.options.postgres.as_deref(),
         });
         for variant in &variants {
             if variant.bystanders > 0 {

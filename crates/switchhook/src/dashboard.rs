@@ -18,6 +18,7 @@ mod ladder;
 mod overview;
 mod page;
 mod part;
+mod pulse;
 mod replays;
 mod search;
 mod session;
@@ -30,17 +31,15 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::middleware::from_fn;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
-use http::Uri;
 
 use self::attention::Attentions;
-use self::page::Trouble;
-use self::session::{Sessions, Visitor};
+use self::pulse::Pulses;
+use self::session::Sessions;
 use self::simulator::Plays;
-use crate::api::{Inside, wanted};
+use crate::api::Inside;
 use crate::system::System;
 
 /// What every page has.
@@ -50,6 +49,7 @@ pub(crate) struct Desk {
     sessions: Sessions,
     attentions: Attentions,
     plays: Plays,
+    pulses: Pulses,
 }
 
 type SharedDesk = Arc<Desk>;
@@ -62,12 +62,13 @@ pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
         sessions: Sessions::default(),
         attentions: Attentions::default(),
         plays: Plays::default(),
+        pulses: Pulses::default(),
     });
     let pages = Router::new()
         .route("/dashboard/", get(overview::show))
         .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboard/sign-out", post(session::sign_out))
-        .route("/dashboard/stream", get(stream))
+        .route("/dashboard/stream", get(pulse::stream))
         .route("/dashboard/assets/{name}", get(assets::get))
         .route("/dashboard/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/dashboard/webhooks/new", get(webhooks::blank))
@@ -130,11 +131,4 @@ pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
     Router::new()
         .route("/dashboard", get(|| async { Redirect::permanent("/dashboard/") }))
         .merge(pages)
-}
-
-/// The same stream as `GET /v1/stream`, for who is signed in.
-async fn stream(State(desk): State<SharedDesk>, visitor: Visitor, uri: Uri) -> Result<Response, Trouble> {
-    let wanted = wanted(&uri).map_err(|error| Trouble::from(crate::api::Refusal::from(error)))?;
-    let stream = desk.inside.stream(visitor.caller, wanted)?;
-    Ok(stream.into_response())
 }

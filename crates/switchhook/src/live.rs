@@ -159,6 +159,13 @@ impl Live {
         history.map_or_else(Sample::default, |history| history.lock().total(now, slots))
     }
 
+    /// How much was counted of a company since the server was started: another number means that something happened.
+    #[must_use]
+    pub fn counted(&self, company_id: CompanyId) -> u64 {
+        let history = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
+        history.map_or(0, |history| history.lock().counted())
+    }
+
     /// An event was accepted. Its summary is asked for only if somebody listens.
     pub fn accepted(
         &self,

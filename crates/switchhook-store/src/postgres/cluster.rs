@@ -101,6 +101,12 @@ impl Cluster {
         self.port
     }
 
+    /// The process from which all of the server's descend.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.server.id()
+    }
+
     /// Ends the server for a while. Blocks until it is gone.
     ///
     /// # Errors

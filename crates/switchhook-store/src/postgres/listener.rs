@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -77,7 +78,7 @@ impl Listener {
             let wake = heard.next_look.min(heard.next_sign_of_life);
             tokio::select! {
                 notice = listener.try_recv() => match notice? {
-                    Some(notice) => self.take(notice.payload(), heard).await,
+                    Some(notice) => self.take(notice.payload(), heard),
                     // The connection was lost and is back: nobody knows what was said meanwhile.
                     None => (heard.last_change, heard.next_look) = (None, Instant::now()),
                 },
@@ -104,28 +105,29 @@ impl Listener {
     async fn look(&self, heard: &mut Heard) -> Result<(), StoreError> {
         let mut connection = in_time(self.pool.acquire()).await?;
         let Some(known) = heard.last_change else {
-            heard.last_change = Some(in_time(changes::last(&mut connection)).await?);
-            self.tell(Change::Everything).await;
+            let last = in_time(changes::last(&mut connection)).await?;
+            heard.last_change = Some(last);
+            self.tell(Change::Everything, heard);
             return Ok(());
         };
         let Changed { last, companies } = in_time(changes::since(&mut connection, known)).await?;
         drop(connection);
+        heard.last_change = Some(last);
         match companies {
             Some(companies) => {
                 for company_id in companies {
-                    self.tell(Change::Registry(company_id)).await;
+                    self.tell(Change::Registry(company_id), heard);
                 }
             }
-            None => self.tell(Change::Everything).await,
+            None => self.tell(Change::Everything, heard),
         }
-        heard.last_change = Some(last);
         Ok(())
     }
 
-    async fn take(&self, payload: &str, heard: &mut Heard) {
+    fn take(&self, payload: &str, heard: &mut Heard) {
         match Notice::read(payload) {
             Some(Notice::Registry) => heard.next_look = Instant::now(),
-            Some(Notice::Log(company_id)) => self.tell(Change::Log(company_id)).await,
+            Some(Notice::Log(company_id)) => self.tell(Change::Log(company_id), heard),
             Some(Notice::Cancelled {
                 node,
                 webhook_id,
@@ -141,9 +143,12 @@ impl Listener {
         }
     }
 
-    async fn tell(&self, change: Change) {
-        // Nobody takes it where nothing needs to be known.
-        let _ = self.changes.send(change).await;
+    /// Tells the node, without waiting for it: signs of life must not be late because it is busy. If it is too far behind,
+    /// it is told later that everything may have changed.
+    fn tell(&self, change: Change, heard: &mut Heard) {
+        if let Err(TrySendError::Full(_)) = self.changes.try_send(change) {
+            heard.last_change = None;
+        }
     }
 }
 

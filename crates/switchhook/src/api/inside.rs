@@ -9,10 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::SharedApi;
 use super::auth::Caller;
 use super::error::ApiError;
-use super::{SharedApi, stream};
-use crate::live::Happening;
 
 /// The largest answer that is looked at.
 const LARGEST_ANSWER: usize = 8 << 20;
@@ -82,15 +81,6 @@ impl Inside {
                 |Envelope { error }| error.message,
             ),
         })
-    }
-
-    /// What happens, as it happens, for a caller.
-    pub(crate) fn stream(
-        &self,
-        caller: Caller,
-        wanted: impl Fn(&Happening) -> bool + Send + 'static,
-    ) -> Result<axum::response::Response, Refusal> {
-        stream::open(&self.api, caller, wanted).map_err(Refusal::from)
     }
 }
 

@@ -18,10 +18,10 @@ use switchhook_domain::id::WebhookId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::auth::{Caller, Reader};
+use super::auth::Reader;
 use super::error::ApiError;
 use super::request::Query;
-use super::{Api, SharedApi, words};
+use super::{SharedApi, words};
 use crate::live::{Happening, Live};
 
 /// How many streams there are at once at the most.
@@ -63,27 +63,9 @@ pub(crate) async fn stream(
     Reader(caller): Reader,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let wanted = wanted(&uri)?;
-    open(&api, caller, wanted)
-}
-
-/// What a query asks for.
-pub(crate) fn wanted(uri: &Uri) -> Result<impl Fn(&Happening) -> bool + Send + 'static, ApiError> {
-    let query = Query::of(uri);
+    let query = Query::of(&uri);
     let kind: Option<Kind> = query.word("kind")?;
     let webhook_id: Option<WebhookId> = query.get("webhook_id", "an id: ids are whole numbers")?;
-    Ok(move |happening: &Happening| {
-        kind.is_none_or(|kind| kind == happening.kind)
-            && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
-    })
-}
-
-/// Opens a stream for a caller.
-pub(super) fn open(
-    api: &Api,
-    caller: Caller,
-    wanted: impl Fn(&Happening) -> bool + Send + 'static,
-) -> Result<Response, ApiError> {
     let live = api.system.telemetry.live();
     if live.listeners() >= MOST_STREAMS {
         return Err(ApiError::too_often(
@@ -91,8 +73,11 @@ pub(super) fn open(
             ASK_AGAIN_SECONDS,
         ));
     }
-    let is_wanted =
-        move |happening: &Happening| happening.company_id == caller.company_id && wanted(happening);
+    let is_wanted = move |happening: &Happening| {
+        happening.company_id == caller.company_id
+            && kind.is_none_or(|kind| kind == happening.kind)
+            && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
+    };
     let told = tell(live.clone(), live.listen(), is_wanted);
     let mut response = Sse::new(told)
         .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))

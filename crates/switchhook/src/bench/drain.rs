@@ -25,7 +25,7 @@ pub(super) async fn measure(count: u64, workshop: &Workshop<'_>) -> Result<Row> 
         company: None,
         authority: None,
     };
-    let mut subject = Subject::start_server(room.path(), options).await?;
+    let mut subject = Subject::start_server(room.path(), &options).await?;
     let (mut rates, mut memory) = (Vec::new(), Vec::new());
     // The first deliveries are under way before the server says that it is ready: they count with no tenth.
     let early = receiver.arrivals.count();

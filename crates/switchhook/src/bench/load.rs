@@ -86,9 +86,9 @@ struct Sender {
 }
 
 impl Senders {
-    /// Starts sending to the server at `address`.
+    /// Starts sending to the servers at `addresses`, each sender to one, in turns.
     pub(super) fn start(
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         key: &str,
         load: Load,
         payload: &Payload,
@@ -102,7 +102,7 @@ impl Senders {
         });
         let start = watch.elapsed();
         let mut tasks = JoinSet::new();
-        for number in 0..load.senders {
+        for (number, address) in (0..load.senders).zip(addresses.iter().cycle()) {
             let sender = Sender {
                 number,
                 load,
@@ -111,7 +111,7 @@ impl Senders {
                 sent: Arc::clone(&sent),
                 watch: Arc::clone(watch),
             };
-            tasks.spawn(sender.run(address, key.to_owned()));
+            tasks.spawn(sender.run(*address, key.to_owned()));
         }
         Self { sent, tasks }
     }
@@ -244,7 +244,7 @@ mod tests {
             events_per_call: 1,
             targets: 1,
         };
-        let mut senders = Senders::start(address, "", load, &Payload::simulated(), &watch);
+        let mut senders = Senders::start(&[address], "", load, &Payload::simulated(), &watch);
         senders.wait_until(&watch, until).await.expect("the senders work");
         let sent = senders.finish(until).await.expect("the senders work");
         assert!(sent.count() >= 95, "{} were due", sent.count());

@@ -154,7 +154,7 @@ mod tests {
         let page = report(vec![row], 2).markdown();
         assert!(page.starts_with("Example, 2 cores, linux 6, ext4;"), "{page}");
         assert!(
-            page.contains("| live | - | 11 (10–12) | - | 50 | - | 30 | - | - |"),
+            page.contains("| live | - | 11 (10–12) | - | 50 | - | - | 30 | - | - |"),
             "{page}"
         );
         let cells: Vec<_> = page

@@ -26,6 +26,8 @@ pub struct Row {
     pub cpu_us: Option<Spread>,
     /// The same of the process that sends and receives.
     pub load_cpu_us: Option<Spread>,
+    /// The same of the database beside the process under test, where there is one that can be looked at.
+    pub database_cpu_us: Option<Spread>,
     /// The most memory that the process under test had, in megabytes; of a drain what it had at each tenth.
     pub memory_mb: Option<Spread>,
     /// From when an event was due until it was acknowledged.
@@ -139,6 +141,7 @@ impl Row {
             ratio,
             cpu_us: spread(|sample| sample.cpu_us),
             load_cpu_us: spread(|sample| sample.load_cpu_us),
+            database_cpu_us: spread(|sample| sample.database_cpu_us),
             memory_mb: spread(|sample| sample.peak_memory_mb),
             accepted: percentiles(|sample| sample.accepted),
             delivered: percentiles(|sample| sample.delivered),
@@ -168,6 +171,7 @@ impl Row {
                 .as_ref()
                 .map_or_else(dash, |it| format!("{} of {}", show(it.spread, 2), it.to)),
             spread(self.cpu_us, 0),
+            spread(self.database_cpu_us, 0),
             spread(self.load_cpu_us, 0),
             spread(self.memory_mb, 0),
             percentiles(self.accepted),
@@ -177,12 +181,13 @@ impl Row {
 }
 
 /// What the cells of a row are.
-pub const HEADINGS: [&str; 9] = [
+pub const HEADINGS: [&str; 10] = [
     "ROW",
     "SENDERS",
     "DELIVERIES/S",
     "RATIO",
     "CPU µs",
+    "DATABASE CPU µs",
     "LOAD CPU µs",
     "MEMORY MB",
     "ACCEPTED ms (p50 / p99 / p99.9)",
@@ -213,6 +218,7 @@ pub(super) mod tests {
             delivered_per_second,
             cpu_us: Some(50.0),
             load_cpu_us: None,
+            database_cpu_us: None,
             peak_memory_mb: Some(30.0),
             accepted: None,
             delivered: None,

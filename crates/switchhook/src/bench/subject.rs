@@ -1,5 +1,6 @@
 //! What is measured: a process of its own, started from this program, killed when it is dropped.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,6 +25,10 @@ const STORE: &str = "SWITCHHOOK_STORE";
 /// A floor or a server.
 pub(super) struct Subject {
     child: Child,
+    /// Others that share its store.
+    others: Vec<Subject>,
+    /// The process of their database, if it has one that can be looked at.
+    pub(super) database: Option<u32>,
     pub(super) address: SocketAddr,
     /// What senders must show; empty for the floor.
     pub(super) key: String,
@@ -50,6 +55,18 @@ pub(super) struct ServerOptions<'a> {
     pub(super) authority: Option<&'a str>,
 }
 
+impl Usage {
+    /// Both together.
+    fn and(self, other: Self) -> Self {
+        let both = |one: Option<f64>, other: Option<f64>| Some(one? + other?);
+        Self {
+            cpu: self.cpu.zip(other.cpu).map(|(one, other)| one + other),
+            memory_mb: both(self.memory_mb, other.memory_mb),
+            peak_memory_mb: both(self.peak_memory_mb, other.peak_memory_mb),
+        }
+    }
+}
+
 impl Subject {
     /// A forwarder to `to` that keeps nothing.
     pub(super) async fn start_floor(folder: &Path, to: SocketAddr) -> Result<Self> {
@@ -66,20 +83,29 @@ impl Subject {
     }
 
     /// A server, ready to be used.
-    pub(super) async fn start_server(folder: &Path, options: ServerOptions<'_>) -> Result<Self> {
+    pub(super) async fn start_server(folder: &Path, options: &ServerOptions<'_>) -> Result<Self> {
         let key = match options.company {
             Some(company) => new_key(options.store, company).await?,
             None => String::new(),
         };
+        Self::start_node(folder, options, key).await
+    }
+
+    /// One more server on the same store.
+    pub(super) async fn add_node(&mut self, folder: &Path, options: &ServerOptions<'_>) -> Result<()> {
+        let number = self.others.len();
+        let folder = folder.join(format!("node-{number}"));
+        std::fs::create_dir(&folder)?;
+        let node = Self::start_node(&folder, options, self.key.clone()).await?;
+        self.others.push(node);
+        Ok(())
+    }
+
+    async fn start_node(folder: &Path, options: &ServerOptions<'_>, key: String) -> Result<Self> {
         let address = wire::free_address().await?;
         let mut server = command()?;
-        server.args([
-            "serve",
-            "--store",
-            options.store,
-            "--listen",
-            &address.to_string(),
-        ]);
+        server.env(STORE, options.store);
+        server.args(["serve", "--listen", &address.to_string()]);
         server.args([
             "--hook-allow-http",
             "--hook-allow",
@@ -134,12 +160,28 @@ impl Subject {
         Ok(())
     }
 
+    /// Where each of the nodes listens.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let others = self.others.iter().map(|node| node.address);
+        std::iter::once(self.address).chain(others).collect()
+    }
+
+    /// What all nodes together have taken.
     pub(super) fn usage(&self) -> Usage {
-        self.child.id().map(usage_of).unwrap_or_default()
+        let own = self.child.id().map(usage_of).unwrap_or_default();
+        self.others.iter().fold(own, |sum, node| sum.and(node.usage()))
+    }
+
+    /// The processor time of their database.
+    pub(super) fn database_cpu(&self) -> Option<Duration> {
+        self.database.and_then(cpu_of_tree)
     }
 
     /// Kills it and waits until it is gone, so that the next one has the machine for itself.
     pub(super) async fn stop(mut self) -> Result<()> {
+        for node in &mut self.others {
+            node.child.kill().await?;
+        }
         Ok(self.child.kill().await?)
     }
 
@@ -163,6 +205,8 @@ impl Subject {
             .context("this program cannot start itself a second time")?;
         Ok(Self {
             child,
+            others: Vec::new(),
+            database: None,
             address,
             key,
             log,
@@ -230,10 +274,53 @@ fn usage_of(process: u32) -> Usage {
     }
 }
 
+/// The processor time of a process and of all that descend from it, those that have ended included.
+fn cpu_of_tree(root: u32) -> Option<Duration> {
+    let mut parents = HashMap::new();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Some(process) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        if let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) {
+            parents.insert(process, (parent(&stat), stat));
+        }
+    }
+    let is_of_tree = |mut process: u32| {
+        while process != root {
+            match parents.get(&process) {
+                Some((Some(parent), _)) if *parent != process => process = *parent,
+                _ => return false,
+            }
+        }
+        true
+    };
+    let of_tree = parents.iter().filter(|(process, _)| is_of_tree(**process));
+    let spent = of_tree.filter_map(|(_, (_, stat))| Some(cpu(stat)? + cpu_of_children(stat)?));
+    Some(spent.sum())
+}
+
+fn parent(stat: &str) -> Option<u32> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// User and system time, the 14th and 15th of the fields, in ticks. The second field is a name that may hold anything.
 fn cpu(stat: &str) -> Option<Duration> {
+    ticks(stat, 11)
+}
+
+/// The same of children that were waited for, the 16th and 17th.
+fn cpu_of_children(stat: &str) -> Option<Duration> {
+    ticks(stat, 13)
+}
+
+fn ticks(stat: &str, behind_name: usize) -> Option<Duration> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
+    let mut fields = after_name.split_whitespace().skip(behind_name);
     let ticks = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
     Some(Duration::from_micros(
         ticks * 1_000_000 / rustix::param::clock_ticks_per_second(),

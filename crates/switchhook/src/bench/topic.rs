@@ -31,10 +31,8 @@ pub enum Topic {
 
 /// What decides how large the variants are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale<'a> {
+pub(super) struct Scale {
     pub(super) is_quick: bool,
-    /// Another store to hold against SQLite.
-    pub(super) postgres: Option<&'a str>,
 }
 
 impl Topic {
@@ -48,7 +46,7 @@ impl Topic {
     }
 
     /// What is measured in turns; the others are held against the first. Empty if there is nothing to compare.
-    pub(super) fn variants(self, scale: Scale<'_>) -> Vec<Variant> {
+    pub(super) fn variants(self, scale: Scale) -> Vec<Variant> {
         let live = || Variant::live("live");
         match self {
             Self::Live => vec![
@@ -82,16 +80,25 @@ impl Topic {
                     ..Variant::live(&format!("subscriptions-{}", short((*count).into())))
                 })
                 .collect(),
-            Self::Store => scale
-                .postgres
-                .map(|url| {
-                    let postgres = Variant {
-                        process: Process::ServerAt(url.to_owned()),
-                        ..Variant::live("postgresql")
-                    };
-                    vec![Variant::live("sqlite"), postgres]
-                })
-                .unwrap_or_default(),
+            Self::Store => {
+                let nodes = [
+                    (1, "postgresql"),
+                    (2, "postgresql-2-nodes"),
+                    (3, "postgresql-3-nodes"),
+                ];
+                let on_postgres = nodes.map(|(nodes, name)| Variant {
+                    process: Process::Nodes(nodes),
+                    ..Variant::live(name)
+                });
+                let floor = Variant {
+                    process: Process::Floor,
+                    ..Variant::live("floor")
+                };
+                [floor, Variant::live("sqlite")]
+                    .into_iter()
+                    .chain(on_postgres)
+                    .collect()
+            }
             Self::Signing => vec![
                 Variant::live("jwt"),
                 Variant {
@@ -118,7 +125,7 @@ impl Topic {
         }
     }
 
-    const fn subscription_counts(scale: Scale<'_>) -> &'static [u32] {
+    const fn subscription_counts(scale: Scale) -> &'static [u32] {
         if scale.is_quick {
             &[10, 1_000]
         } else {

@@ -30,6 +30,8 @@ pub(super) struct Sample {
     /// The same of senders and receiver.
     pub(super) load_cpu_us: Option<f64>,
     pub(super) peak_memory_mb: Option<f64>,
+    /// Processor time of a database beside it for each delivery.
+    pub(super) database_cpu_us: Option<f64>,
     /// Only of a load on a schedule.
     pub(super) accepted: Option<Percentiles>,
     pub(super) delivered: Option<Percentiles>,
@@ -48,7 +50,7 @@ pub(super) async fn measure(
     let receiver = Receiver::start(variant.scheme, Arc::clone(&watch), payload.clone()).await?;
     let mut subject = variant.start(&receiver, room.path(), workshop).await?;
 
-    let mut senders = Senders::start(subject.address, &subject.key, load, payload, &watch);
+    let mut senders = Senders::start(&subject.addresses(), &subject.key, load, payload, &watch);
     let from = watch.elapsed() + times.warm_up;
     let until = from + times.window;
     if load.pace != Pace::AsFastAsAnswered {
@@ -86,6 +88,7 @@ struct Reading {
     delivered: u64,
     subject: Usage,
     own: Usage,
+    database_cpu: Option<Duration>,
 }
 
 impl Reading {
@@ -95,6 +98,7 @@ impl Reading {
             delivered: receiver.arrivals.count(),
             subject: subject.usage(),
             own: subject::own_usage(),
+            database_cpu: subject.database_cpu(),
             at: watch.elapsed(),
         }
     }
@@ -104,15 +108,16 @@ impl Reading {
         let seconds = (later.at - self.at).as_secs_f64();
         let accepted = (later.accepted - self.accepted) as f64;
         let delivered = (later.delivered - self.delivered) as f64;
-        let cpu_us = |before: Usage, after: Usage| {
-            let spent = after.cpu?.checked_sub(before.cpu?)?;
+        let cpu_us = |before: Option<Duration>, after: Option<Duration>| {
+            let spent = after?.checked_sub(before?)?;
             (delivered > 0.0).then(|| spent.as_secs_f64() * 1e6 / delivered)
         };
         Sample {
             accepted_per_second: accepted / seconds,
             delivered_per_second: delivered / seconds,
-            cpu_us: cpu_us(self.subject, later.subject),
-            load_cpu_us: cpu_us(self.own, later.own),
+            cpu_us: cpu_us(self.subject.cpu, later.subject.cpu),
+            load_cpu_us: cpu_us(self.own.cpu, later.own.cpu),
+            database_cpu_us: cpu_us(self.database_cpu, later.database_cpu),
             peak_memory_mb: None,
             accepted: None,
             delivered: None,

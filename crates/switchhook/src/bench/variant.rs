@@ -5,14 +5,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
-use switchhook_domain::clock::Clock;
 
 use super::load::{Load, Pace, Sent};
 use super::payload::TARGET_BASE;
 use super::receiver::{Manner, Receiver, Scheme};
 use super::subject::{ServerOptions, Subject};
 use super::workshop::Workshop;
-use crate::clock::SystemClock;
 use crate::keys::DEFAULT_COMPANY;
 
 /// The webhooks' secret, where they have one.
@@ -39,8 +37,8 @@ pub(super) enum Process {
     Floor,
     /// A server with a SQLite file.
     Server,
-    /// A server with the store at this URL.
-    ServerAt(String),
+    /// So many servers on one new database of the PostgreSQL server of this run.
+    Nodes(u32),
 }
 
 /// What a receiver gets.
@@ -102,22 +100,24 @@ impl Variant {
         room: &Path,
         workshop: &Workshop<'_>,
     ) -> Result<Subject> {
-        let sqlite;
-        let (store, company) = match &self.process {
+        let (store, nodes, database) = match self.process {
             Process::Floor => return Subject::start_floor(room, receiver.address).await,
-            Process::Server => {
-                sqlite = workshop.store(room, self.bystanders)?;
-                (&sqlite, DEFAULT_COMPANY.0)
+            Process::Server => (workshop.store(room, self.bystanders)?, 1, None),
+            Process::Nodes(nodes) => {
+                let postgres = workshop.postgres()?;
+                (postgres.new_database().await?, nodes, postgres.process())
             }
-            // A store that was there before: nobody's webhooks but ours may match.
-            Process::ServerAt(url) => (url, SystemClock.now().as_millis()),
         };
         let options = ServerOptions {
-            store,
-            company: Some(company),
+            store: &store,
+            company: Some(DEFAULT_COMPANY.0),
             authority: receiver.authority.as_deref(),
         };
-        let subject = Subject::start_server(room, options).await?;
+        let mut subject = Subject::start_server(room, &options).await?;
+        subject.database = database;
+        for _ in 1..nodes {
+            subject.add_node(room, &options).await?;
+        }
         self.subscribe(&subject, receiver).await?;
         Ok(subject)
     }

@@ -9,6 +9,7 @@ use switchhook_store::Existing;
 use tempfile::TempDir;
 
 use super::payload::Payload;
+use super::postgres::PostgresServer;
 use super::prepared;
 use super::variant::Variant;
 
@@ -22,6 +23,7 @@ pub(super) struct Workshop<'a> {
     payload: Payload,
     /// Stores that took long to fill, by their bystanders.
     filled: HashMap<u32, PathBuf>,
+    postgres: Option<PostgresServer>,
 }
 
 /// A new folder in `parent`, or in the machine's temporary folder.
@@ -55,7 +57,21 @@ impl<'a> Workshop<'a> {
             folder,
             payload: Payload::simulated(),
             filled: HashMap::new(),
+            postgres: None,
         }
+    }
+
+    /// Makes a PostgreSQL server available, once.
+    pub(super) async fn start_postgres(&mut self, url: Option<&str>) -> Result<()> {
+        if self.postgres.is_none() {
+            self.postgres = Some(PostgresServer::start(self.folder, url).await?);
+        }
+        Ok(())
+    }
+
+    /// The PostgreSQL server.
+    pub(super) fn postgres(&self) -> Result<&PostgresServer> {
+        self.postgres.as_ref().context("there is no PostgreSQL server")
     }
 
     pub(super) const fn payload(&self) -> &Payload {

@@ -49,7 +49,7 @@ pub(super) struct Bench {
     #[arg(long)]
     large: bool,
 
-    /// A PostgreSQL database to hold against SQLite; what is written to it stays there
+    /// A database of a PostgreSQL server on which databases are made, which stay there; without it, one is started
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
 

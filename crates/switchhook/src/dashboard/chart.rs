@@ -21,7 +21,7 @@ pub(super) enum Scale {
     Logarithmic,
 }
 
-const WIDTH: f64 = 640.0;
+const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 168.0;
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 10.0;
@@ -59,6 +59,16 @@ pub(super) fn chart(title: &str, lines: &[Line<'_>], scale: Scale, label: fn(f64
         );
     }
     for line in lines {
+        if scale == Scale::Linear && !line.values.is_empty() && line.values.iter().all(Option::is_some) {
+            let floor = HEIGHT - BOTTOM;
+            let right = WIDTH - RIGHT;
+            let top = path(line.values, &ticks, scale);
+            let _ = write!(
+                svg,
+                r#"<path class="area {}" d="{top}L{right} {floor}L{LEFT} {floor}Z"/>"#,
+                line.class
+            );
+        }
         let _ = write!(
             svg,
             r#"<path class="line {}" d="{}"/>"#,
@@ -191,7 +201,7 @@ mod tests {
     #[test]
     fn a_gap_in_the_values_is_a_gap_in_the_line() {
         let svg = drawn(&[Some(1.0), Some(1.0), None, Some(1.0), Some(1.0)], Scale::Linear);
-        let path = svg.split("d=\"").nth(1).unwrap();
+        let path = svg.split("d=\"").last().unwrap();
         assert_eq!(path.matches('M').count(), 2, "{path}");
     }
 }

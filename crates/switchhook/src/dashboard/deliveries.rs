@@ -27,6 +27,9 @@ const MOST_WEBHOOKS: u32 = 500;
 /// How many deliveries are looked at.
 const MOST_LOOKED_AT: usize = 10_000;
 
+/// How many are read at a time.
+const AT_ONCE: u32 = 500;
+
 /// How many have their attempts read, which tell the outcome.
 const MOST_READ: usize = 1_000;
 
@@ -57,8 +60,8 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let filter = DeliveryFilter {
         event_id: None,
         replay_id: None,
-        webhook_id: word("webhook", query("webhook"), &mut troubles),
-        state: state.filter(|state| *state != StateName::Delivered),
+        webhook_id: None,
+        state: None,
         kind: None,
         since: instant("from", query("since"), &mut troubles),
         until: instant("until", query("until"), &mut troubles),
@@ -72,11 +75,13 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         limit: A_PAGE,
     };
     let sought = Sought {
+        webhook_id: word("webhook", query("webhook"), &mut troubles),
+        state,
         kind,
-        is_delivered: state == Some(StateName::Delivered),
         class,
     };
-    let (deliveries, next, looked) = seek(&desk, company_id, filter, sought, page).await?;
+    let found = seek(&desk, company_id, &filter, sought, page).await?;
+    let is_search = kind.is_some() || class.is_some() || state == Some(StateName::Delivered);
     let webhooks = desk
         .system
         .store
@@ -98,29 +103,30 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         since: query("since").unwrap_or_default(),
         until: query("until").unwrap_or_default(),
         is_narrowed: names.iter().any(|name| query(name).is_some()),
-        rows: rows(&desk, company_id, &deliveries).await?,
-        looked,
-        next: next.map(|cursor| next_page("/dashboard/deliveries", &visitor, &names, cursor)),
+        rows: rows(&desk, company_id, &found.deliveries).await?,
+        looked: (is_search || found.is_cut_short).then(|| many(found.looked_at, "delivery")),
+        next: found
+            .next
+            .map(|cursor| next_page("/dashboard/deliveries", &visitor, &names, cursor)),
         is_live: page.after.is_none() && class.is_none(),
     }))
 }
 
-/// What no index helps to find.
+/// What no index helps to find, or not all of it at once.
 #[derive(Debug, Clone, Copy)]
 struct Sought {
+    webhook_id: Option<WebhookId>,
+    state: Option<StateName>,
     kind: Option<Kind>,
-    is_delivered: bool,
     class: Option<OutcomeClass>,
 }
 
 impl Sought {
-    const fn is_anything(self) -> bool {
-        self.kind.is_some() || self.is_delivered || self.class.is_some()
-    }
-
     async fn is_in(self, desk: &Desk, delivery: &Delivery) -> Result<bool, StoreError> {
-        let is_state = !self.is_delivered || delivery.state.name() == StateName::Delivered;
-        if !is_state || self.kind.is_some_and(|kind| kind != delivery.kind) {
+        let is_other = self.webhook_id.is_some_and(|id| id != delivery.webhook_id)
+            || self.state.is_some_and(|state| state != delivery.state.name())
+            || self.kind.is_some_and(|kind| kind != delivery.kind);
+        if is_other {
             return Ok(false);
         }
         let Some(class) = self.class else { return Ok(true) };
@@ -129,51 +135,113 @@ impl Sought {
             .last()
             .is_some_and(|attempt| attempt.outcome.class() == class))
     }
+
+    /// The ways to go over what there is, each along one index. A webhook may have few among many of a state, or few of a
+    /// state among many: which way is short shows on the way.
+    fn ways(self, filter: &DeliveryFilter) -> Vec<DeliveryFilter> {
+        let by_webhook = DeliveryFilter {
+            webhook_id: self.webhook_id,
+            ..filter.clone()
+        };
+        // What arrived is the rule, so no index knows it.
+        match self.state.filter(|state| *state != StateName::Delivered) {
+            None => vec![by_webhook],
+            Some(state) => {
+                let by_state = DeliveryFilter {
+                    state: Some(state),
+                    ..filter.clone()
+                };
+                let both = self.webhook_id.is_some();
+                [Some(by_state), both.then_some(by_webhook)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+        }
+    }
 }
 
-type Found = (Vec<Delivery>, Option<i64>, Option<String>);
+/// What was found on one way.
+struct Found {
+    deliveries: Vec<Delivery>,
+    /// Where to go on.
+    next: Option<i64>,
+    looked_at: usize,
+    /// Whether it was given up before there was a page, or nothing more.
+    is_cut_short: bool,
+}
 
-/// A page of deliveries. What no index helps to find is sought among a bounded number, which is told.
+/// A page of deliveries, sought among a bounded number.
 async fn seek(
     desk: &Desk,
     company_id: CompanyId,
-    filter: DeliveryFilter,
+    filter: &DeliveryFilter,
     sought: Sought,
     page: PageRequest,
 ) -> Result<Found, StoreError> {
-    let store = &desk.system.store;
-    if !sought.is_anything() {
-        let read = store.list_deliveries(company_id, filter, page).await?;
-        return Ok((read.items, read.next, None));
+    let mut best: Option<Found> = None;
+    for way in sought.ways(filter) {
+        let found = go_over(desk, company_id, way, sought, page).await?;
+        let is_done = !found.is_cut_short;
+        let reached = |found: &Found| found.next.unwrap_or_default();
+        if is_done || best.as_ref().is_none_or(|best| reached(&found) < reached(best)) {
+            best = Some(found);
+        }
+        if is_done {
+            break;
+        }
     }
-    let most = if sought.class.is_some() {
-        MOST_READ
-    } else {
-        MOST_LOOKED_AT
+    Ok(best.expect("there is always a way"))
+}
+
+async fn go_over(
+    desk: &Desk,
+    company_id: CompanyId,
+    way: DeliveryFilter,
+    sought: Sought,
+    page: PageRequest,
+) -> Result<Found, StoreError> {
+    let most = match sought.class {
+        Some(_) => MOST_READ,
+        None => MOST_LOOKED_AT,
     };
-    let mut found = Vec::new();
-    let mut looked_at = 0;
-    let mut after = page.after;
-    let next = 'looking: loop {
-        let request = PageRequest { after, limit: 200 };
-        let read = store.list_deliveries(company_id, filter.clone(), request).await?;
+    let mut found = Found {
+        deliveries: Vec::new(),
+        next: page.after,
+        looked_at: 0,
+        is_cut_short: false,
+    };
+    // What fills the page at once needs no more than the page.
+    let mut limit = page.limit;
+    loop {
+        let request = PageRequest {
+            after: found.next,
+            limit,
+        };
+        let read = desk
+            .system
+            .store
+            .list_deliveries(company_id, way.clone(), request)
+            .await?;
+        let last = read.items.last().map(|delivery| delivery.id.0);
         for delivery in read.items {
-            looked_at += 1;
-            let id = delivery.id;
+            found.looked_at += 1;
+            let id = delivery.id.0;
             if sought.is_in(desk, &delivery).await? {
-                found.push(delivery);
+                found.deliveries.push(delivery);
             }
-            if found.len() >= page.limit as usize {
-                break 'looking Some(id.0);
+            if found.deliveries.len() >= page.limit as usize {
+                found.next = if last == Some(id) { read.next } else { Some(id) };
+                return Ok(found);
             }
         }
-        match read.next {
-            Some(next) if looked_at >= most => break Some(next),
-            Some(next) => after = Some(next),
-            None => break None,
+        found.next = read.next;
+        found.is_cut_short = read.next.is_some() && found.looked_at >= most;
+        if found.next.is_none() || found.is_cut_short {
+            return Ok(found);
         }
-    };
-    Ok((found, next, Some(many(looked_at, "delivery"))))
+        limit = AT_ONCE;
+    }
 }
 
 /// Rows about deliveries, with where they go.

@@ -128,7 +128,7 @@ pub(super) async fn show(
     let next = what_comes_next(&delivery, webhook.as_ref(), desk.system.clock.now());
     let parts = attempts
         .into_iter()
-        .map(|attempt| attempt_part(attempt, &delivery, &sent, &visitor))
+        .map(|attempt| attempt_part(attempt, &delivery, &sent, &visitor, mask))
         .rev();
     Ok(show_page(&DeliveryPage {
         frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
@@ -264,7 +264,13 @@ fn take_apart(token: &str, secret: &str) -> Token {
     }
 }
 
-fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, visitor: &Visitor) -> AttemptPart {
+fn attempt_part(
+    attempt: Attempt,
+    delivery: &Delivery,
+    sent: &Sent,
+    visitor: &Visitor,
+    mask: Mask,
+) -> AttemptPart {
     let class = attempt.outcome.class();
     let (result, detail, retry_after) = match attempt.outcome {
         AttemptOutcome::Answered { status, retry_after } => (status.to_string(), None, retry_after),
@@ -287,7 +293,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, visitor: &Vi
         }
     }
     let shown = |(name, value): (String, String)| (name.clone(), visitor.header(&name, value));
-    let headers: Vec<_> = headers.into_iter().map(shown).collect();
+    let headers: Vec<_> = headers.into_iter().map(&shown).collect();
     AttemptPart {
         number: attempt.number,
         tone: match class {
@@ -307,8 +313,9 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, visitor: &Vi
         headers,
         answer: attempt.answer.map(|answer| AnswerPart {
             status: answer.status,
-            headers: answer.headers.to_map().into_iter().collect(),
-            body: String::from_utf8_lossy(&answer.body_head).into_owned(),
+            headers: answer.headers.to_map().into_iter().map(shown).collect(),
+            // Receivers like to send back what they got.
+            body: raw(&String::from_utf8_lossy(&answer.body_head), mask),
             is_truncated: answer.is_truncated,
         }),
         bars: bars(&attempt.phases),

@@ -14,7 +14,7 @@ use super::deliveries::rows;
 use super::json_text::{pretty, raw};
 use super::ladder::{Ladder, around};
 use super::page::{Frame, Trouble, show as show_page};
-use super::part::{DeliveryRow, Moment, kind_name};
+use super::part::{DeliveryRow, Moment, Sentence, kind_name};
 use super::session::Visitor;
 use crate::summary::Summary;
 
@@ -35,7 +35,7 @@ struct Explained {
     kind: String,
     webhook_id: Option<String>,
     verdict: String,
-    explanation: String,
+    explanation: Sentence,
     changed_at: Option<i64>,
     delivery: Option<Sent>,
 }

@@ -10,7 +10,7 @@ use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, St
 
 use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, Moment, kind_name, tone};
-use super::search::{Looked, Wanted, look};
+use super::search::{Looked, Wanted, digits, look};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
 use crate::summary::Summary;
@@ -121,7 +121,11 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         kind,
         state: query("state"),
         call: query("call"),
-        number: query("number"),
+        number: query("number").and_then(|number| {
+            digits(&number, mask)
+                .map_err(|trouble| troubles.push(trouble))
+                .ok()
+        }),
         // Searching what one may not see would tell what it is.
         text: query("text").filter(|_| !mask.text),
     };

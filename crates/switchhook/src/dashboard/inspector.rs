@@ -10,7 +10,7 @@ use switchhook_protocol::headers;
 
 use super::json_text::pretty;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
-use super::part::{Moment, many};
+use super::part::{Moment, kind_name, many};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
 use crate::inspector::{Arrival, Behaviour, Inspector, Overview, SCHEME, Verdict, name_of};
@@ -30,7 +30,7 @@ struct InspectorRow {
 struct ArrivalRow {
     number: u64,
     at: Moment,
-    kind: String,
+    kind: &'static str,
     what: String,
     detail: String,
     attempt: String,
@@ -147,7 +147,7 @@ fn row(arrival: &Arrival, mask: Mask) -> ArrivalRow {
     ArrivalRow {
         number: arrival.number,
         at: Moment(arrival.at),
-        kind: arrival.header(headers::EVENT_KIND).to_owned(),
+        kind: arrival.kind().map_or("", kind_name),
         what: summary.what,
         detail: summary.detail,
         attempt: arrival.header(headers::ATTEMPT).to_owned(),

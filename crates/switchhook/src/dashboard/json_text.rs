@@ -152,7 +152,8 @@ fn masked_string(text: &str, key: &str, mask: Mask) -> Option<String> {
     serde_json::to_string(&masked).ok()
 }
 
-fn escape(html: &mut String, text: &str) {
+/// Text as HTML.
+pub(super) fn escape(html: &mut String, text: &str) {
     for letter in text.chars() {
         match letter {
             '<' => html.push_str("&lt;"),

@@ -162,7 +162,7 @@ fn latency_chart(samples: &[Sample]) -> String {
         },
         Line {
             class: "a",
-            name: "half",
+            name: "median",
             values: &p50,
         },
     ];

@@ -1,12 +1,15 @@
 //! The small things on pages: instants, chips for states and kinds, lengths of time.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use askama::filters::HtmlSafe;
+use serde::Deserialize;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
+
+use super::json_text::escape;
 
 /// An instant: in the viewer's zone where there is a script, in UTC where there is none, exact on hover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,35 @@ impl fmt::Display for Moment {
 }
 
 impl HtmlSafe for Moment {}
+
+/// A sentence of the API, in which instants are shown like others.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Sentence(pub(super) String);
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, word) in self.0.split(' ').enumerate() {
+            if place > 0 {
+                f.write_char(' ')?;
+            }
+            let bare = word.trim_end_matches([',', ';', '.', ')']);
+            match bare.parse::<Timestamp>() {
+                Ok(at) if bare.contains('T') => write!(f, "{}{}", Moment(at), &word[bare.len()..])?,
+                _ => write!(f, "{}", escape_html(word))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Sentence {}
+
+fn escape_html(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    escape(&mut html, text);
+    html
+}
 
 /// A length of time for people.
 pub(super) fn span(length: Duration) -> String {
@@ -96,7 +128,7 @@ impl DeliveryRow {
             event_id: delivery.event_id.to_string(),
             url: url.map_or_else(|| format!("webhook {webhook_id}, deleted"), ToOwned::to_owned),
             webhook_id,
-            kind: delivery.kind.route(),
+            kind: kind_name(delivery.kind),
             state: delivery.state.name().as_str(),
             tone: tone(delivery),
             attempts: delivery.attempt_number,
@@ -163,6 +195,20 @@ mod tests {
         assert_eq!(
             moment,
             r#"<time datetime="2026-11-23T08:00:00.123Z" title="2026-11-23T08:00:00.123Z">2026-11-23 08:00:00&nbsp;UTC</time>"#
+        );
+    }
+
+    #[test]
+    fn instants_in_a_sentence_are_shown_like_others_and_the_rest_is_escaped() {
+        let sentence = Sentence("it came at 2026-11-23T08:00:00.123Z, for <b>7</b>".to_owned()).to_string();
+        assert!(sentence.starts_with("it came at <time datetime=\"2026-11-23T08:00:00.123Z\""));
+        assert!(
+            sentence.ends_with("</time>, for &lt;b&gt;7&lt;/b&gt;"),
+            "{sentence}"
+        );
+        assert_eq!(
+            Sentence("attempt 12 of 20.".to_owned()).to_string(),
+            "attempt 12 of 20."
         );
     }
 

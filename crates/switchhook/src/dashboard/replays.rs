@@ -13,7 +13,7 @@ use switchhook_store::PageRequest;
 use super::events::instant;
 use super::form::Form;
 use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
-use super::part::{self, Choice, Moment};
+use super::part::{self, Choice, Moment, Sentence};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
 
@@ -106,13 +106,13 @@ impl Replay {
     }
 
     /// Which events, in words.
-    fn which(&self) -> String {
+    fn which(&self) -> Sentence {
         let parts: Vec<_> = self
             .filter
             .iter()
             .map(|(name, value)| narrowed(name, value))
             .collect();
-        parts.join(", ")
+        Sentence(parts.join(", "))
     }
 
     /// Where to, in words.

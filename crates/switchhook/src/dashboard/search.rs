@@ -8,6 +8,7 @@ use switchhook_protocol::{Id, Payload};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use tokio::time::Instant;
 
+use super::json_text::raw;
 use super::part::{Moment, many};
 use crate::mask::Mask;
 use crate::summary::Summary;
@@ -28,6 +29,7 @@ pub(super) struct Wanted {
     pub(super) kind: Option<Kind>,
     pub(super) state: Option<String>,
     pub(super) call: Option<String>,
+    /// Its digits.
     pub(super) number: Option<String>,
     pub(super) text: Option<String>,
 }
@@ -59,7 +61,7 @@ pub(super) async fn look(
     page: PageRequest,
 ) -> Result<Found, StoreError> {
     let begun = Instant::now();
-    let needles = Needles::of(&wanted);
+    let needles = Needles::of(&wanted, system.settings.dashboard.mask);
     let mut events = Vec::new();
     let mut looked_at = 0;
     let mut back_to = None;
@@ -109,20 +111,31 @@ struct Needles {
     call: Option<String>,
     digits: Option<String>,
     text: Option<String>,
+    mask: Mask,
+}
+
+/// How many digits a number must have to be looked for where numbers are masked: fewer could be guessed one by one.
+const MANY_DIGITS: usize = 9;
+
+/// The digits of a number to look for; an error says why it is not looked for.
+pub(super) fn digits(number: &str, mask: Mask) -> Result<String, String> {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    if mask.numbers && digits.len() < MANY_DIGITS {
+        return Err(format!(
+            "number: numbers are masked here, so write the whole of it, at least {MANY_DIGITS} digits"
+        ));
+    }
+    Ok(digits)
 }
 
 impl Needles {
-    fn of(wanted: &Wanted) -> Self {
-        let digits = |number: &String| number.chars().filter(char::is_ascii_digit).collect::<String>();
+    fn of(wanted: &Wanted, mask: Mask) -> Self {
         Self {
+            mask,
             kind: wanted.kind,
             state: wanted.state.as_ref().map(|state| state.to_lowercase()),
             call: wanted.call.clone(),
-            digits: wanted
-                .number
-                .as_ref()
-                .map(digits)
-                .filter(|digits| !digits.is_empty()),
+            digits: wanted.number.clone().filter(|digits| !digits.is_empty()),
             text: wanted.text.as_ref().map(|text| text.to_lowercase()),
         }
     }
@@ -139,17 +152,42 @@ impl Needles {
                 .digits
                 .as_ref()
                 .is_none_or(|digits| body.contains(digits.as_str()))
+            && self.text.as_ref().is_none_or(|text| self.shows(&body, text))
             && self
-                .text
+                .state
                 .as_ref()
-                .is_none_or(|text| body.to_lowercase().contains(text.as_str()))
-            && self.state.as_ref().is_none_or(|state| {
-                Summary::of(event.kind, &event.body, Mask::NOTHING)
-                    .what
-                    .to_lowercase()
-                    == *state
-            })
+                .is_none_or(|state| is_in_state(event, &body, state))
     }
+
+    /// Whether a text is in what is shown of a body. What is masked must not be found: that would tell what it is.
+    fn shows(&self, body: &str, text: &str) -> bool {
+        contains(body, text) && (self.mask.is_nothing() || contains(&raw(body, self.mask), text))
+    }
+}
+
+fn is_in_state(event: &EventRecord, body: &str, state: &str) -> bool {
+    // A state is a word of the payload; only what is said where there is none has a space.
+    let is_possible = state.contains(' ') || contains(body, state);
+    is_possible
+        && Summary::of(event.kind, &event.body, Mask::NOTHING)
+            .what
+            .to_lowercase()
+            == state
+}
+
+/// Whether a text has another in it, in large or small letters. The other is in small ones.
+fn contains(text: &str, other: &str) -> bool {
+    if !other.is_ascii() {
+        return text.to_lowercase().contains(other);
+    }
+    let (text, other) = (text.as_bytes(), other.as_bytes());
+    let Some((first, rest)) = other.split_first() else {
+        return true;
+    };
+    let ends = text.len().saturating_sub(rest.len());
+    text[..ends].iter().enumerate().any(|(place, byte)| {
+        byte.to_ascii_lowercase() == *first && text[place + 1..place + other.len()].eq_ignore_ascii_case(rest)
+    })
 }
 
 /// Whether an event is of a call's legs, or of the message, agent or contact with that id.
@@ -191,9 +229,8 @@ mod tests {
 
     const BODY: &str = r#"{"call_id":11,"master_call_id":22,"state":"hangup","contact":{"phone":"+12025550101","name":"Ann Lee"}}"#;
 
-    #[track_caller]
-    fn check(wanted: &Wanted, is_found: bool) {
-        let event = EventRecord {
+    fn event() -> EventRecord {
+        EventRecord {
             id: EventId(1),
             company_id: CompanyId(1),
             kind: Kind::Call,
@@ -204,8 +241,14 @@ mod tests {
             idempotency_key: None,
             payload_removed: None,
             revision: None,
-        };
-        assert_eq!(Needles::of(wanted).are_in(&event), is_found, "{wanted:?}");
+        }
+    }
+
+    #[track_caller]
+    fn check(wanted: &Wanted, is_found: bool) {
+        let event = event();
+        let needles = Needles::of(wanted, Mask::NOTHING);
+        assert_eq!(needles.are_in(&event), is_found, "{wanted:?}");
     }
 
     fn some(text: &str) -> Option<String> {
@@ -232,7 +275,7 @@ mod tests {
         );
         check(
             &Wanted {
-                number: some("(202) 555-0101"),
+                number: digits("(202) 555-0101", Mask::NOTHING).ok(),
                 ..Wanted::default()
             },
             true,
@@ -264,5 +307,41 @@ mod tests {
             ..Wanted::default()
         };
         check(&both, false);
+    }
+
+    #[test]
+    fn letters_are_found_large_and_small_wherever_they_stand() {
+        for (text, other, is_in) in [
+            ("Ann Lee", "ann lee", true),
+            ("Ann Lee", "lee", true),
+            ("Ann Lee", "leer", false),
+            ("Ann", "", true),
+            ("", "a", false),
+            ("aab", "ab", true),
+            ("ÜBER", "über", true),
+            ("Über Ann", "ann", true),
+        ] {
+            assert_eq!(contains(text, other), is_in, "{other} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_masked_number_cannot_be_found_out_by_searching_for_parts_of_it() {
+        let mask = Mask {
+            numbers: true,
+            text: false,
+        };
+        assert!(digits("0101", mask).is_err());
+        assert_eq!(digits("+1 (202) 555-0101", mask).as_deref(), Ok("12025550101"));
+        let event = event();
+        let finds = |text: &str| {
+            let wanted = Wanted {
+                text: some(text),
+                ..Wanted::default()
+            };
+            Needles::of(&wanted, mask).are_in(&event)
+        };
+        assert!(finds("Ann Lee") && finds("01\""));
+        assert!(!finds("5550101"));
     }
 }

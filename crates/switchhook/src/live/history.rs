@@ -50,6 +50,7 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct History {
     slots: Box<[Slot]>,
+    counted: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +112,7 @@ impl Default for History {
     fn default() -> Self {
         Self {
             slots: vec![Slot::empty(0); SLOTS].into(),
+            counted: 0,
         }
     }
 }
@@ -118,6 +120,7 @@ impl Default for History {
 impl History {
     /// Counts something that happened at `now`.
     pub fn count(&mut self, now: Timestamp, counted: Counted) {
+        self.counted = self.counted.wrapping_add(1);
         let number = number_at(now);
         let slot = &mut self.slots[place_of(number)];
         if slot.number != number {
@@ -132,6 +135,12 @@ impl History {
                 *wait = wait.saturating_add(1);
             }
         }
+    }
+
+    /// How much was counted, ever.
+    #[must_use]
+    pub const fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// The last `slots` slots as one, without the one that is still being filled.

@@ -182,6 +182,20 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
         visit.get(&format!("{path}/edit")).await.status,
         StatusCode::FORBIDDEN
     );
+    let call = r#"{"call_id":1,"state":"hangup"}"#;
+    let event = house.caller().ask("POST", "/v1/events/call", call).await;
+    let event = event["id"].as_str().expect("ids are strings");
+    for page in [
+        "webhooks",
+        "subscriptions",
+        "deliveries",
+        &format!("events/{event}"),
+    ] {
+        let text = visit.get(&format!("/dashboard/{page}")).await.text;
+        for closed in ["/edit\"", "/delete\"", "/new\""] {
+            assert!(!text.contains(closed), "{page} leads to {closed}");
+        }
+    }
     let csrf = visit.csrf(&path).await;
     for action in ["pause", "delete", "test", "rotate-secret"] {
         let page = visit
@@ -189,6 +203,29 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
             .await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{action}: {}", page.text);
     }
+}
+
+#[tokio::test]
+async fn what_a_masked_page_hides_cannot_be_found_by_searching_for_it() {
+    let house = House::with(DashboardSettings {
+        mask: "numbers".parse().expect("they can be masked"),
+        ..DashboardSettings::default()
+    })
+    .await;
+    let call = r#"{"call_id":1,"state":"hangup","contact":{"phone":"+12025550171","name":"Ann"}}"#;
+    house.caller().ask("POST", "/v1/events/call", call).await;
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    for (query, is_found) in [
+        ("text=ann", true),
+        ("text=5550171", false),
+        ("number=%2B1+202+555+0171", true),
+        ("number=%2B1+202+555+0172", false),
+    ] {
+        let page = visit.get(&format!("/dashboard/events?{query}")).await;
+        assert_eq!(page.text.contains("No event is like that"), !is_found, "{query}");
+    }
+    let guess = visit.get("/dashboard/events?number=2025").await;
+    assert!(guess.text.contains("numbers are masked here"), "{}", guess.text);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::support::browser::Browser;
 use crate::support::http::Caller;
 
 /// Whose everything is.
-const COMPANY: CompanyId = CompanyId(1);
+pub(super) const COMPANY: CompanyId = CompanyId(1);
 
 /// Everything may be done with it.
 pub(super) const ADMIN: &str = "shk_admin";

@@ -3,7 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::house::{ADMIN, House};
+use switchhook::ingest::Accepted;
+use switchhook::live::AttemptOf;
+use switchhook_domain::attempt::{Attempt, AttemptOutcome, Phases};
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::retry::Failures;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::FinishedAttempt;
+
+use super::house::{ADMIN, COMPANY, House};
 use super::sight::LOOKS;
 use crate::support::browser::Browser;
 
@@ -26,14 +35,13 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
         .expect("chromium and chromedriver are installed");
     let house = House::new().await;
     house.inspected("orders").await;
+    remember(&house);
     house.sign_in(&browser, ADMIN).await;
     play(&house, &browser, "ring-all-missed").await;
     play(&house, &browser, "sms-conversation").await;
     play(&house, &browser, "warm-transfer").await;
-    // Long enough for the charts to have something to show.
-    for _ in 0..8 {
+    for _ in 0..4 {
         play(&house, &browser, "queue-then-answered").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
     }
     play(&house, &browser, "warm-transfer").await;
     browser.click("a", "See its timeline").await;
@@ -91,4 +99,72 @@ async fn play(house: &House, browser: &Browser, scenario: &str) {
     let is_over =
         "const bar = document.querySelector('progress'); return bar !== null && bar.value === bar.max";
     browser.wait_for("the scenario", is_over).await;
+}
+
+/// Counts a quarter of an hour as a company could have had it, so that the charts have something to show: busier and
+/// quieter minutes, one of them with a receiver that fails and then takes longer.
+fn remember(house: &House) {
+    let system = &house.server.system;
+    let now = system.clock.now();
+    for second in 6..900_u32 {
+        let at = now.minus(Duration::from_secs(second.into()));
+        let minutes = f64::from(900 - second) / 60.0;
+        let swing = (minutes * 0.8).sin() * 5.0 + (minutes * 3.1).sin() * 2.0;
+        let is_bad = (420..480).contains(&second);
+        for number in 0..(16.0 + swing) as u32 {
+            count(
+                house,
+                at,
+                Duration::from_millis(waited(second, number, is_bad)),
+                is_bad && number % 4 == 0,
+            );
+        }
+    }
+}
+
+fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
+    let spread = (second * 31 + number * 17) % 97;
+    let tail = if spread == 96 { 90 } else { 0 };
+    let swing = 1.6 + (f64::from(second) / 70.0).sin() * 0.5;
+    let usual = f64::from(4 + spread / 4 + tail) * swing;
+    (usual * if is_bad { 9.0 } else { 1.0 }) as u64
+}
+
+fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
+    let live = house.server.system.telemetry.live();
+    let accepted = Accepted {
+        id: EventId(1),
+        kind: Kind::Call,
+        is_duplicate: false,
+        warnings: Vec::new(),
+        deliveries: Vec::new(),
+    };
+    live.accepted(COMPANY, &accepted, at, || None);
+    let of = AttemptOf {
+        company_id: COMPANY,
+        event_id: EventId(1),
+        kind: Kind::Call,
+        created_at: at.minus(waited),
+    };
+    let finished = FinishedAttempt {
+        delivery_id: DeliveryId(1),
+        webhook_id: WebhookId(1),
+        attempt: Attempt {
+            number: 1,
+            started_at: at,
+            finished_at: at,
+            outcome: AttemptOutcome::Answered {
+                status: if has_failed { 503 } else { 200 },
+                retry_after: None,
+            },
+            request: None,
+            answer: None,
+            phases: Phases::default(),
+        },
+        state: DeliveryState::Delivered { at },
+        failures: Failures::default(),
+        blocks_until: at,
+        held: Duration::ZERO,
+    };
+    live.attempted(of, &finished);
 }

@@ -1,7 +1,5 @@
 //! Two minutes of somebody who sees Switchhook for the first time, in a real browser.
 
-use serde_json::Value;
-
 use super::house::{ADMIN, House};
 use super::sight;
 use crate::support::browser::Browser;
@@ -199,15 +197,39 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
     );
     pages.push(house.url(&format!("/dashboard/webhooks/{webhook}")));
     pages.push(house.url(&format!("/dashboard/webhooks/{webhook}/delete")));
+    let caller = house.caller();
+    let replay = caller
+        .ask("POST", "/v1/replays", r#"{"filter":{"kind":"call"}}"#)
+        .await;
+    let subscriptions = caller.ask("GET", "/api/v2/subscriptions/call", "").await;
+    let text = |value: &serde_json::Value| value.as_str().expect("ids are strings").to_owned();
+    let subscription = text(&subscriptions["items"][0]["id"]);
+    for path in [
+        format!("/dashboard/replays/{}", text(&replay["id"])),
+        format!("/dashboard/subscriptions/call/{subscription}/edit"),
+        format!("/dashboard/subscriptions/call/{subscription}/delete"),
+        format!("/dashboard/webhooks/{webhook}/edit"),
+        "/dashboard/events?kind=call&text=Support".to_owned(),
+        "/dashboard/events?kind=changelog".to_owned(),
+        "/dashboard/deliveries?outcome=accepted&since=nonsense".to_owned(),
+        "/dashboard/inspector/empty".to_owned(),
+    ] {
+        pages.push(house.url(&path));
+    }
     let mut troubles = Vec::new();
     for looks in sight::LOOKS {
         browser.look_like(looks).await;
         for page in &pages {
             browser.open(page).await;
-            let found = browser.run(sight::CHECK).await;
-            for trouble in found.as_array().into_iter().flatten().filter_map(Value::as_str) {
-                troubles.push(format!("{page} {looks:?}: {trouble}"));
+            let mut found = sight::check(&browser, looks).await;
+            if !looks.is_phone {
+                found.extend(sight::walk(&browser).await);
             }
+            troubles.extend(
+                found
+                    .into_iter()
+                    .map(|trouble| format!("{page} {looks:?}: {trouble}")),
+            );
         }
     }
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
@@ -231,4 +253,76 @@ async fn without_a_script_everything_can_be_read_and_done() {
     browser.click("td:last-child a", "").await;
     browser.click("h2", "Payload").await;
     assert!(browser.url().await.contains("/dashboard/events/"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_can_be_done_with_the_keyboard_alone() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let house = House::new().await;
+    browser.open(&house.url("/dashboard/")).await;
+    // The field has the focus already.
+    browser.write(ADMIN).await;
+    browser.press("Enter").await;
+    browser
+        .wait_for("signing in", "return location.pathname === '/dashboard/'")
+        .await;
+    browser.press("Tab").await;
+    browser.press("Enter").await;
+    browser
+        .wait_for("the skip to the content", "return location.hash === '#main'")
+        .await;
+    browser.tab_to("main a", "Create a webhook").await;
+    browser.press("Enter").await;
+    browser
+        .wait_for("the form", "return document.querySelector('#hook_url') !== null")
+        .await;
+    browser.tab_to("#hook_url", "").await;
+    browser.write("inspector://keys").await;
+    browser.press("Enter").await;
+    browser
+        .wait_for(
+            "the webhook's page",
+            "return document.querySelector('#test-kind') !== null",
+        )
+        .await;
+    browser.tab_to("button", "Send a test event").await;
+    browser.press(" ").await;
+    browser
+        .wait_for(
+            "the test event",
+            "return document.body.innerText.includes('A test event is on its way')",
+        )
+        .await;
+    browser
+        .wait_for(
+            "its delivery",
+            "return document.querySelector('td:last-child a') !== null",
+        )
+        .await;
+    browser.tab_to("td:last-child a", "").await;
+    browser.press("Enter").await;
+    browser
+        .wait_for(
+            "its attempt",
+            "return document.querySelector('.attempt summary') !== null",
+        )
+        .await;
+    browser.tab_to(".attempt summary", "Request").await;
+    browser.press("Enter").await;
+    browser
+        .wait_for(
+            "the request",
+            "return document.querySelector('.attempt details[open]') !== null",
+        )
+        .await;
+    browser.tab_to("button", "Redeliver").await;
+    browser.press("Enter").await;
+    browser
+        .wait_for(
+            "the new delivery",
+            "return document.body.innerText.includes('Sent again')",
+        )
+        .await;
 }

@@ -211,6 +211,46 @@ impl Browser {
         self.command("POST", &path, json!({ "text": text })).await;
     }
 
+    /// Presses Tab until the focus is on what a selector finds and that says this, as somebody without a mouse does.
+    pub(crate) async fn tab_to(&self, selector: &str, text: &str) {
+        let is_there = format!(
+            "const own = document.activeElement; const words = own.textContent + (own.value ?? ''); \
+             return own.matches({selector:?}) && words.includes({text:?})"
+        );
+        for _ in 0..200 {
+            self.press("Tab").await;
+            if self.run(&is_there).await == Value::Bool(true) {
+                return;
+            }
+        }
+        panic!(
+            "Tab does not lead to {selector} that says {text:?}:\n{}",
+            self.text().await
+        );
+    }
+
+    /// Types where the focus is.
+    pub(crate) async fn write(&self, text: &str) {
+        self.developer("Input.insertText", json!({ "text": text })).await;
+    }
+
+    /// Presses a key: `Tab`, `Enter` or a space.
+    pub(crate) async fn press(&self, key: &str) {
+        let (code, number, text) = match key {
+            "Enter" => ("Enter", 13, "\r"),
+            " " => ("Space", 32, " "),
+            other => (other, 9, ""),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let mut press =
+                json!({ "type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number });
+            if kind == "keyDown" && !text.is_empty() {
+                press["text"] = json!(text);
+            }
+            self.developer("Input.dispatchKeyEvent", press).await;
+        }
+    }
+
     /// Chooses an option of a field, once that is there.
     pub(crate) async fn choose(&self, selector: &str, value: &str) {
         let script = format!(
