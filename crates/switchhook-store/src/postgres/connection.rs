@@ -17,8 +17,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement may take. What takes longer is stopped, and its caller told.
 const STATEMENT_TIMEOUT: &str = "15s";
 
-/// What the server drops by itself if a node disappears in the middle of a transaction.
-const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+/// After how long the server drops a transaction whose node disappeared or stalled in the middle of it. Until then the
+/// others wait for its locks, and a node has no reason to pause between two statements.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "3s";
 
 /// How many statements a connection remembers.
 const STATEMENTS: usize = 256;
