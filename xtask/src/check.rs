@@ -38,7 +38,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -77,6 +77,13 @@ const STEPS: [Step; 7] = [
         name: "doc tests",
         command: "cargo test --workspace --all-features --doc --no-fail-fast",
         about: About::Docs,
+        tool: None,
+    },
+    // Prints how a server does beside one that keeps nothing. Judges no time: it fails only if something is lost on the way.
+    Step {
+        name: "bench",
+        command: "cargo run --quiet --package switchhook -- bench --quick --only live",
+        about: About::Code,
         tool: None,
     },
     Step {
