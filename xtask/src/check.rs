@@ -87,6 +87,13 @@ const STEPS: [Step; 8] = [
         about: About::Docs,
         tool: None,
     },
+    // Prints how a server does beside one that keeps nothing. Judges no time: it fails only if something is lost on the way.
+    Step {
+        name: "bench",
+        command: "cargo run --quiet --package switchhook -- bench --quick --only live",
+        about: About::Code,
+        tool: None,
+    },
     Step {
         name: "deny",
         command: "cargo deny check bans licenses sources",

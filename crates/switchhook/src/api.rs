@@ -14,6 +14,7 @@ mod erasures;
 mod error;
 mod events;
 mod explain;
+mod front;
 mod health;
 mod inlet;
 mod inside;
@@ -47,6 +48,7 @@ pub(crate) use self::auth::Caller;
 use self::auth::KeyCache;
 use self::compat::{SecretsShown, shortened};
 use self::error::ApiError;
+pub(crate) use self::front::FrontDoor;
 use self::health::LastReadiness;
 pub(crate) use self::inside::{Inside, Refusal};
 use self::limits::{Limiter, limit_rate};
@@ -141,11 +143,11 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
 
 /// The whole API of a node.
 pub fn router(system: Arc<System>) -> Router {
-    with_inside(system).0
+    with_inside(system).0.into_router()
 }
 
 /// The whole API of a node, from outside and from inside.
-pub(crate) fn with_inside(system: Arc<System>) -> (Router, Inside) {
+pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
     let limiter = Limiter::new(system.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
         system,
@@ -166,9 +168,9 @@ pub(crate) fn with_inside(system: Arc<System>) -> (Router, Inside) {
         .with_state(Arc::clone(&api));
     let inside = Inside {
         router: router.clone(),
-        api,
+        api: Arc::clone(&api),
     };
-    (router, inside)
+    (FrontDoor { api, router }, inside)
 }
 
 /// The description of every route.

@@ -210,9 +210,21 @@ fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     runtime.block_on(work)
 }
 
-/// Runs a server, on as many threads as there are processors.
+/// Runs a server, on half of the processors: the other half sends.
 fn wait_for_server(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    wait_on_threads(crate::server::half_of_the_processors(), work)
+}
+
+/// Runs what measures and what is measured against, on as many threads as there are processors.
+fn wait_on_all_processors(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    wait_on_threads(std::thread::available_parallelism().map_or(1, usize::from), work)
+}
+
+fn wait_on_threads(threads: usize, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()?;
     runtime.block_on(work)
 }
 

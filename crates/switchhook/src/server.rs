@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
+use axum::{Router, ServiceExt};
 use switchhook_domain::clock::Clock;
 use switchhook_store::Store;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::api;
+use crate::api::{self, FrontDoor};
 use crate::chance::Dice;
 use crate::clock::SystemClock;
 use crate::dashboard;
@@ -44,8 +44,7 @@ pub struct Server {
     sweeping: JoinHandle<()>,
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
-    /// Sending has threads of its own, so that accepting cannot starve it. Taken when the server stops.
-    sending: Option<Runtime>,
+    sending: Sending,
 }
 
 impl Server {
@@ -84,7 +83,7 @@ impl Server {
             settings.delivery,
             &settings.outbound,
         )?;
-        let sending = sending_runtime()?;
+        let sending = Sending::start()?;
         let parts = Parts {
             settings,
             clock,
@@ -94,7 +93,7 @@ impl Server {
             transport: Arc::new(transport),
             guard,
         };
-        let system = Arc::new(assemble(parts, sending.handle()).await?);
+        let system = Arc::new(assemble(parts, &sending.handle).await?);
         let (stop, stopped) = watch::channel(false);
         let listening = tokio::spawn(listen(listener, Arc::clone(&system), stopped));
         let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
@@ -107,7 +106,7 @@ impl Server {
             listening,
             sweeping,
             following,
-            sending: Some(sending),
+            sending,
         })
     }
 
@@ -134,20 +133,56 @@ impl Server {
         self.system.replays.stop().await;
         self.system.engine.stop(grace).await;
         self.system.store.close().await;
-        if let Some(sending) = self.sending.take() {
-            sending.shutdown_background();
-        }
+        drop(self.sending);
         info!("stopped");
         listened
     }
 }
 
-impl Drop for Server {
-    /// Who does not stop it may at least let go of it, also where waiting for threads is not possible.
-    fn drop(&mut self) {
-        if let Some(sending) = self.sending.take() {
-            sending.shutdown_background();
-        }
+/// How many threads accept, and how many send: half of the processors each.
+#[must_use]
+pub fn half_of_the_processors() -> usize {
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .div_ceil(2)
+}
+
+/// Where sending runs: threads of its own, so that accepting cannot starve it. It ends when this is dropped, and nobody waits
+/// for that: whoever drops it may be where waiting for threads is not possible.
+struct Sending {
+    handle: Handle,
+    _until_dropped: oneshot::Sender<()>,
+}
+
+impl Sending {
+    fn start() -> Result<Self> {
+        // On a single thread tasks run in turns, so that attempts that ended together reach the engine together. With the
+        // other scheduler each would be let in by itself, ahead of the rest.
+        let mut builder = match half_of_the_processors() {
+            1 => Builder::new_current_thread(),
+            threads => {
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(threads).thread_name("sending");
+                builder
+            }
+        };
+        let no_threads = "no threads can be started";
+        let runtime = builder.enable_all().build().context(no_threads)?;
+        let handle = runtime.handle().clone();
+        let (until_dropped, dropped) = oneshot::channel();
+        let run = move || {
+            // An error is what comes: the other end is never used but dropped.
+            let _ = runtime.block_on(dropped);
+            runtime.shutdown_background();
+        };
+        std::thread::Builder::new()
+            .name("sending".to_owned())
+            .spawn(run)
+            .context(no_threads)?;
+        Ok(Self {
+            handle,
+            _until_dropped: until_dropped,
+        })
     }
 }
 
@@ -173,7 +208,7 @@ pub struct Parts {
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<System> {
+pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
     let Parts {
         settings,
         clock,
@@ -244,22 +279,14 @@ pub async fn assemble(parts: Parts, sending: &tokio::runtime::Handle) -> Result<
     })
 }
 
-fn sending_runtime() -> Result<Runtime> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .div_ceil(2);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("sending")
-        .enable_all()
-        .build()
-        .context("no threads can be started")
-}
-
 /// Everything that a node answers to.
 pub fn router(system: Arc<System>) -> Router {
-    let (api, inside) = api::with_inside(Arc::clone(&system));
-    api.merge(dashboard::router(system, inside))
+    front_door(system).into_router()
+}
+
+fn front_door(system: Arc<System>) -> FrontDoor {
+    let (door, inside) = api::with_inside(Arc::clone(&system));
+    door.with(dashboard::router(system, inside))
 }
 
 async fn listen(
@@ -278,7 +305,7 @@ async fn listen(
         // An error means that the server is gone, which is a reason to stop too.
         let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
     };
-    let served = axum::serve(listener, router(system))
+    let served = axum::serve(listener, front_door(system).into_make_service())
         .with_graceful_shutdown(until_stopped)
         .await;
     tidying.abort();

@@ -71,6 +71,8 @@ async fn forward_one(request: Request<Incoming>, to: SocketAddr, onward: &Onward
     let post = Request::post("/count/0")
         .header("host", to.to_string())
         .body(Full::new(body))?;
+    // The last answer may be read before the task of the connection is ready for more.
+    onward.ready().await?;
     let response = onward.send_request(post).await?;
     let status = response.status();
     response.into_body().collect().await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::output::{self, Table};
-use super::wait_for_server;
+use super::wait_on_all_processors;
 use crate::bench::report::{HEADINGS, Report};
 use crate::bench::{self, Options, Topic, floor};
 use crate::server::asked_to_stop;
@@ -85,7 +85,7 @@ pub(super) struct Floor {
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let options = self.options();
-        wait_for_server(async {
+        wait_on_all_processors(async {
             let report = bench::run(&options, asked_to_stop(), output::remark).await?;
             self.print(&report)
         })
@@ -141,6 +141,6 @@ impl Bench {
 
 impl Floor {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        wait_for_server(floor::forward(self.listen, self.to))
+        wait_on_all_processors(floor::forward(self.listen, self.to))
     }
 }

@@ -81,7 +81,8 @@ impl HttpTransport {
             }
         }
         let connect_timeout = post.route.webhook.settings.connect_timeout(&self.defaults);
-        let fresh = self.connector.connect(endpoint, connect_timeout, phases).await?;
+        // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
+        let fresh = Box::pin(self.connector.connect(endpoint, connect_timeout, phases)).await?;
         self.exchange_over(fresh, endpoint, post, phases, start).await
     }
 
