@@ -38,7 +38,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",

@@ -35,10 +35,10 @@ use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
 use switchhook_simulator::{Dialect, Rate, Simulation};
-use switchhook_store::sqlite::{SqliteOptions, SqliteStore};
+use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
     Claim, ClaimWish, ClaimedDelivery, DeliveryFilter, EventFilter, FinishedAttempt, HandOver, HandedOver,
-    NewDelivery, NewEvent, PageRequest, Store,
+    NewDelivery, NewEvent, PageRequest, Store, StoreOptions,
 };
 use tokio::sync::mpsc;
 use tower::ServiceExt;
@@ -99,7 +99,7 @@ struct Filling {
 }
 
 async fn fill(file: &Path, count: usize) -> Result<()> {
-    let store = SqliteStore::open(file, SqliteOptions::owner(START))?;
+    let store = SqliteStore::open(file, StoreOptions::owner(START))?;
     let claimed = store.take_hand_over().context("the stream was taken")?;
     let mut filling = Filling {
         store,
@@ -185,7 +185,7 @@ impl Filling {
     }
 
     fn event(&self, kind: Kind, body: String, at: Timestamp, webhook_id: WebhookId) -> NewEvent {
-        let id = self.ids.reserve(at, 2);
+        let id = self.ids.reserve(at, 2).first;
         let order_key = Payload::read(kind, body.as_bytes())
             .ok()
             .and_then(|payload| EventFacts::of(&payload).order_key);

@@ -232,25 +232,24 @@ fn bind_array(
     holds: Holds,
     cells: Vec<Cell>,
 ) -> Query<'_, Postgres, PgArguments> {
-    let cells = cells.into_iter();
     match holds {
-        Holds::Numbers => query.bind(cells.map(number).collect::<Vec<_>>()),
-        Holds::Reals => query.bind(cells.map(real).collect::<Vec<_>>()),
-        Holds::Texts => query.bind(cells.map(text).collect::<Vec<_>>()),
-        Holds::Bytes => query.bind(cells.map(bytes).collect::<Vec<_>>()),
+        Holds::Numbers => query.bind(cells.iter().map(number).collect::<Vec<_>>()),
+        Holds::Reals => query.bind(cells.iter().map(real).collect::<Vec<_>>()),
+        Holds::Texts => query.bind(cells.into_iter().map(text).collect::<Vec<_>>()),
+        Holds::Bytes => query.bind(cells.into_iter().map(bytes).collect::<Vec<_>>()),
     }
 }
 
-fn number(cell: Cell) -> Option<i64> {
+fn number(cell: &Cell) -> Option<i64> {
     match cell {
-        Cell::Number(number) => Some(number),
+        Cell::Number(number) => Some(*number),
         _ => None,
     }
 }
 
-fn real(cell: Cell) -> Option<f64> {
+fn real(cell: &Cell) -> Option<f64> {
     match cell {
-        Cell::Real(number) => Some(number),
+        Cell::Real(number) => Some(*number),
         _ => None,
     }
 }
