@@ -2,6 +2,7 @@
 //!
 //! `SWITCHHOOK_TEST_POSTGRES` names one that is there already; without it each test process starts its own.
 
+use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,7 +19,7 @@ pub(crate) fn is_there() -> bool {
         Ok(_) => true,
         Err(why) => {
             assert!(!is_ci(), "CI skips nothing: {why}");
-            eprintln!("skipped: {why}");
+            writeln!(std::io::stderr(), "skipped: {why}").expect("somebody reads it");
             false
         }
     }
