@@ -118,6 +118,7 @@ impl Lane {
             node,
             audience,
             connection: None,
+            is_failing: false,
         };
         (Self { jobs, room }, worker)
     }
@@ -177,6 +178,8 @@ pub(super) struct Worker {
     node: Option<Arc<Node>>,
     audience: Audience,
     connection: Option<PgConnection>,
+    /// Whether the last commit failed, so that an outage is told once and not with each commit.
+    is_failing: bool,
 }
 
 struct Member {
@@ -275,7 +278,6 @@ impl Worker {
                 }
             }
             Err(error) => {
-                tracing::error!(operations = members.len(), %error, "nothing could be kept");
                 for member in members {
                     let _ = member.reply.send(Err(same(&error)));
                 }
@@ -290,8 +292,29 @@ impl Worker {
         .await
     }
 
-    /// Runs `work` in a transaction. The connection stays only if it is known to be good.
+    /// Runs `work` in a transaction, and tells the operator when that begins to fail and when it works again.
     async fn commit<T>(
+        &mut self,
+        operations: usize,
+        work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let result = self.try_to_commit(operations, work).await;
+        match &result {
+            Err(error @ StoreError::Unavailable(_)) if !self.is_failing => {
+                tracing::error!(operations, %error, "nothing can be kept; it is tried again and again");
+                self.is_failing = true;
+            }
+            Ok(_) if self.is_failing => {
+                tracing::info!("things are kept again");
+                self.is_failing = false;
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// The connection stays only if it is known to be good.
+    async fn try_to_commit<T>(
         &mut self,
         operations: usize,
         work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,

@@ -66,6 +66,13 @@ fn what_cannot_be_measured_is_told() {
         .run(&["bench", "--quick", "--dir", "./no/such/folder"])
         .failed(1);
     assert!(nowhere.stderr.contains("./no/such/folder"), "{nowhere:?}");
-    let skipped = shell.run(&["bench", "--quick", "--only", "store"]).ok();
-    assert!(skipped.stderr.contains("--postgres URL"), "{skipped:?}");
+    let postgres = "postgres://somebody:hunter2@127.0.0.1:1/nothing";
+    let unreachable = shell
+        .run(&["bench", "--quick", "--only", "store", "--postgres", postgres])
+        .failed(1);
+    assert!(
+        unreachable.stderr.contains("PostgreSQL cannot be reached"),
+        "{unreachable:?}"
+    );
+    assert!(!unreachable.stderr.contains("hunter2"), "{unreachable:?}");
 }
