@@ -41,6 +41,8 @@ struct Heard {
     last_change: Option<i64>,
     next_look: Instant,
     next_sign_of_life: Instant,
+    /// Whether it has been told that there are no notices.
+    is_deaf: bool,
 }
 
 impl Listener {
@@ -51,14 +53,18 @@ impl Listener {
             last_change: None,
             next_look: now,
             next_sign_of_life: now,
+            is_deaf: false,
         };
         let listening = async {
             loop {
-                if let Err(error) = self.listen(&mut heard).await {
-                    tracing::warn!(%error, "other nodes are not heard; it tries again");
-                    // Nobody knows what is said meanwhile.
-                    heard.last_change = None;
+                if let Err(error) = self.listen(&mut heard).await
+                    && !heard.is_deaf
+                {
+                    tracing::warn!(%error, "other nodes are not heard; what they change is looked for meanwhile");
+                    heard.is_deaf = true;
                 }
+                // The connection for notices may be all that is missing. If it is not, that was told.
+                let _ = self.do_what_is_due(&mut heard).await;
                 sleep(TRY_AGAIN_AFTER).await;
             }
         };
@@ -72,7 +78,11 @@ impl Listener {
     async fn listen(&self, heard: &mut Heard) -> Result<(), StoreError> {
         let mut listener = in_time(PgListener::connect_with(&self.pool)).await?;
         in_time(listener.listen(CHANNEL)).await?;
-        heard.next_look = Instant::now();
+        if std::mem::take(&mut heard.is_deaf) {
+            tracing::info!("other nodes are heard again");
+        }
+        // Nobody knows what was said before.
+        (heard.last_change, heard.next_look) = (None, Instant::now());
         loop {
             self.do_what_is_due(heard).await?;
             let wake = heard.next_look.min(heard.next_sign_of_life);
