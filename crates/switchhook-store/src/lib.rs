@@ -16,6 +16,7 @@ mod open;
 mod options;
 mod page;
 pub mod postgres;
+mod redelivery;
 mod registry;
 mod replay;
 mod replaying;

@@ -1,7 +1,6 @@
 //! Deliveries: how they are found, made anew and called off.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -20,6 +19,7 @@ use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::filter::DeliveryFilter;
 use crate::page::{Page, PageRequest};
+use crate::redelivery::{self, redelivery};
 use crate::row::delivery::{self, COLUMNS, delivery_columns};
 
 pub(super) async fn find(
@@ -75,33 +75,15 @@ pub(super) async fn redeliver(
     let origin = find(connection, company_id, id).await?;
     let webhook_id = origin.webhook_id;
     if !webhooks::exists(connection, company_id, webhook_id).await? {
-        return Err(StoreError::Conflict(format!(
-            "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
-        )));
+        return Err(redelivery::webhook_is_gone(&origin));
     }
     let with_payload = events::lock_with_payload(connection, &[origin.event_id.0]).await?;
     if !with_payload.contains(&origin.event_id) {
-        return Err(StoreError::Conflict(format!(
-            "the payload of event {} was removed: there is nothing to send again",
-            origin.event_id
-        )));
+        return Err(redelivery::payload_is_gone(&origin));
     }
     let next_ordinals = next_ordinals(connection, &[origin.event_id.0]).await?;
-    let delivery = Delivery {
-        id: new_id,
-        ordinal: next_ordinals.get(&origin.event_id).copied().unwrap_or(0),
-        order_key: None,
-        state: DeliveryState::Pending { due_at: now },
-        attempt_number: 0,
-        failures: switchhook_domain::retry::Failures::default(),
-        blocks_until: now,
-        note: None,
-        origin: Some(id),
-        replay_id: None,
-        held: Duration::ZERO,
-        created_at: now,
-        ..origin
-    };
+    let ordinal = next_ordinals.get(&origin.event_id).copied().unwrap_or(0);
+    let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(connection, None, &[NewRow::free(delivery.clone())]).await?;
     transaction.hand_over(HandedOver::Due {
         webhook_id,
@@ -138,11 +120,7 @@ pub(super) async fn cancel(
     let pending = lock_pending(transaction, vec![id.0]).await?;
     let mut delivery = find(transaction.connection, company_id, id).await?;
     if pending.is_empty() {
-        let state = delivery.state.name();
-        return Err(StoreError::Conflict(format!(
-            "delivery {id} is {state} since {} and stays so: only a pending one can be cancelled",
-            delivery.state.at()
-        )));
+        return Err(redelivery::is_final(&delivery));
     }
     call_off(transaction, &pending, now).await?;
     delivery.state = DeliveryState::Cancelled { at: now };

@@ -1,7 +1,5 @@
 //! Deliveries: how they come into being, are found, and are called off.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
@@ -18,6 +16,7 @@ use crate::event::{NewDelivery, NewEvent};
 use crate::filter::DeliveryFilter;
 use crate::line::{self, Start};
 use crate::page::{Page, PageRequest};
+use crate::redelivery::{self, redelivery};
 use crate::row::Row;
 use crate::row::delivery::{self, COLUMNS, delivery_columns};
 
@@ -62,31 +61,13 @@ pub(super) fn redeliver(
     let origin = find(connection, company_id, id)?;
     let webhook_id = origin.webhook_id;
     if !webhooks::exists(connection, company_id, webhook_id)? {
-        return Err(StoreError::Conflict(format!(
-            "webhook {webhook_id}, where delivery {id} went, was deleted: create a webhook and replay the event to it"
-        )));
+        return Err(redelivery::webhook_is_gone(&origin));
     }
     if events::body(connection, origin.event_id)?.is_some_and(|body| body.is_empty()) {
-        return Err(StoreError::Conflict(format!(
-            "the payload of event {} was removed: there is nothing to send again",
-            origin.event_id
-        )));
+        return Err(redelivery::payload_is_gone(&origin));
     }
-    let delivery = Delivery {
-        id: new_id,
-        ordinal: next_ordinal(connection, origin.event_id)?,
-        order_key: None,
-        state: DeliveryState::Pending { due_at: now },
-        attempt_number: 0,
-        failures: switchhook_domain::retry::Failures::default(),
-        blocks_until: now,
-        note: None,
-        origin: Some(id),
-        replay_id: None,
-        held: Duration::ZERO,
-        created_at: now,
-        ..origin
-    };
+    let ordinal = next_ordinal(connection, origin.event_id)?;
+    let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(connection, &delivery, Start::Free)?;
     transaction.hand_over(HandedOver::Due {
         webhook_id,
@@ -111,11 +92,7 @@ pub(super) fn cancel(
 ) -> Result<Delivery, StoreError> {
     let mut delivery = find(transaction.connection, company_id, id)?;
     if delivery.state.is_final() {
-        let state = delivery.state.name();
-        return Err(StoreError::Conflict(format!(
-            "delivery {id} is {state} since {} and stays so: only a pending one can be cancelled",
-            delivery.state.at()
-        )));
+        return Err(redelivery::is_final(&delivery));
     }
     let pending = PendingDelivery {
         id,
