@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchhook::system::Settings;
+use switchhook::system::{DashboardSettings, Settings};
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::TestServer;
@@ -52,6 +52,23 @@ async fn nothing_set_up_is_a_finding_and_all_set_up_is_none() {
         (&json!(1), &json!(1))
     );
     assert!(report["now"].is_i64());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_inspector_of_the_house_can_always_be_reached() {
+    let dashboard = DashboardSettings {
+        inspector: true,
+        ..DashboardSettings::default()
+    };
+    let server = TestServer::with(Settings {
+        dashboard,
+        ..Settings::default()
+    })
+    .await;
+    let id = webhook(&server, "inspector://orders", GOOD_SECRET).await;
+    server.subscribe(&id).await;
+    let report = see(&server, "").await;
+    assert!(troubles(&report).is_empty(), "{report:#}");
 }
 
 #[tokio::test(start_paused = true)]
