@@ -10,7 +10,7 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, NewRow};
-use super::list::Listing;
+use super::list::{Listing, first};
 use super::order::{self, Lines};
 use super::replays;
 use super::transaction::Transaction;
@@ -32,14 +32,9 @@ pub(super) async fn find(
         delivery_columns!(),
         " FROM deliveries WHERE id = $1 AND company_id = $2"
     );
-    let row = sqlx::query(sql)
-        .bind(id.0)
-        .bind(company_id.0)
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref()
-        .map(|row| delivery::read(row))
-        .transpose()?
+    let query = sqlx::query(sql).bind(id.0).bind(company_id.0);
+    first(connection, query, delivery::read)
+        .await?
         .ok_or(StoreError::NotFound("delivery"))
 }
 

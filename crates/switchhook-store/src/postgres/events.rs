@@ -12,7 +12,7 @@ use switchhook_domain::order::OrderKey;
 use super::columns::bind_columns;
 use super::deliveries;
 use super::delivery_row::{self, NewRow};
-use super::list::Listing;
+use super::list::{Listing, first};
 use super::order::{self, Line, Lines};
 use super::transaction::Transaction;
 use crate::claim::{ClaimedDelivery, HandedOver};
@@ -326,14 +326,9 @@ pub(super) async fn find(
         event_columns!(),
         " FROM events WHERE id = $1 AND company_id = $2"
     );
-    let row = sqlx::query(sql)
-        .bind(id.0)
-        .bind(company_id.0)
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref()
-        .map(|row| read(row))
-        .transpose()?
+    let query = sqlx::query(sql).bind(id.0).bind(company_id.0);
+    first(connection, query, read)
+        .await?
         .ok_or(StoreError::NotFound("event"))
 }
 
