@@ -21,6 +21,7 @@ mod explain;
 mod failure;
 mod health;
 mod holds;
+mod intake;
 mod keys;
 mod list;
 mod lock;
@@ -44,6 +45,7 @@ mod sources;
 mod store;
 mod subscriptions;
 mod transaction;
+mod unwritten;
 mod versions;
 mod webhooks;
 mod websockets;
@@ -51,6 +53,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -62,6 +65,7 @@ pub use self::backup::{Copied, Existing};
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;
 use self::connection::{Checkpoints, Place};
+use self::intake::Intake;
 use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
 use self::reserve::Reserve;
@@ -97,6 +101,8 @@ pub struct SqliteStore {
 struct Parts {
     writer: Writer,
     readers: Readers,
+    /// Whether something was answered that readers do not see yet.
+    is_ahead: Arc<AtomicBool>,
     sealing: Sealing,
     reserve: Arc<Reserve>,
     checkpointer: Option<Checkpointer>,
@@ -171,6 +177,9 @@ impl SqliteStore {
             }
             _ => None,
         };
+        if let (Place::File(path), Role::Guest) = (place, options.role) {
+            see_what_was_accepted(path)?;
+        }
         let mut connection = connection::open_writing(place, checkpoints(options))?;
         bring_up_to_date(&mut connection, place, options)?;
         let sealing = Sealing(options.sealer.clone());
@@ -186,16 +195,16 @@ impl SqliteStore {
             (Place::File(path), Role::Owner) => Reserve::of(path, options.reserve_bytes),
             _ => Reserve::default(),
         });
-        let mut committer = Committer {
-            connection,
-            hand_over: sender,
-            observer: options.observer.clone(),
-            reserve: Arc::clone(&reserve),
-        };
+        let mut committer =
+            Committer::new(connection, sender, options.observer.clone(), Arc::clone(&reserve));
         if options.role == Role::Owner {
+            if let Place::File(path) = place {
+                take_in(&mut committer, path, options.writer)?;
+            }
             let now = options.now;
             while committer.do_now(move |transaction| recovery::close_some_claims(transaction, now))? {}
         }
+        let is_ahead = committer.is_ahead();
         let (writer, readers, checkpointer) = match (place, options.writer) {
             (Place::File(path), WriterMode::Thread) => threads(path, options.role, committer)?,
             _ => inline(committer),
@@ -205,6 +214,7 @@ impl SqliteStore {
             parts: Arc::new(Parts {
                 writer,
                 readers,
+                is_ahead,
                 sealing,
                 reserve,
                 checkpointer,
@@ -213,6 +223,43 @@ impl SqliteStore {
             }),
         }))
     }
+}
+
+/// Gives the writer the intake of its file. What a process left in it that did not end well is committed, here or by the
+/// next one: nobody else would see it.
+fn take_in(committer: &mut Committer, path: &Path, mode: WriterMode) -> Result<(), StoreError> {
+    let unusable = |error| {
+        StoreError::Unusable(format!(
+            "{} cannot be used: {error}",
+            intake::beside(path).display()
+        ))
+    };
+    if mode == WriterMode::Inline && !intake::beside(path).exists() {
+        return Ok(());
+    }
+    let generation = intake::generation(&committer.connection)?;
+    committer.take_in(Intake::open(path, generation).map_err(unusable)?)?;
+    if mode == WriterMode::Inline {
+        committer.leave_intake();
+    }
+    Ok(())
+}
+
+/// For whoever does not serve the file: what was accepted before is seen afterwards. The process that serves it commits it
+/// in a moment; if there is none, it is done here.
+fn see_what_was_accepted(path: &Path) -> Result<(), StoreError> {
+    if !intake::beside(path).exists() {
+        return Ok(());
+    }
+    let Some(_lock) = OwnerLock::try_take(path)? else {
+        return intake::wait_for_commit(path, &connection::open_reading(path)?);
+    };
+    let connection = connection::open_writing(&Place::File(path.to_owned()), Checkpoints::Elsewhere)?;
+    if schema::age(&connection)? == Age::Current {
+        let mut committer = Committer::new(connection, None, None, Arc::default());
+        take_in(&mut committer, path, WriterMode::Inline)?;
+    }
+    Ok(())
 }
 
 impl Parts {

@@ -1,22 +1,36 @@
 //! An attempt becomes a row.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::id::DeliveryId;
 
 use super::list::all;
+use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::row::attempt::{attempt_columns, lost, micros, outcome_name, read, status};
 
 pub(super) fn insert(connection: &Connection, id: DeliveryId, attempt: &Attempt) -> Result<(), StoreError> {
+    write(&mut *connection.prepare_cached(INSERT)?, id, attempt)
+}
+
+/// The same for every attempt of a busy server.
+pub(super) fn insert_often(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    write(transaction.hot(INSERT)?, id, attempt)
+}
+
+fn write(statement: &mut Statement<'_>, id: DeliveryId, attempt: &Attempt) -> Result<(), StoreError> {
     let (retry_after, reason, detail) = match &attempt.outcome {
         AttemptOutcome::Answered { retry_after, .. } => (*retry_after, None, None),
         AttemptOutcome::Unanswered { reason, detail } => (None, Some(reason.as_str()), Some(detail.as_str())),
         AttemptOutcome::Lost => (None, None, None),
     };
     let (request, answer, phases) = (attempt.request.as_ref(), attempt.answer.as_ref(), attempt.phases);
-    connection.prepare_cached(INSERT)?.execute(params![
+    statement.execute(params![
         id.0,
         attempt.number,
         attempt.started_at.as_millis(),

@@ -2,16 +2,16 @@
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::delivery::{DeliveryState, StateName};
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
-use super::attempt_row;
 use super::list::first;
 use super::transaction::Transaction;
-use super::{order, replays};
+use super::{attempt_row, delivery_row, order, replays};
 use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
+use crate::line::Start;
 use crate::row::attempt;
 use crate::row::{Cells, Row};
 
@@ -27,12 +27,51 @@ pub(super) fn finish(
             webhook_id,
             delivery_id,
         });
+        if let Some(delivery) = transaction.unwritten.get(delivery_id) {
+            if delivery.attempt_number == one.attempt.number {
+                finish_unwritten(transaction, one)?;
+            } else {
+                late += 1;
+            }
+            continue;
+        }
         match open_attempt(transaction.connection, delivery_id)? {
             Some(open) if open.number == one.attempt.number => finish_one(transaction, one, &open)?,
             _ => late += 1,
         }
     }
     Ok(late)
+}
+
+/// One that has no row yet: if it is at its end, it gets the one that it will always have.
+fn finish_unwritten(transaction: &mut Transaction<'_>, one: &FinishedAttempt) -> Result<(), StoreError> {
+    let Some(delivery) = transaction.unwritten.take(one.delivery_id) else {
+        return Ok(());
+    };
+    if !one.state.is_final() {
+        delivery_row::insert(transaction.connection, &delivery, Start::Claimed)?;
+        let open = OpenAttempt {
+            number: delivery.attempt_number,
+            is_pending: true,
+            order_key: delivery.order_key,
+            blocks_until: delivery.blocks_until,
+            replay_id: delivery.replay_id,
+        };
+        return finish_one(transaction, one, &open);
+    }
+    let ended = Delivery {
+        state: one.state,
+        failures: one.failures,
+        blocks_until: one.blocks_until,
+        held: one.held,
+        ..delivery
+    };
+    delivery_row::insert_ended(transaction, &ended, &one.attempt)?;
+    attempt_row::insert_often(transaction, one.delivery_id, &one.attempt)?;
+    match &ended.order_key {
+        Some(key) => order::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at),
+        None => Ok(()),
+    }
 }
 
 fn finish_one(

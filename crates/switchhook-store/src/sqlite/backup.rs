@@ -48,6 +48,7 @@ enum Check {
 pub(super) fn backup(path: &Path, to: &Path, existing: Existing) -> Result<Copied, StoreError> {
     must_exist(path, "store")?;
     make_way(to, existing)?;
+    super::see_what_was_accepted(path)?;
     let source = connection::open_reading(path)?;
     copy(&source, to, Check::Pages)
 }
@@ -132,9 +133,9 @@ fn look_through(target: &Connection, check: Check) -> Result<(), StoreError> {
     }
 }
 
-/// The log of a store that is replaced must go first: it does not fit the copy.
+/// The log and the intake of a store that is replaced must go first: they do not fit the copy.
 fn put_in_place(partial: &Path, to: &Path) -> std::io::Result<()> {
-    for end in ["-wal", "-shm"] {
+    for end in ["-wal", "-shm", ".intake"] {
         let side = beside(to, end);
         if side.exists() {
             std::fs::remove_file(side)?;

@@ -1,35 +1,71 @@
-//! Group commit: many callers' operations in one transaction and one fsync.
+//! Group commit: many callers' operations in one transaction, and one sync for all who wait for one.
+//!
+//! With an intake a transaction stays open for some milliseconds. Events are answered when the intake has them: if the
+//! transaction cannot be committed, the next one begins with them. How attempts ended is answered when it is done: if that
+//! is lost, in a crash or with such a transaction, a delivery is repeated. Whatever else is done is committed first.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::events;
+use super::intake::Intake;
 use super::reserve::Reserve;
-use super::transaction::{Errand, Isolation, Job, Ran, Transaction};
+use super::transaction::{Errand, Isolation, Job, Nature, Ran, Told, Transaction};
+use super::unwritten::Unwritten;
 use crate::claim::HandOver;
 use crate::error::StoreError;
+use crate::event::NewEvent;
 use crate::observer::{Commit, CommitObserver, SetAside};
+
+/// How long a transaction stays open for more: long enough for most of its deliveries to end within it. After a crash
+/// what ended in so many milliseconds is sent again.
+const OPEN_FOR: Duration = Duration::from_millis(20);
 
 /// Owns the connection that writes.
 pub(super) struct Committer {
     pub(super) connection: Connection,
     /// Where claimed deliveries go; a guest claims nothing.
-    pub(super) hand_over: Option<mpsc::UnboundedSender<HandOver>>,
-    pub(super) observer: Option<Arc<dyn CommitObserver>>,
+    hand_over: Option<mpsc::UnboundedSender<HandOver>>,
+    observer: Option<Arc<dyn CommitObserver>>,
     /// What is given up when the disk is full.
-    pub(super) reserve: Arc<Reserve>,
+    reserve: Arc<Reserve>,
+    /// Where events are safe before the commit. Without one everything waits for its commit.
+    intake: Option<Intake>,
+    /// Until when the transaction that is open stays so, if one is.
+    open_until: Option<Instant>,
+    unwritten: Unwritten,
+    /// Whether the intake has events whose transaction was rolled back.
+    owes: bool,
+    /// Whether something was answered that readers do not see yet.
+    is_ahead: Arc<AtomicBool>,
 }
 
-/// What a commit has to tell: to the node, and to the operator.
-type Told = (HandOver, Vec<SetAside>);
+/// How far a batch is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Its events are in the intake; the transaction stays open.
+    Intake,
+    Commit,
+}
 
 enum Failure {
     /// The store itself does not work.
     Store(String),
     /// An operation without a savepoint failed.
     Neighbour,
+}
+
+impl Failure {
+    fn into_message(self) -> String {
+        match self {
+            Self::Store(message) => message,
+            Self::Neighbour => "one operation could not be told from its neighbours".to_owned(),
+        }
+    }
 }
 
 impl From<StoreError> for Failure {
@@ -41,19 +77,127 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
 impl Committer {
-    /// Does all the jobs in one transaction, and answers every caller when it is durable.
-    pub(super) fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let started = now();
-        let result = match self.transact(&mut jobs, |job| job.isolation()) {
-            Err(Failure::Neighbour) => self.transact(&mut jobs, |_| Isolation::Savepoint),
-            result => result,
+    pub(super) fn new(
+        connection: Connection,
+        hand_over: Option<mpsc::UnboundedSender<HandOver>>,
+        observer: Option<Arc<dyn CommitObserver>>,
+        reserve: Arc<Reserve>,
+    ) -> Self {
+        Self {
+            connection,
+            hand_over,
+            observer,
+            reserve,
+            intake: None,
+            open_until: None,
+            unwritten: Unwritten::default(),
+            owes: false,
+            is_ahead: Arc::default(),
+        }
+    }
+
+    /// Takes an intake. The events that it has are recorded and committed first; nobody has claimed them any more.
+    pub(super) fn take_in(&mut self, mut intake: Intake) -> Result<(), StoreError> {
+        let left = intake.events().map_err(unreadable)?;
+        if !left.is_empty() {
+            tracing::info!(
+                events = left.len(),
+                "what was accepted and not yet committed is recorded"
+            );
+        }
+        let left = left.into_iter().map(unclaimed).collect();
+        let began = self.execute("BEGIN IMMEDIATE").map_err(Failure::from);
+        let recorded = began.and_then(|()| {
+            self.record_again(left)?;
+            let generation = intake.conclude(&self.connection)?;
+            self.execute("COMMIT")?;
+            Ok(generation)
+        });
+        match recorded {
+            Ok(generation) => {
+                intake.begin(generation);
+                self.intake = Some(intake);
+                Ok(())
+            }
+            Err(failure) => {
+                self.roll_back();
+                Err(StoreError::Unavailable(failure.into_message()))
+            }
+        }
+    }
+
+    /// Whether something was answered that readers do not see yet: it becomes visible with the next commit.
+    pub(super) fn is_ahead(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_ahead)
+    }
+
+    /// Until when the open transaction stays open; `None` if there is none.
+    pub(super) const fn open_until(&self) -> Option<Instant> {
+        self.open_until
+    }
+
+    /// Commits what is open.
+    pub(super) fn settle(&mut self) {
+        if self.open_until.is_some() || self.owes {
+            self.take(Vec::new(), Extent::Commit);
+        }
+    }
+
+    /// Ends for good, with everything in the database.
+    pub(super) fn close(&mut self) {
+        self.settle();
+        if !self.owes {
+            self.leave_intake();
+        }
+    }
+
+    /// Does without an intake from now on. There must be nothing in it that counts.
+    pub(super) fn leave_intake(&mut self) {
+        if let Some(intake) = self.intake.take() {
+            intake.remove();
+        }
+    }
+
+    /// Does all the jobs in one transaction, and answers every caller when what it waits for is certain.
+    pub(super) fn commit(&mut self, jobs: Vec<Box<dyn Job>>) {
+        let extent = self.extent_of(&jobs);
+        self.take(jobs, extent);
+    }
+
+    fn extent_of(&self, jobs: &[Box<dyn Job>]) -> Extent {
+        let can_wait = jobs.iter().all(|job| !matches!(job.nature(), Nature::Ordinary));
+        let stays_open = match self.open_until {
+            Some(until) => now() < until,
+            None => recordings(jobs).next().is_some(),
         };
-        match result {
-            Ok((handed_over, set_aside)) => {
-                self.tell(handed_over);
-                self.report(&set_aside);
-                if let Some(observer) = &self.observer {
+        let has_room = self.intake.as_ref().is_some_and(Intake::takes_more);
+        if can_wait && stays_open && has_room {
+            Extent::Intake
+        } else {
+            Extent::Commit
+        }
+    }
+
+    fn take(&mut self, mut jobs: Vec<Box<dyn Job>>, extent: Extent) {
+        let started = now();
+        let ran = match self.run(&mut jobs, extent) {
+            Err(Failure::Neighbour) => self.run_carefully(&mut jobs),
+            ran => ran,
+        };
+        match ran.and_then(|told| Ok((self.make_certain(&jobs, extent, &told)?, told))) {
+            Ok(((), told)) => {
+                self.tell(told.handed_over);
+                self.report(&told.set_aside);
+                if let Some(observer) = &self.observer
+                    && !jobs.is_empty()
+                {
                     observer.committed(Commit {
                         operations: jobs.len(),
                         duration: now().duration_since(started),
@@ -64,10 +208,12 @@ impl Committer {
             Err(Failure::Store(message)) => {
                 tracing::error!(operations = jobs.len(), reason = message, "nothing could be kept");
                 self.reserve.after_failure(&message);
+                self.roll_back();
                 answer(jobs, Some(&message));
             }
-            Err(Failure::Neighbour) => {
-                answer(jobs, Some("one operation could not be told from its neighbours"));
+            Err(failure @ Failure::Neighbour) => {
+                self.roll_back();
+                answer(jobs, Some(&failure.into_message()));
             }
         }
     }
@@ -77,12 +223,140 @@ impl Committer {
         &mut self,
         work: impl FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (errand, mut answer) = Errand::new(Isolation::Savepoint, work);
+        let (errand, mut answer) = Errand::new(Nature::Ordinary, work);
         self.commit(vec![Box::new(errand)]);
         answer
             .try_recv()
             .unwrap_or_else(|_| Err(StoreError::Unavailable("it was not tried".into())))
     }
+
+    // --- doing ----------------------------------------------------------------------------------------------------
+
+    fn run(&mut self, jobs: &mut [Box<dyn Job>], extent: Extent) -> Result<Told, Failure> {
+        self.open()?;
+        let mut transaction =
+            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
+        transaction.may_defer = extent == Extent::Intake;
+        for job in jobs {
+            let isolation = job.nature().isolation();
+            run_one(job.as_mut(), &mut transaction, isolation)?;
+        }
+        Ok(transaction.into_told())
+    }
+
+    /// Begins the transaction again, so that the failure of one operation is its own.
+    fn run_carefully(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Told, Failure> {
+        self.roll_back();
+        self.open()?;
+        let mut transaction =
+            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
+        for job in jobs {
+            run_one(job.as_mut(), &mut transaction, Isolation::Savepoint)?;
+        }
+        Ok(transaction.into_told())
+    }
+
+    fn open(&mut self) -> Result<(), Failure> {
+        if self.open_until.is_some() {
+            return Ok(());
+        }
+        self.execute("BEGIN IMMEDIATE")?;
+        self.open_until = Some(now() + OPEN_FOR);
+        if self.owes
+            && let Some(intake) = &mut self.intake
+        {
+            let events = intake.events().map_err(unreadable)?;
+            self.record_again(events)?;
+            self.owes = false;
+        }
+        Ok(())
+    }
+
+    /// Records events of the intake. One that cannot be recorded is told of, and keeps nobody from the others. Nothing is
+    /// handed over: the node was told when they were recorded first, or will look for what is due.
+    fn record_again(&mut self, events: Vec<NewEvent>) -> Result<(), Failure> {
+        let mut transaction =
+            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
+        for event in events {
+            let id = event.id.0;
+            let (mut errand, mut answer) =
+                Errand::new(Nature::Finishing, move |transaction: &mut Transaction<'_>| {
+                    events::record(transaction, std::slice::from_ref(&event)).map(drop)
+                });
+            if let Ran::StoreFailed(message) = transaction.isolated(|transaction| errand.run(transaction))? {
+                return Err(Failure::Store(message));
+            }
+            Box::new(errand).answer(None);
+            if let Ok(Err(error)) = answer.try_recv() {
+                tracing::error!(id, %error, "an event of the intake cannot be recorded");
+            }
+        }
+        Ok(())
+    }
+
+    // --- making it certain ----------------------------------------------------------------------------------------
+
+    /// Brings what was done where it is safe, at least as far as `extent`.
+    fn make_certain(&mut self, jobs: &[Box<dyn Job>], extent: Extent, told: &Told) -> Result<(), Failure> {
+        if extent == Extent::Intake
+            && let Some(intake) = &mut self.intake
+        {
+            let mut events = recordings(jobs).peekable();
+            if events.peek().is_none() {
+                return Ok(());
+            }
+            match intake.append(events) {
+                Ok(()) => {
+                    self.is_ahead.store(true, Ordering::Release);
+                    return Ok(());
+                }
+                Err(error) => tracing::warn!(%error, "the intake takes nothing; events wait for commits"),
+            }
+        }
+        self.commit_open()?;
+        if told.has_overwritten
+            && let Some(intake) = &self.intake
+            && let Err(error) = intake.overwrite()
+        {
+            tracing::error!(%error, "what was erased may still be in the intake");
+        }
+        Ok(())
+    }
+
+    fn commit_open(&mut self) -> Result<(), Failure> {
+        self.unwritten.write_all(&self.connection)?;
+        let concluding = self.intake.as_mut().filter(|intake| intake.has_something());
+        let next = concluding
+            .as_ref()
+            .map(|intake| intake.conclude(&self.connection))
+            .transpose()?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.open_until = None;
+        self.is_ahead.store(false, Ordering::Release);
+        if let (Some(intake), Some(generation)) = (concluding, next) {
+            intake.begin(generation);
+        }
+        Ok(())
+    }
+
+    /// After some failures SQLite has already rolled back.
+    fn roll_back(&mut self) {
+        self.open_until = None;
+        self.unwritten.clear();
+        self.owes = self.intake.as_ref().is_some_and(Intake::has_something);
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed transaction could not be rolled back");
+        }
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    // --- telling --------------------------------------------------------------------------------------------------
 
     /// The hand-over comes before the answers, so that nobody hears of a success before the node does.
     fn tell(&self, handed_over: HandOver) {
@@ -102,72 +376,56 @@ impl Committer {
             }
         }
     }
+}
 
-    fn transact(
-        &self,
-        jobs: &mut [Box<dyn Job>],
-        isolation: impl Fn(&dyn Job) -> Isolation,
-    ) -> Result<Told, Failure> {
-        let result = self.begin().and_then(|()| {
-            let told = self.run(jobs, isolation)?;
-            self.execute("COMMIT")?;
-            Ok(told)
-        });
-        if result.is_err() {
-            self.roll_back();
-        }
-        result
+fn run_one(
+    job: &mut dyn Job,
+    transaction: &mut Transaction<'_>,
+    isolation: Isolation,
+) -> Result<(), Failure> {
+    if let Nature::Ordinary = job.nature() {
+        transaction.write_deferred()?;
     }
-
-    fn begin(&self) -> Result<(), Failure> {
-        Ok(self.execute("BEGIN IMMEDIATE")?)
-    }
-
-    fn run(
-        &self,
-        jobs: &mut [Box<dyn Job>],
-        isolation: impl Fn(&dyn Job) -> Isolation,
-    ) -> Result<Told, Failure> {
-        let mut transaction = Transaction::new(&self.connection, self.hand_over.is_some());
-        for job in jobs {
-            let ran = match isolation(job.as_ref()) {
-                Isolation::None => match job.run(&mut transaction) {
-                    Ran::Failed => return Err(Failure::Neighbour),
-                    ran => ran,
-                },
-                Isolation::Savepoint => transaction.isolated(|transaction| job.run(transaction))?,
-            };
-            if let Ran::StoreFailed(message) = ran {
-                return Err(Failure::Store(message));
-            }
-        }
-        Ok(transaction.into_told())
-    }
-
-    fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.connection.prepare_cached(sql)?.execute([])?;
-        Ok(())
-    }
-
-    /// After some failures SQLite has already rolled back.
-    fn roll_back(&self) {
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.execute("ROLLBACK")
-        {
-            tracing::error!(%error, "a failed transaction could not be rolled back");
-        }
+    let ran = match isolation {
+        Isolation::None => job.run(transaction),
+        Isolation::Savepoint => transaction.isolated(|transaction| job.run(transaction))?,
+    };
+    match (ran, isolation) {
+        (Ran::StoreFailed(message), _) => Err(Failure::Store(message)),
+        (Ran::Failed, Isolation::None) => Err(Failure::Neighbour),
+        (Ran::Failed | Ran::Done, _) => Ok(()),
     }
 }
 
-fn answer(jobs: Vec<Box<dyn Job>>, failure: Option<&str>) {
+/// The events that the jobs keep.
+fn recordings(jobs: &[Box<dyn Job>]) -> impl Iterator<Item = &NewEvent> {
+    jobs.iter().flat_map(|job| match job.nature() {
+        Nature::Recording(events) => &events[..],
+        Nature::Finishing | Nature::Ordinary => &[],
+    })
+}
+
+/// Nobody has it any more who had it before a start.
+fn unclaimed(mut event: NewEvent) -> NewEvent {
+    for delivery in &mut event.deliveries {
+        delivery.claim_until = None;
+    }
+    event
+}
+
+fn answer(jobs: impl IntoIterator<Item = Box<dyn Job>>, failure: Option<&str>) {
     for job in jobs {
         job.answer(failure);
     }
 }
 
+fn unreadable(error: std::io::Error) -> StoreError {
+    StoreError::Unavailable(format!("the intake beside the database cannot be read: {error}"))
+}
+
 #[expect(
     clippy::disallowed_methods,
-    reason = "measures how long a commit took on a thread without tokio"
+    reason = "measures on a thread without tokio how long a commit took and may wait"
 )]
 fn now() -> Instant {
     Instant::now()
@@ -183,12 +441,7 @@ mod tests {
     fn committer() -> Committer {
         let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
         schema::migrate(&mut connection, Timestamp::from_millis(0)).unwrap();
-        Committer {
-            connection,
-            hand_over: None,
-            observer: None,
-            reserve: Arc::default(),
-        }
+        Committer::new(connection, None, None, Arc::default())
     }
 
     fn rows(committer: &Committer) -> i64 {
@@ -201,7 +454,7 @@ mod tests {
     /// Runs jobs that each write one page, without savepoints.
     fn commit(committer: &mut Committer, count: usize) -> Vec<Result<(), StoreError>> {
         let (jobs, answers): (Vec<_>, Vec<_>) = (0..count)
-            .map(|_| Errand::new(Isolation::None, health::write_page))
+            .map(|_| Errand::new(Nature::Finishing, health::write_page))
             .map(|(errand, answer)| (Box::new(errand) as Box<dyn Job>, answer))
             .unzip();
         committer.commit(jobs);
@@ -245,11 +498,11 @@ mod tests {
             health::write_page(transaction)?;
             Err(StoreError::Conflict("no".into()))
         };
-        for isolation in [Isolation::None, Isolation::Savepoint] {
+        for nature in [Nature::Finishing, Nature::Ordinary] {
             let before = rows(&committer);
-            let (good, mut kept) = Errand::new(Isolation::None, health::write_page);
-            let (bad, mut refused) = Errand::new(isolation, fails);
-            let (other, mut also_kept) = Errand::new(Isolation::None, health::write_page);
+            let (good, mut kept) = Errand::new(Nature::Finishing, health::write_page);
+            let (bad, mut refused) = Errand::new(nature, fails);
+            let (other, mut also_kept) = Errand::new(Nature::Finishing, health::write_page);
             committer.commit(vec![Box::new(good), Box::new(bad), Box::new(other)]);
             assert!(matches!(refused.try_recv(), Ok(Err(StoreError::Conflict(_)))));
             assert!(kept.try_recv().unwrap().is_ok() && also_kept.try_recv().unwrap().is_ok());

@@ -30,11 +30,15 @@ pub(super) fn create(
     let mut delivery = new.unsent(event, ordinal);
     let claim_until = new.claim_until.filter(|_| transaction.may_claim);
     let last = match &delivery.order_key {
-        Some(key) => order::last(transaction.connection, delivery.webhook_id, key)?,
+        Some(key) => order::last(transaction, delivery.webhook_id, key)?,
         None => None,
     };
     let start = line::start(&mut delivery, last.as_ref(), claim_until);
-    delivery_row::insert(transaction.connection, &delivery, start)?;
+    if start == Start::Claimed && transaction.may_defer {
+        transaction.unwritten.put(delivery.clone());
+    } else {
+        delivery_row::insert(transaction.connection, &delivery, start)?;
+    }
     transaction.hand_over(match start {
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery,

@@ -1,22 +1,62 @@
 //! A delivery becomes a row.
 
 use rusqlite::{Connection, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::order::OrderKey;
 
-use super::transaction::THIS_NODE;
+use super::transaction::{THIS_NODE, Transaction};
 use crate::error::StoreError;
 use crate::line::Start;
+use crate::row::attempt::{outcome_name, status};
 use crate::row::delivery::ids;
 
+/// What its row says of a delivery beyond itself.
+#[derive(Clone, Copy)]
+enum Stand<'a> {
+    Started(Start),
+    /// This was its last attempt.
+    Ended(&'a Attempt),
+}
+
+/// A new delivery.
 pub(super) fn insert(connection: &Connection, delivery: &Delivery, start: Start) -> Result<(), StoreError> {
-    let DeliveryState::Pending { due_at } = delivery.state else {
+    if delivery.state.is_final() {
         return Err(StoreError::Conflict(
             "a delivery cannot be made in a final state".into(),
         ));
+    }
+    write(
+        &mut *connection.prepare_cached(INSERT)?,
+        delivery,
+        Stand::Started(start),
+    )
+}
+
+/// A delivery that ended with its first attempt, before it had a row.
+pub(super) fn insert_ended(
+    transaction: &mut Transaction<'_>,
+    delivery: &Delivery,
+    last: &Attempt,
+) -> Result<(), StoreError> {
+    write(transaction.hot(INSERT)?, delivery, Stand::Ended(last))
+}
+
+fn write(
+    statement: &mut rusqlite::Statement<'_>,
+    delivery: &Delivery,
+    stand: Stand<'_>,
+) -> Result<(), StoreError> {
+    let (due_at, ended_at) = match delivery.state {
+        DeliveryState::Pending { due_at } => (Some(due_at), None),
+        ended => (None, Some(ended.at())),
     };
-    let is_claimed = start == Start::Claimed;
-    connection.prepare_cached(INSERT)?.execute(params![
+    let (is_claimed, is_held, last) = match stand {
+        Stand::Started(start) => (start == Start::Claimed, start == Start::Held, None),
+        Stand::Ended(last) => (false, false, Some(last)),
+    };
+    statement.execute(params![
         delivery.id.0,
         delivery.event_id.0,
         delivery.ordinal,
@@ -26,21 +66,28 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery, start: Start)
         ids(&delivery.subscription_ids),
         delivery.hidden.to_string(),
         delivery.order_key.as_ref().map(OrderKey::as_str),
-        due_at.as_millis(),
-        (start == Start::Held).then_some("order"),
+        delivery.state.name().as_str(),
+        due_at.map(Timestamp::as_millis),
+        ended_at.map(Timestamp::as_millis),
+        is_held.then_some("order"),
         is_claimed.then_some(THIS_NODE),
         is_claimed.then_some(delivery.created_at.as_millis()),
         delivery.attempt_number,
+        delivery.failures.answered,
+        delivery.failures.unanswered,
         delivery.blocks_until.as_millis(),
+        last.map(|attempt| outcome_name(&attempt.outcome)),
+        last.and_then(status),
         delivery.origin.map(|origin| origin.0),
         delivery.replay_id.map(|id| id.0),
         delivery.created_at.as_millis(),
         delivery.note,
+        i64::try_from(delivery.held.as_millis()).unwrap_or(i64::MAX),
     ])?;
     Ok(())
 }
 
 const INSERT: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
-     hidden, order_key, due_at, held, claimed_by, claimed_at, attempt_number, blocks_until, origin_id, replay_id, \
-     created_at, note, state, failures_answered, failures_unanswered) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0)";
+     hidden, order_key, state, due_at, ended_at, held, claimed_by, claimed_at, attempt_number, failures_answered, \
+     failures_unanswered, blocks_until, last_outcome, last_status, origin_id, replay_id, created_at, note, held_ms) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -41,10 +41,9 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
     Ok(Recorded::Kept)
 }
 
-fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
-    let sql = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
-               revision, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    transaction.prepare(sql)?.execute(params![
+fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
+    let position = log::next(transaction, event)?;
+    transaction.hot(INSERT)?.execute(params![
         event.id.0,
         event.company_id.0,
         event.kind.route(),
@@ -54,14 +53,17 @@ fn insert(transaction: &Transaction<'_>, event: &NewEvent) -> Result<(), StoreEr
         warnings(&event.warnings)?,
         Verbatim(&event.body),
         event.revision.0,
-        log::next(transaction, event)?,
+        position,
     ])?;
     Ok(())
 }
 
+const INSERT: &str = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
+     revision, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
 /// The answer if the key was used before. A use too long ago is forgotten, so that the key is free again.
 fn answer_to_repetition(
-    transaction: &Transaction<'_>,
+    transaction: &mut Transaction<'_>,
     event: &NewEvent,
     idempotency: &Idempotency,
 ) -> Result<Option<Recorded>, StoreError> {
@@ -84,6 +86,7 @@ fn answer_to_repetition(
     if earlier.payload_removed.is_none() && earlier.body != event.body {
         return Ok(Some(Recorded::KeyReused));
     }
+    transaction.write_deferred()?;
     let deliveries = deliveries::originals_of(connection, earlier.id)?;
     Ok(Some(Recorded::Repeated {
         event: earlier,

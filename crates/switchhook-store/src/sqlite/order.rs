@@ -14,11 +14,17 @@ use crate::row::{Cells, Row};
 
 /// The last one in line.
 pub(super) fn last(
-    connection: &Connection,
+    transaction: &mut Transaction<'_>,
     webhook_id: WebhookId,
     key: &OrderKey,
 ) -> Result<Option<InLine>, StoreError> {
-    first(connection, LAST, &[&webhook_id.0, &key.as_str()], read)
+    let deferred = transaction.unwritten.line(webhook_id, key);
+    let deferred = deferred.max_by_key(|one| one.position);
+    let mut rows = transaction
+        .hot(LAST)?
+        .query(params![webhook_id.0, key.as_str()])?;
+    let written = rows.next()?.map(|row| read(row)).transpose()?;
+    Ok(deferred.into_iter().chain(written).max_by_key(|one| one.position))
 }
 
 /// The one directly ahead of a delivery.
@@ -39,7 +45,13 @@ pub(super) fn free_follower(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let values: [&dyn ToSql; 3] = [&webhook_id.0, &key.as_str(), &LONGEST_WALK];
-    let line = all(transaction.connection, LINE, &values, read)?;
+    let mut line = all(transaction.connection, LINE, &values, read)?;
+    if line.is_empty() {
+        // Those without a row are claimed, and none is held.
+        return Ok(());
+    }
+    line.extend(transaction.unwritten.line(webhook_id, key));
+    line.sort_unstable_by_key(|one| one.position);
     let Some(freed) = line::freed(&line, key, now) else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -174,10 +174,12 @@ impl<'q> Batches<'q> {
     }
 
     /// The next batch, as soon as there is one; `None` once the queue is closed and empty.
-    pub(super) fn next(&mut self) -> Option<Batch> {
+    ///
+    /// At `until` at the latest comes a batch of what there is, be it nothing; and what is not urgent waits until then.
+    pub(super) fn next(&mut self, until: Option<Instant>) -> Option<Batch> {
         let mut has_lingered = false;
-        while !self.refill(has_lingered)? {
-            has_lingered = self.sleep();
+        while !self.refill(has_lingered, until)? && !(has_lingered && until.is_some()) {
+            has_lingered = self.sleep(until);
         }
         Some(self.split_off())
     }
@@ -188,7 +190,7 @@ impl<'q> Batches<'q> {
     }
 
     /// Whether there is something to do now; `None`: never again.
-    fn refill(&mut self, has_lingered: bool) -> Option<bool> {
+    fn refill(&mut self, has_lingered: bool, until: Option<Instant>) -> Option<bool> {
         let mut inbox = self.queue.inbox.lock();
         let takes = inbox.has_urgent || inbox.is_closed || has_lingered || !self.backlog.is_empty();
         if takes && !inbox.jobs.is_empty() {
@@ -197,7 +199,7 @@ impl<'q> Batches<'q> {
         }
         let is_closed = inbox.is_closed;
         if self.spare.is_empty() && self.backlog.is_empty() && !is_closed {
-            inbox.writer = if inbox.jobs.is_empty() {
+            inbox.writer = if inbox.jobs.is_empty() && until.is_none() {
                 Writer::Asleep
             } else {
                 Writer::Lingering
@@ -214,8 +216,12 @@ impl<'q> Batches<'q> {
         }
     }
 
-    /// Sleeps until woken; tells whether it was the short sleep.
-    fn sleep(&self) -> bool {
+    /// Sleeps until woken; tells whether it was as long as what is not urgent waits.
+    fn sleep(&self, until: Option<Instant>) -> bool {
+        if let Some(until) = until {
+            thread::park_timeout(until.saturating_duration_since(now()));
+            return now() >= until;
+        }
         let lingers = self.queue.inbox.lock().writer == Writer::Lingering;
         if lingers {
             thread::park_timeout(LINGER);
@@ -249,4 +255,12 @@ impl Batch {
     pub(super) fn into_parts(self) -> (Vec<Box<dyn Job>>, usize) {
         (self.jobs, self.units)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "bounds a wait on a thread without tokio's time"
+)]
+fn now() -> Instant {
+    Instant::now()
 }

@@ -1,6 +1,7 @@
 //! The list of what the store can do: each line says how it is done and which noun's file does it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -22,7 +23,7 @@ use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
 use super::queue::{Urgency, Weight};
-use super::transaction::{Isolation, Transaction};
+use super::transaction::{Nature, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
     SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, explain, health,
@@ -51,6 +52,19 @@ impl SqliteStore {
         T: Send + 'static,
     {
         self.parts.writer.run(Manner::ORDINARY, work).await
+    }
+
+    /// Reads, and sees everything that was answered before.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        if self.parts.is_ahead.load(Ordering::Acquire) {
+            // If nothing can be written now, what there is can still be read.
+            let _ = self.write(|_| Ok(())).await;
+        }
+        self.parts.readers.run(read).await
     }
 }
 
@@ -86,9 +100,7 @@ impl Store for SqliteStore {
         company_id: Option<CompanyId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| keys::list(connection, company_id, page))
+        self.read(move |connection| keys::list(connection, company_id, page))
             .await
     }
 
@@ -98,16 +110,11 @@ impl Store for SqliteStore {
     }
 
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| keys::find(connection, hash))
-            .await
+        self.read(move |connection| keys::find(connection, hash)).await
     }
 
     async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| companies::list(connection, page))
+        self.read(move |connection| companies::list(connection, page))
             .await
     }
 
@@ -124,9 +131,7 @@ impl Store for SqliteStore {
 
     async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| webhooks::find(connection, company_id, id, &sealing))
+        self.read(move |connection| webhooks::find(connection, company_id, id, &sealing))
             .await
     }
 
@@ -136,9 +141,7 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<Webhook>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| webhooks::list(connection, company_id, page, &sealing))
+        self.read(move |connection| webhooks::list(connection, company_id, page, &sealing))
             .await
     }
 
@@ -170,9 +173,7 @@ impl Store for SqliteStore {
 
     async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| webhooks::scan(connection, page, &sealing))
+        self.read(move |connection| webhooks::scan(connection, page, &sealing))
             .await
     }
 
@@ -196,9 +197,7 @@ impl Store for SqliteStore {
         company_id: Option<CompanyId>,
         since: Timestamp,
     ) -> Result<Vec<HoldRecord>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| holds::list(connection, company_id, since))
+        self.read(move |connection| holds::list(connection, company_id, since))
             .await
     }
 
@@ -220,9 +219,7 @@ impl Store for SqliteStore {
 
     async fn websocket(&self, company_id: CompanyId, id: WebsocketId) -> Result<Websocket, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| websockets::find(connection, company_id, id, &sealing))
+        self.read(move |connection| websockets::find(connection, company_id, id, &sealing))
             .await
     }
 
@@ -232,9 +229,7 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<Websocket>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| websockets::list(connection, company_id, page, &sealing))
+        self.read(move |connection| websockets::list(connection, company_id, page, &sealing))
             .await
     }
 
@@ -264,9 +259,7 @@ impl Store for SqliteStore {
     }
 
     async fn log_end(&self, company_id: CompanyId) -> Result<LogPosition, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| log::end(connection, company_id))
+        self.read(move |connection| log::end(connection, company_id))
             .await
     }
 
@@ -276,9 +269,7 @@ impl Store for SqliteStore {
         after: LogPosition,
         bounds: LogBounds,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| log::read(connection, company_id, after, bounds))
+        self.read(move |connection| log::read(connection, company_id, after, bounds))
             .await
     }
 
@@ -290,17 +281,13 @@ impl Store for SqliteStore {
 
     async fn source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| sources::find(connection, company_id, id, &sealing))
+        self.read(move |connection| sources::find(connection, company_id, id, &sealing))
             .await
     }
 
     async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| sources::find_by_token(connection, token_hash, &sealing))
+        self.read(move |connection| sources::find_by_token(connection, token_hash, &sealing))
             .await
     }
 
@@ -310,9 +297,7 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<Source>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| sources::list(connection, company_id, page, &sealing))
+        self.read(move |connection| sources::list(connection, company_id, page, &sealing))
             .await
     }
 
@@ -353,9 +338,7 @@ impl Store for SqliteStore {
         id: SourceId,
         page: PageRequest,
     ) -> Result<Page<Refusal>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| sources::list_refusals(connection, company_id, id, page))
+        self.read(move |connection| sources::list_refusals(connection, company_id, id, page))
             .await
     }
 
@@ -375,9 +358,7 @@ impl Store for SqliteStore {
         id: SubscriptionId,
     ) -> Result<Subscription, StoreError> {
         let subject = Subject { company_id, kind, id };
-        self.parts
-            .readers
-            .run(move |connection| subscriptions::find(connection, subject))
+        self.read(move |connection| subscriptions::find(connection, subject))
             .await
     }
 
@@ -387,9 +368,7 @@ impl Store for SqliteStore {
         filter: SubscriptionFilter,
         page: PageRequest,
     ) -> Result<Page<Subscription>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| subscriptions::list(connection, company_id, filter, page))
+        self.read(move |connection| subscriptions::list(connection, company_id, filter, page))
             .await
     }
 
@@ -419,14 +398,12 @@ impl Store for SqliteStore {
     }
 
     async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| subscriptions::scan(connection, page))
+        self.read(move |connection| subscriptions::scan(connection, page))
             .await
     }
 
     async fn last_revision(&self) -> Result<Revision, StoreError> {
-        self.parts.readers.run(versions::last_revision).await
+        self.read(versions::last_revision).await
     }
 
     async fn subscription_changes(
@@ -434,9 +411,7 @@ impl Store for SqliteStore {
         company_id: Option<CompanyId>,
         page: PageRequest,
     ) -> Result<Page<SubscriptionVersion>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| versions::changes(connection, company_id, page))
+        self.read(move |connection| versions::changes(connection, company_id, page))
             .await
     }
 
@@ -447,9 +422,7 @@ impl Store for SqliteStore {
         only: Option<SubscriptionId>,
         page: PageRequest,
     ) -> Result<Explained, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| explain::explain(connection, company_id, event_id, only, page))
+        self.read(move |connection| explain::explain(connection, company_id, event_id, only, page))
             .await
     }
 
@@ -464,9 +437,10 @@ impl Store for SqliteStore {
         }
         let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
         let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
+        let new: Arc<[NewEvent]> = new.into();
         let manner = Manner {
             urgency: Urgency::Now,
-            isolation: Isolation::None,
+            nature: Nature::Recording(Arc::clone(&new)),
             weight,
         };
         self.parts
@@ -476,9 +450,7 @@ impl Store for SqliteStore {
     }
 
     async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| events::find(connection, company_id, id))
+        self.read(move |connection| events::find(connection, company_id, id))
             .await
     }
 
@@ -488,16 +460,12 @@ impl Store for SqliteStore {
         filter: EventFilter,
         page: PageRequest,
     ) -> Result<Page<EventRecord>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| events::list(connection, company_id, &filter, page))
+        self.read(move |connection| events::list(connection, company_id, &filter, page))
             .await
     }
 
     async fn delivery(&self, company_id: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| deliveries::find(connection, company_id, id))
+        self.read(move |connection| deliveries::find(connection, company_id, id))
             .await
     }
 
@@ -507,16 +475,12 @@ impl Store for SqliteStore {
         filter: DeliveryFilter,
         page: PageRequest,
     ) -> Result<Page<Delivery>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| deliveries::list(connection, company_id, &filter, page))
+        self.read(move |connection| deliveries::list(connection, company_id, &filter, page))
             .await
     }
 
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| attempt_row::all_of(connection, id))
+        self.read(move |connection| attempt_row::all_of(connection, id))
             .await
     }
 
@@ -558,7 +522,7 @@ impl Store for SqliteStore {
         let weight = Weight::of(finished.len(), answers.map(|answer| answer.body_head.len()).sum());
         let manner = Manner {
             urgency: Urgency::Soon,
-            isolation: Isolation::None,
+            nature: Nature::Finishing,
             weight,
         };
         self.parts
@@ -607,19 +571,17 @@ impl Store for SqliteStore {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| claims::pending_webhooks(connection, after, limit))
+        self.read(move |connection| claims::pending_webhooks(connection, after, limit))
             .await
     }
 
     async fn size(&self) -> Result<StoreSize, StoreError> {
-        self.parts.readers.run(retention::size).await
+        self.read(retention::size).await
     }
 
     async fn remove_events(&self, slice: RemovalSlice) -> Result<Removed, StoreError> {
         let find = move |connection: &Connection| retention::removable(connection, slice);
-        let found = self.parts.readers.run(find).await?;
+        let found = self.read(find).await?;
         let next = found.next;
         if found.ids.is_empty() {
             return Ok(Removed {
@@ -639,7 +601,7 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<DroppedPayloads, StoreError> {
         let find = move |connection: &Connection| retention::droppable(connection, slice);
-        let found = self.parts.readers.run(find).await?;
+        let found = self.read(find).await?;
         let next = found.next;
         if found.ids.is_empty() {
             return Ok(DroppedPayloads { payloads: 0, next });
@@ -654,9 +616,7 @@ impl Store for SqliteStore {
     async fn erase_number(&self, slice: ErasureSlice, now: Timestamp) -> Result<Erased, StoreError> {
         let (company_id, number, extent) = (slice.company_id, slice.number.clone(), slice.extent);
         let found = self
-            .parts
-            .readers
-            .run(move |connection| erasure::find(connection, &slice))
+            .read(move |connection| erasure::find(connection, &slice))
             .await?;
         let (examined, found) = (found.examined, found.found);
         let next = found.next;
@@ -692,9 +652,7 @@ impl Store for SqliteStore {
     }
 
     async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| replays::find(connection, company_id, id))
+        self.read(move |connection| replays::find(connection, company_id, id))
             .await
     }
 
@@ -703,31 +661,23 @@ impl Store for SqliteStore {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<Replay>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| replays::list(connection, company_id, page))
+        self.read(move |connection| replays::list(connection, company_id, page))
             .await
     }
 
     async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| replays::running(connection, page))
+        self.read(move |connection| replays::running(connection, page))
             .await
     }
 
     async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.parts
-            .readers
-            .run(move |connection| webhooks::of_replays(connection, company_id, &sealing))
+        self.read(move |connection| webhooks::of_replays(connection, company_id, &sealing))
             .await
     }
 
     async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError> {
-        self.parts
-            .readers
-            .run(move |connection| replay_scan::select(connection, &replay, scan))
+        self.read(move |connection| replay_scan::select(connection, &replay, scan))
             .await
     }
 
@@ -758,7 +708,7 @@ impl Store for SqliteStore {
     }
 
     async fn last_id(&self) -> Result<i64, StoreError> {
-        self.parts.readers.run(health::last_id).await
+        self.read(health::last_id).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

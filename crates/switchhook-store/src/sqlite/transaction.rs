@@ -1,10 +1,14 @@
 //! One transaction that may serve many callers, and what a caller wants done in it.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::oneshot;
 
+use super::unwritten::Unwritten;
 use crate::claim::{HandOver, HandedOver};
 use crate::error::StoreError;
+use crate::event::NewEvent;
 use crate::observer::SetAside;
 
 /// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
@@ -15,17 +19,32 @@ pub(super) struct Transaction<'c> {
     pub(super) connection: &'c Connection,
     /// Whether this process may claim deliveries at all.
     pub(super) may_claim: bool,
-    handed_over: HandOver,
-    set_aside: Vec<SetAside>,
+    /// Claimed deliveries without a row.
+    pub(super) unwritten: &'c mut Unwritten,
+    /// Whether deliveries may be among those, for now.
+    pub(super) may_defer: bool,
+    told: Told,
+    hot: Vec<(&'static str, CachedStatement<'c>)>,
+}
+
+/// What a transaction has to tell: to the node, to the operator, and to whoever commits it.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) handed_over: HandOver,
+    pub(super) set_aside: Vec<SetAside>,
+    /// Whether something was overwritten, and must not be found anywhere.
+    pub(super) has_overwritten: bool,
 }
 
 impl<'c> Transaction<'c> {
-    pub(super) const fn new(connection: &'c Connection, may_claim: bool) -> Self {
+    pub(super) fn new(connection: &'c Connection, may_claim: bool, unwritten: &'c mut Unwritten) -> Self {
         Self {
             connection,
             may_claim,
-            handed_over: Vec::new(),
-            set_aside: Vec::new(),
+            unwritten,
+            may_defer: false,
+            told: Told::default(),
+            hot: Vec::new(),
         }
     }
 
@@ -33,18 +52,36 @@ impl<'c> Transaction<'c> {
         Ok(self.connection.prepare_cached(sql)?)
     }
 
-    /// Tells this node something, once the commit is done.
+    /// A statement that is used for every event: it is looked up once in a transaction. There are a handful of these.
+    pub(super) fn hot(&mut self, sql: &'static str) -> Result<&mut CachedStatement<'c>, StoreError> {
+        let is_it = |(known, _): &(&'static str, _)| std::ptr::eq(*known, sql);
+        let place = match self.hot.iter().position(is_it) {
+            Some(place) => place,
+            None => {
+                self.hot.push((sql, self.connection.prepare_cached(sql)?));
+                self.hot.len() - 1
+            }
+        };
+        Ok(&mut self.hot[place].1)
+    }
+
+    /// Gives every delivery its row: somebody is about to look at rows.
+    pub(super) fn write_deferred(&mut self) -> Result<(), StoreError> {
+        self.unwritten.write_all(self.connection)
+    }
+
+    /// Tells this node something, once it is certain.
     pub(super) fn hand_over(&mut self, item: HandedOver) {
-        self.handed_over.push(item);
+        self.told.handed_over.push(item);
     }
 
-    /// Tells the operator of a delivery that was set aside, once the commit is done.
+    /// Tells the operator of a delivery that was set aside, once it is certain.
     pub(super) fn report(&mut self, set_aside: SetAside) {
-        self.set_aside.push(set_aside);
+        self.told.set_aside.push(set_aside);
     }
 
-    pub(super) fn into_told(self) -> (HandOver, Vec<SetAside>) {
-        (self.handed_over, self.set_aside)
+    pub(super) fn into_told(self) -> Told {
+        self.told
     }
 
     /// Runs `work` so that what it deletes or replaces is overwritten with zeros in the file, and not only forgotten.
@@ -52,6 +89,7 @@ impl<'c> Transaction<'c> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.told.has_overwritten = true;
         self.connection
             .query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
         let result = work(self);
@@ -62,12 +100,12 @@ impl<'c> Transaction<'c> {
 
     /// Runs `work` so that its failing leaves no trace.
     pub(super) fn isolated(&mut self, work: impl FnOnce(&mut Self) -> Ran) -> Result<Ran, StoreError> {
-        let (told, reported) = (self.handed_over.len(), self.set_aside.len());
+        let (told, reported) = (self.told.handed_over.len(), self.told.set_aside.len());
         self.prepare("SAVEPOINT operation")?.execute([])?;
         let ran = work(self);
         if let Ran::Failed = ran {
-            self.handed_over.truncate(told);
-            self.set_aside.truncate(reported);
+            self.told.handed_over.truncate(told);
+            self.told.set_aside.truncate(reported);
             self.prepare("ROLLBACK TO operation")?.execute([])?;
         }
         if !matches!(ran, Ran::StoreFailed(_)) {
@@ -77,13 +115,33 @@ impl<'c> Transaction<'c> {
     }
 }
 
-/// How an operation shares its transaction with others.
+/// What an operation needs of the transaction that it shares with others.
+#[derive(Debug, Clone)]
+pub(super) enum Nature {
+    /// It keeps these events: they are safe as soon as the intake has them.
+    Recording(Arc<[NewEvent]>),
+    /// It says how attempts ended, which need not be certain: else they are made again.
+    Finishing,
+    /// It wants to see all rows, and the commit. It may fail after having written something.
+    Ordinary,
+}
+
+/// Whether an operation can be undone by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Isolation {
-    /// In a savepoint: it may fail after having written something.
+    /// In a savepoint.
     Savepoint,
-    /// Without one: it does not fail unless something is very wrong; then the whole batch is done again, carefully.
+    /// Not: it does not fail unless something is very wrong; then everything is done again, carefully.
     None,
+}
+
+impl Nature {
+    pub(super) const fn isolation(&self) -> Isolation {
+        match self {
+            Self::Recording(_) | Self::Finishing => Isolation::None,
+            Self::Ordinary => Isolation::Savepoint,
+        }
+    }
 }
 
 /// How an operation went.
@@ -98,7 +156,7 @@ pub(super) enum Ran {
 
 /// Something that a caller wants done. It may be run twice, so it must not use itself up.
 pub(super) trait Job: Send {
-    fn isolation(&self) -> Isolation;
+    fn nature(&self) -> &Nature;
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
     /// Tells the caller; `failure` if the commit did not come about.
     fn answer(self: Box<Self>, failure: Option<&str>);
@@ -106,7 +164,7 @@ pub(super) trait Job: Send {
 
 /// A job made of a closure.
 pub(super) struct Errand<T, F> {
-    isolation: Isolation,
+    nature: Nature,
     work: F,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -117,11 +175,11 @@ where
     F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
-    pub(super) fn new(isolation: Isolation, work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+    pub(super) fn new(nature: Nature, work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         (
             Self {
-                isolation,
+                nature,
                 work,
                 result: None,
                 reply,
@@ -136,8 +194,8 @@ where
     F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
-    fn isolation(&self) -> Isolation {
-        self.isolation
+    fn nature(&self) -> &Nature {
+        &self.nature
     }
 
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::checkpointer::LogGuard;
 use super::committer::Committer;
 use super::queue::{Batches, Queue, Urgency, Weight};
-use super::transaction::{Errand, Isolation, Transaction};
+use super::transaction::{Errand, Nature, Transaction};
 use crate::error::StoreError;
 
 /// Puts operations into commits.
@@ -19,10 +19,10 @@ pub(super) enum Writer {
 }
 
 /// How an operation is to be done.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Manner {
     pub(super) urgency: Urgency,
-    pub(super) isolation: Isolation,
+    pub(super) nature: Nature,
     pub(super) weight: Weight,
 }
 
@@ -30,7 +30,7 @@ impl Manner {
     /// For everything that is not done for every event.
     pub(super) const ORDINARY: Self = Self {
         urgency: Urgency::Now,
-        isolation: Isolation::Savepoint,
+        nature: Nature::Ordinary,
         weight: Weight::ONE,
     };
 }
@@ -42,7 +42,7 @@ impl Writer {
         F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let (errand, answer) = Errand::new(manner.isolation, work);
+        let (errand, answer) = Errand::new(manner.nature, work);
         let job = Box::new(errand);
         match self {
             Self::Thread(thread) => {
@@ -63,7 +63,8 @@ impl Writer {
         match self {
             Self::Thread(thread) => thread.close(),
             Self::Inline(committer) => {
-                if let Some(committer) = committer.lock().take() {
+                if let Some(mut committer) = committer.lock().take() {
+                    committer.close();
                     fold_log(&committer.connection);
                 }
             }
@@ -112,15 +113,18 @@ impl Drop for Abandoned {
 
 fn write(queue: &Abandoned, mut committer: Committer, mut log: Option<LogGuard>) {
     let mut batches = Batches::of(&queue.0);
-    while let Some(batch) = batches.next() {
+    while let Some(batch) = batches.next(committer.open_until()) {
         let (jobs, units) = batch.into_parts();
         committer.commit(jobs);
         batches.done(units);
-        if let Some(log) = &mut log {
+        if let Some(log) = &mut log
+            && committer.open_until().is_none()
+        {
             log.after_commit(&committer.connection);
         }
     }
     drop(log);
+    committer.close();
     fold_log(&committer.connection);
 }
 

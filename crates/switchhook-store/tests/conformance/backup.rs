@@ -103,8 +103,10 @@ async fn a_backup_is_put_back_in_the_place_of_a_store_that_nobody_serves() {
     );
     drop(store);
     check_refused(SqliteStore::restore(&copy, &path, Existing::Keep), "--force");
-    // As after a crash: a log is left beside the file.
-    std::fs::write(path.with_extension("db-wal"), "left behind").unwrap();
+    // As after a crash: a log and an intake are left beside the file.
+    for side in ["db-wal", "db.intake"] {
+        std::fs::write(path.with_extension(side), "left behind").unwrap();
+    }
     SqliteStore::restore(&copy, &path, Existing::Replace).unwrap();
     let store = open(&path);
     assert!(store.event(COMPANY, EventId(10)).await.is_ok());

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_store::sqlite::SqliteStore;
-use switchhook_store::{Commit, NewEvent, PageRequest, Recorded, Store, StoreError, StoreOptions};
+use switchhook_store::{
+    Commit, ErasureExtent, ErasureSlice, NewEvent, PageRequest, Recorded, Store, StoreError, StoreOptions,
+};
 
 use crate::samples::{COMPANY, LEASE, NOON, delivery, event, key};
 
@@ -162,7 +164,9 @@ async fn whatever_was_acknowledged_is_there_after_a_crash() {
             acknowledged.push(call.await.unwrap().unwrap());
         }
         let copy = scratch.path().join(format!("copy-{round}.db"));
-        // The log last: a checkpoint in between may move pages into the file, but takes none out of the log.
+        // The intake first: what is committed in between is in the log. The log last: a checkpoint in between may move
+        // pages into the file, but takes none out of the log.
+        std::fs::copy(path.with_extension("db.intake"), copy.with_extension("db.intake")).unwrap();
         std::fs::copy(&path, &copy).unwrap();
         std::fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
         let survivor = open(&copy).unwrap();
@@ -250,4 +254,102 @@ async fn a_row_that_cannot_be_read_is_named() {
         matches!(&error, StoreError::Corrupt(what) if what.contains("deliveries, row 11")),
         "{error}"
     );
+}
+
+/// The files of a store in whose intake are two events that are not committed, in an append each.
+struct Left {
+    database: Vec<u8>,
+    log: Vec<u8>,
+    intake: Vec<u8>,
+    ids: [i64; 2],
+}
+
+async fn leave_two_in_the_intake(path: &Path) -> Left {
+    let store = open(path).unwrap();
+    // On a slow machine a commit may come between the two.
+    for id in (1_000..100_000).step_by(100) {
+        store.record_events(vec![claimed(id)]).await.unwrap();
+        // Nobody can read it before it is committed.
+        store.event(COMPANY, EventId(id)).await.unwrap();
+        let read = |end| std::fs::read(path.with_extension(end)).unwrap();
+        let (database, log) = (read("db"), read("db-wal"));
+        let ids = [id + 10, id + 20];
+        for id in ids {
+            store.record_events(vec![claimed(id)]).await.unwrap();
+        }
+        let intake = read("db.intake");
+        if ids.iter().all(|id| place_in(&intake, *id).is_some()) {
+            return Left {
+                database,
+                log,
+                intake,
+                ids,
+            };
+        }
+    }
+    panic!("a commit came between the two each time");
+}
+
+fn place_in(intake: &[u8], id: i64) -> Option<usize> {
+    intake.windows(8).position(|bytes| bytes == id.to_le_bytes())
+}
+
+/// What a crash leaves when the last append to the intake was torn: what was acknowledged before it, and nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_torn_intake_everything_before_the_tear_is_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let left = leave_two_in_the_intake(&scratch.path().join("store.db")).await;
+    let [first, second] = left.ids;
+    let within = |id| place_in(&left.intake, id).unwrap() + 20;
+    // In the middle of an event its id is there already.
+    for (length, there) in [
+        (left.intake.len(), [true, true]),
+        (within(second), [true, false]),
+        (within(first), [false, false]),
+        (0, [false, false]),
+    ] {
+        let copy = scratch.path().join(format!("copy-{length}.db"));
+        std::fs::write(&copy, &left.database).unwrap();
+        std::fs::write(copy.with_extension("db-wal"), &left.log).unwrap();
+        std::fs::write(copy.with_extension("db.intake"), &left.intake[..length]).unwrap();
+        // First somebody who does not serve it, as a command: it sees them too.
+        for options in [StoreOptions::guest(NOON), StoreOptions::owner(NOON)] {
+            let survivor = SqliteStore::open(&copy, options).unwrap();
+            for (id, is_there) in left.ids.into_iter().zip(there) {
+                let found = survivor.event(COMPANY, EventId(id)).await;
+                assert_eq!(found.is_ok(), is_there, "{id} of {length} bytes");
+                if is_there {
+                    let delivery = survivor.delivery(COMPANY, DeliveryId(id + 1)).await.unwrap();
+                    assert_eq!((delivery.state.at(), delivery.attempt_number), (NOON, 0));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_intake_is_left_after_a_good_end_or_an_erasure() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let store = open(&path).unwrap();
+    let mut event = claimed(1_000);
+    event.body = r#"{"external_number": "+15550100199"}"#.into();
+    store.record_events(vec![event]).await.unwrap();
+    let intake = path.with_extension("db.intake");
+    let has_number = || {
+        let bytes = std::fs::read(&intake).unwrap();
+        bytes.windows(11).any(|bytes| bytes == b"15550100199")
+    };
+    assert!(has_number(), "it came by the intake");
+    let slice = ErasureSlice {
+        company_id: COMPANY,
+        number: "+15550100199".parse().unwrap(),
+        extent: ErasureExtent::Erase,
+        after: None,
+        limit: 100,
+    };
+    assert_eq!(store.erase_number(slice, NOON).await.unwrap().events, 1);
+    assert!(!has_number());
+    store.close().await;
+    assert!(!intake.exists());
 }

@@ -3,6 +3,8 @@
 //! It never changes an event and never decides by itself; what follows from a deviation is the mode's. Whether the
 //! bytes are an event at all was asked before.
 
+mod tree;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +13,7 @@ use jsonschema::{Draft, ValidationError};
 use serde_json::Value;
 use switchhook_protocol::Kind;
 
+use self::tree::{Tree, Trees};
 use crate::documents;
 
 /// What happens to events that deviate from their schema.
@@ -107,7 +110,7 @@ const MOST_DEVIATIONS: usize = 100;
 
 /// Checks events against the schemas of all kinds.
 #[derive(Debug)]
-pub struct Validator([jsonschema::Validator; Kind::ALL.len()]);
+pub struct Validator([jsonschema::Validator<Trees>; Kind::ALL.len()]);
 
 impl Default for Validator {
     fn default() -> Self {
@@ -123,7 +126,7 @@ impl Validator {
     #[must_use]
     pub fn new() -> Self {
         Self(Kind::ALL.map(|kind| {
-            jsonschema::options()
+            jsonschema::options_for::<Trees>()
                 .with_draft(Draft::Draft7)
                 .should_validate_formats(false)
                 .build(&documents::schema(kind))
@@ -135,7 +138,7 @@ impl Validator {
     #[must_use]
     pub fn check(&self, kind: Kind, body: &[u8]) -> Vec<Deviation> {
         // What is JSON and yet cannot be read (1e400, half a surrogate pair, very deep nesting) cannot be judged.
-        let event: Value = match serde_json::from_slice(body) {
+        let event: Tree<'_> = match serde_json::from_slice(body) {
             Ok(event) => event,
             Err(error) => return vec![Deviation::unjudged(&error)],
         };

@@ -1,0 +1,77 @@
+//! Deliveries that were born claimed in the open transaction and have no row yet.
+//!
+//! Most are delivered before the transaction is committed. Then they get one row, as it is in the end, instead of one
+//! that enters the indexes of what is under way and leaves them again. The others get theirs when somebody looks for it,
+//! and before the commit.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::order::OrderKey;
+
+use super::delivery_row;
+use crate::error::StoreError;
+use crate::line::{InLine, Start};
+
+/// All of them are claimed by this node.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// Those with an order key, by their line.
+    lines: BTreeMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
+}
+
+impl Unwritten {
+    pub(super) fn put(&mut self, delivery: Delivery) {
+        if let Some(key) = &delivery.order_key {
+            let line = (delivery.webhook_id, key.clone());
+            self.lines.entry(line).or_default().push(delivery.id);
+        }
+        self.deliveries.insert(delivery.id, delivery);
+    }
+
+    pub(super) fn get(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.deliveries.get(&id)
+    }
+
+    /// Takes one out: it gets its row now.
+    pub(super) fn take(&mut self, id: DeliveryId) -> Option<Delivery> {
+        let delivery = self.deliveries.remove(&id)?;
+        if let Some(key) = &delivery.order_key {
+            let line = (delivery.webhook_id, key.clone());
+            if let Some(ids) = self.lines.get_mut(&line) {
+                ids.retain(|other| *other != id);
+                if ids.is_empty() {
+                    self.lines.remove(&line);
+                }
+            }
+        }
+        Some(delivery)
+    }
+
+    /// Those of a line.
+    pub(super) fn line(&self, webhook_id: WebhookId, key: &OrderKey) -> impl Iterator<Item = InLine> {
+        let ids = self.lines.get(&(webhook_id, key.clone()));
+        ids.into_iter()
+            .flatten()
+            .filter_map(|id| self.deliveries.get(id))
+            .map(|delivery| InLine::made(delivery, Start::Claimed, delivery.id.0))
+    }
+
+    /// Gives all of them their rows.
+    pub(super) fn write_all(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        for delivery in self.deliveries.values() {
+            delivery_row::insert(connection, delivery, Start::Claimed)?;
+        }
+        self.clear();
+        Ok(())
+    }
+
+    /// Forgets all: their transaction was rolled back.
+    pub(super) fn clear(&mut self) {
+        self.deliveries.clear();
+        self.lines.clear();
+    }
+}
