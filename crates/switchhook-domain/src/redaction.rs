@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use memchr::memchr2;
+
 use crate::scope::{Scope, Scopes};
 use crate::subscription::{Filter, Subscription};
 
@@ -358,14 +360,14 @@ fn end_of_run(body: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize 
 /// Where the string whose opening quote is at `start` ends, behind its closing quote.
 fn string_end(body: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    loop {
-        match body.get(at) {
-            Some(b'"') => return at + 1,
-            Some(b'\\') => at += 2,
-            Some(_) => at += 1,
-            None => return body.len(),
+    while let Some(length) = body.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += length;
+        if body[at] == b'"' {
+            return at + 1;
         }
+        at += 2;
     }
+    body.len()
 }
 
 /// Where the value that begins at `start` ends.

@@ -180,7 +180,10 @@ impl SqliteStore {
         if let (Place::File(path), Role::Guest) = (place, options.role) {
             see_what_was_accepted(path)?;
         }
-        let mut connection = connection::open_writing(place, checkpoints(options))?;
+        let mut connection = match (place, options.role) {
+            (Place::File(path), Role::Guest) => connection::open_beside(path)?,
+            _ => connection::open_writing(place, checkpoints(options))?,
+        };
         bring_up_to_date(&mut connection, place, options)?;
         let sealing = Sealing(options.sealer.clone());
         if options.role == Role::Owner {

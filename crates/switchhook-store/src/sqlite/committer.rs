@@ -105,7 +105,7 @@ impl Committer {
 
     /// Takes an intake. The events that it has are recorded and committed first; nobody has claimed them any more.
     pub(super) fn take_in(&mut self, mut intake: Intake) -> Result<(), StoreError> {
-        let left = intake.events().map_err(unreadable)?;
+        let left = intake.events().map_err(|error| unreadable(&error))?;
         if !left.is_empty() {
             tracing::info!(
                 events = left.len(),
@@ -185,10 +185,14 @@ impl Committer {
         }
     }
 
-    fn take(&mut self, mut jobs: Vec<Box<dyn Job>>, extent: Extent) {
+    fn take(&mut self, mut jobs: Vec<Box<dyn Job>>, mut extent: Extent) {
         let started = now();
         let ran = match self.run(&mut jobs, extent) {
-            Err(Failure::Neighbour) => self.run_carefully(&mut jobs),
+            Err(Failure::Neighbour) => {
+                // What fails now must not be in the intake.
+                extent = Extent::Commit;
+                self.run_carefully(&mut jobs)
+            }
             ran => ran,
         };
         match ran.and_then(|told| Ok((self.make_certain(&jobs, extent, &told)?, told))) {
@@ -265,7 +269,7 @@ impl Committer {
         if self.owes
             && let Some(intake) = &mut self.intake
         {
-            let events = intake.events().map_err(unreadable)?;
+            let events = intake.events().map_err(|error| unreadable(&error))?;
             self.record_again(events)?;
             self.owes = false;
         }
@@ -419,7 +423,7 @@ fn answer(jobs: impl IntoIterator<Item = Box<dyn Job>>, failure: Option<&str>) {
     }
 }
 
-fn unreadable(error: std::io::Error) -> StoreError {
+fn unreadable(error: &std::io::Error) -> StoreError {
     StoreError::Unavailable(format!("the intake beside the database cannot be read: {error}"))
 }
 

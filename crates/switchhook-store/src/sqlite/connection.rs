@@ -15,6 +15,10 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long to wait for another process's write.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same for whoever writes beside that process: how often to look, and how many times.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
+const LOOKS: i32 = 25_000;
+
 /// Enough for every statement there is.
 const CACHED_STATEMENTS: usize = 128;
 
@@ -57,6 +61,17 @@ pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Co
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     let pages = if checkpoints == Checkpoints::Here { 1000 } else { 0 };
     connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+    Ok(connection)
+}
+
+/// A connection that writes beside the process that serves the file. Under load that one lets go of the file for a moment
+/// only every few milliseconds, so whoever waits must look often.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = open_writing(&Place::File(path.to_owned()), Checkpoints::Elsewhere)?;
+    connection.busy_handler(Some(|tries| {
+        std::thread::park_timeout(LOOK_EVERY);
+        tries < LOOKS
+    }))?;
     Ok(connection)
 }
 

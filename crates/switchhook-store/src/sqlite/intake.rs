@@ -54,6 +54,9 @@ impl Intake {
             .truncate(false)
             .mode(0o600);
         let file = options.open(&path)?;
+        // The name must be as durable as what will be in the file.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         if generation == NONE {
             // Whatever is in it belonged to another database.
             file.set_len(0)?;

@@ -178,10 +178,13 @@ impl<'q> Batches<'q> {
     /// At `until` at the latest comes a batch of what there is, be it nothing; and what is not urgent waits until then.
     pub(super) fn next(&mut self, until: Option<Instant>) -> Option<Batch> {
         let mut has_lingered = false;
-        while !self.refill(has_lingered, until)? && !(has_lingered && until.is_some()) {
+        loop {
+            let is_time = has_lingered && until.is_some();
+            if self.refill(has_lingered, until)? || is_time {
+                return Some(self.split_off());
+            }
             has_lingered = self.sleep(until);
         }
-        Some(self.split_off())
     }
 
     /// The batch is done: what it took up is free again.

@@ -235,19 +235,21 @@ impl Lane {
         back
     }
 
-    /// The store says that a delivery is no longer this node's.
-    pub(super) fn settled(&mut self, id: DeliveryId) {
+    /// The store says that a delivery is no longer this node's; answers whether it was.
+    pub(super) fn settled(&mut self, id: DeliveryId) -> bool {
         let Some(key) = self.handed_over.remove(&id) else {
-            return;
+            return false;
         };
         self.publish();
-        let Some(key) = key else { return };
-        if let Some(chain) = self.chains.get_mut(&key) {
+        if let Some(key) = key
+            && let Some(chain) = self.chains.get_mut(&key)
+        {
             chain.members -= 1;
             if chain.members == 0 {
                 self.chains.remove(&key);
             }
         }
+        true
     }
 
     /// The receiver took a delivery: it may get more at once, up to `max_in_flight`.

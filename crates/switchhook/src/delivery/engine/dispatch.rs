@@ -51,6 +51,8 @@ pub(super) struct Dispatcher {
     pub(super) agenda: BTreeSet<(Timestamp, WebhookId)>,
     /// The lanes that can start something, each once, in turn.
     pub(super) turns: VecDeque<WebhookId>,
+    /// The lanes to which something happened since they were last looked at.
+    touched: Vec<WebhookId>,
     pub(super) in_flight: u32,
     pub(super) handed_over: u32,
     pub(super) outbox: Outbox,
@@ -123,6 +125,7 @@ impl Dispatcher {
             lanes: HashMap::new(),
             agenda: BTreeSet::new(),
             turns: VecDeque::new(),
+            touched: Vec::new(),
             in_flight: 0,
             handed_over: 0,
             outbox: Outbox::default(),
@@ -182,6 +185,7 @@ impl Dispatcher {
     }
 
     fn do_what_is_next(&mut self) {
+        self.see_to_touched();
         if self.is_at_work() {
             self.claim_what_is_due();
             self.start_attempts();
@@ -189,6 +193,24 @@ impl Dispatcher {
         }
         self.outbox
             .flush(&self.parts.store, &self.parts.clock, &self.runtime, &self.stored);
+    }
+
+    /// News come in bunches, and often many of one lane: what follows for a lane is worked out once for a bunch.
+    fn touch(&mut self, id: WebhookId) {
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+    }
+
+    fn see_to_touched(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched.drain(..) {
+            self.give_turn(id);
+            self.forget_if_idle(id);
+        }
+        self.touched = touched;
     }
 
     /// Whether it starts, claims and surveys at all: not while it stops or what comes of attempts cannot be stored.
@@ -219,23 +241,27 @@ impl Dispatcher {
             };
             entry.in_turn = false;
             let now = self.parts.clock.now();
-            let rate = self
-                .parts
-                .registry
-                .route(id)
+            let route = self.parts.registry.route(id);
+            let rate = route
+                .as_ref()
                 .and_then(|route| route.webhook.settings.rate)
                 .map(|rate| self.share.of_rate(rate));
             if let Some(claimed) = entry.lane.start(now, rate) {
                 self.in_flight += 1;
-                self.start_or_give_back(id, claimed);
+                self.start_or_give_back(id, route, claimed, now);
             }
             self.give_turn(id);
         }
     }
 
-    fn start_or_give_back(&mut self, id: WebhookId, claimed: Box<ClaimedDelivery>) {
-        let now = self.parts.clock.now();
-        match self.parts.registry.route(id) {
+    fn start_or_give_back(
+        &mut self,
+        id: WebhookId,
+        route: Option<Arc<Route>>,
+        claimed: Box<ClaimedDelivery>,
+        now: Timestamp,
+    ) {
+        match route {
             Some(route)
                 if route.webhook.paused_at.is_none() && self.lease_suffices(&claimed, &route, now) =>
             {
@@ -345,7 +371,7 @@ impl Dispatcher {
             let (turn, breaker) = self.lane(id).note(ended.class, now);
             self.take_turn(id, turn, breaker, now);
         }
-        self.give_turn(id);
+        self.touch(id);
     }
 
     fn take_hand_over(&mut self, handed: HandOver) {
@@ -369,12 +395,9 @@ impl Dispatcher {
                     webhook_id,
                     delivery_id,
                 } => {
-                    let entry = self.entry(webhook_id);
-                    let before = entry.lane.handed_over();
-                    entry.lane.settled(delivery_id);
-                    self.handed_over -= before - self.entry(webhook_id).lane.handed_over();
-                    self.reschedule(webhook_id);
-                    self.forget_if_idle(webhook_id);
+                    let was_here = self.lane(webhook_id).settled(delivery_id);
+                    self.handed_over -= u32::from(was_here);
+                    self.touch(webhook_id);
                 }
             }
         }
@@ -393,7 +416,7 @@ impl Dispatcher {
             let back = self.lane(id).give_back_all(now);
             self.outbox.release(back);
         }
-        self.give_turn(id);
+        self.touch(id);
     }
 
     fn take_stored(&mut self, answer: Stored) {

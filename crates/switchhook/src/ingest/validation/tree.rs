@@ -310,7 +310,7 @@ mod tests {
         let document = jsonschema::json::conformance::document();
         let text = document.to_string();
         let tree: Tree<'_> = serde_json::from_str(&text).unwrap();
-        jsonschema::json::conformance::assert_conformance::<Trees>(&tree);
+        jsonschema::json::conformance::assert_conformance::<Trees>(&&tree);
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
