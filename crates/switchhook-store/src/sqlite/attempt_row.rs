@@ -1,6 +1,6 @@
 //! An attempt becomes a row.
 
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::id::DeliveryId;
@@ -10,27 +10,18 @@ use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::row::attempt::{attempt_columns, lost, micros, outcome_name, read, status};
 
-pub(super) fn insert(connection: &Connection, id: DeliveryId, attempt: &Attempt) -> Result<(), StoreError> {
-    write(&mut *connection.prepare_cached(INSERT)?, id, attempt)
-}
-
-/// The same for every attempt of a busy server.
-pub(super) fn insert_often(
+pub(super) fn insert(
     transaction: &mut Transaction<'_>,
     id: DeliveryId,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
-    write(transaction.hot(INSERT)?, id, attempt)
-}
-
-fn write(statement: &mut Statement<'_>, id: DeliveryId, attempt: &Attempt) -> Result<(), StoreError> {
     let (retry_after, reason, detail) = match &attempt.outcome {
         AttemptOutcome::Answered { retry_after, .. } => (*retry_after, None, None),
         AttemptOutcome::Unanswered { reason, detail } => (None, Some(reason.as_str()), Some(detail.as_str())),
         AttemptOutcome::Lost => (None, None, None),
     };
     let (request, answer, phases) = (attempt.request.as_ref(), attempt.answer.as_ref(), attempt.phases);
-    statement.execute(params![
+    transaction.hot(INSERT)?.execute(params![
         id.0,
         attempt.number,
         attempt.started_at.as_millis(),
@@ -60,13 +51,13 @@ const INSERT: &str = "INSERT INTO attempts (delivery_id, number, started_at, fin
 
 /// Closes an attempt of which nobody knows how it ended.
 pub(super) fn insert_lost(
-    connection: &Connection,
+    transaction: &mut Transaction<'_>,
     id: DeliveryId,
     number: u32,
     started_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    insert(connection, id, &lost(number, started_at, now))
+    insert(transaction, id, &lost(number, started_at, now))
 }
 
 /// The finished attempts of a delivery, first to last.

@@ -27,13 +27,12 @@ pub(super) fn finish(
             webhook_id,
             delivery_id,
         });
-        if let Some(delivery) = transaction.unwritten.get(delivery_id) {
-            if delivery.attempt_number == one.attempt.number {
-                finish_unwritten(transaction, one)?;
-            } else {
-                late += 1;
+        if let Some(delivery) = transaction.unwritten.take(delivery_id, one.attempt.number) {
+            if one.state.is_final() {
+                finish_unwritten(transaction, one, delivery)?;
+                continue;
             }
-            continue;
+            delivery_row::insert(transaction.connection, &delivery, Start::Claimed)?;
         }
         match open_attempt(transaction.connection, delivery_id)? {
             Some(open) if open.number == one.attempt.number => finish_one(transaction, one, &open)?,
@@ -43,22 +42,12 @@ pub(super) fn finish(
     Ok(late)
 }
 
-/// One that has no row yet: if it is at its end, it gets the one that it will always have.
-fn finish_unwritten(transaction: &mut Transaction<'_>, one: &FinishedAttempt) -> Result<(), StoreError> {
-    let Some(delivery) = transaction.unwritten.take(one.delivery_id) else {
-        return Ok(());
-    };
-    if !one.state.is_final() {
-        delivery_row::insert(transaction.connection, &delivery, Start::Claimed)?;
-        let open = OpenAttempt {
-            number: delivery.attempt_number,
-            is_pending: true,
-            order_key: delivery.order_key,
-            blocks_until: delivery.blocks_until,
-            replay_id: delivery.replay_id,
-        };
-        return finish_one(transaction, one, &open);
-    }
+/// One that has no row yet gets the one that it will always have.
+fn finish_unwritten(
+    transaction: &mut Transaction<'_>,
+    one: &FinishedAttempt,
+    delivery: Delivery,
+) -> Result<(), StoreError> {
     let ended = Delivery {
         state: one.state,
         failures: one.failures,
@@ -67,7 +56,7 @@ fn finish_unwritten(transaction: &mut Transaction<'_>, one: &FinishedAttempt) ->
         ..delivery
     };
     delivery_row::insert_ended(transaction, &ended, &one.attempt)?;
-    attempt_row::insert_often(transaction, one.delivery_id, &one.attempt)?;
+    attempt_row::insert(transaction, one.delivery_id, &one.attempt)?;
     match &ended.order_key {
         Some(key) => order::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at),
         None => Ok(()),
@@ -80,8 +69,8 @@ fn finish_one(
     open: &OpenAttempt,
 ) -> Result<(), StoreError> {
     match open.is_pending {
-        true => attempt_row::insert(transaction.connection, one.delivery_id, &one.attempt)?,
-        false => insert_of_cancelled(transaction.connection, one)?,
+        true => attempt_row::insert(transaction, one.delivery_id, &one.attempt)?,
+        false => insert_of_cancelled(transaction, one)?,
     }
     let state = if open.is_pending { Some(one.state) } else { None };
     settle(transaction.connection, one, state)?;
@@ -101,15 +90,22 @@ fn finish_one(
 }
 
 /// The payload may have been erased while the attempt was under way: what was answered then goes too.
-fn insert_of_cancelled(connection: &Connection, one: &FinishedAttempt) -> Result<(), StoreError> {
+fn insert_of_cancelled(transaction: &mut Transaction<'_>, one: &FinishedAttempt) -> Result<(), StoreError> {
     let mut attempt = one.attempt.clone();
-    if first(connection, PAYLOAD_IS_GONE, &[&one.delivery_id.0], |_| Ok(()))?.is_some() {
+    if first(
+        transaction.connection,
+        PAYLOAD_IS_GONE,
+        &[&one.delivery_id.0],
+        |_| Ok(()),
+    )?
+    .is_some()
+    {
         attempt
             .answer
             .iter_mut()
             .for_each(|answer| answer.body_head.clear());
     }
-    attempt_row::insert(connection, one.delivery_id, &attempt)
+    attempt_row::insert(transaction, one.delivery_id, &attempt)
 }
 
 pub(super) const PAYLOAD_IS_GONE: &str = "SELECT 1 FROM deliveries JOIN events ON events.id = deliveries.event_id \

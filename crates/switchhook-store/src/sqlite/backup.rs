@@ -4,12 +4,14 @@
 //! It is written beside its place and renamed when it is whole and on the disk.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::connection;
+use super::files;
+use super::intake;
 use super::lock::OwnerLock;
 use super::schema;
 use crate::error::StoreError;
@@ -84,7 +86,7 @@ fn make_way(to: &Path, existing: Existing) -> Result<(), StoreError> {
 }
 
 fn copy(source: &Connection, to: &Path, check: Check) -> Result<Copied, StoreError> {
-    let partial = beside(to, ".partial");
+    let partial = files::beside(to, ".partial");
     let copied = copy_to(source, &partial, check).and_then(|copied| {
         put_in_place(&partial, to).map_err(|error| cannot("put in place", to, &error))?;
         Ok(copied)
@@ -135,21 +137,14 @@ fn look_through(target: &Connection, check: Check) -> Result<(), StoreError> {
 
 /// The log and the intake of a store that is replaced must go first: they do not fit the copy.
 fn put_in_place(partial: &Path, to: &Path) -> std::io::Result<()> {
-    for end in ["-wal", "-shm", ".intake"] {
-        let side = beside(to, end);
+    for end in ["-wal", "-shm", intake::END] {
+        let side = files::beside(to, end);
         if side.exists() {
             std::fs::remove_file(side)?;
         }
     }
     std::fs::rename(partial, to)?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
+    files::sync_folder_of(to)
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> StoreError {

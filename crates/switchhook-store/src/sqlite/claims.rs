@@ -46,7 +46,7 @@ fn grant(
     }
     for due in due {
         if let Some(opened_at) = due.opened_at {
-            close_as_lost(transaction.connection, &due.delivery, opened_at, claim.now)?;
+            close_as_lost(transaction, &due.delivery, opened_at, claim.now)?;
         }
         if due.delivery.state.is_final() {
             continue;
@@ -128,15 +128,15 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
 
 /// The lease ended and nobody said how the attempt did.
 pub(super) fn close_as_lost(
-    connection: &Connection,
+    transaction: &mut Transaction<'_>,
     delivery: &Delivery,
     opened_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    attempt_row::insert_lost(connection, delivery.id, delivery.attempt_number, opened_at, now)?;
+    attempt_row::insert_lost(transaction, delivery.id, delivery.attempt_number, opened_at, now)?;
     let sql = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, last_outcome = 'lost', last_status = NULL \
                WHERE id = ?";
-    connection.prepare_cached(sql)?.execute(params![delivery.id.0])?;
+    transaction.prepare(sql)?.execute(params![delivery.id.0])?;
     Ok(())
 }
 

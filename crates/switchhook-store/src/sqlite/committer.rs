@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::clock::now;
 use super::events;
 use super::intake::Intake;
 use super::reserve::Reserve;
@@ -77,12 +78,6 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        StoreError::from(error).into()
-    }
-}
-
 impl Committer {
     pub(super) fn new(
         connection: Connection,
@@ -113,24 +108,15 @@ impl Committer {
             );
         }
         let left = left.into_iter().map(unclaimed).collect();
-        let began = self.execute("BEGIN IMMEDIATE").map_err(Failure::from);
-        let recorded = began.and_then(|()| {
-            self.record_again(left)?;
-            let generation = intake.conclude(&self.connection)?;
-            self.execute("COMMIT")?;
-            Ok(generation)
-        });
-        match recorded {
-            Ok(generation) => {
-                intake.begin(generation);
-                self.intake = Some(intake);
-                Ok(())
-            }
-            Err(failure) => {
-                self.roll_back();
-                Err(StoreError::Unavailable(failure.into_message()))
-            }
-        }
+        self.intake = Some(intake);
+        let taken = self
+            .open()
+            .and_then(|()| self.record_again(left))
+            .and_then(|()| self.commit_open());
+        taken.map_err(|failure| {
+            self.roll_back();
+            StoreError::Unavailable(failure.into_message())
+        })
     }
 
     /// Whether something was answered that readers do not see yet: it becomes visible with the next commit.
@@ -187,11 +173,12 @@ impl Committer {
 
     fn take(&mut self, mut jobs: Vec<Box<dyn Job>>, mut extent: Extent) {
         let started = now();
-        let ran = match self.run(&mut jobs, extent) {
+        let ran = match self.run(&mut jobs, extent, Nature::isolation) {
             Err(Failure::Neighbour) => {
                 // What fails now must not be in the intake.
                 extent = Extent::Commit;
-                self.run_carefully(&mut jobs)
+                self.roll_back();
+                self.run(&mut jobs, extent, |_| Isolation::Savepoint)
             }
             ran => ran,
         };
@@ -209,13 +196,11 @@ impl Committer {
                 }
                 answer(jobs, None);
             }
-            Err(Failure::Store(message)) => {
-                tracing::error!(operations = jobs.len(), reason = message, "nothing could be kept");
-                self.reserve.after_failure(&message);
-                self.roll_back();
-                answer(jobs, Some(&message));
-            }
-            Err(failure @ Failure::Neighbour) => {
+            Err(failure) => {
+                if let Failure::Store(message) = &failure {
+                    tracing::error!(operations = jobs.len(), reason = message, "nothing could be kept");
+                    self.reserve.after_failure(message);
+                }
                 self.roll_back();
                 answer(jobs, Some(&failure.into_message()));
             }
@@ -236,26 +221,19 @@ impl Committer {
 
     // --- doing ----------------------------------------------------------------------------------------------------
 
-    fn run(&mut self, jobs: &mut [Box<dyn Job>], extent: Extent) -> Result<Told, Failure> {
+    fn run(
+        &mut self,
+        jobs: &mut [Box<dyn Job>],
+        extent: Extent,
+        isolation: impl Fn(&Nature) -> Isolation,
+    ) -> Result<Told, Failure> {
         self.open()?;
         let mut transaction =
             Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
         transaction.may_defer = extent == Extent::Intake;
         for job in jobs {
-            let isolation = job.nature().isolation();
+            let isolation = isolation(job.nature());
             run_one(job.as_mut(), &mut transaction, isolation)?;
-        }
-        Ok(transaction.into_told())
-    }
-
-    /// Begins the transaction again, so that the failure of one operation is its own.
-    fn run_carefully(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Told, Failure> {
-        self.roll_back();
-        self.open()?;
-        let mut transaction =
-            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
-        for job in jobs {
-            run_one(job.as_mut(), &mut transaction, Isolation::Savepoint)?;
         }
         Ok(transaction.into_told())
     }
@@ -282,17 +260,15 @@ impl Committer {
         let mut transaction =
             Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
         for event in events {
-            let id = event.id.0;
-            let (mut errand, mut answer) =
-                Errand::new(Nature::Finishing, move |transaction: &mut Transaction<'_>| {
-                    events::record(transaction, std::slice::from_ref(&event)).map(drop)
-                });
-            if let Ran::StoreFailed(message) = transaction.isolated(|transaction| errand.run(transaction))? {
+            let ran = transaction.isolated(|transaction| {
+                let recorded = events::record(transaction, std::slice::from_ref(&event));
+                if let Err(error) = &recorded {
+                    tracing::error!(id = event.id.0, %error, "an event of the intake cannot be recorded");
+                }
+                Ran::of(&recorded)
+            })?;
+            if let Ran::StoreFailed(message) = ran {
                 return Err(Failure::Store(message));
-            }
-            Box::new(errand).answer(None);
-            if let Ok(Err(error)) = answer.try_recv() {
-                tracing::error!(id, %error, "an event of the intake cannot be recorded");
             }
         }
         Ok(())
@@ -329,15 +305,14 @@ impl Committer {
 
     fn commit_open(&mut self) -> Result<(), Failure> {
         self.unwritten.write_all(&self.connection)?;
-        let concluding = self.intake.as_mut().filter(|intake| intake.has_something());
-        let next = concluding
-            .as_ref()
-            .map(|intake| intake.conclude(&self.connection))
-            .transpose()?;
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        let next_generation = match &self.intake {
+            Some(intake) if intake.has_something() => Some(intake.conclude(&self.connection)?),
+            _ => None,
+        };
+        self.execute("COMMIT")?;
         self.open_until = None;
         self.is_ahead.store(false, Ordering::Release);
-        if let (Some(intake), Some(generation)) = (concluding, next) {
+        if let (Some(intake), Some(generation)) = (&mut self.intake, next_generation) {
             intake.begin(generation);
         }
         Ok(())
@@ -425,14 +400,6 @@ fn answer(jobs: impl IntoIterator<Item = Box<dyn Job>>, failure: Option<&str>) {
 
 fn unreadable(error: &std::io::Error) -> StoreError {
     StoreError::Unavailable(format!("the intake beside the database cannot be read: {error}"))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measures on a thread without tokio how long a commit took and may wait"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Connections: where the file is, and the settings that the measurements asked for.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::files;
 use crate::StoreError;
 
 /// Before this version a WAL that is reset under a second connection can corrupt the file.
@@ -114,11 +114,7 @@ fn open_file(path: &Path) -> Result<Connection, StoreError> {
 
 /// Creates the file if it is missing, readable for its owner only; SQLite gives its side files the same mode.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|error| {
+    files::open(path).map(drop).map_err(|error| {
         StoreError::Unusable(format!(
             "the database file {} cannot be opened: {error}; its directory must exist and be writable",
             path.display()

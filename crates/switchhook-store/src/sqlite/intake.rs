@@ -8,17 +8,21 @@
 
 mod frame;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use self::frame::Place;
+use super::files;
 use crate::error::StoreError;
 use crate::event::NewEvent;
+
+/// How its name ends, behind the database's.
+pub(super) const END: &str = ".intake";
 
 /// How long the file may grow before the transaction is committed.
 const LONG: u64 = 4 << 20;
@@ -37,8 +41,9 @@ pub(super) struct Intake {
     file: File,
     next: Place,
     end: u64,
-    /// An append failed: nobody knows what the file has now behind what was synced before.
-    is_broken: bool,
+    /// Nobody knows what the file has behind the end: it was just opened, or an append failed. Until the next generation
+    /// begins nothing is appended.
+    is_uncertain: bool,
     frame: Vec<u8>,
 }
 
@@ -46,17 +51,8 @@ impl Intake {
     /// Opens the intake of the database at `database` for that database's generation; creates it if there is none.
     pub(super) fn open(database: &Path, generation: i32) -> io::Result<Self> {
         let path = beside(database);
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
-        let file = options.open(&path)?;
-        // The name must be as durable as what will be in the file.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        let file = files::open(&path)?;
+        files::sync_folder_of(&path)?;
         if generation == NONE {
             // Whatever is in it belonged to another database.
             file.set_len(0)?;
@@ -70,19 +66,19 @@ impl Intake {
                 number: 0,
             },
             end: 0,
-            is_broken: false,
+            is_uncertain: true,
             frame: Vec::new(),
         })
     }
 
     /// Whether events may be appended.
     pub(super) fn takes_more(&self) -> bool {
-        !self.is_broken && self.next.generation != NONE && self.end < LONG
+        !self.is_uncertain && self.end < LONG
     }
 
     /// Whether it has, or may have, events of this generation.
     pub(super) const fn has_something(&self) -> bool {
-        self.next.number > 0 || self.is_broken
+        self.next.number > 0 || self.is_uncertain
     }
 
     /// Appends events; they are on the disk when this answers `Ok`.
@@ -91,7 +87,7 @@ impl Intake {
         frame::write(&mut self.frame, self.next, events);
         let written = self.file.write_all_at(&self.frame, self.end);
         if let Err(error) = written.and_then(|()| self.file.sync_data()) {
-            self.is_broken = true;
+            self.is_uncertain = true;
             // What nobody was promised should not come back; if it does, it is one more repetition.
             let _ = self.file.set_len(self.end);
             return Err(error);
@@ -138,20 +134,12 @@ impl Intake {
             number: 0,
         };
         self.end = 0;
-        self.is_broken = false;
+        self.is_uncertain = false;
     }
 
     /// Writes zeros over everything, so that nothing that was erased is left here.
     pub(super) fn overwrite(&self) -> io::Result<()> {
-        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-        let length = self.file.metadata()?.len();
-        let mut at = 0;
-        while at < length {
-            let piece = (length - at).min(ZEROS.len() as u64);
-            self.file
-                .write_all_at(&ZEROS[..usize::try_from(piece).unwrap_or(ZEROS.len())], at)?;
-            at += piece;
-        }
+        files::write_zeros(&self.file, self.file.metadata()?.len())?;
         self.file.sync_data()
     }
 
@@ -195,7 +183,5 @@ pub(super) fn wait_for_commit(database: &Path, connection: &Connection) -> Resul
 
 /// Where the intake of a database is.
 pub(super) fn beside(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".intake");
-    path.into()
+    files::beside(database, END)
 }

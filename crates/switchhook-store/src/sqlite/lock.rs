@@ -2,11 +2,12 @@
 //!
 //! The lock ends with its process, however that ends. The side file stays; removing it would race with the next owner.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use super::files;
 use crate::StoreError;
 
 /// How often and how long an owner asks again: a guest may hold the lock for the moment of a migration.
@@ -33,8 +34,8 @@ impl OwnerLock {
 
     /// Takes the lock if nobody has it.
     pub(super) fn try_take(database: &Path) -> Result<Option<Self>, StoreError> {
-        let path = side_file(database);
-        let mut file = open(&path).map_err(|error| unusable(&path, &error))?;
+        let path = files::beside(database, ".lock");
+        let mut file = files::open(&path).map_err(|error| unusable(&path, &error))?;
         match file.try_lock() {
             Ok(()) => {
                 sign(&mut file).map_err(|error| unusable(&path, &error))?;
@@ -46,20 +47,6 @@ impl OwnerLock {
     }
 }
 
-fn side_file(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    path.into()
-}
-
-fn open(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 /// Writes our process id into the side file, for the message of whoever comes second.
 fn sign(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
@@ -69,7 +56,8 @@ fn sign(file: &mut File) -> std::io::Result<()> {
 
 fn owned_by_another(database: &Path) -> StoreError {
     let mut owner = String::new();
-    let read = open(&side_file(database)).and_then(|mut file| file.read_to_string(&mut owner));
+    let read =
+        files::open(&files::beside(database, ".lock")).and_then(|mut file| file.read_to_string(&mut owner));
     let owner = match read {
         Ok(_) if !owner.trim().is_empty() => format!("process {}", owner.trim()),
         _ => "another process".to_owned(),

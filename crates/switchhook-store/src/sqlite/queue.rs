@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::clock::now;
 use super::transaction::Job;
 use crate::error::StoreError;
 
@@ -258,12 +259,4 @@ impl Batch {
     pub(super) fn into_parts(self) -> (Vec<Box<dyn Job>>, usize) {
         (self.jobs, self.units)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "bounds a wait on a thread without tokio's time"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::clock::now;
 use super::committer::Committer;
 use crate::error::StoreError;
 
@@ -121,12 +122,4 @@ impl Reader {
 
 fn closed() -> StoreError {
     StoreError::Unavailable("it is closed".into())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "bounds a blocking read on a thread without tokio's time"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -26,7 +26,7 @@ pub(super) fn close_some_claims(
         Ok((delivery::read_cells(&mut cells)?, cells.time()?))
     })?;
     for (delivery, opened_at) in &claimed {
-        close_as_lost(transaction.connection, delivery, *opened_at, now)?;
+        close_as_lost(transaction, delivery, *opened_at, now)?;
         if !delivery.state.is_final() {
             let sql = "UPDATE deliveries SET due_at = ? WHERE id = ?";
             transaction

@@ -3,14 +3,13 @@
 //! What it frees is for writing down how attempts ended and for removing old events, which needs room in the log. So no
 //! event is accepted until the reserve is there again.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use switchhook_domain::Timestamp;
 
 use super::failure::DISK_FULL;
+use super::files;
 use crate::error::StoreError;
 
 /// How long after a try in vain the next one is made, in milliseconds.
@@ -31,10 +30,8 @@ impl Reserve {
         if bytes == 0 {
             return Self::default();
         }
-        let mut path = database.as_os_str().to_owned();
-        path.push(".reserve");
         let reserve = Self {
-            path: Some(path.into()),
+            path: Some(files::beside(database, ".reserve")),
             bytes,
             ..Self::default()
         };
@@ -96,22 +93,13 @@ impl Reserve {
 
     /// Zeros and not a hole: a hole keeps no room.
     fn fill(&self) -> std::io::Result<()> {
-        static BLOCK: [u8; 64 * 1024] = [0; 64 * 1024];
         let Some(path) = &self.path else { return Ok(()) };
         if std::fs::metadata(path).is_ok_and(|file| file.len() == self.bytes) {
             return Ok(());
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        let mut rest = self.bytes;
-        while rest > 0 {
-            let length = rest.min(BLOCK.len() as u64);
-            file.write_all(&BLOCK[..usize::try_from(length).unwrap_or(BLOCK.len())])?;
-            rest -= length;
-        }
+        let file = files::open(path)?;
+        file.set_len(0)?;
+        files::write_zeros(&file, self.bytes)?;
         file.sync_all()
     }
 }

@@ -154,6 +154,16 @@ pub(super) enum Ran {
     StoreFailed(String),
 }
 
+impl Ran {
+    pub(super) fn of<T>(result: &Result<T, StoreError>) -> Self {
+        match result {
+            Ok(_) => Self::Done,
+            Err(StoreError::Unavailable(message)) => Self::StoreFailed(message.clone()),
+            Err(_) => Self::Failed,
+        }
+    }
+}
+
 /// Something that a caller wants done. It may be run twice, so it must not use itself up.
 pub(super) trait Job: Send {
     fn nature(&self) -> &Nature;
@@ -200,11 +210,7 @@ where
 
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {
         let result = (self.work)(transaction);
-        let ran = match &result {
-            Ok(_) => Ran::Done,
-            Err(StoreError::Unavailable(message)) => Ran::StoreFailed(message.clone()),
-            Err(_) => Ran::Failed,
-        };
+        let ran = Ran::of(&result);
         self.result = Some(result);
         ran
     }

@@ -32,12 +32,11 @@ impl Unwritten {
         self.deliveries.insert(delivery.id, delivery);
     }
 
-    pub(super) fn get(&self, id: DeliveryId) -> Option<&Delivery> {
-        self.deliveries.get(&id)
-    }
-
-    /// Takes one out: it gets its row now.
-    pub(super) fn take(&mut self, id: DeliveryId) -> Option<Delivery> {
+    /// Takes one out whose open attempt has this number: it gets its row now.
+    pub(super) fn take(&mut self, id: DeliveryId, attempt_number: u32) -> Option<Delivery> {
+        if self.deliveries.get(&id)?.attempt_number != attempt_number {
+            return None;
+        }
         let delivery = self.deliveries.remove(&id)?;
         if let Some(key) = &delivery.order_key {
             let line = (delivery.webhook_id, key.clone());

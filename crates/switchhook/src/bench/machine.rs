@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn the_innermost_mount_is_the_one() {
         let mounts = "22 1 254:0 / / rw shared:1 - ext4 /dev/vda rw\n\
-                      30 22 0:25 / /tmp rw - tmpfs tmpfs rw\n\
-                      31 22 0:26 / /tmpfiles rw - xfs /dev/b rw";
+                      30 22 0:25 / /srv rw - tmpfs tmpfs rw\n\
+                      31 22 0:26 / /srvfiles rw - xfs /dev/b rw";
         let found = |path: &str| filesystem(mounts, Path::new(path));
-        assert_eq!(found("/tmp/a/b").as_deref(), Some("tmpfs"));
+        assert_eq!(found("/srv/a/b").as_deref(), Some("tmpfs"));
         assert_eq!(found("/var/lib").as_deref(), Some("ext4"));
-        assert_eq!(found("/tmpfiles/x").as_deref(), Some("xfs"));
+        assert_eq!(found("/srvfiles/x").as_deref(), Some("xfs"));
     }
 
     #[test]
