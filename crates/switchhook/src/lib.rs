@@ -22,6 +22,7 @@ pub mod inspector;
 pub mod keys;
 pub mod live;
 pub mod mask;
+mod open_files;
 pub mod pace;
 pub mod registry;
 pub mod replay;

@@ -28,7 +28,7 @@ use crate::replay::{ReplayParts, Replays};
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
 use crate::websocket::Listeners;
-use crate::{follower, retention, storage};
+use crate::{follower, open_files, retention, storage};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ impl Server {
     /// # Errors
     /// If the store cannot be opened or the address cannot be listened at.
     pub async fn start(settings: Settings) -> Result<Self> {
+        open_files::allow_many();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Telemetry::new();
         let store = storage::open_as_owner(

@@ -342,7 +342,7 @@ impl RequestAnswer {
     fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32) -> Self {
         let mut headers = request.headers.to_map();
         for (name, value) in own_headers(delivery, attempt_number) {
-            headers.insert(name.to_owned(), value.to_str().unwrap_or_default().to_owned());
+            headers.insert(name.to_string(), value.to_str().unwrap_or_default().to_owned());
         }
         Self {
             url: request.url.to_string(),

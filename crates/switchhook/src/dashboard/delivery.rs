@@ -289,7 +289,7 @@ fn attempt_part(
         .unwrap_or_default();
     if url.is_some() {
         for (name, value) in own_headers(delivery, attempt.number) {
-            headers.insert(name.to_owned(), value.to_str().unwrap_or_default().to_owned());
+            headers.insert(name.to_string(), value.to_str().unwrap_or_default().to_owned());
         }
     }
     let shown = |(name, value): (String, String)| (name.clone(), visitor.header(&name, value));

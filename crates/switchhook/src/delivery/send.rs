@@ -1,9 +1,10 @@
 //! One attempt as a short pipeline: prepare, post, judge.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::HeaderValue;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
@@ -34,18 +35,37 @@ pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>) -> Post {
 pub fn own_headers(
     delivery: &Delivery,
     attempt_number: u32,
-) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let [event_id, delivery_id, attempt] =
+        numbers([delivery.event_id.0, delivery.id.0, attempt_number.into()]);
+    let kind = HeaderValue::from_static(delivery.kind.route());
+    // Names that are made while the program is built need no memory of their own.
     let always = [
-        (headers::EVENT_ID, delivery.event_id.0.into()),
+        (const { HeaderName::from_static(headers::EVENT_ID) }, event_id),
+        (const { HeaderName::from_static(headers::EVENT_KIND) }, kind),
         (
-            headers::EVENT_KIND,
-            HeaderValue::from_static(delivery.kind.route()),
+            const { HeaderName::from_static(headers::DELIVERY_ID) },
+            delivery_id,
         ),
-        (headers::DELIVERY_ID, delivery.id.0.into()),
-        (headers::ATTEMPT, attempt_number.into()),
+        (const { HeaderName::from_static(headers::ATTEMPT) }, attempt),
     ];
-    let replay = delivery.replay_id.map(|id| (headers::REPLAY, id.0.into()));
+    let replay = delivery.replay_id.map(|id| {
+        (
+            const { HeaderName::from_static(headers::REPLAY) },
+            HeaderValue::from(id.0),
+        )
+    });
     always.into_iter().chain(replay)
+}
+
+/// Numbers as header values, which share one piece of memory.
+fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
+    const LONGEST: usize = "-9223372036854775808".len();
+    let mut text = BytesMut::with_capacity(N * LONGEST);
+    numbers.map(|number| {
+        write!(text, "{number}").expect("there is room for each");
+        HeaderValue::from_maybe_shared(text.split().freeze()).expect("digits may stand in a header")
+    })
 }
 
 fn body_of(claimed: &ClaimedDelivery, route: &Route) -> Bytes {

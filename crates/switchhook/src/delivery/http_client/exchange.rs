@@ -23,11 +23,8 @@ use tokio_util::either::Either;
 /// Bytes on a wire, in the clear or not.
 pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
 
-/// The most that the head of an answer may take.
+/// The most that the head of an answer may take. It may have 100 headers, which is what hyper keeps on the stack.
 const MAX_HEAD: usize = 64 * 1024;
-
-/// The most headers that an answer may have.
-const MAX_HEADERS: usize = 128;
 
 /// A standing connection.
 pub(super) struct Connection {
@@ -106,7 +103,6 @@ impl Connection {
     pub(super) async fn open(wire: Wire) -> Result<Self, Failure> {
         let (sender, wire) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
-            .max_headers(MAX_HEADERS)
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|error| Failure::of(&error))?;

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::exchange::Connection;
 
-/// How many connections to one origin may wait.
-const PER_ORIGIN: usize = 128;
+/// How many connections to one origin may wait. Many webhooks may lead to one, with as many attempts at once as a node makes:
+/// with fewer, most of those would make a connection of their own and close it.
+const PER_ORIGIN: usize = 1_024;
 
 /// How many connections may wait in all: each is an open file.
-const IN_ALL: usize = 1_024;
+const IN_ALL: usize = 2_048;
 
 /// Connections by origin.
 #[derive(Default)]

@@ -1,0 +1,29 @@
+//! How many files the process may have open. Each connection is one.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::warn;
+
+/// Allows as many as the machine lets a process have. It begins with fewer, often 1,024, which attempts under way and
+/// connections that wait to be used again would use up alone.
+pub(crate) fn allow_many() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(%error, limit = limit.current, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn afterwards_there_may_be_as_many_as_the_machine_allows() {
+        allow_many();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+    }
+}
