@@ -1,13 +1,11 @@
 //! Attempts: what is kept of a POST, and what its end does to its delivery.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection, Postgres};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
-use switchhook_domain::delivery::{DeliveryState, StateName};
+use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
@@ -20,13 +18,27 @@ use crate::error::StoreError;
 use crate::row::attempt::{self, attempt_columns, micros, outcome_name, status};
 use crate::row::{Cells, Row};
 
-/// The attempt of a delivery that is under way.
-pub(super) struct OpenAttempt {
-    pub(super) number: u32,
-    pub(super) is_pending: bool,
-    pub(super) order_key: Option<OrderKey>,
-    pub(super) blocks_until: Timestamp,
-    pub(super) replay_id: Option<ReplayId>,
+/// What [`bind`] binds, as rows, with further columns if there are any.
+macro_rules! attempt_arrays {
+    ($($further:literal)?) => {
+        concat!(
+            "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], \
+             $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bigint[], \
+             $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[]",
+            $(", ", $further,)?
+            ")"
+        )
+    };
+}
+
+/// What the end of an attempt met in its delivery's row.
+struct Settled {
+    /// Whether the delivery was pending until then: a cancelled one stays as it is.
+    was_pending: bool,
+    order_key: Option<OrderKey>,
+    replay_id: Option<ReplayId>,
+    /// Whether one of its line is held.
+    is_followed: bool,
 }
 
 /// Records how attempts ended; answers for each whether it came too late. The lines of the deliveries are locked.
@@ -34,8 +46,7 @@ pub(super) async fn finish(
     transaction: &mut Transaction<'_>,
     finished: &[&FinishedAttempt],
 ) -> Result<Vec<bool>, StoreError> {
-    let ids = finished.iter().map(|one| one.delivery_id);
-    let mut open = open_attempts(transaction, ids).await?;
+    let mut settled = settle(transaction, finished).await?;
     let (mut in_time, mut late) = (Vec::new(), Vec::new());
     for one in finished {
         let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
@@ -44,193 +55,155 @@ pub(super) async fn finish(
             delivery_id,
         });
         // Taken out, so that an attempt is finished once even if it is told twice.
-        let is_open = open
-            .get(&delivery_id)
-            .is_some_and(|open| open.number == one.attempt.number);
-        if is_open && let Some(open) = open.remove(&delivery_id) {
-            in_time.push((*one, open));
-        }
-        late.push(!is_open);
+        let met = settled.remove(&(delivery_id, one.attempt.number));
+        late.push(met.is_none());
+        in_time.extend(met.map(|met| (*one, met)));
     }
-    if !in_time.is_empty() {
-        finish_in_time(transaction, &in_time).await?;
-    }
-    Ok(late)
-}
-
-async fn finish_in_time(
-    transaction: &mut Transaction<'_>,
-    in_time: &[(&FinishedAttempt, OpenAttempt)],
-) -> Result<(), StoreError> {
-    let kept = kept(transaction.connection, in_time).await?;
-    insert(transaction.connection, &kept).await?;
-    settle_pending(transaction.connection, in_time).await?;
-    settle_final(transaction.connection, in_time).await?;
+    forget_answers(transaction.connection, &in_time).await?;
     let (mut ended, mut lines) = (replays::Ended::new(), BTreeMap::<Line, Timestamp>::new());
-    for (one, open) in in_time {
+    for (one, met) in in_time {
         match one.state {
-            DeliveryState::Pending { due_at } if open.is_pending => transaction.hand_over(HandedOver::Due {
+            DeliveryState::Pending { due_at } if met.was_pending => transaction.hand_over(HandedOver::Due {
                 webhook_id: one.webhook_id,
                 due_at,
             }),
-            state if open.is_pending => replays::note_ended(&mut ended, open.replay_id, state.name()),
+            state if met.was_pending => replays::note_ended(&mut ended, met.replay_id, state.name()),
             _ => {}
         }
-        if let Some(key) = &open.order_key {
-            lines.insert((one.webhook_id, key.clone()), one.attempt.finished_at);
+        if let Some(key) = met.order_key.filter(|_| met.is_followed) {
+            lines.insert((one.webhook_id, key), one.attempt.finished_at);
         }
     }
     order::free_followers(transaction, &lines).await?;
-    replays::count_ended(transaction.connection, &ended).await
+    replays::count_ended(transaction.connection, &ended).await?;
+    Ok(late)
 }
 
-/// What is kept of the attempts. The payload of a delivery that was cancelled may have been erased while its attempt was
-/// under way: what was answered then goes too.
-async fn kept<'f>(
-    connection: &mut PgConnection,
-    in_time: &'f [(&FinishedAttempt, OpenAttempt)],
-) -> Result<Vec<(DeliveryId, Cow<'f, Attempt>)>, StoreError> {
-    let cancelled: Vec<i64> = in_time
-        .iter()
-        .filter(|(_, open)| !open.is_pending)
-        .map(|(one, _)| one.delivery_id.0)
-        .collect();
-    let erased = match cancelled.is_empty() {
-        true => HashSet::new(),
-        false => without_payload(connection, cancelled).await?,
-    };
-    let keep = |one: &'f FinishedAttempt| {
-        let mut attempt = Cow::Borrowed(&one.attempt);
-        if erased.contains(&one.delivery_id.0)
-            && let Some(answer) = &mut attempt.to_mut().answer
-        {
-            answer.body_head.clear();
-        }
-        (one.delivery_id, attempt)
-    };
-    Ok(in_time.iter().map(|(one, _)| keep(one)).collect())
-}
-
-async fn without_payload(connection: &mut PgConnection, ids: Vec<i64>) -> Result<HashSet<i64>, StoreError> {
-    let sql = "SELECT deliveries.id FROM deliveries JOIN events ON events.id = deliveries.event_id \
-               WHERE deliveries.id = ANY($1) AND payload_removed_at IS NOT NULL";
-    let rows = sqlx::query(sql).bind(ids).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-/// Ends the claims of deliveries that were pending until now, and takes them where they go.
-async fn settle_pending(
-    connection: &mut PgConnection,
-    in_time: &[(&FinishedAttempt, OpenAttempt)],
-) -> Result<(), StoreError> {
-    let rows: Vec<_> = in_time
-        .iter()
-        .filter(|(_, open)| open.is_pending)
-        .map(|(one, _)| *one)
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let query = bind_columns!(sqlx::query(SETTLE), rows, |one| {
-        i64: one.delivery_id.0,
-        &str: one.state.name().as_str(),
-        Option<i64>: (!one.state.is_final()).then_some(one.state.at().as_millis()),
-        Option<i64>: one.state.is_final().then_some(one.state.at().as_millis()),
-        i64: i64::from(one.failures.answered),
-        i64: i64::from(one.failures.unanswered),
-        i64: one.blocks_until.as_millis(),
-        i64: i64::try_from(one.held.as_millis()).unwrap_or(i64::MAX),
-        &str: outcome_name(&one.attempt.outcome),
-        Option<i64>: status(&one.attempt).map(i64::from),
-    });
-    query.execute(connection).await?;
-    Ok(())
-}
-
-const SETTLE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, state = one.state, \
-     due_at = one.due_at, ended_at = one.ended_at, failures_answered = one.answered, \
-     failures_unanswered = one.unanswered, blocks_until = one.blocks_until, held_ms = one.held_ms, \
-     last_outcome = one.outcome, last_status = one.status \
-     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
-     $8::bigint[], $9::text[], $10::bigint[]) AS one (id, state, due_at, ended_at, answered, unanswered, blocks_until, \
-     held_ms, outcome, status) WHERE deliveries.id = one.id";
-
-/// Ends the claims of deliveries that were cancelled meanwhile: their state stays.
-async fn settle_final(
-    connection: &mut PgConnection,
-    in_time: &[(&FinishedAttempt, OpenAttempt)],
-) -> Result<(), StoreError> {
-    let rows: Vec<_> = in_time
-        .iter()
-        .filter(|(_, open)| !open.is_pending)
-        .map(|(one, _)| *one)
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let query = bind_columns!(sqlx::query(SETTLE_FINAL), rows, |one| {
-        i64: one.delivery_id.0,
-        i64: i64::from(one.failures.answered),
-        i64: i64::from(one.failures.unanswered),
-        &str: outcome_name(&one.attempt.outcome),
-        Option<i64>: status(&one.attempt).map(i64::from),
-    });
-    query.execute(connection).await?;
-    Ok(())
-}
-
-const SETTLE_FINAL: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
-     failures_answered = one.answered, failures_unanswered = one.unanswered, last_outcome = one.outcome, \
-     last_status = one.status \
-     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[]) \
-     AS one (id, answered, unanswered, outcome, status) WHERE deliveries.id = one.id";
-
-/// The open attempts of this node among those of the deliveries. Their rows are locked, in the order of their ids.
-pub(super) async fn open_attempts(
+/// Keeps the attempts that are this node's and open, ends their claims, and takes the deliveries where they go.
+///
+/// In one statement, which every delivery passes through; rows are locked in the order of their ids.
+async fn settle(
     transaction: &mut Transaction<'_>,
-    ids: impl Iterator<Item = DeliveryId>,
-) -> Result<HashMap<DeliveryId, OpenAttempt>, StoreError> {
-    let sql = "SELECT id, attempt_number, state, order_key, blocks_until, replay_id FROM deliveries \
-               WHERE id = ANY($1) AND claimed_by = $2 ORDER BY id FOR UPDATE";
-    let rows = sqlx::query(sql)
-        .bind(ids.map(|id| id.0).collect::<Vec<_>>())
-        .bind(transaction.node)
-        .fetch_all(&mut *transaction.connection)
-        .await?;
-    rows.iter().map(|row| read_open(row)).collect()
+    finished: &[&FinishedAttempt],
+) -> Result<HashMap<(DeliveryId, u32), Settled>, StoreError> {
+    let mut ends = BTreeMap::new();
+    for one in finished {
+        ends.entry((one.delivery_id, one.attempt.number)).or_insert(*one);
+    }
+    let attempts: Vec<_> = ends.values().map(|one| (one.delivery_id, &one.attempt)).collect();
+    let query = bind_columns!(bind(sqlx::query(SETTLE), &attempts), ends, |end| {
+        &str: end.1.state.name().as_str(),
+        Option<i64>: (!end.1.state.is_final()).then_some(end.1.state.at().as_millis()),
+        Option<i64>: end.1.state.is_final().then_some(end.1.state.at().as_millis()),
+        i64: i64::from(end.1.failures.answered),
+        i64: i64::from(end.1.failures.unanswered),
+        i64: end.1.blocks_until.as_millis(),
+        i64: i64::try_from(end.1.held.as_millis()).unwrap_or(i64::MAX),
+    });
+    let query = query.bind(transaction.node);
+    let rows = query.fetch_all(&mut *transaction.connection).await?;
+    rows.iter().map(|row| read_settled(row)).collect()
 }
 
-fn read_open(row: &Row<'_>) -> Result<(DeliveryId, OpenAttempt), StoreError> {
+fn read_settled(row: &Row<'_>) -> Result<((DeliveryId, u32), Settled), StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
-    let open = OpenAttempt {
-        number: cells.read()?,
-        is_pending: cells.word::<StateName>()? == StateName::Pending,
+    let number = cells.read()?;
+    let settled = Settled {
+        was_pending: cells.read::<i64>()? == 1,
         order_key: cells.maybe_text()?.map(OrderKey::new),
-        blocks_until: cells.time()?,
         replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
+        is_followed: cells.read::<Option<i64>>()?.is_some(),
     };
-    Ok((DeliveryId(cells.id()), open))
+    Ok(((DeliveryId(cells.id()), number), settled))
 }
 
-/// Keeps finished attempts.
-pub(super) async fn insert(
+/// A claim of a delivery that is final was left open when it was cancelled.
+///
+/// Rows are found by their ids. Were it said plainly that they are claimed, the index of all that is claimed would look as
+/// good as the key to a plan that was made while little was.
+const SETTLE: &str = concat!(
+    "WITH settled AS (\
+     UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
+     state = CASE deliveries.state WHEN 'pending' THEN one.next_state ELSE deliveries.state END, \
+     due_at = CASE deliveries.state WHEN 'pending' THEN one.next_due_at ELSE deliveries.due_at END, \
+     ended_at = CASE deliveries.state WHEN 'pending' THEN one.next_ended_at ELSE deliveries.ended_at END, \
+     blocks_until = CASE deliveries.state WHEN 'pending' THEN one.blocks_until ELSE deliveries.blocks_until END, \
+     held_ms = CASE deliveries.state WHEN 'pending' THEN one.held_ms ELSE deliveries.held_ms END, \
+     failures_answered = one.answered, failures_unanswered = one.unanswered, \
+     last_outcome = one.outcome, last_status = one.status FROM ",
+    attempt_arrays!(
+        "$20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[]"
+    ),
+    " AS one (",
+    attempt_columns!(),
+    ", next_state, next_due_at, next_ended_at, answered, unanswered, blocks_until, held_ms) \
+     WHERE deliveries.id = one.delivery_id AND deliveries.attempt_number = one.number \
+     AND coalesce(deliveries.claimed_by, 0) = $27 \
+     RETURNING one.*, deliveries.state, webhook_id, order_key, replay_id\
+     ), kept AS (INSERT INTO attempts (",
+    attempt_columns!(),
+    ") SELECT ",
+    attempt_columns!(),
+    " FROM settled) \
+     SELECT delivery_id, number, (state = next_state)::int::bigint, order_key, replay_id, (\
+     SELECT follower.id FROM deliveries AS follower WHERE follower.state = 'pending' \
+     AND follower.order_key IS NOT NULL AND follower.webhook_id = settled.webhook_id \
+     AND follower.order_key = settled.order_key AND follower.held IS NOT NULL \
+     ORDER BY follower.line_position LIMIT 1) FROM settled"
+);
+
+/// The payload of a delivery that was cancelled may have been erased while its attempt was under way: what was answered
+/// then goes too.
+async fn forget_answers(
     connection: &mut PgConnection,
-    rows: &[(DeliveryId, Cow<'_, Attempt>)],
+    in_time: &[(&FinishedAttempt, Settled)],
 ) -> Result<(), StoreError> {
+    let cancelled = in_time.iter().filter(|(_, met)| !met.was_pending);
+    let cancelled: Vec<_> = cancelled.map(|(one, _)| one).collect();
+    if !cancelled.is_empty() {
+        let query = bind_columns!(sqlx::query(FORGET_ANSWERS), cancelled, |one| {
+            i64: one.delivery_id.0,
+            i64: i64::from(one.attempt.number),
+        });
+        query.execute(connection).await?;
+    }
+    Ok(())
+}
+
+const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = '' \
+     FROM unnest($1::bigint[], $2::bigint[]) AS one (id, number) \
+     JOIN deliveries ON deliveries.id = one.id JOIN events ON events.id = deliveries.event_id \
+     WHERE attempts.delivery_id = one.id AND attempts.number = one.number \
+     AND events.payload_removed_at IS NOT NULL AND answer_body IS NOT NULL";
+
+/// Keeps attempts of which nobody said how they ended.
+pub(super) async fn insert_lost(
+    connection: &mut PgConnection,
+    lost: &[(DeliveryId, Attempt)],
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = lost.iter().map(|(id, attempt)| (*id, attempt)).collect();
+    bind(sqlx::query(INSERT), &rows).execute(connection).await?;
+    Ok(())
+}
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// Binds attempts, column by column in the order of [`attempt_columns`], as `$1` to `$19`.
+fn bind<'q>(query: Query<'q>, rows: &[(DeliveryId, &Attempt)]) -> Query<'q> {
     let retry_after = |attempt: &Attempt| match &attempt.outcome {
         AttemptOutcome::Answered { retry_after, .. } => retry_after.map(Timestamp::as_millis),
         AttemptOutcome::Unanswered { .. } | AttemptOutcome::Lost => None,
     };
-    let query = bind_columns!(sqlx::query(INSERT), rows, |row| {
+    bind_columns!(query, rows, |row| {
         i64: row.0.0,
         i64: i64::from(row.1.number),
         i64: row.1.started_at.as_millis(),
         i64: row.1.finished_at.as_millis(),
         &str: outcome_name(&row.1.outcome),
-        Option<&str>: silence(&row.1).map(|(reason, _)| reason),
-        Option<String>: silence(&row.1).map(|(_, detail)| detail.replace('\0', "")),
-        Option<i64>: status(&row.1).map(i64::from),
-        Option<i64>: retry_after(&row.1),
+        Option<&str>: silence(row.1).map(|(reason, _)| reason),
+        Option<String>: silence(row.1).map(|(_, detail)| detail.replace('\0', "")),
+        Option<i64>: status(row.1).map(i64::from),
+        Option<i64>: retry_after(row.1),
         Option<&str>: row.1.request.as_ref().map(|request| &*request.url),
         Option<&str>: row.1.request.as_ref().map(|request| request.headers.as_json()),
         Option<&str>: row.1.answer.as_ref().map(|answer| answer.headers.as_json()),
@@ -241,9 +214,7 @@ pub(super) async fn insert(
         Option<i64>: row.1.phases.tls.map(micros),
         Option<i64>: row.1.phases.first_byte.map(micros),
         i64: micros(row.1.phases.total),
-    });
-    query.execute(connection).await?;
-    Ok(())
+    })
 }
 
 /// The kind of silence and what it was in words.
@@ -257,9 +228,8 @@ fn silence(attempt: &Attempt) -> Option<(&'static str, &str)> {
 const INSERT: &str = concat!(
     "INSERT INTO attempts (",
     attempt_columns!(),
-    ") SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], \
-     $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bigint[], $15::bigint[], \
-     $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])"
+    ") SELECT * FROM ",
+    attempt_arrays!()
 );
 
 /// The finished attempts of a delivery, first to last.

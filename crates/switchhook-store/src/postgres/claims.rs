@@ -1,6 +1,5 @@
 //! Claims: how due deliveries become this node's to send.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use sqlx::Row as _;
@@ -159,13 +158,13 @@ async fn close_as_lost(
     let attempt_of = |due: &DueDelivery| {
         let opened_at = due.opened_at?;
         let attempt = lost(due.delivery.attempt_number, opened_at, now);
-        Some((due.delivery.id, Cow::Owned(attempt)))
+        Some((due.delivery.id, attempt))
     };
     let lost: Vec<_> = due.iter().filter_map(attempt_of).collect();
     if lost.is_empty() {
         return Ok(());
     }
-    attempts::insert(connection, &lost).await?;
+    attempts::insert_lost(connection, &lost).await?;
     let sql = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, last_outcome = 'lost', last_status = NULL \
                WHERE id = ANY($1)";
     sqlx::query(sql)

@@ -52,13 +52,16 @@ pub(super) fn pool(options: PgConnectOptions) -> PgPool {
 
 /// The connection for the commits of the hot path.
 ///
-/// Its statements find everything by an index. A plan that was made while the tables were small would read all of
-/// them for ever after, so that other plans are not considered, and those that are made are kept.
+/// Its statements find everything by an index, in the index's order. A plan that was made while the tables were small
+/// would read all of them for ever after, or all of a webhook's deliveries and sort them, so that other plans are not
+/// considered, and those that are made are kept.
 pub(super) async fn committing(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let plans = [
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
+        ("enable_bitmapscan", "off"),
+        ("enable_sort", "off"),
         ("plan_cache_mode", "force_generic_plan"),
     ];
     let mut connection = PgConnection::connect_with(&options.clone().options(plans)).await?;

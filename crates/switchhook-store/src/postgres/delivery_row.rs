@@ -1,6 +1,6 @@
 //! A delivery becomes a row.
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection, Postgres};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::order::OrderKey;
 
@@ -34,16 +34,28 @@ pub(super) async fn insert(
     node: Option<i64>,
     rows: &[NewRow],
 ) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
+    if !rows.is_empty() {
+        let query = bind(sqlx::query(insert_deliveries!()), node, rows)?;
+        query.execute(connection).await?;
     }
+    Ok(())
+}
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// Binds what [`insert_deliveries`] inserts, as `$1` to `$20`.
+pub(super) fn bind<'q>(
+    query: Query<'q>,
+    node: Option<i64>,
+    rows: &[NewRow],
+) -> Result<Query<'q>, StoreError> {
     if rows.iter().any(|row| row.delivery.state.is_final()) {
         return Err(StoreError::Conflict(
             "a delivery cannot be made in a final state".into(),
         ));
     }
     let is_claimed = |row: &NewRow| row.start == Start::Claimed;
-    let query = bind_columns!(sqlx::query(INSERT), rows, |row| {
+    Ok(bind_columns!(query, rows, |row| {
         i64: row.delivery.id.0,
         i64: row.delivery.event_id.0,
         i64: i64::from(row.delivery.ordinal),
@@ -64,14 +76,18 @@ pub(super) async fn insert(
         Option<i64>: row.delivery.replay_id.map(|id| id.0),
         i64: row.delivery.created_at.as_millis(),
         Option<&str>: row.delivery.note.as_deref(),
-    });
-    query.execute(connection).await?;
-    Ok(())
+    }))
 }
 
-const INSERT: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
-     hidden, order_key, line_position, due_at, held, claimed_by, claimed_at, attempt_number, blocks_until, origin_id, \
-     replay_id, created_at, note, state, failures_answered, failures_unanswered) \
-     SELECT *, 'pending', 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-     $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], \
-     $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::text[])";
+/// The statement that keeps new deliveries.
+macro_rules! insert_deliveries {
+    () => {
+        "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, hidden, \
+         order_key, line_position, due_at, held, claimed_by, claimed_at, attempt_number, blocks_until, origin_id, \
+         replay_id, created_at, note, state, failures_answered, failures_unanswered) \
+         SELECT *, 'pending', 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+         $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], \
+         $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::text[])"
+    };
+}
+pub(super) use insert_deliveries;

@@ -11,7 +11,7 @@ use switchhook_domain::order::OrderKey;
 
 use super::columns::bind_columns;
 use super::deliveries;
-use super::delivery_row::{self, NewRow};
+use super::delivery_row::{self, NewRow, insert_deliveries};
 use super::list::{Listing, first};
 use super::order::{self, Line, Lines};
 use super::transaction::Transaction;
@@ -54,8 +54,9 @@ pub(super) async fn record(
         answers.push(answer);
     }
     forget_keys(transaction.connection, &earlier.outdated).await?;
-    insert(transaction, &kept).await?;
-    create_deliveries(transaction, &kept).await?;
+    if !kept.is_empty() {
+        keep(transaction, &kept).await?;
+    }
     Ok(answers)
 }
 
@@ -149,18 +150,18 @@ async fn forget_keys(connection: &mut PgConnection, ids: &[i64]) -> Result<(), S
     Ok(())
 }
 
-async fn insert(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result<(), StoreError> {
-    if events.is_empty() {
-        return Ok(());
-    }
+/// Keeps new events and makes their deliveries.
+async fn keep(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result<(), StoreError> {
     let positions = positions(transaction, events).await?;
-    let mut rows = Vec::with_capacity(events.len());
+    let mut kept = Vec::with_capacity(events.len());
     for (event, position) in events.iter().zip(positions) {
         let body = std::str::from_utf8(&event.body)
             .map_err(|error| StoreError::Conflict(format!("the event is no text: {error}")))?;
-        rows.push((event, body, warnings(&event.warnings)?, position));
+        kept.push((event, body, warnings(&event.warnings)?, position));
     }
-    let query = bind_columns!(sqlx::query(INSERT), rows, |row| {
+    let (of_events, deliveries) = start_deliveries(transaction, events).await?;
+    let query = delivery_row::bind(sqlx::query(KEEP), transaction.node, &deliveries)?;
+    let query = bind_columns!(query, kept, |row| {
         i64: row.0.id.0,
         i64: row.0.company_id.0,
         &str: row.0.kind.route(),
@@ -173,12 +174,19 @@ async fn insert(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Resu
         Option<i64>: row.3,
     });
     query.execute(&mut *transaction.connection).await?;
+    for (event, row) in of_events.into_iter().zip(deliveries) {
+        hand_over(transaction, event, row);
+    }
     Ok(())
 }
 
-const INSERT: &str = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
-     revision, position) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], \
-     $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[])";
+const KEEP: &str = concat!(
+    "WITH kept AS (\
+     INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, revision, position) \
+     SELECT * FROM unnest($21::bigint[], $22::bigint[], $23::text[], $24::bigint[], $25::text[], $26::text[], \
+     $27::text[], $28::text[], $29::bigint[], $30::bigint[])) ",
+    insert_deliveries!()
+);
 
 /// The places of the events in their companies' logs: their own ids, or after the last one. The logs are locked.
 async fn positions(
@@ -214,11 +222,11 @@ pub(super) async fn log_end(connection: &mut PgConnection, company_id: CompanyId
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }
 
-/// Makes the deliveries of new events: claimed if this node can send them now, held if others must go first.
-async fn create_deliveries(
+/// The deliveries of new events, each with its event: claimed if this node can send them now, held if others must go first.
+async fn start_deliveries<'e>(
     transaction: &mut Transaction<'_>,
-    events: &[&NewEvent],
-) -> Result<(), StoreError> {
+    events: &[&'e NewEvent],
+) -> Result<(Vec<&'e NewEvent>, Vec<NewRow>), StoreError> {
     let mut unsent = Vec::new();
     for event in events {
         for (ordinal, new) in (0..).zip(&event.deliveries) {
@@ -229,16 +237,10 @@ async fn create_deliveries(
         .iter()
         .filter_map(|(_, _, delivery)| order::line_of(delivery));
     let mut lines = order::ends(transaction, lines.collect()).await?;
-    let mut rows = Vec::with_capacity(unsent.len());
-    for (event, new, delivery) in unsent {
-        rows.push((event, started(transaction, new, delivery, &mut lines)));
-    }
-    let (events, rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    delivery_row::insert(transaction.connection, transaction.node, &rows).await?;
-    for (event, row) in events.into_iter().zip(rows) {
-        hand_over(transaction, event, row);
-    }
-    Ok(())
+    let started = unsent
+        .into_iter()
+        .map(|(event, new, delivery)| (event, started(transaction, new, delivery, &mut lines)));
+    Ok(started.unzip())
 }
 
 /// Decides how a delivery starts behind those that stand in its line, of which it is the last one from now on.

@@ -1,16 +1,27 @@
 //! Releases: claims given back unopened.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::DeliveryId;
+use switchhook_domain::order::OrderKey;
 
-use super::attempts::{OpenAttempt, open_attempts};
 use super::columns::bind_columns;
 use super::order;
 use super::transaction::Transaction;
 use crate::claim::{HandedOver, Release};
 use crate::error::StoreError;
 use crate::line;
+use crate::row::{Cells, Row};
+
+/// The attempt of a delivery that is under way.
+struct OpenAttempt {
+    number: u32,
+    is_pending: bool,
+    order_key: Option<OrderKey>,
+    blocks_until: Timestamp,
+}
 
 struct Released<'r> {
     release: &'r Release,
@@ -48,6 +59,32 @@ pub(super) async fn release(
         waiting = rest;
     }
     Ok(())
+}
+
+/// The open attempts of this node among those of the deliveries. Their rows are locked, in the order of their ids.
+async fn open_attempts(
+    transaction: &mut Transaction<'_>,
+    ids: impl Iterator<Item = DeliveryId>,
+) -> Result<HashMap<DeliveryId, OpenAttempt>, StoreError> {
+    let sql = "SELECT id, attempt_number, state, order_key, blocks_until FROM deliveries \
+               WHERE id = ANY($1) AND coalesce(claimed_by, 0) = $2 ORDER BY id FOR UPDATE";
+    let rows = sqlx::query(sql)
+        .bind(ids.map(|id| id.0).collect::<Vec<_>>())
+        .bind(transaction.node)
+        .fetch_all(&mut *transaction.connection)
+        .await?;
+    rows.iter().map(|row| read_open(row)).collect()
+}
+
+fn read_open(row: &Row<'_>) -> Result<(DeliveryId, OpenAttempt), StoreError> {
+    let mut cells = Cells::of("deliveries", row)?;
+    let open = OpenAttempt {
+        number: cells.read()?,
+        is_pending: cells.word::<StateName>()? == StateName::Pending,
+        order_key: cells.maybe_text()?.map(OrderKey::new),
+        blocks_until: cells.time()?,
+    };
+    Ok((DeliveryId(cells.id()), open))
 }
 
 async fn release_round(
