@@ -42,6 +42,7 @@ mod sources;
 mod store;
 mod subscriptions;
 mod transaction;
+mod turns;
 mod versions;
 mod webhooks;
 mod websockets;
@@ -58,10 +59,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::failure::closed;
-use self::lane::{Lane, Worker, transact};
+use self::lane::{Lane, Track, transact};
 use self::listener::Listener;
 use self::node::Node;
 use self::transaction::{Lock, Told, Transaction, Work, lock};
+use self::turns::Turns;
 use crate::change::Change;
 use crate::claim::HandOver;
 use crate::copy;
@@ -104,12 +106,20 @@ struct Parts {
 struct Audience {
     // Bounded by what the node asks for: nothing is claimed that it did not wish for.
     hand_over: mpsc::UnboundedSender<HandOver>,
+    turns: Arc<Turns>,
     observer: Option<Arc<dyn CommitObserver>>,
 }
 
 impl Audience {
     /// The hand-over comes before the answers, so that nobody hears of a success before the node does.
-    fn tell(&self, told: Told) {
+    async fn tell(&self, mut told: Told) {
+        if let Some(turn) = &mut told.turn {
+            turn.comes().await;
+        }
+        self.tell_at_once(told);
+    }
+
+    fn tell_at_once(&self, told: Told) {
         if !told.handed_over.is_empty() {
             // Nobody takes it where nothing is sent.
             let _ = self.hand_over.send(told.handed_over);
@@ -203,6 +213,7 @@ impl PostgresStore {
             let transaction = transact(
                 &mut connection,
                 node,
+                &parts.audience.turns,
                 async move |transaction: &mut Transaction<'_>| {
                     if let Some(first) = first {
                         lock(transaction.connection, first).await?;
@@ -211,7 +222,7 @@ impl PostgresStore {
                 },
             );
             let (value, told) = transaction.await?;
-            parts.audience.tell(told);
+            parts.audience.tell(told).await;
             Ok(value)
         })
         .await
@@ -268,11 +279,13 @@ impl Parts {
         let (sender, receiver) = mpsc::unbounded_channel();
         let audience = Audience {
             hand_over: sender,
+            turns: Arc::default(),
             observer: options.observer,
         };
         let (stop, stopped) = watch::channel(false);
-        let (lane, worker) = Lane::new(connect, node.clone(), audience.clone());
-        let mut tasks = vec![tokio::spawn(Worker::run(worker, stopped.clone()))];
+        let (lane, tracks) = Lane::new(&connect, node.as_ref(), &audience);
+        let run = |track| tokio::spawn(Track::run(track, stopped.clone()));
+        let mut tasks: Vec<_> = tracks.into_iter().map(run).collect();
         let mut changes = None;
         if let Some(node) = &node {
             let (tell, told) = mpsc::channel(CHANGES);

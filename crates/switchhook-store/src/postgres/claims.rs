@@ -13,6 +13,7 @@ use super::list::{Unreadable, readable};
 use super::order::{self, Line};
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
+use super::turns::Turns;
 use super::{attempts, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, HandedOver, PendingWebhook};
 use crate::error::StoreError;
@@ -414,7 +415,7 @@ pub(super) async fn close_some_of_ended_nodes(
     connection: &mut PgConnection,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let (more, _) = super::lane::transact(connection, None, async |transaction| {
+    let (more, _) = super::lane::transact(connection, None, &Turns::default(), async |transaction| {
         let rows = sqlx::query(OF_ENDED_NODES)
             .bind(SLICE)
             .fetch_all(&mut *transaction.connection)

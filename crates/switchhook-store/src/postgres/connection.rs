@@ -8,8 +8,8 @@ use sqlx::{Connection, Row};
 
 use crate::StoreError;
 
-/// How many connections a node has at the most, beside the one that commits. One of them listens.
-const POOL: u32 = 7;
+/// How many connections a node has at the most, beside the two of the lane. One of them listens.
+const POOL: u32 = 6;
 
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,9 +1,12 @@
-//! The lane: one task with one connection, through which everything goes that makes, claims or ends deliveries.
+//! The lane, through which everything goes that makes, claims or ends deliveries. It has two tracks, each a task with a
+//! connection: one for new events, one for the rest, so that while one waits for the disk the other goes on.
 //!
-//! One at a time, so that what this node is handed over comes in the order of its commits. Callers share them: all
-//! that waits and is alike (`batch.rs`) becomes one transaction. Other work gets one of its own, in its turn.
+//! On a track one goes after the other. Callers share them: all that waits and is alike (`batch.rs`) becomes one
+//! transaction. Other work gets one of its own, in its turn. What this node is handed over comes in the order of the
+//! commits of both (`turns.rs`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::Connection;
@@ -15,6 +18,7 @@ use super::batch::{self, Answer, Operation};
 use super::failure::{closed, no_answer};
 use super::node::Node;
 use super::transaction::{Told, Transaction, Work};
+use super::turns::Turns;
 use super::{Audience, connection};
 use crate::error::StoreError;
 use crate::observer::Commit;
@@ -78,6 +82,16 @@ enum Job {
 }
 
 impl Job {
+    const fn is_new_events(&self) -> bool {
+        matches!(
+            self,
+            Self::Shared {
+                operation: Operation::Record(_),
+                ..
+            }
+        )
+    }
+
     fn is_urgent(&self) -> bool {
         !matches!(
             self,
@@ -97,30 +111,36 @@ struct Waiting {
 
 /// The callers' end.
 pub(super) struct Lane {
-    // Bounded by `room`.
-    jobs: mpsc::UnboundedSender<Waiting>,
+    // Both are bounded by `room`.
+    events: mpsc::UnboundedSender<Waiting>,
+    rest: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
 }
 
 impl Lane {
-    /// Makes a lane; its work begins with [`Worker::run`].
+    /// Makes a lane; its work begins with [`Track::run`] of each track.
     pub(super) fn new(
-        options: PgConnectOptions,
-        node: Option<Arc<Node>>,
-        audience: Audience,
-    ) -> (Self, Worker) {
-        // Bounded by `room`.
-        let (jobs, received) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(QUEUE_UNITS as usize));
-        let worker = Worker {
-            jobs: received,
-            options,
-            node,
-            audience,
-            connection: None,
-            is_failing: false,
+        options: &PgConnectOptions,
+        node: Option<&Arc<Node>>,
+        audience: &Audience,
+    ) -> (Self, [Track; 2]) {
+        let is_failing = Arc::new(AtomicBool::new(false));
+        let track = || {
+            // Bounded by `room`.
+            let (jobs, received) = mpsc::unbounded_channel();
+            let track = Track {
+                jobs: received,
+                options: options.clone(),
+                node: node.cloned(),
+                audience: audience.clone(),
+                connection: None,
+                is_failing: Arc::clone(&is_failing),
+            };
+            (jobs, track)
         };
-        (Self { jobs, room }, worker)
+        let ((events, of_events), (rest, of_rest)) = (track(), track());
+        let room = Arc::new(Semaphore::new(QUEUE_UNITS as usize));
+        (Self { events, rest, room }, [of_events, of_rest])
     }
 
     /// Does an operation in a commit that others may share; answers when it is durable.
@@ -161,7 +181,12 @@ impl Lane {
             .acquire_many_owned(units)
             .await
             .map_err(|_| closed())?;
-        self.jobs.send(Waiting { job, _room: room }).map_err(|_| closed())
+        let track = if job.is_new_events() {
+            &self.events
+        } else {
+            &self.rest
+        };
+        track.send(Waiting { job, _room: room }).map_err(|_| closed())
     }
 
     /// Takes no more; what waits is still done.
@@ -170,16 +195,16 @@ impl Lane {
     }
 }
 
-/// The end that works.
-pub(super) struct Worker {
+/// One of the ends that work.
+pub(super) struct Track {
     // Bounded by the lane's `room`.
     jobs: mpsc::UnboundedReceiver<Waiting>,
     options: PgConnectOptions,
     node: Option<Arc<Node>>,
     audience: Audience,
     connection: Option<PgConnection>,
-    /// Whether the last commit failed, so that an outage is told once and not with each commit.
-    is_failing: bool,
+    /// Whether the last commit failed, on any track, so that an outage is told once and not with each commit.
+    is_failing: Arc<AtomicBool>,
 }
 
 struct Member {
@@ -188,7 +213,7 @@ struct Member {
     _room: OwnedSemaphorePermit,
 }
 
-impl Worker {
+impl Track {
     /// Works until nobody can ask for anything any more, or `stop` says so and all that waited is done.
     pub(super) async fn run(mut self, mut stop: tokio::sync::watch::Receiver<bool>) {
         let mut waiting = Vec::new();
@@ -300,13 +325,11 @@ impl Worker {
     ) -> Result<T, StoreError> {
         let result = self.try_to_commit(operations, work).await;
         match &result {
-            Err(error @ StoreError::Unavailable(_)) if !self.is_failing => {
+            Err(error @ StoreError::Unavailable(_)) if !self.is_failing.swap(true, Ordering::Relaxed) => {
                 tracing::error!(operations, %error, "nothing can be kept; it is tried again and again");
-                self.is_failing = true;
             }
-            Ok(_) if self.is_failing => {
+            Ok(_) if self.is_failing.swap(false, Ordering::Relaxed) => {
                 tracing::info!("things are kept again");
-                self.is_failing = false;
             }
             _ => {}
         }
@@ -325,11 +348,15 @@ impl Worker {
             None => self.connect().await?,
         };
         let node = self.node.as_ref().map(|node| node.id());
-        let committed = timeout(COMMIT_TIMEOUT, transact(&mut connection, node, work)).await;
+        let committed = timeout(
+            COMMIT_TIMEOUT,
+            transact(&mut connection, node, &self.audience.turns, work),
+        )
+        .await;
         match committed {
             Ok(Ok((value, told))) => {
                 self.connection = Some(connection);
-                self.audience.tell(told);
+                self.audience.tell(told).await;
                 self.audience.committed(Commit {
                     operations,
                     duration: started.elapsed(),
@@ -359,12 +386,13 @@ impl Worker {
 pub(super) async fn transact<T>(
     connection: &mut PgConnection,
     node: Option<i64>,
+    turns: &Turns,
     work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
 ) -> Result<(T, Told), StoreError> {
     let mut begun = connection.begin().await?;
     let mut transaction = Transaction::new(&mut begun, node);
     let value = work(&mut transaction).await?;
-    let told = transaction.into_told().await?;
+    let told = transaction.into_told(turns).await?;
     begun.commit().await?;
     Ok((value, told))
 }

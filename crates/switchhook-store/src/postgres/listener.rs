@@ -142,7 +142,7 @@ impl Listener {
                 node,
                 webhook_id,
                 delivery_id,
-            }) if node == self.node.id() => self.audience.tell(Told {
+            }) if node == self.node.id() => self.audience.tell_at_once(Told {
                 handed_over: vec![HandedOver::Cancelled {
                     webhook_id,
                     delivery_id,

@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
 
 use super::notice::Notice;
+use super::turns::{Turn, Turns};
 use crate::claim::{HandOver, HandedOver};
 use crate::error::StoreError;
 use crate::observer::SetAside;
@@ -52,6 +53,8 @@ pub(super) struct Transaction<'c> {
 /// What a commit has to tell: to the node, and to the operator.
 #[derive(Default)]
 pub(super) struct Told {
+    /// When; `None`: at once, because no commit of this node is told.
+    pub(super) turn: Option<Turn>,
     pub(super) handed_over: HandOver,
     pub(super) set_aside: Vec<SetAside>,
 }
@@ -108,12 +111,13 @@ impl<'c> Transaction<'c> {
         Ok(())
     }
 
-    /// Ends the work: notices go out with the commit.
-    pub(super) async fn into_told(self) -> Result<Told, StoreError> {
+    /// Ends the work: notices go out with the commit, which is to follow.
+    pub(super) async fn into_told(self, turns: &Turns) -> Result<Told, StoreError> {
         for notice in &self.notices {
             notice.send(self.connection).await?;
         }
         Ok(Told {
+            turn: Some(turns.take()),
             handed_over: self.handed_over,
             set_aside: self.set_aside,
         })
