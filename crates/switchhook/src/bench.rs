@@ -36,11 +36,14 @@ use self::report::Report;
 use self::row::Row;
 use self::topic::Scale;
 use self::trial::{Sample, Times};
-use self::variant::Variant;
+use self::variant::{Process, Variant};
 use self::workshop::Workshop;
 
 /// At which parts of the maximum latencies are measured, in per cent.
 const LOADS: [u32; 4] = [25, 50, 75, 100];
+
+/// The same where one receiver hangs: neither idle nor full, so that a difference is the receiver's.
+const LOADS_BESIDE_HANGING: [u32; 1] = [50];
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -112,6 +115,14 @@ async fn measure_all(options: &Options, folder: &Path, tell: impl Fn(String)) ->
     Ok(report)
 }
 
+/// A load that does not wait for answers.
+#[derive(Clone, Copy)]
+struct Schedule {
+    /// Which part of the maximum it is.
+    percent: u32,
+    pace: Pace,
+}
+
 struct Bench<'a, Tell> {
     options: &'a Options,
     workshop: Workshop<'a>,
@@ -125,6 +136,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         match topic {
             Topic::Live => self.live().await,
             Topic::Drain => self.drain().await,
+            Topic::Hanging => self.hanging().await,
             Topic::Store => match self
                 .workshop
                 .start_postgres(self.options.postgres.as_deref())
@@ -158,14 +170,29 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             }
         }
         let (senders, most) = best.context("name a number of senders")?;
-        self.latencies(senders, most).await
+        self.latencies(Topic::Live, &LOADS, senders, most).await
+    }
+
+    /// Webhooks with and without one among them that hangs: what the others carry, then their latencies at the same load.
+    async fn hanging(&mut self) -> Result<()> {
+        let senders = self.first_senders()?;
+        let before = self.rows.len();
+        self.compare(Topic::Hanging, senders).await?;
+        let healthy = self.rows.get(before).and_then(|row| row.accepted_per_second);
+        let most = healthy.context("nothing was accepted")?.median;
+        self.latencies(Topic::Hanging, &LOADS_BESIDE_HANGING, senders, most)
+            .await
+    }
+
+    fn variants(&self, topic: Topic) -> Vec<Variant> {
+        topic.variants(Scale {
+            is_quick: self.options.is_quick,
+        })
     }
 
     /// Measures the variants of a topic in turns, A B A B, so that what slows the machine down slows all of them.
     async fn compare(&mut self, topic: Topic, senders: u32) -> Result<()> {
-        let variants = topic.variants(Scale {
-            is_quick: self.options.is_quick,
-        });
+        let variants = self.variants(topic);
         for variant in &variants {
             if variant.bystanders > 0 {
                 let count = drain::short(variant.bystanders.into());
@@ -173,13 +200,35 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             }
             self.workshop.prepare(variant).await?;
         }
+        self.in_turns(topic, &variants, senders, None).await
+    }
+
+    /// Latencies of a topic's servers at parts of the most that was accepted, in events a second.
+    async fn latencies(&mut self, topic: Topic, loads: &[u32], senders: u32, most: f64) -> Result<()> {
+        let is_server = |variant: &Variant| !matches!(variant.process, Process::Floor);
+        let servers: Vec<_> = self.variants(topic).into_iter().filter(is_server).collect();
+        for percent in loads {
+            let schedule = Schedule {
+                percent: *percent,
+                pace: Pace::PerSecond(most * f64::from(*percent) / 100.0),
+            };
+            self.in_turns(topic, &servers, senders, Some(schedule)).await?;
+        }
+        Ok(())
+    }
+
+    async fn in_turns(
+        &mut self,
+        topic: Topic,
+        variants: &[Variant],
+        senders: u32,
+        schedule: Option<Schedule>,
+    ) -> Result<()> {
+        let pace = schedule.map_or(Pace::AsFastAsAnswered, |schedule| schedule.pace);
         let mut samples = vec![Vec::new(); variants.len()];
         for run in 1..=self.options.runs {
             for (variant, samples) in variants.iter().zip(&mut samples) {
-                samples.push(
-                    self.measure(variant, senders, Pace::AsFastAsAnswered, run)
-                        .await?,
-                );
+                samples.push(self.measure(variant, senders, pace, run).await?);
             }
         }
         let name = topic.name();
@@ -187,27 +236,8 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             let baseline = (number > 0).then(|| (variants[0].name.as_str(), samples[0].as_slice()));
             self.rows.push(Row {
                 senders: Some(senders),
+                load_percent: schedule.map(|schedule| schedule.percent),
                 ..Row::of(&name, &variant.name, ours, baseline)
-            });
-        }
-        Ok(())
-    }
-
-    /// Latencies of a server at parts of the most that it carried.
-    async fn latencies(&mut self, senders: u32, most: f64) -> Result<()> {
-        let live = Variant::live("live");
-        let mut samples = LOADS.map(|_| Vec::new());
-        for run in 1..=self.options.runs {
-            for (percent, samples) in LOADS.iter().zip(&mut samples) {
-                let pace = Pace::PerSecond(most * f64::from(*percent) / 100.0);
-                samples.push(self.measure(&live, senders, pace, run).await?);
-            }
-        }
-        for (percent, samples) in LOADS.iter().zip(&samples) {
-            self.rows.push(Row {
-                senders: Some(senders),
-                load_percent: Some(*percent),
-                ..Row::of(&Topic::Live.name(), &live.name, samples, None)
             });
         }
         Ok(())
@@ -234,8 +264,8 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
                 "filling a store with {} deliveries",
                 drain::short(*count)
             ));
-            let row = drain::measure(*count, &self.workshop).await?;
-            self.rows.push(row);
+            let rows = drain::measure(*count, &self.workshop).await?;
+            self.rows.extend(rows);
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! A stored backlog on its way out: how fast, and in how much memory, from its first tenth to its last.
+//! A stored backlog on its way out: how fast, and in how much memory, from its first tenth to its last; and how much is left
+//! of that when nothing more happens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,11 @@ use super::subject::{ServerOptions, Subject};
 use super::watch::Watch;
 use super::workshop::{Workshop, sqlite_url};
 
+/// How long nothing happens before that is looked at.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// Measures one backlog of `count` deliveries, to a receiver that takes signed ones.
-pub(super) async fn measure(count: u64, workshop: &Workshop<'_>) -> Result<Row> {
+pub(super) async fn measure(count: u64, workshop: &Workshop<'_>) -> Result<[Row; 2]> {
     let room = workshop.room()?;
     let payload = workshop.payload();
     let receiver = Receiver::start(Scheme::Http, Arc::new(Watch::start()), payload.clone()).await?;
@@ -42,14 +46,21 @@ pub(super) async fn measure(count: u64, workshop: &Workshop<'_>) -> Result<Row> 
         memory.extend(subject.usage().memory_mb);
     }
     let spent = subject.usage().cpu;
+    tokio::time::sleep(IDLE).await;
+    let left = subject.usage().memory_mb;
     subject.stop().await?;
-    let mut row = Row::named("drain", &format!("drain-{}", short(count)));
+    let name = format!("drain-{}", short(count));
+    let idle = Row {
+        memory_mb: left.and_then(|left| Spread::of(&[left])),
+        ..Row::named("drain", &format!("{name} idle"))
+    };
+    let mut row = Row::named("drain", &name);
     #[expect(clippy::cast_precision_loss, reason = "at most ten million")]
     let of_each = |spent: Duration| Spread::of(&[spent.as_secs_f64() * 1e6 / count as f64]);
     row.cpu_us = spent.and_then(of_each);
     row.per_second = Spread::of(&rates);
     row.memory_mb = Spread::of(&memory);
-    Ok(row)
+    Ok([row, idle])
 }
 
 /// A round count as people write it: 10, 1k, 100k, 1M.

@@ -20,7 +20,7 @@ pub struct Row {
     pub per_second: Option<Spread>,
     /// Events accepted a second.
     pub accepted_per_second: Option<Spread>,
-    /// Deliveries a second, held against another row's of the same run.
+    /// Deliveries a second, held against another row's of the same run; on a schedule, the p99 of what was delivered.
     pub ratio: Option<Ratio>,
     /// Processor time for each delivery of the process under test, in microseconds.
     pub cpu_us: Option<Spread>,
@@ -28,7 +28,8 @@ pub struct Row {
     pub load_cpu_us: Option<Spread>,
     /// The same of the database beside the process under test, where there is one that can be looked at.
     pub database_cpu_us: Option<Spread>,
-    /// The most memory that the process under test had, in megabytes; of a drain what it had at each tenth.
+    /// The most memory that the process under test had, in megabytes; of a drain what it had at each tenth, and idle
+    /// afterwards.
     pub memory_mb: Option<Spread>,
     /// From when an event was due until it was acknowledged.
     pub accepted: Option<PercentileSpreads>,
@@ -104,6 +105,27 @@ impl PercentileSpreads {
     }
 }
 
+impl Ratio {
+    /// Between runs that belong together: of the rates, or, where both were on the same schedule, of the p99 of what was
+    /// delivered.
+    fn between(ours: &[Sample], to: &str, theirs: &[Sample]) -> Option<Self> {
+        let p99 = |sample: &Sample| sample.delivered.map(|found| found.p99_ms);
+        let is_scheduled = ours.iter().chain(theirs).all(|sample| sample.delivered.is_some());
+        let (figure, to): (fn(&Sample) -> Option<f64>, _) = if is_scheduled {
+            (p99, format!("the p99 of {to}"))
+        } else {
+            (|sample| Some(sample.delivered_per_second), to.to_owned())
+        };
+        let ratios: Vec<f64> = ours
+            .iter()
+            .zip(theirs)
+            .filter_map(|(ours, theirs)| Some(figure(ours)? / figure(theirs)?))
+            .filter(|ratio| ratio.is_finite())
+            .collect();
+        Spread::of(&ratios).map(|spread| Self { to, spread })
+    }
+}
+
 impl Row {
     pub(super) fn named(topic: &str, name: &str) -> Self {
         Self {
@@ -126,15 +148,7 @@ impl Row {
         let percentiles = |part: fn(&Sample) -> Option<Percentiles>| {
             PercentileSpreads::of(&samples.iter().filter_map(part).collect::<Vec<_>>())
         };
-        let ratio = baseline.and_then(|(to, theirs)| {
-            let pairs = samples.iter().zip(theirs);
-            let ratios: Vec<f64> = pairs
-                .map(|(ours, theirs)| ours.delivered_per_second / theirs.delivered_per_second)
-                .filter(|ratio| ratio.is_finite())
-                .collect();
-            let to = to.to_owned();
-            Spread::of(&ratios).map(|spread| Ratio { to, spread })
-        });
+        let ratio = baseline.and_then(|(to, theirs)| Ratio::between(samples, to, theirs));
         Self {
             per_second: spread(|sample| Some(sample.delivered_per_second)),
             accepted_per_second: spread(|sample| Some(sample.accepted_per_second)),
@@ -242,5 +256,25 @@ pub(super) mod tests {
         assert_eq!((ratio.spread.median, ratio.spread.max), (0.5, 0.6));
         assert_eq!(row.per_second.map(|it| it.median), Some(120.0));
         assert_eq!(row.load_cpu_us, None);
+    }
+
+    #[test]
+    fn on_a_schedule_latencies_are_compared() {
+        let with_p99 = |p99_ms| Sample {
+            delivered: Some(Percentiles {
+                p50_ms: 1.0,
+                p99_ms,
+                p999_ms: 9.0,
+            }),
+            ..sample(100.0)
+        };
+        let row = Row::of(
+            "hanging",
+            "b",
+            &[with_p99(3.0), with_p99(4.0)],
+            Some(("a", &[with_p99(2.0), with_p99(2.0)])),
+        );
+        let ratio = row.ratio.expect("there is a baseline");
+        assert_eq!((ratio.to.as_str(), ratio.spread.max), ("the p99 of a", 2.0));
     }
 }
