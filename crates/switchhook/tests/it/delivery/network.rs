@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::HeaderMap;
 use switchhook::delivery::address_guard::AddressGuard;
 use switchhook::delivery::outbound::Outbound;
@@ -17,6 +18,7 @@ use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 
 use crate::support::rig::START;
 
@@ -146,6 +148,39 @@ async fn a_request_has_its_length_and_its_query_and_connections_are_used_again()
         assert_eq!(posted.answer.expect("there is one").body_head, b"ok");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn as_many_connections_to_a_host_are_used_again_as_there_were_attempts_at_once() {
+    const AT_ONCE: usize = 200;
+    let all_are_there = Arc::new(Barrier::new(AT_ONCE));
+    let (address, connections) = receiver(move |mut stream| {
+        let all_are_there = Arc::clone(&all_are_there);
+        async move {
+            while read_request(&mut stream).await.is_some() {
+                all_are_there.wait().await;
+                if stream.write_all(OK).await.is_err() {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    let transport = transport(AddressGuard::allowing_loopback());
+    for _ in 0..2 {
+        let posts = (0..AT_ONCE).map(|webhook| {
+            let url = format!("http://{address}/{webhook}");
+            let transport = &transport;
+            async move { transport.post(post_to(&url, 10_000)).await }
+        });
+        for posted in join_all(posts).await {
+            check_status(&posted, 200);
+        }
+    }
+    assert_eq!(
+        connections.load(Ordering::SeqCst),
+        u32::try_from(AT_ONCE).unwrap()
+    );
 }
 
 #[tokio::test]
