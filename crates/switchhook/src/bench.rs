@@ -115,12 +115,12 @@ async fn measure_all(options: &Options, folder: &Path, tell: impl Fn(String)) ->
     Ok(report)
 }
 
-/// A load that does not wait for answers.
-#[derive(Clone, Copy)]
-struct Schedule {
-    /// Which part of the maximum it is.
-    percent: u32,
+/// A variant under a load. Those under the same load are held against the first of them.
+struct Entry {
+    variant: Variant,
     pace: Pace,
+    /// Which part of the maximum the load is, if it is on a schedule.
+    percent: Option<u32>,
 }
 
 struct Bench<'a, Tell> {
@@ -190,7 +190,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         })
     }
 
-    /// Measures the variants of a topic in turns, A B A B, so that what slows the machine down slows all of them.
+    /// Measures the variants of a topic, each as fast as it answers.
     async fn compare(&mut self, topic: Topic, senders: u32) -> Result<()> {
         let variants = self.variants(topic);
         for variant in &variants {
@@ -200,44 +200,49 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
             }
             self.workshop.prepare(variant).await?;
         }
-        self.in_turns(topic, &variants, senders, None).await
+        let entry = |variant| Entry {
+            variant,
+            pace: Pace::AsFastAsAnswered,
+            percent: None,
+        };
+        let entries: Vec<_> = variants.into_iter().map(entry).collect();
+        self.in_turns(topic, &entries, senders).await
     }
 
     /// Latencies of a topic's servers at parts of the most that was accepted, in events a second.
     async fn latencies(&mut self, topic: Topic, loads: &[u32], senders: u32, most: f64) -> Result<()> {
         let is_server = |variant: &Variant| !matches!(variant.process, Process::Floor);
         let servers: Vec<_> = self.variants(topic).into_iter().filter(is_server).collect();
-        for percent in loads {
-            let schedule = Schedule {
-                percent: *percent,
-                pace: Pace::PerSecond(most * f64::from(*percent) / 100.0),
-            };
-            self.in_turns(topic, &servers, senders, Some(schedule)).await?;
-        }
-        Ok(())
+        let at = |percent: u32| {
+            servers.iter().map(move |variant| Entry {
+                variant: variant.clone(),
+                pace: Pace::PerSecond(most * f64::from(percent) / 100.0),
+                percent: Some(percent),
+            })
+        };
+        let entries: Vec<_> = loads.iter().copied().flat_map(at).collect();
+        self.in_turns(topic, &entries, senders).await
     }
 
-    async fn in_turns(
-        &mut self,
-        topic: Topic,
-        variants: &[Variant],
-        senders: u32,
-        schedule: Option<Schedule>,
-    ) -> Result<()> {
-        let pace = schedule.map_or(Pace::AsFastAsAnswered, |schedule| schedule.pace);
-        let mut samples = vec![Vec::new(); variants.len()];
+    /// Measures in turns, A B A B, so that what slows the machine down slows all of them.
+    async fn in_turns(&mut self, topic: Topic, entries: &[Entry], senders: u32) -> Result<()> {
+        let mut samples = vec![Vec::new(); entries.len()];
         for run in 1..=self.options.runs {
-            for (variant, samples) in variants.iter().zip(&mut samples) {
-                samples.push(self.measure(variant, senders, pace, run).await?);
+            for (entry, samples) in entries.iter().zip(&mut samples) {
+                samples.push(self.measure(&entry.variant, senders, entry.pace, run).await?);
             }
         }
         let name = topic.name();
-        for (number, (variant, ours)) in variants.iter().zip(&samples).enumerate() {
-            let baseline = (number > 0).then(|| (variants[0].name.as_str(), samples[0].as_slice()));
+        for (number, (entry, ours)) in entries.iter().zip(&samples).enumerate() {
+            let others = entries.iter().zip(&samples).take(number);
+            let baseline = others
+                .filter(|(other, _)| other.percent == entry.percent)
+                .map(|(other, theirs)| (other.variant.name.as_str(), theirs.as_slice()))
+                .next();
             self.rows.push(Row {
                 senders: Some(senders),
-                load_percent: schedule.map(|schedule| schedule.percent),
-                ..Row::of(&name, &variant.name, ours, baseline)
+                load_percent: entry.percent,
+                ..Row::of(&name, &entry.variant.name, ours, baseline)
             });
         }
         Ok(())

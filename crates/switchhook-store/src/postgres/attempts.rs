@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
-use super::columns::bind_columns;
+use super::columns::{Query, bind_columns};
 use super::order::{self, Line};
 use super::replays;
 use super::transaction::Transaction;
@@ -185,8 +185,6 @@ pub(super) async fn insert_lost(
     bind(sqlx::query(INSERT), &rows).execute(connection).await?;
     Ok(())
 }
-
-type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// Binds attempts, column by column in the order of [`attempt_columns`], as `$1` to `$19`.
 fn bind<'q>(query: Query<'q>, rows: &[(DeliveryId, &Attempt)]) -> Query<'q> {

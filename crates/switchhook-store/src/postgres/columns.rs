@@ -1,5 +1,10 @@
 //! Rows as columns: a batch goes to the database as one array for each column.
 
+use sqlx::postgres::{PgArguments, Postgres};
+
+/// A statement and what is bound to it.
+pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
 /// Binds one array for each column, in the order of `$1, $2, …`.
 ///
 /// `bind_columns!(query, rows, |row| { i64: row.id.0, Option<&str>: row.note.as_deref() })`

@@ -1,10 +1,10 @@
 //! A delivery becomes a row.
 
-use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use sqlx::postgres::PgConnection;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::order::OrderKey;
 
-use super::columns::bind_columns;
+use super::columns::{Query, bind_columns};
 use crate::error::StoreError;
 use crate::line::Start;
 use crate::row::delivery::ids;
@@ -40,8 +40,6 @@ pub(super) async fn insert(
     }
     Ok(())
 }
-
-type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// Binds what [`insert_deliveries`] inserts, as `$1` to `$20`.
 pub(super) fn bind<'q>(
