@@ -87,10 +87,11 @@ const STEPS: [Step; 9] = [
         about: About::Docs,
         tool: None,
     },
-    // Prints how a server does beside one that keeps nothing. Judges no time: it fails only if something is lost on the way.
+    // Prints how a server does beside one that keeps nothing, with the build that the tests made. Judges no time: it fails only
+    // if something is lost on the way.
     Step {
         name: "bench",
-        command: "cargo run --quiet --package switchhook -- bench --quick --only live",
+        command: "target/debug/switchhook bench --quick --only live",
         about: About::Code,
         tool: None,
     },

@@ -15,6 +15,9 @@ fn wire(criterion: &mut Criterion) {
     let signer = Signer::new(SECRET);
     group.bench_function("sign", |bencher| bencher.iter(|| signer.sign(black_box(BODY))));
     let (verifier, token) = (Verifier::new([SECRET]), signer.sign(BODY));
+    group.bench_function("sign again", |bencher| {
+        bencher.iter(|| signer.sign_again(black_box(token.as_bytes())));
+    });
     verifier
         .verify(token.as_bytes())
         .expect("what was signed verifies");

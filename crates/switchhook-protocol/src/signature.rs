@@ -95,11 +95,26 @@ impl Signer {
     /// The compact JWS over `body`: header, body and signature, each in unpadded base64url, joined by dots.
     #[must_use]
     pub fn sign(&self, body: &[u8]) -> String {
-        let length = self.header.len() + encoded_length(body.len()) + encoded_length(SIGNATURE_BYTES) + 2;
+        self.token(encoded_length(body.len()), |token| {
+            URL_SAFE_NO_PAD.encode_string(body, token);
+        })
+    }
+
+    /// As [`Signer::sign`] over the body of another signer's token, which needs not be encoded again. The token is not
+    /// verified; `None` if it is none.
+    #[must_use]
+    pub fn sign_again(&self, token: &[u8]) -> Option<String> {
+        let (_header, rest) = std::str::from_utf8(token).ok()?.split_once('.')?;
+        let (body, _signature) = rest.split_once('.')?;
+        Some(self.token(body.len(), |token| token.push_str(body)))
+    }
+
+    fn token(&self, body_length: usize, push_body: impl FnOnce(&mut String)) -> String {
+        let length = self.header.len() + body_length + encoded_length(SIGNATURE_BYTES) + 2;
         let mut token = String::with_capacity(length);
         token.push_str(&self.header);
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(body, &mut token);
+        push_body(&mut token);
         let tag = hmac::sign(&self.key, token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(tag, &mut token);
@@ -165,6 +180,21 @@ mod tests {
         for length in 0..50 {
             let token = sign("secret", &vec![b'x'; length]);
             assert_eq!(token.len(), token.capacity(), "{length}");
+        }
+    }
+
+    #[test]
+    fn the_body_of_a_token_is_signed_as_the_body_itself() {
+        let first = Signer::new("first");
+        for other in [Signer::new("second"), Signer::with_key_id("second")] {
+            for length in 0..50 {
+                let body = vec![b'x'; length];
+                let again = other.sign_again(first.sign(&body).as_bytes()).unwrap();
+                assert_eq!(again, other.sign(&body));
+            }
+            for no_token in ["", "a", "a.b"] {
+                assert_eq!(other.sign_again(no_token.as_bytes()), None);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The delivery engine: takes claimed deliveries, makes their attempts and says how they ended.
 //!
-//! `engine` runs the loop, `lane` holds one webhook's turn, `send` makes one attempt, `http_client` and
+//! `engine` runs the loop, `lane` holds one webhook's turn, `send` makes one attempt of what is `shown`, `http_client` and
 //! `address_guard` carry it over the network. What an outcome means is the domain's.
 
 pub mod address_guard;
@@ -10,6 +10,7 @@ mod lane;
 pub mod outbound;
 mod route;
 mod send;
+mod shown;
 pub mod transport;
 
 pub use engine::{Engine, EngineParts, EngineState};

@@ -6,7 +6,15 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    use_small_pages();
     let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     installed.expect("nobody chose how to encrypt before the first line of main");
     switchhook::cli::run(std::env::args_os())
+}
+
+/// The allocator asks for huge pages, of which it holds much that it does not use: a quarter of the memory of a server, and
+/// nothing gets faster by it (docs/performance.md). Where the machine knows no such wish, there is nothing to lose.
+fn use_small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

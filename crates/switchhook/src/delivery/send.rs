@@ -3,18 +3,18 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::{HeaderName, HeaderValue};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
-use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{RetryPolicy, Roll, Setback};
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 
 use super::route::Route;
+use super::shown::shown_to;
 use super::transport::{Post, Posted};
 
 /// What is posted for a claimed delivery.
@@ -27,7 +27,7 @@ pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>) -> Post {
     Post {
         route: Arc::clone(route),
         headers: map,
-        body: body_of(claimed, route),
+        body: shown_to(route.signer.as_ref(), &claimed.body, claimed.delivery.hidden),
     }
 }
 
@@ -66,15 +66,6 @@ fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
         write!(text, "{number}").expect("there is room for each");
         HeaderValue::from_maybe_shared(text.split().freeze()).expect("digits may stand in a header")
     })
-}
-
-fn body_of(claimed: &ClaimedDelivery, route: &Route) -> Bytes {
-    let shown = redact(&claimed.body, claimed.delivery.hidden);
-    match (&route.signer, shown) {
-        (Some(signer), shown) => signer.sign(&shown).into(),
-        (None, std::borrow::Cow::Borrowed(_)) => claimed.body.clone(),
-        (None, std::borrow::Cow::Owned(shown)) => shown.into(),
-    }
 }
 
 /// What the domain says of how an attempt went.

@@ -1,0 +1,104 @@
+//! What a receiver gets to see of an event: its JSON, or that signed, without what is hidden from it.
+//!
+//! The deliveries of an event often start one after the other on the same thread. So each thread remembers the last event
+//! that it showed, and works out once what the deliveries have in common.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use switchhook_domain::redaction::{Hidden, redact};
+use switchhook_protocol::Signer;
+
+thread_local! {
+    static LAST: RefCell<Shown> = RefCell::new(Shown::of(&Bytes::new(), Hidden::NOTHING));
+}
+
+/// The body of a POST that brings `event`, which is as it came.
+pub(super) fn shown_to(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) -> Bytes {
+    if signer.is_none() && hidden.is_nothing() {
+        return event.clone();
+    }
+    LAST.with_borrow_mut(|last| {
+        if !last.is_of(event, hidden) {
+            *last = Shown::of(event, hidden);
+        }
+        match signer {
+            Some(signer) => last.signed_by(signer),
+            None => last.json(),
+        }
+    })
+}
+
+/// What was worked out of an event so far.
+struct Shown {
+    event: Bytes,
+    hidden: Hidden,
+    json: Option<Bytes>,
+    /// Signed by whoever was first.
+    token: Option<Bytes>,
+}
+
+impl Shown {
+    fn of(event: &Bytes, hidden: Hidden) -> Self {
+        Self {
+            event: event.clone(),
+            hidden,
+            json: None,
+            token: None,
+        }
+    }
+
+    /// Bytes at the same place are the same, since these are kept. Others may be too, but comparing them would not be free.
+    fn is_of(&self, event: &Bytes, hidden: Hidden) -> bool {
+        std::ptr::eq(&*self.event, &**event) && self.hidden == hidden
+    }
+
+    fn json(&mut self) -> Bytes {
+        let json = self
+            .json
+            .get_or_insert_with(|| redact(&self.event, self.hidden).into_owned().into());
+        json.clone()
+    }
+
+    fn signed_by(&mut self, signer: &Signer) -> Bytes {
+        let again = self.token.as_deref().and_then(|token| signer.sign_again(token));
+        again.map_or_else(
+            || {
+                let token = Bytes::from(signer.sign(&redact(&self.event, self.hidden)));
+                self.token = Some(token.clone());
+                token
+            },
+            Bytes::from,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORDINGS: Hidden = Hidden {
+        recordings: true,
+        message_text: false,
+    };
+
+    #[test]
+    fn what_is_shown_does_not_depend_on_what_was_shown_before() {
+        let events = [r#"{"a":1,"recording_url":"x"}"#, r#"{"b":2,"recording_url":"y"}"#].map(Bytes::from);
+        let signers = [None, Some(Signer::new("one")), Some(Signer::with_key_id("other"))];
+        let mut seed = 1_usize;
+        for _ in 0..1_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let at = |shift: u32, count: usize| (seed >> shift) % count;
+            let (event, signer) = (&events[at(33, 2)], &signers[at(40, 3)]);
+            let hidden = [Hidden::NOTHING, RECORDINGS][at(50, 2)];
+            let expected = redact(event, hidden);
+            let expected = signer
+                .as_ref()
+                .map_or_else(|| expected.to_vec(), |signer| signer.sign(&expected).into_bytes());
+            // The same bytes somewhere else are as good.
+            let event = [event.clone(), Bytes::copy_from_slice(event)][at(55, 2)].clone();
+            assert_eq!(shown_to(signer.as_ref(), &event, hidden), expected);
+        }
+    }
+}
