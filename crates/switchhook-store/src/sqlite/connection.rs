@@ -58,7 +58,7 @@ pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Co
     configure(&connection)?;
     // Enough for what is hot. More is slower: SQLite walks the cache's whole hash table at each commit in which a page
     // was split (rebalancing moves pages by way of the lock page's number, past the end of the file).
-    connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    connection.pragma_update(None, "cache_size", -8 * 1024)?;
     let pages = if checkpoints == Checkpoints::Here { 1000 } else { 0 };
     connection.pragma_update(None, "wal_autocheckpoint", pages)?;
     Ok(connection)
