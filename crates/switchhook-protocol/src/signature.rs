@@ -100,7 +100,7 @@ impl Signer {
         })
     }
 
-    /// As [`Signer::sign`] over the body of another signer's token, which needs not be encoded again. The token is not
+    /// As [`Signer::sign`] over the body of another signer's token, which need not be encoded again. The token is not
     /// verified; `None` if it is none.
     #[must_use]
     pub fn sign_again(&self, token: &[u8]) -> Option<String> {
