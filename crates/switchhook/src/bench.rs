@@ -234,11 +234,10 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         }
         let name = topic.name();
         for (number, (entry, ours)) in entries.iter().zip(&samples).enumerate() {
-            let others = entries.iter().zip(&samples).take(number);
-            let baseline = others
-                .filter(|(other, _)| other.percent == entry.percent)
-                .map(|(other, theirs)| (other.variant.name.as_str(), theirs.as_slice()))
-                .next();
+            let mut before = entries.iter().zip(&samples).take(number);
+            let baseline = before
+                .find(|(other, _)| other.percent == entry.percent)
+                .map(|(other, theirs)| (other.variant.name.as_str(), theirs.as_slice()));
             self.rows.push(Row {
                 senders: Some(senders),
                 load_percent: entry.percent,

@@ -12,8 +12,9 @@ fn main() -> ExitCode {
     switchhook::cli::run(std::env::args_os())
 }
 
-/// The allocator asks for huge pages, of which it holds much that it does not use: a quarter of the memory of a server, and
-/// nothing gets faster by it (docs/performance.md). Where the machine knows no such wish, there is nothing to lose.
+/// Of huge pages much is held that is not used: a quarter of the memory of a server, and nothing gets faster by it
+/// (docs/performance.md). The allocator is built not to ask for them (`no_thp`); this is for machines that give them unasked.
+/// Where the machine knows no such wish, there is nothing to lose.
 fn use_small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);

@@ -62,14 +62,12 @@ impl Shown {
 
     fn signed_by(&mut self, signer: &Signer) -> Bytes {
         let again = self.token.as_deref().and_then(|token| signer.sign_again(token));
-        again.map_or_else(
-            || {
-                let token = Bytes::from(signer.sign(&redact(&self.event, self.hidden)));
-                self.token = Some(token.clone());
-                token
-            },
-            Bytes::from,
-        )
+        if let Some(again) = again {
+            return again.into();
+        }
+        let token = Bytes::from(signer.sign(&redact(&self.event, self.hidden)));
+        self.token = Some(token.clone());
+        token
     }
 }
 
