@@ -36,7 +36,7 @@ use self::report::Report;
 use self::row::Row;
 use self::topic::Scale;
 use self::trial::{Sample, Times};
-use self::variant::{Process, Variant};
+use self::variant::Variant;
 use self::workshop::Workshop;
 
 /// At which parts of the maximum latencies are measured, in per cent.
@@ -209,12 +209,12 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
         self.in_turns(topic, &entries, senders).await
     }
 
-    /// Latencies of a topic's servers at parts of the most that was accepted, in events a second.
+    /// Latencies of a topic's variants at parts of the most that was accepted, in events a second. A floor has the same
+    /// schedule, so that what the machine itself takes its time for can be told from what the server adds.
     async fn latencies(&mut self, topic: Topic, loads: &[u32], senders: u32, most: f64) -> Result<()> {
-        let is_server = |variant: &Variant| !matches!(variant.process, Process::Floor);
-        let servers: Vec<_> = self.variants(topic).into_iter().filter(is_server).collect();
+        let variants = self.variants(topic);
         let at = |percent: u32| {
-            servers.iter().map(move |variant| Entry {
+            variants.iter().map(move |variant| Entry {
                 variant: variant.clone(),
                 pace: Pace::PerSecond(most * f64::from(percent) / 100.0),
                 percent: Some(percent),
