@@ -30,16 +30,14 @@ fn a_short_measurement_has_the_rows_that_were_asked_for_and_leaves_nothing_behin
             )
         })
         .collect();
-    let expected = [
-        ("floor", None),
-        ("live", None),
-        ("live", Some(25)),
-        ("live", Some(50)),
-        ("live", Some(75)),
-        ("live", Some(100)),
-    ];
+    let loads = [None, Some(25), Some(50), Some(75), Some(100)];
+    let expected: Vec<_> = loads
+        .into_iter()
+        .flat_map(|load| [("floor", load), ("live", load)])
+        .collect();
     assert_eq!(found, expected, "{report:#}");
     assert_eq!(rows[1]["ratio"]["to"], "floor");
+    assert_eq!(rows[3]["ratio"]["to"], "the p99 of floor");
     for row in rows {
         assert!(row["per_second"]["median"].as_f64() > Some(0.0), "{row:#}");
         let is_on_schedule = row["load_percent"].is_u64();
