@@ -447,6 +447,11 @@ pub trait Store: Send + Sync + 'static {
     }
     /// Whether it can keep something now: writes and takes back, as an event would be.
     async fn check(&self) -> Result<(), StoreError>;
+    /// Waits until this process may not use the store any more, which can happen to a SQLite file: another process took it,
+    /// or it was moved or removed. Says what happened. Nothing is accepted from then on, and the process should end.
+    async fn lost(&self) -> StoreError {
+        std::future::pending().await
+    }
     /// Finishes what was begun and lets go of the files or connections.
     async fn close(&self);
 }

@@ -32,17 +32,25 @@ pub(crate) enum Driver<'u> {
 
 /// Reads a store's URL.
 pub(crate) fn driver_of(url: &str) -> Result<Driver<'_>, StoreError> {
-    match url.split_once(':') {
-        Some(("sqlite", ":memory:")) => Ok(Driver::Memory),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(Driver::Sqlite(sqlite_path(path))),
-        Some(("postgres" | "postgresql", _)) => Ok(Driver::Postgres),
-        // The URL may hold a password: it is not repeated.
-        _ => Err(StoreError::Unusable(
-            "the store's URL is not understood: write sqlite: and the path of a file, for example \
-             sqlite:./switchhook.db, or postgres://USER:PASSWORD@HOST/DATABASE"
-                .into(),
-        )),
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    match &*scheme.to_ascii_lowercase() {
+        "sqlite" => match sqlite_path(rest) {
+            "" => Err(not_understood()),
+            ":memory:" => Ok(Driver::Memory),
+            path => Ok(Driver::Sqlite(Path::new(path))),
+        },
+        "postgres" | "postgresql" => Ok(Driver::Postgres),
+        _ => Err(not_understood()),
     }
+}
+
+/// The URL may hold a password: it is not repeated.
+fn not_understood() -> StoreError {
+    StoreError::Unusable(
+        "the store's URL is not understood: write sqlite: and the path of a file, for example \
+         sqlite:./switchhook.db, or postgres://USER:PASSWORD@HOST/DATABASE"
+            .into(),
+    )
 }
 
 /// Opens the store at `url`: `sqlite:./switchhook.db`, `postgres://…`, or `sqlite::memory:` for tests. Blocks for a
@@ -97,8 +105,8 @@ fn file_of(url: &str) -> Result<&Path, StoreError> {
 }
 
 /// Both `sqlite:path` and `sqlite:///absolute/path` are in use.
-fn sqlite_path(path: &str) -> &Path {
-    Path::new(path.strip_prefix("//").unwrap_or(path))
+fn sqlite_path(path: &str) -> &str {
+    path.strip_prefix("//").unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -131,8 +139,8 @@ mod tests {
 
     #[test]
     fn a_path_may_be_written_with_or_without_slashes() {
-        assert_eq!(sqlite_path("./a.db"), Path::new("./a.db"));
-        assert_eq!(sqlite_path("///var/a.db"), Path::new("/var/a.db"));
+        assert_eq!(sqlite_path("./a.db"), "./a.db");
+        assert_eq!(sqlite_path("///var/a.db"), "/var/a.db");
         assert!(open("sqlite::memory:", StoreOptions::owner(Timestamp::from_millis(0))).is_ok());
     }
 }

@@ -26,9 +26,11 @@ mod holds;
 mod intake;
 mod keys;
 mod list;
+mod location;
 mod lock;
 mod log;
 mod order;
+mod owner;
 #[cfg(test)]
 mod query_plans;
 mod queue;
@@ -53,9 +55,10 @@ mod webhooks;
 mod websockets;
 mod writer;
 
+use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -67,7 +70,7 @@ pub use self::backup::{Copied, Existing};
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;
 use self::connection::{Checkpoints, Place};
-use self::intake::Intake;
+use self::location::StoreFile;
 use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
 use self::reserve::Reserve;
@@ -109,7 +112,16 @@ struct Parts {
     reserve: Arc<Reserve>,
     checkpointer: Option<Checkpointer>,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
-    lock: Mutex<Option<OwnerLock>>,
+    /// Why this process owns the file no longer, once nothing is left to be done about it.
+    loss: Arc<OnceLock<String>>,
+    held: Mutex<Option<Held>>,
+}
+
+/// What an owner holds until everything else is closed.
+struct Held {
+    _lock: OwnerLock,
+    /// Closing it would end the locks that SQLite has on it in this process.
+    database: Arc<File>,
 }
 
 impl SqliteStore {
@@ -119,7 +131,8 @@ impl SqliteStore {
     /// `Unusable` if another process owns the file, if it is no store or a newer one's, or cannot be opened.
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one store")]
     pub fn open(path: &Path, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
-        Self::open_place(&Place::File(path.to_owned()), &options)
+        connection::check_version()?;
+        Self::open_place(&Place::File(StoreFile::at(path)?), &options)
     }
 
     /// A store that is gone when it is dropped. It has no file to share, so whoever calls does the work.
@@ -142,8 +155,10 @@ impl SqliteStore {
     /// As [`Self::open`], and if another process serves the file with an older schema.
     pub fn migrate(path: &Path, now: Timestamp) -> Result<Migrated, StoreError> {
         connection::check_version()?;
-        let place = Place::File(path.to_owned());
+        let file = StoreFile::at(path)?;
+        let place = Place::File(file.clone());
         let mut connection = connection::open_writing(&place, Checkpoints::Elsewhere)?;
+        owner::refuse_without_its_log(&connection, &file)?;
         let from = schema::number(&connection)?;
         bring_up_to_date(&mut connection, &place, &StoreOptions::guest(now))?;
         Ok(Migrated {
@@ -171,21 +186,21 @@ impl SqliteStore {
     }
 
     fn open_place(place: &Place, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
-        connection::check_version()?;
-        let lock = match (place, options.role) {
-            (Place::File(path), Role::Owner) => {
-                connection::create(path)?;
-                Some(OwnerLock::take(path)?)
+        let held = match (place, options.role) {
+            (Place::File(file), Role::Owner) => Some(hold(file)?),
+            (Place::File(file), Role::Guest) => {
+                see_what_was_accepted(file)?;
+                None
             }
-            _ => None,
+            (Place::Memory, _) => None,
         };
-        if let (Place::File(path), Role::Guest) = (place, options.role) {
-            see_what_was_accepted(path)?;
-        }
         let mut connection = match (place, options.role) {
-            (Place::File(path), Role::Guest) => connection::open_beside(path)?,
+            (Place::File(file), Role::Guest) => connection::open_beside(file)?,
             _ => connection::open_writing(place, checkpoints(options))?,
         };
+        if let Place::File(file) = place {
+            owner::refuse_without_its_log(&connection, file)?;
+        }
         bring_up_to_date(&mut connection, place, options)?;
         let sealing = Sealing(options.sealer.clone());
         if options.role == Role::Owner {
@@ -197,24 +212,26 @@ impl SqliteStore {
             Role::Guest => (None, None),
         };
         let reserve = Arc::new(match (place, options.role) {
-            (Place::File(path), Role::Owner) => Reserve::of(path, options.reserve_bytes),
+            (Place::File(file), Role::Owner) => Reserve::of(file, options.reserve_bytes),
             _ => Reserve::default(),
         });
         let mut committer =
             Committer::new(connection, sender, options.observer.clone(), Arc::clone(&reserve));
-        if options.role == Role::Owner {
-            if let Place::File(path) = place {
-                take_in(&mut committer, path, options.writer)?;
+        if let (Place::File(file), Some(held)) = (place, &held) {
+            committer.own(file, Arc::clone(&held.database))?;
+            if options.writer == WriterMode::Inline {
+                committer.leave_intake();
             }
+        }
+        if options.role == Role::Owner {
             let now = options.now;
             while committer.do_now(move |transaction| recovery::close_some_claims(transaction, now))? {}
         }
-        let is_ahead = committer.is_ahead();
+        let (is_ahead, loss) = (committer.is_ahead(), committer.loss());
         let (writer, readers, checkpointer) = match (place, options.writer) {
-            (Place::File(path), WriterMode::Thread) => threads(path, options.role, committer)?,
+            (Place::File(file), WriterMode::Thread) => threads(file, options.role, committer)?,
             _ => inline(committer),
         };
-        let (hand_over, lock) = (Mutex::new(receiver), Mutex::new(lock));
         Ok(Arc::new(Self {
             parts: Arc::new(Parts {
                 writer,
@@ -223,46 +240,43 @@ impl SqliteStore {
                 sealing,
                 reserve,
                 checkpointer,
-                hand_over,
-                lock,
+                hand_over: Mutex::new(receiver),
+                loss,
+                held: Mutex::new(held),
             }),
         }))
     }
 }
 
-/// Gives the writer the intake of its file. What a process left in it that did not end well is committed, here or by the
-/// next one: nobody else would see it.
-fn take_in(committer: &mut Committer, path: &Path, mode: WriterMode) -> Result<(), StoreError> {
-    let unusable = |error| {
-        StoreError::Unusable(format!(
-            "{} cannot be used: {error}",
-            intake::beside(path).display()
-        ))
-    };
-    if mode == WriterMode::Inline && !intake::beside(path).exists() {
-        return Ok(());
-    }
-    let generation = intake::generation(&committer.connection)?;
-    committer.take_in(Intake::open(path, generation).map_err(unusable)?)?;
-    if mode == WriterMode::Inline {
-        committer.leave_intake();
-    }
-    Ok(())
+/// Keeps every other owner out, and the file itself at hand.
+fn hold(file: &StoreFile) -> Result<Held, StoreError> {
+    file.create()?;
+    let lock = OwnerLock::take(file)?;
+    let database = File::open(file.path()).map_err(|error| {
+        StoreError::Unusable(format!("{} cannot be read: {error}", file.path().display()))
+    })?;
+    Ok(Held {
+        _lock: lock,
+        database: Arc::new(database),
+    })
 }
 
 /// For whoever does not serve the file: what was accepted before is seen afterwards. The process that serves it commits it
 /// in a moment; if there is none, it is done here.
-fn see_what_was_accepted(path: &Path) -> Result<(), StoreError> {
-    if !intake::beside(path).exists() {
+fn see_what_was_accepted(file: &StoreFile) -> Result<(), StoreError> {
+    let is_left = |database: &Path| files::beside(database, intake::END).exists();
+    if !is_left(file.path()) && !file.links().iter().any(|link| is_left(link)) {
         return Ok(());
     }
-    let Some(_lock) = OwnerLock::try_take(path)? else {
-        return intake::wait_for_commit(path, &connection::open_reading(path)?);
+    let Some(_lock) = OwnerLock::try_take(file)? else {
+        return intake::wait_for_commit(file, &connection::open_reading(file)?);
     };
-    let connection = connection::open_writing(&Place::File(path.to_owned()), Checkpoints::Elsewhere)?;
+    let connection = connection::open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
+    owner::refuse_without_its_log(&connection, file)?;
     if schema::age(&connection)? == Age::Current {
         let mut committer = Committer::new(connection, None, None, Arc::default());
-        take_in(&mut committer, path, WriterMode::Inline)?;
+        committer.take_in(file)?;
+        committer.leave_intake();
     }
     Ok(())
 }
@@ -275,7 +289,7 @@ impl Parts {
             checkpointer.stop();
         }
         self.writer.close();
-        self.lock.lock().take();
+        self.held.lock().take();
     }
 }
 
@@ -305,7 +319,7 @@ fn bring_up_to_date(
         return Ok(());
     }
     let _lock = match (place, options.role) {
-        (Place::File(path), Role::Guest) => Some(OwnerLock::try_take(path)?.ok_or_else(|| {
+        (Place::File(file), Role::Guest) => Some(OwnerLock::try_take(file)?.ok_or_else(|| {
             StoreError::Unusable(
                 "another process serves this store with an older schema: stop it and start the new version first".into(),
             )
@@ -317,14 +331,14 @@ fn bring_up_to_date(
 
 type Workers = (Writer, Readers, Option<Checkpointer>);
 
-fn threads(path: &Path, role: Role, committer: Committer) -> Result<Workers, StoreError> {
+fn threads(file: &StoreFile, role: Role, committer: Committer) -> Result<Workers, StoreError> {
     let no_thread = |error| StoreError::Unusable(format!("a thread of the store cannot be started: {error}"));
     let connections = (0..READERS)
-        .map(|_| connection::open_reading(path))
+        .map(|_| connection::open_reading(file))
         .collect::<Result<_, _>>()?;
     let readers = Readers::pool(connections)?;
     let checkpointer = match role {
-        Role::Owner => Some(Checkpointer::start(connection::open_checkpointing(path)?).map_err(no_thread)?),
+        Role::Owner => Some(Checkpointer::start(connection::open_checkpointing(file)?).map_err(no_thread)?),
         Role::Guest => None,
     };
     let log = checkpointer.as_ref().map(Checkpointer::log_guard);

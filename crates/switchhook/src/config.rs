@@ -285,9 +285,10 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 
 /// A store as it is written on the command line.
 pub(crate) fn parse_store(text: &str) -> Result<String, String> {
-    let is_known = match text.split_once(':') {
-        Some(("sqlite", _)) => true,
-        Some(("postgres" | "postgresql", rest)) => rest.starts_with("//") && url::Url::parse(text).is_ok(),
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    let is_known = match &*scheme.to_ascii_lowercase() {
+        "sqlite" => true,
+        "postgres" | "postgresql" => rest.starts_with("//") && url::Url::parse(text).is_ok(),
         _ => false,
     };
     if is_known {

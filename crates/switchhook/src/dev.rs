@@ -26,7 +26,7 @@ use switchhook_store::{PageRequest, StoreError};
 use crate::delivery::address_guard::AddressGuard;
 use crate::inspector::SCHEME;
 use crate::keys;
-use crate::server::{Server, asked_to_stop};
+use crate::server::Server;
 use crate::system::{DashboardSettings, Settings, System};
 
 /// Whose everything is in `dev`.
@@ -76,12 +76,12 @@ pub async fn run(options: DevOptions) -> Result<()> {
             options.rate,
         ))
     });
-    asked_to_stop().await;
+    let ended = server.ended().await;
     if let Some(simulating) = simulating {
         simulating.abort();
     }
     telling.abort();
-    server.stop().await
+    server.leave(ended).await
 }
 
 fn settings(options: &DevOptions, key: &str) -> Settings {

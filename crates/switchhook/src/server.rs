@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::{Router, ServiceExt};
 use switchhook_domain::clock::Clock;
-use switchhook_store::Store;
+use switchhook_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::api::{self, FrontDoor};
 use crate::chance::Dice;
@@ -109,6 +109,34 @@ impl Server {
             following,
             sending,
         })
+    }
+
+    /// Waits until it is asked to stop, or may not use its store any more.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub async fn ended(&self) -> Result<(), StoreError> {
+        tokio::select! {
+            () = asked_to_stop() => Ok(()),
+            lost = self.system.store.lost() => Err(lost),
+        }
+    }
+
+    /// Stops after it has [`ended`](Self::ended): in good order, unless what is under way could not be kept any more.
+    ///
+    /// # Errors
+    /// If the listener had failed, or the store was lost.
+    pub async fn leave(self, ended: Result<(), StoreError>) -> Result<()> {
+        match ended {
+            Ok(()) => {
+                info!("stopping");
+                self.stop().await
+            }
+            Err(lost) => {
+                error!(%lost, "stopping");
+                Err(anyhow::Error::new(lost).context("the server lost its store"))
+            }
+        }
     }
 
     /// Stops taking requests, lets open attempts end, gives the rest back to the store and closes it.
@@ -319,9 +347,8 @@ async fn listen(
 /// If it could not start, or failed.
 pub async fn serve(settings: Settings) -> Result<()> {
     let server = Server::start(settings).await?;
-    asked_to_stop().await;
-    info!("stopping");
-    server.stop().await
+    let ended = server.ended().await;
+    server.leave(ended).await
 }
 
 /// Waits for Ctrl-C or SIGTERM.

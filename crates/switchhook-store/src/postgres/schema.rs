@@ -13,7 +13,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -41,6 +41,10 @@ const MIGRATIONS: [Migration; 7] = [
     Migration {
         name: "websockets_and_sources",
         sql: include_str!("../../migrations/postgres/0007_websockets_and_sources.sql"),
+    },
+    Migration {
+        name: "owner",
+        sql: include_str!("../../migrations/postgres/0008_owner.sql"),
     },
 ];
 

@@ -4,7 +4,7 @@
 //! It is written beside its place and renamed when it is whole and on the disk.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -12,7 +12,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::connection;
 use super::files;
 use super::intake;
-use super::lock::OwnerLock;
+use super::location::StoreFile;
+use super::lock::{self, OwnerLock};
+use super::owner;
 use super::schema;
 use crate::error::StoreError;
 
@@ -49,20 +51,39 @@ enum Check {
 /// Copies the store at `path` to the file `to`. Blocks; another process may serve the store.
 pub(super) fn backup(path: &Path, to: &Path, existing: Existing) -> Result<Copied, StoreError> {
     must_exist(path, "store")?;
-    make_way(to, existing)?;
-    super::see_what_was_accepted(path)?;
-    let source = connection::open_reading(path)?;
-    copy(&source, to, Check::Pages)
+    let (file, to) = (StoreFile::at(path)?, StoreFile::of_copy(to)?);
+    refuse_the_same(&file, &to)?;
+    make_way(&to, existing)?;
+    lock::refuse_if_owned(&to)?;
+    super::see_what_was_accepted(&file)?;
+    let source = connection::open_reading(&file)?;
+    owner::refuse_without_its_log(&source, &file)?;
+    copy(&source, &to, Check::Pages)
 }
 
 /// Puts the copy `from` in the place of the store at `path`. Blocks; nobody may serve the store.
 pub(super) fn restore(from: &Path, path: &Path, existing: Existing) -> Result<Copied, StoreError> {
     must_exist(from, "backup")?;
-    let _lock = OwnerLock::take(path)?;
-    make_way(path, existing)?;
+    let (from, to) = (StoreFile::of_copy(from)?, StoreFile::at(path)?);
+    refuse_the_same(&from, &to)?;
+    refuse_a_crashed_store(&from)?;
+    let _lock = OwnerLock::take(&to)?;
+    make_way(&to, existing)?;
     // A backup may lie on a disk that cannot be written.
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    copy(&source, path, Check::Everything)
+    let source = Connection::open_with_flags(from.path(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    copy(&source, &to, Check::Everything)
+}
+
+/// Brings the database of a connection to a new file beside its place: the one it was read from has no name any more.
+pub(super) fn rescue(source: &Connection, file: &StoreFile) -> Result<PathBuf, StoreError> {
+    let mut number = 1;
+    let place = |number: u32| file.beside(&format!(".rescued-{number}"));
+    while place(number).exists() {
+        number += 1;
+    }
+    let path = place(number);
+    copy(source, &StoreFile::of_copy(&path)?, Check::Pages)?;
+    Ok(path)
 }
 
 fn must_exist(path: &Path, what: &str) -> Result<(), StoreError> {
@@ -75,20 +96,41 @@ fn must_exist(path: &Path, what: &str) -> Result<(), StoreError> {
     )))
 }
 
-fn make_way(to: &Path, existing: Existing) -> Result<(), StoreError> {
-    if existing == Existing::Replace || !to.exists() {
+fn refuse_the_same(from: &StoreFile, to: &StoreFile) -> Result<(), StoreError> {
+    if from.path() != to.path() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "{} would be copied over itself: give another file",
+        to.path().display()
+    )))
+}
+
+/// A file with an intake is no backup: what it has of the last events would stay behind.
+fn refuse_a_crashed_store(from: &StoreFile) -> Result<(), StoreError> {
+    if !from.beside(intake::END).exists() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "{} is a store that is served, or was not closed, and no backup: make one with `switchhook backup`",
+        from.path().display()
+    )))
+}
+
+fn make_way(to: &StoreFile, existing: Existing) -> Result<(), StoreError> {
+    if existing == Existing::Replace || !to.path().exists() {
         return Ok(());
     }
     Err(StoreError::Unusable(format!(
         "{} is there already: give another name, or --force to replace it",
-        to.display()
+        to.path().display()
     )))
 }
 
-fn copy(source: &Connection, to: &Path, check: Check) -> Result<Copied, StoreError> {
-    let partial = files::beside(to, ".partial");
+fn copy(source: &Connection, to: &StoreFile, check: Check) -> Result<Copied, StoreError> {
+    let partial = to.beside(".partial");
     let copied = copy_to(source, &partial, check).and_then(|copied| {
-        put_in_place(&partial, to).map_err(|error| cannot("put in place", to, &error))?;
+        put_in_place(&partial, to).map_err(|error| cannot("put in place", to.path(), &error))?;
         Ok(copied)
     });
     if copied.is_err() {
@@ -101,7 +143,7 @@ fn copy(source: &Connection, to: &Path, check: Check) -> Result<Copied, StoreErr
 fn copy_to(source: &Connection, partial: &Path, check: Check) -> Result<Copied, StoreError> {
     // One that was left behind by a crash.
     let _ = std::fs::remove_file(partial);
-    connection::create(partial)?;
+    files::create_new(partial).map_err(|error| cannot("written", partial, &error))?;
     // The snapshot: it stands until the transaction ends with the connection.
     source.execute_batch("BEGIN")?;
     schema::age(source)?;
@@ -136,15 +178,15 @@ fn look_through(target: &Connection, check: Check) -> Result<(), StoreError> {
 }
 
 /// The log and the intake of a store that is replaced must go first: they do not fit the copy.
-fn put_in_place(partial: &Path, to: &Path) -> std::io::Result<()> {
-    for end in ["-wal", "-shm", intake::END] {
-        let side = files::beside(to, end);
+fn put_in_place(partial: &Path, to: &StoreFile) -> std::io::Result<()> {
+    for end in [owner::LOG, owner::INDEX_OF_LOG, intake::END] {
+        let side = to.beside(end);
         if side.exists() {
             std::fs::remove_file(side)?;
         }
     }
-    std::fs::rename(partial, to)?;
-    files::sync_folder_of(to)
+    std::fs::rename(partial, to.path())?;
+    files::sync_folder_of(to.path())
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> StoreError {

@@ -4,19 +4,24 @@
 //! transaction cannot be committed, the next one begins with them. How attempts ended is answered when it is done: if that
 //! is lost, in a crash or with such a transaction, a delivery is repeated. Whatever else is done is committed first.
 
-use std::sync::Arc;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::clock::now;
-use super::events;
-use super::intake::Intake;
+use super::intake::{self, Intake, LeftBesideLinks};
+use super::location::StoreFile;
+use super::owner::{self, Loss, Ownership};
 use super::reserve::Reserve;
 use super::transaction::{Errand, Isolation, Job, Nature, Ran, Told, Transaction};
 use super::unwritten::Unwritten;
+use super::writer::fold_log;
+use super::{backup, connection, events};
 use crate::claim::HandOver;
 use crate::error::StoreError;
 use crate::event::NewEvent;
@@ -43,6 +48,13 @@ pub(super) struct Committer {
     owes: bool,
     /// Whether something was answered that readers do not see yet.
     is_ahead: Arc<AtomicBool>,
+    /// What is asked in every transaction. A guest owns nothing, nor does anybody a store in memory.
+    owner: Option<Ownership>,
+    lost: Option<Loss>,
+    /// The loss, once all that was acknowledged is where it will be found.
+    loss: Arc<OnceLock<String>>,
+    /// Why it is not there yet.
+    complained_of: String,
 }
 
 /// How far a batch is taken.
@@ -95,28 +107,68 @@ impl Committer {
             unwritten: Unwritten::default(),
             owes: false,
             is_ahead: Arc::default(),
+            owner: None,
+            lost: None,
+            loss: Arc::default(),
+            complained_of: String::new(),
         }
     }
 
-    /// Takes an intake. The events that it has are recorded and committed first; nobody has claimed them any more.
-    pub(super) fn take_in(&mut self, mut intake: Intake) -> Result<(), StoreError> {
-        let left = intake.events().map_err(|error| unreadable(&error))?;
+    /// Becomes the owner of the file, and takes in what was accepted before. With the same commit any other process is the
+    /// owner no longer; nothing can get into its intake meanwhile, nor afterwards.
+    pub(super) fn own(&mut self, file: &StoreFile, database: Arc<File>) -> Result<(), StoreError> {
+        // One that still believes to be the owner may be busy.
+        connection::look_often(&mut self.connection)?;
+        self.begin(file, Some(database))?;
+        self.connection.busy_timeout(connection::BUSY_TIMEOUT)?;
+        // Whoever finds the file without its log is to know that it lacks something.
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Takes in what was accepted before, for whoever does not serve the file.
+    pub(super) fn take_in(&mut self, file: &StoreFile) -> Result<(), StoreError> {
+        self.begin(file, None)
+    }
+
+    /// The events that are left in intakes are recorded and committed; nobody has claimed them any more.
+    fn begin(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
+        self.open().map_err(unavailable)?;
+        let begun = self.begin_opened(file, database);
+        begun.inspect_err(|_| self.roll_back())
+    }
+
+    fn begin_opened(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
+        if let Some(database) = database {
+            self.owner = Some(Ownership::take(&self.connection, file, database)?);
+        }
+        let generation = intake::generation(&self.connection)?;
+        let unusable = |error| {
+            let path = file.beside(intake::END);
+            StoreError::Unusable(format!("{} cannot be used: {error}", path.display()))
+        };
+        let mut intake = Intake::open(file, generation).map_err(unusable)?;
+        let beside_links = LeftBesideLinks::read(file, generation).map_err(unusable)?;
+        let mut left = intake.events().map_err(unusable)?;
+        left.extend(beside_links.events.iter().cloned());
         if !left.is_empty() {
             tracing::info!(
                 events = left.len(),
                 "what was accepted and not yet committed is recorded"
             );
         }
-        let left = left.into_iter().map(unclaimed).collect();
         self.intake = Some(intake);
-        let taken = self
-            .open()
-            .and_then(|()| self.record_again(left))
-            .and_then(|()| self.commit_open());
-        taken.map_err(|failure| {
-            self.roll_back();
-            StoreError::Unavailable(failure.into_message())
-        })
+        self.record_again(left.into_iter().map(unclaimed).collect())
+            .and_then(|()| self.commit_open())
+            .map_err(unavailable)?;
+        beside_links.remove();
+        Ok(())
+    }
+
+    /// Why this process owns its file no longer; empty as long as it does.
+    pub(super) fn loss(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.loss)
     }
 
     /// Whether something was answered that readers do not see yet: it becomes visible with the next commit.
@@ -139,7 +191,12 @@ impl Committer {
     /// Ends for good, with everything in the database.
     pub(super) fn close(&mut self) {
         self.settle();
-        if !self.owes {
+        if let Some(number) = self.owner.as_ref().map(Ownership::number)
+            && let Err(error) = self.do_now(move |transaction| owner::end(transaction.connection, number))
+        {
+            tracing::warn!(%error, "the store keeps saying that it is served");
+        }
+        if !self.owes && self.lost.is_none() {
             self.leave_intake();
         }
     }
@@ -172,6 +229,10 @@ impl Committer {
     }
 
     fn take(&mut self, mut jobs: Vec<Box<dyn Job>>, mut extent: Extent) {
+        if let Some(why) = self.after_loss() {
+            answer(jobs, Some(&why));
+            return;
+        }
         let started = now();
         let ran = match self.run(&mut jobs, extent, Nature::isolation) {
             Err(Failure::Neighbour) => {
@@ -244,14 +305,87 @@ impl Committer {
         }
         self.execute("BEGIN IMMEDIATE")?;
         self.open_until = Some(now() + OPEN_FOR);
-        if self.owes
-            && let Some(intake) = &mut self.intake
+        if let Some(owner) = &self.owner
+            && let Some(loss) = owner.is_taken(&self.connection)?
         {
-            let events = intake.events().map_err(|error| unreadable(&error))?;
-            self.record_again(events)?;
-            self.owes = false;
+            return Err(self.lose(loss));
         }
-        Ok(())
+        if let Some(intake) = &mut self.intake {
+            let generation = intake::generation(&self.connection)?;
+            if generation != intake.generation() {
+                // A guest that found no lock has recorded what there was.
+                intake.begin(generation);
+                self.owes = false;
+            }
+            if self.owes {
+                let events = intake.events().map_err(|error| unreadable(&error))?;
+                self.record_again(events)?;
+                self.owes = false;
+            }
+        }
+        if let Some(intake) = &mut self.intake {
+            intake.make_findable().map_err(|error| unreadable(&error))?;
+        }
+        match self.owner.as_mut().and_then(Ownership::is_displaced) {
+            Some(loss) => Err(self.leave_displaced(loss)?),
+            None => Ok(()),
+        }
+    }
+
+    // --- losing the file ------------------------------------------------------------------------------------------
+
+    /// Once for each reason: it goes on being tried.
+    fn complain(&mut self, why: &str) {
+        if self.complained_of != why {
+            tracing::error!(
+                why,
+                "the database has no name any more and cannot be copied; this process keeps it until it can"
+            );
+            why.clone_into(&mut self.complained_of);
+        }
+    }
+
+    fn lose(&mut self, loss: Loss) -> Failure {
+        let (Loss::Taken(why) | Loss::Displaced(why)) = &loss;
+        let failure = Failure::Store(why.clone());
+        self.lost = Some(loss);
+        failure
+    }
+
+    /// Brings all that was acknowledged into the database, wherever that is now.
+    fn leave_displaced(&mut self, loss: Loss) -> Result<Failure, Failure> {
+        if let Some(owner) = &self.owner {
+            owner::end(&self.connection, owner.number())?;
+        }
+        self.commit_open()?;
+        fold_log(&self.connection);
+        Ok(self.lose(loss))
+    }
+
+    /// What everybody is told after a loss. What only this process has is brought to safety first, sooner or later.
+    fn after_loss(&mut self) -> Option<String> {
+        let (Loss::Taken(why) | Loss::Displaced(why)) = self.lost.clone()?;
+        if self.loss.get().is_none() {
+            match self.rescue() {
+                Ok(None) => drop(self.loss.set(why.clone())),
+                Ok(Some(copy)) => {
+                    let copy = copy.display();
+                    drop(
+                        self.loss
+                            .set(format!("{why}; all that was accepted was written to {copy}")),
+                    );
+                }
+                Err(error) => self.complain(&error.to_string()),
+            }
+        }
+        Some(self.loss.get().cloned().unwrap_or(why))
+    }
+
+    fn rescue(&self) -> Result<Option<PathBuf>, StoreError> {
+        match &self.owner {
+            Some(owner) if owner.is_nameless() => backup::rescue(&self.connection, owner.file()).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Records events of the intake. One that cannot be recorded is told of, and keeps nobody from the others. Nothing is
@@ -322,7 +456,12 @@ impl Committer {
     fn roll_back(&mut self) {
         self.open_until = None;
         self.unwritten.clear();
-        self.owes = self.intake.as_ref().is_some_and(Intake::has_something);
+        if let Some(intake) = &mut self.intake {
+            // A commit that failed may be on the disk all the same. Then what the intake gets of this generation from now on
+            // would not count after a power cut.
+            intake.take_no_more();
+            self.owes = true;
+        }
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
@@ -396,6 +535,10 @@ fn answer(jobs: impl IntoIterator<Item = Box<dyn Job>>, failure: Option<&str>) {
     for job in jobs {
         job.answer(failure);
     }
+}
+
+fn unavailable(failure: Failure) -> StoreError {
+    StoreError::Unavailable(failure.into_message())
 }
 
 fn unreadable(error: &std::io::Error) -> StoreError {

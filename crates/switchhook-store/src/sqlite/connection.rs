@@ -1,12 +1,11 @@
 //! Connections: where the file is, and the settings that the measurements asked for.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::files;
+use super::location::StoreFile;
 use crate::StoreError;
 
 /// Before this version a WAL that is reset under a second connection can corrupt the file.
@@ -25,7 +24,7 @@ const CACHED_STATEMENTS: usize = 128;
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    File(PathBuf),
+    File(StoreFile),
     Memory,
 }
 
@@ -53,7 +52,7 @@ pub(super) fn check_version() -> Result<(), StoreError> {
 pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Connection, StoreError> {
     let connection = match place {
         Place::Memory => Connection::open_in_memory()?,
-        Place::File(path) => open_file(path)?,
+        Place::File(file) => open_file(file)?,
     };
     configure(&connection)?;
     // Enough for what is hot. More is slower: SQLite walks the cache's whole hash table at each commit in which a page
@@ -64,20 +63,26 @@ pub(super) fn open_writing(place: &Place, checkpoints: Checkpoints) -> Result<Co
     Ok(connection)
 }
 
-/// A connection that writes beside the process that serves the file. Under load that one lets go of the file for a moment
-/// only every few milliseconds, so whoever waits must look often.
-pub(super) fn open_beside(path: &Path) -> Result<Connection, StoreError> {
-    let mut connection = open_writing(&Place::File(path.to_owned()), Checkpoints::Elsewhere)?;
+/// A connection that writes beside the process that serves the file.
+pub(super) fn open_beside(file: &StoreFile) -> Result<Connection, StoreError> {
+    let mut connection = open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
+    look_often(&mut connection)?;
+    Ok(connection)
+}
+
+/// Under load the process that serves the file lets go of it for a moment only every few milliseconds, so whoever waits must
+/// look often.
+pub(super) fn look_often(connection: &mut Connection) -> Result<(), StoreError> {
     connection.busy_handler(Some(|tries| {
         std::thread::park_timeout(LOOK_EVERY);
         tries < LOOKS
     }))?;
-    Ok(connection)
+    Ok(())
 }
 
 /// A connection that only reads. (Not a read-only one in SQLite's sense: those cannot recover a write-ahead log.)
-pub(super) fn open_reading(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open_file(path)?;
+pub(super) fn open_reading(file: &StoreFile) -> Result<Connection, StoreError> {
+    let connection = open_file(file)?;
     configure(&connection)?;
     connection.pragma_update(None, "cache_size", -8 * 1024)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -86,8 +91,8 @@ pub(super) fn open_reading(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// A connection that only moves the log's pages into the file.
-pub(super) fn open_checkpointing(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open_file(path)?;
+pub(super) fn open_checkpointing(file: &StoreFile) -> Result<Connection, StoreError> {
+    let connection = open_file(file)?;
     configure(&connection)?;
     connection.pragma_update(None, "cache_size", -256)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -106,18 +111,10 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn open_file(path: &Path) -> Result<Connection, StoreError> {
-    create(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Ok(Connection::open_with_flags(path, flags)?)
-}
-
-/// Creates the file if it is missing, readable for its owner only; SQLite gives its side files the same mode.
-pub(super) fn create(path: &Path) -> Result<(), StoreError> {
-    files::open(path).map(drop).map_err(|error| {
-        StoreError::Unusable(format!(
-            "the database file {} cannot be opened: {error}; its directory must exist and be writable",
-            path.display()
-        ))
-    })
+fn open_file(file: &StoreFile) -> Result<Connection, StoreError> {
+    file.create()?;
+    // SQLite must not find another file than everything else: the path has no links, and stands for nothing but itself.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Ok(Connection::open_with_flags(file.path(), flags)?)
 }

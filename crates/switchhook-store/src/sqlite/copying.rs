@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use switchhook_domain::Timestamp;
 
 use super::connection::{self, Checkpoints, Place};
+use super::location::StoreFile;
 use super::lock::OwnerLock;
 use super::{SqliteStore, schema};
 use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
@@ -15,7 +16,7 @@ use crate::error::StoreError;
 use crate::options::StoreOptions;
 
 /// Tables that belong to one store and its driver.
-const ITS_OWN: [&str; 2] = ["schema_migrations", "checks"];
+const ITS_OWN: [&str; 3] = ["schema_migrations", "checks", "owner"];
 
 /// The tables to copy, as the migrations make them.
 pub(crate) fn tables(now: Timestamp) -> Result<Vec<Table>, StoreError> {
@@ -60,13 +61,14 @@ pub(crate) struct SqliteSide {
 impl SqliteSide {
     /// Opens the file for this process alone; creates it if there is none.
     pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        let is_unfinished = path.exists() && is_marked(&connection::open_reading(path)?)?;
+        let file = StoreFile::at(path)?;
+        let is_unfinished = path.exists() && is_marked(&connection::open_reading(&file)?)?;
         if !is_unfinished {
             // What a process left claimed is closed, and the schema brought up to date.
             drop(SqliteStore::open(path, StoreOptions::owner(now))?);
         }
-        let lock = OwnerLock::take(path)?;
-        let connection = connection::open_writing(&Place::File(path.to_owned()), Checkpoints::Here)?;
+        let lock = OwnerLock::take(&file)?;
+        let connection = connection::open_writing(&Place::File(file), Checkpoints::Here)?;
         Ok(Self {
             connection,
             _lock: lock,

@@ -10,7 +10,7 @@ mod frame;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use rusqlite::Connection;
 
 use self::frame::Place;
 use super::files;
+use super::location::StoreFile;
+use super::reserve;
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
@@ -41,18 +43,17 @@ pub(super) struct Intake {
     file: File,
     next: Place,
     end: u64,
-    /// Nobody knows what the file has behind the end: it was just opened, or an append failed. Until the next generation
-    /// begins nothing is appended.
+    /// Nobody knows what the file has behind the end (it was just opened, or an append failed), or whether the database is
+    /// still at this generation (a commit failed). Until the next one begins nothing is appended.
     is_uncertain: bool,
     frame: Vec<u8>,
 }
 
 impl Intake {
     /// Opens the intake of the database at `database` for that database's generation; creates it if there is none.
-    pub(super) fn open(database: &Path, generation: i32) -> io::Result<Self> {
-        let path = beside(database);
-        let file = files::open(&path)?;
-        files::sync_folder_of(&path)?;
+    pub(super) fn open(database: &StoreFile, generation: i32) -> io::Result<Self> {
+        let path = database.beside(END);
+        let file = open_durably(&path)?;
         if generation == NONE {
             // Whatever is in it belonged to another database.
             file.set_len(0)?;
@@ -71,6 +72,30 @@ impl Intake {
         })
     }
 
+    /// The generation that it is at.
+    pub(super) const fn generation(&self) -> i32 {
+        self.next.generation
+    }
+
+    /// Goes on with a new file if this one has lost its name.
+    pub(super) fn make_findable(&mut self) -> io::Result<()> {
+        if self.is_removed()? {
+            self.file = open_durably(&self.path)?;
+            self.is_uncertain = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the file has lost its name: then nobody would find what is in it.
+    fn is_removed(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() == 0)
+    }
+
+    /// Takes nothing more before the next generation begins.
+    pub(super) const fn take_no_more(&mut self) {
+        self.is_uncertain = true;
+    }
+
     /// Whether events may be appended.
     pub(super) fn takes_more(&self) -> bool {
         !self.is_uncertain && self.end < LONG
@@ -85,8 +110,7 @@ impl Intake {
     pub(super) fn append<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> io::Result<()> {
         self.frame.clear();
         frame::write(&mut self.frame, self.next, events);
-        let written = self.file.write_all_at(&self.frame, self.end);
-        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
+        if let Err(error) = self.write_frame() {
             self.is_uncertain = true;
             // What nobody was promised should not come back; if it does, it is one more repetition.
             let _ = self.file.set_len(self.end);
@@ -97,24 +121,21 @@ impl Intake {
         Ok(())
     }
 
+    fn write_frame(&self) -> io::Result<()> {
+        self.file.write_all_at(&self.frame, self.end)?;
+        self.file.sync_data()?;
+        if self.is_removed()? {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was removed"));
+        }
+        Ok(())
+    }
+
     /// The events of this generation, in their order.
     pub(super) fn events(&mut self) -> io::Result<Vec<NewEvent>> {
-        let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, 0)?;
-        let mut rest = &bytes[..];
-        let mut place = Place {
-            number: 0,
-            ..self.next
-        };
-        let mut events = Vec::new();
-        while let Some(more) = frame::read(&mut rest, place) {
-            events.extend(more);
-            place.number += 1;
-        }
-        self.next = place;
-        self.end = (length - rest.len()) as u64;
-        Ok(events)
+        let found = read(&self.file, self.next.generation)?;
+        self.next.number = found.frames;
+        self.end = found.bytes;
+        Ok(found.events)
     }
 
     /// Within a transaction: with its commit the database has all events, and the next generation begins.
@@ -151,18 +172,92 @@ impl Intake {
     }
 }
 
+/// What a file has of one generation.
+struct Found {
+    events: Vec<NewEvent>,
+    frames: u32,
+    bytes: u64,
+}
+
+fn read(file: &File, generation: i32) -> io::Result<Found> {
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, 0)?;
+    let mut rest = &bytes[..];
+    let mut place = Place {
+        generation,
+        number: 0,
+    };
+    let mut events = Vec::new();
+    while let Some(more) = frame::read(&mut rest, place) {
+        events.extend(more);
+        place.number += 1;
+    }
+    Ok(Found {
+        events,
+        frames: place.number,
+        bytes: (length - rest.len()) as u64,
+    })
+}
+
+fn open_durably(path: &Path) -> io::Result<File> {
+    let file = files::open(path)?;
+    files::sync_folder_of(path)?;
+    Ok(file)
+}
+
+/// What earlier versions left beside symbolic links to the database, which they named their files after.
+pub(super) struct LeftBesideLinks {
+    pub(super) events: Vec<NewEvent>,
+    files: Vec<PathBuf>,
+}
+
+impl LeftBesideLinks {
+    /// Reads what belongs to the generation that the database is at. What does not is left where it is: it may be in the
+    /// database, or lost long ago.
+    pub(super) fn read(database: &StoreFile, generation: i32) -> io::Result<Self> {
+        let mut left = Self {
+            events: Vec::new(),
+            files: Vec::new(),
+        };
+        for link in database.links() {
+            let path = files::beside(&link, END);
+            let Ok(file) = File::open(&path) else { continue };
+            let found = read(&file, generation)?;
+            if found.frames == 0 && file.metadata()?.len() > 0 {
+                let path = path.display();
+                tracing::warn!(%path, "an earlier version left this intake; it does not belong to what the database has now and can be removed");
+                continue;
+            }
+            left.events.extend(found.events);
+            left.files.extend([path, files::beside(&link, reserve::END)]);
+        }
+        Ok(left)
+    }
+
+    /// Removes the files: the database has what was in them.
+    pub(super) fn remove(self) {
+        for path in self.files {
+            // One that stays does no harm: what it has belongs to no generation that comes.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 /// The generation that a database is at.
 pub(super) fn generation(connection: &Connection) -> Result<i32, StoreError> {
-    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    Ok(connection
+        .prepare_cached("PRAGMA user_version")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// Waits until another process has committed everything that its intake has now. A busy one does so every few
 /// milliseconds.
-pub(super) fn wait_for_commit(database: &Path, connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn wait_for_commit(database: &StoreFile, connection: &Connection) -> Result<(), StoreError> {
     let started_at = generation(connection)?;
     let is_ahead = || {
         let mut head = [0; frame::HEAD];
-        let read = File::open(beside(database)).and_then(|file| file.read_exact_at(&mut head, 0));
+        let read = File::open(database.beside(END)).and_then(|file| file.read_exact_at(&mut head, 0));
         let first = Place {
             generation: started_at,
             number: 0,
@@ -179,9 +274,4 @@ pub(super) fn wait_for_commit(database: &Path, connection: &Connection) -> Resul
         "the process that serves the store has not committed for seconds: see what it says, and try again"
             .into(),
     ))
-}
-
-/// Where the intake of a database is.
-pub(super) fn beside(database: &Path) -> PathBuf {
-    files::beside(database, END)
 }

@@ -3,14 +3,18 @@
 //! What it frees is for writing down how attempts ended and for removing old events, which needs room in the log. So no
 //! event is accepted until the reserve is there again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use switchhook_domain::Timestamp;
 
 use super::failure::DISK_FULL;
 use super::files;
+use super::location::StoreFile;
 use crate::error::StoreError;
+
+/// How its name ends, behind the database's.
+pub(super) const END: &str = ".reserve";
 
 /// How long after a try in vain the next one is made, in milliseconds.
 const TRY_AGAIN_AFTER: i64 = 1_000;
@@ -25,13 +29,13 @@ pub(super) struct Reserve {
 }
 
 impl Reserve {
-    /// Keeps `bytes` free for the database at this path. None if that is 0.
-    pub(super) fn of(database: &Path, bytes: u64) -> Self {
+    /// Keeps `bytes` free for this database. None if that is 0.
+    pub(super) fn of(database: &StoreFile, bytes: u64) -> Self {
         if bytes == 0 {
             return Self::default();
         }
         let reserve = Self {
-            path: Some(files::beside(database, ".reserve")),
+            path: Some(database.beside(END)),
             bytes,
             ..Self::default()
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -44,6 +45,9 @@ use crate::retention::{
 };
 use crate::sealing::Resealed;
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
+
+/// How often an idle store looks whether its file is still its own.
+const LOOK_FOR_LOSS_EVERY: Duration = Duration::from_millis(500);
 
 impl SqliteStore {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -715,6 +719,17 @@ impl Store for SqliteStore {
         self.write(health::write_page).await?;
         self.write(health::take_back_page).await?;
         self.take_reserve_again().await
+    }
+
+    async fn lost(&self) -> StoreError {
+        loop {
+            if let Some(why) = self.parts.loss.get() {
+                return StoreError::Unusable(why.clone());
+            }
+            tokio::time::sleep(LOOK_FOR_LOSS_EVERY).await;
+            // Whoever begins a transaction finds out.
+            let _ = self.write(|_| Ok(())).await;
+        }
     }
 
     async fn close(&self) {

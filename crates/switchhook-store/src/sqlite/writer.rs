@@ -129,7 +129,7 @@ fn write(queue: &Abandoned, mut committer: Committer, mut log: Option<LogGuard>)
 }
 
 /// Moves the whole write-ahead log into the file, so that the file alone is the store.
-fn fold_log(connection: &Connection) {
+pub(super) fn fold_log(connection: &Connection) {
     if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         tracing::warn!(%error, "the write-ahead log stays beside the database file; the next start reads it");
     }

@@ -71,7 +71,7 @@ fn dump(url: &str) -> Vec<String> {
     let path = url.strip_prefix("sqlite:").unwrap();
     let connection = rusqlite::Connection::open(path).unwrap();
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
-                 AND name NOT IN ('schema_migrations', 'checks') ORDER BY name";
+                 AND name NOT IN ('schema_migrations', 'checks', 'owner') ORDER BY name";
     let mut statement = connection.prepare(names).unwrap();
     let tables: Vec<String> = statement
         .query_map([], |row| row.get(0))

@@ -15,6 +15,7 @@ mod invariants;
 mod keys;
 mod lists;
 mod order;
+mod ownership;
 mod postgres;
 mod recording;
 mod replays;

@@ -7,6 +7,7 @@ mod dashboard;
 mod delivery;
 mod faults;
 mod nodes;
+mod ownership;
 mod real_shape;
 mod relay;
 mod replay;

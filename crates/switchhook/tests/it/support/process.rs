@@ -81,6 +81,18 @@ impl ServerProcess {
         self.child.wait().expect("the process is ours");
     }
 
+    /// Waits until it ends by itself; answers its exit code and all that it logged.
+    pub(crate) async fn ended(&mut self) -> (Option<i32>, String) {
+        for _ in 0..400 {
+            if let Some(status) = self.child.try_wait().expect("the process is ours") {
+                let log = std::fs::read_to_string(&self.log).expect("the log is ours");
+                return (status.code(), log);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the server at {} does not end", self.address);
+    }
+
     /// Starts it again where it was.
     pub(crate) async fn start_again(&mut self) {
         self.child = spawn(&self.store, self.address, &self.variables, &self.log);

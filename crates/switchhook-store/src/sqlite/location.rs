@@ -1,0 +1,180 @@
+//! Where the file of a store is: one path for it, however it was written, and the names of what stands beside it.
+//!
+//! SQLite names its log after the file that a symbolic link leads to, so everything else must too: two spellings of one
+//! file must find one lock and one intake. What would break that cannot be opened: a file with a second name (hard link),
+//! and one that is mounted by itself, without the folder around it.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::error::StoreError;
+
+/// How many links may lead on to one another, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// The file of a store, by the one path that all of its side files are named after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoreFile {
+    path: PathBuf,
+    /// The links by which it was found, which an earlier version named its side files after.
+    links: Vec<PathBuf>,
+}
+
+/// Which file a name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(super) fn of(file: &Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            inode: file.ino(),
+        }
+    }
+
+    /// What has this name itself, be it a link.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(&fs::symlink_metadata(path)?))
+    }
+}
+
+impl StoreFile {
+    /// The file that a path leads to. It need not be there yet, its folder must.
+    pub(super) fn at(given: &Path) -> Result<Self, StoreError> {
+        let file = Self::resolve(given).map_err(|error| cannot_be_opened(given, &error))?;
+        if let Ok(metadata) = fs::metadata(&file.path) {
+            let meant = fs::metadata(given).map(|given| Identity::of(&given));
+            if meant.is_ok_and(|meant| meant != Identity::of(&metadata)) {
+                let what = io::Error::other("it leads into another file system: give the path as it is here");
+                return Err(cannot_be_opened(given, &what));
+            }
+            file.refuse_other_names(&metadata)?;
+        }
+        Ok(file)
+    }
+
+    /// The file of a copy that nobody serves: it may have other names.
+    pub(super) fn of_copy(given: &Path) -> Result<Self, StoreError> {
+        Self::resolve(given).map_err(|error| cannot_be_opened(given, &error))
+    }
+
+    fn resolve(given: &Path) -> io::Result<Self> {
+        let mut path = in_its_folder(given)?;
+        let mut links = Vec::new();
+        while let Some(target) = target_of(&path)? {
+            if links.len() == MOST_LINKS {
+                return Err(io::Error::other("too many symbolic links lead to one another"));
+            }
+            let next = in_its_folder(&files::folder_of(&path).join(target))?;
+            links.push(std::mem::replace(&mut path, next));
+        }
+        Ok(Self { path, links })
+    }
+
+    fn refuse_other_names(&self, file: &Metadata) -> Result<(), StoreError> {
+        let path = self.path.display();
+        let names = file.nlink();
+        if file.is_file() && names > 1 {
+            return Err(StoreError::Unusable(format!(
+                "{path} has {names} names (hard links), and what was written last is found under one of them only: \
+                 `find FOLDER -xdev -samefile {path}` shows them; remove all but the one that was served"
+            )));
+        }
+        if is_mounted_alone(&self.path) {
+            return Err(StoreError::Unusable(format!(
+                "{path} is mounted by itself, and its write-ahead log and lock lie beside the original: mount the folder \
+                 that it is in"
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the same name with an ending.
+    pub(super) fn beside(&self, end: &str) -> PathBuf {
+        files::beside(&self.path, end)
+    }
+
+    /// Creates it if it is missing, readable for its owner only; SQLite gives its side files the same mode.
+    ///
+    /// A file that is there is left alone: opening and closing it would end the locks that SQLite has on it in this process.
+    pub(super) fn create(&self) -> Result<(), StoreError> {
+        match files::create_new(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(cannot_be_opened(&self.path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Its names by symbolic links, as far as they are known: those that led here, and those in its own folder.
+    pub(super) fn links(&self) -> Vec<PathBuf> {
+        let mut links = self.links.clone();
+        let entries = fs::read_dir(files::folder_of(&self.path));
+        for entry in entries.into_iter().flatten().flatten() {
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let link = entry.path();
+            if is_link
+                && !links.contains(&link)
+                && fs::canonicalize(&link).is_ok_and(|path| path == self.path)
+            {
+                links.push(link);
+            }
+        }
+        links
+    }
+}
+
+/// The path with its folder's links followed, and its own not.
+fn in_its_folder(path: &Path) -> io::Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::other("it is not the name of a file"))?;
+    Ok(fs::canonicalize(files::folder_of(path))?.join(name))
+}
+
+/// Where a link leads; `None` if it is none, or there is nothing.
+fn target_of(path: &Path) -> io::Result<Option<PathBuf>> {
+    match fs::read_link(path) {
+        Ok(target) => Ok(Some(target)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the file, and not a folder above it, is the root of a mount.
+#[cfg(target_os = "linux")]
+fn is_mounted_alone(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    // A kernel that cannot tell says that it is none.
+    statx(CWD, path, AtFlags::empty(), StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mounted_alone(_: &Path) -> bool {
+    false
+}
+
+fn cannot_be_opened(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unusable(format!(
+        "the database file {} cannot be opened: {error}; its directory must exist and be writable",
+        path.display()
+    ))
+}
