@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use switchhook_domain::Timestamp;
@@ -13,6 +14,7 @@ use switchhook_domain::Timestamp;
 use crate::error::StoreError;
 use crate::open::{Driver, driver_of};
 use crate::postgres;
+use crate::sealing::{Sealer, Sealing};
 use crate::sqlite;
 
 /// How many rows go at a time.
@@ -51,6 +53,19 @@ pub struct CopyReport {
     pub payload_bytes: u64,
     /// How many rows were there from an earlier try.
     pub resumed_after: u64,
+    /// What is known of the secrets, which travel as they are kept.
+    pub secrets: CopiedSecrets,
+}
+
+/// What is known of the secrets of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopiedSecrets {
+    /// None is encrypted.
+    Plain,
+    /// Each can be read with the key that was given, on both sides.
+    Readable,
+    /// Some are encrypted and there was no key to read them with.
+    Unchecked,
 }
 
 /// A table, as both drivers have it.
@@ -115,6 +130,10 @@ impl Table {
         self.key().into_iter().map(|n| record[n].clone()).collect()
     }
 
+    fn has_secrets(&self) -> bool {
+        self.columns.iter().any(|column| column.name == "secret")
+    }
+
     fn rows_at_a_time(&self) -> u32 {
         let is_large = self.columns.iter().any(|column| column.name == "body");
         if is_large { LARGE_ROWS } else { ROWS }
@@ -139,6 +158,8 @@ pub(crate) trait Side: Send {
     ) -> Result<Vec<Record>, StoreError>;
     /// Keeps rows, in one transaction.
     async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError>;
+    /// Finds out whether every secret can be read.
+    async fn check_secrets(&mut self, sealing: &Sealing) -> Result<(), StoreError>;
     /// Which copy is under way into this store.
     async fn marker(&mut self) -> Result<Option<String>, StoreError>;
     /// Says that a copy of `source` into this store begins.
@@ -150,13 +171,16 @@ pub(crate) trait Side: Send {
 /// Copies the store at `from` into the one at `to`, which must be new, empty, or the target of the same copy that broke
 /// off. Nobody may serve either. Blocks, for as long as it takes. `watch` is told of every step, and can break off.
 ///
+/// Encrypted secrets stay encrypted. With a `sealer` each must be readable, before and afterwards.
+///
 /// # Errors
-/// `Unusable` if a store cannot be opened, is being served, or holds something already; `Corrupt` if what arrived is not
-/// what was sent; `Unavailable` if it broke off.
+/// `Unusable` if a store cannot be opened, is being served, holds something already, or has a secret that the sealer cannot
+/// read; `Corrupt` if what arrived is not what was sent; `Unavailable` if it broke off.
 pub fn copy(
     from: &str,
     to: &str,
     now: Timestamp,
+    sealer: Option<Arc<dyn Sealer>>,
     watch: impl FnMut(CopyProgress<'_>) -> ControlFlow<()> + Send + 'static,
 ) -> Result<CopyReport, StoreError> {
     let threads = postgres::Threads::start()?;
@@ -166,7 +190,12 @@ pub fn copy(
         let name = name_of(&from);
         let mut source = side(&from, now).await?;
         let mut target = side(&to, now).await?;
-        copy_between(&mut *source, &mut *target, &tables, &name, watch).await
+        let work = Work {
+            tables: &tables,
+            name: &name,
+            sealing: Sealing(sealer),
+        };
+        copy_between(&mut *source, &mut *target, &work, watch).await
     })
 }
 
@@ -190,23 +219,36 @@ async fn side(url: &str, now: Timestamp) -> Result<Box<dyn Side>, StoreError> {
     })
 }
 
+/// What is to be copied.
+struct Work<'w> {
+    tables: &'w [Table],
+    /// What the source is called.
+    name: &'w str,
+    sealing: Sealing,
+}
+
 async fn copy_between(
     source: &mut dyn Side,
     target: &mut dyn Side,
-    tables: &[Table],
-    name: &str,
+    work: &Work<'_>,
     mut watch: impl FnMut(CopyProgress<'_>) -> ControlFlow<()> + Send,
 ) -> Result<CopyReport, StoreError> {
     if source.marker().await?.is_some() {
         return Err(not_whole());
     }
+    let Work {
+        tables,
+        name,
+        sealing,
+    } = work;
+    let secrets = look_at_secrets(source, sealing).await?;
     let (mut of, mut there) = (0, 0);
-    for table in tables {
+    for table in *tables {
         of += source.count(table).await?;
         there += target.count(table).await?;
     }
     match target.marker().await? {
-        Some(marker) if marker == name => {}
+        Some(marker) if marker == *name => {}
         Some(marker) => {
             return Err(StoreError::Unusable(format!(
                 "a copy of {marker} into the target has not finished: finish that one, or give this one an empty target"
@@ -220,7 +262,7 @@ async fn copy_between(
         None => target.begin(name).await?,
     }
     let resumed_after = there;
-    for table in tables {
+    for table in *tables {
         let mut after = target.last_key(table).await?;
         loop {
             let rows = source.read(table, after.as_ref(), table.rows_at_a_time()).await?;
@@ -240,9 +282,30 @@ async fn copy_between(
             }
         }
     }
-    let report = compare(source, target, tables, resumed_after).await?;
+    let (counts, payload_bytes) = compare(source, target, tables).await?;
+    if secrets == CopiedSecrets::Readable {
+        target.check_secrets(sealing).await?;
+    }
     target.end().await?;
-    Ok(report)
+    Ok(CopyReport {
+        tables: counts,
+        payload_bytes,
+        resumed_after,
+        secrets,
+    })
+}
+
+async fn look_at_secrets(source: &mut dyn Side, sealing: &Sealing) -> Result<CopiedSecrets, StoreError> {
+    let without_key = source.check_secrets(&Sealing::default()).await;
+    match (without_key, &sealing.0) {
+        (Ok(()), _) => Ok(CopiedSecrets::Plain),
+        (Err(StoreError::Unusable(_)), None) => Ok(CopiedSecrets::Unchecked),
+        (Err(StoreError::Unusable(_)), Some(_)) => {
+            source.check_secrets(sealing).await?;
+            Ok(CopiedSecrets::Readable)
+        }
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Counts both sides: what was sent must have arrived.
@@ -250,8 +313,7 @@ async fn compare(
     source: &mut dyn Side,
     target: &mut dyn Side,
     tables: &[Table],
-    resumed_after: u64,
-) -> Result<CopyReport, StoreError> {
+) -> Result<(BTreeMap<String, u64>, u64), StoreError> {
     let mut counts = BTreeMap::new();
     for table in tables {
         let (sent, arrived) = (source.count(table).await?, target.count(table).await?);
@@ -269,9 +331,34 @@ async fn compare(
             "payloads of {sent} bytes were sent and {arrived} bytes arrived"
         )));
     }
-    Ok(CopyReport {
-        tables: counts,
-        payload_bytes: sent,
-        resumed_after,
-    })
+    for table in tables.iter().filter(|table| table.has_secrets()) {
+        compare_rows(source, target, table).await?;
+    }
+    Ok((counts, sent))
+}
+
+/// A copy that broke off does not see what became other secrets since: another key would be needed for what it has.
+async fn compare_rows(source: &mut dyn Side, target: &mut dyn Side, table: &Table) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let sent = source.read(table, after.as_ref(), ROWS).await?;
+        let arrived = target.read(table, after.as_ref(), ROWS).await?;
+        if !sent.iter().map(without_nul).eq(arrived.iter().map(without_nul)) {
+            return Err(StoreError::Corrupt(format!(
+                "rows of {} were changed since the copy began: start again with an empty target",
+                table.name
+            )));
+        }
+        let Some(last) = sent.last() else { return Ok(()) };
+        after = Some(table.key_of(last));
+    }
+}
+
+/// PostgreSQL's texts cannot hold NUL.
+fn without_nul(record: &Record) -> Record {
+    let cells = record.iter().map(|cell| match cell {
+        Cell::Text(text) => Cell::Text(text.replace('\0', "")),
+        other => other.clone(),
+    });
+    cells.collect()
 }

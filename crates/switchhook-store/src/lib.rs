@@ -53,7 +53,7 @@ pub use claim::{
     Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
     Release,
 };
-pub use copy::{CopyProgress, CopyReport, copy};
+pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
 pub use error::StoreError;
 pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;

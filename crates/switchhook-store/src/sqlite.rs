@@ -117,6 +117,13 @@ struct Parts {
     held: Mutex<Option<Held>>,
 }
 
+/// What is asked of the secrets in a store that is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Readable,
+    AsTheyAre,
+}
+
 /// What an owner holds until everything else is closed.
 struct Held {
     _lock: OwnerLock,
@@ -185,7 +192,20 @@ impl SqliteStore {
         backup::restore(from, path, existing)
     }
 
+    /// Opens the store of a file whose secrets need not be readable: nobody is going to use them.
+    fn open_sealed(file: &StoreFile, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(&Place::File(file.clone()), options, Secrets::AsTheyAre)
+    }
+
     fn open_place(place: &Place, options: &StoreOptions) -> Result<Arc<Self>, StoreError> {
+        let secrets = match options.role {
+            Role::Owner => Secrets::Readable,
+            Role::Guest => Secrets::AsTheyAre,
+        };
+        Self::open_with(place, options, secrets)
+    }
+
+    fn open_with(place: &Place, options: &StoreOptions, secrets: Secrets) -> Result<Arc<Self>, StoreError> {
         let held = match (place, options.role) {
             (Place::File(file), Role::Owner) => Some(hold(file)?),
             (Place::File(file), Role::Guest) => {
@@ -203,7 +223,7 @@ impl SqliteStore {
         }
         bring_up_to_date(&mut connection, place, options)?;
         let sealing = Sealing(options.sealer.clone());
-        if options.role == Role::Owner {
+        if secrets == Secrets::Readable {
             secrets::check(&connection, &sealing)?;
         }
         let (sender, receiver) = match options.role {

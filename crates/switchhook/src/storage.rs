@@ -57,7 +57,9 @@ pub fn open_as_guest(url: &str, now: Timestamp, keyring: Option<&Keyring>) -> Re
     open(url, options)
 }
 
-fn sealer(keyring: Option<&Keyring>) -> Option<Arc<dyn Sealer>> {
+/// How the store sees a keyring.
+#[must_use]
+pub fn sealer(keyring: Option<&Keyring>) -> Option<Arc<dyn Sealer>> {
     keyring.map(|keyring| Arc::new(keyring.clone()) as Arc<dyn Sealer>)
 }
 

@@ -7,10 +7,11 @@ use sqlx::{AssertSqlSafe, Connection, Row as _};
 use switchhook_domain::Timestamp;
 
 use super::node::Node;
-use super::{connection, schema};
+use super::{connection, schema, secrets};
 use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
 use crate::error::StoreError;
 use crate::row::Row;
+use crate::sealing::Sealing;
 
 pub(crate) struct PostgresSide {
     connection: PgConnection,
@@ -62,6 +63,10 @@ impl Side for PostgresSide {
     async fn payload_bytes(&mut self) -> Result<u64, StoreError> {
         self.number("SELECT coalesce(sum(octet_length(body)), 0)::bigint FROM events".into())
             .await
+    }
+
+    async fn check_secrets(&mut self, sealing: &Sealing) -> Result<(), StoreError> {
+        secrets::check(&mut self.connection, sealing).await
     }
 
     async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError> {

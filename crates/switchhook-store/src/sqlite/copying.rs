@@ -10,10 +10,11 @@ use switchhook_domain::Timestamp;
 use super::connection::{self, Checkpoints, Place};
 use super::location::StoreFile;
 use super::lock::OwnerLock;
-use super::{SqliteStore, schema};
+use super::{SqliteStore, schema, secrets};
 use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
 use crate::error::StoreError;
 use crate::options::StoreOptions;
+use crate::sealing::Sealing;
 
 /// Tables that belong to one store and its driver.
 const ITS_OWN: [&str; 3] = ["schema_migrations", "checks", "owner"];
@@ -65,7 +66,7 @@ impl SqliteSide {
         let is_unfinished = path.exists() && is_marked(&connection::open_reading(&file)?)?;
         if !is_unfinished {
             // What a process left claimed is closed, and the schema brought up to date.
-            drop(SqliteStore::open(path, StoreOptions::owner(now))?);
+            drop(SqliteStore::open_sealed(&file, &StoreOptions::owner(now))?);
         }
         let lock = OwnerLock::take(&file)?;
         let connection = connection::open_writing(&Place::File(file), Checkpoints::Here)?;
@@ -98,6 +99,10 @@ impl Side for SqliteSide {
 
     async fn payload_bytes(&mut self) -> Result<u64, StoreError> {
         self.number("SELECT coalesce(sum(octet_length(body)), 0) FROM events")
+    }
+
+    async fn check_secrets(&mut self, sealing: &Sealing) -> Result<(), StoreError> {
+        secrets::check(&self.connection, sealing)
     }
 
     async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError> {

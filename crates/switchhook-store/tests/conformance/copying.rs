@@ -63,7 +63,7 @@ fn sqlite(folder: &Path, name: &str) -> String {
 }
 
 fn copy_all(from: &str, to: &str) -> Result<CopyReport, StoreError> {
-    copy(from, to, NOON, |_| ControlFlow::Continue(()))
+    copy(from, to, NOON, None, |_| ControlFlow::Continue(()))
 }
 
 /// Every row of every table that travels, as text.
@@ -176,7 +176,7 @@ async fn a_copy_that_broke_off_goes_on_and_is_opened_by_nobody_meanwhile() {
             "events" => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         };
-        let broken_off = copy(from, to, NOON, in_the_events);
+        let broken_off = copy(from, to, NOON, None, in_the_events);
         assert!(
             matches!(broken_off, Err(StoreError::Unavailable(_))),
             "{broken_off:?}"

@@ -7,12 +7,12 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use switchhook_domain::clock::Clock;
-use switchhook_store::{CopyProgress, CopyReport};
+use switchhook_store::{CopiedSecrets, CopyProgress, CopyReport};
 
 use super::output;
 use crate::clock::SystemClock;
-use crate::config::parse_store;
-use crate::storage::without_password;
+use crate::config::{EncryptionOptions, parse_store};
+use crate::storage::{self, without_password};
 
 /// Move a store between SQLite and PostgreSQL
 #[derive(Debug, Subcommand)]
@@ -28,7 +28,7 @@ Examples:
   switchhook store copy --from postgres://switchhook@db/switchhook --to sqlite:./switchhook.db
 
 Everything goes along: keys, webhooks, events, deliveries with their attempts, replays. Secrets that are encrypted stay
-so: keep the key. A copy that breaks off goes on where it was when the same command runs again; until it is whole, no
+so, and the same key reads them: give it here too (SWITCHHOOK_ENCRYPTION_KEY), and each is tried before and after. A copy that breaks off goes on where it was when the same command runs again; until it is whole, no
 server starts on its target. At the end the rows of every table are counted on both sides.")]
 pub(super) struct Copy {
     /// The store to copy
@@ -38,6 +38,9 @@ pub(super) struct Copy {
     /// The store to make
     #[arg(long, value_name = "URL", value_parser = parse_store)]
     to: String,
+
+    #[command(flatten)]
+    encryption: EncryptionOptions,
 
     /// Print JSON
     #[arg(long)]
@@ -55,6 +58,8 @@ impl Store {
 impl Copy {
     fn run(self) -> anyhow::Result<()> {
         let (from, to) = (without_password(&self.from), without_password(&self.to));
+        let keyring = self.encryption.keyring()?;
+        let sealer = storage::sealer(keyring.as_ref());
         let bar = bar();
         let shown = bar.clone();
         let watch = move |progress: CopyProgress<'_>| {
@@ -63,7 +68,7 @@ impl Copy {
             shown.set_message(progress.table.to_owned());
             ControlFlow::Continue(())
         };
-        let copied = switchhook_store::copy(&self.from, &self.to, SystemClock.now(), watch);
+        let copied = switchhook_store::copy(&self.from, &self.to, SystemClock.now(), sealer, watch);
         bar.finish_and_clear();
         let report = copied.with_context(|| format!("{from} was not copied to {to}"))?;
         if self.json {
@@ -73,6 +78,11 @@ impl Copy {
                 "tables": report.tables,
                 "payload_bytes": report.payload_bytes,
                 "resumed_after": report.resumed_after,
+                "secrets": match report.secrets {
+                    CopiedSecrets::Plain => "plain",
+                    CopiedSecrets::Readable => "readable",
+                    CopiedSecrets::Unchecked => "unchecked",
+                },
             }));
         }
         tell(&from, &to, &report)
@@ -89,6 +99,18 @@ fn tell(from: &str, to: &str, report: &CopyReport) -> anyhow::Result<()> {
             "{} of them were there from an earlier try",
             report.resumed_after
         ))?;
+    }
+    match report.secrets {
+        CopiedSecrets::Plain => {}
+        CopiedSecrets::Readable => {
+            output::print(format_args!(
+                "every secret can be read with the key, on both sides"
+            ))?;
+        }
+        CopiedSecrets::Unchecked => output::remark(format_args!(
+            "secrets are encrypted and were copied as they are, without trying them: a server on the copy needs the same key \
+             (SWITCHHOOK_ENCRYPTION_KEY)"
+        )),
     }
     for (table, rows) in report.tables.iter().filter(|(_, rows)| **rows > 0) {
         output::print(format_args!("  {table:22} {rows:>12}"))?;

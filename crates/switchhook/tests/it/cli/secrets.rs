@@ -139,3 +139,120 @@ fn the_configuration_says_that_there_is_a_key_and_not_which() {
     assert!(!run.stdout.contains(ONE) && !run.stdout.contains(TWO), "{run:?}");
     assert_eq!(run.json()["encryption-key"]["value"], "***");
 }
+
+/// A store whose webhook, source and websocket have encrypted secrets; answers what shows them, and a key of the API.
+async fn encrypted_store(dir: &Path) -> (String, String) {
+    let server = ServerProcess::start_with(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", ONE)]).await;
+    let caller = server.caller();
+    let body = format!(r#"{{"hook_url":"http://127.0.0.1:1/","secret":"{SECRET}"}}"#);
+    let made = caller.ask("POST", "/api/v2/webhooks", &body).await;
+    let body = format!(r#"{{"name":"account","secret":"{OLDER}"}}"#);
+    caller.ask("POST", "/v1/sources", &body).await;
+    let body = format!(r#"{{"secret":"{SECRET}"}}"#);
+    caller.ask("POST", "/api/v2/websockets", &body).await;
+    (
+        format!("/api/v2/webhooks/{}", made["id"].as_str().expect("ids are texts")),
+        server.key.clone(),
+    )
+}
+
+fn with_keys<'a>(folder: &'a Path, keys: &[(&'static str, &str)]) -> Shell<'a> {
+    let shell = Shell::new(folder);
+    keys.iter()
+        .fold(shell, |shell, (name, key)| shell.with(name, *key))
+}
+
+const RIGHT: [(&str, &str); 1] = [("SWITCHHOOK_ENCRYPTION_KEY", ONE)];
+const WRONG: [(&str, &str); 1] = [("SWITCHHOOK_ENCRYPTION_KEY", TWO)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_store_is_copied_to_postgresql_and_back_and_opens_with_its_key() {
+    let Some(middle) = crate::support::postgres::new_database() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (path, key) = encrypted_store(dir).await;
+    let run = |keys: &[(&'static str, &str)], from: &str, to: &str| {
+        with_keys(dir, keys).run(&["store", "copy", "--json", "--from", from, "--to", to])
+    };
+
+    let refused = run(&WRONG, "sqlite:switchhook.db", &middle).failed(1).stderr;
+    assert!(refused.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD"), "{refused}");
+    let there = run(&RIGHT, "sqlite:switchhook.db", &middle).ok().json();
+    assert_eq!(there["secrets"], "readable", "{there}");
+    let refused = run(&WRONG, &middle, "sqlite:back.db").failed(1).stderr;
+    assert!(refused.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD"), "{refused}");
+    let back = run(&[], &middle, "sqlite:back.db").ok();
+    assert_eq!(back.json()["secrets"], "unchecked", "{back:?}");
+
+    for store in [
+        middle.clone(),
+        format!("sqlite:{}", dir.join("back.db").display()),
+    ] {
+        for (keys, because) in [
+            (&WRONG[..], "SWITCHHOOK_ENCRYPTION_KEYS_OLD"),
+            (&[][..], "SWITCHHOOK_ENCRYPTION_KEY"),
+        ] {
+            let serve = ["serve", "--listen", "127.0.0.1:0", "--store", &store];
+            let refused = with_keys(dir, keys).run(&serve).failed(1).stderr;
+            assert!(refused.contains(because), "{refused}");
+        }
+        let server = ServerProcess::start_on(&store, &key, &RIGHT, dir.join("log")).await;
+        let shown = server.caller().ask("GET", &path, "").await;
+        assert_eq!(shown["signature"]["secret"], SECRET, "{store}");
+    }
+    assert!(!is_in(dir, SECRET) && !is_in(dir, OLDER), "sealed all the way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_between_files_needs_no_key_and_says_that_secrets_were_not_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (path, key) = encrypted_store(dir).await;
+    let words = ["store", "copy", "--from", "sqlite:switchhook.db", "--to"];
+    let copy =
+        |keys: &[(&'static str, &str)], to: &str| with_keys(dir, keys).run(&[&words[..], &[to]].concat());
+    let told = copy(&[], "sqlite:a.db").ok();
+    assert!(told.stderr.contains("without trying them"), "{told:?}");
+    let told = copy(&RIGHT, "sqlite:b.db").ok();
+    assert!(told.stdout.contains("every secret can be read"), "{told:?}");
+    let told = copy(&WRONG, "sqlite:c.db").failed(1);
+    assert!(told.stderr.contains("the secret of"), "{told:?}");
+    let both = [WRONG[0], ("SWITCHHOOK_ENCRYPTION_KEYS_OLD", ONE)];
+    let told = copy(&both, "sqlite:d.db").ok();
+    assert!(told.stdout.contains("every secret can be read"), "{told:?}");
+    for name in ["a.db", "b.db", "d.db"] {
+        let store = format!("sqlite:{}", dir.join(name).display());
+        let server = ServerProcess::start_on(&store, &key, &RIGHT, dir.join("log")).await;
+        let shown = server.caller().ask("GET", &path, "").await;
+        assert_eq!(shown["signature"]["secret"], SECRET);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_from_before_a_new_key_opens_with_the_key_of_that_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (path, key) = encrypted_store(dir).await;
+    let backup = ["backup", "--store", "sqlite:switchhook.db", "--to", "backup.db"];
+    Shell::new(dir).run(&backup).ok();
+    let both = [WRONG[0], ("SWITCHHOOK_ENCRYPTION_KEYS_OLD", ONE)];
+    let again = ["secrets", "re-encrypt", "--store", "sqlite:switchhook.db"];
+    with_keys(dir, &both).run(&again).ok();
+    let restore = [
+        "restore",
+        "--force",
+        "--from",
+        "backup.db",
+        "--store",
+        "sqlite:switchhook.db",
+    ];
+    Shell::new(dir).run(&restore).ok();
+    let told = refused_without_key(dir, &WRONG).stderr;
+    assert!(told.contains("SWITCHHOOK_ENCRYPTION_KEYS_OLD"), "{told}");
+    let store = format!("sqlite:{}", dir.join("switchhook.db").display());
+    let server = ServerProcess::start_on(&store, &key, &both, dir.join("log")).await;
+    let shown = server.caller().ask("GET", &path, "").await;
+    assert_eq!(shown["signature"]["secret"], SECRET);
+}
