@@ -20,7 +20,7 @@ const KILLS: u64 = 20;
     clippy::disallowed_methods,
     reason = "a test's seed comes from outside; the run prints it"
 )]
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = std::env::var("SWITCHHOOK_TEST_SEED")
         .ok()
         .and_then(|text| text.parse().ok());

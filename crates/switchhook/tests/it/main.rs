@@ -8,6 +8,7 @@ mod delivery;
 mod faults;
 mod nodes;
 mod ownership;
+mod power_cut;
 mod real_shape;
 mod relay;
 mod replay;

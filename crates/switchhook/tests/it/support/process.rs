@@ -81,6 +81,13 @@ impl ServerProcess {
         self.child.wait().expect("the process is ours");
     }
 
+    /// Asks it to stop (`SIGTERM`) and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("-TERM");
+        let (code, log) = self.ended().await;
+        assert_eq!(code, Some(0), "{log}");
+    }
+
     /// Waits until it ends by itself; answers its exit code and all that it logged.
     pub(crate) async fn ended(&mut self) -> (Option<i32>, String) {
         for _ in 0..400 {
