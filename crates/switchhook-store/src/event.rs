@@ -131,6 +131,30 @@ pub enum Recorded {
     KeyReused,
 }
 
+/// How many bytes of events a page of them has, about: it ends with the event that reaches this, and says where to go on.
+pub const LARGEST_EVENT_PAGE: usize = 8 << 20;
+
+/// All that is kept of an event but its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventHead {
+    /// Its id.
+    pub id: EventId,
+    /// Its kind.
+    pub kind: Kind,
+    /// How many bytes it has; 0 if they were removed.
+    pub body_bytes: usize,
+    /// Since when and why its bytes are gone, if they are.
+    pub payload_removed: Option<PayloadRemoval>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// What it shares with the events it must not overtake.
+    pub order_key: Option<OrderKey>,
+    /// What validation had to say.
+    pub warnings: Vec<String>,
+    /// The client's idempotency key.
+    pub idempotency_key: Option<String>,
+}
+
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {
@@ -154,4 +178,19 @@ pub struct EventRecord {
     pub idempotency_key: Option<String>,
     /// Which subscriptions it was matched with; `None` if it came before their versions were kept.
     pub revision: Option<Revision>,
+}
+
+impl From<EventRecord> for EventHead {
+    fn from(event: EventRecord) -> Self {
+        Self {
+            id: event.id,
+            kind: event.kind,
+            body_bytes: event.body.len(),
+            payload_removed: event.payload_removed,
+            accepted_at: event.accepted_at,
+            order_key: event.order_key,
+            warnings: event.warnings,
+            idempotency_key: event.idempotency_key,
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub use claim::{
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
 pub use error::StoreError;
-pub use event::{EventRecord, Idempotency, NewDelivery, NewEvent, Recorded};
+pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use observer::{Commit, CommitObserver, SetAside};
@@ -312,13 +312,21 @@ pub trait Store: Send + Sync + 'static {
     async fn record_events(&self, events: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError>;
     /// One event of the company.
     async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError>;
-    /// The company's events, newest first.
+    /// The company's events, newest first. A page of large ones has fewer of them than asked for: at most one more than
+    /// fit into [`LARGEST_EVENT_PAGE`].
     async fn list_events(
         &self,
         company_id: CompanyId,
         filter: EventFilter,
         page: PageRequest,
     ) -> Result<Page<EventRecord>, StoreError>;
+    /// The same without their bytes, which are not even read.
+    async fn list_event_heads(
+        &self,
+        company_id: CompanyId,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<EventHead>, StoreError>;
 
     // --- deliveries -----------------------------------------------------------------------------------------------
 

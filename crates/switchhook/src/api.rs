@@ -20,6 +20,7 @@ mod inlet;
 mod inside;
 pub mod limits;
 mod listening;
+mod middleware;
 mod replays;
 mod request;
 mod rotation;
@@ -35,7 +36,7 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use bytes::Bytes;
 use governor::clock::DefaultClock;
 use http::{Method, Uri};
@@ -52,6 +53,7 @@ pub(crate) use self::front::FrontDoor;
 use self::health::LastReadiness;
 pub(crate) use self::inside::{Inside, Refusal};
 use self::limits::{Limiter, limit_rate};
+pub(crate) use self::middleware::has_nul;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use crate::source::Inlets;
 use crate::system::System;
@@ -165,6 +167,7 @@ pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
     let router = router
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(middleware::check))
         .with_state(Arc::clone(&api));
     let inside = Inside {
         router: router.clone(),

@@ -126,6 +126,8 @@ pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
         .route("/dashboard/inspector/{name}/{number}", get(inspector::arrival))
         .route("/dashboard/simulator", get(simulator::show).post(simulator::play))
         .route("/dashboard/{*rest}", get(page::nowhere))
+        .layer(from_fn(page::wait_for_a_place))
+        .layer(from_fn(page::refuse_nul))
         .layer(from_fn(page::protect))
         .with_state(desk);
     Router::new()

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod bench;
+mod blocking;
 pub mod chance;
 pub mod cli;
 pub mod client;

@@ -41,6 +41,32 @@ const TEXTS: [&str; 8] = [
     "recap_outcome",
 ];
 
+/// What a member of a payload holds, as far as a mask asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Content {
+    /// A telephone number.
+    Number,
+    /// What people said or wrote.
+    Text,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+impl Content {
+    /// What the member of that name holds.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        if NUMBERS.contains(&key) {
+            Self::Number
+        } else if TEXTS.contains(&key) {
+            Self::Text
+        } else {
+            Self::Other
+        }
+    }
+}
+
 impl Mask {
     /// Everything is shown.
     pub const NOTHING: Self = Self {
@@ -72,16 +98,16 @@ impl Mask {
         masked.collect()
     }
 
-    /// A text value of a payload as it may be shown, if it must be changed. `key` is the member that it is in.
+    /// A value of a payload as it may be shown, if it must be changed. `content` is what its member holds.
     #[must_use]
-    pub fn value(self, key: &str, value: &str) -> Option<String> {
-        if self.text && TEXTS.contains(&key) {
+    pub fn value(self, content: Content, value: &str) -> Option<String> {
+        if self.text && content == Content::Text {
             return Some("•••".to_owned());
         }
         let looks_like_a_number = value
             .strip_prefix('+')
             .is_some_and(|rest| rest.len() >= 7 && rest.chars().all(|c| c.is_ascii_digit()));
-        (self.numbers && (NUMBERS.contains(&key) || looks_like_a_number)).then(|| self.number(value))
+        (self.numbers && (content == Content::Number || looks_like_a_number)).then(|| self.number(value))
     }
 }
 
@@ -137,16 +163,17 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_last_two_digits_wherever_they_stand() {
+        let shown = |mask: Mask, key: &str, value: &str| mask.value(Content::of(key), value);
         assert_eq!(
-            BOTH.value("phone", "(202) 555-0101").as_deref(),
+            shown(BOTH, "phone", "(202) 555-0101").as_deref(),
             Some("(•••) •••-••01")
         );
         assert_eq!(
-            BOTH.value("note", "+12025550101").as_deref(),
+            shown(BOTH, "note", "+12025550101").as_deref(),
             Some("+•••••••••01")
         );
-        assert_eq!(BOTH.value("name", "Ann"), None);
-        assert_eq!(BOTH.value("text", "hello").as_deref(), Some("•••"));
-        assert_eq!(Mask::NOTHING.value("text", "+12025550101"), None);
+        assert_eq!(shown(BOTH, "name", "Ann"), None);
+        assert_eq!(shown(BOTH, "text", "hello").as_deref(), Some("•••"));
+        assert_eq!(shown(Mask::NOTHING, "text", "+12025550101"), None);
     }
 }

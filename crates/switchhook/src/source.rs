@@ -182,7 +182,8 @@ impl Inlet {
             source_id: self.source.id,
             refused_at: now,
             status,
-            reason: reason.to_owned(),
+            // It may quote what came, and PostgreSQL can keep no NUL.
+            reason: reason.replace('\0', "\u{fffd}"),
             content_type: content_type.map(|text| text.chars().take(100).collect()),
             body_bytes: u32::try_from(content.len()).unwrap_or(u32::MAX),
             body_head: content[..content.len().min(MOST_REFUSED_BYTES)].to_vec(),

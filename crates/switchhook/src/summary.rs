@@ -71,9 +71,9 @@ pub(crate) fn contact(contact: Option<&Contact<'_>>, mask: Mask) -> Option<Strin
     let name = contact.any_name().filter(|name| !name.is_empty());
     match (name, contact.any_phone()) {
         // Strangers are called by their numbers.
-        (Some(name), _) if name.starts_with('+') => Some(mask.number(name)),
-        (Some(name), _) => Some(name.to_owned()),
-        (None, Some(phone)) => Some(mask.number(phone)),
+        (Some(name), _) if name.starts_with('+') => Some(mask.number(&shortened(name))),
+        (Some(name), _) => Some(shortened(name)),
+        (None, Some(phone)) => Some(mask.number(&shortened(phone))),
         (None, None) => None,
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn target(target: Option<&Target<'_>>) -> Option<String> {
     let target = target?;
     let name = target.name.as_deref().filter(|name| !name.is_empty());
     let kind = target.target_type.as_ref().map(Word::as_str);
-    name.or(kind).map(ToOwned::to_owned)
+    name.or(kind).map(shortened)
 }
 
 fn way_between(way: Option<&str>, contact: Option<String>, target: Option<String>) -> String {
@@ -104,7 +104,7 @@ fn word(word: Option<&impl Display>) -> String {
 }
 
 /// Names come from anybody and may be of any length.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 120;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -17,11 +17,11 @@ use super::order::{self, Line, Lines};
 use super::transaction::Transaction;
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
-use crate::event::{EventRecord, NewDelivery, NewEvent, Recorded};
+use crate::event::{EventHead, EventRecord, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::line::{self, InLine, Start};
 use crate::page::{Page, PageRequest};
-use crate::row::event::{event_columns, read, warnings};
+use crate::row::event::{COLUMNS, event_columns, event_head_columns, read, read_head, warnings};
 
 /// The lines that keeping these events decides about.
 pub(super) fn add_lines(lines: &mut Lines, events: &[&NewEvent]) {
@@ -340,11 +340,28 @@ pub(super) async fn list(
     filter: &EventFilter,
     page: PageRequest,
 ) -> Result<Page<EventRecord>, StoreError> {
-    Listing::new(concat!("SELECT ", event_columns!(), " FROM events WHERE true"))
+    listing("SELECT * FROM events WHERE true", company_id, filter, page)
+        .within_bytes(COLUMNS, LARGEST_EVENT_PAGE)
+        .page_of_readable(connection, read)
+        .await
+}
+
+pub(super) async fn list_heads(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Result<Page<EventHead>, StoreError> {
+    let select = concat!("SELECT ", event_head_columns!(), " FROM events WHERE true");
+    listing(select, company_id, filter, page)
+        .page_of_readable(connection, read_head)
+        .await
+}
+
+fn listing(select: &str, company_id: CompanyId, filter: &EventFilter, page: PageRequest) -> Listing {
+    Listing::new(select)
         .along(vec![("company_id", company_id.0.into())])
         .with_equal("order_key", filter.order_key.as_ref().map(OrderKey::as_str))
         .with_equal("kind", filter.kind.map(Kind::route))
         .newest_first_of(filter.since, filter.until, page)
-        .page_of_readable(connection, read)
-        .await
 }

@@ -1,5 +1,6 @@
 //! Lists: queries put together from what they are narrowed to, and pages by key.
 
+use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, SqlSafeStr};
@@ -7,7 +8,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::first_id_at;
 
 use crate::error::StoreError;
-use crate::page::{Page, PageRequest};
+use crate::page::{End, Page, PageRequest};
 use crate::row::Row;
 
 /// A value in a condition.
@@ -42,6 +43,7 @@ pub(super) struct Listing {
     /// What it goes along, besides the id.
     path: Vec<(&'static str, Value)>,
     limit: u32,
+    is_bounded_by_bytes: bool,
 }
 
 impl Listing {
@@ -52,6 +54,7 @@ impl Listing {
             values: Vec::new(),
             path: Vec::new(),
             limit: 0,
+            is_bounded_by_bytes: false,
         }
     }
 
@@ -139,6 +142,19 @@ impl Listing {
         self
     }
 
+    /// Only so many bytes of a page of events with the largest ids first, which was selected with all columns. They are
+    /// counted where they are, so that no more of them travel than are wanted.
+    pub(super) fn within_bytes(mut self, columns: &str, most_bytes: usize) -> Self {
+        self.sql = format!(
+            "SELECT {columns}, found FROM (SELECT *, count(*) OVER () AS found, \
+             sum(octet_length(body)) OVER (ORDER BY id DESC) - octet_length(body) AS bytes_before \
+             FROM ({}) AS page) AS counted WHERE bytes_before < {most_bytes} ORDER BY id DESC",
+            self.sql
+        );
+        self.is_bounded_by_bytes = true;
+        self
+    }
+
     /// Reads the page.
     pub(super) async fn page<T>(
         self,
@@ -146,10 +162,20 @@ impl Listing {
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
         id_of: impl Fn(&T) -> i64,
     ) -> Result<Page<T>, StoreError> {
-        let limit = self.limit;
+        let (limit, is_bounded_by_bytes) = (self.limit, self.is_bounded_by_bytes);
         let rows = self.query().fetch_all(connection).await?;
+        let found = match rows.first().filter(|_| is_bounded_by_bytes) {
+            Some(row) => row.try_get::<i64, _>("found")?,
+            None => 0,
+        };
         let items = rows.iter().map(|row| read(row)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::of(items, limit, id_of))
+        let is_large_enough = usize::try_from(found).is_ok_and(|found| found > items.len());
+        let end = if is_large_enough {
+            End::LargeEnough
+        } else {
+            End::NoMore
+        };
+        Ok(Page::of_first(items, limit, end, id_of))
     }
 
     /// Reads the page without the rows that cannot be read: one of them must not hide the others.

@@ -33,7 +33,7 @@ use crate::Store;
 use crate::change::Change;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
 use crate::error::StoreError;
-use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
@@ -409,6 +409,16 @@ impl Store for PostgresStore {
         page: PageRequest,
     ) -> Result<Page<EventRecord>, StoreError> {
         self.read(work!(connection => events::list(connection, company_id, &filter, page)))
+            .await
+    }
+
+    async fn list_event_heads(
+        &self,
+        company_id: CompanyId,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<EventHead>, StoreError> {
+        self.read(work!(connection => events::list_heads(connection, company_id, &filter, page)))
             .await
     }
 

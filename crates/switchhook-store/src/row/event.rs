@@ -8,7 +8,7 @@ use switchhook_domain::subscription::Revision;
 
 use super::{Cells, Row};
 use crate::error::StoreError;
-use crate::event::EventRecord;
+use crate::event::{EventHead, EventRecord};
 use crate::retention::PayloadRemoval;
 
 /// What [`read`] reads, in its order.
@@ -22,6 +22,15 @@ pub(crate) use event_columns;
 
 pub(crate) const COLUMNS: &str = event_columns!();
 
+/// What [`read_head`] reads, in its order. Both databases know the length without reading the body.
+macro_rules! event_head_columns {
+    () => {
+        "id, kind, accepted_at, order_key, idempotency_key, warnings, CAST(octet_length(body) AS BIGINT), \
+         payload_removed_at, payload_removed_for"
+    };
+}
+pub(crate) use event_head_columns;
+
 pub(crate) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
     let mut cells = Cells::of("events", row)?;
     Ok(EventRecord {
@@ -34,6 +43,20 @@ pub(crate) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
         warnings: cells.maybe_json()?.unwrap_or_default(),
         body: Bytes::copy_from_slice(cells.bytes()?),
         revision: cells.read::<Option<i64>>()?.map(Revision),
+        payload_removed: read_removal(&mut cells)?,
+    })
+}
+
+pub(crate) fn read_head(row: &Row<'_>) -> Result<EventHead, StoreError> {
+    let mut cells = Cells::of("events", row)?;
+    Ok(EventHead {
+        id: EventId(cells.id()),
+        kind: cells.word()?,
+        accepted_at: Timestamp::from_millis(cells.read()?),
+        order_key: cells.maybe_text()?.map(OrderKey::new),
+        idempotency_key: cells.read()?,
+        warnings: cells.maybe_json()?.unwrap_or_default(),
+        body_bytes: cells.read()?,
         payload_removed: read_removal(&mut cells)?,
     })
 }

@@ -11,11 +11,11 @@ use super::list::{Listing, first};
 use super::transaction::Transaction;
 use super::{deliveries, log};
 use crate::error::StoreError;
-use crate::event::{EventRecord, Idempotency, NewEvent, Recorded};
+use crate::event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::page::{Page, PageRequest};
 use crate::row::Cells;
-use crate::row::event::{COLUMNS, event_columns, read, warnings};
+use crate::row::event::{COLUMNS, event_columns, event_head_columns, read, read_head, warnings};
 
 /// Keeps events, each with its deliveries.
 pub(super) fn record(
@@ -125,14 +125,25 @@ pub(super) fn list(
     filter: &EventFilter,
     page: PageRequest,
 ) -> Result<Page<EventRecord>, StoreError> {
-    listing(company_id, filter)
+    listing(COLUMNS, company_id, filter)
         .newest_first(page)
-        .page_of_readable(connection, read)
+        .page_of_readable_within(LARGEST_EVENT_PAGE, connection, read, |event| event.body.len())
 }
 
-pub(super) fn listing(company_id: CompanyId, filter: &EventFilter) -> Listing {
+pub(super) fn list_heads(
+    connection: &Connection,
+    company_id: CompanyId,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Result<Page<EventHead>, StoreError> {
+    listing(event_head_columns!(), company_id, filter)
+        .newest_first(page)
+        .page_of_readable(connection, read_head)
+}
+
+pub(super) fn listing(columns: &str, company_id: CompanyId, filter: &EventFilter) -> Listing {
     Listing::new(format!(
-        "SELECT {COLUMNS} FROM events INDEXED BY events_by_company WHERE company_id = ?"
+        "SELECT {columns} FROM events INDEXED BY events_by_company WHERE company_id = ?"
     ))
     .with(company_id.0)
     .narrowed(

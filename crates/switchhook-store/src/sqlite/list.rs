@@ -5,7 +5,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::first_id_at;
 
 use crate::error::StoreError;
-use crate::page::{Page, PageRequest};
+use crate::page::{End, Page, PageRequest};
 use crate::row::Row;
 
 /// A query in the making. Only fixed text goes into its SQL; every value is a parameter.
@@ -78,13 +78,32 @@ impl Listing {
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
         id_of: impl Fn(&T) -> i64,
     ) -> Result<Page<T>, StoreError> {
+        self.page_within(usize::MAX, connection, read, id_of, |_| 0)
+    }
+
+    /// Reads the page until its items have so many bytes.
+    fn page_within<T>(
+        self,
+        most_bytes: usize,
+        connection: &Connection,
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+        id_of: impl Fn(&T) -> i64,
+        bytes_of: impl Fn(&T) -> usize,
+    ) -> Result<Page<T>, StoreError> {
         let mut statement = connection.prepare_cached(&self.sql)?;
         let mut rows = statement.query(params_from_iter(&self.values))?;
-        let mut items = Vec::new();
+        let (mut items, mut bytes) = (Vec::new(), 0_usize);
+        let mut end = End::NoMore;
         while let Some(row) = rows.next()? {
-            items.push(read(row)?);
+            if bytes >= most_bytes {
+                end = End::LargeEnough;
+                break;
+            }
+            let item = read(row)?;
+            bytes = bytes.saturating_add(bytes_of(&item));
+            items.push(item);
         }
-        Ok(Page::of(items, self.limit, id_of))
+        Ok(Page::of_first(items, self.limit, end, id_of))
     }
 
     /// Reads the page without the rows that cannot be read: one of them must not hide the others.
@@ -92,6 +111,17 @@ impl Listing {
         self,
         connection: &Connection,
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        self.page_of_readable_within(usize::MAX, connection, read, |_| 0)
+    }
+
+    /// Reads the page without the rows that cannot be read, until its items have so many bytes.
+    pub(super) fn page_of_readable_within<T>(
+        self,
+        most_bytes: usize,
+        connection: &Connection,
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+        bytes_of: impl Fn(&T) -> usize,
     ) -> Result<Page<T>, StoreError> {
         let read_or_tell = |row: &Row<'_>| {
             let id: i64 = row.get(0)?;
@@ -104,7 +134,8 @@ impl Listing {
                 Err(error) => Err(error),
             }
         };
-        let page = self.page(connection, read_or_tell, |(id, _)| *id)?;
+        let bytes_of = |(_, item): &(i64, Option<T>)| item.as_ref().map_or(0, &bytes_of);
+        let page = self.page_within(most_bytes, connection, read_or_tell, |(id, _)| *id, bytes_of)?;
         Ok(Page {
             items: page.items.into_iter().filter_map(|(_, item)| item).collect(),
             next: page.next,

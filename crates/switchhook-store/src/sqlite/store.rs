@@ -34,7 +34,7 @@ use super::{
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
 use crate::error::StoreError;
-use crate::event::{EventRecord, NewEvent, Recorded};
+use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
@@ -465,6 +465,16 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<EventRecord>, StoreError> {
         self.read(move |connection| events::list(connection, company_id, &filter, page))
+            .await
+    }
+
+    async fn list_event_heads(
+        &self,
+        company_id: CompanyId,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<EventHead>, StoreError> {
+        self.read(move |connection| events::list_heads(connection, company_id, &filter, page))
             .await
     }
 

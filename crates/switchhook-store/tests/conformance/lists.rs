@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
-use switchhook_store::{DeliveryFilter, EventFilter, NewEvent, PageRequest, StoreError};
+use switchhook_store::{
+    DeliveryFilter, EventFilter, EventHead, LARGEST_EVENT_PAGE, NewEvent, PageRequest, StoreError,
+};
 
 use crate::samples::{COMPANY, OTHER_COMPANY, order_key};
 use crate::world::World;
@@ -50,6 +53,52 @@ pub(crate) async fn events_are_listed_newest_first_page_by_page(world: &mut Worl
         page.after = Some(next);
     }
     assert_eq!(seen, expected);
+}
+
+pub(crate) async fn a_page_of_large_events_ends_early_and_loses_none(world: &mut World) {
+    let body = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(LARGEST_EVENT_PAGE / 3)));
+    let mut expected = Vec::new();
+    for size in [body.len(), 2, body.len(), body.len(), 2, body.len(), body.len()] {
+        let body = if size == 2 {
+            Bytes::from("{}")
+        } else {
+            body.clone()
+        };
+        let event = NewEvent {
+            body,
+            ..world.event()
+        };
+        expected.push(event.id);
+        world.record(event).await;
+    }
+    expected.reverse();
+    let (mut seen, mut pages, mut page) = (Vec::new(), 0, PageRequest::first(6));
+    loop {
+        let filter = EventFilter::default();
+        let part = world.store.list_events(COMPANY, filter, page).await.unwrap();
+        let bytes: usize = part.items.iter().map(|event| event.body.len()).sum();
+        assert!(bytes <= LARGEST_EVENT_PAGE + body.len());
+        seen.extend(part.items.iter().map(|event| event.id));
+        pages += 1;
+        let Some(next) = part.next else { break };
+        page.after = Some(next);
+    }
+    assert_eq!((seen, pages), (expected, 2));
+}
+
+pub(crate) async fn a_head_knows_how_large_its_event_is(world: &mut World) {
+    let event = NewEvent {
+        body: Bytes::from("{\"name\":\"Zo\u{eb}\"}"),
+        order_key: Some(order_key(1)),
+        warnings: vec!["/name: odd".to_owned()],
+        ..world.event()
+    };
+    world.record(event.clone()).await;
+    let filter = EventFilter::default();
+    let heads = world.store.list_event_heads(COMPANY, filter, ALL).await.unwrap();
+    let whole = world.store.event(COMPANY, event.id).await.unwrap();
+    assert_eq!(heads.items, [EventHead::from(whole)]);
+    assert_eq!(heads.items[0].body_bytes, 15);
 }
 
 pub(crate) async fn events_are_narrowed_by_kind_key_and_time(world: &mut World) {

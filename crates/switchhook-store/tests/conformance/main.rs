@@ -176,6 +176,8 @@ conformance! {
     lists:
         events_are_listed_newest_first_page_by_page,
         events_are_narrowed_by_kind_key_and_time,
+        a_page_of_large_events_ends_early_and_loses_none,
+        a_head_knows_how_large_its_event_is,
         deliveries_are_narrowed_by_event_webhook_state_and_kind,
         the_last_id_is_the_largest_of_all,
         a_check_leaves_nothing_behind,

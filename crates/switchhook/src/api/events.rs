@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use switchhook_domain::id::EventId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest};
+use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
 use utoipa::ToSchema;
 
 use super::SharedApi;
@@ -23,6 +23,7 @@ use super::deliveries::DeliveryAnswer;
 use super::error::{ApiError, ErrorBody};
 use super::request::{BodyTrouble, PageQuery, PathId, Query, next_piece, read_body};
 use super::words;
+use crate::blocking;
 use crate::ingest::batch::{Batch, Report};
 use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, Submission};
 
@@ -327,24 +328,24 @@ pub(crate) struct PayloadRemovalAnswer {
 
 /// An event with its bytes and its deliveries.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventAnswer {
+pub(crate) struct EventAnswer<'a> {
     #[serde(flatten)]
     summary: EventSummary,
     /// The event itself, as it came; null if it was removed.
     #[schema(value_type = Option<Object>, required)]
-    payload: Option<Box<RawValue>>,
+    payload: Option<&'a RawValue>,
     /// Its deliveries, newest first, at most 200 of them.
     deliveries: Vec<DeliveryAnswer>,
 }
 
-impl From<EventRecord> for EventSummary {
-    fn from(event: EventRecord) -> Self {
+impl From<EventHead> for EventSummary {
+    fn from(event: EventHead) -> Self {
         Self {
             id: IdText(event.id.0),
             kind: event.kind,
             accepted_at: event.accepted_at,
             order_key: event.order_key.map(|key| key.to_string()),
-            size: event.body.len(),
+            size: event.body_bytes,
             warnings: event.warnings,
             idempotency_key: event.idempotency_key,
             payload_removed: event.payload_removed.map(|removal| PayloadRemovalAnswer {
@@ -377,7 +378,7 @@ pub(crate) async fn list(
     let page = api
         .system
         .store
-        .list_events(caller.company_id, filter, page)
+        .list_event_heads(caller.company_id, filter, page)
         .await?;
     let items = page.items.into_iter().map(EventSummary::from).collect();
     Ok(Json(Items {
@@ -390,7 +391,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get, path = "/v1/events/{event}", tag = "events", operation_id = "events.get",
     params(("event" = IdText, Path, description = "The event's id")),
-    responses((status = 200, description = "The event", body = EventAnswer)),
+    responses((status = 200, description = "The event", body = EventAnswer<'_>)),
 )]
 pub(crate) async fn get(
     State(api): State<SharedApi>,
@@ -398,6 +399,7 @@ pub(crate) async fn get(
     PathId(id): PathId<EventId>,
 ) -> Result<Response, ApiError> {
     let event = api.system.store.event(caller.company_id, id).await?;
+    let bytes = event.body.len();
     let filter = DeliveryFilter {
         event_id: Some(id),
         ..DeliveryFilter::default()
@@ -408,14 +410,16 @@ pub(crate) async fn get(
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let payload = event.payload_removed.is_none().then(|| {
-        let text = String::from_utf8_lossy(&event.body).into_owned();
-        RawValue::from_string(text).expect("only JSON is accepted")
-    });
-    let answer = EventAnswer {
-        payload,
-        deliveries: deliveries.items.into_iter().map(DeliveryAnswer::from).collect(),
-        summary: event.into(),
+    let answer = move || {
+        let body = event.body.clone();
+        let is_there = event.payload_removed.is_none();
+        let payload = is_there.then(|| serde_json::from_slice(&body).expect("only JSON is accepted"));
+        Json(EventAnswer {
+            payload,
+            deliveries: deliveries.items.into_iter().map(DeliveryAnswer::from).collect(),
+            summary: EventHead::from(event).into(),
+        })
+        .into_response()
     };
-    Ok(Json(answer).into_response())
+    Ok(blocking::run(bytes, answer).await)
 }

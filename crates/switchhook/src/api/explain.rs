@@ -16,7 +16,7 @@ use switchhook_domain::matching::{Decided, Reason, Verdict};
 use switchhook_domain::subscription::SubscriptionVersion;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
-use switchhook_store::{Explained, PageRequest, StoreError, SubscriptionFilter};
+use switchhook_store::{EventHead, Explained, PageRequest, StoreError, SubscriptionFilter};
 use utoipa::ToSchema;
 
 use super::auth::Reader;
@@ -163,7 +163,7 @@ fn tell(api: &Api, explained: Explained) -> Explanation {
         explained_subscription(api, &decided, version, delivery)
     };
     Explanation {
-        event: event.into(),
+        event: EventHead::from(event).into(),
         advice: None,
         items: versions.items.iter().map(tell_one).collect(),
         cursor: versions.next.map(IdText),

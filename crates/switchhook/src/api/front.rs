@@ -16,6 +16,7 @@ use switchhook_domain::Kind;
 use tower::Service;
 
 use super::auth::Ingester;
+use super::middleware::forbid_caching;
 use super::{SharedApi, events};
 
 /// What listens.
@@ -69,13 +70,15 @@ fn brings_events(request: &Request) -> bool {
 async fn take_events(api: SharedApi, request: Request) -> Result<Response, Infallible> {
     let (mut parts, body) = request.into_parts();
     let ingester = Ingester::from_request_parts(&mut parts, &api).await;
-    Ok(match ingester {
+    let mut response = match ingester {
         Ok(ingester) => {
             let request = Request::from_parts(parts, body);
             events::send(State(api), ingester, request).await.into_response()
         }
         Err(refused) => refused.into_response(),
-    })
+    };
+    forbid_caching(response.headers_mut());
+    Ok(response)
 }
 
 #[cfg(test)]

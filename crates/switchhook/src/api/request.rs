@@ -11,6 +11,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 pub(crate) use self::body::{BodyTrouble, next_piece, read_body};
 pub(crate) use self::query::{PageQuery, Query};
@@ -100,6 +101,7 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         b"" => b"{}",
         trimmed => trimmed,
     };
+    check_for_nul(bytes)?;
     // Without this a list would be read as the values of the members.
     if bytes[0] != b'{' {
         let other = serde_json::from_slice::<IgnoredAny>(bytes);
@@ -115,6 +117,52 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     deserializer.end().map_err(|error| explain(".", &error))?;
     Ok(value)
+}
+
+/// No text of a request has a NUL: names, secrets and filters have no use for it, and PostgreSQL can keep none.
+fn check_for_nul(bytes: &[u8]) -> Result<(), ApiError> {
+    // An escape that is itself escaped is only looked at once more.
+    if !bytes.windows(6).any(|escape| escape == b"\\u0000") {
+        return Ok(());
+    }
+    let place = match serde_json::from_slice(bytes) {
+        Ok(json) => place_of_nul(&json),
+        // What is nested too deeply to be looked through is JSON all the same; other mistakes are told later.
+        Err(_) => serde_json::from_slice::<IgnoredAny>(bytes)
+            .ok()
+            .map(|_| "the body".to_owned()),
+    };
+    match place {
+        None => Ok(()),
+        Some(place) => Err(ApiError::invalid(format!(
+            "{place}: no text here can have the character NUL (\\u0000): leave it out"
+        ))),
+    }
+}
+
+/// Which member's text has a NUL in it, if any has.
+fn place_of_nul(json: &Value) -> Option<String> {
+    match json {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .find_map(|(index, element)| place_of_nul(element).map(|rest| format!("[{index}]{rest}"))),
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            if name.contains('\0') {
+                return Some("the name of a member".to_owned());
+            }
+            place_of_nul(value).map(|rest| {
+                let dot = if rest.is_empty() || rest.starts_with('[') {
+                    ""
+                } else {
+                    "."
+                };
+                format!("{name}{dot}{rest}")
+            })
+        }),
+        _ => None,
+    }
 }
 
 fn explain(path: &str, error: &serde_json::Error) -> ApiError {
@@ -170,6 +218,23 @@ mod tests {
         assert_eq!(read("{\"unknown\": [1]}"), Field::Absent);
         assert_eq!(read("{\"enabled\": null}"), Field::Null);
         assert_eq!(read("{\"enabled\": false}"), Field::Given(false));
+    }
+
+    #[test]
+    fn a_nul_is_refused_wherever_it_stands_and_named() {
+        check(
+            r#"{"states": ["hangup", "a\u0000b"]}"#,
+            "states[1]: no text here can have the character NUL (\\u0000): leave it out",
+        );
+        for (body, place) in [
+            (r#"{"a": {"b": "\u0000"}}"#, "a.b: "),
+            (r#"{"a": [{"b": "x\u0000"}]}"#, "a[0].b: "),
+            (r#"{"a\u0000": 1}"#, "the name of a member: "),
+        ] {
+            let error = parse_json::<Example>(body.as_bytes()).unwrap_err();
+            assert!(error.body().message.starts_with(place), "{body}");
+        }
+        assert!(parse_json::<Example>(br#"{"a": "\\u0000"}"#).is_ok());
     }
 
     #[test]

@@ -11,7 +11,6 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
-use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Uri};
 use switchhook_domain::Kind;
 use switchhook_domain::id::WebhookId;
@@ -83,7 +82,6 @@ pub(crate) async fn stream(
         .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
         .into_response();
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Asks proxies to pass it on at once.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)

@@ -1,5 +1,6 @@
 //! One delivery: what was sent at each attempt, what came back, how long it took, and what comes next.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -7,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, OutcomeClass, Phases};
@@ -18,10 +20,11 @@ use switchhook_protocol::verify;
 use switchhook_store::StoreError;
 
 use super::SharedDesk;
-use super::json_text::{pretty, raw};
+use super::json_text::{pretty, raw_head};
 use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{DeliveryRow, Moment, kind_name, span};
 use super::session::{Filled, Visitor};
+use crate::blocking;
 use crate::delivery::{Route, own_headers};
 use crate::inspector::name_of;
 use crate::mask::Mask;
@@ -122,16 +125,56 @@ pub(super) async fn show(
         Err(StoreError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
-    let route = desk.system.registry.route(delivery.webhook_id);
-    let sent = sent(&delivery, route.as_deref(), &event.body, mask);
     let next = what_comes_next(&delivery, webhook.as_ref(), desk.system.clock.now());
+    let answers = attempts.iter().filter_map(|attempt| attempt.answer.as_ref());
+    let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
+    let shown = Shown {
+        route: desk.system.registry.route(delivery.webhook_id),
+        frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
+        visitor,
+        delivery,
+        body: event.body,
+        attempts,
+        webhook,
+        next,
+        mask,
+    };
+    Ok(blocking::run(bytes, move || page(shown)).await)
+}
+
+/// What a page about a delivery is made of.
+struct Shown {
+    frame: Frame,
+    visitor: Visitor,
+    delivery: Delivery,
+    body: Bytes,
+    attempts: Vec<Attempt>,
+    webhook: Option<Webhook>,
+    route: Option<Arc<Route>>,
+    next: String,
+    mask: Mask,
+}
+
+fn page(shown: Shown) -> Response {
+    let Shown {
+        frame,
+        visitor,
+        delivery,
+        body,
+        attempts,
+        webhook,
+        route,
+        next,
+        mask,
+    } = shown;
+    let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
+    let sent = sent(&delivery, route.as_deref(), &body, mask);
     let parts = attempts
         .into_iter()
         .map(|attempt| attempt_part(attempt, &delivery, &sent, &visitor, mask))
         .rev();
-    Ok(show_page(&DeliveryPage {
-        frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
+    show_page(&DeliveryPage {
+        frame,
         row: DeliveryRow::of(&delivery, url),
         kind_name: kind_name(delivery.kind),
         next,
@@ -152,7 +195,7 @@ pub(super) async fn show(
         attempts: parts.collect(),
         sent,
         is_webhook_gone: webhook.is_none(),
-    }))
+    })
 }
 
 /// Sends it again.
@@ -225,11 +268,11 @@ fn sent(delivery: &Delivery, route: Option<&Route>, body: &[u8], mask: Mask) -> 
     let text = String::from_utf8_lossy(&shown);
     let signing = route.and_then(|route| Some((route.signer.as_ref()?, route.webhook.secret.as_ref()?)));
     let (wire, token) = match signing {
-        None => (raw(&text, mask), None),
+        None => (raw_head(&text, mask), None),
         Some((signer, secret)) => {
             let token = signer.sign(&shown);
             let taken_apart = take_apart(&token, secret.expose());
-            (token, Some(taken_apart))
+            (raw_head(&token, Mask::NOTHING), Some(taken_apart))
         }
     };
     let is_masked = !mask.is_nothing();
@@ -315,7 +358,7 @@ fn attempt_part(
             status: answer.status,
             headers: answer.headers.to_map().into_iter().map(shown).collect(),
             // Receivers like to send back what they got.
-            body: raw(&String::from_utf8_lossy(&answer.body_head), mask),
+            body: raw_head(&String::from_utf8_lossy(&answer.body_head), mask),
             is_truncated: answer.is_truncated,
         }),
         bars: bars(&attempt.phases),
@@ -323,7 +366,10 @@ fn attempt_part(
     }
 }
 
-/// The same request as a command.
+/// The longest body that is part of a command: it stands there again for each attempt.
+const LONGEST_IN_COMMAND: usize = 16 * 1024;
+
+/// The same request as a command. A long body is to be put into a file first.
 fn curl(url: &str, headers: &[(String, String)], body: &str) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut command = format!("curl -X POST {}", quoted(url));
@@ -332,7 +378,10 @@ fn curl(url: &str, headers: &[(String, String)], body: &str) -> String {
         command.push_str(&quoted(&format!("{name}: {value}")));
     }
     command.push_str(" \\\n  --data-binary ");
-    command.push_str(&quoted(body));
+    match body.len() > LONGEST_IN_COMMAND {
+        true => command.push_str("@body"),
+        false => command.push_str(&quoted(body)),
+    }
     command
 }
 
@@ -423,5 +472,7 @@ mod tests {
     fn a_command_survives_quotes_in_what_it_sends() {
         let command = curl("https://example.com/", &[("a".into(), "b".into())], "it's");
         assert!(command.ends_with(r"--data-binary 'it'\''s'"), "{command}");
+        let command = curl("https://example.com/", &[], &"x".repeat(LONGEST_IN_COMMAND + 1));
+        assert!(command.ends_with("--data-binary @body"), "{command}");
     }
 }

@@ -7,15 +7,17 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use switchhook_domain::id::EventId;
-use switchhook_store::{DeliveryFilter, PageRequest};
+use switchhook_store::{DeliveryFilter, EventRecord, PageRequest};
 
 use super::SharedDesk;
 use super::deliveries::rows;
-use super::json_text::{pretty, raw};
+use super::json_text::{pretty, raw_head};
 use super::ladder::{Ladder, around};
 use super::page::{Frame, Trouble, show as show_page};
 use super::part::{DeliveryRow, Moment, Sentence, kind_name};
 use super::session::Visitor;
+use crate::blocking;
+use crate::mask::Mask;
 use crate::summary::Summary;
 
 /// How many deliveries and subscriptions are shown.
@@ -88,6 +90,7 @@ pub(super) async fn show(
     let system = &desk.system;
     let mask = system.settings.dashboard.mask;
     let event = system.store.event(company_id, id).await?;
+    let bytes = event.body.len();
     let filter = DeliveryFilter {
         event_id: Some(id),
         ..DeliveryFilter::default()
@@ -103,18 +106,27 @@ pub(super) async fn show(
         .await?;
     let explained: Explanation = serde_json::from_value(explained).unwrap_or_default();
     let ladder = around(system, company_id, &event, mask).await?;
-    let is_payload_gone = event.payload_removed.is_some();
+    let rows = rows(&desk, company_id, &deliveries.items).await?;
+    let frame = Frame::new(&desk, &visitor, "events", kind_name(event.kind));
+    let page = move || page(frame, event, explained, ladder, rows, mask);
+    Ok(blocking::run(bytes, page).await)
+}
+
+fn page(
+    mut frame: Frame,
+    event: EventRecord,
+    explained: Explanation,
+    ladder: Option<Ladder>,
+    deliveries: Vec<DeliveryRow>,
+    mask: Mask,
+) -> Response {
     let summary = Summary::of(event.kind, &event.body, mask);
+    frame.title = format!("{} {}", frame.title, summary.what);
     let body = String::from_utf8_lossy(&event.body);
     let (sent, passed_over) = explained.items.into_iter().partition(Explained::was_sent);
-    Ok(show_page(&EventPage {
-        frame: Frame::new(
-            &desk,
-            &visitor,
-            "events",
-            format!("{} {}", kind_name(event.kind), summary.what),
-        ),
-        id: id.to_string(),
+    show_page(&EventPage {
+        frame,
+        id: event.id.to_string(),
         kind_name: kind_name(event.kind),
         what: summary.what,
         detail: summary.detail,
@@ -123,14 +135,14 @@ pub(super) async fn show(
         idempotency_key: event.idempotency_key,
         warnings: event.warnings,
         pretty: pretty(&body, mask),
-        raw: raw(&body, mask),
+        raw: raw_head(&body, mask),
         bytes: event.body.len(),
-        is_payload_gone,
+        is_payload_gone: event.payload_removed.is_some(),
         ladder,
-        deliveries: rows(&desk, company_id, &deliveries.items).await?,
+        deliveries,
         sent,
         passed_over,
         advice: explained.advice,
         has_more: explained.cursor.is_some(),
-    }))
+    })
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use switchhook_domain::id::CompanyId;
+use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{CallState, MessageStatus};
 use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, StoreError};
@@ -13,10 +13,15 @@ use super::part::{self, Choice, Moment, kind_name, tone};
 use super::search::{Looked, Wanted, digits, look};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
+use crate::blocking;
+use crate::mask::Mask;
 use crate::summary::Summary;
 
 /// How many events a page has.
 const A_PAGE: u32 = 50;
+
+/// The longest text to look for. Looking for a longer one takes long.
+const LONGEST_TEXT: usize = 256;
 
 /// How many deliveries of an event are hinted at.
 const MOST_DOTS: u32 = 4;
@@ -24,7 +29,7 @@ const MOST_DOTS: u32 = 4;
 /// A row about an event.
 #[derive(Debug, Clone)]
 pub(super) struct EventRow {
-    pub(super) id: String,
+    pub(super) id: EventId,
     pub(super) kind_name: &'static str,
     pub(super) what: String,
     pub(super) detail: String,
@@ -42,46 +47,55 @@ pub(super) struct Dot {
 }
 
 impl EventRow {
-    /// Rows about events, each with a glance at its deliveries.
-    pub(super) async fn all(
+    /// A row about an event, without its deliveries.
+    pub(super) fn of(event: &EventRecord, mask: Mask) -> Self {
+        let summary = Summary::of(event.kind, &event.body, mask);
+        Self {
+            id: event.id,
+            kind_name: kind_name(event.kind),
+            what: summary.what,
+            detail: summary.detail,
+            at: Moment(event.accepted_at),
+            deliveries: Vec::new(),
+            has_warnings: !event.warnings.is_empty(),
+        }
+    }
+
+    /// Rows about events, without their deliveries.
+    pub(super) async fn all(events: Vec<EventRecord>, mask: Mask) -> Vec<Self> {
+        let bytes = bytes_of(&events);
+        let sum_up = move || events.iter().map(|event| Self::of(event, mask)).collect();
+        blocking::run(bytes, sum_up).await
+    }
+
+    /// The same rows, each with a glance at its deliveries.
+    pub(super) async fn with_deliveries(
         desk: &Desk,
         company_id: CompanyId,
-        events: &[EventRecord],
+        mut rows: Vec<Self>,
     ) -> Result<Vec<Self>, StoreError> {
-        let mut rows = Vec::with_capacity(events.len());
-        for event in events {
+        for row in &mut rows {
             let filter = DeliveryFilter {
-                event_id: Some(event.id),
+                event_id: Some(row.id),
                 ..DeliveryFilter::default()
             };
             let page = PageRequest::first(MOST_DOTS);
-            let deliveries = desk
-                .system
-                .store
-                .list_deliveries(company_id, filter, page)
-                .await?;
+            let store = &desk.system.store;
+            let deliveries = store.list_deliveries(company_id, filter, page).await?;
             let dots = deliveries.items.iter().map(|delivery| Dot {
                 id: delivery.id.to_string(),
                 tone: tone(delivery),
                 state: delivery.state.name().as_str(),
             });
-            rows.push(Self::of(desk, event, dots.collect()));
+            row.deliveries = dots.collect();
         }
         Ok(rows)
     }
+}
 
-    fn of(desk: &Desk, event: &EventRecord, deliveries: Vec<Dot>) -> Self {
-        let summary = Summary::of(event.kind, &event.body, desk.system.settings.dashboard.mask);
-        Self {
-            id: event.id.to_string(),
-            kind_name: kind_name(event.kind),
-            what: summary.what,
-            detail: summary.detail,
-            at: Moment(event.accepted_at),
-            deliveries,
-            has_warnings: !event.warnings.is_empty(),
-        }
-    }
+/// How many bytes events have.
+pub(super) fn bytes_of(events: &[EventRecord]) -> usize {
+    events.iter().map(|event| event.body.len()).sum()
 }
 
 /// What the list is narrowed to, as it stands in the form.
@@ -117,6 +131,15 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let query = |name: &str| visitor.query(name);
     let mut troubles = Vec::new();
     let kind = word::<Kind>("kind", query("kind"), &mut troubles);
+    // Searching what one may not see would tell what it is.
+    let text = query("text").filter(|_| !mask.text);
+    let (text, too_long) = match text {
+        Some(text) if text.len() > LONGEST_TEXT => (None, true),
+        text => (text, false),
+    };
+    if too_long {
+        troubles.push(format!("text: look for at most {LONGEST_TEXT} bytes"));
+    }
     let wanted = Wanted {
         kind,
         state: query("state"),
@@ -126,8 +149,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
                 .map_err(|trouble| troubles.push(trouble))
                 .ok()
         }),
-        // Searching what one may not see would tell what it is.
-        text: query("text").filter(|_| !mask.text),
+        text,
     };
     let filter = EventFilter {
         // No index knows kinds: a rare one would be looked for in the whole log.
@@ -141,12 +163,12 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         limit: A_PAGE,
     };
     let is_search = wanted.looks_inside();
-    let (events, next, looked) = if wanted.is_anything() {
+    let (rows, next, looked) = if wanted.is_anything() {
         let found = look(&desk.system, company_id, filter, wanted, page).await?;
-        (found.events, found.next, Some(found.looked))
+        (found.rows, found.next, Some(found.looked))
     } else {
         let events = desk.system.store.list_events(company_id, filter, page).await?;
-        (events.items, events.next, None)
+        (EventRow::all(events.items, mask).await, events.next, None)
     };
     let or_nothing = |name: &str| query(name).unwrap_or_default();
     let narrowed = Narrowed {
@@ -165,7 +187,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         is_narrowed: names.iter().any(|name| query(name).is_some()),
         narrowed,
         can_search_text: !mask.text,
-        rows: EventRow::all(&desk, company_id, &events).await?,
+        rows: EventRow::with_deliveries(&desk, company_id, rows).await?,
         looked,
         next: next.map(|cursor| next_page("/dashboard/events", &visitor, &names, cursor)),
         is_live: page.after.is_none() && !is_search,

@@ -8,11 +8,12 @@ use axum::response::Response;
 use http::StatusCode;
 use switchhook_protocol::headers;
 
-use super::json_text::pretty;
+use super::json_text::{pretty, raw_head};
 use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{Moment, kind_name, many};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
+use crate::blocking;
 use crate::inspector::{Arrival, Behaviour, Inspector, Overview, SCHEME, Verdict, name_of};
 use crate::mask::Mask;
 use crate::summary::Summary;
@@ -123,19 +124,22 @@ pub(super) async fn show(
         kept,
         ..
     } = inspector(&desk)?.overview(visitor.caller.company_id, name);
-    Ok(show_page(&InspectorPage {
-        frame: Frame::new(&desk, &visitor, "inspector", format!("Inspector {name}")),
-        name: name.to_owned(),
-        url: format!("{SCHEME}{name}"),
-        behaviours: Behaviour::ALL.map(|one| (one, one == behaviour)),
-        arrived: many(usize::try_from(arrived).unwrap_or(usize::MAX), "delivery"),
-        kept: kept.len(),
-        rows: kept
-            .iter()
-            .take(MOST_ROWS)
-            .map(|arrival| row(arrival, mask))
-            .collect(),
-    }))
+    let frame = Frame::new(&desk, &visitor, "inspector", format!("Inspector {name}"));
+    let name = name.to_owned();
+    let listed = kept.len().min(MOST_ROWS);
+    let bytes = kept[..listed].iter().map(|arrival| arrival.body.len()).sum();
+    let page = move || {
+        show_page(&InspectorPage {
+            frame,
+            url: format!("{SCHEME}{name}"),
+            name,
+            behaviours: Behaviour::ALL.map(|one| (one, one == behaviour)),
+            arrived: many(usize::try_from(arrived).unwrap_or(usize::MAX), "delivery"),
+            kept: kept.len(),
+            rows: kept[..listed].iter().map(|arrival| row(arrival, mask)).collect(),
+        })
+    };
+    Ok(blocking::run(bytes, page).await)
 }
 
 fn row(arrival: &Arrival, mask: Mask) -> ArrivalRow {
@@ -189,19 +193,23 @@ pub(super) async fn arrival(
     let arrival = found.ok_or_else(|| {
         Trouble::not_found("The inspector has forgotten it: it keeps the last 200 deliveries, in memory.")
     })?;
+    let arrival = Arc::clone(arrival);
+    let title = format!("Inspector {name}, delivery {number}");
+    let frame = Frame::new(&desk, &visitor, "inspector", title);
+    let name = name.to_owned();
+    let bytes = arrival.body.len();
+    Ok(blocking::run(bytes, move || arrival_page(frame, &visitor, name, &arrival, mask)).await)
+}
+
+fn arrival_page(frame: Frame, visitor: &Visitor, name: String, arrival: &Arrival, mask: Mask) -> Response {
     let is_token = arrival.verdict != Verdict::Unsigned;
     let body = String::from_utf8_lossy(&arrival.body);
     let is_masked = !mask.is_nothing();
     let header = |name: &str| arrival.header(name).to_owned();
-    Ok(show_page(&ArrivalPage {
-        frame: Frame::new(
-            &desk,
-            &visitor,
-            "inspector",
-            format!("Inspector {name}, delivery {number}"),
-        ),
-        name: name.to_owned(),
-        number,
+    show_page(&ArrivalPage {
+        frame,
+        name,
+        number: arrival.number,
         at: Moment(arrival.at),
         verdict: arrival.verdict.to_string(),
         tone: judged(&arrival.verdict).1,
@@ -209,11 +217,11 @@ pub(super) async fn arrival(
         headers: arrival
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), shown(&visitor, name.as_str(), value)))
+            .map(|(name, value)| (name.to_string(), shown(visitor, name.as_str(), value)))
             .collect(),
         body: match (is_token, is_masked) {
             (true, true) => "•••".to_owned(),
-            (_, _) => super::json_text::raw(&body, mask),
+            (_, _) => raw_head(&body, mask),
         },
         pretty: arrival
             .event
@@ -222,7 +230,7 @@ pub(super) async fn arrival(
         is_masked,
         event_id: header(headers::EVENT_ID),
         delivery_id: header(headers::DELIVERY_ID),
-    }))
+    })
 }
 
 fn shown(visitor: &Visitor, name: &str, value: &http::HeaderValue) -> String {

@@ -2,80 +2,91 @@
 //!
 //! A parser of values would lose digits, escapes and repeated keys; this walks over the text and only moves it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::mask::Mask;
+use crate::mask::{Content, Mask};
 
-/// The largest text that is laid out.
+/// How much of a text is shown, and about how much HTML it becomes: what is laid out is many times what came.
 const MOST_BYTES: usize = 256 * 1024;
+const MOST_HTML: usize = 2 * MOST_BYTES;
 
 /// The deepest nesting that is indented further.
 const DEEPEST: usize = 24;
 
+/// What stands where the rest is left out.
+const CUT: &str = "\n… (cut here)";
+
 /// A JSON text as lines of HTML with its parts told apart; escaped.
 pub(super) fn pretty(text: &str, mask: Mask) -> String {
     let mut out = Layout {
-        html: String::with_capacity(text.len() * 2),
+        html: String::new(),
         depth: 0,
-        key: String::new(),
-        keys: Vec::new(),
+        contents: Contents::default(),
         mask,
     };
-    let (text, is_cut) = cut(text);
-    out.walk(text);
-    if is_cut {
-        out.html.push_str("\n… (cut here)");
+    let head = head(text);
+    let is_whole = out.walk(head) && head.len() == text.len();
+    if !is_whole {
+        out.html.push_str(CUT);
     }
     out.html
 }
 
-/// A text as it came, with what is masked replaced; not escaped.
-pub(super) fn raw(text: &str, mask: Mask) -> String {
-    if mask.is_nothing() {
-        return text.to_owned();
+/// The head of a text as it came, with what is masked replaced; not escaped.
+pub(super) fn raw_head(text: &str, mask: Mask) -> String {
+    let head = head(text);
+    let mut shown = raw(head, mask).into_owned();
+    if head.len() < text.len() {
+        shown.push_str(CUT);
     }
-    let mut masked = String::with_capacity(text.len());
-    let mut key = String::new();
-    let mut keys = Vec::new();
-    for token in Tokens::new(text) {
-        note(&token, &mut key, &mut keys);
-        match token {
-            Token::String { text, is_key: false } => {
-                masked.push_str(&masked_string(text, &key, mask).unwrap_or_else(|| text.to_owned()));
-            }
-            Token::String { text, .. } | Token::Word(text) | Token::Space(text) => masked.push_str(text),
-            Token::Mark(mark) => masked.push(mark),
-        }
-    }
-    masked
+    shown
 }
 
-fn cut(text: &str) -> (&str, bool) {
-    if text.len() <= MOST_BYTES {
-        return (text, false);
+/// A text as it came, with what is masked replaced; not escaped.
+pub(super) fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
+    if mask.is_nothing() {
+        return Cow::Borrowed(text);
     }
-    let mut end = MOST_BYTES;
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut masked = String::with_capacity(text.len());
+    let mut contents = Contents::default();
+    for token in Tokens::new(text) {
+        contents.note(&token);
+        let changed = contents.masked(&token, mask);
+        match (changed, token) {
+            (Some(changed), _) => masked.push_str(&changed),
+            (None, Token::String { text, .. } | Token::Word(text) | Token::Space(text)) => {
+                masked.push_str(text);
+            }
+            (None, Token::Mark(mark)) => masked.push(mark),
+        }
     }
-    (&text[..end], true)
+    Cow::Owned(masked)
+}
+
+fn head(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MOST_BYTES)]
 }
 
 struct Layout {
     html: String,
     depth: usize,
-    key: String,
-    keys: Vec<String>,
+    contents: Contents,
     mask: Mask,
 }
 
 impl Layout {
-    fn walk(&mut self, text: &str) {
+    /// Whether all of the text has its place.
+    fn walk(&mut self, text: &str) -> bool {
         let mut tokens = Tokens::new(text)
             .filter(|token| !matches!(token, Token::Space(_)))
             .peekable();
         while let Some(token) = tokens.next() {
-            note(&token, &mut self.key, &mut self.keys);
+            if self.html.len() > MOST_HTML {
+                return false;
+            }
+            self.contents.note(&token);
+            let masked = self.contents.masked(&token, self.mask);
             match token {
                 Token::Mark(open @ ('{' | '[')) => {
                     self.html.push(open);
@@ -88,7 +99,7 @@ impl Layout {
                         }
                     }
                     if let Some(close) = tokens.next() {
-                        note(&close, &mut self.key, &mut self.keys);
+                        self.contents.note(&close);
                         if let Token::Mark(close) = close {
                             self.html.push(close);
                         }
@@ -106,20 +117,25 @@ impl Layout {
                 Token::Mark(':') => self.html.push_str(": "),
                 Token::Mark(other) => escape(&mut self.html, other.encode_utf8(&mut [0; 4])),
                 Token::String { text, is_key: true } => self.part("k", text),
-                Token::String { text, .. } => match masked_string(text, &self.key, self.mask) {
-                    Some(masked) => self.part("m", &masked),
-                    None => self.part("s", text),
-                },
-                Token::Word(word) => self.part("n", word),
+                Token::String { text, .. } => self.value("s", text, masked),
+                Token::Word(word) => self.value("n", word, masked),
                 Token::Space(_) => {}
             }
         }
+        true
     }
 
     fn new_line(&mut self) {
         self.html.push('\n');
         for _ in 0..self.depth.min(DEEPEST) {
             self.html.push_str("  ");
+        }
+    }
+
+    fn value(&mut self, class: &str, text: &str, masked: Option<String>) {
+        match masked {
+            Some(masked) => self.part("m", &masked),
+            None => self.part(class, text),
         }
     }
 
@@ -130,26 +146,60 @@ impl Layout {
     }
 }
 
-/// Keeps track of the key that a value belongs to; the elements of a list belong to the list's.
-fn note(token: &Token<'_>, key: &mut String, keys: &mut Vec<String>) {
-    match token {
-        Token::String { text, is_key: true } => {
-            *key = serde_json::from_str(text).unwrap_or_default();
+/// What the values hold that a walk comes by: that is what the key says under which they stand. The elements of a list
+/// belong to the list's. However deep it goes, each level costs a byte.
+#[derive(Default)]
+struct Contents {
+    here: Content,
+    around: Vec<Content>,
+}
+
+impl Contents {
+    fn note(&mut self, token: &Token<'_>) {
+        match token {
+            Token::String { text, is_key: true } => self.here = content_of(text),
+            Token::Mark('{' | '[') => self.around.push(self.here),
+            Token::Mark('}' | ']') => self.here = self.around.pop().unwrap_or_default(),
+            _ => {}
         }
-        // What is nested deeper than that is masked by the key it stands under there.
-        Token::Mark('{' | '[') if keys.len() < 1_024 => keys.push(key.clone()),
-        Token::Mark('}' | ']') => *key = keys.pop().unwrap_or_default(),
-        _ => {}
+    }
+
+    /// A value as it may be shown, if it must be changed.
+    fn masked(&self, token: &Token<'_>, mask: Mask) -> Option<String> {
+        if mask.is_nothing() {
+            return None;
+        }
+        match token {
+            Token::String { text, is_key: false } => {
+                // Of a text that cannot be decoded, because it is cut or has half a character, what is written counts.
+                let value = decoded(text).unwrap_or(Cow::Borrowed(text.trim_matches('"')));
+                serde_json::to_string(&mask.value(self.here, &value)?).ok()
+            }
+            Token::Word(word) if word.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+                mask.value(self.here, word)
+            }
+            _ => None,
+        }
     }
 }
 
-fn masked_string(text: &str, key: &str, mask: Mask) -> Option<String> {
-    if mask.is_nothing() {
-        return None;
+/// What a key's members hold, by the key as it is written.
+fn content_of(key: &str) -> Content {
+    /// No name that means something is as long, even with every letter escaped.
+    const LONGEST: usize = 128;
+    if key.len() > LONGEST {
+        return Content::Other;
     }
-    let value: String = serde_json::from_str(text).ok()?;
-    let masked = mask.value(key, &value)?;
-    serde_json::to_string(&masked).ok()
+    decoded(key).map_or(Content::Other, |key| Content::of(&key))
+}
+
+/// A string's text; copied only if it has escapes.
+fn decoded(string: &str) -> Option<Cow<'_, str>> {
+    let inner = string.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str(string).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
 }
 
 /// Text as HTML.
@@ -270,11 +320,53 @@ mod tests {
     #[test]
     fn what_is_masked_is_nowhere_in_either_form() {
         let text = r#"{"text":"hi there","to_number":["+12025550101"],"contact":{"phone":"+12025550102","name":"Ann"}}"#;
-        for shown in [without_tags(&pretty(text, BOTH)), raw(text, BOTH)] {
+        for shown in [without_tags(&pretty(text, BOTH)), raw(text, BOTH).into_owned()] {
             assert!(!shown.contains("hi there") && !shown.contains("555"), "{shown}");
             assert!(shown.contains("Ann"), "{shown}");
         }
         assert_eq!(raw(text, Mask::NOTHING), text);
+    }
+
+    #[test]
+    fn what_is_cut_or_cannot_be_decoded_is_masked_all_the_same() {
+        let long = format!(r#"{{"text":"my secret {}"}}"#, "x".repeat(MOST_BYTES));
+        let half = r#"{"text":"my secret \ud83d","phone":12025550101}"#;
+        for text in [&long, half] {
+            for shown in [without_tags(&pretty(text, BOTH)), raw_head(text, BOTH)] {
+                assert!(!shown.contains("secret") && !shown.contains("555"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mask_counts_at_any_depth_and_costs_a_byte_a_level() {
+        let key = "k".repeat(1 << 20);
+        let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+        let text = format!(
+            r#"{{"phone":{open}"2025550101"{close},"{key}":{open}"Ann"{close},"phone":"2025550102"}}"#
+        );
+        let shown = raw(&text, BOTH);
+        assert!(!shown.contains("555") && shown.contains("Ann"));
+        assert!(pretty(&text, BOTH).len() < 2 * MOST_HTML);
+    }
+
+    #[test]
+    fn what_is_shown_is_bounded_whatever_came() {
+        let piece = |piece: &str| piece.repeat((1 << 20) / piece.len());
+        for text in [
+            piece("["),
+            piece("1,"),
+            piece("{\"\":"),
+            piece("\u{1}<"),
+            piece("\"\\\"&"),
+        ] {
+            for mask in [Mask::NOTHING, BOTH] {
+                // A character becomes at most six, and digits become dots of three bytes.
+                assert!(pretty(&text, mask).len() <= 6 * MOST_BYTES + MOST_HTML);
+                assert!(raw_head(&text, mask).len() <= 3 * MOST_BYTES + CUT.len());
+            }
+        }
+        assert!(pretty(&piece("1,"), BOTH).ends_with(CUT));
     }
 
     proptest! {

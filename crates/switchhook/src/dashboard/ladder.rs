@@ -3,17 +3,19 @@
 //! A call is several legs, each with an id of its own, that name each other by four ids. Which events belong together is
 //! found among the calls around the event that one looks at; how far that reaches is bounded and told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use switchhook_domain::id::CompanyId;
+use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{CallEvent, Payload, Word};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
+use super::events::bytes_of;
 use super::part::{Moment, span};
+use crate::blocking;
 use crate::mask::Mask;
-use crate::summary;
+use crate::summary::{self, shortened};
 use crate::system::System;
 
 /// How far around the event calls are looked at: the widest of these that holds no more than can be looked at.
@@ -24,8 +26,9 @@ const WINDOWS: [Duration; 4] = [
     Duration::from_secs(20),
 ];
 
-/// How many events are looked at before and after it.
+/// How many events, and how many bytes of them, are looked at before and after it.
 const MOST_LOOKED_AT: usize = 2_000;
+const MOST_BYTES: usize = 16 << 20;
 
 /// How many are read at a time.
 const AT_ONCE: u32 = 500;
@@ -102,6 +105,44 @@ impl Step {
     }
 }
 
+/// What an event says of the call that it belongs to. Its texts are no longer than can be shown.
+#[derive(Debug, Clone)]
+struct Told {
+    event_id: EventId,
+    at: Timestamp,
+    /// The ids by which legs name each other.
+    ids: Vec<String>,
+    leg: Leg,
+    state: String,
+}
+
+impl Told {
+    /// `None` for what is no call.
+    fn of(event: &EventRecord, mask: Mask) -> Option<Self> {
+        let Ok(Payload::Call(call)) = Payload::read(event.kind, &event.body) else {
+            return None;
+        };
+        let all = [
+            &call.call_id,
+            &call.master_call_id,
+            &call.operator_call_id,
+            &call.entry_point_call_id,
+        ];
+        let ids = all.into_iter().flatten().map(|id| shortened(id.as_str()));
+        Some(Self {
+            event_id: event.id,
+            // Events may come late: what they say themselves counts.
+            at: call.event_timestamp.unwrap_or(event.accepted_at),
+            ids: ids.collect(),
+            state: call
+                .state
+                .as_ref()
+                .map_or_else(|| "no state".to_owned(), |state| shortened(state.as_str())),
+            leg: leg(&call, mask),
+        })
+    }
+}
+
 /// The call that an event belongs to; `None` if it belongs to none.
 pub(super) async fn around(
     system: &System,
@@ -109,16 +150,16 @@ pub(super) async fn around(
     event: &EventRecord,
     mask: Mask,
 ) -> Result<Option<Ladder>, StoreError> {
-    if event.kind != Kind::Call || ids(event).is_empty() {
+    let Some(this) = Told::of(event, mask).filter(|told| !told.ids.is_empty()) else {
         return Ok(None);
-    }
-    let (events, window) = neighbours(system, company_id, event).await?;
+    };
+    let (told, window) = neighbours(system, company_id, event.accepted_at, mask).await?;
     let reach = format!(
         "looked at {} call events within {} of this one",
-        events.len(),
+        told.len(),
         span(window)
     );
-    let mut ladder = build(&related(events, event), event, mask);
+    let mut ladder = build(related(told, &this), this.event_id);
     ladder.reach = reach;
     Ok(Some(ladder))
 }
@@ -126,15 +167,16 @@ pub(super) async fn around(
 async fn neighbours(
     system: &System,
     company_id: CompanyId,
-    event: &EventRecord,
-) -> Result<(Vec<EventRecord>, Duration), StoreError> {
+    at: Timestamp,
+    mask: Mask,
+) -> Result<(Vec<Told>, Duration), StoreError> {
     let mut found = Vec::new();
     let mut window = Duration::ZERO;
     for side in [Side::Before, Side::After] {
         for width in WINDOWS {
-            let read = read(system, company_id, event.accepted_at, width, side).await?;
-            if let Some(events) = read {
-                found.extend(events);
+            let read = read(system, company_id, at, width, side, mask).await?;
+            if let Some(told) = read {
+                found.extend(told);
                 window = window.max(width);
                 break;
             }
@@ -156,7 +198,8 @@ async fn read(
     at: Timestamp,
     width: Duration,
     side: Side,
-) -> Result<Option<Vec<EventRecord>>, StoreError> {
+    mask: Mask,
+) -> Result<Option<Vec<Told>>, StoreError> {
     let (since, until) = match side {
         Side::Before => (at.minus(width), at),
         Side::After => (at, at.plus(width)),
@@ -167,7 +210,8 @@ async fn read(
         until: Some(until),
         order_key: None,
     };
-    let mut events = Vec::new();
+    let mut all = Vec::new();
+    let mut looked_at = Looked::default();
     let mut after = None;
     loop {
         let page = PageRequest {
@@ -179,100 +223,88 @@ async fn read(
             Err(StoreError::Unavailable(_)) => return Ok(None),
             read => read?,
         };
-        events.extend(read.items);
+        let events = read.items;
+        let bytes = bytes_of(&events);
+        looked_at.add(events.len(), bytes);
+        let told = move || -> Vec<_> { events.iter().filter_map(|event| Told::of(event, mask)).collect() };
+        all.extend(blocking::run(bytes, told).await);
         match (read.next, side) {
-            (None, _) => return Ok(Some(events)),
-            (Some(_), Side::Before) if events.len() >= MOST_LOOKED_AT => return Ok(Some(events)),
-            (Some(_), Side::After) if events.len() >= MOST_LOOKED_AT => return Ok(None),
+            (None, _) => return Ok(Some(all)),
+            (Some(_), Side::Before) if looked_at.is_enough() => return Ok(Some(all)),
+            (Some(_), Side::After) if looked_at.is_enough() => return Ok(None),
             (next, _) => after = next,
         }
     }
 }
 
-/// The ids by which legs name each other.
-fn ids(event: &EventRecord) -> BTreeSet<String> {
-    let Ok(Payload::Call(call)) = Payload::read(event.kind, &event.body) else {
-        return BTreeSet::new();
-    };
-    let all = [
-        &call.call_id,
-        &call.master_call_id,
-        &call.operator_call_id,
-        &call.entry_point_call_id,
-    ];
-    all.into_iter().flatten().map(ToString::to_string).collect()
+/// How much was looked at.
+#[derive(Default)]
+struct Looked {
+    events: usize,
+    bytes: usize,
 }
 
-/// What of `events` belongs to the same call as `event`, by their own time.
-fn related(events: Vec<EventRecord>, event: &EventRecord) -> Vec<EventRecord> {
-    let mut known = ids(event);
-    let mut others: Vec<_> = events.into_iter().map(|other| (ids(&other), other)).collect();
-    let mut call = vec![];
-    loop {
-        let before = known.len();
-        let (joined, rest): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|(ids, _)| !ids.is_disjoint(&known));
-        others = rest;
-        for (ids, other) in joined {
-            known.extend(ids);
-            call.push(other);
-        }
-        if known.len() == before {
-            break;
+impl Looked {
+    fn add(&mut self, events: usize, bytes: usize) {
+        self.events += events;
+        self.bytes += bytes;
+    }
+
+    fn is_enough(&self) -> bool {
+        self.events >= MOST_LOOKED_AT || self.bytes >= MOST_BYTES
+    }
+}
+
+/// What of `others` belongs to the same call as `this`, by their own time.
+fn related(mut others: Vec<Told>, this: &Told) -> Vec<Told> {
+    if !others.iter().any(|other| other.event_id == this.event_id) {
+        others.push(this.clone());
+    }
+    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, other) in others.iter().enumerate() {
+        for id in &other.ids {
+            by_id.entry(id).or_default().push(place);
         }
     }
-    if !call.iter().any(|other| other.id == event.id) {
-        call.push(event.clone());
+    let mut is_in = vec![false; others.len()];
+    let mut open: Vec<&str> = this.ids.iter().map(String::as_str).collect();
+    while let Some(id) = open.pop() {
+        for place in by_id.remove(id).unwrap_or_default() {
+            if !std::mem::replace(&mut is_in[place], true) {
+                open.extend(others[place].ids.iter().map(String::as_str));
+            }
+        }
     }
-    call.sort_by_key(|event| (happened_at(event), event.id));
-    call.dedup_by_key(|event| event.id);
-    call
+    let mut is_in = is_in.into_iter();
+    others.retain(|_| is_in.next().unwrap_or_default());
+    others.sort_by_key(|told| (told.at, told.event_id));
+    others.dedup_by_key(|told| told.event_id);
+    others
 }
 
-/// When something happened, by its own words: events may come late.
-fn happened_at(event: &EventRecord) -> Timestamp {
-    let said = match Payload::read(event.kind, &event.body) {
-        Ok(Payload::Call(call)) => call.event_timestamp,
-        _ => None,
-    };
-    said.unwrap_or(event.accepted_at)
-}
-
-fn build(events: &[EventRecord], this: &EventRecord, mask: Mask) -> Ladder {
+fn build(call: Vec<Told>, this: EventId) -> Ladder {
     let mut ladder = Ladder::default();
-    let mut columns: BTreeMap<String, usize> = BTreeMap::new();
-    let first_at = events.first().map(happened_at).unwrap_or_default();
-    for event in events {
-        let Ok(Payload::Call(call)) = Payload::read(event.kind, &event.body) else {
-            continue;
-        };
-        let id = call
-            .call_id
-            .as_ref()
-            .map_or_else(|| "no id".to_owned(), ToString::to_string);
-        let is_known = columns.contains_key(&id);
-        if (!is_known && ladder.legs.len() >= MOST_LEGS) || ladder.steps.len() >= MOST_STEPS {
+    let mut columns: HashMap<String, usize> = HashMap::new();
+    let first_at = call.first().map(|told| told.at).unwrap_or_default();
+    for told in call {
+        let known = columns.get(&told.leg.id).copied();
+        if (known.is_none() && ladder.legs.len() >= MOST_LEGS) || ladder.steps.len() >= MOST_STEPS {
             ladder.left_out += 1;
             continue;
         }
-        let column = *columns.entry(id.clone()).or_insert(ladder.legs.len());
-        if !is_known {
-            ladder.legs.push(leg(id, &call, mask));
-        }
-        let state = call
-            .state
-            .as_ref()
-            .map_or("no state", |state| state.as_str())
-            .to_owned();
-        let at = happened_at(event);
+        let column = known.unwrap_or_else(|| {
+            columns.insert(told.leg.id.clone(), ladder.legs.len());
+            ladder.legs.push(told.leg);
+            ladder.legs.len() - 1
+        });
         ladder.steps.push(Step {
-            event_id: event.id.to_string(),
-            tone: tone(&state),
-            state,
+            event_id: told.event_id.to_string(),
+            tone: tone(&told.state),
+            state: told.state,
             leg: column,
-            at: Moment(at),
-            after: format!("+{}", span(at.since(first_at))),
-            is_this: event.id == this.id,
+            at: Moment(told.at),
+            after: format!("+{}", span(told.at.since(first_at))),
+            is_this: told.event_id == this,
             lanes: Vec::new(),
             is_first: false,
             is_last: false,
@@ -282,19 +314,21 @@ fn build(events: &[EventRecord], this: &EventRecord, mask: Mask) -> Ladder {
     ladder
 }
 
-fn leg(id: String, call: &CallEvent<'_>, mask: Mask) -> Leg {
+fn leg(call: &CallEvent<'_>, mask: Mask) -> Leg {
+    let id = call.call_id.as_ref();
+    let id = id.map_or_else(|| "no id".to_owned(), |id| shortened(id.as_str()));
     let name = summary::target(call.target.as_ref()).unwrap_or_else(|| "somebody".to_owned());
     let kind = call
         .target
         .as_ref()
         .and_then(|target| target.target_type.as_ref());
-    let kind = kind.map(Word::as_str).unwrap_or_default();
+    let kind = kind.map(|kind| shortened(kind.as_str())).unwrap_or_default();
     let contact = summary::contact(call.contact.as_ref(), mask);
     let with = contact.map(|contact| match call.direction.as_ref().map(Word::as_str) {
         Some("outbound") => format!("to {contact}"),
         _ => format!("from {contact}"),
     });
-    let role = [Some(kind.to_owned()).filter(|kind| !kind.is_empty()), with];
+    let role = [Some(kind).filter(|kind| !kind.is_empty()), with];
     Leg {
         id,
         name,
@@ -338,8 +372,9 @@ pub(super) fn tone(state: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use bytes::Bytes;
-    use switchhook_domain::id::EventId;
     use switchhook_simulator::{Dialect, Scenario};
 
     use super::*;
@@ -365,29 +400,30 @@ mod tests {
         calls.enumerate().map(record).collect()
     }
 
+    fn told(events: &[EventRecord]) -> Vec<Told> {
+        events
+            .iter()
+            .filter_map(|event| Told::of(event, Mask::NOTHING))
+            .collect()
+    }
+
     #[test]
     fn every_leg_of_a_call_is_found_from_any_of_its_events_and_nothing_else_is() {
-        let call = events("warm-transfer", 1);
-        let others = events("ring-all-answered", 2);
-        for event in &call {
+        let call = told(&events("warm-transfer", 1));
+        let others = told(&events("ring-all-answered", 2));
+        for this in &call {
             let around: Vec<_> = call.iter().chain(&others).cloned().collect();
-            let found = related(around, event);
-            let ids = |events: &[EventRecord]| events.iter().map(|event| event.id).collect::<BTreeSet<_>>();
-            assert_eq!(ids(&found), ids(&call), "from {}", event.id);
+            let found = related(around, this);
+            let ids = |events: &[Told]| events.iter().map(|told| told.event_id).collect::<BTreeSet<_>>();
+            assert_eq!(ids(&found), ids(&call), "from {}", this.event_id);
         }
     }
 
     #[test]
     fn a_ladder_has_a_column_a_leg_and_a_row_a_state() {
-        let call = events("ring-all-answered", 1);
-        let ladder = build(&related(call.clone(), &call[0]), &call[0], Mask::NOTHING);
-        let legs: BTreeSet<_> = call
-            .iter()
-            .filter_map(|event| match Payload::read(Kind::Call, &event.body) {
-                Ok(Payload::Call(call)) => call.call_id.map(|id| id.to_string()),
-                _ => None,
-            })
-            .collect();
+        let call = told(&events("ring-all-answered", 1));
+        let ladder = build(related(call.clone(), &call[0]), call[0].event_id);
+        let legs: BTreeSet<_> = call.iter().map(|told| told.leg.id.clone()).collect();
         assert!(legs.len() > 2);
         assert_eq!(ladder.legs.len(), legs.len());
         assert_eq!(ladder.steps.len(), call.len());
@@ -396,5 +432,33 @@ mod tests {
             assert_eq!(step.lanes.iter().filter(|lane| **lane == Lane::Here).count(), 1);
         }
         assert_eq!(ladder.steps.iter().filter(|step| step.is_this).count(), 1);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_is_followed_to_its_end() {
+        let link = |id: i64| {
+            let body = format!(r#"{{"call_id":{id},"master_call_id":{}}}"#, id + 1);
+            EventRecord {
+                id: EventId(id),
+                body: Bytes::from(body),
+                ..events("warm-transfer", 1).remove(0)
+            }
+        };
+        let chain = told(&(0..100).map(link).collect::<Vec<_>>());
+        assert_eq!(related(chain.clone(), &chain[0]).len(), chain.len());
+    }
+
+    #[test]
+    fn what_is_kept_of_a_large_event_is_small() {
+        let long = "x".repeat(1 << 18);
+        let body = format!(
+            r#"{{"call_id":"{long}","master_call_id":"{long}","state":"{long}","target":{{"name":"{long}","type":"{long}"}},"contact":{{"name":"{long}"}}}}"#
+        );
+        let event = EventRecord {
+            body: Bytes::from(body),
+            ..events("warm-transfer", 1).remove(0)
+        };
+        let told = Told::of(&event, Mask::NOTHING).unwrap();
+        assert!(format!("{told:?}").len() < 2_000, "{told:?}");
     }
 }

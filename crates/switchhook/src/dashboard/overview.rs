@@ -60,7 +60,8 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .store
         .list_events(company_id, EventFilter::default(), latest)
         .await?;
-    let events = EventRow::all(&desk, company_id, &events.items).await?;
+    let rows = EventRow::all(events.items, system.settings.dashboard.mask).await;
+    let events = EventRow::with_deliveries(&desk, company_id, rows).await?;
     let oldest = attention.oldest_due.map(|at| now.since(at));
     let (success, success_tone) = success(&whole);
     let a_second = |count: u32| rate(f64::from(count) / f64::from(NOW_SLOTS * SLOT_SECONDS));

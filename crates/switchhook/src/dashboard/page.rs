@@ -5,14 +5,15 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use switchhook_domain::key::Right;
 use switchhook_store::StoreError;
+use tokio::sync::Semaphore;
 
 use super::Desk;
 use super::assets;
 use super::session::Visitor;
-use crate::api::Refusal;
+use crate::api::{Refusal, has_nul};
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -211,6 +212,27 @@ impl IntoResponse for Trouble {
 /// Whatever leads nowhere.
 pub(super) async fn nowhere() -> Trouble {
     Trouble::not_found("There is no such page.")
+}
+
+/// Refuses a NUL in the address, as the API does.
+pub(super) async fn refuse_nul(request: Request, next: Next) -> Response {
+    if has_nul(request.uri().path()) || request.uri().query().is_some_and(has_nul) {
+        let message = "The address has the character NUL (%00) in it: leave it out.";
+        return Trouble::new(StatusCode::BAD_REQUEST, message).into_response();
+    }
+    next.run(request).await
+}
+
+/// How many pages are made at once: what they are made of is in memory meanwhile.
+static PAGES: Semaphore = Semaphore::const_new(8);
+
+/// Makes a page wait while many others are being made. What was asked to be done is not held up.
+pub(super) async fn wait_for_a_place(request: Request, next: Next) -> Response {
+    if request.method() != Method::GET {
+        return next.run(request).await;
+    }
+    let _place = PAGES.acquire().await.expect("it is never closed");
+    next.run(request).await
 }
 
 /// Adds the headers that protect a page.

@@ -8,8 +8,10 @@ use switchhook_protocol::{Id, Payload};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use tokio::time::Instant;
 
+use super::events::{EventRow, bytes_of};
 use super::json_text::raw;
 use super::part::{Moment, many};
+use crate::blocking;
 use crate::mask::Mask;
 use crate::summary::Summary;
 use crate::system::System;
@@ -47,7 +49,7 @@ pub(super) struct Looked {
 /// What a search found.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) events: Vec<EventRecord>,
+    pub(super) rows: Vec<EventRow>,
     pub(super) next: Option<i64>,
     pub(super) looked: Looked,
 }
@@ -61,47 +63,78 @@ pub(super) async fn look(
     page: PageRequest,
 ) -> Result<Found, StoreError> {
     let begun = Instant::now();
-    let needles = Needles::of(&wanted, system.settings.dashboard.mask);
-    let mut events = Vec::new();
-    let mut looked_at = 0;
-    let mut back_to = None;
+    let mut search = Search {
+        needles: Needles::of(&wanted, system.settings.dashboard.mask),
+        begun,
+        most_rows: page.limit as usize,
+        rows: Vec::new(),
+        looked_at: 0,
+        last: None,
+    };
     let mut after = page.after;
-    let next = 'looking: loop {
+    let next = loop {
         let request = PageRequest {
             after,
             limit: AT_ONCE,
         };
-        let read = system
-            .store
-            .list_events(company_id, filter.clone(), request)
-            .await?;
-        for event in read.items {
-            looked_at += 1;
-            back_to = Some(Moment(event.accepted_at));
-            let id = event.id.0;
-            if needles.are_in(&event) {
-                events.push(event);
-            }
-            if events.len() >= page.limit as usize {
-                break 'looking Some(id);
-            }
-        }
-        let is_enough = looked_at >= MOST_LOOKED_AT || begun.elapsed() > LONGEST;
+        let store = &system.store;
+        let read = store.list_events(company_id, filter.clone(), request).await?;
+        let events = read.items;
+        let is_done;
+        (search, is_done) = blocking::run(bytes_of(&events), move || {
+            let is_done = search.go_over(&events);
+            (search, is_done)
+        })
+        .await;
         match read.next {
-            Some(next) if is_enough => break Some(next),
+            _ if is_done => break search.last.map(|(id, _)| id),
+            Some(next) if search.is_enough() => break Some(next),
             Some(next) => after = Some(next),
             None => break None,
         }
     };
     Ok(Found {
-        events,
+        rows: search.rows,
         next,
         looked: Looked {
-            events: many(looked_at, "event"),
-            back_to,
+            events: many(search.looked_at, "event"),
+            back_to: search.last.map(|(_, at)| at),
             is_partial: next.is_some(),
         },
     })
+}
+
+/// A search on its way.
+struct Search {
+    needles: Needles,
+    begun: Instant,
+    most_rows: usize,
+    rows: Vec<EventRow>,
+    looked_at: usize,
+    /// The last event that was looked at.
+    last: Option<(i64, Moment)>,
+}
+
+impl Search {
+    /// Looks at events, and says whether it stopped among them.
+    fn go_over(&mut self, events: &[EventRecord]) -> bool {
+        for (place, event) in events.iter().enumerate() {
+            self.looked_at += 1;
+            self.last = Some((event.id.0, Moment(event.accepted_at)));
+            if self.needles.are_in(event) {
+                self.rows.push(EventRow::of(event, self.needles.mask));
+            }
+            let is_full = self.rows.len() >= self.most_rows;
+            if is_full || (self.is_enough() && place + 1 < events.len()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn is_enough(&self) -> bool {
+        self.looked_at >= MOST_LOOKED_AT || self.begun.elapsed() > LONGEST
+    }
 }
 
 /// What is looked for, prepared once.

@@ -26,7 +26,7 @@ use switchhook_store::PageRequest;
 use super::form::Form;
 use super::page::{Said, Trouble, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
-use crate::api::Caller;
+use crate::api::{Caller, has_nul};
 use crate::keys;
 
 const COOKIE_NAME: &str = "switchhook_session";
@@ -253,6 +253,10 @@ impl FromRequest<SharedDesk> for Filled {
 async fn read_form(body: axum::body::Body) -> Result<Form, Trouble> {
     let read: Result<Bytes, _> = axum::body::to_bytes(body, LARGEST_FORM).await;
     let bytes = read.map_err(|_| Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."))?;
+    if has_nul(&String::from_utf8_lossy(&bytes)) {
+        let message = "A field has the character NUL in it: leave it out.";
+        return Err(Trouble::new(StatusCode::BAD_REQUEST, message));
+    }
     Ok(Form::read(&bytes))
 }
 

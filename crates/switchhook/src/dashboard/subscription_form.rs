@@ -1,6 +1,5 @@
 //! The forms of the five kinds of subscription: their options, and what they ask the API for.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -11,6 +10,7 @@ use switchhook_store::EventRecord;
 
 use super::form::Form;
 use super::part::Choice;
+use crate::summary::shortened;
 
 /// A subscription's form, as it was filled in or as the subscription stands.
 #[derive(Debug, Clone)]
@@ -286,10 +286,10 @@ pub(super) fn known_targets(events: &[EventRecord]) -> Vec<KnownTarget> {
             let (Some(id), Some(target_type)) = (target.id, target.target_type) else {
                 continue;
             };
-            let name = target.name.map_or_else(String::new, Cow::into_owned);
+            let name = target.name.map_or_else(String::new, |name| shortened(&name));
             let target = KnownTarget {
-                id: id.to_string(),
-                target_type: target_type.as_str().to_lowercase(),
+                id: shortened(id.as_str()),
+                target_type: shortened(target_type.as_str()).to_lowercase(),
                 name,
             };
             known.insert((target.name.clone(), target.id.clone()), target);

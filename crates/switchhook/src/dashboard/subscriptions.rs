@@ -14,11 +14,13 @@ use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::CallStateFilter;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
+use super::events::bytes_of;
 use super::page::{Frame, Said, Trouble, go, show, show_again};
 use super::part::{self, Choice, Moment, kind_name};
 use super::session::{Filled, Visitor};
 use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
 use super::{Desk, SharedDesk};
+use crate::blocking;
 
 /// How many subscriptions a page has.
 const A_PAGE: u32 = 50;
@@ -257,7 +259,8 @@ async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownT
         .store
         .list_events(company_id, EventFilter::default(), page)
         .await?;
-    Ok(known_targets(&events.items))
+    let events = events.items;
+    Ok(blocking::run(bytes_of(&events), move || known_targets(&events)).await)
 }
 
 /// Makes a subscription.

@@ -87,7 +87,7 @@ impl Deviation {
         }
     }
 
-    fn unjudged(error: &serde_json::Error) -> Self {
+    fn unjudged(error: &impl fmt::Display) -> Self {
         Self {
             pointer: String::new(),
             message: format!("not validated: {error}"),
@@ -105,8 +105,12 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// How many deviations of one event are told.
+/// How many deviations of one event are told, and in how many bytes about.
 const MOST_DEVIATIONS: usize = 100;
+const MOST_DEVIATION_BYTES: usize = 16 * 1024;
+
+/// How many values an event may have to be judged: each takes many times the memory that it has bytes.
+const MOST_VALUES: usize = 50_000;
 
 /// Checks events against the schemas of all kinds.
 #[derive(Debug)]
@@ -137,6 +141,11 @@ impl Validator {
     /// What deviates in an event; nothing if it is as its schema says.
     #[must_use]
     pub fn check(&self, kind: Kind, body: &[u8]) -> Vec<Deviation> {
+        if has_too_many_values(body) {
+            return vec![Deviation::unjudged(&format_args!(
+                "it has more than {MOST_VALUES} values"
+            ))];
+        }
         // What is JSON and yet cannot be read (1e400, half a surrogate pair, very deep nesting) cannot be judged.
         let event: Tree<'_> = match serde_json::from_slice(body) {
             Ok(event) => event,
@@ -146,12 +155,29 @@ impl Validator {
         if validator.is_valid(&event) {
             return Vec::new();
         }
+        let mut bytes = 0;
         let errors = validator.iter_errors(&event);
         errors
             .take(MOST_DEVIATIONS)
             .map(|error| Deviation::of(&error))
+            .take_while(|deviation| {
+                let is_within = bytes < MOST_DEVIATION_BYTES;
+                bytes += deviation.pointer.len() + deviation.message.len();
+                is_within
+            })
             .collect()
     }
+}
+
+/// Every value but the first comes after one of these. They may also stand in texts, so that a very long text is not judged
+/// either; that does no harm.
+fn has_too_many_values(body: &[u8]) -> bool {
+    body.len() > MOST_VALUES
+        && body
+            .iter()
+            .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
+            .count()
+            > MOST_VALUES
 }
 
 fn message(error: &ValidationError<'_>) -> String {
@@ -257,6 +283,15 @@ mod tests {
             Validator::new().check(Kind::Sms, body.as_bytes()).len(),
             MOST_DEVIATIONS
         );
+    }
+
+    #[test]
+    fn what_would_take_much_memory_is_not_judged() {
+        let values = vec![r#"{"":{}}"#; 100_000].join(",");
+        let body = format!(r#"{{"call_id": {{}}, "new": [{values}]}}"#);
+        let found = Validator::new().check(Kind::Call, body.as_bytes());
+        assert!(found[0].message.starts_with("not validated: "), "{found:?}");
+        assert!(!found[0].is_certain());
     }
 
     #[test]

@@ -55,7 +55,10 @@ async fn last_event(system: &System, replay: &Replay) -> Result<Option<EventId>,
         after: Some(replay.id.0),
         limit: 1,
     };
-    let page = system.store.list_events(replay.company_id, filter, one).await?;
+    let page = system
+        .store
+        .list_event_heads(replay.company_id, filter, one)
+        .await?;
     Ok(page.items.first().map(|event| event.id))
 }
 

@@ -2,6 +2,7 @@
 
 mod crew;
 mod failing;
+mod nul;
 mod order;
 mod outage;
 mod sharing;

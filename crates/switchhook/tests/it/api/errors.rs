@@ -38,6 +38,33 @@ async fn a_body_that_cannot_be_read_is_told_where() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_needs_a_key_is_kept_out_of_caches_whatever_is_answered() {
+    let server = TestServer::new().await;
+    server.webhook("https://example.com/secret").await;
+    let nobody = || Request::get(WEBHOOKS).body(Body::empty()).unwrap();
+    for answered in [
+        server.get(WEBHOOKS).await,
+        server.get("/v1/webhooks").await,
+        server.get("/v1/stream?kind=fax").await,
+        server.get("/v1/nothing").await,
+        server.get("/v1/events?order_key=%00").await,
+        server.delete(WEBHOOKS).await,
+        server.event("call", "{}", &[]).await,
+        server.event("agent-status", "{}", &[]).await,
+        server.send(nobody()).await,
+    ] {
+        assert_eq!(answered.headers["cache-control"], "no-store", "{answered:?}");
+    }
+    assert!(
+        !server
+            .get("/openapi.json")
+            .await
+            .headers
+            .contains_key("cache-control")
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_field_that_is_wrong_is_named() {
     let server = TestServer::new().await;
     let webhook = server.webhook("https://example.com/taken").await;

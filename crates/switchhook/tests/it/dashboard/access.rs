@@ -280,6 +280,43 @@ async fn what_is_masked_is_on_no_page() {
 }
 
 #[tokio::test]
+async fn pages_about_the_worst_of_events_are_of_a_bounded_size() {
+    const LARGEST_PAGE: usize = 4 << 20;
+    let house = House::with(DashboardSettings {
+        mask: "numbers,text".parse().expect("both can be masked"),
+        ..DashboardSettings::default()
+    })
+    .await;
+    house.inspected("worst").await;
+    let caller = house.caller();
+    let nested = format!("{}{}", "[".repeat(1_100), "]".repeat(1_100));
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let long = "k".repeat(1_000_000);
+    let visit = Visit::signed_in(&house, ADMIN).await;
+    for body in [
+        format!(r#"{{"call_id":1,"{long}":{nested}}}"#),
+        format!(r#"{{"call_id":1,"state":"{long}"}}"#),
+        format!(r#"{{"call_id":1,"deep":{deep}}}"#),
+        format!(r#"{{"call_id":1,"many":[{}1]}}"#, "1,".repeat(500_000)),
+        format!(r#"{{"call_id":1,"phone":"{}"}}"#, "0".repeat(1_000_000)),
+    ] {
+        let event = caller.ask("POST", "/v1/events/call", &body).await;
+        let text = |value: &serde_json::Value| value.as_str().expect("ids are strings").to_owned();
+        for path in [
+            format!("/dashboard/events/{}", text(&event["id"])),
+            format!("/dashboard/deliveries/{}", text(&event["deliveries"][0]["id"])),
+            "/dashboard/events".to_owned(),
+            "/dashboard/events?text=nothing".to_owned(),
+            "/dashboard/inspector/worst".to_owned(),
+        ] {
+            let page = visit.get(&path).await;
+            assert_eq!(page.status, StatusCode::OK, "{path}");
+            assert!(page.text.len() < LARGEST_PAGE, "{path}: {}", page.text.len());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let house = House::new().await;
     let visit = Visit::signed_in(&house, ADMIN).await;

@@ -20,11 +20,11 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventRecord,
-    Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay,
-    Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release, RemovalSlice, Removed, ReplayEnd,
-    ReplayStep, Resealed, Scan, Selection, Store, StoreError, StoreSize, SubscriptionFilter,
-    SubscriptionLimits,
+    Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
+    EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry, LogPosition,
+    NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release, RemovalSlice,
+    Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Store, StoreError, StoreSize,
+    SubscriptionFilter, SubscriptionLimits,
 };
 use tokio::sync::mpsc;
 
@@ -100,6 +100,7 @@ delegated! {
         scan_subscriptions(page: PageRequest) -> Page<Subscription>;
         event(company_id: CompanyId, id: EventId) -> EventRecord;
         list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
+        list_event_heads(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventHead>;
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
