@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use switchhook_protocol::Timestamp;
 
+use crate::credential::shown_value;
+
 /// How much of an answer's body is read and kept.
 pub const ANSWER_HEAD: usize = 16 * 1024;
 
@@ -34,7 +36,7 @@ pub struct Attempt {
 /// What was sent, but for the body, which can be made again from the event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttemptRequest {
-    /// Where to.
+    /// Where to, without credentials.
     pub url: Arc<str>,
     /// The headers that do not follow from the delivery itself, `Host` left out.
     pub headers: HeaderRecord,
@@ -45,11 +47,12 @@ pub struct AttemptRequest {
 pub struct HeaderRecord(Arc<str>);
 
 impl HeaderRecord {
-    /// Keeps headers; names that occur again are joined as RFC 9110 §5.3 says.
+    /// Keeps headers, credentials as `***`; names that occur again are joined as RFC 9110 §5.3 says.
     #[must_use]
     pub fn of<'a>(headers: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> Self {
         let mut map = BTreeMap::<&str, Cow<'a, str>>::new();
         for (name, value) in headers {
+            let value = shown_header(name, value);
             match map.get_mut(name) {
                 Some(earlier) => *earlier = format!("{earlier}, {value}").into(),
                 None => {
@@ -79,10 +82,24 @@ impl HeaderRecord {
         &self.0
     }
 
-    /// The headers one by one.
+    /// The headers one by one, as they may be shown: what an earlier version kept may have credentials in it.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<String, String> {
-        serde_json::from_str(&self.0).expect("a record holds a JSON object of text values")
+        let mut map: BTreeMap<String, String> =
+            serde_json::from_str(&self.0).expect("a record holds a JSON object of text values");
+        for (name, value) in &mut map {
+            if let Cow::Owned(shown) = shown_header(name, Cow::Borrowed(value)) {
+                *value = shown;
+            }
+        }
+        map
+    }
+}
+
+fn shown_header<'a>(name: &str, value: Cow<'a, str>) -> Cow<'a, str> {
+    match shown_value(name, &value) {
+        shown if shown == value => value,
+        shown => Cow::Owned(shown.into_owned()),
     }
 }
 
@@ -297,5 +314,20 @@ mod tests {
         assert_eq!(HeaderRecord::from_json(record.as_json()).unwrap(), record);
         assert!(HeaderRecord::from_json("[1]").is_err());
         assert_eq!(record.to_map()["b"], "1, 2");
+    }
+
+    #[test]
+    fn credentials_are_neither_kept_nor_shown() {
+        let record = HeaderRecord::of([
+            ("x-api-key", "s3cret".into()),
+            ("set-cookie", "s3cret".into()),
+            ("set-cookie", "s3cret".into()),
+            ("location", "https://a:s3cret@example.com/".into()),
+            ("date", "today".into()),
+        ]);
+        assert!(!record.as_json().contains("s3cret"), "{record:?}");
+        assert_eq!(record.to_map()["date"], "today");
+        let older = HeaderRecord::from_json(r#"{"authorization":"s3cret"}"#).unwrap();
+        assert_eq!(older.to_map()["authorization"], "***");
     }
 }

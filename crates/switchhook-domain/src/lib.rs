@@ -24,8 +24,10 @@
 
 pub mod attempt;
 pub mod breaker;
+pub mod clearance;
 pub mod clock;
 pub mod company;
+pub mod credential;
 pub mod delivery;
 pub mod event;
 pub mod hold;

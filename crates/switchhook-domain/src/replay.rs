@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use switchhook_protocol::{Kind, Timestamp};
 
+use crate::clearance::Clearance;
 use crate::delivery::StateName;
 use crate::id::{CompanyId, EventId, ReplayId, WebhookId, first_id_at};
 use crate::order::OrderKey;
@@ -32,6 +33,8 @@ pub struct Replay {
     pub rate: Option<f64>,
     /// What is taken out where no earlier delivery says it; see [`Replay::plan`].
     pub hidden: Hidden,
+    /// What the key may see that it was made with: it sends nothing beyond that.
+    pub made_with: Clearance,
     /// How many deliveries it will make, as was thought when it was made.
     pub estimate: Estimate,
     /// The last event that it has looked at; 0 before the first.

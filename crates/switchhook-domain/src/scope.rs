@@ -66,6 +66,11 @@ impl Scopes {
         self.0 & scope.bit() != 0
     }
 
+    /// The scopes in the set.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.has(*scope))
+    }
+
     /// What either set has.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
@@ -81,11 +86,7 @@ impl FromIterator<Scope> for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = Scope::ALL
-            .into_iter()
-            .filter(|s| self.has(*s))
-            .map(Scope::as_str)
-            .collect();
+        let names: Vec<_> = self.iter().map(Scope::as_str).collect();
         f.write_str(&names.join(","))
     }
 }

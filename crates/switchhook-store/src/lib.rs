@@ -393,6 +393,13 @@ pub trait Store: Send + Sync + 'static {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
+    /// Some of a webhook's pending deliveries, in no order; all if there are fewer than `limit`. Cost does not grow with
+    /// those that have ended.
+    async fn pending_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError>;
 
     // --- replays --------------------------------------------------------------------------------------------------
 

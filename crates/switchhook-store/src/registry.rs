@@ -3,7 +3,7 @@
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::hold::{Hold, HoldReason};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
-use switchhook_domain::subscription::Subscription;
+use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
@@ -26,6 +26,8 @@ pub struct SubscriptionFilter {
     pub target_type: Option<TargetType>,
     /// Only those narrowed to the target with this id.
     pub target_id: Option<i64>,
+    /// Only those that lead there.
+    pub endpoint: Option<Endpoint>,
 }
 
 impl SubscriptionFilter {
@@ -40,6 +42,7 @@ impl SubscriptionFilter {
             && self
                 .target_id
                 .is_none_or(|wanted| target.is_some_and(|t| t.target_id == wanted))
+            && (self.endpoint.is_none() || self.endpoint == subscription.endpoint)
     }
 }
 

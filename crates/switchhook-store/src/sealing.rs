@@ -13,6 +13,8 @@ use crate::error::StoreError;
 pub enum SecretOwner {
     /// It signs a webhook's deliveries.
     Webhook(WebhookId),
+    /// A webhook's deliveries are sent with it: headers, user and password.
+    Credentials(WebhookId),
     /// It signs a websocket's frames, or the tokens of its URLs.
     Websocket(WebsocketId),
     /// It checks what a source gets.
@@ -23,6 +25,7 @@ impl fmt::Display for SecretOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Webhook(id) => write!(f, "webhook {id}"),
+            Self::Credentials(id) => write!(f, "webhook {id} (credentials)"),
             Self::Websocket(id) => write!(f, "websocket {id}"),
             Self::Source(id) => write!(f, "source {id}"),
         }

@@ -28,6 +28,7 @@ mod sample;
 mod sources;
 mod stream;
 mod subscriptions;
+mod traffic;
 mod webhook_settings;
 mod webhooks;
 mod websockets;
@@ -47,7 +48,8 @@ use utoipa_axum::routes;
 
 pub(crate) use self::auth::Caller;
 use self::auth::KeyCache;
-use self::compat::{SecretsShown, shortened};
+use self::compat::shortened;
+pub(crate) use self::compat::{SecretsShown, shown_headers, shown_hook_url};
 use self::error::ApiError;
 pub(crate) use self::front::FrontDoor;
 use self::health::LastReadiness;
@@ -71,17 +73,6 @@ pub(crate) struct Api {
     settings_turn: Mutex<()>,
     /// Held by the examination that tries connections.
     doctors_turn: Mutex<()>,
-}
-
-impl Api {
-    /// Whether answers show secrets, as far as the server decides that.
-    fn secrets_shown(&self) -> SecretsShown {
-        if self.system.settings.hide_secrets {
-            SecretsShown::Never
-        } else {
-            SecretsShown::AsSet
-        }
-    }
 }
 
 pub(crate) type SharedApi = Arc<Api>;

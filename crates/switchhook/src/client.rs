@@ -20,6 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
 use url::Url;
 
@@ -197,7 +198,8 @@ impl Client {
     pub fn new(base: &Url, key: Option<&Secret>) -> Result<Self, ClientError> {
         if !is_web_address(base) {
             return Err(ClientError::Unusable(format!(
-                "{base} is not a web address; write it as http://127.0.0.1:8400"
+                "{} is not a web address; write it as http://127.0.0.1:8400",
+                shown_url(base.as_str())
             )));
         }
         let http = http_client(base.scheme())?;
@@ -218,7 +220,7 @@ impl Client {
         match tokio::time::timeout(TIMEOUT, asking).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(ClientError::TimedOut {
-                url: self.base.clone(),
+                url: shown_url(&self.base).into_owned(),
             }),
         }
     }
@@ -252,13 +254,15 @@ impl Client {
             dressed = dressed.header(name, value);
         }
         let dressed = dressed.body(Full::new(request.body));
-        dressed.map_err(|error| ClientError::Unusable(format!("{} cannot be asked: {error}", self.base)))
+        dressed.map_err(|error| {
+            ClientError::Unusable(format!("{} cannot be asked: {error}", shown_url(&self.base)))
+        })
     }
 
     fn unreachable(&self, error: hyper_util::client::legacy::Error) -> ClientError {
         if error.is_connect() {
             return ClientError::Unreachable {
-                url: self.base.clone(),
+                url: shown_url(&self.base).into_owned(),
                 reason: error.into(),
             };
         }
@@ -277,7 +281,7 @@ impl Client {
 
     fn strange(&self, what: String) -> ClientError {
         ClientError::Strange {
-            url: self.base.clone(),
+            url: shown_url(&self.base).into_owned(),
             what,
         }
     }

@@ -13,7 +13,7 @@ mod event;
 mod events;
 mod form;
 mod inspector;
-mod json_text;
+pub(crate) mod json_text;
 mod ladder;
 mod overview;
 mod page;

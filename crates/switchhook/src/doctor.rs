@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
@@ -277,9 +278,9 @@ fn at_webhook(webhook: &Webhook, trouble: Trouble, what: impl Into<String>, reme
         trouble,
         place: Place::Webhook {
             id: webhook.id,
-            hook_url: webhook.hook_url.clone(),
+            hook_url: shown_url(&webhook.hook_url).into_owned(),
         },
-        what: what.into(),
+        what: shown_text(&what.into()).into_owned(),
         remedy,
     }
 }

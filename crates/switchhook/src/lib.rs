@@ -29,6 +29,7 @@ pub mod registry;
 pub mod replay;
 pub mod retention;
 pub mod server;
+mod sight;
 pub mod source;
 pub mod storage;
 pub mod summary;

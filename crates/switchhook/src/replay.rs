@@ -10,14 +10,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
+use switchhook_domain::clearance::Clearance;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, IdSequence, ReplayId, WebhookId};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayFilter, ReplayState};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
-use switchhook_store::{NewReplay, PageRequest, Store, StoreError, SubscriptionFilter};
+use switchhook_store::{NewReplay, Store, StoreError, SubscriptionFilter};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -25,7 +27,7 @@ use tokio::task::JoinHandle;
 pub use self::tally::tally;
 
 use self::runner::Runner;
-use crate::registry::Registry;
+use crate::registry::{Registry, all_pages};
 use crate::system::System;
 
 /// How many replays of a company run at once.
@@ -46,7 +48,7 @@ pub struct Wish {
     /// Events a second at the most.
     pub rate: Option<f64>,
     /// What the key may see by which it is wished.
-    pub scopes: Scopes,
+    pub clearance: Clearance,
 }
 
 /// Where somebody wants events to go.
@@ -89,6 +91,7 @@ pub async fn draft(system: &System, wish: &Wish) -> Result<Replay, StoreError> {
         to,
         rate: wish.rate,
         hidden,
+        made_with: wish.clearance,
         estimate: Estimate {
             total: 0,
             is_exact: false,
@@ -106,25 +109,20 @@ pub async fn draft(system: &System, wish: &Wish) -> Result<Replay, StoreError> {
 async fn hidden(system: &System, wish: &Wish) -> Result<Hidden, StoreError> {
     let id = match wish.to {
         WishedDestination::Origins => return Ok(Hidden::EVERYTHING),
-        WishedDestination::Url { .. } => return Ok(Hidden::by_scopes(wish.scopes)),
+        WishedDestination::Url { .. } => return Ok(Hidden::by_scopes(wish.clearance.scopes)),
         WishedDestination::Webhook(id) => id,
     };
     system.store.webhook(wish.company_id, id).await?;
-    let mut scopes = Scopes::NONE;
-    let mut page = PageRequest::first(1_000);
-    loop {
-        let every = SubscriptionFilter::default();
-        let read = system
-            .store
-            .list_subscriptions(wish.company_id, every, page)
-            .await?;
-        let own = read.items.iter().filter(|one| one.webhook_id() == Some(id));
-        scopes = own.fold(scopes, |scopes, one| scopes.union(one.scopes));
-        match read.next {
-            Some(after) => page.after = Some(after),
-            None => return Ok(Hidden::by_scopes(scopes)),
-        }
-    }
+    let own = SubscriptionFilter {
+        endpoint: Some(Endpoint::Webhook(id)),
+        ..SubscriptionFilter::default()
+    };
+    let store = &system.store;
+    let own = all_pages(|page| store.list_subscriptions(wish.company_id, own, page)).await?;
+    let scopes = own
+        .iter()
+        .fold(Scopes::NONE, |scopes, one| scopes.union(one.scopes));
+    Ok(Hidden::by_scopes(scopes))
 }
 
 /// Makes a replay and sets it going.

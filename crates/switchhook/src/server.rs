@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::{Router, ServiceExt};
 use switchhook_domain::clock::Clock;
+use switchhook_domain::credential::shown_url;
 use switchhook_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
@@ -99,7 +100,7 @@ impl Server {
         let listening = tokio::spawn(listen(listener, Arc::clone(&system), stopped));
         let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
         let following = follower::start(&system);
-        info!(%address, store = %storage::without_password(&system.settings.store), "listening");
+        info!(%address, store = %shown_url(&system.settings.store), "listening");
         Ok(Self {
             system,
             address,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use switchhook_domain::Timestamp;
+use switchhook_domain::credential::shown_url;
 use switchhook_store::{Commit, CommitObserver, Sealer, SetAside, Store, StoreOptions};
 
 use crate::encryption::Keyring;
@@ -65,58 +66,5 @@ pub fn sealer(keyring: Option<&Keyring>) -> Option<Arc<dyn Sealer>> {
 
 fn open(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>> {
     switchhook_store::open(url, options)
-        .with_context(|| format!("the store {} cannot be opened", without_password(url)))
-}
-
-/// A store's URL as it may be shown: without the password that it may carry.
-#[must_use]
-pub fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else {
-        // Where the password is in what is no URL cannot be told: before the last @, if there is one.
-        return match (url.split_once("://"), url.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://***@{rest}"),
-            _ => url.to_owned(),
-        };
-    };
-    let is_asked_for = parsed.query_pairs().any(|(name, _)| name == "password");
-    if parsed.password().is_none() && !is_asked_for {
-        return url.to_owned();
-    }
-    // It cannot have one only if it has no host, and then there is none to hide.
-    let _ = parsed.password().is_some() && parsed.set_password(Some("***")).is_ok();
-    if is_asked_for {
-        let pairs: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
-        let shown = pairs.iter().map(|(name, value)| match name.as_str() {
-            "password" => (name.as_str(), "***"),
-            _ => (name.as_str(), value.as_str()),
-        });
-        parsed.query_pairs_mut().clear().extend_pairs(shown);
-    }
-    parsed.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(url: &str, shown: &str) {
-        assert_eq!(without_password(url), shown);
-    }
-
-    #[test]
-    fn a_password_is_hidden_wherever_the_url_has_it() {
-        check("sqlite:./switchhook.db", "sqlite:./switchhook.db");
-        check("postgres://me@db/switchhook", "postgres://me@db/switchhook");
-        check(
-            "postgres://me:hunter2@db/switchhook",
-            "postgres://me:***@db/switchhook",
-        );
-        check(
-            "postgres://db/switchhook?user=me&password=hunter2&sslmode=require",
-            "postgres://db/switchhook?user=me&password=***&sslmode=require",
-        );
-        check("postgres://me:hunter2@db:port/x", "postgres://***@db:port/x");
-        check("postgres://me:hunter@2@db:port/x", "postgres://***@db:port/x");
-    }
+        .with_context(|| format!("the store {} cannot be opened", shown_url(url)))
 }

@@ -85,13 +85,12 @@ impl Replay {
     ///
     /// # What they show
     /// A webhook that had an original delivery sees what that one showed. For another webhook the replay's `hidden`
-    /// says it. An address sees no more than the replayed delivery showed, and no more than `hidden` allows.
+    /// says it. An address sees no more than the replayed delivery showed, and no more than `hidden` allows. Nothing
+    /// shows more than the key may see that the replay was made with, and kinds that it may not see are left out.
     #[must_use]
     pub fn plan(&self, candidate: &Candidate) -> Vec<PlannedDelivery> {
-        if !self
-            .filter
-            .lets_through(candidate.kind, candidate.order_key.as_ref())
-        {
+        let (kind, order_key) = (candidate.kind, candidate.order_key.as_ref());
+        if !self.filter.lets_through(kind, order_key) || self.made_with.sees(kind).is_err() {
             return Vec::new();
         }
         let mut meant = self.filter.meant(&candidate.deliveries);
@@ -127,6 +126,10 @@ impl Replay {
         hidden: Hidden,
     ) -> PlannedDelivery {
         let same_webhook = origin.filter(|origin| origin.webhook_id == webhook_id);
+        let kept_from_maker = match same_webhook {
+            Some(_) => self.made_with.hidden_in_repeats(candidate.kind),
+            None => self.made_with.hidden(candidate.kind),
+        };
         PlannedDelivery {
             event_id: candidate.event_id,
             kind: candidate.kind,
@@ -135,7 +138,7 @@ impl Replay {
             subscription_ids: same_webhook
                 .map(|origin| origin.subscription_ids.clone())
                 .unwrap_or_default(),
-            hidden,
+            hidden: hidden.or(kept_from_maker),
             order_key: candidate.order_key.as_ref().map(|key| key.in_replay(self.id)),
         }
     }

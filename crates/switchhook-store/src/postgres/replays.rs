@@ -74,6 +74,7 @@ async fn insert(connection: &mut PgConnection, replay: &Replay) -> Result<(), St
         .bind(replay.to.webhook_id().map(|id| id.0))
         .bind(replay.rate)
         .bind(replay.hidden.to_string())
+        .bind(replay.made_with.to_string())
         .bind(total(replay))
         .bind(i64::from(replay.estimate.is_exact))
         .bind(replay.cursor.0)
@@ -84,9 +85,9 @@ async fn insert(connection: &mut PgConnection, replay: &Replay) -> Result<(), St
     Ok(())
 }
 
-const INSERT: &str = "INSERT INTO replays (id, company_id, filter, webhook_id, rate, hidden, total, total_is_exact, \
+const INSERT: &str = "INSERT INTO replays (id, company_id, filter, webhook_id, rate, hidden, made_with, total, total_is_exact, \
      cursor, next_due_at, created_at, state, all_created, scanned, created, skipped, delivered, exhausted, cancelled) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'running', 0, 0, 0, 0, 0, 0, 0)";
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'running', 0, 0, 0, 0, 0, 0, 0)";
 
 pub(super) async fn find(
     connection: &mut PgConnection,
@@ -316,7 +317,7 @@ async fn close(
         .bind(id.0)
         .execute(&mut *transaction.connection)
         .await?;
-    let sql = "UPDATE webhooks SET deleted_at = $1 WHERE id = (SELECT webhook_id FROM replays WHERE id = $2) \
+    let sql = "UPDATE webhooks SET deleted_at = $1, secret = NULL, credentials = NULL WHERE id = (SELECT webhook_id FROM replays WHERE id = $2) \
                AND replay_id = $2 AND deleted_at IS NULL";
     sqlx::query(sql)
         .bind(now.as_millis())

@@ -10,8 +10,11 @@ use switchhook_domain::id::WebhookId;
 use super::columns::bind_columns;
 use super::list::all;
 use super::transaction::Transaction;
+use super::webhooks;
 use crate::error::StoreError;
-use crate::row::secret::{Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed};
+use crate::row::secret::{
+    CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
+};
 use crate::sealing::{Resealed, Sealing};
 
 /// The cells in which secrets are. What has no replaced ones shows a NULL for them.
@@ -33,7 +36,7 @@ const OF_WEBHOOKS: Place = Place {
 };
 
 /// These are few: whatever is done with them is done with all of them at once.
-const OTHERS: [Place; 3] = [
+const OTHERS: [Place; 4] = [
     Place {
         owners: SOURCES,
         some: "SELECT id, secret, old_secrets FROM sources \
@@ -54,6 +57,14 @@ const OTHERS: [Place; 3] = [
         owners: WEBSOCKETS,
         some: "SELECT id, token_key, NULL::text FROM websockets WHERE id > $1 ORDER BY id LIMIT $2",
         rewrite: "UPDATE websockets AS kept SET token_key = given.secret \
+                  FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, secret, old_secrets) \
+                  WHERE kept.id = given.id",
+    },
+    Place {
+        owners: CREDENTIALS,
+        some: "SELECT id, credentials, NULL::text FROM webhooks WHERE id > $1 AND credentials IS NOT NULL \
+               ORDER BY id LIMIT $2",
+        rewrite: "UPDATE webhooks AS kept SET credentials = given.secret \
                   FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, secret, old_secrets) \
                   WHERE kept.id = given.id",
     },
@@ -145,6 +156,7 @@ pub(super) async fn reseal(
         .reseal(connection, sealing, page, &mut resealed)
         .await?;
     if resealed.next.is_none() {
+        resealed.rewritten += webhooks::seal_credentials(connection, sealing).await?;
         for place in &OTHERS {
             let rows = place.some(connection, 0, i64::MAX, Purpose::Rewrite).await?;
             place.reseal(connection, sealing, rows, &mut resealed).await?;

@@ -512,6 +512,15 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn pending_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.read(work!(connection => deliveries::pending_of(connection, webhook_id, limit)))
+            .await
+    }
+
     async fn size(&self) -> Result<StoreSize, StoreError> {
         self.read(work!(connection => size::size(connection))).await
     }

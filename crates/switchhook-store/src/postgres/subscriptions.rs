@@ -154,7 +154,15 @@ pub(super) async fn list(
         .narrowed("company_id = ?", Some(company_id.0))
         .narrowed("kind = ?", filter.kind.map(Kind::route))
         .narrowed("target_type = ?", filter.target_type.map(TargetType::as_str))
-        .narrowed("target_id = ?", filter.target_id);
+        .narrowed("target_id = ?", filter.target_id)
+        .narrowed(
+            "webhook_id = ?",
+            filter.endpoint.and_then(Endpoint::webhook_id).map(|id| id.0),
+        )
+        .narrowed(
+            "websocket_id = ?",
+            filter.endpoint.and_then(Endpoint::websocket_id).map(|id| id.0),
+        );
     narrowed
         .oldest_first(page)
         .page(connection, read, |subscription| subscription.id.0)

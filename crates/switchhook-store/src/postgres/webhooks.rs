@@ -2,6 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
+use switchhook_domain::credential::user_info;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
@@ -12,7 +13,7 @@ use super::{holds, subscriptions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::secret;
-use crate::row::webhook::{self, read, settings, webhook_columns};
+use crate::row::webhook::{self, kept, read, webhook_columns};
 use crate::sealing::Sealing;
 
 pub(super) async fn create(
@@ -20,7 +21,7 @@ pub(super) async fn create(
     webhook: &Webhook,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    refuse_second(transaction.connection, webhook).await?;
+    refuse_second(transaction.connection, webhook, sealing).await?;
     insert(transaction.connection, webhook, None, sealing).await?;
     transaction.registry_changed(webhook.company_id).await?;
     Ok(webhook.clone())
@@ -45,15 +46,17 @@ async fn insert(
     let sql = concat!(
         "INSERT INTO webhooks (",
         webhook_columns!(),
-        ", replay_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        ", replay_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     );
+    let kept = kept(webhook, sealing)?;
     sqlx::query(sql)
         .bind(webhook.id.0)
         .bind(webhook.company_id.0)
-        .bind(&webhook.hook_url)
+        .bind(kept.hook_url)
         .bind(secret::kept(webhook.id, webhook.secret.as_ref(), sealing))
         .bind(secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?)
-        .bind(settings(webhook)?)
+        .bind(kept.settings)
+        .bind(kept.credentials)
         .bind(webhook.paused_at.map(Timestamp::as_millis))
         .bind(webhook.disabled_at.map(Timestamp::as_millis))
         .bind(webhook.created_at.as_millis())
@@ -76,14 +79,16 @@ pub(super) async fn update(
     let before = find(connection, company_id, id, sealing).await?;
     let paused_before = before.paused_at;
     let webhook = before.changed(change.clone(), now);
-    refuse_second(connection, &webhook).await?;
-    let sql = "UPDATE webhooks SET hook_url = $1, secret = $2, old_secrets = $3, settings = $4, paused_at = $5, \
-               disabled_at = $6, updated_at = $7 WHERE id = $8";
+    refuse_second(connection, &webhook, sealing).await?;
+    let kept = kept(&webhook, sealing)?;
+    let sql = "UPDATE webhooks SET hook_url = $1, secret = $2, old_secrets = $3, settings = $4, credentials = $5, \
+               paused_at = $6, disabled_at = $7, updated_at = $8 WHERE id = $9";
     sqlx::query(sql)
-        .bind(&webhook.hook_url)
+        .bind(kept.hook_url)
         .bind(secret::kept(id, webhook.secret.as_ref(), sealing))
         .bind(secret::kept_old(id, &webhook.old_secrets, sealing)?)
-        .bind(settings(&webhook)?)
+        .bind(kept.settings)
+        .bind(kept.credentials)
         .bind(webhook.paused_at.map(Timestamp::as_millis))
         .bind(webhook.disabled_at.map(Timestamp::as_millis))
         .bind(webhook.updated_at.as_millis())
@@ -105,9 +110,13 @@ pub(super) async fn delete(
     let connection = &mut *transaction.connection;
     let webhook = find(connection, company_id, id, sealing).await?;
     // Old deliveries need to tell where they went, but not how they were signed.
-    let sql = "UPDATE webhooks SET deleted_at = $1, secret = NULL, old_secrets = NULL WHERE id = $2";
+    let sql = "UPDATE webhooks SET deleted_at = $1, secret = NULL, old_secrets = NULL, credentials = NULL, \
+               hook_url = $2, settings = $3 WHERE id = $4";
+    let kept = kept(&webhook, sealing)?;
     sqlx::query(sql)
         .bind(now.as_millis())
+        .bind(kept.hook_url)
+        .bind(kept.settings)
         .bind(id.0)
         .execute(&mut *connection)
         .await?;
@@ -193,14 +202,69 @@ pub(super) async fn of_replays(
     all(connection, query, |row| read(row, sealing)).await
 }
 
+/// Seals the credentials of webhooks that were kept before they had a cell of their own. Answers how many.
+pub(super) async fn seal_credentials(
+    connection: &mut PgConnection,
+    sealing: &Sealing,
+) -> Result<u32, StoreError> {
+    let query = sqlx::query(WITH_OPEN_CREDENTIALS);
+    let mut count = 0;
+    for webhook in all(connection, query, |row| read(row, sealing)).await? {
+        let kept = kept(&webhook, sealing)?;
+        if kept.credentials.is_some() {
+            sqlx::query(SEAL_CREDENTIALS)
+                .bind(kept.hook_url)
+                .bind(kept.settings)
+                .bind(kept.credentials)
+                .bind(webhook.id.0)
+                .execute(&mut *connection)
+                .await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+const WITH_OPEN_CREDENTIALS: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE credentials IS NULL AND (hook_url LIKE '%@%' OR settings LIKE '%\"headers\"%') \
+     ORDER BY id FOR UPDATE"
+);
+
+/// Deleted ones need none.
+const SEAL_CREDENTIALS: &str = "UPDATE webhooks SET hook_url = $1, settings = $2, \
+     credentials = CASE WHEN deleted_at IS NULL THEN $3 END WHERE id = $4";
+
 /// Under the registry's lock, so that no other node makes one at the same time.
-async fn refuse_second(connection: &mut PgConnection, webhook: &Webhook) -> Result<(), StoreError> {
+async fn refuse_second(
+    connection: &mut PgConnection,
+    webhook: &Webhook,
+    sealing: &Sealing,
+) -> Result<(), StoreError> {
     let sql = "SELECT id FROM webhooks WHERE company_id = $1 AND hook_url = $2 AND deleted_at IS NULL \
                AND replay_id IS NULL AND id <> $3";
     let query = sqlx::query(sql)
         .bind(webhook.company_id.0)
         .bind(&webhook.hook_url)
         .bind(webhook.id.0);
-    let other = first(connection, query, |row| row.get::<i64>(0)).await?;
-    webhook::refuse_second(other)
+    let other = first(&mut *connection, query, |row| row.get::<i64>(0)).await?;
+    webhook::refuse_second(other)?;
+    if user_info(&webhook.hook_url).is_none() {
+        return Ok(());
+    }
+    // What is kept of such an address is no other webhook's.
+    let query = sqlx::query(WITH_CREDENTIALS)
+        .bind(webhook.company_id.0)
+        .bind(webhook.id.0);
+    let others = all(connection, query, |row| read(row, sealing)).await?;
+    let other = others.iter().find(|other| other.hook_url == webhook.hook_url);
+    webhook::refuse_second(other.map(|other| other.id.0))
 }
+
+const WITH_CREDENTIALS: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE company_id = $1 AND credentials IS NOT NULL AND deleted_at IS NULL \
+     AND replay_id IS NULL AND id <> $2"
+);

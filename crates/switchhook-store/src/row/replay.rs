@@ -1,6 +1,7 @@
 //! A replay as a row.
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayState};
 
@@ -14,7 +15,7 @@ macro_rules! replay_columns {
         concat!(
             "id, company_id, filter, webhook_id, \
              (SELECT hook_url FROM webhooks WHERE webhooks.id = webhook_id AND webhooks.replay_id = replays.id), \
-             rate, hidden, total, total_is_exact, cursor, all_created, next_due_at, scanned, created, skipped, delivered, \
+             rate, hidden, made_with, total, total_is_exact, cursor, all_created, next_due_at, scanned, created, skipped, delivered, \
              exhausted, cancelled, (SELECT count(*) FROM deliveries ",
             $index,
             " WHERE deliveries.replay_id = replays.id AND state = 'pending' AND attempt_number = 0), \
@@ -44,6 +45,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Replay, StoreError> {
         to: read_destination(&mut cells)?,
         rate: cells.read()?,
         hidden: cells.word()?,
+        made_with: read_made_with(&mut cells)?,
         estimate: Estimate {
             total: count(&mut cells)?,
             is_exact: cells.read()?,
@@ -63,6 +65,15 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Replay, StoreError> {
         state: read_state(&mut cells)?,
         created_at: cells.time()?,
     })
+}
+
+/// Before it was kept, replays sent whatever there was.
+fn read_made_with(cells: &mut Cells<'_>) -> Result<Clearance, StoreError> {
+    let text = cells.maybe_text()?;
+    text.map_or_else(
+        || Ok(Clearance::full()),
+        |text| text.parse().map_err(|error| cells.corrupt(error)),
+    )
 }
 
 fn count(cells: &mut Cells<'_>) -> Result<u64, StoreError> {

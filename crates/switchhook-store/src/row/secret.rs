@@ -91,6 +91,11 @@ pub(crate) const WEBHOOKS: Owners = Owners {
     owner: |id| SecretOwner::Webhook(WebhookId(id)),
 };
 
+pub(crate) const CREDENTIALS: Owners = Owners {
+    table: "webhooks",
+    owner: |id| SecretOwner::Credentials(WebhookId(id)),
+};
+
 pub(crate) const SOURCES: Owners = Owners {
     table: "sources",
     owner: |id| SecretOwner::Source(SourceId(id)),

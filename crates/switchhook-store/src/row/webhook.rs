@@ -1,16 +1,21 @@
-//! A webhook as a row.
+//! A webhook as a row. Its credentials beside the secret have a cell of their own, sealed as the secret is.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::credential::{MASK, is_credential, user_info};
 use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::webhook::{Webhook, WebhookSettings};
 
 use super::{Cells, Row, secret};
 use crate::error::StoreError;
-use crate::sealing::Sealing;
+use crate::sealing::{Sealing, SecretOwner};
 
 /// What [`read`] reads, in its order.
 macro_rules! webhook_columns {
     () => {
-        "id, company_id, hook_url, secret, old_secrets, settings, paused_at, disabled_at, created_at, updated_at"
+        "id, company_id, hook_url, secret, old_secrets, settings, credentials, paused_at, disabled_at, created_at, updated_at"
     };
 }
 pub(crate) use webhook_columns;
@@ -18,13 +23,24 @@ pub(crate) use webhook_columns;
 pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreError> {
     let mut cells = Cells::of("webhooks", row)?;
     let id = WebhookId(cells.id());
+    let company_id = CompanyId(cells.read()?);
+    let mut hook_url: String = cells.read()?;
+    let secret = secret::read(&mut cells, id, sealing)?;
+    let old_secrets = secret::read_old(&mut cells, id, sealing)?;
+    let mut settings: WebhookSettings = cells.json()?;
+    let credentials = secret::read(&mut cells, SecretOwner::Credentials(id), sealing)?;
+    if let Some(credentials) = credentials {
+        let credentials: Credentials = serde_json::from_str(credentials.expose())
+            .map_err(|_| cells.corrupt("the credentials are no JSON"))?;
+        credentials.put_back(&mut hook_url, &mut settings);
+    }
     Ok(Webhook {
         id,
-        company_id: CompanyId(cells.read()?),
-        hook_url: cells.read()?,
-        secret: secret::read(&mut cells, id, sealing)?,
-        old_secrets: secret::read_old(&mut cells, id, sealing)?,
-        settings: cells.json()?,
+        company_id,
+        hook_url,
+        secret,
+        old_secrets,
+        settings,
         paused_at: cells.maybe_time()?,
         disabled_at: cells.maybe_time()?,
         created_at: cells.time()?,
@@ -32,10 +48,64 @@ pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreErr
     })
 }
 
-/// What the webhook sets for itself, as text.
-pub(crate) fn settings(webhook: &Webhook) -> Result<String, StoreError> {
-    serde_json::to_string(&webhook.settings)
-        .map_err(|error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}")))
+/// What is kept of a webhook's address and settings.
+pub(crate) struct Kept {
+    /// Without user and password; a webhook's own, so that no two are equal where those are not.
+    pub(crate) hook_url: String,
+    /// Without headers that are credentials.
+    pub(crate) settings: String,
+    /// What is left out of both, sealed as the secret is.
+    pub(crate) credentials: Option<String>,
+}
+
+/// What a webhook is sent with beside its secret that nobody else may know.
+#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Credentials {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_info: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+}
+
+impl Credentials {
+    fn put_back(self, hook_url: &mut String, settings: &mut WebhookSettings) {
+        if let (Some(own), Some(place)) = (self.user_info, user_info(hook_url)) {
+            hook_url.replace_range(place, &own);
+        }
+        settings.headers.extend(self.headers);
+    }
+}
+
+/// Takes a webhook's credentials out of its address and settings.
+pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreError> {
+    let unkept = |error| StoreError::Conflict(format!("the webhook's settings cannot be kept: {error}"));
+    let (mut hook_url, mut settings) = (webhook.hook_url.clone(), webhook.settings.clone());
+    let place = user_info(&hook_url);
+    let own = place.clone().map(|place| hook_url[place].to_owned());
+    if let Some(place) = place {
+        hook_url.replace_range(place, &format!("{MASK}{}", webhook.id));
+    }
+    let (headers, others) = settings
+        .headers
+        .into_iter()
+        .partition(|(name, _)| is_credential(name));
+    settings.headers = others;
+    let credentials = Credentials {
+        user_info: own,
+        headers,
+    };
+    let credentials = if credentials == Credentials::default() {
+        None
+    } else {
+        let text = Secret::new(serde_json::to_string(&credentials).map_err(unkept)?);
+        Some(sealing.keep(SecretOwner::Credentials(webhook.id), &text))
+    };
+    Ok(Kept {
+        hook_url,
+        settings: serde_json::to_string(&settings).map_err(unkept)?,
+        credentials,
+    })
 }
 
 /// Two webhooks of a company would have the same address.

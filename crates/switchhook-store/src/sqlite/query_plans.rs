@@ -2,8 +2,9 @@
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, EventId, ReplayId, SourceId, WebhookId};
+use switchhook_domain::id::{CompanyId, EventId, ReplayId, SourceId, WebhookId, WebsocketId};
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
@@ -114,6 +115,21 @@ fn what_is_due_is_found_without_passing_what_is_not() {
     );
     check(
         &connection,
+        webhooks::WITH_CREDENTIALS,
+        "webhooks_with_credentials (company_id=?",
+    );
+    check(
+        &connection,
+        deliveries::PENDING_UNCLAIMED,
+        "deliveries_due (webhook_id=?)",
+    );
+    check(
+        &connection,
+        deliveries::PENDING_CLAIMED,
+        "deliveries_claimed (webhook_id=?)",
+    );
+    check(
+        &connection,
         recovery::CLAIMED,
         "deliveries_claimed (webhook_id>?)",
     );
@@ -163,6 +179,10 @@ fn lists_of_what_is_registered_go_by_company_or_by_id() {
         target_id: Some(1),
         ..all
     };
+    let leading_to = |endpoint| SubscriptionFilter {
+        endpoint: Some(endpoint),
+        ..all
+    };
     for (listing, index) in [
         (keys::listing(None), "INTEGER PRIMARY KEY"),
         (keys::listing(Some(COMPANY)), "api_keys_by_company"),
@@ -176,6 +196,14 @@ fn lists_of_what_is_registered_go_by_company_or_by_id() {
         (
             subscriptions::listing(Some(COMPANY), one_kind),
             "subscriptions_by_company",
+        ),
+        (
+            subscriptions::listing(Some(COMPANY), leading_to(Endpoint::Webhook(WebhookId(1)))),
+            "subscriptions_by_webhook (webhook_id=?",
+        ),
+        (
+            subscriptions::listing(Some(COMPANY), leading_to(Endpoint::Websocket(WebsocketId(1)))),
+            "subscriptions_by_websocket (websocket_id=?",
         ),
     ] {
         check(&connection, listing.oldest_first(PAGE).sql(), index);

@@ -14,6 +14,7 @@ pub(super) fn insert(connection: &Connection, replay: &Replay) -> Result<(), Sto
         replay.to.webhook_id().map(|id| id.0),
         replay.rate,
         replay.hidden.to_string(),
+        replay.made_with.to_string(),
         total(replay),
         replay.estimate.is_exact,
         replay.cursor.0,
@@ -23,6 +24,6 @@ pub(super) fn insert(connection: &Connection, replay: &Replay) -> Result<(), Sto
     Ok(())
 }
 
-const INSERT: &str = "INSERT INTO replays (id, company_id, filter, webhook_id, rate, hidden, total, total_is_exact, \
+const INSERT: &str = "INSERT INTO replays (id, company_id, filter, webhook_id, rate, hidden, made_with, total, total_is_exact, \
      cursor, next_due_at, created_at, state, all_created, scanned, created, skipped, delivered, exhausted, cancelled) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 0, 0, 0, 0, 0, 0, 0)";
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 0, 0, 0, 0, 0, 0, 0)";

@@ -224,7 +224,7 @@ fn close(
     transaction
         .prepare(sql)?
         .execute(params![state, reason, now.as_millis(), id.0])?;
-    let sql = "UPDATE webhooks SET deleted_at = ? WHERE id = (SELECT webhook_id FROM replays WHERE id = ?) \
+    let sql = "UPDATE webhooks SET deleted_at = ?, secret = NULL, credentials = NULL WHERE id = (SELECT webhook_id FROM replays WHERE id = ?) \
                AND replay_id = ? AND deleted_at IS NULL";
     transaction
         .prepare(sql)?

@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -43,6 +43,10 @@ const MIGRATIONS: [Migration; 8] = [
     Migration {
         name: "owner",
         sql: include_str!("../../migrations/sqlite/0008_owner.sql"),
+    },
+    Migration {
+        name: "clearances_and_credentials",
+        sql: include_str!("../../migrations/sqlite/0009_clearances_and_credentials.sql"),
     },
 ];
 

@@ -6,8 +6,11 @@ use switchhook_domain::id::WebhookId;
 
 use super::list::all;
 use super::transaction::Transaction;
+use super::webhooks;
 use crate::error::StoreError;
-use crate::row::secret::{Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed};
+use crate::row::secret::{
+    CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
+};
 use crate::sealing::{Resealed, Sealing};
 
 /// The cells in which secrets are. What has no replaced ones shows a NULL for them.
@@ -27,7 +30,12 @@ const OF_WEBHOOKS: Place = Place {
 };
 
 /// These are few: whatever is done with them is done with all of them at once.
-const OTHERS: [Place; 3] = [
+const OTHERS: [Place; 4] = [
+    Place {
+        owners: CREDENTIALS,
+        some: "SELECT id, credentials, NULL FROM webhooks WHERE id > ? AND credentials IS NOT NULL ORDER BY id LIMIT ?",
+        rewrite: "UPDATE webhooks SET credentials = ?1 WHERE id = ?3",
+    },
     Place {
         owners: SOURCES,
         some: "SELECT id, secret, old_secrets FROM sources \
@@ -93,6 +101,7 @@ pub(super) fn reseal(
     let mut resealed = resealed(&page, limit);
     OF_WEBHOOKS.reseal(transaction, sealing, page, &mut resealed)?;
     if resealed.next.is_none() {
+        resealed.rewritten += webhooks::seal_credentials(transaction, sealing)?;
         for place in &OTHERS {
             let rows = place.some(transaction.connection, 0, i64::MAX)?;
             place.reseal(transaction, sealing, rows, &mut resealed)?;

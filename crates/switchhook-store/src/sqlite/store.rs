@@ -589,6 +589,15 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn pending_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.read(move |connection| deliveries::pending_of(connection, webhook_id, limit))
+            .await
+    }
+
     async fn size(&self) -> Result<StoreSize, StoreError> {
         self.read(retention::size).await
     }

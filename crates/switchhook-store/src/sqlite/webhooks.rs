@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
+use switchhook_domain::credential::user_info;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
@@ -12,7 +13,7 @@ use super::{holds, subscriptions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::secret;
-use crate::row::webhook::{self, read, settings, webhook_columns};
+use crate::row::webhook::{self, kept, read, webhook_columns};
 use crate::sealing::Sealing;
 
 const COLUMNS: &str = webhook_columns!();
@@ -22,7 +23,7 @@ pub(super) fn create(
     webhook: &Webhook,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    refuse_second(transaction, webhook)?;
+    refuse_second(transaction, webhook, sealing)?;
     insert(transaction, webhook, None, sealing)
 }
 
@@ -42,14 +43,17 @@ fn insert(
     replay_id: Option<ReplayId>,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let sql = format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql =
+        format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let kept = kept(webhook, sealing)?;
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
         webhook.company_id.0,
-        webhook.hook_url,
+        kept.hook_url,
         secret::kept(webhook.id, webhook.secret.as_ref(), sealing),
         secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
-        settings(webhook)?,
+        kept.settings,
+        kept.credentials,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.disabled_at.map(Timestamp::as_millis),
         webhook.created_at.as_millis(),
@@ -70,14 +74,16 @@ pub(super) fn update(
     let before = find(transaction.connection, company_id, id, sealing)?;
     let paused_before = before.paused_at;
     let webhook = before.changed(change.clone(), now);
-    refuse_second(transaction, &webhook)?;
-    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, paused_at = ?, \
-               disabled_at = ?, updated_at = ? WHERE id = ?";
+    refuse_second(transaction, &webhook, sealing)?;
+    let kept = kept(&webhook, sealing)?;
+    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, credentials = ?, \
+               paused_at = ?, disabled_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
-        webhook.hook_url,
+        kept.hook_url,
         secret::kept(id, webhook.secret.as_ref(), sealing),
         secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
-        settings(&webhook)?,
+        kept.settings,
+        kept.credentials,
         webhook.paused_at.map(Timestamp::as_millis),
         webhook.disabled_at.map(Timestamp::as_millis),
         webhook.updated_at.as_millis(),
@@ -96,10 +102,12 @@ pub(super) fn delete(
 ) -> Result<Webhook, StoreError> {
     let webhook = find(transaction.connection, company_id, id, sealing)?;
     // Old deliveries need to tell where they went, but not how they were signed.
-    let sql = "UPDATE webhooks SET deleted_at = ?, secret = NULL, old_secrets = NULL WHERE id = ?";
+    let sql = "UPDATE webhooks SET deleted_at = ?, secret = NULL, old_secrets = NULL, credentials = NULL, hook_url = ?, \
+               settings = ? WHERE id = ?";
+    let kept = kept(&webhook, sealing)?;
     transaction
         .prepare(sql)?
-        .execute(params![now.as_millis(), id.0])?;
+        .execute(params![now.as_millis(), kept.hook_url, kept.settings, id.0])?;
     subscriptions::orphan(transaction, company_id, Endpoint::Webhook(id), now)?;
     Ok(webhook)
 }
@@ -179,9 +187,62 @@ pub(super) const OF_REPLAYS: &str = concat!(
      WHERE company_id = ? AND replay_id IS NOT NULL AND deleted_at IS NULL"
 );
 
-fn refuse_second(transaction: &Transaction<'_>, webhook: &Webhook) -> Result<(), StoreError> {
+/// Seals the credentials of webhooks that were kept before they had a cell of their own. Answers how many.
+pub(super) fn seal_credentials(transaction: &Transaction<'_>, sealing: &Sealing) -> Result<u32, StoreError> {
+    let open = all(transaction.connection, WITH_OPEN_CREDENTIALS, &[], |row| {
+        read(row, sealing)
+    })?;
+    let mut update = transaction.prepare(SEAL_CREDENTIALS)?;
+    let mut count = 0;
+    for webhook in open {
+        let kept = kept(&webhook, sealing)?;
+        if kept.credentials.is_some() {
+            update.execute(params![
+                kept.hook_url,
+                kept.settings,
+                kept.credentials,
+                webhook.id.0
+            ])?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+const WITH_OPEN_CREDENTIALS: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE credentials IS NULL AND (hook_url LIKE '%@%' OR settings LIKE '%\"headers\"%')"
+);
+
+/// Deleted ones need none.
+const SEAL_CREDENTIALS: &str = "UPDATE webhooks SET hook_url = ?1, settings = ?2, \
+     credentials = CASE WHEN deleted_at IS NULL THEN ?3 END WHERE id = ?4";
+
+fn refuse_second(
+    transaction: &Transaction<'_>,
+    webhook: &Webhook,
+    sealing: &Sealing,
+) -> Result<(), StoreError> {
     let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
     let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
     let other = first(transaction.connection, sql, &values, |row| row.get::<i64>(0))?;
-    webhook::refuse_second(other)
+    webhook::refuse_second(other)?;
+    if user_info(&webhook.hook_url).is_none() {
+        return Ok(());
+    }
+    // What is kept of such an address is no other webhook's.
+    let values: [&dyn rusqlite::ToSql; 2] = [&webhook.company_id.0, &webhook.id.0];
+    let others = all(transaction.connection, WITH_CREDENTIALS, &values, |row| {
+        read(row, sealing)
+    })?;
+    let other = others.iter().find(|other| other.hook_url == webhook.hook_url);
+    webhook::refuse_second(other.map(|other| other.id.0))
 }
+
+pub(super) const WITH_CREDENTIALS: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks INDEXED BY webhooks_with_credentials \
+     WHERE company_id = ? AND credentials IS NOT NULL AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?"
+);

@@ -30,6 +30,7 @@ impl World {
             to,
             rate: Some(2.5),
             hidden: Hidden::EVERYTHING,
+            made_with: "admin,recordings_export".parse().expect("it is a clearance"),
             estimate: Estimate {
                 total: 3,
                 is_exact: true,

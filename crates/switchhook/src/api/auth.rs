@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -14,10 +15,11 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 use parking_lot::RwLock;
-use switchhook_domain::Timestamp;
+use switchhook_domain::clearance::{Clearance, Missing};
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Right, Rights};
-use switchhook_domain::scope::{Scope, Scopes};
+use switchhook_domain::scope::Scopes;
+use switchhook_domain::{Kind, Timestamp};
 
 use super::error::ApiError;
 use super::request::Query;
@@ -82,26 +84,37 @@ impl Caller {
         )))
     }
 
+    /// What of its company's events it may see.
+    pub(crate) const fn clearance(self) -> Clearance {
+        Clearance {
+            admin: self.admin,
+            scopes: self.scopes,
+        }
+    }
+
+    /// Refuses a caller who may not see events of this kind.
+    pub(crate) fn require_sight(self, kind: Kind) -> Result<(), ApiError> {
+        let seen = self.clearance().sees(kind);
+        seen.map_err(|missing| uncleared(format_args!("{kind} events"), missing))
+    }
+
     /// Refuses a caller without an admin's key.
     pub(crate) fn require_admin(self, what: &str) -> Result<(), ApiError> {
         if self.admin {
             return Ok(());
         }
         Err(ApiError::forbidden(format!(
-            "{what} need an admin's key: make one with `switchhook keys create --admin`"
+            "{what} need an admin's key: make a key with `switchhook keys create --admin`"
         )))
     }
+}
 
-    /// Refuses a caller without a scope.
-    pub(crate) fn require_scope(self, scope: Scope, what: &str) -> Result<(), ApiError> {
-        if self.scopes.has(scope) {
-            return Ok(());
-        }
-        Err(ApiError::forbidden(format!(
-            "{what} need the scope {scope}: make a key with `switchhook keys create --scopes {scope}`",
-            scope = scope.as_str()
-        )))
-    }
+/// The refusal of what a key is not cleared for. `what` is plural.
+pub(super) fn uncleared(what: impl fmt::Display, missing: Missing) -> ApiError {
+    ApiError::forbidden(format!(
+        "{what} need {missing}: make a key with `switchhook keys create {}`",
+        missing.options()
+    ))
 }
 
 macro_rules! callers {

@@ -3,10 +3,12 @@
 //! Only `/api/v2` and what it shares with `/v1` use them; what the API does is in the files of its resources.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use switchhook_domain::credential::{shown_url, shown_value};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use utoipa::ToSchema;
@@ -135,7 +137,8 @@ pub(crate) struct Items<T: ToSchema> {
 /// A webhook. **`signature` is left out without a secret**, which is shown in clear.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebhookAnswer {
-    /// Where deliveries are posted to.
+    /// Where deliveries are posted to. User, password and parameters such as `token` are `***` for keys that may only
+    /// look.
     #[schema(example = "https://example.com/hooks/dialpad")]
     pub(crate) hook_url: String,
     /// Its id: the `endpoint_id` of subscriptions.
@@ -152,7 +155,7 @@ pub(crate) struct Signature {
     /// Always `HS256`.
     #[schema(example = "HS256")]
     algo: &'static str,
-    /// The shared secret; absent if the webhook or the server hides it.
+    /// The shared secret; absent if the webhook or the server hides it, or the key may only look.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     secret: Option<String>,
@@ -178,8 +181,10 @@ impl Signature {
 pub(crate) enum SecretsShown {
     /// Unless the webhook hides its own.
     AsSet,
-    /// No.
+    /// No: the server hides them.
     Never,
+    /// No, nor any credential beside them: whoever asks may not know them.
+    Masked,
     /// Yes: this is the one time.
     Always,
 }
@@ -189,11 +194,34 @@ impl SecretsShown {
     pub(crate) fn of(self, secret: &Secret, settings: &WebhookSettings) -> Option<String> {
         let is_shown = match self {
             Self::AsSet => !settings.hide_secret,
-            Self::Never => false,
+            Self::Never | Self::Masked => false,
             Self::Always => true,
         };
         is_shown.then(|| secret.expose().to_owned())
     }
+}
+
+/// A webhook's address, which may have credentials in it.
+pub(crate) fn shown_hook_url(webhook: &Webhook, shown: SecretsShown) -> String {
+    match shown {
+        SecretsShown::Masked => shown_url(&webhook.hook_url).into_owned(),
+        _ => webhook.hook_url.clone(),
+    }
+}
+
+/// A webhook's headers: some are credentials as the secret is, and hidden with it.
+pub(crate) fn shown_headers(
+    headers: BTreeMap<String, String>,
+    shown: SecretsShown,
+) -> BTreeMap<String, String> {
+    if shown == SecretsShown::AsSet {
+        return headers;
+    }
+    let shown = |(name, value): (String, String)| {
+        let value = shown_value(&name, &value).into_owned();
+        (name, value)
+    };
+    headers.into_iter().map(shown).collect()
 }
 
 impl WebhookAnswer {
@@ -201,7 +229,7 @@ impl WebhookAnswer {
     pub(crate) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
         let signature = |secret: &Secret| Signature::with(shown.of(secret, &webhook.settings));
         Self {
-            hook_url: webhook.hook_url.clone(),
+            hook_url: shown_hook_url(webhook, shown),
             id: IdText(webhook.id.0),
             signature: webhook.secret.as_ref().map(signature),
         }

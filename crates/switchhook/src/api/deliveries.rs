@@ -10,19 +10,23 @@ use axum::extract::State;
 use http::Uri;
 use serde::Serialize;
 use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
+use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::DeliveryFilter;
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::{Reader, Writer};
+use super::auth::{Caller, Reader, Writer};
 use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
+use super::traffic::leading_to;
 use super::words;
 use crate::delivery::own_headers;
+use crate::sight::Sight;
 
 /// Which deliveries a list is narrowed to.
 #[derive(Debug, utoipa::IntoParams)]
@@ -173,6 +177,9 @@ pub(crate) struct Timing {
 }
 
 /// Lists the company's deliveries, newest first.
+///
+/// Those of kinds that the key may not see are left out: a page may have fewer than `limit`, and goes on while there is a
+/// `cursor`.
 #[utoipa::path(
     get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",
     params(PageQuery, DeliveryQuery),
@@ -194,12 +201,17 @@ pub(crate) async fn list(
         since: query.instant("since")?,
         until: query.instant("until")?,
     };
+    if let Some(kind) = filter.kind {
+        caller.require_sight(kind)?;
+    }
     let page = api
         .system
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let items = page.items.into_iter().map(DeliveryAnswer::from).collect();
+    let is_seen = |delivery: &Delivery| caller.clearance().sees(delivery.kind).is_ok();
+    let items = page.items.into_iter().filter(is_seen).map(DeliveryAnswer::from);
+    let items = items.collect();
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
@@ -217,11 +229,12 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryWithAttempts>, ApiError> {
-    let delivery = api.system.store.delivery(caller.company_id, id).await?;
+    let delivery = seen(&api, caller, id).await?;
     let attempts = api.system.store.attempts_of(id).await?;
+    let sight = Sight::of(caller, &api.system);
     let attempts = attempts
         .into_iter()
-        .map(|attempt| AttemptAnswer::of(attempt, &delivery))
+        .map(|attempt| AttemptAnswer::of(attempt, &delivery, sight))
         .collect();
     Ok(Json(DeliveryWithAttempts {
         delivery: delivery.into(),
@@ -229,7 +242,7 @@ pub(crate) async fn get(
     }))
 }
 
-/// Sends the same event to the same webhook again, as a new delivery.
+/// Sends the same event to the same webhook again, as a new delivery. Takes a key that may see what it shows.
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/redeliver", tag = "deliveries", operation_id = "deliveries.redeliver",
     params(("id" = IdText, Path, description = "The delivery's id")),
@@ -240,6 +253,9 @@ pub(crate) async fn redeliver(
     Writer(caller): Writer,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
+    let delivery = seen(&api, caller, id).await?;
+    let subscriptions = leading_to(&api, caller.company_id, Endpoint::Webhook(delivery.webhook_id)).await?;
+    caller.clearance().may_send(&delivery, &subscriptions)?;
     let now = api.system.clock.now();
     let new_id = DeliveryId(api.system.ids.next(now));
     let delivery = api
@@ -262,6 +278,7 @@ pub(crate) async fn cancel(
     Writer(caller): Writer,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
+    seen(&api, caller, id).await?;
     let now = api.system.clock.now();
     let delivery = api
         .system
@@ -271,6 +288,13 @@ pub(crate) async fn cancel(
     // Those that it held up may go now.
     api.system.engine.nudge(delivery.webhook_id);
     Ok(Json(delivery.into()))
+}
+
+/// A delivery of a kind that the caller may see.
+async fn seen(api: &SharedApi, caller: Caller, id: DeliveryId) -> Result<Delivery, ApiError> {
+    let delivery = api.system.store.delivery(caller.company_id, id).await?;
+    caller.require_sight(delivery.kind)?;
+    Ok(delivery)
 }
 
 impl From<Delivery> for DeliveryAnswer {
@@ -310,7 +334,7 @@ impl From<Delivery> for DeliveryAnswer {
 }
 
 impl AttemptAnswer {
-    fn of(attempt: Attempt, delivery: &Delivery) -> Self {
+    fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
         let outcome = attempt.outcome.class().as_str();
         let (status, error, detail, retry_after) = match attempt.outcome {
             AttemptOutcome::Answered { status, retry_after } => (Some(status), None, None, retry_after),
@@ -326,12 +350,14 @@ impl AttemptAnswer {
             outcome,
             status,
             error,
-            detail,
+            detail: detail.map(|detail| shown_text(&detail).into_owned()),
             retry_after,
             request: attempt
                 .request
                 .map(|request| RequestAnswer::of(&request, delivery, attempt.number)),
-            answer: attempt.answer.map(AnswerHead::from),
+            answer: attempt
+                .answer
+                .map(|answer| AnswerHead::of(&answer, delivery.kind, sight)),
             timing: attempt.phases.into(),
         }
     }
@@ -345,18 +371,19 @@ impl RequestAnswer {
             headers.insert(name.to_string(), value.to_str().unwrap_or_default().to_owned());
         }
         Self {
-            url: request.url.to_string(),
+            url: shown_url(&request.url).into_owned(),
             headers,
         }
     }
 }
 
-impl From<Answer> for AnswerHead {
-    fn from(answer: Answer) -> Self {
+impl AnswerHead {
+    /// Receivers like to send back what they got, so it is shown as the event would be.
+    fn of(answer: &Answer, kind: Kind, sight: Sight) -> Self {
         Self {
             status: answer.status,
             headers: answer.headers.to_map(),
-            body: String::from_utf8_lossy(&answer.body_head).into_owned(),
+            body: sight.text(kind, &answer.body_head),
             truncated: answer.is_truncated,
         }
     }

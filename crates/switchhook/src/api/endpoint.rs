@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, WebhookId, WebsocketId};
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::webhook::Webhook;
@@ -10,9 +11,11 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
-use super::compat::{LooseId, WebhookAnswer};
+use super::auth::Caller;
+use super::compat::{LooseId, SecretsShown, WebhookAnswer};
 use super::error::ApiError;
-use super::websockets::WebsocketAnswer;
+use super::traffic::secrets_shown;
+use super::websockets::{self, WebsocketAnswer};
 use super::{Api, SharedApi};
 
 /// Where a subscription points: **`websocket` for a websocket, else `webhook`, null if that was deleted or never given**.
@@ -61,29 +64,35 @@ pub(super) async fn find(api: &Api, company_id: CompanyId, id: LooseId) -> Resul
 /// The webhooks and websockets of some subscriptions, each read once.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    webhooks: HashMap<WebhookId, Webhook>,
-    websockets: HashMap<WebsocketId, Websocket>,
+    webhooks: HashMap<WebhookId, (Webhook, SecretsShown)>,
+    websockets: HashMap<WebsocketId, (Websocket, SecretsShown)>,
+    clearance: Clearance,
 }
 
 impl Endpoints {
     pub(super) async fn of(
         api: &SharedApi,
-        company_id: CompanyId,
+        caller: Caller,
         subscriptions: &[Subscription],
     ) -> Result<Self, ApiError> {
-        let store = &api.system.store;
-        let mut endpoints = Self::default();
+        let (store, company_id) = (&api.system.store, caller.company_id);
+        let mut endpoints = Self {
+            clearance: caller.clearance(),
+            ..Self::default()
+        };
         for endpoint in subscriptions.iter().filter_map(|one| one.endpoint) {
             match endpoint {
                 Endpoint::Webhook(id) if !endpoints.webhooks.contains_key(&id) => {
-                    let webhook = found(store.webhook(company_id, id).await)?;
-                    endpoints.webhooks.extend(webhook.map(|webhook| (id, webhook)));
+                    if let Some(webhook) = found(store.webhook(company_id, id).await)? {
+                        let shown = secrets_shown(api, caller, endpoint).await?;
+                        endpoints.webhooks.insert(id, (webhook, shown));
+                    }
                 }
                 Endpoint::Websocket(id) if !endpoints.websockets.contains_key(&id) => {
-                    let websocket = found(store.websocket(company_id, id).await)?;
-                    endpoints
-                        .websockets
-                        .extend(websocket.map(|websocket| (id, websocket)));
+                    if let Some(websocket) = found(store.websocket(company_id, id).await)? {
+                        let shown = secrets_shown(api, caller, endpoint).await?;
+                        endpoints.websockets.insert(id, (websocket, shown));
+                    }
                 }
                 _ => {}
             }
@@ -96,15 +105,17 @@ impl Endpoints {
         let websocket = subscription
             .websocket_id()
             .and_then(|id| self.websockets.get(&id));
-        if let Some(websocket) = websocket {
+        if let Some((websocket, shown)) = websocket {
             let only = Some((subscription.filter.kind(), subscription.id));
+            let may_listen = self.clearance.covers(Clearance::for_subscription(subscription));
+            let url = may_listen.ok().map(|()| websockets::url(api, websocket, only));
             return EndpointAnswer {
                 webhook: Shown::Hidden,
-                websocket: Some(WebsocketAnswer::of(api, websocket, only)),
+                websocket: Some(WebsocketAnswer::of(websocket, *shown, url)),
             };
         }
         let webhook = subscription.webhook_id().and_then(|id| self.webhooks.get(&id));
-        let shown = webhook.map(|webhook| WebhookAnswer::of(webhook, api.secrets_shown()));
+        let shown = webhook.map(|(webhook, shown)| WebhookAnswer::of(webhook, *shown));
         EndpointAnswer {
             webhook: Shown::Null(shown),
             websocket: None,

@@ -26,6 +26,7 @@ use super::words;
 use crate::blocking;
 use crate::ingest::batch::{Batch, Report};
 use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, Submission};
+use crate::sight::Sight;
 
 /// The header by which repetitions are known.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -331,7 +332,7 @@ pub(crate) struct PayloadRemovalAnswer {
 pub(crate) struct EventAnswer<'a> {
     #[serde(flatten)]
     summary: EventSummary,
-    /// The event itself, as it came; null if it was removed.
+    /// The event itself; null if it was removed.
     #[schema(value_type = Option<Object>, required)]
     payload: Option<&'a RawValue>,
     /// Its deliveries, newest first, at most 200 of them.
@@ -357,6 +358,9 @@ impl From<EventHead> for EventSummary {
 }
 
 /// Lists the company's events, newest first.
+///
+/// Those of kinds that the key may not see are left out: a page may have fewer than `limit`, and goes on while there is a
+/// `cursor`.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "events.list",
     params(PageQuery, EventQuery),
@@ -375,19 +379,24 @@ pub(crate) async fn list(
         since: query.instant("since")?,
         until: query.instant("until")?,
     };
+    if let Some(kind) = filter.kind {
+        caller.require_sight(kind)?;
+    }
     let page = api
         .system
         .store
         .list_event_heads(caller.company_id, filter, page)
         .await?;
-    let items = page.items.into_iter().map(EventSummary::from).collect();
+    let is_seen = |event: &EventHead| caller.clearance().sees(event.kind).is_ok();
+    let items = page.items.into_iter().filter(is_seen).map(EventSummary::from);
+    let items = items.collect();
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
     }))
 }
 
-/// Shows an event as it came, with its deliveries.
+/// Shows an event as it came, with its deliveries; without what the key's scopes hide, and masked if the server masks.
 #[utoipa::path(
     get, path = "/v1/events/{event}", tag = "events", operation_id = "events.get",
     params(("event" = IdText, Path, description = "The event's id")),
@@ -399,6 +408,7 @@ pub(crate) async fn get(
     PathId(id): PathId<EventId>,
 ) -> Result<Response, ApiError> {
     let event = api.system.store.event(caller.company_id, id).await?;
+    caller.require_sight(event.kind)?;
     let bytes = event.body.len();
     let filter = DeliveryFilter {
         event_id: Some(id),
@@ -410,10 +420,12 @@ pub(crate) async fn get(
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
+    let sight = Sight::of(caller, &api.system);
     let answer = move || {
-        let body = event.body.clone();
+        let body = sight.text(event.kind, &event.body);
         let is_there = event.payload_removed.is_none();
-        let payload = is_there.then(|| serde_json::from_slice(&body).expect("only JSON is accepted"));
+        let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
+        let payload = is_there.then(read);
         Json(EventAnswer {
             payload,
             deliveries: deliveries.items.into_iter().map(DeliveryAnswer::from).collect(),

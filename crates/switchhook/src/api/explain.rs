@@ -90,7 +90,8 @@ pub(crate) struct ExplainedSubscription {
 
 /// Explains why an event went, or did not go, to each subscription of the company.
 ///
-/// The answer is given by the subscriptions as they stood when the event was accepted, whatever became of them.
+/// The answer is given by the subscriptions as they stood when the event was accepted, whatever became of them. Those of
+/// kinds that the key may not see are left out.
 #[utoipa::path(
     get, path = "/v1/events/{event}/explain", tag = "events", operation_id = "events.explain",
     params(("event" = IdText, Path, description = "The event's id"), PageQuery, ExplainQuery),
@@ -111,8 +112,11 @@ pub(crate) async fn explain(
     if only.is_some() && page.after.is_none() && explained.versions.items.is_empty() {
         return Err(StoreError::NotFound("subscription").into());
     }
+    caller.require_sight(explained.event.kind)?;
     let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
     let mut explanation = tell(&api, explained);
+    let clearance = caller.clearance();
+    explanation.items.retain(|one| clearance.sees(one.kind).is_ok());
     let is_told = |one: &ExplainedSubscription| one.verdict == TOLD;
     if goes_nowhere && !explanation.items.iter().any(is_told) {
         explanation.advice = Some(advice(&api, company_id, kind).await?);

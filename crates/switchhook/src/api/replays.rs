@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use switchhook_domain::Timestamp;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::ReplayId;
 use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState};
 use utoipa::ToSchema;
@@ -128,7 +129,8 @@ pub(crate) struct DryRunAnswer {
     skipped: u64,
 }
 
-/// Sends old events again, as new deliveries, or counts them.
+/// Sends old events again, as new deliveries, or counts them. It sends nothing that the key may not see: other kinds are
+/// left out, and what scopes hide is taken out.
 #[utoipa::path(
     post, path = "/v1/replays", tag = "replays", operation_id = "replays.create",
     request_body = ReplayRequest,
@@ -228,7 +230,7 @@ impl ReplayAnswer {
             to: match &replay.to {
                 Destination::Origins => None,
                 Destination::Webhook(id) => Some(ToAnswer::WebhookId(IdText(id.0))),
-                Destination::Url { url, .. } => Some(ToAnswer::Url(url.clone())),
+                Destination::Url { url, .. } => Some(ToAnswer::Url(shown_url(url).into_owned())),
             },
             rate: replay.rate,
             progress: ProgressAnswer::of(replay),

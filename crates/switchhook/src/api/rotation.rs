@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::WebhookChange;
 use utoipa::ToSchema;
 
@@ -15,7 +16,8 @@ use super::auth::Writer;
 use super::compat::{IdText, SecretsShown};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PathId};
-use super::webhook_settings::{WebhookWithSettings, change_webhook, show};
+use super::traffic::{require_clearance, secrets_shown};
+use super::webhook_settings::{WebhookWithSettings, change_webhook, show_with};
 use super::webhooks::check_secret;
 use crate::config::duration::parse_duration;
 use crate::keys;
@@ -47,7 +49,7 @@ pub(crate) struct RotationRequest {
 /// Replaces a webhook's secret: deliveries are signed with the new one at once.
 ///
 /// The old one still counts for events that others signed with it, until the overlap ends. A secret that is made up is
-/// shown in this answer even if the webhook hides its secret.
+/// shown in this answer even if the webhook hides its secret. Takes a key that may see everything that goes there.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/rotate-secret", tag = "webhooks", operation_id = "webhooks.rotate_secret",
     params(("id" = IdText, Path, description = "The webhook's id")),
@@ -63,13 +65,14 @@ pub(crate) async fn rotate_secret(
     // Settings are stored whole: two changes at once must not undo each other.
     let _turn = api.settings_turn.lock().await;
     let before = api.system.store.webhook(caller.company_id, id).await?;
+    require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
     let overlap = overlap(request.overlap.given().as_deref())?;
     let given = request.secret.given();
     check_secret(given.as_deref())?;
-    let shown = if given.is_some() {
-        SecretsShown::AsSet
-    } else {
-        SecretsShown::Always
+    let shown = secrets_shown(&api, caller, Endpoint::Webhook(id)).await?;
+    let secret_shown = match given {
+        Some(_) => shown,
+        None => SecretsShown::Always,
     };
     let secret = match given {
         Some(secret) if secret.is_empty() => {
@@ -92,7 +95,7 @@ pub(crate) async fn rotate_secret(
         ..WebhookChange::default()
     };
     let webhook = change_webhook(&api, caller, id, change).await?;
-    Ok(Json(show(&api, webhook, shown)))
+    Ok(Json(show_with(&api, webhook, secret_shown, shown)))
 }
 
 pub(super) fn overlap(text: Option<&str>) -> Result<Duration, ApiError> {

@@ -18,6 +18,7 @@ use super::rotation::overlap;
 use super::webhooks::check_secret;
 use super::{Api, SharedApi, words};
 use crate::keys;
+use crate::sight::Sight;
 
 /// The longest name of a source.
 const LONGEST_NAME: usize = 200;
@@ -90,8 +91,9 @@ pub(crate) struct RefusalAnswer {
     content_type: Option<String>,
     /// How many bytes it had.
     size: u32,
-    /// Its first 16 KiB; what is no UTF-8 in it is replaced.
-    body: String,
+    /// Its first 16 KiB; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
+    #[schema(required)]
+    body: Option<String>,
 }
 
 impl SourceAnswer {
@@ -118,8 +120,9 @@ impl SourceAnswer {
     }
 }
 
-impl From<Refusal> for RefusalAnswer {
-    fn from(refusal: Refusal) -> Self {
+impl RefusalAnswer {
+    /// What was refused may be an event of any kind, so its body is for those who may see all of them.
+    fn of(refusal: Refusal, sight: Sight) -> Self {
         Self {
             id: IdText(refusal.id.0),
             refused_at: refusal.refused_at,
@@ -127,7 +130,7 @@ impl From<Refusal> for RefusalAnswer {
             reason: refusal.reason,
             content_type: refusal.content_type,
             size: refusal.body_bytes,
-            body: String::from_utf8_lossy(&refusal.body_head).into_owned(),
+            body: sight.anything(&refusal.body_head),
         }
     }
 }
@@ -266,10 +269,15 @@ pub(crate) async fn list_refusals(
     uri: Uri,
 ) -> Result<Json<Items<RefusalAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let sight = Sight::of(caller, &api.system);
     let store = &api.system.store;
     let page = store.list_refusals(caller.company_id, id, page).await?;
     Ok(Json(Items {
-        items: page.items.into_iter().map(RefusalAnswer::from).collect(),
+        items: page
+            .items
+            .into_iter()
+            .map(|refusal| RefusalAnswer::of(refusal, sight))
+            .collect(),
         cursor: page.next.map(IdText),
     }))
 }

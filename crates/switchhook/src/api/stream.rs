@@ -51,7 +51,7 @@ pub(crate) struct StreamQuery {
 /// Tells events and attempts as they happen.
 ///
 /// Server-sent events: `event` when one was accepted, `attempt` when one ended, and `missed` with `{"count":n}` after
-/// the reader was too slow for n of them.
+/// the reader was too slow for n of them. Kinds that the key may not see are left out.
 #[utoipa::path(
     get, path = "/v1/stream", tag = "events", operation_id = "stream",
     params(StreamQuery),
@@ -65,6 +65,10 @@ pub(crate) async fn stream(
     let query = Query::of(&uri);
     let kind: Option<Kind> = query.word("kind")?;
     let webhook_id: Option<WebhookId> = query.get("webhook_id", "an id: ids are whole numbers")?;
+    if let Some(kind) = kind {
+        caller.require_sight(kind)?;
+    }
+    let clearance = caller.clearance();
     let live = api.system.telemetry.live();
     if live.listeners() >= MOST_STREAMS {
         return Err(ApiError::too_often(
@@ -74,6 +78,7 @@ pub(crate) async fn stream(
     }
     let is_wanted = move |happening: &Happening| {
         happening.company_id == caller.company_id
+            && clearance.sees(happening.kind).is_ok()
             && kind.is_none_or(|kind| kind == happening.kind)
             && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
     };

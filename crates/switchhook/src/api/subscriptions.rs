@@ -14,14 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use switchhook_domain::Kind;
 use switchhook_domain::id::SubscriptionId;
-use switchhook_domain::scope::Scope;
 use switchhook_domain::subscription::{Filter, FilterChange, Subscription, SubscriptionChange, TargetRef};
 use switchhook_protocol::TargetType;
-use switchhook_store::SubscriptionFilter;
+use switchhook_store::{StoreError, SubscriptionFilter};
 use utoipa::{IntoParams, ToSchema};
 
 use super::SharedApi;
-use super::auth::Caller;
+use super::auth::{Caller, uncleared};
 use super::compat::{IdText, Items, LooseId};
 use super::endpoint::{self, EndpointAnswer, Endpoints};
 use super::error::ApiError;
@@ -93,6 +92,7 @@ async fn list<R: SubscriptionResource>(
                 kind: Some(R::KIND),
                 target_type,
                 target_id,
+                endpoint: None,
             }
         }
         Kind::AgentStatus | Kind::Contact | Kind::Changelog => SubscriptionFilter {
@@ -105,7 +105,7 @@ async fn list<R: SubscriptionResource>(
         .store
         .list_subscriptions(caller.company_id, filter, page)
         .await?;
-    let endpoints = Endpoints::of(&api, caller.company_id, &page.items).await?;
+    let endpoints = Endpoints::of(&api, caller, &page.items).await?;
     let answer = |subscription| R::answer(subscription, endpoints.answer(&api, subscription));
     let items = page.items.iter().map(answer).collect();
     Ok(Items {
@@ -121,6 +121,8 @@ async fn create<R: SubscriptionResource>(
 ) -> Result<R::Answer, ApiError> {
     check_caller(R::KIND, caller)?;
     let standing = R::standing(&request)?;
+    // Whoever moves a webhook meanwhile must see that this leads there.
+    let _turn = api.settings_turn.lock().await;
     let endpoint = match standing.endpoint.given() {
         Some(id) => Some(endpoint::find(&api, caller.company_id, id).await?),
         None => None,
@@ -139,7 +141,7 @@ async fn create<R: SubscriptionResource>(
     let limits = api.system.settings.api_limits.of_subscriptions();
     let subscription = api.system.store.create_subscription(subscription, limits).await?;
     api.system.registry.refresh(caller.company_id).await?;
-    answer::<R>(&api, &subscription).await
+    answer::<R>(&api, caller, &subscription).await
 }
 
 async fn get<R: SubscriptionResource>(
@@ -153,7 +155,7 @@ async fn get<R: SubscriptionResource>(
         .store
         .subscription(caller.company_id, R::KIND, id)
         .await?;
-    answer::<R>(&api, &subscription).await
+    answer::<R>(&api, caller, &subscription).await
 }
 
 async fn update<R: SubscriptionResource>(
@@ -176,13 +178,18 @@ async fn update<R: SubscriptionResource>(
     };
     let now = api.system.clock.now();
     let company_id = caller.company_id;
+    // It must not change between the look at it and the change.
+    let _turn = api.settings_turn.lock().await;
+    let before = api.system.store.subscription(company_id, R::KIND, id).await?;
+    let after = before.clone().changed(change, now).map_err(StoreError::from)?;
+    caller.clearance().may_change(&before, &after)?;
     let subscription = api
         .system
         .store
         .update_subscription(company_id, R::KIND, id, change, now)
         .await?;
     api.system.registry.refresh(company_id).await?;
-    answer::<R>(&api, &subscription).await
+    answer::<R>(&api, caller, &subscription).await
 }
 
 async fn delete<R: SubscriptionResource>(
@@ -198,28 +205,21 @@ async fn delete<R: SubscriptionResource>(
         .delete_subscription(caller.company_id, R::KIND, id, now)
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
-    answer::<R>(&api, &deleted).await
+    answer::<R>(&api, caller, &deleted).await
 }
 
-/// Company-wide kinds are an admin's, and change logs need a scope.
+/// Subscriptions of a kind are for those who may see its events.
 fn check_caller(kind: Kind, caller: Caller) -> Result<(), ApiError> {
-    let what = || format!("{kind} subscriptions");
-    match kind {
-        Kind::Call | Kind::Sms => Ok(()),
-        Kind::AgentStatus | Kind::Contact => caller.require_admin(&what()),
-        Kind::Changelog => {
-            caller.require_admin(&what())?;
-            caller.require_scope(Scope::ChangeLog, &what())
-        }
-    }
+    let seen = caller.clearance().sees(kind);
+    seen.map_err(|missing| uncleared(format_args!("{kind} subscriptions"), missing))
 }
 
 async fn answer<R: SubscriptionResource>(
     api: &SharedApi,
+    caller: Caller,
     subscription: &Subscription,
 ) -> Result<R::Answer, ApiError> {
-    let company_id = subscription.company_id;
-    let endpoints = Endpoints::of(api, company_id, std::slice::from_ref(subscription)).await?;
+    let endpoints = Endpoints::of(api, caller, std::slice::from_ref(subscription)).await?;
     Ok(R::answer(subscription, endpoints.answer(api, subscription)))
 }
 

@@ -15,6 +15,7 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookChange, WebhookSettings};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
@@ -22,9 +23,10 @@ use utoipa::ToSchema;
 use self::bounds::{Bounds, changed};
 use super::SharedApi;
 use super::auth::{Caller, Reader, Writer};
-use super::compat::{IdText, Items, SecretsShown, WebhookAnswer};
+use super::compat::{IdText, Items, SecretsShown, WebhookAnswer, shown_headers};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::traffic::{require_clearance, secrets_shown};
 use super::words;
 
 /// The settings to change: what is not sent stays, null follows the server again.
@@ -68,7 +70,7 @@ pub(crate) struct SettingsRequest {
     #[serde(default)]
     #[schema(value_type = Option<u32>, maximum = 365, example = 5)]
     disable_after_days: Field<u32>,
-    /// Headers added to every attempt, all of them; null for none.
+    /// Headers added to every attempt, all of them; null for none. The value `***` keeps the one that is there.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: Field<BTreeMap<String, String>>,
@@ -84,6 +86,12 @@ pub(crate) struct SettingsRequest {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     announce_kid: Field<bool>,
+}
+
+impl SettingsRequest {
+    const fn shows_secret(&self) -> bool {
+        !matches!(self.hide_secret, Field::Absent | Field::Given(true))
+    }
 }
 
 /// A webhook with its settings; what is null follows the server.
@@ -109,6 +117,7 @@ pub(crate) struct WebhookWithSettings {
     retry_schedule: Option<Vec<u32>>,
     #[schema(required)]
     disable_after_days: Option<u32>,
+    /// Values that are credentials by their names are `***` for keys that may only look.
     headers: BTreeMap<String, String>,
     #[schema(required)]
     jwt_content_type: Option<String>,
@@ -194,11 +203,10 @@ pub(crate) async fn list(
 ) -> Result<Json<Items<WebhookWithSettings>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
     let page = api.system.store.list_webhooks(caller.company_id, page).await?;
-    let items = page
-        .items
-        .into_iter()
-        .map(|webhook| show(&api, webhook, SecretsShown::AsSet))
-        .collect();
+    let mut items = Vec::with_capacity(page.items.len());
+    for webhook in page.items {
+        items.push(show(&api, caller, webhook).await?);
+    }
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
@@ -217,7 +225,7 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
+    show(&api, caller, webhook).await.map(Json)
 }
 
 /// Changes a webhook's settings: what is not sent stays, null follows the server again.
@@ -236,13 +244,16 @@ pub(crate) async fn update(
     // Settings are stored whole: two changes at once must not undo each other.
     let _turn = api.settings_turn.lock().await;
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    if webhook.settings.hide_secret && request.shows_secret() {
+        require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
+    }
     let settings = changed(webhook.settings, request, &Bounds::of(&api))?;
     let change = WebhookChange {
         settings: Some(settings),
         ..WebhookChange::default()
     };
     let webhook = change_webhook(&api, caller, id, change).await?;
-    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
+    show(&api, caller, webhook).await.map(Json)
 }
 
 /// Holds a webhook's deliveries back: none is lost, none is sent.
@@ -263,7 +274,7 @@ pub(crate) async fn pause(
         ..WebhookChange::default()
     };
     let webhook = change_webhook(&api, caller, id, change).await?;
-    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
+    show(&api, caller, webhook).await.map(Json)
 }
 
 /// Sends what was held back, oldest first.
@@ -282,7 +293,7 @@ pub(crate) async fn resume(
         ..WebhookChange::default()
     };
     let webhook = change_webhook(&api, caller, id, change).await?;
-    Ok(Json(show(&api, webhook, SecretsShown::AsSet)))
+    show(&api, caller, webhook).await.map(Json)
 }
 
 /// Changes a webhook and makes the change count.
@@ -303,15 +314,26 @@ pub(super) async fn change_webhook(
     Ok(webhook)
 }
 
-/// Shows a webhook. A server that hides secrets hides all but those that are shown this one time.
-pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> WebhookWithSettings {
-    let shown = match shown {
-        SecretsShown::Always => shown,
-        SecretsShown::AsSet | SecretsShown::Never => api.secrets_shown(),
-    };
+/// Shows a webhook as this caller may see it.
+pub(super) async fn show(
+    api: &SharedApi,
+    caller: Caller,
+    webhook: Webhook,
+) -> Result<WebhookWithSettings, ApiError> {
+    let shown = secrets_shown(api, caller, Endpoint::Webhook(webhook.id)).await?;
+    Ok(show_with(api, webhook, shown, shown))
+}
+
+/// Shows a webhook; its secret may be shown although other credentials are not.
+pub(super) fn show_with(
+    api: &SharedApi,
+    webhook: Webhook,
+    secret_shown: SecretsShown,
+    shown: SecretsShown,
+) -> WebhookWithSettings {
     let defaults = &api.system.settings.delivery;
-    let answer = WebhookAnswer::of(&webhook, shown);
-    let old_secrets = old_secrets(api, &webhook);
+    let answer = WebhookAnswer::of(&webhook, secret_shown);
+    let old_secrets = old_secrets(api, &webhook, shown);
     let warnings = webhook.secret.iter().filter_map(Secret::weakness).collect();
     let breaker = BreakerAnswer::of(api, webhook.id);
     let in_force = SettingsInForce::of(&webhook.settings, defaults);
@@ -341,7 +363,7 @@ pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> We
         timeout_ms,
         retry_schedule: Some(retry_schedule).filter(|schedule| !schedule.is_empty()),
         disable_after_days,
-        headers,
+        headers: shown_headers(headers, shown),
         jwt_content_type,
         hide_secret,
         announce_kid,
@@ -357,7 +379,7 @@ pub(super) fn show(api: &SharedApi, webhook: Webhook, shown: SecretsShown) -> We
     }
 }
 
-fn old_secrets(api: &SharedApi, webhook: &Webhook) -> Vec<OldSecretAnswer> {
+fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSecretAnswer> {
     let now = api.system.clock.now();
     let valid = webhook
         .old_secrets
@@ -367,7 +389,7 @@ fn old_secrets(api: &SharedApi, webhook: &Webhook) -> Vec<OldSecretAnswer> {
     let answer = |old: &OldSecret| OldSecretAnswer {
         kid: key_id(old.secret.expose()),
         valid_until: old.valid_until,
-        secret: api.secrets_shown().of(&old.secret, &webhook.settings),
+        secret: shown.of(&old.secret, &webhook.settings),
     };
     valid.map(answer).collect()
 }

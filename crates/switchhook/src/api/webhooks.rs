@@ -6,15 +6,19 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use serde::Deserialize;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange, WebhookSettings};
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::{Reader, Writer};
+use super::auth::{Caller, Reader, Writer};
 use super::compat::{IdText, Items, WebhookAnswer, secret_or_none};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::traffic::{require_clearance, secrets_shown};
+use super::webhook_settings::change_webhook;
 use crate::inspector;
 
 /// A webhook to make or to change.
@@ -47,11 +51,10 @@ pub(crate) async fn list(
 ) -> Result<Json<Items<WebhookAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.compatible();
     let page = api.system.store.list_webhooks(caller.company_id, page).await?;
-    let items = page
-        .items
-        .iter()
-        .map(|webhook| WebhookAnswer::of(webhook, api.secrets_shown()))
-        .collect();
+    let mut items = Vec::with_capacity(page.items.len());
+    for webhook in &page.items {
+        items.push(shown_to(&api, caller, webhook).await?);
+    }
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
@@ -91,7 +94,7 @@ pub(crate) async fn create(
     };
     let webhook = api.system.store.create_webhook(webhook).await?;
     api.system.registry.refresh(caller.company_id).await?;
-    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
+    shown_to(&api, caller, &webhook).await.map(Json)
 }
 
 /// Shows a webhook.
@@ -106,10 +109,13 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
+    shown_to(&api, caller, &webhook).await.map(Json)
 }
 
 /// Changes a webhook: what is not sent stays.
+///
+/// Another URL or secret takes a key that may see everything that goes there: each subscription with its scopes, and the
+/// deliveries that wait.
 #[utoipa::path(
     patch, path = "/api/v2/webhooks/{id}", tag = "webhooks", operation_id = "webhooks.update",
     params(("id" = IdText, Path, description = "The webhook's id")),
@@ -128,20 +134,31 @@ pub(crate) async fn update(
     }
     let secret = request.secret.change();
     check_secret(secret.iter().flatten().next().map(String::as_str))?;
-    let change = WebhookChange {
+    let mut change = WebhookChange {
         hook_url,
         secret: secret.map(|secret| secret.and_then(secret_or_none)),
         ..WebhookChange::default()
     };
-    let now = api.system.clock.now();
-    let webhook = api
-        .system
-        .store
-        .update_webhook(caller.company_id, id, change, now)
-        .await?;
-    api.system.registry.refresh(caller.company_id).await?;
-    api.system.engine.nudge(id);
-    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
+    // What leads there must not change between the look at it and the change.
+    let _turn = api.settings_turn.lock().await;
+    let before = api.system.store.webhook(caller.company_id, id).await?;
+    // What was shown masked and comes back so stays.
+    if change.hook_url.as_deref() == Some(&*shown_url(&before.hook_url)) {
+        change.hook_url = None;
+    }
+    let moves = change
+        .hook_url
+        .as_ref()
+        .is_some_and(|url| *url != before.hook_url);
+    let signs_otherwise = change
+        .secret
+        .as_ref()
+        .is_some_and(|secret| *secret != before.secret);
+    if moves || signs_otherwise {
+        require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
+    }
+    let webhook = change_webhook(&api, caller, id, change).await?;
+    shown_to(&api, caller, &webhook).await.map(Json)
 }
 
 /// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
@@ -156,6 +173,7 @@ pub(crate) async fn delete(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
     let now = api.system.clock.now();
+    let shown = secrets_shown(&api, caller, Endpoint::Webhook(id)).await?;
     let webhook = api
         .system
         .store
@@ -163,7 +181,13 @@ pub(crate) async fn delete(
         .await?;
     api.system.registry.refresh(caller.company_id).await?;
     api.system.engine.nudge(id);
-    Ok(Json(WebhookAnswer::of(&webhook, api.secrets_shown())))
+    Ok(Json(WebhookAnswer::of(&webhook, shown)))
+}
+
+/// The webhook as this caller may see it.
+async fn shown_to(api: &SharedApi, caller: Caller, webhook: &Webhook) -> Result<WebhookAnswer, ApiError> {
+    let shown = secrets_shown(api, caller, Endpoint::Webhook(webhook.id)).await?;
+    Ok(WebhookAnswer::of(webhook, shown))
 }
 
 fn check_url(api: &SharedApi, url: &str) -> Result<(), ApiError> {

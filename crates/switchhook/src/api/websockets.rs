@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebsocketId};
 use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::websocket::Websocket;
 use utoipa::ToSchema;
 
-use super::auth::{Reader, Writer};
+use super::auth::{Caller, Reader, Writer};
 use super::compat::{IdText, Items, SecretsShown, Signature, secret_or_none};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::traffic::{is_cleared, require_clearance, secrets_shown};
 use super::webhooks::check_secret;
 use super::{Api, SharedApi};
 use crate::keys;
@@ -40,27 +42,42 @@ pub(crate) struct WebsocketAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     signature: Option<Signature>,
-    /// Where to listen: fresh in every answer, for an hour.
-    #[schema(example = "wss://switchhook.example.com/events/eyJ…")]
-    websocket_url: String,
+    /// Where to listen: fresh in every answer, for an hour. Absent if the key may not see all that is told there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "wss://switchhook.example.com/events/eyJ…")]
+    websocket_url: Option<String>,
 }
 
 impl WebsocketAnswer {
-    /// Shows a websocket, or what one subscription has of it.
-    pub(super) fn of(api: &Api, websocket: &Websocket, only: Option<(Kind, SubscriptionId)>) -> Self {
-        let base = api.system.settings.reachable_at();
-        let token = token::issue(websocket, only, &base, api.system.clock.now());
-        // http becomes ws, and https wss.
-        let base = base.strip_prefix("http").unwrap_or(&base);
-        let is_shown = api.secrets_shown() != SecretsShown::Never;
-        let shown = |secret: &Secret| is_shown.then(|| secret.expose().to_owned());
+    /// Shows a websocket.
+    pub(super) fn of(websocket: &Websocket, shown: SecretsShown, url: Option<String>) -> Self {
+        let secret_shown =
+            |secret: &Secret| (shown == SecretsShown::AsSet).then(|| secret.expose().to_owned());
         let secret = websocket.secret.as_ref();
         Self {
             id: IdText(websocket.id.0),
-            signature: secret.map(|secret| Signature::with(shown(secret))),
-            websocket_url: format!("ws{base}/events/{token}"),
+            signature: secret.map(|secret| Signature::with(secret_shown(secret))),
+            websocket_url: url,
         }
     }
+
+    /// Shows it to whoever may hear what is told there, with a fresh URL; to others without one.
+    async fn shown_to(api: &Api, caller: Caller, websocket: &Websocket) -> Result<Self, ApiError> {
+        let endpoint = Endpoint::Websocket(websocket.id);
+        let shown = secrets_shown(api, caller, endpoint).await?;
+        let may_listen = is_cleared(api, caller, endpoint).await?;
+        let url = may_listen.then(|| url(api, websocket, None));
+        Ok(Self::of(websocket, shown, url))
+    }
+}
+
+/// Where to listen at a websocket, or at what one subscription has of it.
+pub(super) fn url(api: &Api, websocket: &Websocket, only: Option<(Kind, SubscriptionId)>) -> String {
+    let base = api.system.settings.reachable_at();
+    let token = token::issue(websocket, only, &base, api.system.clock.now());
+    // http becomes ws, and https wss.
+    let base = base.strip_prefix("http").unwrap_or(&base);
+    format!("ws{base}/events/{token}")
 }
 
 /// Lists the company's websockets, oldest first.
@@ -77,9 +94,12 @@ pub(crate) async fn list(
     let page = PageQuery::read(Query::of(&uri))?.compatible();
     let company_id = Some(caller.company_id);
     let page = api.system.store.list_websockets(company_id, page).await?;
-    let shown = |websocket| WebsocketAnswer::of(&api, websocket, None);
+    let mut items = Vec::with_capacity(page.items.len());
+    for websocket in &page.items {
+        items.push(WebsocketAnswer::shown_to(&api, caller, websocket).await?);
+    }
     Ok(Json(Items {
-        items: page.items.iter().map(shown).collect(),
+        items,
         cursor: page.next.map(IdText),
     }))
 }
@@ -108,10 +128,12 @@ pub(crate) async fn create(
     };
     let websocket = api.system.store.create_websocket(websocket).await?;
     api.system.registry.refresh(caller.company_id).await?;
-    Ok(Json(WebsocketAnswer::of(&api, &websocket, None)))
+    WebsocketAnswer::shown_to(&api, caller, &websocket)
+        .await
+        .map(Json)
 }
 
-/// Shows a websocket, with a fresh URL.
+/// Shows a websocket, with a fresh URL: for a key that may see everything that is told there.
 #[utoipa::path(
     get, path = "/api/v2/websockets/{id}", tag = "websockets", operation_id = "websockets.get",
     params(("id" = IdText, Path, description = "The websocket's id")),
@@ -123,7 +145,10 @@ pub(crate) async fn get(
     PathId(id): PathId<WebsocketId>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
     let websocket = api.system.store.websocket(caller.company_id, id).await?;
-    Ok(Json(WebsocketAnswer::of(&api, &websocket, None)))
+    require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
+    WebsocketAnswer::shown_to(&api, caller, &websocket)
+        .await
+        .map(Json)
 }
 
 /// Changes a websocket's secret: the next frame is signed with it.
@@ -142,8 +167,12 @@ pub(crate) async fn update(
     let store = &api.system.store;
     let secret = request.secret.change();
     check_secret(secret.iter().flatten().next().map(String::as_str))?;
+    // What is told there must not change between the look at it and the change.
+    let _turn = api.settings_turn.lock().await;
+    let before = store.websocket(caller.company_id, id).await?;
+    require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
     let websocket = match secret {
-        None => store.websocket(caller.company_id, id).await?,
+        None => before,
         Some(secret) => {
             let (secret, now) = (secret.and_then(secret_or_none), api.system.clock.now());
             let company_id = caller.company_id;
@@ -151,7 +180,9 @@ pub(crate) async fn update(
         }
     };
     api.system.registry.refresh(caller.company_id).await?;
-    Ok(Json(WebsocketAnswer::of(&api, &websocket, None)))
+    WebsocketAnswer::shown_to(&api, caller, &websocket)
+        .await
+        .map(Json)
 }
 
 /// Deletes a websocket and shows what it was. Its subscriptions stay, with `webhook: null`; whoever listens is let go.
@@ -167,7 +198,9 @@ pub(crate) async fn delete(
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
     let now = api.system.clock.now();
     let store = &api.system.store;
-    let websocket = store.delete_websocket(caller.company_id, id, now).await?;
+    let websocket = store.websocket(caller.company_id, id).await?;
+    let answer = WebsocketAnswer::shown_to(&api, caller, &websocket).await?;
+    store.delete_websocket(caller.company_id, id, now).await?;
     api.system.registry.refresh(caller.company_id).await?;
-    Ok(Json(WebsocketAnswer::of(&api, &websocket, None)))
+    Ok(Json(answer))
 }

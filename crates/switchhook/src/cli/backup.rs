@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
+use switchhook_domain::credential::shown_url;
 use switchhook_store::{Copied, Existing};
 
 use super::output;
 use crate::config::StoreOptions;
-use crate::storage;
 
 /// Copy a store to a file, also while a server runs on it
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(super) struct Restore {
 
 impl BackUp {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let url = storage::without_password(&self.store.store);
+        let url = shown_url(&self.store.store);
         let copied = switchhook_store::backup(&self.store.store, &self.to, existing(self.force))
             .with_context(|| format!("the store {url} was not copied"))?;
         tell(&url, &self.to.display().to_string(), copied, self.json)
@@ -73,7 +73,7 @@ impl BackUp {
 
 impl Restore {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let url = storage::without_password(&self.store.store);
+        let url = shown_url(&self.store.store);
         let from = self.from.display().to_string();
         let copied = switchhook_store::restore(&self.from, &self.store.store, existing(self.force))
             .with_context(|| format!("{from} was not put in the place of {url}"))?;

@@ -2,11 +2,11 @@
 
 use clap::{Arg, ArgMatches, Args, Subcommand};
 use serde_json::json;
+use switchhook_domain::credential::shown_value;
 
 use super::output::{self, Table};
 use crate::config::sources::Parsed;
-use crate::config::{EncryptionOptions, ServeOptions, file_options};
-use crate::storage;
+use crate::config::{ServeOptions, file_options};
 
 /// Check the configuration
 #[derive(Debug, Subcommand)]
@@ -69,11 +69,14 @@ impl Effective {
                 .collect::<Vec<_>>()
                 .join(",")
         });
-        let value = match name.as_str() {
-            "store" => value.map(|url| storage::without_password(&url)),
-            secret if EncryptionOptions::SECRET.contains(&secret) => value.map(|_| "***".to_owned()),
-            _ => value,
-        };
+        let value = value.map(|value| {
+            // Neither a file's name nor a switch is one.
+            if name.ends_with("-file") || value == "true" || value == "false" {
+                value
+            } else {
+                shown_value(&name, &value).into_owned()
+            }
+        });
         Self {
             name,
             value,

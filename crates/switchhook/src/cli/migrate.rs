@@ -4,11 +4,11 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use switchhook_domain::clock::Clock;
+use switchhook_domain::credential::shown_url;
 
 use super::output;
 use crate::clock::SystemClock;
 use crate::config::StoreOptions;
-use crate::storage;
 
 /// Bring the schema of a store up to date
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(super) struct Migrate {
 
 impl Migrate {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let url = storage::without_password(&self.store.store);
+        let url = shown_url(&self.store.store);
         let migrated = switchhook_store::migrate(&self.store.store, SystemClock.now())
             .with_context(|| format!("the store {url} cannot be brought up to date"))?;
         if self.json {

@@ -7,12 +7,13 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use switchhook_domain::clock::Clock;
+use switchhook_domain::credential::shown_url;
 use switchhook_store::{CopiedSecrets, CopyProgress, CopyReport};
 
 use super::output;
 use crate::clock::SystemClock;
 use crate::config::{EncryptionOptions, parse_store};
-use crate::storage::{self, without_password};
+use crate::storage;
 
 /// Move a store between SQLite and PostgreSQL
 #[derive(Debug, Subcommand)]
@@ -57,7 +58,7 @@ impl Store {
 
 impl Copy {
     fn run(self) -> anyhow::Result<()> {
-        let (from, to) = (without_password(&self.from), without_password(&self.to));
+        let (from, to) = (shown_url(&self.from), shown_url(&self.to));
         let keyring = self.encryption.keyring()?;
         let sealer = storage::sealer(keyring.as_ref());
         let bar = bar();

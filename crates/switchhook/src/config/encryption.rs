@@ -40,9 +40,6 @@ pub struct EncryptionOptions {
 }
 
 impl EncryptionOptions {
-    /// The options whose values nobody must see.
-    pub const SECRET: [&'static str; 2] = ["encryption-key", "encryption-keys-old"];
-
     /// The keys; `None` if secrets are not to be encrypted.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::subscription::Subscription;
@@ -174,7 +175,7 @@ impl About<'_> {
     ) -> Item {
         let webhook_id = self.webhook.id.to_string();
         Item {
-            url: self.webhook.hook_url.clone(),
+            url: shown_url(&self.webhook.hook_url).into_owned(),
             tone,
             label,
             why,

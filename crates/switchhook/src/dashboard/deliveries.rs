@@ -17,6 +17,7 @@ use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, DeliveryRow, many};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
+use crate::sight::Sight;
 
 /// How many deliveries a page has.
 const A_PAGE: u32 = 50;
@@ -79,6 +80,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         state,
         kind,
         class,
+        sight: visitor.sight(&desk),
     };
     let found = seek(&desk, company_id, &filter, sought, page).await?;
     let is_search = kind.is_some() || class.is_some() || state == Some(StateName::Delivered);
@@ -119,11 +121,13 @@ struct Sought {
     state: Option<StateName>,
     kind: Option<Kind>,
     class: Option<OutcomeClass>,
+    sight: Sight,
 }
 
 impl Sought {
     async fn is_in(self, desk: &Desk, delivery: &Delivery) -> Result<bool, StoreError> {
-        let is_other = self.webhook_id.is_some_and(|id| id != delivery.webhook_id)
+        let is_other = !self.sight.sees(delivery.kind)
+            || self.webhook_id.is_some_and(|id| id != delivery.webhook_id)
             || self.state.is_some_and(|state| state != delivery.state.name())
             || self.kind.is_some_and(|kind| kind != delivery.kind);
         if is_other {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, OutcomeClass, Phases};
+use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::redaction::redact;
@@ -28,6 +29,7 @@ use crate::blocking;
 use crate::delivery::{Route, own_headers};
 use crate::inspector::name_of;
 use crate::mask::Mask;
+use crate::sight::Sight;
 
 /// An attempt as it is shown.
 #[derive(Debug)]
@@ -116,9 +118,11 @@ pub(super) async fn show(
     let id = id_of(&id)?;
     let company_id = visitor.caller.company_id;
     let store = &desk.system.store;
-    let mask = desk.system.settings.dashboard.mask;
     let delivery = store.delivery(company_id, id).await?;
+    visitor.must_see(delivery.kind)?;
+    let sight = visitor.sight(&desk);
     let event = store.event(company_id, delivery.event_id).await?;
+    let event = sight.event(event).expect("its kind may be seen");
     let attempts = store.attempts_of(id).await?;
     let webhook = match store.webhook(company_id, delivery.webhook_id).await {
         Ok(webhook) => Some(webhook),
@@ -131,13 +135,12 @@ pub(super) async fn show(
     let shown = Shown {
         route: desk.system.registry.route(delivery.webhook_id),
         frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
-        visitor,
+        sight,
         delivery,
         body: event.body,
         attempts,
         webhook,
         next,
-        mask,
     };
     Ok(blocking::run(bytes, move || page(shown)).await)
 }
@@ -145,33 +148,31 @@ pub(super) async fn show(
 /// What a page about a delivery is made of.
 struct Shown {
     frame: Frame,
-    visitor: Visitor,
+    sight: Sight,
     delivery: Delivery,
     body: Bytes,
     attempts: Vec<Attempt>,
     webhook: Option<Webhook>,
     route: Option<Arc<Route>>,
     next: String,
-    mask: Mask,
 }
 
 fn page(shown: Shown) -> Response {
     let Shown {
         frame,
-        visitor,
+        sight,
         delivery,
         body,
         attempts,
         webhook,
         route,
         next,
-        mask,
     } = shown;
     let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
-    let sent = sent(&delivery, route.as_deref(), &body, mask);
+    let sent = sent(&delivery, route.as_deref(), &body, sight);
     let parts = attempts
         .into_iter()
-        .map(|attempt| attempt_part(attempt, &delivery, &sent, &visitor, mask))
+        .map(|attempt| attempt_part(attempt, &delivery, &sent, sight))
         .rev();
     show_page(&DeliveryPage {
         frame,
@@ -263,26 +264,25 @@ fn what_comes_next(
     }
 }
 
-fn sent(delivery: &Delivery, route: Option<&Route>, body: &[u8], mask: Mask) -> Sent {
+/// `body` is what the visitor may see of the event.
+fn sent(delivery: &Delivery, route: Option<&Route>, body: &[u8], sight: Sight) -> Sent {
+    let mask = sight.mask;
+    // A token shows all that is in it.
+    let is_masked = !mask.is_nothing() || sight.sees_less_than(delivery.kind, delivery.hidden);
     let shown = redact(body, delivery.hidden);
     let text = String::from_utf8_lossy(&shown);
     let signing = route.and_then(|route| Some((route.signer.as_ref()?, route.webhook.secret.as_ref()?)));
     let (wire, token) = match signing {
         None => (raw_head(&text, mask), None),
+        Some(_) if is_masked => ("•••".to_owned(), None),
         Some((signer, secret)) => {
             let token = signer.sign(&shown);
             let taken_apart = take_apart(&token, secret.expose());
             (raw_head(&token, Mask::NOTHING), Some(taken_apart))
         }
     };
-    let is_masked = !mask.is_nothing();
     Sent {
-        // What is in a token can be read by everybody, so a mask would hide nothing.
-        wire: if is_masked && token.is_some() {
-            "•••".to_owned()
-        } else {
-            wire
-        },
+        wire,
         pretty: pretty(&text, mask),
         token,
         is_masked,
@@ -307,25 +307,22 @@ fn take_apart(token: &str, secret: &str) -> Token {
     }
 }
 
-fn attempt_part(
-    attempt: Attempt,
-    delivery: &Delivery,
-    sent: &Sent,
-    visitor: &Visitor,
-    mask: Mask,
-) -> AttemptPart {
+fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight) -> AttemptPart {
     let class = attempt.outcome.class();
     let (result, detail, retry_after) = match attempt.outcome {
         AttemptOutcome::Answered { status, retry_after } => (status.to_string(), None, retry_after),
-        AttemptOutcome::Unanswered { reason, detail } => {
-            (reason.as_str().replace('_', " "), Some(detail), None)
-        }
+        AttemptOutcome::Unanswered { reason, detail } => (
+            reason.as_str().replace('_', " "),
+            Some(shown_text(&detail).into_owned()),
+            None,
+        ),
         AttemptOutcome::Lost => {
             let why = "the server stopped while it was under way: nobody knows how it ended";
             ("lost".to_owned(), Some(why.to_owned()), None)
         }
     };
-    let url = attempt.request.as_ref().map(|request| request.url.to_string());
+    let url = attempt.request.as_ref();
+    let url = url.map(|request| shown_url(&request.url).into_owned());
     let mut headers = attempt
         .request
         .map(|request| request.headers.to_map())
@@ -335,8 +332,7 @@ fn attempt_part(
             headers.insert(name.to_string(), value.to_str().unwrap_or_default().to_owned());
         }
     }
-    let shown = |(name, value): (String, String)| (name.clone(), visitor.header(&name, value));
-    let headers: Vec<_> = headers.into_iter().map(&shown).collect();
+    let headers: Vec<_> = headers.into_iter().collect();
     AttemptPart {
         number: attempt.number,
         tone: match class {
@@ -356,9 +352,9 @@ fn attempt_part(
         headers,
         answer: attempt.answer.map(|answer| AnswerPart {
             status: answer.status,
-            headers: answer.headers.to_map().into_iter().map(shown).collect(),
+            headers: answer.headers.to_map().into_iter().collect(),
             // Receivers like to send back what they got.
-            body: raw_head(&String::from_utf8_lossy(&answer.body_head), mask),
+            body: sight.head(delivery.kind, &answer.body_head),
             is_truncated: answer.is_truncated,
         }),
         bars: bars(&attempt.phases),

@@ -90,7 +90,9 @@ pub(super) async fn show(
     let system = &desk.system;
     let mask = system.settings.dashboard.mask;
     let event = system.store.event(company_id, id).await?;
+    visitor.must_see(event.kind)?;
     let bytes = event.body.len();
+    let event = visitor.sight(&desk).event(event).expect("its kind may be seen");
     let filter = DeliveryFilter {
         event_id: Some(id),
         ..DeliveryFilter::default()

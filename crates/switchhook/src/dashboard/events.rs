@@ -15,6 +15,7 @@ use super::session::Visitor;
 use super::{Desk, SharedDesk};
 use crate::blocking;
 use crate::mask::Mask;
+use crate::sight::Sight;
 use crate::summary::Summary;
 
 /// How many events a page has.
@@ -61,10 +62,13 @@ impl EventRow {
         }
     }
 
-    /// Rows about events, without their deliveries.
-    pub(super) async fn all(events: Vec<EventRecord>, mask: Mask) -> Vec<Self> {
+    /// Rows about the events that can be seen, without their deliveries.
+    pub(super) async fn all(events: Vec<EventRecord>, sight: Sight) -> Vec<Self> {
         let bytes = bytes_of(&events);
-        let sum_up = move || events.iter().map(|event| Self::of(event, mask)).collect();
+        let sum_up = move || {
+            let seen = events.into_iter().filter_map(|event| sight.event(event));
+            seen.map(|event| Self::of(&event, sight.mask)).collect()
+        };
         blocking::run(bytes, sum_up).await
     }
 
@@ -164,11 +168,12 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     };
     let is_search = wanted.looks_inside();
     let (rows, next, looked) = if wanted.is_anything() {
-        let found = look(&desk.system, company_id, filter, wanted, page).await?;
+        let found = look(&desk.system, visitor.caller, filter, wanted, page).await?;
         (found.rows, found.next, Some(found.looked))
     } else {
         let events = desk.system.store.list_events(company_id, filter, page).await?;
-        (EventRow::all(events.items, mask).await, events.next, None)
+        let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
+        (rows, events.next, None)
     };
     let or_nothing = |name: &str| query(name).unwrap_or_default();
     let narrowed = Narrowed {

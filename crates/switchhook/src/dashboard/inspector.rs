@@ -6,9 +6,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
+use switchhook_domain::Kind;
+use switchhook_domain::credential::{MASK, shown_value};
+use switchhook_domain::redaction::Hidden;
 use switchhook_protocol::headers;
 
-use super::json_text::{pretty, raw_head};
+use super::json_text::pretty;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{Moment, kind_name, many};
 use super::session::{Filled, Visitor};
@@ -16,6 +19,7 @@ use super::{Desk, SharedDesk};
 use crate::blocking;
 use crate::inspector::{Arrival, Behaviour, Inspector, Overview, SCHEME, Verdict, name_of};
 use crate::mask::Mask;
+use crate::sight::Sight;
 use crate::summary::Summary;
 
 /// How many arrivals are listed.
@@ -117,7 +121,7 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
     let name = checked(&name)?;
-    let mask = desk.system.settings.dashboard.mask;
+    let sight = visitor.sight(&desk);
     let Overview {
         behaviour,
         arrived,
@@ -126,8 +130,10 @@ pub(super) async fn show(
     } = inspector(&desk)?.overview(visitor.caller.company_id, name);
     let frame = Frame::new(&desk, &visitor, "inspector", format!("Inspector {name}"));
     let name = name.to_owned();
-    let listed = kept.len().min(MOST_ROWS);
-    let bytes = kept[..listed].iter().map(|arrival| arrival.body.len()).sum();
+    let count = kept.len();
+    let is_seen = |arrival: &Arc<Arrival>| arrival.kind().is_some_and(|kind| sight.sees(kind));
+    let listed: Vec<_> = kept.into_iter().filter(is_seen).take(MOST_ROWS).collect();
+    let bytes = listed.iter().map(|arrival| arrival.body.len()).sum();
     let page = move || {
         show_page(&InspectorPage {
             frame,
@@ -135,8 +141,8 @@ pub(super) async fn show(
             name,
             behaviours: Behaviour::ALL.map(|one| (one, one == behaviour)),
             arrived: many(usize::try_from(arrived).unwrap_or(usize::MAX), "delivery"),
-            kept: kept.len(),
-            rows: kept[..listed].iter().map(|arrival| row(arrival, mask)).collect(),
+            kept: count,
+            rows: listed.iter().map(|arrival| row(arrival, sight.mask)).collect(),
         })
     };
     Ok(blocking::run(bytes, page).await)
@@ -187,24 +193,27 @@ pub(super) async fn arrival(
     Path((name, number)): Path<(String, u64)>,
 ) -> Result<Response, Trouble> {
     let name = checked(&name)?;
-    let mask = desk.system.settings.dashboard.mask;
+    let sight = visitor.sight(&desk);
     let overview = inspector(&desk)?.overview(visitor.caller.company_id, name);
     let found: Option<&Arc<Arrival>> = overview.kept.iter().find(|arrival| arrival.number == number);
     let arrival = found.ok_or_else(|| {
         Trouble::not_found("The inspector has forgotten it: it keeps the last 200 deliveries, in memory.")
     })?;
+    let kind = arrival.kind().unwrap_or(Kind::Changelog);
+    visitor.must_see(kind)?;
     let arrival = Arc::clone(arrival);
     let title = format!("Inspector {name}, delivery {number}");
     let frame = Frame::new(&desk, &visitor, "inspector", title);
     let name = name.to_owned();
     let bytes = arrival.body.len();
-    Ok(blocking::run(bytes, move || arrival_page(frame, &visitor, name, &arrival, mask)).await)
+    Ok(blocking::run(bytes, move || arrival_page(frame, name, &arrival, kind, sight)).await)
 }
 
-fn arrival_page(frame: Frame, visitor: &Visitor, name: String, arrival: &Arrival, mask: Mask) -> Response {
+fn arrival_page(frame: Frame, name: String, arrival: &Arrival, kind: Kind, sight: Sight) -> Response {
     let is_token = arrival.verdict != Verdict::Unsigned;
-    let body = String::from_utf8_lossy(&arrival.body);
-    let is_masked = !mask.is_nothing();
+    // What was hidden from the webhook is gone from it already; a token shows all that is in it.
+    let is_withheld = sight.sees_less_than(kind, Hidden::NOTHING);
+    let is_masked = !sight.mask.is_nothing() || is_withheld;
     let header = |name: &str| arrival.header(name).to_owned();
     show_page(&ArrivalPage {
         frame,
@@ -217,27 +226,27 @@ fn arrival_page(frame: Frame, visitor: &Visitor, name: String, arrival: &Arrival
         headers: arrival
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), shown(visitor, name.as_str(), value)))
+            .map(|(name, value)| (name.to_string(), shown(name.as_str(), value)))
             .collect(),
         body: match (is_token, is_masked) {
             (true, true) => "•••".to_owned(),
-            (_, _) => raw_head(&body, mask),
+            (_, _) => sight.head(kind, &arrival.body),
         },
         pretty: arrival
             .event
             .as_ref()
-            .map(|event| pretty(&String::from_utf8_lossy(event), mask)),
+            .map(|event| pretty(&String::from_utf8_lossy(&sight.redacted(kind, event)), sight.mask)),
         is_masked,
         event_id: header(headers::EVENT_ID),
         delivery_id: header(headers::DELIVERY_ID),
     })
 }
 
-fn shown(visitor: &Visitor, name: &str, value: &http::HeaderValue) -> String {
+fn shown(name: &str, value: &http::HeaderValue) -> String {
     if value.is_sensitive() {
-        return "***".to_owned();
+        return MASK.to_owned();
     }
-    visitor.header(name, String::from_utf8_lossy(value.as_bytes()).into_owned())
+    shown_value(name, &String::from_utf8_lossy(value.as_bytes())).into_owned()
 }
 
 /// Tells one how to answer.

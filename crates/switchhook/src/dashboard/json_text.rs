@@ -34,7 +34,7 @@ pub(super) fn pretty(text: &str, mask: Mask) -> String {
 }
 
 /// The head of a text as it came, with what is masked replaced; not escaped.
-pub(super) fn raw_head(text: &str, mask: Mask) -> String {
+pub(crate) fn raw_head(text: &str, mask: Mask) -> String {
     let head = head(text);
     let mut shown = raw(head, mask).into_owned();
     if head.len() < text.len() {
@@ -44,7 +44,7 @@ pub(super) fn raw_head(text: &str, mask: Mask) -> String {
 }
 
 /// A text as it came, with what is masked replaced; not escaped.
-pub(super) fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
+pub(crate) fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
     if mask.is_nothing() {
         return Cow::Borrowed(text);
     }
@@ -176,7 +176,8 @@ impl Contents {
                 serde_json::to_string(&mask.value(self.here, &value)?).ok()
             }
             Token::Word(word) if word.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
-                mask.value(self.here, word)
+                // Masked it is no number any more, and what is shown is to stay JSON.
+                serde_json::to_string(&mask.value(self.here, word)?).ok()
             }
             _ => None,
         }

@@ -60,7 +60,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .store
         .list_events(company_id, EventFilter::default(), latest)
         .await?;
-    let rows = EventRow::all(events.items, system.settings.dashboard.mask).await;
+    let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
     let events = EventRow::with_deliveries(&desk, company_id, rows).await?;
     let oldest = attention.oldest_due.map(|at| now.since(at));
     let (success, success_tone) = success(&whole);

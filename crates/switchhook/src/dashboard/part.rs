@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use askama::filters::HtmlSafe;
 use serde::Deserialize;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
@@ -126,7 +127,10 @@ impl DeliveryRow {
         Self {
             id: delivery.id.to_string(),
             event_id: delivery.event_id.to_string(),
-            url: url.map_or_else(|| format!("webhook {webhook_id}, deleted"), ToOwned::to_owned),
+            url: url.map_or_else(
+                || format!("webhook {webhook_id}, deleted"),
+                |url| shown_url(url).into_owned(),
+            ),
             webhook_id,
             kind: kind_name(delivery.kind),
             state: delivery.state.name().as_str(),
@@ -181,7 +185,7 @@ pub(super) fn kinds(chosen: Option<&str>) -> Vec<Choice> {
 /// The webhooks to choose from.
 pub(super) fn webhooks(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice> {
     let all = webhooks.iter();
-    all.map(|webhook| Choice::new(webhook.id.to_string(), &webhook.hook_url, chosen))
+    all.map(|webhook| Choice::new(webhook.id.to_string(), shown_url(&webhook.hook_url), chosen))
         .collect()
 }
 

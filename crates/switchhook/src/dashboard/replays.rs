@@ -323,6 +323,7 @@ pub(super) async fn create(
     State(desk): State<SharedDesk>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
+    visitor.must_write()?;
     let is_dry_run = form.text("do") != Some("begin");
     let wish = Wish::read(&form);
     let asked = match wish.request(is_dry_run) {

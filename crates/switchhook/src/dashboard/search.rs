@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use switchhook_domain::Kind;
-use switchhook_domain::id::CompanyId;
 use switchhook_protocol::{Id, Payload};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use tokio::time::Instant;
@@ -11,8 +10,10 @@ use tokio::time::Instant;
 use super::events::{EventRow, bytes_of};
 use super::json_text::raw;
 use super::part::{Moment, many};
+use crate::api::Caller;
 use crate::blocking;
 use crate::mask::Mask;
+use crate::sight::Sight;
 use crate::summary::Summary;
 use crate::system::System;
 
@@ -57,7 +58,7 @@ pub(super) struct Found {
 /// Looks for events, newest first, until a page is full or it has looked long enough.
 pub(super) async fn look(
     system: &System,
-    company_id: CompanyId,
+    caller: Caller,
     filter: EventFilter,
     wanted: Wanted,
     page: PageRequest,
@@ -65,6 +66,7 @@ pub(super) async fn look(
     let begun = Instant::now();
     let mut search = Search {
         needles: Needles::of(&wanted, system.settings.dashboard.mask),
+        sight: Sight::of(caller, system),
         begun,
         most_rows: page.limit as usize,
         rows: Vec::new(),
@@ -78,7 +80,9 @@ pub(super) async fn look(
             limit: AT_ONCE,
         };
         let store = &system.store;
-        let read = store.list_events(company_id, filter.clone(), request).await?;
+        let read = store
+            .list_events(caller.company_id, filter.clone(), request)
+            .await?;
         let events = read.items;
         let is_done;
         (search, is_done) = blocking::run(bytes_of(&events), move || {
@@ -107,6 +111,7 @@ pub(super) async fn look(
 /// A search on its way.
 struct Search {
     needles: Needles,
+    sight: Sight,
     begun: Instant,
     most_rows: usize,
     rows: Vec<EventRow>,
@@ -121,8 +126,10 @@ impl Search {
         for (place, event) in events.iter().enumerate() {
             self.looked_at += 1;
             self.last = Some((event.id.0, Moment(event.accepted_at)));
-            if self.needles.are_in(event) {
-                self.rows.push(EventRow::of(event, self.needles.mask));
+            // What is hidden must not be found: that would tell what it is.
+            let seen = self.sight.event(event.clone());
+            if let Some(event) = seen.filter(|event| self.needles.are_in(event)) {
+                self.rows.push(EventRow::of(&event, self.needles.mask));
             }
             let is_full = self.rows.len() >= self.most_rows;
             if is_full || (self.is_enough() && place + 1 < events.len()) {
@@ -256,7 +263,7 @@ impl Wanted {
 mod tests {
     use bytes::Bytes;
     use switchhook_domain::Timestamp;
-    use switchhook_domain::id::EventId;
+    use switchhook_domain::id::{CompanyId, EventId};
 
     use super::*;
 

@@ -19,15 +19,16 @@ use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use parking_lot::Mutex;
-use switchhook_domain::Timestamp;
 use switchhook_domain::key::Right;
+use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::PageRequest;
 
 use super::form::Form;
 use super::page::{Said, Trouble, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
-use crate::api::{Caller, has_nul};
+use crate::api::{Caller, Refusal, has_nul};
 use crate::keys;
+use crate::sight::Sight;
 
 const COOKIE_NAME: &str = "switchhook_session";
 
@@ -186,23 +187,14 @@ impl Visitor {
         Err(Trouble::new(StatusCode::FORBIDDEN, message))
     }
 
-    /// A header's value as it may be shown: who may only look sees no credentials.
-    pub(super) fn header(&self, name: &str, value: String) -> String {
-        const SECRETS: [&str; 7] = [
-            "authorization",
-            "cookie",
-            "key",
-            "token",
-            "secret",
-            "password",
-            "credential",
-        ];
-        let name = name.to_ascii_lowercase();
-        let is_secret = SECRETS.iter().any(|part| name.contains(part));
-        if is_secret && !self.caller.may(Right::Write) {
-            return "***".to_owned();
-        }
-        value
+    /// What of events is shown.
+    pub(super) fn sight(&self, desk: &Desk) -> Sight {
+        Sight::of(self.caller, &desk.system)
+    }
+
+    /// Refuses who may not see events of this kind.
+    pub(super) fn must_see(&self, kind: Kind) -> Result<(), Trouble> {
+        Ok(self.caller.require_sight(kind).map_err(Refusal::from)?)
     }
 
     /// A parameter of the page's address, if it is not empty.

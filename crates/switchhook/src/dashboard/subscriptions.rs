@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::Method;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::Webhook;
@@ -65,7 +66,7 @@ impl SubscriptionRow {
             kind_name: kind_name(kind),
             filter: in_words(&subscription.filter),
             webhook_id: subscription.webhook_id().map(|id| id.to_string()),
-            url: url.map_or(without_url, str::to_owned),
+            url: url.map_or(without_url, |url| shown_url(url).into_owned()),
             state,
             tone,
             enabled: subscription.enabled,
@@ -185,9 +186,11 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .map(|one| (one.id, one.hook_url.as_str()))
         .collect();
     let url = |subscription: &Subscription| urls.get(&subscription.webhook_id()?).copied();
+    let sight = visitor.sight(&desk);
     let rows = subscriptions
         .items
         .iter()
+        .filter(|one| sight.sees(one.filter.kind()))
         .map(|one| SubscriptionRow::of(one, url(one)));
     Ok(show(&SubscriptionsPage {
         rows: rows.collect(),
@@ -268,7 +271,9 @@ pub(super) async fn create(
     State(desk): State<SharedDesk>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
+    visitor.must_write()?;
     let form = SubscriptionForm::read(&form);
+    visitor.must_see(form.kind)?;
     let path = format!("/api/v2/subscriptions/{}", form.kind.route());
     let made = desk
         .inside
@@ -294,6 +299,7 @@ pub(super) async fn edit(
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
     let (kind, id) = route(&kind, &id)?;
+    visitor.must_see(kind)?;
     let subscription = desk
         .system
         .store
@@ -312,6 +318,8 @@ pub(super) async fn update(
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
     let (kind, id) = route(&kind, &id)?;
+    visitor.must_write()?;
+    visitor.must_see(kind)?;
     let mut form = SubscriptionForm::read(&form);
     form.kind = kind;
     let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
@@ -370,6 +378,8 @@ pub(super) async fn ask_to_delete(
     Path((kind, id)): Path<(String, String)>,
 ) -> Result<Response, Trouble> {
     let (kind, id) = route(&kind, &id)?;
+    visitor.must_write()?;
+    visitor.must_see(kind)?;
     let company_id = visitor.caller.company_id;
     let subscription = desk.system.store.subscription(company_id, kind, id).await?;
     let url = match subscription.webhook_id() {

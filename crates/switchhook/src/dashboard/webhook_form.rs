@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use switchhook_domain::webhook::Webhook;
 
 use super::form::Form;
+use crate::api::{SecretsShown, shown_headers, shown_hook_url};
 use crate::keys;
 
 /// A webhook's form, as it was filled in or as the webhook stands.
@@ -90,17 +91,15 @@ impl WebhookForm {
         }
     }
 
-    /// The form as the webhook stands.
-    pub(super) fn of(webhook: &Webhook) -> Self {
+    /// The form as the webhook stands, with what is shown of its credentials. What is masked and sent back so stays.
+    pub(super) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
         let settings = &webhook.settings;
         let schedule = settings.retry_schedule.iter().map(ToString::to_string);
         let number = |value: Option<u32>| value.map_or_else(String::new, |value| value.to_string());
-        let headers = settings
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"));
+        let headers = shown_headers(settings.headers.clone(), shown);
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}"));
         Self {
-            hook_url: webhook.hook_url.clone(),
+            hook_url: shown_hook_url(webhook, shown),
             profile: settings
                 .profile
                 .map_or_else(String::new, |profile| profile.to_string()),

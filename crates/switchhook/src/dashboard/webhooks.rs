@@ -9,6 +9,7 @@ use axum::response::Response;
 use http::Method;
 use serde_json::{Value, json};
 use switchhook_domain::breaker::Breaker;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
@@ -121,7 +122,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         }
         WebhookRow {
             id: webhook.id.to_string(),
-            url: webhook.hook_url.clone(),
+            url: shown_url(&webhook.hook_url).into_owned(),
             state,
             tone,
             subscriptions: kinds.into_iter().collect(),
@@ -218,27 +219,39 @@ pub(super) async fn show(
     let deliveries = store
         .list_deliveries(company_id, filter, PageRequest::first(LATEST))
         .await?;
-    let frame = Frame::new(&desk, &visitor, "webhooks", webhook.hook_url.clone());
-    let own = subscriptions.iter().filter(|one| one.webhook_id() == Some(id));
-    let secret = webhook
-        .secret
-        .as_ref()
-        .filter(|_| frame.can_write && !webhook.settings.hide_secret && !desk.system.settings.hide_secrets);
+    let url = shown_url(&webhook.hook_url).into_owned();
+    let frame = Frame::new(&desk, &visitor, "webhooks", url.clone());
+    let sight = visitor.sight(&desk);
+    let own = subscriptions
+        .iter()
+        .filter(|one| one.webhook_id() == Some(id) && sight.sees(one.filter.kind()));
+    let deliveries: Vec<_> = deliveries
+        .items
+        .into_iter()
+        .filter(|delivery| sight.sees(delivery.kind))
+        .collect();
+    let secret = match &webhook.secret {
+        Some(secret) => {
+            let shown = desk.inside.secrets_shown(visitor.caller, id).await?;
+            shown.of(secret, &webhook.settings)
+        }
+        None => None,
+    };
     Ok(show_page(&WebhookPage {
         id: id.to_string(),
-        url: webhook.hook_url.clone(),
+        url,
         state,
         tone,
         state_in_words,
         is_paused: webhook.paused_at.is_some(),
-        secret: secret.map(|secret| secret.expose().to_owned()),
+        secret,
         is_signed: webhook.secret.is_some(),
         inspector: name_of(&webhook.hook_url).map(ToOwned::to_owned),
         facts: facts(&desk, &webhook),
         subscriptions: own
             .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
             .collect(),
-        deliveries: rows(&desk, company_id, &deliveries.items).await?,
+        deliveries: rows(&desk, company_id, &deliveries).await?,
         kinds: part::kinds(Some("call")),
         created_at: Moment(webhook.created_at),
         updated_at: Moment(webhook.updated_at),
@@ -330,6 +343,7 @@ pub(super) async fn create(
     State(desk): State<SharedDesk>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
+    visitor.must_write()?;
     let form = WebhookForm::read(&form);
     let settings = match form.settings() {
         Ok(settings) => settings,
@@ -377,12 +391,14 @@ pub(super) async fn edit(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
+    let webhook_id = id_of(&id)?;
     let webhook = desk
         .system
         .store
-        .webhook(visitor.caller.company_id, id_of(&id)?)
+        .webhook(visitor.caller.company_id, webhook_id)
         .await?;
-    let form = WebhookForm::of(&webhook);
+    let shown = desk.inside.secrets_shown(visitor.caller, webhook_id).await?;
+    let form = WebhookForm::of(&webhook, shown);
     Ok(show_page(&form_page(&desk, &visitor, Some(id), form, None)))
 }
 
@@ -393,6 +409,7 @@ pub(super) async fn update(
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
+    visitor.must_write()?;
     let form = WebhookForm::read(&form);
     let changed = async {
         let settings = form.settings()?;
@@ -481,6 +498,7 @@ pub(super) async fn ask_to_delete(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
+    visitor.must_write()?;
     let company_id = visitor.caller.company_id;
     let webhook = desk.system.store.webhook(company_id, id).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
@@ -496,7 +514,7 @@ pub(super) async fn ask_to_delete(
     Ok(show_page(&DeletePage {
         frame: Frame::new(&desk, &visitor, "webhooks", "Delete webhook"),
         id: id.to_string(),
-        url: webhook.hook_url,
+        url: shown_url(&webhook.hook_url).into_owned(),
         subscriptions,
         subscriptions_in_words: many(subscriptions, "subscription"),
         has_pending: pending.first().is_some_and(|one| one.webhook_id == id),

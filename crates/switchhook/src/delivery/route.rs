@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
 use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::credential::{is_credential, shown_url};
 use switchhook_domain::hold::{Hold, HoldReason, held_time};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
@@ -196,7 +197,10 @@ impl Endpoint {
     /// # Errors
     /// If it is no `http` or `https` URL with a host, in words for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| format!("{text} is no URL: {error}"))?;
+        let url = Url::parse(text);
+        // What is wrong is told to others too.
+        let text = shown_url(text);
+        let url = url.map_err(|error| format!("{text} is no URL: {error}"))?;
         let is_tls = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -317,7 +321,7 @@ fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
             (name.as_str(), text)
         });
     AttemptRequest {
-        url: webhook.hook_url.as_str().into(),
+        url: shown_url(&webhook.hook_url).into(),
         headers: HeaderRecord::of(shown),
     }
 }
@@ -325,7 +329,8 @@ fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
 fn standing_headers(webhook: &Webhook, endpoint: Option<&Endpoint>) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(8 + webhook.settings.headers.len());
     for (name, value) in &webhook.settings.headers {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+        if let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            value.set_sensitive(is_credential(name.as_str()));
             map.insert(name, value);
         }
     }

@@ -1,6 +1,7 @@
 //! The API as its clients see it.
 
 mod auth;
+mod authorization;
 mod deliveries;
 mod doctor;
 mod documents;
@@ -10,6 +11,7 @@ mod events;
 mod explain;
 mod limits;
 mod replays;
+mod rights;
 mod rotation;
 mod sources;
 mod subscriptions;

@@ -1,6 +1,7 @@
 //! The dashboard: who may see and do what, and what a person sees in a real browser.
 
 mod access;
+mod authorization;
 mod house;
 mod pictures;
 mod sight;

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use switchhook::replay::{self, Wish, WishedDestination};
+use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{EventId, ReplayId};
 use switchhook_domain::replay::{Replay, ReplayFilter, ReplayState};
-use switchhook_domain::scope::Scopes;
 
 use crate::support::rig::{COMPANY, Rig, Seen};
 
@@ -27,7 +27,7 @@ impl Rig {
             filter,
             to,
             rate,
-            scopes: Scopes::all(),
+            clearance: Clearance::full(),
         };
         let replay = replay::create(&self.system, wish).await.expect("it can be made");
         replay.id

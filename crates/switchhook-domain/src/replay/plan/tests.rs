@@ -1,6 +1,7 @@
 //! What is selected, where it goes, and what it shows.
 
 use super::*;
+use crate::clearance::Clearance;
 use crate::id::{CompanyId, ReplayId};
 use crate::replay::{Estimate, Progress, ReplayState};
 use switchhook_protocol::Timestamp;
@@ -21,6 +22,7 @@ fn replay(filter: ReplayFilter, to: Destination) -> Replay {
         to,
         rate: None,
         hidden: Hidden::EVERYTHING,
+        made_with: Clearance::full(),
         estimate: Estimate {
             total: 0,
             is_exact: true,
@@ -249,4 +251,35 @@ fn a_filter_reads_back_what_it_writes() {
         );
     }
     assert_eq!(serde_json::to_string(&ReplayFilter::default()).unwrap(), "{}");
+}
+
+#[test]
+fn nothing_is_sent_that_the_maker_may_not_see() {
+    let showed_all = [original(1, ONE, StateName::Delivered)];
+    let destinations = [
+        Destination::Origins,
+        Destination::Webhook(ONE),
+        Destination::Webhook(TWO),
+        Destination::Url {
+            webhook_id: TWO,
+            url: "https://example.com".into(),
+        },
+    ];
+    for to in destinations {
+        let all = ReplayFilter::default();
+        let replay = Replay {
+            hidden: Hidden::NOTHING,
+            made_with: Clearance::default(),
+            ..replay(all, to)
+        };
+        let planned = replay.plan(&candidate(showed_all.to_vec()));
+        assert_eq!(planned[0].hidden, RECORDINGS, "{:?}", replay.to);
+        for kind in [Kind::AgentStatus, Kind::Contact, Kind::Changelog] {
+            let candidate = Candidate {
+                kind,
+                ..candidate(showed_all.to_vec())
+            };
+            assert_eq!(replay.plan(&candidate), [], "{kind} to {:?}", replay.to);
+        }
+    }
 }

@@ -29,7 +29,7 @@ const LOWEST_RATE: f64 = 0.001;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a JSON object", deny_unknown_fields)]
 pub(crate) struct ReplayRequest {
-    /// Which events: everything in it must hold. At least one member.
+    /// Which events: everything in it must hold. At least one member. Of kinds that the key may not see none is sent.
     filter: Option<FilterRequest>,
     /// Where to; without it each event goes to the webhooks that it went to at first.
     to: Option<ToRequest>,
@@ -120,6 +120,9 @@ impl ReplayRequest {
         if filter.is_empty() {
             return Err(no_filter());
         }
+        if let Some(kind) = filter.kind {
+            caller.require_sight(kind)?;
+        }
         if let Some(rate) = self.rate
             && !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate)
         {
@@ -136,7 +139,7 @@ impl ReplayRequest {
             filter,
             to,
             rate: self.rate,
-            scopes: caller.scopes,
+            clearance: caller.clearance(),
         };
         Ok((wish, self.dry_run.unwrap_or_default()))
     }

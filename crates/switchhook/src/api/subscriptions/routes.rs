@@ -62,6 +62,7 @@ macro_rules! subscription_routes {
             patch, path = $path_of_one, tag = $tag,
             operation_id = concat!($tag, ".update"),
             summary = "Changes a subscription: what is not sent stays, null clears.",
+            description = "It keeps the scopes of the key that made it. To point it elsewhere, to let more through or to enable it takes a key that may see what it sends; any key with `write` may disable or delete it.",
             params(("id" = IdText, Path, description = "The subscription's id")),
             request_body = $request,
             responses((status = 200, description = "The subscription", body = $answer)),

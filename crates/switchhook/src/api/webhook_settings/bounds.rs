@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
+use switchhook_domain::credential::MASK;
 use switchhook_domain::webhook::WebhookSettings;
 
 use super::SettingsRequest;
@@ -41,7 +42,7 @@ pub(super) fn changed(
     let headers = request
         .headers
         .change()
-        .map(|headers| checked_headers(headers.unwrap_or_default()));
+        .map(|headers| checked_headers(headers.unwrap_or_default(), &settings.headers));
     Ok(WebhookSettings {
         profile: request.profile.change().unwrap_or(settings.profile),
         ordered: request.ordered.change().unwrap_or(settings.ordered),
@@ -132,14 +133,34 @@ fn checked_content_type(value: Field<String>) -> Result<Option<Option<String>>, 
 const MOST_HEADERS: usize = 32;
 const LONGEST_HEADERS: usize = 8 * 1024;
 
-fn checked_headers(headers: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, ApiError> {
+fn checked_headers(
+    headers: BTreeMap<String, String>,
+    before: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ApiError> {
     let length: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > MOST_HEADERS || length > LONGEST_HEADERS {
         return Err(ApiError::invalid(format!(
             "headers: at most {MOST_HEADERS} headers of together {LONGEST_HEADERS} bytes can be added"
         )));
     }
-    headers.into_iter().map(checked_header).collect()
+    let checked = headers.into_iter().map(checked_header);
+    checked.map(|header| with_kept_value(header?, before)).collect()
+}
+
+/// What was shown masked and comes back so stays as it is.
+fn with_kept_value(
+    (name, value): (String, String),
+    before: &BTreeMap<String, String>,
+) -> Result<(String, String), ApiError> {
+    if value != MASK {
+        return Ok((name, value));
+    }
+    match before.get(&name) {
+        Some(kept) => Ok((name, kept.clone())),
+        None => Err(ApiError::invalid(format!(
+            "headers: {MASK} keeps the value that is there, and there is no `{name}` yet: write its value"
+        ))),
+    }
 }
 
 fn checked_header((name, value): (String, String)) -> Result<(String, String), ApiError> {
@@ -244,5 +265,16 @@ mod tests {
         assert_eq!(settings.rate, Some(2.5));
         assert_eq!(settings.headers["x-team"], "a");
         assert!(settings.hide_secret);
+    }
+
+    #[test]
+    fn a_value_that_was_shown_masked_can_be_sent_back() {
+        let request = serde_json::from_str(r#"{"headers": {"X-Api-Key": "s3cret"}}"#).unwrap();
+        let settings = changed(WebhookSettings::default(), request, &BOUNDS).unwrap();
+        let request = serde_json::from_str(r#"{"headers": {"X-Api-Key": "***", "X-Team": "a"}}"#).unwrap();
+        let settings = changed(settings, request, &BOUNDS).unwrap();
+        assert_eq!(settings.headers["x-api-key"], "s3cret");
+        assert_eq!(settings.headers["x-team"], "a");
+        check(r#"{"headers": {"X-Api-Key": "***"}}"#, "no `x-api-key` yet");
     }
 }

@@ -88,9 +88,17 @@ fn a_password_of_the_store_is_not_shown() {
     let shell = Shell::new(folder.path()).with("SWITCHHOOK_STORE", "postgres://me:hunter2@db/switchhook");
     let shown = shell.run(&["config", "check"]).ok().stdout;
     assert!(
-        shown.contains("postgres://me:") && !shown.contains("hunter2"),
+        shown.contains("postgres://***@db/switchhook") && !shown.contains("hunter2"),
         "{shown}"
     );
     let help = shell.run(&["serve", "--help"]).ok().stdout;
     assert!(!help.contains("hunter2"), "{help}");
+    let shell = shell.with("SWITCHHOOK_HOOK_PROXY", "http://me:hunter3@proxy:3128");
+    for options in [&["config", "check"][..], &["config", "check", "--json"]] {
+        let shown = shell.run(options).ok().stdout;
+        assert!(
+            shown.contains("http://***@proxy:3128") && !shown.contains("hunter3"),
+            "{shown}"
+        );
+    }
 }

@@ -18,20 +18,20 @@ struct Page {
     text: String,
 }
 
-struct Visit<'a> {
+pub(super) struct Visit<'a> {
     house: &'a House,
-    cookie: String,
+    pub(super) cookie: String,
 }
 
 impl<'a> Visit<'a> {
-    fn of(house: &'a House) -> Self {
+    pub(super) fn of(house: &'a House) -> Self {
         Self {
             house,
             cookie: String::new(),
         }
     }
 
-    async fn signed_in(house: &'a House, key: &str) -> Self {
+    pub(super) async fn signed_in(house: &'a House, key: &str) -> Self {
         let page = Self::of(house)
             .post("/dashboard/sign-in", &format!("key={key}"), &[])
             .await;
@@ -68,7 +68,7 @@ impl<'a> Visit<'a> {
     }
 
     /// The token that guards the forms of a page.
-    async fn csrf(&self, path: &str) -> String {
+    pub(super) async fn csrf(&self, path: &str) -> String {
         let text = self.get(path).await.text;
         let after = text
             .split_once("name=\"csrf\" value=\"")

@@ -104,6 +104,7 @@ delegated! {
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
+        pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
         list_holds(company_id: Option<CompanyId>, since: Timestamp) -> Vec<HoldRecord>;
         last_revision() -> Revision;
         subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;

@@ -210,6 +210,12 @@ impl TestServer {
         }
     }
 
+    /// How a request is answered; the answer itself is not read, since it may never end.
+    pub(crate) async fn status(&self, request: Request<Body>) -> StatusCode {
+        let response = self.router.clone().oneshot(request).await;
+        response.expect("a router always answers").status()
+    }
+
     /// Makes a webhook and answers its id.
     pub(crate) async fn webhook(&self, hook_url: &str) -> String {
         let webhook = self
