@@ -32,13 +32,15 @@ enum About {
 
 struct Tool {
     name: &'static str,
-    /// Succeeds where the tool is installed.
+    /// Succeeds where the tool can do its work.
     probe: &'static str,
+    /// What is the matter where it cannot.
+    lack: &'static str,
     /// Does the same work without the tool; where nothing can, the step is skipped.
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -76,6 +78,7 @@ const STEPS: [Step; 9] = [
         tool: Some(Tool {
             name: "cargo-nextest",
             probe: "cargo nextest --version",
+            lack: NOT_INSTALLED,
             substitute: Some(
                 "target/debug/examples/with_postgres cargo test --workspace --all-features --all-targets --no-fail-fast",
             ),
@@ -102,10 +105,25 @@ const STEPS: [Step; 9] = [
         tool: Some(Tool {
             name: "cargo-deny",
             probe: "cargo deny --version",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
+    },
+    // Vulnerabilities, and versions that were taken back. What is known changes from day to day, so that a release asks again.
+    Step {
+        name: "advisories",
+        command: "cargo deny check advisories",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "cargo-deny",
+            probe: "cargo deny fetch db",
+            lack: "cannot have the database of advisories: not installed, or no way to github.com",
             substitute: None,
         }),
     },
 ];
+
+const NOT_INSTALLED: &str = "is not installed";
 
 /// What becomes of a step on this machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,7 +160,7 @@ fn plan(step: &Step, extent: Extent, is_installed: impl Fn(&str) -> bool) -> Pla
     match &step.tool {
         Some(tool) if !is_installed(tool.probe) => match tool.substitute {
             Some(command) => Plan::Run(command),
-            None => Plan::Skip(format!("{} is not installed", tool.name)),
+            None => Plan::Skip(format!("{} {}", tool.name, tool.lack)),
         },
         _ => Plan::Run(step.command),
     }
@@ -248,6 +266,14 @@ mod tests {
     fn a_tool_that_nothing_replaces_is_skipped_by_name() {
         let plan = plan(step("deny"), Extent::Full, |_| false);
         assert_eq!(plan, Plan::Skip("cargo-deny is not installed".to_owned()));
+    }
+
+    #[test]
+    fn advisories_are_left_out_where_nobody_can_know_them() {
+        let offline = plan(step("advisories"), Extent::Full, |probe| !probe.contains("fetch"));
+        assert!(matches!(offline, Plan::Skip(why) if why.contains("database of advisories")));
+        let online = plan(step("advisories"), Extent::Full, |_| true);
+        assert_eq!(online, Plan::Run("cargo deny check advisories"));
     }
 
     #[test]
