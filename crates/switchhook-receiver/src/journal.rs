@@ -152,6 +152,8 @@ impl Journal {
         let beside = self.path.with_added_extension("new");
         let _ = std::fs::remove_file(&beside);
         let file = open_own(&beside)?;
+        let mode = appender.file.metadata().map_err(failed)?.permissions();
+        file.set_permissions(mode).map_err(failed)?;
         let mut writer = io::BufWriter::new(&file);
         for line in lines {
             writer.write_all(line).map_err(failed)?;
@@ -228,12 +230,11 @@ fn open_own(path: &Path) -> Result<File, JournalError> {
         source,
     };
     let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)
-        .map_err(failed)?;
+    options.read(true).append(true).create(true);
+    // Events are nobody else's business. A file that is there keeps the mode that its owner chose.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse {
@@ -255,4 +256,35 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// What is behind these locks is whole at every step, whoever panicked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const ANY: Format = Format {
+        opening: "{",
+        is_whole: |line| line.ends_with(b"}"),
+    };
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_file_is_for_its_owner_only_and_an_old_one_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let (journal, _) = Journal::open(&path, ANY, |_| {}).unwrap();
+        journal.replace([b"{}".as_slice()]).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        drop(journal);
+        let (journal, _) = Journal::open(&path, ANY, |_| {}).unwrap();
+        journal.replace([b"{}".as_slice()]).unwrap();
+        assert_eq!(mode(&path), 0o640);
+    }
 }

@@ -21,7 +21,17 @@ impl Labels {
     /// The longest id that is taken over; ours are numbers.
     const MAX_ID_BYTES: usize = 128;
 
-    /// Reads the labels with a function that looks up a header by its lower-case name.
+    /// Whether an id is one that can go anywhere: into a file's name, the environment of a command or a line of a log. It
+    /// begins with a letter or digit, so that no program takes it for an option; then `-`, `_`, `.` and `:` may follow.
+    fn is_sane(id: &str) -> bool {
+        let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.:".contains(&letter);
+        id.len() <= Self::MAX_ID_BYTES
+            && id.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && id.bytes().all(is_plain)
+    }
+
+    /// Reads the labels with a function that looks up a header by its lower-case name. Anybody may have written them:
+    /// an id of other letters than ids have, or too long a one, is absent.
     ///
     /// ```
     /// use switchhook_receiver::Labels;
@@ -36,8 +46,7 @@ impl Labels {
     pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let id = |name| {
             let id = header(name)?.trim();
-            let is_sane = !id.is_empty() && id.len() <= Self::MAX_ID_BYTES;
-            is_sane.then(|| id.to_owned())
+            Self::is_sane(id).then(|| id.to_owned())
         };
         Self {
             event_id: id(headers::EVENT_ID),
@@ -52,5 +61,43 @@ impl Labels {
     #[must_use]
     pub fn of(headers: &http::HeaderMap) -> Self {
         Self::read(|name| headers.get(name)?.to_str().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(id: &str, expected: Option<&str>) {
+        let labels = Labels::read(|name| (name == headers::EVENT_ID).then_some(id));
+        assert_eq!(labels.event_id.as_deref(), expected, "{id:?}");
+    }
+
+    #[test]
+    fn an_id_is_taken_over_only_if_it_can_go_anywhere() {
+        check(" 7730318061039616 ", Some("7730318061039616"));
+        check("evt_1.a:2-B", Some("evt_1.a:2-B"));
+        let longest = "9".repeat(128);
+        check(&longest, Some(&longest));
+        for wrong in [
+            "",
+            " ",
+            "-rf",
+            "../x",
+            "a/b",
+            "a b",
+            "a\nb",
+            "a\0",
+            "() { :;}; echo",
+            "$(id)",
+            "`id`",
+            "a=b",
+            "é",
+            "\u{202e}1",
+        ] {
+            check(wrong, None);
+        }
+        check(&"9".repeat(129), None);
     }
 }

@@ -26,6 +26,7 @@ use switchhook_store::{PageRequest, StoreError};
 use crate::delivery::address_guard::AddressGuard;
 use crate::inspector::SCHEME;
 use crate::keys;
+use crate::private_folder;
 use crate::server::Server;
 use crate::system::{DashboardSettings, Settings, System};
 
@@ -118,7 +119,8 @@ fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
             }
         }
     }
-    std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))
+    private_folder::make(dir)
+        .with_context(|| format!("the folder {} cannot be made and kept from others", dir.display()))
 }
 
 /// The key to work with: the one that was given, the one of the last time, or a new one.

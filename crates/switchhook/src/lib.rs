@@ -25,6 +25,7 @@ pub mod live;
 pub mod mask;
 mod open_files;
 pub mod pace;
+pub mod private_folder;
 pub mod registry;
 pub mod replay;
 pub mod retention;

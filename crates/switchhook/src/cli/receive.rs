@@ -11,6 +11,7 @@ mod inbox;
 mod record;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use self::inbox::{Inbox, Keeping};
 use super::accepted_secrets::AcceptedSecrets;
 use super::{output, wait_for_server};
 use crate::config::duration::parse_duration;
+use crate::private_folder;
 
 /// Receive events: verify them, drop repeats, and store them or hand them to a command before answering 200
 #[derive(Debug, Args)]
@@ -163,11 +165,25 @@ fn open_file(path: &Path) -> anyhow::Result<(Arc<Repeats>, Arc<Journal>)> {
         path.display(),
         found.lines
     ));
+    warn_of_readers(path);
     Ok((repeats, Arc::new(journal)))
+}
+
+/// A new file is for its owner only; one that was there keeps the mode that somebody gave it.
+fn warn_of_readers(path: &Path) {
+    let mode = std::fs::metadata(path).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+        let path = path.display();
+        output::remark(format_args!(
+            "others on this machine may read {path}; `chmod 600 {path}` keeps the events from them"
+        ));
+    }
 }
 
 fn make_folder_of(file: &Path) -> anyhow::Result<()> {
     match file.parent() {
+        Some(folder) if folder.ends_with(private_folder::NAME) => private_folder::make(folder)
+            .with_context(|| format!("cannot make {} and keep it from others", folder.display())),
         Some(folder) => {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
         }
