@@ -43,14 +43,15 @@ mod webhooks;
 mod websockets;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::client::ClientError;
 use crate::config::file_options;
 use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
+use crate::{terminal, visible};
 
 /// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
 #[derive(Debug, Parser)]
@@ -112,10 +113,11 @@ enum Command {
 
 /// The program, from its arguments to its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    terminal::tell_panics();
     let args: Vec<OsString> = args.into_iter().collect();
     let parsed = match settings::parse(Cli::command(), &file_options(), &args) {
         Ok(parsed) => parsed,
-        Err(Refusal::Clap(error)) => return told_by_clap(&error),
+        Err(Refusal::Clap(error)) => return told_by_clap(*error),
         Err(Refusal::Mistakes(mistakes)) => return told(&mistakes.into()),
     };
     match Cli::from_arg_matches(&parsed.matches) {
@@ -123,7 +125,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => told(&error),
         },
-        Err(error) => told_by_clap(&error.format(&mut Cli::command())),
+        Err(error) => told_by_clap(error.format(&mut Cli::command())),
     }
 }
 
@@ -170,10 +172,30 @@ impl Command {
 #[error("{0}")]
 struct Misuse(String);
 
-fn told_by_clap(error: &clap::Error) -> ExitCode {
-    // Nobody is left to tell if this fails.
-    let _ = error.print();
+fn told_by_clap(mut error: clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        terminal::remark_text(in_visible_words(&mut error).trim_end());
+    } else {
+        // Nobody is left to tell if this fails.
+        let _ = error.print();
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// The message of a wrong command line. What was typed may come from anybody, and stays on its line.
+fn in_visible_words(error: &mut clap::Error) -> String {
+    let typed = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, visible::line(text).into_owned())),
+        _ => None,
+    });
+    for (kind, text) in typed.collect::<Vec<_>>() {
+        error.insert(kind, ContextValue::String(text));
+    }
+    let told = error.render().to_string();
+    match std::error::Error::source(error).map(ToString::to_string) {
+        Some(reason) => told.replace(&reason, &visible::line(&reason)),
+        None => told,
+    }
 }
 
 /// Tells an error and its causes, and answers the exit code.
@@ -181,18 +203,29 @@ fn told(error: &anyhow::Error) -> ExitCode {
     if error.is::<output::NobodyReads>() {
         return ExitCode::SUCCESS;
     }
-    let mut stderr = std::io::stderr().lock();
-    let mut causes = error.chain();
-    // Nobody is left to tell if these fail.
-    let _ = causes.next().map(|error| writeln!(stderr, "error: {error}"));
-    for cause in causes {
-        let _ = writeln!(stderr, "  because: {cause}");
+    for (depth, cause) in error.chain().enumerate() {
+        let before = if depth == 0 { "error: " } else { "  because: " };
+        terminal::remark_text(format_args!("{before}{}", below_each_other(&cause.to_string())));
     }
     if is_misuse(error) {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Lines that go on are indented, so that none looks like an error of its own.
+fn below_each_other(text: &str) -> String {
+    let indented = |line: &str| {
+        if line.starts_with(' ') {
+            line.to_owned()
+        } else {
+            format!("  {line}")
+        }
+    };
+    let mut lines = text.trim_end().split('\n');
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |all, line| format!("{all}\n{}", indented(line)))
 }
 
 fn is_misuse(error: &anyhow::Error) -> bool {

@@ -36,4 +36,6 @@ pub mod storage;
 pub mod summary;
 pub mod system;
 pub mod telemetry;
+pub mod terminal;
+pub mod visible;
 pub mod websocket;

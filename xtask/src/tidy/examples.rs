@@ -37,6 +37,34 @@ const EXAMPLES: &[Example] = &[
         ],
     },
     Example {
+        rule: "terminal",
+        breaks: &[
+            &[(
+                "crates/switchhook/src/dev/welcome.rs",
+                "//!\n#![expect(clippy::print_std~out, reason = \"it talks\")]",
+            )],
+            &[(
+                "crates/switchhook-receiver/src/journal.rs",
+                "//!\n#[expect(clippy::print_std~err)]",
+            )],
+            &[(
+                "crates/switchhook/src/clock.rs",
+                "//!\nlet out = std::io::std~out().lock();",
+            )],
+            &[(
+                "crates/switchhook/src/clock.rs",
+                "//!\nwriteln!(io::std~err(), \"{name}\")",
+            )],
+        ],
+        keeps: &[
+            &[("crates/switchhook/src/terminal.rs", "//!\nio::std~out().lock()")],
+            &[(
+                "crates/switchhook/examples/a.rs",
+                "#![expect(clippy::print_std~out)]",
+            )],
+        ],
+    },
+    Example {
         rule: "crate edges",
         breaks: &[
             &[(

@@ -25,6 +25,14 @@ pub(super) const RULES: &[Rule] = &[
         weight: Failure,
     },
     Rule {
+        name: "terminal",
+        files: &["crates/*/src/**/*.rs", "!crates/switchhook/src/terminal.rs"],
+        check: Check::NoLine(&["print_std~out", "print_std~err", "io::std~out()", "io::std~err()"]),
+        reason: "what is printed may come from anybody; crates/switchhook/src/terminal.rs writes out what plays tricks on terminals",
+        exceptions: &[],
+        weight: Failure,
+    },
+    Rule {
         name: "crate edges",
         files: &["crates/*/Cargo.toml", "xtask/Cargo.toml"],
         check: Check::EachFile(manifest::edges),

@@ -124,7 +124,7 @@ impl Bench {
             return output::print_json(report);
         }
         if self.markdown {
-            return output::print(report.markdown().trim_end());
+            return output::print_text(report.markdown().trim_end());
         }
         let mut table = Table::new(&HEADINGS);
         for row in &report.rows {

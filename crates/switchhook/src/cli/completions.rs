@@ -21,6 +21,6 @@ impl Completions {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::Cli::command(), "switchhook", &mut script);
-        output::print(String::from_utf8_lossy(&script).trim_end())
+        output::print_data(String::from_utf8_lossy(&script).trim_end())
     }
 }

@@ -156,7 +156,7 @@ impl Chosen {
                 .send(Request::post(format!("/v1/deliveries/{id}/{verb}")))
                 .await?;
             if json {
-                output::print(answer.text()?)?;
+                output::print_data(answer.text()?)?;
                 continue;
             }
             let delivery: Delivery = answer.read()?;
@@ -204,7 +204,7 @@ async fn show(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()>
         .send(Request::get(&format!("/v1/deliveries/{id}"), &[]))
         .await?;
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let delivery: Delivery = answer.read()?;
     delivery.facts(SystemClock.now()).print()?;

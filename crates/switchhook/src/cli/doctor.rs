@@ -127,10 +127,10 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
 impl Report {
     fn print(&self) -> anyhow::Result<()> {
         for finding in &self.findings {
-            output::print(output::plain(&format!(
+            output::print_text(format_args!(
                 "{}\n  {}\n  → {}\n",
                 finding.place, finding.what, finding.remedy
-            )))?;
+            ))?;
         }
         if self.findings_count > self.findings.len() {
             output::remark("there is more; --webhook ID looks at one webhook only");

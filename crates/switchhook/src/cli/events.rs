@@ -139,7 +139,7 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
         .send(Request::get(&format!("/v1/events/{id}"), &[]))
         .await?;
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let event: Event = answer.read()?;
     let facts = Facts::new()
@@ -159,7 +159,7 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
         .fold(facts, |facts, warning| facts.fact("warning", warning));
     facts.fact("bytes", event.size).print()?;
     if let Some(payload) = &event.payload {
-        output::print(format_args!("\n{}\n", output::plain(payload.get())))?;
+        output::print_text(format_args!("\n{payload}\n"))?;
     }
     deliveries::table(event.deliveries).print_or("no subscription asked for it: there are no deliveries")
 }

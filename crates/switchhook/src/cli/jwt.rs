@@ -1,7 +1,7 @@
 //! `switchhook jwt`: tokens by hand, and why one does not fit. The reasons are found in `switchhook-protocol`.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -110,7 +110,7 @@ impl Sign {
         if self.json {
             output::print_json(&json!({ "token": token }))
         } else {
-            print_token(&token)
+            output::print_body(&token)
         }
     }
 }
@@ -154,16 +154,6 @@ impl Decode {
         }
         with_content(Facts::new(), &judged).print()
     }
-}
-
-/// A line's end is for eyes only: in a file or a pipe the token is the body of a request, which ends without one.
-fn print_token(token: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    if stdout.is_terminal() {
-        return output::print(token);
-    }
-    stdout.write_all(token.as_bytes())?;
-    Ok(stdout.flush()?)
 }
 
 /// What a token holds, and what was found out about it.

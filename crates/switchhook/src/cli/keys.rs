@@ -187,8 +187,7 @@ impl Revoke {
         let since = time_or_dash(revoked.revoked_at);
         output::print(format_args!(
             "key {} ({}) is revoked since {since}",
-            revoked.id,
-            output::plain(&revoked.name)
+            revoked.id, revoked.name
         ))
     }
 }

@@ -1,48 +1,15 @@
-//! Standard output and standard error of the commands: data to the one, remarks to the other.
-//!
-//! Everything shown as text has its control characters made visible, because it may come from anybody.
+//! How commands lay out what they show: tables, facts, instants. The streams themselves are `terminal.rs`'s.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
 
 use switchhook_domain::Timestamp;
 
-/// Whoever read our output has read enough. No failure.
-#[derive(Debug, thiserror::Error)]
-#[error("standard output is closed")]
-pub(super) struct NobodyReads;
-
-/// Writes data and a line's end to standard output.
-pub(super) fn print(data: impl Display) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    let written = writeln!(stdout, "{data}").and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),
-        other => Ok(other?),
-    }
-}
+pub(super) use crate::terminal::{NobodyReads, print, print_body, print_data, print_text, remark};
+use crate::visible;
 
 /// Writes JSON data, in the form that people can read.
 pub(super) fn print_json(data: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(serde_json::to_string_pretty(data)?)
-}
-
-/// Writes a remark to standard error.
-pub(super) fn remark(text: impl Display) {
-    // Nobody is left to tell if this fails.
-    let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// Text from anywhere, without what could play tricks on a terminal.
-pub(super) fn plain(text: &str) -> String {
-    let visible = |c: char| {
-        if c.is_control() && c != '\n' && c != '\t' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    text.chars().map(visible).collect()
+    print_data(serde_json::to_string_pretty(data)?)
 }
 
 /// An instant for people: to the millisecond, UTC.
@@ -71,7 +38,7 @@ impl Table {
         self.rows.push(
             cells
                 .into_iter()
-                .map(|cell| plain(&cell).replace(['\n', '\t'], " "))
+                .map(|cell| visible::line(&cell).into_owned())
                 .collect(),
         );
     }
@@ -82,7 +49,7 @@ impl Table {
             remark(nothing);
             return Ok(());
         }
-        print(self.layout())
+        print_text(self.layout())
     }
 
     fn layout(&self) -> String {
@@ -117,7 +84,8 @@ impl Facts {
     }
 
     pub(super) fn fact(mut self, name: &str, value: impl Display) -> Self {
-        self.0.push((name.to_owned(), plain(&value.to_string())));
+        self.0
+            .push((name.to_owned(), visible::lines(&value.to_string()).into_owned()));
         self
     }
 
@@ -130,10 +98,10 @@ impl Facts {
     }
 
     pub(super) fn print(&self) -> anyhow::Result<()> {
-        print(self.layout())
+        print_text(self.layout())
     }
 
-    fn layout(&self) -> String {
+    pub(super) fn layout(&self) -> String {
         let width = self
             .0
             .iter()
@@ -155,7 +123,7 @@ mod tests {
         let mut table = Table::new(&["ID", "NAME"]);
         table.row(["1".to_owned(), "Weiß".to_owned()]);
         table.row(["1000".to_owned(), "a\u{1b}[31m\nb".to_owned()]);
-        assert_eq!(table.layout(), "ID    NAME\n1     Weiß\n1000  a\u{fffd}[31m b");
+        assert_eq!(table.layout(), "ID    NAME\n1     Weiß\n1000  a\\u{1b}[31m\\nb");
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl List {
     }
 
     pub(super) fn print_json(&self) -> anyhow::Result<()> {
-        output::print(serde_json::to_string(self)?)
+        output::print_data(serde_json::to_string(self)?)
     }
 
     /// Says how to see the rest.

@@ -178,7 +178,7 @@ impl Create {
             return follow(client, &format!("/v1/replays/{}", replay.id), json).await;
         }
         if json {
-            return output::print(answer.text()?);
+            return output::print_data(answer.text()?);
         }
         output::print(format_args!(
             "replay {} makes {}: `switchhook replays show {} --wait` follows it",
@@ -191,7 +191,7 @@ impl Create {
 
 fn tell_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let dry_run: DryRun = answer.read()?;
     let total = in_words(dry_run.total, dry_run.total_is_exact);
@@ -240,7 +240,7 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
 
 fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let replay: Replay = answer.read()?;
     replay.facts(SystemClock.now()).print()
@@ -249,7 +249,7 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
 async fn cancel(client: &Client, id: ReplayId, json: bool) -> anyhow::Result<()> {
     let answer = client.send(Request::delete(format!("/v1/replays/{id}"))).await?;
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let replay: Replay = answer.read()?;
     output::print(format_args!(

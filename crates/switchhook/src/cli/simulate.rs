@@ -159,7 +159,7 @@ impl Simulate {
             return stream
                 .events
                 .map(|sending| sending.event.body)
-                .try_for_each(output::print);
+                .try_for_each(output::print_data);
         }
         output::remark(format_args!("{}", stream.in_words));
         let tally = match &self.to {

@@ -274,7 +274,7 @@ fn show(answer: &Answer, made_up: Option<String>, json: bool) -> anyhow::Result<
         if let Some(secret) = made_up {
             shown["secret"] = secret.into();
         }
-        return output::print(shown);
+        return output::print_data(shown);
     }
     let source: Source = answer.read()?;
     let facts = Facts::new()

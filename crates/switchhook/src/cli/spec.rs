@@ -29,8 +29,8 @@ pub(super) struct Schema {
 impl Spec {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Asyncapi => output::print(documents::asyncapi().trim_end()),
-            Self::Openapi => output::print(documents::openapi().trim_end()),
+            Self::Asyncapi => output::print_data(documents::asyncapi().trim_end()),
+            Self::Openapi => output::print_data(documents::openapi().trim_end()),
             Self::Schema(schema) => output::print_json(&documents::schema(schema.kind)),
         }
     }

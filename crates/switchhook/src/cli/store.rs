@@ -14,6 +14,7 @@ use super::output;
 use crate::clock::SystemClock;
 use crate::config::{EncryptionOptions, parse_store};
 use crate::storage;
+use crate::terminal;
 
 /// Move a store between SQLite and PostgreSQL
 #[derive(Debug, Subcommand)]
@@ -66,7 +67,7 @@ impl Copy {
         let watch = move |progress: CopyProgress<'_>| {
             shown.set_length(progress.of);
             shown.set_position(progress.rows);
-            shown.set_message(progress.table.to_owned());
+            terminal::set_message(&shown, progress.table);
             ControlFlow::Continue(())
         };
         let copied = switchhook_store::copy(&self.from, &self.to, SystemClock.now(), sealer, watch);

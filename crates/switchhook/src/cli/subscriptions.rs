@@ -279,7 +279,7 @@ pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
 
 fn show(kind: Kind, answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let subscription: Subscription = answer.read()?;
     Facts::new()

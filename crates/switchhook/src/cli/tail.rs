@@ -1,6 +1,5 @@
 //! `switchhook tail`: what happens, as it happens, in the terminal. The server tells it at `/v1/stream`.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -9,9 +8,10 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::Connection;
-use super::output::{self, plain, time};
+use super::output::{self, time};
 use super::wait_for;
 use crate::client::{Client, ClientError, Request, Told};
+use crate::terminal::{self, Painted};
 
 /// How long to wait before asking a server again that has gone away.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -136,9 +136,9 @@ impl Tail {
         if self.json {
             let mut value = value;
             value["type"] = told.name.as_str().into();
-            output::print(value)?;
+            output::print_data(value)?;
         } else {
-            output::print(line(&told.name, &value, self.has_colors()))?;
+            terminal::print_painted(&line(&told.name, &value, self.has_colors()))?;
         }
         Ok(true)
     }
@@ -156,7 +156,7 @@ impl Tail {
 
     fn has_colors(&self) -> bool {
         match self.color {
-            Color::Auto => std::io::stdout().is_terminal(),
+            Color::Auto => terminal::is_terminal(),
             Color::Always => true,
             Color::Never => false,
         }
@@ -181,68 +181,77 @@ impl From<anyhow::Error> for Ended {
     }
 }
 
-const GREEN: &str = "32";
-const RED: &str = "31";
-const YELLOW: &str = "33";
-const BOLD: &str = "1";
-const FAINT: &str = "2";
+const GREEN: u8 = 32;
+const RED: u8 = 31;
+const YELLOW: u8 = 33;
+const BOLD: u8 = 1;
+const FAINT: u8 = 2;
 
 /// A happening as a line.
-fn line(name: &str, value: &Value, has_colors: bool) -> String {
-    let text = |name: &str| plain(value[name].as_str().unwrap_or_default());
-    let paint = |code: &str, text: &str| {
-        if has_colors {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
-    };
-    let instant = |name: &str| value[name].as_i64().map(|at| time(Timestamp::from_millis(at)));
-    let at = paint(FAINT, &instant("at").unwrap_or_default());
-    let kind = text("kind");
+fn line(name: &str, value: &Value, has_colors: bool) -> Painted {
+    let at = instant(value, "at").unwrap_or_default();
+    let line = Painted::new(has_colors).paint(FAINT, &at);
     if name == "event" {
-        let what = paint(BOLD, &text("what"));
-        let to = match value["deliveries"].as_array().map_or(0, Vec::len) {
-            0 => paint(YELLOW, "to nobody"),
-            1 => "to 1 webhook".to_owned(),
-            count => format!("to {count} webhooks"),
-        };
-        let again = if value["duplicate"] == true {
-            " (came before)"
-        } else {
-            ""
-        };
-        return format!(
-            "{at}  →  {kind:<12}  {what}  {}  {to}{again}  event {}",
-            text("detail"),
-            text("id")
-        );
-    }
-    let status = value["status"].as_u64().map(|status| status.to_string());
-    let result = status.unwrap_or_else(|| text("error").replace('_', " "));
-    let result = if result.is_empty() {
-        text("outcome")
+        event(line, value)
     } else {
-        result
+        attempt(line, value)
+    }
+}
+
+fn event(line: Painted, value: &Value) -> Painted {
+    let line = line
+        .then(&format!("  →  {:<12}  ", text(value, "kind")))
+        .paint(BOLD, text(value, "what"))
+        .then(&format!("  {}  ", text(value, "detail")));
+    let line = match value["deliveries"].as_array().map_or(0, Vec::len) {
+        0 => line.paint(YELLOW, "to nobody"),
+        1 => line.then("to 1 webhook"),
+        count => line.then(&format!("to {count} webhooks")),
+    };
+    let again = if value["duplicate"] == true {
+        " (came before)"
+    } else {
+        ""
+    };
+    line.then(&format!("{again}  event {}", text(value, "id")))
+}
+
+fn attempt(line: Painted, value: &Value) -> Painted {
+    let status = value["status"].as_u64().map(|status| status.to_string());
+    let result = status.unwrap_or_else(|| text(value, "error").replace('_', " "));
+    let result = if result.is_empty() {
+        text(value, "outcome")
+    } else {
+        &result
     };
     let code = if value["outcome"] == "accepted" {
         GREEN
     } else {
         RED
     };
-    let result = paint(code, &result);
-    let then = match (text("state").as_str(), instant("due_at")) {
-        ("pending", Some(due_at)) => paint(YELLOW, &format!("  again at {due_at}")),
-        ("delivered", _) => String::new(),
-        (state, _) => paint(RED, &format!("  {state}")),
-    };
     let took = value["took_ms"].as_f64().unwrap_or_default();
-    format!(
-        "{at}  ←  {kind:<12}  {result}  attempt {} in {took:.0} ms{then}  webhook {}  delivery {}",
-        value["number"],
-        text("webhook_id"),
-        text("delivery_id"),
-    )
+    let line = line
+        .then(&format!("  ←  {:<12}  ", text(value, "kind")))
+        .paint(code, result)
+        .then(&format!("  attempt {} in {took:.0} ms", value["number"]));
+    let line = match (text(value, "state"), instant(value, "due_at")) {
+        ("pending", Some(due_at)) => line.paint(YELLOW, &format!("  again at {due_at}")),
+        ("delivered", _) => line,
+        (state, _) => line.paint(RED, &format!("  {state}")),
+    };
+    line.then(&format!(
+        "  webhook {}  delivery {}",
+        text(value, "webhook_id"),
+        text(value, "delivery_id")
+    ))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+fn instant(value: &Value, name: &str) -> Option<String> {
+    value[name].as_i64().map(|at| time(Timestamp::from_millis(at)))
 }
 
 #[cfg(test)]
@@ -256,17 +265,21 @@ mod tests {
         let event = json!({ "id": "1", "kind": "call", "at": 1_795_420_800_123_i64, "what": "ringing",
             "detail": "Ann\u{1b}[31m → Support", "duplicate": false, "deliveries": [{}] });
         assert_eq!(
-            line("event", &event, false),
-            "2026-11-23 08:00:00.123Z  →  call          ringing  Ann\u{fffd}[31m → Support  to 1 webhook  event 1"
+            line("event", &event, false).as_str(),
+            "2026-11-23 08:00:00.123Z  →  call          ringing  Ann\\u{1b}[31m → Support  to 1 webhook  event 1"
         );
         let attempt = json!({ "delivery_id": "2", "event_id": "1", "webhook_id": "3", "kind": "call", "at": 0, "number": 1,
             "outcome": "unanswered", "status": null, "error": "connection_refused", "took_ms": 1.4, "state": "pending",
             "due_at": 5_000 });
         assert_eq!(
-            line("attempt", &attempt, false),
+            line("attempt", &attempt, false).as_str(),
             "1970-01-01 00:00:00.000Z  ←  call          connection refused  attempt 1 in 1 ms  again at 1970-01-01 \
              00:00:05.000Z  webhook 3  delivery 2"
         );
-        assert!(line("attempt", &attempt, true).contains("\u{1b}[31mconnection refused\u{1b}[0m"));
+        assert!(
+            line("attempt", &attempt, true)
+                .as_str()
+                .contains("\u{1b}[31mconnection refused\u{1b}[0m")
+        );
     }
 }

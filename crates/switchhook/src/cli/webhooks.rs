@@ -388,14 +388,15 @@ async fn remark_no_subscription(client: &Client, id: WebhookId) -> anyhow::Resul
         .iter()
         .find(|finding| finding.trouble == "no_subscription")
     {
-        output::remark(format_args!("\n{}; {}", finding.what, finding.remedy));
+        output::remark("");
+        output::remark(format_args!("{}; {}", finding.what, finding.remedy));
     }
     Ok(())
 }
 
 fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let webhook: Webhook = answer.read()?;
     let secret = match &webhook.signature {

@@ -170,7 +170,7 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
 
 fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::print(answer.text()?);
+        return output::print_data(answer.text()?);
     }
     let websocket: Websocket = answer.read()?;
     let secret = match websocket.signature {

@@ -14,6 +14,7 @@ use super::Desk;
 use super::assets;
 use super::session::Visitor;
 use crate::api::{Refusal, has_nul};
+use crate::visible;
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -85,7 +86,7 @@ pub(super) fn show_again(page: &impl Template) -> Response {
 
 fn show_with(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
+        Ok(html) => (status, Html(visible::html(&html).into_owned())).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be made");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -1,11 +1,11 @@
 //! What `dev` says.
-#![expect(clippy::print_stdout, reason = "dev talks to the person who started it")]
 
 use std::net::SocketAddr;
 
 use switchhook_domain::webhook::Webhook;
 
 use super::DevOptions;
+use crate::terminal;
 
 /// Says what is there and what to try.
 pub(super) fn print(address: SocketAddr, key: &str, options: &DevOptions, webhook: &Webhook) {
@@ -17,7 +17,7 @@ pub(super) fn print(address: SocketAddr, key: &str, options: &DevOptions, webhoo
     } else {
         "No events are made up: send your own.".to_owned()
     };
-    println!(
+    let text = format!(
         "Switchhook is listening at http://{address}
 
   dashboard     http://{address}/dashboard/{}
@@ -45,9 +45,11 @@ Ctrl-C stops.
         webhook.id,
         options.dir.join("switchhook.db").display(),
     );
+    // It serves whether or not somebody reads this.
+    let _ = terminal::print_text(text);
 }
 
 /// Shows one line.
 pub(super) fn show(line: &str) {
-    println!("{line}");
+    let _ = terminal::print(line);
 }

@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod doctor;
 mod help;
+mod hostile_text;
 mod jwt;
 mod keys;
 mod listen;

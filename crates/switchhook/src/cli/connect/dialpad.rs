@@ -198,7 +198,7 @@ struct Connected {
 impl Connected {
     fn tell(&self, is_json: bool) -> anyhow::Result<()> {
         if is_json {
-            return output::print(json!({
+            return output::print_data(json!({
                 "source_id": self.source_id,
                 "webhook_id": self.webhook_id,
                 "subscription_ids": self.subscription_ids,
@@ -301,12 +301,15 @@ impl Sides {
             }
         }
         if is_json {
-            return output::print(json!({ "removed": removed }));
+            return output::print_data(json!({ "removed": removed }));
         }
         if removed.is_empty() {
             output::remark(format_args!("nothing of this account sends to {}…", self.prefix));
             return Ok(());
         }
-        output::print(format_args!("removed:\n  {}", removed.join("\n  ")))
+        output::print("removed:")?;
+        removed
+            .iter()
+            .try_for_each(|path| output::print(format_args!("  {path}")))
     }
 }

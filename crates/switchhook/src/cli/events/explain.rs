@@ -56,7 +56,7 @@ impl Explain {
     pub(super) async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
         let explanation = self.read(client).await?;
         if json {
-            return output::print(serde_json::to_string(&explanation)?);
+            return output::print_data(serde_json::to_string(&explanation)?);
         }
         let mut table = Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]);
         for item in &explanation.items {
@@ -64,7 +64,8 @@ impl Explain {
         }
         table.print_or("there are no subscriptions")?;
         if let Some(advice) = &explanation.advice {
-            output::remark(format_args!("\nit went nowhere: {}", output::plain(advice)));
+            output::remark("");
+            output::remark(format_args!("it went nowhere: {advice}"));
         }
         if let Some(cursor) = &explanation.cursor {
             let more = explanation.items.len() * 2;

@@ -164,7 +164,7 @@ impl Forwarder {
         };
         let now = SystemClock.now();
         if self.is_json {
-            return output::print(json!({
+            return output::print_data(json!({
                 "at": now,
                 "event_id": heard.id,
                 "kind": heard.kind,

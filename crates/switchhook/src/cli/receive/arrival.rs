@@ -90,12 +90,11 @@ pub(super) struct Show {
 impl Show {
     /// Writes the line. Receiving goes on if nobody reads it any more.
     pub(super) fn show(self, event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) {
-        let line = if self.json {
-            as_json(event, outcome, advice).to_string()
+        let _ = if self.json {
+            output::print_data(as_json(event, outcome, advice))
         } else {
-            as_text(event, outcome, advice)
+            output::print(as_text(event, outcome, advice))
         };
-        let _ = output::print(line);
     }
 }
 
@@ -133,10 +132,9 @@ fn as_text(event: Option<&Received>, outcome: &Outcome, advice: Option<Cause>) -
         Some(_) => format!("{:<8}", outcome.name()),
         None => outcome.name().to_owned(),
     };
-    let line = format!(
+    format!(
         "{at}  {name}{what}{}{}",
         reason.unwrap_or_default(),
         advice.unwrap_or_default()
-    );
-    output::plain(&line).replace(['\n', '\t'], " ")
+    )
 }

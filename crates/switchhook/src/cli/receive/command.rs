@@ -2,7 +2,6 @@
 //! for how long.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::accepted_secrets;
+use crate::terminal;
 
 /// Runs a command for each event.
 #[derive(Debug)]
@@ -72,7 +72,6 @@ impl Command {
         let labels = &event.labels;
         let attempt = labels.attempt.map(|attempt| attempt.to_string());
         // Its output goes where remarks go: standard output is ours.
-        let output = io::stderr().as_fd().try_clone_to_owned()?;
         process::Command::new("sh")
             .args(["-c", &self.words])
             .env_remove(accepted_secrets::VARIABLE)
@@ -87,7 +86,7 @@ impl Command {
             )
             .env("SWITCHHOOK_ATTEMPT", attempt.unwrap_or_default())
             .stdin(Stdio::piped())
-            .stdout(output)
+            .stdout(terminal::errors_of_others())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()

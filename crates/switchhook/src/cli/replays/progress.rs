@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Replay;
+use crate::terminal;
 
 /// A bar; nothing if standard error is no terminal.
 pub(super) struct Bar(ProgressBar);
@@ -22,8 +23,7 @@ impl Bar {
             0 => String::new(),
             given_up => format!(", {given_up} exhausted"),
         };
-        self.0
-            .set_message(format!("{} pending{exhausted}", progress.pending));
+        terminal::set_message(&self.0, format_args!("{} pending{exhausted}", progress.pending));
     }
 
     pub(super) fn end(&self) {

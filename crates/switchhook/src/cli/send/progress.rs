@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::terminal;
+
 /// An input as long as this is worth a bar.
 const LONG: u64 = 1 << 20;
 
@@ -51,7 +53,7 @@ impl Progress {
     pub(super) fn show(&self, events: u64) {
         if self.is_long || events >= MANY {
             self.bar.set_position(self.read.load(Ordering::Relaxed));
-            self.bar.set_message(format!("{events} events"));
+            terminal::set_message(&self.bar, format_args!("{events} events"));
         }
     }
 

@@ -135,7 +135,7 @@ impl Report {
     /// Tells everything that became of the events.
     pub(super) fn tell(&self, json: bool, form: Form) -> anyhow::Result<()> {
         match &self.single {
-            Some(answer) if self.seen() == 1 && json => output::print(answer.text()?),
+            Some(answer) if self.seen() == 1 && json => output::print_data(answer.text()?),
             Some(answer) if self.seen() == 1 => tell_event(&answer.read()?),
             _ if json => output::print_json(&self.as_json(form)),
             _ => self.tell_counts(form),
@@ -153,11 +153,7 @@ impl Report {
 
     fn tell_counts(&self, form: Form) -> anyhow::Result<()> {
         for Rejected { number, message } in &self.rejected {
-            output::remark(format_args!(
-                "{} {number}: {}",
-                form.unit(),
-                output::plain(message)
-            ));
+            output::remark(format_args!("{} {number}: {}", form.unit(), message));
         }
         let untold = self.rejected_count - self.rejected.len() as u64;
         if untold > 0 {
@@ -189,7 +185,7 @@ fn tell_event(event: &EventAnswer) -> anyhow::Result<()> {
         event.kind, event.id
     ))?;
     for warning in &event.warnings {
-        output::remark(format_args!("warning: {}", output::plain(warning)));
+        output::remark(format_args!("warning: {warning}"));
     }
     for delivery in &event.deliveries {
         output::print(format_args!(

@@ -7,6 +7,7 @@ use switchhook_domain::Timestamp;
 use tokio::time::Instant;
 
 use super::tally::Tally;
+use crate::terminal;
 
 /// A line on standard error; nothing if that is no terminal.
 pub(super) struct Progress {
@@ -30,16 +31,19 @@ impl Progress {
         let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
         let time = company_time.to_string();
         let clock = time.get(11..19).unwrap_or(&time);
-        self.bar.set_message(format!(
-            "{}, {:.0} a second, {clock} at the company",
-            tally.in_words(),
-            tally.sent() as f64 / seconds
-        ));
+        terminal::set_message(
+            &self.bar,
+            format_args!(
+                "{}, {:.0} a second, {clock} at the company",
+                tally.in_words(),
+                tally.sent() as f64 / seconds
+            ),
+        );
     }
 
     /// Shows what is waited for at the end.
     pub(super) fn wait_for(&self, what: &str) {
-        self.bar.set_message(what.to_owned());
+        terminal::set_message(&self.bar, what);
     }
 
     pub(super) fn end(&self) {

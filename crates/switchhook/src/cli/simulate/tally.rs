@@ -153,7 +153,7 @@ impl Tally {
             self.table().print_or("")?;
         }
         for wrong in &self.wrong {
-            output::remark(output::plain(wrong));
+            output::remark(wrong);
         }
         let untold = self.wrong_count.saturating_sub(self.wrong.len() as u64);
         if untold > 0 {
