@@ -10,6 +10,8 @@ mod error;
 mod event;
 mod explain;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod line;
 mod observer;
 mod open;

@@ -55,6 +55,9 @@ mod webhooks;
 mod websockets;
 mod writer;
 
+#[cfg(feature = "fuzzing")]
+pub use intake::fuzzing::{frame, frame_seeds};
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

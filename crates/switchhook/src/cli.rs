@@ -42,6 +42,9 @@ mod tail;
 mod webhooks;
 mod websockets;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use explain_request::explain_capture;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 

@@ -18,6 +18,8 @@ pub mod doctor;
 pub mod documents;
 pub mod encryption;
 pub mod follower;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod ingest;
 pub mod inspector;
 pub mod keys;

@@ -7,6 +7,8 @@
 //! other way round: what the file has of the database's own generation never got there, and is recorded again.
 
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 
 use std::fs::File;
 use std::io;

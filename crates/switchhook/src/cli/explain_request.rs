@@ -243,3 +243,14 @@ impl Explained {
         })
     }
 }
+
+/// What is told of any bytes, to people and to programs, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn explain_capture(input: &[u8]) -> (String, Value) {
+    let keys: [&[u8]; 1] = [b"s"];
+    let explained = Explained::of(Capture::of(input), &keys);
+    (
+        explained.as_facts(keys.len()).layout(),
+        explained.as_json(keys.len()),
+    )
+}

@@ -32,14 +32,19 @@ pub(super) fn write<'e>(to: &mut Vec<u8>, place: Place, events: impl Iterator<It
     for event in events {
         put_event(to, event);
     }
-    let length = length(to.len() - start - HEAD);
-    let mut head = &mut to[start..start + HEAD];
+    seal(&mut to[start..], place);
+}
+
+/// Writes the head of a frame whose payload is there.
+pub(super) fn seal(frame: &mut [u8], place: Place) {
+    let length = length(frame.len() - HEAD);
+    let mut head = &mut frame[..HEAD];
     head.put_u32_le(length);
     head.put_u32_le(0);
     head.put_i32_le(place.generation);
     head.put_u32_le(place.number);
-    let checksum = crc32fast::hash(&to[start + CHECKED_FROM..]);
-    to[start + 4..start + CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
+    let checksum = crc32fast::hash(&frame[CHECKED_FROM..]);
+    frame[4..CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// Which frame begins here, going by its head alone.

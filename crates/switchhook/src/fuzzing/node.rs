@@ -1,0 +1,251 @@
+//! A whole node in this process, with two companies in it: one asks, and must never see or change what is the other's.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use switchhook_domain::attempt::{Phases, Silence};
+use switchhook_domain::id::{CompanyId, KeyId};
+use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::scope::Scopes;
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{PageRequest, StoreOptions};
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt;
+
+use crate::chance::Dice;
+use crate::clock::SystemClock;
+use crate::delivery::transport::{Post, Posted, Transport};
+use crate::server::{Parts, assemble};
+use crate::system::{Settings, System};
+use crate::telemetry::Telemetry;
+use crate::{api, keys};
+
+/// After so many inputs the node is made anew, so that it stays as small and as quick as it was.
+const LIFETIME: u32 = 2_000;
+
+/// The largest answer that there may be to one of these requests.
+const LARGEST_ANSWER: usize = 8 << 20;
+
+/// Stands in everything that is the other company's, and in nothing else.
+pub(super) const MARKER: &str = "0ther-c0mpany";
+
+/// What the signed source's events are signed with.
+pub(super) const SECRET: &str = "a secret of the source";
+
+const ASKING: (CompanyId, &str) = (CompanyId(1), "shk_asking");
+const OTHER: (CompanyId, &str) = (CompanyId(2), "shk_other");
+
+/// What was answered.
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
+impl Answered {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// The node and what there is in it by name: `{WEBHOOK}` in an input stands for the webhook's id.
+pub(super) struct Node {
+    runtime: Runtime,
+    system: Arc<System>,
+    router: Router,
+    names: Vec<(&'static str, String)>,
+    /// How the other company's webhooks were at the beginning.
+    others: String,
+    inputs: u32,
+}
+
+static NODE: Mutex<Option<Node>> = Mutex::new(None);
+
+/// Does something with the node, and checks that the other company's things are as they were.
+pub(super) fn with_node<T>(work: impl FnOnce(&Node) -> T) -> T {
+    let mut kept = NODE.lock();
+    let mut node = kept
+        .take()
+        .filter(|node| node.inputs < LIFETIME)
+        .unwrap_or_else(Node::new);
+    node.inputs += 1;
+    let result = work(&node);
+    assert_eq!(
+        node.others_webhooks(),
+        node.others,
+        "the other company's webhooks are as they were"
+    );
+    // Only now: after a panic the next input has a new one.
+    *kept = Some(node);
+    result
+}
+
+impl Node {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let (system, router) = runtime.block_on(start());
+        let mut node = Self {
+            runtime,
+            system,
+            router,
+            names: Vec::new(),
+            others: String::new(),
+            inputs: 0,
+        };
+        node.fill(ASKING.1, "", "ours");
+        node.fill(OTHER.1, "OTHER_", MARKER);
+        node.others = node.others_webhooks();
+        node
+    }
+
+    /// Gives a company something of everything; `word` stands in all of it.
+    fn fill(&mut self, key: &str, prefix: &'static str, word: &str) {
+        let webhook = json!({ "hook_url": format!("https://example.com/{word}"), "secret": word });
+        let webhook = self.make(key, "/api/v2/webhooks", &webhook);
+        let websocket = self.make(key, "/api/v2/websockets", &json!({ "secret": word }));
+        let subscription = self.make(
+            key,
+            "/api/v2/subscriptions/call",
+            &json!({ "endpoint_id": webhook["id"] }),
+        );
+        let source = self.make(key, "/v1/sources", &json!({ "name": word }));
+        let signed = self.make(key, "/v1/sources", &json!({ "name": word, "secret": SECRET }));
+        let event = json!({ "call_id": 7, "state": "ringing", "contact": { "name": word } });
+        let event = self.make(key, "/v1/events/call", &event);
+        let token = |source: &Value| {
+            let url = source["url"].as_str().unwrap_or_default();
+            url.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        let id = |thing: &Value| thing["id"].as_str().expect("what was made has an id").to_owned();
+        let delivery = id(&event["deliveries"][0]);
+        let names = [
+            ("WEBHOOK", id(&webhook)),
+            ("WEBSOCKET", id(&websocket)),
+            ("SUBSCRIPTION", id(&subscription)),
+            ("SOURCE", id(&source)),
+            ("INLET", token(&source)),
+            ("SIGNED_INLET", token(&signed)),
+            ("EVENT", id(&event)),
+            ("DELIVERY", delivery),
+        ];
+        let named = names.map(|(name, value)| (&*format!("{{{prefix}{name}}}").leak(), value));
+        self.names.extend(named);
+    }
+
+    fn make(&self, key: &str, path: &str, what: &Value) -> Value {
+        let request = Request::post(path).header(AUTHORIZATION, format!("Bearer {key}"));
+        let request = request
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(what.to_string()));
+        let answered = self.send(request.expect("a path is a path"));
+        assert!(answered.status.is_success(), "{path}: {:?}", answered.body);
+        answered.json()
+    }
+
+    /// What a name stands for.
+    pub(super) fn name(&self, name: &str) -> &str {
+        let found = self.names.iter().find(|(known, _)| *known == name);
+        &found.expect("the name is known").1
+    }
+
+    /// A text with every name replaced by what it stands for.
+    pub(super) fn resolve(&self, text: &str) -> String {
+        let replace = |text: String, (name, value): &(&'static str, String)| text.replace(name, value);
+        self.names.iter().fold(text.to_owned(), replace)
+    }
+
+    /// Asks as somebody who may do everything in their company, unless the request says who asks.
+    pub(super) fn ask(&self, mut request: Request<Body>) -> Answered {
+        let key = format!("Bearer {}", ASKING.1)
+            .parse()
+            .expect("a key is plain text");
+        request.headers_mut().entry(AUTHORIZATION).or_insert(key);
+        self.send(request)
+    }
+
+    /// Posts bytes without a key.
+    pub(super) fn post(&self, path: &str, body: &[u8]) -> Answered {
+        let request = Request::builder().method(Method::POST).uri(path);
+        self.send(request.body(Body::from(body.to_vec())).expect("a path is a path"))
+    }
+
+    fn send(&self, request: Request<Body>) -> Answered {
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await;
+            let response = response.unwrap_or_else(|never| match never {});
+            let status = response.status();
+            let body = if goes_on(&response) {
+                Bytes::new()
+            } else {
+                let read = to_bytes(response.into_body(), LARGEST_ANSWER).await;
+                read.expect("an answer has a bound")
+            };
+            Answered { status, body }
+        })
+    }
+
+    fn others_webhooks(&self) -> String {
+        let list = self.system.store.list_webhooks(OTHER.0, PageRequest::first(100));
+        let page = self.runtime.block_on(list).expect("the store can be read");
+        format!("{:?}", page.items)
+    }
+}
+
+/// Whether the answer has no end.
+fn goes_on(response: &Response<Body>) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"))
+}
+
+async fn start() -> (Arc<System>, Router) {
+    let clock = Arc::new(SystemClock);
+    let now = switchhook_domain::clock::Clock::now(&*clock);
+    let store = SqliteStore::in_memory(StoreOptions::owner(now)).expect("a store in memory opens");
+    let parts = Parts {
+        settings: Settings::default(),
+        clock,
+        dice: Dice::from_seed(7),
+        telemetry: Telemetry::new(),
+        store,
+        transport: Arc::new(Nowhere),
+        guard: Arc::default(),
+    };
+    let system = assemble(parts, &tokio::runtime::Handle::current()).await;
+    let system = Arc::new(system.expect("an empty store can be read"));
+    for (company_id, text) in [ASKING, OTHER] {
+        let key = ApiKey {
+            id: KeyId(system.ids.next(now)),
+            company_id,
+            name: text.to_owned(),
+            hash: keys::hash(text),
+            admin: true,
+            rights: Rights::all(),
+            scopes: Scopes::all(),
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+        };
+        system.store.create_key(key).await.expect("the key is new");
+    }
+    let router = api::router(Arc::clone(&system));
+    (system, router)
+}
+
+/// A network in which nobody listens.
+struct Nowhere;
+
+#[async_trait]
+impl Transport for Nowhere {
+    async fn post(&self, _: Post) -> Posted {
+        Posted::unanswered(Silence::ConnectionRefused, "nobody listens", Phases::default())
+    }
+}

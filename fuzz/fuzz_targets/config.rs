@@ -1,0 +1,5 @@
+//! What it promises is told in `switchhook::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| switchhook::fuzzing::run("config", input));
