@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::Args;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -99,8 +100,12 @@ impl List {
             let wanted = extent.limit as usize - list.items.len();
             let mut query = query.to_vec();
             query.push(("limit", Some(wanted.min(page as usize).to_string())));
-            query.push(("cursor", list.cursor.take()));
+            let asked = list.cursor.take();
+            query.push(("cursor", asked.clone()));
             let next: Self = client.send(Request::get(path, &query)).await?.read()?;
+            if next.cursor.is_some() && next.cursor == asked {
+                bail!("the server's list at {path} does not go on: it names the same place again");
+            }
             list.items.extend(next.items);
             list.cursor = next.cursor;
             if list.cursor.is_none() || list.items.len() >= extent.limit as usize {
