@@ -138,5 +138,8 @@ pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
 /// An event as pages show it, laid out and as it came, for the fuzz targets.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn masked_json(text: &str, mask: crate::mask::Mask) -> (String, String) {
-    (json_text::pretty(text, mask), json_text::raw(text, mask))
+    (
+        json_text::pretty(text, mask),
+        json_text::raw(text, mask).into_owned(),
+    )
 }
