@@ -27,8 +27,10 @@ fn check(run: &Run, what: &[&str]) {
 
 /// A server on loopback that answers everything alike.
 async fn answering(status: StatusCode, headers: HeaderMap, body: String) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback has a free port");
+    let address = listener.local_addr().expect("it listens");
     let router = Router::new().fallback(move || {
         let answer = (status, headers.clone(), body.clone());
         async move { answer }
