@@ -1,4 +1,7 @@
 //! What a list of events or deliveries can be narrowed to.
+//!
+//! Not every filter has an index. A page that has passed by some ten thousand rows ends there with what it has found, be it
+//! nothing, and says where the next one starts.
 
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{EventId, ReplayId, WebhookId};
@@ -10,7 +13,7 @@ use switchhook_domain::{Kind, Timestamp};
 pub struct EventFilter {
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// Only those of this call, message, agent or contact. No index helps: narrow by time too.
+    /// Only those of this call, message, agent or contact.
     pub order_key: Option<OrderKey>,
     /// Accepted at this time or later.
     pub since: Option<Timestamp>,

@@ -25,6 +25,7 @@ mod replaying;
 mod retention;
 mod row;
 mod sealing;
+mod session;
 pub mod sqlite;
 mod sweeping;
 mod websocket;
@@ -71,6 +72,7 @@ pub use retention::{
     RemovalSlice, Removed, StoreSize,
 };
 pub use sealing::{Resealed, Sealer, SecretOwner};
+pub use session::{ENDED_SESSIONS_KEPT, Session};
 pub use sqlite::{Copied, Existing};
 pub use websocket::{LogBounds, LogEntry, LogPosition};
 
@@ -114,8 +116,15 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Page<ApiKey>, StoreError>;
     /// Revokes a key; a second time changes nothing.
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
-    /// The key with this hash.
+    /// The key with this hash. Waits for no reader of anything else, nor do the next two.
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+    /// The keys with these ids, as far as there are such; in no order.
+    async fn keys(&self, ids: Vec<KeyId>) -> Result<Vec<ApiKey>, StoreError>;
+    /// Those of the sessions that were ended.
+    async fn ended_sessions(&self, sessions: Vec<Session>) -> Result<Vec<Session>, StoreError>;
+    /// Ends a session of the dashboard for good: on every node, and after a restart. Of one key a thousand are remembered
+    /// for a day; with one more, all that the key began until now have ended.
+    async fn end_session(&self, session: Session, now: Timestamp) -> Result<(), StoreError>;
     /// The companies, oldest first.
     async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError>;
     /// Changes a company.

@@ -1,4 +1,5 @@
-//! Pages by key, never by offset: a page costs the same wherever it starts.
+//! Pages by key, never by offset: a page costs the same wherever it starts. One that looks for what is rare may have fewer
+//! items than wished, or none, and still not be the last.
 
 /// Which page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

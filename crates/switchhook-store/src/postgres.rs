@@ -36,6 +36,7 @@ mod replays;
 mod retention;
 mod schema;
 mod secrets;
+mod sessions;
 mod set_aside;
 mod size;
 mod sources;
@@ -91,6 +92,8 @@ pub struct PostgresStore {
 
 struct Parts {
     pool: PgPool,
+    /// Looks up keys, and nothing else.
+    key_pool: PgPool,
     lane: Lane,
     node: Option<Arc<Node>>,
     audience: Audience,
@@ -175,12 +178,26 @@ impl PostgresStore {
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
         T: Send + 'static,
     {
-        let parts = Arc::clone(&self.parts);
-        self.on_runtime(async move {
-            let mut connection = parts.pool.acquire().await?;
-            work(&mut connection).await
-        })
-        .await
+        self.read_on(self.parts.pool.clone(), work).await
+    }
+
+    /// Looks up who somebody is. Nothing else reads on that connection, so that no list of events can keep anybody's request
+    /// waiting.
+    async fn look_up<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.read_on(self.parts.key_pool.clone(), work).await
+    }
+
+    async fn read_on<T, F>(&self, pool: PgPool, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.on_runtime(async move { work(&mut *pool.acquire().await?).await })
+            .await
     }
 
     /// Changes what is registered, in a transaction of its own. One at a time on all nodes, so that changes have an order.
@@ -259,6 +276,7 @@ impl Parts {
         options: StoreOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let pool = connection::pool(connect.clone());
+        let key_pool = connection::key_pool(connect.clone());
         let sealing = Sealing(options.sealer);
         {
             let mut connection = pool.acquire().await?;
@@ -300,6 +318,7 @@ impl Parts {
         }
         Ok(Arc::new(Self {
             pool,
+            key_pool,
             lane,
             hand_over: Mutex::new(node.is_some().then_some(receiver)),
             node,
@@ -327,6 +346,7 @@ impl Parts {
         {
             tracing::warn!(%error, "the other nodes do not know yet that this one has stopped: its leases end by themselves");
         }
+        self.key_pool.close().await;
         self.pool.close().await;
     }
 }

@@ -44,6 +44,7 @@ mod reserve;
 mod retention;
 mod schema;
 mod secrets;
+mod sessions;
 mod set_aside;
 mod sources;
 mod store;
@@ -109,6 +110,8 @@ pub struct SqliteStore {
 struct Parts {
     writer: Writer,
     readers: Readers,
+    /// Who looks up keys, and nothing else.
+    key_reader: Readers,
     /// Whether something was answered that readers do not see yet.
     is_ahead: Arc<AtomicBool>,
     sealing: Sealing,
@@ -251,7 +254,7 @@ impl SqliteStore {
             while committer.do_now(move |transaction| recovery::close_some_claims(transaction, now))? {}
         }
         let (is_ahead, loss) = (committer.is_ahead(), committer.loss());
-        let (writer, readers, checkpointer) = match (place, options.writer) {
+        let (writer, [readers, key_reader], checkpointer) = match (place, options.writer) {
             (Place::File(file), WriterMode::Thread) => threads(file, options.role, committer)?,
             _ => inline(committer),
         };
@@ -259,6 +262,7 @@ impl SqliteStore {
             parts: Arc::new(Parts {
                 writer,
                 readers,
+                key_reader,
                 is_ahead,
                 sealing,
                 reserve,
@@ -308,6 +312,7 @@ impl Parts {
     /// Ends what was begun, in the order in which one needs the other. Blocks; a second time does nothing.
     fn stop(&self) {
         self.readers.close();
+        self.key_reader.close();
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.stop();
         }
@@ -352,7 +357,7 @@ fn bring_up_to_date(
     schema::migrate(connection, options.now)
 }
 
-type Workers = (Writer, Readers, Option<Checkpointer>);
+type Workers = (Writer, [Readers; 2], Option<Checkpointer>);
 
 fn threads(file: &StoreFile, role: Role, committer: Committer) -> Result<Workers, StoreError> {
     let no_thread = |error| StoreError::Unusable(format!("a thread of the store cannot be started: {error}"));
@@ -360,20 +365,24 @@ fn threads(file: &StoreFile, role: Role, committer: Committer) -> Result<Workers
         .map(|_| connection::open_reading(file))
         .collect::<Result<_, _>>()?;
     let readers = Readers::pool(connections)?;
+    let key_reader = Readers::pool(vec![connection::open_reading(file)?])?;
     let checkpointer = match role {
         Role::Owner => Some(Checkpointer::start(connection::open_checkpointing(file)?).map_err(no_thread)?),
         Role::Guest => None,
     };
     let log = checkpointer.as_ref().map(Checkpointer::log_guard);
     let writer = WriterThread::start(committer, log).map_err(no_thread)?;
-    Ok((Writer::Thread(writer), readers, checkpointer))
+    Ok((Writer::Thread(writer), [readers, key_reader], checkpointer))
 }
 
 fn inline(committer: Committer) -> Workers {
     let committer = Arc::new(Mutex::new(Some(committer)));
     (
         Writer::Inline(Arc::clone(&committer)),
-        Readers::Inline(committer),
+        [
+            Readers::Inline(Arc::clone(&committer)),
+            Readers::Inline(committer),
+        ],
         None,
     )
 }

@@ -8,7 +8,8 @@ use sqlx::{Connection, Row};
 
 use crate::StoreError;
 
-/// How many connections a node has at the most, beside the two of the lane. One of them listens.
+/// How many connections a node has at the most, beside the two of the lane and that for keys. One of them
+/// listens.
 const POOL: u32 = 6;
 
 /// How long a caller waits for a connection.
@@ -41,10 +42,19 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ]))
 }
 
-/// The connections for everything but the commits of the hot path.
+/// The connections for everything but the commits of the hot path, and keys.
 pub(super) fn pool(options: PgConnectOptions) -> PgPool {
+    pool_of(POOL, options)
+}
+
+/// The connection by which keys are looked up, whatever the others are busy with.
+pub(super) fn key_pool(options: PgConnectOptions) -> PgPool {
+    pool_of(1, options)
+}
+
+fn pool_of(connections: u32, options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(POOL)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(|connection, _| Box::pin(async move { keep_promises(connection).await }))
         .connect_lazy_with(options)

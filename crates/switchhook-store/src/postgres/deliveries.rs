@@ -267,8 +267,8 @@ fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
             (None, None) => (vec![company], "true"),
         },
     };
-    Listing::new(format!("SELECT {COLUMNS} FROM deliveries WHERE {condition}"))
-        .along(path)
+    let of = format!("FROM deliveries WHERE {condition}");
+    Listing::along(COLUMNS, of, company_id, path)
         .with_equal("company_id", Some(company_id.0))
         .with_equal("event_id", filter.event_id.map(|id| id.0))
         .with_equal("replay_id", filter.replay_id.map(|id| id.0))

@@ -340,7 +340,7 @@ pub(super) async fn list(
     filter: &EventFilter,
     page: PageRequest,
 ) -> Result<Page<EventRecord>, StoreError> {
-    listing("SELECT * FROM events WHERE true", company_id, filter, page)
+    listing("*", company_id, filter, page)
         .within_bytes(COLUMNS, LARGEST_EVENT_PAGE)
         .page_of_readable(connection, read)
         .await
@@ -352,15 +352,15 @@ pub(super) async fn list_heads(
     filter: &EventFilter,
     page: PageRequest,
 ) -> Result<Page<EventHead>, StoreError> {
-    let select = concat!("SELECT ", event_head_columns!(), " FROM events WHERE true");
-    listing(select, company_id, filter, page)
+    listing(event_head_columns!(), company_id, filter, page)
         .page_of_readable(connection, read_head)
         .await
 }
 
-fn listing(select: &str, company_id: CompanyId, filter: &EventFilter, page: PageRequest) -> Listing {
-    Listing::new(select)
-        .along(vec![("company_id", company_id.0.into())])
+fn listing(columns: &str, company_id: CompanyId, filter: &EventFilter, page: PageRequest) -> Listing {
+    let path = vec![("company_id", company_id.0.into())];
+    let of = "FROM events WHERE true".to_owned();
+    Listing::along(columns, of, company_id, path)
         .with_equal("order_key", filter.order_key.as_ref().map(OrderKey::as_str))
         .with_equal("kind", filter.kind.map(Kind::route))
         .newest_first_of(filter.since, filter.until, page)

@@ -5,7 +5,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::ApiKey;
 
-use super::list::{Listing, first};
+use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
@@ -73,6 +73,16 @@ pub(super) async fn find(
 ) -> Result<Option<ApiKey>, StoreError> {
     let sql = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE hash = $1");
     first(connection, sqlx::query(sql).bind(hash), read).await
+}
+
+/// The keys with these ids.
+pub(super) async fn with_ids(
+    connection: &mut PgConnection,
+    ids: Vec<KeyId>,
+) -> Result<Vec<ApiKey>, StoreError> {
+    let sql = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = ANY($1)");
+    let ids: Vec<_> = ids.into_iter().map(|id| id.0).collect();
+    all(connection, sqlx::query(sql).bind(ids), read).await
 }
 
 pub(super) async fn list(

@@ -1,11 +1,10 @@
 //! Lists: queries put together from what they are narrowed to, and pages by key.
 
-use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::first_id_at;
+use switchhook_domain::id::{CompanyId, first_id_at};
 
 use crate::error::StoreError;
 use crate::page::{End, Page, PageRequest};
@@ -40,10 +39,81 @@ impl From<&str> for Value {
 pub(super) struct Listing {
     sql: String,
     values: Vec<Value>,
-    /// What it goes along, besides the id.
-    path: Vec<(&'static str, Value)>,
+    walk: Option<Walk>,
     limit: u32,
-    is_bounded_by_bytes: bool,
+    /// Which columns, and how many bytes of bodies at the most.
+    within_bytes: Option<(&'static str, usize)>,
+}
+
+/// Along an index, between two ids.
+struct Walk {
+    /// Of which table, and which part of it: `FROM table WHERE condition`.
+    of: String,
+    company_id: CompanyId,
+    /// The columns of the index before the id.
+    path: Vec<(&'static str, Value)>,
+    from: i64,
+    to: i64,
+    direction: Direction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// How many rows that are not wanted a page passes by, about. Then it ends, whatever it has, and the next one goes on
+/// there: whoever looks for what is rare looks in several steps, and nobody waits long for one of them.
+const MOST_PASSED: i64 = 10_000;
+
+/// How far one page may go.
+enum Reach {
+    /// As far as it takes.
+    Whole,
+    /// Up to this id, included.
+    UpTo(i64),
+    /// Nowhere: the rows there are another company's.
+    Nowhere,
+}
+
+impl Walk {
+    /// Its conditions and its order, with parameters after those that there are.
+    fn sql(&self, values: &mut Vec<Value>) -> String {
+        let mut columns: Vec<_> = self.path.iter().map(|(column, _)| *column).collect();
+        columns.push("id");
+        let mut sql = String::new();
+        for (comparison, end) in [(">=", self.from), ("<", self.to)] {
+            let path = self.path.iter().map(|(_, value)| value.clone());
+            let first = values.len() + 1;
+            values.extend(path.chain([end.into()]));
+            let numbers: Vec<_> = (first..=values.len()).map(|n| format!("${n}")).collect();
+            let (columns, numbers) = (columns.join(", "), numbers.join(", "));
+            sql.push_str(&format!(" AND ({columns}) {comparison} ({numbers})"));
+        }
+        match self.direction {
+            Direction::OldestFirst => format!("{sql} ORDER BY {}", columns.join(", ")),
+            Direction::NewestFirst => format!("{sql} ORDER BY {} DESC", columns.join(" DESC, ")),
+        }
+    }
+
+    /// The last row that a page may pass by, from the index alone.
+    async fn reach(&self, connection: &mut PgConnection) -> Result<Reach, StoreError> {
+        let mut values = Vec::new();
+        let (of, sql) = (&self.of, self.sql(&mut values));
+        let table = of.split(' ').nth(1).unwrap_or_default();
+        let sql = format!(
+            "SELECT id, company_id FROM {table} WHERE id = (SELECT id {of}{sql} LIMIT 1 OFFSET {MOST_PASSED})"
+        );
+        let Some(row) = query_of(sql, values).fetch_optional(connection).await? else {
+            return Ok(Reach::Whole);
+        };
+        if row.try_get::<i64, _>(1)? == self.company_id.0 {
+            Ok(Reach::UpTo(row.try_get(0)?))
+        } else {
+            Ok(Reach::Nowhere)
+        }
+    }
 }
 
 impl Listing {
@@ -52,9 +122,36 @@ impl Listing {
         Self {
             sql: start.into(),
             values: Vec::new(),
-            path: Vec::new(),
+            walk: None,
             limit: 0,
-            is_bounded_by_bytes: false,
+            within_bytes: None,
+        }
+    }
+
+    /// `columns` of `FROM table WHERE condition`, along the index that has the columns of the path and then the id, and only
+    /// there where they have these values.
+    ///
+    /// With `column = value ORDER BY id` the planner may go by ids alone, over everybody's rows, because it guesses that
+    /// it will soon meet enough of those that are wanted; where there are few it then reads the whole table. So the order
+    /// names all columns of the index, which nothing else gives, and the values are the bounds of the walk.
+    pub(super) fn along(
+        columns: &str,
+        of: String,
+        company_id: CompanyId,
+        path: Vec<(&'static str, Value)>,
+    ) -> Self {
+        let start = format!("SELECT {columns} {of}");
+        let walk = Walk {
+            of,
+            company_id,
+            path,
+            from: 0,
+            to: i64::MAX,
+            direction: Direction::NewestFirst,
+        };
+        Self {
+            walk: Some(walk),
+            ..Self::new(start)
         }
     }
 
@@ -75,19 +172,10 @@ impl Listing {
         self
     }
 
-    /// Goes along the index that has these columns and then the id, and only there where they have these values.
-    ///
-    /// With `column = value ORDER BY id` the planner may go by ids alone, over everybody's rows, because it guesses that
-    /// it will soon meet enough of those that are wanted; where there are few it then reads the whole table. So the order
-    /// names all columns of the index, which nothing else gives, and the values are the bounds of the walk.
-    pub(super) fn along(mut self, path: Vec<(&'static str, Value)>) -> Self {
-        self.path = path;
-        self
-    }
-
     /// Only rows with this value, if there is one: unless it goes along that column anyway.
     pub(super) fn with_equal(self, column: &'static str, value: Option<impl Into<Value>>) -> Self {
-        if self.path.iter().any(|(walked, _)| *walked == column) {
+        let path = self.walk.iter().flat_map(|walk| &walk.path);
+        if path.into_iter().any(|(walked, _)| *walked == column) {
             return self;
         }
         self.narrowed(&format!("{column} = ?"), value)
@@ -100,24 +188,27 @@ impl Listing {
         until: Option<Timestamp>,
         page: PageRequest,
     ) -> Self {
-        let from = since.map_or(0, first_id_at);
-        let ends = [page.after, until.map(first_id_at)];
-        let to = ends.into_iter().flatten().min().unwrap_or(i64::MAX);
-        let mut columns: Vec<_> = self.path.iter().map(|(column, _)| *column).collect();
-        columns.push("id");
-        for (comparison, end) in [(">=", from), ("<", to)] {
-            let values = self.path.iter().map(|(_, value)| value.clone());
-            let first = self.values.len() + 1;
-            self.values.extend(values.chain([end.into()]).collect::<Vec<_>>());
-            let numbers: Vec<_> = (first..=self.values.len()).map(|n| format!("${n}")).collect();
-            self.sql.push_str(&format!(
-                " AND ({}) {comparison} ({})",
-                columns.join(", "),
-                numbers.join(", ")
-            ));
+        if let Some(walk) = &mut self.walk {
+            walk.from = since.map_or(0, first_id_at);
+            let ends = [page.after, until.map(first_id_at)];
+            walk.to = ends.into_iter().flatten().min().unwrap_or(i64::MAX);
         }
-        let order = format!("ORDER BY {} DESC", columns.join(" DESC, "));
-        self.in_order(&order, page.limit)
+        Self {
+            limit: page.limit,
+            ..self
+        }
+    }
+
+    /// The page with the smallest ids first, along the path.
+    pub(super) fn oldest_first_of(mut self, page: PageRequest) -> Self {
+        if let Some(walk) = &mut self.walk {
+            walk.from = page.after.map_or(0, |after| after.saturating_add(1));
+            walk.direction = Direction::OldestFirst;
+        }
+        Self {
+            limit: page.limit,
+            ..self
+        }
     }
 
     /// The page with the smallest ids first.
@@ -133,36 +224,47 @@ impl Listing {
     }
 
     /// The page in some order, from what it is narrowed to.
-    ///
-    /// Asks for one more than wished, which tells whether there is a next page.
     pub(super) fn in_order(mut self, order: &str, limit: u32) -> Self {
-        self.sql
-            .push_str(&format!(" {order} LIMIT {}", i64::from(limit) + 1));
+        self.sql.push(' ');
+        self.sql.push_str(order);
         self.limit = limit;
         self
     }
 
     /// Only so many bytes of a page of events with the largest ids first, which was selected with all columns. They are
     /// counted where they are, so that no more of them travel than are wanted.
-    pub(super) fn within_bytes(mut self, columns: &str, most_bytes: usize) -> Self {
-        self.sql = format!(
-            "SELECT {columns}, found FROM (SELECT *, count(*) OVER () AS found, \
-             sum(octet_length(body)) OVER (ORDER BY id DESC) - octet_length(body) AS bytes_before \
-             FROM ({}) AS page) AS counted WHERE bytes_before < {most_bytes} ORDER BY id DESC",
-            self.sql
-        );
-        self.is_bounded_by_bytes = true;
-        self
+    pub(super) fn within_bytes(self, columns: &'static str, most_bytes: usize) -> Self {
+        Self {
+            within_bytes: Some((columns, most_bytes)),
+            ..self
+        }
     }
 
     /// Reads the page.
     pub(super) async fn page<T>(
-        self,
+        mut self,
         connection: &mut PgConnection,
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
         id_of: impl Fn(&T) -> i64,
     ) -> Result<Page<T>, StoreError> {
-        let (limit, is_bounded_by_bytes) = (self.limit, self.is_bounded_by_bytes);
+        let (limit, is_bounded_by_bytes) = (self.limit, self.within_bytes.is_some());
+        let mut end = None;
+        if let Some(mut walk) = self.walk.take() {
+            // Without a path it sorts what there is, and with nothing else to look for it passes by nothing.
+            if !walk.path.is_empty() && !self.values.is_empty() {
+                match walk.reach(connection).await? {
+                    Reach::Whole => {}
+                    Reach::UpTo(id) => end = Some(id),
+                    Reach::Nowhere => return Ok(Page::of(Vec::new(), limit, id_of)),
+                }
+            }
+            match (end, walk.direction) {
+                (None, _) => {}
+                (Some(id), Direction::NewestFirst) => walk.from = id,
+                (Some(id), Direction::OldestFirst) => walk.to = id.saturating_add(1),
+            }
+            self.sql.push_str(&walk.sql(&mut self.values));
+        }
         let rows = self.query().fetch_all(connection).await?;
         let found = match rows.first().filter(|_| is_bounded_by_bytes) {
             Some(row) => row.try_get::<i64, _>("found")?,
@@ -170,12 +272,16 @@ impl Listing {
         };
         let items = rows.iter().map(|row| read(row)).collect::<Result<Vec<_>, _>>()?;
         let is_large_enough = usize::try_from(found).is_ok_and(|found| found > items.len());
-        let end = if is_large_enough {
+        let filled = if is_large_enough {
             End::LargeEnough
         } else {
             End::NoMore
         };
-        Ok(Page::of_first(items, limit, end, id_of))
+        let page = Page::of_first(items, limit, filled, id_of);
+        Ok(Page {
+            next: page.next.or(end),
+            ..page
+        })
     }
 
     /// Reads the page without the rows that cannot be read: one of them must not hide the others.
@@ -202,14 +308,28 @@ impl Listing {
         })
     }
 
-    /// The query with its values, for whoever reads it in another way.
-    pub(super) fn query(self) -> Query<'static, Postgres, PgArguments> {
-        let query = unprepared(AssertSqlSafe(self.sql));
-        self.values.into_iter().fold(query, |query, value| match value {
-            Value::Number(number) => query.bind(number),
-            Value::Text(text) => query.bind(text),
-        })
+    /// The query with its values. Asks for one more than wished, which tells whether there is a next page.
+    fn query(self) -> Query<'static, Postgres, PgArguments> {
+        let limit = i64::from(self.limit) + 1;
+        let page = format!("{} LIMIT {limit}", self.sql);
+        let sql = match self.within_bytes {
+            Some((columns, most_bytes)) => format!(
+                "SELECT {columns}, found FROM (SELECT *, count(*) OVER () AS found, \
+                 sum(octet_length(body)) OVER (ORDER BY id DESC) - octet_length(body) AS bytes_before \
+                 FROM ({page}) AS page) AS counted WHERE bytes_before < {most_bytes} ORDER BY id DESC"
+            ),
+            None => page,
+        };
+        query_of(sql, self.values)
     }
+}
+
+fn query_of(sql: String, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
+    let query = unprepared(AssertSqlSafe(sql));
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Number(number) => query.bind(number),
+        Value::Text(text) => query.bind(text),
+    })
 }
 
 /// The first row of a query, if there is one.

@@ -13,7 +13,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -49,6 +49,10 @@ const MIGRATIONS: [Migration; 9] = [
     Migration {
         name: "clearances_and_credentials",
         sql: include_str!("../../migrations/postgres/0009_clearances_and_credentials.sql"),
+    },
+    Migration {
+        name: "ended_sessions",
+        sql: include_str!("../../migrations/postgres/0010_ended_sessions.sql"),
     },
 ];
 

@@ -26,8 +26,8 @@ use super::failure::closed;
 use super::lane::Weight;
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, replay_scan, replays, retention, secrets, size, sources, subscriptions, versions, webhooks,
-    websockets,
+    log, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions, versions,
+    webhooks, websockets,
 };
 use crate::Store;
 use crate::change::Change;
@@ -43,6 +43,7 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::sealing::Resealed;
+use crate::session::Session;
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
 /// A closure that does something on a connection or in a transaction.
@@ -86,7 +87,23 @@ impl Store for PostgresStore {
     }
 
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        self.read(work!(connection => keys::find(connection, hash))).await
+        self.look_up(work!(connection => keys::find(connection, hash)))
+            .await
+    }
+
+    async fn keys(&self, ids: Vec<KeyId>) -> Result<Vec<ApiKey>, StoreError> {
+        self.look_up(work!(connection => keys::with_ids(connection, ids)))
+            .await
+    }
+
+    async fn ended_sessions(&self, sessions: Vec<Session>) -> Result<Vec<Session>, StoreError> {
+        self.look_up(work!(connection => sessions::ended(connection, sessions)))
+            .await
+    }
+
+    async fn end_session(&self, session: Session, now: Timestamp) -> Result<(), StoreError> {
+        self.keep(work!(transaction => sessions::end(transaction, session, now)))
+            .await
     }
 
     async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
@@ -256,7 +273,7 @@ impl Store for PostgresStore {
 
     async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => sources::find_by_token(connection, token_hash, &sealing)))
+        self.look_up(work!(connection => sources::find_by_token(connection, token_hash, &sealing)))
             .await
     }
 

@@ -150,21 +150,24 @@ pub(super) async fn list(
     filter: SubscriptionFilter,
     page: PageRequest,
 ) -> Result<Page<Subscription>, StoreError> {
-    let narrowed = all_subscriptions()
-        .narrowed("company_id = ?", Some(company_id.0))
-        .narrowed("kind = ?", filter.kind.map(Kind::route))
-        .narrowed("target_type = ?", filter.target_type.map(TargetType::as_str))
-        .narrowed("target_id = ?", filter.target_id)
-        .narrowed(
-            "webhook_id = ?",
-            filter.endpoint.and_then(Endpoint::webhook_id).map(|id| id.0),
-        )
-        .narrowed(
-            "websocket_id = ?",
-            filter.endpoint.and_then(Endpoint::websocket_id).map(|id| id.0),
-        );
-    narrowed
-        .oldest_first(page)
+    // An endpoint has few subscriptions, a company many.
+    let (path, endpoint) = match filter.endpoint {
+        Some(Endpoint::Webhook(id)) => (Vec::new(), Some(("webhook_id = ?", id.0))),
+        Some(Endpoint::Websocket(id)) => (Vec::new(), Some(("websocket_id = ?", id.0))),
+        None => (vec![("company_id", company_id.0.into())], None),
+    };
+    let of = "FROM subscriptions WHERE deleted_at IS NULL".to_owned();
+    let listing = Listing::along(subscription_columns!(), of, company_id, path)
+        .with_equal("company_id", Some(company_id.0))
+        .with_equal("kind", filter.kind.map(Kind::route))
+        .with_equal("target_type", filter.target_type.map(TargetType::as_str))
+        .with_equal("target_id", filter.target_id);
+    let listing = match endpoint {
+        Some((condition, id)) => listing.narrowed(condition, Some(id)),
+        None => listing,
+    };
+    listing
+        .oldest_first_of(page)
         .page(connection, read, |subscription| subscription.id.0)
         .await
 }
@@ -173,18 +176,15 @@ pub(super) async fn scan(
     connection: &mut PgConnection,
     page: PageRequest,
 ) -> Result<Page<Subscription>, StoreError> {
-    all_subscriptions()
-        .oldest_first(page)
-        .page(connection, read, |subscription| subscription.id.0)
-        .await
-}
-
-fn all_subscriptions() -> Listing {
-    Listing::new(concat!(
+    let sql = concat!(
         "SELECT ",
         subscription_columns!(),
         " FROM subscriptions WHERE deleted_at IS NULL"
-    ))
+    );
+    Listing::new(sql)
+        .oldest_first(page)
+        .page(connection, read, |subscription| subscription.id.0)
+        .await
 }
 
 /// Whether it can stand beside the others. Under the registry's lock, so that no other node makes one at the same time.

@@ -249,28 +249,41 @@ pub(super) fn list(
 
 /// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.
 pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
-    let is_unfinished = filter.state.is_some_and(|state| state != StateName::Delivered);
-    let (index, condition) = match filter {
-        DeliveryFilter {
-            event_id: Some(_), ..
-        } => ("deliveries_by_event", ""),
-        DeliveryFilter {
-            replay_id: Some(_), ..
-        } => ("deliveries_by_replay", " AND replay_id IS NOT NULL"),
-        _ if is_unfinished => ("deliveries_unfinished", " AND state <> 'delivered'"),
-        DeliveryFilter {
-            webhook_id: Some(_), ..
-        } => ("deliveries_by_webhook", ""),
-        _ => ("deliveries_by_company", ""),
+    let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
+    let along = |index: &str, condition: &str| {
+        Listing::new(
+            COLUMNS,
+            format!("FROM deliveries INDEXED BY {index} WHERE {condition}"),
+        )
     };
-    Listing::new(format!(
-        "SELECT {COLUMNS} FROM deliveries INDEXED BY {index} WHERE company_id = ?{condition}"
-    ))
-    .with(company_id.0)
-    .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
-    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
-    .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
-    .narrowed("state = ?", filter.state.map(StateName::as_str))
-    .narrowed("kind = ?", filter.kind.map(Kind::route))
-    .between(filter.since, filter.until)
+    let walk = match *filter {
+        DeliveryFilter {
+            event_id: Some(id), ..
+        } => along("deliveries_by_event", "event_id = ?")
+            .with(id.0)
+            .owned_by(company_id),
+        DeliveryFilter {
+            replay_id: Some(id), ..
+        } => along("deliveries_by_replay", "replay_id = ? AND replay_id IS NOT NULL")
+            .with(id.0)
+            .owned_by(company_id),
+        DeliveryFilter { webhook_id, .. } => match (unfinished, webhook_id) {
+            (Some(state), _) => along(
+                "deliveries_unfinished",
+                "company_id = ? AND state = ? AND state <> 'delivered'",
+            )
+            .with(company_id.0)
+            .with(state.as_str()),
+            (None, Some(id)) => along("deliveries_by_webhook", "webhook_id = ?")
+                .with(id.0)
+                .owned_by(company_id),
+            (None, None) => along("deliveries_by_company", "company_id = ?").with(company_id.0),
+        },
+    };
+    walk.narrowed("event_id = ?", filter.event_id.map(|id| id.0))
+        .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
+        .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
+        .narrowed("state = ?", filter.state.map(StateName::as_str))
+        .narrowed("kind = ?", filter.kind.map(Kind::route))
+        .between(filter.since, filter.until)
 }

@@ -142,9 +142,10 @@ pub(super) fn list_heads(
 }
 
 pub(super) fn listing(columns: &str, company_id: CompanyId, filter: &EventFilter) -> Listing {
-    Listing::new(format!(
-        "SELECT {columns} FROM events INDEXED BY events_by_company WHERE company_id = ?"
-    ))
+    Listing::new(
+        columns,
+        "FROM events INDEXED BY events_by_company WHERE company_id = ?",
+    )
     .with(company_id.0)
     .narrowed(
         "order_key = ?",

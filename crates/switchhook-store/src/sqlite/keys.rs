@@ -49,14 +49,22 @@ pub(super) fn revoke(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), id.0])?;
-    let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE id = ?");
-    first(transaction.connection, &sql, &[&id.0], read)?.ok_or(StoreError::NotFound("key"))
+    first(transaction.connection, BY_ID, &[&id.0], read)?.ok_or(StoreError::NotFound("key"))
 }
 
 pub(super) fn find(connection: &Connection, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE hash = ?");
-    first(connection, &sql, &[&hash], read)
+    first(connection, BY_HASH, &[&hash], read)
 }
+
+pub(super) const BY_HASH: &str = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE hash = ?");
+
+/// The keys with these ids.
+pub(super) fn with_ids(connection: &Connection, ids: &[KeyId]) -> Result<Vec<ApiKey>, StoreError> {
+    let found = ids.iter().map(|id| first(connection, BY_ID, &[&id.0], read));
+    found.filter_map(Result::transpose).collect()
+}
+
+pub(super) const BY_ID: &str = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = ?");
 
 pub(super) fn list(
     connection: &Connection,
@@ -69,6 +77,5 @@ pub(super) fn list(
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
-    let all = Listing::new(format!("SELECT {COLUMNS} FROM api_keys WHERE id > 0"));
-    all.narrowed("company_id = ?", company_id.map(|id| id.0))
+    Listing::new(COLUMNS, "FROM api_keys WHERE true").along("company_id = ?", company_id.map(|id| id.0))
 }

@@ -8,9 +8,11 @@ use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::{Checkpoints, Place, open_writing};
+use super::list::Listing;
 use super::{
     attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order, recovery,
-    replay_scan, replays, retention, schema, sources, subscriptions, versions, webhooks, websockets,
+    replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions, webhooks,
+    websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -23,8 +25,7 @@ const PAGE: PageRequest = PageRequest {
     limit: 20,
 };
 
-#[track_caller]
-fn check(connection: &Connection, sql: &str, index: &str) {
+fn plan(connection: &Connection, sql: &str) -> String {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let count = statement.parameter_count();
     let plan: Vec<String> = statement
@@ -34,7 +35,12 @@ fn check(connection: &Connection, sql: &str, index: &str) {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    let plan = plan.join("; ");
+    plan.join("; ")
+}
+
+#[track_caller]
+fn check(connection: &Connection, sql: &str, index: &str) {
+    let plan = plan(connection, sql);
     assert!(plan.contains(index), "{sql}\n{plan}");
     assert!(
         !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
@@ -71,6 +77,24 @@ fn what_is_done_for_every_event_seeks() {
         &connection,
         events::BY_IDEMPOTENCY_KEY,
         "events_by_idempotency_key (company_id=? AND idempotency_key=?)",
+    );
+}
+
+#[test]
+fn who_asks_is_found_by_seeking() {
+    let connection = empty();
+    check(&connection, keys::BY_ID, "INTEGER PRIMARY KEY (rowid=?)");
+    check(&connection, keys::BY_HASH, "api_keys_by_hash (hash=?)");
+    check(
+        &connection,
+        sessions::FORGET,
+        "ended_sessions_by_time (ended_at<?)",
+    );
+    check(&connection, sessions::COUNT, "PRIMARY KEY (key_id=?)");
+    check(
+        &connection,
+        sessions::IS_ENDED,
+        "PRIMARY KEY (key_id=? AND token_hash=?)",
     );
 }
 
@@ -165,7 +189,7 @@ fn what_is_removed_is_found_by_seeking() {
     );
     check(
         &connection,
-        companies::listing().oldest_first(PAGE).sql(),
+        &companies::listing().oldest_first(PAGE).sql(),
         "INTEGER PRIMARY KEY",
     );
 }
@@ -206,7 +230,7 @@ fn lists_of_what_is_registered_go_by_company_or_by_id() {
             "subscriptions_by_websocket (websocket_id=?",
         ),
     ] {
-        check(&connection, listing.oldest_first(PAGE).sql(), index);
+        check(&connection, &listing.oldest_first(PAGE).sql(), index);
     }
 }
 
@@ -225,86 +249,92 @@ fn versions_are_found_without_passing_others() {
             "subscription_versions_by_company (company_id=? AND rowid>?)",
         ),
     ] {
-        check(&connection, listing.sql(), index);
+        check(&connection, &listing.sql(), index);
     }
 }
 
+/// Each of these, or nothing.
+fn or_none<T: Clone>(values: &[T]) -> Vec<Option<T>> {
+    let some = values.iter().cloned().map(Some);
+    some.chain([None]).collect()
+}
+
+/// Both queries of a page walk the index within its ends: that of the page, which cannot pass by more than the other found.
+#[track_caller]
+fn check_walk(connection: &Connection, listing: Listing, index: &str) {
+    let listing = listing.newest_first(PAGE);
+    check(connection, &listing.sql(), index);
+    let reach = listing.reach_sql();
+    check(connection, &reach, index);
+    let plan = plan(connection, &reach);
+    assert!(plan.contains("COVERING INDEX"), "{reach}\n{plan}");
+}
+
 #[test]
-fn lists_of_events_go_by_company_and_time() {
+fn every_list_of_events_walks_along_the_events_of_the_company() {
     let connection = empty();
-    let since = Some(Timestamp::from_millis(1_790_000_000_000));
-    let of_a_call = EventFilter {
-        order_key: Some(OrderKey::new("call:1")),
-        since,
-        ..EventFilter::default()
-    };
-    let of_a_kind = EventFilter {
-        kind: Some(Kind::Call),
-        since,
-        until: since,
-        ..EventFilter::default()
-    };
-    for (filter, index) in [
-        (
-            EventFilter::default(),
-            "events_by_company (company_id=? AND rowid<?)",
-        ),
-        (
-            of_a_kind,
-            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
-        ),
-        (
-            of_a_call,
-            "events_by_company (company_id=? AND rowid>? AND rowid<?)",
-        ),
-    ] {
-        for columns in [COLUMNS, event_head_columns!()] {
-            let listing = events::listing(columns, COMPANY, &filter).newest_first(PAGE);
-            check(&connection, listing.sql(), index);
+    let times = or_none(&[Timestamp::from_millis(1_790_000_000_000)]);
+    for order_key in or_none(&[OrderKey::new("call:1")]) {
+        for kind in or_none(&Kind::ALL) {
+            for (since, until) in times.iter().zip(times.iter().rev()) {
+                let filter = EventFilter {
+                    kind,
+                    order_key: order_key.clone(),
+                    since: *since,
+                    until: *until,
+                };
+                let from = if since.is_some() { " AND rowid>?" } else { "" };
+                let index = format!("events_by_company (company_id=?{from} AND rowid<?)");
+                for columns in [COLUMNS, event_head_columns!()] {
+                    let listing = events::listing(columns, COMPANY, &filter);
+                    check_walk(&connection, listing, &index);
+                }
+            }
         }
     }
 }
 
 #[test]
-fn lists_of_deliveries_go_by_what_narrows_them_most() {
+fn every_list_of_deliveries_walks_along_what_narrows_it_most() {
     let connection = empty();
-    let all = DeliveryFilter::default();
-    let of_event = DeliveryFilter {
-        event_id: Some(EventId(1)),
-        ..all.clone()
-    };
-    let of_webhook = DeliveryFilter {
-        webhook_id: Some(WebhookId(1)),
-        ..all.clone()
-    };
-    let pending = DeliveryFilter {
-        state: Some(StateName::Pending),
-        ..of_webhook.clone()
-    };
-    let delivered = DeliveryFilter {
-        state: Some(StateName::Delivered),
-        ..of_webhook.clone()
-    };
-    let of_replay = DeliveryFilter {
-        replay_id: Some(ReplayId(1)),
-        ..delivered.clone()
-    };
-    for (filter, index) in [
-        (all, "deliveries_by_company (company_id=? AND rowid<?)"),
-        (of_event, "deliveries_by_event (event_id=? AND rowid<?)"),
-        (of_webhook, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
-        (
-            pending,
-            "deliveries_unfinished (company_id=? AND state=? AND rowid<?)",
-        ),
-        (delivered, "deliveries_by_webhook (webhook_id=? AND rowid<?)"),
-        (of_replay, "deliveries_by_replay (replay_id=? AND rowid<?)"),
-    ] {
-        check(
-            &connection,
-            deliveries::listing(COMPANY, &filter).newest_first(PAGE).sql(),
-            index,
-        );
+    let states = [
+        StateName::Pending,
+        StateName::Delivered,
+        StateName::Exhausted,
+        StateName::Cancelled,
+    ];
+    let since = Timestamp::from_millis(1_790_000_000_000);
+    for event_id in or_none(&[EventId(1)]) {
+        for webhook_id in or_none(&[WebhookId(1)]) {
+            for replay_id in or_none(&[ReplayId(1)]) {
+                for state in or_none(&states) {
+                    for kind in or_none(&[Kind::Call]) {
+                        let index = match (event_id, replay_id, state, webhook_id) {
+                            (Some(_), ..) => "deliveries_by_event (event_id=?",
+                            (_, Some(_), ..) => "deliveries_by_replay (replay_id=?",
+                            (_, _, Some(StateName::Delivered) | None, Some(_)) => {
+                                "deliveries_by_webhook (webhook_id=?"
+                            }
+                            (_, _, Some(StateName::Delivered) | None, None) => {
+                                "deliveries_by_company (company_id=?"
+                            }
+                            _ => "deliveries_unfinished (company_id=? AND state=?",
+                        };
+                        let filter = DeliveryFilter {
+                            event_id,
+                            webhook_id,
+                            replay_id,
+                            state,
+                            kind,
+                            since: Some(since),
+                            until: Some(since),
+                        };
+                        let index = format!("{index} AND rowid>? AND rowid<?)");
+                        check_walk(&connection, deliveries::listing(COMPANY, &filter), &index);
+                    }
+                }
+            }
+        }
     }
     check(
         &connection,
@@ -336,12 +366,12 @@ fn replays_walk_over_events_and_touch_only_what_is_theirs() {
     }
     check(
         &connection,
-        replays::listing(COMPANY).newest_first(PAGE).sql(),
+        &replays::listing(COMPANY).newest_first(PAGE).sql(),
         "replays_by_company (company_id=? AND rowid<?)",
     );
     check(
         &connection,
-        replays::listing_running().oldest_first(PAGE).sql(),
+        &replays::listing_running().oldest_first(PAGE).sql(),
         "replays_running",
     );
 }
@@ -373,19 +403,19 @@ fn the_log_and_what_comes_in_are_found_by_their_indexes() {
     let sources = sources::listing(COMPANY).oldest_first(PAGE);
     check(
         &connection,
-        sources.sql(),
+        &sources.sql(),
         "sources_by_company (company_id=? AND rowid>?)",
     );
     let refusals = sources::refusal_listing(SourceId(7)).newest_first(PAGE);
     check(
         &connection,
-        refusals.sql(),
+        &refusals.sql(),
         "source_refusals_by_source (source_id=? AND rowid<?)",
     );
     let websockets = websockets::listing(Some(COMPANY)).oldest_first(PAGE);
     check(
         &connection,
-        websockets.sql(),
+        &websockets.sql(),
         "websockets_by_company (company_id=? AND rowid>?)",
     );
 }

@@ -79,11 +79,10 @@ pub(super) fn list(
 }
 
 pub(super) fn listing(company_id: CompanyId) -> Listing {
-    Listing::new(concat!(
-        "SELECT ",
+    Listing::new(
         replay_columns!("INDEXED BY deliveries_of_replay"),
-        " FROM replays INDEXED BY replays_by_company WHERE company_id = ?"
-    ))
+        "FROM replays INDEXED BY replays_by_company WHERE company_id = ?",
+    )
     .with(company_id.0)
 }
 
@@ -94,11 +93,10 @@ pub(super) fn running(connection: &Connection, page: PageRequest) -> Result<Page
 }
 
 pub(super) fn listing_running() -> Listing {
-    Listing::new(concat!(
-        "SELECT ",
+    Listing::new(
         replay_columns!("INDEXED BY deliveries_of_replay"),
-        " FROM replays INDEXED BY replays_running WHERE state = 'running'"
-    ))
+        "FROM replays INDEXED BY replays_running WHERE state = 'running'",
+    )
 }
 
 /// Moves the cursor and makes the deliveries up to there.

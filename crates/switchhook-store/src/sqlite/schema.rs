@@ -11,7 +11,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -47,6 +47,10 @@ const MIGRATIONS: [Migration; 9] = [
     Migration {
         name: "clearances_and_credentials",
         sql: include_str!("../../migrations/sqlite/0009_clearances_and_credentials.sql"),
+    },
+    Migration {
+        name: "ended_sessions",
+        sql: include_str!("../../migrations/sqlite/0010_ended_sessions.sql"),
     },
 ];
 

@@ -108,7 +108,7 @@ pub(super) fn list(
 }
 
 pub(super) fn listing(company_id: CompanyId) -> Listing {
-    Listing::new(format!("SELECT {COLUMNS} FROM sources WHERE company_id = ?")).with(company_id.0)
+    Listing::new(COLUMNS, "FROM sources WHERE company_id = ?").with(company_id.0)
 }
 
 /// Keeps a refusal, and of those of the same source the newest `most`.
@@ -172,10 +172,5 @@ pub(super) fn list_refusals(
 }
 
 pub(super) fn refusal_listing(source_id: SourceId) -> Listing {
-    Listing::new(concat!(
-        "SELECT ",
-        refusal_columns!(),
-        " FROM source_refusals WHERE source_id = ?"
-    ))
-    .with(source_id.0)
+    Listing::new(refusal_columns!(), "FROM source_refusals WHERE source_id = ?").with(source_id.0)
 }

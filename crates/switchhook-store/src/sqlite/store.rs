@@ -28,8 +28,8 @@ use super::transaction::{Nature, Transaction};
 use super::writer::{Manner, Writer};
 use super::{
     SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, explain, health,
-    holds, keys, log, releases, replay_scan, replays, reserve, retention, secrets, sources, subscriptions,
-    versions, webhooks, websockets,
+    holds, keys, log, releases, replay_scan, replays, reserve, retention, secrets, sessions, sources,
+    subscriptions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
@@ -44,6 +44,7 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::sealing::Resealed;
+use crate::session::Session;
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
 
 /// How often an idle store looks whether its file is still its own.
@@ -69,6 +70,16 @@ impl SqliteStore {
             let _ = self.write(|_| Ok(())).await;
         }
         self.parts.readers.run(read).await
+    }
+
+    /// Looks up who somebody is. Nothing else reads on that connection, so that no list of events can keep anybody's
+    /// request waiting; and only events are answered before they can be read, so that nothing need be committed first.
+    async fn look_up<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.parts.key_reader.run(read).await
     }
 }
 
@@ -114,7 +125,22 @@ impl Store for SqliteStore {
     }
 
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        self.read(move |connection| keys::find(connection, hash)).await
+        self.look_up(move |connection| keys::find(connection, hash)).await
+    }
+
+    async fn keys(&self, ids: Vec<KeyId>) -> Result<Vec<ApiKey>, StoreError> {
+        self.look_up(move |connection| keys::with_ids(connection, &ids))
+            .await
+    }
+
+    async fn ended_sessions(&self, sessions: Vec<Session>) -> Result<Vec<Session>, StoreError> {
+        self.look_up(move |connection| sessions::ended(connection, sessions))
+            .await
+    }
+
+    async fn end_session(&self, session: Session, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |transaction| sessions::end(transaction, session, now))
+            .await
     }
 
     async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
@@ -291,7 +317,7 @@ impl Store for SqliteStore {
 
     async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError> {
         let sealing = self.parts.sealing.clone();
-        self.read(move |connection| sources::find_by_token(connection, token_hash, &sealing))
+        self.look_up(move |connection| sources::find_by_token(connection, token_hash, &sealing))
             .await
     }
 

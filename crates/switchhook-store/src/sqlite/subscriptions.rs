@@ -153,20 +153,18 @@ pub(super) fn scan(connection: &Connection, page: PageRequest) -> Result<Page<Su
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>, filter: SubscriptionFilter) -> Listing {
-    let endpoint = filter.endpoint;
-    Listing::new(format!(
-        "SELECT {COLUMNS} FROM subscriptions WHERE id > 0 AND deleted_at IS NULL"
-    ))
-    // An endpoint has few subscriptions, a company many: with the sign the company's index is left alone.
-    .narrowed(
-        if endpoint.is_some() { "+company_id = ?" } else { "company_id = ?" },
-        company_id.map(|id| id.0),
-    )
-    .narrowed("webhook_id = ?", endpoint.and_then(Endpoint::webhook_id).map(|id| id.0))
-    .narrowed("websocket_id = ?", endpoint.and_then(Endpoint::websocket_id).map(|id| id.0))
-    .narrowed("kind = ?", filter.kind.map(Kind::route))
-    .narrowed("target_type = ?", filter.target_type.map(TargetType::as_str))
-    .narrowed("target_id = ?", filter.target_id)
+    let all = Listing::new(COLUMNS, "FROM subscriptions WHERE deleted_at IS NULL");
+    // An endpoint has few subscriptions, a company many.
+    let walk = match filter.endpoint {
+        Some(endpoint) => all
+            .along("webhook_id = ?", endpoint.webhook_id().map(|id| id.0))
+            .along("websocket_id = ?", endpoint.websocket_id().map(|id| id.0))
+            .owned_by(company_id),
+        None => all.along("company_id = ?", company_id.map(|id| id.0)),
+    };
+    walk.narrowed("kind = ?", filter.kind.map(Kind::route))
+        .narrowed("target_type = ?", filter.target_type.map(TargetType::as_str))
+        .narrowed("target_id = ?", filter.target_id)
 }
 
 /// Whether it can stand beside the others.

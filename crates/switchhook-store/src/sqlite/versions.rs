@@ -64,14 +64,13 @@ pub(super) fn listing(company_id: Option<CompanyId>, page: PageRequest) -> Listi
         Some(_) => "INDEXED BY subscription_versions_by_company",
         None => "NOT INDEXED",
     };
-    Listing::new(format!(
-        "SELECT {} FROM subscription_versions v {index} CROSS JOIN subscriptions s ON s.id = v.subscription_id \
-         WHERE v.revision > ?",
-        version_columns!()
-    ))
-    .with(page.after.unwrap_or(0))
-    .narrowed("v.company_id = ?", company_id.map(|id| id.0))
-    .in_order("ORDER BY v.revision", page.limit)
+    let versions = format!(
+        "FROM subscription_versions v {index} CROSS JOIN subscriptions s ON s.id = v.subscription_id WHERE true"
+    );
+    Listing::new(version_columns!(), versions)
+        .identified_by("v.revision")
+        .along("v.company_id = ?", company_id.map(|id| id.0))
+        .oldest_first(page)
 }
 
 /// For each subscription its last version until `revision`, or else its first, by the subscription's id. Each costs two

@@ -162,13 +162,11 @@ pub(super) fn scan(
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
-    let all = Listing::new(format!(
-        "SELECT {COLUMNS} FROM webhooks WHERE id > 0 AND deleted_at IS NULL"
-    ));
+    let all = Listing::new(COLUMNS, "FROM webhooks WHERE deleted_at IS NULL");
     // A node needs to know every webhook, a company sees its own.
     let own = company_id.map(|_| 0);
-    all.narrowed("company_id = ?", company_id.map(|id| id.0))
-        .narrowed("ifnull(replay_id, 0) = ?", own)
+    all.along("company_id = ?", company_id.map(|id| id.0))
+        .along("ifnull(replay_id, 0) = ?", own)
 }
 
 /// The webhooks that exist for a replay only.

@@ -105,6 +105,5 @@ pub(super) fn list(
 }
 
 pub(super) fn listing(company_id: Option<CompanyId>) -> Listing {
-    Listing::new(format!("SELECT {COLUMNS} FROM websockets WHERE id > 0"))
-        .narrowed("company_id = ?", company_id.map(|id| id.0))
+    Listing::new(COLUMNS, "FROM websockets WHERE true").along("company_id = ?", company_id.map(|id| id.0))
 }

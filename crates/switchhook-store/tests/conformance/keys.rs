@@ -1,7 +1,7 @@
 //! API keys.
 
 use switchhook_domain::id::KeyId;
-use switchhook_store::{PageRequest, StoreError};
+use switchhook_store::{ENDED_SESSIONS_KEPT, PageRequest, Session, StoreError};
 
 use crate::samples::{COMPANY, NOON, OTHER_COMPANY, key};
 use crate::world::World;
@@ -43,4 +43,68 @@ pub(crate) async fn keys_are_listed_oldest_first_by_company_or_all(world: &mut W
         [1, 3]
     );
     assert_eq!(ids(world.store.list_keys(None, ALL).await.unwrap()), [1, 2, 3]);
+}
+
+pub(crate) async fn keys_are_found_by_their_ids_as_they_are_now(world: &mut World) {
+    let store = &world.store;
+    for (id, company) in [(1, COMPANY), (2, OTHER_COMPANY), (3, COMPANY)] {
+        store.create_key(key(id, company)).await.unwrap();
+    }
+    let revoked = store.revoke_key(KeyId(2), NOON).await.unwrap();
+    let mut found = store.keys(vec![KeyId(2), KeyId(9), KeyId(1)]).await.unwrap();
+    found.sort_by_key(|key| key.id);
+    assert_eq!(found, [key(1, COMPANY), revoked]);
+    assert!(store.keys(Vec::new()).await.unwrap().is_empty());
+}
+
+fn session(key_id: i64, number: u16) -> Session {
+    let mut token_hash = [7; 32];
+    token_hash[..2].copy_from_slice(&number.to_be_bytes());
+    Session {
+        key_id: KeyId(key_id),
+        token_hash,
+        began_at: NOON,
+    }
+}
+
+pub(crate) async fn an_ended_session_stays_ended_and_the_others_go_on(world: &mut World) {
+    let store = &world.store;
+    let (ended, other, of_another_key) = (session(1, 1), session(1, 2), session(2, 1));
+    let all = vec![other, ended, of_another_key];
+    assert_eq!(store.ended_sessions(all.clone()).await.unwrap(), []);
+    let later = NOON.plus(std::time::Duration::from_secs(60));
+    for _ in 0..2 {
+        store.end_session(ended, later).await.unwrap();
+        assert_eq!(store.ended_sessions(all.clone()).await.unwrap(), [ended]);
+    }
+    // Long after, whoever signs out lets go of what is not needed any more.
+    let much_later = later.plus(ENDED_SESSIONS_KEPT * 2);
+    store.end_session(other, much_later).await.unwrap();
+    assert_eq!(store.ended_sessions(all).await.unwrap(), [other]);
+}
+
+pub(crate) async fn a_flood_of_ended_sessions_ends_all_that_their_key_began(world: &mut World) {
+    let store = &world.store;
+    let at = |seconds| NOON.plus(std::time::Duration::from_secs(seconds));
+    let victim = session(1, 5_000);
+    store.end_session(victim, at(1)).await.unwrap();
+    for number in 0..1_000 {
+        store.end_session(session(1, number), at(2)).await.unwrap();
+    }
+    let of_another_key = session(2, 1);
+    let begun_later = Session {
+        began_at: at(3),
+        ..session(1, 5_001)
+    };
+    let all = vec![
+        victim,
+        session(1, 0),
+        session(1, 999),
+        of_another_key,
+        begun_later,
+    ];
+    assert_eq!(
+        store.ended_sessions(all).await.unwrap(),
+        [victim, session(1, 0), session(1, 999)]
+    );
 }

@@ -267,3 +267,107 @@ pub(crate) async fn a_closed_store_says_so(world: &mut World) {
     let refused = world.store.last_id().await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 }
+
+/// More events than one page passes by, each with a delivery; the first is an sms, all others are calls.
+async fn many_events(world: &World, webhook_id: WebhookId) {
+    const MANY: usize = 10_500;
+    let events: Vec<_> = (0..MANY)
+        .map(|number| NewEvent {
+            kind: if number == 0 { Kind::Sms } else { Kind::Call },
+            order_key: Some(order_key(i64::from(number > 0))),
+            deliveries: vec![world.delivery(webhook_id)],
+            ..world.event()
+        })
+        .collect();
+    for events in events.chunks(500) {
+        world.store.record_events(events.to_vec()).await.unwrap();
+    }
+}
+
+pub(crate) async fn what_is_rare_is_found_in_several_pages(world: &mut World) {
+    many_events(world, HOOK).await;
+    let rare_events = [
+        EventFilter {
+            kind: Some(Kind::Sms),
+            ..EventFilter::default()
+        },
+        EventFilter {
+            order_key: Some(order_key(0)),
+            ..EventFilter::default()
+        },
+    ];
+    for filter in rare_events {
+        let first = world
+            .store
+            .list_events(COMPANY, filter.clone(), ALL)
+            .await
+            .unwrap();
+        assert!(first.items.is_empty(), "{filter:?}");
+        let rest = PageRequest {
+            after: Some(first.next.expect("it is not the last")),
+            ..ALL
+        };
+        let last = world
+            .store
+            .list_events(COMPANY, filter.clone(), rest)
+            .await
+            .unwrap();
+        assert_eq!((last.items.len(), last.next), (1, None), "{filter:?}");
+    }
+    let sms = DeliveryFilter {
+        kind: Some(Kind::Sms),
+        ..DeliveryFilter::default()
+    };
+    let rare_deliveries = [
+        sms.clone(),
+        DeliveryFilter {
+            webhook_id: Some(HOOK),
+            ..sms.clone()
+        },
+        DeliveryFilter {
+            webhook_id: Some(HOOK),
+            state: Some(StateName::Pending),
+            ..sms.clone()
+        },
+    ];
+    for filter in rare_deliveries {
+        let first = world
+            .store
+            .list_deliveries(COMPANY, filter.clone(), ALL)
+            .await
+            .unwrap();
+        assert!(first.items.is_empty(), "{filter:?}");
+        let rest = PageRequest {
+            after: Some(first.next.expect("it is not the last")),
+            ..ALL
+        };
+        let last = world
+            .store
+            .list_deliveries(COMPANY, filter.clone(), rest)
+            .await
+            .unwrap();
+        assert_eq!((last.items.len(), last.next), (1, None), "{filter:?}");
+    }
+    // What fills a page at once needs no second one, and a full page says where it ends.
+    let calls = EventFilter {
+        kind: Some(Kind::Call),
+        ..EventFilter::default()
+    };
+    let page = world.store.list_events(COMPANY, calls, ALL).await.unwrap();
+    assert_eq!(page.items.len(), 100);
+    assert_eq!(page.next, page.items.last().map(|event| event.id.0));
+}
+
+pub(crate) async fn a_list_of_somebody_elses_tells_nothing_however_long_it_is(world: &mut World) {
+    many_events(world, HOOK).await;
+    let filter = DeliveryFilter {
+        webhook_id: Some(HOOK),
+        ..DeliveryFilter::default()
+    };
+    let page = world
+        .store
+        .list_deliveries(OTHER_COMPANY, filter, ALL)
+        .await
+        .unwrap();
+    assert_eq!((page.items.len(), page.next), (0, None));
+}

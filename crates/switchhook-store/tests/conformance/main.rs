@@ -61,6 +61,9 @@ conformance! {
     keys:
         a_key_is_found_by_its_hash_and_can_be_revoked_once,
         keys_are_listed_oldest_first_by_company_or_all,
+        keys_are_found_by_their_ids_as_they_are_now,
+        an_ended_session_stays_ended_and_the_others_go_on,
+        a_flood_of_ended_sessions_ends_all_that_their_key_began,
         ;
     webhooks:
         a_webhook_is_kept_changed_and_deleted,
@@ -179,6 +182,8 @@ conformance! {
         a_page_of_large_events_ends_early_and_loses_none,
         a_head_knows_how_large_its_event_is,
         deliveries_are_narrowed_by_event_webhook_state_and_kind,
+        what_is_rare_is_found_in_several_pages,
+        a_list_of_somebody_elses_tells_nothing_however_long_it_is,
         the_last_id_is_the_largest_of_all,
         a_check_leaves_nothing_behind,
         a_closed_store_says_so,

@@ -23,27 +23,35 @@ use switchhook_store::{
     Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
     EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry, LogPosition,
     NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release, RemovalSlice,
-    Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Store, StoreError, StoreSize,
+    Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError, StoreSize,
     SubscriptionFilter, SubscriptionLimits,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc};
 
 /// A store around another.
 pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
     /// What every write answers, if it is to fail.
     fault: Mutex<Option<String>>,
+    /// Held by who wants lists to wait.
+    lists: Arc<RwLock<()>>,
 }
 
 impl FaultyStore {
     pub(crate) fn around(inner: Arc<dyn Store>) -> Arc<Self> {
-        let fault = Mutex::default();
-        Arc::new(Self { inner, fault })
+        let (fault, lists) = (Mutex::default(), Arc::default());
+        Arc::new(Self { inner, fault, lists })
     }
 
     /// Lets every write fail with these words from now on, or none.
     pub(crate) fn set(&self, fault: Option<&str>) {
         *self.fault.lock() = fault.map(str::to_owned);
+    }
+
+    /// Lets every list of events wait until what is answered is dropped.
+    pub(crate) fn hold_lists(&self) -> OwnedRwLockWriteGuard<()> {
+        let lists = Arc::clone(&self.lists);
+        lists.try_write_owned().expect("nobody reads yet")
     }
 
     fn write(&self) -> Result<(), StoreError> {
@@ -67,6 +75,16 @@ macro_rules! delegated {
                 self.inner.close().await;
             }
 
+            async fn list_event_heads(
+                &self,
+                company_id: CompanyId,
+                filter: EventFilter,
+                page: PageRequest,
+            ) -> Result<Page<EventHead>, StoreError> {
+                let _held = self.lists.read().await;
+                self.inner.list_event_heads(company_id, filter, page).await
+            }
+
             $(async fn $read(&self, $($read_arg: $read_type),*) -> Result<$read_answer, StoreError> {
                 self.inner.$read($($read_arg),*).await
             })*
@@ -83,6 +101,8 @@ delegated! {
     reads {
         list_keys(company_id: Option<CompanyId>, page: PageRequest) -> Page<ApiKey>;
         find_key(hash: [u8; 32]) -> Option<ApiKey>;
+        keys(ids: Vec<KeyId>) -> Vec<ApiKey>;
+        ended_sessions(sessions: Vec<Session>) -> Vec<Session>;
         list_companies(page: PageRequest) -> Page<Company>;
         webhook(company_id: CompanyId, id: WebhookId) -> Webhook;
         list_webhooks(company_id: CompanyId, page: PageRequest) -> Page<Webhook>;
@@ -100,7 +120,6 @@ delegated! {
         scan_subscriptions(page: PageRequest) -> Page<Subscription>;
         event(company_id: CompanyId, id: EventId) -> EventRecord;
         list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
-        list_event_heads(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventHead>;
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
@@ -121,6 +140,7 @@ delegated! {
     writes {
         create_key(key: ApiKey) -> ApiKey;
         revoke_key(id: KeyId, now: Timestamp) -> ApiKey;
+        end_session(session: Session, now: Timestamp) -> ();
         update_company(id: CompanyId, change: CompanyChange) -> Company;
         create_webhook(webhook: Webhook) -> Webhook;
         update_webhook(company_id: CompanyId, id: WebhookId, change: WebhookChange, now: Timestamp) -> Webhook;

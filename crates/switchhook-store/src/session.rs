@@ -1,0 +1,23 @@
+//! Sessions of the dashboard, as far as the store knows them: those that somebody ended.
+
+use std::time::Duration;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::KeyId;
+
+/// How long it is remembered that a session was ended. No cookie is taken up again that long after its session began.
+pub const ENDED_SESSIONS_KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// How many sessions of one key are remembered one by one. With one more, all that the key began until then have ended.
+pub(crate) const MOST_ENDED: u32 = 1_000;
+
+/// Somebody's session, by what it takes to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// The key that was shown to begin it.
+    pub key_id: KeyId,
+    /// SHA-256 of its cookie.
+    pub token_hash: [u8; 32],
+    /// When it began.
+    pub began_at: Timestamp,
+}
