@@ -41,7 +41,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use bytes::Bytes;
 use governor::clock::DefaultClock;
 use http::{Method, Uri};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -54,7 +54,8 @@ use self::error::ApiError;
 pub(crate) use self::front::FrontDoor;
 use self::health::LastReadiness;
 pub(crate) use self::inside::{Inside, Refusal};
-use self::limits::{Limiter, limit_rate};
+pub(crate) use self::limits::reading;
+use self::limits::{Limiter, limit_rate, limit_reads};
 pub(crate) use self::middleware::has_nul;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use crate::source::Inlets;
@@ -69,10 +70,10 @@ pub(crate) struct Api {
     readiness: LastReadiness,
     /// The OpenAPI document.
     openapi: Bytes,
-    /// Held by who changes a webhook's settings.
-    settings_turn: Mutex<()>,
-    /// Held by the examination that tries connections.
-    doctors_turn: Mutex<()>,
+    /// The places of the streams that are open.
+    streams: Arc<Semaphore>,
+    /// The places of the examinations that try connections.
+    examinations: Semaphore,
 }
 
 pub(crate) type SharedApi = Arc<Api>;
@@ -149,11 +150,15 @@ pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
         inlets: Inlets::default(),
         readiness: LastReadiness::default(),
         openapi: Bytes::from(crate::documents::openapi()),
-        settings_turn: Mutex::new(()),
-        doctors_turn: Mutex::new(()),
+        streams: Arc::new(Semaphore::new(stream::MOST_STREAMS)),
+        examinations: Semaphore::new(doctor::MOST_AT_ONCE),
     });
     let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
-    let routes = compatible_routes().route_layer(limited).merge(own_routes());
+    let reading = from_fn_with_state(Arc::clone(&api), limit_reads);
+    let compatible = compatible_routes()
+        .route_layer(reading.clone())
+        .route_layer(limited);
+    let routes = compatible.merge(own_routes().route_layer(reading));
     let (router, _) = routes.split_for_parts();
     let router = router
         .fallback(unknown_route)

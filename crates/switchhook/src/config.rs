@@ -30,6 +30,7 @@ use crate::ingest::KEY_LASTS;
 use crate::ingest::validation::ValidationMode;
 use crate::mask::Mask;
 use crate::retention::RetentionSettings;
+use crate::share::{CompanyLimits, Limit};
 use crate::system::{DashboardSettings, Settings};
 use crate::telemetry::LogFormat;
 
@@ -130,6 +131,56 @@ pub struct ServeOptions {
     )]
     pub api_limits: ApiLimits,
 
+    /// How many webhooks a company may have, or `off`
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LIMIT_WEBHOOKS",
+        hide_env_values = true,
+        value_name = "N",
+        default_value = "1000"
+    )]
+    pub limit_webhooks: Limit,
+
+    /// How many subscriptions a company may have, or `off`
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LIMIT_SUBSCRIPTIONS",
+        hide_env_values = true,
+        value_name = "N",
+        default_value = "10000"
+    )]
+    pub limit_subscriptions: Limit,
+
+    /// How many websockets a company may have, and how many connections to them at once, or `off`
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LIMIT_WEBSOCKETS",
+        hide_env_values = true,
+        value_name = "N",
+        default_value = "200"
+    )]
+    pub limit_websockets: Limit,
+
+    /// How many live streams a company may have open at once, and how many dashboard pages in sight, or `off`
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LIMIT_STREAMS",
+        hide_env_values = true,
+        value_name = "N",
+        default_value = "32"
+    )]
+    pub limit_streams: Limit,
+
+    /// How many requests of a company read at once (more wait for a moment), or `off`
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LIMIT_READS",
+        hide_env_values = true,
+        value_name = "N",
+        default_value = "4"
+    )]
+    pub limit_reads: Limit,
+
     /// Let webhooks be sent to `inspector://NAME`, a receiver in the server whose deliveries the dashboard shows
     #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub inspector: bool,
@@ -224,6 +275,13 @@ impl ServeOptions {
             },
             validation: self.validation,
             api_limits: self.api_limits,
+            company_limits: CompanyLimits {
+                webhooks: self.limit_webhooks,
+                subscriptions: self.limit_subscriptions,
+                websockets: self.limit_websockets,
+                streams: self.limit_streams,
+                reads: self.limit_reads,
+            },
             grace: self.grace,
             dashboard: DashboardSettings {
                 mask: self.mask,

@@ -139,7 +139,7 @@ pub async fn accept(system: &System, submission: Submission) -> Result<Accepted,
     outcome
 }
 
-/// Accepts many events in one commit, each whole or not at all; answers in their order.
+/// Accepts many events of one company in one commit, each whole or not at all; answers in their order.
 ///
 /// # Errors
 /// If the store did not keep any of them.
@@ -167,7 +167,13 @@ pub async fn accept_many(
                 .filter(|event| event.is_for_websockets)
                 .map(|event| event.company_id)
                 .collect();
+            let share = events.first().map(|event| system.shares.of(event.company_id));
+            let place = match &share {
+                Some(share) => share.take_in(&events).await,
+                None => None,
+            };
             let recorded = system.store.record_events(events).await?;
+            drop(place);
             told.iter().for_each(|id| system.listeners.wake(*id));
             recorded
         }
@@ -225,7 +231,10 @@ pub async fn accept_sample(
 
 async fn keep_one(system: &System, event: NewEvent, accepted: Accepted) -> Result<Accepted, Rejected> {
     let told = event.is_for_websockets.then_some(event.company_id);
+    let share = system.shares.of(event.company_id);
+    let place = share.take_in(std::slice::from_ref(&event)).await;
     let recorded = system.store.record_events(vec![event]).await?;
+    drop(place);
     told.inspect(|company_id| system.listeners.wake(*company_id));
     let recorded = recorded
         .into_iter()
@@ -369,7 +378,7 @@ struct Notice {
 
 impl Notice {
     fn of(system: &System, submission: &Submission) -> Self {
-        let is_heard = system.telemetry.live().is_heard();
+        let is_heard = system.telemetry.live().is_heard(submission.company_id);
         Self {
             company_id: submission.company_id,
             kind: submission.kind,

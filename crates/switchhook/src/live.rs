@@ -34,7 +34,8 @@ const MOST_COMPANIES: usize = 1_024;
 pub struct Live(Arc<Hub>);
 
 struct Hub {
-    listeners: broadcast::Sender<Arc<Happening>>,
+    /// There is none for a company that nobody listens to: what happens to it costs nothing here.
+    listeners: DashMap<CompanyId, broadcast::Sender<Arc<Happening>>>,
     companies: DashMap<CompanyId, Arc<Mutex<History>>>,
     ended: CancellationToken,
 }
@@ -42,8 +43,6 @@ struct Hub {
 /// Something that happened, ready to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Happening {
-    /// To whom.
-    pub company_id: CompanyId,
     /// What: `event` or `attempt`.
     pub name: &'static str,
     /// The event's kind.
@@ -108,22 +107,21 @@ impl Live {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Hub {
-            listeners: broadcast::channel(MOST_BEHIND).0,
+            listeners: DashMap::new(),
             companies: DashMap::new(),
             ended: CancellationToken::new(),
         }))
     }
 
-    /// Hears everything from now on, of every company.
+    /// Hears everything of a company from now on.
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Arc<Happening>> {
-        self.0.listeners.subscribe()
-    }
-
-    /// How many listen.
-    #[must_use]
-    pub fn listeners(&self) -> usize {
-        self.0.listeners.receiver_count()
+    pub fn listen(&self, company_id: CompanyId) -> broadcast::Receiver<Arc<Happening>> {
+        let listeners = &self.0.listeners;
+        listeners.retain(|_, company| company.receiver_count() > 0);
+        let company = listeners.entry(company_id);
+        company
+            .or_insert_with(|| broadcast::channel(MOST_BEHIND).0)
+            .subscribe()
     }
 
     /// Nothing more will happen: the server stops, and whoever listens may go.
@@ -136,10 +134,11 @@ impl Live {
         self.0.ended.cancelled().await;
     }
 
-    /// Whether anybody listens: if not, particulars need not be put together.
+    /// Whether anybody listens to a company: if not, particulars need not be put together.
     #[must_use]
-    pub fn is_heard(&self) -> bool {
-        self.listeners() > 0
+    pub fn is_heard(&self, company_id: CompanyId) -> bool {
+        let company = self.0.listeners.get(&company_id);
+        company.is_some_and(|company| company.receiver_count() > 0)
     }
 
     /// The last quarter of an hour of a company, oldest first.
@@ -177,7 +176,7 @@ impl Live {
         if !accepted.is_duplicate {
             self.count(company_id, now, Counted::Accepted);
         }
-        if !self.is_heard() {
+        if !self.is_heard(company_id) {
             return;
         }
         // None: nobody listened yet when it came.
@@ -205,7 +204,7 @@ impl Live {
         let now = attempt.finished_at;
         let class = attempt.outcome.class();
         self.count(of.company_id, now, counted(class, now.since(of.created_at)));
-        if !self.is_heard() {
+        if !self.is_heard(of.company_id) {
             return;
         }
         let (status, error, detail) = match &attempt.outcome {
@@ -252,14 +251,15 @@ impl Live {
         told: &impl Serialize,
     ) {
         let happening = Happening {
-            company_id,
             name,
             kind,
             webhook_ids,
             json: serde_json::to_string(told).expect("words and numbers can be written as JSON"),
         };
-        // An error means that the last listener has just left.
-        let _ = self.0.listeners.send(Arc::new(happening));
+        if let Some(company) = self.0.listeners.get(&company_id) {
+            // An error means that the last listener has just left.
+            let _ = company.send(Arc::new(happening));
+        }
     }
 
     fn count(&self, company_id: CompanyId, now: Timestamp, counted: Counted) {
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn a_slow_listener_is_told_how_much_it_missed_and_the_hub_does_not_grow() {
         let live = Live::new();
-        let mut slow = live.listen();
+        let mut slow = live.listen(CompanyId(1));
         for _ in 0..MOST_BEHIND + 5 {
             live.accepted(CompanyId(1), &accepted(), NOW, || Some(Summary::default()));
         }
@@ -316,6 +316,18 @@ mod tests {
             broadcast::error::TryRecvError::Lagged(5)
         );
         assert_eq!(slow.try_recv().unwrap().name, "event");
+    }
+
+    #[test]
+    fn what_happens_to_a_company_costs_nothing_while_only_others_are_listened_to() {
+        let live = Live::new();
+        let mut other = live.listen(CompanyId(2));
+        live.accepted(CompanyId(1), &accepted(), NOW, || unreachable!("nobody listens"));
+        assert!(!live.is_heard(CompanyId(1)) && live.is_heard(CompanyId(2)));
+        assert_eq!(other.try_recv(), Err(broadcast::error::TryRecvError::Empty));
+        drop(other);
+        let _one = live.listen(CompanyId(1));
+        assert_eq!(live.0.listeners.len(), 1, "whom nobody listens to is forgotten");
     }
 
     #[test]

@@ -63,6 +63,8 @@ struct Known {
     revision: Revision,
     webhook_ids: HashSet<WebhookId>,
     websocket_ids: HashSet<WebsocketId>,
+    /// Disabled ones included.
+    subscription_ids: HashSet<SubscriptionId>,
 }
 
 /// Where a company's events can go.
@@ -260,6 +262,34 @@ impl Registry {
         ids.into_iter().filter_map(|id| self.route(id)).collect()
     }
 
+    /// How many webhooks a company has, those of running replays included.
+    #[must_use]
+    pub fn webhook_count(&self, company_id: CompanyId) -> usize {
+        let company = self.companies.get(&company_id);
+        company.map_or(0, |company| company.known.read().webhook_ids.len())
+    }
+
+    /// How many websockets a company has.
+    #[must_use]
+    pub fn websocket_count(&self, company_id: CompanyId) -> usize {
+        let company = self.companies.get(&company_id);
+        company.map_or(0, |company| company.known.read().websocket_ids.len())
+    }
+
+    /// How many subscriptions a company has, disabled ones included.
+    #[must_use]
+    pub fn subscription_count(&self, company_id: CompanyId) -> usize {
+        let company = self.companies.get(&company_id);
+        company.map_or(0, |company| company.known.read().subscription_ids.len())
+    }
+
+    /// Whether a company has a subscription, enabled or not.
+    #[must_use]
+    pub fn has_subscription(&self, company_id: CompanyId, id: SubscriptionId) -> bool {
+        let company = self.companies.get(&company_id);
+        company.is_some_and(|company| company.known.read().subscription_ids.contains(&id))
+    }
+
     /// The companies that are known.
     #[must_use]
     pub fn company_ids(&self) -> Vec<CompanyId> {
@@ -317,18 +347,26 @@ impl Registry {
         let Endpoints { webhooks, websockets } = endpoints;
         let websocket_ids: HashSet<_> = websockets.iter().map(|websocket| websocket.id).collect();
         for websocket in websockets {
-            self.websockets.insert(websocket.id, Arc::new(websocket));
+            let known = self.websocket(websocket.id);
+            if known.is_none_or(|known| *known != websocket) {
+                self.websockets.insert(websocket.id, Arc::new(websocket));
+            }
         }
         let webhook_ids: HashSet<_> = webhooks.iter().map(|webhook| webhook.id).collect();
         for webhook in webhooks {
             let id = webhook.id;
             let before = self.route(id);
+            // Most stay as they are, and there may be many.
+            if before.as_ref().is_some_and(|route| route.webhook == webhook) {
+                continue;
+            }
             let load = before.as_ref().map(|route| route.load()).unwrap_or_default();
             load.pause_changed(before.and_then(|route| route.webhook.paused_at), &webhook);
             self.routes.insert(id, Arc::new(Route::new(webhook, load)));
         }
         let company = self.company(company_id);
         let revision = snapshot.revision;
+        let subscription_ids = snapshot.subscriptions.iter().map(|one| one.id).collect();
         let index = Arc::new(CompanyIndex::build(snapshot.subscriptions));
         let mut known = company.known.write();
         for gone in known.webhook_ids.difference(&webhook_ids) {
@@ -342,6 +380,7 @@ impl Registry {
             revision,
             webhook_ids,
             websocket_ids,
+            subscription_ids,
         };
     }
 }

@@ -24,8 +24,10 @@ use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts, HttpTransport};
 use crate::ingest::validation::Validator;
 use crate::inspector::{InspectedTransport, Inspector};
+use crate::lease::Leases;
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
+use crate::share::Shares;
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
 use crate::websocket::Listeners;
@@ -293,6 +295,8 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
     );
     let validator = Validator::new();
     Ok(System {
+        leases: Leases::new(Arc::clone(&store), Arc::clone(&clock)),
+        shares: Shares::new(settings.company_limits),
         store,
         registry,
         engine,

@@ -18,10 +18,12 @@ use crate::delivery::transport::Transport;
 use crate::encryption::Keyring;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::inspector::Inspector;
+use crate::lease::Leases;
 use crate::mask::Mask;
 use crate::registry::Registry;
 use crate::replay::Replays;
 use crate::retention::RetentionSettings;
+use crate::share::{CompanyLimits, Shares};
 use crate::telemetry::Telemetry;
 use crate::websocket::Listeners;
 
@@ -58,6 +60,8 @@ pub struct Settings {
     pub validation: ValidationMode,
     /// Whether Dialpad's limits are enforced on `/api/v2`.
     pub api_limits: ApiLimits,
+    /// What each company is limited to.
+    pub company_limits: CompanyLimits,
     /// How long open attempts may take to end when the server stops.
     pub grace: Duration,
     /// What people get to see.
@@ -95,6 +99,7 @@ impl Default for Settings {
             retention: RetentionSettings::default(),
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
+            company_limits: CompanyLimits::default(),
             grace: Duration::from_secs(20),
             dashboard: DashboardSettings::default(),
         }
@@ -128,6 +133,10 @@ pub struct System {
     pub replays: Replays,
     /// Who listens.
     pub listeners: Listeners,
+    /// What stays open for no longer than its key is valid.
+    pub(crate) leases: Leases,
+    /// What each company may take of the node.
+    pub shares: Shares,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The next id.

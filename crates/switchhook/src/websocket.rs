@@ -8,11 +8,11 @@ pub mod connection;
 pub mod frame;
 pub mod token;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 
 use dashmap::DashMap;
 use switchhook_domain::id::CompanyId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// How many connections a node has at the most.
 const MOST_CONNECTIONS: usize = 1_000;
@@ -23,7 +23,8 @@ pub struct Listeners {
     /// Wakes a company's connections. There is none for a company that nobody ever listened to.
     bells: DashMap<CompanyId, watch::Sender<()>>,
     stopping: watch::Sender<bool>,
-    connections: AtomicUsize,
+    /// The places of the connections that there are.
+    places: Arc<Semaphore>,
 }
 
 impl Default for Listeners {
@@ -31,7 +32,7 @@ impl Default for Listeners {
         Self {
             bells: DashMap::new(),
             stopping: watch::Sender::new(false),
-            connections: AtomicUsize::new(0),
+            places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
         }
     }
 }
@@ -59,23 +60,5 @@ impl Listeners {
     fn bell(&self, company_id: CompanyId) -> watch::Receiver<()> {
         let bell = self.bells.entry(company_id).or_default();
         bell.subscribe()
-    }
-
-    /// A place for one more connection, if there is one. Goes back when it is dropped.
-    fn enter(&self) -> Option<Place<'_>> {
-        let enter = |count| (count < MOST_CONNECTIONS).then_some(count + 1);
-        let entered = self
-            .connections
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
-        entered.is_ok().then_some(Place(&self.connections))
-    }
-}
-
-/// A connection's place among all of this node's.
-struct Place<'a>(&'a AtomicUsize);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

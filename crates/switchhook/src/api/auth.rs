@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
@@ -20,6 +20,7 @@ use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Right, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::{Kind, Timestamp};
+use tokio::time::Instant;
 
 use super::error::ApiError;
 use super::request::Query;
@@ -51,7 +52,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn of(key: &ApiKey) -> Self {
+    /// Who has a key.
+    pub(crate) fn of(key: &ApiKey) -> Self {
         let &ApiKey {
             id,
             company_id,
@@ -153,6 +155,29 @@ pub(crate) async fn authenticate(api: &Api, headers: &HeaderMap, uri: &Uri) -> R
     let caller = api.keys.find(api, keys::hash(&key)).await?;
     check_company(headers, caller)?;
     Ok(caller)
+}
+
+/// Whether a request shows a key; what asks from inside does not.
+pub(super) fn shows_key(request: &Request) -> bool {
+    presented_key(request.headers(), request.uri()).is_ok()
+}
+
+/// Asks again after something that took its time, such as a body that came slowly: the key may have been revoked meanwhile.
+pub(super) async fn still_allowed(api: &Api, parts: &Parts, since: Instant) -> Result<(), ApiError> {
+    let is_recent = since.elapsed() < REMEMBERED;
+    // Who asks from inside has shown no key, and sends no body slowly.
+    if is_recent || presented_key(&parts.headers, &parts.uri).is_err() {
+        return Ok(());
+    }
+    authenticate(api, &parts.headers, &parts.uri).await.map(drop)
+}
+
+/// The key by which something was opened is not what it was: it was revoked, has expired, or may do something else.
+pub(crate) fn key_has_ended() -> ApiError {
+    ApiError::unauthorized(
+        "invalid",
+        "this API key was revoked or has expired in the meantime",
+    )
 }
 
 fn presented_key<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Cow<'a, str>, ApiError> {

@@ -178,8 +178,8 @@ pub(crate) struct Timing {
 
 /// Lists the company's deliveries, newest first.
 ///
-/// Those of kinds that the key may not see are left out: a page may have fewer than `limit`, and goes on while there is a
-/// `cursor`.
+/// Kinds that the key may not see are left out, and a page that passes by many deliveries that are not wanted may have fewer items
+/// than `limit`, even none: it is the last one only if it has no `cursor`.
 #[utoipa::path(
     get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",
     params(PageQuery, DeliveryQuery),

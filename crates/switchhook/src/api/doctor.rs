@@ -11,7 +11,7 @@ use switchhook_domain::id::WebhookId;
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::Reader;
+use super::auth::{Reader, key_has_ended};
 use super::compat::IdText;
 use super::error::ApiError;
 use super::request::Query;
@@ -20,6 +20,9 @@ use crate::system::System;
 
 /// How many findings are shown.
 const MOST_FINDINGS: usize = 500;
+
+/// How many examinations try connections at once, of all companies.
+pub(super) const MOST_AT_ONCE: usize = 4;
 
 /// How long to wait until an examination under way is over.
 const ASK_AGAIN_SECONDS: u64 = 10;
@@ -83,7 +86,7 @@ pub(crate) struct FindingAnswer {
 
 /// Says what is wrong with the company's webhooks, subscriptions and deliveries, and what to do.
 ///
-/// Connections are tried from where the server stands, one examination at a time.
+/// Connections are tried from where the server stands, by one examination of a company at a time.
 #[utoipa::path(
     get, path = "/v1/doctor", tag = "operation", operation_id = "doctor",
     params(DoctorQuery),
@@ -105,20 +108,35 @@ pub(crate) async fn see(
             Connecting::Skip
         },
     };
-    let turn = if connects {
-        Some(api.doctors_turn.try_lock().map_err(|_| under_way())?)
+    let share = api.system.shares.of(caller.company_id);
+    let _places = if connects {
+        let own = share.examination.try_acquire().map_err(|_| under_way())?;
+        Some((own, api.examinations.try_acquire().map_err(|_| too_many())?))
     } else {
         None
     };
-    let report = examine(&api.system, examination).await?;
-    drop(turn);
+    let lease = api.system.leases.hold(caller);
+    let report = tokio::select! {
+        report = examine(&api.system, examination) => report?,
+        () = lease.ended() => return Err(key_has_ended()),
+    };
     Ok(Json(DoctorAnswer::of(report, &api.system)))
 }
 
 fn under_way() -> ApiError {
     ApiError::too_often(
-        "another examination is under way, and connections are tried by one at a time: ask again in a moment, or with \
-         connect=false",
+        "another examination of this company is under way, and connections are tried by one at a time: ask again in a \
+         moment, or with connect=false",
+        ASK_AGAIN_SECONDS,
+    )
+}
+
+fn too_many() -> ApiError {
+    ApiError::too_often(
+        format!(
+            "examinations of {MOST_AT_ONCE} other companies are under way, which is as many as try connections at once: \
+             ask again in a moment, or with connect=false"
+        ),
         ASK_AGAIN_SECONDS,
     )
 }

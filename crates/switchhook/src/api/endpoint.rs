@@ -101,14 +101,16 @@ impl Endpoints {
     }
 
     /// Shows where a subscription points.
-    pub(super) fn answer(&self, api: &Api, subscription: &Subscription) -> EndpointAnswer {
+    pub(super) fn answer(&self, api: &Api, caller: Caller, subscription: &Subscription) -> EndpointAnswer {
         let websocket = subscription
             .websocket_id()
             .and_then(|id| self.websockets.get(&id));
         if let Some((websocket, shown)) = websocket {
             let only = Some((subscription.filter.kind(), subscription.id));
             let may_listen = self.clearance.covers(Clearance::for_subscription(subscription));
-            let url = may_listen.ok().map(|()| websockets::url(api, websocket, only));
+            let url = may_listen
+                .ok()
+                .map(|()| websockets::url(api, caller, websocket, only));
             return EndpointAnswer {
                 webhook: Shown::Hidden,
                 websocket: Some(WebsocketAnswer::of(websocket, *shown, url)),

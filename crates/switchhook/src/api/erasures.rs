@@ -13,7 +13,7 @@ use tracing::info;
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::{Caller, Writer};
+use super::auth::{Caller, Writer, key_has_ended};
 use super::compat::{IdText, LooseId};
 use super::error::ApiError;
 use super::request::{Field, JsonBody};
@@ -120,6 +120,7 @@ async fn go_through(
         limit: SLICE,
         extent,
     };
+    let lease = api.system.leases.hold(caller);
     let began = Instant::now();
     let mut sum = Erased::default();
     loop {
@@ -131,6 +132,9 @@ async fn go_through(
         sum.attempts += erased.attempts;
         sum.next = erased.next;
         slice.after = erased.next;
+        if lease.is_over() {
+            return Err(key_has_ended());
+        }
         if erased.next.is_none() || began.elapsed() > LONGEST {
             return Ok(sum);
         }

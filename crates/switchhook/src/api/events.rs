@@ -14,10 +14,11 @@ use switchhook_domain::id::EventId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::{Ingester, Reader};
+use super::auth::{Ingester, Reader, key_has_ended, still_allowed};
 use super::compat::{IdText, Items};
 use super::deliveries::DeliveryAnswer;
 use super::error::{ApiError, ErrorBody};
@@ -26,6 +27,7 @@ use super::words;
 use crate::blocking;
 use crate::ingest::batch::{Batch, Report};
 use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, Submission};
+use crate::lease::Lease;
 use crate::sight::Sight;
 
 /// The header by which repetitions are known.
@@ -137,10 +139,12 @@ pub(crate) async fn send(
     let idempotency_key = idempotency_key(&parts.headers)?;
     if is_lines(&parts.headers) {
         let batch = Batch::new(&api.system, caller.company_id, kind, idempotency_key);
-        return send_lines(batch, body).await;
+        return send_lines(batch, body, &api.system.leases.hold(caller)).await;
     }
+    let began = Instant::now();
     let read = read_body(&parts.headers, body, LARGEST_EVENT).await;
     let body = read.map_err(|trouble| refused(&api, trouble))?;
+    still_allowed(&api, &parts, began).await?;
     let company_id = caller.company_id;
     let submission = Submission {
         company_id,
@@ -173,9 +177,14 @@ fn answer(value: &impl Serialize) -> Response {
     response
 }
 
-async fn send_lines(mut batch: Batch<'_>, mut body: Body) -> Result<Response, ApiError> {
+async fn send_lines(mut batch: Batch<'_>, mut body: Body, lease: &Lease) -> Result<Response, ApiError> {
     let error = loop {
-        let kept = match next_piece(&mut body).await {
+        let piece = tokio::select! {
+            biased;
+            () = lease.ended() => break key_has_ended(),
+            piece = next_piece(&mut body) => piece,
+        };
+        let kept = match piece {
             Ok(Some(piece)) => batch.feed(piece).await,
             Ok(None) => match batch.finish().await {
                 Ok(()) => return Ok(batch_answer(batch.into_report())),
@@ -359,8 +368,8 @@ impl From<EventHead> for EventSummary {
 
 /// Lists the company's events, newest first.
 ///
-/// Those of kinds that the key may not see are left out: a page may have fewer than `limit`, and goes on while there is a
-/// `cursor`.
+/// Kinds that the key may not see are left out, and a page that passes by many events that are not wanted may have fewer items
+/// than `limit`, even none: it is the last one only if it has no `cursor`.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "events.list",
     params(PageQuery, EventQuery),

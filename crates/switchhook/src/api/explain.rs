@@ -132,8 +132,15 @@ async fn advice(api: &Api, company_id: CompanyId, kind: Kind) -> Result<String, 
     };
     let one = PageRequest::first(1);
     let store = &api.system.store;
-    let subscriptions = store.list_subscriptions(company_id, of_kind, one).await?;
-    if !subscriptions.items.is_empty() {
+    let mut page = one;
+    let has_any = loop {
+        let read = store.list_subscriptions(company_id, of_kind, page).await?;
+        match read.next {
+            Some(next) if read.items.is_empty() => page.after = Some(next),
+            _ => break !read.items.is_empty(),
+        }
+    };
+    if has_any {
         return Ok(format!(
             "no subscription of kind {kind} took it: change one with `switchhook subscriptions update ID`, or add one \
              with `switchhook subscriptions create {kind} --webhook ID`; that counts for events from then on"

@@ -1,5 +1,7 @@
 //! `/in/{token}`: where a source's events come in. The token in the address is the right to send; no key is needed.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use http::header::CONTENT_TYPE;
@@ -12,7 +14,7 @@ use super::compat::IdText;
 use super::error::ApiError;
 use super::request::read_body;
 use super::words;
-use crate::source::{LARGEST_REQUEST, NotTaken};
+use crate::source::{Inlet, LARGEST_REQUEST, NotTaken};
 
 /// An event that came in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,10 +47,7 @@ pub(crate) async fn take(
     request: Request,
 ) -> Result<Json<TakenAnswer>, ApiError> {
     let system = &api.system;
-    let inlet = api.inlets.find(system, &token).await?;
-    let inlet = inlet.ok_or_else(|| {
-        ApiError::not_found("there is no source with this token: `switchhook sources create` makes one")
-    })?;
+    let inlet = find(&api, &token).await?;
     let (parts, body) = request.into_parts();
     let content_type = parts.headers.get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
@@ -63,6 +62,8 @@ pub(crate) async fn take(
             return Err(error);
         }
     };
+    // A body may have come slowly, and the source be gone or changed since.
+    let inlet = find(&api, &token).await?;
     match inlet.take(system, content_type, content).await {
         Ok(accepted) => Ok(Json(TakenAnswer {
             id: IdText(accepted.id.0),
@@ -77,4 +78,11 @@ pub(crate) async fn take(
         }),
         Err(NotTaken::NotKept(error)) => Err(error.into()),
     }
+}
+
+async fn find(api: &SharedApi, token: &str) -> Result<Arc<Inlet>, ApiError> {
+    let inlet = api.inlets.find(&api.system, token).await?;
+    inlet.ok_or_else(|| {
+        ApiError::not_found("there is no source with this token: `switchhook sources create` makes one")
+    })
 }

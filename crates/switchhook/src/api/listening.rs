@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use switchhook_store::LogPosition;
 
 use super::SharedApi;
+use super::auth::key_has_ended;
 use super::error::ApiError;
 use super::request::Query;
 use crate::websocket::connection::{self, Session};
@@ -24,7 +25,7 @@ const LARGEST_MESSAGE: usize = 4 * 1024;
 /// Listens: one text frame for each event that the websocket's subscriptions let through, from now on.
 ///
 /// The frame is the event as a webhook would get it: its JSON, or a JWT if the websocket has a secret. What the client
-/// sends is ignored. The connection ends with the token's hour.
+/// sends is ignored. The connection ends with the token's hour, or with the API key that asked for it.
 ///
 /// Ours: with `?labelled=true` each frame is an object `{"position", "event": {"id", "kind", "accepted_at",
 /// "content_type", "body"}}`, the first one without an event; and `?after=POSITION` goes on after that position, so that
@@ -50,6 +51,8 @@ pub(crate) async fn listen(
     let websocket = system.registry.find_websocket(claimed).await?;
     let websocket = websocket.ok_or_else(|| invalid(InvalidToken::Unknown))?;
     let grant = token::check(&token, &websocket, system.clock.now()).map_err(invalid)?;
+    let caller = system.leases.caller(grant.key_id).await?;
+    let caller = caller.ok_or_else(key_has_ended)?;
     let query = Query::of(&uri);
     let labelled: Option<bool> = query.get("labelled", "true or false")?;
     let after: Option<i64> = query.get("after", "the position of the last frame")?;
@@ -63,6 +66,7 @@ pub(crate) async fn listen(
     let session = Session {
         company_id: websocket.company_id,
         grant,
+        caller,
         after,
         is_labelled: labelled == Some(true),
     };

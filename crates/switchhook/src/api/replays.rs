@@ -20,6 +20,7 @@ use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::{IdText, Items};
 use super::error::ApiError;
+use super::limits::reading;
 use super::request::{JsonBody, PageQuery, PathId, Query};
 use super::words;
 use crate::replay;
@@ -145,6 +146,8 @@ pub(crate) async fn create(
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<Response, ApiError> {
     let (wish, is_dry_run) = request.read(&api, caller)?;
+    // It looks at many events before it answers.
+    let _place = reading(&api.system, caller.company_id).await?;
     if is_dry_run {
         let draft = replay::draft(&api.system, &wish).await?;
         let tally = replay::tally(&api.system, &draft, LOOKED_AT).await?;

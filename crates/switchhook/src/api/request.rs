@@ -12,10 +12,12 @@ use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use tokio::time::Instant;
 
 pub(crate) use self::body::{BodyTrouble, next_piece, read_body};
 pub(crate) use self::query::{PageQuery, Query};
 use super::SharedApi;
+use super::auth::still_allowed;
 use super::compat::shortened;
 use super::error::ApiError;
 
@@ -83,8 +85,9 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequest<SharedApi> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &SharedApi) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, api: &SharedApi) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
+        let began = Instant::now();
         let read = read_body(&parts.headers, body, LARGEST_REQUEST).await;
         let bytes = read.map_err(|trouble| match trouble {
             BodyTrouble::TooLarge => ApiError::too_large(format!(
@@ -92,6 +95,7 @@ impl<T: DeserializeOwned> FromRequest<SharedApi> for JsonBody<T> {
             )),
             other => other.into(),
         })?;
+        still_allowed(api, &parts, began).await?;
         parse_json(&bytes).map(Self)
     }
 }

@@ -63,7 +63,8 @@ pub(crate) async fn rotate_secret(
     JsonBody(request): JsonBody<RotationRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     // Settings are stored whole: two changes at once must not undo each other.
-    let _turn = api.settings_turn.lock().await;
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
     let before = api.system.store.webhook(caller.company_id, id).await?;
     require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
     let overlap = overlap(request.overlap.given().as_deref())?;

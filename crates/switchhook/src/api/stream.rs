@@ -20,11 +20,13 @@ use tokio::sync::broadcast::error::RecvError;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::request::Query;
-use super::{SharedApi, words};
+use super::{Api, SharedApi, words};
+use crate::lease::Lease;
 use crate::live::{Happening, Live};
+use crate::share::{NoPlace, Place};
 
-/// How many streams there are at once at the most.
-const MOST_STREAMS: usize = 256;
+/// How many streams a node has at once at the most, of all companies.
+pub(super) const MOST_STREAMS: usize = 512;
 
 /// How long to wait until somebody has hung up.
 const ASK_AGAIN_SECONDS: u64 = 10;
@@ -51,7 +53,8 @@ pub(crate) struct StreamQuery {
 /// Tells events and attempts as they happen.
 ///
 /// Server-sent events: `event` when one was accepted, `attempt` when one ended, and `missed` with `{"count":n}` after
-/// the reader was too slow for n of them. Kinds that the key may not see are left out.
+/// the reader was too slow for n of them. Kinds that the key may not see are left out. The stream ends when its key is
+/// revoked or expires.
 #[utoipa::path(
     get, path = "/v1/stream", tag = "events", operation_id = "stream",
     params(StreamQuery),
@@ -70,19 +73,20 @@ pub(crate) async fn stream(
     }
     let clearance = caller.clearance();
     let live = api.system.telemetry.live();
-    if live.listeners() >= MOST_STREAMS {
-        return Err(ApiError::too_often(
-            format!("{MOST_STREAMS} streams are open, which is as many as there may be: close one"),
-            ASK_AGAIN_SECONDS,
-        ));
-    }
+    let share = api.system.shares.of(caller.company_id);
+    let place = Place::take(&share.streams, &api.streams).map_err(|none| no_place(&api, none))?;
     let is_wanted = move |happening: &Happening| {
-        happening.company_id == caller.company_id
-            && clearance.sees(happening.kind).is_ok()
+        clearance.sees(happening.kind).is_ok()
             && kind.is_none_or(|kind| kind == happening.kind)
             && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
     };
-    let told = tell(live.clone(), live.listen(), is_wanted);
+    let told = Telling {
+        live: live.clone(),
+        heard: live.listen(caller.company_id),
+        lease: api.system.leases.hold(caller),
+        _place: place,
+    };
+    let told = told.events(is_wanted);
     let mut response = Sse::new(told)
         .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
         .into_response();
@@ -92,28 +96,57 @@ pub(crate) async fn stream(
     Ok(response)
 }
 
-fn tell(
+fn no_place(api: &Api, none: NoPlace) -> ApiError {
+    let message = match none {
+        NoPlace::OfCompany => format!(
+            "this company has {} streams open, which is as many as it may have (--limit-streams): close one",
+            api.system.shares.limits().streams
+        ),
+        NoPlace::OfNode => {
+            format!("{MOST_STREAMS} streams are open on this server, which is as many as it has: try later")
+        }
+    };
+    ApiError::too_often(message, ASK_AGAIN_SECONDS)
+}
+
+/// An open stream.
+struct Telling {
     live: Live,
     heard: Receiver<Arc<Happening>>,
-    wanted: impl Fn(&Happening) -> bool + Send + 'static,
-) -> impl Stream<Item = Result<Event, Infallible>> + Send {
-    futures_util::stream::unfold((live, heard, wanted), |(live, mut heard, wanted)| async move {
+    lease: Lease,
+    _place: Place,
+}
+
+impl Telling {
+    fn events(
+        self,
+        wanted: impl Fn(&Happening) -> bool + Send + Sync + 'static,
+    ) -> impl Stream<Item = Result<Event, Infallible>> + Send {
+        futures_util::stream::unfold((self, wanted), |(mut telling, wanted)| async move {
+            let event = telling.next(&wanted).await?;
+            Some((Ok(event), (telling, wanted)))
+        })
+    }
+
+    async fn next(&mut self, wanted: &impl Fn(&Happening) -> bool) -> Option<Event> {
         loop {
             let next = tokio::select! {
-                next = heard.recv() => next,
-                () = live.ended() => return None,
+                biased;
+                () = self.live.ended() => return None,
+                () = self.lease.ended() => return None,
+                next = self.heard.recv() => next,
             };
-            let event = match next {
+            match next {
                 Ok(happening) if wanted(&happening) => {
-                    Event::default().event(happening.name).data(&happening.json)
+                    return Some(Event::default().event(happening.name).data(&happening.json));
                 }
-                Ok(_) => continue,
-                Err(RecvError::Lagged(count)) => Event::default()
-                    .event("missed")
-                    .data(format!("{{\"count\":{count}}}")),
+                Ok(_) => {}
+                Err(RecvError::Lagged(count)) => {
+                    let data = format!("{{\"count\":{count}}}");
+                    return Some(Event::default().event("missed").data(data));
+                }
                 Err(RecvError::Closed) => return None,
-            };
-            return Some((Ok(event), (live, heard, wanted)));
+            }
         }
-    })
+    }
 }

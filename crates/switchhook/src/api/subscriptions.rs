@@ -24,6 +24,7 @@ use super::auth::{Caller, uncleared};
 use super::compat::{IdText, Items, LooseId};
 use super::endpoint::{self, EndpointAnswer, Endpoints};
 use super::error::ApiError;
+use super::limits::too_many;
 use super::request::{Field, PageQuery, Query};
 use super::words;
 
@@ -106,7 +107,7 @@ async fn list<R: SubscriptionResource>(
         .list_subscriptions(caller.company_id, filter, page)
         .await?;
     let endpoints = Endpoints::of(&api, caller, &page.items).await?;
-    let answer = |subscription| R::answer(subscription, endpoints.answer(&api, subscription));
+    let answer = |subscription| R::answer(subscription, endpoints.answer(&api, caller, subscription));
     let items = page.items.iter().map(answer).collect();
     Ok(Items {
         items,
@@ -122,7 +123,8 @@ async fn create<R: SubscriptionResource>(
     check_caller(R::KIND, caller)?;
     let standing = R::standing(&request)?;
     // Whoever moves a webhook meanwhile must see that this leads there.
-    let _turn = api.settings_turn.lock().await;
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
     let endpoint = match standing.endpoint.given() {
         Some(id) => Some(endpoint::find(&api, caller.company_id, id).await?),
         None => None,
@@ -138,6 +140,10 @@ async fn create<R: SubscriptionResource>(
         created_at: now,
         updated_at: now,
     };
+    let there = api.system.registry.subscription_count(caller.company_id);
+    if !api.system.shares.limits().subscriptions.allows_more_than(there) {
+        return Err(too_many("subscriptions", there, "--limit-subscriptions"));
+    }
     let limits = api.system.settings.api_limits.of_subscriptions();
     let subscription = api.system.store.create_subscription(subscription, limits).await?;
     api.system.registry.refresh(caller.company_id).await?;
@@ -179,7 +185,8 @@ async fn update<R: SubscriptionResource>(
     let now = api.system.clock.now();
     let company_id = caller.company_id;
     // It must not change between the look at it and the change.
-    let _turn = api.settings_turn.lock().await;
+    let share = api.system.shares.of(company_id);
+    let _turn = share.change.lock().await;
     let before = api.system.store.subscription(company_id, R::KIND, id).await?;
     let after = before.clone().changed(change, now).map_err(StoreError::from)?;
     caller.clearance().may_change(&before, &after)?;
@@ -220,7 +227,10 @@ async fn answer<R: SubscriptionResource>(
     subscription: &Subscription,
 ) -> Result<R::Answer, ApiError> {
     let endpoints = Endpoints::of(api, caller, std::slice::from_ref(subscription)).await?;
-    Ok(R::answer(subscription, endpoints.answer(api, subscription)))
+    Ok(R::answer(
+        subscription,
+        endpoints.answer(api, caller, subscription),
+    ))
 }
 
 /// The target of a new subscription: both parts or none.

@@ -242,7 +242,8 @@ pub(crate) async fn update(
     JsonBody(request): JsonBody<SettingsRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     // Settings are stored whole: two changes at once must not undo each other.
-    let _turn = api.settings_turn.lock().await;
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
     if webhook.settings.hide_secret && request.shows_secret() {
         require_clearance(&api, caller, Endpoint::Webhook(id)).await?;

@@ -16,6 +16,7 @@ use super::SharedApi;
 use super::auth::{Caller, Reader, Writer};
 use super::compat::{IdText, Items, WebhookAnswer, secret_or_none};
 use super::error::ApiError;
+use super::limits::too_many;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
 use super::traffic::{require_clearance, secrets_shown};
 use super::webhook_settings::change_webhook;
@@ -92,6 +93,12 @@ pub(crate) async fn create(
         created_at: now,
         updated_at: now,
     };
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
+    let there = api.system.registry.webhook_count(caller.company_id);
+    if !api.system.shares.limits().webhooks.allows_more_than(there) {
+        return Err(too_many("webhooks", there, "--limit-webhooks"));
+    }
     let webhook = api.system.store.create_webhook(webhook).await?;
     api.system.registry.refresh(caller.company_id).await?;
     shown_to(&api, caller, &webhook).await.map(Json)
@@ -140,7 +147,8 @@ pub(crate) async fn update(
         ..WebhookChange::default()
     };
     // What leads there must not change between the look at it and the change.
-    let _turn = api.settings_turn.lock().await;
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
     let before = api.system.store.webhook(caller.company_id, id).await?;
     // What was shown masked and comes back so stays.
     if change.hook_url.as_deref() == Some(&*shown_url(&before.hook_url)) {

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::auth::{Caller, Reader, Writer};
 use super::compat::{IdText, Items, SecretsShown, Signature, secret_or_none};
 use super::error::ApiError;
+use super::limits::too_many;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
 use super::traffic::{is_cleared, require_clearance, secrets_shown};
 use super::webhooks::check_secret;
@@ -66,15 +67,20 @@ impl WebsocketAnswer {
         let endpoint = Endpoint::Websocket(websocket.id);
         let shown = secrets_shown(api, caller, endpoint).await?;
         let may_listen = is_cleared(api, caller, endpoint).await?;
-        let url = may_listen.then(|| url(api, websocket, None));
+        let url = may_listen.then(|| url(api, caller, websocket, None));
         Ok(Self::of(websocket, shown, url))
     }
 }
 
 /// Where to listen at a websocket, or at what one subscription has of it.
-pub(super) fn url(api: &Api, websocket: &Websocket, only: Option<(Kind, SubscriptionId)>) -> String {
+pub(super) fn url(
+    api: &Api,
+    caller: Caller,
+    websocket: &Websocket,
+    only: Option<(Kind, SubscriptionId)>,
+) -> String {
     let base = api.system.settings.reachable_at();
-    let token = token::issue(websocket, only, &base, api.system.clock.now());
+    let token = token::issue(websocket, only, caller.key_id, &base, api.system.clock.now());
     // http becomes ws, and https wss.
     let base = base.strip_prefix("http").unwrap_or(&base);
     format!("ws{base}/events/{token}")
@@ -126,6 +132,12 @@ pub(crate) async fn create(
         created_at: now,
         updated_at: now,
     };
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
+    let there = api.system.registry.websocket_count(caller.company_id);
+    if !api.system.shares.limits().websockets.allows_more_than(there) {
+        return Err(too_many("websockets", there, "--limit-websockets"));
+    }
     let websocket = api.system.store.create_websocket(websocket).await?;
     api.system.registry.refresh(caller.company_id).await?;
     WebsocketAnswer::shown_to(&api, caller, &websocket)
@@ -168,7 +180,8 @@ pub(crate) async fn update(
     let secret = request.secret.change();
     check_secret(secret.iter().flatten().next().map(String::as_str))?;
     // What is told there must not change between the look at it and the change.
-    let _turn = api.settings_turn.lock().await;
+    let share = api.system.shares.of(caller.company_id);
+    let _turn = share.change.lock().await;
     let before = store.websocket(caller.company_id, id).await?;
     require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
     let websocket = match secret {

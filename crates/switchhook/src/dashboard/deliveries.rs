@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
@@ -11,6 +12,7 @@ use switchhook_domain::attempt::OutcomeClass;
 use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+use tokio::time::Instant;
 
 use super::events::{instant, next_page, told, word};
 use super::page::{Frame, Trouble, show};
@@ -27,6 +29,9 @@ const MOST_WEBHOOKS: u32 = 500;
 
 /// How many deliveries are looked at.
 const MOST_LOOKED_AT: usize = 10_000;
+
+/// How long they are looked at, about.
+const LONGEST: Duration = Duration::from_millis(1_500);
 
 /// How many are read at a time.
 const AT_ONCE: u32 = 500;
@@ -215,6 +220,7 @@ async fn go_over(
         looked_at: 0,
         is_cut_short: false,
     };
+    let begun = Instant::now();
     // What fills the page at once needs no more than the page.
     let mut limit = page.limit;
     loop {
@@ -240,7 +246,8 @@ async fn go_over(
             }
         }
         found.next = read.next;
-        found.is_cut_short = read.next.is_some() && found.looked_at >= most;
+        let is_enough = found.looked_at >= most || begun.elapsed() > LONGEST;
+        found.is_cut_short = read.next.is_some() && is_enough;
         if found.next.is_none() || found.is_cut_short {
             return Ok(found);
         }

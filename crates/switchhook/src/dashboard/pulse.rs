@@ -11,15 +11,17 @@ use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use http::{HeaderName, HeaderValue, StatusCode};
 use switchhook_domain::id::CompanyId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::SharedDesk;
 use super::page::Trouble;
 use super::session::Visitor;
 use crate::live::Live;
+use crate::share::{NoPlace, Place};
 
-/// How many pages may be open and seen at once.
-const MOST_PAGES: usize = 256;
+/// How many pages may be open and seen at once, of all companies.
+const MOST_PAGES: usize = 512;
 
 /// How often a page is told at the most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,12 +40,23 @@ impl Default for Pulses {
 
 /// Tells a page when something happened.
 pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let place = Arc::clone(&desk.pulses.0).try_acquire_owned().map_err(|_| {
-        let message = format!("{MOST_PAGES} pages are open, which is as many as there may be: close one.");
+    let company_id = visitor.caller.company_id;
+    let share = desk.system.shares.of(company_id);
+    let place = Place::take(&share.pages, &desk.pulses.0).map_err(|none| {
+        let message = match none {
+            NoPlace::OfCompany => format!(
+                "{} pages of this company are open, which is as many as may be (--limit-streams): close one.",
+                desk.system.shares.limits().streams
+            ),
+            NoPlace::OfNode => {
+                format!("{MOST_PAGES} pages are open, which is as many as there may be: close one.")
+            }
+        };
         Trouble::new(StatusCode::TOO_MANY_REQUESTS, message)
     })?;
     let live = desk.system.telemetry.live().clone();
-    let pulses = beat(live, visitor.caller.company_id, place);
+    let lease = desk.system.leases.hold_in(visitor.caller, visitor.session);
+    let pulses = beat(live, company_id, lease.token(), (lease, place));
     let mut response = Sse::new(pulses)
         .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
         .into_response();
@@ -55,23 +68,27 @@ pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> 
     Ok(response)
 }
 
+/// Beats until the server stops or `ended`. What is held goes back then.
 fn beat(
     live: Live,
     company_id: CompanyId,
-    place: OwnedSemaphorePermit,
+    ended: CancellationToken,
+    held: impl Send,
 ) -> impl Stream<Item = Result<Event, Infallible>> + Send {
     let seen = live.counted(company_id);
-    futures_util::stream::unfold((live, seen, place), move |(live, seen, place)| async move {
+    let all = (live, seen, ended, held);
+    futures_util::stream::unfold(all, move |(live, seen, ended, held)| async move {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = live.ended() => return None,
+                () = ended.cancelled() => return None,
             }
             let counted = live.counted(company_id);
             if counted != seen {
                 // Browsers pass over what has no data.
                 let event = Event::default().event("changed").data(counted.to_string());
-                return Some((Ok(event), (live, counted, place)));
+                return Some((Ok(event), (live, counted, ended, held)));
             }
         }
     })
@@ -104,7 +121,8 @@ mod tests {
         let live = Live::new();
         let places = Arc::new(Semaphore::new(1));
         let place = Arc::clone(&places).try_acquire_owned().unwrap();
-        let mut beats = Box::pin(beat(live.clone(), CompanyId(1), place));
+        let ended = CancellationToken::new();
+        let mut beats = Box::pin(beat(live.clone(), CompanyId(1), ended.clone(), place));
         for _ in 0..10_000 {
             happen(&live, CompanyId(1));
         }
@@ -114,9 +132,12 @@ mod tests {
         assert!(silence.is_err(), "what another company does is not told");
         happen(&live, CompanyId(1));
         assert!(beats.next().await.is_some());
-        live.end();
-        assert!(beats.next().await.is_none(), "the server stops");
+        ended.cancel();
+        assert!(beats.next().await.is_none(), "its key was revoked");
         drop(beats);
         assert_eq!(places.available_permits(), 1);
+        let mut beats = Box::pin(beat(live.clone(), CompanyId(1), CancellationToken::new(), ()));
+        live.end();
+        assert!(beats.next().await.is_none(), "the server stops");
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! The key itself is not kept, only its hash, and it is looked up again at every page: a revoked key is out within a
 //! second. Sessions are in memory; a node that does not know one takes it up from its cookie (`session/token.rs`), for
-//! [`IDLE_FOR`] from its beginning. In `dev` everybody on this machine is signed in; then the `Host` must be this machine's,
-//! so that no name that leads here can be used by another site.
+//! [`IDLE_FOR`] from its beginning. Those that were signed out of are in the store, so that no node takes them up again. In
+//! `dev` everybody on this machine is signed in; then the `Host` must be this machine's, so that no name that leads here can
+//! be used by another site.
 
 mod token;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -19,14 +21,16 @@ use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use parking_lot::Mutex;
-use switchhook_domain::key::Right;
+use switchhook_domain::key::{ApiKey, Right};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::PageRequest;
+use switchhook_store::Session as KeptSession;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::form::Form;
 use super::page::{Said, Trouble, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
-use crate::api::{Caller, Refusal, has_nul};
+use crate::api::{Caller, Refusal, has_nul, reading};
 use crate::keys;
 use crate::sight::Sight;
 
@@ -44,8 +48,6 @@ const MOST_SESSIONS: usize = 1_024;
 pub(super) struct Sessions {
     /// By the hash of what is in the cookie.
     known: Mutex<HashMap<[u8; 32], Session>>,
-    /// Those that were ended here, and when: they are not taken up again.
-    ended: Mutex<HashMap<[u8; 32], Timestamp>>,
     /// Guards the forms of those who need not sign in.
     open_csrf: String,
 }
@@ -53,15 +55,30 @@ pub(super) struct Sessions {
 #[derive(Debug, Clone)]
 struct Session {
     key_hash: [u8; 32],
+    kept: KeptSession,
     csrf: String,
     seen_at: Timestamp,
+}
+
+impl Session {
+    fn of(token: &str, key: &ApiKey, began_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            key_hash: key.hash,
+            kept: KeptSession {
+                key_id: key.id,
+                token_hash: keys::hash(token),
+                began_at,
+            },
+            csrf: token::csrf(token),
+            seen_at: now,
+        }
+    }
 }
 
 impl Default for Sessions {
     fn default() -> Self {
         Self {
             known: Mutex::default(),
-            ended: Mutex::default(),
             open_csrf: keys::new_secret(),
         }
     }
@@ -69,12 +86,8 @@ impl Default for Sessions {
 
 impl Sessions {
     /// Begins a session, or takes one up that another node began.
-    fn begin(&self, token: &str, key_hash: [u8; 32], now: Timestamp) -> Session {
-        let session = Session {
-            key_hash,
-            csrf: token::csrf(token),
-            seen_at: now,
-        };
+    fn begin(&self, session: Session) -> Session {
+        let now = session.seen_at;
         let mut known = self.known.lock();
         known.retain(|_, session| now.since(session.seen_at) < IDLE_FOR);
         if known.len() >= MOST_SESSIONS {
@@ -83,7 +96,7 @@ impl Sessions {
                 known.remove(&oldest);
             }
         }
-        known.insert(keys::hash(token), session.clone());
+        known.insert(session.kept.token_hash, session.clone());
         session
     }
 
@@ -99,66 +112,68 @@ impl Sessions {
         Some(session.clone())
     }
 
-    fn end(&self, token: &str, now: Timestamp) {
-        let hash = keys::hash(token);
-        self.known.lock().remove(&hash);
-        let mut ended = self.ended.lock();
-        ended.retain(|_, at| now.since(*at) < IDLE_FOR);
-        // Bounded by how often people sign out in half a day, and by this.
-        if ended.len() < MOST_SESSIONS {
-            ended.insert(hash, now);
-        }
+    fn forget(&self, session: KeptSession) {
+        self.known.lock().remove(&session.token_hash);
     }
+}
 
-    fn was_ended(&self, token: &str) -> bool {
-        self.ended.lock().contains_key(&keys::hash(token))
+/// The session of a token, unless it was signed out of, here or elsewhere.
+async fn current(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
+    let session = match desk.sessions.find(token, desk.system.clock.now()) {
+        Some(session) => Some(session),
+        None => take_up(desk, token).await?,
+    };
+    let Some(session) = session else { return Ok(None) };
+    let ended = desk.system.store.ended_sessions(vec![session.kept]).await?;
+    if ended.is_empty() {
+        return Ok(Some(session));
     }
+    desk.sessions.forget(session.kept);
+    Ok(None)
 }
 
 /// The session of a token that another node made, or this one in an earlier life.
 async fn take_up(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
-    let Some(id) = token::claimed_key(token).filter(|_| !desk.sessions.was_ended(token)) else {
+    let Some(id) = token::claimed_key(token) else {
         return Ok(None);
     };
-    let at_it = PageRequest {
-        after: Some(id.0.saturating_sub(1)),
-        limit: 1,
-    };
-    let found = desk.system.store.list_keys(None, at_it).await?;
-    let Some(key) = found.items.first().filter(|key| key.id == id) else {
+    let found = desk.system.store.keys(vec![id]).await?;
+    let Some(key) = found.first() else {
         return Ok(None);
     };
     let now = desk.system.clock.now();
     let began_at = token::open(token, key).filter(|at| now.since(*at) < IDLE_FOR);
-    Ok(began_at.map(|_| desk.sessions.begin(token, key.hash, now)))
+    let begin = |at| desk.sessions.begin(Session::of(token, key, at, now));
+    Ok(began_at.map(begin))
 }
 
 /// Who looks at a page.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     pub(super) caller: Caller,
+    /// In which session; none where nobody needs to sign in.
+    pub(super) session: Option<KeptSession>,
     pub(super) csrf: String,
     /// Whether nobody needs to sign in.
     pub(super) is_open: bool,
     query: Option<String>,
+    /// Among those of the company that read.
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Visitor {
     async fn of(parts: &Parts, desk: &Desk) -> Result<Self, Response> {
         let query = parts.uri.query().map(ToOwned::to_owned);
-        let (key_hash, csrf, is_open) = match desk.system.settings.dashboard.open_with {
+        let (key_hash, csrf, session) = match desk.system.settings.dashboard.open_with {
             Some(key_hash) => {
                 check_host(&parts.headers).map_err(IntoResponse::into_response)?;
-                (key_hash, desk.sessions.open_csrf.clone(), true)
+                (key_hash, desk.sessions.open_csrf.clone(), None)
             }
             None => {
                 let token = cookie(&parts.headers).ok_or_else(|| to_sign_in(&parts.uri))?;
-                let session = match desk.sessions.find(token, desk.system.clock.now()) {
-                    Some(session) => Some(session),
-                    None => take_up(desk, token).await.map_err(IntoResponse::into_response)?,
-                };
+                let session = current(desk, token).await.map_err(IntoResponse::into_response)?;
                 let session = session.ok_or_else(|| to_sign_in(&parts.uri))?;
-                (session.key_hash, session.csrf, false)
+                (session.key_hash, session.csrf, Some(session.kept))
             }
         };
         let found = desk.inside.caller(key_hash).await;
@@ -172,9 +187,11 @@ impl Visitor {
         }
         Ok(Self {
             caller,
+            is_open: session.is_none(),
+            session,
             csrf,
-            is_open,
             query,
+            _place: None,
         })
     }
 
@@ -214,13 +231,22 @@ impl FromRequestParts<SharedDesk> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, desk: &SharedDesk) -> Result<Self, Response> {
-        Self::of(parts, desk).await
+        let visitor = Self::of(parts, desk).await?;
+        let place = reading(&desk.system, visitor.caller.company_id).await;
+        let place = place.map_err(|error| Trouble::from(Refusal::from(error)).into_response())?;
+        Ok(Self {
+            _place: Some(Arc::new(place)),
+            ..visitor
+        })
     }
 }
 
 /// A form that was filled in on a page of ours, by whom.
 #[derive(Debug)]
 pub(super) struct Filled(pub(super) Visitor, pub(super) Form);
+
+/// How long somebody who was let in may take to send a form without being looked at again.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// The largest form.
 const LARGEST_FORM: usize = 64 * 1_024;
@@ -231,8 +257,12 @@ impl FromRequest<SharedDesk> for Filled {
     async fn from_request(request: Request, desk: &SharedDesk) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         check_site(&parts.headers).map_err(IntoResponse::into_response)?;
-        let visitor = Visitor::of(&parts, desk).await?;
+        let mut visitor = Visitor::of(&parts, desk).await?;
+        let began = Instant::now();
         let form = read_form(body).await.map_err(IntoResponse::into_response)?;
+        if began.elapsed() > FRESH_FOR {
+            visitor = Visitor::of(&parts, desk).await?;
+        }
         let sent = form.text("csrf").unwrap_or_default();
         if verify_slices_are_equal(sent.as_bytes(), visitor.csrf.as_bytes()).is_err() {
             let message = "This form is older than your session: go back, load the page again and repeat it.";
@@ -358,12 +388,13 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
     match desk.inside.caller(key_hash).await {
         Ok(_) => {
             let now = desk.system.clock.now();
-            let token = match desk.system.store.find_key(key_hash).await {
-                Ok(Some(key)) => token::seal(&key, shown, now),
+            let key = match desk.system.store.find_key(key_hash).await {
+                Ok(Some(key)) => key,
                 Ok(None) => return to_sign_in(&parts.uri),
                 Err(error) => return Trouble::from(error).into_response(),
             };
-            desk.sessions.begin(&token, key_hash, now);
+            let token = token::seal(&key, shown, now);
+            desk.sessions.begin(Session::of(&token, &key, now, now));
             let mut response = Redirect::to(&next).into_response();
             response
                 .headers_mut()
@@ -377,21 +408,22 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
     }
 }
 
-/// Signs out.
+/// Signs out, everywhere and for good.
 pub(super) async fn sign_out(
     State(desk): State<SharedDesk>,
-    headers: HeaderMap,
-    _filled: Filled,
-) -> Response {
-    if let Some(token) = cookie(&headers) {
-        desk.sessions.end(token, desk.system.clock.now());
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    if let Some(session) = visitor.session {
+        let now = desk.system.clock.now();
+        desk.system.store.end_session(session, now).await?;
+        desk.sessions.forget(session);
     }
     let mut response = go("/dashboard/sign-in", Said::SignedOut);
     let gone = HeaderValue::from_static(
         "switchhook_session=; Path=/dashboard; Max-Age=0; HttpOnly; SameSite=Strict",
     );
     response.headers_mut().insert(SET_COOKIE, gone);
-    response
+    Ok(response)
 }
 
 fn set_cookie(desk: &Desk, token: &str) -> HeaderValue {
@@ -416,28 +448,31 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
+    fn session(token: &str) -> Session {
+        Session::of(token, &token::tests::key(7, "shk_one"), NOW, NOW)
+    }
+
     #[test]
     fn a_session_ends_when_nobody_looks_or_when_it_is_ended() {
         let sessions = Sessions::default();
         let token = "a token";
-        sessions.begin(token, [1; 32], NOW);
+        let kept = sessions.begin(session(token)).kept;
         assert!(sessions.find(token, NOW.plus(IDLE_FOR / 2)).is_some());
         assert!(
             sessions.find(token, NOW.plus(IDLE_FOR)).is_some(),
             "it was used in between"
         );
         assert!(sessions.find(token, NOW.plus(IDLE_FOR * 2)).is_none());
-        sessions.begin(token, [1; 32], NOW);
-        sessions.end(token, NOW);
+        sessions.begin(session(token));
+        sessions.forget(kept);
         assert!(sessions.find(token, NOW).is_none());
-        assert!(sessions.was_ended(token), "nor is it taken up again");
     }
 
     #[test]
     fn there_are_not_more_sessions_than_may_be() {
         let sessions = Sessions::default();
         for number in 0..MOST_SESSIONS + 10 {
-            sessions.begin(&number.to_string(), [1; 32], NOW);
+            sessions.begin(session(&number.to_string()));
         }
         assert_eq!(sessions.known.lock().len(), MOST_SESSIONS);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
-use switchhook_domain::delivery::StateName;
+use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::parse_http_date;
@@ -27,6 +27,9 @@ const LATEST: u32 = 3;
 
 /// How many given-up deliveries are counted.
 const MOST_COUNTED: u32 = 1_000;
+
+/// In how many pages they are looked for among those of the company.
+const MOST_PAGES: usize = 10;
 
 /// What is wrong with how a webhook's deliveries do.
 pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Result<Vec<Finding>, StoreError> {
@@ -137,16 +140,20 @@ async fn given_up(system: &System, webhook: &Webhook, now: Timestamp) -> Result<
         state: Some(StateName::Exhausted),
         ..DeliveryFilter::default()
     };
-    let page = PageRequest::first(MOST_COUNTED);
-    let exhausted = system
-        .store
-        .list_deliveries(webhook.company_id, filter, page)
-        .await?;
-    let lately = exhausted
-        .items
-        .iter()
-        .filter(|delivery| now.since(delivery.state.at()) < LATELY);
-    let count = lately.count();
+    let mut page = PageRequest::first(MOST_COUNTED);
+    let mut count = 0;
+    for _ in 0..MOST_PAGES {
+        let list = system
+            .store
+            .list_deliveries(webhook.company_id, filter.clone(), page);
+        let exhausted = list.await?;
+        let is_lately = |delivery: &&Delivery| now.since(delivery.state.at()) < LATELY;
+        count += exhausted.items.iter().filter(is_lately).count();
+        page.after = exhausted.next;
+        if exhausted.next.is_none() || !exhausted.items.is_empty() {
+            break;
+        }
+    }
     let more = if count == MOST_COUNTED as usize {
         " or more"
     } else {

@@ -9,7 +9,7 @@ use clap::builder::Resettable;
 use clap::{Args, Command, FromArgMatches};
 use serde_json::Value;
 use switchhook_domain::event::EventFacts;
-use switchhook_domain::id::{CompanyId, WebsocketId};
+use switchhook_domain::id::{CompanyId, KeyId, WebsocketId};
 use switchhook_domain::redaction::{Hidden, redact};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::websocket::Websocket;
@@ -112,7 +112,7 @@ fn issued_token() -> (Websocket, String, Timestamp) {
         created_at: now,
         updated_at: now,
     };
-    let issued = token::issue(&websocket, None, "http://127.0.0.1:8400", now);
+    let issued = token::issue(&websocket, None, KeyId(1), "http://127.0.0.1:8400", now);
     (websocket, issued, now)
 }
 
@@ -122,7 +122,7 @@ pub(super) fn websocket_token_seeds() -> Vec<Vec<u8>> {
         token_key: Secret::new("another key"),
         ..websocket
     };
-    let forged = token::issue(&stranger, None, "http://127.0.0.1:8400", now);
+    let forged = token::issue(&stranger, None, KeyId(1), "http://127.0.0.1:8400", now);
     vec![
         issued.into_bytes(),
         forged.into_bytes(),

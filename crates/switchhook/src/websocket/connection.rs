@@ -18,6 +18,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frame;
 use super::token::Grant;
+use crate::api::Caller;
+use crate::lease::Lease;
+use crate::share::{NoPlace, Place};
 use crate::system::System;
 
 /// How much of the log is in memory for one connection.
@@ -38,20 +41,25 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 /// How long it may take to take a frame.
 const LONGEST_SEND: Duration = Duration::from_secs(30);
 
+/// How long it may take to take the last one.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
+
 /// How much of what the other side says is read at a time.
 const MOST_HEARD: usize = 64;
 
 /// Whom a connection serves, and from where.
 #[derive(Debug, Clone, Copy)]
-pub struct Session {
+pub(crate) struct Session {
     /// Whose events.
-    pub company_id: CompanyId,
+    pub(crate) company_id: CompanyId,
     /// Which of them, and until when.
-    pub grant: Grant,
+    pub(crate) grant: Grant,
+    /// Who has the key that the token was made for.
+    pub(crate) caller: Caller,
     /// After which position in the log.
-    pub after: LogPosition,
+    pub(crate) after: LogPosition,
     /// Whether frames have labels.
-    pub is_labelled: bool,
+    pub(crate) is_labelled: bool,
 }
 
 /// Why a connection ends.
@@ -60,9 +68,12 @@ enum End {
     /// The other side is gone, or takes nothing.
     Lost,
     Expired,
+    Revoked,
     Deleted,
+    Unsubscribed,
     Stopping,
     TooMany,
+    TooManyOfCompany,
 }
 
 impl End {
@@ -73,9 +84,18 @@ impl End {
                 close_code::POLICY,
                 "the token's hour is over: GET the websocket to have a new websocket_url",
             ),
+            Self::Revoked => (
+                close_code::POLICY,
+                "the API key that asked for the websocket_url was revoked or has expired",
+            ),
             Self::Deleted => (close_code::POLICY, "the websocket was deleted"),
+            Self::Unsubscribed => (close_code::POLICY, "the subscription was deleted"),
             Self::Stopping => (close_code::AWAY, "the server stops: connect again"),
             Self::TooMany => (close_code::AGAIN, "too many connections: try again later"),
+            Self::TooManyOfCompany => (
+                close_code::AGAIN,
+                "too many connections of this company (--limit-websockets): close one",
+            ),
         };
         Some(CloseFrame {
             code,
@@ -85,12 +105,14 @@ impl End {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve(system: Arc<System>, socket: WebSocket, session: Session) {
-    let place = system.listeners.enter();
+pub(crate) async fn serve(system: Arc<System>, socket: WebSocket, session: Session) {
+    let share = system.shares.of(session.company_id);
+    let place = Place::take(&share.connections, &system.listeners.places);
     let mut connection = Connection::new(&system, socket, session);
     let end = match place {
-        Some(_) => connection.run().await,
-        None => End::TooMany,
+        Ok(_) => connection.run().await,
+        Err(NoPlace::OfCompany) => End::TooManyOfCompany,
+        Err(NoPlace::OfNode) => End::TooMany,
     };
     tracing::debug!(websocket = %session.grant.websocket_id, ?end, "a listener's connection ended");
     if let Some(frame) = end.close_frame() {
@@ -102,6 +124,7 @@ struct Connection<'a> {
     system: &'a System,
     socket: WebSocket,
     session: Session,
+    lease: Lease,
     position: LogPosition,
     bell: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
@@ -118,6 +141,7 @@ impl<'a> Connection<'a> {
             system,
             socket,
             session,
+            lease: system.leases.hold(session.caller),
             position: session.after,
             bell: system.listeners.bell(session.company_id),
             stopping: system.listeners.stopping.subscribe(),
@@ -198,9 +222,13 @@ impl<'a> Connection<'a> {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {
-        match timeout(LONGEST_SEND, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Lost),
+        tokio::select! {
+            biased;
+            () = self.lease.ended() => Err(End::Revoked),
+            sent = timeout(LONGEST_SEND, self.socket.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(End::Lost),
+            }
         }
     }
 
@@ -211,6 +239,7 @@ impl<'a> Connection<'a> {
             tokio::select! {
                 rung = self.bell.changed() => return rung.map_err(|_| End::Stopping),
                 _ = self.stopping.changed() => return Err(End::Stopping),
+                () = self.lease.ended() => return Err(End::Revoked),
                 heard = self.socket.recv() => self.heard(heard.as_ref())?,
                 () = sleep_until(self.expires_at) => return Err(End::Expired),
                 () = sleep_until(self.pinged_at + PING_EVERY) => self.ping().await?,
@@ -237,6 +266,12 @@ impl<'a> Connection<'a> {
             .is_none()
         {
             return Err(End::Deleted);
+        }
+        let registry = &self.system.registry;
+        if let Some((_, id)) = self.session.grant.only
+            && !registry.has_subscription(self.session.company_id, id)
+        {
+            return Err(End::Unsubscribed);
         }
         if Instant::now() >= self.expires_at {
             return Err(End::Expired);
@@ -265,6 +300,6 @@ impl<'a> Connection<'a> {
 
     async fn close(&mut self, frame: CloseFrame) {
         // An error means that nobody is there to be told.
-        let _ = timeout(LONGEST_SEND, self.socket.send(Message::Close(Some(frame)))).await;
+        let _ = timeout(LONGEST_GOODBYE, self.socket.send(Message::Close(Some(frame)))).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Tokens: the right to listen at a websocket for an hour, as a text in its URL.
 //!
-//! A JWT of Dialpad's form, signed with a key of the websocket's own: it ends with its hour or with the websocket, and
-//! a copy of the store without the encryption key cannot make one.
+//! A JWT of Dialpad's form, signed with a key of the websocket's own: it ends with its hour, with the websocket, or with
+//! the API key that it was made for (`client_id`), and a copy of the store without the encryption key cannot make one.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use switchhook_domain::id::{SubscriptionId, WebsocketId};
+use switchhook_domain::id::{KeyId, SubscriptionId, WebsocketId};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 
@@ -30,6 +30,8 @@ pub struct Grant {
     pub only: Option<(Kind, SubscriptionId)>,
     /// Until when.
     pub expires_at: Timestamp,
+    /// As long as this key is valid: the one that it was made for.
+    pub key_id: KeyId,
 }
 
 /// Why a token does not count.
@@ -49,13 +51,15 @@ struct Claims {
     sub: String,
     iat: i64,
     exp: i64,
+    client_id: String,
 }
 
-/// A token for the websocket, or for one of the subscriptions that point at it.
+/// A token for the websocket, or for one of the subscriptions that point at it, made for whoever has the key.
 #[must_use]
 pub fn issue(
     websocket: &Websocket,
     only: Option<(Kind, SubscriptionId)>,
+    key_id: KeyId,
     issuer: &str,
     now: Timestamp,
 ) -> String {
@@ -69,6 +73,7 @@ pub fn issue(
         sub: format!("endpoint:{}:{scope}", websocket.id),
         iat: issued_at,
         exp: issued_at + 3_600,
+        client_id: key_id.to_string(),
     };
     let claims = serde_json::to_vec(&claims).expect("claims are plain text");
     let mut token = URL_SAFE_NO_PAD.encode(HEADER);
@@ -128,6 +133,7 @@ fn read(token: &str) -> Option<Grant> {
         websocket_id: id.parse().ok()?,
         only,
         expires_at: Timestamp::from_millis(claims.exp.checked_mul(1_000)?),
+        key_id: claims.client_id.parse().ok()?,
     })
 }
 
@@ -139,6 +145,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const KEY: KeyId = KeyId(7);
 
     fn websocket(key: &str) -> Websocket {
         Websocket {
@@ -155,10 +162,11 @@ mod tests {
     fn a_token_grants_its_websocket_or_one_subscription_for_an_hour() {
         let websocket = websocket("one");
         for only in [None, Some((Kind::AgentStatus, SubscriptionId(5)))] {
-            let token = issue(&websocket, only, "https://example.com", NOW);
+            let token = issue(&websocket, only, KEY, "https://example.com", NOW);
             assert_eq!(claimed_websocket(&token), Some(websocket.id));
             let grant = check(&token, &websocket, NOW.plus(LASTS - Duration::from_secs(1))).unwrap();
             assert_eq!((grant.websocket_id, grant.only), (websocket.id, only));
+            assert_eq!(grant.key_id, KEY);
             assert_eq!(grant.expires_at, NOW.plus(LASTS));
             assert_eq!(
                 check(&token, &websocket, NOW.plus(LASTS)),
@@ -169,26 +177,27 @@ mod tests {
 
     #[test]
     fn its_form_is_dialpads() {
-        let token = issue(&websocket("one"), None, "https://example.com", NOW);
+        let token = issue(&websocket("one"), None, KEY, "https://example.com", NOW);
         let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
         assert_eq!(parts.next().unwrap(), HEADER.as_bytes());
         let claims = String::from_utf8(parts.next().unwrap()).unwrap();
         assert_eq!(
             claims,
-            r#"{"iss":"https://example.com","sub":"endpoint:77:*","iat":1790000000,"exp":1790003600}"#
+            r#"{"iss":"https://example.com","sub":"endpoint:77:*","iat":1790000000,"exp":1790003600,"client_id":"7"}"#
         );
     }
 
     #[test]
     fn nobody_else_can_make_or_change_one() {
         let websocket = websocket("one");
-        let token = issue(&websocket, None, "", NOW);
-        let forged = issue(&self::websocket("two"), None, "", NOW);
+        let token = issue(&websocket, None, KEY, "", NOW);
+        let forged = issue(&self::websocket("two"), None, KEY, "", NOW);
         let unknown = Err(InvalidToken::Unknown);
         assert_eq!(check(&forged, &websocket, NOW), unknown);
         let (signed, tag) = token.rsplit_once('.').unwrap();
         let (header, _) = signed.split_once('.').unwrap();
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"iss":"","sub":"endpoint:77:*","iat":0,"exp":9999999999}"#);
+        let claims = URL_SAFE_NO_PAD
+            .encode(r#"{"iss":"","sub":"endpoint:77:*","iat":0,"exp":9999999999,"client_id":"7"}"#);
         assert_eq!(
             check(&format!("{header}.{claims}.{tag}"), &websocket, NOW),
             unknown

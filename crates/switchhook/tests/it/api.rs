@@ -11,6 +11,7 @@ mod events;
 mod explain;
 mod limits;
 mod replays;
+mod revocation;
 mod rights;
 mod rotation;
 mod sources;

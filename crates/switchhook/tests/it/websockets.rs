@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use switchhook::server::Server;
 use switchhook::system::Settings;
 use switchhook::websocket::token;
-use switchhook_domain::id::WebsocketId;
+use switchhook_domain::id::{CompanyId, KeyId, WebsocketId};
+use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::scope::Scopes;
 use switchhook_protocol::verify;
 
 use crate::support::http::Caller;
@@ -172,23 +174,47 @@ async fn a_connection_ends_with_its_tokens_hour() {
     let made = made.unwrap().items.remove(0);
     let now = system.clock.now();
     let url = |token: &str| format!("ws://{}/events/{token}", server.address);
-    let almost_over = token::issue(&made, None, "", now.minus(token::LASTS - Duration::from_secs(3)));
+    let key = key(&server, "shk_listener").await;
+    let almost_over = token::issue(
+        &made,
+        None,
+        key,
+        "",
+        now.minus(token::LASTS - Duration::from_secs(3)),
+    );
     let mut listener = Listener::connect(&url(&almost_over)).await.unwrap();
     let (code, reason) = listener.ending().await.expect("it is told why");
     assert_eq!(code, 1008);
     assert!(reason.contains("hour is over"), "{reason}");
     assert_eq!(Listener::connect(&url(&almost_over)).await.err(), Some(401));
     assert_eq!(Listener::connect(&url("nonsense")).await.err(), Some(401));
-    let good = token::issue(&made, None, "", now);
+    let good = token::issue(&made, None, key, "", now);
     let mut listener = Listener::connect(&url(&good)).await.unwrap();
     server.stop().await.unwrap();
     let (code, _) = listener.ending().await.expect("it is told why");
     assert_eq!(code, 1001, "going away");
 }
 
+/// Makes a key that is this text.
+async fn key(server: &Server, text: &str) -> KeyId {
+    let now = server.system.clock.now();
+    let key = ApiKey {
+        id: KeyId(server.system.ids.next(now)),
+        company_id: CompanyId(1),
+        name: String::new(),
+        hash: switchhook::keys::hash(text),
+        admin: false,
+        rights: Rights::all(),
+        scopes: Scopes::NONE,
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    server.system.store.create_key(key).await.expect("it is new").id
+}
+
 /// A server in this process, with one websocket.
 async fn server_in(dir: &std::path::Path) -> Server {
-    use switchhook_domain::id::CompanyId;
     use switchhook_domain::secret::Secret;
     use switchhook_domain::websocket::Websocket;
 
@@ -216,4 +242,40 @@ async fn server_in(dir: &std::path::Path) -> Server {
         .await
         .expect("it is read");
     server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ends_with_the_key_that_asked_for_it_or_with_its_subscription() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let server = server_in(dir.path()).await;
+    let id = key(&server, "shk_listener").await;
+    key(&server, "shk_other").await;
+    let caller = Caller::new(server.address, "shk_listener");
+    let other = Caller::new(server.address, "shk_other");
+    let (made, _) = websocket(&caller, json!({})).await;
+    let path = format!("/api/v2/websockets/{}", text(&made, "id"));
+    let others = other.ask("GET", &path, "").await;
+    let body = json!({"endpoint_id": made["id"], "call_states": ["ringing"]}).to_string();
+    let subscription = other.ask("POST", "/api/v2/subscriptions/call", &body).await;
+    let mut own = Listener::connect(text(&made, "websocket_url")).await.unwrap();
+    let mut others = Listener::connect(text(&others, "websocket_url")).await.unwrap();
+    let url = text(&subscription["websocket"], "websocket_url");
+    let mut of_subscription = Listener::connect(url).await.unwrap();
+
+    let now = server.system.clock.now();
+    server.system.store.revoke_key(id, now).await.unwrap();
+    let (code, reason) = own.ending().await.expect("it is told why");
+    assert_eq!(code, 1008);
+    assert!(reason.contains("was revoked"), "{reason}");
+    assert_eq!(
+        Listener::connect(text(&made, "websocket_url")).await.err(),
+        Some(401)
+    );
+    send(&other, 0..1).await;
+    assert_eq!(others.next().await, event(0), "others go on");
+
+    let path = format!("/api/v2/subscriptions/call/{}", text(&subscription, "id"));
+    other.ask("DELETE", &path, "").await;
+    let (code, reason) = of_subscription.ending().await.expect("it is told why");
+    assert_eq!((code, reason.as_str()), (1008, "the subscription was deleted"));
 }

@@ -77,7 +77,7 @@ fn sealing_key(key: &ApiKey) -> RandomizedNonceKey {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use switchhook_domain::id::CompanyId;
     use switchhook_domain::key::Rights;
     use switchhook_domain::scope::Scopes;
@@ -86,7 +86,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
-    fn key(id: i64, shown: &str) -> ApiKey {
+    pub(crate) fn key(id: i64, shown: &str) -> ApiKey {
         ApiKey {
             id: KeyId(id),
             company_id: CompanyId(1),

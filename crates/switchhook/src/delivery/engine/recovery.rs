@@ -176,11 +176,13 @@ async fn delivered_since(
         state: Some(StateName::Delivered),
         ..DeliveryFilter::default()
     };
-    let last = store
-        .list_deliveries(company_id, filter, PageRequest::first(1))
-        .await?;
-    Ok(last
-        .items
-        .first()
-        .is_some_and(|delivery| delivery.state.at() > since))
+    let mut page = PageRequest::first(1);
+    loop {
+        let read = store.list_deliveries(company_id, filter.clone(), page).await?;
+        match (read.items.first(), read.next) {
+            (Some(last), _) => return Ok(last.state.at() > since),
+            (None, Some(next)) => page.after = Some(next),
+            (None, None) => return Ok(false),
+        }
+    }
 }

@@ -49,6 +49,17 @@ impl<'a> Visit<'a> {
     }
 
     async fn ask(&self, method: Method, path: &str, form: &str, headers: &[(&str, &str)]) -> Page {
+        page(self.answer(method, path, form, headers).await).await
+    }
+
+    /// The answer, its body still to come.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        form: &str,
+        headers: &[(&str, &str)],
+    ) -> Response<Body> {
         let host = self.house.server.address.to_string();
         let mut request = Request::builder()
             .method(method)
@@ -64,7 +75,7 @@ impl<'a> Visit<'a> {
             .body(Body::from(form.to_owned()))
             .expect("the path is one");
         let response = self.house.router().oneshot(request).await;
-        page(response.expect("a router always answers")).await
+        response.expect("a router always answers")
     }
 
     /// The token that guards the forms of a page.
@@ -344,4 +355,44 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     );
     let seen = ask(Method::GET, "/dashboard/webhooks", String::new()).await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "signed out there");
+    let seen = visit.get("/dashboard/webhooks").await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "and where it began");
+    // A server that is started again remembers nothing but what is in the store.
+    let restarted = switchhook::server::router(house.server.system.clone());
+    let request = Request::get("/dashboard/webhooks")
+        .header(COOKIE, &visit.cookie)
+        .header(HOST, house.server.address.to_string())
+        .body(Body::empty())
+        .expect("the path is one");
+    let seen = page(restarted.oneshot(request).await.expect("a router always answers")).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "and after a restart");
+    let another = Visit::signed_in(&house, ADMIN).await;
+    let seen = another.get("/dashboard/webhooks").await;
+    assert_eq!(seen.status, StatusCode::OK, "other sessions of the key go on");
+}
+
+#[tokio::test]
+async fn a_page_that_is_left_open_is_let_go_of_when_its_session_or_its_key_ends() {
+    let house = House::new().await;
+    let (visit, other) = (
+        Visit::signed_in(&house, ADMIN).await,
+        Visit::signed_in(&house, LOOKER).await,
+    );
+    let form = format!("csrf={}", visit.csrf("/dashboard/webhooks").await);
+    let (pulse, others) = (
+        visit.answer(Method::GET, "/dashboard/stream", "", &[]).await,
+        other.answer(Method::GET, "/dashboard/stream", "", &[]).await,
+    );
+    assert_eq!(
+        (pulse.status(), others.status()),
+        (StatusCode::OK, StatusCode::OK)
+    );
+    visit.post("/dashboard/sign-out", &form, &[]).await;
+    page(pulse).await;
+
+    let system = &house.server.system;
+    let key = system.store.find_key(keys::hash(LOOKER)).await.unwrap();
+    let id = key.expect("it is there").id;
+    system.store.revoke_key(id, system.clock.now()).await.unwrap();
+    page(others).await;
 }
