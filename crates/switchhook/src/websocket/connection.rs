@@ -193,8 +193,15 @@ impl<'a> Connection<'a> {
     /// The frame of an event, if it is for this connection.
     fn message(&self, entry: &LogEntry) -> Result<Option<Message>, End> {
         let Session {
-            company_id, grant, ..
+            company_id,
+            grant,
+            caller,
+            ..
         } = self.session;
+        let (kind, clearance) = (entry.event.kind, caller.clearance());
+        if clearance.sees(kind).is_err() {
+            return Ok(None);
+        }
         let registry = &self.system.registry;
         let websocket = registry.websocket(grant.websocket_id).ok_or(End::Deleted)?;
         // A payload that was removed cannot be read any more.
@@ -213,7 +220,9 @@ impl<'a> Connection<'a> {
             return Ok(None);
         };
         let secret = websocket.secret.as_ref();
-        let body = frame::body(&entry.event, wanted.hidden, secret);
+        // The token was made for what was told here then; others may have subscribed it to more since.
+        let hidden = wanted.hidden.or(clearance.hidden_in_repeats(kind));
+        let body = frame::body(&entry.event, hidden, secret);
         Ok(Some(Message::text(if self.session.is_labelled {
             frame::labelled(entry.position, &entry.event, body, secret.is_some())
         } else {

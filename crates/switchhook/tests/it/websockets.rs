@@ -13,7 +13,7 @@ use switchhook_protocol::verify;
 
 use crate::support::http::Caller;
 use crate::support::listener::Listener;
-use crate::support::process::ServerProcess;
+use crate::support::process::{ServerProcess, new_key};
 
 fn text<'a>(json: &'a Value, member: &str) -> &'a str {
     json[member].as_str().unwrap_or_else(|| panic!("{json}"))
@@ -278,4 +278,25 @@ async fn a_connection_ends_with_the_key_that_asked_for_it_or_with_its_subscripti
     other.ask("DELETE", &path, "").await;
     let (code, reason) = of_subscription.ending().await.expect("it is told why");
     assert_eq!((code, reason.as_str()), (1008, "the subscription was deleted"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_subscribed_later_is_told_as_far_as_the_key_of_the_connection_sees_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let server = ServerProcess::start_scoped(dir.path(), "message_content_export:all").await;
+    let caller = server.caller();
+    let store = format!("sqlite:{}", dir.path().join("switchhook.db").display());
+    let plain_key = new_key(&store, "");
+    let plain = Caller::new(server.address, &plain_key);
+    let (made, _) = websocket(&plain, json!({})).await;
+    let mut listener = Listener::connect(text(&made, "websocket_url")).await.unwrap();
+    let body = json!({"endpoint_id": made["id"], "direction": "all"}).to_string();
+    caller.ask("POST", "/api/v2/subscriptions/sms", &body).await;
+    let sms = r#"{"id":1,"direction":"inbound","text":"swordfish","message_status":"pending"}"#;
+    caller.ask("POST", "/v1/events/sms", sms).await;
+    let frame = listener.next().await;
+    assert!(
+        frame.contains("\"id\":1") && !frame.contains("swordfish"),
+        "{frame}"
+    );
 }
