@@ -54,7 +54,7 @@ impl StoreFile {
                 let what = io::Error::other("it leads into another file system: give the path as it is here");
                 return Err(cannot_be_opened(given, &what));
             }
-            file.refuse_other_names(&metadata)?;
+            file.refuse_what_has_no_one_path(&metadata)?;
         }
         Ok(file)
     }
@@ -77,10 +77,15 @@ impl StoreFile {
         Ok(Self { path, links })
     }
 
-    fn refuse_other_names(&self, file: &Metadata) -> Result<(), StoreError> {
+    fn refuse_what_has_no_one_path(&self, file: &Metadata) -> Result<(), StoreError> {
         let path = self.path.display();
         let names = file.nlink();
-        if file.is_file() && names > 1 {
+        if !file.is_file() {
+            return Err(StoreError::Unusable(format!(
+                "{path} is no file: give the path of one, which is made if it is not there"
+            )));
+        }
+        if names > 1 {
             return Err(StoreError::Unusable(format!(
                 "{path} has {names} names (hard links), and what was written last is found under one of them only: \
                  `find FOLDER -xdev -samefile {path}` shows them; remove all but the one that was served"

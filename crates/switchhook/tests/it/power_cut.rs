@@ -143,15 +143,27 @@ impl Rig {
         findings
     }
 
-    /// Any moment, or one at which an event was just acknowledged.
+    /// Any moment, or one at which an event was just acknowledged: any event, or the first one after something failed.
     fn moment(&mut self, deeds: &[Deed]) -> usize {
-        let acknowledging =
-            |(number, deed): (usize, &Deed)| matches!(deed, Deed::Acknowledge { .. }).then_some(number + 1);
-        let answers: Vec<_> = deeds.iter().enumerate().filter_map(acknowledging).collect();
-        if answers.is_empty() || self.dice.one_in(2) {
-            return self.dice.below(deeds.len() + 1);
+        let all_of = |wanted: fn(&Deed) -> bool| {
+            let found = deeds.iter().enumerate().filter(move |(_, deed)| wanted(deed));
+            found.map(|(number, _)| number + 1).collect::<Vec<_>>()
+        };
+        let answers = all_of(|deed| matches!(deed, Deed::Acknowledge { .. }));
+        let faults = all_of(|deed| *deed == Deed::Fault);
+        let anywhere = self.dice.below(deeds.len() + 1);
+        let from = match faults.len() {
+            0 => 0,
+            count => faults[self.dice.below(count)],
+        };
+        match self.dice.below(3) {
+            0 => anywhere,
+            1 if !answers.is_empty() => answers[self.dice.below(answers.len())],
+            _ => answers
+                .into_iter()
+                .find(|answer| *answer > from)
+                .unwrap_or(anywhere),
         }
-        answers[self.dice.below(answers.len())]
     }
 
     async fn run_server(&mut self, round: usize, fault: Option<Fault>) -> Vec<Deed> {
@@ -357,7 +369,7 @@ async fn play_with_faults(errno: i32) {
             let fault = Fault {
                 errno,
                 from: 1 + rig.dice.below(150),
-                count: 1 + rig.dice.below(30),
+                count: 1 + rig.dice.below(3) * rig.dice.below(15),
             };
             let findings = rig.play(round, HONEST, Some(fault)).await;
             check_nothing_wrong(seed, &findings);
