@@ -148,7 +148,7 @@ fn copy_to(source: &Connection, partial: &Path, check: Check) -> Result<Copied, 
     source.execute_batch("BEGIN")?;
     schema::age(source)?;
     let mut target = Connection::open(partial)?;
-    // The whole file is synced once at the end.
+    // The whole file is synced once at the end; whatever fails before, the copy does not get its name.
     target.pragma_update(None, "synchronous", "off")?;
     let steps = Backup::new(source, &mut target)?;
     while let StepResult::More = steps.step(STEP)? {}
@@ -157,6 +157,7 @@ fn copy_to(source: &Connection, partial: &Path, check: Check) -> Result<Copied, 
     // One file, without a log beside it; whoever serves it turns the log on again.
     target.query_row("PRAGMA journal_mode = delete", [], |_| Ok(()))?;
     look_through(&target, check)?;
+    owner::forget(&target)?;
     let schema = schema::number(&target)?;
     target.close().map_err(|(_, error)| error)?;
     let file = File::open(partial).and_then(|file| file.sync_all().map(|()| file));

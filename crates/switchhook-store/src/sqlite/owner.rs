@@ -138,10 +138,23 @@ pub(super) fn end(connection: &Connection, number: i64) -> Result<(), StoreError
     Ok(())
 }
 
+/// Says of a copy that nobody has served it.
+pub(super) fn forget(copy: &Connection) -> Result<(), StoreError> {
+    if is_known(copy)? {
+        copy.execute("UPDATE owner SET process = NULL, path = NULL", [])?;
+    }
+    Ok(())
+}
+
+/// Whether the schema is new enough for owners.
+fn is_known(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'owner'";
+    Ok(connection.query_row(sql, [], |_| Ok(())).optional()?.is_some())
+}
+
 /// Refuses a file that was moved away from its log and its intake: without them it lacks what was written last.
 pub(super) fn refuse_without_its_log(connection: &Connection, file: &StoreFile) -> Result<(), StoreError> {
-    let ours = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'owner'";
-    if connection.query_row(ours, [], |_| Ok(())).optional()?.is_none() {
+    if !is_known(connection)? {
         return Ok(());
     }
     let sql = "SELECT path FROM owner WHERE process IS NOT NULL";

@@ -437,3 +437,22 @@ async fn a_copy_goes_neither_over_its_source_nor_over_a_store_that_is_served() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(has(&open(&path).unwrap(), 10).await);
 }
+
+#[tokio::test]
+async fn a_backup_does_not_ask_for_the_log_of_the_store_that_it_was_made_of() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (path, copy) = (scratch.path().join("store.db"), scratch.path().join("copy.db"));
+    let store = open(&path).unwrap();
+    record(&store, 10).await.unwrap();
+    SqliteStore::backup(&path, &copy, Existing::Keep).unwrap();
+    store.close().await;
+    drop(store);
+    // What is left of a store whose database is gone.
+    fs::remove_file(&path).unwrap();
+    fs::write(path.with_extension("db-wal"), "what was written last").unwrap();
+    let elsewhere = scratch.path().join("elsewhere.db");
+    SqliteStore::restore(&copy, &elsewhere, Existing::Keep).unwrap();
+    for path in [&copy, &elsewhere] {
+        assert!(has(&open(path).unwrap(), 10).await);
+    }
+}
