@@ -20,7 +20,6 @@ use super::owner::{self, Loss, Ownership};
 use super::reserve::Reserve;
 use super::transaction::{Errand, Isolation, Job, Nature, Ran, Told, Transaction};
 use super::unwritten::Unwritten;
-use super::writer::fold_log;
 use super::{backup, connection, events};
 use crate::claim::HandOver;
 use crate::error::StoreError;
@@ -188,7 +187,7 @@ impl Committer {
         }
     }
 
-    /// Ends for good, with everything in the database.
+    /// Ends for good, with everything in the database file. What this process owns no longer it leaves alone.
     pub(super) fn close(&mut self) {
         self.settle();
         if let Some(number) = self.owner.as_ref().map(Ownership::number)
@@ -196,9 +195,13 @@ impl Committer {
         {
             tracing::warn!(%error, "the store keeps saying that it is served");
         }
-        if !self.owes && self.lost.is_none() {
+        if self.lost.is_some() {
+            return;
+        }
+        if !self.owes {
             self.leave_intake();
         }
+        fold_log(&self.connection);
     }
 
     /// Does without an intake from now on. There must be nothing in it that counts.
@@ -339,7 +342,7 @@ impl Committer {
         if self.complained_of != why {
             tracing::error!(
                 why,
-                "the database has no name any more and cannot be copied; this process keeps it until it can"
+                "what was accepted is in no file that can be found, and cannot be copied; this process keeps it until it can"
             );
             why.clone_into(&mut self.complained_of);
         }
@@ -352,8 +355,12 @@ impl Committer {
         failure
     }
 
-    /// Brings all that was acknowledged into the database, wherever that is now.
+    /// Brings all that was acknowledged into the database, wherever that is now; unless somebody has it open with another
+    /// log, and writing to it would damage it.
     fn leave_displaced(&mut self, loss: Loss) -> Result<Failure, Failure> {
+        if self.owner.as_ref().is_some_and(Ownership::has_other_log) {
+            return Ok(self.lose(loss));
+        }
         if let Some(owner) = &self.owner {
             owner::end(&self.connection, owner.number())?;
         }
@@ -383,7 +390,9 @@ impl Committer {
 
     fn rescue(&self) -> Result<Option<PathBuf>, StoreError> {
         match &self.owner {
-            Some(owner) if owner.is_nameless() => backup::rescue(&self.connection, owner.file()).map(Some),
+            Some(owner) if owner.is_nameless() || owner.has_other_log() => {
+                backup::rescue(&self.connection, owner.file()).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -493,6 +502,13 @@ impl Committer {
                 observer.set_aside(one);
             }
         }
+    }
+}
+
+/// Moves the whole write-ahead log into the file, so that the file alone is the store.
+fn fold_log(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the write-ahead log stays beside the database file; the next start reads it");
     }
 }
 

@@ -122,6 +122,13 @@ impl Ownership {
         self.database.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
+    /// Whether there is another log in the place of the one that is written: whoever made it has the database open.
+    pub(super) fn has_other_log(&self) -> bool {
+        let [_, logs @ ..] = &self.named;
+        logs.iter()
+            .any(|(path, identity)| Identity::at(path).is_ok_and(|found| found != *identity))
+    }
+
     pub(super) const fn number(&self) -> i64 {
         self.number
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 
 use super::checkpointer::LogGuard;
 use super::committer::Committer;
@@ -65,7 +64,6 @@ impl Writer {
             Self::Inline(committer) => {
                 if let Some(mut committer) = committer.lock().take() {
                     committer.close();
-                    fold_log(&committer.connection);
                 }
             }
         }
@@ -125,14 +123,6 @@ fn write(queue: &Abandoned, mut committer: Committer, mut log: Option<LogGuard>)
     }
     drop(log);
     committer.close();
-    fold_log(&committer.connection);
-}
-
-/// Moves the whole write-ahead log into the file, so that the file alone is the store.
-pub(super) fn fold_log(connection: &Connection) {
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-        tracing::warn!(%error, "the write-ahead log stays beside the database file; the next start reads it");
-    }
 }
 
 fn closed() -> StoreError {

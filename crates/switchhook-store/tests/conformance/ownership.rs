@@ -271,18 +271,20 @@ enum Mishap {
     Removed,
     Replaced,
     LogRemoved,
+    LogReplaced,
     FolderMoved,
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_whose_files_are_moved_or_removed_stops_and_all_that_it_acknowledged_can_be_found() {
-    use Mishap::{FolderMoved, LogRemoved, Moved, MovedBehindALink, Removed, Replaced};
+    use Mishap::{FolderMoved, LogRemoved, LogReplaced, Moved, MovedBehindALink, Removed, Replaced};
     for mishap in [
         Moved,
         MovedBehindALink,
         Removed,
         Replaced,
         LogRemoved,
+        LogReplaced,
         FolderMoved,
     ] {
         let scratch = tempfile::tempdir().unwrap();
@@ -317,6 +319,11 @@ async fn a_store_whose_files_are_moved_or_removed_stops_and_all_that_it_acknowle
             LogRemoved => {
                 fs::remove_file(path.with_extension("db-wal")).unwrap();
                 path.clone()
+            }
+            LogReplaced => {
+                fs::remove_file(path.with_extension("db-wal")).unwrap();
+                fs::write(path.with_extension("db-wal"), "").unwrap();
+                folder.join("store.db.rescued-1")
             }
             FolderMoved => {
                 fs::rename(&folder, scratch.path().join("elsewhere")).unwrap();
