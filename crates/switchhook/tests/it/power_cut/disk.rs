@@ -40,7 +40,15 @@ enum Handle {
 #[derive(Debug, Default)]
 struct File {
     certain: Vec<u8>,
-    changes: Vec<Change>,
+    /// What was done to it since, and by which handle.
+    changes: Vec<(u32, Change)>,
+}
+
+/// What becomes of a change.
+enum Fate {
+    Kept,
+    Lost,
+    Undecided,
 }
 
 #[derive(Debug)]
@@ -122,7 +130,7 @@ impl Disk {
 
     fn change(&mut self, handle: u32, change: Change) {
         match &self.handles[&handle] {
-            Handle::File { file, .. } => self.files[*file].changes.push(change),
+            Handle::File { file, .. } => self.files[*file].changes.push((handle, change)),
             Handle::Folder => panic!("a folder is not written"),
         }
     }
@@ -134,15 +142,20 @@ impl Disk {
                 self.name_changes.clear();
             }
             Handle::File { name, .. } if (self.ignores)(name) => {}
-            Handle::File { file, .. } => self.files[*file].settle(|_| true),
+            Handle::File { file, .. } => self.files[*file].settle(|_| Fate::Kept),
         }
     }
 
-    /// What is on the disk stays there, what is not never gets there: a later sync does not know of it.
-    fn fail_sync(&mut self, handle: u32, dice: &mut Dice) {
-        if let Handle::File { file, .. } = &self.handles[&handle] {
+    /// Of what this handle wrote, what is on the disk stays there, and the rest never gets there: a later sync does not know
+    /// of it. Whoever wrote through another handle is told by its own sync.
+    fn fail_sync(&mut self, failed: u32, dice: &mut Dice) {
+        if let Handle::File { file, .. } = &self.handles[&failed] {
             let (all, none) = (dice.one_in(3), dice.one_in(3));
-            self.files[*file].settle(|_| all || !none && dice.one_in(2));
+            self.files[*file].settle(|handle| match handle == failed {
+                true if all || !none && dice.one_in(2) => Fate::Kept,
+                true => Fate::Lost,
+                false => Fate::Undecided,
+            });
         }
     }
 
@@ -161,10 +174,12 @@ impl Disk {
 }
 
 impl File {
-    fn settle(&mut self, mut is_kept: impl FnMut(&Change) -> bool) {
-        for change in std::mem::take(&mut self.changes) {
-            if is_kept(&change) {
-                change.apply(&mut self.certain, |_| true);
+    fn settle(&mut self, mut fate: impl FnMut(u32) -> Fate) {
+        for (handle, change) in std::mem::take(&mut self.changes) {
+            match fate(handle) {
+                Fate::Kept => change.apply(&mut self.certain, |_| true),
+                Fate::Lost => {}
+                Fate::Undecided => self.changes.push((handle, change)),
             }
         }
     }
@@ -173,7 +188,7 @@ impl File {
         let mut bytes = self.certain.clone();
         // Often a disk has written nothing of it, or all but the last.
         let (keeps_some, keeps_most) = (dice.one_in(2), dice.one_in(3));
-        for (number, change) in self.changes.iter().enumerate() {
+        for (number, (_, change)) in self.changes.iter().enumerate() {
             let is_last = number + 1 == self.changes.len();
             if keeps_most && !is_last || keeps_some && dice.one_in(2) {
                 let is_torn = dice.one_in(4);
