@@ -87,8 +87,9 @@ async fn main() -> Result<()> {
         ..Settings::default()
     };
     let server = Server::start(settings).await?;
-    time_pages(&server).await?;
-    server.stop().await
+    let timed = time_pages(&server).await;
+    server.stop().await;
+    timed
 }
 
 /// A store being filled.

@@ -26,6 +26,7 @@ pub use self::encryption::EncryptionOptions;
 use self::sources::Mistakes;
 use crate::api::limits::ApiLimits;
 use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
+use crate::http_server::ConnectionLimits;
 use crate::ingest::KEY_LASTS;
 use crate::ingest::validation::ValidationMode;
 use crate::mask::Mask;
@@ -44,6 +45,18 @@ pub struct ServeOptions {
     /// The address and port to listen at
     #[arg(long, env = "SWITCHHOOK_LISTEN", hide_env_values = true, value_name = "ADDRESS", default_value = "127.0.0.1:8400", value_parser = parse_listen)]
     pub listen: SocketAddr,
+
+    /// Serve /metrics at this address and port, with /healthz and /readyz, and no longer at --listen
+    #[arg(long, env = "SWITCHHOOK_METRICS_LISTEN", hide_env_values = true, value_name = "ADDRESS", value_parser = parse_listen)]
+    pub metrics_listen: Option<SocketAddr>,
+
+    /// How many connections clients may have open at once [default: what the limit of open files leaves, at most 10000]
+    #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: Option<u32>,
+
+    /// How long a connection may wait for its next request; longer than a load balancer in front keeps its own
+    #[arg(long, env = "SWITCHHOOK_IDLE_TIMEOUT", hide_env_values = true, value_name = "DURATION", default_value = "75s", value_parser = parse_duration)]
+    pub idle_timeout: Duration,
 
     /// Where events and deliveries are kept
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
@@ -235,6 +248,9 @@ const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
 /// attempt does not begin the moment it is claimed.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
+/// Below this a client could not use a connection again.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
+
 /// The options that a configuration file may set.
 #[must_use]
 pub fn file_options() -> Vec<Arg> {
@@ -255,6 +271,12 @@ impl ServeOptions {
         self.check_together()?;
         Ok(Settings {
             listen: self.listen,
+            metrics_listen: self.metrics_listen,
+            connections: ConnectionLimits {
+                max: self.max_connections,
+                idle: self.idle_timeout,
+                ..ConnectionLimits::default()
+            },
             store: self.store.clone(),
             public_url: self.public_url.clone(),
             delivery: DeliveryDefaults {
@@ -315,6 +337,13 @@ impl ServeOptions {
                 show_duration(self.lease),
                 self.profile,
                 show_duration(shortest),
+            ));
+        }
+        if self.idle_timeout < SHORTEST_IDLE {
+            mistakes.push(format!(
+                "idle-timeout: {} leaves clients no time for a next request; use at least {}",
+                show_duration(self.idle_timeout),
+                show_duration(SHORTEST_IDLE),
             ));
         }
         if let Some(age) = self.retention.0.filter(|age| *age < KEY_LASTS) {
@@ -484,6 +513,22 @@ mod tests {
                 .unwrap()
                 .settings()
                 .is_ok()
+        );
+    }
+
+    #[test]
+    fn an_idle_timeout_that_lets_nobody_come_back_is_a_mistake() {
+        assert!(
+            options("", &["--idle-timeout", "10ms"])
+                .unwrap()
+                .settings()
+                .is_err()
+        );
+        let some = options("idle-timeout = \"10m\"\nmax-connections = 50", &[]).unwrap();
+        let connections = some.settings().unwrap().connections;
+        assert_eq!(
+            (connections.idle, connections.max),
+            (Duration::from_secs(600), Some(50))
         );
     }
 

@@ -62,7 +62,7 @@ pub struct DevOptions {
 pub async fn run(options: DevOptions) -> Result<()> {
     prepare_directory(&options.dir, options.fresh)?;
     let key = api_key(&options);
-    let server = Server::start(settings(&options, &key)).await?;
+    let mut server = Server::start(settings(&options, &key)).await?;
     let system = Arc::clone(&server.system);
     let now = system.clock.now();
     keep_key(&options, &system, &key, now).await?;

@@ -20,6 +20,7 @@ pub mod encryption;
 pub mod follower;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod http_server;
 pub mod ingest;
 pub mod inspector;
 pub mod keys;

@@ -3,9 +3,9 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Allows as many as the machine lets a process have. It begins with fewer, often 1,024, which attempts under way and
-/// connections that wait to be used again would use up alone.
-pub(crate) fn allow_many() {
+/// Allows as many as the machine lets a process have, and answers how many that is. It begins with fewer, often 1,024, which
+/// attempts under way and connections that wait to be used again would use up alone.
+pub(crate) fn allow_many() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -14,6 +14,8 @@ pub(crate) fn allow_many() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         warn!(%error, limit = limit.current, "the limit of open files stays as it is");
     }
+    // None is no limit.
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -22,8 +24,9 @@ mod tests {
 
     #[test]
     fn afterwards_there_may_be_as_many_as_the_machine_allows() {
-        allow_many();
+        let allowed = allow_many();
         let limit = getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);
+        assert_eq!(allowed, limit.current.unwrap_or(u64::MAX));
     }
 }

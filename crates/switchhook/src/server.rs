@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use axum::{Router, ServiceExt};
+use anyhow::{Context, Result, bail};
+use axum::Router;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::credential::shown_url;
-use switchhook_store::{Store, StoreError};
+use switchhook_store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
@@ -22,6 +22,7 @@ use crate::dashboard;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts, HttpTransport};
+use crate::http_server::{self, ConnectionCounts, ConnectionLimits, HttpServer};
 use crate::ingest::validation::Validator;
 use crate::inspector::{InspectedTransport, Inspector};
 use crate::lease::Leases;
@@ -36,14 +37,20 @@ use crate::{follower, open_files, retention, storage};
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
+/// How many connections the address for metrics takes.
+const METRICS_CONNECTIONS: usize = 64;
+
 /// A node that runs.
 pub struct Server {
     /// Its parts.
     pub system: Arc<System>,
     /// Where it listens in fact (the settings may have asked for any port).
     pub address: SocketAddr,
-    stop: watch::Sender<bool>,
-    listening: JoinHandle<Result<()>>,
+    /// Where it serves metrics, if not there.
+    pub metrics_address: Option<SocketAddr>,
+    http: HttpServer,
+    metrics: Option<HttpServer>,
+    tidying: JoinHandle<()>,
     sweeping: JoinHandle<()>,
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
@@ -56,7 +63,7 @@ impl Server {
     /// # Errors
     /// If the store cannot be opened or the address cannot be listened at.
     pub async fn start(settings: Settings) -> Result<Self> {
-        open_files::allow_many();
+        let open_files = open_files::allow_many();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Telemetry::new();
         let store = storage::open_as_owner(
@@ -65,15 +72,16 @@ impl Server {
             &telemetry,
             settings.encryption.as_ref(),
         )?;
-        let listener = TcpListener::bind(settings.listen).await.with_context(|| {
-            format!(
-                "cannot listen at {}: is another server running there?",
-                settings.listen
-            )
-        })?;
+        let listener = listen(settings.listen)?;
+        let metrics_listener = settings.metrics_listen.map(listen).transpose()?;
         let address = listener.local_addr()?;
+        let metrics_address = metrics_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
         let settings = Settings {
             listen: address,
+            metrics_listen: metrics_address,
             ..settings
         };
         let guard = AddressGuard {
@@ -98,66 +106,90 @@ impl Server {
             guard,
         };
         let system = Arc::new(assemble(parts, &sending.handle).await?);
-        let (stop, stopped) = watch::channel(false);
-        let listening = tokio::spawn(listen(listener, Arc::clone(&system), stopped));
+        let door = front_door(Arc::clone(&system));
+        let metrics = metrics_listener.map(|listener| {
+            let router = door.metrics_only();
+            let handler = move |request| http_server::answer_by(&router, request);
+            let (limits, counts) = (ConnectionLimits::default(), ConnectionCounts::none());
+            HttpServer::start(listener, Arc::new(handler), limits, METRICS_CONNECTIONS, counts)
+        });
+        let limits = system.settings.connections;
+        let max_connections = limits.max_within(open_files, files_of_others(&system.settings));
+        if let Some(wanted) = limits.max.filter(|wanted| *wanted as usize > max_connections) {
+            warn!(
+                wanted,
+                max_connections,
+                open_files,
+                "the limit of open files allows fewer connections than were asked for"
+            );
+        }
+        let http = HttpServer::start(
+            listener,
+            Arc::new(move |request| door.answer(request)),
+            limits,
+            max_connections,
+            system.telemetry.connections(),
+        );
+        let tidying = tokio::spawn(tidy_up(system.telemetry.clone()));
         let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
         let following = follower::start(&system);
-        info!(%address, store = %shown_url(&system.settings.store), "listening");
+        info!(%address, max_connections, store = %shown_url(&system.settings.store), "listening");
         Ok(Self {
             system,
             address,
-            stop,
-            listening,
+            metrics_address,
+            http,
+            metrics,
+            tidying,
             sweeping,
             following,
             sending,
         })
     }
 
-    /// Waits until it is asked to stop, or may not use its store any more.
+    /// Waits until it is asked to stop, or cannot go on.
     ///
     /// # Errors
-    /// Why it may not.
-    pub async fn ended(&self) -> Result<(), StoreError> {
+    /// If it may not use its store any more, or takes no connections although nobody asked for that.
+    pub async fn ended(&mut self) -> Result<()> {
         tokio::select! {
             () = asked_to_stop() => Ok(()),
-            lost = self.system.store.lost() => Err(lost),
+            lost = self.system.store.lost() => Err(lost).context("the server lost its store"),
+            () = self.http.failed() => bail!("no connections were taken any more, which is a fault of the server's own"),
         }
     }
 
     /// Stops after it has [`ended`](Self::ended): in good order, unless what is under way could not be kept any more.
     ///
     /// # Errors
-    /// If the listener had failed, or the store was lost.
-    pub async fn leave(self, ended: Result<(), StoreError>) -> Result<()> {
+    /// Why it could not go on.
+    pub async fn leave(self, ended: Result<()>) -> Result<()> {
         match ended {
             Ok(()) => {
                 info!("stopping");
-                self.stop().await
+                self.stop().await;
+                Ok(())
             }
-            Err(lost) => {
-                error!(%lost, "stopping");
-                Err(anyhow::Error::new(lost).context("the server lost its store"))
+            Err(failure) => {
+                error!("stopping: {failure:#}");
+                Err(failure)
             }
         }
     }
 
     /// Stops taking requests, lets open attempts end, gives the rest back to the store and closes it.
-    ///
-    /// # Errors
-    /// If the listener had failed.
-    pub async fn stop(mut self) -> Result<()> {
+    pub async fn stop(self) {
         let grace = self.system.settings.grace;
-        let _ = self.stop.send(true);
         self.system.telemetry.live().end();
         self.system.listeners.stop();
-        let listened = match tokio::time::timeout(grace, &mut self.listening).await {
-            Ok(ended) => ended.context("the listener panicked")?,
-            Err(_elapsed) => {
-                warn!("requests that were still open are cut off");
-                Ok(())
-            }
-        };
+        let cut_off = self.http.stop(grace).await;
+        if cut_off > 0 {
+            warn!(connections = cut_off, "requests that were still open are cut off");
+        }
+        if let Some(metrics) = self.metrics {
+            metrics.stop(Duration::ZERO).await;
+        }
+        self.tidying.abort();
         self.sweeping.abort();
         if let Some(following) = &self.following {
             following.abort();
@@ -167,7 +199,6 @@ impl Server {
         self.system.store.close().await;
         drop(self.sending);
         info!("stopped");
-        listened
     }
 }
 
@@ -323,27 +354,21 @@ fn front_door(system: Arc<System>) -> FrontDoor {
     door.with(dashboard::router(system, inside))
 }
 
-async fn listen(
-    listener: TcpListener,
-    system: Arc<System>,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<()> {
-    let telemetry = system.telemetry.clone();
-    let tidying = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(TIDY_EVERY).await;
-            telemetry.tidy_up();
-        }
-    });
-    let until_stopped = async move {
-        // An error means that the server is gone, which is a reason to stop too.
-        let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
-    };
-    let served = axum::serve(listener, front_door(system).into_make_service())
-        .with_graceful_shutdown(until_stopped)
-        .await;
-    tidying.abort();
-    served.context("listening failed")
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    http_server::listen(address)
+        .with_context(|| format!("cannot listen at {address}: is another server running there?"))
+}
+
+/// How many files others than clients may need: attempts under way, and as many connections that wait to be used again.
+fn files_of_others(settings: &Settings) -> u64 {
+    2 * u64::from(settings.max_in_flight)
+}
+
+async fn tidy_up(telemetry: Telemetry) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        telemetry.tidy_up();
+    }
 }
 
 /// Runs a node until it is asked to stop (Ctrl-C, SIGTERM).
@@ -351,7 +376,7 @@ async fn listen(
 /// # Errors
 /// If it could not start, or failed.
 pub async fn serve(settings: Settings) -> Result<()> {
-    let server = Server::start(settings).await?;
+    let mut server = Server::start(settings).await?;
     let ended = server.ended().await;
     server.leave(ended).await
 }

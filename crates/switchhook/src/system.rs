@@ -16,6 +16,7 @@ use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::outbound::Outbound;
 use crate::delivery::transport::Transport;
 use crate::encryption::Keyring;
+use crate::http_server::ConnectionLimits;
 use crate::ingest::validation::{ValidationMode, Validator};
 use crate::inspector::Inspector;
 use crate::lease::Leases;
@@ -32,6 +33,10 @@ use crate::websocket::Listeners;
 pub struct Settings {
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// Where metrics are served, if not with everything else.
+    pub metrics_listen: Option<SocketAddr>,
+    /// What clients may take.
+    pub connections: ConnectionLimits,
     /// Which store, as a URL.
     pub store: String,
     /// How the outside world reaches the server.
@@ -85,6 +90,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
+            metrics_listen: None,
+            connections: ConnectionLimits::default(),
             store: "sqlite:./switchhook.db".to_owned(),
             public_url: None,
             delivery: DeliveryDefaults::default(),

@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
+use crate::http_server::{ConnectionCounts, Overdue};
 use crate::live::Live;
 use crate::{terminal, visible};
 
@@ -82,6 +83,7 @@ struct Handles {
     nodes: Gauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
+    connections: ConnectionCounts,
 }
 
 impl Telemetry {
@@ -181,6 +183,7 @@ impl Telemetry {
                 "switchhook_commit_batch_size",
                 "Operations that shared a commit",
             ),
+            connections: connection_counts(&recorder),
             live: Live::new(),
             rendered: recorder.handle(),
         };
@@ -276,6 +279,11 @@ impl Telemetry {
         self.0.nodes.set(f64::from(count));
     }
 
+    /// Where connections are counted.
+    pub(crate) fn connections(&self) -> ConnectionCounts {
+        self.0.connections.clone()
+    }
+
     /// The store made a commit.
     pub fn committed(&self, took: Duration, operations: usize) {
         self.0.commit_duration.record(took.as_secs_f64());
@@ -286,6 +294,45 @@ impl Telemetry {
 impl Default for Telemetry {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+fn connection_counts(recorder: &PrometheusRecorder) -> ConnectionCounts {
+    let closed = |reason| {
+        let help = "Connections that were closed although their clients had not: `head`, `idle`, `body` and `answer` for \
+                    what the client took too long with, `room` to make room for another";
+        counter(
+            recorder,
+            "switchhook_connections_closed_total",
+            help,
+            label("reason", reason),
+        )
+    };
+    let refused = |reason| {
+        let help = "Connections that were not taken: `limit` if there was no room to be made, `files` if no file was left";
+        counter(
+            recorder,
+            "switchhook_connections_refused_total",
+            help,
+            label("reason", reason),
+        )
+    };
+    ConnectionCounts {
+        open: gauge(
+            recorder,
+            "switchhook_connections_open",
+            "Connections of clients that are open",
+        ),
+        accepted: counter(
+            recorder,
+            "switchhook_connections_accepted_total",
+            "Connections of clients that were taken",
+            vec![],
+        ),
+        overdue: Overdue::ALL.map(|why| closed(why.as_str())),
+        made_room: closed("room"),
+        refused: refused("limit"),
+        without_file: refused("files"),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
+use crate::http_server::BodyTrouble;
 use crate::ingest::Rejected;
 
 /// What every error answer is.
@@ -222,6 +223,22 @@ impl From<StoreError> for ApiError {
                 tracing::error!(%error, "a request failed");
                 Self::internal()
             }
+        }
+    }
+}
+
+impl From<BodyTrouble> for ApiError {
+    fn from(trouble: BodyTrouble) -> Self {
+        match trouble {
+            BodyTrouble::TooLarge => Self::too_large("the body is too large"),
+            BodyTrouble::TooSlow => {
+                Self::too_slow("the body came too slowly: send at least a kilobyte a second")
+            }
+            BodyTrouble::NoRoom => Self {
+                closes_connection: true,
+                ..Self::unavailable("too many requests are being read: try again in a moment")
+            },
+            BodyTrouble::Broken => Self::invalid("the body ended before it was complete"),
         }
     }
 }

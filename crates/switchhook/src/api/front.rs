@@ -3,24 +3,20 @@
 //! Nearly all requests of a busy server send an event in. What the routes do for each request (taking the path apart,
 //! keeping its parts, boxing one service after the other) would be a twelfth of what accepting one costs.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use switchhook_domain::Kind;
-use tower::Service;
 
 use super::auth::Ingester;
 use super::middleware::forbid_caching;
-use super::{SharedApi, events};
+use super::{SharedApi, events, health};
+use crate::http_server::{Answer, answer_by};
 
 /// What listens.
-#[derive(Clone)]
 pub(crate) struct FrontDoor {
     pub(super) api: SharedApi,
     /// Everything that there is, events included.
@@ -36,27 +32,23 @@ impl FrontDoor {
         }
     }
 
-    /// All routes, for those who want no door.
-    pub(crate) fn into_router(self) -> Router {
-        self.router
-    }
-}
-
-impl Service<Request> for FrontDoor {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    /// What is served at the address for metrics.
+    pub(crate) fn metrics_only(&self) -> Router {
+        health::metrics_only(Arc::clone(&self.api))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    /// Answers a request.
+    pub(crate) fn answer(&self, request: Request) -> Answer {
         if brings_events(&request) {
             Box::pin(take_events(Arc::clone(&self.api), request))
         } else {
-            Box::pin(self.router.call(request))
+            answer_by(&self.router, request)
         }
+    }
+
+    /// All routes, for those who want no door.
+    pub(crate) fn into_router(self) -> Router {
+        self.router
     }
 }
 
@@ -67,7 +59,7 @@ fn brings_events(request: &Request) -> bool {
         && kind.is_some_and(|kind| Kind::ALL.iter().any(|known| known.route() == kind))
 }
 
-async fn take_events(api: SharedApi, request: Request) -> Result<Response, Infallible> {
+async fn take_events(api: SharedApi, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let ingester = Ingester::from_request_parts(&mut parts, &api).await;
     let mut response = match ingester {
@@ -78,7 +70,7 @@ async fn take_events(api: SharedApi, request: Request) -> Result<Response, Infal
         Err(refused) => refused.into_response(),
     };
     forbid_caching(response.headers_mut());
-    Ok(response)
+    response
 }
 
 #[cfg(test)]

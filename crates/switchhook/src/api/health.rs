@@ -1,8 +1,9 @@
 //! What machines ask about the server itself: is it there, can it work, what has it counted. No key needed.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
@@ -11,6 +12,7 @@ use switchhook_domain::Timestamp;
 use tokio::sync::Mutex as Turn;
 use utoipa::ToSchema;
 
+use super::error::ApiError;
 use super::{Api, SharedApi};
 use crate::delivery::EngineState;
 
@@ -105,11 +107,37 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
 }
 
 /// Shows what was counted, for Prometheus.
+///
+/// With `--metrics-listen` it is served there, and this address answers 404.
 #[utoipa::path(
     get, path = "/metrics", tag = "operation", operation_id = "metrics", security(()),
     responses((status = 200, description = "Prometheus text", body = String)),
 )]
 pub(crate) async fn metrics(State(api): State<SharedApi>) -> Response {
+    if api.system.settings.metrics_listen.is_some() {
+        return ApiError::not_found(
+            "metrics are served at an address of their own: the one that --metrics-listen names",
+        )
+        .into_response();
+    }
+    counted(State(api)).await
+}
+
+/// What is served at the address for metrics.
+pub(super) fn metrics_only(api: SharedApi) -> Router {
+    Router::new()
+        .route("/metrics", get(counted))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(|| async {
+            ApiError::not_found(
+                "only /metrics, /healthz and /readyz are here: the rest is where --listen says",
+            )
+        })
+        .with_state(api)
+}
+
+async fn counted(State(api): State<SharedApi>) -> Response {
     let text = api.system.telemetry.render();
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(CONTENT_TYPE, content_type)], text).into_response()

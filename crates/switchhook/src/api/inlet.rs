@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::SharedApi;
 use super::compat::IdText;
 use super::error::ApiError;
-use super::request::read_body;
 use super::words;
+use crate::http_server::read_body;
 use crate::source::{Inlet, LARGEST_REQUEST, NotTaken};
 
 /// An event that came in.

@@ -1,8 +1,7 @@
-//! Reading requests: JSON whose mistakes name their field, ids in paths; bodies and queries are files of their own.
+//! Reading requests: JSON whose mistakes name their field, ids in paths; queries are a file of their own.
 //!
 //! What of this imitates an oddity of Dialpad's is in `compat.rs`; who asks is `auth.rs`.
 
-mod body;
 mod query;
 
 use std::str::FromStr;
@@ -14,12 +13,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::Instant;
 
-pub(crate) use self::body::{BodyTrouble, next_piece, read_body};
 pub(crate) use self::query::{PageQuery, Query};
 use super::SharedApi;
 use super::auth::still_allowed;
 use super::compat::shortened;
 use super::error::ApiError;
+use crate::http_server::{BodyTrouble, read_body};
 
 /// The largest body of a request that is no event.
 const LARGEST_REQUEST: usize = 64 * 1024;

@@ -19,7 +19,6 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use switchhook_receiver::{Bounds, Journal, Receiver, Repeats};
-use tokio::net::TcpListener;
 
 use self::adviser::Adviser;
 use self::arrival::Show;
@@ -28,6 +27,7 @@ use self::inbox::{Inbox, Keeping};
 use super::accepted_secrets::AcceptedSecrets;
 use super::{output, wait_for_server};
 use crate::config::duration::parse_duration;
+use crate::http_server;
 use crate::private_folder;
 
 /// Receive events: verify them, drop repeats, and store them or hand them to a command before answering 200
@@ -85,8 +85,7 @@ impl Receive {
         let listen = self.listen;
         let inbox = Arc::new(self.inbox()?);
         wait_for_server(async move {
-            let listener = TcpListener::bind(listen)
-                .await
+            let listener = http_server::listen(listen)
                 .with_context(|| format!("cannot listen at {listen}: is something running there?"))?;
             output::remark(format_args!("listening at http://{}", listener.local_addr()?));
             door::serve(listener, inbox).await

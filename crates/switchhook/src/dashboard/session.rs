@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use askama::Template;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use bytes::Bytes;
 use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
@@ -31,6 +31,7 @@ use super::form::Form;
 use super::page::{Said, Trouble, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
 use crate::api::{Caller, Refusal, has_nul, reading};
+use crate::http_server::{BodyTrouble, read_body};
 use crate::keys;
 use crate::sight::Sight;
 
@@ -259,7 +260,9 @@ impl FromRequest<SharedDesk> for Filled {
         check_site(&parts.headers).map_err(IntoResponse::into_response)?;
         let mut visitor = Visitor::of(&parts, desk).await?;
         let began = Instant::now();
-        let form = read_form(body).await.map_err(IntoResponse::into_response)?;
+        let form = read_form(&parts.headers, body)
+            .await
+            .map_err(IntoResponse::into_response)?;
         if began.elapsed() > FRESH_FOR {
             visitor = Visitor::of(&parts, desk).await?;
         }
@@ -272,9 +275,25 @@ impl FromRequest<SharedDesk> for Filled {
     }
 }
 
-async fn read_form(body: axum::body::Body) -> Result<Form, Trouble> {
-    let read: Result<Bytes, _> = axum::body::to_bytes(body, LARGEST_FORM).await;
-    let bytes = read.map_err(|_| Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."))?;
+async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, Trouble> {
+    let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|trouble| {
+        let (status, message) = match trouble {
+            BodyTrouble::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
+            BodyTrouble::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The form came too slowly: send it again.",
+            ),
+            BodyTrouble::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server reads too many requests: try again in a moment.",
+            ),
+            BodyTrouble::Broken => (
+                StatusCode::BAD_REQUEST,
+                "The form did not arrive whole: send it again.",
+            ),
+        };
+        Trouble::new(status, message)
+    })?;
     if has_nul(&String::from_utf8_lossy(&bytes)) {
         let message = "A field has the character NUL in it: leave it out.";
         return Err(Trouble::new(StatusCode::BAD_REQUEST, message));
@@ -378,7 +397,7 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
     if let Err(trouble) = check_site(&parts.headers) {
         return trouble.into_response();
     }
-    let form = match read_form(body).await {
+    let form = match read_form(&parts.headers, body).await {
         Ok(form) => form,
         Err(trouble) => return trouble.into_response(),
     };

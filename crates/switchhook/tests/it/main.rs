@@ -14,5 +14,6 @@ mod relay;
 mod replay;
 mod retention;
 mod simulation;
+mod slow_clients;
 mod support;
 mod websockets;

@@ -9,4 +9,5 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod rig;
+pub(crate) mod stranger;
 pub(crate) mod test_server;

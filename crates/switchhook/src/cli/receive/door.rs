@@ -4,24 +4,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use axum::Router;
-use axum::extract::{Request, State};
+use anyhow::bail;
+use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use switchhook_receiver::{Labels, Refusal, whole_body};
+use bytes::Bytes;
+use switchhook_receiver::{Labels, MAX_BODY_BYTES, Refusal};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::inbox::Inbox;
+use crate::http_server::{Answer, BodyTrouble, ConnectionCounts, ConnectionLimits, HttpServer, read_body};
+use crate::open_files;
 use crate::server::asked_to_stop;
 
-/// How many requests are looked at at once; each may hold a body of 2 MiB and what is made of it.
+/// How many requests are looked at at once, when their bodies are there; each may hold 2 MiB and what is made of it.
 const AT_ONCE: usize = 128;
 
-/// For how long a body may take to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(15);
+/// Files that commands and their pipes have open, with what writes them.
+const FILES_OF_COMMANDS: u64 = 1_024;
 
 /// How long open requests have to end when it is asked to stop; whoever is not answered sends again.
 const GRACE: Duration = Duration::from_secs(20);
@@ -34,26 +35,23 @@ struct Door {
 
 /// Takes requests until it is asked to stop, and ends when the last one is answered.
 pub(super) async fn serve(listener: TcpListener, inbox: Arc<Inbox>) -> anyhow::Result<()> {
+    let limits = ConnectionLimits::default();
+    let max = limits.max_within(open_files::allow_many(), FILES_OF_COMMANDS);
     let door = Door {
         inbox,
         places: Arc::new(Semaphore::new(AT_ONCE)),
     };
-    let router = Router::new().fallback(take).with_state(door);
-    let stop = Arc::new(Notify::new());
-    let stopping = Arc::clone(&stop);
-    let served =
-        axum::serve(listener, router).with_graceful_shutdown(async move { stopping.notified().await });
+    let handler = Arc::new(move |request| Box::pin(take(door.clone(), request)) as Answer);
+    let mut server = HttpServer::start(listener, handler, limits, max, ConnectionCounts::none());
     tokio::select! {
-        served = served => served.context("listening failed"),
-        () = async {
-            asked_to_stop().await;
-            stop.notify_one();
-            tokio::time::sleep(GRACE).await;
-        } => Ok(()),
+        () = asked_to_stop() => {}
+        () = server.failed() => bail!("no requests were taken any more, which is a fault of the receiver's own"),
     }
+    server.stop(GRACE).await;
+    Ok(())
 }
 
-async fn take(State(door): State<Door>, request: Request) -> Response {
+async fn take(door: Door, request: Request) -> Response {
     if request.method() != Method::POST {
         let allow = [(header::ALLOW, "POST")];
         return (
@@ -63,21 +61,33 @@ async fn take(State(door): State<Door>, request: Request) -> Response {
         )
             .into_response();
     }
-    let Ok(place) = door.places.try_acquire_owned() else {
-        let later = [(header::RETRY_AFTER, "1")];
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            later,
-            "too many requests at once\n",
-        )
-            .into_response();
-    };
     let (parts, body) = request.into_parts();
+    let content = match read_body(&parts.headers, body, MAX_BODY_BYTES).await {
+        Ok(content) => Ok(content),
+        Err(BodyTrouble::TooLarge) => Err(Refusal::TooLarge {
+            bytes: MAX_BODY_BYTES + 1,
+        }),
+        Err(BodyTrouble::Broken) => Err(Refusal::BrokenOff),
+        Err(BodyTrouble::TooSlow) => return too_slow(),
+        Err(BodyTrouble::NoRoom) => return too_many(),
+    };
+    // Only now: whoever sends slowly takes no place from those who do not.
+    let Ok(place) = door.places.try_acquire_owned() else {
+        return too_many();
+    };
     let labels = Labels::of(&parts.headers);
-    let content = timeout(BODY_DEADLINE, whole_body(body)).await;
-    let content = content.unwrap_or(Err(Refusal::BrokenOff));
+    deal_with(door.inbox, labels, content, place).await
+}
+
+/// To its end, even if the sender hangs up.
+async fn deal_with(
+    inbox: Arc<Inbox>,
+    labels: Labels,
+    content: Result<Bytes, Refusal>,
+    place: OwnedSemaphorePermit,
+) -> Response {
     let dealing = tokio::spawn(async move {
-        let outcome = door.inbox.take(labels, content).await;
+        let outcome = inbox.take(labels, content).await;
         drop(place);
         outcome
     });
@@ -85,4 +95,15 @@ async fn take(State(door): State<Door>, request: Request) -> Response {
         Ok(outcome) => outcome.into_response(),
         Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn too_slow() -> Response {
+    let close = [(header::CONNECTION, "close")];
+    (StatusCode::REQUEST_TIMEOUT, close, "the body came too slowly\n").into_response()
+}
+
+fn too_many() -> Response {
+    let later = [(header::RETRY_AFTER, "1")];
+    let text = "too many requests at once\n";
+    (StatusCode::SERVICE_UNAVAILABLE, later, text).into_response()
 }

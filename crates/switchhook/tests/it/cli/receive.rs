@@ -331,3 +331,55 @@ async fn a_command_that_does_not_end_is_ended_and_does_not_hold_up_more_than_its
         "its sleep is still there"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_strangers_take_no_place_from_those_who_send_events_and_do_not_hold_up_its_end() {
+    use super::super::support::stranger::{Manner, Target};
+    use std::sync::atomic::AtomicUsize;
+
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let mut receiving = Receiving::start(folder.path(), &["--out", "events.ndjson"]);
+    let target = Arc::new(Target {
+        address: receiving.address,
+        key: String::new(),
+        websocket: "/".to_owned(),
+        drip_every: Duration::from_millis(50),
+    });
+    let opened = Arc::new(AtomicUsize::new(0));
+    let mut strangers = tokio::task::JoinSet::new();
+    let manners = [
+        Manner::HalfBody,
+        Manner::DrippingBody,
+        Manner::Expecting,
+        Manner::HalfHead,
+    ];
+    for manner in manners.into_iter().cycle().take(400) {
+        let (target, opened) = (Arc::clone(&target), Arc::clone(&opened));
+        strangers.spawn(async move {
+            let opened = || {
+                opened.fetch_add(1, Ordering::Relaxed);
+            };
+            target.hold(manner, opened).await
+        });
+    }
+    while opened.load(Ordering::Relaxed) < 400 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let post = Sender::new();
+    for id in 0..50 {
+        assert_eq!(post.event(receiving.address, id).await, Ok(StatusCode::OK));
+    }
+    assert_eq!(stored(&folder.path().join("events.ndjson")).len(), 50);
+    let id = receiving.child.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(asked.is_ok_and(|status| status.success()));
+    // Its grace is longer than this.
+    for _ in 0..150 {
+        if let Some(status) = receiving.child.try_wait().expect("the process is ours") {
+            assert!(status.success(), "{status}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it waits for those who send nothing");
+}

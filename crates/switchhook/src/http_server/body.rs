@@ -1,5 +1,7 @@
-//! Reading bodies: within a bound, without waiting for ever, and kindly to clients that send too much.
+//! Reading bodies: within a bound, and kindly to clients that send too much. For how long a client is waited for is decided
+//! by `connection.rs`.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -9,16 +11,13 @@ use http::header::EXPECT;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use crate::api::error::ApiError;
+use super::exchange::BodyError;
 
 /// How much of a body that is too large is read and thrown away, so that its sender gets to read the answer.
 const MOST_DRAINED: usize = 16 * 1024 * 1024;
 
 /// How long that may take.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-
-/// How long a client may keep silent in the middle of a body.
-const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// Why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,21 +26,10 @@ pub(crate) enum BodyTrouble {
     TooLarge,
     /// It came too slowly.
     TooSlow,
+    /// There are too many others that are not complete.
+    NoRoom,
     /// It ended in the middle, or was no HTTP.
     Broken,
-}
-
-impl From<BodyTrouble> for ApiError {
-    fn from(trouble: BodyTrouble) -> Self {
-        match trouble {
-            BodyTrouble::TooLarge => Self::too_large("the body is too large"),
-            BodyTrouble::TooSlow => Self::too_slow(format!(
-                "nothing came of the body for {} seconds",
-                LONGEST_SILENCE.as_secs()
-            )),
-            BodyTrouble::Broken => Self::invalid("the body ended before it was complete"),
-        }
-    }
 }
 
 /// Reads a body of at most `limit` bytes; without a copy if it came in one piece.
@@ -98,18 +86,23 @@ fn within(bytes: Bytes, limit: usize) -> Result<Bytes, BodyTrouble> {
 /// The next piece of a body; `None` at its end.
 pub(crate) async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, BodyTrouble> {
     loop {
-        let frame = timeout(LONGEST_SILENCE, body.frame())
-            .await
-            .map_err(|_| BodyTrouble::TooSlow)?;
-        match frame {
+        match body.frame().await {
             None => return Ok(None),
-            Some(Err(_)) => return Err(BodyTrouble::Broken),
+            Some(Err(error)) => return Err(trouble(&error)),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
                 }
             }
         }
+    }
+}
+
+fn trouble(error: &axum::Error) -> BodyTrouble {
+    match error.source().and_then(<dyn Error>::downcast_ref) {
+        Some(BodyError::TooSlow) => BodyTrouble::TooSlow,
+        Some(BodyError::NoRoom) => BodyTrouble::NoRoom,
+        Some(BodyError::Broken(_)) | None => BodyTrouble::Broken,
     }
 }
 

@@ -1,0 +1,227 @@
+//! One request and its answer: the handler is called with a body that does not wait for ever, and the connection knows
+//! until when the answer is being written.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CONNECTION, RETRY_AFTER};
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::service::Service;
+
+use super::connection::{Connection, Phase};
+use super::{Answer, Handler};
+
+/// More than this is not held of a body by anybody.
+const MOST_HELD: usize = 2 * 1024 * 1024;
+
+/// What is answered on one connection.
+pub(super) struct Exchange {
+    pub(super) handler: Arc<Handler>,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl Service<Request<Incoming>> for Exchange {
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        self.connection.begin_request();
+        let is_refused = self.connection.is_spare && !asks_whether_the_server_is_well(&request);
+        let answer = if is_refused {
+            Box::pin(async { too_many_connections() })
+        } else {
+            (self.handler)(request.map(|incoming| RequestBody::read(incoming, &self.connection)))
+        };
+        Answering {
+            answer,
+            connection: Arc::clone(&self.connection),
+        }
+    }
+}
+
+fn asks_whether_the_server_is_well(request: &Request<Incoming>) -> bool {
+    matches!(request.uri().path(), "/healthz" | "/readyz")
+}
+
+fn too_many_connections() -> Response {
+    let headers = [(RETRY_AFTER, "1")];
+    let text = "too many connections are open: close some, or raise --max-connections\n";
+    (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response()
+}
+
+/// An answer that is being worked out.
+pub(super) struct Answering {
+    answer: Answer,
+    connection: Arc<Connection>,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<AnswerBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut response = ready!(self.answer.as_mut().poll(cx));
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.connection.enter(Phase::Upgraded);
+        }
+        if self.connection.is_spare {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        let connection = Arc::clone(&self.connection);
+        Poll::Ready(Ok(response.map(|body| AnswerBody { body, connection })))
+    }
+}
+
+/// An answer's body. When it is dropped, the request is dealt with.
+pub(super) struct AnswerBody {
+    body: Body,
+    connection: Arc<Connection>,
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.connection.end_request();
+    }
+}
+
+/// Why no more of a request's body comes.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    TooSlow,
+    /// There are too many bodies already that are not complete.
+    NoRoom,
+    Broken(hyper::Error),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooSlow => "the body came too slowly",
+            Self::NoRoom => "too many requests are being read",
+            Self::Broken(_) => "the body ended before it was complete",
+        })
+    }
+}
+
+impl Error for BodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Broken(error) => Some(error),
+            Self::TooSlow | Self::NoRoom => None,
+        }
+    }
+}
+
+/// A request's body. Whoever reads it waits no longer than its client may take.
+struct RequestBody {
+    incoming: Incoming,
+    connection: Arc<Connection>,
+    held: usize,
+}
+
+impl RequestBody {
+    fn read(incoming: Incoming, connection: &Arc<Connection>) -> Body {
+        if incoming.is_end_stream() {
+            return Body::empty();
+        }
+        Body::new(Self {
+            incoming,
+            connection: Arc::clone(connection),
+            held: 0,
+        })
+    }
+
+    /// Counts what its reader now holds of it; false if that is too much.
+    fn hold(&mut self, bytes: usize) -> bool {
+        let more = bytes.min(MOST_HELD.saturating_sub(self.held));
+        if more == 0 {
+            return true;
+        }
+        self.held += more;
+        let all = &self.connection.all;
+        let before = all.held.fetch_add(more, Ordering::Relaxed);
+        before + more <= all.limits.bodies
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.connection.is_body_failed() {
+            return Poll::Ready(Some(Err(BodyError::TooSlow)));
+        }
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.connection.body_came(Some(bytes));
+                // Most bodies come in one piece, which nobody needs to count.
+                if !self.incoming.is_end_stream() && !self.hold(bytes) {
+                    return Poll::Ready(Some(Err(BodyError::NoRoom)));
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::Broken(error)))),
+            Poll::Ready(None) => {
+                self.connection.end_body();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                self.connection.body_reader.register(cx.waker());
+                self.connection.body_came(None);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.connection.end_body();
+        if self.held > 0 {
+            self.connection.all.held.fetch_sub(self.held, Ordering::Relaxed);
+        }
+    }
+}

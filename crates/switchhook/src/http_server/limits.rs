@@ -1,0 +1,87 @@
+//! How long and how much a client may keep a connection busy, and how many connections there may be.
+
+use std::time::Duration;
+
+/// How many connections there are at the most if nothing else is said; each may take some 20 KB, and 64 KB for a head.
+const MOST_BY_DEFAULT: u64 = 10_000;
+
+/// Files that the store, the log and the program itself have open.
+const OTHER_FILES: u64 = 64;
+
+/// How many connections there are beside the others, for whoever asks whether the server is well.
+pub(super) const SPARE: usize = 16;
+
+/// What clients may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// How many connections there may be; `None` for as many as the limit of open files allows, at most 10,000.
+    pub max: Option<u32>,
+    /// How long a connection may be open, or a head begun, until the head is complete.
+    pub head: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle: Duration,
+    /// How long a body or the reader of an answer may stand still, and be behind `rate` in all.
+    pub patience: Duration,
+    /// The same when there is no time: the server stops, or bodies take too much memory.
+    pub hurry: Duration,
+    /// How many bytes a second a body must bring, or the reader of an answer must take.
+    pub rate: u32,
+    /// How many bytes there may be of bodies that are not complete.
+    pub bodies: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            max: None,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            patience: Duration::from_secs(30),
+            hurry: Duration::from_secs(2),
+            rate: 1_024,
+            bodies: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// How many connections there may be where the process may have so many files open, of which `others` are wanted for
+    /// other connections. Half of them are the clients' in any case.
+    #[must_use]
+    pub fn max_within(&self, open_files: u64, others: u64) -> usize {
+        let spare = SPARE as u64 + OTHER_FILES;
+        let possible = open_files.saturating_sub(spare).max(1);
+        let remaining = possible.saturating_sub(others).max(possible / 2).max(1);
+        let max = match self.max {
+            Some(wanted) => u64::from(wanted.max(1)).min(possible),
+            None => remaining.min(MOST_BY_DEFAULT),
+        };
+        usize::try_from(max).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(max: Option<u32>, open_files: u64, expected: usize) {
+        let limits = ConnectionLimits {
+            max,
+            ..ConnectionLimits::default()
+        };
+        assert_eq!(limits.max_within(open_files, 2_048), expected);
+    }
+
+    #[test]
+    fn connections_leave_files_for_everything_else() {
+        check(None, 1_024, 472);
+        check(None, 4_096, 2_008);
+        check(None, 8_192, 6_064);
+        check(None, 1_048_576, 10_000);
+        check(Some(20_000), 1_048_576, 20_000);
+        check(Some(20_000), 1_024, 944);
+        check(Some(0), 1_024, 1);
+        check(None, 10, 1);
+    }
+}
