@@ -81,8 +81,8 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens a journal or makes a new one; `each` sees the lines that are already there, oldest first. Of a very
-    /// large file only the last 256 MiB are read.
+    /// Opens a journal or makes a new one, for its owner only; `each` sees the lines that are already there, oldest
+    /// first. Of a very large file only the last 256 MiB are read.
     ///
     /// # Errors
     /// If the file is in use, holds something else, or cannot be read and written.
