@@ -40,7 +40,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -89,6 +89,18 @@ const STEPS: [Step; 10] = [
         command: "cargo test --workspace --all-features --doc --no-fail-fast",
         about: About::Docs,
         tool: None,
+    },
+    // Holds what the OpenAPI document says against what a server does. More examples find more: `scripts/check-api 100`.
+    Step {
+        name: "openapi",
+        command: "scripts/check-api 10",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "schemathesis",
+            probe: "scripts/check-api --probe",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
     },
     // Prints how a server does beside one that keeps nothing, with the build that the tests made. Judges no time: it fails only
     // if something is lost on the way.

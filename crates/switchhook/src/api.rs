@@ -58,8 +58,9 @@ pub(crate) use self::limits::reading;
 use self::limits::{Limiter, limit_rate, limit_reads};
 pub(crate) use self::middleware::has_nul;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
+use self::webhook_settings::Bounds;
 use crate::source::Inlets;
-use crate::system::System;
+use crate::system::{Settings, System};
 
 /// What every handler has.
 pub(crate) struct Api {
@@ -142,6 +143,7 @@ pub fn router(system: Arc<System>) -> Router {
 
 /// The whole API of a node, from outside and from inside.
 pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
+    let openapi = openapi_text(&system.settings);
     let limiter = Limiter::new(system.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
         system,
@@ -149,7 +151,7 @@ pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
         limiter,
         inlets: Inlets::default(),
         readiness: LastReadiness::default(),
-        openapi: Bytes::from(crate::documents::openapi()),
+        openapi: Bytes::from(openapi),
         streams: Arc::new(Semaphore::new(stream::MOST_STREAMS)),
         examinations: Semaphore::new(doctor::MOST_AT_ONCE),
     });
@@ -177,6 +179,11 @@ pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
 pub fn openapi() -> OpenApi {
     let (_, gathered) = compatible_routes().merge(own_routes()).split_for_parts();
     description::complete(gathered)
+}
+
+/// The same as JSON, with what can be sent to a server with these settings.
+pub(crate) fn openapi_text(settings: &Settings) -> String {
+    description::text(&openapi(), Bounds::of(settings))
 }
 
 async fn unknown_route(uri: Uri) -> ApiError {

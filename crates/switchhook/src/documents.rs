@@ -7,21 +7,18 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use switchhook_protocol::{ASYNCAPI_YAML, Kind};
 
+use crate::system::Settings;
+
 /// The AsyncAPI document, as YAML.
 #[must_use]
 pub const fn asyncapi() -> &'static str {
     ASYNCAPI_YAML
 }
 
-/// The OpenAPI document, as JSON.
-///
-/// # Panics
-/// Never: the document is plain text.
+/// The OpenAPI document of a server with these settings, as JSON.
 #[must_use]
-pub fn openapi() -> String {
-    crate::api::openapi()
-        .to_pretty_json()
-        .expect("the document is plain text")
+pub fn openapi(settings: &Settings) -> String {
+    crate::api::openapi_text(settings)
 }
 
 const COMPONENTS: &str = "#/components/schemas/";

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -61,6 +62,9 @@ impl<'de> Deserialize<'de> for LooseId {
             }
 
             fn visit_i64<E: Error>(self, id: i64) -> Result<LooseId, E> {
+                if id < 0 {
+                    return Err(E::invalid_value(Unexpected::Signed(id), &self));
+                }
                 Ok(LooseId(id))
             }
 
@@ -70,12 +74,19 @@ impl<'de> Deserialize<'de> for LooseId {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<LooseId, E> {
-                let id = text.parse().map(LooseId);
-                id.map_err(|_| E::invalid_value(Unexpected::Str(&shortened(text)), &self))
+                let id = id_of(text).map(LooseId);
+                id.ok_or_else(|| E::invalid_value(Unexpected::Str(&shortened(text)), &self))
             }
         }
         deserializer.deserialize_any(Loose)
     }
+}
+
+/// An id as it is written: nothing but its digits.
+pub(crate) fn id_of<T: FromStr>(text: &str) -> Option<T> {
+    const MOST_DIGITS: usize = 19;
+    let is_id = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_id)
 }
 
 /// A text from outside, no longer than a message can bear.
@@ -252,7 +263,17 @@ mod tests {
                 "{json}"
             );
         }
-        for json in ["\"\"", "\"abc\"", "1.5", "true", "[]", "9223372036854775808"] {
+        for json in [
+            "\"\"",
+            "\"abc\"",
+            "1.5",
+            "true",
+            "[]",
+            "9223372036854775808",
+            "-1",
+            "\"-1\"",
+            "\"+1\"",
+        ] {
             assert!(serde_json::from_str::<LooseId>(json).is_err(), "{json}");
         }
         assert_eq!(serde_json::to_string(&IdText(1001)).unwrap(), "\"1001\"");

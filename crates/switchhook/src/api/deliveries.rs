@@ -193,9 +193,9 @@ pub(crate) async fn list(
     let query = Query::of(&uri);
     let page = PageQuery::read(query)?.ours()?;
     let filter = DeliveryFilter {
-        event_id: query.get("event_id", "an id: ids are whole numbers")?,
-        webhook_id: query.get("webhook_id", "an id: ids are whole numbers")?,
-        replay_id: query.get("replay_id", "an id: ids are whole numbers")?,
+        event_id: query.id("event_id")?,
+        webhook_id: query.id("webhook_id")?,
+        replay_id: query.id("replay_id")?,
         state: query.word("state")?,
         kind: query.word("kind")?,
         since: query.instant("since")?,

@@ -2,6 +2,8 @@
 //!
 //! The routes describe themselves, where they are handled; `api.rs` gathers them.
 
+mod truth;
+
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -13,9 +15,17 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::error::{ErrorBody, ErrorDetail, ErrorEnvelope};
+use super::webhook_settings::Bounds;
 
 const BEARER: &str = "bearer";
 const IN_QUERY: &str = "apikey";
+
+/// The document of a server with these bounds, as JSON.
+pub(super) fn text(gathered: &OpenApi, bounds: Bounds) -> String {
+    let mut document = serde_json::to_value(gathered).expect("the document is plain text");
+    truth::tell(&mut document, bounds);
+    serde_json::to_string_pretty(&document).expect("the document is plain text")
+}
 
 /// Completes what was gathered from the routes.
 pub(super) fn complete(mut gathered: OpenApi) -> OpenApi {
@@ -94,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_reference_in_the_document_leads_somewhere() {
-        let text = crate::documents::openapi();
+        let text = crate::documents::openapi(&crate::system::Settings::default());
         let document: Value = serde_json::from_str(&text).unwrap();
         for part in text.split("\"$ref\": \"#").skip(1) {
             let pointer = part.split('"').next().unwrap();
@@ -104,7 +114,8 @@ mod tests {
 
     #[test]
     fn operations_have_names_of_their_own_and_say_what_they_do() {
-        let document: Value = serde_json::from_str(&crate::documents::openapi()).unwrap();
+        let document: Value =
+            serde_json::from_str(&crate::documents::openapi(&crate::system::Settings::default())).unwrap();
         let mut names = std::collections::BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {

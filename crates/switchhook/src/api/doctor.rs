@@ -101,7 +101,7 @@ pub(crate) async fn see(
     let connects = query.get("connect", "true or false")?.unwrap_or(true);
     let examination = Examination {
         company_id: caller.company_id,
-        only: query.get("webhook_id", "an id: ids are whole numbers")?,
+        only: query.id("webhook_id")?,
         connecting: if connects {
             Connecting::Try
         } else {

@@ -216,7 +216,8 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(what) => Self::not_found(format!("there is no such {what}")),
             StoreError::Conflict(message) => Self::conflict(message),
-            StoreError::Invalid(change) => Self::invalid(change.to_string()),
+            // By itself it may be right; it is what it would make of the subscription that cannot be.
+            StoreError::Invalid(change) => Self::conflict(change.to_string()),
             StoreError::LimitReached(message) => Self::new(StatusCode::BAD_REQUEST, "limitExceeded", message),
             StoreError::Unavailable(_) => Self::unavailable(format!("{error}; try again")),
             StoreError::Corrupt(_) | StoreError::Unusable(_) => {

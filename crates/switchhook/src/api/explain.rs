@@ -105,7 +105,7 @@ pub(crate) async fn explain(
 ) -> Result<Json<Explanation>, ApiError> {
     let query = Query::of(&uri);
     let page = PageQuery::read(query)?.ours()?;
-    let only: Option<SubscriptionId> = query.get("subscription_id", "an id: ids are whole numbers")?;
+    let only: Option<SubscriptionId> = query.id("subscription_id")?;
     let company_id = caller.company_id;
     let store = &api.system.store;
     let explained = store.explain_subscriptions(company_id, id, only, page).await?;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 pub(crate) use self::query::{PageQuery, Query};
 use super::SharedApi;
 use super::auth::still_allowed;
-use super::compat::shortened;
+use super::compat::{id_of, shortened};
 use super::error::ApiError;
 use crate::http_server::{BodyTrouble, read_body};
 
@@ -113,6 +113,17 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             |_| ApiError::invalid("the body is no JSON object: write it as {\"name\": value, …}"),
         ));
     }
+    let read = parse_as_written(bytes);
+    match read {
+        // `7.0` is a whole number too, and so some clients write theirs.
+        Err(_) => with_whole_numbers(bytes)
+            .and_then(|value| serde_json::from_value(value).ok())
+            .map_or(read, Ok),
+        read => read,
+    }
+}
+
+fn parse_as_written<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -120,6 +131,34 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     deserializer.end().map_err(|error| explain(".", &error))?;
     Ok(value)
+}
+
+/// The same JSON with its whole numbers written as such, if some are not.
+fn with_whole_numbers(bytes: &[u8]) -> Option<Value> {
+    let mut json = serde_json::from_slice(bytes).ok()?;
+    write_whole_numbers(&mut json).then_some(json)
+}
+
+/// Says whether there were any.
+fn write_whole_numbers(json: &mut Value) -> bool {
+    /// Up to here every whole number is one of 64 bits.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    // Unlike `Iterator::any` it does not stop at the first.
+    let any = |done: &mut dyn Iterator<Item = bool>| done.filter(|was| *was).count() > 0;
+    match json {
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) if float.fract() == 0.0 && float.abs() <= LARGEST => {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 64 bits")]
+                let whole = float as i64;
+                *number = whole.into();
+                true
+            }
+            _ => false,
+        },
+        Value::Array(elements) => any(&mut elements.iter_mut().map(write_whole_numbers)),
+        Value::Object(members) => any(&mut members.values_mut().map(write_whole_numbers)),
+        _ => false,
+    }
 }
 
 /// No text of a request has a NUL: names, secrets and filters have no use for it, and PostgreSQL can keep none.
@@ -191,7 +230,7 @@ impl<T: FromStr + Send> FromRequestParts<SharedApi> for PathId<T> {
     async fn from_request_parts(parts: &mut Parts, api: &SharedApi) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, api).await;
         let text = path.map_or_else(|_| String::new(), |Path(text)| text);
-        text.parse().map(Self).map_err(|_| {
+        id_of(&text).map(Self).ok_or_else(|| {
             ApiError::not_found(format!("`{}` is no id: ids are whole numbers", shortened(&text)))
         })
     }
@@ -221,6 +260,19 @@ mod tests {
         assert_eq!(read("{\"unknown\": [1]}"), Field::Absent);
         assert_eq!(read("{\"enabled\": null}"), Field::Null);
         assert_eq!(read("{\"enabled\": false}"), Field::Given(false));
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_fraction_of_nothing() {
+        #[derive(Debug, Deserialize)]
+        struct Numbers {
+            count: u32,
+            rate: f64,
+        }
+        let read = parse_json::<Numbers>(br#"{"count": 7.0, "rate": 2.0}"#).unwrap();
+        assert_eq!((read.count, read.rate), (7, 2.0));
+        let error = parse_json::<Numbers>(br#"{"count": 7.5, "rate": 2.0}"#).unwrap_err();
+        assert!(error.body().message.starts_with("count: "));
     }
 
     #[test]

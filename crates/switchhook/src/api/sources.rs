@@ -287,10 +287,10 @@ fn shown(api: &Api, source: &Source) -> SourceAnswer {
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
-    if (1..=LONGEST_NAME).contains(&name.len()) {
+    if (1..=LONGEST_NAME).contains(&name.chars().count()) {
         return Ok(());
     }
     Err(ApiError::invalid(format!(
-        "name: write 1 to {LONGEST_NAME} bytes, such as \"our account\""
+        "name: write 1 to {LONGEST_NAME} characters, such as \"our account\""
     )))
 }

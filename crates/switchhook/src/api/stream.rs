@@ -67,7 +67,7 @@ pub(crate) async fn stream(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     let kind: Option<Kind> = query.word("kind")?;
-    let webhook_id: Option<WebhookId> = query.get("webhook_id", "an id: ids are whole numbers")?;
+    let webhook_id: Option<WebhookId> = query.id("webhook_id")?;
     if let Some(kind) = kind {
         caller.require_sight(kind)?;
     }

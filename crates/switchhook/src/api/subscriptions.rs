@@ -67,7 +67,7 @@ pub(crate) struct TargetQuery {
 
 impl TargetQuery {
     fn read(query: Query<'_>) -> Result<Self, ApiError> {
-        let target_id = query.get("target_id", "an id: ids are whole numbers")?;
+        let target_id = query.id("target_id")?;
         Ok(Self {
             target_type: query.word("target_type")?,
             target_id,

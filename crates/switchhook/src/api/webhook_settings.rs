@@ -20,7 +20,8 @@ use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookCh
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
-use self::bounds::{Bounds, changed};
+pub(super) use self::bounds::Bounds;
+use self::bounds::changed;
 use super::SharedApi;
 use super::auth::{Caller, Reader, Writer};
 use super::compat::{IdText, Items, SecretsShown, WebhookAnswer, shown_headers};
@@ -248,7 +249,7 @@ pub(crate) async fn update(
     if webhook.settings.hide_secret && request.shows_secret() {
         require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
     }
-    let settings = changed(webhook.settings, request, &Bounds::of(&api))?;
+    let settings = changed(webhook.settings, request, &Bounds::of(&api.system.settings))?;
     let change = WebhookChange {
         settings: Some(settings),
         ..WebhookChange::default()

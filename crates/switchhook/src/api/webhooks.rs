@@ -36,7 +36,7 @@ pub(crate) struct WebhookRequest {
     secret: Field<String>,
 }
 
-/// The longest URL and the longest secret.
+/// The longest URL and the longest secret, in characters.
 const LONGEST_TEXT: usize = 2_048;
 
 /// Lists the company's webhooks, oldest first.
@@ -209,9 +209,9 @@ pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<
             "{name} is empty: send the URL that events are posted to"
         )));
     }
-    if url.len() > LONGEST_TEXT {
+    if url.chars().count() > LONGEST_TEXT {
         return Err(ApiError::invalid(format!(
-            "{name} is longer than {LONGEST_TEXT} bytes"
+            "{name} is longer than {LONGEST_TEXT} characters"
         )));
     }
     if url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
@@ -227,9 +227,9 @@ pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<
 }
 
 pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
-    if secret.is_some_and(|secret| secret.len() > LONGEST_TEXT) {
+    if secret.is_some_and(|secret| secret.chars().count() > LONGEST_TEXT) {
         return Err(ApiError::invalid(format!(
-            "secret is longer than {LONGEST_TEXT} bytes"
+            "secret is longer than {LONGEST_TEXT} characters"
         )));
     }
     Ok(())

@@ -5,6 +5,7 @@ use switchhook_domain::Kind;
 
 use super::output;
 use crate::documents;
+use crate::system::Settings;
 
 /// Print the documents that describe events and API
 #[derive(Debug, Subcommand)]
@@ -30,7 +31,7 @@ impl Spec {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Asyncapi => output::print_data(documents::asyncapi().trim_end()),
-            Self::Openapi => output::print_data(documents::openapi().trim_end()),
+            Self::Openapi => output::print_data(documents::openapi(&Settings::default()).trim_end()),
             Self::Schema(schema) => output::print_json(&documents::schema(schema.kind)),
         }
     }

@@ -9,6 +9,7 @@ use switchhook_protocol::{check_object, sign, tell_kind, verify};
 use super::node::{Answered, MARKER, Node, SECRET, with_node};
 use super::readers::event_seeds;
 use crate::ingest::LARGEST_EVENT;
+use crate::system::Settings;
 
 /// A request as text: `METHOD TARGET`, headers as lines, an empty line, the body. Whatever it is, the node answers in
 /// the words of its API, does not fail, and neither shows nor changes what is another company's.
@@ -56,8 +57,8 @@ fn check(answered: &Answered) {
 
 /// Every route of the API with ids that there are, of both companies; and bodies for those that take one.
 pub(super) fn request_seeds() -> Vec<Vec<u8>> {
-    let openapi: Value =
-        serde_json::from_str(&crate::documents::openapi()).expect("our own document is JSON");
+    let openapi = crate::documents::openapi(&Settings::default());
+    let openapi: Value = serde_json::from_str(&openapi).expect("our own document is JSON");
     let mut seeds = Vec::new();
     for (path, methods) in openapi["paths"].as_object().into_iter().flatten() {
         for method in methods.as_object().into_iter().flat_map(|methods| methods.keys()) {

@@ -102,7 +102,8 @@ impl<'de> Deserialize<'de> for Instant {
             }
 
             fn visit_u64<E: Error>(self, millis: u64) -> Result<Instant, E> {
-                self.visit_i64(i64::try_from(millis).unwrap_or(i64::MAX))
+                let millis = i64::try_from(millis);
+                self.visit_i64(millis.map_err(|_| E::custom("an instant is less than 2^63"))?)
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Instant, E> {

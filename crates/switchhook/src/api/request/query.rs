@@ -10,7 +10,7 @@ use switchhook_store::PageRequest;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
-use crate::api::compat::{LARGEST_PAGE, absent_if_empty, capped_limit, shortened};
+use crate::api::compat::{LARGEST_PAGE, absent_if_empty, capped_limit, id_of, shortened};
 use crate::api::error::ApiError;
 
 /// A request's query.
@@ -37,6 +37,18 @@ impl<'a> Query<'a> {
         text.parse()
             .map(Some)
             .map_err(|_| ApiError::invalid(format!("{name}: `{}` is not {expected}", shortened(&text))))
+    }
+
+    /// A parameter's value as an id.
+    pub(crate) fn id<T: FromStr>(self, name: &str) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let wrong = || {
+            let text = shortened(&text);
+            ApiError::invalid(format!("{name}: `{text}` is not an id: ids are whole numbers"))
+        };
+        id_of(&text).map(Some).ok_or_else(wrong)
     }
 
     /// A parameter's value as one of some words; the error knows them.
@@ -80,11 +92,25 @@ impl PageQuery {
 
     /// Reads it from a query.
     pub(crate) fn read(query: Query<'_>) -> Result<Self, ApiError> {
-        let limit: Option<u32> = query.get("limit", "a number of items")?;
+        // However large a number is, it is one.
+        let is_huge = |text: &str| text.len() > 9 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit: Option<u32> = match query.text("limit") {
+            Some(text) if is_huge(&text) => Some(u32::MAX),
+            _ => query.get("limit", "a number of items")?,
+        };
         if limit == Some(0) {
             return Err(ApiError::invalid("limit: a page has at least one item"));
         }
-        let cursor = query.get("cursor", "a cursor: send what the page before gave, or nothing")?;
+        let cursor = query.text("cursor").map(|text| {
+            let wrong = || {
+                let text = shortened(&text);
+                ApiError::invalid(format!(
+                    "cursor: `{text}` is not a cursor: send what the page before gave, or nothing"
+                ))
+            };
+            id_of(&text).ok_or_else(wrong)
+        });
+        let cursor = cursor.transpose()?;
         Ok(Self { limit, cursor })
     }
 

@@ -7,14 +7,15 @@ use switchhook_domain::credential::MASK;
 use switchhook_domain::webhook::WebhookSettings;
 
 use super::SettingsRequest;
-use crate::api::SharedApi;
 use crate::api::error::ApiError;
 use crate::api::request::Field;
+use crate::system::Settings;
 
 /// How far the settings of a webhook may go on this server.
-pub(super) struct Bounds {
-    max_in_flight: u32,
-    timeout_ms: u32,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) max_in_flight: u32,
+    pub(crate) timeout_ms: u32,
 }
 
 impl Bounds {
@@ -22,8 +23,7 @@ impl Bounds {
     const MARGIN_MS: u32 = 10_000;
 
     /// An attempt must end within its claim's lease.
-    pub(super) fn of(api: &SharedApi) -> Self {
-        let settings = &api.system.settings;
+    pub(crate) fn of(settings: &Settings) -> Self {
         let lease_ms = u32::try_from(settings.lease.as_millis()).unwrap_or(u32::MAX);
         Self {
             max_in_flight: settings.max_in_flight,

@@ -255,7 +255,7 @@ async fn a_change_that_makes_no_sense_is_refused() {
         (
             &call,
             json!({"target_id": 1}),
-            400,
+            409,
             "target_type and target_id go together",
         ),
         (

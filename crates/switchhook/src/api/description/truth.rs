@@ -1,0 +1,168 @@
+//! What can be sent, as exactly as a schema can say it: bounds, forms, and what goes together.
+//!
+//! The routes say what there is, `overlay.json` (a merge patch, RFC 7396) what it can be, and here is what holds for all of
+//! them. `schemathesis` holds the document against the server (`scripts/check-api`).
+
+use serde_json::{Map, Value, json};
+
+use crate::api::webhook_settings::Bounds;
+
+/// The texts of requests: PostgreSQL can keep no NUL.
+const TEXT: &str = r"^[^\u0000]*$";
+
+/// Ids, and places in lists, where nothing is as good as none.
+const ID_OR_EMPTY: &str = "^([0-9]{1,18}|[0-8][0-9]{18})?$";
+
+/// Tells the whole truth about a server with these bounds.
+pub(super) fn tell(document: &mut Value, bounds: Bounds) {
+    let overlay = serde_json::from_str(include_str!("overlay.json")).expect("the overlay is JSON");
+    merge(document, overlay);
+    let schemas = document["components"]["schemas"].as_object_mut();
+    let schemas = schemas.expect("the document has schemas");
+    for (name, schema) in &mut *schemas {
+        if name.ends_with("Request") {
+            let members = schema.get_mut("properties").and_then(Value::as_object_mut);
+            members
+                .into_iter()
+                .flat_map(Map::values_mut)
+                .for_each(tell_member);
+        }
+    }
+    let settings = &mut schemas["SettingsRequest"]["properties"];
+    settings["max_in_flight"]["maximum"] = json!(bounds.max_in_flight);
+    for name in ["connect_timeout_ms", "head_timeout_ms", "timeout_ms"] {
+        settings[name]["maximum"] = json!(bounds.timeout_ms);
+    }
+    let takes_nothing: Vec<String> = schemas
+        .iter()
+        .filter(|(_, schema)| !requires_something(schema))
+        .map(|(name, _)| format!("#/components/schemas/{name}"))
+        .collect();
+    let paths = document["paths"].as_object_mut().expect("the document has paths");
+    for (path, item) in paths {
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            tell_parameters(path, operation);
+            let body = operation.get_mut("requestBody").filter(|body| body.is_object());
+            if let Some(body) = body {
+                let schema = body["content"]["application/json"]["schema"]["$ref"].as_str();
+                // A body that is not there is an empty object.
+                let is_optional =
+                    schema.is_some_and(|schema| takes_nothing.iter().any(|name| name == schema));
+                body["required"] = json!(!is_optional);
+            }
+        }
+    }
+}
+
+fn requires_something(schema: &Value) -> bool {
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    schema.get("required").is_some() || parts.into_iter().any(|part| part.get("required").is_some())
+}
+
+fn tell_member(member: &mut Value) {
+    let Some(schema) = member.as_object_mut() else {
+        return;
+    };
+    let is = |name: &str, kind: &Value| {
+        kind == name
+            || kind
+                .as_array()
+                .is_some_and(|kinds| kinds.iter().any(|kind| kind == name))
+    };
+    let kind = schema.get("type").cloned().unwrap_or_default();
+    if is("string", &kind)
+        && !["enum", "pattern", "format"]
+            .iter()
+            .any(|key| schema.contains_key(*key))
+    {
+        schema.insert("pattern".to_owned(), json!(TEXT));
+    }
+    if is("integer", &kind) || is("number", &kind) {
+        // Its bounds are told; those of 32 signed bits are not ours.
+        schema.remove("format");
+    }
+}
+
+/// A parameter of one name means the same everywhere; one without a value is as good as none.
+fn tell_parameters(path: &str, operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+        let schema = &mut parameter["schema"];
+        match &*name {
+            "webhook_id" | "event_id" | "replay_id" | "subscription_id" | "target_id" | "cursor"
+            | "after" => {
+                *schema = json!({ "type": "string", "pattern": ID_OR_EMPTY });
+            }
+            "since" | "until" => {
+                *schema = json!({ "anyOf": [
+                    { "type": "string", "format": "date-time" },
+                    { "type": "string", "pattern": "^(-?[0-9]{1,15})?$" },
+                ] });
+            }
+            // Dialpad's lists take any limit, and give what they can.
+            "limit" if path.starts_with("/api/v2/") => *schema = json!({ "type": "integer", "minimum": 1 }),
+            "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+            "order_key" => schema["pattern"] = json!(TEXT),
+            "Idempotency-Key" => {
+                *schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });
+            }
+            _ => {
+                if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+                    words.push(json!(""));
+                }
+            }
+        }
+    }
+}
+
+/// A merge patch: members are merged, null removes one, everything else takes the place of what was there.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let members = target.as_object_mut().expect("it was made one");
+    for (name, value) in patch {
+        if value.is_null() {
+            members.remove(&name);
+        } else {
+            merge(members.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_merges_members_and_removes_what_is_null() {
+        let mut target = json!({ "a": { "b": 1, "c": 2 }, "d": [1, 2] });
+        merge(&mut target, json!({ "a": { "b": null, "e": 3 }, "d": [null] }));
+        assert_eq!(target, json!({ "a": { "c": 2, "e": 3 }, "d": [null] }));
+    }
+
+    #[test]
+    fn the_overlay_is_about_what_there_is() {
+        let overlay: Value = serde_json::from_str(include_str!("overlay.json")).unwrap();
+        let gathered = serde_json::to_value(crate::api::openapi()).unwrap();
+        for (path, item) in overlay["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys() {
+                assert!(gathered["paths"][path].get(method).is_some(), "{method} {path}");
+            }
+        }
+        let schemas = &gathered["components"]["schemas"];
+        for (name, schema) in overlay["components"]["schemas"].as_object().unwrap() {
+            for member in schema["properties"].as_object().into_iter().flat_map(Map::keys) {
+                assert!(
+                    schemas[name]["properties"].get(member).is_some(),
+                    "{name}.{member}"
+                );
+            }
+        }
+    }
+}
