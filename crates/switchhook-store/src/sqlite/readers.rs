@@ -13,8 +13,8 @@ use super::clock::now;
 use super::committer::Committer;
 use crate::error::StoreError;
 
-/// How many read at once.
-pub(super) const READERS: usize = 4;
+/// How many read at once: one more than a company may take by default, so that somebody else always can.
+pub(super) const READERS: usize = 5;
 
 /// How long one may read.
 const LONGEST_READ: Duration = Duration::from_secs(2);
