@@ -92,6 +92,10 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub hook_allow: Vec<IpNet>,
 
+    /// Addresses that hook URLs may not lead to, though they are public or allowed: 203.0.114.0/24, several with commas
+    #[arg(long, env = "SWITCHHOOK_HOOK_DENY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub hook_deny: Vec<IpNet>,
+
     /// Let hook URLs begin with http://
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hook_allow_http: bool,
@@ -287,6 +291,7 @@ impl ServeOptions {
             lease: self.lease,
             max_in_flight: self.max_in_flight,
             hook_allow: self.hook_allow.clone(),
+            hook_deny: self.hook_deny.clone(),
             hook_allow_http: self.hook_allow_http,
             outbound: self.outbound()?,
             encryption: self.encryption.keyring()?,
@@ -470,6 +475,13 @@ mod tests {
                 .len(),
             2
         );
+    }
+
+    #[test]
+    fn denied_ranges_are_written_as_allowed_ones_are() {
+        let options = options("hook-deny = [\"10.0.0.0/8\", \"::1\"]", &[]).unwrap();
+        assert_eq!(options.settings().unwrap().hook_deny.len(), 2);
+        assert!(mistakes("hook-deny = \"10.0.0.0/33\"", &[])[0].contains("hook-deny"));
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Server {
         };
         let guard = AddressGuard {
             allow: settings.hook_allow.clone(),
+            deny: settings.hook_deny.clone(),
             allow_http: settings.hook_allow_http,
         };
         let guard = Arc::new(guard);

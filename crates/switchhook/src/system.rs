@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_handed_over: u32,
     /// Address ranges that hook URLs may use although they are not public.
     pub hook_allow: Vec<IpNet>,
+    /// Address ranges that hook URLs may not use, whatever else is allowed.
+    pub hook_deny: Vec<IpNet>,
     /// Whether hook URLs may be `http://`.
     pub hook_allow_http: bool,
     /// How the outside is reached.
@@ -99,6 +101,7 @@ impl Default for Settings {
             max_in_flight: 1_024,
             max_handed_over: 10_000,
             hook_allow: Vec::new(),
+            hook_deny: Vec::new(),
             hook_allow_http: false,
             outbound: Outbound::default(),
             encryption: None,

@@ -17,6 +17,8 @@ use super::route::Endpoint;
 pub struct AddressGuard {
     /// Ranges that are allowed although they are not public.
     pub allow: Vec<IpNet>,
+    /// Ranges that are refused, whether public or allowed.
+    pub deny: Vec<IpNet>,
     /// Whether `http://` is allowed.
     pub allow_http: bool,
 }
@@ -40,6 +42,7 @@ impl AddressGuard {
         let loopback = ["127.0.0.0/8", "::1/128"].map(|range| range.parse().expect("a range"));
         Self {
             allow: loopback.into(),
+            deny: Vec::new(),
             allow_http: true,
         }
     }
@@ -50,12 +53,7 @@ impl AddressGuard {
     /// If it can never be sent to.
     pub fn check_url(&self, url: &str) -> Result<(), RefusedAddress> {
         let endpoint = Endpoint::parse(url).map_err(RefusedAddress)?;
-        if !endpoint.is_tls && !self.allow_http {
-            return Err(RefusedAddress(
-                "the URL must start with https:// (the server can allow http:// with --hook-allow-http)"
-                    .into(),
-            ));
-        }
+        self.check_scheme(&endpoint)?;
         match endpoint.host {
             Host::Ipv4(address) => self.check(address.into()),
             Host::Ipv6(address) => self.check(address.into()),
@@ -64,20 +62,40 @@ impl AddressGuard {
         }
     }
 
+    /// Checks that what is sent to `endpoint` may go as it would: encrypted or not.
+    ///
+    /// # Errors
+    /// If it is `http://` and the server does not allow that.
+    pub fn check_scheme(&self, endpoint: &Endpoint) -> Result<(), RefusedAddress> {
+        if endpoint.is_tls || self.allow_http {
+            return Ok(());
+        }
+        Err(RefusedAddress(
+            "the URL must start with https:// (the server can allow http:// with --hook-allow-http)".into(),
+        ))
+    }
+
     /// Checks an address that a connection is about to be made to.
     ///
     /// # Errors
-    /// If it is not public and not in an allowed range.
+    /// If it is in a denied range, or neither public nor in an allowed one.
     pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
         let real = reached_address(address);
-        if self
-            .allow
+        let inner = behind_isatap(real);
+        let is_in = |ranges: &[IpNet], address| ranges.iter().any(|range| range.contains(address));
+        if [Some(address), Some(real), inner]
             .iter()
-            .any(|range| range.contains(&real) || range.contains(&address))
+            .flatten()
+            .any(|one| is_in(&self.deny, one))
         {
+            return Err(RefusedAddress(format!(
+                "{address} is in a range that this server denies with --hook-deny"
+            )));
+        }
+        if is_in(&self.allow, &address) || is_in(&self.allow, &real) {
             return Ok(());
         }
-        match special_purpose(real) {
+        match special_purpose(real).or_else(|| inner.and_then(special_purpose)) {
             None => Ok(()),
             Some(purpose) => Err(RefusedAddress(format!(
                 "{address} is {purpose}, which hooks may not reach (the server can allow it with --hook-allow {real})"
@@ -93,7 +111,7 @@ pub(super) fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The address that is reached in the end: IPv6 has four ways to write an IPv4 address.
+/// The address that is reached in the end: IPv6 has several ways to write an IPv4 address.
 fn reached_address(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
@@ -113,7 +131,16 @@ fn reached_address(address: IpAddr) -> IpAddr {
     }
 }
 
-/// What an address that is not public is for (the IANA special-purpose registries).
+/// The IPv4 address behind an ISATAP address: it stands in the interface identifier, whatever the prefix (RFC 5214, 6.1).
+fn behind_isatap(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(v6) = address else { return None };
+    match v6.segments() {
+        [.., 0 | 0x200, 0x5efe, g, h] => Some(Ipv4Addr::from((u32::from(g) << 16) | u32::from(h)).into()),
+        _ => None,
+    }
+}
+
+/// What an address that is not public is for.
 fn special_purpose(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => SPECIAL_V4
@@ -123,7 +150,8 @@ fn special_purpose(address: IpAddr) -> Option<&'static str> {
         IpAddr::V6(v6) => SPECIAL_V6
             .iter()
             .find(|(range, _)| range.contains(&v6))
-            .map(|(_, purpose)| *purpose),
+            .map(|(_, purpose)| *purpose)
+            .or_else(|| (!GLOBAL_UNICAST.contains(&v6)).then_some("not a public address")),
     }
 }
 
@@ -135,11 +163,21 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
-const SPECIAL_V4: [(Ipv4Net, &str); 15] = [
+/// IPv4: the IANA special-purpose address registry (<https://www.iana.org/assignments/iana-ipv4-special-registry>), and
+/// addresses in public ranges at which the machines of a cloud reach the cloud itself. The metadata services of the others
+/// are in ranges of the registries: 169.254.0.0/16 (AWS, Azure, Google, Oracle, DigitalOcean, Hetzner, Tencent …),
+/// 100.64.0.0/10 (Alibaba's 100.100.100.200), 192.0.0.0/24 (Oracle's 192.0.0.192), fc00::/7 (AWS's fd00:ec2::254,
+/// Google's fd20:ce::254).
+const SPECIAL_V4: [(Ipv4Net, &str); 18] = [
     (v4(0, 0, 0, 0, 8), "\"this network\""),
     (v4(10, 0, 0, 0, 8), "a private address"),
     (v4(100, 64, 0, 0, 10), "a carrier's shared address"),
     (v4(127, 0, 0, 0, 8), "a loopback address"),
+    // https://cloud.ibm.com/docs/vpc?topic=vpc-service-endpoints-for-vpc: name servers, mirrors, services
+    (v4(161, 26, 0, 0, 16), "an address of IBM Cloud's platform"),
+    (v4(166, 8, 0, 0, 14), "an address of IBM Cloud's platform"),
+    // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16: the host of a machine
+    (v4(168, 63, 129, 16, 32), "Azure's platform address"),
     (v4(169, 254, 0, 0, 16), "a link-local address"),
     (v4(172, 16, 0, 0, 12), "a private address"),
     (v4(192, 0, 0, 0, 24), "reserved for protocols"),
@@ -153,6 +191,11 @@ const SPECIAL_V4: [(Ipv4Net, &str); 15] = [
     (v4(240, 0, 0, 0, 4), "reserved or a broadcast address"),
 ];
 
+/// What is handed out for the public internet so far (<https://www.iana.org/assignments/ipv6-unicast-address-assignments>).
+const GLOBAL_UNICAST: Ipv6Net = v6(0x2000, 0, 0, 3);
+
+/// IPv6: the IANA special-purpose address registry (<https://www.iana.org/assignments/iana-ipv6-special-registry>).
+/// 2001::/23 holds Teredo (2001::/32), benchmarks (2001:2::/48) and ORCHID (2001:10::/28, 2001:20::/28).
 const SPECIAL_V6: [(Ipv6Net, &str); 13] = [
     (
         Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128),
@@ -204,6 +247,14 @@ mod tests {
             "64:ff9b::1.1.1.1",
             "2002:0101:0101::",
             "2a00:1450::1",
+            "161.25.255.255",
+            "161.27.0.0",
+            "166.7.255.255",
+            "166.12.0.0",
+            "168.63.129.15",
+            "168.63.129.17",
+            "2606:4700::5efe:1.1.1.1",
+            "2606:4700::1:5efe:a00:1",
         ] {
             check(address, true);
         }
@@ -256,6 +307,31 @@ mod tests {
             "fe80::1",
             "fec0::1",
             "ff02::1",
+            // Clouds' platform addresses and metadata services, in public ranges and in others.
+            "161.26.0.10",
+            "166.9.0.1",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
+            "64:ff9b::168.63.129.16",
+            "2002:a83f:8110::1",
+            "100.100.100.200",
+            "192.0.0.192",
+            "169.254.170.2",
+            "169.254.0.23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fe80::a9fe:a9fe",
+            // Tunnels, and what nobody has been given.
+            "2001:470:1::5efe:10.0.0.1",
+            "fe80::5efe:1.1.1.1",
+            "2001:470:1::200:5efe:169.254.169.254",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2001:1ff::1",
+            "100:0:0:1::1",
+            "4000::1",
+            "200::1",
         ] {
             check(address, false);
         }
@@ -265,11 +341,38 @@ mod tests {
     fn an_allowed_range_opens_just_itself() {
         let guard = AddressGuard {
             allow: vec!["10.1.0.0/16".parse().unwrap()],
-            allow_http: false,
+            ..AddressGuard::default()
         };
         assert!(guard.check("10.1.2.3".parse().unwrap()).is_ok());
         assert!(guard.check("::ffff:10.1.2.3".parse().unwrap()).is_ok());
         assert!(guard.check("10.2.0.1".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_denied_range_is_refused_even_if_it_is_public_or_allowed() {
+        let guard = AddressGuard {
+            allow: vec!["10.0.0.0/8".parse().unwrap()],
+            deny: ["10.9.0.0/16", "1.1.1.0/24", "2606:4700::/32"]
+                .map(|range| range.parse().unwrap())
+                .into(),
+            allow_http: false,
+        };
+        assert!(guard.check("10.8.0.1".parse().unwrap()).is_ok());
+        for address in [
+            "10.9.0.1",
+            "::ffff:10.9.0.1",
+            "1.1.1.1",
+            "64:ff9b::1.1.1.1",
+            "2002:0101:0101::",
+            "2606:4700::1111",
+        ] {
+            let refused = guard.check(address.parse().unwrap()).unwrap_err();
+            assert!(
+                refused.to_string().contains("--hook-deny"),
+                "{address}: {refused}"
+            );
+        }
+        assert!(guard.check_url("https://1.1.1.1/hook").is_err());
     }
 
     #[test]

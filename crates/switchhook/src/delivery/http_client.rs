@@ -70,8 +70,7 @@ impl HttpTransport {
     }
 
     async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
-        let endpoint = post.route.endpoint.as_ref();
-        let endpoint = endpoint.map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
+        let endpoint = self.allowed_endpoint(&post.route)?;
         if let Some(kept) = self.pool.take(&endpoint.origin) {
             match self.exchange_over(kept, endpoint, post, phases, start).await {
                 // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
@@ -84,6 +83,14 @@ impl HttpTransport {
         // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
         let fresh = Box::pin(self.connector.connect(endpoint, connect_timeout, phases)).await?;
         self.exchange_over(fresh, endpoint, post, phases, start).await
+    }
+
+    /// Where a route leads. A webhook may have been made when the server allowed more: it is looked at on every attempt.
+    fn allowed_endpoint<'r>(&self, route: &'r Route) -> Result<&'r Endpoint, Failure> {
+        let endpoint = route.endpoint.as_ref();
+        let endpoint = endpoint.map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
+        self.connector.check_scheme(endpoint)?;
+        Ok(endpoint)
     }
 
     async fn exchange_over(
@@ -159,13 +166,13 @@ impl Transport for HttpTransport {
 
     async fn probe(&self, route: &Route) -> Result<Phases, NoConnection> {
         let mut phases = Phases::default();
-        let connected = match &route.endpoint {
+        let connected = match self.allowed_endpoint(route) {
             Ok(endpoint) => {
                 let timeout = route.webhook.settings.connect_timeout(&self.defaults);
                 let connected = self.connector.connect(endpoint, timeout, &mut phases).await;
                 connected.map(drop)
             }
-            Err(why) => Err(Failure::new(Silence::BadRequest, why.clone())),
+            Err(failure) => Err(failure),
         };
         connected.map(|()| phases).map_err(|failure| NoConnection {
             reason: failure.reason,

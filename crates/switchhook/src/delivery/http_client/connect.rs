@@ -41,6 +41,13 @@ impl Connector {
         })
     }
 
+    /// Whether `endpoint` may be sent to as it would be: encrypted or not.
+    pub(super) fn check_scheme(&self, endpoint: &Endpoint) -> Result<(), Failure> {
+        self.guard
+            .check_scheme(endpoint)
+            .map_err(|refused| Failure::new(Silence::AddressRefused, refused.to_string()))
+    }
+
     /// Connects to `endpoint` within `timeout`, noting how long each part took.
     pub(super) async fn connect(
         &self,

@@ -364,13 +364,56 @@ async fn nobody_listening_and_addresses_that_are_not_public_are_told_apart() {
     check_silence(&post(address).await, Silence::ConnectionRefused, "nobody listens");
 
     let guarded = transport(AddressGuard {
-        allow: vec![],
         allow_http: true,
+        ..AddressGuard::default()
     });
     let posted = guarded.post(post_to(&format!("http://{address}/"), 300)).await;
     check_silence(&posted, Silence::AddressRefused, "loopback");
     let posted = guarded.post(post_to("http://localhost:1/", 300)).await;
     check_silence(&posted, Silence::AddressRefused, "loopback");
+}
+
+#[tokio::test]
+async fn an_http_webhook_of_an_earlier_life_is_not_sent_to_by_a_server_that_does_not_allow_it() {
+    let (address, connections) = receiver(|mut stream| async move {
+        while read_request(&mut stream).await.is_some() {
+            stream.write_all(OK).await.expect("the server reads");
+        }
+    })
+    .await;
+    let strict = transport(AddressGuard {
+        allow_http: false,
+        ..AddressGuard::allowing_loopback()
+    });
+    let post = || post_to(&format!("http://{address}/"), 300);
+    check_silence(
+        &strict.post(post()).await,
+        Silence::AddressRefused,
+        "--hook-allow-http",
+    );
+    let probed = strict.probe(&post().route).await.unwrap_err();
+    assert_eq!(probed.reason, Silence::AddressRefused);
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_denied_address_is_not_connected_to_though_its_range_is_allowed() {
+    let (address, connections) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(OK).await;
+    })
+    .await;
+    let denying = transport(AddressGuard {
+        deny: vec!["127.0.0.1/32".parse().expect("a range")],
+        ..AddressGuard::allowing_loopback()
+    });
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let posted = denying
+            .post(post_to(&format!("http://{host}:{}/", address.port()), 300))
+            .await;
+        check_silence(&posted, Silence::AddressRefused, "--hook-deny");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
