@@ -57,6 +57,8 @@ pub struct ClaimedDelivery {
     pub delivery: Delivery,
     /// The event's bytes as they came.
     pub body: Bytes,
+    /// Whether those were read for this claim. Else they are the ones that the event was kept with.
+    pub was_read: bool,
     /// Since when it was due before it was claimed.
     pub was_due_at: Timestamp,
 }
@@ -79,6 +81,8 @@ pub struct ClaimWish {
     pub webhook_id: WebhookId,
     /// How many at the most.
     pub limit: u32,
+    /// No further one once their events have this many bytes.
+    pub bytes: usize,
 }
 
 /// What came of a wish.

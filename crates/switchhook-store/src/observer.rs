@@ -1,8 +1,12 @@
 //! What a store tells of its work to whoever counts it.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_domain::id::DeliveryId;
+use tokio::task::JoinHandle;
 
 /// What one commit was like, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,11 @@ pub struct Commit {
 pub trait CommitObserver: Send + Sync + 'static {
     /// A commit is durable; its callers are about to be answered.
     fn committed(&self, commit: Commit);
+
+    /// A part of the store has panicked, without which it does not keep its promises. It does not work any more.
+    fn failed(&self, part: &'static str, why: &str) {
+        let _ = (part, why);
+    }
 
     /// A delivery was set aside, because its row is damaged.
     fn set_aside(&self, set_aside: &SetAside) {
@@ -37,4 +46,45 @@ pub struct SetAside {
     pub delivery_id: DeliveryId,
     /// What is wrong with it, for a person.
     pub why: String,
+}
+
+/// Who is told if a part fails.
+#[derive(Clone, Default)]
+pub(crate) struct Watch(pub(crate) Option<Arc<dyn CommitObserver>>);
+
+impl Watch {
+    /// Runs a part on this thread.
+    pub(crate) fn over(&self, part: &'static str, work: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            self.tell(part, &*panic);
+        }
+    }
+
+    /// Runs a part as a task.
+    pub(crate) fn over_task(
+        &self,
+        part: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> JoinHandle<()> {
+        let watch = self.clone();
+        let task = tokio::spawn(work);
+        tokio::spawn(async move {
+            if let Err(ended) = task.await
+                && let Ok(panic) = ended.try_into_panic()
+            {
+                watch.tell(part, &*panic);
+            }
+        })
+    }
+
+    fn tell(&self, part: &'static str, panic: &(dyn Any + Send)) {
+        let text = panic.downcast_ref::<&str>().copied();
+        let why = text
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("it panicked");
+        tracing::error!(part, why, "a part of the store has failed");
+        if let Some(observer) = &self.0 {
+            observer.failed(part, why);
+        }
+    }
 }

@@ -69,7 +69,7 @@ use crate::change::Change;
 use crate::claim::HandOver;
 use crate::copy;
 use crate::error::StoreError;
-use crate::observer::{Commit, CommitObserver};
+use crate::observer::{Commit, CommitObserver, Watch};
 use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
@@ -302,7 +302,8 @@ impl Parts {
         };
         let (stop, stopped) = watch::channel(false);
         let (lane, tracks) = Lane::new(&connect, node.as_ref(), &audience);
-        let run = |track| tokio::spawn(Track::run(track, stopped.clone()));
+        let watch = Watch(audience.observer.clone());
+        let run = |track| watch.over_task("store's lane", Track::run(track, stopped.clone()));
         let mut tasks: Vec<_> = tracks.into_iter().map(run).collect();
         let mut changes = None;
         if let Some(node) = &node {
@@ -313,7 +314,7 @@ impl Parts {
                 audience: audience.clone(),
                 changes: tell,
             };
-            tasks.push(tokio::spawn(listener.run(stopped)));
+            tasks.push(watch.over_task("store's listener", listener.run(stopped)));
             changes = Some(told);
         }
         Ok(Arc::new(Self {
@@ -336,9 +337,8 @@ impl Parts {
         let _ = self.stop.send(true);
         let tasks = std::mem::take(&mut *self.tasks.lock());
         for task in tasks {
-            if task.await.is_err() {
-                tracing::error!("a task of the store had panicked");
-            }
+            // If it panicked, that was told.
+            let _ = task.await;
         }
         if let Some(node) = &self.node
             && let Ok(mut connection) = self.pool.acquire().await

@@ -19,6 +19,8 @@ mod delivery_row;
 mod erasure;
 mod events;
 mod explain;
+#[cfg(test)]
+mod failing;
 mod failure;
 mod files;
 mod health;
@@ -83,6 +85,7 @@ use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
 use crate::copy;
 use crate::error::StoreError;
+use crate::observer::Watch;
 use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
@@ -255,7 +258,10 @@ impl SqliteStore {
         }
         let (is_ahead, loss) = (committer.is_ahead(), committer.loss());
         let (writer, [readers, key_reader], checkpointer) = match (place, options.writer) {
-            (Place::File(file), WriterMode::Thread) => threads(file, options.role, committer)?,
+            (Place::File(file), WriterMode::Thread) => {
+                let watch = Watch(options.observer.clone());
+                threads(file, options.role, committer, &watch)?
+            }
             _ => inline(committer),
         };
         Ok(Arc::new(Self {
@@ -359,7 +365,7 @@ fn bring_up_to_date(
 
 type Workers = (Writer, [Readers; 2], Option<Checkpointer>);
 
-fn threads(file: &StoreFile, role: Role, committer: Committer) -> Result<Workers, StoreError> {
+fn threads(file: &StoreFile, role: Role, committer: Committer, watch: &Watch) -> Result<Workers, StoreError> {
     let no_thread = |error| StoreError::Unusable(format!("a thread of the store cannot be started: {error}"));
     let connections = (0..READERS)
         .map(|_| connection::open_reading(file))
@@ -367,11 +373,14 @@ fn threads(file: &StoreFile, role: Role, committer: Committer) -> Result<Workers
     let readers = Readers::pool(connections)?;
     let key_reader = Readers::pool(vec![connection::open_reading(file)?])?;
     let checkpointer = match role {
-        Role::Owner => Some(Checkpointer::start(connection::open_checkpointing(file)?).map_err(no_thread)?),
+        Role::Owner => {
+            let connection = connection::open_checkpointing(file)?;
+            Some(Checkpointer::start(connection, watch.clone()).map_err(no_thread)?)
+        }
         Role::Guest => None,
     };
     let log = checkpointer.as_ref().map(Checkpointer::log_guard);
-    let writer = WriterThread::start(committer, log).map_err(no_thread)?;
+    let writer = WriterThread::start(committer, log, watch.clone()).map_err(no_thread)?;
     Ok((Writer::Thread(writer), [readers, key_reader], checkpointer))
 }
 

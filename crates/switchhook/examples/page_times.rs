@@ -225,6 +225,7 @@ impl Filling {
         let wish = |webhook_id| ClaimWish {
             webhook_id,
             limit: u32::try_from(count).unwrap_or(u32::MAX),
+            bytes: usize::MAX,
         };
         let claim = Claim {
             wishes: vec![wish(RARE), wish(BUSY)],

@@ -27,8 +27,8 @@ use self::sources::Mistakes;
 use crate::api::limits::ApiLimits;
 use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
 use crate::http_server::ConnectionLimits;
-use crate::ingest::KEY_LASTS;
 use crate::ingest::validation::ValidationMode;
+use crate::ingest::{KEY_LASTS, LARGEST_EVENT};
 use crate::mask::Mask;
 use crate::retention::RetentionSettings;
 use crate::share::{CompanyLimits, Limit};
@@ -83,6 +83,10 @@ pub struct ServeOptions {
     /// How many deliveries are sent at once at the most
     #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_in_flight: u32,
+
+    /// How much memory events may take that are being sent, at least 1MiB; what does not fit waits in the store
+    #[arg(long, env = "SWITCHHOOK_MAX_HANDED_OVER_BYTES", hide_env_values = true, value_name = "SIZE", default_value = "256MiB", value_parser = parse_memory)]
+    pub max_handed_over_bytes: u64,
 
     /// Disable webhooks after this many days without a success (nothing is lost: resume them); 0 for never
     #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=365))]
@@ -290,6 +294,7 @@ impl ServeOptions {
             },
             lease: self.lease,
             max_in_flight: self.max_in_flight,
+            max_handed_over_bytes: self.max_handed_over_bytes,
             hook_allow: self.hook_allow.clone(),
             hook_deny: self.hook_deny.clone(),
             hook_allow_http: self.hook_allow_http,
@@ -400,6 +405,17 @@ fn parse_public_url(text: &str) -> Result<String, String> {
         _ => Err(format!(
             "`{text}` is not a web address; write it as https://hooks.example.com"
         )),
+    }
+}
+
+/// A size that is an amount, and room for an event at least.
+fn parse_memory(text: &str) -> Result<u64, String> {
+    match parse_size(text) {
+        Ok(Keep(Some(bytes))) if bytes >= LARGEST_EVENT as u64 => Ok(bytes),
+        Ok(_) => Err(format!(
+            "`{text}` is no room for an event, which may have 1MiB; write a size from 1MiB on, like 256MiB"
+        )),
+        Err(error) => Err(error),
     }
 }
 

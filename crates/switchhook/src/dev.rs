@@ -27,7 +27,7 @@ use crate::delivery::address_guard::AddressGuard;
 use crate::inspector::SCHEME;
 use crate::keys;
 use crate::private_folder;
-use crate::server::Server;
+use crate::server::{Server, asked_to_stop};
 use crate::system::{DashboardSettings, Settings, System};
 
 /// Whose everything is in `dev`.
@@ -62,7 +62,7 @@ pub struct DevOptions {
 pub async fn run(options: DevOptions) -> Result<()> {
     prepare_directory(&options.dir, options.fresh)?;
     let key = api_key(&options);
-    let mut server = Server::start(settings(&options, &key)).await?;
+    let server = Server::start(settings(&options, &key)).await?;
     let system = Arc::clone(&server.system);
     let now = system.clock.now();
     keep_key(&options, &system, &key, now).await?;
@@ -77,12 +77,14 @@ pub async fn run(options: DevOptions) -> Result<()> {
             options.rate,
         ))
     });
-    let ended = server.ended().await;
-    if let Some(simulating) = simulating {
-        simulating.abort();
-    }
-    telling.abort();
-    server.leave(ended).await
+    let ended = async {
+        asked_to_stop().await;
+        if let Some(simulating) = &simulating {
+            simulating.abort();
+        }
+        telling.abort();
+    };
+    server.run_until(ended).await
 }
 
 fn settings(options: &DevOptions, key: &str) -> Settings {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_store::{Change, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -26,7 +27,12 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 #[must_use]
 pub fn start(system: &Arc<System>) -> Option<JoinHandle<()>> {
     let changes = system.store.take_changes()?;
-    Some(tokio::spawn(Follower::new(Arc::clone(system)).run(changes)))
+    let follower = Follower::new(Arc::clone(system));
+    Some(system.vitals.spawn(
+        "follower of the other nodes",
+        &Handle::current(),
+        follower.run(changes),
+    ))
 }
 
 struct Follower {

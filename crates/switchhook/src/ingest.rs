@@ -20,6 +20,7 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{BodyError, Payload};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
+use crate::delivery::Offer;
 use crate::registry::Matched;
 use crate::summary::Summary;
 use crate::system::System;
@@ -292,10 +293,11 @@ fn decide(
     let reserved = system.ids.reserve(now, 1 + count);
     let id = reserved.first;
     let ids = reserved.rest().map(DeliveryId);
+    let mut offer = system.engine.offer(submission.body.len());
     let deliveries: Vec<_> = matches
         .into_iter()
         .zip(ids)
-        .filter_map(|(matched, id)| new_delivery(system, matched, id, now))
+        .filter_map(|(matched, id)| new_delivery(system, matched, id, &mut offer, now))
         .collect();
     let accepted = Accepted {
         id: EventId(id),
@@ -308,7 +310,7 @@ fn decide(
         id: EventId(id),
         company_id: submission.company_id,
         kind: submission.kind,
-        body: submission.body,
+        body: offer.keep(EventId(id), submission.body),
         accepted_at: now,
         order_key: facts.order_key.clone(),
         warnings,
@@ -324,7 +326,13 @@ fn decide(
 }
 
 /// A webhook that is gone by now gets nothing, and a websocket no delivery.
-fn new_delivery(system: &System, matched: Match, id: DeliveryId, now: Timestamp) -> Option<NewDelivery> {
+fn new_delivery(
+    system: &System,
+    matched: Match,
+    id: DeliveryId,
+    offer: &mut Offer<'_>,
+    now: Timestamp,
+) -> Option<NewDelivery> {
     let webhook_id = matched.endpoint.webhook_id()?;
     let route = system.registry.route(webhook_id)?;
     Some(NewDelivery {
@@ -333,7 +341,7 @@ fn new_delivery(system: &System, matched: Match, id: DeliveryId, now: Timestamp)
         subscription_ids: matched.subscription_ids,
         hidden: matched.hidden,
         is_ordered: route.is_ordered(&system.settings.delivery),
-        claim_until: system.engine.claim_until(&route, now),
+        claim_until: offer.claim_until(&route, now),
     })
 }
 

@@ -43,4 +43,5 @@ pub mod system;
 pub mod telemetry;
 pub mod terminal;
 pub mod visible;
+pub mod vitals;
 pub mod websocket;

@@ -29,6 +29,7 @@ pub use self::tally::tally;
 use self::runner::Runner;
 use crate::registry::{Registry, all_pages};
 use crate::system::System;
+use crate::vitals::Vitals;
 
 /// How many replays of a company run at once.
 pub const MOST_RUNNING: u32 = 10;
@@ -211,7 +212,7 @@ pub struct Replays {
 impl Replays {
     /// Starts running replays on `runtime`: those that ran before, first of all.
     #[must_use]
-    pub fn start(parts: ReplayParts, runtime: &Handle) -> Self {
+    pub fn start(parts: ReplayParts, vitals: &Vitals, runtime: &Handle) -> Self {
         let wake = Arc::new(Notify::new());
         let (stop, stopped) = watch::channel(false);
         let runner = Runner {
@@ -220,7 +221,7 @@ impl Replays {
             stopped,
             waiting: HashMap::new(),
         };
-        let task = runtime.spawn(runner.run());
+        let task = vitals.spawn("replay runner", runtime, runner.run());
         Self {
             wake,
             stop,

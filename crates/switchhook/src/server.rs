@@ -31,6 +31,7 @@ use crate::replay::{ReplayParts, Replays};
 use crate::share::Shares;
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
+use crate::vitals::Vitals;
 use crate::websocket::Listeners;
 use crate::{follower, open_files, retention, storage};
 
@@ -39,6 +40,9 @@ const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// How many connections the address for metrics takes.
 const METRICS_CONNECTIONS: usize = 64;
+
+/// How much longer than open attempts a server may take to stop of which a part has failed.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// A node that runs.
 pub struct Server {
@@ -63,15 +67,28 @@ impl Server {
     /// # Errors
     /// If the store cannot be opened or the address cannot be listened at.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let open_files = open_files::allow_many();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let telemetry = Telemetry::new();
+        let (telemetry, vitals) = (Telemetry::new(), Vitals::default());
         let store = storage::open_as_owner(
             &settings.store,
-            clock.now(),
-            &telemetry,
+            SystemClock.now(),
+            storage::Observer::new(&telemetry, &vitals),
             settings.encryption.as_ref(),
         )?;
+        Self::on(store, settings, telemetry, vitals).await
+    }
+
+    /// Starts sending from a store that is open, and listens.
+    ///
+    /// # Errors
+    /// If the address cannot be listened at.
+    pub async fn on(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        telemetry: Telemetry,
+        vitals: Vitals,
+    ) -> Result<Self> {
+        let open_files = open_files::allow_many();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let listener = listen(settings.listen)?;
         let metrics_listener = settings.metrics_listen.map(listen).transpose()?;
         let address = listener.local_addr()?;
@@ -102,6 +119,7 @@ impl Server {
             clock,
             dice: Dice::from_entropy(),
             telemetry,
+            vitals,
             store,
             transport: Arc::new(transport),
             guard,
@@ -131,8 +149,9 @@ impl Server {
             max_connections,
             system.telemetry.connections(),
         );
-        let tidying = tokio::spawn(tidy_up(system.telemetry.clone()));
-        let sweeping = tokio::spawn(retention::run(Arc::clone(&system)));
+        let (vitals, here) = (&system.vitals, Handle::current());
+        let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(system.telemetry.clone()));
+        let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&system)));
         let following = follower::start(&system);
         info!(%address, max_connections, store = %shown_url(&system.settings.store), "listening");
         Ok(Self {
@@ -148,34 +167,35 @@ impl Server {
         })
     }
 
-    /// Waits until it is asked to stop, or cannot go on.
+    /// Goes on until `asked_to_stop` is done, a part fails, or it may not use its store any more; then stops, in good order
+    /// unless what is under way could not be kept any more.
     ///
     /// # Errors
-    /// If it may not use its store any more, or takes no connections although nobody asked for that.
-    pub async fn ended(&mut self) -> Result<()> {
-        tokio::select! {
-            () = asked_to_stop() => Ok(()),
-            lost = self.system.store.lost() => Err(lost).context("the server lost its store"),
-            () = self.http.failed() => bail!("no connections were taken any more, which is a fault of the server's own"),
-        }
-    }
-
-    /// Stops after it has [`ended`](Self::ended): in good order, unless what is under way could not be kept any more.
-    ///
-    /// # Errors
-    /// Why it could not go on.
-    pub async fn leave(self, ended: Result<()>) -> Result<()> {
-        match ended {
-            Ok(()) => {
-                info!("stopping");
-                self.stop().await;
-                Ok(())
+    /// If a part has failed, or the store was lost.
+    pub async fn run_until(mut self, asked_to_stop: impl Future<Output = ()>) -> Result<()> {
+        let vitals = self.system.vitals.clone();
+        let store = Arc::clone(&self.system.store);
+        let failure = tokio::select! {
+            () = asked_to_stop => None,
+            lost = store.lost() => {
+                error!(%lost, "stopping");
+                return Err(anyhow::Error::new(lost).context("the server lost its store"));
             }
-            Err(failure) => {
-                error!("stopping: {failure:#}");
-                Err(failure)
+            failure = vitals.failed() => Some(failure),
+            () = self.http.failed() => {
+                vitals.fail("listener", "no connections are taken any more");
+                vitals.failure()
             }
-        }
+        };
+        info!("stopping");
+        let Some(failure) = failure else {
+            self.stop().await;
+            return Ok(());
+        };
+        let patience = self.system.settings.grace + STOPPING;
+        // Whether it stops in order is no matter any more: the next process finds everything in the store.
+        let _ = tokio::time::timeout(patience, self.stop()).await;
+        bail!("{failure}; nothing that was acknowledged is lost: start the server again")
     }
 
     /// Stops taking requests, lets open attempts end, gives the rest back to the store and closes it.
@@ -260,6 +280,8 @@ pub struct Parts {
     pub dice: Dice,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// Who is told if a part fails.
+    pub vitals: Vitals,
     /// What is kept.
     pub store: Arc<dyn Store>,
     /// How is sent.
@@ -278,6 +300,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
         clock,
         dice,
         telemetry,
+        vitals,
         store,
         transport,
         guard,
@@ -308,10 +331,12 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
             clock: Arc::clone(&clock),
             dice: Arc::new(dice),
             telemetry: telemetry.clone(),
+            vitals: vitals.clone(),
             defaults: settings.delivery,
             lease: settings.lease,
             max_in_flight: settings.max_in_flight,
             max_handed_over: settings.max_handed_over,
+            max_handed_over_bytes: settings.max_handed_over_bytes,
         },
         sending,
     );
@@ -323,6 +348,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
             ids: Arc::clone(&ids),
             defaults: settings.delivery,
         },
+        &vitals,
         sending,
     );
     let validator = Validator::new();
@@ -341,6 +367,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
         transport,
         validator,
         telemetry,
+        vitals,
         inspector,
     })
 }
@@ -377,9 +404,8 @@ async fn tidy_up(telemetry: Telemetry) {
 /// # Errors
 /// If it could not start, or failed.
 pub async fn serve(settings: Settings) -> Result<()> {
-    let mut server = Server::start(settings).await?;
-    let ended = server.ended().await;
-    server.leave(ended).await
+    let server = Server::start(settings).await?;
+    server.run_until(asked_to_stop()).await
 }
 
 /// Waits for Ctrl-C or SIGTERM.

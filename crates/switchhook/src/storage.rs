@@ -9,6 +9,7 @@ use switchhook_store::{Commit, CommitObserver, Sealer, SetAside, Store, StoreOpt
 
 use crate::encryption::Keyring;
 use crate::telemetry::Telemetry;
+use crate::vitals::Vitals;
 
 /// What a node keeps free on the disk, to be able to tidy up when it is full.
 const RESERVE_BYTES: u64 = 16 << 20;
@@ -20,11 +21,11 @@ const RESERVE_BYTES: u64 = 16 << 20;
 pub fn open_as_owner(
     url: &str,
     now: Timestamp,
-    telemetry: &Telemetry,
+    observer: Observer,
     keyring: Option<&Keyring>,
 ) -> Result<Arc<dyn Store>> {
     let options = StoreOptions {
-        observer: Some(Arc::new(Observer(telemetry.clone()))),
+        observer: Some(Arc::new(observer)),
         sealer: sealer(keyring),
         reserve_bytes: RESERVE_BYTES,
         ..StoreOptions::owner(now)
@@ -32,16 +33,34 @@ pub fn open_as_owner(
     open(url, options)
 }
 
-/// Counts what the store does.
-struct Observer(Telemetry);
+/// Counts what the store does, and hears if a part of it fails.
+pub struct Observer {
+    telemetry: Telemetry,
+    vitals: Vitals,
+}
+
+impl Observer {
+    /// One that tells these.
+    #[must_use]
+    pub fn new(telemetry: &Telemetry, vitals: &Vitals) -> Self {
+        Self {
+            telemetry: telemetry.clone(),
+            vitals: vitals.clone(),
+        }
+    }
+}
 
 impl CommitObserver for Observer {
     fn committed(&self, commit: Commit) {
-        self.0.committed(commit.duration, commit.operations);
+        self.telemetry.committed(commit.duration, commit.operations);
     }
 
     fn set_aside(&self, _: &SetAside) {
-        self.0.set_aside();
+        self.telemetry.set_aside();
+    }
+
+    fn failed(&self, part: &'static str, why: &str) {
+        self.vitals.fail(part, why);
     }
 }
 

@@ -26,6 +26,7 @@ use crate::replay::Replays;
 use crate::retention::RetentionSettings;
 use crate::share::{CompanyLimits, Shares};
 use crate::telemetry::Telemetry;
+use crate::vitals::Vitals;
 use crate::websocket::Listeners;
 
 /// What an operator can decide about a node.
@@ -49,6 +50,8 @@ pub struct Settings {
     pub max_in_flight: u32,
     /// How many deliveries the node holds in memory.
     pub max_handed_over: u32,
+    /// How many bytes of events it holds in memory to send them.
+    pub max_handed_over_bytes: u64,
     /// Address ranges that hook URLs may use although they are not public.
     pub hook_allow: Vec<IpNet>,
     /// Address ranges that hook URLs may not use, whatever else is allowed.
@@ -100,6 +103,7 @@ impl Default for Settings {
             lease: Duration::from_secs(60),
             max_in_flight: 1_024,
             max_handed_over: 10_000,
+            max_handed_over_bytes: 256 << 20,
             hook_allow: Vec::new(),
             hook_deny: Vec::new(),
             hook_allow_http: false,
@@ -161,6 +165,8 @@ pub struct System {
     pub validator: Validator,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// Whether a part has failed without which this is no server.
+    pub vitals: Vitals,
     /// The receiver in the house, if there is one.
     pub inspector: Option<Arc<Inspector>>,
 }

@@ -79,6 +79,7 @@ struct Handles {
     set_aside_count: AtomicU64,
     in_flight: Gauge,
     handed_over: Gauge,
+    handed_over_bytes: Gauge,
     oldest_due: Gauge,
     nodes: Gauge,
     commit_duration: Histogram,
@@ -162,6 +163,11 @@ impl Telemetry {
                 &recorder,
                 "switchhook_deliveries_handed_over",
                 "Deliveries in memory",
+            ),
+            handed_over_bytes: gauge(
+                &recorder,
+                "switchhook_handed_over_bytes",
+                "Bytes of events, and of what is made of them for receivers, in memory to be sent",
             ),
             oldest_due: gauge(
                 &recorder,
@@ -264,9 +270,14 @@ impl Telemetry {
         self.0.removed[what as usize].increment(count);
     }
 
-    /// How many deliveries are in memory.
-    pub fn handed_over(&self, count: u32) {
+    /// How many deliveries are in memory, and how many bytes to send them.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge of bytes need not be exact beyond 2^53"
+    )]
+    pub fn handed_over(&self, count: u32, bytes: usize) {
         self.0.handed_over.set(f64::from(count));
+        self.0.handed_over_bytes.set(bytes as f64);
     }
 
     /// How long the oldest due delivery has been waiting.

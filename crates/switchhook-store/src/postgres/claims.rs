@@ -32,6 +32,8 @@ struct DueDelivery {
     is_held: bool,
     /// When its attempt was opened whose lease has ended, if there is one.
     opened_at: Option<Timestamp>,
+    /// How many bytes its event has.
+    bytes: usize,
 }
 
 /// A delivery that may go, and what to say of it.
@@ -93,16 +95,17 @@ async fn due_deliveries(
     }
     let mut room: HashMap<_, _> = (0..)
         .zip(&claim.wishes)
-        .map(|(place, wish)| (wish.webhook_id, (place, wish.limit)))
+        .map(|(place, wish)| (wish.webhook_id, (place, wish.limit, wish.bytes)))
         .collect();
     let place_of = |due: &DueDelivery| {
         room.get(&due.delivery.webhook_id)
-            .map(|(place, _): &(u32, u32)| *place)
+            .map(|(place, ..): &(u32, u32, usize)| *place)
     };
     due.sort_by_key(|due: &DueDelivery| (place_of(due), due.due_at, due.delivery.id));
     due.retain(|due| match room.get_mut(&due.delivery.webhook_id) {
-        Some((_, room)) if *room > 0 => {
+        Some((_, room, bytes)) if *room > 0 && *bytes > 0 => {
             *room -= 1;
+            *bytes = bytes.saturating_sub(due.bytes);
             true
         }
         _ => false,
@@ -124,6 +127,18 @@ macro_rules! of_wishes {
     };
 }
 
+/// What is read of a row of `$deliveries` that is due.
+macro_rules! due_columns {
+    ($deliveries:literal) => {
+        concat!(
+            delivery_columns!(),
+            ", held, claimed_at, due_at, (SELECT octet_length(body)::bigint FROM events WHERE events.id = ",
+            $deliveries,
+            ".event_id)"
+        )
+    };
+}
+
 /// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the table.
 const UNDATED: &str = of_wishes!(
     "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL",
@@ -132,12 +147,12 @@ const UNDATED: &str = of_wishes!(
 
 const DUE: &str = of_wishes!(
     "state = 'pending' AND claimed_by IS NULL AND due_at <= $3 ORDER BY due_at, id",
-    concat!(delivery_columns!(), ", held, claimed_at, due_at")
+    due_columns!("due")
 );
 
 const EXPIRED: &str = of_wishes!(
     "claimed_by IS NOT NULL AND due_at <= $3 ORDER BY due_at, id",
-    concat!(delivery_columns!(), ", held, claimed_at, due_at")
+    due_columns!("due")
 );
 
 fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
@@ -147,6 +162,9 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
         is_held: cells.read::<Option<&str>>()?.is_some(),
         opened_at: cells.maybe_time()?,
         due_at: cells.time()?,
+        bytes: cells
+            .read::<Option<i64>>()?
+            .map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0)),
     })
 }
 
@@ -307,6 +325,7 @@ async fn open(
         transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery: one.delivery,
             body: one.body,
+            was_read: true,
             was_due_at: one.was_due_at,
         })));
     }
@@ -439,7 +458,7 @@ pub(super) async fn close_some_of_ended_nodes(
 
 const OF_ENDED_NODES: &str = concat!(
     "SELECT ",
-    delivery_columns!(),
-    ", held, claimed_at, due_at FROM deliveries WHERE claimed_by IS NOT NULL \
+    due_columns!("deliveries"),
+    " FROM deliveries WHERE claimed_by IS NOT NULL \
      AND claimed_by IN (SELECT id FROM nodes WHERE ended_at IS NOT NULL) LIMIT $1 FOR UPDATE SKIP LOCKED"
 );

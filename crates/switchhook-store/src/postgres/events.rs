@@ -272,6 +272,7 @@ fn hand_over(transaction: &mut Transaction<'_>, event: &NewEvent, row: NewRow) {
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery: row.delivery,
             body: event.body.clone(),
+            was_read: false,
             was_due_at: event.accepted_at,
         })),
         Start::Free | Start::Held => HandedOver::Due {

@@ -11,6 +11,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
+use crate::observer::Watch;
+
 /// How long after a checkpoint the next one follows, if there was a commit.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -27,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(20);
 struct Wishes {
     has_commits: bool,
     is_stopped: bool,
+    #[cfg(test)]
+    panics: bool,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +48,16 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, watch: Watch) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let join = std::thread::Builder::new()
             .name("store-checkpointer".into())
-            .spawn(move || checkpoint_until_stopped(&connection, &theirs))?;
+            .spawn(move || {
+                watch.over("store's checkpointer", || {
+                    checkpoint_until_stopped(&connection, &theirs);
+                });
+            })?;
         Ok(Self {
             shared,
             join: Mutex::new(Some(join)),
@@ -64,14 +72,19 @@ impl Checkpointer {
         }
     }
 
+    /// Lets the thread panic after the next commit.
+    #[cfg(test)]
+    pub(super) fn panic_at_next(&self) {
+        self.shared.wishes.lock().panics = true;
+    }
+
     /// Blocks until the checkpoint under way, if there is one, has ended.
     pub(super) fn stop(&self) {
         self.shared.wishes.lock().is_stopped = true;
         self.shared.change.notify_one();
-        if let Some(join) = self.join.lock().take()
-            && join.join().is_err()
-        {
-            tracing::error!("the store's checkpointer had panicked");
+        if let Some(join) = self.join.lock().take() {
+            // If it panicked, that was told.
+            let _ = join.join();
         }
     }
 }
@@ -136,6 +149,8 @@ fn wait_for_commits(shared: &Shared) -> bool {
     shared
         .change
         .wait_while(&mut wishes, |wishes| !wishes.has_commits && !wishes.is_stopped);
+    #[cfg(test)]
+    assert!(!wishes.panics, "as the test wants");
     wishes.has_commits = false;
     !wishes.is_stopped
 }

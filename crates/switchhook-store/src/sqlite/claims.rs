@@ -44,7 +44,11 @@ fn grant(
     for damaged in unreadable {
         set_aside(transaction, damaged, claim.now)?;
     }
+    let mut bytes = 0;
     for due in due {
+        if bytes >= wish.bytes {
+            break;
+        }
         if let Some(opened_at) = due.opened_at {
             close_as_lost(transaction, &due.delivery, opened_at, claim.now)?;
         }
@@ -54,7 +58,9 @@ fn grant(
         match verdict(transaction.connection, &due, claim.now)? {
             Verdict::Hold { until } => hold(transaction.connection, &due.delivery, until)?,
             Verdict::Go { note } => {
-                claimed += u32::from(open(transaction, due.delivery, due.due_at, note, claim)?);
+                let opened = open(transaction, due.delivery, due.due_at, note, claim)?;
+                claimed += u32::from(opened.is_some());
+                bytes += opened.unwrap_or(0);
             }
         }
     }
@@ -157,21 +163,22 @@ fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Resul
     Ok(())
 }
 
-/// Opens the delivery's next attempt and hands it over; `false` if there is nothing to send.
+/// Opens the delivery's next attempt and hands it over; answers how many bytes its event has, if there is something to send.
 fn open(
     transaction: &mut Transaction<'_>,
     mut delivery: Delivery,
     was_due_at: Timestamp,
     note: Option<String>,
     claim: &Claim,
-) -> Result<bool, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let Some(body) = events::body(transaction.connection, delivery.event_id)?.filter(|body| !body.is_empty())
     else {
         let why = format!("its event {} or the payload of it is gone", delivery.event_id);
         let id = delivery.id.0;
         set_aside(transaction, Unreadable { id, why }, claim.now)?;
-        return Ok(false);
+        return Ok(None);
     };
+    let bytes = body.len();
     delivery.state = DeliveryState::Pending { due_at: claim.until };
     delivery.attempt_number += 1;
     delivery.note = note.or(delivery.note);
@@ -188,9 +195,10 @@ fn open(
     transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery {
         delivery,
         body,
+        was_read: true,
         was_due_at,
     })));
-    Ok(true)
+    Ok(Some(bytes))
 }
 
 /// Lets deliveries that wait for a retry go now: their receiver works again.

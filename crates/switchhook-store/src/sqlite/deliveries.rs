@@ -43,6 +43,7 @@ pub(super) fn create(
         Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
             delivery,
             body: event.body.clone(),
+            was_read: false,
             was_due_at: event.accepted_at,
         })),
         Start::Free | Start::Held => HandedOver::Due {

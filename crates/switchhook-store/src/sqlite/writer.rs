@@ -10,6 +10,7 @@ use super::committer::Committer;
 use super::queue::{Batches, Queue, Urgency, Weight};
 use super::transaction::{Errand, Nature, Transaction};
 use crate::error::StoreError;
+use crate::observer::Watch;
 
 /// Puts operations into commits.
 pub(super) enum Writer {
@@ -77,12 +78,14 @@ pub(super) struct WriterThread {
 }
 
 impl WriterThread {
-    pub(super) fn start(committer: Committer, log: Option<LogGuard>) -> std::io::Result<Self> {
+    pub(super) fn start(committer: Committer, log: Option<LogGuard>, watch: Watch) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new());
         let theirs = Arc::clone(&queue);
         let join = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(&Abandoned(theirs), committer, log))?;
+            .spawn(move || {
+                watch.over("store's writer", || write(&Abandoned(theirs), committer, log));
+            })?;
         Ok(Self {
             queue,
             thread: join.thread().clone(),
@@ -92,10 +95,9 @@ impl WriterThread {
 
     fn close(&self) {
         self.queue.close(Some(&self.thread));
-        if let Some(join) = self.join.lock().take()
-            && join.join().is_err()
-        {
-            tracing::error!("the store's writer had panicked");
+        if let Some(join) = self.join.lock().take() {
+            // If it panicked, that was told.
+            let _ = join.join();
         }
     }
 }

@@ -20,7 +20,11 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_wished(
     }
     let other = world.leave(9, OTHER).await;
     world.told();
-    let wish = |webhook_id, limit| ClaimWish { webhook_id, limit };
+    let wish = |webhook_id, limit| ClaimWish {
+        webhook_id,
+        limit,
+        bytes: usize::MAX,
+    };
     let wishes = vec![wish(OTHER, 5), wish(HOOK, 3), wish(WebhookId(404), 1)];
     let claim = Claim {
         wishes,
@@ -62,6 +66,24 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_wished(
             next_due_at: None
         }
     );
+}
+
+pub(crate) async fn a_claim_ends_with_the_event_that_brings_its_bytes_together(world: &mut World) {
+    for call in 0..5 {
+        world.leave(call, HOOK).await;
+        world.after(1);
+    }
+    world.told();
+    let size = {
+        assert_eq!(world.claim_bytes(HOOK, 9, 1).await.claimed, 1, "one always is");
+        let claimed = world.the_claimed();
+        assert!(claimed.was_read);
+        claimed.body.len()
+    };
+    assert_eq!(world.claim_bytes(HOOK, 9, 0).await.claimed, 0);
+    assert_eq!(world.claim_bytes(HOOK, 9, size + 1).await.claimed, 2);
+    let rest = world.claim_bytes(HOOK, 9, 100 * size).await;
+    assert_eq!((rest.claimed, rest.next_due_at), (2, None));
 }
 
 pub(crate) async fn what_is_not_due_is_not_claimed(world: &mut World) {

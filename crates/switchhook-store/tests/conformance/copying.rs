@@ -38,6 +38,7 @@ async fn claim_and_finish_one(store: &dyn Store) {
     let wishes = vec![switchhook_store::ClaimWish {
         webhook_id: HOOK,
         limit: 1,
+        bytes: usize::MAX,
     }];
     let until = NOON.plus(samples::LEASE);
     let claim = switchhook_store::Claim {

@@ -52,6 +52,7 @@ async fn claim(store: &SqliteStore) -> ClaimAnswer {
     let wishes = vec![ClaimWish {
         webhook_id: HOOK,
         limit: 100,
+        bytes: usize::MAX,
     }];
     let claim = Claim {
         wishes,

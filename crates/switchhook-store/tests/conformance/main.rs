@@ -134,6 +134,7 @@ conformance! {
         ;
     claims:
         what_is_due_is_claimed_oldest_first_and_no_more_than_wished,
+        a_claim_ends_with_the_event_that_brings_its_bytes_together,
         what_is_not_due_is_not_claimed,
         a_claim_carries_the_body_and_opens_the_next_attempt,
         a_lease_that_ended_is_closed_as_lost,

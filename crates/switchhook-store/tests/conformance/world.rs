@@ -131,7 +131,15 @@ impl World {
     }
 
     pub(crate) async fn claim(&self, webhook_id: WebhookId, limit: u32) -> ClaimAnswer {
-        let wishes = vec![ClaimWish { webhook_id, limit }];
+        self.claim_bytes(webhook_id, limit, usize::MAX).await
+    }
+
+    pub(crate) async fn claim_bytes(&self, webhook_id: WebhookId, limit: u32, bytes: usize) -> ClaimAnswer {
+        let wishes = vec![ClaimWish {
+            webhook_id,
+            limit,
+            bytes,
+        }];
         let claim = Claim {
             wishes,
             now: self.now,

@@ -27,6 +27,10 @@ pub(crate) struct Readiness {
     /// `ok`, or why it does not send.
     #[schema(example = "ok")]
     delivery: String,
+    /// Which part of the server has failed, and why: the server ends, and should be started again. Absent if none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "the retention has failed: it panicked")]
+    failed: Option<String>,
     /// How many deliveries were cancelled since the start because their rows are damaged: somebody should look at the
     /// disk. The server works all the same. Absent if there are none.
     #[serde(skip_serializing_if = "is_none")]
@@ -88,7 +92,8 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
         EngineState::Stalled(why) => why,
         EngineState::Stopped => "stopped".to_owned(),
     };
-    let ready = store == "ok" && delivery == "ok";
+    let failed = api.system.vitals.failure();
+    let ready = store == "ok" && delivery == "ok" && failed.is_none();
     let status = if ready {
         StatusCode::OK
     } else {
@@ -100,6 +105,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
             ready,
             store,
             delivery,
+            failed,
             set_aside: api.system.telemetry.set_aside_count(),
         }),
     )

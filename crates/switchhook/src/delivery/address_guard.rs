@@ -82,12 +82,9 @@ impl AddressGuard {
     pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
         let real = reached_address(address);
         let inner = behind_isatap(real);
-        let is_in = |ranges: &[IpNet], address| ranges.iter().any(|range| range.contains(address));
-        if [Some(address), Some(real), inner]
-            .iter()
-            .flatten()
-            .any(|one| is_in(&self.deny, one))
-        {
+        let is_in = |ranges: &[IpNet], address: &IpAddr| ranges.iter().any(|range| range.contains(address));
+        let hidden = inner.is_some_and(|inner| is_in(&self.deny, &inner));
+        if hidden || is_in(&self.deny, &address) || is_in(&self.deny, &real) {
             return Err(RefusedAddress(format!(
                 "{address} is in a range that this server denies with --hook-deny"
             )));
@@ -163,11 +160,11 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
-/// IPv4: the IANA special-purpose address registry (<https://www.iana.org/assignments/iana-ipv4-special-registry>), and
-/// addresses in public ranges at which the machines of a cloud reach the cloud itself. The metadata services of the others
-/// are in ranges of the registries: 169.254.0.0/16 (AWS, Azure, Google, Oracle, DigitalOcean, Hetzner, Tencent …),
-/// 100.64.0.0/10 (Alibaba's 100.100.100.200), 192.0.0.0/24 (Oracle's 192.0.0.192), fc00::/7 (AWS's fd00:ec2::254,
-/// Google's fd20:ce::254).
+// IPv4: the IANA special-purpose address registry (<https://www.iana.org/assignments/iana-ipv4-special-registry>), and
+// addresses in public ranges at which the machines of a cloud reach the cloud itself. The metadata services of the others
+// are in ranges of the registries: 169.254.0.0/16 (AWS, Azure, Google, Oracle, DigitalOcean, Hetzner, Tencent …),
+// 100.64.0.0/10 (Alibaba's 100.100.100.200), 192.0.0.0/24 (Oracle's 192.0.0.192), fc00::/7 (AWS's fd00:ec2::254,
+// Google's fd20:ce::254).
 const SPECIAL_V4: [(Ipv4Net, &str); 18] = [
     (v4(0, 0, 0, 0, 8), "\"this network\""),
     (v4(10, 0, 0, 0, 8), "a private address"),
@@ -191,11 +188,11 @@ const SPECIAL_V4: [(Ipv4Net, &str); 18] = [
     (v4(240, 0, 0, 0, 4), "reserved or a broadcast address"),
 ];
 
-/// What is handed out for the public internet so far (<https://www.iana.org/assignments/ipv6-unicast-address-assignments>).
+// What is handed out for the public internet so far (<https://www.iana.org/assignments/ipv6-unicast-address-assignments>).
 const GLOBAL_UNICAST: Ipv6Net = v6(0x2000, 0, 0, 3);
 
-/// IPv6: the IANA special-purpose address registry (<https://www.iana.org/assignments/iana-ipv6-special-registry>).
-/// 2001::/23 holds Teredo (2001::/32), benchmarks (2001:2::/48) and ORCHID (2001:10::/28, 2001:20::/28).
+// IPv6: the IANA special-purpose address registry (<https://www.iana.org/assignments/iana-ipv6-special-registry>).
+// 2001::/23 holds Teredo (2001::/32), benchmarks (2001:2::/48) and ORCHID (2001:10::/28, 2001:20::/28).
 const SPECIAL_V6: [(Ipv6Net, &str); 13] = [
     (
         Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128),

@@ -3,6 +3,7 @@
 mod agenda;
 mod backlog;
 mod dispatch;
+mod offer;
 mod outbox;
 mod recovery;
 mod share;
@@ -12,7 +13,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::DeliveryDefaults;
@@ -21,11 +21,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::dispatch::Dispatcher;
-use super::route::Route;
+pub use self::offer::Offer;
+use super::memory::Memory;
 use super::transport::Transport;
 use crate::chance::Dice;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
+use crate::vitals::Vitals;
+
+/// What the engine and the tasks that work for it are called if one fails.
+const PART: &str = "delivery engine";
 
 /// How many deliveries of a webhook a node takes however full it is: nobody is starved by others' backlogs.
 const ALWAYS_TAKEN: u32 = 8;
@@ -44,6 +49,8 @@ pub struct EngineParts {
     pub dice: Arc<Dice>,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// Who is told if the engine fails.
+    pub vitals: Vitals,
     /// What webhooks that do not say get.
     pub defaults: DeliveryDefaults,
     /// How long a claim lasts.
@@ -52,6 +59,8 @@ pub struct EngineParts {
     pub max_in_flight: u32,
     /// How many deliveries are in memory at once.
     pub max_handed_over: u32,
+    /// How many bytes of events are in memory at once, to be sent.
+    pub max_handed_over_bytes: u64,
 }
 
 /// The engine's handle.
@@ -66,6 +75,7 @@ pub struct Engine {
 struct Shared {
     handed_over: AtomicU32,
     max_handed_over: u32,
+    memory: Arc<Memory>,
     lease: Duration,
     is_running: AtomicBool,
     stalled: Mutex<Option<String>>,
@@ -80,6 +90,15 @@ enum Command {
         grace: Duration,
         done: oneshot::Sender<()>,
     },
+}
+
+/// Says that the engine has stopped, however it did.
+struct Running(Arc<Shared>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.is_running.store(false, Ordering::Relaxed);
+    }
 }
 
 /// How the engine is.
@@ -103,6 +122,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             handed_over: AtomicU32::new(0),
             max_handed_over: parts.max_handed_over,
+            memory: Memory::new(parts.max_handed_over_bytes, parts.max_handed_over),
             lease: parts.lease,
             is_running: AtomicBool::new(true),
             stalled: Mutex::new(None),
@@ -110,18 +130,26 @@ impl Engine {
         let hand_over = parts.store.take_hand_over().expect("one engine a store");
         // Bounded by its use: see `Engine::commands`.
         let (commands, received) = mpsc::unbounded_channel();
+        let running = Running(Arc::clone(&shared));
+        let vitals = parts.vitals.clone();
         let dispatcher = Dispatcher::new(parts, Arc::clone(&shared), runtime.clone());
-        runtime.spawn(dispatcher.run(hand_over, received));
+        vitals.spawn(PART, runtime, async move {
+            let _running = running;
+            dispatcher.run(hand_over, received).await;
+        });
         Self { shared, commands }
     }
 
-    /// Until when a new delivery to `route` may be born claimed; `None` if the node has no room for it now.
+    /// Offers the engine an event of `size` bytes that is about to be kept.
     #[must_use]
-    pub fn claim_until(&self, route: &Route, now: Timestamp) -> Option<Timestamp> {
-        let is_sending = self.shared.is_running.load(Ordering::Relaxed);
-        let has_room = self.shared.handed_over.load(Ordering::Relaxed) < self.shared.max_handed_over
-            || route.load().handed_over.load(Ordering::Relaxed) < ALWAYS_TAKEN;
-        (is_sending && has_room && route.has_room()).then(|| now.plus(self.shared.lease))
+    pub fn offer(&self, size: usize) -> Offer<'_> {
+        Offer::new(&self.shared, size)
+    }
+
+    /// How many bytes of events, and of what is made of them, are in memory to be sent.
+    #[must_use]
+    pub fn bytes_in_memory(&self) -> usize {
+        self.shared.memory.held()
     }
 
     /// Tells the engine that a webhook was changed, paused, resumed or deleted, or that something of it became due.

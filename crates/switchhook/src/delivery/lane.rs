@@ -16,6 +16,7 @@ use switchhook_domain::order::OrderKey;
 use switchhook_store::{ClaimedDelivery, Release};
 
 use self::pace::Pace;
+use super::memory::Memory;
 use super::route::{Health, Load};
 
 /// How many deliveries may be in memory for each attempt that may be under way.
@@ -32,8 +33,10 @@ pub(super) struct Lane {
     chains: HashMap<OrderKey, Chain>,
     /// Attempts under way.
     in_flight: u32,
-    /// Deliveries that this node has claimed and not settled, with their order keys.
-    handed_over: HashMap<DeliveryId, Option<OrderKey>>,
+    /// Deliveries that this node has claimed and not settled.
+    handed_over: HashMap<DeliveryId, Claimed>,
+    /// How many bytes their events have.
+    bytes: usize,
     /// How many attempts may be under way; falls with failures, grows with successes.
     limit: u32,
     /// When the store has something due for this webhook that is not claimed.
@@ -42,6 +45,13 @@ pub(super) struct Lane {
     claiming: Option<Option<Timestamp>>,
     pace: Pace,
     load: Arc<Load>,
+    memory: Arc<Memory>,
+}
+
+/// What is remembered of a delivery that this node has claimed and not settled.
+struct Claimed {
+    order_key: Option<OrderKey>,
+    bytes: usize,
 }
 
 /// Deliveries with one order key that this node has claimed.
@@ -67,17 +77,19 @@ impl Chain {
 }
 
 impl Lane {
-    pub(super) fn new(load: Arc<Load>, max_in_flight: u32) -> Self {
+    pub(super) fn new(load: Arc<Load>, max_in_flight: u32, memory: Arc<Memory>) -> Self {
         let lane = Self {
             ready: VecDeque::new(),
             chains: HashMap::new(),
             in_flight: 0,
             handed_over: HashMap::new(),
+            bytes: 0,
             limit: max_in_flight,
             due_in_store: None,
             claiming: None,
             pace: Pace::default(),
             load,
+            memory,
         };
         lane.publish();
         lane
@@ -85,8 +97,14 @@ impl Lane {
 
     /// Takes a claimed delivery. Gives it back if one that it must not overtake has failed.
     pub(super) fn take(&mut self, claimed: Box<ClaimedDelivery>, now: Timestamp) -> Option<Release> {
-        self.handed_over
-            .insert(claimed.delivery.id, claimed.delivery.order_key.clone());
+        let remembered = Claimed {
+            order_key: claimed.delivery.order_key.clone(),
+            bytes: claimed.body.len(),
+        };
+        self.bytes += remembered.bytes;
+        if let Some(before) = self.handed_over.insert(claimed.delivery.id, remembered) {
+            self.bytes -= before.bytes;
+        }
         self.publish();
         let Some(key) = claimed.delivery.order_key.clone() else {
             self.ready.push_back(claimed);
@@ -115,6 +133,16 @@ impl Lane {
         self.in_flight += 1;
         self.pace.started(now, rate);
         Some(claimed)
+    }
+
+    /// The delivery that [`Lane::start`] would answer with, if another attempt may start now.
+    pub(super) fn next(&self) -> Option<&ClaimedDelivery> {
+        self.ready.front().map(|claimed| &**claimed)
+    }
+
+    /// Whether an attempt is under way.
+    pub(super) const fn is_attempting(&self) -> bool {
+        self.in_flight > 0
     }
 
     /// Whether [`Lane::start`] would answer with a delivery.
@@ -186,7 +214,7 @@ impl Lane {
 
     /// A delivery was cancelled: if it is not started, it goes back, and what is behind it goes on.
     pub(super) fn cancelled(&mut self, id: DeliveryId, now: Timestamp) -> Option<Release> {
-        let key = self.handed_over.get(&id)?.clone();
+        let key = self.handed_over.get(&id)?.order_key.clone();
         let place_in =
             |line: &VecDeque<Box<ClaimedDelivery>>| line.iter().position(|claimed| claimed.delivery.id == id);
         if let Some(place) = place_in(&self.ready) {
@@ -212,7 +240,19 @@ impl Lane {
 
     /// Gives back what is ready beyond what the lane may now have.
     pub(super) fn give_back_surplus(&mut self, now: Timestamp) -> Vec<Release> {
-        self.give_back_ready(self.allowance() as usize, now)
+        let share = self.share();
+        let mut bytes = 0;
+        let fit = self
+            .ready
+            .iter()
+            .take(self.allowance() as usize)
+            .take_while(|claimed| {
+                let is_first = bytes == 0;
+                bytes += claimed.body.len();
+                is_first || bytes <= share
+            })
+            .count();
+        self.give_back_ready(fit, now)
     }
 
     fn give_back_ready(&mut self, keep: usize, now: Timestamp) -> Vec<Release> {
@@ -237,11 +277,12 @@ impl Lane {
 
     /// The store says that a delivery is no longer this node's; answers whether it was.
     pub(super) fn settled(&mut self, id: DeliveryId) -> bool {
-        let Some(key) = self.handed_over.remove(&id) else {
+        let Some(claimed) = self.handed_over.remove(&id) else {
             return false;
         };
+        self.bytes -= claimed.bytes;
         self.publish();
-        if let Some(key) = key
+        if let Some(key) = claimed.order_key
             && let Some(chain) = self.chains.get_mut(&key)
         {
             chain.members -= 1;
@@ -301,11 +342,26 @@ impl Lane {
         if self.is_open() {
             return 1_u32.saturating_sub(self.handed_over());
         }
-        if self.handed_over() * 2 > allowance {
+        if self.handed_over() * 2 > allowance || self.bytes > self.share() / 2 {
             0
         } else {
             allowance - self.handed_over()
         }
+    }
+
+    /// How many bytes the events of its deliveries have.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many more bytes it can take.
+    pub(super) fn bytes_room(&self) -> usize {
+        self.share().saturating_sub(self.bytes)
+    }
+
+    /// How many bytes it may have.
+    fn share(&self) -> usize {
+        self.memory.share(self.allowance())
     }
 
     /// A claim for this lane is under way.
@@ -353,6 +409,7 @@ impl Lane {
 
     fn publish(&self) {
         self.load.handed_over.store(self.handed_over(), Ordering::Relaxed);
+        self.load.bytes.store(self.bytes, Ordering::Relaxed);
         self.load.allowance.store(self.allowance(), Ordering::Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! How to send to one webhook: everything that can be worked out before there is an event.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -43,7 +43,9 @@ pub struct Route {
 pub struct Load {
     /// How many are handed over now.
     pub handed_over: AtomicU32,
-    /// How many may be.
+    /// How many bytes those have.
+    pub bytes: AtomicUsize,
+    /// How many deliveries may be.
     pub allowance: AtomicU32,
     /// When it was held lately, and whether its breaker is open.
     pub health: RwLock<Health>,
@@ -64,6 +66,7 @@ impl Default for Load {
     fn default() -> Self {
         Self {
             handed_over: AtomicU32::new(0),
+            bytes: AtomicUsize::new(0),
             allowance: AtomicU32::new(INITIAL_ALLOWANCE),
             health: RwLock::default(),
         }

@@ -13,21 +13,36 @@ use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 
+use super::memory::Hold;
 use super::route::Route;
-use super::shown::shown_to;
+use super::shown::{shown_to, size_of_copy};
 use super::transport::{Post, Posted};
 
-/// What is posted for a claimed delivery.
+/// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
+pub(super) fn copy_size(claimed: &ClaimedDelivery, route: &Route) -> usize {
+    size_of_copy(
+        route.signer.is_some(),
+        claimed.body.len(),
+        claimed.delivery.hidden,
+    )
+}
+
+/// What is posted for a claimed delivery; `hold` is the room for what is made of its event.
 #[must_use]
-pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>) -> Post {
+pub(super) fn prepare(claimed: &ClaimedDelivery, route: &Arc<Route>, hold: Option<Hold>) -> Post {
     let mut map = route.headers.clone();
     for (name, value) in own_headers(&claimed.delivery, claimed.delivery.attempt_number) {
         map.insert(name, value);
     }
+    let body = shown_to(route.signer.as_ref(), &claimed.body, claimed.delivery.hidden);
     Post {
         route: Arc::clone(route),
         headers: map,
-        body: shown_to(route.signer.as_ref(), &claimed.body, claimed.delivery.hidden),
+        body: match hold {
+            // Where nothing had to be hidden, nothing was made.
+            Some(hold) if !std::ptr::eq(&*body, &*claimed.body) => hold.over(body),
+            _ => body,
+        },
     }
 }
 

@@ -1,13 +1,18 @@
 //! What a receiver gets to see of an event: its JSON, or that signed, without what is hidden from it.
 //!
-//! The deliveries of an event often start one after the other on the same thread. So each thread remembers the last event
-//! that it showed, and works out once what the deliveries have in common.
+//! The deliveries of an event often start one after the other on the same thread. So each thread remembers the last small
+//! event that it showed, and works out once what the deliveries have in common. Of a large one nothing is remembered: every
+//! thread would keep it in memory for as long as it has nothing else to do.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use bytes::Bytes;
 use switchhook_domain::redaction::{Hidden, redact};
 use switchhook_protocol::Signer;
+
+/// The largest event that is remembered.
+const REMEMBERED: usize = 4 * 1024;
 
 thread_local! {
     static LAST: RefCell<Shown> = RefCell::new(Shown::of(&Bytes::new(), Hidden::NOTHING));
@@ -18,6 +23,13 @@ pub(super) fn shown_to(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) -
     if signer.is_none() && hidden.is_nothing() {
         return event.clone();
     }
+    if event.len() > REMEMBERED {
+        let mut shown = Shown::of(event, hidden);
+        return match signer {
+            Some(signer) => shown.signed_by(signer),
+            None => shown.json(),
+        };
+    }
     LAST.with_borrow_mut(|last| {
         if !last.is_of(event, hidden) {
             *last = Shown::of(event, hidden);
@@ -27,6 +39,15 @@ pub(super) fn shown_to(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) -
             None => last.json(),
         }
     })
+}
+
+/// At most how many bytes [`shown_to`] makes of an event; 0 if it is shown as it is.
+pub(super) const fn size_of_copy(is_signed: bool, event: usize, hidden: Hidden) -> usize {
+    /// The head of a JWT and its signature.
+    const AROUND: usize = 512;
+    let json = if hidden.is_nothing() { 0 } else { event };
+    let token = if is_signed { event / 3 * 4 + AROUND } else { 0 };
+    json + token
 }
 
 /// What was worked out of an event so far.
@@ -54,9 +75,11 @@ impl Shown {
     }
 
     fn json(&mut self) -> Bytes {
-        let json = self
-            .json
-            .get_or_insert_with(|| redact(&self.event, self.hidden).into_owned().into());
+        let (event, hidden) = (&self.event, self.hidden);
+        let json = self.json.get_or_insert_with(|| match redact(event, hidden) {
+            Cow::Borrowed(_) => event.clone(),
+            Cow::Owned(json) => json.into(),
+        });
         json.clone()
     }
 
@@ -82,13 +105,19 @@ mod tests {
 
     #[test]
     fn what_is_shown_does_not_depend_on_what_was_shown_before() {
-        let events = [r#"{"a":1,"recording_url":"x"}"#, r#"{"b":2,"recording_url":"y"}"#].map(Bytes::from);
+        let large = format!(r#"{{"c":"{}","recording_url":"z"}}"#, "x".repeat(REMEMBERED));
+        let events = [
+            r#"{"a":1,"recording_url":"x"}"#,
+            r#"{"b":2,"recording_url":"y"}"#,
+            &large,
+        ]
+        .map(|event| Bytes::from(event.to_owned()));
         let signers = [None, Some(Signer::new("one")), Some(Signer::with_key_id("other"))];
         let mut seed = 1_usize;
         for _ in 0..1_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = |shift: u32, count: usize| (seed >> shift) % count;
-            let (event, signer) = (&events[at(33, 2)], &signers[at(40, 3)]);
+            let (event, signer) = (&events[at(33, 3)], &signers[at(40, 3)]);
             let hidden = [Hidden::NOTHING, RECORDINGS][at(50, 2)];
             let expected = redact(event, hidden);
             let expected = signer
@@ -97,6 +126,11 @@ mod tests {
             // The same bytes somewhere else are as good.
             let event = [event.clone(), Bytes::copy_from_slice(event)][at(55, 2)].clone();
             assert_eq!(shown_to(signer.as_ref(), &event, hidden), expected);
+            let most = size_of_copy(signer.is_some(), event.len(), hidden);
+            assert!(
+                expected.len() <= most || (signer.is_none() && hidden.is_nothing()),
+                "{most}"
+            );
         }
     }
 }

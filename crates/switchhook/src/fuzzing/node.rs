@@ -25,6 +25,7 @@ use crate::delivery::transport::{Post, Posted, Transport};
 use crate::server::{Parts, assemble};
 use crate::system::{Settings, System};
 use crate::telemetry::Telemetry;
+use crate::vitals::Vitals;
 use crate::{api, keys};
 
 /// After so many inputs the node is made anew, so that it stays as small and as quick as it was.
@@ -215,6 +216,7 @@ async fn start() -> (Arc<System>, Router) {
         clock,
         dice: Dice::from_seed(7),
         telemetry: Telemetry::new(),
+        vitals: Vitals::default(),
         store,
         transport: Arc::new(Nowhere),
         guard: Arc::default(),

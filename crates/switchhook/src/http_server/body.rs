@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::exchange::BodyError;
@@ -18,6 +19,13 @@ const MOST_DRAINED: usize = 16 * 1024 * 1024;
 
 /// How long that may take.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+
+/// A body of more bytes is large.
+const LARGE: usize = 64 * 1024;
+
+/// How many KiB of large bodies are in memory at once, until their events are kept or handed over. Who sends more waits.
+static ROOM: Semaphore = Semaphore::const_new(ROOM_KIB);
+const ROOM_KIB: usize = 64 * 1024;
 
 /// Why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +66,46 @@ pub(crate) async fn read_body(
     }) else {
         return within(first, limit);
     };
-    let mut whole = BytesMut::with_capacity(
-        usize::try_from(announced)
-            .unwrap_or(limit)
-            .max(first.len() + second.len()),
-    );
+    let announced = usize::try_from(announced).unwrap_or(limit);
+    let most = body.size_hint().upper().map_or(limit, |_| announced);
+    let room = room(most).await;
+    let mut whole = BytesMut::with_capacity(announced.max(first.len() + second.len()));
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     while whole.len() <= limit {
         match next_piece(&mut body).await? {
             Some(piece) => whole.extend_from_slice(&piece),
-            None => return Ok(whole.freeze()),
+            None => return Ok(held(whole.freeze(), room)),
         }
     }
     drain(body).await;
     Err(BodyTrouble::TooLarge)
+}
+
+/// Room for a body of so many bytes, if it is large.
+async fn room(bytes: usize) -> Option<SemaphorePermit<'static>> {
+    if bytes <= LARGE {
+        return None;
+    }
+    let kib = u32::try_from((bytes / 1024).min(ROOM_KIB)).expect("it is no more than there is");
+    Some(ROOM.acquire_many(kib).await.expect("it is never closed"))
+}
+
+/// The same bytes, which give their room back when nobody has them any more.
+fn held(bytes: Bytes, room: Option<SemaphorePermit<'static>>) -> Bytes {
+    struct Held(
+        Bytes,
+        #[expect(dead_code, reason = "it is there to be dropped")] SemaphorePermit<'static>,
+    );
+    impl AsRef<[u8]> for Held {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    match room {
+        Some(room) => Bytes::from_owner(Held(bytes, room)),
+        None => bytes,
+    }
 }
 
 fn within(bytes: Bytes, limit: usize) -> Result<Bytes, BodyTrouble> {
@@ -118,4 +151,43 @@ async fn drain(mut body: Body) {
     };
     // Out of time is as good as drained: the connection is closed in either case.
     let _ = timeout(LONGEST_DRAIN, reading).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, stream};
+
+    use super::*;
+
+    /// A body in two pieces, whose length is not announced.
+    fn body(size: usize) -> Body {
+        let pieces = [vec![b' '; size / 2], vec![b' '; size - size / 2]];
+        let pieces = pieces.map(|piece| Ok::<_, std::convert::Infallible>(Bytes::from(piece)));
+        Body::from_stream(stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn large_bodies_wait_while_too_many_are_in_memory_and_small_ones_do_not() {
+        const MIB: usize = 1 << 20;
+        let read = |size| async move {
+            let read = read_body(&HeaderMap::new(), body(size), 2 * MIB).await;
+            read.unwrap()
+        };
+        let mut held = Vec::new();
+        while let Some(body) = read(MIB).now_or_never() {
+            held.push(body);
+        }
+        // Each counts as what it may be.
+        assert_eq!(held.len(), ROOM_KIB / 2048);
+        let small = Body::from(vec![b' '; LARGE]);
+        assert!(
+            read_body(&HeaderMap::new(), small, 2 * MIB)
+                .now_or_never()
+                .is_some()
+        );
+        let part = held.pop().map(|body| body.slice(..1));
+        assert!(read(MIB).now_or_never().is_none(), "somebody still has it");
+        drop(part);
+        assert!(read(MIB).now_or_never().is_some());
+    }
 }

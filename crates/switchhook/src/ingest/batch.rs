@@ -14,7 +14,7 @@ use crate::system::System;
 
 /// How many events are kept in one commit, and how many bytes of them.
 const MOST_LINES: usize = 500;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many bad lines are told one by one; the others are counted.
 const MOST_REJECTED: usize = 100;

@@ -5,6 +5,7 @@ mod cancelling;
 mod connector;
 mod golden;
 mod hostile;
+mod memory;
 mod network;
 mod order;
 mod retries;

@@ -16,4 +16,5 @@ mod retention;
 mod simulation;
 mod slow_clients;
 mod support;
+mod vitals;
 mod websockets;

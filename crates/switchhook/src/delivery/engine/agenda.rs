@@ -1,5 +1,7 @@
 //! The loop's lists: which lane is in turn, and when the store is asked for the next.
 
+use std::sync::Arc;
+
 use switchhook_domain::id::WebhookId;
 
 use super::dispatch::{Dispatcher, Scheduled};
@@ -9,6 +11,7 @@ impl Dispatcher {
     pub(super) fn entry(&mut self, id: WebhookId) -> &mut Scheduled {
         let (registry, defaults) = (&self.parts.registry, &self.parts.defaults);
         let share = self.share;
+        let memory = &self.shared.memory;
         self.lanes.entry(id).or_insert_with(|| {
             let route = registry.route(id);
             let load = route.as_ref().map(|route| route.load()).unwrap_or_default();
@@ -16,7 +19,7 @@ impl Dispatcher {
                 share.of_cap(route.webhook.settings.max_in_flight(defaults))
             });
             Scheduled {
-                lane: Lane::new(load, max),
+                lane: Lane::new(load, max, Arc::clone(memory)),
                 on_agenda: None,
                 in_turn: false,
                 is_cancelling: false,

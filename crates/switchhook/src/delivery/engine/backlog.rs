@@ -11,6 +11,8 @@ use tracing::warn;
 
 use super::ALWAYS_TAKEN;
 use super::dispatch::{Dispatcher, News};
+use crate::delivery::memory::{Hold, Want};
+use crate::ingest::LARGEST_EVENT;
 
 /// How often the store is asked which webhooks have something pending.
 const SURVEY_EVERY: Duration = Duration::from_secs(10);
@@ -45,18 +47,18 @@ impl Dispatcher {
     pub(super) fn claim_what_is_due(&mut self) {
         while self.claims_under_way < CLAIMS {
             let now = self.parts.clock.now();
-            let wishes = self.wishes(now);
+            let (wishes, holds) = self.wishes(now);
             if wishes.is_empty() {
                 return;
             }
             self.claims_under_way += 1;
-            self.claim(wishes, now);
+            self.claim(wishes, holds, now);
         }
     }
 
-    /// What is due and can be taken, for one claim.
-    pub(super) fn wishes(&mut self, now: Timestamp) -> Vec<ClaimWish> {
-        let mut wishes = Vec::new();
+    /// What is due and can be taken, for one claim, and the room for it.
+    fn wishes(&mut self, now: Timestamp) -> (Vec<ClaimWish>, Vec<Hold>) {
+        let (mut wishes, mut holds) = (Vec::new(), Vec::new());
         while wishes.len() < WISHES {
             let Some((_, id)) = self.agenda.first().copied().filter(|(due_at, _)| *due_at <= now) else {
                 break;
@@ -82,34 +84,57 @@ impl Dispatcher {
             let lane = self.lane(id);
             let always = ALWAYS_TAKEN.saturating_sub(lane.handed_over());
             let limit = lane.room().min(free.max(always));
-            if limit == 0 {
-                lane.postpone(now.plus(ASK_AGAIN_AFTER));
-            } else {
-                lane.claim_began();
-                self.wished += limit;
-                wishes.push(ClaimWish {
-                    webhook_id: id,
-                    limit,
-                });
+            match self.room_for_claim(id).filter(|_| limit > 0) {
+                None => self.lane(id).postpone(now.plus(ASK_AGAIN_AFTER)),
+                Some((bytes, hold)) => {
+                    self.lane(id).claim_began();
+                    self.wished += limit;
+                    holds.push(hold);
+                    wishes.push(ClaimWish {
+                        webhook_id: id,
+                        limit,
+                        bytes,
+                    });
+                }
             }
             self.reschedule(id);
         }
-        wishes
+        (wishes, holds)
     }
 
-    pub(super) fn claim(&self, wishes: Vec<ClaimWish>, now: Timestamp) {
+    /// After how many bytes a claim of a lane's deliveries is to stop, and the room for what that may come to.
+    fn room_for_claim(&mut self, id: WebhookId) -> Option<(usize, Hold)> {
+        let memory = Arc::clone(&self.shared.memory);
+        let lane = self.lane(id);
+        let want = Want::event(lane.bytes(), LARGEST_EVENT);
+        let bytes = lane.bytes_room().min(memory.room(want) / WISHES).max(1);
+        // The last event of a claim begins below the bytes and may end beyond them.
+        [bytes, 1].into_iter().find_map(|bytes| {
+            let hold = memory.try_hold(bytes - 1 + LARGEST_EVENT, want)?;
+            Some((bytes, hold))
+        })
+    }
+
+    fn claim(&self, wishes: Vec<ClaimWish>, holds: Vec<Hold>, now: Timestamp) {
         let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
         let claim = Claim {
             wishes: wishes.clone(),
             now,
             until: now.plus(self.parts.lease),
         };
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             let answer = store.claim_due_deliveries(claim).await;
             if answer.is_err() {
                 tokio::time::sleep(CLAIM_AGAIN_AFTER).await;
             }
-            let _ = news.send(News::Claimed { wishes, answer }).await;
+            // What was claimed is in the stream by now, and is counted when it is taken from there.
+            let _ = news
+                .send(News::Claimed {
+                    wishes,
+                    _holds: holds,
+                    answer,
+                })
+                .await;
         });
     }
 
@@ -147,7 +172,7 @@ impl Dispatcher {
             self.news.clone(),
             self.survey_after,
         );
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             let answer = store.pending_webhooks(after, SURVEY_PAGE).await;
             let _ = news.send(News::Surveyed(answer)).await;
         });
@@ -183,7 +208,7 @@ impl Dispatcher {
         self.reschedule(id);
         let (store, registry) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.registry));
         let news = self.news.clone();
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             let answer = match registry.learn_of(id).await {
                 Ok(true) => Ok(Cancelled::NotGone),
                 Ok(false) => store

@@ -28,15 +28,19 @@ use tracing::{error, info};
 use super::backlog::Cancelled;
 use super::outbox::{Outbox, Stored};
 use super::share::Share;
-use super::{Command, EngineParts, Shared};
+use super::{Command, EngineParts, PART, Shared};
 use crate::delivery::lane::Lane;
+use crate::delivery::memory::{Hold, Want};
 use crate::delivery::route::Route;
-use crate::delivery::send::{Judgement, prepare};
+use crate::delivery::send::{Judgement, copy_size, prepare};
 use crate::delivery::transport::Posted;
 use crate::live::AttemptOf;
 
 /// How often the loop looks around without news: clocks jump, hints get lost.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// How soon those look again who wait for room in memory.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(20);
 
 /// How much longer than the attempt itself a lease must last: the outcome has to be stored within it too.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -51,6 +55,8 @@ pub(super) struct Dispatcher {
     pub(super) agenda: BTreeSet<(Timestamp, WebhookId)>,
     /// The lanes that can start something, each once, in turn.
     pub(super) turns: VecDeque<WebhookId>,
+    /// Whether a lane waits for room to make what its receiver gets.
+    is_crowded: bool,
     /// The lanes to which something happened since they were last looked at.
     touched: Vec<WebhookId>,
     pub(super) in_flight: u32,
@@ -84,11 +90,16 @@ pub(super) struct Stopping {
     done: oneshot::Sender<()>,
 }
 
+/// There is no room in memory now.
+struct NoRoom;
+
 /// What the loop's own tasks report.
 pub(super) enum News {
     Ended(Box<Ended>),
     Claimed {
         wishes: Vec<ClaimWish>,
+        /// The room for what they were granted.
+        _holds: Vec<Hold>,
         answer: Result<Vec<ClaimAnswer>, StoreError>,
     },
     Surveyed(Result<Vec<PendingWebhook>, StoreError>),
@@ -125,6 +136,7 @@ impl Dispatcher {
             lanes: HashMap::new(),
             agenda: BTreeSet::new(),
             turns: VecDeque::new(),
+            is_crowded: false,
             touched: Vec::new(),
             in_flight: 0,
             handed_over: 0,
@@ -142,6 +154,11 @@ impl Dispatcher {
             next_hearing: Instant::now(),
             stopping: None,
         }
+    }
+
+    /// Does `work` for the engine, which waits to hear of it: without it the engine could not go on.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.parts.vitals.spawn(PART, &self.runtime, work);
     }
 
     pub(super) async fn run(
@@ -178,7 +195,6 @@ impl Dispatcher {
                 self.look_around();
             }
         }
-        self.shared.is_running.store(false, Ordering::Relaxed);
         if let Some(stopping) = self.stopping.take() {
             let _ = stopping.done.send(());
         }
@@ -191,8 +207,7 @@ impl Dispatcher {
             self.start_attempts();
             self.survey();
         }
-        self.outbox
-            .flush(&self.parts.store, &self.parts.clock, &self.runtime, &self.stored);
+        self.outbox.flush(&self.parts, &self.runtime, &self.stored);
     }
 
     /// News come in bunches, and often many of one lane: what follows for a lane is worked out once for a bunch.
@@ -223,7 +238,10 @@ impl Dispatcher {
         if !self.is_at_work() {
             return self.next_look;
         }
-        let regular = self.next_look.min(self.next_survey);
+        let mut regular = self.next_look.min(self.next_survey);
+        if self.is_crowded {
+            regular = regular.min(Instant::now() + LOOK_FOR_ROOM);
+        }
         let now = self.parts.clock.now();
         let due = self.agenda.first();
         due.map_or(regular, |(due_at, _)| {
@@ -234,24 +252,56 @@ impl Dispatcher {
     // --- starting -------------------------------------------------------------------------------------------------
 
     fn start_attempts(&mut self) {
-        while self.in_flight < self.parts.max_in_flight {
-            let Some(id) = self.turns.pop_front() else { return };
+        let mut crowded = Vec::new();
+        while self.in_flight < self.parts.max_in_flight && !self.outbox.is_full() {
+            let Some(id) = self.turns.pop_front() else { break };
             let Some(entry) = self.lanes.get_mut(&id) else {
                 continue;
             };
             entry.in_turn = false;
             let now = self.parts.clock.now();
             let route = self.parts.registry.route(id);
+            let Ok(hold) = self.room_for_copy(id, route.as_deref(), now) else {
+                self.lanes.entry(id).and_modify(|entry| entry.in_turn = true);
+                crowded.push(id);
+                continue;
+            };
             let rate = route
                 .as_ref()
                 .and_then(|route| route.webhook.settings.rate)
                 .map(|rate| self.share.of_rate(rate));
-            if let Some(claimed) = entry.lane.start(now, rate) {
+            if let Some(claimed) = self.lane(id).start(now, rate) {
                 self.in_flight += 1;
-                self.start_or_give_back(id, route, claimed, now);
+                self.start_or_give_back(id, route, claimed, hold, now);
             }
             self.give_turn(id);
         }
+        self.is_crowded = !crowded.is_empty();
+        self.turns.extend(crowded);
+    }
+
+    /// The room for what is made of a lane's next delivery for its receiver, if anything is.
+    fn room_for_copy(
+        &self,
+        id: WebhookId,
+        route: Option<&Route>,
+        now: Timestamp,
+    ) -> Result<Option<Hold>, NoRoom> {
+        let (Some(route), Some(entry)) = (route, self.lanes.get(&id)) else {
+            return Ok(None);
+        };
+        let next = entry.lane.next().filter(|_| entry.lane.can_start(now));
+        let size = next.map_or(0, |next| copy_size(next, route));
+        if size == 0 {
+            return Ok(None);
+        }
+        let memory = &self.shared.memory;
+        let want = if entry.lane.is_attempting() {
+            Want::Copy
+        } else {
+            Want::FirstCopy
+        };
+        memory.try_hold(size, want).map(Some).ok_or(NoRoom)
     }
 
     fn start_or_give_back(
@@ -259,13 +309,14 @@ impl Dispatcher {
         id: WebhookId,
         route: Option<Arc<Route>>,
         claimed: Box<ClaimedDelivery>,
+        hold: Option<Hold>,
         now: Timestamp,
     ) {
         match route {
             Some(route)
                 if route.webhook.paused_at.is_none() && self.lease_suffices(&claimed, &route, now) =>
             {
-                self.attempt(claimed, route, now);
+                self.attempt(claimed, route, hold, now);
             }
             _ => {
                 self.in_flight -= 1;
@@ -280,7 +331,13 @@ impl Dispatcher {
         lease_end.since(now) > route.timeout(&self.parts.defaults) + LEASE_MARGIN
     }
 
-    fn attempt(&self, claimed: Box<ClaimedDelivery>, route: Arc<Route>, started_at: Timestamp) {
+    fn attempt(
+        &self,
+        claimed: Box<ClaimedDelivery>,
+        route: Arc<Route>,
+        hold: Option<Hold>,
+        started_at: Timestamp,
+    ) {
         let transport = Arc::clone(&self.parts.transport);
         let clock = Arc::clone(&self.parts.clock);
         let dice = Arc::clone(&self.parts.dice);
@@ -288,9 +345,9 @@ impl Dispatcher {
         let share = self.share;
         let news = self.news.clone();
         self.parts.telemetry.attempt_started();
-        self.runtime.spawn(async move {
-            let post = prepare(&claimed, &route);
-            let posted = AssertUnwindSafe(transport.post(post))
+        self.spawn(async move {
+            let post = async { transport.post(prepare(&claimed, &route, hold)).await };
+            let posted = AssertUnwindSafe(post)
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_panic| {
@@ -315,11 +372,13 @@ impl Dispatcher {
                     created_at: claimed.delivery.created_at,
                 },
                 finished: judgement.of(&claimed, &route, posted),
-                order_key: claimed.delivery.order_key,
+                order_key: claimed.delivery.order_key.clone(),
                 class,
                 max_in_flight: share.of_cap(route.webhook.settings.max_in_flight(&defaults)),
                 profile: route.webhook.settings.profile(&defaults),
             };
+            // Before the engine hears of it, so that it finds the room.
+            drop(claimed);
             // An error means that the engine has stopped; the claim's lease will end by itself.
             let _ = news.send(News::Ended(Box::new(ended))).await;
         });
@@ -330,7 +389,7 @@ impl Dispatcher {
     fn take_news(&mut self, news: News) {
         match news {
             News::Ended(ended) => self.take_ended(*ended),
-            News::Claimed { wishes, answer } => self.take_claim(&wishes, answer),
+            News::Claimed { wishes, answer, .. } => self.take_claim(&wishes, answer),
             News::Surveyed(answer) => self.take_survey(answer),
             News::Cancelled { webhook_id, answer } => self.take_cancelled(webhook_id, &answer),
             News::MadeDue { webhook_id, answer } => self.take_made_due(webhook_id, &answer),
@@ -404,8 +463,12 @@ impl Dispatcher {
         self.publish();
     }
 
-    fn take_claimed(&mut self, claimed: Box<ClaimedDelivery>, now: Timestamp) {
+    fn take_claimed(&mut self, mut claimed: Box<ClaimedDelivery>, now: Timestamp) {
         let id = claimed.delivery.webhook_id;
+        if claimed.was_read {
+            let body = std::mem::take(&mut claimed.body);
+            claimed.body = self.shared.memory.keep_read(claimed.delivery.event_id, body);
+        }
         let lane = self.lane(id);
         let before = lane.handed_over();
         let back = lane.take(claimed, now);
@@ -470,6 +533,7 @@ impl Dispatcher {
 
     fn look_around(&mut self) {
         self.next_look = Instant::now() + LOOK_AROUND;
+        self.publish();
         self.parts.transport.tidy_up();
         self.share_anew();
         self.hear_of_holds();
@@ -488,7 +552,8 @@ impl Dispatcher {
 
     fn publish(&self) {
         self.shared.handed_over.store(self.handed_over, Ordering::Relaxed);
-        self.parts.telemetry.handed_over(self.handed_over);
+        let bytes = self.shared.memory.held();
+        self.parts.telemetry.handed_over(self.handed_over, bytes);
     }
 
     fn has_stopped(&self) -> bool {

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchhook_domain::clock::Clock;
-use switchhook_store::{FinishedAttempt, Release, Store, StoreError};
+use switchhook_store::{FinishedAttempt, Release, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+
+use super::{EngineParts, PART};
 
 /// How long after a failure the same batch is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -17,10 +18,15 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// How much of one kind goes into a batch.
 const BATCH: usize = 2_000;
 
+/// How many bytes of answers may wait for the store before no more attempts are started.
+const MOST_BYTES: usize = 16 << 20;
+
 /// What gathers for the store.
 #[derive(Default)]
 pub(super) struct Outbox {
     finished: Queue<FinishedAttempt>,
+    /// How many bytes of answers those have.
+    bytes: usize,
     released: Queue<Release>,
     /// Why the store did not take the last batch.
     failure: Option<String>,
@@ -57,14 +63,30 @@ impl<T> Queue<T> {
 
 /// What the store said to a batch.
 pub(super) enum Stored {
-    /// Finished attempts: how many came too late, or what was wrong and the batch back.
-    Finished(Result<usize, (StoreError, Vec<FinishedAttempt>)>),
+    /// Finished attempts, or what was wrong and the batch back.
+    Finished(Result<StoredAttempts, (StoreError, Vec<FinishedAttempt>)>),
     /// Released claims.
     Released(Result<(), (StoreError, Vec<Release>)>),
 }
 
+/// Attempts that are stored.
+pub(super) struct StoredAttempts {
+    /// How many came too late.
+    late: usize,
+    /// How many bytes of answers they had.
+    bytes: usize,
+}
+
+fn answer_bytes(attempt: &FinishedAttempt) -> usize {
+    let answer = attempt.attempt.answer.as_ref();
+    answer.map_or(0, |answer| {
+        answer.body_head.len() + answer.headers.as_json().len()
+    })
+}
+
 impl Outbox {
     pub(super) fn finish(&mut self, attempt: FinishedAttempt) {
+        self.bytes += answer_bytes(&attempt);
         self.finished.gathering.push(attempt);
     }
 
@@ -77,34 +99,36 @@ impl Outbox {
         self.finished.is_empty() && self.released.is_empty()
     }
 
+    /// Whether so much waits that nothing should be started that adds to it.
+    pub(super) const fn is_full(&self) -> bool {
+        self.bytes > MOST_BYTES
+    }
+
     /// Why the store takes nothing now.
     pub(super) fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
 
     /// Sends what has gathered on its way; the answers come through `answers`.
-    pub(super) fn flush(
-        &mut self,
-        store: &Arc<dyn Store>,
-        clock: &Arc<dyn Clock>,
-        runtime: &Handle,
-        answers: &mpsc::Sender<Stored>,
-    ) {
+    pub(super) fn flush(&mut self, parts: &EngineParts, runtime: &Handle, answers: &mpsc::Sender<Stored>) {
         let delay = self.failure.as_ref().map(|_| TRY_AGAIN_AFTER);
         if let Some(batch) = self.finished.next_batch() {
-            let (store, answers) = (Arc::clone(store), answers.clone());
-            runtime.spawn(async move {
+            let (store, answers) = (Arc::clone(&parts.store), answers.clone());
+            parts.vitals.spawn(PART, runtime, async move {
                 pause(delay).await;
+                let bytes = batch.iter().map(answer_bytes).sum();
                 let stored = store
                     .finish_attempts(batch.clone())
                     .await
+                    .map(|late| StoredAttempts { late, bytes })
                     .map_err(|error| (error, batch));
                 let _ = answers.send(Stored::Finished(stored)).await;
             });
         }
         if let Some(batch) = self.released.next_batch() {
-            let (store, clock, answers) = (Arc::clone(store), Arc::clone(clock), answers.clone());
-            runtime.spawn(async move {
+            let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+            let answers = answers.clone();
+            parts.vitals.spawn(PART, runtime, async move {
                 pause(delay).await;
                 let stored = store
                     .release_deliveries(batch.clone(), clock.now())
@@ -120,7 +144,10 @@ impl Outbox {
         match answer {
             Stored::Finished(result) => {
                 self.finished.is_under_way = false;
-                let late = result.as_ref().copied().unwrap_or(0);
+                let (late, bytes) = result
+                    .as_ref()
+                    .map_or((0, 0), |stored| (stored.late, stored.bytes));
+                self.bytes -= bytes;
                 put_back(
                     &mut self.finished.gathering,
                     &mut self.failure,

@@ -55,7 +55,7 @@ impl Dispatcher {
 
     fn save_breaker(&self, id: WebhookId, breaker: Breaker, now: Timestamp) {
         let store = Arc::clone(&self.parts.store);
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             if let Err(error) = store.save_breaker(id, breaker, now).await {
                 warn!(%error, webhook_id = %id, "how the breaker is could not be stored: a restart will not know it");
             }
@@ -75,7 +75,7 @@ impl Dispatcher {
         let (store, registry) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.registry));
         let company_id = webhook.company_id;
         let has_others = self.has_others();
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             // Another node may well reach what this one does not.
             if has_others && !matches!(delivered_since(&*store, company_id, id, since).await, Ok(false)) {
                 return;
@@ -105,7 +105,7 @@ impl Dispatcher {
         self.next_hearing = Instant::now() + HEAR_EVERY;
         let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
         let since = self.parts.clock.now().minus(TOLD_FOR);
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             let answer = store.list_holds(None, since).await;
             let _ = news.send(News::Held(answer)).await;
         });
@@ -142,7 +142,7 @@ impl Dispatcher {
 
     fn make_retries_due(&self, id: WebhookId, now: Timestamp) {
         let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
-        self.runtime.spawn(async move {
+        self.spawn(async move {
             let answer = store.make_retries_due(id, now, SLICE).await;
             let _ = news
                 .send(News::MadeDue {

@@ -13,6 +13,9 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
+/// Of which a webhook with 64 attempts at once may have some 4 MiB.
+const MEMORY: u64 = 100 << 20;
+
 fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
     let delivery = Delivery {
         id: DeliveryId(id),
@@ -37,12 +40,17 @@ fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
     Box::new(ClaimedDelivery {
         delivery,
         body: Bytes::new(),
+        was_read: false,
         was_due_at: NOW,
     })
 }
 
 fn lane(max_in_flight: u32) -> Lane {
-    Lane::new(Arc::new(Load::default()), max_in_flight)
+    Lane::new(
+        Arc::new(Load::default()),
+        max_in_flight,
+        Memory::new(MEMORY, 10_000),
+    )
 }
 
 fn started(lane: &mut Lane) -> Vec<i64> {
@@ -179,4 +187,38 @@ fn what_is_cancelled_is_given_back_and_what_is_behind_it_goes_on() {
         lane.settled(DeliveryId(id));
     }
     assert_eq!(lane.handed_over(), 1);
+}
+
+fn with_bytes(id: i64, size: usize) -> Box<ClaimedDelivery> {
+    let mut claimed = claimed(id, None);
+    claimed.body = Bytes::from(vec![b' '; size]);
+    claimed
+}
+
+#[test]
+fn a_lane_with_more_than_half_its_bytes_asks_for_no_more_until_some_are_settled() {
+    let mut lane = lane(64);
+    assert_eq!(lane.bytes_room(), lane.share());
+    for id in 1..=2 {
+        assert!(lane.room() > 0, "{id}");
+        lane.take(with_bytes(id, 1 << 20), NOW);
+    }
+    assert_eq!((lane.bytes(), lane.room()), (2 << 20, 0));
+    lane.settled(DeliveryId(1));
+    assert!(lane.room() > 0);
+    assert_eq!(lane.bytes_room(), lane.share() - (1 << 20));
+}
+
+#[test]
+fn a_receiver_that_fails_gives_back_what_its_share_of_the_bytes_no_longer_holds() {
+    let mut lane = lane(64);
+    for id in 1..=8 {
+        lane.take(with_bytes(id, 500_000), NOW);
+    }
+    for _ in 0..3 {
+        lane.went_badly();
+    }
+    // A limit of 8 is a share of 0.5 MB.
+    assert_eq!(ids(&lane.give_back_surplus(NOW)), [8, 7, 6, 5, 4, 3, 2]);
+    assert_eq!(started(&mut lane), [1], "one can always go");
 }

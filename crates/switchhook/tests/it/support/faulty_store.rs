@@ -20,11 +20,11 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
-    EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry, LogPosition,
-    NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release, RemovalSlice,
-    Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError, StoreSize,
-    SubscriptionFilter, SubscriptionLimits,
+    Change, Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter,
+    EventHead, EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry,
+    LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release,
+    RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError,
+    StoreSize, SubscriptionFilter, SubscriptionLimits,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc};
 
@@ -35,12 +35,37 @@ pub(crate) struct FaultyStore {
     fault: Mutex<Option<String>>,
     /// Held by who wants lists to wait.
     lists: Arc<RwLock<()>>,
+    /// Which method panics, if one is to.
+    panics: Mutex<Option<&'static str>>,
+    changes: Mutex<Option<mpsc::Receiver<Change>>>,
 }
 
 impl FaultyStore {
     pub(crate) fn around(inner: Arc<dyn Store>) -> Arc<Self> {
-        let (fault, lists) = (Mutex::default(), Arc::default());
-        Arc::new(Self { inner, fault, lists })
+        Arc::new(Self {
+            changes: Mutex::new(inner.take_changes()),
+            inner,
+            fault: Mutex::default(),
+            lists: Arc::default(),
+            panics: Mutex::default(),
+        })
+    }
+
+    /// Lets a method panic from now on.
+    pub(crate) fn panic_in(&self, method: &'static str) {
+        *self.panics.lock() = Some(method);
+    }
+
+    /// Lets the node hear of what other nodes change, through what is answered.
+    pub(crate) fn with_other_nodes(&self) -> mpsc::Sender<Change> {
+        let (changed, changes) = mpsc::channel(8);
+        *self.changes.lock() = Some(changes);
+        changed
+    }
+
+    fn called(&self, method: &str) {
+        let panics = *self.panics.lock();
+        assert_ne!(panics, Some(method), "as the test wants");
     }
 
     /// Lets every write fail with these words from now on, or none.
@@ -71,6 +96,15 @@ macro_rules! delegated {
                 self.inner.take_hand_over()
             }
 
+            fn take_changes(&self) -> Option<mpsc::Receiver<Change>> {
+                self.changes.lock().take()
+            }
+
+            fn nodes(&self) -> u32 {
+                self.called("nodes");
+                self.inner.nodes()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }
@@ -86,10 +120,12 @@ macro_rules! delegated {
             }
 
             $(async fn $read(&self, $($read_arg: $read_type),*) -> Result<$read_answer, StoreError> {
+                self.called(stringify!($read));
                 self.inner.$read($($read_arg),*).await
             })*
 
             $(async fn $write(&self, $($write_arg: $write_type),*) -> Result<$write_answer, StoreError> {
+                self.called(stringify!($write));
                 self.write()?;
                 self.inner.$write($($write_arg),*).await
             })*

@@ -13,6 +13,7 @@ use switchhook::ingest::{self, Accepted, Submission};
 use switchhook::server::{Parts, assemble};
 use switchhook::system::{Settings, System};
 use switchhook::telemetry::Telemetry;
+use switchhook::vitals::Vitals;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::Delivery;
@@ -107,7 +108,8 @@ impl Transport for ScriptedNetwork {
             webhook_id,
             delivery_id: header(&post, "switchhook-delivery-id").expect("every attempt names its delivery"),
             attempt: header(&post, "switchhook-attempt").expect("every attempt is numbered"),
-            body: post.body.clone(),
+            // A copy: what is remembered here is not to be sent any more.
+            body: Bytes::copy_from_slice(&post.body),
             headers: post.headers.clone(),
         };
         let reaction = (self.script)(&seen);
@@ -226,6 +228,7 @@ impl Rig {
             clock,
             dice,
             telemetry: Telemetry::new(),
+            vitals: Vitals::default(),
             store: Arc::clone(&store),
             transport: Arc::clone(&network) as Arc<dyn Transport>,
             guard: Arc::default(),

@@ -1,0 +1,100 @@
+//! The parts of the server on which its promises depend, and whether one has failed.
+//!
+//! One rule for all: if one of them panics, or ends although it should not, the server is not ready any more, says so in the
+//! log, and ends with exit code 1. Nothing is restarted inside: what a panic left behind nobody knows, while what was
+//! acknowledged is in the store, from where the next process takes it up.
+//!
+//! What only one request, one read or one attempt depends on is no such part: a panic there is the end of just that.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::error;
+
+/// Knows whether a part has failed. All copies know the same.
+#[derive(Debug, Clone)]
+pub struct Vitals(Arc<watch::Sender<Option<String>>>);
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl Vitals {
+    /// Runs a part on `runtime`; a panic is its failure.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        part: &'static str,
+        runtime: &Handle,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        let vitals = self.clone();
+        runtime.spawn(async move {
+            match AssertUnwindSafe(work).catch_unwind().await {
+                Ok(done) => done,
+                Err(panic) => {
+                    vitals.fail(part, words_of(&*panic));
+                    resume_unwind(panic)
+                }
+            }
+        })
+    }
+
+    /// A part has failed. What failed first stays known: the rest may follow from it.
+    pub fn fail(&self, part: &str, why: &str) {
+        error!(part, why, "a part of the server has failed: the server ends");
+        self.0.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            if is_first {
+                *failure = Some(format!("the {part} has failed: {why}"));
+            }
+            is_first
+        });
+    }
+
+    /// What has failed first.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+
+    /// Waits until something has failed, and answers what.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.0.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        failed
+            .expect("this is one of those who tell")
+            .clone()
+            .expect("it was waited for")
+    }
+}
+
+/// What a panic says.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_failure_is_known_to_all_with_the_name_of_the_part() {
+        let vitals = Vitals::default();
+        let here = Handle::current();
+        vitals.spawn("well", &here, async {}).await.unwrap();
+        assert_eq!(vitals.failure(), None);
+        let ended = vitals.spawn("runner", &here, async { panic!("no {}", "legs") });
+        assert!(ended.await.is_err(), "whoever waits for it learns it too");
+        vitals.fail("other", "too late");
+        assert_eq!(vitals.clone().failed().await, "the runner has failed: no legs");
+    }
+}
