@@ -12,7 +12,7 @@ use crate::scope::Scopes;
 /// What a key may do within its company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
-    /// Look at everything of the company.
+    /// Look at what is the company's, as far as its clearance goes.
     Read,
     /// Change webhooks, subscriptions and deliveries.
     Write,
@@ -121,7 +121,7 @@ pub struct ApiKey {
     pub admin: bool,
     /// What it may do if it is no admin key.
     pub rights: Rights,
-    /// What the subscriptions it makes may see.
+    /// What it and the subscriptions it makes may see.
     pub scopes: Scopes,
     /// When it was made.
     pub created_at: Timestamp,

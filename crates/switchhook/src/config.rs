@@ -206,7 +206,7 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub inspector: bool,
 
-    /// What the dashboard and the live view do not show: numbers, text (of messages), both with a comma, or nothing
+    /// What the dashboard, the API and the live view do not show: numbers, text (of messages), both with a comma, or nothing
     #[arg(
         long,
         env = "SWITCHHOOK_MASK",

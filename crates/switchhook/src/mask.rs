@@ -1,4 +1,4 @@
-//! What the dashboard and the live view leave out: numbers, the text of messages. What is delivered is not concerned.
+//! What the dashboard, the API and the live view leave out: numbers, the text of messages. What is delivered is not concerned.
 
 use std::fmt;
 use std::str::FromStr;

@@ -57,6 +57,12 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_wished(
         world.told(),
         [other, ids[0], ids[1], ids[2]].map(|id| Told::Claimed(id, 1))
     );
+    // Claimed or not, all of a webhook's are pending; of another's none is among them.
+    let mut pending = world.store.pending_deliveries_of(HOOK, 9).await.unwrap();
+    pending.sort_by_key(|delivery| delivery.id);
+    assert!(pending.iter().map(|delivery| delivery.id).eq(ids.iter().copied()));
+    assert_eq!(pending[4], world.get(ids[4]).await);
+    assert_eq!(world.store.pending_deliveries_of(HOOK, 4).await.unwrap().len(), 4);
     assert_eq!(world.claim(HOOK, 0).await.claimed, 0);
     assert_eq!(
         world.claim(HOOK, 9).await,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchhook_domain::Kind;
-use switchhook_domain::id::{SubscriptionId, WebhookId};
+use switchhook_domain::id::{SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::subscription::{
     CallFilter, Endpoint, Filter, FilterChange, InvalidChange, SmsFilter, SubscriptionChange, TargetRef,
@@ -174,6 +174,23 @@ pub(crate) async fn a_subscription_is_changed_and_deleted(world: &mut World) {
             .items,
         std::slice::from_ref(&changed)
     );
+
+    for (endpoint, found) in [
+        (Endpoint::Webhook(webhook_id), std::slice::from_ref(&changed)),
+        (Endpoint::Websocket(WebsocketId(webhook_id.0)), &[]),
+    ] {
+        let leading = SubscriptionFilter {
+            endpoint: Some(endpoint),
+            ..SubscriptionFilter::default()
+        };
+        let list = store.list_subscriptions(COMPANY, leading, ALL).await.unwrap();
+        assert_eq!(list.items, found, "{endpoint}");
+        let theirs = store
+            .list_subscriptions(OTHER_COMPANY, leading, ALL)
+            .await
+            .unwrap();
+        assert_eq!(theirs.items, []);
+    }
 
     let half = FilterChange {
         target_id: Some(None),

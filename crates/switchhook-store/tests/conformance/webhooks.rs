@@ -87,6 +87,50 @@ pub(crate) async fn two_webhooks_of_a_company_cannot_share_a_url(world: &mut Wor
         .expect("another company may send there too");
 }
 
+pub(crate) async fn credentials_are_no_part_of_what_webhooks_are_told_apart_by_in_the_store(
+    world: &mut World,
+) {
+    let store = &world.store;
+    let with = |id: i64, user_info: &str| {
+        let mut webhook = webhook(id, COMPANY);
+        webhook.hook_url = format!("https://{user_info}example.com/one?token=a");
+        let headers = [("x-api-key", user_info), ("x-team", "blue")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        webhook.settings.headers = headers.into_iter().collect();
+        webhook
+    };
+    for (id, user_info) in [(10, ""), (11, "ann:one@"), (12, "ann:two@")] {
+        let made = store.create_webhook(with(id, user_info)).await.unwrap();
+        assert_eq!(made, with(id, user_info));
+        assert_eq!(store.webhook(COMPANY, made.id).await.unwrap(), made);
+    }
+    for user_info in ["", "ann:one@", "ann:two@"] {
+        let second = store.create_webhook(with(13, user_info)).await;
+        assert!(
+            matches!(second, Err(StoreError::Conflict(_))),
+            "{user_info}: {second:?}"
+        );
+    }
+    let moved = WebhookChange {
+        hook_url: Some(with(0, "ann:two@").hook_url),
+        ..WebhookChange::default()
+    };
+    let refused = store
+        .update_webhook(COMPANY, WebhookId(11), moved.clone(), NOON)
+        .await;
+    assert!(
+        matches!(&refused, Err(StoreError::Conflict(why)) if why.contains("webhook 12")),
+        "{refused:?}"
+    );
+    store.delete_webhook(COMPANY, WebhookId(12), NOON).await.unwrap();
+    let changed = store
+        .update_webhook(COMPANY, WebhookId(11), moved, NOON)
+        .await
+        .unwrap();
+    assert_eq!(changed.hook_url, with(0, "ann:two@").hook_url);
+    assert_eq!(store.webhook(COMPANY, WebhookId(11)).await.unwrap(), changed);
+}
+
 pub(crate) async fn a_deleted_webhook_frees_its_url_and_orphans_its_subscriptions(world: &mut World) {
     let store = &world.store;
     let first = store.create_webhook(webhook(10, COMPANY)).await.unwrap();

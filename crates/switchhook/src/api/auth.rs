@@ -47,7 +47,7 @@ pub(crate) struct Caller {
     pub(crate) admin: bool,
     /// What else it may do.
     pub(crate) rights: Rights,
-    /// What its subscriptions may see.
+    /// What it and its subscriptions may see.
     pub(crate) scopes: Scopes,
 }
 

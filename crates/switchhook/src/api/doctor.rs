@@ -116,10 +116,14 @@ pub(crate) async fn see(
         None
     };
     let lease = api.system.leases.hold(caller);
-    let report = tokio::select! {
+    let mut report = tokio::select! {
         report = examine(&api.system, examination) => report?,
         () = lease.ended() => return Err(key_has_ended()),
     };
+    report.findings.retain(|finding| match finding.place {
+        Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
+        Place::Server | Place::Webhook { .. } => true,
+    });
     Ok(Json(DoctorAnswer::of(report, &api.system)))
 }
 

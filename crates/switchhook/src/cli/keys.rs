@@ -39,7 +39,7 @@ Examples:
   export SWITCHHOOK_API_KEY=$(switchhook keys create --name ci --rights ingest --expires 90d)
   switchhook keys create --name crm --scopes recordings_export,message_content_export:all
 
-The key works at once, also on a server that is running. Its subscriptions see what its scopes allow.")]
+The key works at once, also on a server that is running. It and its subscriptions see what its scopes allow.")]
 pub(super) struct Create {
     /// What you call it
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
@@ -49,7 +49,7 @@ pub(super) struct Create {
     #[arg(long, value_name = "ID")]
     company: Option<CompanyId>,
 
-    /// What its subscriptions may see: change_log, recordings_export, message_content_export,
+    /// What it and its subscriptions may see: change_log, recordings_export, message_content_export,
     /// message_content_export:all, with commas between
     #[arg(long, value_name = "SCOPES", default_value = "")]
     scopes: Scopes,
@@ -58,7 +58,7 @@ pub(super) struct Create {
     #[arg(long, value_name = "RIGHTS", default_value = "read,write,ingest")]
     rights: Rights,
 
-    /// It may use everything of its company
+    /// It may use everything of its company, agent status, contacts and (with change_log) change logs included
     #[arg(long)]
     admin: bool,
 

@@ -146,7 +146,7 @@ struct Refusal {
     reason: String,
     content_type: Option<String>,
     size: u64,
-    body: String,
+    body: Option<String>,
 }
 
 impl Sources {
@@ -254,7 +254,9 @@ async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) ->
             refusal.reason,
             refusal.content_type.unwrap_or_else(|| "-".to_owned()),
             refusal.size.to_string(),
-            refusal.body.chars().take(60).collect(),
+            refusal
+                .body
+                .map_or_else(|| "-".to_owned(), |body| body.chars().take(60).collect()),
         ]);
     }
     table.print_or("nothing was refused")?;

@@ -444,6 +444,11 @@ async fn the_mask_covers_what_the_api_shows_of_events() {
         !payload.contains("SEEN") && !payload.contains("5550171"),
         "{payload}"
     );
+    let odd = r#"{"call_id":1,"contact":{"phone":12025550171},"to_number":[-12025550171]}"#;
+    let event = server.event("call", odd, &[]).await.ok();
+    let path = format!("/v1/events/{}", event["id"].as_str().unwrap());
+    let shown = server.get(&path).await.ok();
+    assert!(!shown["payload"].to_string().contains("5550171"), "{shown}");
 }
 
 /// Credentials of every sort, which must be nowhere where they need not be.

@@ -111,6 +111,44 @@ async fn plain_secrets_are_read_and_leave_no_trace_once_they_are_encrypted() {
     assert_eq!(shown["signature"]["secret"], SECRET);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_beside_the_secret_are_encrypted_as_the_secret_is() {
+    const CREDENTIALS: [&str; 2] = ["hunter3-hunter3", "hunter4-hunter4"];
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let make = async |server: &ServerProcess, host: &str| {
+        let [password, header] = CREDENTIALS;
+        let caller = server.caller();
+        let body = format!(r#"{{"hook_url":"http://ann:{password}@{host}/","secret":"{SECRET}"}}"#);
+        let made = caller.ask("POST", "/api/v2/webhooks", &body).await;
+        let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+        let body = format!(r#"{{"headers":{{"x-api-key":"{header}","x-team":"blue"}}}}"#);
+        caller.ask("PATCH", &path, &body).await;
+        // An attempt leaves a record.
+        caller.ask("POST", &format!("{path}/test"), "{}").await;
+        path
+    };
+    let server = ServerProcess::start(dir).await;
+    let open = make(&server, "127.0.0.1:1").await;
+    drop(server);
+    assert!(CREDENTIALS.iter().all(|credential| is_in(dir, credential)));
+    let shell = Shell::new(dir).with("SWITCHHOOK_STORE", "sqlite:./switchhook.db");
+    let shell = shell.with("SWITCHHOOK_ENCRYPTION_KEY", ONE);
+    shell.run(&["secrets", "re-encrypt"]).ok();
+    let server = ServerProcess::start_with(dir, &[("SWITCHHOOK_ENCRYPTION_KEY", ONE)]).await;
+    let sealed = make(&server, "127.0.0.1:2").await;
+    for path in [open, sealed] {
+        let shown = server.caller().ask("GET", &path, "").await;
+        let url = shown["hook_url"].as_str().unwrap();
+        assert!(url.starts_with("http://ann:hunter3-hunter3@127.0.0.1"), "{url}");
+        assert_eq!(shown["headers"]["x-api-key"], CREDENTIALS[1]);
+    }
+    drop(server);
+    for credential in CREDENTIALS {
+        assert!(!is_in(dir, credential), "{credential} is in a file");
+    }
+}
+
 #[test]
 fn a_key_that_is_none_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
