@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Arg, Args, Command};
 use ipnet::IpNet;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::DeliveryDefaults;
 
@@ -403,7 +404,8 @@ fn parse_public_url(text: &str) -> Result<String, String> {
     match url::Url::parse(text) {
         Ok(url) if is_web(&url) => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err(format!(
-            "`{text}` is not a web address; write it as https://hooks.example.com"
+            "`{}` is not a web address; write it as https://hooks.example.com",
+            shown_url(text)
         )),
     }
 }

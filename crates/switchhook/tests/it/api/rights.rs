@@ -105,7 +105,8 @@ async fn a_webhook_is_moved_and_signed_otherwise_by_who_may_see_all_that_goes_th
         let webhook = server.webhook("https://example.com/hook").await;
         let subscription = subscribe(&server, ADMIN, kind, &webhook).await;
         let v2 = format!("/api/v2/webhooks/{webhook}");
-        let rotate = format!("/v1/webhooks/{webhook}/rotate-secret");
+        let v1 = format!("/v1/webhooks/{webhook}");
+        let rotate = format!("{v1}/rotate-secret");
         let ways = [
             (
                 Method::PATCH,
@@ -118,6 +119,7 @@ async fn a_webhook_is_moved_and_signed_otherwise_by_who_may_see_all_that_goes_th
                 &v2,
                 json!({"secret": "mine", "hook_url": "https://example.com/hook"}),
             ),
+            (Method::PATCH, &v1, json!({"headers": {"x-tenant": "mine"}})),
             (Method::POST, &rotate, json!({})),
             (Method::POST, &rotate, json!({"secret": "mine"})),
         ];
