@@ -123,10 +123,10 @@ impl Clearance {
         }
     }
 
-    /// What is taken out of events of this kind that a webhook gets again. It had them by a subscription, which for
-    /// messages may have had a target: either scope shows their text.
+    /// What is taken out of events of this kind that come by a subscription: it may have a target, so for messages either
+    /// scope shows their text.
     #[must_use]
-    pub fn hidden_in_repeats(self, kind: Kind) -> Hidden {
+    pub fn hidden_by_subscription(self, kind: Kind) -> Hidden {
         let hidden = self.hidden(kind);
         Hidden {
             message_text: hidden.message_text && !self.has(Scope::MessageContentExport),

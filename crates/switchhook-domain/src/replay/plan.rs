@@ -127,7 +127,7 @@ impl Replay {
     ) -> PlannedDelivery {
         let same_webhook = origin.filter(|origin| origin.webhook_id == webhook_id);
         let kept_from_maker = match same_webhook {
-            Some(_) => self.made_with.hidden_in_repeats(candidate.kind),
+            Some(_) => self.made_with.hidden_by_subscription(candidate.kind),
             None => self.made_with.hidden(candidate.kind),
         };
         PlannedDelivery {

@@ -221,7 +221,7 @@ impl<'a> Connection<'a> {
         };
         let secret = websocket.secret.as_ref();
         // The token was made for what was told here then; others may have subscribed it to more since.
-        let hidden = wanted.hidden.or(clearance.hidden_in_repeats(kind));
+        let hidden = wanted.hidden.or(clearance.hidden_by_subscription(kind));
         let body = frame::body(&entry.event, hidden, secret);
         Ok(Some(Message::text(if self.session.is_labelled {
             frame::labelled(entry.position, &entry.event, body, secret.is_some())

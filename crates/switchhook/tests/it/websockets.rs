@@ -300,3 +300,48 @@ async fn what_is_subscribed_later_is_told_as_far_as_the_key_of_the_connection_se
         "{frame}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let server = server_in(dir.path()).await;
+    key(&server, "shk_plain").await;
+    let now = server.system.clock.now();
+    let admin = ApiKey {
+        id: KeyId(server.system.ids.next(now)),
+        company_id: CompanyId(1),
+        name: String::new(),
+        hash: switchhook::keys::hash("shk_admin"),
+        admin: true,
+        rights: Rights::all(),
+        scopes: Scopes::all(),
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    server.system.store.create_key(admin).await.expect("it is new");
+    let plain = Caller::new(server.address, "shk_plain");
+    let admin = Caller::new(server.address, "shk_admin");
+    let made = plain.ask("POST", "/api/v2/websockets", "{}").await;
+    let before = text(&made, "websocket_url").to_owned();
+    // What is privileged comes to lead there afterwards.
+    let body = json!({"endpoint_id": made["id"]}).to_string();
+    for kind in ["call", "changelog"] {
+        admin
+            .ask("POST", &format!("/api/v2/subscriptions/{kind}"), &body)
+            .await;
+    }
+    let path = format!("/api/v2/websockets/{}", text(&made, "id"));
+    let (status, _) = plain.send("GET", &path, "").await.expect("it answers");
+    assert_eq!(status, 403);
+    let of_admin = admin.ask("GET", &path, "").await;
+    let mut plain = Listener::connect(&before).await.unwrap();
+    let mut whole = Listener::connect(text(&of_admin, "websocket_url")).await.unwrap();
+    let change = r#"{"date":1,"action":"x","changed_by":{"id":1}}"#;
+    admin.ask("POST", "/v1/events/changelog", change).await;
+    let call = r#"{"call_id":1,"state":"recording","recording_url":["https://example.com/r"]}"#;
+    admin.ask("POST", "/v1/events/call", call).await;
+    assert_eq!(whole.next().await, change);
+    assert_eq!(whole.next().await, call);
+    assert_eq!(plain.next().await, r#"{"call_id":1,"state":"recording"}"#);
+}
