@@ -7,7 +7,7 @@ use std::fmt;
 use smallvec::SmallVec;
 use switchhook_protocol::{
     CallEvent, CallState, ContactEvent, ContactType, Direction, Kind, MessageStatus, Payload, SmsEvent,
-    Target, TargetType, Word,
+    Target, TargetType, Word, same_word,
 };
 
 use crate::order::OrderKey;
@@ -223,7 +223,7 @@ fn is_local(contact: &ContactEvent<'_>) -> bool {
         .contact
         .as_ref()
         .and_then(|contact| contact.contact_type.as_deref());
-    contact_type.is_some_and(|word| word.eq_ignore_ascii_case(ContactType::Local.as_str()))
+    contact_type.is_some_and(|word| same_word(word, ContactType::Local.as_str()))
 }
 
 #[cfg(test)]
@@ -278,6 +278,14 @@ mod tests {
             (
                 r#"{"target":{"id":"u1","type":"user"},"proxy_target":{"id":4,"type":"user"}}"#,
                 &[(User, 4)],
+            ),
+            (
+                r#"{"target":{"id":"1","type":"call_center"}}"#,
+                &[(Callcenter, 1)],
+            ),
+            (
+                r#"{"proxy_target":{"id":1,"type":"Call-Center"}}"#,
+                &[(Callcenter, 1)],
             ),
             (r#"{"target":{"id":1,"type":"robot"}}"#, &[]),
             (r#"{"target":{"id":1}}"#, &[]),
@@ -351,6 +359,10 @@ mod tests {
             Some(&PayloadState::Known(CallState::Hangup)),
         );
         check_state(
+            r#"{"state":"Voicemail-Uploaded"}"#,
+            Some(&PayloadState::Known(CallState::VoicemailUploaded)),
+        );
+        check_state(
             r#"{"state":"teleported"}"#,
             Some(&PayloadState::Unknown("teleported".to_owned())),
         );
@@ -394,6 +406,7 @@ mod tests {
             ("success", true),
             ("failed", true),
             ("Delivered", true),
+            ("un_delivered", true),
             ("sent", false),
             ("pending", false),
             ("opened", false),
@@ -430,6 +443,7 @@ mod tests {
         for (contact_type, local) in [
             ("local", true),
             ("Local", true),
+            ("LOCAL_", true),
             ("shared", false),
             ("google", false),
             ("nylas", false),

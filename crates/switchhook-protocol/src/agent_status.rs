@@ -3,7 +3,7 @@
 //! and strings. Both are read, neither is rewritten.
 
 use crate::reading::{Read, view};
-use crate::spelling::spelled_enum;
+use crate::spelling::{same_word, spelled_enum};
 use crate::target::Target;
 use crate::timestamp::Timestamp;
 use crate::value::{Id, Text, Word};
@@ -41,8 +41,8 @@ impl Availability<'_> {
     pub fn is_available(&self) -> Option<bool> {
         match self {
             Self::Flag(flag) => Some(*flag),
-            Self::Word(word) if word.eq_ignore_ascii_case("available") => Some(true),
-            Self::Word(word) if word.eq_ignore_ascii_case("unavailable") => Some(false),
+            Self::Word(word) if same_word(word, "available") => Some(true),
+            Self::Word(word) if same_word(word, "unavailable") => Some(false),
             Self::Word(_) => None,
         }
     }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::spelling::same_word;
+
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -132,7 +134,7 @@ impl Kind {
         [route, channel, operation_id, message, schema]
             .into_iter()
             .chain(*also)
-            .any(|known| letters(known).eq(letters(word)))
+            .any(|known| same_word(known, word))
     }
 }
 
@@ -174,12 +176,6 @@ impl<'de> Deserialize<'de> for Kind {
 #[error("`{given}` is not a kind of event; known are: call, sms, agent_status, contact, changelog")]
 pub struct UnknownKind {
     given: String,
-}
-
-fn letters(word: &str) -> impl Iterator<Item = char> {
-    word.chars()
-        .filter(|letter| !matches!(letter, '-' | '_'))
-        .map(|letter| letter.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub use signature::{
     VerifyError, diagnose, key_id, sign, verify,
 };
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
-pub use spelling::UnknownWord;
+pub use spelling::{UnknownWord, same_word};
 pub use target::{Target, TargetType};
 pub use timestamp::{InvalidTimestamp, Timestamp, format_http_date, parse_http_date};
 pub use value::{Id, Json, Milliseconds, Text, Word};

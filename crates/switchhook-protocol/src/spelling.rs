@@ -1,6 +1,7 @@
 //! One macro for the enums whose values have a spelling on the wire: each value is written once.
 //! It makes the list of values, both directions of the conversion and serde from that one line.
-//! Reading ignores case (real traffic writes `Office` for `office`); writing uses the documented spelling.
+//! Reading ignores case and separators (real traffic writes `Office` for `office`, `call_center` for `callcenter`);
+//! writing uses the documented spelling.
 
 use std::fmt;
 
@@ -44,6 +45,24 @@ impl std::error::Error for UnknownWord {}
 
 /// A word comes from outside: an error message must not repeat a megabyte of it.
 const LONGEST_WORD_SHOWN: usize = 64;
+
+/// Whether two words say the same: case, `_` and `-` do not count, because real traffic is not of one mind about them.
+///
+/// ```
+/// assert!(switchhook_protocol::same_word("Call_Center", "callcenter"));
+/// assert!(!switchhook_protocol::same_word("call_centre", "callcenter"));
+/// ```
+#[must_use]
+pub fn same_word(one: &str, other: &str) -> bool {
+    letters(one).eq(letters(other))
+}
+
+fn letters(word: &str) -> impl Iterator<Item = u8> {
+    let is_separator = |byte: &u8| matches!(byte, b'_' | b'-');
+    word.bytes()
+        .filter(move |byte| !is_separator(byte))
+        .map(|byte| byte.to_ascii_lowercase())
+}
 
 /// `enum Name: "what it is" { Variant = "spelling", … }` with `ALL`, `as_str`, `Display`, `FromStr` and serde.
 macro_rules! spelled_enum {
@@ -92,7 +111,7 @@ macro_rules! spelled {
                 Self::ALL
                     .iter()
                     .copied()
-                    .find(|known| known.as_str().eq_ignore_ascii_case(word))
+                    .find(|known| $crate::same_word(known.as_str(), word))
                     .ok_or_else(|| {
                         let known = Self::ALL.iter().map(|known| known.as_str()).collect();
                         $crate::UnknownWord::new($what, word, known)

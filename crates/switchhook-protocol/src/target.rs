@@ -63,10 +63,13 @@ mod tests {
     use crate::reading::Read;
 
     #[test]
-    fn there_are_eleven_target_types_and_case_does_not_matter() {
+    fn there_are_eleven_target_types_and_neither_case_nor_separators_matter() {
         assert_eq!(TargetType::ALL.len(), 11);
         assert_eq!("Office".parse(), Ok(TargetType::Office));
-        assert_eq!("CallCenter".parse(), Ok(TargetType::Callcenter));
+        for word in ["CallCenter", "call_center", "Call-Center", "CALL_CENTER"] {
+            assert_eq!(word.parse(), Ok(TargetType::Callcenter));
+        }
+        assert_eq!("coaching_team".parse(), Ok(TargetType::Coachingteam));
         let error = "desk".parse::<TargetType>().unwrap_err().to_string();
         assert!(error.starts_with("`desk` is not a target type; known are: callcenter,"));
     }
