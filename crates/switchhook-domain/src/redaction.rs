@@ -12,6 +12,10 @@ use memchr::memchr2;
 use crate::scope::{Scope, Scopes};
 use crate::subscription::{Filter, Subscription};
 
+mod recordings;
+
+use recordings::Name;
+
 /// What is taken out of an event before it is sent; the default is nothing.
 ///
 /// Its text form is a comma-separated list, empty for nothing.
@@ -137,20 +141,6 @@ impl FromStr for Hidden {
     }
 }
 
-/// Members that lead to a recording, wherever they stand.
-const RECORDING_MEMBERS: [&str; 6] = [
-    "recording_url",
-    "admin_recording_urls",
-    "call_recording_share_links",
-    "admin_call_recording_share_links",
-    "voicemail_link",
-    "voicemail_recording_id",
-];
-
-/// Inside this member, [`RECORDING_DETAIL_MEMBER`] leads to a recording too.
-const RECORDING_DETAILS: &str = "recording_details";
-const RECORDING_DETAIL_MEMBER: &str = "url";
-
 /// Members that say what a message says.
 const MESSAGE_TEXT_MEMBERS: [&str; 3] = ["text", "text_content", "mms_url"];
 
@@ -167,13 +157,13 @@ pub fn redact(body: &[u8], hidden: Hidden) -> Cow<'_, [u8]> {
 }
 
 /// One pass over a body. It needs no stack: a string is a key if a colon follows it, and of the open containers only
-/// the outermost `recording_details` matters.
+/// the outermost that holds recordings matters.
 struct Redaction<'a> {
     body: &'a [u8],
     hidden: Hidden,
     at: usize,
     depth: usize,
-    /// The depth around the `recording_details` that we are in.
+    /// The depth around the outermost container of recordings that we are in.
     details_depth: Option<usize>,
     /// What stands before the current position, removed members and white space not counted.
     before: Before,
@@ -251,24 +241,27 @@ impl<'a> Redaction<'a> {
         }
         let key = Key(&self.body[start + 1..end - 1]);
         let value = white_end(self.body, colon + 1);
-        if self.is_hidden(key) {
+        let is_text = self.hidden.message_text && key.is_one_of(&MESSAGE_TEXT_MEMBERS);
+        if is_text || self.hidden.recordings && self.is_recording(key, value) {
             return self.remove(start, value_end(self.body, value));
-        }
-        if self.details_depth.is_none()
-            && key.is(RECORDING_DETAILS)
-            && matches!(self.body.get(value), Some(b'[' | b'{'))
-        {
-            self.details_depth = Some(self.depth);
         }
         self.at = value;
         self.before = Before::Other;
     }
 
-    fn is_hidden(&self, key: Key<'_>) -> bool {
-        self.hidden.recordings
-            && (key.is_one_of(&RECORDING_MEMBERS)
-                || self.details_depth.is_some() && key.is(RECORDING_DETAIL_MEMBER))
-            || self.hidden.message_text && key.is_one_of(&MESSAGE_TEXT_MEMBERS)
+    /// Whether the member whose value begins at `value` leads to a recording; if it only holds some, that is noted.
+    fn is_recording(&mut self, key: Key<'_>, value: usize) -> bool {
+        let name = Name::of(key);
+        if name.leads_to_recording(self.body, value) {
+            return true;
+        }
+        if self.details_depth.is_some() {
+            return name.is_link();
+        }
+        if matches!(self.body.get(value), Some(b'[' | b'{')) && name.has_subject() {
+            self.details_depth = Some(self.depth);
+        }
+        false
     }
 
     /// Removes the member that begins at `start` and whose value ends at `end`, and the comma before it; if it is the
@@ -309,27 +302,45 @@ impl Key<'_> {
     fn spells(self, name: &str) -> bool {
         let mut written = self.0;
         for &letter in name.as_bytes() {
-            let Some(rest) = without_letter(written, letter) else {
+            let Some((first, rest)) = first_letter(written) else {
                 return false;
             };
+            if first != u32::from(letter) {
+                return false;
+            }
             written = rest;
         }
         written.is_empty()
     }
+
+    /// The key's ASCII letters and digits, in lower case, escapes resolved.
+    fn letters(self) -> impl Iterator<Item = u8> {
+        let mut written = self.0;
+        let letters = std::iter::from_fn(move || {
+            let (first, rest) = first_letter(written)?;
+            written = rest;
+            Some(first)
+        });
+        letters
+            .filter_map(|letter| u8::try_from(letter).ok())
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+    }
 }
 
-/// `written` without its first letter, if that is `letter`, plain or as `\u0074`. No other escape means a letter.
-fn without_letter(written: &[u8], letter: u8) -> Option<&[u8]> {
+/// The first letter of `written`, plain or as `\u0074`, and what follows it. No other escape means a letter: of those the
+/// backslash is taken for one.
+fn first_letter(written: &[u8]) -> Option<(u32, &[u8])> {
     match written {
         [b'\\', b'u', a, b, c, d, rest @ ..] => {
             let digits = [*a, *b, *c, *d];
             let code = digits
                 .into_iter()
                 .try_fold(0, |code, digit| Some(code * 16 + char::from(digit).to_digit(16)?));
-            (code == Some(u32::from(letter))).then_some(rest)
+            Some((code?, rest))
         }
-        [first, rest @ ..] if *first == letter => Some(rest),
-        _ => None,
+        [first, rest @ ..] => Some((u32::from(*first), rest)),
+        [] => None,
     }
 }
 

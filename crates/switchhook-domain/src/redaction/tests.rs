@@ -9,6 +9,24 @@ const RECORDINGS_HIDDEN: Hidden = Hidden {
     recordings: true,
     message_text: false,
 };
+/// Members that real traffic has, and some of their kind.
+const RECORDING_MEMBERS: [&str; 14] = [
+    "recording_url",
+    "admin_recording_urls",
+    "call_recording_share_links",
+    "admin_call_recording_share_links",
+    "voicemail_link",
+    "voicemail_recording_id",
+    "screen_recording_urls",
+    "screen_recording_share_links",
+    "company_call_review_share_link",
+    "public_call_review_share_link",
+    "admincallrecording_url",
+    "callRecordingUrl",
+    "Voicemail-Link",
+    "call_audio_uri",
+];
+
 const TEXT_HIDDEN: Hidden = Hidden {
     recordings: false,
     message_text: true,
@@ -132,11 +150,13 @@ fn every_depth_is_searched() {
 #[test]
 fn every_recording_member_goes_and_no_other_scope_s() {
     for name in RECORDING_MEMBERS {
-        check(
-            RECORDINGS_HIDDEN,
-            &format!(r#"{{"call_id":1,"{name}":["https://example.com"]}}"#),
-            r#"{"call_id":1}"#,
-        );
+        for value in ["[\"https://example.com\"]", "\"x\"", "null"] {
+            check(
+                RECORDINGS_HIDDEN,
+                &format!(r#"{{"call_id":1,"{name}":{value}}}"#),
+                r#"{"call_id":1}"#,
+            );
+        }
     }
     for name in MESSAGE_TEXT_MEMBERS {
         check(TEXT_HIDDEN, &format!(r#"{{"id":1,"{name}":"x"}}"#), r#"{"id":1}"#);
@@ -150,8 +170,50 @@ fn every_recording_member_goes_and_no_other_scope_s() {
     check(Hidden::NOTHING, both, both);
 }
 
+/// A recording's type as Dialpad names it, and the other things that play one.
 #[test]
-fn a_url_goes_only_inside_recording_details() {
+fn an_address_of_a_recording_goes_whatever_its_member_is_called() {
+    for name in [
+        "admincallrecording",
+        "callrecording",
+        "voicemail",
+        "screen_recording",
+        "ScreenRecordings",
+        "audio",
+    ] {
+        for value in [
+            r#""https://example.com/1""#,
+            r#"[ "https://example.com/1", "http://example.com/2"]"#,
+        ] {
+            check(
+                RECORDINGS_HIDDEN,
+                &format!(r#"{{"id":1,"{name}":{value}}}"#),
+                r#"{"id":1}"#,
+            );
+        }
+        check(
+            RECORDINGS_HIDDEN,
+            &format!(r#"{{"{name}":[{{"id":1,"download_url":"x"}}],"url":2}}"#),
+            &format!(r#"{{"{name}":[{{"id":1}}],"url":2}}"#),
+        );
+        let kept = format!(r#"{{"{name}":true,"{name}_count":2,"a":"https://example.com"}}"#);
+        check(RECORDINGS_HIDDEN, &kept, &kept);
+    }
+}
+
+#[test]
+fn what_leads_to_no_recording_stays() {
+    for kept in [
+        r#"{"was_recorded":true,"call_recording_ids":[1],"is_shared":true,"preview":"x"}"#,
+        r#"{"contact":{"url":"https://example.com"},"avatar_url":"https://example.com","links":[]}"#,
+        r#"{"transcription_text":"voicemail at https://example.com","labels":["recording_url"]}"#,
+    ] {
+        check(RECORDINGS_HIDDEN, kept, kept);
+    }
+}
+
+#[test]
+fn a_url_goes_only_inside_what_holds_recordings() {
     for (body, expected) in [
         (
             r#"{"url":1,"recording_details":[{"id":2,"url":3},{"url":4}],"x":{"url":5}}"#,
@@ -277,12 +339,12 @@ fn redact_value(value: &mut Value, hidden: Hidden, in_details: bool) {
         Value::Object(members) => {
             members.retain(|name, _| {
                 let name = name.as_str();
-                let is_recording = RECORDING_MEMBERS.contains(&name) || in_details && name == "url";
+                let is_recording = RECORDING_MEMBERS.contains(&name) || in_details && name.ends_with("url");
                 !(hidden.recordings && is_recording
                     || hidden.message_text && MESSAGE_TEXT_MEMBERS.contains(&name))
             });
             for (name, value) in members {
-                redact_value(value, hidden, in_details || name == RECORDING_DETAILS);
+                redact_value(value, hidden, in_details || name == "recording_details");
             }
         }
         _ => {}
