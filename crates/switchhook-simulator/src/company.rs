@@ -23,6 +23,9 @@ pub(crate) const MOST_USERS: usize = 20_000;
 const USERS_PER_CENTER: usize = 12;
 const AGENTS_PER_CENTER: usize = 8;
 
+/// The first people of the company look after its groups.
+const ADMINS_PER_GROUP: usize = 2;
+
 /// The place of an entity in [`Company::entities`].
 pub(crate) type EntityIndex = usize;
 
@@ -133,6 +136,16 @@ impl Company {
         &self.entities[index]
     }
 
+    /// Who looks after a group; a person needs nobody to.
+    pub(crate) fn admins_of(&self, target: EntityIndex) -> impl Iterator<Item = &Entity> {
+        let is_group = self.entity(target).target_type != TargetType::User;
+        let admins = self
+            .users
+            .iter()
+            .take(if is_group { ADMINS_PER_GROUP } else { 0 });
+        admins.map(|admin| self.entity(*admin))
+    }
+
     /// The agents of a centre whom a call may ask for.
     pub(crate) fn free_agents(&self, center: usize) -> impl Iterator<Item = usize> {
         let agents = self.centers[center].agents.iter().copied();
@@ -202,43 +215,67 @@ impl Entity {
     /// The entity as a call's `target` shows it.
     pub(crate) fn write(&self, json: &mut Json) {
         self.write_name(json);
-        json.text("phone", &self.phone)
-            .observed(|json| _ = json.number("office_id", self.office_id));
-    }
-
-    /// The entity as a message's `target` shows it: real traffic has another word for the number there.
-    pub(crate) fn write_for_sms(&self, json: &mut Json) {
-        self.write_name(json);
-        json.contract(|json| _ = json.text("phone", &self.phone))
-            .observed(|json| _ = json.text("phone_number", &self.phone));
-    }
-
-    /// A colleague as the other side of a call or message; `phone` is what real traffic calls the number there. The
-    /// contract has no word for such a contact's type.
-    pub(crate) fn write_as_contact(&self, json: &mut Json, phone: &str) {
-        json.contract(|json| {
-            json.text("id", &self.id.to_string())
-                .text("display_name", &self.name)
-                .text("primary_phone", &self.phone)
-                .text_or("primary_email", self.email.as_deref());
-        })
-        .observed(|json| {
-            json.number("id", self.id)
-                .text("type", "user")
-                .text("name", &self.name)
-                .text("email", self.email.as_deref().unwrap_or_default())
-                .text(phone, &self.phone);
-        });
-    }
-
-    fn write_name(&self, json: &mut Json) {
-        json.number("id", self.id)
-            .text("type", self.target_type.as_str())
-            .text("name", &self.name);
         match &self.email {
             Some(email) => json.text("email", email),
             None => json.observed(|json| _ = json.text("email", "")),
         };
+        json.text("phone", &self.phone)
+            .observed(|json| _ = json.number("office_id", self.office_id));
+    }
+
+    /// The entity as a message's `target` shows it: real traffic has another word for the number there, and writes it as
+    /// people do.
+    pub(crate) fn write_for_sms(&self, json: &mut Json) {
+        self.write_name(json);
+        json.contract(|json| {
+            if let Some(email) = &self.email {
+                json.text("email", email);
+            }
+            json.text("phone", &self.phone);
+        })
+        .observed(|json| _ = json.text("phone_number", &national(&self.phone)));
+    }
+
+    /// A colleague as the other side of a call. The contract has no word for such a contact's type.
+    pub(crate) fn write_as_contact(&self, json: &mut Json) {
+        json.contract(|json| self.write_party(json)).observed(|json| {
+            json.number("id", self.id)
+                .text("type", "user")
+                .text("name", &self.name)
+                .text("email", self.email.as_deref().unwrap_or_default())
+                .text("phone", &self.phone);
+        });
+    }
+
+    /// A colleague as the other side of a message.
+    pub(crate) fn write_as_sms_contact(&self, json: &mut Json) {
+        json.contract(|json| self.write_party(json)).observed(|json| {
+            json.number("id", self.id)
+                .text("name", &self.name)
+                .text("phone_number", &self.phone);
+        });
+    }
+
+    fn write_party(&self, json: &mut Json) {
+        json.text("id", &self.id.to_string())
+            .text("display_name", &self.name)
+            .text("primary_phone", &self.phone)
+            .text_or("primary_email", self.email.as_deref());
+    }
+
+    fn write_name(&self, json: &mut Json) {
+        json.number("id", self.id)
+            .contract(|json| _ = json.text("type", self.target_type.as_str()))
+            .observed(|json| _ = json.text("type", self.observed_type()))
+            .text("name", &self.name);
+    }
+
+    /// The entity's type as real targets have it.
+    const fn observed_type(&self) -> &'static str {
+        match self.target_type {
+            TargetType::Callcenter => "call_center",
+            other => other.as_str(),
+        }
     }
 
     /// The entity's type as the change log and groups write it: `CallCenter`, `Office`.
@@ -286,12 +323,7 @@ impl Contact {
     pub(crate) fn display_name(&self) -> String {
         match self.name {
             Some((first, last)) => format!("{first} {last}"),
-            None => format!(
-                "({}) {}-{}",
-                &self.phone[2..5],
-                &self.phone[5..8],
-                &self.phone[8..]
-            ),
+            None => national(&self.phone),
         }
     }
 
@@ -308,16 +340,20 @@ impl Contact {
     /// The contact as a call's `contact` shows it.
     pub(crate) fn write(&self, json: &mut Json) {
         json.contract(|json| self.write_party(json)).observed(|json| {
-            self.write_small(json);
-            json.text("phone", &self.phone);
+            self.write_id(json);
+            json.text("type", self.contact_type)
+                .text("name", &self.display_name())
+                .text("email", &self.email().unwrap_or_default())
+                .text("phone", &self.phone);
         });
     }
 
     /// The contact as a message's `contact` shows it.
     pub(crate) fn write_for_sms(&self, json: &mut Json) {
         json.contract(|json| self.write_party(json)).observed(|json| {
-            self.write_small(json);
-            json.text("phone_number", &self.phone);
+            self.write_id(json);
+            json.text("name", &self.display_name())
+                .text("phone_number", &self.phone);
         });
     }
 
@@ -329,12 +365,19 @@ impl Contact {
             .text_or("primary_email", self.email().as_deref());
     }
 
-    fn write_small(&self, json: &mut Json) {
-        json.text("id", &self.id.to_string())
-            .text("type", self.contact_type)
-            .text("name", &self.display_name())
-            .text("email", &self.email().unwrap_or_default());
+    /// Real traffic numbers local contacts; those of an address book elsewhere have its word for them.
+    fn write_id(&self, json: &mut Json) {
+        if self.contact_type == "local" {
+            json.number("id", self.id);
+        } else {
+            json.text("id", &self.id.to_string());
+        }
     }
+}
+
+/// A number of North America as people write it there: `(212) 555-0142`.
+fn national(phone: &str) -> String {
+    format!("({}) {}-{}", &phone[2..5], &phone[5..8], &phone[8..])
 }
 
 /// An id that is always the same for the same thing: 16 digits, exact in a double.

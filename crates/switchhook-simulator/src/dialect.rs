@@ -16,8 +16,9 @@ pub enum Dialect {
     #[default]
     Asyncapi,
     /// As real payloads look: every key is there, with `null`, `{}` or `[]` where there is nothing; durations are
-    /// milliseconds with a fraction; contacts are small objects; many more fields; agents' statuses are words in lower
-    /// case with ids as strings; and calls have all 31 states.
+    /// milliseconds with a fraction; contacts are small objects, whose ids are numbers for local ones; a contact centre
+    /// is a `call_center`; messages have numbers as people write them; many more fields; agents' statuses are words in
+    /// lower case with ids as strings; and calls have all 31 states.
     Observed,
 }
 

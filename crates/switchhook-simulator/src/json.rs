@@ -72,6 +72,10 @@ impl Json {
             return self.nothing(key, "null");
         };
         self.key(key);
+        if value == 0 {
+            self.text.push('0');
+            return self;
+        }
         let (whole, mut fraction, mut digits) = (value / 1_000, value % 1_000, 3);
         while digits > 1 && fraction % 10 == 0 {
             fraction /= 10;
@@ -85,6 +89,13 @@ impl Json {
         self.key(key);
         self.text.push_str(if value { "true" } else { "false" });
         self
+    }
+
+    pub(crate) fn flag_or(&mut self, key: &str, value: Option<bool>) -> &mut Self {
+        match value {
+            Some(value) => self.flag(key, value),
+            None => self.nothing(key, "null"),
+        }
     }
 
     pub(crate) fn null(&mut self, key: &str) -> &mut Self {
@@ -129,6 +140,14 @@ impl Json {
         self.list(key, values, |json, value| {
             json.braced('{', '}', |json| write(json, value));
         })
+    }
+
+    /// The list, if it has something in it; not even real traffic has the key before.
+    pub(crate) fn texts_if_any(&mut self, key: &str, values: &[String]) -> &mut Self {
+        if values.is_empty() {
+            return self;
+        }
+        self.texts(key, values.iter().map(String::as_str))
     }
 
     fn list<T>(
@@ -227,6 +246,7 @@ mod tests {
     fn fractions_are_as_short_as_they_can_be() {
         for (thousandths, expected) in [
             (8_630_000, "8630.0"),
+            (0, "0"),
             (1, "0.001"),
             (12_340, "12.34"),
             (5_500, "5.5"),

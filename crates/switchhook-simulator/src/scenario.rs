@@ -19,6 +19,7 @@ use crate::call::{Call, LegIndex};
 use crate::company::{Company, EntityIndex, FEWEST_USERS};
 use crate::dialect::Dialect;
 use crate::event::SimulatedEvent;
+use crate::rng::Rng;
 use crate::simulation::{Simulation, later};
 use crate::story::Story;
 use crate::world::World;
@@ -88,7 +89,12 @@ impl Scenario {
     #[must_use]
     pub fn play(&self, seed: u64, start: Timestamp, dialect: Dialect) -> Vec<SimulatedEvent> {
         let mut scene = Scene {
-            simulation: Simulation::silent(seed, start, dialect, Company::found(FEWEST_USERS)),
+            simulation: Simulation::silent(
+                self.mixed_into(seed),
+                start,
+                dialect,
+                Company::found(FEWEST_USERS),
+            ),
             at: start,
         };
         (self.script)(&mut scene);
@@ -100,6 +106,13 @@ impl Scenario {
     #[must_use]
     pub fn outline(&self) -> String {
         outline::of(self)
+    }
+
+    /// A seed of this scenario's own: two scenarios with the same seed have no id in common.
+    fn mixed_into(&self, seed: u64) -> u64 {
+        self.name
+            .bytes()
+            .fold(seed, |mixed, byte| Rng::new(mixed ^ u64::from(byte)).next())
     }
 
     const fn new(name: &'static str, summary: &'static str, script: fn(&mut Scene)) -> Self {

@@ -333,7 +333,7 @@ impl Message {
             .object("target", |json| target.write_for_sms(json))
             .object("contact", |json| match self.other {
                 Other::Contact(index) => world.company.contacts[index].write_for_sms(json),
-                Other::User(index) => world.company.entity(index).write_as_contact(json, "phone_number"),
+                Other::User(index) => world.company.entity(index).write_as_sms_contact(json),
             })
             .number_or("sender_id", self.sender.map(|sender| world.company.entity(sender).id))
             .text("from_number", from)
@@ -345,9 +345,13 @@ impl Message {
                 json.text("text_content", self.text)
                     .text_or("mms_url", self.is_mms.then_some(media.as_str()))
                     .flag("is_internal", matches!(self.other, Other::User(_)))
-                    .numbers("admins", []);
+                    .objects("admins", world.company.admins_of(self.target), |json, admin| {
+                        admin.write_for_sms(json);
+                    })
+                    // Real traffic has this word for what came in, too.
+                    .text("message_status", step.status.unwrap_or(MessageStatus::Pending).as_str());
             })
-            .text_or("message_status", step.status.map(MessageStatus::as_str))
+            .contract(|json| _ = json.text_or("message_status", step.status.map(MessageStatus::as_str)))
             .text_or(
                 "message_delivery_result",
                 step.result.map(MessageDeliveryResult::as_str),

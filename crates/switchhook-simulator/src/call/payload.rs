@@ -48,13 +48,13 @@ impl Shown<'_> {
             .object("target", |json| world.company.entity(leg.target).write(json))
             .object("contact", |json| match leg.outside {
                 Outside::Contact(index) => world.company.contacts[index].write(json),
-                Outside::User(index) => world.company.entity(index).write_as_contact(json, "phone"),
+                Outside::User(index) => world.company.entity(index).write_as_contact(json),
             })
             .number_or("date_started", millis(leg.started_at))
             .number_or("date_connected", millis(leg.connected_at))
             .number_or("date_ended", millis(leg.ended_at))
             .contract(|json| _ = json.number_or("duration", leg.talked_ms().map(|ms| ms as i64)))
-            .observed(|json| _ = json.thousandths_or("duration", self.fine(leg.talked_ms())))
+            .observed(|json| _ = json.thousandths_or("duration", self.length(leg.talked_ms())))
             .number("event_timestamp", world.now.as_millis());
     }
 
@@ -64,12 +64,14 @@ impl Shown<'_> {
             .talked_ms()
             .zip(leg.held_ms())
             .map(|(talked, held)| talked.saturating_sub(held));
-        json.number_or("date_rang", millis(leg.rang_at))
-            .number_or("date_first_rang", millis(leg.rang_at))
+        // Told only when the ringing is over.
+        let rang_at = leg.rang_at.filter(|_| self.state != CallState::Ringing);
+        json.number_or("date_rang", millis(rang_at))
+            .number_or("date_first_rang", millis(rang_at))
             .number_or("date_queued", millis(leg.queued_at))
-            .thousandths_or("total_duration", self.fine(leg.total_ms()))
-            .thousandths_or("talk_time", self.fine(talk_ms))
-            .thousandths_or("hold_time", self.fine(leg.held_ms()));
+            .thousandths_or("total_duration", self.length(leg.total_ms()))
+            .thousandths_or("talk_time", self.length(talk_ms))
+            .thousandths_or("hold_time", self.length(leg.held_ms()));
     }
 
     fn write_parties(&self, json: &mut Json) {
@@ -102,8 +104,8 @@ impl Shown<'_> {
             .flag("is_transferred", leg.transferred_from.is_some())
             .flag("was_recorded", leg.was_recorded && leg.was_connected())
             .flag("is_internal", is_internal)
-            .flag("callback_requested", leg.callback_requested)
-            .texts("labels", self.labels())
+            .flag_or("callback_requested", leg.callback_requested.then_some(true))
+            .texts("labels", [])
             .objects("routing_breadcrumbs", entry, |json, entry| {
                 json.text("breadcrumb_type", "call_action")
                     .number_or("date", millis(leg.started_at))
@@ -134,8 +136,8 @@ impl Shown<'_> {
                 .text("recording_type", recording.sort);
         })
         .numbers("call_recording_ids", ready.iter().map(|recording| recording.id))
-        .texts("recording_url", own.iter().map(String::as_str))
-        .texts("admin_recording_urls", admin.iter().map(String::as_str))
+        .texts_if_any("recording_url", &own)
+        .texts_if_any("admin_recording_urls", &admin)
         .text_or("voicemail_link", voicemail.map(url).as_deref())
         .number_or("voicemail_recording_id", voicemail.map(|recording| recording.id))
         .text_or(
@@ -170,23 +172,10 @@ impl Shown<'_> {
             .text_or("public_call_review_share_link", review("public").as_deref());
     }
 
-    fn labels(&self) -> impl Iterator<Item = &'static str> {
-        let leg = self.leg;
-        [
-            (leg.direction == Direction::Inbound, "incoming"),
-            (leg.direction == Direction::Outbound, "outgoing"),
-            (leg.was_connected(), "answered"),
-            (leg.ended_at.is_some() && !leg.was_connected(), "unanswered"),
-            (leg.voicemail().is_some(), "voicemail"),
-            (leg.transferred_from.is_some(), "transferred"),
-        ]
-        .into_iter()
-        .filter_map(|(holds, label)| holds.then_some(label))
-    }
-
-    /// Milliseconds as real traffic has them: with a fraction, unless there are none.
-    fn fine(&self, millis: Option<u64>) -> Option<u64> {
+    /// Milliseconds as real traffic has them: with a fraction, or a bare `0` if there were none before the leg ended.
+    fn length(&self, millis: Option<u64>) -> Option<u64> {
         let fraction = self.leg.fraction;
+        let millis = millis.or_else(|| self.leg.ended_at.map(|_| 0));
         millis.map(|ms| if ms == 0 { 0 } else { ms * 1_000 + fraction })
     }
 }

@@ -11,6 +11,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         menu_to_department,
     ),
     Scenario::new(
+        "department-to-center",
+        "Nobody in a department answers; the call goes on to a contact centre, where an agent takes it.",
+        department_to_center,
+    ),
+    Scenario::new(
         "menu-abandoned",
         "The caller hears the menu and hangs up.",
         menu_abandoned,
@@ -69,6 +74,29 @@ fn menu_to_department(scene: &mut Scene) {
         .to(ada, Hangup)
         .wait(60)
         .to(entry, Hangup);
+    scene.begin(call);
+}
+
+/// Three legs in a row: the department's is the master of the centre's, and the agent came in by the centre's.
+fn department_to_center(scene: &mut Scene) {
+    let (sales, support, agent) = (scene.sales(), scene.support(), scene.agent(0));
+    let (mut call, department) = scene.call_to(sales);
+    let center = call.linked(scene.world(), department, support);
+    let operator = call.operator(scene.world(), center, agent);
+    call.to(department, Ringing)
+        .wait(15_000)
+        .to(center, Ringing)
+        .wait(300)
+        .to(operator, Ringing)
+        .wait(4_000)
+        .to(operator, Connected)
+        .to(center, Connected)
+        .wait(90)
+        .to(department, Hangup)
+        .wait(45_000)
+        .to(operator, Hangup)
+        .wait(70)
+        .to(center, Hangup);
     scene.begin(call);
 }
 
