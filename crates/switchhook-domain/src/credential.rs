@@ -30,11 +30,17 @@ const WORDS: [&str; 13] = [
     "auth", "bearer", "code", "hmac", "jwt", "key", "keys", "pass", "pin", "pwd", "sas", "sid", "sig",
 ];
 
+/// Names that sound like one and are none: a setting of PostgreSQL's URLs.
+const PLAIN: [&str; 1] = ["targetsessionattrs"];
+
 /// Whether what has this name (a header, a parameter, a member, a setting) is a credential.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
     let name = in_small_words(name);
     let joined: String = name.split(' ').collect();
+    if PLAIN.contains(&joined.as_str()) {
+        return false;
+    }
     STEMS.iter().any(|stem| joined.contains(stem))
         || joined.ends_with("key")
         || name.split(' ').any(|word| WORDS.contains(&word))
@@ -247,6 +253,10 @@ mod tests {
         );
         check("postgres://me:hunter2@db/x", "postgres://***@db/x");
         check("postgres://me:hunter@2@db:port/x", "postgres://***@db:port/x");
+        check(
+            "postgres://me:hunter2@one:1,two:2/x?target_session_attrs=read-write&sslpassword=hunter3",
+            "postgres://***@one:1,two:2/x?target_session_attrs=read-write&sslpassword=***",
+        );
         check(
             "postgres://db/x?user=me&password=hunter2&sslmode=require",
             "postgres://db/x?user=me&password=***&sslmode=require",

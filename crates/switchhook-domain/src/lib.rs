@@ -33,6 +33,7 @@ pub mod event;
 pub mod hold;
 pub mod id;
 pub mod key;
+pub mod lease;
 pub mod matching;
 pub mod order;
 pub mod phone_number;

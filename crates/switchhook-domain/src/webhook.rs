@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use switchhook_protocol::Timestamp;
 
 use crate::id::{CompanyId, WebhookId};
+use crate::lease::Lease;
 use crate::retry::Profile;
 use crate::secret::Secret;
 
@@ -104,6 +105,8 @@ pub struct DeliveryDefaults {
     pub max_in_flight: u32,
     /// After how many days without a success a webhook is disabled; 0 never.
     pub disable_after_days: u32,
+    /// The longest that an attempt may take, whatever its webhook says: it must end within its lease.
+    pub longest_attempt: Duration,
 }
 
 impl Default for DeliveryDefaults {
@@ -112,6 +115,7 @@ impl Default for DeliveryDefaults {
             profile: Profile::Durable,
             max_in_flight: 64,
             disable_after_days: 0,
+            longest_attempt: Lease(Duration::from_secs(60)).longest_attempt(),
         }
     }
 }
@@ -160,7 +164,8 @@ impl WebhookSettings {
     #[must_use]
     pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         let own = self.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
-        own.unwrap_or_else(|| self.profile(defaults).timeout())
+        let wanted = own.unwrap_or_else(|| self.profile(defaults).timeout());
+        wanted.min(defaults.longest_attempt)
     }
 }
 

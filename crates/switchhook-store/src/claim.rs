@@ -38,14 +38,20 @@ pub enum HandedOver {
         /// Which delivery.
         delivery_id: DeliveryId,
     },
-    /// You no longer have this delivery: its attempt is finished, or it was released, or either came too late.
+    /// You may have this delivery: whether the commit that claimed it took effect is not known, because the database did
+    /// not answer. Do not send it, give it back; what comes behind it must not overtake it until then.
+    Doubtful(Box<ClaimedDelivery>),
+    /// You no longer have this claim: its attempt is finished, or it was released, or either came too late.
     ///
-    /// Each `Claimed` is followed by exactly one, when its attempt is finished or released.
+    /// Each `Claimed` and `Doubtful` is followed by exactly one, when its attempt is finished or released. The attempt
+    /// tells which: a node that could not reach the store may have an old claim and a new one of the same delivery.
     Settled {
         /// Which webhook.
         webhook_id: WebhookId,
         /// Which delivery.
         delivery_id: DeliveryId,
+        /// At which attempt.
+        attempt_number: u32,
     },
 }
 
@@ -72,6 +78,17 @@ pub struct Claim {
     pub now: Timestamp,
     /// When the lease ends.
     pub until: Timestamp,
+    /// What to do about claims whose lease is over.
+    pub expired: Expired,
+}
+
+/// What a claim does about those whose lease is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expired {
+    /// Closes them as lost and claims their deliveries anew.
+    Claim,
+    /// Leaves them: this node does not know well enough what time it is.
+    Leave,
 }
 
 /// How many deliveries of one webhook a node can take.
@@ -124,7 +141,8 @@ pub struct Release {
     pub webhook_id: WebhookId,
     /// The attempt that was not made.
     pub attempt_number: u32,
-    /// When it is due again, if nothing holds it up.
+    /// When it is due again, if nothing holds it up: since when it was before it was claimed, so that giving back makes
+    /// nothing younger.
     pub due_at: Timestamp,
 }
 
@@ -135,4 +153,20 @@ pub struct PendingWebhook {
     pub webhook_id: WebhookId,
     /// When the first of its deliveries is due, or its lease ends.
     pub first_due_at: Timestamp,
+}
+
+/// A delivery that waits for an attempt, and since when it could have had one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which.
+    pub delivery_id: DeliveryId,
+    /// Since when it is due; or since when it is there, if a node has it in memory and has not begun its first attempt.
+    pub since: Timestamp,
+}
+
+impl Waiting {
+    /// The one that has waited longer.
+    pub(crate) fn longer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter().chain(other).min_by_key(|waiting| waiting.since)
+    }
 }

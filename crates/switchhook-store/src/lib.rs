@@ -53,8 +53,8 @@ use tokio::sync::mpsc;
 
 pub use change::Change;
 pub use claim::{
-    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
-    Release,
+    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,
+    PendingWebhook, Release, Waiting,
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
 pub use error::StoreError;
@@ -62,7 +62,7 @@ pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDeli
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use observer::{Commit, CommitObserver, SetAside};
-pub use open::{Migrated, backup, migrate, open, restore};
+pub use open::{Migrated, backup, check_url, migrate, open, restore};
 pub use options::{Role, StoreOptions};
 pub use page::{Page, PageRequest};
 pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
@@ -412,6 +412,10 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError>;
 
+    /// The delivery of a webhook that has waited longest for an attempt, whether a node has it in memory or not. One that is
+    /// claimed and given back again and again has waited all the time.
+    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError>;
+
     // --- replays --------------------------------------------------------------------------------------------------
 
     /// Keeps a replay, and the webhook that exists for it only. `NotFound` if it goes to a webhook that is not the
@@ -465,6 +469,10 @@ pub trait Store: Send + Sync + 'static {
 
     // --- about the store itself -----------------------------------------------------------------------------------
 
+    /// What time it is by the clock that counts for all nodes; `None` if there is only one node, whose own counts.
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
     /// The largest id kept: ids go on after it.
     async fn last_id(&self) -> Result<i64, StoreError>;
     /// Ids that nobody else makes, larger than those that are kept.

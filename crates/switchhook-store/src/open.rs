@@ -53,6 +53,17 @@ fn not_understood() -> StoreError {
     )
 }
 
+/// Whether a store's URL is understood; it is not connected to.
+///
+/// # Errors
+/// `Unusable` if it is not, in words that do not repeat it.
+pub fn check_url(url: &str) -> Result<(), StoreError> {
+    match driver_of(url)? {
+        Driver::Memory | Driver::Sqlite(_) => Ok(()),
+        Driver::Postgres => crate::postgres::check_url(url),
+    }
+}
+
 /// Opens the store at `url`: `sqlite:./switchhook.db`, `postgres://…`, or `sqlite::memory:` for tests. Blocks for a
 /// moment.
 ///

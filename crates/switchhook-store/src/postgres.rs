@@ -30,6 +30,7 @@ mod log;
 mod node;
 mod notice;
 mod order;
+mod pool;
 mod releases;
 mod replay_scan;
 mod replays;
@@ -42,6 +43,7 @@ mod size;
 mod sources;
 mod store;
 mod subscriptions;
+mod targets;
 mod transaction;
 mod turns;
 mod versions;
@@ -52,17 +54,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use self::connection::Connector;
 use self::failure::closed;
 use self::lane::{Lane, Track, transact};
 use self::listener::Listener;
 use self::node::Node;
+use self::pool::Pool;
+use self::targets::Targets;
 use self::transaction::{Lock, Told, Transaction, Work, lock};
 use self::turns::Turns;
 use crate::change::Change;
@@ -91,9 +96,9 @@ pub struct PostgresStore {
 }
 
 struct Parts {
-    pool: PgPool,
+    pool: Pool,
     /// Looks up keys, and nothing else.
-    key_pool: PgPool,
+    key_pool: Pool,
     lane: Lane,
     node: Option<Arc<Node>>,
     audience: Audience,
@@ -150,8 +155,8 @@ impl PostgresStore {
     /// `Unusable` if the URL or the database is not fit for it, `Unavailable` if it cannot be reached.
     pub fn open(url: &str, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         let threads = Threads::start()?;
-        let connect = connection::options(url)?;
-        let parts = threads.wait_on(Parts::open(connect, options))?;
+        let connector = Arc::new(Connector::new(url)?);
+        let parts = threads.wait_on(Parts::open(connector, options))?;
         Ok(Arc::new(Self { parts, threads }))
     }
 
@@ -160,14 +165,13 @@ impl PostgresStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
-        let connect = connection::options(url)?;
+        let connector = Connector::new(url)?;
         Threads::start()?.wait_on(async move {
-            let pool = connection::pool(connect);
-            let mut connection = pool.acquire().await?;
-            connection::check_version(&mut connection).await?;
-            let from = schema::number(&mut connection).await?;
-            schema::migrate(&mut connection, now).await?;
-            let to = schema::number(&mut connection).await?;
+            let connection = &mut connector.connect().await?.connection;
+            connection::check_version(connection).await?;
+            let from = schema::number(connection).await?;
+            schema::migrate(connection, now).await?;
+            let to = schema::number(connection).await?;
             Ok(Migrated { from, to })
         })
     }
@@ -191,13 +195,17 @@ impl PostgresStore {
         self.read_on(self.parts.key_pool.clone(), work).await
     }
 
-    async fn read_on<T, F>(&self, pool: PgPool, work: F) -> Result<T, StoreError>
+    async fn read_on<T, F>(&self, pool: Pool, work: F) -> Result<T, StoreError>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
         T: Send + 'static,
     {
-        self.on_runtime(async move { work(&mut *pool.acquire().await?).await })
-            .await
+        self.on_runtime(async move {
+            let mut lent = pool.acquire().await?;
+            let result = work(&mut lent.connection).await;
+            pool.give_back(lent, result).await
+        })
+        .await
     }
 
     /// Changes what is registered, in a transaction of its own. One at a time on all nodes, so that changes have an order.
@@ -225,10 +233,10 @@ impl PostgresStore {
     {
         let parts = Arc::clone(&self.parts);
         self.on_runtime(async move {
-            let mut connection = parts.pool.acquire().await?;
+            let mut lent = parts.pool.acquire().await?;
             let node = parts.node.as_ref().map(|node| node.id());
             let transaction = transact(
-                &mut connection,
+                &mut lent.connection,
                 node,
                 &parts.audience.turns,
                 async move |transaction: &mut Transaction<'_>| {
@@ -238,7 +246,8 @@ impl PostgresStore {
                     work(transaction).await
                 },
             );
-            let (value, told) = transaction.await?;
+            let result = transaction.await.map_err(StoreError::from);
+            let (value, told) = parts.pool.give_back(lent, result).await?;
             parts.audience.tell(told).await;
             Ok(value)
         })
@@ -271,28 +280,27 @@ impl Drop for PostgresStore {
 }
 
 impl Parts {
-    async fn open(
-        connect: sqlx::postgres::PgConnectOptions,
-        options: StoreOptions,
-    ) -> Result<Arc<Self>, StoreError> {
-        let pool = connection::pool(connect.clone());
-        let key_pool = connection::key_pool(connect.clone());
+    async fn open(connector: Arc<Connector>, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
+        let pool = Pool::new(Arc::clone(&connector), pool::SIZE);
+        let key_pool = Pool::new(Arc::clone(&connector), 1);
         let sealing = Sealing(options.sealer);
-        {
-            let mut connection = pool.acquire().await?;
-            connection::check_version(&mut connection).await?;
-            schema::migrate(&mut connection, options.now).await?;
-            if copying::is_marked(&mut connection).await? {
-                return Err(copy::not_whole());
-            }
-            if options.role == Role::Owner {
-                secrets::check(&mut connection, &sealing).await?;
-            }
+        let mut lent = pool.acquire().await?;
+        let connection = &mut lent.connection;
+        connection::check_version(connection).await?;
+        // This machine's clock may be ahead, and what was lost is due at once.
+        let now = options.now.min(node::time(connection).await?);
+        schema::migrate(connection, now).await?;
+        if copying::is_marked(connection).await? {
+            return Err(copy::not_whole());
         }
         let node = match options.role {
-            Role::Owner => Some(Arc::new(Node::join(&pool, options.now).await?)),
+            Role::Owner => {
+                secrets::check(connection, &sealing).await?;
+                Some(Arc::new(Node::join(connection, now).await?))
+            }
             Role::Guest => None,
         };
+        pool.give_back(lent, Ok(())).await?;
         // Bounded by what the node asks for: nothing is claimed that it did not wish for.
         let (sender, receiver) = mpsc::unbounded_channel();
         let audience = Audience {
@@ -301,7 +309,7 @@ impl Parts {
             observer: options.observer,
         };
         let (stop, stopped) = watch::channel(false);
-        let (lane, tracks) = Lane::new(&connect, node.as_ref(), &audience);
+        let (lane, tracks) = Lane::new(&connector, node.as_ref(), &audience);
         let watch = Watch(audience.observer.clone());
         let run = |track| watch.over_task("store's lane", Track::run(track, stopped.clone()));
         let mut tasks: Vec<_> = tracks.into_iter().map(run).collect();
@@ -341,14 +349,19 @@ impl Parts {
             let _ = task.await;
         }
         if let Some(node) = &self.node
-            && let Ok(mut connection) = self.pool.acquire().await
-            && let Err(error) = node.leave(&mut connection).await
+            && let Ok(mut lent) = self.pool.acquire().await
+            && let Err(error) = node.leave(&mut lent.connection).await
         {
             tracing::warn!(%error, "the other nodes do not know yet that this one has stopped: its leases end by themselves");
         }
         self.key_pool.close().await;
         self.pool.close().await;
     }
+}
+
+/// Whether a URL is understood.
+pub(crate) fn check_url(url: &str) -> Result<(), StoreError> {
+    Targets::parse(url).map(|_| ())
 }
 
 /// A runtime of the store's own, which may be let go of anywhere.

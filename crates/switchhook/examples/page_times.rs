@@ -231,6 +231,7 @@ impl Filling {
             wishes: vec![wish(RARE), wish(BUSY)],
             now: again_at,
             until: again_at.plus(Duration::from_secs(30)),
+            expired: switchhook_store::Expired::Claim,
         };
         self.store.claim_due_deliveries(claim).await?;
         let second = self.claimed(count).await?;

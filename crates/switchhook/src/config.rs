@@ -18,8 +18,10 @@ use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Arg, Args, Command};
 use ipnet::IpNet;
 use switchhook_domain::credential::shown_url;
+use switchhook_domain::lease::Lease;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_store::StoreError;
 
 use self::amount::{Keep, parse_age, parse_size};
 use self::duration::{parse_duration, show_duration};
@@ -292,6 +294,7 @@ impl ServeOptions {
                 profile: self.profile,
                 max_in_flight: IN_FLIGHT_PER_WEBHOOK,
                 disable_after_days: self.disable_after_days,
+                longest_attempt: Lease(self.lease).longest_attempt(),
             },
             lease: self.lease,
             max_in_flight: self.max_in_flight,
@@ -383,20 +386,12 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 
 /// A store as it is written on the command line.
 pub(crate) fn parse_store(text: &str) -> Result<String, String> {
-    let (scheme, rest) = text.split_once(':').unwrap_or_default();
-    let is_known = match &*scheme.to_ascii_lowercase() {
-        "sqlite" => true,
-        "postgres" | "postgresql" => rest.starts_with("//") && url::Url::parse(text).is_ok(),
-        _ => false,
-    };
-    if is_known {
-        return Ok(text.to_owned());
-    }
     // What is no URL may still hold a password, so it is not repeated.
-    Err(
-        "this is not a store; write a file as sqlite:./switchhook.db, or postgres://USER@HOST/DATABASE"
-            .to_owned(),
-    )
+    match switchhook_store::check_url(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(StoreError::Unusable(why)) => Err(why),
+        Err(other) => Err(other.to_string()),
+    }
 }
 
 fn parse_public_url(text: &str) -> Result<String, String> {

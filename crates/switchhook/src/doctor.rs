@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::lease::Lease;
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
@@ -158,7 +159,7 @@ troubles! {
     Tls = "tls",
     /// The receiver answers with a redirect.
     Redirects = "redirects",
-    /// The receiver's clock and ours differ.
+    /// The receiver's clock and ours differ, or the machine's and the database's.
     ClockSkew = "clock_skew",
     /// Deliveries are late.
     Behind = "behind",
@@ -217,6 +218,11 @@ async fn the_server(system: &System) -> Vec<Finding> {
             format!("it can keep nothing: {error}"),
             remedy,
         );
+    }
+    if let Some(trouble) = system.clock.agreement().trouble(Lease(system.settings.lease)) {
+        let remedy = "set the clocks of all machines by NTP: the node makes up for it, but is not ready and leaves expired \
+                      leases to others";
+        find(Trouble::ClockSkew, trouble, remedy);
     }
     match system.engine.state() {
         EngineState::Running => {}

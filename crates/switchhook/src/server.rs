@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use axum::Router;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::credential::shown_url;
+use switchhook_domain::id::made_at;
+use switchhook_domain::lease::Lease;
 use switchhook_store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
@@ -17,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::api::{self, FrontDoor};
 use crate::chance::Dice;
-use crate::clock::SystemClock;
+use crate::clock::{self, NodeClock, SystemClock};
 use crate::dashboard;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
@@ -58,6 +60,7 @@ pub struct Server {
     sweeping: JoinHandle<()>,
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
+    measuring: JoinHandle<()>,
     sending: Sending,
 }
 
@@ -88,7 +91,15 @@ impl Server {
         vitals: Vitals,
     ) -> Result<Self> {
         let open_files = open_files::allow_many();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = Arc::new(NodeClock::new(Arc::new(SystemClock), Lease(settings.lease)));
+        match store.time().await.context("the store cannot be read")? {
+            Some(_) => clock.measure(&*store).await.context("the store cannot be read")?,
+            None => clock.go_on_after(made_at(
+                store.last_id().await.context("the store cannot be read")?,
+            )),
+        }
+        let node_clock = Arc::clone(&clock);
+        let clock: Arc<dyn Clock> = clock;
         let listener = listen(settings.listen)?;
         let metrics_listener = settings.metrics_listen.map(listen).transpose()?;
         let address = listener.local_addr()?;
@@ -153,6 +164,11 @@ impl Server {
         let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(system.telemetry.clone()));
         let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&system)));
         let following = follower::start(&system);
+        let measuring = tokio::spawn(clock::keep_measuring(
+            node_clock,
+            Arc::clone(&system.store),
+            system.telemetry.clone(),
+        ));
         info!(%address, max_connections, store = %shown_url(&system.settings.store), "listening");
         Ok(Self {
             system,
@@ -163,6 +179,7 @@ impl Server {
             tidying,
             sweeping,
             following,
+            measuring,
             sending,
         })
     }
@@ -212,6 +229,7 @@ impl Server {
         }
         self.tidying.abort();
         self.sweeping.abort();
+        self.measuring.abort();
         if let Some(following) = &self.following {
             following.abort();
         }
@@ -333,7 +351,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
             telemetry: telemetry.clone(),
             vitals: vitals.clone(),
             defaults: settings.delivery,
-            lease: settings.lease,
+            lease: Lease(settings.lease),
             max_in_flight: settings.max_in_flight,
             max_handed_over: settings.max_handed_over,
             max_handed_over_bytes: settings.max_handed_over_bytes,

@@ -82,6 +82,7 @@ struct Handles {
     handed_over_bytes: Gauge,
     oldest_due: Gauge,
     nodes: Gauge,
+    clock_offset: Gauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
     connections: ConnectionCounts,
@@ -178,6 +179,11 @@ impl Telemetry {
                 &recorder,
                 "switchhook_nodes",
                 "Nodes that share the work, as this one knows it",
+            ),
+            clock_offset: gauge(
+                &recorder,
+                "switchhook_clock_offset_seconds",
+                "How far the machine's clock is ahead of the database's; 0 without one",
             ),
             commit_duration: histogram(
                 &recorder,
@@ -283,6 +289,11 @@ impl Telemetry {
     /// How long the oldest due delivery has been waiting.
     pub fn oldest_due(&self, age: Duration) {
         self.0.oldest_due.set(age.as_secs_f64());
+    }
+
+    /// How far the machine's clock is ahead of the database's.
+    pub fn clock_offset(&self, ahead_ms: i64) {
+        self.0.clock_offset.set(ahead_ms as f64 / 1_000.0);
     }
 
     /// How many nodes share the work.

@@ -53,6 +53,7 @@ pub(super) async fn finish(
         transaction.hand_over(HandedOver::Settled {
             webhook_id,
             delivery_id,
+            attempt_number: one.attempt.number,
         });
         // Taken out, so that an attempt is finished once even if it is told twice.
         let met = settled.remove(&(delivery_id, one.attempt.number));

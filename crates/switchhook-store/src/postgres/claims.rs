@@ -15,7 +15,7 @@ use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use super::turns::Turns;
 use super::{attempts, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, HandedOver, PendingWebhook};
+use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::line::{self, Claimed, InLine, Verdict};
 use crate::row::attempt::lost;
@@ -82,8 +82,12 @@ async fn due_deliveries(
         let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
         unreadable.push(Unreadable { id, why });
     }
-    for sql in [EXPIRED, DUE] {
-        let query = bind_columns!(sqlx::query(sql), claim.wishes, |wish| {
+    let claimed: &[&str] = match claim.expired {
+        Expired::Claim => &[EXPIRED, DUE],
+        Expired::Leave => &[DUE],
+    };
+    for sql in claimed {
+        let query = bind_columns!(sqlx::query(*sql), claim.wishes, |wish| {
             i64: wish.webhook_id.0,
             i64: i64::from(wish.limit),
         });
@@ -427,6 +431,35 @@ const PENDING: &str = "WITH RECURSIVE \
      SELECT webhook_id, min(due_at) FROM (\
        (SELECT * FROM unclaimed LIMIT $2) UNION ALL (SELECT * FROM claimed LIMIT $2)) AS pending \
      GROUP BY webhook_id ORDER BY webhook_id LIMIT $2";
+
+/// The delivery of a webhook that has waited longest: what is due and unclaimed, or claimed for its first attempt. Replays make
+/// deliveries long before they are due.
+pub(super) async fn longest_waiting(
+    connection: &mut PgConnection,
+    webhook_id: WebhookId,
+) -> Result<Option<Waiting>, StoreError> {
+    let mut found = [None, None];
+    for (sql, found) in [LONGEST_DUE, LONGEST_UNSTARTED].into_iter().zip(&mut found) {
+        let row = sqlx::query(sql)
+            .bind(webhook_id.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = row {
+            *found = Some(Waiting {
+                delivery_id: DeliveryId(row.try_get(0)?),
+                since: Timestamp::from_millis(row.try_get(1)?),
+            });
+        }
+    }
+    let [due, unstarted] = found;
+    Ok(Waiting::longer(due, unstarted))
+}
+
+const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
+     AND webhook_id = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+
+const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
+     AND webhook_id = $1 AND attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
 
 /// Closes some of the claims of nodes that have ended as lost attempts and makes their deliveries due; `true` if there
 /// may be more. A claim that never became a POST is closed all the same: nobody can tell.

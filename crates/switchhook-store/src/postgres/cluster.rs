@@ -9,11 +9,12 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
-use super::{Threads, connection};
+use super::Threads;
+use super::connection::Connector;
 use crate::error::StoreError;
 
 /// Where distributions put the programs, beside the search path.
@@ -79,14 +80,79 @@ impl Cluster {
             let said = String::from_utf8_lossy(&initdb.stderr).into_owned();
             return Err(io::Error::other(format!("initdb failed: {said}")));
         }
+        Self::serve(&programs, folder, durability, user)
+    }
+
+    /// Copies another server, which it follows from then on as its standby: it takes no writes. Otherwise as [`Self::start`].
+    ///
+    /// # Errors
+    /// As for it.
+    pub fn standby_of(primary: &Self, folder: &Path, durability: Durability) -> io::Result<Self> {
+        let programs = programs().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let user = unprivileged_user()?;
+        if let Some((uid, gid)) = user {
+            chown(folder, Some(uid), Some(gid))?;
+        }
+        let copied = as_user(Command::new(programs.join("pg_basebackup")), user)
+            .args([
+                "--host=127.0.0.1",
+                "--username=switchhook",
+                "--checkpoint=fast",
+                "--no-sync",
+                "--port",
+            ])
+            .arg(primary.port.to_string())
+            .arg("-D")
+            .arg(folder.join("data"))
+            .output()?;
+        if !copied.status.success() {
+            let said = String::from_utf8_lossy(&copied.stderr).into_owned();
+            return Err(io::Error::other(format!("pg_basebackup failed: {said}")));
+        }
+        follow(primary.port, folder)?;
+        Self::serve(&programs, folder, durability, user)
+    }
+
+    fn serve(
+        programs: &Path,
+        folder: &Path,
+        durability: Durability,
+        user: Option<(u32, u32)>,
+    ) -> io::Result<Self> {
         let port = free_port()?;
         let mut server = Self {
-            server: serve(&programs, &data, port, durability, user)?,
+            server: serve(programs, &folder.join("data"), port, durability, user)?,
             folder: folder.to_owned(),
             port,
         };
-        server.wait_until_ready(&programs)?;
+        server.wait_until_ready(programs)?;
         Ok(server)
+    }
+
+    /// Makes a standby take writes. Blocks.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn promote(&self) -> Result<(), StoreError> {
+        execute(&self.url("postgres"), "SELECT pg_promote()")
+    }
+
+    /// Makes it refuse writes, also on the connections that are open. Blocks.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn refuse_writes(&self) -> Result<(), StoreError> {
+        let url = self.url("postgres");
+        execute(&url, "ALTER SYSTEM SET default_transaction_read_only = on")?;
+        execute(&url, "SELECT pg_reload_conf()")
+    }
+
+    /// While it is stopped: makes it follow another server when it starts again.
+    ///
+    /// # Errors
+    /// If its files cannot be written.
+    pub fn become_standby_of(&self, primary: &Self) -> io::Result<()> {
+        follow(primary.port, &self.folder)
     }
 
     /// The URL of one of its databases. `postgres` is there; others are to be made.
@@ -129,7 +195,7 @@ impl Cluster {
             if !is_there.success() {
                 return Ok(());
             }
-            std::thread::park_timeout(std::time::Duration::from_millis(25));
+            std::thread::park_timeout(Duration::from_millis(25));
         }
         Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not end"))
     }
@@ -157,7 +223,7 @@ impl Cluster {
             if ready.success() {
                 return Ok(());
             }
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
+            std::thread::park_timeout(Duration::from_millis(50));
         }
         Err(io::Error::new(
             io::ErrorKind::TimedOut,
@@ -180,15 +246,84 @@ impl Drop for Cluster {
 /// # Errors
 /// If it cannot be made.
 pub fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
-    let options = connection::options(url)?;
+    let connector = Connector::new(url)?;
     let sql = format!("CREATE DATABASE {name}");
     Threads::start()?.wait_on(async move {
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = connector.connect().await?.connection;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
         Ok(connection.close().await?)
     })?;
     let server = url.rsplit_once('/').map_or(url, |(server, _)| server);
     Ok(format!("{server}/{name}"))
+}
+
+/// Holds the lock on the table of deliveries for a while, as another session would that changes it. Blocks.
+///
+/// # Errors
+/// If the lock is not got.
+pub fn lock_deliveries(url: &str, time: Duration) -> Result<(), StoreError> {
+    let seconds = time.as_secs_f64();
+    let sql =
+        format!("BEGIN; LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
+    execute(url, &sql)
+}
+
+/// Runs statements on the server, on a connection of their own, however long that takes. Blocks.
+fn execute(url: &str, sql: &str) -> Result<(), StoreError> {
+    let (connector, sql) = (Connector::new(url)?, sql.to_owned());
+    Threads::start()?.wait_as_long_as_it_takes(async move {
+        let mut connection = connector.connect().await?.connection;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+        Ok(connection.close().await?)
+    })
+}
+
+/// The server's processes behind the connections to a database, stopped where they are until this is dropped: they keep
+/// their locks and answer nothing.
+#[derive(Debug)]
+pub struct Frozen(Vec<i32>);
+
+/// Stops the processes behind all connections to the database that `url` names. Blocks.
+///
+/// # Errors
+/// If the server does not say which they are.
+pub fn freeze(url: &str) -> Result<Frozen, StoreError> {
+    let connector = Connector::new(url)?;
+    let processes = Threads::start()?.wait_on(async move {
+        let mut connection = connector.connect().await?.connection;
+        let sql =
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
+        let processes = rows.iter().map(|row| Ok(row.try_get(0)?)).collect();
+        connection.close().await?;
+        processes
+    })?;
+    let frozen = Frozen(processes);
+    frozen.signal("-STOP");
+    Ok(frozen)
+}
+
+impl Frozen {
+    fn signal(&self, name: &str) {
+        for process in &self.0 {
+            // One that has ended meanwhile need not be told.
+            let _ = Command::new("kill").args([name, &process.to_string()]).status();
+        }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
+}
+
+/// Makes the data in `folder` follow the server at `port`.
+fn follow(port: u16, folder: &Path) -> io::Result<()> {
+    let data = folder.join("data");
+    std::fs::write(data.join("standby.signal"), "")?;
+    let settings = format!("primary_conninfo = 'host=127.0.0.1 port={port} user=switchhook'\n");
+    std::fs::write(data.join("postgresql.auto.conf"), settings)
 }
 
 /// The server under a shell that ends it as soon as this process is gone: it reads from a pipe that then closes.

@@ -1,19 +1,24 @@
-//! Connections: how they are made, and what every session is told first.
+//! Connections: how they are made, what every session is told first, and when one is of no use any more.
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use parking_lot::Mutex;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
+use tokio::time::{Instant, timeout};
 
+use super::failure::no_answer;
+use super::targets::{Nature, Server, Targets, Wanted};
 use crate::StoreError;
 
-/// How many connections a node has at the most, beside the two of the lane and that for keys. One of them
-/// listens.
-const POOL: u32 = 6;
+/// How long a server may take to let a connection in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a caller waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may take to say whether it is well.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How old a connection gets: names move to other addresses, and servers' memory grows with the age of a session.
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// How long a statement may take. What takes longer is stopped, and its caller told.
 const STATEMENT_TIMEOUT: &str = "15s";
@@ -28,55 +33,180 @@ const STATEMENTS: usize = 256;
 /// The oldest server that has all that is used here: `hashtextextended`, generated identities, `plan_cache_mode`.
 const OLDEST_VERSION: i32 = 120_000;
 
-pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_str(url)?;
-    let name = options.get_application_name().unwrap_or("switchhook").to_owned();
-    Ok(options
-        .application_name(&name)
-        .statement_cache_capacity(STATEMENTS)
-        .options([
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-            // Compiling a plan takes longer than any statement here.
-            ("jit", "off"),
-        ]))
+/// Makes connections to whichever of the servers is fit.
+pub(super) struct Connector {
+    targets: Targets,
+    state: Mutex<State>,
 }
 
-/// The connections for everything but the commits of the hot path, and keys.
-pub(super) fn pool(options: PgConnectOptions) -> PgPool {
-    pool_of(POOL, options)
+struct State {
+    /// The server that was fit last.
+    last: usize,
+    /// Connections that are older are given up: the server has changed since.
+    changed_at: Instant,
+    /// How many connections were made, so that they do not all grow old at once.
+    made: u32,
 }
 
-/// The connection by which keys are looked up, whatever the others are busy with.
-pub(super) fn key_pool(options: PgConnectOptions) -> PgPool {
-    pool_of(1, options)
+/// A connection that may be given up.
+pub(super) struct Link {
+    pub(super) connection: PgConnection,
+    made_at: Instant,
+    lasts: Duration,
 }
 
-fn pool_of(connections: u32, options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .after_connect(|connection, _| Box::pin(async move { keep_promises(connection).await }))
-        .connect_lazy_with(options)
+impl Connector {
+    /// # Errors
+    /// `Unusable` if the URL is not understood.
+    pub(super) fn new(url: &str) -> Result<Self, StoreError> {
+        let targets = Targets::parse(url)?.with(|options| {
+            let name = options.get_application_name().unwrap_or("switchhook").to_owned();
+            options
+                .application_name(&name)
+                .statement_cache_capacity(STATEMENTS)
+                .options([
+                    ("statement_timeout", STATEMENT_TIMEOUT),
+                    ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+                    // Compiling a plan takes longer than any statement here.
+                    ("jit", "off"),
+                ])
+        });
+        let state = State {
+            last: 0,
+            changed_at: Instant::now(),
+            made: 0,
+        };
+        Ok(Self {
+            targets,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// A connection for anything but the commits of the hot path.
+    pub(super) async fn connect(&self) -> Result<Link, StoreError> {
+        self.connect_with(|options| options).await
+    }
+
+    /// The connection for the commits of the hot path.
+    ///
+    /// Its statements find everything by an index, in the index's order. A plan that was made while the tables were small
+    /// would read all of them for ever after, or all of a webhook's deliveries and sort them, so that other plans are not
+    /// considered, and those that are made are kept.
+    pub(super) async fn connect_to_commit(&self) -> Result<Link, StoreError> {
+        self.connect_with(|options| {
+            options.options([
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+                ("enable_bitmapscan", "off"),
+                ("enable_sort", "off"),
+                ("plan_cache_mode", "force_generic_plan"),
+            ])
+        })
+        .await
+    }
+
+    /// A connection to the first server that is fit, beginning with the one that was last.
+    pub(super) async fn connect_with(
+        &self,
+        change: impl Fn(PgConnectOptions) -> PgConnectOptions,
+    ) -> Result<Link, StoreError> {
+        let Targets { servers, wanted } = &self.targets;
+        let rounds: &[Wanted] = match wanted {
+            Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
+            _ => std::slice::from_ref(wanted),
+        };
+        let first = self.state.lock().last;
+        let mut refusals = Vec::new();
+        for wanted in rounds {
+            for place in (0..servers.len()).map(|n| (first + n) % servers.len()) {
+                let server = &servers[place];
+                match connect_to(server, *wanted, change(server.options.clone())).await {
+                    Ok(connection) => return Ok(self.link(place, connection)),
+                    Err(error) if servers.len() == 1 && rounds.len() == 1 => return Err(error),
+                    Err(error) => refusals.push(format!("{}: {error}", server.name)),
+                }
+            }
+        }
+        Err(StoreError::Unavailable(format!(
+            "none of the servers can be used: {}",
+            refusals.join("; ")
+        )))
+    }
+
+    fn link(&self, place: usize, connection: PgConnection) -> Link {
+        let mut state = self.state.lock();
+        if std::mem::replace(&mut state.last, place) != place {
+            let server = &self.targets.servers[place].name;
+            tracing::info!(server, "this server is used from now on");
+        }
+        state.made = state.made.wrapping_add(1);
+        Link {
+            connection,
+            made_at: Instant::now(),
+            lasts: MAX_AGE + MAX_AGE / 16 * (state.made % 8),
+        }
+    }
+
+    /// How to connect to a server that is fit now.
+    pub(super) async fn options_of_fit(&self) -> Result<PgConnectOptions, StoreError> {
+        // Saying goodbye only keeps the server's log tidy.
+        let _ = self.connect().await?.connection.close().await;
+        let last = self.state.lock().last;
+        Ok(self.targets.servers[last].options.clone())
+    }
+
+    /// Whether one that was made then may be used again.
+    pub(super) fn is_current_since(&self, made_at: Instant) -> bool {
+        made_at >= self.state.lock().changed_at && made_at.elapsed() < MAX_AGE
+    }
+
+    /// Whether a connection may be used again.
+    pub(super) fn is_current(&self, link: &Link) -> bool {
+        link.made_at >= self.state.lock().changed_at && link.made_at.elapsed() < link.lasts
+    }
+
+    /// Asks a connection on which something failed whether it is of use any longer. If it says that its server has become one
+    /// that is not wanted, or is gone, all others are given up too: they lead there as well.
+    pub(super) async fn is_well(&self, link: &mut Link) -> bool {
+        let nature = timeout(CHECK_TIMEOUT, nature(&mut link.connection)).await;
+        let is_well = matches!(nature, Ok(Ok(nature)) if self.targets.wanted.is_still_met(nature));
+        if !is_well {
+            let mut state = self.state.lock();
+            // One that was made before all were given up says nothing of those that were made since.
+            if link.made_at >= state.changed_at {
+                state.changed_at = Instant::now();
+            }
+        }
+        is_well && self.is_current(link)
+    }
 }
 
-/// The connection for the commits of the hot path.
-///
-/// Its statements find everything by an index, in the index's order. A plan that was made while the tables were small
-/// would read all of them for ever after, or all of a webhook's deliveries and sort them, so that other plans are not
-/// considered, and those that are made are kept.
-pub(super) async fn committing(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let plans = [
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-        ("enable_bitmapscan", "off"),
-        ("enable_sort", "off"),
-        ("plan_cache_mode", "force_generic_plan"),
-    ];
-    let mut connection = PgConnection::connect_with(&options.clone().options(plans)).await?;
-    keep_promises(&mut connection).await?;
-    Ok(connection)
+async fn connect_to(
+    server: &Server,
+    wanted: Wanted,
+    options: PgConnectOptions,
+) -> Result<PgConnection, StoreError> {
+    let connecting = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        keep_promises(&mut connection).await?;
+        let nature = nature(&mut connection).await?;
+        Ok::<_, StoreError>((connection, nature))
+    };
+    let Ok(connected) = timeout(CONNECT_TIMEOUT, connecting).await else {
+        return Err(no_answer(CONNECT_TIMEOUT));
+    };
+    let (connection, nature) = connected?;
+    match wanted.refusal(nature) {
+        None => Ok(connection),
+        Some(why) => {
+            let _ = connection.close().await;
+            Err(StoreError::Unavailable(format!(
+                "PostgreSQL at {} is not used: {why}",
+                server.name
+            )))
+        }
+    }
 }
 
 /// A commit that is answered is on the disk, whatever the database's default is.
@@ -84,6 +214,15 @@ async fn keep_promises(connection: &mut PgConnection) -> Result<(), sqlx::Error>
     let sql = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
     sqlx::query(sql).execute(connection).await?;
     Ok(())
+}
+
+async fn nature(connection: &mut PgConnection) -> Result<Nature, sqlx::Error> {
+    let sql = "SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery()";
+    let row = sqlx::query(sql).fetch_one(connection).await?;
+    Ok(Nature {
+        is_read_only: row.try_get(0)?,
+        is_standby: row.try_get(1)?,
+    })
 }
 
 /// Refuses servers that are too old.

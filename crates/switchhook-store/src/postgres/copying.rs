@@ -1,13 +1,14 @@
 //! A PostgreSQL database as a side of a copy.
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, Row as _};
 use switchhook_domain::Timestamp;
 
+use super::connection::{self, Connector};
 use super::node::Node;
-use super::{connection, schema, secrets};
+use super::{schema, secrets};
 use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
 use crate::error::StoreError;
 use crate::row::Row;
@@ -20,8 +21,8 @@ pub(crate) struct PostgresSide {
 impl PostgresSide {
     /// Opens the database and makes its tables if there are none. Refuses one that nodes use.
     pub(crate) async fn open(url: &str, now: Timestamp) -> Result<Self, StoreError> {
-        let options = connection::options(url)?.options([("statement_timeout", "0")]);
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let patiently = |options: PgConnectOptions| options.options([("statement_timeout", "0")]);
+        let mut connection = Connector::new(url)?.connect_with(patiently).await?.connection;
         connection::check_version(&mut connection).await?;
         schema::migrate(&mut connection, now).await?;
         let nodes = Node::count_alive(&mut connection).await?;

@@ -10,16 +10,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Audience;
 use super::batch::{self, Answer, Operation};
+use super::connection::{Connector, Link};
 use super::failure::{closed, no_answer};
 use super::node::Node;
 use super::transaction::{Told, Transaction, Work};
 use super::turns::Turns;
-use super::{Audience, connection};
 use crate::error::StoreError;
 use crate::observer::Commit;
 
@@ -38,9 +39,6 @@ const LINGER: Duration = Duration::from_millis(5);
 
 /// After how long without an answer the connection is given up.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long a new connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much work an operation is.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +118,7 @@ pub(super) struct Lane {
 impl Lane {
     /// Makes a lane; its work begins with [`Track::run`] of each track.
     pub(super) fn new(
-        options: &PgConnectOptions,
+        connector: &Arc<Connector>,
         node: Option<&Arc<Node>>,
         audience: &Audience,
     ) -> (Self, [Track; 2]) {
@@ -130,10 +128,10 @@ impl Lane {
             let (jobs, received) = mpsc::unbounded_channel();
             let track = Track {
                 jobs: received,
-                options: options.clone(),
+                connector: Arc::clone(connector),
                 node: node.cloned(),
                 audience: audience.clone(),
-                connection: None,
+                link: None,
                 is_failing: Arc::clone(&is_failing),
             };
             (jobs, track)
@@ -199,10 +197,10 @@ impl Lane {
 pub(super) struct Track {
     // Bounded by the lane's `room`.
     jobs: mpsc::UnboundedReceiver<Waiting>,
-    options: PgConnectOptions,
+    connector: Arc<Connector>,
     node: Option<Arc<Node>>,
     audience: Audience,
-    connection: Option<PgConnection>,
+    link: Option<Link>,
     /// Whether the last commit failed, on any track, so that an outage is told once and not with each commit.
     is_failing: Arc<AtomicBool>,
 }
@@ -229,9 +227,9 @@ impl Track {
             self.linger(&mut waiting).await;
             self.work(std::mem::take(&mut waiting)).await;
         }
-        if let Some(connection) = self.connection.take() {
+        if let Some(link) = self.link.take() {
             // The server would notice by itself; saying so only keeps its log tidy.
-            let _ = connection.close().await;
+            let _ = link.connection.close().await;
         }
     }
 
@@ -295,7 +293,7 @@ impl Track {
                     let _ = member.reply.send(Ok(answer));
                 }
             }
-            Err(_) if members.len() > 1 && self.connection.is_some() => {
+            Err(_) if members.len() > 1 && self.link.is_some() => {
                 for member in members {
                     let answer = self.commit_operations(&[&member.operation]).await;
                     let answer = answer.and_then(|mut answers| answers.pop().ok_or_else(closed));
@@ -343,19 +341,15 @@ impl Track {
         work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let started = Instant::now();
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.connect().await?,
+        let mut link = match self.link.take().filter(|link| self.connector.is_current(link)) {
+            Some(link) => link,
+            None => self.connector.connect_to_commit().await?,
         };
         let node = self.node.as_ref().map(|node| node.id());
-        let committed = timeout(
-            COMMIT_TIMEOUT,
-            transact(&mut connection, node, &self.audience.turns, work),
-        )
-        .await;
-        match committed {
-            Ok(Ok((value, told))) => {
-                self.connection = Some(connection);
+        let turns = Arc::clone(&self.audience.turns);
+        match transact(&mut link.connection, node, &turns, work).await {
+            Ok((value, told)) => {
+                self.link = Some(link);
                 self.audience.tell(told).await;
                 self.audience.committed(Commit {
                     operations,
@@ -363,21 +357,44 @@ impl Track {
                 });
                 Ok(value)
             }
-            Ok(Err(error)) => {
-                // After a failure of one statement the connection is as good as before; after one of its own it is not.
-                if let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, connection.ping()).await {
-                    self.connection = Some(connection);
+            Err(Uncommitted::RolledBack(error)) => {
+                // After a failure of one statement the connection is as good as before; after one of its own it is not, nor if
+                // its server takes no writes any more.
+                if self.connector.is_well(&mut link).await {
+                    self.link = Some(link);
                 }
                 Err(error)
             }
-            Err(_elapsed) => Err(no_answer(COMMIT_TIMEOUT)),
+            Err(Uncommitted::NoAnswer) => Err(no_answer(COMMIT_TIMEOUT)),
+            Err(Uncommitted::Doubtful(error, told)) => {
+                self.audience.tell(*told).await;
+                Err(error)
+            }
         }
     }
+}
 
-    async fn connect(&self) -> Result<PgConnection, StoreError> {
-        match timeout(CONNECT_TIMEOUT, connection::committing(&self.options)).await {
-            Ok(connected) => Ok(connected?),
-            Err(_elapsed) => Err(no_answer(CONNECT_TIMEOUT)),
+/// Why a transaction is not known to be committed.
+pub(super) enum Uncommitted {
+    /// It did nothing, and the database said why.
+    RolledBack(StoreError),
+    /// It did nothing, and the database did not answer.
+    NoAnswer,
+    /// The database did not say whether it was committed. What it would tell then is told as doubtful.
+    Doubtful(StoreError, Box<Told>),
+}
+
+impl From<StoreError> for Uncommitted {
+    fn from(error: StoreError) -> Self {
+        Self::RolledBack(error)
+    }
+}
+
+impl From<Uncommitted> for StoreError {
+    fn from(uncommitted: Uncommitted) -> Self {
+        match uncommitted {
+            Uncommitted::RolledBack(error) | Uncommitted::Doubtful(error, _) => error,
+            Uncommitted::NoAnswer => no_answer(COMMIT_TIMEOUT),
         }
     }
 }
@@ -388,13 +405,24 @@ pub(super) async fn transact<T>(
     node: Option<i64>,
     turns: &Turns,
     work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
-) -> Result<(T, Told), StoreError> {
-    let mut begun = connection.begin().await?;
-    let mut transaction = Transaction::new(&mut begun, node);
-    let value = work(&mut transaction).await?;
-    let told = transaction.into_told(turns).await?;
-    begun.commit().await?;
-    Ok((value, told))
+) -> Result<(T, Told), Uncommitted> {
+    let working = async {
+        let mut begun = connection.begin().await?;
+        let mut transaction = Transaction::new(&mut begun, node);
+        let value = work(&mut transaction).await?;
+        let told = transaction.into_told(turns).await?;
+        Ok::<_, StoreError>((begun, value, told))
+    };
+    let Ok(worked) = timeout(COMMIT_TIMEOUT, working).await else {
+        return Err(Uncommitted::NoAnswer);
+    };
+    let (begun, value, told) = worked?;
+    let error = match timeout(COMMIT_TIMEOUT, begun.commit()).await {
+        Ok(Ok(())) => return Ok((value, told)),
+        Ok(Err(error)) => error.into(),
+        Err(_elapsed) => no_answer(COMMIT_TIMEOUT),
+    };
+    Err(Uncommitted::Doubtful(error, Box::new(told.doubtful())))
 }
 
 /// An error for each of those who shared a commit.

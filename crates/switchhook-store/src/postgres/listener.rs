@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -14,6 +14,7 @@ use super::changes::{self, Changed};
 use super::failure::no_answer;
 use super::node::{Node, SAYS_SO_EVERY};
 use super::notice::{CHANNEL, Notice};
+use super::pool::Pool;
 use super::{Audience, Told};
 use crate::change::Change;
 use crate::claim::HandedOver;
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) struct Listener {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) node: Arc<Node>,
     pub(super) audience: Audience,
     pub(super) changes: mpsc::Sender<Change>,
@@ -76,33 +77,38 @@ impl Listener {
 
     /// Listens on one connection until it is lost.
     async fn listen(&self, heard: &mut Heard) -> Result<(), StoreError> {
-        let mut listener = in_time(PgListener::connect_with(&self.pool)).await?;
+        let made_at = Instant::now();
+        let options = self.pool.connector.options_of_fit().await?;
+        let only_one = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let mut listener = in_time(PgListener::connect_with(&only_one)).await?;
         in_time(listener.listen(CHANNEL)).await?;
         if std::mem::take(&mut heard.is_deaf) {
             tracing::info!("other nodes are heard again");
         }
         // Nobody knows what was said before.
         (heard.last_change, heard.next_look) = (None, Instant::now());
-        loop {
+        while self.pool.connector.is_current_since(made_at) {
             self.do_what_is_due(heard).await?;
             let wake = heard.next_look.min(heard.next_sign_of_life);
             tokio::select! {
                 notice = listener.try_recv() => match notice? {
                     Some(notice) => self.take(notice.payload(), heard),
-                    // The connection was lost and is back: nobody knows what was said meanwhile.
-                    None => (heard.last_change, heard.next_look) = (None, Instant::now()),
+                    // The connection was lost: its server may not be the one to listen to.
+                    None => return Ok(()),
                 },
                 () = sleep_until(wake) => {}
             }
         }
+        Ok(())
     }
 
     async fn do_what_is_due(&self, heard: &mut Heard) -> Result<(), StoreError> {
         let now = Instant::now();
         if now >= heard.next_sign_of_life {
             heard.next_sign_of_life = now + SAYS_SO_EVERY;
-            let mut connection = in_time(self.pool.acquire()).await?;
-            in_time(self.node.say_alive(&mut connection)).await?;
+            let mut lent = self.pool.acquire().await?;
+            let said = in_time(self.node.say_alive(&mut lent.connection)).await;
+            self.pool.give_back(lent, said).await?;
         }
         if now >= heard.next_look {
             heard.next_look = now + LOOK_EVERY;
@@ -113,15 +119,16 @@ impl Listener {
 
     /// Reads what changed and tells the node.
     async fn look(&self, heard: &mut Heard) -> Result<(), StoreError> {
-        let mut connection = in_time(self.pool.acquire()).await?;
+        let mut lent = self.pool.acquire().await?;
         let Some(known) = heard.last_change else {
-            let last = in_time(changes::last(&mut connection)).await?;
+            let last = in_time(changes::last(&mut lent.connection)).await;
+            let last = self.pool.give_back(lent, last).await?;
             heard.last_change = Some(last);
             self.tell(Change::Everything, heard);
             return Ok(());
         };
-        let Changed { last, companies } = in_time(changes::since(&mut connection, known)).await?;
-        drop(connection);
+        let changed = in_time(changes::since(&mut lent.connection, known)).await;
+        let Changed { last, companies } = self.pool.give_back(lent, changed).await?;
         heard.last_change = Some(last);
         match companies {
             Some(companies) => {

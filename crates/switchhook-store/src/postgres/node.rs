@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{Acquire, Row};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{IdSequence, SLOTS};
@@ -40,14 +40,20 @@ pub(super) struct Node {
     pub(super) ids: Arc<IdSequence>,
 }
 
+/// What time it is in the database.
+pub(super) async fn time(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
+    let sql = concat!("SELECT ", database_now!());
+    let row = sqlx::query(sql).fetch_one(connection).await?;
+    Ok(Timestamp::from_millis(row.try_get(0)?))
+}
+
 impl Node {
     /// Registers this process, and closes what nodes that have ended left open.
-    pub(super) async fn join(pool: &PgPool, now: Timestamp) -> Result<Self, StoreError> {
-        let mut connection = pool.acquire().await?;
+    pub(super) async fn join(connection: &mut PgConnection, now: Timestamp) -> Result<Self, StoreError> {
         let name = name();
-        let (id, slot) = register(&mut connection, &name).await?;
-        while claims::close_some_of_ended_nodes(&mut connection, now).await? {}
-        let ids = IdSequence::of_slot(slot, health::last_id(&mut connection).await?);
+        let (id, slot) = register(connection, &name).await?;
+        while claims::close_some_of_ended_nodes(connection, now).await? {}
+        let ids = IdSequence::of_slot(slot, health::last_id(connection).await?);
         Ok(Self {
             id: AtomicI64::new(id),
             nodes: AtomicU32::new(1),

@@ -17,7 +17,6 @@ use crate::row::{Cells, Row};
 
 /// The attempt of a delivery that is under way.
 struct OpenAttempt {
-    number: u32,
     is_pending: bool,
     order_key: Option<OrderKey>,
     blocks_until: Timestamp,
@@ -40,10 +39,8 @@ pub(super) async fn release(
     let mut open = open_attempts(transaction, ids).await?;
     let mut waiting = Vec::new();
     for one in released {
-        match open
-            .remove(&one.delivery_id)
-            .filter(|open| open.number == one.attempt_number)
-        {
+        // By the attempt too: of an old claim and the one that stands, both given back, only the second changes anything.
+        match open.remove(&(one.delivery_id, one.attempt_number)) {
             Some(open) => waiting.push((*one, open)),
             None => transaction.hand_over(settled(one)),
         }
@@ -65,7 +62,7 @@ pub(super) async fn release(
 async fn open_attempts(
     transaction: &mut Transaction<'_>,
     ids: impl Iterator<Item = DeliveryId>,
-) -> Result<HashMap<DeliveryId, OpenAttempt>, StoreError> {
+) -> Result<HashMap<(DeliveryId, u32), OpenAttempt>, StoreError> {
     let sql = "SELECT id, attempt_number, state, order_key, blocks_until FROM deliveries \
                WHERE id = ANY($1) AND coalesce(claimed_by, 0) = $2 ORDER BY id FOR UPDATE";
     let rows = sqlx::query(sql)
@@ -76,15 +73,15 @@ async fn open_attempts(
     rows.iter().map(|row| read_open(row)).collect()
 }
 
-fn read_open(row: &Row<'_>) -> Result<(DeliveryId, OpenAttempt), StoreError> {
+fn read_open(row: &Row<'_>) -> Result<((DeliveryId, u32), OpenAttempt), StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
+    let number = cells.read()?;
     let open = OpenAttempt {
-        number: cells.read()?,
         is_pending: cells.word::<StateName>()? == StateName::Pending,
         order_key: cells.maybe_text()?.map(OrderKey::new),
         blocks_until: cells.time()?,
     };
-    Ok((DeliveryId(cells.id()), open))
+    Ok(((DeliveryId(cells.id()), number), open))
 }
 
 async fn release_round(
@@ -134,6 +131,7 @@ const fn settled(release: &Release) -> HandedOver {
     HandedOver::Settled {
         webhook_id: release.webhook_id,
         delivery_id: release.delivery_id,
+        attempt_number: release.attempt_number,
     }
 }
 

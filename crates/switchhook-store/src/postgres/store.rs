@@ -26,12 +26,12 @@ use super::failure::closed;
 use super::lane::Weight;
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions, versions,
+    log, node, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions, versions,
     webhooks, websockets,
 };
 use crate::Store;
 use crate::change::Change;
-use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
+use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
@@ -538,6 +538,11 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
+        self.read(work!(connection => claims::longest_waiting(connection, webhook_id)))
+            .await
+    }
+
     async fn size(&self) -> Result<StoreSize, StoreError> {
         self.read(work!(connection => size::size(connection))).await
     }
@@ -670,6 +675,11 @@ impl Store for PostgresStore {
         }
         self.register(work!(transaction => replays::cancel(transaction, company_id, id, now)))
             .await
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let time = self.read(work!(connection => node::time(connection))).await?;
+        Ok(Some(time))
     }
 
     async fn last_id(&self) -> Result<i64, StoreError> {

@@ -59,6 +59,21 @@ pub(super) struct Told {
     pub(super) set_aside: Vec<SetAside>,
 }
 
+impl Told {
+    /// What to tell if the commit may have failed: the claims, so that they are given back if they are this node's.
+    pub(super) fn doubtful(self) -> Self {
+        let doubtful = |item| match item {
+            HandedOver::Claimed(claimed) => Some(HandedOver::Doubtful(claimed)),
+            _ => None,
+        };
+        Self {
+            turn: self.turn,
+            handed_over: self.handed_over.into_iter().filter_map(doubtful).collect(),
+            set_aside: Vec::new(),
+        }
+    }
+}
+
 impl<'c> Transaction<'c> {
     pub(super) const fn new(connection: &'c mut PgConnection, node: Option<i64>) -> Self {
         Self {

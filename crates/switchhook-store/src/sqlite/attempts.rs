@@ -26,6 +26,7 @@ pub(super) fn finish(
         transaction.hand_over(HandedOver::Settled {
             webhook_id,
             delivery_id,
+            attempt_number: one.attempt.number,
         });
         if let Some(delivery) = transaction.unwritten.take(delivery_id, one.attempt.number) {
             if one.state.is_final() {

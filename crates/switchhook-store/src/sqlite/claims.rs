@@ -3,14 +3,16 @@
 use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::list::{Unreadable, all, first, readable};
 use super::order;
 use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, HandedOver, PendingWebhook};
+use crate::claim::{
+    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting,
+};
 use crate::error::StoreError;
 use crate::line::{self, Verdict};
 use crate::row::delivery::{self, delivery_columns};
@@ -40,7 +42,7 @@ fn grant(
 ) -> Result<ClaimAnswer, StoreError> {
     let webhook_id = wish.webhook_id;
     let mut claimed = 0;
-    let (due, unreadable) = due_deliveries(transaction.connection, wish, claim.now)?;
+    let (due, unreadable) = due_deliveries(transaction.connection, wish, claim)?;
     for damaged in unreadable {
         set_aside(transaction, damaged, claim.now)?;
     }
@@ -85,7 +87,7 @@ struct DueDelivery {
 fn due_deliveries(
     connection: &Connection,
     wish: ClaimWish,
-    now: Timestamp,
+    claim: &Claim,
 ) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
     let undated = |row: &Row<'_>| {
         let (id, why) = (row.get(0)?, "it is pending, but not since when".to_owned());
@@ -93,8 +95,12 @@ fn due_deliveries(
     };
     let mut unreadable = all(connection, UNDATED, &[&wish.webhook_id.0, &wish.limit], undated)?;
     let mut due = Vec::new();
-    for sql in [EXPIRED, DUE] {
-        let values: [&dyn ToSql; 3] = [&wish.webhook_id.0, &now.as_millis(), &wish.limit];
+    let claimed: &[&str] = match claim.expired {
+        Expired::Claim => &[EXPIRED, DUE],
+        Expired::Leave => &[DUE],
+    };
+    for sql in claimed {
+        let values: [&dyn ToSql; 3] = [&wish.webhook_id.0, &claim.now.as_millis(), &wish.limit];
         let (some, damaged) = readable(connection, sql, &values, read_due)?;
         due.extend(some);
         unreadable.extend(damaged);
@@ -268,3 +274,27 @@ fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
         first_due_at: Timestamp::from_millis(row.get::<Option<i64>>(1)?.unwrap_or_default()),
     })
 }
+
+/// The delivery of a webhook that has waited longest: what is due and unclaimed, or claimed for its first attempt. Replays make
+/// deliveries long before they are due.
+pub(super) fn longest_waiting(
+    connection: &Connection,
+    webhook_id: WebhookId,
+) -> Result<Option<Waiting>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Waiting {
+            delivery_id: DeliveryId(row.get(0)?),
+            since: Timestamp::from_millis(row.get(1)?),
+        })
+    };
+    let due = first(connection, LONGEST_DUE, &[&webhook_id.0], read)?;
+    let unstarted = first(connection, LONGEST_UNSTARTED, &[&webhook_id.0], read)?;
+    Ok(Waiting::longer(due, unstarted))
+}
+
+pub(super) const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+
+pub(super) const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND attempt_number = 1 AND replay_id IS NULL \
+     ORDER BY created_at LIMIT 1";

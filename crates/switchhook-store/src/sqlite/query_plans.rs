@@ -112,6 +112,7 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         "deliveries_claimed (webhook_id=? AND due_at<?)",
     );
     check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?");
+    check(&connection, claims::LONGEST_DUE, "deliveries_due (webhook_id=?");
     check(
         &connection,
         claims::UNDATED,

@@ -21,6 +21,7 @@ pub(super) fn release(
         transaction.hand_over(HandedOver::Settled {
             webhook_id,
             delivery_id,
+            attempt_number: one.attempt_number,
         });
         match open_attempt(transaction.connection, delivery_id)? {
             Some(open) if open.number == one.attempt_number => release_one(transaction, one, &open, now)?,

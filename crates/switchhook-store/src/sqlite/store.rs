@@ -32,7 +32,7 @@ use super::{
     subscriptions, versions, webhooks, websockets,
 };
 use crate::Store;
-use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release};
+use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
@@ -621,6 +621,11 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.read(move |connection| deliveries::pending_of(connection, webhook_id, limit))
+            .await
+    }
+
+    async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
+        self.read(move |connection| claims::longest_waiting(connection, webhook_id))
             .await
     }
 

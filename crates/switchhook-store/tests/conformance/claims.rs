@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
-use switchhook_store::{Claim, ClaimAnswer, ClaimWish, NewEvent, PendingWebhook};
+use switchhook_store::{Claim, ClaimAnswer, ClaimWish, Expired, NewEvent, PendingWebhook, Release, Waiting};
 
 use crate::samples::{COMPANY, LEASE};
 use crate::world::{Told, World, failures, is_lost};
@@ -30,6 +30,7 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_wished(
         wishes,
         now: world.now,
         until: world.now.plus(LEASE),
+        expired: Expired::Claim,
     };
     let answers = world.store.claim_due_deliveries(claim).await.unwrap();
     let fourth_due = world.get(ids[3]).await.state.at();
@@ -186,6 +187,80 @@ pub(crate) async fn a_late_release_changes_nothing(world: &mut World) {
     assert_eq!(world.told(), [Told::Settled(id)]);
     assert_eq!(world.get(id).await.attempt_number, 2);
     assert!(world.succeed(id, 2).await, "the newer claim still stands");
+}
+
+pub(crate) async fn of_an_old_claim_and_the_new_one_given_back_together_the_new_one_counts(
+    world: &mut World,
+) {
+    let id = world.send(1, HOOK).await;
+    world.now = world.now.plus(LEASE);
+    world.claim(HOOK, 9).await;
+    world.told();
+    let release = |attempt_number| Release {
+        delivery_id: id,
+        webhook_id: HOOK,
+        attempt_number,
+        due_at: world.now,
+    };
+    let both = vec![release(1), release(2)];
+    world.store.release_deliveries(both, world.now).await.unwrap();
+    let settled = world.told().into_iter().filter(|told| *told == Told::Settled(id));
+    assert_eq!(settled.count(), 2);
+    assert_eq!(world.get(id).await.attempt_number, 1, "the lost one");
+    assert_eq!(world.claim(HOOK, 9).await.claimed, 1, "nobody has it any more");
+}
+
+pub(crate) async fn what_looks_expired_is_left_if_the_time_is_not_known(world: &mut World) {
+    let expired = world.send(1, HOOK).await;
+    let due = world.leave(2, HOOK).await;
+    world.now = world.now.plus(LEASE);
+    world.told();
+    let claim = Claim {
+        wishes: vec![ClaimWish {
+            webhook_id: HOOK,
+            limit: 9,
+            bytes: usize::MAX,
+        }],
+        now: world.now,
+        until: world.now.plus(LEASE),
+        expired: Expired::Leave,
+    };
+    world.store.claim_due_deliveries(claim).await.unwrap();
+    assert_eq!(world.told(), [Told::Claimed(due, 1)]);
+    assert!(world.succeed(expired, 1).await, "whoever has it may still say so");
+}
+
+pub(crate) async fn what_has_waited_longest_is_found_claimed_or_not(world: &mut World) {
+    let longest = async |world: &World| world.store.longest_waiting(HOOK).await.unwrap();
+    assert_eq!(longest(world).await, None);
+    let start = world.now;
+    let since = |delivery_id, since| Some(Waiting { delivery_id, since });
+    let first = world.send(1, HOOK).await;
+    world.after(1);
+    let (second, second_made) = (world.leave(2, HOOK).await, world.now);
+    world.after(90);
+    assert_eq!(
+        longest(world).await,
+        since(first, start),
+        "it is claimed and was not attempted"
+    );
+    // Given back and claimed again it has waited all the time.
+    let release = Release {
+        delivery_id: first,
+        webhook_id: HOOK,
+        attempt_number: 1,
+        due_at: start,
+    };
+    world
+        .store
+        .release_deliveries(vec![release], world.now)
+        .await
+        .unwrap();
+    assert_eq!(longest(world).await, since(first, start));
+    world.claim(HOOK, 1).await;
+    assert_eq!(longest(world).await, since(first, start));
+    world.succeed(first, 1).await;
+    assert_eq!(longest(world).await, since(second, second_made));
 }
 
 pub(crate) async fn a_node_is_told_what_is_cancelled_of_what_it_has(world: &mut World) {

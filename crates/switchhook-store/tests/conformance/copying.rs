@@ -45,6 +45,7 @@ async fn claim_and_finish_one(store: &dyn Store) {
         wishes,
         now: NOON,
         until,
+        expired: switchhook_store::Expired::Claim,
     };
     store.claim_due_deliveries(claim).await.unwrap();
     let finished = switchhook_store::FinishedAttempt {

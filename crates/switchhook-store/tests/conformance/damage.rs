@@ -58,6 +58,7 @@ async fn claim(store: &SqliteStore) -> ClaimAnswer {
         wishes,
         now: NOON,
         until: NOON.plus(LEASE),
+        expired: switchhook_store::Expired::Claim,
     };
     store
         .claim_due_deliveries(claim)

@@ -138,7 +138,7 @@ fn listen(world: &mut World, node: &mut Node, seed: u64, step: u32) {
                 }
             }
             HandedOver::Settled { .. } => node.unsettled -= 1,
-            HandedOver::Due { .. } | HandedOver::Cancelled { .. } => {}
+            HandedOver::Due { .. } | HandedOver::Cancelled { .. } | HandedOver::Doubtful(_) => {}
         }
     }
     let open = i64::try_from(node.open.len()).expect("small");

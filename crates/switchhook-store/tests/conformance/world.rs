@@ -144,6 +144,7 @@ impl World {
             wishes,
             now: self.now,
             until: self.now.plus(LEASE),
+            expired: switchhook_store::Expired::Claim,
         };
         let mut answers = self
             .store
@@ -265,6 +266,7 @@ impl Told {
             }
             HandedOver::Due { webhook_id, due_at } => Self::Due(*webhook_id, *due_at),
             HandedOver::Settled { delivery_id, .. } => Self::Settled(*delivery_id),
+            HandedOver::Doubtful(claimed) => unreachable!("every commit is answered: {claimed:?}"),
             HandedOver::Cancelled { delivery_id, .. } => Self::Cancelled(*delivery_id),
         }
     }

@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use serde::Serialize;
 use switchhook_domain::Timestamp;
+use switchhook_domain::lease::Lease;
 use tokio::sync::Mutex as Turn;
 use utoipa::ToSchema;
 
@@ -27,6 +28,9 @@ pub(crate) struct Readiness {
     /// `ok`, or why it does not send.
     #[schema(example = "ok")]
     delivery: String,
+    /// `ok`, or how wrong the machine's clock is.
+    #[schema(example = "ok")]
+    clock: String,
     /// Which part of the server has failed, and why: the server ends, and should be started again. Absent if none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "the retention has failed: it panicked")]
@@ -93,7 +97,13 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
         EngineState::Stopped => "stopped".to_owned(),
     };
     let failed = api.system.vitals.failure();
-    let ready = store == "ok" && delivery == "ok" && failed.is_none();
+    let trouble = api
+        .system
+        .clock
+        .agreement()
+        .trouble(Lease(api.system.settings.lease));
+    let clock = trouble.unwrap_or_else(|| "ok".to_owned());
+    let ready = [&store, &delivery, &clock].into_iter().all(|one| one == "ok") && failed.is_none();
     let status = if ready {
         StatusCode::OK
     } else {
@@ -106,6 +116,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
             store,
             delivery,
             failed,
+            clock,
             set_aside: api.system.telemetry.set_aside_count(),
         }),
     )

@@ -15,6 +15,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::Store;
 use tokio::runtime::Handle;
@@ -54,7 +55,7 @@ pub struct EngineParts {
     /// What webhooks that do not say get.
     pub defaults: DeliveryDefaults,
     /// How long a claim lasts.
-    pub lease: Duration,
+    pub lease: Lease,
     /// How many attempts are made at once.
     pub max_in_flight: u32,
     /// How many deliveries are in memory at once.
@@ -76,7 +77,7 @@ struct Shared {
     handed_over: AtomicU32,
     max_handed_over: u32,
     memory: Arc<Memory>,
-    lease: Duration,
+    lease: Lease,
     is_running: AtomicBool,
     stalled: Mutex<Option<String>>,
 }

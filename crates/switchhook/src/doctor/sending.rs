@@ -5,7 +5,6 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::delivery::{Delivery, StateName};
-use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::parse_http_date;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
@@ -117,15 +116,17 @@ fn clock_skew(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
 }
 
 async fn behind(system: &System, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
-    let before = WebhookId(webhook.id.0 - 1);
-    let first = system.store.pending_webhooks(Some(before), 1).await?;
-    let first = first.first().filter(|pending| pending.webhook_id == webhook.id);
-    let late = first.filter(|pending| now.since(pending.first_due_at) > LATE);
-    Ok(late.map(|pending| {
+    let waiting = system.store.longest_waiting(webhook.id).await?;
+    let late = waiting.filter(|waiting| now.since(waiting.since) > LATE);
+    Ok(late.map(|late| {
         at_webhook(
             webhook,
             Trouble::Behind,
-            format!("its oldest delivery is due {} and waits for its turn", since(pending.first_due_at)),
+            format!(
+                "its oldest delivery is due {} and waits for its turn: delivery {}",
+                since(late.since),
+                late.delivery_id
+            ),
             format!(
                 "let the receiver answer sooner, or take more at once: switchhook webhooks update {} --max-in-flight N",
                 webhook.id

@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
+use switchhook::clock::NodeClock;
 use switchhook::system::Settings;
 use switchhook_domain::Timestamp;
+use switchhook_domain::clock::{Agreement, Clock};
 use switchhook_domain::delivery::StateName;
+use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Store, StoreOptions};
 use tokio::time::Instant;
 
 use crate::support::faulty_store::FaultyStore;
-use crate::support::rig::{Reaction, Rig, START};
+use crate::support::rig::{Reaction, Rig, START, Seen};
 use crate::support::test_server::TestServer;
 
 const FULL: &str = "the disk is full: free some space; nothing was lost";
@@ -89,8 +92,7 @@ async fn with_settable_clock() -> (Rig, Arc<AtomicI64>) {
         let now = START.plus(started.elapsed()).as_millis();
         Timestamp::from_millis(now + theirs.load(Ordering::Relaxed))
     };
-    let answer =
-        |seen: &crate::support::rig::Seen| Reaction::Answer(if seen.attempt == 1 { 503 } else { 200 });
+    let answer = |seen: &Seen| Reaction::Answer(if seen.attempt == 1 { 503 } else { 200 });
     let rig = Rig::with_clock(memory(), Settings::default(), Arc::new(clock), answer).await;
     rig.webhook(WebhookSettings::default()).await;
     (rig, offset)
@@ -155,4 +157,74 @@ async fn a_clock_that_jumps_ahead_hurries_and_loses_nothing() {
             .all(|one| one.state.name() == StateName::Delivered),
         "{deliveries:?}"
     );
+}
+
+/// A clock that is said to be off.
+struct OffBy(Instant, i64);
+
+impl Clock for OffBy {
+    fn now(&self) -> Timestamp {
+        START.plus(self.0.elapsed())
+    }
+
+    fn agreement(&self) -> Agreement {
+        Agreement::Off { ahead_ms: self.1 }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_clock_is_off_is_not_ready_and_the_doctor_says_so() {
+    for (ahead_ms, status) in [(14_000, 200), (70_000, 503), (-70_000, 503)] {
+        let clock = Arc::new(OffBy(Instant::now(), ahead_ms));
+        let server = TestServer::with_clock(memory(), Settings::default(), clock).await;
+        let ready = server.get("/readyz").await;
+        assert_eq!(ready.status, status, "{ahead_ms}: {ready:?}");
+        let findings = server.get("/v1/doctor?connect=false").await.ok()["findings"].to_string();
+        assert_eq!(findings.contains("clock_skew"), status == 503, "{findings}");
+        if status == 503 {
+            let said = ready.json()["clock"].as_str().unwrap().to_owned();
+            assert!(
+                said.contains("70.0 s") && findings.contains("70.0 s"),
+                "{said} {findings}"
+            );
+        }
+    }
+}
+
+/// A node on a machine whose clock can be set, which goes by a clock that makes up for that.
+async fn with_node_clock() -> (Rig, Arc<AtomicI64>) {
+    let offset = Arc::new(AtomicI64::new(0));
+    let (theirs, started) = (Arc::clone(&offset), Instant::now());
+    let machine = move || {
+        let now = START.plus(started.elapsed()).as_millis();
+        Timestamp::from_millis(now + theirs.load(Ordering::Relaxed))
+    };
+    let clock = NodeClock::new(Arc::new(machine), Lease(Duration::from_secs(60)));
+    let answer = |seen: &Seen| Reaction::Answer(if seen.attempt == 1 { 503 } else { 200 });
+    let rig = Rig::with_clock(memory(), Settings::default(), Arc::new(clock), answer).await;
+    rig.webhook(WebhookSettings {
+        rate: Some(5.0),
+        ..WebhookSettings::default()
+    })
+    .await;
+    (rig, offset)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machines_clock_that_is_set_back_strands_nothing() {
+    let (rig, offset) = with_node_clock().await;
+    for back in [2, 60, 24 * 365] {
+        rig.call(1, "ringing").await;
+        rig.wait(Duration::from_secs(1)).await;
+        offset.fetch_sub(back * HOUR, Ordering::Relaxed);
+        rig.call(2, "ringing").await;
+        rig.wait(Duration::from_secs(15)).await;
+        let deliveries = rig.deliveries().await;
+        let are_delivered = deliveries
+            .iter()
+            .all(|one| one.state.name() == StateName::Delivered);
+        assert!(are_delivered, "after {back} hours back: {deliveries:?}");
+    }
+    let ids: Vec<_> = rig.deliveries().await.iter().map(|one| one.id).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
 }

@@ -6,3 +6,6 @@ mod nul;
 mod order;
 mod outage;
 mod sharing;
+mod skew;
+mod stalls;
+mod switchover;

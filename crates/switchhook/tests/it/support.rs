@@ -9,5 +9,6 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod rig;
+pub(crate) mod stall;
 pub(crate) mod stranger;
 pub(crate) mod test_server;

@@ -19,15 +19,12 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// What an attempt needs beside the answer: signing, and storing how it ended.
-    const MARGIN_MS: u32 = 10_000;
-
     /// An attempt must end within its claim's lease.
     pub(crate) fn of(settings: &Settings) -> Self {
-        let lease_ms = u32::try_from(settings.lease.as_millis()).unwrap_or(u32::MAX);
+        let longest = settings.delivery.longest_attempt.as_millis();
         Self {
             max_in_flight: settings.max_in_flight,
-            timeout_ms: lease_ms.saturating_sub(Self::MARGIN_MS).max(1_000),
+            timeout_ms: u32::try_from(longest).unwrap_or(u32::MAX),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
-use switchhook_store::{Claim, ClaimAnswer, ClaimWish, PendingWebhook, StoreError};
+use switchhook_store::{Claim, ClaimAnswer, ClaimWish, Expired, PendingWebhook, StoreError};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -63,10 +63,10 @@ impl Dispatcher {
             let Some((_, id)) = self.agenda.first().copied().filter(|(due_at, _)| *due_at <= now) else {
                 break;
             };
-            if self.parts.registry.route(id).is_none() {
+            let Some(route) = self.parts.registry.route(id) else {
                 self.cancel_slice(id, now);
                 continue;
-            }
+            };
             if self
                 .lane(id)
                 .next_claim_at()
@@ -77,6 +77,16 @@ impl Dispatcher {
                 self.reschedule(id);
                 continue;
             }
+            if self.lane(id).has_overdue(now) {
+                self.let_go_of_overdue(id, now);
+                continue;
+            }
+            let rate = self.rate_of(&route);
+            let time = self
+                .parts
+                .lease
+                .time_to_start(route.timeout(&self.parts.defaults));
+            self.lane(id).keep_to(rate, time);
             let free = self
                 .parts
                 .max_handed_over
@@ -115,12 +125,25 @@ impl Dispatcher {
         })
     }
 
+    /// What has a lease that is over is settled before the store is asked for more: it would open a second claim of it.
+    fn let_go_of_overdue(&mut self, id: WebhookId, now: Timestamp) {
+        let lane = self.lane(id);
+        let back = lane.give_back_all();
+        lane.postpone(now.plus(ASK_AGAIN_AFTER));
+        self.outbox.release(back);
+        self.reschedule(id);
+    }
+
     fn claim(&self, wishes: Vec<ClaimWish>, holds: Vec<Hold>, now: Timestamp) {
         let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
         let claim = Claim {
             wishes: wishes.clone(),
             now,
-            until: now.plus(self.parts.lease),
+            until: now.plus(self.parts.lease.0),
+            expired: match self.parts.clock.agreement().may_judge_leases(self.parts.lease) {
+                true => Expired::Claim,
+                false => Expired::Leave,
+            },
         };
         self.spawn(async move {
             let answer = store.claim_due_deliveries(claim).await;
@@ -141,8 +164,10 @@ impl Dispatcher {
     pub(super) fn take_claim(&mut self, wishes: &[ClaimWish], answer: Result<Vec<ClaimAnswer>, StoreError>) {
         match answer {
             Ok(answers) => {
+                let now = self.parts.clock.now();
                 for answer in answers {
-                    self.lane(answer.webhook_id).claim_ended(answer.next_due_at);
+                    self.lane(answer.webhook_id)
+                        .claim_ended(answer.claimed, answer.next_due_at, now);
                 }
             }
             Err(error) => {
@@ -203,7 +228,7 @@ impl Dispatcher {
     pub(super) fn cancel_slice(&mut self, id: WebhookId, now: Timestamp) {
         let entry = self.entry(id);
         entry.is_cancelling = true;
-        let back = entry.lane.give_back_all(now);
+        let back = entry.lane.give_back_all();
         self.outbox.release(back);
         self.reschedule(id);
         let (store, registry) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.registry));
@@ -230,15 +255,16 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         let entry = self.entry(id);
         entry.is_cancelling = false;
-        let next = match answer {
-            Ok(Cancelled::Some(0)) => None,
-            Ok(_) => Some(now),
+        // What was cancelled counts as what a claim brings: there may be more at once.
+        let (brought, next) = match answer {
+            Ok(Cancelled::Some(0)) => (0, None),
+            Ok(_) => (1, Some(now)),
             Err(error) => {
                 warn!(%error, webhook_id = %id, "the deliveries of a deleted webhook could not be cancelled");
-                Some(now.plus(CLAIM_AGAIN_AFTER))
+                (0, Some(now.plus(CLAIM_AGAIN_AFTER)))
             }
         };
-        entry.lane.claim_ended(next);
+        entry.lane.claim_ended(brought, next, now);
         self.reschedule(id);
         self.forget_if_idle(id);
     }

@@ -42,9 +42,6 @@ const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// How soon those look again who wait for room in memory.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(20);
 
-/// How much longer than the attempt itself a lease must last: the outcome has to be stored within it too.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
-
 /// The loop's state.
 pub(super) struct Dispatcher {
     pub(super) parts: EngineParts,
@@ -266,11 +263,7 @@ impl Dispatcher {
                 crowded.push(id);
                 continue;
             };
-            let rate = route
-                .as_ref()
-                .and_then(|route| route.webhook.settings.rate)
-                .map(|rate| self.share.of_rate(rate));
-            if let Some(claimed) = self.lane(id).start(now, rate) {
+            if let Some(claimed) = self.lane(id).start(now) {
                 self.in_flight += 1;
                 self.start_or_give_back(id, route, claimed, hold, now);
             }
@@ -316,19 +309,29 @@ impl Dispatcher {
             Some(route)
                 if route.webhook.paused_at.is_none() && self.lease_suffices(&claimed, &route, now) =>
             {
+                let rate = self.rate_of(&route);
+                self.lane(id).attempted(now, rate);
                 self.attempt(claimed, route, hold, now);
             }
             _ => {
                 self.in_flight -= 1;
-                let back = self.lane(id).not_attempted(&claimed, now);
+                let back = self.lane(id).not_attempted(&claimed);
                 self.outbox.release(back);
             }
         }
     }
 
     fn lease_suffices(&self, claimed: &ClaimedDelivery, route: &Route, now: Timestamp) -> bool {
-        let lease_end = claimed.delivery.state.at();
-        lease_end.since(now) > route.timeout(&self.parts.defaults) + LEASE_MARGIN
+        let left = claimed.delivery.state.at().since(now);
+        self.parts
+            .lease
+            .suffices(left, route.timeout(&self.parts.defaults))
+    }
+
+    /// How many attempts this node may start in a second, if the webhook says so.
+    pub(super) fn rate_of(&self, route: &Route) -> Option<f64> {
+        let rate = route.webhook.settings.rate?;
+        Some(self.share.of_rate(rate))
     }
 
     fn attempt(
@@ -411,12 +414,12 @@ impl Dispatcher {
         }
         if let Some(entry) = self.lanes.get_mut(&id) {
             let blocks = !finished.state.is_final() && finished.blocks_until > now;
-            let mut back = entry.lane.ended(ended.order_key.as_ref(), blocks, now);
+            let mut back = entry.lane.ended(ended.order_key.as_ref(), blocks);
             match ended.class {
                 OutcomeClass::Accepted => entry.lane.went_well(ended.max_in_flight),
                 OutcomeClass::Unanswered | OutcomeClass::Failed | OutcomeClass::Postponed => {
                     entry.lane.went_badly();
-                    back.extend(entry.lane.give_back_surplus(now));
+                    back.extend(entry.lane.give_back_surplus());
                 }
                 OutcomeClass::Redirected
                 | OutcomeClass::Gone
@@ -434,10 +437,10 @@ impl Dispatcher {
     }
 
     fn take_hand_over(&mut self, handed: HandOver) {
-        let now = self.parts.clock.now();
         for item in handed {
             match item {
-                HandedOver::Claimed(claimed) => self.take_claimed(claimed, now),
+                HandedOver::Claimed(claimed) => self.take_claimed(claimed),
+                HandedOver::Doubtful(claimed) => self.take_doubtful(&claimed),
                 HandedOver::Due { webhook_id, due_at } => {
                     self.lane(webhook_id).due_in_store(due_at);
                     self.reschedule(webhook_id);
@@ -446,15 +449,16 @@ impl Dispatcher {
                     webhook_id,
                     delivery_id,
                 } => {
-                    let back = self.lane(webhook_id).cancelled(delivery_id, now);
+                    let back = self.lane(webhook_id).cancelled(delivery_id);
                     self.outbox.release(back);
                     self.give_turn(webhook_id);
                 }
                 HandedOver::Settled {
                     webhook_id,
                     delivery_id,
+                    attempt_number,
                 } => {
-                    let was_here = self.lane(webhook_id).settled(delivery_id);
+                    let was_here = self.lane(webhook_id).settled(delivery_id, attempt_number);
                     self.handed_over -= u32::from(was_here);
                     self.touch(webhook_id);
                 }
@@ -463,7 +467,7 @@ impl Dispatcher {
         self.publish();
     }
 
-    fn take_claimed(&mut self, mut claimed: Box<ClaimedDelivery>, now: Timestamp) {
+    fn take_claimed(&mut self, mut claimed: Box<ClaimedDelivery>) {
         let id = claimed.delivery.webhook_id;
         if claimed.was_read {
             let body = std::mem::take(&mut claimed.body);
@@ -471,15 +475,24 @@ impl Dispatcher {
         }
         let lane = self.lane(id);
         let before = lane.handed_over();
-        let back = lane.take(claimed, now);
+        let back = lane.take(claimed);
         let taken = lane.handed_over() - before;
         self.handed_over += taken;
         self.outbox.release(back);
         if self.stopping.is_some() {
-            let back = self.lane(id).give_back_all(now);
+            let back = self.lane(id).give_back_all();
             self.outbox.release(back);
         }
         self.touch(id);
+    }
+
+    fn take_doubtful(&mut self, claimed: &ClaimedDelivery) {
+        let lane = self.lane(claimed.delivery.webhook_id);
+        let before = lane.handed_over();
+        let back = lane.take_doubtful(claimed);
+        let taken = lane.handed_over() - before;
+        self.handed_over += taken;
+        self.outbox.release([back]);
     }
 
     fn take_stored(&mut self, answer: Stored) {
@@ -504,11 +517,10 @@ impl Dispatcher {
                     until: Instant::now() + grace,
                     done,
                 });
-                let now = self.parts.clock.now();
                 let mut ids: Vec<_> = self.lanes.keys().copied().collect();
                 ids.sort_unstable();
                 for id in ids {
-                    let back = self.lane(id).give_back_all(now);
+                    let back = self.lane(id).give_back_all();
                     self.outbox.release(back);
                 }
             }
@@ -525,7 +537,7 @@ impl Dispatcher {
         let lane = self.lane(id);
         lane.due_in_store(now);
         if is_paused {
-            let back = lane.give_back_all(now);
+            let back = lane.give_back_all();
             self.outbox.release(back);
         }
         self.reschedule(id);

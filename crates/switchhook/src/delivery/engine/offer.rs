@@ -40,7 +40,7 @@ impl<'e> Offer<'e> {
             let want = Want::event(load.bytes.load(Ordering::Relaxed), self.size);
             self.hold = Some(self.engine.memory.try_hold(self.size, want)?);
         }
-        Some(now.plus(self.engine.lease))
+        Some(now.plus(self.engine.lease.0))
     }
 
     fn has_place(&self, route: &Route) -> bool {

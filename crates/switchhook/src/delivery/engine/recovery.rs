@@ -41,7 +41,7 @@ impl Dispatcher {
                     warn!(webhook_id = %id, failures, %probe_at, "breaker opened: the receiver fails again and again");
                 }
                 self.disable_if_hopeless(id, breaker, now);
-                let back = self.lane(id).give_back_all(now);
+                let back = self.lane(id).give_back_all();
                 self.outbox.release(back);
             }
             Turn::Recovered => {
@@ -119,7 +119,6 @@ impl Dispatcher {
                 return;
             }
         };
-        let now = self.parts.clock.now();
         for record in held
             .iter()
             .filter(|record| record.hold.reason == HoldReason::Breaker)
@@ -132,7 +131,7 @@ impl Dispatcher {
                 continue;
             }
             if record.hold.until.is_none() {
-                let back = self.lane(id).give_back_all(now);
+                let back = self.lane(id).give_back_all();
                 self.outbox.release(back);
             }
             self.reschedule(id);

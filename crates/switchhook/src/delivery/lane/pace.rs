@@ -15,7 +15,12 @@ pub(super) struct Pace {
 impl Pace {
     /// When the next attempt may start, if that is later than `now`.
     pub(super) fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
-        (self.next_ms > ms(now)).then(|| Timestamp::from_millis(self.next_ms.ceil() as i64))
+        self.next().filter(|next| *next > now)
+    }
+
+    /// When the next attempt may start, now or in the past; `None` if no rate has been kept.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        (self.next_ms > 0.0).then(|| Timestamp::from_millis(self.next_ms.ceil() as i64))
     }
 
     /// An attempt starts at `now`; `rate` is how many may in a second.

@@ -95,7 +95,7 @@ async fn health_needs_no_key_and_says_why_not() {
     let ready = open(&server, "/readyz").await;
     assert_eq!(
         ready.ok(),
-        serde_json::json!({"ready": true, "store": "ok", "delivery": "ok"})
+        serde_json::json!({"ready": true, "store": "ok", "delivery": "ok", "clock": "ok"})
     );
     server.system.engine.stop(Duration::ZERO).await;
     let stopped = open(&server, "/readyz").await;

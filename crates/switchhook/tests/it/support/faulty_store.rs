@@ -1,6 +1,7 @@
-//! A store that fails when it is told to: everything is the real one's work, unless a fault is set.
+//! A store that fails or stalls when it is told to: everything is the real one's work, unless a fault is set.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -24,15 +25,16 @@ use switchhook_store::{
     EventHead, EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry,
     LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release,
     RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError,
-    StoreSize, SubscriptionFilter, SubscriptionLimits,
+    StoreSize, SubscriptionFilter, SubscriptionLimits, Waiting,
 };
-use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
 /// A store around another.
 pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
-    /// What every write answers, if it is to fail.
-    fault: Mutex<Option<String>>,
+    /// What is wrong with every write.
+    fault: watch::Sender<Option<Fault>>,
+    released: AtomicUsize,
     /// Held by who wants lists to wait.
     lists: Arc<RwLock<()>>,
     /// Which method panics, if one is to.
@@ -40,12 +42,24 @@ pub(crate) struct FaultyStore {
     changes: Mutex<Option<mpsc::Receiver<Change>>>,
 }
 
+/// What can be wrong with writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// They fail, and nothing is done.
+    Fails(String),
+    /// They wait until the fault is over, and are done then: somebody else has the lock.
+    Waits,
+    /// They are done, but the answer is lost with the connection.
+    LosesAnswers,
+}
+
 impl FaultyStore {
     pub(crate) fn around(inner: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self {
             changes: Mutex::new(inner.take_changes()),
             inner,
-            fault: Mutex::default(),
+            fault: watch::Sender::new(None),
+            released: AtomicUsize::new(0),
             lists: Arc::default(),
             panics: Mutex::default(),
         })
@@ -70,7 +84,7 @@ impl FaultyStore {
 
     /// Lets every write fail with these words from now on, or none.
     pub(crate) fn set(&self, fault: Option<&str>) {
-        *self.fault.lock() = fault.map(str::to_owned);
+        self.set_fault(fault.map(|why| Fault::Fails(why.to_owned())));
     }
 
     /// Lets every list of events wait until what is answered is dropped.
@@ -79,9 +93,28 @@ impl FaultyStore {
         lists.try_write_owned().expect("nobody reads yet")
     }
 
-    fn write(&self) -> Result<(), StoreError> {
-        let fault = self.fault.lock().clone();
-        fault.map_or(Ok(()), |why| Err(StoreError::Unavailable(why)))
+    pub(crate) fn set_fault(&self, fault: Option<Fault>) {
+        self.fault.send_replace(fault);
+    }
+
+    /// How many claims were given back.
+    pub(crate) fn released(&self) -> usize {
+        self.released.load(Ordering::Relaxed)
+    }
+
+    async fn write<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let mut fault = self.fault.subscribe();
+        // The sender is this store's own.
+        let _ = fault.wait_for(|fault| *fault != Some(Fault::Waits)).await;
+        let fault = fault.borrow().clone();
+        match fault {
+            None | Some(Fault::Waits) => work.await,
+            Some(Fault::Fails(why)) => Err(StoreError::Unavailable(why)),
+            Some(Fault::LosesAnswers) => match work.await {
+                Ok(_) => Err(StoreError::Unavailable("the connection was lost".into())),
+                error => error,
+            },
+        }
     }
 }
 
@@ -119,6 +152,11 @@ macro_rules! delegated {
                 self.inner.list_event_heads(company_id, filter, page).await
             }
 
+            async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
+                self.released.fetch_add(released.len(), Ordering::Relaxed);
+                self.write(self.inner.release_deliveries(released, now)).await
+            }
+
             $(async fn $read(&self, $($read_arg: $read_type),*) -> Result<$read_answer, StoreError> {
                 self.called(stringify!($read));
                 self.inner.$read($($read_arg),*).await
@@ -126,8 +164,7 @@ macro_rules! delegated {
 
             $(async fn $write(&self, $($write_arg: $write_type),*) -> Result<$write_answer, StoreError> {
                 self.called(stringify!($write));
-                self.write()?;
-                self.inner.$write($($write_arg),*).await
+                self.write(self.inner.$write($($write_arg),*)).await
             })*
         }
     };
@@ -169,9 +206,11 @@ delegated! {
         running_replays(page: PageRequest) -> Page<Replay>;
         replay_webhooks(company_id: CompanyId) -> Vec<Webhook>;
         select_for_replay(replay: Replay, scan: Scan) -> Selection;
+        longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
         pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
         size() -> StoreSize;
         last_id() -> i64;
+        time() -> Option<Timestamp>;
     }
     writes {
         create_key(key: ApiKey) -> ApiKey;
@@ -199,7 +238,6 @@ delegated! {
         claim_due_deliveries(claim: Claim) -> Vec<ClaimAnswer>;
         finish_attempts(finished: Vec<FinishedAttempt>) -> usize;
         make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
-        release_deliveries(released: Vec<Release>, now: Timestamp) -> ();
         cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
         save_breaker(webhook_id: WebhookId, breaker: Breaker, now: Timestamp) -> ();
         create_replay(new: NewReplay) -> Replay;

@@ -30,6 +30,11 @@ pub(crate) fn own_server() -> Option<Cluster> {
     start().map_err(|why| skip(&why)).ok()
 }
 
+/// A server that follows another.
+pub(crate) fn standby_of(primary: &Cluster) -> Cluster {
+    Cluster::standby_of(primary, &folder(), Durability::None).expect("the server can be copied")
+}
+
 fn start() -> Result<Cluster, String> {
     Cluster::start(&folder(), Durability::None).map_err(|error| error.to_string())
 }

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use switchhook::system::{Settings, System};
 use switchhook::{api, keys};
+use switchhook_domain::clock::Clock;
 use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
@@ -88,11 +89,20 @@ impl TestServer {
         settings: Settings,
         script: impl Fn(&super::rig::Seen) -> Reaction + Send + Sync + 'static,
     ) -> Self {
+        Self::around(Rig::on(store, settings, script).await).await
+    }
+
+    pub(crate) async fn with_clock(store: Arc<dyn Store>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let rig = Rig::with_clock(store, settings, clock, |_| Reaction::Answer(200)).await;
+        Self::around(rig).await
+    }
+
+    async fn around(rig: Rig) -> Self {
         let Rig {
             system,
             network,
             store,
-        } = Rig::on(store, settings, script).await;
+        } = rig;
         let system = Arc::new(system);
         let server = Self {
             router: api::router(Arc::clone(&system)),
