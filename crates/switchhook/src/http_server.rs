@@ -216,12 +216,20 @@ async fn converse(http: Builder, stream: TcpStream, entry: Entry, handler: Arc<H
                 serving.as_mut().graceful_shutdown();
                 is_finishing = true;
             }
-            Order::Close => return Poll::Ready(()),
+            Order::Close => {}
+            Order::Cut => return Poll::Ready(()),
         }
         // How a connection breaks off is its client's business.
         let has_ended = serving.as_mut().poll(cx).is_ready();
         if has_ended || (is_finishing && !connection.is_busy()) {
             return Poll::Ready(());
+        }
+        if connection.order() == Order::Close {
+            // A request that had arrived and was not read yet would be lost with its connection.
+            if !connection.is_working() {
+                return Poll::Ready(());
+            }
+            connection.all.spare(&connection);
         }
         Poll::Pending
     })

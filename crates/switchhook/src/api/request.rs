@@ -182,29 +182,29 @@ fn check_for_nul(bytes: &[u8]) -> Result<(), ApiError> {
     }
 }
 
-/// Which member's text has a NUL in it, if any has.
+/// Which member's text has a NUL in it, if any has: `states[1]`, `a.b`.
 fn place_of_nul(json: &Value) -> Option<String> {
-    match json {
-        Value::String(text) => text.contains('\0').then(String::new),
+    let place = match json {
+        Value::Object(members) if members.keys().any(|name| name.contains('\0')) => {
+            return Some("the name of a member".to_owned());
+        }
+        Value::String(text) => return text.contains('\0').then(String::new),
         Value::Array(elements) => elements
             .iter()
             .enumerate()
-            .find_map(|(index, element)| place_of_nul(element).map(|rest| format!("[{index}]{rest}"))),
-        Value::Object(members) => members.iter().find_map(|(name, value)| {
-            if name.contains('\0') {
-                return Some("the name of a member".to_owned());
-            }
-            place_of_nul(value).map(|rest| {
-                let dot = if rest.is_empty() || rest.starts_with('[') {
-                    ""
-                } else {
-                    "."
-                };
-                format!("{name}{dot}{rest}")
-            })
-        }),
+            .find_map(|(index, element)| Some((format!("[{index}]"), place_of_nul(element)?))),
+        Value::Object(members) => members
+            .iter()
+            .find_map(|(name, value)| Some((name.clone(), place_of_nul(value)?))),
         _ => None,
-    }
+    };
+    let (first, rest) = place?;
+    let dot = if rest.is_empty() || rest.starts_with('[') {
+        ""
+    } else {
+        "."
+    };
+    Some(format!("{first}{dot}{rest}"))
 }
 
 fn explain(path: &str, error: &serde_json::Error) -> ApiError {

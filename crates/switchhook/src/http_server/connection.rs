@@ -41,16 +41,19 @@ impl Phase {
 }
 
 /// What a connection's task is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Order {
     GoOn,
     /// End with the request that is being dealt with, at once if there is none.
     Finish,
+    /// End, unless its client has come on meanwhile: what has arrived is read first.
     Close,
+    /// End, whatever it is doing.
+    Cut,
 }
 
 impl Order {
-    const ALL: [Self; 3] = [Self::GoOn, Self::Finish, Self::Close];
+    const ALL: [Self; 4] = [Self::GoOn, Self::Finish, Self::Close, Self::Cut];
 }
 
 /// Why a client is not waited for any longer.
@@ -238,6 +241,11 @@ impl Connection {
         self.state().0 == Phase::Request || self.answer.is_on()
     }
 
+    /// Whether it is the server that others wait for.
+    pub(super) fn is_working(&self) -> bool {
+        self.state().0 == Phase::Request && !self.body.is_on() && !self.answer.is_on()
+    }
+
     pub(super) fn order(&self) -> Order {
         Order::ALL[usize::from(self.order.load(Ordering::Acquire))]
     }
@@ -249,6 +257,11 @@ impl Connection {
             self.task.wake();
         }
         is_news
+    }
+
+    /// Takes back what it was told.
+    pub(super) fn tell_again(&self, order: Order) {
+        self.order.store(order as u8, Ordering::Release);
     }
 
     /// Whether its client has had its time, and for what.

@@ -203,7 +203,7 @@ impl Connections {
             return;
         };
         open.spare -= usize::from(connection.is_spare);
-        open.closing -= usize::from(connection.order() == Order::Close);
+        open.closing -= usize::from(connection.order() >= Order::Close);
         drop(open);
         self.counts.open.decrement(1.0);
         if self.is_stopping.load(Ordering::Relaxed) {
@@ -217,6 +217,20 @@ impl Connections {
         let is_news = open.connections.contains_key(&connection.number) && connection.tell(Order::Close);
         open.closing += usize::from(is_news);
         is_news
+    }
+
+    /// Lets a connection go on that was to close: its client came on just in time.
+    pub(super) fn spare(&self, connection: &Connection) {
+        let mut open = self.open.lock();
+        if connection.order() != Order::Close {
+            return;
+        }
+        open.closing -= 1;
+        connection.tell_again(if self.is_stopping.load(Ordering::Relaxed) {
+            Order::Finish
+        } else {
+            Order::GoOn
+        });
     }
 
     /// Closes what has been waiting longest for its client.
@@ -362,18 +376,18 @@ impl Connections {
 
     /// Ends every connection.
     pub(super) fn cut(&self) {
-        self.tell_all(Order::Close);
+        self.tell_all(Order::Cut);
     }
 
     fn tell_all(&self, order: Order) {
-        let all: Vec<_> = self.open.lock().connections.values().cloned().collect();
-        for connection in all {
-            if order == Order::Close {
-                self.close(&connection);
-            } else {
-                connection.tell(order);
-            }
+        let mut open = self.open.lock();
+        let mut closing = open.closing;
+        for connection in open.connections.values() {
+            let before = connection.order();
+            let is_news = connection.tell(order);
+            closing += usize::from(is_news && order >= Order::Close && before < Order::Close);
         }
+        open.closing = closing;
     }
 
     /// Waits until a connection has closed, once it is stopping.
@@ -386,7 +400,7 @@ const LAST_CLASS: u8 = 3;
 
 /// In which order connections make room, and for how long they have been waiting; `None` for those that do not.
 fn waiting(connection: &Connection, now: u64) -> Option<(u8, u64)> {
-    if connection.is_spare || connection.order() == Order::Close {
+    if connection.is_spare || connection.order() >= Order::Close {
         return None;
     }
     let (phase, since) = connection.state();

@@ -79,7 +79,7 @@ async fn a_nul_in_an_event_is_kept_found_and_sent_as_it_came() {
             (
                 "/v1/events/sms",
                 format!(
-                    r#"{{"id":"{nul}","direction":"{nul}","text":"{nul}","target":{{"id":"{nul}","type":"{nul}"}}}}"#
+                    r#"{{"id":"{nul}","direction":"{nul}","from_number":"{nul}","target":{{"id":"{nul}","type":"{nul}"}}}}"#
                 ),
             ),
             (
