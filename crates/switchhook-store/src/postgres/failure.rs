@@ -20,7 +20,9 @@ impl From<sqlx::Error> for StoreError {
                 "no connection to PostgreSQL was free in time: is it up, and does it allow enough connections?".into(),
             ),
             sqlx::Error::PoolClosed => closed(),
-            _ => Self::Unavailable(format!("PostgreSQL cannot be reached: {error}")),
+            _ => Self::Unavailable(format!(
+                "PostgreSQL cannot be reached: {error}: is it up, and does it listen there?"
+            )),
         }
     }
 }

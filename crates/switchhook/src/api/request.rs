@@ -4,6 +4,7 @@
 
 mod query;
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -104,7 +105,7 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         b"" => b"{}",
         trimmed => trimmed,
     };
-    check_for_nul(bytes)?;
+    check_for_nul::<T>(bytes)?;
     // Without this a list would be read as the values of the members.
     if bytes[0] != b'{' {
         let other = serde_json::from_slice::<IgnoredAny>(bytes);
@@ -161,50 +162,73 @@ fn write_whole_numbers(json: &mut Value) -> bool {
     }
 }
 
-/// No text of a request has a NUL: names, secrets and filters have no use for it, and PostgreSQL can keep none.
-fn check_for_nul(bytes: &[u8]) -> Result<(), ApiError> {
+/// No text that is read has a NUL: names, secrets and filters have no use for it, and PostgreSQL can keep none. Members
+/// that nobody reads may have anything.
+fn check_for_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), ApiError> {
     // An escape that is itself escaped is only looked at once more.
     if !bytes.windows(6).any(|escape| escape == b"\\u0000") {
         return Ok(());
     }
-    let place = match serde_json::from_slice(bytes) {
-        Ok(json) => place_of_nul(&json),
+    let Ok(json) = serde_json::from_slice::<Value>(bytes) else {
         // What is nested too deeply to be looked through is JSON all the same; other mistakes are told later.
-        Err(_) => serde_json::from_slice::<IgnoredAny>(bytes)
-            .ok()
-            .map(|_| "the body".to_owned()),
+        return match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => Err(nul_at("the body")),
+            Err(_) => Ok(()),
+        };
     };
-    match place {
-        None => Ok(()),
-        Some(place) => Err(ApiError::invalid(format!(
-            "{place}: no text here can have the character NUL (\\u0000): leave it out"
-        ))),
+    let mut unread = HashSet::new();
+    let mut note = |path: serde_ignored::Path<'_>| _ = unread.insert(path.to_string().replace(".?", ""));
+    // Whether it can be read is asked afterwards.
+    let _ = serde_ignored::deserialize::<_, _, T>(&json, &mut note);
+    place_of_nul(&json, &Place::default(), &unread).map_or(Ok(()), |place| Err(nul_at(&place)))
+}
+
+fn nul_at(place: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "{place}: no text here can have the character NUL (\\u0000): leave it out"
+    ))
+}
+
+/// Which member's text has a NUL in it, if any of those that are read has: `states[1]`, `a.b`.
+fn place_of_nul(json: &Value, at: &Place, unread: &HashSet<String>) -> Option<String> {
+    match json {
+        Value::String(text) => text.contains('\0').then(|| at.shown.clone()),
+        Value::Array(elements) => elements.iter().enumerate().find_map(|(index, element)| {
+            let at = at.inside(&index.to_string(), &format!("[{index}]"));
+            place_of_nul(element, &at, unread)
+        }),
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            let at = at.inside(name, &format!(".{name}"));
+            if unread.contains(&at.path) {
+                return None;
+            }
+            if name.contains('\0') {
+                return Some("the name of a member".to_owned());
+            }
+            place_of_nul(value, &at, unread)
+        }),
+        _ => None,
     }
 }
 
-/// Which member's text has a NUL in it, if any has: `states[1]`, `a.b`.
-fn place_of_nul(json: &Value) -> Option<String> {
-    let place = match json {
-        Value::Object(members) if members.keys().any(|name| name.contains('\0')) => {
-            return Some("the name of a member".to_owned());
+/// Where a value stands: as the reader of JSON names it, and as people are told.
+#[derive(Default)]
+struct Place {
+    path: String,
+    shown: String,
+}
+
+impl Place {
+    fn inside(&self, part: &str, shown: &str) -> Self {
+        let join = |path: &str, part: &str| match path {
+            "" => part.trim_start_matches('.').to_owned(),
+            path => format!("{path}{part}"),
+        };
+        Self {
+            path: join(&self.path, &format!(".{part}")),
+            shown: join(&self.shown, shown),
         }
-        Value::String(text) => return text.contains('\0').then(String::new),
-        Value::Array(elements) => elements
-            .iter()
-            .enumerate()
-            .find_map(|(index, element)| Some((format!("[{index}]"), place_of_nul(element)?))),
-        Value::Object(members) => members
-            .iter()
-            .find_map(|(name, value)| Some((name.clone(), place_of_nul(value)?))),
-        _ => None,
-    };
-    let (first, rest) = place?;
-    let dot = if rest.is_empty() || rest.starts_with('[') {
-        ""
-    } else {
-        "."
-    };
-    Some(format!("{first}{dot}{rest}"))
+    }
 }
 
 fn explain(path: &str, error: &serde_json::Error) -> ApiError {
@@ -247,6 +271,12 @@ mod tests {
         states: Field<Vec<switchhook_protocol::CallState>>,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Named {
+        #[serde(rename = "a")]
+        _a: Value,
+    }
+
     #[track_caller]
     fn check(body: &str, message: &str) {
         let error = parse_json::<Example>(body.as_bytes()).unwrap_err();
@@ -284,12 +314,23 @@ mod tests {
         for (body, place) in [
             (r#"{"a": {"b": "\u0000"}}"#, "a.b: "),
             (r#"{"a": [{"b": "x\u0000"}]}"#, "a[0].b: "),
-            (r#"{"a\u0000": 1}"#, "the name of a member: "),
+            (r#"{"a": {"b\u0000": 1}}"#, "the name of a member: "),
         ] {
-            let error = parse_json::<Example>(body.as_bytes()).unwrap_err();
+            let error = parse_json::<Named>(body.as_bytes()).unwrap_err();
             assert!(error.body().message.starts_with(place), "{body}");
         }
-        assert!(parse_json::<Example>(br#"{"a": "\\u0000"}"#).is_ok());
+        assert!(parse_json::<Named>(br#"{"a": "\\u0000"}"#).is_ok());
+    }
+
+    #[test]
+    fn a_nul_where_nobody_reads_is_nobody_s_business() {
+        for body in [
+            r#"{"b": "\u0000"}"#,
+            r#"{"b\u0000": 1}"#,
+            r#"{"b": {"\u0000": ["\u0000"]}, "enabled": true}"#,
+        ] {
+            assert!(parse_json::<Example>(body.as_bytes()).is_ok(), "{body}");
+        }
     }
 
     #[test]

@@ -174,6 +174,8 @@ pub(crate) async fn create(
     check_name(&name)?;
     let secret = request.secret.given();
     check_secret(secret.as_deref())?;
+    // There is no old secret yet; a length of time that is none is a mistake all the same.
+    overlap(request.overlap.given().as_deref())?;
     let (token, now) = (keys::new_secret(), api.system.clock.now());
     let source = Source {
         id: SourceId(api.system.ids.next(now)),

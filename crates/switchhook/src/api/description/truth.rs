@@ -33,6 +33,14 @@ pub(super) fn tell(document: &mut Value, bounds: Bounds) {
     for name in ["connect_timeout_ms", "head_timeout_ms", "timeout_ms"] {
         settings[name]["maximum"] = json!(bounds.timeout_ms);
     }
+    let hook = if bounds.allow_http {
+        "^https?://"
+    } else {
+        "^https://"
+    };
+    for (request, member) in [("WebhookRequest", "hook_url"), ("ToRequest", "url")] {
+        schemas[request]["properties"][member]["pattern"] = json!(hook);
+    }
     let takes_nothing: Vec<String> = schemas
         .iter()
         .filter(|(_, schema)| !requires_something(schema))

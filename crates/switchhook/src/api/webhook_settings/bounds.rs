@@ -16,6 +16,7 @@ use crate::system::Settings;
 pub(crate) struct Bounds {
     pub(crate) max_in_flight: u32,
     pub(crate) timeout_ms: u32,
+    pub(crate) allow_http: bool,
 }
 
 impl Bounds {
@@ -25,6 +26,7 @@ impl Bounds {
         Self {
             max_in_flight: settings.max_in_flight,
             timeout_ms: u32::try_from(longest).unwrap_or(u32::MAX),
+            allow_http: settings.hook_allow_http,
         }
     }
 }
@@ -207,6 +209,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         max_in_flight: 100,
         timeout_ms: 50_000,
+        allow_http: false,
     };
 
     #[track_caller]
