@@ -169,13 +169,15 @@ fn check_for_nul<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), ApiError> {
     if !bytes.windows(6).any(|escape| escape == b"\\u0000") {
         return Ok(());
     }
-    let Ok(json) = serde_json::from_slice::<Value>(bytes) else {
+    let Ok(mut json) = serde_json::from_slice::<Value>(bytes) else {
         // What is nested too deeply to be looked through is JSON all the same; other mistakes are told later.
         return match serde_json::from_slice::<IgnoredAny>(bytes) {
             Ok(_) => Err(nul_at("the body")),
             Err(_) => Ok(()),
         };
     };
+    // As it is read in the end: a mistake would hide what comes behind it.
+    write_whole_numbers(&mut json);
     let mut unread = HashSet::new();
     let mut note = |path: serde_ignored::Path<'_>| _ = unread.insert(path.to_string().replace(".?", ""));
     // Whether it can be read is asked afterwards.
@@ -268,6 +270,7 @@ mod tests {
     #[serde(default)]
     struct Example {
         enabled: Field<bool>,
+        id: Field<u32>,
         states: Field<Vec<switchhook_protocol::CallState>>,
     }
 
@@ -327,6 +330,7 @@ mod tests {
         for body in [
             r#"{"b": "\u0000"}"#,
             r#"{"b\u0000": 1}"#,
+            r#"{"id": 7.0, "b": "\u0000"}"#,
             r#"{"b": {"\u0000": ["\u0000"]}, "enabled": true}"#,
         ] {
             assert!(parse_json::<Example>(body.as_bytes()).is_ok(), "{body}");
