@@ -34,7 +34,7 @@ pub fn print(line: impl Display) -> anyhow::Result<()> {
 /// Writes text for people that is laid out in lines, and a line's end.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_text(text: impl Display) -> anyhow::Result<()> {
     write_out(&format!("{}\n", visible::lines(&text.to_string())))
 }
@@ -42,7 +42,7 @@ pub fn print_text(text: impl Display) -> anyhow::Result<()> {
 /// Writes a line with colours.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_painted(line: &Painted) -> anyhow::Result<()> {
     write_out(&format!("{}\n", line.text))
 }
@@ -50,7 +50,7 @@ pub fn print_painted(line: &Painted) -> anyhow::Result<()> {
 /// Writes data for programs, such as JSON, and a line's end.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_data(data: impl Display) -> anyhow::Result<()> {
     let data = format!("{data}\n");
     if is_terminal() {
@@ -63,7 +63,7 @@ pub fn print_data(data: impl Display) -> anyhow::Result<()> {
 /// Writes what is the body of a request: a line's end behind it is for eyes only.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_body(body: &str) -> anyhow::Result<()> {
     if is_terminal() {
         print(body)
