@@ -108,9 +108,14 @@ fn tell_parameters(path: &str, operation: &mut Value) {
                     { "type": "string", "pattern": "^(-?[0-9]{1,15})?$" },
                 ] });
             }
-            // Dialpad's lists take any limit, and give what they can.
-            "limit" if path.starts_with("/api/v2/") => *schema = json!({ "type": "integer", "minimum": 1 }),
-            "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+            "limit" => {
+                let mut number = json!({ "type": "integer", "minimum": 1 });
+                // Dialpad's lists take any limit, and give what they can.
+                if !path.starts_with("/api/v2/") {
+                    number["maximum"] = json!(200);
+                }
+                *schema = json!({ "anyOf": [number, { "type": "string", "enum": [""] }] });
+            }
             "order_key" => schema["pattern"] = json!(TEXT),
             "Idempotency-Key" => {
                 *schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });
