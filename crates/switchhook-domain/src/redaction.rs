@@ -315,16 +315,20 @@ impl Key<'_> {
 
     /// The key's ASCII letters and digits, in lower case, escapes resolved.
     fn letters(self) -> impl Iterator<Item = u8> {
+        self.characters()
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+    }
+
+    /// What is written, `\u0074` resolved; characters that take more than a byte that way are left out.
+    fn characters(self) -> impl Iterator<Item = u8> {
         let mut written = self.0;
-        let letters = std::iter::from_fn(move || {
+        let all = std::iter::from_fn(move || {
             let (first, rest) = first_letter(written)?;
             written = rest;
             Some(first)
         });
-        letters
-            .filter_map(|letter| u8::try_from(letter).ok())
-            .filter(u8::is_ascii_alphanumeric)
-            .map(|letter| letter.to_ascii_lowercase())
+        all.filter_map(|character| u8::try_from(character).ok())
     }
 }
 

@@ -60,6 +60,17 @@ fn is_address(body: &[u8], value: usize) -> bool {
         Some(b'[') => white_end(body, value + 1),
         _ => value,
     };
-    let rest = body.get(start..).unwrap_or_default();
-    rest.starts_with(b"\"http:") || rest.starts_with(b"\"https:")
+    let Some((b'"', text)) = body
+        .get(start..)
+        .and_then(<[u8]>::split_first)
+        .map(|(quote, text)| (*quote, text))
+    else {
+        return false;
+    };
+    let scheme: SmallVec<[u8; 8]> = Key(text)
+        .characters()
+        .take(6)
+        .map(|byte| byte.to_ascii_lowercase())
+        .collect();
+    scheme.starts_with(b"http:") || scheme.starts_with(b"https:")
 }

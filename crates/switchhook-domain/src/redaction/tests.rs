@@ -184,6 +184,7 @@ fn an_address_of_a_recording_goes_whatever_its_member_is_called() {
         for value in [
             r#""https://example.com/1""#,
             r#"[ "https://example.com/1", "http://example.com/2"]"#,
+            r#""\u0068TTPS:\/\/example.com""#,
         ] {
             check(
                 RECORDINGS_HIDDEN,

@@ -148,28 +148,52 @@ pub(super) fn redaction(input: &[u8]) {
 }
 
 /// What redaction should do, said of values instead of bytes.
-fn strip(value: &mut Value, in_details: bool) {
-    const HIDDEN: [&str; 9] = [
-        "recording_url",
-        "admin_recording_urls",
-        "call_recording_share_links",
-        "admin_call_recording_share_links",
-        "voicemail_link",
-        "voicemail_recording_id",
-        "text",
-        "text_content",
-        "mms_url",
-    ];
+fn strip(value: &mut Value, in_recordings: bool) {
     match value {
         Value::Object(members) => {
-            members.retain(|name, _| !(HIDDEN.contains(&&**name) || in_details && name == "url"));
+            members.retain(|name, member| !is_hidden(name, member, in_recordings));
             for (name, member) in members {
-                strip(member, in_details || name == "recording_details");
+                strip(member, in_recordings || speaks_of_recording(&letters(name)));
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| strip(item, in_details)),
+        Value::Array(items) => items.iter_mut().for_each(|item| strip(item, in_recordings)),
         _ => {}
     }
+}
+
+fn is_hidden(name: &str, member: &Value, in_recordings: bool) -> bool {
+    let letters = letters(name);
+    let links = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
+    let is_link = links.iter().any(|link| letters.ends_with(link));
+    let first = member.as_array().map_or(Some(member), |items| items.first());
+    let text = first
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let is_address = text.starts_with("http:") || text.starts_with("https:");
+    ["text", "text_content", "mms_url"].contains(&name)
+        || letters == "voicemailrecordingid"
+        || speaks_of_recording(&letters) && (is_link || is_address)
+        || in_recordings && is_link
+}
+
+fn speaks_of_recording(letters: &str) -> bool {
+    let subjects = [
+        "recording",
+        "voicemail",
+        "audio",
+        "video",
+        "screencapture",
+        "playback",
+        "review",
+        "share",
+    ];
+    subjects.iter().any(|subject| letters.contains(subject))
+}
+
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// What is masked is shown nowhere, and what is shown of an event has no markup of its own.
