@@ -332,8 +332,7 @@ impl Key<'_> {
     }
 }
 
-/// The first letter of `written`, plain or as `\u0074`, and what follows it. No other escape means a letter: of those the
-/// backslash is taken for one.
+/// The first letter of `written`, plain or as `\u0074`, and what follows it. No other escape means a letter: those are 0.
 fn first_letter(written: &[u8]) -> Option<(u32, &[u8])> {
     match written {
         [b'\\', b'u', a, b, c, d, rest @ ..] => {
@@ -343,6 +342,8 @@ fn first_letter(written: &[u8]) -> Option<(u32, &[u8])> {
                 .try_fold(0, |code, digit| Some(code * 16 + char::from(digit).to_digit(16)?));
             Some((code?, rest))
         }
+        // Quotes, slashes and what moves the cursor: nothing that a name is told by.
+        [b'\\', _, rest @ ..] => Some((0, rest)),
         [first, rest @ ..] => Some((u32::from(*first), rest)),
         [] => None,
     }

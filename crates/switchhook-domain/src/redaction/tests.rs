@@ -207,6 +207,7 @@ fn what_leads_to_no_recording_stays() {
     for kept in [
         r#"{"was_recorded":true,"call_recording_ids":[1],"is_shared":true,"preview":"x"}"#,
         r#"{"contact":{"url":"https://example.com"},"avatar_url":"https://example.com","links":[]}"#,
+        r#"{"recordi\ng_link":1,"\"recordin\"":"https://example.com"}"#,
         r#"{"transcription_text":"voicemail at https://example.com","labels":["recording_url"]}"#,
     ] {
         check(RECORDINGS_HIDDEN, kept, kept);
