@@ -108,14 +108,9 @@ fn tell_parameters(path: &str, operation: &mut Value) {
                     { "type": "string", "pattern": "^(-?[0-9]{1,15})?$" },
                 ] });
             }
-            "limit" => {
-                let mut number = json!({ "type": "integer", "minimum": 1 });
-                // Dialpad's lists take any limit, and give what they can.
-                if !path.starts_with("/api/v2/") {
-                    number["maximum"] = json!(200);
-                }
-                *schema = json!({ "anyOf": [number, { "type": "string", "enum": [""] }] });
-            }
+            // Dialpad's lists take any limit, and give what they can.
+            "limit" if path.starts_with("/api/v2/") => *schema = json!({ "type": "integer", "minimum": 1 }),
+            "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
             "order_key" => schema["pattern"] = json!(TEXT),
             "Idempotency-Key" => {
                 *schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });
@@ -125,6 +120,13 @@ fn tell_parameters(path: &str, operation: &mut Value) {
                     words.push(json!(""));
                 }
             }
+        }
+        let is_no_text = ["integer", "number", "boolean"]
+            .iter()
+            .any(|kind| schema["type"] == *kind);
+        if is_no_text && parameter["in"] == "query" {
+            let schema = &mut parameter["schema"];
+            *schema = json!({ "anyOf": [schema.take(), { "type": "string", "enum": [""] }] });
         }
     }
 }
