@@ -145,7 +145,7 @@ macro_rules! due_columns {
 
 /// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the table.
 const UNDATED: &str = of_wishes!(
-    "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL",
+    "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL ORDER BY due_at, id",
     "id"
 );
 
@@ -359,7 +359,7 @@ async fn answers(
 }
 
 const NEXT_DUE: &str = "SELECT (SELECT due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
-     AND webhook_id = given.id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) \
+     AND webhook_id = given.id AND due_at IS NOT NULL ORDER BY due_at, id LIMIT 1) \
      FROM unnest($1::bigint[]) WITH ORDINALITY AS given (id, n) ORDER BY n";
 
 /// Lets deliveries that wait for a retry go now: their receiver works again.
@@ -456,10 +456,13 @@ pub(super) async fn longest_waiting(
 }
 
 const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
-     AND webhook_id = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+     AND webhook_id = $1 AND due_at IS NOT NULL ORDER BY due_at, id LIMIT 1";
 
-const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
-     AND webhook_id = $1 AND attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
+/// Nodes have so many claims at the most that they can all be looked at, in the order of their index.
+const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM (\
+     SELECT id, created_at, attempt_number, replay_id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
+     AND webhook_id = $1 ORDER BY due_at, id OFFSET 0) AS claimed \
+     WHERE attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
 
 /// Closes some of the claims of nodes that have ended as lost attempts and makes their deliveries due; `true` if there
 /// may be more. A claim that never became a POST is closed all the same: nobody can tell.

@@ -147,6 +147,23 @@ impl Cluster {
         execute(&url, "SELECT pg_reload_conf()")
     }
 
+    /// Runs statements in one of its databases, as its superuser and however long that takes. Blocks.
+    ///
+    /// # Errors
+    /// If one of them fails.
+    pub fn execute(&self, database: &str, sql: &str) -> Result<(), StoreError> {
+        execute(&self.url(database), sql)
+    }
+
+    /// What it has written to its log so far.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn log(&self) -> io::Result<String> {
+        let log = std::fs::read(self.folder.join("data/server.log"))?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+
     /// While it is stopped: makes it follow another server when it starts again.
     ///
     /// # Errors

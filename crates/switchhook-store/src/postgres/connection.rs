@@ -1,5 +1,6 @@
 //! Connections: how they are made, what every session is told first, and when one is of no use any more.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,12 +21,24 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How old a connection gets: names move to other addresses, and servers' memory grows with the age of a session.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
-/// How long a statement may take. What takes longer is stopped, and its caller told.
-const STATEMENT_TIMEOUT: &str = "15s";
-
-/// After how long the server drops a transaction whose node disappeared or stalled in the middle of it. Until then the
-/// others wait for its locks, and a node has no reason to pause between two statements.
-const IDLE_IN_TRANSACTION_TIMEOUT: &str = "3s";
+/// What every session is told once it is there, if its server knows the setting: poolers refuse most of it on the way in.
+const SETTINGS: [(&str, &str); 9] = [
+    // What takes longer is stopped, and its caller told.
+    ("statement_timeout", "15s"),
+    // After that the server drops a transaction whose node disappeared or stalled in the middle of it. Until then the others
+    // wait for its locks, and a node has no reason to pause between two statements.
+    ("idle_in_transaction_session_timeout", "3s"),
+    // Compiling a plan takes longer than any statement here.
+    ("jit", "off"),
+    // Statements find everything by an index, in the index's order. The planner would rather read a table whole and sort it
+    // where statistics say that it is small, or that it has nothing of what came since.
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_sort", "off"),
+    ("enable_incremental_sort", "off"),
+];
 
 /// How many statements a connection remembers.
 const STATEMENTS: usize = 256;
@@ -64,12 +77,6 @@ impl Connector {
             options
                 .application_name(&name)
                 .statement_cache_capacity(STATEMENTS)
-                .options([
-                    ("statement_timeout", STATEMENT_TIMEOUT),
-                    ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-                    // Compiling a plan takes longer than any statement here.
-                    ("jit", "off"),
-                ])
         });
         let state = State {
             last: 0,
@@ -84,33 +91,17 @@ impl Connector {
 
     /// A connection for anything but the commits of the hot path.
     pub(super) async fn connect(&self) -> Result<Link, StoreError> {
-        self.connect_with(|options| options).await
+        self.connect_with(&[]).await
     }
 
-    /// The connection for the commits of the hot path.
-    ///
-    /// Its statements find everything by an index, in the index's order. A plan that was made while the tables were small
-    /// would read all of them for ever after, or all of a webhook's deliveries and sort them, so that other plans are not
-    /// considered, and those that are made are kept.
+    /// The connection for the commits of the hot path, which keeps the plans that it made.
     pub(super) async fn connect_to_commit(&self) -> Result<Link, StoreError> {
-        self.connect_with(|options| {
-            options.options([
-                ("enable_seqscan", "off"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-                ("enable_bitmapscan", "off"),
-                ("enable_sort", "off"),
-                ("plan_cache_mode", "force_generic_plan"),
-            ])
-        })
-        .await
+        self.connect_with(&[("plan_cache_mode", "force_generic_plan")])
+            .await
     }
 
-    /// A connection to the first server that is fit, beginning with the one that was last.
-    pub(super) async fn connect_with(
-        &self,
-        change: impl Fn(PgConnectOptions) -> PgConnectOptions,
-    ) -> Result<Link, StoreError> {
+    /// A connection to the first server that is fit, beginning with the one that was last; `more` settings count over the usual ones.
+    pub(super) async fn connect_with(&self, more: &[(&str, &str)]) -> Result<Link, StoreError> {
         let Targets { servers, wanted } = &self.targets;
         let rounds: &[Wanted] = match wanted {
             Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
@@ -121,7 +112,7 @@ impl Connector {
         for wanted in rounds {
             for place in (0..servers.len()).map(|n| (first + n) % servers.len()) {
                 let server = &servers[place];
-                match connect_to(server, *wanted, change(server.options.clone())).await {
+                match connect_to(server, *wanted, more).await {
                     Ok(connection) => return Ok(self.link(place, connection)),
                     Err(error) if servers.len() == 1 && rounds.len() == 1 => return Err(error),
                     Err(error) => refusals.push(format!("{}: {error}", server.name)),
@@ -185,11 +176,11 @@ impl Connector {
 async fn connect_to(
     server: &Server,
     wanted: Wanted,
-    options: PgConnectOptions,
+    more: &[(&str, &str)],
 ) -> Result<PgConnection, StoreError> {
     let connecting = async {
-        let mut connection = PgConnection::connect_with(&options).await?;
-        keep_promises(&mut connection).await?;
+        let mut connection = PgConnection::connect_with(&server.options).await?;
+        tell(&mut connection, more).await?;
         let nature = nature(&mut connection).await?;
         Ok::<_, StoreError>((connection, nature))
     };
@@ -209,10 +200,19 @@ async fn connect_to(
     }
 }
 
-/// A commit that is answered is on the disk, whatever the database's default is.
-async fn keep_promises(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let sql = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-    sqlx::query(sql).execute(connection).await?;
+/// Tells a session its settings, of which the last of a name counts. A commit that is answered is on the disk, whatever the
+/// database's default is.
+async fn tell(connection: &mut PgConnection, more: &[(&str, &str)]) -> Result<(), sqlx::Error> {
+    let settings: BTreeMap<_, _> = SETTINGS.iter().chain(more).copied().collect();
+    let (names, values): (Vec<_>, Vec<_>) = settings.into_iter().unzip();
+    let sql = "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value) \
+               WHERE current_setting(name, true) IS NOT NULL \
+               UNION ALL SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+    sqlx::query(sql)
+        .bind(names)
+        .bind(values)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A PostgreSQL database as a side of a copy.
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, Row as _};
 use switchhook_domain::Timestamp;
@@ -21,8 +21,8 @@ pub(crate) struct PostgresSide {
 impl PostgresSide {
     /// Opens the database and makes its tables if there are none. Refuses one that nodes use.
     pub(crate) async fn open(url: &str, now: Timestamp) -> Result<Self, StoreError> {
-        let patiently = |options: PgConnectOptions| options.options([("statement_timeout", "0")]);
-        let mut connection = Connector::new(url)?.connect_with(patiently).await?.connection;
+        let patiently = [("statement_timeout", "0")];
+        let mut connection = Connector::new(url)?.connect_with(&patiently).await?.connection;
         connection::check_version(&mut connection).await?;
         schema::migrate(&mut connection, now).await?;
         let nodes = Node::count_alive(&mut connection).await?;

@@ -208,9 +208,11 @@ pub(super) async fn cancel_some_of(
 
 const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at = $1, held = NULL WHERE id IN (\
      SELECT id FROM (\
-       (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 LIMIT $3) \
+       (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 \
+        ORDER BY due_at, id LIMIT $3) \
        UNION ALL \
-       (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $2 LIMIT $3)\
+       (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $2 \
+        ORDER BY due_at, id LIMIT $3)\
      ) AS pending LIMIT $3) RETURNING replay_id";
 
 /// Some of a webhook's pending deliveries.
@@ -230,9 +232,11 @@ pub(super) async fn pending_of(
 const PENDING_OF: &str = concat!(
     "SELECT * FROM ((SELECT ",
     delivery_columns!(),
-    " FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 LIMIT $2) UNION ALL (SELECT ",
+    " FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 \
+     ORDER BY due_at, id LIMIT $2) UNION ALL (SELECT ",
     delivery_columns!(),
-    " FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 LIMIT $2)) AS pending LIMIT $2"
+    " FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
+     ORDER BY due_at, id LIMIT $2)) AS pending LIMIT $2"
 );
 
 pub(super) async fn list(
@@ -247,14 +251,14 @@ pub(super) async fn list(
         .await
 }
 
-/// Each combination has one index that suits it. An event has few deliveries: they need no walk.
+/// Each combination has one index that suits it.
 fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
     let company = ("company_id", company_id.0.into());
     let (path, condition) = match *filter {
         DeliveryFilter {
-            event_id: Some(_), ..
-        } => (Vec::new(), "true"),
+            event_id: Some(id), ..
+        } => (vec![("event_id", id.0.into())], "true"),
         DeliveryFilter {
             replay_id: Some(id), ..
         } => (vec![("replay_id", id.0.into())], "replay_id IS NOT NULL"),
@@ -269,7 +273,7 @@ fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     };
     let of = format!("FROM deliveries WHERE {condition}");
     Listing::along(COLUMNS, of, company_id, path)
-        .with_equal("company_id", Some(company_id.0))
+        .owned_by(company_id)
         .with_equal("event_id", filter.event_id.map(|id| id.0))
         .with_equal("replay_id", filter.replay_id.map(|id| id.0))
         .with_equal("webhook_id", filter.webhook_id.map(|id| id.0))

@@ -81,11 +81,16 @@ pub(super) async fn erase(
 }
 
 async fn deliveries_of(connection: &mut PgConnection, ids: &[EventId]) -> Result<Vec<i64>, StoreError> {
-    let rows = sqlx::query("SELECT id FROM deliveries WHERE event_id = ANY($1) ORDER BY id")
+    let rows = sqlx::query("SELECT id FROM deliveries WHERE event_id = ANY($1)")
         .bind(numbers(ids))
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    let mut ids = rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<Vec<i64>, _>>()?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// Forgets what receivers answered, and of the rest what holds the number. Answers how many attempts that changed.

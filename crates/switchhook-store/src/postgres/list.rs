@@ -174,11 +174,24 @@ impl Listing {
 
     /// Only rows with this value, if there is one: unless it goes along that column anyway.
     pub(super) fn with_equal(self, column: &'static str, value: Option<impl Into<Value>>) -> Self {
-        let path = self.walk.iter().flat_map(|walk| &walk.path);
-        if path.into_iter().any(|(walked, _)| *walked == column) {
+        if self.goes_along(column) {
             return self;
         }
         self.narrowed(&format!("{column} = ?"), value)
+    }
+
+    /// Only rows of this company. Where the walk is that of something which belongs to one company, the sum keeps the planner from
+    /// the company's own indexes.
+    pub(super) fn owned_by(self, company_id: CompanyId) -> Self {
+        if self.goes_along("company_id") {
+            return self;
+        }
+        self.narrowed("company_id + 0 = ?", Some(company_id.0))
+    }
+
+    fn goes_along(&self, column: &str) -> bool {
+        let mut path = self.walk.iter().flat_map(|walk| &walk.path);
+        path.any(|(walked, _)| *walked == column)
     }
 
     /// The page with the largest ids of a time first, along the path.

@@ -113,9 +113,12 @@ async fn deliveries_of(
             .or_default()
             .push(delivery);
     }
+    for of_event in deliveries.values_mut() {
+        of_event.sort_unstable_by_key(|delivery| delivery.id);
+    }
     Ok(deliveries)
 }
 
 const DELIVERIES: &str = "SELECT id, webhook_id, state, hidden, subscription_ids, \
      (origin_id IS NULL AND replay_id IS NULL)::int::bigint, event_id FROM deliveries \
-     WHERE event_id = ANY($1) ORDER BY id";
+     WHERE event_id = ANY($1)";

@@ -88,9 +88,12 @@ impl Fixture for SqliteInMemory {
 
 impl Postgres {
     pub(crate) fn new() -> Self {
-        Self {
-            url: postgres::new_database(),
-        }
+        Self::at(postgres::new_database())
+    }
+
+    /// Another server's.
+    pub(crate) const fn at(url: String) -> Self {
+        Self { url }
     }
 }
 

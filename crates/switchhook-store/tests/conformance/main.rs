@@ -17,6 +17,7 @@ mod lists;
 mod order;
 mod ownership;
 mod postgres;
+mod postgres_plans;
 mod recording;
 mod replays;
 mod retention;

@@ -20,7 +20,7 @@ const HOOK: WebhookId = WebhookId(7);
 const FIRST: PageRequest = PageRequest::first(100);
 
 impl World {
-    fn replay(&self, filter: ReplayFilter, to: Destination) -> Replay {
+    pub(crate) fn replay(&self, filter: ReplayFilter, to: Destination) -> Replay {
         let id = ReplayId(self.id());
         Replay {
             id,
@@ -66,7 +66,13 @@ impl World {
         self.keep_replay(replay).await.unwrap()
     }
 
-    async fn select(&self, replay: &Replay, after: EventId, scanned: u32, selected: u32) -> Selection {
+    pub(crate) async fn select(
+        &self,
+        replay: &Replay,
+        after: EventId,
+        scanned: u32,
+        selected: u32,
+    ) -> Selection {
         let scan = Scan {
             after,
             most_scanned: scanned,
