@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
+use hyper_util::rt::TokioIo;
 use switchhook_store::LogPosition;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::SharedApi;
 use super::auth::key_has_ended;
@@ -43,8 +46,7 @@ const LARGEST_MESSAGE: usize = 4 * 1024;
 pub(crate) async fn listen(
     State(api): State<SharedApi>,
     Path(token): Path<String>,
-    uri: Uri,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Result<Response, ApiError> {
     let system = &api.system;
     let claimed = token::claimed_websocket(&token).ok_or_else(|| invalid(InvalidToken::Unknown))?;
@@ -53,10 +55,10 @@ pub(crate) async fn listen(
     let grant = token::check(&token, &websocket, system.clock.now()).map_err(invalid)?;
     let caller = system.leases.caller(grant.key_id).await?;
     let caller = caller.ok_or_else(key_has_ended)?;
-    let query = Query::of(&uri);
+    let query = Query::of(request.uri());
     let labelled: Option<bool> = query.get("labelled", "true or false")?;
     let after: Option<i64> = query.get("after", "the position of the last frame")?;
-    let upgrade = upgrade.map_err(|_| {
+    let mut response = create_response_with_body(&request, Body::empty).map_err(|_| {
         ApiError::invalid("this address is a websocket: connect to it as one, with GET and Upgrade")
     })?;
     let after = match after {
@@ -71,8 +73,20 @@ pub(crate) async fn listen(
         is_labelled: labelled == Some(true),
     };
     let system = Arc::clone(system);
-    let upgrade = upgrade.max_message_size(LARGEST_MESSAGE);
-    let mut response = upgrade.on_upgrade(move |socket| connection::serve(system, socket, session));
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let config = WebSocketConfig::default()
+                    .max_message_size(Some(LARGEST_MESSAGE))
+                    .max_frame_size(Some(LARGEST_MESSAGE));
+                let io = TokioIo::new(upgraded);
+                let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+                connection::serve(system, socket, session).await;
+            }
+            Err(error) => tracing::debug!(%error, "a listener went before it could listen"),
+        }
+    });
     if session.is_labelled {
         let name = HeaderName::from_static(LABELLED);
         response

@@ -6,15 +6,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_protocol::Payload;
 use switchhook_store::{LogBounds, LogEntry, LogPosition};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::frame;
 use super::token::Grant;
@@ -41,7 +47,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 /// How long it may take to take a frame.
 const LONGEST_SEND: Duration = Duration::from_secs(30);
 
-/// How long it may take to take the last one.
+/// How long saying goodbye may take: the last frame, the other side's, and the end of the connection.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
 
 /// How much of what the other side says is read at a time.
@@ -62,11 +68,22 @@ pub(crate) struct Session {
     pub(crate) is_labelled: bool,
 }
 
+/// The socket that a client listens at.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// The other side is gone, or takes nothing.
     Lost,
+    /// The other side closes it.
+    Left,
+    /// What the other side sends is no websocket's.
+    Garbled,
+    /// It sends text that is none.
+    NoText,
+    /// It sends more than anybody reads.
+    TooLarge,
     Expired,
     Revoked,
     Deleted,
@@ -79,21 +96,30 @@ enum End {
 impl End {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            Self::Lost => return None,
+            Self::Lost | Self::Left => return None,
+            Self::Garbled => (
+                CloseCode::Protocol,
+                "this is not what the websocket protocol says",
+            ),
+            Self::NoText => (CloseCode::Invalid, "a text frame must be UTF-8"),
+            Self::TooLarge => (
+                CloseCode::Size,
+                "nobody reads what a listener sends; it may have 4 KiB at the most",
+            ),
             Self::Expired => (
-                close_code::POLICY,
+                CloseCode::Policy,
                 "the token's hour is over: GET the websocket to have a new websocket_url",
             ),
             Self::Revoked => (
-                close_code::POLICY,
+                CloseCode::Policy,
                 "the API key that asked for the websocket_url was revoked or has expired",
             ),
-            Self::Deleted => (close_code::POLICY, "the websocket was deleted"),
-            Self::Unsubscribed => (close_code::POLICY, "the subscription was deleted"),
-            Self::Stopping => (close_code::AWAY, "the server stops: connect again"),
-            Self::TooMany => (close_code::AGAIN, "too many connections: try again later"),
+            Self::Deleted => (CloseCode::Policy, "the websocket was deleted"),
+            Self::Unsubscribed => (CloseCode::Policy, "the subscription was deleted"),
+            Self::Stopping => (CloseCode::Away, "the server stops: connect again"),
+            Self::TooMany => (CloseCode::Again, "too many connections: try again later"),
             Self::TooManyOfCompany => (
-                close_code::AGAIN,
+                CloseCode::Again,
                 "too many connections of this company (--limit-websockets): close one",
             ),
         };
@@ -105,7 +131,7 @@ impl End {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(system: Arc<System>, socket: WebSocket, session: Session) {
+pub(crate) async fn serve(system: Arc<System>, socket: Socket, session: Session) {
     let share = system.shares.of(session.company_id);
     let place = Place::take(&share.connections, &system.listeners.places);
     let mut connection = Connection::new(&system, socket, session);
@@ -115,14 +141,15 @@ pub(crate) async fn serve(system: Arc<System>, socket: WebSocket, session: Sessi
         Err(NoPlace::OfNode) => End::TooMany,
     };
     tracing::debug!(websocket = %session.grant.websocket_id, ?end, "a listener's connection ended");
-    if let Some(frame) = end.close_frame() {
-        connection.close(frame).await;
+    if end != End::Lost {
+        // Out of time, or nobody there to be told.
+        let _ = timeout(LONGEST_GOODBYE, connection.part(end.close_frame())).await;
     }
 }
 
 struct Connection<'a> {
     system: &'a System,
-    socket: WebSocket,
+    socket: Socket,
     session: Session,
     lease: Lease,
     position: LogPosition,
@@ -134,7 +161,7 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(system: &'a System, socket: WebSocket, session: Session) -> Self {
+    fn new(system: &'a System, socket: Socket, session: Session) -> Self {
         let now = Instant::now();
         let lasts = session.grant.expires_at.since(system.clock.now());
         Self {
@@ -249,7 +276,7 @@ impl<'a> Connection<'a> {
                 rung = self.bell.changed() => return rung.map_err(|_| End::Stopping),
                 _ = self.stopping.changed() => return Err(End::Stopping),
                 () = self.lease.ended() => return Err(End::Revoked),
-                heard = self.socket.recv() => self.heard(heard.as_ref())?,
+                heard = self.socket.next() => self.heard(heard.as_ref())?,
                 () = sleep_until(self.expires_at) => return Err(End::Expired),
                 () = sleep_until(self.pinged_at + PING_EVERY) => self.ping().await?,
                 () = sleep_until(look_at) => return self.look_up(),
@@ -260,7 +287,7 @@ impl<'a> Connection<'a> {
     /// Takes what has come in meanwhile, without waiting for more.
     fn look_up(&mut self) -> Result<(), End> {
         for _ in 0..MOST_HEARD {
-            match self.socket.recv().now_or_never() {
+            match self.socket.next().now_or_never() {
                 Some(heard) => self.heard(heard.as_ref())?,
                 None => break,
             }
@@ -289,9 +316,16 @@ impl<'a> Connection<'a> {
     }
 
     /// Whatever the other side says is no more than a sign of life.
-    fn heard(&mut self, heard: Option<&Result<Message, axum::Error>>) -> Result<(), End> {
+    fn heard(&mut self, heard: Option<&tungstenite::Result<Message>>) -> Result<(), End> {
+        use tungstenite::Error;
+        use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
         match heard {
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Lost),
+            Some(Ok(Message::Close(_))) => Err(End::Left),
+            Some(Err(Error::Protocol(ResetWithoutClosingHandshake))) | None => Err(End::Lost),
+            Some(Err(Error::Protocol(_))) => Err(End::Garbled),
+            Some(Err(Error::Utf8(_))) => Err(End::NoText),
+            Some(Err(Error::Capacity(_))) => Err(End::TooLarge),
+            Some(Err(_)) => Err(End::Lost),
             Some(Ok(_)) => {
                 self.heard_at = Instant::now();
                 Ok(())
@@ -307,8 +341,16 @@ impl<'a> Connection<'a> {
         self.send(Message::Ping(bytes::Bytes::new())).await
     }
 
-    async fn close(&mut self, frame: CloseFrame) {
-        // An error means that nobody is there to be told.
-        let _ = timeout(LONGEST_GOODBYE, self.socket.send(Message::Close(Some(frame)))).await;
+    /// The closing handshake, whoever began it (RFC 6455, section 7), and the end of the connection after it.
+    async fn part(&mut self, frame: Option<CloseFrame>) -> tungstenite::Result<()> {
+        match frame {
+            Some(frame) => self.socket.send(Message::Close(Some(frame))).await?,
+            // The answer to theirs was written when it was read.
+            None => self.socket.flush().await?,
+        }
+        while let Some(Ok(_)) = self.socket.next().await {}
+        // Reads what is still coming: a socket that is closed with something unread takes back what was written.
+        self.socket.get_mut().shutdown().await?;
+        Ok(())
     }
 }

@@ -17,4 +17,5 @@ mod simulation;
 mod slow_clients;
 mod support;
 mod vitals;
+mod websocket_endings;
 mod websockets;
