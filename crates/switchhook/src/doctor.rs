@@ -159,6 +159,8 @@ troubles! {
     Tls = "tls",
     /// The receiver answers with a redirect.
     Redirects = "redirects",
+    /// The receiver does not take what is sent as what it is called.
+    ContentType = "content_type",
     /// The receiver's clock and ours differ, or the machine's and the database's.
     ClockSkew = "clock_skew",
     /// Deliveries are late.

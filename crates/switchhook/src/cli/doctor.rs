@@ -1,5 +1,7 @@
 //! `switchhook doctor`: what is wrong and what to do, as the server sees it, and whether our clocks agree.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -70,6 +72,62 @@ pub(super) struct Finding {
     pub(super) remedy: String,
 }
 
+/// How many places of one group are named.
+const PLACES_NAMED: usize = 10;
+
+/// The same at several places.
+struct Group<'a> {
+    first: &'a Finding,
+    remedy: String,
+    places: Vec<&'a str>,
+}
+
+/// Findings that say the same of several places, in the order of the first of each.
+fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known = HashMap::new();
+    for finding in findings {
+        let remedy = finding.general_remedy();
+        let key = (&finding.trouble, &finding.what, remedy.clone());
+        let index = *known.entry(key).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.places.push(&finding.place),
+            None => groups.push(Group {
+                first: finding,
+                remedy,
+                places: vec![&finding.place],
+            }),
+        }
+    }
+    groups
+}
+
+impl Finding {
+    /// What to do, with `ID` for the id of the one place.
+    fn general_remedy(&self) -> String {
+        let ids = [&self.webhook_id, &self.subscription_id];
+        ids.into_iter()
+            .flatten()
+            .fold(self.remedy.clone(), |remedy, id| remedy.replace(id, "ID"))
+    }
+}
+
+impl fmt::Display for Group<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in self.places.iter().take(PLACES_NAMED) {
+            writeln!(f, "{place}")?;
+        }
+        if self.places.len() > PLACES_NAMED {
+            writeln!(f, "and {} more", self.places.len() - PLACES_NAMED)?;
+        }
+        let remedy = match self.places.len() {
+            1 => &self.first.remedy,
+            _ => &self.remedy,
+        };
+        writeln!(f, "  {}\n  → {remedy}", self.first.what)
+    }
+}
+
 impl Doctor {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -126,11 +184,8 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
 
 impl Report {
     fn print(&self) -> anyhow::Result<()> {
-        for finding in &self.findings {
-            output::print_text(format_args!(
-                "{}\n  {}\n  → {}\n",
-                finding.place, finding.what, finding.remedy
-            ))?;
+        for group in groups(&self.findings) {
+            output::print_text(format_args!("{group}"))?;
         }
         if self.findings_count > self.findings.len() {
             output::remark("there is more; --webhook ID looks at one webhook only");
@@ -171,6 +226,34 @@ fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_the_same_at_several_places_is_said_once() {
+        let finding = |id: usize, what: &str| Finding {
+            trouble: "tls".to_owned(),
+            place: format!("webhook {id} (https://example.com/{id})"),
+            webhook_id: Some(id.to_string()),
+            subscription_id: None,
+            what: what.to_owned(),
+            remedy: format!("switchhook webhooks update {id} --hook-url URL"),
+        };
+        let mut findings: Vec<_> = (100..112).map(|id| finding(id, "expired")).collect();
+        findings.insert(1, finding(7, "wrong name"));
+        let shown: Vec<_> = groups(&findings).iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 2);
+        assert!(
+            shown[0].starts_with("webhook 100 (https://example.com/100)\nwebhook 101"),
+            "{}",
+            shown[0]
+        );
+        assert!(
+            shown[0].ends_with("and 2 more\n  expired\n  → switchhook webhooks update ID --hook-url URL\n")
+        );
+        assert_eq!(
+            shown[1],
+            "webhook 7 (https://example.com/7)\n  wrong name\n  → switchhook webhooks update 7 --hook-url URL\n"
+        );
+    }
 
     #[test]
     fn clocks_may_differ_a_little() {

@@ -35,6 +35,7 @@ pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Result<Vec<Fi
     let mut findings = Vec::new();
     if let Some(attempt) = last_attempt(system, webhook).await? {
         findings.extend(redirects(webhook, &attempt));
+        findings.extend(content_type(webhook, &attempt));
         findings.extend(clock_skew(webhook, &attempt));
     }
     let now = system.clock.now();
@@ -91,6 +92,33 @@ fn redirects(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
         Trouble::Redirects,
         format!("it answers {status}{to}: redirects are not followed, so the event was not delivered"),
         format!("post to where it leads: switchhook webhooks update {id} --hook-url '{url}'"),
+    ))
+}
+
+/// Some frameworks take only what they know.
+fn content_type(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
+    let AttemptOutcome::Answered { status: 415, .. } = attempt.outcome else {
+        return None;
+    };
+    let sent = attempt.request.as_ref().map(|request| request.headers.to_map());
+    let sent = sent.and_then(|headers| {
+        let mut headers = headers.into_iter();
+        headers.find_map(|(name, value)| name.eq_ignore_ascii_case("content-type").then_some(value))
+    });
+    let sent = sent.unwrap_or_else(|| "the content type".to_owned());
+    let remedy = if webhook.secret.is_some() {
+        format!(
+            "send the JWT as what it takes (jwt_content_type): switchhook webhooks update {} --jwt-content-type text/plain",
+            webhook.id
+        )
+    } else {
+        "let its receiver take it".to_owned()
+    };
+    Some(at_webhook(
+        webhook,
+        Trouble::ContentType,
+        format!("it answers 415: it does not take {sent}"),
+        remedy,
     ))
 }
 
