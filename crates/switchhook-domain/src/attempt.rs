@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use switchhook_protocol::Timestamp;
 
 use crate::credential::shown_value;
@@ -38,7 +39,8 @@ pub struct Attempt {
 pub struct AttemptRequest {
     /// Where to, without credentials.
     pub url: Arc<str>,
-    /// The headers that do not follow from the delivery itself, `Host` left out.
+    /// The headers that do not follow from the delivery itself, as they are sent. `Host` and `Content-Length` are left out:
+    /// they follow from URL and body.
     pub headers: HeaderRecord,
 }
 
@@ -49,17 +51,20 @@ pub struct HeaderRecord(Arc<str>);
 impl HeaderRecord {
     /// Keeps headers, credentials as `***`; names that occur again are joined as RFC 9110 §5.3 says.
     #[must_use]
-    pub fn of<'a>(headers: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> Self {
-        let mut map = BTreeMap::<&str, Cow<'a, str>>::new();
+    pub fn of<'a, N: AsRef<str> + Ord + Serialize>(
+        headers: impl IntoIterator<Item = (N, Cow<'a, str>)>,
+    ) -> Self {
+        let mut map = BTreeMap::<N, Cow<'a, str>>::new();
         for (name, value) in headers {
-            let value = shown_header(name, value);
-            match map.get_mut(name) {
+            let value = shown_header(name.as_ref(), value);
+            match map.get_mut(&name) {
                 Some(earlier) => *earlier = format!("{earlier}, {value}").into(),
                 None => {
                     map.insert(name, value);
                 }
             }
         }
+
         Self(
             serde_json::to_string(&map)
                 .expect("text can be written as JSON")
@@ -120,6 +125,20 @@ pub struct Answer {
     pub body_head: Vec<u8>,
     /// Whether there was more.
     pub is_truncated: bool,
+    /// What is to be said of it beside its status, in words for a person: that its body broke off, for example.
+    pub note: Option<String>,
+}
+
+impl Answer {
+    /// With something else that is to be said of it.
+    #[must_use]
+    pub fn noting(mut self, note: &str) -> Self {
+        self.note = Some(match self.note {
+            Some(earlier) => format!("{earlier}; {note}"),
+            None => note.to_owned(),
+        });
+        self
+    }
 }
 
 /// How long the parts of an attempt took. A part that did not happen (a kept connection) is `None`.
@@ -140,14 +159,14 @@ pub struct Phases {
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// The receiver answered.
+    /// The receiver answered: the line with the status came, which decides, whatever became of the rest.
     Answered {
         /// HTTP status.
         status: u16,
         /// Until when the answer asked us to wait.
         retry_after: Option<Timestamp>,
     },
-    /// No whole answer came.
+    /// No status came.
     Unanswered {
         /// Which kind of silence.
         reason: Silence,
@@ -171,7 +190,7 @@ pub enum Silence {
     ConnectTimeout,
     /// TLS could not be agreed, or the certificate is not to be trusted.
     Tls,
-    /// The answer was not complete in time.
+    /// No answer came in time.
     AnswerTimeout,
     /// The connection broke.
     ConnectionLost,
@@ -280,6 +299,18 @@ impl OutcomeClass {
             Self::Failed => "failed",
             Self::Unanswered => "unanswered",
             Self::Lost => "lost",
+        }
+    }
+}
+
+impl Attempt {
+    /// What is to be said of it in words: why no answer came, or what was odd about the one that did.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match &self.outcome {
+            AttemptOutcome::Unanswered { detail, .. } => Some(detail),
+            AttemptOutcome::Answered { .. } => self.answer.as_ref()?.note.as_deref(),
+            AttemptOutcome::Lost => None,
         }
     }
 }

@@ -215,6 +215,7 @@ fn finished(item: &HandedOver) -> Option<FinishedAttempt> {
                 headers: HeaderRecord::of([("content-length", "2".into()), ("server", "example".into())]),
                 body_head: b"ok".to_vec(),
                 is_truncated: false,
+                note: None,
             }),
             phases: Phases {
                 total: Duration::from_millis(5),

@@ -293,6 +293,7 @@ fn attempted(claimed: &ClaimedDelivery, status: u16) -> FinishedAttempt {
                 headers: HeaderRecord::of([("content-length", text("2")), ("server", text("example"))]),
                 body_head: b"ok".to_vec(),
                 is_truncated: false,
+                note: None,
             }),
             phases: Phases {
                 total,

@@ -346,7 +346,9 @@ type Connector = HttpsConnector<HttpConnector>;
     reason = "asks the server, or the receiver, that its user names on the command line; no registered hook URL ever comes here"
 )]
 fn http_client(scheme: &str) -> Result<Http, ClientError> {
-    Ok(HyperClient::builder(TokioExecutor::new()).build(connector(scheme)?))
+    Ok(HyperClient::builder(TokioExecutor::new())
+        .http1_title_case_headers(true)
+        .build(connector(scheme)?))
 }
 
 fn connector(scheme: &str) -> Result<Connector, ClientError> {

@@ -8,6 +8,7 @@ pub mod amount;
 pub mod duration;
 pub mod encryption;
 pub mod file;
+pub mod hooks;
 pub mod sources;
 
 use std::net::SocketAddr;
@@ -16,7 +17,6 @@ use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Arg, Args, Command};
-use ipnet::IpNet;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::retry::Profile;
@@ -26,9 +26,9 @@ use switchhook_store::StoreError;
 use self::amount::{Keep, parse_age, parse_size};
 use self::duration::{parse_duration, show_duration};
 pub use self::encryption::EncryptionOptions;
+pub use self::hooks::HookOptions;
 use self::sources::Mistakes;
 use crate::api::limits::ApiLimits;
-use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
 use crate::http_server::ConnectionLimits;
 use crate::ingest::validation::ValidationMode;
 use crate::ingest::{KEY_LASTS, LARGEST_EVENT};
@@ -95,30 +95,8 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=365))]
     pub disable_after_days: u32,
 
-    /// Addresses that hook URLs may lead to although they are not public: 10.0.0.0/8, several with commas
-    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
-    pub hook_allow: Vec<IpNet>,
-
-    /// Addresses that hook URLs may not lead to, though they are public or allowed: 203.0.114.0/24, several with commas
-    #[arg(long, env = "SWITCHHOOK_HOOK_DENY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
-    pub hook_deny: Vec<IpNet>,
-
-    /// Let hook URLs begin with http://
-    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
-    pub hook_allow_http: bool,
-
-    /// Certificates (PEM) that receivers' are accepted from beside those the machine trusts
-    #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
-    pub hook_ca: Option<PathBuf>,
-
-    /// An HTTP proxy that every delivery goes through: http://HOST:PORT, with USER:PASSWORD@ before the host if need be
-    #[arg(
-        long,
-        env = "SWITCHHOOK_HOOK_PROXY",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub hook_proxy: Option<Proxy>,
+    #[command(flatten)]
+    pub hooks: HookOptions,
 
     #[command(flatten)]
     pub encryption: EncryptionOptions,
@@ -299,10 +277,10 @@ impl ServeOptions {
             lease: self.lease,
             max_in_flight: self.max_in_flight,
             max_handed_over_bytes: self.max_handed_over_bytes,
-            hook_allow: self.hook_allow.clone(),
-            hook_deny: self.hook_deny.clone(),
-            hook_allow_http: self.hook_allow_http,
-            outbound: self.outbound()?,
+            hook_allow: self.hooks.hook_allow.clone(),
+            hook_deny: self.hooks.hook_deny.clone(),
+            hook_allow_http: self.hooks.hook_allow_http,
+            outbound: self.hooks.outbound()?,
             encryption: self.encryption.keyring()?,
             hide_secrets: self.hide_secrets,
             retention: RetentionSettings {
@@ -325,20 +303,6 @@ impl ServeOptions {
                 ..DashboardSettings::default()
             },
             ..Settings::default()
-        })
-    }
-
-    fn outbound(&self) -> Result<Outbound, Mistakes> {
-        let read = |path: &PathBuf| {
-            let pem = std::fs::read(path)?;
-            read_certificates(&pem)
-        };
-        let extra_roots = self.hook_ca.as_ref().map(|path| {
-            read(path).map_err(|error| Mistakes(vec![format!("hook-ca: {}: {error:#}", path.display())]))
-        });
-        Ok(Outbound {
-            extra_roots: extra_roots.transpose()?.unwrap_or_default(),
-            proxy: self.hook_proxy.clone(),
         })
     }
 
@@ -416,14 +380,6 @@ fn parse_memory(text: &str) -> Result<u64, String> {
     }
 }
 
-fn parse_network(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
-    let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse().or_else(|_| single()).map_err(|_| {
-        format!("`{text}` is not an address range; write it as 10.0.0.0/8, fd00::/8, or as one address")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -469,8 +425,8 @@ mod tests {
         let options = options(file, &["--lease", "3m", "--hook-allow-http=false"]).unwrap();
         assert_eq!(options.lease, Duration::from_secs(180));
         assert_eq!(options.max_in_flight, 7);
-        assert_eq!(options.hook_allow.len(), 2);
-        assert!(!options.hook_allow_http);
+        assert_eq!(options.hooks.hook_allow.len(), 2);
+        assert!(!options.hooks.hook_allow_http);
     }
 
     #[test]
@@ -479,11 +435,12 @@ mod tests {
             &["--hook-allow", "10.0.0.0/8,::1"][..],
             &["--hook-allow", "10.0.0.0/8", "--hook-allow", "::1"],
         ] {
-            assert_eq!(options("", flags).unwrap().hook_allow.len(), 2);
+            assert_eq!(options("", flags).unwrap().hooks.hook_allow.len(), 2);
         }
         assert_eq!(
             options("hook-allow = \"10.0.0.0/8, ::1\"", &[])
                 .unwrap()
+                .hooks
                 .hook_allow
                 .len(),
             2

@@ -207,12 +207,10 @@ impl Live {
         if !self.is_heard(of.company_id) {
             return;
         }
-        let (status, error, detail) = match &attempt.outcome {
-            AttemptOutcome::Answered { status, .. } => (Some(*status), None, None),
-            AttemptOutcome::Unanswered { reason, detail } => {
-                (None, Some(reason.as_str()), Some(detail.as_str()))
-            }
-            AttemptOutcome::Lost => (None, None, None),
+        let (status, error) = match &attempt.outcome {
+            AttemptOutcome::Answered { status, .. } => (Some(*status), None),
+            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str())),
+            AttemptOutcome::Lost => (None, None),
         };
         let due_at = match finished.state {
             DeliveryState::Pending { due_at } => Some(due_at),
@@ -228,7 +226,7 @@ impl Live {
             outcome: class.as_str(),
             status,
             error,
-            detail,
+            detail: attempt.detail(),
             took_ms: attempt.phases.total.as_secs_f64() * 1_000.0,
             state: finished.state.name().as_str(),
             due_at,

@@ -199,8 +199,8 @@ fn bind<'q>(query: Query<'q>, rows: &[(DeliveryId, &Attempt)]) -> Query<'q> {
         i64: row.1.started_at.as_millis(),
         i64: row.1.finished_at.as_millis(),
         &str: outcome_name(&row.1.outcome),
-        Option<&str>: silence(row.1).map(|(reason, _)| reason),
-        Option<String>: silence(row.1).map(|(_, detail)| detail.replace('\0', "")),
+        Option<&str>: silence(row.1),
+        Option<String>: row.1.detail().map(|detail| detail.replace('\0', "")),
         Option<i64>: status(row.1).map(i64::from),
         Option<i64>: retry_after(row.1),
         Option<&str>: row.1.request.as_ref().map(|request| &*request.url),
@@ -216,10 +216,10 @@ fn bind<'q>(query: Query<'q>, rows: &[(DeliveryId, &Attempt)]) -> Query<'q> {
     })
 }
 
-/// The kind of silence and what it was in words.
-fn silence(attempt: &Attempt) -> Option<(&'static str, &str)> {
+/// The kind of silence.
+const fn silence(attempt: &Attempt) -> Option<&'static str> {
     match &attempt.outcome {
-        AttemptOutcome::Unanswered { reason, detail } => Some((reason.as_str(), detail)),
+        AttemptOutcome::Unanswered { reason, .. } => Some(reason.as_str()),
         AttemptOutcome::Answered { .. } | AttemptOutcome::Lost => None,
     }
 }

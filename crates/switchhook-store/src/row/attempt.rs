@@ -58,7 +58,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
     let (started_at, finished_at) = (cells.time()?, cells.time()?);
     let outcome: String = cells.read()?;
     let reason: Option<String> = cells.read()?;
-    let detail: Option<String> = cells.read()?;
+    let mut detail: Option<String> = cells.read()?;
     let status: Option<u16> = cells.read()?;
     let retry_after = cells.maybe_time()?;
     Ok(Attempt {
@@ -69,13 +69,13 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
             ("answered", Some(status)) => AttemptOutcome::Answered { status, retry_after },
             ("unanswered", _) => AttemptOutcome::Unanswered {
                 reason: read_reason(&cells, reason.as_deref())?,
-                detail: detail.unwrap_or_default(),
+                detail: detail.take().unwrap_or_default(),
             },
             ("lost", _) => AttemptOutcome::Lost,
             _ => return Err(cells.corrupt(format_args!("attempt {number} has the outcome `{outcome}`"))),
         },
         request: read_request(&mut cells)?,
-        answer: read_answer(&mut cells, status)?,
+        answer: read_answer(&mut cells, status, detail)?,
         phases: read_phases(&mut cells)?,
     })
 }
@@ -96,7 +96,11 @@ fn read_request(cells: &mut Cells<'_>) -> Result<Option<AttemptRequest>, StoreEr
     }))
 }
 
-fn read_answer(cells: &mut Cells<'_>, status: Option<u16>) -> Result<Option<Answer>, StoreError> {
+fn read_answer(
+    cells: &mut Cells<'_>,
+    status: Option<u16>,
+    note: Option<String>,
+) -> Result<Option<Answer>, StoreError> {
     let headers = read_headers(cells)?;
     let body: Option<Vec<u8>> = cells.read()?;
     let is_truncated = cells.read()?;
@@ -105,6 +109,7 @@ fn read_answer(cells: &mut Cells<'_>, status: Option<u16>) -> Result<Option<Answ
         headers,
         body_head: body.unwrap_or_default(),
         is_truncated,
+        note,
     }))
 }
 

@@ -15,10 +15,10 @@ pub(super) fn insert(
     id: DeliveryId,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
-    let (retry_after, reason, detail) = match &attempt.outcome {
-        AttemptOutcome::Answered { retry_after, .. } => (*retry_after, None, None),
-        AttemptOutcome::Unanswered { reason, detail } => (None, Some(reason.as_str()), Some(detail.as_str())),
-        AttemptOutcome::Lost => (None, None, None),
+    let (retry_after, reason) = match &attempt.outcome {
+        AttemptOutcome::Answered { retry_after, .. } => (*retry_after, None),
+        AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str())),
+        AttemptOutcome::Lost => (None, None),
     };
     let (request, answer, phases) = (attempt.request.as_ref(), attempt.answer.as_ref(), attempt.phases);
     transaction.hot(INSERT)?.execute(params![
@@ -28,7 +28,7 @@ pub(super) fn insert(
         attempt.finished_at.as_millis(),
         outcome_name(&attempt.outcome),
         reason,
-        detail,
+        attempt.detail(),
         status(attempt),
         retry_after.map(Timestamp::as_millis),
         request.map(|request| &*request.url),

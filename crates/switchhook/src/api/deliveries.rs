@@ -25,7 +25,7 @@ use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::traffic::leading_to;
 use super::words;
-use crate::delivery::own_headers;
+use crate::delivery::{own_headers, sent_name};
 use crate::sight::Sight;
 
 /// Which deliveries a list is narrowed to.
@@ -128,7 +128,7 @@ pub(crate) struct AttemptAnswer {
     /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like.
     #[schema(required)]
     error: Option<&'static str>,
-    /// The same in words.
+    /// In words: why no answer came, or what was odd about the one that did.
     #[schema(required)]
     detail: Option<String>,
     /// Until when the answer asked us to wait.
@@ -336,12 +336,11 @@ impl From<Delivery> for DeliveryAnswer {
 impl AttemptAnswer {
     fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
         let outcome = attempt.outcome.class().as_str();
-        let (status, error, detail, retry_after) = match attempt.outcome {
-            AttemptOutcome::Answered { status, retry_after } => (Some(status), None, None, retry_after),
-            AttemptOutcome::Unanswered { reason, detail } => {
-                (None, Some(reason.as_str()), Some(detail), None)
-            }
-            AttemptOutcome::Lost => (None, None, None, None),
+        let detail = attempt.detail().map(|detail| shown_text(detail).into_owned());
+        let (status, error, retry_after) = match attempt.outcome {
+            AttemptOutcome::Answered { status, retry_after } => (Some(status), None, retry_after),
+            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str()), None),
+            AttemptOutcome::Lost => (None, None, None),
         };
         Self {
             number: attempt.number,
@@ -350,7 +349,7 @@ impl AttemptAnswer {
             outcome,
             status,
             error,
-            detail: detail.map(|detail| shown_text(&detail).into_owned()),
+            detail,
             retry_after,
             request: attempt
                 .request
@@ -368,7 +367,7 @@ impl RequestAnswer {
     fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32) -> Self {
         let mut headers = request.headers.to_map();
         for (name, value) in own_headers(delivery, attempt_number) {
-            headers.insert(name.to_string(), value.to_str().unwrap_or_default().to_owned());
+            headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
         }
         Self {
             url: shown_url(&request.url).into_owned(),

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use url::Url;
 
 use super::{ClientError, Http, http_client, in_full, is_web_address};
+use crate::delivery::outbound::basic_authorization;
 
 /// How much of an answer is read, so that the connection can be used again.
 const LARGEST_ANSWER: usize = 64 << 10;
@@ -18,6 +19,7 @@ const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Debug)]
 pub struct Hook {
     url: http::Uri,
+    authorization: Option<HeaderValue>,
     timeout: Duration,
     http: Http,
 }
@@ -47,6 +49,7 @@ impl Hook {
         })?;
         Ok(Self {
             url: uri,
+            authorization: basic_authorization(url),
             timeout,
             http: http_client(url.scheme())?,
         })
@@ -58,9 +61,12 @@ impl Hook {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = headers;
-        request
-            .headers_mut()
-            .insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_elapsed) => HookAnswer::Silent(format!("no answer within {} ms", self.timeout.as_millis())),

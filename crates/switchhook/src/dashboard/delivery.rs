@@ -26,7 +26,7 @@ use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{DeliveryRow, Moment, kind_name, span};
 use super::session::{Filled, Visitor};
 use crate::blocking;
-use crate::delivery::{Route, own_headers};
+use crate::delivery::{Route, own_headers, sent_name};
 use crate::inspector::name_of;
 use crate::mask::Mask;
 use crate::sight::Sight;
@@ -309,17 +309,15 @@ fn take_apart(token: &str, secret: &str) -> Token {
 
 fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight) -> AttemptPart {
     let class = attempt.outcome.class();
-    let (result, detail, retry_after) = match attempt.outcome {
-        AttemptOutcome::Answered { status, retry_after } => (status.to_string(), None, retry_after),
-        AttemptOutcome::Unanswered { reason, detail } => (
-            reason.as_str().replace('_', " "),
-            Some(shown_text(&detail).into_owned()),
-            None,
-        ),
-        AttemptOutcome::Lost => {
-            let why = "the server stopped while it was under way: nobody knows how it ended";
-            ("lost".to_owned(), Some(why.to_owned()), None)
-        }
+    let detail = match attempt.outcome {
+        AttemptOutcome::Lost => Some("the server stopped while it was under way: nobody knows how it ended"),
+        _ => attempt.detail(),
+    };
+    let detail = detail.map(|detail| shown_text(detail).into_owned());
+    let (result, retry_after) = match attempt.outcome {
+        AttemptOutcome::Answered { status, retry_after } => (status.to_string(), retry_after),
+        AttemptOutcome::Unanswered { reason, .. } => (reason.as_str().replace('_', " "), None),
+        AttemptOutcome::Lost => ("lost".to_owned(), None),
     };
     let url = attempt.request.as_ref();
     let url = url.map(|request| shown_url(&request.url).into_owned());
@@ -329,7 +327,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         .unwrap_or_default();
     if url.is_some() {
         for (name, value) in own_headers(delivery, attempt.number) {
-            headers.insert(name.to_string(), value.to_str().unwrap_or_default().to_owned());
+            headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
         }
     }
     let headers: Vec<_> = headers.into_iter().collect();

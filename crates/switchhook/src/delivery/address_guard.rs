@@ -27,6 +27,36 @@ pub struct AddressGuard {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedAddress(String);
 
+/// The addresses of a name, judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Those that a connection may be made to.
+    pub allowed: Vec<IpAddr>,
+    /// Those that it may not.
+    pub left_out: Vec<RefusedAddress>,
+}
+
+impl Judged {
+    /// In words, which addresses are left out.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        /// How many are named.
+        const NAMED: usize = 4;
+        let named: Vec<_> = self
+            .left_out
+            .iter()
+            .take(NAMED)
+            .map(|refused| &*refused.0)
+            .collect();
+        let more = self.left_out.len().saturating_sub(NAMED);
+        match (named.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(format!("left out: {}", named.join("; "))),
+            (false, more) => Some(format!("left out: {}; and {more} more", named.join("; "))),
+        }
+    }
+}
+
 impl fmt::Display for RefusedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -73,6 +103,24 @@ impl AddressGuard {
         Err(RefusedAddress(
             "the URL must start with https:// (the server can allow http:// with --hook-allow-http)".into(),
         ))
+    }
+
+    /// Sorts out which of a name's addresses a connection may be made to.
+    ///
+    /// # Errors
+    /// If none is: why the first one is not.
+    pub fn judge(&self, addresses: &[IpAddr]) -> Result<Judged, RefusedAddress> {
+        let mut judged = Judged::default();
+        for address in addresses {
+            match self.check(*address) {
+                Ok(()) => judged.allowed.push(*address),
+                Err(refused) => judged.left_out.push(refused),
+            }
+        }
+        match judged.left_out.first() {
+            Some(refused) if judged.allowed.is_empty() => Err(refused.clone()),
+            _ => Ok(judged),
+        }
     }
 
     /// Checks an address that a connection is about to be made to.
@@ -332,6 +380,27 @@ mod tests {
         ] {
             check(address, false);
         }
+    }
+
+    #[test]
+    fn of_several_addresses_the_public_ones_are_used_and_the_others_are_named() {
+        let ips = |text: &str| -> Vec<IpAddr> { text.split(' ').map(|one| one.parse().unwrap()).collect() };
+        let guard = AddressGuard::default();
+        let judged = guard.judge(&ips("10.0.0.1 1.1.1.1 ::1 2606:4700::1111")).unwrap();
+        assert_eq!(judged.allowed, ips("1.1.1.1 2606:4700::1111"));
+        let note = judged.note().unwrap();
+        assert!(
+            note.starts_with("left out: 10.0.0.1 is a private address"),
+            "{note}"
+        );
+        assert!(note.contains("; ::1 is the loopback address"), "{note}");
+        assert_eq!(guard.judge(&ips("1.1.1.1")).unwrap().note(), None);
+        let refused = guard.judge(&ips("10.0.0.1 ::1")).unwrap_err();
+        assert!(refused.to_string().starts_with("10.0.0.1"), "{refused}");
+        let many = guard.judge(&ips(
+            "1.1.1.1 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6",
+        ));
+        assert!(many.unwrap().note().unwrap().ends_with("; and 2 more"));
     }
 
     #[test]

@@ -2,13 +2,16 @@
 //!
 //! `names` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
 //! proxy; `exchange` sends one request over it. Here: which connection an
-//! attempt gets, what happens to it afterwards, and the words for what went wrong.
+//! attempt gets and what happens to it afterwards.
 
 mod connect;
 mod dial;
+mod doubts;
 mod exchange;
 mod names;
 mod pool;
+mod status_line;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +27,8 @@ use switchhook_protocol::{Timestamp, parse_http_date};
 use tokio::time::Instant;
 
 use self::connect::Connector;
-use self::exchange::{Connection, Failure, exchange};
-pub use self::names::Names;
+use self::exchange::{Connection, Failure, Patience, exchange};
+pub use self::names::{Names, SystemNames};
 use self::pool::Pool;
 use super::address_guard::AddressGuard;
 use super::outbound::Outbound;
@@ -70,19 +73,30 @@ impl HttpTransport {
     }
 
     async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
+        let patience = Patience {
+            start,
+            whole: post.route.timeout(&self.defaults),
+            head: post.route.webhook.settings.head_timeout(&self.defaults),
+        };
         let endpoint = self.allowed_endpoint(&post.route)?;
         if let Some(kept) = self.pool.take(&endpoint.origin) {
-            match self.exchange_over(kept, endpoint, post, phases, start).await {
+            match self.exchange_over(kept, endpoint, post, phases, patience).await {
                 // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
                 // attempt goes over a new connection rather than being lost to bad timing.
                 Err(failure) if failure.nothing_came => {}
                 answered => return answered,
             }
         }
-        let connect_timeout = post.route.webhook.settings.connect_timeout(&self.defaults);
+        let settings = &post.route.webhook.settings;
+        let connect_timeout = settings.connect_timeout(&self.defaults).min(patience.whole);
+        let deadline = patience.deadline().min(Instant::now() + connect_timeout);
         // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
-        let fresh = Box::pin(self.connector.connect(endpoint, connect_timeout, phases)).await?;
-        self.exchange_over(fresh, endpoint, post, phases, start).await
+        let fresh = Box::pin(
+            self.connector
+                .connect(endpoint, connect_timeout, deadline, phases),
+        )
+        .await?;
+        self.exchange_over(fresh, endpoint, post, phases, patience).await
     }
 
     /// Where a route leads. A webhook may have been made when the server allowed more: it is looked at on every attempt.
@@ -99,17 +113,16 @@ impl HttpTransport {
         endpoint: &Endpoint,
         post: &Post,
         phases: &mut Phases,
-        start: Instant,
+        patience: Patience,
     ) -> Result<Answered, Failure> {
         let mut retry_after = None;
         let on_head = |headers: &HeaderMap| {
-            phases.first_byte = Some(start.elapsed());
+            phases.first_byte = Some(patience.start.elapsed());
             retry_after = headers
                 .get(RETRY_AFTER)
                 .and_then(|value| self.wait_until(value.to_str().ok()?));
         };
-        let head_timeout = post.route.webhook.settings.head_timeout(&self.defaults);
-        let answer = exchange(&mut connection, request(post, endpoint), head_timeout, on_head).await?;
+        let answer = exchange(&mut connection, request(post, endpoint), patience, on_head).await?;
         if connection.is_reusable() {
             self.pool.put(&endpoint.origin, connection);
         }
@@ -144,11 +157,10 @@ impl Transport for HttpTransport {
     async fn post(&self, post: Post) -> Posted {
         let start = Instant::now();
         let mut phases = Phases::default();
-        let timeout = post.route.timeout(&self.defaults);
-        let tried = tokio::time::timeout_at(start + timeout, self.try_post(&post, &mut phases, start)).await;
+        let tried = self.try_post(&post, &mut phases, start).await;
         phases.total = start.elapsed();
         match tried {
-            Ok(Ok(Answered { answer, retry_after })) => {
+            Ok(Answered { answer, retry_after }) => {
                 let outcome = AttemptOutcome::Answered {
                     status: answer.status,
                     retry_after,
@@ -159,8 +171,7 @@ impl Transport for HttpTransport {
                     phases,
                 }
             }
-            Ok(Err(failure)) => Posted::unanswered(failure.reason, failure.detail, phases),
-            Err(_elapsed) => Posted::unanswered(Silence::AnswerTimeout, too_late(&phases, timeout), phases),
+            Err(failure) => Posted::unanswered(failure.reason, failure.detail, phases),
         }
     }
 
@@ -169,13 +180,21 @@ impl Transport for HttpTransport {
         let connected = match self.allowed_endpoint(route) {
             Ok(endpoint) => {
                 let timeout = route.webhook.settings.connect_timeout(&self.defaults);
-                let connected = self.connector.connect(endpoint, timeout, &mut phases).await;
-                connected.map(drop)
+                let deadline = Instant::now() + timeout;
+                match self
+                    .connector
+                    .connect(endpoint, timeout, deadline, &mut phases)
+                    .await
+                {
+                    Ok(mut connection) if endpoint.is_tls => connection.objection().await.map_or(Ok(()), Err),
+                    connected => connected.map(drop),
+                }
             }
             Err(failure) => Err(failure),
         };
         connected.map(|()| phases).map_err(|failure| NoConnection {
             reason: failure.reason,
+            tls: failure.tls,
             detail: failure.detail,
         })
     }
@@ -183,13 +202,4 @@ impl Transport for HttpTransport {
     fn tidy_up(&self) {
         self.pool.drop_idle(Instant::now(), IDLE_FOR);
     }
-}
-
-fn too_late(phases: &Phases, timeout: Duration) -> String {
-    let how_far = if phases.first_byte.is_some() {
-        "the answer had begun but was not complete"
-    } else {
-        "nothing was answered"
-    };
-    format!("{how_far} within {} ms", timeout.as_millis())
 }

@@ -3,22 +3,36 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
+use percent_encoding::percent_decode_str;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 /// What an operator says of the way out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Outbound {
     /// Certificates of authorities that are trusted beside the machine's.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Through what connections go, if not directly.
     pub proxy: Option<Proxy>,
+    /// How old a connection may become. A name may lead elsewhere by then.
+    pub connection_age: Duration,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            extra_roots: Vec::new(),
+            proxy: None,
+            connection_age: Duration::from_secs(60),
+        }
+    }
 }
 
 /// An HTTP proxy that is asked for tunnels (`CONNECT`), to plain and to secure receivers alike.
@@ -50,18 +64,27 @@ impl FromStr for Proxy {
             return Err(wrong());
         }
         let port = url.port_or_known_default().ok_or_else(wrong)?;
-        let authorization = match url.username() {
-            "" => None,
-            user => {
-                let credentials = STANDARD.encode(format!("{user}:{}", url.password().unwrap_or_default()));
-                Some(HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_| wrong())?)
-            }
-        };
         Ok(Self {
             uri: format!("http://{host}:{port}").parse().map_err(|_| wrong())?,
-            authorization,
+            authorization: basic_authorization(&url),
         })
     }
+}
+
+/// User name and password of a URL as `Basic` credentials (RFC 7617). In the URL they are escaped; what they say is not.
+#[must_use]
+pub fn basic_authorization(url: &Url) -> Option<HeaderValue> {
+    let password = url.password();
+    if url.username().is_empty() && password.is_none() {
+        return None;
+    }
+    let mut credentials: Vec<u8> = percent_decode_str(url.username()).collect();
+    credentials.push(b':');
+    credentials.extend(percent_decode_str(password.unwrap_or_default()));
+    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(credentials)));
+    let mut value = value.expect("Base64 may stand in a header");
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// The certificates of a PEM file.
@@ -103,6 +126,28 @@ mod tests {
                 error.contains("HOST:PORT") && !error.contains("secret"),
                 "{wrong}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn credentials_are_sent_as_they_are_meant_and_not_as_a_url_spells_them() {
+        for (url, expected) in [
+            ("https://ann:secret@example.com", Some("ann:secret")),
+            (
+                "https://ann%40example.com:p%3A%2F%23%25@example.com",
+                Some("ann@example.com:p:/#%"),
+            ),
+            ("https://ann:a b%FF@example.com", Some("ann:a b\u{fffd}")),
+            ("https://:token@example.com", Some(":token")),
+            ("https://token@example.com", Some("token:")),
+            ("https://example.com", None),
+            ("https://@example.com", None),
+        ] {
+            let sent = basic_authorization(&url.parse().unwrap()).map(|value| {
+                let encoded = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
+                String::from_utf8_lossy(&STANDARD.decode(encoded).unwrap()).into_owned()
+            });
+            assert_eq!(sent.as_deref(), expected, "{url}");
         }
     }
 

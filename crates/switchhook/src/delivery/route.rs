@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
@@ -17,6 +17,8 @@ use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
 use switchhook_store::HoldRecord;
 use url::{Host, Url};
+
+use super::outbound::basic_authorization;
 
 /// How we introduce ourselves.
 const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
@@ -232,23 +234,9 @@ impl Endpoint {
             origin: origin.into(),
             path: path_and_query.parse().map_err(|_| unusable("path"))?,
             host_header: HeaderValue::from_str(&authority).map_err(|_| unusable("host"))?,
-            authorization: basic_authorization(&url).map_err(|()| unusable("user name"))?,
+            authorization: basic_authorization(&url),
         })
     }
-}
-
-fn basic_authorization(url: &Url) -> Result<Option<HeaderValue>, ()> {
-    if url.username().is_empty() {
-        return Ok(None);
-    }
-    let credentials = STANDARD.encode(format!(
-        "{}:{}",
-        url.username(),
-        url.password().unwrap_or_default()
-    ));
-    let mut value = HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_| ())?;
-    value.set_sensitive(true);
-    Ok(Some(value))
 }
 
 impl Route {
@@ -321,7 +309,7 @@ fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
             } else {
                 String::from_utf8_lossy(value.as_bytes())
             };
-            (name.as_str(), text)
+            (sent_name(name), text)
         });
     AttemptRequest {
         url: shown_url(&webhook.hook_url).into(),
@@ -329,14 +317,31 @@ fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
     }
 }
 
+/// A header's name as it is sent over HTTP/1.1, each word with a capital: some receivers compare letter by letter.
+#[must_use]
+pub fn sent_name(name: &HeaderName) -> String {
+    let mut sent = String::with_capacity(name.as_str().len());
+    for letter in name.as_str().chars() {
+        let is_first = sent.is_empty() || sent.ends_with('-');
+        sent.push(if is_first {
+            letter.to_ascii_uppercase()
+        } else {
+            letter
+        });
+    }
+    sent
+}
+
 fn standing_headers(webhook: &Webhook, endpoint: Option<&Endpoint>) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(8 + webhook.settings.headers.len());
+    let mut map = HeaderMap::with_capacity(10 + webhook.settings.headers.len());
     for (name, value) in &webhook.settings.headers {
         if let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             value.set_sensitive(is_credential(name.as_str()));
             map.insert(name, value);
         }
     }
+    // Some frameworks refuse, or answer with a page, who does not say what he takes.
+    map.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     let content_type = match (&webhook.secret, &webhook.settings.jwt_content_type) {
         (None, _) => headers::CONTENT_TYPE_JSON,
         (Some(_), Some(own)) => own,
@@ -414,6 +419,17 @@ mod tests {
         assert_eq!(endpoint.path.to_string(), "/hook?token=a%20b&x=1");
         assert_eq!(endpoint.host_header, "example.com");
         assert_eq!(&*endpoint.origin, "https://example.com:443");
+    }
+
+    #[test]
+    fn names_of_headers_are_sent_with_capitals() {
+        for (name, expected) in [
+            ("switchhook-event-id", "Switchhook-Event-Id"),
+            ("x--api-key", "X--Api-Key"),
+            ("etag", "Etag"),
+        ] {
+            assert_eq!(sent_name(&HeaderName::from_static(name)), expected);
+        }
     }
 
     #[test]

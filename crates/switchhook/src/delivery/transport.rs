@@ -53,8 +53,31 @@ impl Posted {
 pub struct NoConnection {
     /// Which kind of silence.
     pub reason: Silence,
+    /// What is wrong with TLS, if that is it.
+    pub tls: Option<TlsTrouble>,
     /// In words for a person.
     pub detail: String,
+}
+
+/// What keeps a secure connection from being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsTrouble {
+    /// What answers speaks no TLS.
+    NoTls,
+    /// It speaks only versions that are not safe any more.
+    OldTls,
+    /// It wants a certificate of ours.
+    ClientCertificate,
+    /// Its certificate was issued by nobody we trust.
+    UnknownIssuer,
+    /// Its certificate is for another name.
+    WrongName,
+    /// Its certificate has expired.
+    Expired,
+    /// Its certificate is not valid yet.
+    NotYetValid,
+    /// Something else.
+    Other,
 }
 
 /// Carries POSTs.

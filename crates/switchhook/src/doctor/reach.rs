@@ -9,7 +9,7 @@ use switchhook_domain::webhook::Webhook;
 
 use super::{Finding, Trouble, at_webhook};
 use crate::delivery::Route;
-use crate::delivery::transport::NoConnection;
+use crate::delivery::transport::{NoConnection, TlsTrouble};
 use crate::inspector;
 use crate::system::System;
 
@@ -24,6 +24,7 @@ pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Option<Findin
             webhook,
             &NoConnection {
                 reason: Silence::AddressRefused,
+                tls: None,
                 detail: refused.to_string(),
             },
         ));
@@ -39,27 +40,59 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
     let (trouble, remedy) = match failed.reason {
         Silence::AddressRefused | Silence::BadRequest => (
             Trouble::AddressRefused,
-            format!("use a public https:// address ({change_url}), or start the server with what allows this one"),
+            format!(
+                "use a public https:// address ({change_url}), or start the server with what allows this one"
+            ),
         ),
         Silence::Dns => (
             Trouble::UnknownName,
             format!("correct the name ({change_url}), or its entry in the name service that the server uses"),
         ),
-        Silence::Tls => (
-            Trouble::Tls,
-            "let the receiver present a certificate for that name which the server's machine trusts, with every \
-             intermediate certificate, and which is not expired"
-                .to_owned(),
-        ),
+        Silence::Tls => (Trouble::Tls, tls_remedy(failed.tls, &change_url)),
         Silence::ConnectionRefused
         | Silence::ConnectTimeout
         | Silence::AnswerTimeout
         | Silence::ConnectionLost
         | Silence::NotHttp => (
             Trouble::Unreachable,
-            format!("start the receiver, open the firewall between it and the server, or correct the URL ({change_url})"),
+            format!(
+                "start the receiver, open the firewall between it and the server, or correct the URL ({change_url})"
+            ),
         ),
     };
     let what = format!("no connection can be made to it: {}", failed.detail);
     at_webhook(webhook, trouble, what, remedy)
+}
+
+fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
+    match trouble.unwrap_or(TlsTrouble::Other) {
+        TlsTrouble::NoTls => format!(
+            "use the port at which the receiver speaks TLS; or, where the server allows it (--hook-allow-http), an http:// \
+             URL ({change_url})"
+        ),
+        TlsTrouble::OldTls => "let the receiver speak TLS 1.2 or 1.3".to_owned(),
+        TlsTrouble::ClientCertificate => {
+            "let the receiver do without a client certificate: the signature of each event says who sent it"
+                .to_owned()
+        }
+        TlsTrouble::UnknownIssuer => {
+            "if the authority is your own, start the server with --hook-ca FILE; if not, let the \
+             receiver send every intermediate certificate with its own"
+                .to_owned()
+        }
+        TlsTrouble::WrongName => {
+            format!("use a name that the certificate has ({change_url}), or have one issued for this name")
+        }
+        TlsTrouble::Expired => {
+            "renew the receiver's certificate, and let the receiver load the new one".to_owned()
+        }
+        TlsTrouble::NotYetValid => {
+            "compare the clocks of the receiver, of its authority and of the server's machine".to_owned()
+        }
+        TlsTrouble::Other => {
+            "let the receiver present a certificate for that name which the server's machine trusts, \
+             with every intermediate certificate, over TLS 1.2 or 1.3"
+                .to_owned()
+        }
+    }
 }

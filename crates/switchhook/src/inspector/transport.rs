@@ -75,6 +75,7 @@ fn answered(status: u16, phases: Phases) -> Posted {
             headers,
             body_head: body.into(),
             is_truncated: false,
+            note: None,
         }),
         phases: Phases {
             first_byte: Some(phases.total),

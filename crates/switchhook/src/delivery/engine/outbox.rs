@@ -80,7 +80,8 @@ pub(super) struct StoredAttempts {
 fn answer_bytes(attempt: &FinishedAttempt) -> usize {
     let answer = attempt.attempt.answer.as_ref();
     answer.map_or(0, |answer| {
-        answer.body_head.len() + answer.headers.as_json().len()
+        let note = answer.note.as_ref().map_or(0, String::len);
+        answer.body_head.len() + answer.headers.as_json().len() + note
     })
 }
 

@@ -2,31 +2,36 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use rustls_platform_verifier::Verifier;
 use switchhook_domain::attempt::{Phases, Silence};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_util::either::Either;
 use url::Host;
 
-use super::dial::dial_first;
-use super::exchange::{Connection, Failure};
+use super::dial::Dialer;
+use super::doubts::Doubts;
+use super::exchange::{Connection, Failure, Standing};
 use super::names::{Names, SystemNames};
+use super::tls::{no_tls, server_name, trusting};
 use crate::delivery::address_guard::{AddressGuard, is_localhost};
-use crate::delivery::outbound::{Outbound, Proxy};
+use crate::delivery::outbound::Outbound;
 use crate::delivery::route::Endpoint;
+
+/// The longest that a connection is used, whatever was set.
+const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes connections.
 pub(super) struct Connector {
     guard: Arc<AddressGuard>,
     pub(super) names: Arc<dyn Names>,
-    proxy: Option<Proxy>,
+    dialer: Dialer,
     tls: TlsConnector,
+    connection_age: Duration,
+    made: AtomicU32,
 }
 
 impl Connector {
@@ -36,8 +41,13 @@ impl Connector {
         Ok(Self {
             guard,
             names: Arc::new(SystemNames::new()?),
-            proxy: outbound.proxy.clone(),
+            dialer: Dialer {
+                proxy: outbound.proxy.clone(),
+                doubts: Doubts::default(),
+            },
             tls: TlsConnector::from(Arc::new(tls)),
+            connection_age: outbound.connection_age.min(LONGEST_AGE),
+            made: AtomicU32::new(0),
         })
     }
 
@@ -48,44 +58,70 @@ impl Connector {
             .map_err(|refused| Failure::new(Silence::AddressRefused, refused.to_string()))
     }
 
-    /// Connects to `endpoint` within `timeout`, noting how long each part took.
+    /// Connects to `endpoint` by `deadline`, before which there were `timeout`, noting how long each part took.
     pub(super) async fn connect(
         &self,
         endpoint: &Endpoint,
         timeout: Duration,
+        deadline: Instant,
         phases: &mut Phases,
     ) -> Result<Connection, Failure> {
         let start = Instant::now();
-        let deadline = start + timeout;
-        let addresses = within(deadline, timeout, self.addresses(&endpoint.host)).await?;
+        let looking_up = timeout_at(deadline, self.addresses(&endpoint.host));
+        let addresses = looking_up
+            .await
+            .unwrap_or_else(|_elapsed| Err(too_late(timeout)))?;
         phases.dns = matches!(endpoint.host, Host::Domain(_)).then(|| start.elapsed());
-        for address in &addresses {
-            self.guard
-                .check(*address)
-                .map_err(|refused| Failure::new(Silence::AddressRefused, refused.to_string()))?;
+        let judged = self.guard.judge(&addresses);
+        let judged = judged.map_err(|refused| Failure::new(Silence::AddressRefused, refused.to_string()))?;
+        let standing = Standing {
+            until: start + self.next_age(),
+            note: judged.note().map(Into::into),
+        };
+        let note = standing.note.clone();
+        let connecting = self.connect_to(&judged.allowed, endpoint, phases, standing);
+        let connected = match timeout_at(deadline, connecting).await {
+            Ok(connected) => connected,
+            Err(_elapsed) if endpoint.is_tls && phases.connect.is_some() => Err(Failure::new(
+                Silence::ConnectTimeout,
+                format!(
+                    "the receiver took the connection, but TLS did not stand within {} ms: it may speak plain http at \
+                     this port",
+                    timeout.as_millis()
+                ),
+            )),
+            Err(_elapsed) => Err(too_late(timeout)),
+        };
+        match note {
+            None => connected,
+            Some(note) => connected.map_err(|failure| failure.noting(&note)),
         }
+    }
+
+    async fn connect_to(
+        &self,
+        addresses: &[IpAddr],
+        endpoint: &Endpoint,
+        phases: &mut Phases,
+        standing: Standing,
+    ) -> Result<Connection, Failure> {
         let connecting = Instant::now();
-        let tcp = within(
-            deadline,
-            timeout,
-            dial_first(&addresses, endpoint.port, self.proxy.as_ref(), deadline),
-        )
-        .await?;
+        let tcp = self.dialer.dial(addresses, endpoint.port).await?;
         phases.connect = Some(connecting.elapsed());
         if !endpoint.is_tls {
-            return Connection::open(Either::Left(tcp)).await;
+            return Connection::open(Either::Left(tcp), standing).await;
         }
         let securing = Instant::now();
-        let name = server_name(&endpoint.host)?;
-        let secured = async {
-            self.tls
-                .connect(name, tcp)
-                .await
-                .map_err(|e| Failure::new(Silence::Tls, e.to_string()))
-        };
-        let tls = within(deadline, timeout, secured).await?;
+        let secured = self.tls.connect(server_name(&endpoint.host)?, tcp).await;
+        let tls = secured.map_err(|error| no_tls(&error))?;
         phases.tls = Some(securing.elapsed());
-        Connection::open(Either::Right(tls)).await
+        Connection::open(Either::Right(tls), standing).await
+    }
+
+    /// How old the next connection may become: connections that were made at once do not all end at once.
+    fn next_age(&self) -> Duration {
+        let step = self.made.fetch_add(1, Ordering::Relaxed) % 16;
+        self.connection_age - self.connection_age * step / 64
     }
 
     async fn addresses(&self, host: &Host<String>) -> Result<Vec<IpAddr>, Failure> {
@@ -107,37 +143,9 @@ impl Connector {
     }
 }
 
-async fn within<T>(
-    deadline: Instant,
-    timeout: Duration,
-    step: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    timeout_at(deadline, step).await.unwrap_or_else(|_elapsed| {
-        let detail = format!("no connection stood within {} ms", timeout.as_millis());
-        Err(Failure::new(Silence::ConnectTimeout, detail))
-    })
-}
-
-/// Trusts what the machine trusts, and what was added.
-fn trusting(outbound: &Outbound) -> anyhow::Result<ClientConfig> {
-    let builder = ClientConfig::builder();
-    let provider = Arc::clone(builder.crypto_provider());
-    let verifier = Verifier::new_with_extra_roots(outbound.extra_roots.iter().cloned(), provider)?;
-    Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
-fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Failure> {
-    match host {
-        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| {
-            Failure::new(
-                Silence::BadRequest,
-                format!("{name} is no name that a certificate can have"),
-            )
-        }),
-        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::from(*address))),
-        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::from(*address))),
-    }
+fn too_late(timeout: Duration) -> Failure {
+    Failure::new(
+        Silence::ConnectTimeout,
+        format!("no connection stood within {} ms", timeout.as_millis()),
+    )
 }

@@ -4,59 +4,98 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
 use switchhook_domain::attempt::Silence;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::timeout;
 use tower::Service as _;
 
+use super::doubts::Doubts;
 use super::exchange::Failure;
 use crate::delivery::outbound::Proxy;
 
-/// How many of a name's addresses are tried.
-const ADDRESSES_TRIED: usize = 4;
+/// How long an address has for itself before the next one is tried beside it (RFC 8305, section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first address that takes us, all of them checked before; each but the last gets a fair part of the
-/// time that is left.
-pub(super) async fn dial_first(
-    addresses: &[IpAddr],
-    port: u16,
-    proxy: Option<&Proxy>,
-    deadline: Instant,
-) -> Result<TcpStream, Failure> {
-    let tried = &addresses[..addresses.len().min(ADDRESSES_TRIED)];
-    let mut last = Failure::new(Silence::Dns, "the name has no address".to_owned());
-    for (index, address) in tried.iter().enumerate() {
-        let address = SocketAddr::new(*address, port);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(tried.len() - index).expect("at most four addresses");
-        match dial(address, proxy, share).await {
-            Ok(stream) => {
-                // Without this a small request may wait 40 ms for an acknowledgement of the one before.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(failure) => last = failure,
-        }
-    }
-    Err(last)
+/// The same where a proxy makes the connections, which takes longer.
+const HEAD_START_THROUGH_PROXY: Duration = Duration::from_secs(1);
+
+/// Makes TCP connections.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    pub(super) proxy: Option<Proxy>,
+    pub(super) doubts: Doubts,
 }
 
-async fn dial(address: SocketAddr, proxy: Option<&Proxy>, within: Duration) -> Result<TcpStream, Failure> {
-    let dialed = async {
-        match proxy {
-            None => connect(address).await.map_err(|error| refused(address, &error)),
-            Some(proxy) => through(proxy, address).await,
+impl Dialer {
+    /// Connects to the first address that takes us, all of them checked before ("happy eyeballs", RFC 8305).
+    pub(super) async fn dial(&self, addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> {
+        let order = self.doubts.order(addresses);
+        let head_start = match self.proxy {
+            None => HEAD_START,
+            Some(_) => HEAD_START_THROUGH_PROXY,
+        };
+        let mut waiting = order.iter();
+        let mut under_way = FuturesUnordered::new();
+        let mut failures = Vec::new();
+        loop {
+            if let Some(address) = waiting.next() {
+                let to = SocketAddr::new(*address, port);
+                under_way.push(async move { (*address, self.dial_one(to).await) });
+            }
+            let ended = if waiting.as_slice().is_empty() {
+                under_way.next().await
+            } else {
+                match timeout(head_start, under_way.next()).await {
+                    Ok(ended) => ended,
+                    Err(_elapsed) => continue,
+                }
+            };
+            match ended {
+                Some((address, Ok(stream))) => {
+                    let tried = &order[..order.len() - waiting.as_slice().len()];
+                    self.prefer(address, tried);
+                    // Without this a small request may wait 40 ms for an acknowledgement of the one before.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Some((_, Err(failure))) => failures.push(failure),
+                None => return Err(Failure::of_all(failures)),
+            }
         }
-    };
-    tokio::time::timeout(within, dialed)
-        .await
-        .unwrap_or_else(|_elapsed| {
-            let detail = format!("{address} did not take the connection in time");
-            Err(Failure::new(Silence::ConnectTimeout, detail))
-        })
+    }
+
+    /// Remembers which of the addresses that were tried took the connection.
+    fn prefer(&self, winner: IpAddr, tried: &[IpAddr]) {
+        for address in tried.iter().filter(|address| **address != winner) {
+            self.doubts.address(*address);
+        }
+        self.doubts.clear(winner);
+    }
+
+    async fn dial_one(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
+        match &self.proxy {
+            Some(proxy) => through(proxy, address).await,
+            None => connect(address).await.map_err(|error| {
+                if has_no_way(&error) {
+                    self.doubts.family_of(address.ip());
+                }
+                refused(address, &error)
+            }),
+        }
+    }
+}
+
+/// Whether the machine has no way to the address's family at all, as far as can be told.
+fn has_no_way(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
+    )
 }
 
 #[expect(

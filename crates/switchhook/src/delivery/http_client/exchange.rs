@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,8 +18,13 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, HeaderRecord, Silence};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
+
+use super::status_line::{SharedStatus, StatusLine, Watched};
+use super::tls::tls_behind;
+use crate::delivery::transport::TlsTrouble;
 
 /// Bytes on a wire, in the clear or not.
 pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
@@ -26,11 +32,73 @@ pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
 /// The most that the head of an answer may take. It may have 100 headers, which is what hyper keeps on the stack.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// How long a probe waits for an objection.
+const OBJECTION: Duration = Duration::from_millis(250);
+
 /// A standing connection.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    wire: Pin<Box<http1::Connection<TokioIo<Wire>, Full<Bytes>>>>,
+    line: Line,
+    status: SharedStatus,
+    standing: Standing,
+}
+
+/// What is known of a connection from when it was made.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    /// When it is too old to be used again.
+    pub(super) until: Instant,
+    /// What is to be said of every answer that comes over it.
+    pub(super) note: Option<Arc<str>>,
+}
+
+/// What reads and writes, while it is polled.
+type Working = http1::Connection<TokioIo<Watched<Wire>>, Full<Bytes>>;
+
+/// The part of a connection that reads and writes.
+struct Line {
+    wire: Pin<Box<Working>>,
     is_closed: bool,
+}
+
+/// Until when an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How long its head may take after the request, if that is less than the whole may.
+    pub(super) head: Option<Duration>,
+    /// How long the attempt may take.
+    pub(super) whole: Duration,
+    /// When it was started.
+    pub(super) start: Instant,
+}
+
+impl Patience {
+    pub(super) fn deadline(&self) -> Instant {
+        self.start + self.whole
+    }
+
+    /// In words, that what had begun did not end.
+    fn missed(&self) -> String {
+        format!("not complete within {} ms", self.whole.as_millis())
+    }
+
+    /// When the head must be there, and what is said if it is not.
+    fn for_head(&self) -> (Instant, String) {
+        let head = self.head.map(|patience| (Instant::now() + patience, patience));
+        match head.filter(|(by, _)| *by < self.deadline()) {
+            Some((by, patience)) => (
+                by,
+                format!(
+                    "no answer had begun {} ms after the request",
+                    patience.as_millis()
+                ),
+            ),
+            None => (
+                self.deadline(),
+                format!("nothing was answered within {} ms", self.whole.as_millis()),
+            ),
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -42,6 +110,8 @@ pub(super) struct Failure {
     pub(super) detail: String,
     /// Whether the connection ended before a single byte of the answer came.
     pub(super) nothing_came: bool,
+    /// What is wrong with TLS, if that is it.
+    pub(super) tls: Option<TlsTrouble>,
 }
 
 impl Failure {
@@ -50,10 +120,35 @@ impl Failure {
             reason,
             detail: detail.into(),
             nothing_came: false,
+            tls: None,
         }
     }
 
+    /// One for several: the kind of silence that tells most, and every one's words.
+    pub(super) fn of_all(failures: Vec<Self>) -> Self {
+        let rank = |reason: Silence| match reason {
+            Silence::ConnectionRefused => 0,
+            Silence::ConnectTimeout => 1,
+            _ => 2,
+        };
+        let reason = failures
+            .iter()
+            .map(|failure| failure.reason)
+            .min_by_key(|reason| rank(*reason));
+        let details: Vec<_> = failures.into_iter().map(|failure| failure.detail).collect();
+        Self::new(reason.unwrap_or(Silence::Dns), details.join("; "))
+    }
+
+    /// With something else that is to be said.
+    pub(super) fn noting(mut self, note: &str) -> Self {
+        self.detail = format!("{}; {note}", self.detail);
+        self
+    }
+
     fn of(error: &hyper::Error) -> Self {
+        if let Some(failure) = tls_behind(error) {
+            return failure;
+        }
         let reason = if error.is_parse() {
             Silence::NotHttp
         } else {
@@ -67,9 +162,8 @@ impl Failure {
             with_causes(error)
         };
         Self {
-            reason,
-            detail,
             nothing_came,
+            ..Self::new(reason, detail)
         }
     }
 }
@@ -100,119 +194,154 @@ impl Connection {
         clippy::disallowed_methods,
         reason = "this is the guarded connector: the address has been judged"
     )]
-    pub(super) async fn open(wire: Wire) -> Result<Self, Failure> {
+    pub(super) async fn open(wire: Wire, standing: Standing) -> Result<Self, Failure> {
+        let status = SharedStatus::default();
+        let wire = Watched::new(wire, Arc::clone(&status));
         let (sender, wire) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
+            .title_case_headers(true)
+            // Receivers are programs of every age. What is odd in their headers says nothing of whether they took the event.
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|error| Failure::of(&error))?;
         Ok(Self {
             sender,
-            wire: Box::pin(wire),
-            is_closed: false,
+            line: Line {
+                wire: Box::pin(wire),
+                is_closed: false,
+            },
+            status,
+            standing,
         })
+    }
+
+    /// Waits for what the other side may have to say without having been asked: with TLS 1.3, that it does not let us in.
+    pub(super) async fn objection(&mut self) -> Option<Failure> {
+        let ended = timeout(OBJECTION, poll_fn(|cx| self.line.wire.as_mut().poll(cx))).await;
+        tls_behind(&ended.ok()?.err()?)
     }
 
     /// Whether another request may go over it. Also lets it notice that the other side has closed.
     pub(super) fn is_reusable(&mut self) -> bool {
-        self.work(&mut Context::from_waker(Waker::noop()));
-        !self.is_closed && self.sender.is_ready()
+        if self.standing.until <= Instant::now() {
+            return false;
+        }
+        self.line.work(&mut Context::from_waker(Waker::noop()));
+        !self.line.is_closed && self.sender.is_ready()
     }
+}
 
-    /// Lets the connection read and write what it can.
+impl Line {
+    /// Reads and writes what can be.
     fn work(&mut self, cx: &mut Context<'_>) {
         if !self.is_closed && self.wire.as_mut().poll(cx).is_ready() {
             self.is_closed = true;
         }
     }
+
+    /// Waits for what comes of the work.
+    async fn work_for<T>(&mut self, what: impl Future<Output = T>) -> T {
+        let mut what = pin!(what);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = what.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            self.work(cx);
+            what.as_mut().poll(cx)
+        })
+        .await
+    }
 }
 
-/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers
-/// when they are there, which must be within `head_timeout`, if there is one beside that of the whole.
+/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers when they are
+/// there.
+///
+/// The status decides: once it has come, whatever is wrong with the rest is a note on the answer.
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request<Full<Bytes>>,
-    head_timeout: Option<Duration>,
+    patience: Patience,
     on_head: impl FnOnce(&HeaderMap),
 ) -> Result<Answer, Failure> {
-    let mut asked = pin!(connection.sender.send_request(request));
-    let wire = &mut connection.wire;
-    let is_closed = &mut connection.is_closed;
-    let mut work = move |cx: &mut Context<'_>| {
-        if !*is_closed && wire.as_mut().poll(cx).is_ready() {
-            *is_closed = true;
-        }
-    };
-    let head = poll_fn(|cx| {
-        if let Poll::Ready(answered) = asked.as_mut().poll(cx) {
-            return Poll::Ready(answered);
-        }
-        work(cx);
-        asked.as_mut().poll(cx)
-    });
-    let answered = match head_timeout {
-        None => head.await,
-        Some(patience) => tokio::time::timeout(patience, head).await.map_err(|_elapsed| {
-            let detail = format!(
-                "no answer had begun {} ms after the request",
-                patience.as_millis()
-            );
-            Failure::new(Silence::AnswerTimeout, detail)
-        })?,
-    };
-    let response = answered.map_err(|error| Failure::of(&error))?;
-    on_head(response.headers());
-    let mut reading = pin!(read_answer(response));
-    let (answer, is_whole) = poll_fn(|cx| {
-        if let Poll::Ready(read) = reading.as_mut().poll(cx) {
-            return Poll::Ready(read);
-        }
-        work(cx);
-        reading.as_mut().poll(cx)
-    })
-    .await?;
-    if !is_whole {
-        connection.is_closed = true;
-    }
-    Ok(answer)
+    let noting = connection.standing.note.clone();
+    let answered = exchange_unnoted(connection, request, patience, on_head).await;
+    let Some(note) = noting else { return answered };
+    answered
+        .map(|answer| answer.noting(&note))
+        .map_err(|failure| failure.noting(&note))
 }
 
-/// Reads what is kept of an answer, and whether that was all of it.
-async fn read_answer(response: Response<Incoming>) -> Result<(Answer, bool), Failure> {
-    let status = response.status().as_u16();
-    let headers = record(response.headers());
-    let mut body = response.into_body();
-    let mut body_head = Vec::new();
-    let mut is_truncated = false;
+async fn exchange_unnoted(
+    connection: &mut Connection,
+    request: Request<Full<Bytes>>,
+    patience: Patience,
+    on_head: impl FnOnce(&HeaderMap),
+) -> Result<Answer, Failure> {
+    *connection.status.lock() = StatusLine::default();
+    let (head_by, too_late) = patience.for_head();
+    let head = connection.line.work_for(connection.sender.send_request(request));
+    let (failure, note) = match timeout_at(head_by, head).await {
+        Ok(Ok(response)) => {
+            on_head(response.headers());
+            return Ok(read_answer(&mut connection.line, response, patience).await);
+        }
+        Ok(Err(error)) => {
+            let note = format!("its headers could not be read: {}", with_causes(&error));
+            (Failure::of(&error), note)
+        }
+        Err(_elapsed) => {
+            let note = format!("its headers were {}", patience.missed());
+            (Failure::new(Silence::AnswerTimeout, too_late), note)
+        }
+    };
+    connection.line.is_closed = true;
+    let seen = connection.status.lock();
+    match seen.status() {
+        Some(status) => Ok(Answer {
+            status,
+            note: Some(note),
+            ..Answer::default()
+        }),
+        None => Err(Failure {
+            nothing_came: failure.nothing_came && !seen.has_begun(),
+            ..failure
+        }),
+    }
+}
+
+/// Reads what is kept of an answer of which the head is there. Of a connection that has more of it nothing can be used.
+async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Patience) -> Answer {
+    let (head, body) = response.into_parts();
+    let mut answer = Answer {
+        status: head.status.as_u16(),
+        headers: record(&head.headers),
+        ..Answer::default()
+    };
+    let reading = line.work_for(read_body(body, &mut answer));
+    answer.note = match timeout_at(patience.deadline(), reading).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("its body broke off: {}", with_causes(&error))),
+        Err(_elapsed) => Some(format!("its body was {}", patience.missed())),
+    };
+    line.is_closed |= answer.note.is_some() || answer.is_truncated;
+    answer
+}
+
+/// Reads what is kept of an answer's body.
+async fn read_body(mut body: Incoming, answer: &mut Answer) -> hyper::Result<()> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Failure {
-            nothing_came: false,
-            ..Failure::new(Silence::ConnectionLost, broken_body(&error))
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        let room = ANSWER_HEAD - body_head.len();
-        body_head.extend_from_slice(&data[..data.len().min(room)]);
+        let Ok(data) = frame?.into_data() else { continue };
+        let room = ANSWER_HEAD - answer.body_head.len();
+        answer.body_head.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
-            is_truncated = true;
+            answer.is_truncated = true;
             break;
         }
     }
-    Ok((
-        Answer {
-            status,
-            headers,
-            body_head,
-            is_truncated,
-        },
-        !is_truncated,
-    ))
-}
-
-fn broken_body(error: &hyper::Error) -> String {
-    format!(
-        "the connection broke in the middle of the answer ({})",
-        with_causes(error)
-    )
+    Ok(())
 }
 
 fn record(map: &HeaderMap) -> HeaderRecord {

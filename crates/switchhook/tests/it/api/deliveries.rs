@@ -58,7 +58,7 @@ async fn a_delivery_is_shown_with_its_attempts() {
     assert_eq!(attempts[1]["error"], "connection_refused");
     assert_eq!(outcome(2), (json!(3), json!("accepted"), json!(200)));
     assert_eq!(attempts[2]["request"]["url"], "https://example.com/hook");
-    assert_eq!(attempts[2]["request"]["headers"]["switchhook-attempt"], "3");
+    assert_eq!(attempts[2]["request"]["headers"]["Switchhook-Attempt"], "3");
     assert_eq!(attempts[2]["answer"]["status"], 200);
 
     let event = server

@@ -154,7 +154,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
             let mut lines = head.lines();
             let path = lines.next()?.split(' ').nth(1)?;
             let way = path.split(['/', '?']).nth(1).unwrap_or_default().to_owned();
-            let length = lines.find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            let length = lines.find_map(|line| line.strip_prefix("Content-Length: ")?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return Some(way);
             }

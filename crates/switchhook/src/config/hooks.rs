@@ -1,0 +1,70 @@
+//! Where hooks may lead, and what the way there is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use ipnet::IpNet;
+
+use super::duration::parse_duration;
+use super::sources::Mistakes;
+use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
+
+/// How receivers are reached.
+#[derive(Clone, Debug, Args)]
+pub struct HookOptions {
+    /// Addresses that hook URLs may lead to although they are not public: 10.0.0.0/8, several with commas
+    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub hook_allow: Vec<IpNet>,
+
+    /// Addresses that hook URLs may not lead to, though they are public or allowed: 203.0.114.0/24, several with commas
+    #[arg(long, env = "SWITCHHOOK_HOOK_DENY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub hook_deny: Vec<IpNet>,
+
+    /// Let hook URLs begin with http://
+    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub hook_allow_http: bool,
+
+    /// Certificates (PEM) that receivers' are accepted from beside those the machine trusts
+    #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
+    pub hook_ca: Option<PathBuf>,
+
+    /// An HTTP proxy that every delivery goes through: http://HOST:PORT, with USER:PASSWORD@ before the host if need be
+    #[arg(
+        long,
+        env = "SWITCHHOOK_HOOK_PROXY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub hook_proxy: Option<Proxy>,
+
+    /// How old a kept connection may become before a new one is made, for which the name is looked up again
+    #[arg(long, env = "SWITCHHOOK_HOOK_CONNECTION_AGE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub hook_connection_age: Duration,
+}
+
+impl HookOptions {
+    pub(super) fn outbound(&self) -> Result<Outbound, Mistakes> {
+        let read = |path: &PathBuf| {
+            let pem = std::fs::read(path)?;
+            read_certificates(&pem)
+        };
+        let extra_roots = self.hook_ca.as_ref().map(|path| {
+            read(path).map_err(|error| Mistakes(vec![format!("hook-ca: {}: {error:#}", path.display())]))
+        });
+        Ok(Outbound {
+            extra_roots: extra_roots.transpose()?.unwrap_or_default(),
+            proxy: self.hook_proxy.clone(),
+            connection_age: self.hook_connection_age,
+        })
+    }
+}
+
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    text.parse().or_else(|_| single()).map_err(|_| {
+        format!("`{text}` is not an address range; write it as 10.0.0.0/8, fd00::/8, or as one address")
+    })
+}

@@ -1,0 +1,177 @@
+//! Secure connections: whom they trust, and in words why one does not come to stand.
+
+use std::error::Error as _;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, InvalidMessage, PeerIncompatible};
+use rustls_platform_verifier::Verifier;
+use switchhook_domain::attempt::Silence;
+use switchhook_protocol::Timestamp;
+use url::Host;
+
+use super::exchange::Failure;
+use crate::delivery::outbound::Outbound;
+use crate::delivery::transport::TlsTrouble;
+
+/// Trusts what the machine trusts, and what was added.
+pub(super) fn trusting(outbound: &Outbound) -> anyhow::Result<ClientConfig> {
+    let builder = ClientConfig::builder();
+    let provider = Arc::clone(builder.crypto_provider());
+    let verifier = Verifier::new_with_extra_roots(outbound.extra_roots.iter().cloned(), provider)?;
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
+}
+
+pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Failure> {
+    match host {
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| {
+            Failure::new(
+                Silence::BadRequest,
+                format!("{name} is no name that a certificate can have"),
+            )
+        }),
+        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::from(*address))),
+        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::from(*address))),
+    }
+}
+
+/// Why TLS does not stand.
+pub(super) fn no_tls(error: &io::Error) -> Failure {
+    let (trouble, detail) = match inner(error) {
+        Some(error) => explain(error),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => (
+            TlsTrouble::Other,
+            "the receiver closed the connection in the middle of the TLS handshake".to_owned(),
+        ),
+        None => (TlsTrouble::Other, format!("the TLS handshake broke off: {error}")),
+    };
+    Failure {
+        tls: Some(trouble),
+        ..Failure::new(Silence::Tls, detail)
+    }
+}
+
+/// A TLS failure that showed itself only when something was sent or read.
+pub(super) fn tls_behind(error: &hyper::Error) -> Option<Failure> {
+    let error = error.source()?.downcast_ref::<io::Error>()?;
+    inner(error).map(|_| no_tls(error))
+}
+
+fn inner(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn explain(error: &Error) -> (TlsTrouble, String) {
+    match error {
+        Error::InvalidCertificate(wrong) => certificate(wrong),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => (
+            TlsTrouble::NoTls,
+            "the receiver answers without TLS: it may speak plain http at this port".to_owned(),
+        ),
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => (
+            TlsTrouble::OldTls,
+            "the receiver speaks neither TLS 1.2 nor TLS 1.3".to_owned(),
+        ),
+        Error::AlertReceived(AlertDescription::CertificateRequired) => (
+            TlsTrouble::ClientCertificate,
+            "the receiver wants a client certificate, and there is none to show".to_owned(),
+        ),
+        Error::AlertReceived(AlertDescription::UnrecognisedName) => (
+            TlsTrouble::WrongName,
+            "the receiver has no certificate for this name".to_owned(),
+        ),
+        Error::AlertReceived(AlertDescription::HandshakeFailure) | Error::PeerIncompatible(_) => (
+            TlsTrouble::Other,
+            format!(
+                "the receiver and the server have no way of TLS in common, or the receiver wants a client certificate \
+                 ({error})"
+            ),
+        ),
+        other => (TlsTrouble::Other, other.to_string()),
+    }
+}
+
+fn certificate(wrong: &CertificateError) -> (TlsTrouble, String) {
+    let (trouble, detail) = match wrong {
+        CertificateError::Expired => (TlsTrouble::Expired, "has expired".to_owned()),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            (TlsTrouble::Expired, format!("expired on {}", day(*not_after)))
+        }
+        CertificateError::NotValidYet => (TlsTrouble::NotYetValid, "is not valid yet".to_owned()),
+        CertificateError::NotValidYetContext { not_before, .. } => (
+            TlsTrouble::NotYetValid,
+            format!("is not valid before {}", day(*not_before)),
+        ),
+        CertificateError::NotValidForName => (TlsTrouble::WrongName, "is for another name".to_owned()),
+        CertificateError::NotValidForNameContext { expected, presented } => (
+            TlsTrouble::WrongName,
+            format!("is not for {} but for {}", expected.to_str(), names(presented)),
+        ),
+        CertificateError::UnknownIssuer => (
+            TlsTrouble::UnknownIssuer,
+            "was issued by an authority that this machine does not trust, or comes without the intermediate \
+             certificates that lead to one"
+                .to_owned(),
+        ),
+        other => (TlsTrouble::Other, format!("cannot be trusted: {other}")),
+    };
+    (trouble, format!("the receiver's certificate {detail}"))
+}
+
+/// The names of a certificate, of which there may be hundreds.
+fn names(presented: &[String]) -> String {
+    /// How many are shown.
+    const SHOWN: usize = 5;
+    // They come as `DnsName("example.com")`.
+    let bare = |name: &String| {
+        let quoted = name.split('"').nth(1);
+        quoted.unwrap_or(name).to_owned()
+    };
+    let shown: Vec<_> = presented.iter().take(SHOWN).map(bare).collect();
+    match presented.len() {
+        0 => "no name at all".to_owned(),
+        count if count > SHOWN => format!("{} and {} more", shown.join(", "), count - SHOWN),
+        _ => shown.join(", "),
+    }
+}
+
+fn day(at: UnixTime) -> String {
+    let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
+    let at = Timestamp::from_millis(seconds.saturating_mul(1_000)).to_string();
+    at.split('T').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_certificate_are_shown_as_they_are_written_and_not_all_of_many() {
+        let presented =
+            |count| -> Vec<_> { (0..count).map(|n| format!("DnsName(\"{n}.example\")")).collect() };
+        assert_eq!(names(&presented(0)), "no name at all");
+        assert_eq!(names(&presented(2)), "0.example, 1.example");
+        assert!(names(&presented(7)).ends_with("4.example and 2 more"));
+        assert_eq!(names(&["IpAddress(10.0.0.1)".to_owned()]), "IpAddress(10.0.0.1)");
+    }
+
+    #[test]
+    fn expiry_is_a_date() {
+        assert_eq!(
+            day(UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+                1_792_567_680
+            ))),
+            "2026-10-21"
+        );
+    }
+}

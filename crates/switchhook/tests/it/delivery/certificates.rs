@@ -1,0 +1,234 @@
+//! Receivers that cannot be reached securely: each is told apart, by an attempt and by a probe alike.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use switchhook::delivery::HttpTransport;
+use switchhook::delivery::address_guard::AddressGuard;
+use switchhook::delivery::outbound::{Outbound, read_certificates};
+use switchhook::delivery::transport::{TlsTrouble, Transport};
+use switchhook_domain::attempt::Silence;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::webhook::DeliveryDefaults;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+use super::network::{OK, check_silence, check_status, post_to, read_request, receiver};
+use crate::support::rig::START;
+
+/// An authority of a test's own.
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(super) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("keys can be made");
+        Self(CertifiedIssuer::self_signed(params, key).expect("an authority can be made"))
+    }
+
+    /// What trusts it.
+    pub(super) fn outbound(&self) -> Outbound {
+        Outbound {
+            extra_roots: read_certificates(self.0.pem().as_bytes()).expect("it is PEM"),
+            ..Outbound::default()
+        }
+    }
+
+    /// A receiver's settings with a certificate for `names`, after `change`.
+    fn settings(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Settings {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("they are names");
+        change(&mut params);
+        let key = KeyPair::generate().expect("keys can be made");
+        let certificate = params
+            .signed_by(&key, &self.0)
+            .expect("a certificate can be made");
+        Settings {
+            certificate: certificate.der().clone(),
+            key: key.serialize_der(),
+        }
+    }
+
+    pub(super) fn good(&self) -> Settings {
+        self.settings(&["127.0.0.1"], |_| {})
+    }
+}
+
+pub(super) struct Settings {
+    certificate: rustls::pki_types::CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Settings {
+    pub(super) fn plain(self) -> ServerConfig {
+        let key = PrivateKeyDer::try_from(self.key).expect("it is a key");
+        ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate], key)
+            .expect("the key belongs to the certificate")
+    }
+
+    fn wanting_certificates(
+        self,
+        version: &'static SupportedProtocolVersion,
+        of: &Authority,
+    ) -> ServerConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(of.0.der().clone()).expect("it is an authority");
+        let verifier = WebPkiClientVerifier::builder(roots.into());
+        let key = PrivateKeyDer::try_from(self.key).expect("it is a key");
+        ServerConfig::builder_with_protocol_versions(&[version])
+            .with_client_cert_verifier(verifier.build().expect("there is an authority"))
+            .with_single_cert(vec![self.certificate], key)
+            .expect("the key belongs to the certificate")
+    }
+}
+
+/// A receiver that answers every request of a connection.
+pub(super) async fn secure(config: ServerConfig) -> SocketAddr {
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (address, _) = receiver(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let mut buffer = [0; 4096];
+                while matches!(stream.read(&mut buffer).await, Ok(1..)) {
+                    let _ = stream.write_all(OK).await;
+                }
+            }
+        }
+    })
+    .await;
+    address
+}
+
+pub(super) fn transport(outbound: &Outbound) -> HttpTransport {
+    let clock: Arc<dyn Clock> = Arc::new(|| START);
+    let guard = Arc::new(AddressGuard::allowing_loopback());
+    HttpTransport::new(guard, clock, DeliveryDefaults::default(), outbound)
+        .expect("the machine has certificates")
+}
+
+async fn check(outbound: &Outbound, address: SocketAddr, trouble: TlsTrouble, words: &str) {
+    let transport = transport(outbound);
+    let url = format!("https://{address}/hook");
+    check_silence(&transport.post(post_to(&url, 5_000)).await, Silence::Tls, words);
+    let probed = transport.probe(&post_to(&url, 5_000).route).await;
+    let probed = probed.expect_err("it cannot be reached");
+    assert_eq!(probed.tls, Some(trouble), "{probed:?}");
+    assert!(probed.detail.contains(words), "{probed:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_trusted_is_not_objected_to() {
+    let authority = Authority::new();
+    let address = secure(authority.good().plain()).await;
+    let transport = transport(&authority.outbound());
+    let url = format!("https://{address}/hook");
+    for _ in 0..2 {
+        check_status(&transport.post(post_to(&url, 5_000)).await, 200);
+    }
+    transport
+        .probe(&post_to(&url, 5_000).route)
+        .await
+        .expect("it can be reached");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_told_apart() {
+    let authority = Authority::new();
+    let trusting = authority.outbound();
+    let expired = authority.settings(&["127.0.0.1"], |params| {
+        params.not_after = date_time_ymd(2020, 2, 29);
+    });
+    let early = authority.settings(&["127.0.0.1"], |params| {
+        params.not_before = date_time_ymd(2090, 1, 1);
+    });
+    let other = authority.settings(&["hooks.example.com", "10.0.0.1"], |_| {});
+    for (settings, trouble, words) in [
+        (expired, TlsTrouble::Expired, "certificate expired on 2020-02-29"),
+        (early, TlsTrouble::NotYetValid, "is not valid before 2090-01-01"),
+        (
+            other,
+            TlsTrouble::WrongName,
+            "is not for 127.0.0.1 but for hooks.example.com",
+        ),
+    ] {
+        check(&trusting, secure(settings.plain()).await, trouble, words).await;
+    }
+    let address = secure(authority.good().plain()).await;
+    let words = "an authority that this machine does not trust";
+    check(&Outbound::default(), address, TlsTrouble::UnknownIssuer, words).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_wants_a_certificate_of_ours_is_told_apart() {
+    let authority = Authority::new();
+    let trusting = authority.outbound();
+    let config = authority
+        .good()
+        .wanting_certificates(&rustls::version::TLS13, &authority);
+    let words = "wants a client certificate";
+    check(
+        &trusting,
+        secure(config).await,
+        TlsTrouble::ClientCertificate,
+        words,
+    )
+    .await;
+    let config = authority
+        .good()
+        .wanting_certificates(&rustls::version::TLS12, &authority);
+    let url = format!("https://{}/hook", secure(config).await);
+    let probed = transport(&trusting).probe(&post_to(&url, 5_000).route).await;
+    let probed = probed.unwrap_err();
+    assert!(probed.detail.contains(words), "{probed:?}");
+}
+
+#[tokio::test]
+async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
+    for (said, trouble, words) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            TlsTrouble::NoTls,
+            "may speak plain http",
+        ),
+        // A fatal alert: protocol_version.
+        (
+            &[0x15, 3, 1, 0, 2, 2, 70],
+            TlsTrouble::OldTls,
+            "neither TLS 1.2 nor TLS 1.3",
+        ),
+        (
+            b"",
+            TlsTrouble::Other,
+            "closed the connection in the middle of the TLS handshake",
+        ),
+    ] {
+        let (address, _) = receiver(move |mut stream| async move {
+            let mut hello = [0; 4096];
+            let _ = stream.read(&mut hello).await;
+            let _ = stream.write_all(said).await;
+        })
+        .await;
+        check(&Outbound::default(), address, trouble, words).await;
+    }
+    // One that waits for the end of a request line.
+    let (address, _) = receiver(|mut stream| async move {
+        read_request(&mut stream).await;
+    })
+    .await;
+    let posted = transport(&Outbound::default())
+        .post(post_to(&format!("https://{address}/hook"), 300))
+        .await;
+    check_silence(
+        &posted,
+        Silence::ConnectTimeout,
+        "TLS did not stand within 300 ms: it may speak plain http",
+    );
+}
