@@ -1,125 +1,268 @@
-//! Phone numbers in bytes: whether one occurs in an event, however it is written there.
+//! Telephone numbers in texts: whether one occurs, however it is written there, and what looks like any.
+//!
+//! Numbers are compared by what they mean: country code and what follows it. Which digits people dial for that at home
+//! is the numbering plans' to say (`phonelib`); where the digits stand in a text is `run.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest number there is (E.164), and the shortest that is looked for: fewer digits are in every event.
-const LONGEST: usize = 15;
-const SHORTEST: usize = 7;
+use phonelib::PhoneFormat;
 
-/// How many separators may stand between two digits of a number: `+1 (555) …` has two.
-const MOST_SEPARATORS: usize = 3;
+mod look;
+mod run;
 
-/// A phone number with its country code. Its `Debug` and `Display` show the last two digits only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PhoneNumber {
-    digits: Vec<u8>,
+pub use look::{Place, numbers_in};
+use run::{LONGEST_NUMBER, Run, is_separator, value};
+
+/// Whether a letter is a digit as telephones show them.
+#[must_use]
+pub fn is_digit(letter: char) -> bool {
+    value(letter).is_some()
 }
 
-/// A text that is no phone number. It does not repeat the text.
+/// The shortest number that is looked for: fewer digits are in every event.
+const SHORTEST: usize = 7;
+
+/// How many digits a spelling must have to be the number where nothing but its digits shows that it is one.
+const MANY: usize = 10;
+
+/// A telephone number with its country code. Its `Debug` and `Display` show the last two digits only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PhoneNumber {
+    /// Country code first.
+    digits: Vec<u8>,
+    /// The digits that people write for it.
+    spellings: Vec<Spelling>,
+}
+
+/// A text that is no telephone number. It does not repeat the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is not a phone number: write it with its country code, as +15551234567 ({SHORTEST} to {LONGEST} digits)"
+    "this is not a phone number: write it with its country code, as +15551234567 ({SHORTEST} to {LONGEST_NUMBER} digits)"
 )]
 pub struct InvalidNumber;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Spelling {
+    digits: Vec<u8>,
+    /// Whether its country code is in it.
+    is_international: bool,
+    /// Whether it is the number even where its digits stand alone, as those of ids do.
+    stands_alone: bool,
+}
+
+impl Spelling {
+    fn international(digits: Vec<u8>) -> Self {
+        Self {
+            is_international: true,
+            stands_alone: digits.len() >= MANY,
+            digits,
+        }
+    }
+}
 
 impl FromStr for PhoneNumber {
     type Err = InvalidNumber;
 
     fn from_str(text: &str) -> Result<Self, InvalidNumber> {
         let text = text.trim();
-        let rest = text.strip_prefix('+').ok_or(InvalidNumber)?;
-        if !rest
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || is_separator(byte))
-        {
+        let mut runs = Run::all(text);
+        let (run, None) = (runs.next().ok_or(InvalidNumber)?, runs.next()) else {
+            return Err(InvalidNumber);
+        };
+        let digits = text.strip_prefix(['+', '\u{FF0B}']).ok_or(InvalidNumber)?;
+        let is_number = digits
+            .chars()
+            .all(|letter| value(letter).is_some() || is_separator(letter));
+        // With a trunk's zero there may be one more.
+        if !is_number || !(SHORTEST..=LONGEST_NUMBER + 1).contains(&run.digits.len()) {
             return Err(InvalidNumber);
         }
-        let digits: Vec<u8> = rest.bytes().filter(u8::is_ascii_digit).collect();
-        if (SHORTEST..=LONGEST).contains(&digits.len()) {
-            Ok(Self { digits })
-        } else {
-            Err(InvalidNumber)
-        }
+        Self::of(&run.digits)
     }
 }
 
 impl PhoneNumber {
-    /// Whether the number occurs in `text`: its digits, all of them and no others beside them, with a few separators
-    /// between them or none. JSON's escapes are seen through.
+    /// Digits as they follow a plus. A trunk's zero between country code and the rest is none of them.
+    fn of(written: &[u8]) -> Result<Self, InvalidNumber> {
+        let known = phonelib::PhoneNumber::parse(&international(written));
+        let digits = known
+            .as_ref()
+            .map_or_else(|| written.to_vec(), |number| digits_of(number.e164()));
+        if digits.len() > LONGEST_NUMBER {
+            return Err(InvalidNumber);
+        }
+        let mut spellings = vec![Spelling::international(digits.clone())];
+        for prefix in [&[0, 0][..], &[0, 1, 1]] {
+            spellings.push(Spelling::international([prefix, &digits].concat()));
+        }
+        match known {
+            Some(number) => {
+                let code = number.country_code().to_string().len();
+                let national = digits_of(&number.format(PhoneFormat::National));
+                spellings.extend(at_home(&digits, code, national));
+            }
+            // Of North America the form is known whether an area has numbers or not.
+            None if digits.len() == 11 && digits[0] == 1 => {
+                spellings.extend(at_home(&digits, 1, digits[1..].to_vec()));
+            }
+            None => {}
+        }
+        Ok(Self { digits, spellings })
+    }
+
+    /// Whether the number occurs in `text`, in one of its spellings: with its country code, or as it is dialled at home;
+    /// all its digits and no others beside them, with a few separators between them or none. JSON's escapes are seen
+    /// through.
     ///
     /// ```
     /// use switchhook_domain::phone_number::PhoneNumber;
     ///
-    /// let number: PhoneNumber = "+15551234567".parse().unwrap();
-    /// assert!(number.occurs_in(br#"{"from_number":"+15551234567"}"#));
-    /// assert!(number.occurs_in(br#"{"text":"call me: 1 (555) 123-4567!"}"#));
-    /// assert!(!number.occurs_in(br#"{"call_id":155512345678}"#));
+    /// let number: PhoneNumber = "+16195550142".parse().unwrap();
+    /// assert!(number.occurs_in(br#"{"from_number":"+16195550142"}"#));
+    /// assert!(number.occurs_in(br#"{"name":"(619) 555-0142"}"#));
+    /// assert!(!number.occurs_in(br#"{"call_id":6195550142000000}"#));
     /// ```
     #[must_use]
     pub fn occurs_in(&self, text: &[u8]) -> bool {
-        let text = without_escapes(text);
-        let begins = |at: usize| text[at] == self.digits[0] && (at == 0 || !text[at - 1].is_ascii_digit());
-        (0..text.len()).any(|at| begins(at) && self.stands_at(&text[at..]))
+        let text = String::from_utf8_lossy(text);
+        Run::all(&without_escapes(&text)).any(|run| self.is_in(&run))
     }
 
-    fn stands_at(&self, text: &[u8]) -> bool {
-        let mut rest = text;
-        for (place, digit) in self.digits.iter().enumerate() {
-            if place > 0 {
-                let separators = rest.iter().take_while(|byte| is_separator(**byte)).count();
-                if separators > MOST_SEPARATORS {
-                    return false;
-                }
-                rest = &rest[separators..];
-            }
-            match rest.split_first() {
-                Some((byte, after)) if byte == digit => rest = after,
-                _ => return false,
-            }
-        }
-        !rest.first().is_some_and(u8::is_ascii_digit)
+    fn is_in(&self, run: &Run<'_>) -> bool {
+        let starts = 0..run.groups.len();
+        starts.into_iter().any(|start| {
+            self.spellings
+                .iter()
+                .any(|spelling| stands_at(run, start, spelling))
+        })
     }
 }
 
-/// What people put between digits; the last two bytes are a space that does not break.
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/' | 0xC2 | 0xA0)
+/// How a number is written without its country code: `national` is how it is dialled in its country.
+fn at_home(digits: &[u8], code: usize, national: Vec<u8>) -> Vec<Spelling> {
+    let (code, significant) = digits.split_at(code);
+    let has_trunk = national.len() > significant.len() && national.ends_with(significant);
+    let mut spellings = Vec::new();
+    if has_trunk {
+        // `+44 (0)20 …`
+        spellings.push(Spelling::international([code, &national].concat()));
+    }
+    if national != digits {
+        spellings.push(Spelling {
+            is_international: false,
+            stands_alone: national.len() >= MANY,
+            digits: national,
+        });
+    }
+    if has_trunk {
+        // Nobody dials it so, and as digits alone it might be a time in seconds.
+        spellings.push(Spelling {
+            is_international: false,
+            stands_alone: false,
+            digits: significant.to_vec(),
+        });
+    }
+    spellings
 }
 
-/// The text with `\u0031` written as `1`.
-fn without_escapes(text: &[u8]) -> Cow<'_, [u8]> {
-    const ESCAPE: &[u8] = b"\\u00";
-    if !text.windows(ESCAPE.len()).any(|window| window == ESCAPE) {
+/// Whether a spelling's digits begin with the group in that place and end with a group.
+fn stands_at(run: &Run<'_>, start: usize, spelling: &Spelling) -> bool {
+    let first = run.groups[start].first;
+    if !run.digits[first..].starts_with(&spelling.digits) {
+        return false;
+    }
+    let end = first + spelling.digits.len();
+    let last = match run.groups.iter().position(|group| group.first == end) {
+        Some(next) => next - 1,
+        None if end == run.digits.len() => run.groups.len() - 1,
+        None => return false,
+    };
+    is_own(run, start, end, spelling) && is_written_as_number(run, start, last, spelling)
+}
+
+/// Whether the digits before it belong to something else: `+49 619 555 0142` is no number of North America.
+fn is_own(run: &Run<'_>, start: usize, end: usize, spelling: &Spelling) -> bool {
+    let prefix = match run.digits.as_slice() {
+        _ if run.has_plus => 0,
+        [0, 0, ..] => 2,
+        [0, 1, 1, ..] => 3,
+        _ => return true,
+    };
+    let is_first = start == 0 && spelling.is_international;
+    is_first || end > prefix + LONGEST_NUMBER
+}
+
+/// Whether it is more than digits that happen to be the same.
+fn is_written_as_number(run: &Run<'_>, start: usize, last: usize, spelling: &Spelling) -> bool {
+    if run.has_plus && start == 0 {
+        return true;
+    }
+    let has_gaps = last > start;
+    !run.is_decimal() && (has_gaps || spelling.stands_alone || is_quoted(run, start))
+}
+
+fn is_quoted(run: &Run<'_>, place: usize) -> bool {
+    let group = run.groups[place];
+    run.text[..group.start].ends_with('"') && run.text[group.end..].starts_with('"')
+}
+
+/// The digits with a plus before them.
+fn international(digits: &[u8]) -> String {
+    let digits = digits.iter().map(|digit| char::from(b'0' + digit));
+    std::iter::once('+').chain(digits).collect()
+}
+
+fn digits_of(text: &str) -> Vec<u8> {
+    text.chars().filter_map(value).collect()
+}
+
+/// The text with its escapes resolved: `\u0031` is `1`, `\"` is `"`. What cannot be is left as it is.
+fn without_escapes(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
         return Cow::Borrowed(text);
     }
-    let mut plain = Vec::with_capacity(text.len());
+    let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((byte, after)) = rest.split_first() {
-        match escaped(rest) {
-            Some(letter) => {
-                plain.push(letter);
-                rest = &rest[ESCAPE.len() + 2..];
+    while let Some(place) = rest.find('\\') {
+        plain.push_str(&rest[..place]);
+        let escape = &rest[place..];
+        let letter = escape.chars().nth(1);
+        let (meant, length) = match letter {
+            Some('u') => (escaped(escape), ESCAPE_LENGTH),
+            Some(letter @ ('"' | '\\' | '/')) => (Some(letter), 2),
+            Some('n' | 'r' | 't' | 'b' | 'f') => (Some('\n'), 2),
+            _ => (None, 1),
+        };
+        match meant {
+            Some(meant) => {
+                plain.push(meant);
+                rest = &escape[length..];
             }
             None => {
-                plain.push(*byte);
-                rest = after;
+                plain.push('\\');
+                rest = &escape[1..];
             }
         }
     }
+    plain.push_str(rest);
     Cow::Owned(plain)
 }
 
-fn escaped(text: &[u8]) -> Option<u8> {
-    let digits = text.strip_prefix(b"\\u00")?.get(..2)?;
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+const ESCAPE_LENGTH: usize = r"\u0031".len();
+
+/// The character that `\u0031` at the start of a text means; half of one means none.
+fn escaped(text: &str) -> Option<char> {
+    let digits = text.get(2..ESCAPE_LENGTH)?;
+    char::from_u32(u32::from_str_radix(digits, 16).ok()?)
 }
 
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("+…")?;
         let last = &self.digits[self.digits.len() - 2..];
-        write!(f, "+…{}", String::from_utf8_lossy(last))
+        last.iter().try_for_each(|digit| write!(f, "{digit}"))
     }
 }
 
@@ -130,65 +273,4 @@ impl fmt::Debug for PhoneNumber {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, occurs: bool) {
-        let number: PhoneNumber = "+15551234567".parse().unwrap();
-        assert_eq!(number.occurs_in(text.as_bytes()), occurs, "{text}");
-    }
-
-    #[test]
-    fn a_number_is_found_however_it_is_written() {
-        for text in [
-            r#"{"from_number":"+15551234567"}"#,
-            r#"{"to_number":["+15550000000","+15551234567"]}"#,
-            r#"{"external_number":"15551234567"}"#,
-            r#"{"text":"ring +1 555 123-4567 or +1 (555) 123.4567"}"#,
-            r#"{"text":"1\u00205551234567"}"#,
-            r#"{"text":"+\u0031\u0035551234567"}"#,
-            "{\"text\":\"+1\u{a0}555\u{a0}1234567\"}",
-            "15551234567",
-        ] {
-            check(text, true);
-        }
-    }
-
-    #[test]
-    fn a_part_of_a_longer_number_is_another_number() {
-        for text in [
-            r#"{"call_id":155512345670}"#,
-            r#"{"call_id":9915551234567}"#,
-            r#"{"from_number":"+155512345678"}"#,
-            r#"{"text":"5551234567"}"#,
-            r#"{"text":"1555123456"}"#,
-            r#"{"text":"1    5551234567"}"#,
-            r#"{"text":"1,555,1234567"}"#,
-            "",
-        ] {
-            check(text, false);
-        }
-    }
-
-    #[test]
-    fn what_is_no_number_is_refused_and_not_repeated() {
-        for text in [
-            "",
-            "+",
-            "15551234567",
-            "+1555",
-            "+1234567890123456",
-            "+1555123456x",
-            "hunter2",
-        ] {
-            let refused = text.parse::<PhoneNumber>().unwrap_err().to_string();
-            assert!(
-                text.len() < 2 || text == "+1555" || !refused.contains(&format!("`{text}`")),
-                "{refused}"
-            );
-        }
-        let number: PhoneNumber = "+1 (555) 123-4567".parse().unwrap();
-        assert_eq!(format!("{number} {number:?}"), "+…67 PhoneNumber(+…67)");
-    }
-}
+mod tests;

@@ -92,12 +92,14 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Looks into the next event: reads its id, body and idempotency key. `false`: that is enough for now.
+    /// Looks into the next event: reads its id, body, idempotency key and order key. `false`: that is enough for now.
     pub(crate) fn look(&mut self, row: &Row<'_>, number: &PhoneNumber) -> Result<bool, StoreError> {
         let mut cells = Cells::of("events", row)?;
         let id = EventId(cells.id());
-        let (body, key) = (cells.bytes()?, cells.maybe_text()?.unwrap_or_default());
-        if number.occurs_in(body) || number.occurs_in(key.as_bytes()) {
+        let body = cells.bytes()?;
+        let keys = [cells.maybe_text()?, cells.maybe_text()?];
+        let is_in_key = |key: &&str| number.occurs_in(key.as_bytes());
+        if number.occurs_in(body) || keys.iter().flatten().any(is_in_key) {
             self.found.ids.push(id);
         }
         self.examined += 1;

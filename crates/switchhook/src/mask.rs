@@ -1,7 +1,13 @@
 //! What the dashboard, the API and the live view leave out: numbers, the text of messages. What is delivered is not concerned.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+
+use switchhook_domain::phone_number::{Place, is_digit, numbers_in};
+
+/// What stands in place of what people said or wrote.
+const HIDDEN: &str = "•••";
 
 /// What is not shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +54,10 @@ pub enum Content {
     Number,
     /// What people said or wrote.
     Text,
+    /// What somebody is called: strangers are called by their numbers.
+    Name,
+    /// An id or a time, which may have as many digits as a number.
+    Id,
     /// Anything else.
     #[default]
     Other,
@@ -57,12 +67,28 @@ impl Content {
     /// What the member of that name holds.
     #[must_use]
     pub fn of(key: &str) -> Self {
-        if NUMBERS.contains(&key) {
+        let ends_with = |ends: &[&str]| ends.iter().any(|end| key.ends_with(end));
+        if NUMBERS.contains(&key) || ends_with(&["phone", "phone_number", "phone_numbers"]) {
             Self::Number
         } else if TEXTS.contains(&key) {
             Self::Text
+        } else if key == "name" || ends_with(&["_name"]) {
+            Self::Name
+        } else if matches!(key, "id" | "ids" | "date" | "timestamp")
+            || key.starts_with("date_")
+            || ends_with(&["_id", "_ids", "_date", "_timestamp", "_at"])
+        {
+            Self::Id
         } else {
             Self::Other
+        }
+    }
+
+    const fn place(self) -> Place {
+        match self {
+            Self::Name => Place::Name,
+            Self::Id => Place::Id,
+            Self::Number | Self::Text | Self::Other => Place::Text,
         }
     }
 }
@@ -86,10 +112,10 @@ impl Mask {
         if !self.numbers {
             return number.to_owned();
         }
-        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let digits = number.chars().filter(|letter| is_digit(*letter)).count();
         let mut seen = 0;
         let masked = number.chars().map(|letter| {
-            if !letter.is_ascii_digit() {
+            if !is_digit(letter) {
                 return letter;
             }
             seen += 1;
@@ -98,16 +124,64 @@ impl Mask {
         masked.collect()
     }
 
+    /// What somebody is called, as it may be shown.
+    #[must_use]
+    pub fn name(self, name: &str) -> Cow<'_, str> {
+        self.numbers_in(name, Place::Name)
+    }
+
+    /// What was made of an id, as it may be shown: ids of contacts may be numbers.
+    #[must_use]
+    pub fn id(self, id: &str) -> Cow<'_, str> {
+        self.numbers_in(id, Place::Id)
+    }
+
+    /// A text of which nobody knows what it is, without the numbers in it.
+    #[must_use]
+    pub fn loose(self, text: &str) -> Cow<'_, str> {
+        self.numbers_in(text, Place::Text)
+    }
+
+    /// The body of an answer that is no JSON: what people wrote may be anywhere in it.
+    #[must_use]
+    pub fn body(self, text: &str) -> Cow<'_, str> {
+        if self.text && !text.trim().is_empty() {
+            return Cow::Borrowed(HIDDEN);
+        }
+        self.loose(text)
+    }
+
     /// A value of a payload as it may be shown, if it must be changed. `content` is what its member holds.
     #[must_use]
     pub fn value(self, content: Content, value: &str) -> Option<String> {
         if self.text && content == Content::Text {
-            return Some("•••".to_owned());
+            return Some(HIDDEN.to_owned());
         }
-        let looks_like_a_number = value
-            .strip_prefix('+')
-            .is_some_and(|rest| rest.len() >= 7 && rest.chars().all(|c| c.is_ascii_digit()));
-        (self.numbers && (content == Content::Number || looks_like_a_number)).then(|| self.number(value))
+        if self.numbers && content == Content::Number {
+            return Some(self.number(value));
+        }
+        match self.numbers_in(value, content.place()) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(masked) => Some(masked),
+        }
+    }
+
+    fn numbers_in(self, text: &str, place: Place) -> Cow<'_, str> {
+        if !self.numbers {
+            return Cow::Borrowed(text);
+        }
+        let mut masked = String::new();
+        let mut shown_until = 0;
+        for range in numbers_in(text, place) {
+            masked.push_str(&text[shown_until..range.start]);
+            masked.push_str(&self.number(&text[range.clone()]));
+            shown_until = range.end;
+        }
+        if shown_until == 0 {
+            return Cow::Borrowed(text);
+        }
+        masked.push_str(&text[shown_until..]);
+        Cow::Owned(masked)
     }
 }
 
@@ -172,6 +246,28 @@ mod tests {
             shown(BOTH, "note", "+12025550101").as_deref(),
             Some("+•••••••••01")
         );
+        assert_eq!(
+            shown(BOTH, "name", "(202) 555-0101").as_deref(),
+            Some("(•••) •••-••01")
+        );
+        assert_eq!(
+            shown(
+                BOTH,
+                "note",
+                "ring 202-555-0101 or +44 20 7946 0958, not 6412345678901248"
+            )
+            .as_deref(),
+            Some("ring •••-•••-••01 or +•• •• •••• ••58, not 6412345678901248")
+        );
+        assert_eq!(
+            shown(BOTH, "caller", "12025550101").as_deref(),
+            Some("•••••••••01")
+        );
+        assert_eq!(shown(BOTH, "caller", "1795624039404"), None);
+        assert_eq!(shown(BOTH, "group_id", "2025550101"), None);
+        assert_eq!(BOTH.id("contact:+12025550101"), "contact:+•••••••••01");
+        assert_eq!(BOTH.id("call:6412345678901248"), "call:6412345678901248");
+        assert_eq!(BOTH.body("got +12025550101"), "•••");
         assert_eq!(shown(BOTH, "name", "Ann"), None);
         assert_eq!(shown(BOTH, "text", "hello").as_deref(), Some("•••"));
         assert_eq!(shown(Mask::NOTHING, "text", "+12025550101"), None);

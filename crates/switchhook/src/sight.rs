@@ -4,6 +4,7 @@
 //! `mask.rs`; which kinds a key may see at all is asked for before (`Clearance::sees`).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use switchhook_domain::Kind;
@@ -55,6 +56,17 @@ impl Sight {
     /// Bytes of an event without what its reader's scopes hide. Masks are left to who shows it.
     pub(crate) fn redacted<'a>(&self, kind: Kind, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         redact(bytes, self.clearance.hidden(kind))
+    }
+
+    /// The headers of an answer: receivers send back there, too, what they got.
+    pub(crate) fn headers(self, headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let shown = headers
+            .into_iter()
+            .map(|(name, value)| match self.mask.loose(&value) {
+                Cow::Borrowed(_) => (name, value),
+                Cow::Owned(masked) => (name, masked),
+            });
+        shown.collect()
     }
 
     /// The event without what its reader's scopes hide; `None` if its kind is hidden. Masks are left to who shows it.

@@ -33,13 +33,13 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
     let (what, detail) = match payload {
         Payload::Call(call) => {
             let contact = contact(call.contact.as_ref(), mask);
-            let target = target(call.target.as_ref());
+            let target = target(call.target.as_ref(), mask);
             let way = call.direction.as_ref().map(Word::as_str);
             (word(call.state.as_ref()), way_between(way, contact, target))
         }
         Payload::Sms(sms) => {
             let contact = contact(sms.contact.as_ref(), mask);
-            let target = target(sms.target.as_ref());
+            let target = target(sms.target.as_ref(), mask);
             let way = sms.direction.as_ref().map(Word::as_str);
             (
                 word(sms.message_status.as_ref()),
@@ -48,7 +48,7 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
         }
         Payload::AgentStatus(agent) => (
             word(agent.on_duty_status.as_ref()),
-            target(agent.target.as_ref()).unwrap_or_default(),
+            target(agent.target.as_ref(), mask).unwrap_or_default(),
         ),
         Payload::Contact(change) => (
             word(change.event.as_ref()),
@@ -56,7 +56,7 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
         ),
         Payload::Changelog(change) => (
             word(change.action.as_ref()),
-            target(change.target.as_ref()).unwrap_or_default(),
+            target(change.target.as_ref(), mask).unwrap_or_default(),
         ),
     };
     Summary {
@@ -70,20 +70,18 @@ pub(crate) fn contact(contact: Option<&Contact<'_>>, mask: Mask) -> Option<Strin
     let contact = contact?;
     let name = contact.any_name().filter(|name| !name.is_empty());
     match (name, contact.any_phone()) {
-        // Strangers are called by their numbers.
-        (Some(name), _) if name.starts_with('+') => Some(mask.number(&shortened(name))),
-        (Some(name), _) => Some(shortened(name)),
+        (Some(name), _) => Some(mask.name(&shortened(name)).into_owned()),
         (None, Some(phone)) => Some(mask.number(&shortened(phone))),
         (None, None) => None,
     }
 }
 
 /// A target's name, else what it is.
-pub(crate) fn target(target: Option<&Target<'_>>) -> Option<String> {
+pub(crate) fn target(target: Option<&Target<'_>>, mask: Mask) -> Option<String> {
     let target = target?;
     let name = target.name.as_deref().filter(|name| !name.is_empty());
     let kind = target.target_type.as_ref().map(Word::as_str);
-    name.or(kind).map(shortened)
+    name.or(kind).map(|name| mask.name(&shortened(name)).into_owned())
 }
 
 fn way_between(way: Option<&str>, contact: Option<String>, target: Option<String>) -> String {
@@ -140,6 +138,14 @@ mod tests {
             "numbers".parse().unwrap(),
             "calling",
             "user → +•••••••••01",
+        );
+        let stranger = r#"{"state":"ringing","contact":{"name":"(202) 555-0101","phone":"+12025550101"}}"#;
+        check(
+            Kind::Call,
+            stranger,
+            "numbers".parse().unwrap(),
+            "ringing",
+            "(•••) •••-••01",
         );
         check(Kind::Changelog, "{}", Mask::NOTHING, "no state", "");
         check(Kind::Sms, "nonsense", Mask::NOTHING, "unreadable", "");

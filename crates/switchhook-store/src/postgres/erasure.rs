@@ -37,9 +37,9 @@ pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) ->
 }
 
 /// No more than what is looked through at a time. Bounds and order name the whole index, as `Listing::along` says why.
-const BODIES: &str = "SELECT id, body, idempotency_key FROM (\
+const BODIES: &str = "SELECT id, body, idempotency_key, order_key FROM (\
        SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS bytes_before FROM (\
-         SELECT id, body, idempotency_key FROM events WHERE (company_id, id) > ($1, $2) AND (company_id, id) < ($1 + 1, 0) \
+         SELECT id, body, idempotency_key, order_key FROM events WHERE (company_id, id) > ($1, $2) AND (company_id, id) < ($1 + 1, 0) \
          ORDER BY company_id, id LIMIT $3\
        ) AS slice\
      ) AS slice WHERE bytes_before <= $4 ORDER BY id";
@@ -72,12 +72,39 @@ pub(super) async fn erase(
         .await?;
     // There is nothing left to send.
     deliveries::call_off(transaction, &pending, now).await?;
+    forget_order_keys(transaction.connection, ids, number).await?;
     Ok(Erased {
         events: ids.len() as u64,
         cancelled: pending.len() as u64,
         attempts,
         ..Erased::default()
     })
+}
+
+/// What events' deliveries wait for is an id, which may be the number. None of them waits any more.
+async fn forget_order_keys(
+    connection: &mut PgConnection,
+    ids: &[EventId],
+    number: &PhoneNumber,
+) -> Result<(), StoreError> {
+    let sql = "SELECT id, order_key FROM events WHERE id = ANY($1) AND order_key IS NOT NULL";
+    let rows = sqlx::query(sql)
+        .bind(numbers(ids))
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut affected: Vec<i64> = Vec::new();
+    for row in &rows {
+        if number.occurs_in(row.try_get::<&str, _>(1)?.as_bytes()) {
+            affected.push(row.try_get(0)?);
+        }
+    }
+    for sql in [
+        "UPDATE events SET order_key = NULL WHERE id = ANY($1)",
+        "UPDATE deliveries SET order_key = NULL WHERE event_id = ANY($1)",
+    ] {
+        sqlx::query(sql).bind(&affected).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn deliveries_of(connection: &mut PgConnection, ids: &[EventId]) -> Result<Vec<i64>, StoreError> {

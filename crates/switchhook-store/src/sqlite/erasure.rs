@@ -32,7 +32,7 @@ pub(super) fn find(connection: &Connection, slice: &ErasureSlice) -> Result<Sear
     Ok(search.end(slice))
 }
 
-pub(super) const BODIES: &str = "SELECT id, body, idempotency_key FROM events INDEXED BY events_by_company \
+pub(super) const BODIES: &str = "SELECT id, body, idempotency_key, order_key FROM events INDEXED BY events_by_company \
      WHERE company_id = ? AND id > ? ORDER BY id LIMIT ?";
 
 /// Takes the number out of the events that were found.
@@ -58,6 +58,7 @@ pub(super) fn erase(
                 erased.cancelled += 1;
             }
         }
+        forget_order_key(transaction, *id, number)?;
     }
     Ok(erased)
 }
@@ -77,6 +78,25 @@ fn read(row: &Row<'_>) -> Result<Affected, StoreError> {
         order_key: cells.maybe_text()?.map(OrderKey::new),
     };
     Ok((delivery, cells.word::<StateName>()? == StateName::Pending))
+}
+
+/// What the event's deliveries wait for is its id, which may be the number. None of them waits any more.
+fn forget_order_key(
+    transaction: &Transaction<'_>,
+    id: EventId,
+    number: &PhoneNumber,
+) -> Result<(), StoreError> {
+    let sql = "SELECT order_key FROM events WHERE id = ?";
+    let key: Option<String> = transaction.prepare(sql)?.query_row([id.0], |row| row.get(0))?;
+    if key.is_some_and(|key| number.occurs_in(key.as_bytes())) {
+        for sql in [
+            "UPDATE events SET order_key = NULL WHERE id = ?",
+            "UPDATE deliveries SET order_key = NULL WHERE event_id = ?",
+        ] {
+            transaction.prepare(sql)?.execute([id.0])?;
+        }
+    }
+    Ok(())
 }
 
 fn note_erasure(transaction: &Transaction<'_>, id: DeliveryId) -> Result<(), StoreError> {

@@ -202,6 +202,7 @@ conformance! {
         a_store_knows_how_large_it_is,
         payloads_go_once_they_are_delivered,
         a_number_is_erased_and_the_record_stays,
+        a_number_is_erased_from_order_keys,
         an_erasure_goes_slice_by_slice_and_through_one_company,
         companies_are_listed_and_changed,
         replaced_secrets_are_forgotten_when_their_time_is_over,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use switchhook_domain::company::CompanyChange;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::order::OrderKey;
 use switchhook_domain::webhook::WebhookChange;
 use switchhook_store::{
     ErasureExtent, ErasureSlice, Idempotency, NewEvent, PageRequest, PayloadSlice, Recorded, RemovalReason,
@@ -295,6 +296,7 @@ pub(crate) async fn a_number_is_erased_and_the_record_stays(world: &mut World) {
         .unwrap();
     assert_eq!((event.body.len(), event.warnings.len()), (0, 0));
     assert_eq!(event.payload_removed.unwrap().reason, RemovalReason::Erased);
+    assert_eq!(event.order_key, Some(samples::order_key(1)), "an id is no number");
     let kept = world.get(delivered).await;
     assert_eq!(kept.state, DeliveryState::Delivered { at: world.now });
     assert!(kept.note.unwrap().contains("erased"));
@@ -327,6 +329,31 @@ pub(crate) async fn a_number_is_erased_and_the_record_stays(world: &mut World) {
         .await
         .unwrap();
     assert_eq!(again.events, 0);
+}
+
+pub(crate) async fn a_number_is_erased_from_order_keys(world: &mut World) {
+    let delivery = world.claimed(HOOK);
+    let id = delivery.id;
+    world
+        .record(NewEvent {
+            body: Bytes::from_static(b"{}"),
+            deliveries: vec![delivery],
+            order_key: Some(OrderKey::new(format!("contact:{NUMBER}"))),
+            ..world.event()
+        })
+        .await;
+    let erased = world
+        .store
+        .erase_number(slice(ErasureExtent::Erase), world.now)
+        .await
+        .unwrap();
+    assert_eq!((erased.events, erased.cancelled), (1, 1));
+    let event = world
+        .store
+        .event(COMPANY, world.event_of(id).await)
+        .await
+        .unwrap();
+    assert_eq!((event.order_key, world.get(id).await.order_key), (None, None));
 }
 
 pub(crate) async fn an_erasure_goes_slice_by_slice_and_through_one_company(world: &mut World) {

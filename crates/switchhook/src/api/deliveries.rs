@@ -26,6 +26,7 @@ use super::request::{PageQuery, PathId, Query};
 use super::traffic::leading_to;
 use super::words;
 use crate::delivery::{own_headers, sent_name};
+use crate::mask::Mask;
 use crate::sight::Sight;
 
 /// Which deliveries a list is narrowed to.
@@ -209,8 +210,12 @@ pub(crate) async fn list(
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let is_seen = |delivery: &Delivery| caller.clearance().sees(delivery.kind).is_ok();
-    let items = page.items.into_iter().filter(is_seen).map(DeliveryAnswer::from);
+    let sight = Sight::of(caller, &api.system);
+    let seen = page
+        .items
+        .into_iter()
+        .filter(|delivery| sight.sees(delivery.kind));
+    let items = seen.map(|delivery| DeliveryAnswer::of(delivery, sight.mask));
     let items = items.collect();
     Ok(Json(Items {
         items,
@@ -237,7 +242,7 @@ pub(crate) async fn get(
         .map(|attempt| AttemptAnswer::of(attempt, &delivery, sight))
         .collect();
     Ok(Json(DeliveryWithAttempts {
-        delivery: delivery.into(),
+        delivery: DeliveryAnswer::of(delivery, sight.mask),
         attempts,
     }))
 }
@@ -264,7 +269,10 @@ pub(crate) async fn redeliver(
         .redeliver(caller.company_id, id, new_id, now)
         .await?;
     api.system.engine.nudge(delivery.webhook_id);
-    Ok(Json(delivery.into()))
+    Ok(Json(DeliveryAnswer::of(
+        delivery,
+        api.system.settings.dashboard.mask,
+    )))
 }
 
 /// Gives a pending delivery up.
@@ -287,7 +295,10 @@ pub(crate) async fn cancel(
         .await?;
     // Those that it held up may go now.
     api.system.engine.nudge(delivery.webhook_id);
-    Ok(Json(delivery.into()))
+    Ok(Json(DeliveryAnswer::of(
+        delivery,
+        api.system.settings.dashboard.mask,
+    )))
 }
 
 /// A delivery of a kind that the caller may see.
@@ -297,8 +308,9 @@ async fn seen(api: &SharedApi, caller: Caller, id: DeliveryId) -> Result<Deliver
     Ok(delivery)
 }
 
-impl From<Delivery> for DeliveryAnswer {
-    fn from(delivery: Delivery) -> Self {
+impl DeliveryAnswer {
+    /// The delivery as it is shown.
+    pub(crate) fn of(delivery: Delivery, mask: Mask) -> Self {
         let (due_at, ended_at) = match delivery.state {
             DeliveryState::Pending { due_at } => (Some(due_at), None),
             other => (None, Some(other.at())),
@@ -319,7 +331,7 @@ impl From<Delivery> for DeliveryAnswer {
             ended_at,
             attempt_number: delivery.attempt_number,
             failures: delivery.failures.total(),
-            order_key: delivery.order_key.map(|key| key.to_string()),
+            order_key: delivery.order_key.map(|key| mask.id(key.as_str()).into_owned()),
             blocks_until: delivery.blocks_until,
             hidden: hidden
                 .into_iter()
@@ -336,7 +348,9 @@ impl From<Delivery> for DeliveryAnswer {
 impl AttemptAnswer {
     fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
         let outcome = attempt.outcome.class().as_str();
-        let detail = attempt.detail().map(|detail| shown_text(detail).into_owned());
+        let detail = attempt
+            .detail()
+            .map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
         let (status, error, retry_after) = match attempt.outcome {
             AttemptOutcome::Answered { status, retry_after } => (Some(status), None, retry_after),
             AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str()), None),
@@ -353,7 +367,7 @@ impl AttemptAnswer {
             retry_after,
             request: attempt
                 .request
-                .map(|request| RequestAnswer::of(&request, delivery, attempt.number)),
+                .map(|request| RequestAnswer::of(&request, delivery, attempt.number, sight)),
             answer: attempt
                 .answer
                 .map(|answer| AnswerHead::of(&answer, delivery.kind, sight)),
@@ -364,8 +378,8 @@ impl AttemptAnswer {
 
 impl RequestAnswer {
     /// What was kept, and what followed from the delivery.
-    fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32) -> Self {
-        let mut headers = request.headers.to_map();
+    fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32, sight: Sight) -> Self {
+        let mut headers = sight.headers(request.headers.to_map());
         for (name, value) in own_headers(delivery, attempt_number) {
             headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
         }
@@ -381,7 +395,7 @@ impl AnswerHead {
     fn of(answer: &Answer, kind: Kind, sight: Sight) -> Self {
         Self {
             status: answer.status,
-            headers: answer.headers.to_map(),
+            headers: sight.headers(answer.headers.to_map()),
             body: sight.text(kind, &answer.body_head),
             truncated: answer.is_truncated,
         }

@@ -64,8 +64,8 @@ pub(crate) struct ErasureAnswer {
 
 /// Erases a phone number.
 ///
-/// Removes the payload of every event in which the number occurs, in any spelling that has all its digits, and what
-/// attempts hold of it. The record of the deliveries stays; pending ones are cancelled. Goes through the events from the
+/// Removes the payload of every event in which the number occurs, in any member or text, with its country code or as it is
+/// dialled at home, and what attempts and order keys hold of it. The record of the deliveries stays; pending ones are cancelled. Goes through the events from the
 /// oldest on for about five seconds; repeat with the `cursor` until there is none. A delivery that is being sent at this
 /// moment still arrives. Needs an admin's key.
 #[utoipa::path(

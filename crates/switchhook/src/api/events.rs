@@ -29,6 +29,7 @@ use crate::http_server::{BodyTrouble, next_piece, read_body};
 use crate::ingest::batch::{Batch, Report};
 use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, Submission};
 use crate::lease::Lease;
+use crate::mask::Mask;
 use crate::sight::Sight;
 
 /// The header by which repetitions are known.
@@ -349,16 +350,17 @@ pub(crate) struct EventAnswer<'a> {
     deliveries: Vec<DeliveryAnswer>,
 }
 
-impl From<EventHead> for EventSummary {
-    fn from(event: EventHead) -> Self {
+impl EventSummary {
+    /// The event as it is shown.
+    pub(crate) fn of(event: EventHead, mask: Mask) -> Self {
         Self {
             id: IdText(event.id.0),
             kind: event.kind,
             accepted_at: event.accepted_at,
-            order_key: event.order_key.map(|key| key.to_string()),
+            order_key: event.order_key.map(|key| mask.id(key.as_str()).into_owned()),
             size: event.body_bytes,
             warnings: event.warnings,
-            idempotency_key: event.idempotency_key,
+            idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
             payload_removed: event.payload_removed.map(|removal| PayloadRemovalAnswer {
                 at: removal.at,
                 reason: removal.reason.as_str(),
@@ -397,8 +399,9 @@ pub(crate) async fn list(
         .store
         .list_event_heads(caller.company_id, filter, page)
         .await?;
-    let is_seen = |event: &EventHead| caller.clearance().sees(event.kind).is_ok();
-    let items = page.items.into_iter().filter(is_seen).map(EventSummary::from);
+    let sight = Sight::of(caller, &api.system);
+    let seen = page.items.into_iter().filter(|event| sight.sees(event.kind));
+    let items = seen.map(|event| EventSummary::of(event, sight.mask));
     let items = items.collect();
     Ok(Json(Items {
         items,
@@ -438,8 +441,12 @@ pub(crate) async fn get(
         let payload = is_there.then(read);
         Json(EventAnswer {
             payload,
-            deliveries: deliveries.items.into_iter().map(DeliveryAnswer::from).collect(),
-            summary: EventHead::from(event).into(),
+            deliveries: deliveries
+                .items
+                .into_iter()
+                .map(|delivery| DeliveryAnswer::of(delivery, sight.mask))
+                .collect(),
+            summary: EventSummary::of(EventHead::from(event), sight.mask),
         })
         .into_response()
     };

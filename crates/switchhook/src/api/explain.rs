@@ -174,7 +174,7 @@ fn tell(api: &Api, explained: Explained) -> Explanation {
         explained_subscription(api, &decided, version, delivery)
     };
     Explanation {
-        event: EventHead::from(event).into(),
+        event: EventSummary::of(EventHead::from(event), api.system.settings.dashboard.mask),
         advice: None,
         items: versions.items.iter().map(tell_one).collect(),
         cursor: versions.next.map(IdText),
@@ -227,7 +227,9 @@ fn explained_subscription(
         reason,
         explanation,
         changed_at: version.until_at,
-        delivery: delivery.cloned().map(DeliveryAnswer::from),
+        delivery: delivery
+            .cloned()
+            .map(|delivery| DeliveryAnswer::of(delivery, api.system.settings.dashboard.mask)),
     }
 }
 

@@ -23,6 +23,7 @@ use super::error::ApiError;
 use super::limits::reading;
 use super::request::{JsonBody, PageQuery, PathId, Query};
 use super::words;
+use crate::mask::Mask;
 use crate::replay;
 
 /// How many events a dry run looks at.
@@ -162,7 +163,7 @@ pub(crate) async fn create(
         return Ok(Json(answer).into_response());
     }
     let replay = replay::create(&api.system, wish).await?;
-    let answer = ReplayAnswer::of(&replay, replay.created_at);
+    let answer = shown(&api, &replay, replay.created_at);
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
@@ -180,7 +181,7 @@ pub(crate) async fn list(
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
     let page = api.system.store.list_replays(caller.company_id, page).await?;
     let now = api.system.clock.now();
-    let items = page.items.iter().map(|replay| ReplayAnswer::of(replay, now));
+    let items = page.items.iter().map(|replay| shown(&api, replay, now));
     Ok(Json(Items {
         items: items.collect(),
         cursor: page.next.map(IdText),
@@ -199,7 +200,7 @@ pub(crate) async fn get(
     PathId(id): PathId<ReplayId>,
 ) -> Result<Json<ReplayAnswer>, ApiError> {
     let replay = api.system.store.replay(caller.company_id, id).await?;
-    Ok(Json(ReplayAnswer::of(&replay, api.system.clock.now())))
+    Ok(Json(shown(&api, &replay, api.system.clock.now())))
 }
 
 /// Cancels a replay and the deliveries that it made and that are pending. Attempts that are under way still end, and
@@ -216,11 +217,15 @@ pub(crate) async fn cancel(
 ) -> Result<Json<ReplayAnswer>, ApiError> {
     let now = api.system.clock.now();
     let replay = replay::cancel(&api.system, caller.company_id, id, now).await?;
-    Ok(Json(ReplayAnswer::of(&replay, now)))
+    Ok(Json(shown(&api, &replay, now)))
+}
+
+fn shown(api: &SharedApi, replay: &Replay, now: Timestamp) -> ReplayAnswer {
+    ReplayAnswer::of(replay, now, api.system.settings.dashboard.mask)
 }
 
 impl ReplayAnswer {
-    fn of(replay: &Replay, now: Timestamp) -> Self {
+    fn of(replay: &Replay, now: Timestamp, mask: Mask) -> Self {
         let reason = match &replay.state {
             ReplayState::Failed { reason, .. } => Some(reason.clone()),
             _ => None,
@@ -229,7 +234,7 @@ impl ReplayAnswer {
             id: IdText(replay.id.0),
             state: replay.state.as_str(),
             reason,
-            filter: FilterAnswer::from(&replay.filter),
+            filter: FilterAnswer::of(&replay.filter, mask),
             to: match &replay.to {
                 Destination::Origins => None,
                 Destination::Webhook(id) => Some(ToAnswer::WebhookId(IdText(id.0))),
@@ -244,8 +249,8 @@ impl ReplayAnswer {
     }
 }
 
-impl From<&ReplayFilter> for FilterAnswer {
-    fn from(filter: &ReplayFilter) -> Self {
+impl FilterAnswer {
+    fn of(filter: &ReplayFilter, mask: Mask) -> Self {
         let ids = |ids: &Vec<_>| {
             ids.iter()
                 .map(|id: &switchhook_domain::id::EventId| IdText(id.0))
@@ -254,7 +259,10 @@ impl From<&ReplayFilter> for FilterAnswer {
         Self {
             ids: filter.ids.as_ref().map(ids),
             kind: filter.kind.map(switchhook_domain::Kind::route),
-            order_key: filter.order_key.as_ref().map(ToString::to_string),
+            order_key: filter
+                .order_key
+                .as_ref()
+                .map(|key| mask.id(key.as_str()).into_owned()),
             since: filter.since,
             until: filter.until,
             webhook_id: filter.webhook_id.map(|id| IdText(id.0)),

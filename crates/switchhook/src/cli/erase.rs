@@ -16,6 +16,7 @@ Examples:
   switchhook erase --number +15551234567 --dry-run
   switchhook erase --number +15551234567
 
+The number is found however it is written: (555) 123-4567 and 1 555 123 4567 are the same.
 Needs an admin's key. Backups are not touched.")]
 pub(super) struct Erase {
     /// The phone number, with its country code

@@ -180,7 +180,10 @@ fn page(shown: Shown) -> Response {
         kind_name: kind_name(delivery.kind),
         next,
         is_pending: matches!(delivery.state, DeliveryState::Pending { .. }),
-        order_key: delivery.order_key.as_ref().map(ToString::to_string),
+        order_key: delivery
+            .order_key
+            .as_ref()
+            .map(|key| sight.mask.id(key.as_str()).into_owned()),
         subscriptions: delivery
             .subscription_ids
             .iter()
@@ -313,7 +316,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         AttemptOutcome::Lost => Some("the server stopped while it was under way: nobody knows how it ended"),
         _ => attempt.detail(),
     };
-    let detail = detail.map(|detail| shown_text(detail).into_owned());
+    let detail = detail.map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
     let (result, retry_after) = match attempt.outcome {
         AttemptOutcome::Answered { status, retry_after } => (status.to_string(), retry_after),
         AttemptOutcome::Unanswered { reason, .. } => (reason.as_str().replace('_', " "), None),
@@ -323,7 +326,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
     let url = url.map(|request| shown_url(&request.url).into_owned());
     let mut headers = attempt
         .request
-        .map(|request| request.headers.to_map())
+        .map(|request| sight.headers(request.headers.to_map()))
         .unwrap_or_default();
     if url.is_some() {
         for (name, value) in own_headers(delivery, attempt.number) {
@@ -350,7 +353,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         headers,
         answer: attempt.answer.map(|answer| AnswerPart {
             status: answer.status,
-            headers: answer.headers.to_map().into_iter().collect(),
+            headers: sight.headers(answer.headers.to_map()).into_iter().collect(),
             // Receivers like to send back what they got.
             body: sight.head(delivery.kind, &answer.body_head),
             is_truncated: answer.is_truncated,

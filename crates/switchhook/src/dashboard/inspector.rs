@@ -226,7 +226,10 @@ fn arrival_page(frame: Frame, name: String, arrival: &Arrival, kind: Kind, sight
         headers: arrival
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), shown(name.as_str(), value)))
+            .map(|(name, value)| {
+                let value = shown(name.as_str(), value);
+                (name.to_string(), sight.mask.loose(&value).into_owned())
+            })
             .collect(),
         body: match (is_token, is_masked) {
             (true, true) => "•••".to_owned(),

@@ -43,10 +43,13 @@ pub(crate) fn raw_head(text: &str, mask: Mask) -> String {
     shown
 }
 
-/// A text as it came, with what is masked replaced; not escaped.
+/// A text as it came, with what is masked replaced; not escaped. JSON stays JSON.
 pub(crate) fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
     if mask.is_nothing() {
         return Cow::Borrowed(text);
+    }
+    if !reads_as_json(text) {
+        return mask.body(text);
     }
     let mut masked = String::with_capacity(text.len());
     let mut contents = Contents::default();
@@ -62,6 +65,46 @@ pub(crate) fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
         }
     }
     Cow::Owned(masked)
+}
+
+/// Whether a text is an object or a list, as far as it goes: of what is kept the end may be cut off.
+fn reads_as_json(text: &str) -> bool {
+    let mut tokens = Tokens::new(text)
+        .filter(|token| !matches!(token, Token::Space(_)))
+        .peekable();
+    if !matches!(tokens.peek(), Some(Token::Mark('{' | '['))) {
+        return false;
+    }
+    while let Some(token) = tokens.next() {
+        if let Token::Word(word) = token
+            && !is_scalar(word)
+            && tokens.peek().is_some()
+        {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether a word is one of JSON's, or a number.
+fn is_scalar(word: &str) -> bool {
+    let is_number = |word: &str| {
+        word.bytes()
+            .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
+    };
+    matches!(word, "true" | "false" | "null") || word.starts_with(is_of_number) && is_number(word)
+}
+
+fn is_of_number(first: char) -> bool {
+    first == '-' || first.is_ascii_digit()
+}
+
+/// The digits of a whole number, without the zeros of a fraction: other numbers are no telephone's.
+fn whole(number: &str) -> Option<&str> {
+    let (digits, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_whole =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && fraction.bytes().all(|byte| byte == b'0');
+    is_whole.then_some(digits)
 }
 
 fn head(text: &str) -> &str {
@@ -116,7 +159,7 @@ impl Layout {
                 }
                 Token::Mark(':') => self.html.push_str(": "),
                 Token::Mark(other) => escape(&mut self.html, other.encode_utf8(&mut [0; 4])),
-                Token::String { text, is_key: true } => self.part("k", text),
+                Token::String { text, is_key: true } => self.value("k", text, masked),
                 Token::String { text, .. } => self.value("s", text, masked),
                 Token::Word(word) => self.value("n", word, masked),
                 Token::Space(_) => {}
@@ -175,9 +218,21 @@ impl Contents {
                 let value = decoded(text).unwrap_or(Cow::Borrowed(text.trim_matches('"')));
                 serde_json::to_string(&mask.value(self.here, &value)?).ok()
             }
-            Token::Word(word) if word.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+            Token::String { text, is_key: true } => {
+                // Numbers are keys, too, where somebody keeps something for each.
+                let key = decoded(text)?;
+                match mask.loose(&key) {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(masked) => serde_json::to_string(&masked).ok(),
+                }
+            }
+            Token::Word(word) if word.starts_with(is_of_number) => {
+                let number = match self.here {
+                    Content::Number => word,
+                    _ => whole(word)?,
+                };
                 // Masked it is no number any more, and what is shown is to stay JSON.
-                serde_json::to_string(&mask.value(self.here, word)?).ok()
+                serde_json::to_string(&mask.value(self.here, number)?).ok()
             }
             _ => None,
         }
@@ -336,6 +391,42 @@ mod tests {
                 assert!(!shown.contains("secret") && !shown.contains("555"), "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_are_masked_wherever_they_stand_and_ids_are_not() {
+        let text = r#"{"call_id":6412345678901248,"event_timestamp":1795624039404,"contact":{"name":"(202) 555-0101"},"caller":2025550101,"again":12025550101.0,"talk_time":8951.029999999999,"notes":["ring 202-555-0101"],"by_number":{"+12025550101":1},"nested":"{\"who\":\"(202) 555-0101\"}","contact_id":"2025550101"}"#;
+        for shown in [without_tags(&pretty(text, BOTH)), raw(text, BOTH).into_owned()] {
+            let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            let without = |key: &str| {
+                let mut rest = shown.clone();
+                rest.as_object_mut().unwrap().remove(key);
+                rest.to_string()
+            };
+            assert!(!without("contact_id").contains("555"), "{shown}");
+            assert_eq!(shown["call_id"], 6_412_345_678_901_248_u64);
+            assert_eq!(shown["event_timestamp"], 1_795_624_039_404_u64);
+            assert_eq!(shown["talk_time"], 8_951.029_999_999_999);
+            assert_eq!(shown["contact_id"], "2025550101");
+        }
+    }
+
+    #[test]
+    fn an_echo_that_is_no_json_is_masked_too() {
+        let numbers = "numbers".parse().unwrap();
+        for echo in [
+            "got +12025550101",
+            "From=%2B12025550101&To=1",
+            "<p>(202) 555-0101</p>",
+            "[info] 202-555-0101",
+            "12025550101",
+        ] {
+            let shown = raw(echo, numbers);
+            assert!(!shown.contains("555"), "{shown}");
+            assert_eq!(raw(echo, BOTH), "•••");
+        }
+        let cut = r#"{"from_number":"+12025550101","ok":tr"#;
+        assert_eq!(raw(cut, BOTH), r#"{"from_number":"+•••••••••01","ok":tr"#);
     }
 
     #[test]

@@ -317,7 +317,7 @@ fn build(call: Vec<Told>, this: EventId) -> Ladder {
 fn leg(call: &CallEvent<'_>, mask: Mask) -> Leg {
     let id = call.call_id.as_ref();
     let id = id.map_or_else(|| "no id".to_owned(), |id| shortened(id.as_str()));
-    let name = summary::target(call.target.as_ref()).unwrap_or_else(|| "somebody".to_owned());
+    let name = summary::target(call.target.as_ref(), mask).unwrap_or_else(|| "somebody".to_owned());
     let kind = call
         .target
         .as_ref()

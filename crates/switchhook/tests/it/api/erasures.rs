@@ -63,6 +63,52 @@ async fn a_number_goes_from_events_and_the_record_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_number_goes_however_it_is_written_and_ids_stay() {
+    let server = TestServer::reacting(Settings::default(), |_| Reaction::Answer(200)).await;
+    let bodies = [
+        (
+            "call",
+            r#"{"call_id":1,"contact":{"name":"(619) 555-0142"}}"#,
+            true,
+        ),
+        ("call", r#"{"call_id":2,"caller":6195550142}"#, true),
+        (
+            "sms",
+            r#"{"id":3,"target":{"phone_number":"619-555-0142"}}"#,
+            true,
+        ),
+        ("sms", r#"{"id":4,"text":"ring me: 1 619 555 0142 ext. 4"}"#, true),
+        (
+            "contact",
+            r#"{"event":"update","contact":{"id":"+16195550142"}}"#,
+            true,
+        ),
+        (
+            "call",
+            r#"{"call_id":6195550142000000,"event_timestamp":1619555014200}"#,
+            false,
+        ),
+        (
+            "call",
+            r#"{"call_id":5,"external_number":"+496195550142"}"#,
+            false,
+        ),
+    ];
+    let mut events = Vec::new();
+    for (kind, body, holds_it) in bodies {
+        let sent = server.event(kind, body, &[]).await.ok();
+        events.push((format!("/v1/events/{}", sent["id"].as_str().unwrap()), holds_it));
+    }
+    let erased = server.post(PATH, json!({"number": "+16195550142"})).await.ok();
+    assert_eq!((&erased["examined"], &erased["events"]), (&json!(7), &json!(5)));
+    for ((path, holds_it), (_, body, _)) in events.into_iter().zip(bodies) {
+        let shown = server.get(&path).await.ok();
+        assert_eq!(shown["payload"].is_null(), holds_it, "{body}");
+        assert!(!holds_it || !shown.to_string().contains("6195550142"), "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_needs_an_admin_and_a_number() {
     let server = TestServer::new().await;
     server

@@ -451,6 +451,31 @@ async fn the_mask_covers_what_the_api_shows_of_events() {
     let path = format!("/v1/events/{}", event["id"].as_str().unwrap());
     let shown = server.get(&path).await.ok();
     assert!(!shown["payload"].to_string().contains("5550171"), "{shown}");
+    // Strangers are called by their numbers, and what somebody noted may have them anywhere.
+    let named = r#"{"call_id":6412345678901248,"event_timestamp":1795624039404,"contact":{"name":"(202) 555-0171"},"caller":12025550171,"custom_data":{"notes":["ring 202.555.0171"]}}"#;
+    let contact = r#"{"event":"update","contact":{"id":"+12025550171"}}"#;
+    for (kind, body) in [("call", named), ("contact", contact)] {
+        let event = server
+            .event(
+                kind,
+                body,
+                &[("idempotency-key", &format!("{kind}:202-555-0171"))],
+            )
+            .await
+            .ok();
+        let path = format!("/v1/events/{}", event["id"].as_str().unwrap());
+        let shown = server.get(&path).await.ok().to_string();
+        let is_hidden = ["5550171", "555-0171", "555.0171"]
+            .iter()
+            .all(|part| !shown.contains(part));
+        assert!(is_hidden, "{shown}");
+        assert!(kind == "contact" || shown.contains("6412345678901248") && shown.contains("1795624039404"));
+    }
+    let listed = server.get("/v1/events").await.ok().to_string();
+    assert!(
+        listed.contains("contact:+•••••••••71") && !listed.contains("555"),
+        "{listed}"
+    );
 }
 
 /// Credentials of every sort, which must be nowhere where they need not be.

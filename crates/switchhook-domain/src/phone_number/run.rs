@@ -1,0 +1,180 @@
+//! Runs of digits in a text, with what people put between the digits of a telephone number.
+//!
+//! What a run means is asked by `phone_number.rs` (is it this number?) and `look.rs` (is it any?).
+
+use smallvec::SmallVec;
+
+/// How many separators may stand between two digits of a number: `+1 (555) …` has two.
+const MOST_SEPARATORS: usize = 3;
+
+/// How long a group of digits may be that others belong to. Longer ones are instants in milliseconds or ids, and stand
+/// alone; only behind a plus may a number have so many.
+const LONGEST_GROUP: usize = 12;
+
+/// The most digits of a number (E.164).
+pub(super) const LONGEST_NUMBER: usize = 15;
+
+/// Digits that follow each other with a few separators between them or none.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    pub(super) text: &'a str,
+    pub(super) digits: SmallVec<[u8; 24]>,
+    pub(super) groups: SmallVec<[Group; 6]>,
+    /// Whether a plus stands before it.
+    pub(super) has_plus: bool,
+}
+
+/// Digits with nothing between them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group {
+    /// Where it stands in the text.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Which of the run's digits is its first.
+    pub(super) first: usize,
+}
+
+impl<'a> Run<'a> {
+    /// All runs of a text.
+    pub(super) fn all(text: &'a str) -> impl Iterator<Item = Self> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let run = Self::next(text, at)?;
+            at = run.end();
+            Some(run)
+        })
+    }
+
+    fn next(text: &'a str, from: usize) -> Option<Self> {
+        let start = from + text[from..].find(|letter| value(letter).is_some())?;
+        let mut run = Self {
+            text,
+            digits: SmallVec::new(),
+            groups: SmallVec::new(),
+            has_plus: has_plus(&text[..start]),
+        };
+        run.take_group(start);
+        while run.may_go_on()
+            && let Some(next) = after_gap(text, run.end())
+        {
+            let (end, digits) = (run.end(), run.digits.len());
+            run.take_group(next);
+            if !run.may_go_on() && run.groups.len() > 1 {
+                run.groups.pop();
+                run.digits.truncate(digits);
+                debug_assert_eq!(run.end(), end);
+                break;
+            }
+        }
+        Some(run)
+    }
+
+    fn take_group(&mut self, start: usize) {
+        let rest = &self.text[start..];
+        let first = self.digits.len();
+        let digits = rest.chars().map_while(value);
+        self.digits.extend(digits);
+        let length = rest.find(|letter| value(letter).is_none()).unwrap_or(rest.len());
+        let end = start + length;
+        self.groups.push(Group { start, end, first });
+    }
+
+    /// Whether what was taken last may be a part of a number.
+    fn may_go_on(&self) -> bool {
+        let last = self
+            .groups
+            .last()
+            .map_or(0, |group| self.digits.len() - group.first);
+        last <= LONGEST_GROUP || self.has_plus && self.digits.len() <= LONGEST_NUMBER
+    }
+
+    /// Where its first digit is.
+    pub(super) fn start(&self) -> usize {
+        self.groups[0].start
+    }
+
+    /// Where its last digit ends.
+    pub(super) fn end(&self) -> usize {
+        self.groups[self.groups.len() - 1].end
+    }
+
+    /// What stands before its first digit.
+    pub(super) fn before(&self) -> Option<char> {
+        self.text[..self.start()].chars().next_back()
+    }
+
+    /// What stands behind its last digit.
+    pub(super) fn after(&self) -> Option<char> {
+        self.text[self.end()..].chars().next()
+    }
+
+    /// Whether it is written as decimal numbers are.
+    pub(super) fn is_decimal(&self) -> bool {
+        self.groups.len() == 2 && !self.has_plus && self.gap(0) == "."
+    }
+
+    /// How many digits the group in that place has.
+    pub(super) fn length(&self, place: usize) -> usize {
+        let end = self
+            .groups
+            .get(place + 1)
+            .map_or(self.digits.len(), |next| next.first);
+        end - self.groups[place].first
+    }
+
+    /// What stands between the group in that place and the next.
+    pub(super) fn gap(&self, place: usize) -> &'a str {
+        &self.text[self.groups[place].end..self.groups[place + 1].start]
+    }
+}
+
+/// What a digit is worth, in the scripts that telephones show.
+pub(super) fn value(letter: char) -> Option<u8> {
+    let zero = match letter {
+        '0'..='9' => '0',
+        '\u{0660}'..='\u{0669}' => '\u{0660}',
+        '\u{06F0}'..='\u{06F9}' => '\u{06F0}',
+        '\u{FF10}'..='\u{FF19}' => '\u{FF10}',
+        _ => return None,
+    };
+    u8::try_from(u32::from(letter) - u32::from(zero)).ok()
+}
+
+/// What people put between digits, and what address books put around them unseen.
+pub(super) fn is_separator(letter: char) -> bool {
+    matches!(
+        letter,
+        ' ' | '-' | '.' | '(' | ')' | '/' | '\u{A0}' | '\u{AD}' | '\u{2000}'..='\u{2015}' | '\u{202A}'..='\u{202F}'
+            | '\u{2060}'..='\u{2069}' | '\u{2212}' | '\u{3000}' | '\u{FF08}' | '\u{FF09}' | '\u{FF0D}' | '\u{FF0E}'
+    )
+}
+
+/// Where the next digit is, if no more than a few separators stand before it.
+fn after_gap(text: &str, from: usize) -> Option<usize> {
+    let mut rest = text[from..].char_indices();
+    for _ in 0..=MOST_SEPARATORS {
+        let (place, letter) = rest.next()?;
+        if value(letter).is_some() {
+            return Some(from + place);
+        }
+        if !is_separator(letter) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether a text ends with a plus and hardly anything behind it.
+fn has_plus(text: &str) -> bool {
+    let mut rest = text;
+    for _ in 0..MOST_SEPARATORS {
+        if rest.ends_with(['+', '\u{FF0B}']) || rest.ends_with("%2B") || rest.ends_with("%2b") {
+            return true;
+        }
+        match rest.strip_suffix(is_separator) {
+            Some(shorter) => rest = shorter,
+            None => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,255 @@
+//! Spellings of numbers, and what only looks like one.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[track_caller]
+fn check(number: &str, text: &str, occurs: bool) {
+    let number: PhoneNumber = number.parse().unwrap();
+    assert_eq!(number.occurs_in(text.as_bytes()), occurs, "{text}");
+}
+
+const US: &str = "+16195550142";
+const UK: &str = "+442079460958";
+const GERMAN: &str = "+491791234567";
+const DANISH: &str = "+4581234567";
+
+#[test]
+fn a_number_is_found_however_it_is_written() {
+    for (number, text) in [
+        (US, r#"{"from_number":"+16195550142"}"#),
+        (US, r#"{"to_number":["+15550000000","+16195550142"]}"#),
+        (US, r#"{"external_number":"16195550142"}"#),
+        (US, r#"{"caller":16195550142}"#),
+        (US, r#"{"caller":6195550142}"#),
+        (US, r#"{"contact":{"name":"(619) 555-0142"}}"#),
+        (US, r#"{"target":{"phone_number":"619-555-0142"}}"#),
+        (US, r#"{"text":"ring +1 619 555-0142 or +1 (619) 555.0142"}"#),
+        (US, r#"{"text":"619.555.0142x42"}"#),
+        (US, r#"{"text":"1-619-555-0142 ext. 42"}"#),
+        (US, r#"{"text":"tel:+16195550142;ext=42"}"#),
+        (US, r#"{"text":"011 1 619 555 0142, 001 619 555 0142"}"#),
+        (US, r#"{"text":"1\u00206195550142"}"#),
+        (US, r#"{"text":"\u002b\u0031\u0036195550142"}"#),
+        (US, r#"{"custom_data":"{\"who\":\"(619) 555-0142\"}"}"#),
+        (US, "{\"text\":\"+1\u{a0}619\u{a0}5550142\"}"),
+        (US, "{\"text\":\"\u{202a}+1 (619) 555\u{2011}0142\u{202c}\"}"),
+        (US, "+１ ６１９ ５５５ ０１４２"),
+        (US, "From=%2B16195550142&To=1"),
+        (US, "16195550142"),
+        (US, "call 2 619 555 0142 5 times"),
+        (US, "+49 619 555 0142 / 619 555 0142"),
+        (US, "1795624039404 619-555-0142 6412345678901248"),
+        ("+15551234567", "(555) 123-4567"),
+        ("+1 (555) 123-4567", "5551234567"),
+        (UK, r#"{"phone":"+442079460958"}"#),
+        (UK, "+44 20 7946 0958"),
+        (UK, "+44 (0)20 7946 0958"),
+        (UK, "020 7946 0958"),
+        (UK, "02079460958"),
+        (UK, "20 7946 0958"),
+        (UK, "0044 20 7946 0958"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
+        (GERMAN, "0179 1234567"),
+        (GERMAN, "0179/1234567"),
+        (GERMAN, r#""01791234567""#),
+        (GERMAN, "+49-179-1234567"),
+        (DANISH, "81 23 45 67"),
+        (DANISH, r#"{"name":"81234567"}"#),
+        ("+39 06 698 12345", "06 69812345"),
+        ("+39 347 1234567", "347 1234567"),
+        ("+7 916 123-45-67", "8 (916) 123-45-67"),
+        ("+861234567", "+86 123 4567"),
+    ] {
+        check(number, text, true);
+    }
+}
+
+#[test]
+fn what_only_has_its_digits_is_something_else() {
+    for (number, text) in [
+        (US, r#"{"call_id":161955501420}"#),
+        (US, r#"{"call_id":6195550142000000}"#),
+        (US, r#"{"call_id":9916195550142}"#),
+        (US, r#"{"event_timestamp":1619555014200}"#),
+        (US, r#"{"from_number":"+161955501428"}"#),
+        (US, r#"{"text":"555-0142"}"#),
+        (US, r#"{"text":"1619555014"}"#),
+        (US, r#"{"text":"619,555,0142"}"#),
+        (US, r#"{"score":1.6195550142,"other":619.5550142}"#),
+        (US, r#"{"phone":"+49 619 555 0142"}"#),
+        (US, r#"{"phone":"0049 619 555 0142"}"#),
+        (US, r#"{"phone":"+496195550142"}"#),
+        (US, r#"["619555","0142"]"#),
+        (US, r#"{"text":"619\n555\n0142"}"#),
+        // Seconds since 1970 are no German mobile number without its zero.
+        (GERMAN, r#"{"at":1791234567}"#),
+        (GERMAN, r#"{"at":"1791234567000"}"#),
+        (DANISH, r#"{"duration":81234567}"#),
+        (DANISH, "4581234567890123"),
+        (US, ""),
+    ] {
+        check(number, text, false);
+    }
+}
+
+#[test]
+fn what_is_no_number_is_refused_and_not_repeated() {
+    for text in [
+        "",
+        "+",
+        "15551234567",
+        "+1555",
+        "+12345678901234567",
+        "+1555123456x",
+        "+1555123,4567",
+        "+1555+1234567",
+        "(619) 555-0142",
+        "hunter2",
+    ] {
+        let refused = text.parse::<PhoneNumber>().unwrap_err().to_string();
+        assert!(
+            text.len() < 2 || text == "+1555" || !refused.contains(&format!("`{text}`")),
+            "{refused}"
+        );
+    }
+    let number: PhoneNumber = "+1 (555) 123-4567".parse().unwrap();
+    assert_eq!(format!("{number} {number:?}"), "+…67 PhoneNumber(+…67)");
+}
+
+#[track_caller]
+fn found(place: Place, text: &str) -> Vec<&str> {
+    numbers_in(text, place).map(|range| &text[range]).collect()
+}
+
+#[test]
+fn what_looks_like_a_number_is_one_whosever_it_is() {
+    for text in [
+        "+16195550142",
+        "(619) 555-0142",
+        "(555) 123-4567",
+        "619-555-0142",
+        "619.555.0142",
+        "1 619 555 0142",
+        "6195550142",
+        "16195550142",
+        "011 44 20 7946 0958",
+        "+44 (0)20 7946 0958",
+        "020 7946 0958",
+        "02079460958",
+        "0179 1234567",
+        "0179/1234567",
+        "030-1234567",
+        "06 12 34 56 78",
+        "06.12.34.56.78",
+        "912 34 56 78",
+        "81 23 45 67",
+        "8123 4567",
+        "442079460958",
+        "＋１ ６１９ ５５５ ０１４２",
+        "619-555-0142 619-555-0143",
+    ] {
+        for (before, after) in [
+            ("", ""),
+            ("call ", ", please"),
+            ("tel:", ";ext=4"),
+            ("2026-11-29, ", ""),
+        ] {
+            let text = format!("{before}{text}{after}");
+            assert_eq!(found(Place::Text, &text).len(), 1, "{text}");
+        }
+    }
+    assert_eq!(found(Place::Text, "619-555-0142x42"), ["619-555-0142"]);
+    assert_eq!(found(Place::Text, "619-555-0142 ext. 42"), ["619-555-0142"]);
+    assert_eq!(
+        found(Place::Text, "1795624039404 (619) 555-0142"),
+        ["619) 555-0142"]
+    );
+}
+
+#[test]
+fn ids_instants_dates_and_codes_are_no_numbers() {
+    for text in [
+        "6412345678901248",
+        "1795624039404",
+        "1795624039",
+        "6412345678901248 6512345678901248",
+        "1795624039404 1795624039500",
+        "CallCenter:5512345678901248",
+        "8951.029999999999",
+        "1234567.89",
+        "2026-11-29",
+        "29.11.2026 20:21",
+        "2026-11-29 20:21:47",
+        "2026-11-29T20:21:47.404Z",
+        "2026-11-29T20:21:47.404+0100",
+        "20:21:47 2026-11-29",
+        "11/29/2026",
+        "192.168.100.200",
+        "550e8400-e29b-41d4-1716-446655440000",
+        "https://example.com/2026/11/29/a",
+        "deadbeef6195550142",
+        "2025-2026",
+        "10000-20000",
+        "911",
+        "88811",
+        "",
+    ] {
+        assert_eq!(found(Place::Text, text), Vec::<&str>::new(), "{text}");
+        assert_eq!(found(Place::Id, text), Vec::<&str>::new(), "{text}");
+    }
+    for text in ["81234567", "555-0142", "8123-4567"] {
+        assert_eq!(found(Place::Name, text), [text]);
+        assert_eq!(found(Place::Text, text), Vec::<&str>::new());
+    }
+    assert_eq!(found(Place::Name, "6412345678901248"), Vec::<&str>::new());
+}
+
+#[test]
+fn an_id_is_a_number_only_where_it_is_written_as_one() {
+    for id in [
+        "contact:+16195550142",
+        "contact:(619) 555-0142",
+        "call:16195550142",
+    ] {
+        assert_eq!(found(Place::Id, id).len(), 1, "{id}");
+    }
+    for id in [
+        "call:6195550142",
+        "442079460958",
+        "81 23 45 67",
+        "call:6412345678901248",
+        "replay:7:call:1001",
+    ] {
+        assert_eq!(found(Place::Id, id).len(), 0, "{id}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_can_be_looked_through(text in ".{0,200}", digits in "[0-9 +().-]{0,60}") {
+        let number: PhoneNumber = US.parse().unwrap();
+        for text in [&text, &digits, &format!("{text}{digits}")] {
+            let _ = number.occurs_in(text.as_bytes());
+            let mut end = 0;
+            for range in numbers_in(text, Place::Text) {
+                prop_assert!(range.start >= end && range.end <= text.len());
+                end = range.end;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_searched_for_is_found_as_the_world_writes_it(area in 200_u32..999, line in 2_000_000_u32..9_999_999) {
+        let (exchange, rest) = (line / 10_000, line % 10_000);
+        let number: PhoneNumber = format!("+1{area}{line}").parse().unwrap();
+        for text in [
+            format!("({area}) {exchange:03}-{rest:04}"),
+            format!("+1 {area}-{exchange:03}-{rest:04}"),
+            format!("{area}{exchange:03}{rest:04}"),
+        ] {
+            prop_assert!(number.occurs_in(text.as_bytes()), "{}", text);
+        }
+    }
+}
