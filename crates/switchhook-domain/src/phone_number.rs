@@ -21,6 +21,19 @@ pub fn is_digit(letter: char) -> bool {
     value(letter).is_some()
 }
 
+/// Whether digits stand in a text, one after the other, with a few separators between them or none: a part of a number that
+/// somebody remembers. JSON's escapes are not seen through.
+#[must_use]
+pub fn has_digits(text: &str, digits: &str) -> bool {
+    let sought = digits_of(digits);
+    !sought.is_empty()
+        && Run::all(text).any(|run| {
+            run.digits
+                .windows(sought.len())
+                .any(|part| part == sought.as_slice())
+        })
+}
+
 /// The shortest number that is looked for: fewer digits are in every event.
 const SHORTEST: usize = 7;
 

@@ -18,6 +18,10 @@ pub enum Place {
     Id,
 }
 
+/// The most digits that are a number where nothing but a country code shows it: numbers with more are rare, and our own
+/// ids have more.
+const LONGEST_BARE: usize = 13;
+
 /// The fewest digits of a number that stands in a text.
 const SHORTEST: usize = 7;
 
@@ -89,7 +93,7 @@ fn is_number_without_gaps(digits: &[u8]) -> bool {
         [0, 0, rest @ ..] | [0, 1, 1, rest @ ..] => is_valid(rest),
         [0, ..] => (10..=12).contains(&digits.len()),
         _ if digits.len() == 10 => is_north_american(digits),
-        _ => digits.len() > 10 && is_valid(digits),
+        _ => (11..=LONGEST_BARE).contains(&digits.len()) && is_valid(digits),
     }
 }
 

@@ -118,6 +118,19 @@ fn what_is_no_number_is_refused_and_not_repeated() {
     assert_eq!(format!("{number} {number:?}"), "+…67 PhoneNumber(+…67)");
 }
 
+#[test]
+fn a_part_of_a_number_is_found_across_its_separators() {
+    for (text, digits, is_there) in [
+        ("(619) 555-0142", "6195550142", true),
+        ("(619) 555-0142", "9555", true),
+        ("+16195550142", "5550142", true),
+        ("619, 555", "619555", false),
+        ("619", "", false),
+    ] {
+        assert_eq!(has_digits(text, digits), is_there, "{digits} in {text}");
+    }
+}
+
 #[track_caller]
 fn found(place: Place, text: &str) -> Vec<&str> {
     numbers_in(text, place).map(|range| &text[range]).collect()
@@ -174,6 +187,8 @@ fn ids_instants_dates_and_codes_are_no_numbers() {
         "6412345678901248",
         "1795624039404",
         "1795624039",
+        "246977236586496",
+        "491791234567890",
         "6412345678901248 6512345678901248",
         "1795624039404 1795624039500",
         "CallCenter:5512345678901248",

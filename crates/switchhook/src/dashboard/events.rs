@@ -10,7 +10,7 @@ use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, St
 
 use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, Moment, kind_name, tone};
-use super::search::{Looked, Wanted, digits, look};
+use super::search::{Looked, Wanted, look, sought_number};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
 use crate::blocking;
@@ -149,7 +149,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         state: query("state"),
         call: query("call"),
         number: query("number").and_then(|number| {
-            digits(&number, mask)
+            sought_number(&number, mask)
                 .map_err(|trouble| troubles.push(trouble))
                 .ok()
         }),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchhook_domain::Kind;
+use switchhook_domain::phone_number::{PhoneNumber, has_digits};
 use switchhook_protocol::{Id, Payload};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use tokio::time::Instant;
@@ -32,9 +33,17 @@ pub(super) struct Wanted {
     pub(super) kind: Option<Kind>,
     pub(super) state: Option<String>,
     pub(super) call: Option<String>,
-    /// Its digits.
-    pub(super) number: Option<String>,
+    pub(super) number: Option<Number>,
     pub(super) text: Option<String>,
+}
+
+/// A telephone number to look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Number {
+    /// With its country code: however it is written.
+    Whole(PhoneNumber),
+    /// Some of its digits.
+    Part(String),
 }
 
 /// How far a search came.
@@ -149,7 +158,7 @@ struct Needles {
     kind: Option<Kind>,
     state: Option<String>,
     call: Option<String>,
-    digits: Option<String>,
+    number: Option<Number>,
     text: Option<String>,
     mask: Mask,
 }
@@ -157,15 +166,24 @@ struct Needles {
 /// How many digits a number must have to be looked for where numbers are masked: fewer could be guessed one by one.
 const MANY_DIGITS: usize = 9;
 
-/// The digits of a number to look for; an error says why it is not looked for.
-pub(super) fn digits(number: &str, mask: Mask) -> Result<String, String> {
+/// A number to look for; an error says why it is not looked for.
+pub(super) fn sought_number(number: &str, mask: Mask) -> Result<Number, String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     if mask.numbers && digits.len() < MANY_DIGITS {
         return Err(format!(
             "number: numbers are masked here, so write the whole of it, at least {MANY_DIGITS} digits"
         ));
     }
-    Ok(digits)
+    Ok(number.parse().map_or(Number::Part(digits), Number::Whole))
+}
+
+impl Number {
+    fn is_in(&self, body: &str) -> bool {
+        match self {
+            Self::Whole(number) => number.occurs_in(body.as_bytes()),
+            Self::Part(digits) => digits.is_empty() || has_digits(body, digits),
+        }
+    }
 }
 
 impl Needles {
@@ -175,7 +193,7 @@ impl Needles {
             kind: wanted.kind,
             state: wanted.state.as_ref().map(|state| state.to_lowercase()),
             call: wanted.call.clone(),
-            digits: wanted.number.clone().filter(|digits| !digits.is_empty()),
+            number: wanted.number.clone(),
             text: wanted.text.as_ref().map(|text| text.to_lowercase()),
         }
     }
@@ -188,10 +206,7 @@ impl Needles {
         self.call
             .as_ref()
             .is_none_or(|call| body.contains(call.as_str()) && is_of_call(event, call))
-            && self
-                .digits
-                .as_ref()
-                .is_none_or(|digits| body.contains(digits.as_str()))
+            && self.number.as_ref().is_none_or(|number| number.is_in(&body))
             && self.text.as_ref().is_none_or(|text| self.shows(&body, text))
             && self
                 .state
@@ -315,7 +330,7 @@ mod tests {
         );
         check(
             &Wanted {
-                number: digits("(202) 555-0101", Mask::NOTHING).ok(),
+                number: sought_number("(202) 555-0101", Mask::NOTHING).ok(),
                 ..Wanted::default()
             },
             true,
@@ -371,8 +386,15 @@ mod tests {
             numbers: true,
             text: false,
         };
-        assert!(digits("0101", mask).is_err());
-        assert_eq!(digits("+1 (202) 555-0101", mask).as_deref(), Ok("12025550101"));
+        assert!(sought_number("0101", mask).is_err());
+        assert_eq!(
+            sought_number("+1 (202) 555-0101", mask),
+            Ok(Number::Whole("+12025550101".parse().unwrap()))
+        );
+        assert_eq!(
+            sought_number("(202) 555-0101", mask),
+            Ok(Number::Part("2025550101".to_owned()))
+        );
         let event = event();
         let finds = |text: &str| {
             let wanted = Wanted {
