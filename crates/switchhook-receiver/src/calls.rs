@@ -1,10 +1,21 @@
 //! Which legs are one call: a real call is several legs with a `call_id` each, and no single field links them all.
 //! Whatever leg an event is of, [`Calls::call_key`] gives the same key for all legs that four ids tie together.
-//! Legs can come to be known as one call late; then two keys become one, and the answer says so.
+//! Legs can come to be known as one call late; then two keys become one, and the answer says so. Some legs of one call
+//! share no id at all: of these the answer only says that they may be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use switchhook_protocol::{CallEvent, Id};
+
+mod likeness;
+
+pub use likeness::Likeness;
+
+/// How many calls of one caller are looked at that may be one. Whoever calls more often within a minute is a machine.
+const MOST_ALIKE: usize = 8;
+
+/// On how many lines a call is looked for.
+const MOST_LINES: usize = 8;
 
 /// Knows which legs belong together. Bounded: the calls that were quiet for longest are forgotten.
 #[derive(Debug)]
@@ -15,6 +26,8 @@ pub struct Calls {
     /// Which call was heard of when; the first one is the next to be forgotten.
     quietest: BTreeMap<u64, CallKey>,
     heard: u64,
+    /// The calls of each caller that were heard of last, oldest first.
+    callers: HashMap<String, VecDeque<(CallKey, Likeness)>>,
 }
 
 /// Names a call: the id of the first of its legs that was heard of.
@@ -25,6 +38,8 @@ struct Call {
     legs: Vec<String>,
     begun: u64,
     heard: u64,
+    /// Who calls: there it stands among the callers.
+    caller: Option<String>,
 }
 
 /// What is known about the call of an event.
@@ -35,6 +50,9 @@ pub struct CallOf {
     pub key: CallKey,
     /// Keys that were given before and mean this call from now on: merge what was made of them.
     pub merged: Vec<CallKey>,
+    /// Keys of other calls that may be this one: no id says so, but caller and line are the same and they began within
+    /// 60 seconds ([`Likeness`]). They are not merged: somebody may have called twice.
+    pub possibly: Vec<CallKey>,
 }
 
 impl Default for Calls {
@@ -54,6 +72,7 @@ impl Calls {
             calls: HashMap::new(),
             quietest: BTreeMap::new(),
             heard: 0,
+            callers: HashMap::new(),
         }
     }
 
@@ -100,8 +119,16 @@ impl Calls {
         let key = known.next().unwrap_or_else(|| first.to_owned());
         let merged: Vec<CallKey> = known.collect();
         self.hear_of(&key, &legs, &merged);
+        let possibly = match Likeness::of(event) {
+            Some(likeness) => self.possibly(&key, likeness),
+            None => Vec::new(),
+        };
         self.forget_the_quietest();
-        Some(CallOf { key, merged })
+        Some(CallOf {
+            key,
+            merged,
+            possibly,
+        })
     }
 
     /// How many legs are known.
@@ -122,6 +149,7 @@ impl Calls {
         for other in merged {
             if let Some(call) = self.calls.remove(other) {
                 self.quietest.remove(&call.heard);
+                self.forget_caller(other, call.caller.as_deref());
                 new_legs.extend(call.legs);
             }
         }
@@ -131,6 +159,7 @@ impl Calls {
             legs: Vec::new(),
             begun: self.heard,
             heard: 0,
+            caller: None,
         });
         self.quietest.remove(&call.heard);
         call.heard = self.heard;
@@ -141,13 +170,62 @@ impl Calls {
         }
     }
 
+    /// Other calls that may be this one; notes what is known of this.
+    fn possibly(&mut self, key: &str, likeness: Likeness) -> Vec<CallKey> {
+        let known = self.callers.get(&likeness.caller).into_iter().flatten();
+        let others = known.filter(|(other, like)| other != key && like.may_be_one_call_with(&likeness));
+        let others = others.map(|(other, _)| other.clone()).collect();
+        self.note_likeness(key, likeness);
+        others
+    }
+
+    /// Of a call's legs the first tells when it began; the lines of all are its.
+    fn note_likeness(&mut self, key: &str, likeness: Likeness) {
+        let Some(call) = self.calls.get_mut(key) else {
+            return;
+        };
+        let caller = call.caller.get_or_insert_with(|| likeness.caller.clone());
+        if *caller != likeness.caller {
+            return;
+        }
+        let of_caller = self.callers.entry(likeness.caller.clone()).or_default();
+        if let Some((_, known)) = of_caller.iter_mut().find(|(other, _)| other == key) {
+            let new = likeness
+                .lines
+                .into_iter()
+                .filter(|line| !known.lines.contains(line));
+            let room = MOST_LINES.saturating_sub(known.lines.len());
+            let new: Vec<_> = new.take(room).collect();
+            known.lines.extend(new);
+            return;
+        }
+        of_caller.push_back((key.to_owned(), likeness));
+        if of_caller.len() > MOST_ALIKE {
+            of_caller.pop_front();
+        }
+    }
+
+    fn forget_caller(&mut self, key: &str, caller: Option<&str>) {
+        let Some(of_caller) = caller.and_then(|caller| self.callers.get_mut(caller)) else {
+            return;
+        };
+        of_caller.retain(|(other, _)| other != key);
+        if of_caller.is_empty() {
+            self.callers.remove(caller.unwrap_or_default());
+        }
+    }
+
     /// Never forgets the call that was heard of last, so a key that was just given is always known.
     fn forget_the_quietest(&mut self) {
         while self.call_of.len() > self.max_legs && self.quietest.len() > 1 {
             let Some((_, key)) = self.quietest.pop_first() else {
                 return;
             };
-            for leg in self.calls.remove(&key).map(|call| call.legs).unwrap_or_default() {
+            let Some(call) = self.calls.remove(&key) else {
+                continue;
+            };
+            self.forget_caller(&key, call.caller.as_deref());
+            for leg in call.legs {
                 self.call_of.remove(&leg);
             }
         }
@@ -179,6 +257,60 @@ mod tests {
         assert_eq!((joined.key.as_str(), joined.merged), ("5", vec!["2".to_owned()]));
         let again = hear(&mut calls, r#"{"call_id":2}"#);
         assert_eq!((again.key.as_str(), again.merged.len()), ("5", 0));
+    }
+
+    /// A leg of a call of somebody to the office or to one of its people.
+    fn leg(id: u32, caller: &str, line: &str, began_at: u64) -> String {
+        format!(
+            r#"{{"call_id":{id},"direction":"inbound","external_number":"{caller}","internal_number":"{line}","date_started":{began_at}}}"#
+        )
+    }
+
+    const CALLER: &str = "+15415550102";
+    const LINE: &str = "+15415550103";
+    const NOON: u64 = 1_795_624_000_000;
+
+    #[test]
+    fn legs_that_share_no_id_may_be_one_call_and_are_not_merged() {
+        let mut calls = Calls::default();
+        assert_eq!(hear(&mut calls, &leg(1, CALLER, LINE, NOON)).possibly.len(), 0);
+        let other = hear(&mut calls, &leg(2, "(541) 555-0102", LINE, NOON + 60_000));
+        assert_eq!((other.key.as_str(), other.possibly), ("2", vec!["1".to_owned()]));
+        for (id, caller, line, began_at) in [
+            (3, CALLER, LINE, NOON + 121_000),
+            (4, CALLER, "+15415550199", NOON),
+            (5, "+15415550177", LINE, NOON),
+            (6, "anonymous", LINE, NOON),
+            (7, CALLER, "201", NOON),
+        ] {
+            assert_eq!(
+                hear(&mut calls, &leg(id, caller, line, began_at)).possibly.len(),
+                0,
+                "{id}"
+            );
+        }
+        let outbound = leg(8, CALLER, LINE, NOON).replace("inbound", "outbound");
+        assert_eq!(hear(&mut calls, &outbound).possibly.len(), 0);
+        let linked = leg(2, CALLER, LINE, NOON).replace('}', r#","master_call_id":1}"#);
+        let linked = hear(&mut calls, &linked);
+        assert_eq!(
+            (linked.merged.len(), linked.possibly.len()),
+            (1, 0),
+            "now it is certain"
+        );
+    }
+
+    #[test]
+    fn whoever_calls_all_the_time_takes_little() {
+        let mut calls = Calls::new(100);
+        for id in 1..1_000 {
+            let possibly = hear(&mut calls, &leg(id, CALLER, LINE, NOON)).possibly;
+            assert!(possibly.len() <= MOST_ALIKE);
+            let other = format!("+1541{:07}", 5_000_000 + id);
+            hear(&mut calls, &leg(10_000 + id, &other, LINE, NOON));
+            assert!(calls.callers.len() <= calls.calls.len());
+        }
+        assert!(calls.callers.values().flatten().count() <= 100 + MOST_ALIKE);
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod whole_body;
 
 use switchhook_protocol::{MAX_TOKEN_BYTES, Secret, Verifier, check_object, tell_kind};
 
-pub use calls::{CallKey, CallOf, Calls};
+pub use calls::{CallKey, CallOf, Calls, Likeness};
 pub use journal::{Format, Found, Journal, JournalError};
 pub use labels::Labels;
 #[cfg(feature = "tower")]

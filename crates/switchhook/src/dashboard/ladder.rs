@@ -1,7 +1,8 @@
 //! The timeline of a whole call: its legs side by side, its states from top to bottom.
 //!
 //! A call is several legs, each with an id of its own, that name each other by four ids. Which events belong together is
-//! found among the calls around the event that one looks at; how far that reaches is bounded and told.
+//! found among the calls around the event that one looks at; how far that reaches is bounded and told. Some legs of one
+//! call share no id: those that are like one of its legs are shown beside it, as possibly the same call.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{CallEvent, Payload, Word};
+use switchhook_receiver::Likeness;
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::events::bytes_of;
@@ -42,6 +44,8 @@ const MOST_STEPS: usize = 200;
 pub(super) struct Ladder {
     pub(super) legs: Vec<Leg>,
     pub(super) steps: Vec<Step>,
+    /// Legs that no id ties to it, and that are like one of its own.
+    pub(super) possibly: Vec<PossibleLeg>,
     /// How far around the event was looked, in words.
     pub(super) reach: String,
     /// How many legs or steps are not shown.
@@ -56,6 +60,16 @@ pub(super) struct Leg {
     pub(super) name: String,
     /// What it is in the call.
     pub(super) role: String,
+}
+
+/// A leg that may be one of it.
+#[derive(Debug)]
+pub(super) struct PossibleLeg {
+    pub(super) leg: Leg,
+    /// Its first event that was found, and what that says.
+    pub(super) event_id: String,
+    pub(super) state: String,
+    pub(super) tone: &'static str,
 }
 
 /// One event of it.
@@ -114,6 +128,8 @@ struct Told {
     ids: Vec<String>,
     leg: Leg,
     state: String,
+    /// By what it may be of a call whose ids it has not. Not shown: it holds numbers.
+    likeness: Option<Likeness>,
 }
 
 impl Told {
@@ -139,6 +155,7 @@ impl Told {
                 .as_ref()
                 .map_or_else(|| "no state".to_owned(), |state| shortened(state.as_str())),
             leg: leg(&call, mask),
+            likeness: Likeness::of(&call),
         })
     }
 }
@@ -159,9 +176,14 @@ pub(super) async fn around(
         told.len(),
         span(window)
     );
-    let mut ladder = build(related(told, &this), this.event_id);
-    ladder.reach = reach;
-    Ok(Some(ladder))
+    let (call, others) = split(told, &this);
+    let possibly = possible_legs(&call, others);
+    let ladder = build(call, this.event_id);
+    Ok(Some(Ladder {
+        possibly,
+        reach,
+        ..ladder
+    }))
 }
 
 async fn neighbours(
@@ -255,8 +277,8 @@ impl Looked {
     }
 }
 
-/// What of `others` belongs to the same call as `this`, by their own time.
-fn related(mut others: Vec<Told>, this: &Told) -> Vec<Told> {
+/// What belongs to the same call as `this`, by its own time, and what does not.
+fn split(mut others: Vec<Told>, this: &Told) -> (Vec<Told>, Vec<Told>) {
     if !others.iter().any(|other| other.event_id == this.event_id) {
         others.push(this.clone());
     }
@@ -276,10 +298,44 @@ fn related(mut others: Vec<Told>, this: &Told) -> Vec<Told> {
         }
     }
     let mut is_in = is_in.into_iter();
-    others.retain(|_| is_in.next().unwrap_or_default());
-    others.sort_by_key(|told| (told.at, told.event_id));
-    others.dedup_by_key(|told| told.event_id);
-    others
+    let (call, rest) = others.into_iter().partition(|_| is_in.next().unwrap_or_default());
+    (in_order(call), in_order(rest))
+}
+
+fn in_order(mut told: Vec<Told>) -> Vec<Told> {
+    told.sort_by_key(|told| (told.at, told.event_id));
+    told.dedup_by_key(|told| told.event_id);
+    told
+}
+
+/// The legs that no id ties to a call, and that may be of it: the same caller, the same line, within a minute.
+fn possible_legs(call: &[Told], others: Vec<Told>) -> Vec<PossibleLeg> {
+    let mut likenesses: Vec<&Likeness> = Vec::new();
+    for likeness in call.iter().filter_map(|told| told.likeness.as_ref()) {
+        if likenesses.len() < MOST_STEPS && !likenesses.contains(&likeness) {
+            likenesses.push(likeness);
+        }
+    }
+    let mut legs: Vec<PossibleLeg> = Vec::new();
+    for told in others {
+        let is_like = |other: &&Likeness| {
+            told.likeness
+                .as_ref()
+                .is_some_and(|like| like.may_be_one_call_with(other))
+        };
+        if legs.len() >= MOST_LEGS {
+            break;
+        }
+        if legs.iter().all(|known| known.leg.id != told.leg.id) && likenesses.iter().any(is_like) {
+            legs.push(PossibleLeg {
+                leg: told.leg,
+                event_id: told.event_id.to_string(),
+                tone: tone(&told.state),
+                state: told.state,
+            });
+        }
+    }
+    legs
 }
 
 fn build(call: Vec<Told>, this: EventId) -> Ladder {
@@ -413,7 +469,7 @@ mod tests {
         let others = told(&events("ring-all-answered", 2));
         for this in &call {
             let around: Vec<_> = call.iter().chain(&others).cloned().collect();
-            let found = related(around, this);
+            let (found, _) = split(around, this);
             let ids = |events: &[Told]| events.iter().map(|told| told.event_id).collect::<BTreeSet<_>>();
             assert_eq!(ids(&found), ids(&call), "from {}", this.event_id);
         }
@@ -422,7 +478,7 @@ mod tests {
     #[test]
     fn a_ladder_has_a_column_a_leg_and_a_row_a_state() {
         let call = told(&events("ring-all-answered", 1));
-        let ladder = build(related(call.clone(), &call[0]), call[0].event_id);
+        let ladder = build(split(call.clone(), &call[0]).0, call[0].event_id);
         let legs: BTreeSet<_> = call.iter().map(|told| told.leg.id.clone()).collect();
         assert!(legs.len() > 2);
         assert_eq!(ladder.legs.len(), legs.len());
@@ -445,7 +501,33 @@ mod tests {
             }
         };
         let chain = told(&(0..100).map(link).collect::<Vec<_>>());
-        assert_eq!(related(chain.clone(), &chain[0]).len(), chain.len());
+        assert_eq!(split(chain.clone(), &chain[0]).0.len(), chain.len());
+    }
+
+    #[test]
+    fn legs_that_share_no_id_are_possibly_the_same_call() {
+        let leg = |place: i64, caller: &str, seconds: i64| {
+            let began_at = START.as_millis() + seconds * 1_000;
+            let body = format!(
+                r#"{{"call_id":{place},"state":"missed","external_number":"{caller}","internal_number":"+15415550103","date_started":{began_at}}}"#
+            );
+            EventRecord {
+                id: EventId(place),
+                body: Bytes::from(body),
+                ..events("warm-transfer", 1).remove(0)
+            }
+        };
+        let caller = "+15415550102";
+        let told = told(&[
+            leg(1, caller, 0),
+            leg(2, caller, 2),
+            leg(3, caller, 61),
+            leg(4, "+15415550199", 0),
+        ]);
+        let (call, others) = split(told.clone(), &told[0]);
+        let possibly = possible_legs(&call, others);
+        let ids: Vec<_> = possibly.iter().map(|one| one.leg.id.as_str()).collect();
+        assert_eq!((call.len(), ids), (1, vec!["2"]));
     }
 
     #[test]
@@ -459,6 +541,6 @@ mod tests {
             ..events("warm-transfer", 1).remove(0)
         };
         let told = Told::of(&event, Mask::NOTHING).unwrap();
-        assert!(format!("{told:?}").len() < 2_000, "{told:?}");
+        assert!(format!("{told:?}").len() < 2_500, "{told:?}");
     }
 }
