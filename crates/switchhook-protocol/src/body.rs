@@ -75,6 +75,36 @@ pub fn check_object(body: &[u8]) -> Result<&str, BodyError> {
 /// The signs are keys that Dialpad's payloads always hold, even when their value is null.
 #[must_use]
 pub fn tell_kind(body: &[u8]) -> Option<Kind> {
+    shapes_of(body).next()
+}
+
+/// The kind whose shape an event has, if it has not that of the kind that it is said to be.
+///
+/// ```
+/// use switchhook_protocol::{Kind, kind_instead_of};
+///
+/// let body = br#"{"on_duty_status": "busy"}"#;
+/// assert_eq!(kind_instead_of(Kind::Call, body), Some(Kind::AgentStatus));
+/// assert_eq!(kind_instead_of(Kind::AgentStatus, body), None);
+/// ```
+#[must_use]
+pub fn kind_instead_of(kind: Kind, body: &[u8]) -> Option<Kind> {
+    let mut others = shapes_of(body);
+    let surest = others.next()?;
+    (surest != kind && others.all(|other| other != kind)).then_some(surest)
+}
+
+/// The kinds whose shapes an event has, surest first.
+fn shapes_of(body: &[u8]) -> impl Iterator<Item = Kind> {
+    let seen = signs_in(body).unwrap_or_default();
+    let complete = |((kind, signs), seen): (&(Kind, &[&str]), u8)| {
+        (seen.count_ones() as usize == signs.len()).then_some(*kind)
+    };
+    SHAPES.iter().zip(seen).filter_map(complete)
+}
+
+/// Which of the signs of each shape an object has, as bits.
+fn signs_in(body: &[u8]) -> Option<[u8; SHAPES.len()]> {
     let text = std::str::from_utf8(body).ok()?;
     let mut seen = [0_u8; SHAPES.len()];
     walk_object(text, |key, _| {
@@ -85,12 +115,7 @@ pub fn tell_kind(body: &[u8]) -> Option<Kind> {
         }
     })
     .ok()?;
-    let shapes = SHAPES.iter().zip(seen);
-    let complete = |signs: &[&str], seen: u8| seen.count_ones() as usize == signs.len();
-    shapes
-        .filter(|((_, signs), seen)| complete(signs, *seen))
-        .map(|((kind, _), _)| *kind)
-        .next()
+    Some(seen)
 }
 
 /// The keys that mark each kind, surest first.
@@ -220,6 +245,28 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(tell_kind(body.as_bytes()), kind, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_kind_is_told_from_an_event_that_has_two_shapes() {
+        for (kind, body, other) in [
+            (Kind::Call, r#"{"call_id":1,"state":"hangup"}"#, None),
+            (Kind::Sms, r#"{"call_id":1,"state":"hangup"}"#, Some(Kind::Call)),
+            (
+                Kind::Contact,
+                r#"{"call_id":1,"state":"hangup","contact":{}}"#,
+                Some(Kind::Call),
+            ),
+            (
+                Kind::Sms,
+                r#"{"call_id":1,"state":"hangup","from_number":"","to_number":[]}"#,
+                None,
+            ),
+            (Kind::Sms, r#"{"call_id":1}"#, None),
+            (Kind::Call, "nonsense", None),
+        ] {
+            assert_eq!(kind_instead_of(kind, body.as_bytes()), other, "{kind}: {body}");
         }
     }
 }

@@ -21,6 +21,7 @@ mod inside;
 pub mod limits;
 mod listening;
 mod middleware;
+mod parameters;
 mod replays;
 mod request;
 mod rotation;
@@ -57,6 +58,7 @@ pub(crate) use self::inside::{Inside, Refusal};
 pub(crate) use self::limits::reading;
 use self::limits::{Limiter, limit_rate, limit_reads};
 pub(crate) use self::middleware::has_nul;
+use self::parameters::Parameters;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use self::webhook_settings::Bounds;
 use crate::source::Inlets;
@@ -160,7 +162,10 @@ pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
     let compatible = compatible_routes()
         .route_layer(reading.clone())
         .route_layer(limited);
-    let routes = compatible.merge(own_routes().route_layer(reading));
+    let own = own_routes();
+    let known = Arc::new(Parameters::of(own.get_openapi()));
+    let checked = from_fn_with_state(known, parameters::check);
+    let routes = compatible.merge(own.route_layer(reading).route_layer(checked));
     let (router, _) = routes.split_for_parts();
     let router = router
         .fallback(unknown_route)

@@ -8,6 +8,8 @@ pub mod sample;
 pub mod validation;
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +19,7 @@ use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{BodyError, Payload};
+use switchhook_protocol::{BodyError, Payload, UnknownKind, check_object, kind_instead_of, tell_kind};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
 use crate::delivery::Offer;
@@ -31,6 +33,54 @@ pub const LARGEST_EVENT: usize = 1024 * 1024;
 
 /// How long an idempotency key counts.
 pub const KEY_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What an event is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentAs {
+    /// As what its sender says it is.
+    Kind(Kind),
+    /// As what its shape tells.
+    Auto,
+}
+
+impl SentAs {
+    /// What stands in a kind's place where the shape is to tell it.
+    pub const AUTO: &str = "auto";
+
+    /// The kind of an event that is sent so.
+    ///
+    /// # Errors
+    /// If its shape is to tell it and does not.
+    pub fn kind_of(self, body: &[u8]) -> Result<Kind, Rejected> {
+        match self {
+            Self::Kind(kind) => Ok(kind),
+            Self::Auto => match tell_kind(body) {
+                Some(kind) => Ok(kind),
+                None => Err(check_object(body).map_or_else(Rejected::from, |_| Rejected::OfNoKind)),
+            },
+        }
+    }
+}
+
+impl fmt::Display for SentAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(kind) => kind.fmt(f),
+            Self::Auto => f.pad(Self::AUTO),
+        }
+    }
+}
+
+impl FromStr for SentAs {
+    type Err = UnknownKind;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word.eq_ignore_ascii_case(Self::AUTO) {
+            return Ok(Self::Auto);
+        }
+        word.parse().map(Self::Kind)
+    }
+}
 
 /// An event as it came.
 #[derive(Debug, Clone)]
@@ -98,6 +148,9 @@ pub enum Rejected {
     /// It deviates from its schema, and validation is strict.
     #[error("the event deviates from its schema")]
     Deviates(Vec<Deviation>),
+    /// Nobody said what it is, and its shape does not tell.
+    #[error("its shape is none of the five kinds: send it as the one that it is")]
+    OfNoKind,
     /// It has too many bytes.
     #[error("the event is larger than {limit} bytes")]
     TooLarge {
@@ -119,6 +172,7 @@ impl Rejected {
         match self {
             Self::NotAnEvent(_) => "not_an_event",
             Self::Deviates(_) => "deviates",
+            Self::OfNoKind => "of_no_kind",
             Self::TooLarge { .. } => "too_large",
             Self::KeyReused => "key_reused",
             Self::NotKept(_) => "not_kept",
@@ -254,7 +308,7 @@ fn prepare(
         return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
     }
     let facts = facts(&submission)?;
-    let warnings = validate(system, submission.kind, &submission.body)?;
+    let warnings = validate(system, &submission, &facts)?;
     let matched = system.registry.match_event(submission.company_id, &facts);
     Ok(decide(system, submission, &facts, matched, warnings, now))
 }
@@ -266,16 +320,27 @@ fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
         .map_err(|error| Rejected::NotAnEvent(error.reason))
 }
 
-fn validate(system: &System, kind: Kind, body: &[u8]) -> Result<Vec<String>, Rejected> {
+fn validate(system: &System, submission: &Submission, facts: &EventFacts) -> Result<Vec<String>, Rejected> {
     let mode = system.settings.validation;
     if mode == ValidationMode::Off {
         return Ok(Vec::new());
     }
-    let deviations = system.validator.check(kind, body);
+    let (kind, body) = (submission.kind, &submission.body);
+    let mut deviations = system.validator.check(kind, body);
+    deviations.extend(wrong_kind(kind, body, facts));
     if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {
         return Err(Rejected::Deviates(deviations));
     }
     Ok(deviations.iter().map(ToString::to_string).collect())
+}
+
+/// What is said of an event that looks like another kind. Calls and messages, of which there are most, are known by their
+/// ids: only those without one are looked at once more.
+fn wrong_kind(kind: Kind, body: &[u8], facts: &EventFacts) -> Option<Deviation> {
+    if facts.order_key.is_some() && matches!(kind, Kind::Call | Kind::Sms) {
+        return None;
+    }
+    kind_instead_of(kind, body).map(|other| Deviation::wrong_kind(kind, other))
 }
 
 /// Gives the event and its deliveries their ids, and claims what the engine has room for.

@@ -149,7 +149,7 @@ impl Inlet {
                 refused(400, &all.join("; "))
             }
             Rejected::TooLarge { .. } => refused(413, &rejected),
-            Rejected::NotAnEvent(_) => refused(400, &rejected),
+            Rejected::NotAnEvent(_) | Rejected::OfNoKind => refused(400, &rejected),
             Rejected::KeyReused => refused(409, &rejected),
             Rejected::NotKept(_) => NotTaken::NotKept(rejected),
         })

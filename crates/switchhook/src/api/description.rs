@@ -34,7 +34,8 @@ pub(super) fn complete(mut gathered: OpenApi) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "The Dialpad webhook event system as open, self-hosted software. Under `/api/v2` is Dialpad's own API, \
-             under `/v1` is ours. Every error has the same envelope; its message says what to try.",
+             under `/v1` is ours. Every error has the same envelope; its message says what to try. A query parameter that \
+             an operation of ours does not know is an error; Dialpad's pass it over, as they do at Dialpad.",
         ))
         .license(Some(
             LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build(),

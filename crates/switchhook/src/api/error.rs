@@ -259,6 +259,7 @@ impl From<Rejected> for ApiError {
             Rejected::TooLarge { limit } => {
                 Self::too_large(format!("the event is too large: at most {limit} bytes are taken"))
             }
+            Rejected::OfNoKind => Self::invalid(rejected.to_string()),
             Rejected::KeyReused => Self::conflict(
                 "this Idempotency-Key was used with another event: use a new key for a new event",
             ),

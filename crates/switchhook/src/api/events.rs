@@ -26,8 +26,8 @@ use super::request::{PageQuery, PathId, Query};
 use super::words;
 use crate::blocking;
 use crate::http_server::{BodyTrouble, next_piece, read_body};
-use crate::ingest::batch::{Batch, Report};
-use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, Submission};
+use crate::ingest::batch::{Batch, Report, WarnedLine};
+use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, SentAs, Submission};
 use crate::lease::Lease;
 use crate::mask::Mask;
 use crate::sight::Sight;
@@ -102,6 +102,19 @@ pub(crate) struct BatchAnswer {
     rejected: Vec<RejectedLineAnswer>,
     /// How many are not kept in all.
     rejected_count: u64,
+    /// The first 100 lines that are kept and deviate from their schema, or look like another kind.
+    warnings: Vec<WarnedLineAnswer>,
+    /// How many such lines there are in all.
+    warnings_count: u64,
+}
+
+/// A line that is kept, and what is said of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WarnedLineAnswer {
+    /// Its number, from 1, blank lines counted.
+    line: u64,
+    /// Where it deviates from its schema.
+    warnings: Vec<String>,
 }
 
 /// A line that is not kept.
@@ -116,11 +129,12 @@ pub(crate) struct RejectedLineAnswer {
 ///
 /// With `application/x-ndjson` every line is an event: good lines are kept, bad ones are named. With anything else the
 /// body is one event. Either way the answer comes when what it says is kept is kept. The bytes of an event are sent on
-/// as they are. An `Idempotency-Key` counts for 24 hours; each line's own is `KEY:LINE`.
+/// as they are. An `Idempotency-Key` counts for 24 hours; each line's own is `KEY:LINE`. Sent as `auto`, each event's
+/// shape tells its kind.
 #[utoipa::path(
     post, path = "/v1/events/{event}", tag = "events", operation_id = "events.send",
     params(
-        ("event" = String, Path, description = "The events' kind: call, sms, agent_status, contact or changelog"),
+        ("event" = String, Path, description = "The events' kind: call, sms, agent_status, contact or changelog; or auto"),
         ("Idempotency-Key" = Option<String>, Header, description = "By which a repetition is known"),
     ),
     request_body(
@@ -136,11 +150,11 @@ pub(crate) async fn send(
     Ingester(caller): Ingester,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let kind = kind_of(request.uri())?;
+    let sent_as = sent_as(request.uri())?;
     let (parts, body) = request.into_parts();
     let idempotency_key = idempotency_key(&parts.headers)?;
     if is_lines(&parts.headers) {
-        let batch = Batch::new(&api.system, caller.company_id, kind, idempotency_key);
+        let batch = Batch::new(&api.system, caller.company_id, sent_as, idempotency_key);
         return send_lines(batch, body, &api.system.leases.hold(caller)).await;
     }
     let began = Instant::now();
@@ -148,9 +162,10 @@ pub(crate) async fn send(
     let body = read.map_err(|trouble| refused(&api, trouble))?;
     still_allowed(&api, &parts, began).await?;
     let company_id = caller.company_id;
+    let kind = sent_as.kind_of(&body);
     let submission = Submission {
         company_id,
-        kind,
+        kind: kind.inspect_err(|rejected| api.system.telemetry.rejected(rejected.reason()))?,
         body,
         idempotency_key: idempotency_key.map(Into::into),
     };
@@ -228,6 +243,12 @@ fn batch_answer(report: Report) -> Response {
             .map(|bad| line((bad.line, bad.reason)))
             .collect(),
         rejected_count: report.rejected_count,
+        warnings: report
+            .warned
+            .into_iter()
+            .map(|WarnedLine { line, warnings }| WarnedLineAnswer { line, warnings })
+            .collect(),
+        warnings_count: report.warned_count,
     })
 }
 
@@ -242,10 +263,10 @@ fn refused(api: &SharedApi, trouble: BodyTrouble) -> ApiError {
     }
 }
 
-fn kind_of(uri: &Uri) -> Result<Kind, ApiError> {
+fn sent_as(uri: &Uri) -> Result<SentAs, ApiError> {
     let word = uri.path().rsplit('/').next().unwrap_or_default();
     let exact = Kind::ALL.into_iter().find(|kind| kind.route() == word);
-    exact.map_or_else(
+    exact.map(SentAs::Kind).map_or_else(
         || {
             word.parse()
                 .map_err(|error| ApiError::not_found(format!("{error}")))

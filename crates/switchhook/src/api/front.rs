@@ -56,6 +56,8 @@ impl FrontDoor {
 fn brings_events(request: &Request) -> bool {
     let kind = request.uri().path().strip_prefix("/v1/events/");
     request.method() == Method::POST
+        // Whether a parameter is known is the routes' to say.
+        && request.uri().query().is_none()
         && kind.is_some_and(|kind| Kind::ALL.iter().any(|known| known.route() == kind))
 }
 
@@ -83,7 +85,8 @@ mod tests {
     fn only_what_sends_events_in_passes_the_routes_by() {
         for (method, path, passes) in [
             (Method::POST, "/v1/events/call", true),
-            (Method::POST, "/v1/events/agent_status?x=1", true),
+            (Method::POST, "/v1/events/agent_status", true),
+            (Method::POST, "/v1/events/agent_status?x=1", false),
             (Method::GET, "/v1/events/call", false),
             (Method::POST, "/v1/events/call/", false),
             (Method::POST, "/v1/events/agent-status", false),

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use http::HeaderValue;
-use switchhook_domain::Kind;
 use tokio::sync::mpsc;
 
 use self::batch::{Batch, Gatherer};
@@ -25,6 +24,7 @@ use self::report::Report;
 use super::connection::Connection;
 use super::wait_for;
 use crate::client::{Client, IDEMPOTENCY_KEY, Request};
+use crate::ingest::SentAs;
 
 /// Send events to the server: one JSON object, a JSON array of them, or one to a line (NDJSON)
 #[derive(Debug, Args)]
@@ -33,12 +33,13 @@ Examples:
   echo '{\"call_id\": 4513924407164928, \"state\": \"hangup\"}' | switchhook send call
   switchhook send sms messages.ndjson --idempotency-key import-1
   switchhook send call events.json --json
+  switchhook send auto export.ndjson
 
 The bytes of each event are sent as they are. With an idempotency key the same input can be sent again:
 what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
 pub(super) struct Send {
-    /// call, sms, agent_status, contact or changelog
-    kind: Kind,
+    /// call, sms, agent_status, contact or changelog; auto: each event's shape tells
+    kind: SentAs,
 
     /// The file with the events; - for standard input
     #[arg(default_value = "-")]
@@ -99,7 +100,7 @@ fn parse_idempotency_key(text: &str) -> Result<String, String> {
 /// Events on their way to the server.
 struct Sending {
     client: Client,
-    kind: Kind,
+    kind: SentAs,
     key: Option<String>,
     report: Report,
     form: Form,

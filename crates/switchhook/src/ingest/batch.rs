@@ -5,11 +5,10 @@
 use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
-use switchhook_domain::Kind;
 use switchhook_domain::id::CompanyId;
 use switchhook_store::StoreError;
 
-use super::{LARGEST_EVENT, Rejected, Submission, accept_many};
+use super::{Accepted, LARGEST_EVENT, Rejected, SentAs, Submission, accept_many};
 use crate::system::System;
 
 /// How many events are kept in one commit, and how many bytes of them.
@@ -18,6 +17,10 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many bad lines are told one by one; the others are counted.
 const MOST_REJECTED: usize = 100;
+
+/// How many lines that were kept and deviate are told one by one, and how many bytes of what is said of them.
+const MOST_WARNED: usize = 100;
+const MOST_WARNING_BYTES: usize = 64 * 1024;
 
 /// What became of the lines.
 #[derive(Debug, Default)]
@@ -30,6 +33,11 @@ pub struct Report {
     pub rejected_count: u64,
     /// The first of those.
     pub rejected: Vec<RejectedLine>,
+    /// How many are kept that deviate from their schema.
+    pub warned_count: u64,
+    /// The first of those.
+    pub warned: Vec<WarnedLine>,
+    warning_bytes: usize,
     /// The last line that was seen to, from 1.
     pub last_line: u64,
 }
@@ -43,11 +51,20 @@ pub struct RejectedLine {
     pub reason: Rejected,
 }
 
-/// Events of one kind, line by line.
+/// A line that is kept, and what is said of it.
+#[derive(Debug)]
+pub struct WarnedLine {
+    /// Its number, from 1, blank lines counted.
+    pub line: u64,
+    /// What validation has to say.
+    pub warnings: Vec<String>,
+}
+
+/// Events line by line.
 pub struct Batch<'a> {
     system: &'a System,
     company_id: CompanyId,
-    kind: Kind,
+    sent_as: SentAs,
     idempotency_key: Option<String>,
     splitter: Splitter,
     waiting: Vec<Line>,
@@ -58,11 +75,11 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// A batch without any line yet. A line's own idempotency key is `KEY:LINE`.
     #[must_use]
-    pub fn new(system: &'a System, company_id: CompanyId, kind: Kind, key: Option<String>) -> Self {
+    pub fn new(system: &'a System, company_id: CompanyId, sent_as: SentAs, key: Option<String>) -> Self {
         Self {
             system,
             company_id,
-            kind,
+            sent_as,
             idempotency_key: key,
             splitter: Splitter::default(),
             waiting: Vec::new(),
@@ -117,34 +134,59 @@ impl<'a> Batch<'a> {
     async fn keep(&mut self) -> Result<(), StoreError> {
         let lines = mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
-        let submissions = lines.into_iter().map(|line| self.submission(line)).collect();
-        let outcomes = accept_many(self.system, submissions).await?;
-        for (line, outcome) in numbers.into_iter().zip(outcomes) {
+        let mut submissions = Vec::with_capacity(lines.len());
+        let mut refused = Vec::with_capacity(lines.len());
+        for line in lines {
+            let number = line.number;
+            let submission = self.submission(line);
+            refused.push((number, submission.map(|one| submissions.push(one)).err()));
+        }
+        let mut outcomes = accept_many(self.system, submissions).await?.into_iter();
+        for (line, refused) in refused {
             self.report.last_line = line;
+            let outcome = match refused {
+                Some(reason) => Err(reason),
+                None => outcomes.next().expect("there is an outcome of every submission"),
+            };
             match outcome {
-                Ok(accepted) if accepted.is_duplicate => self.report.duplicates += 1,
-                Ok(_) => self.report.accepted += 1,
+                Ok(accepted) => self.report.take(line, accepted),
                 Err(reason) => self.report.reject(RejectedLine { line, reason }),
             }
         }
         Ok(())
     }
 
-    fn submission(&self, line: Line) -> Submission {
-        Submission {
+    fn submission(&self, line: Line) -> Result<Submission, Rejected> {
+        let kind = self.sent_as.kind_of(&line.content);
+        Ok(Submission {
             company_id: self.company_id,
-            kind: self.kind,
+            kind: kind.inspect_err(|reason| self.system.telemetry.rejected(reason.reason()))?,
             body: line.content,
             idempotency_key: self
                 .idempotency_key
                 .as_ref()
                 .map(|key| format!("{key}:{}", line.number).into()),
-        }
+        })
     }
 }
 
 impl Report {
+    fn take(&mut self, line: u64, accepted: Accepted) {
+        match accepted.is_duplicate {
+            true => self.duplicates += 1,
+            false => self.accepted += 1,
+        }
+        let warnings = accepted.warnings;
+        if warnings.is_empty() {
+            return;
+        }
+        self.warned_count += 1;
+        if self.warned.len() < MOST_WARNED && self.warning_bytes < MOST_WARNING_BYTES {
+            self.warning_bytes += warnings.iter().map(String::len).sum::<usize>();
+            self.warned.push(WarnedLine { line, warnings });
+        }
+    }
+
     fn reject(&mut self, line: RejectedLine) {
         self.rejected_count += 1;
         if self.rejected.len() < MOST_REJECTED {

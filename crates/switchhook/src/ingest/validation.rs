@@ -87,6 +87,17 @@ impl Deviation {
         }
     }
 
+    /// It is sent as one kind and has the shape of another.
+    pub(super) fn wrong_kind(sent_as: Kind, other: Kind) -> Self {
+        Self {
+            pointer: String::new(),
+            message: format!(
+                "it is sent as {sent_as} and looks like {other}: send it as {other}, or as auto"
+            ),
+            is_certain: true,
+        }
+    }
+
     fn unjudged(error: &impl fmt::Display) -> Self {
         Self {
             pointer: String::new(),

@@ -19,6 +19,8 @@ pub(super) struct Report {
     duplicates: u64,
     rejected_count: u64,
     rejected: Vec<Rejected>,
+    warned_count: u64,
+    warned: Vec<Warned>,
     /// The answer, if there was one event only and it was taken.
     single: Option<Answer>,
 }
@@ -29,12 +31,29 @@ struct Rejected {
     message: String,
 }
 
+#[derive(Debug)]
+struct Warned {
+    number: u64,
+    warnings: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 struct BatchAnswer {
     accepted: u64,
     duplicates: u64,
     rejected: Vec<RejectedLine>,
     rejected_count: u64,
+    // Older servers say nothing of them.
+    #[serde(default)]
+    warnings: Vec<WarnedLine>,
+    #[serde(default)]
+    warnings_count: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct WarnedLine {
+    line: usize,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,13 +88,16 @@ impl Report {
         match answer {
             Ok(answer) => {
                 let is_first = self.seen() == 0;
-                let EventAnswer { duplicate, .. } = answer.read()?;
+                let EventAnswer {
+                    duplicate, warnings, ..
+                } = answer.read()?;
                 let counter = if duplicate {
                     &mut self.duplicates
                 } else {
                     &mut self.accepted
                 };
                 *counter += 1;
+                self.warn(number, warnings);
                 self.single = is_first.then_some(answer);
             }
             Err(ClientError::Refused { status, message }) if is_about_the_event(status) => {
@@ -93,9 +115,13 @@ impl Report {
         self.accepted += answer.accepted;
         self.duplicates += answer.duplicates;
         let untold = answer.rejected_count.saturating_sub(answer.rejected.len() as u64);
+        let number_of = |line: usize| numbers.get(line.wrapping_sub(1)).copied().unwrap_or_default();
         for RejectedLine { line, error } in answer.rejected {
-            let number = numbers.get(line.wrapping_sub(1)).copied();
-            self.reject(number.unwrap_or_default(), error.message);
+            self.reject(number_of(line), error.message);
+        }
+        self.warned_count += answer.warnings_count.saturating_sub(answer.warnings.len() as u64);
+        for WarnedLine { line, warnings } in answer.warnings {
+            self.warn(number_of(line), warnings);
         }
         self.rejected_count += untold;
         Ok(())
@@ -116,12 +142,23 @@ impl Report {
         }
     }
 
+    fn warn(&mut self, number: u64, warnings: Vec<String>) {
+        if warnings.is_empty() {
+            return;
+        }
+        self.warned_count += 1;
+        if self.warned.len() < MOST_TOLD {
+            self.warned.push(Warned { number, warnings });
+        }
+    }
+
     /// The counts in words.
     pub(super) fn in_words(&self) -> String {
         let counts = [
             (self.accepted, "accepted"),
             (self.duplicates, "duplicates"),
             (self.rejected_count, "rejected"),
+            (self.warned_count, "with warnings"),
         ];
         let counts = counts
             .into_iter()
@@ -159,17 +196,31 @@ impl Report {
         if untold > 0 {
             output::remark(format_args!("and {untold} more"));
         }
+        for Warned { number, warnings } in &self.warned {
+            output::remark(format_args!(
+                "{} {number}: warning: {}",
+                form.unit(),
+                warnings.join("; ")
+            ));
+        }
+        let unwarned = self.warned_count - self.warned.len() as u64;
+        if unwarned > 0 {
+            output::remark(format_args!("and {unwarned} more with warnings"));
+        }
         output::print(self.in_words())
     }
 
     fn as_json(&self, form: Form) -> Value {
         let rejected =
             |event: &Rejected| json!({ form.unit(): event.number, "error": { "message": event.message } });
+        let warned = |event: &Warned| json!({ form.unit(): event.number, "warnings": event.warnings });
         json!({
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "rejected": self.rejected.iter().map(rejected).collect::<Vec<_>>(),
             "rejected_count": self.rejected_count,
+            "warnings": self.warned.iter().map(warned).collect::<Vec<_>>(),
+            "warnings_count": self.warned_count,
         })
     }
 }

@@ -242,6 +242,91 @@ async fn lines_are_taken_one_by_one_and_bad_ones_are_named() {
     }
 }
 
+const AGENT: &str =
+    r#"{"target":{"id":7,"type":"user"},"on_duty_status":"busy","event_timestamp":1795420800000}"#;
+const MESSAGE: &str = r#"{"id":5,"from_number":"+12025550101","to_number":["+12025550102"]}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_kind_is_kept_with_a_warning_that_names_the_right_one() {
+    let server = TestServer::new().await;
+    for (kind, body, right) in [
+        ("call", AGENT, "agent_status"),
+        ("sms", AGENT, "agent_status"),
+        ("call", MESSAGE, "sms"),
+        ("contact", HANGUP, "call"),
+        ("agent_status", MESSAGE, "sms"),
+        ("changelog", HANGUP, "call"),
+    ] {
+        let kept = server.event(kind, body, &[]).await.ok();
+        let warning = format!("it is sent as {kind} and looks like {right}");
+        assert!(kept["warnings"].to_string().contains(&warning), "{kept}");
+    }
+    for (kind, body) in [
+        ("call", HANGUP),
+        ("sms", MESSAGE),
+        ("agent_status", AGENT),
+        ("call", "{}"),
+    ] {
+        let kept = server.event(kind, body, &[]).await.ok();
+        assert!(!kept["warnings"].to_string().contains("looks like"), "{kept}");
+    }
+    let strict = Settings {
+        validation: ValidationMode::Strict,
+        ..Settings::default()
+    };
+    let server = TestServer::with(strict).await;
+    let refused = server.event("call", AGENT, &[]).await;
+    refused.refused(400, "looks like agent_status");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_are_warned_of_too() {
+    let server = TestServer::new().await;
+    let lines = format!("{HANGUP}\n\n{AGENT}\nnonsense\n");
+    let answer = server.lines("call", lines, &[]).await.ok();
+    assert_eq!(
+        (&answer["accepted"], &answer["warnings_count"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(answer["warnings"][0]["line"], 3);
+    assert!(answer["warnings"].to_string().contains("looks like agent_status"));
+    let many = server
+        .lines("call", format!("{AGENT}\n").repeat(250), &[])
+        .await
+        .ok();
+    assert_eq!(many["warnings_count"], 250);
+    assert_eq!(many["warnings"].as_array().unwrap().len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_as_auto_is_told_by_its_shape() {
+    let server = TestServer::new().await;
+    for (body, kind) in [(HANGUP, "call"), (MESSAGE, "sms"), (AGENT, "agent_status")] {
+        let kept = server.event("auto", body, &[]).await.ok();
+        assert_eq!(kept["kind"], kind);
+        assert!(!kept["warnings"].to_string().contains("looks like"), "{kept}");
+    }
+    for (body, message) in [
+        (r#"{"call_id":1}"#, "its shape is none of the five kinds"),
+        ("nonsense", "the body is not JSON"),
+    ] {
+        server.event("auto", body, &[]).await.refused(400, message);
+    }
+    let lines = format!("{MESSAGE}\n{{}}\n{HANGUP}\n");
+    let answer = server.lines("auto", lines, &[]).await.ok();
+    assert_eq!(
+        (&answer["accepted"], &answer["rejected_count"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(line_and_code(&answer["rejected"][0]), (2, 400));
+    let metrics = server.get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(
+        metrics.contains("switchhook_events_rejected_total{reason=\"of_no_kind\"} 2"),
+        "{metrics}"
+    );
+}
+
 fn line_and_code(rejected: &Value) -> (u64, u64) {
     (
         rejected["line"].as_u64().expect("a line has a number"),
@@ -273,7 +358,9 @@ async fn a_lines_key_is_its_own_and_many_bad_lines_are_counted() {
     let nothing = server.lines("call", "\n\n", &[]).await.ok();
     assert_eq!(
         nothing,
-        json!({"accepted": 0, "duplicates": 0, "rejected": [], "rejected_count": 0})
+        json!({
+            "accepted": 0, "duplicates": 0, "rejected": [], "rejected_count": 0, "warnings": [], "warnings_count": 0,
+        })
     );
 }
 

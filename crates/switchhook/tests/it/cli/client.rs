@@ -145,6 +145,25 @@ async fn from_a_webhook_to_a_delivery_by_commands_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_of_all_kinds_are_sent_from_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path()).await;
+    let shell = shell(folder.path(), &server);
+    let lines = "{\"call_id\": 1, \"state\": \"hangup\"}\n{\"on_duty_status\": \"busy\"}\n{}\n";
+    let run = shell.run_with_input(&["send", "auto"], lines).failed(1);
+    assert!(run.stdout.contains("2 accepted, 1 rejected"), "{run:?}");
+    assert!(run.stderr.contains("line 3: its shape is none"), "{run:?}");
+    let wrong = shell.run_with_input(&["send", "call"], lines).ok();
+    assert!(wrong.stdout.contains("3 accepted, 1 with warnings"), "{wrong:?}");
+    assert!(
+        wrong
+            .stderr
+            .contains("line 2: warning: it is sent as call and looks like agent_status"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_is_counted_and_what_is_rejected_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let server = ServerProcess::start(folder.path()).await;

@@ -1,0 +1,109 @@
+//! Which query parameters our own routes know. What is misspelled would be passed over in silence, and a list be another
+//! than was asked for.
+//!
+//! What a route knows is what the OpenAPI document says of it. Dialpad's routes pass unknown parameters over, as Dialpad
+//! does; so do those that others call by an address that was made for them, or that machines ask.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::Method;
+use url::form_urlencoded;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use super::compat::shortened;
+use super::error::ApiError;
+
+/// The parameter by which a key can come in every address.
+const KEY: &str = "apikey";
+
+/// Where any parameter is passed over: hooks and health checks are called with whatever their callers add.
+const INDIFFERENT: [&str; 5] = [
+    "/in/{token}",
+    "/events/{token}",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+];
+
+/// The query parameters of each operation.
+#[derive(Debug)]
+pub(super) struct Parameters(HashMap<(Method, String), Vec<String>>);
+
+impl Parameters {
+    /// What the routes say of themselves.
+    pub(super) fn of(document: &OpenApi) -> Self {
+        let paths = document.paths.paths.iter();
+        let paths = paths.filter(|(path, _)| !INDIFFERENT.contains(&path.as_str()));
+        let operations = paths.flat_map(|(path, item)| {
+            operations(item).map(|(method, operation)| ((method, path.clone()), in_query(operation)))
+        });
+        Self(operations.collect())
+    }
+
+    fn check(&self, request: &Request) -> Result<(), ApiError> {
+        let Some(query) = request.uri().query() else {
+            return Ok(());
+        };
+        let Some(path) = request.extensions().get::<MatchedPath>() else {
+            return Ok(());
+        };
+        // What answers GET answers HEAD.
+        let method = match *request.method() {
+            Method::HEAD => Method::GET,
+            ref other => other.clone(),
+        };
+        let Some(known) = self.0.get(&(method, path.as_str().to_owned())) else {
+            return Ok(());
+        };
+        let is_known = |name: &str| name == KEY || known.iter().any(|known| known == name);
+        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        names
+            .find(|name| !is_known(name))
+            .map_or(Ok(()), |name| Err(unknown(&name, known)))
+    }
+}
+
+fn unknown(name: &str, known: &[String]) -> ApiError {
+    let known = match known {
+        [] => "there are none here".to_owned(),
+        known => format!("known here: {}", known.join(", ")),
+    };
+    ApiError::invalid(format!("unknown query parameter `{}`; {known}", shortened(name)))
+}
+
+fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+    [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+}
+
+fn in_query(operation: &Operation) -> Vec<String> {
+    let parameters = operation.parameters.iter().flatten();
+    parameters
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
+        .filter(|parameter| matches!(parameter.parameter_in, ParameterIn::Query))
+        .map(|parameter| parameter.name.clone())
+        .collect()
+}
+
+/// Refuses a query parameter that the route does not know.
+pub(super) async fn check(State(known): State<Arc<Parameters>>, request: Request, next: Next) -> Response {
+    match known.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
