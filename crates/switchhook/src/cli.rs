@@ -22,6 +22,7 @@ mod doctor;
 mod erase;
 mod events;
 mod explain_request;
+mod forward_trust;
 mod jwt;
 mod keys;
 mod listen;

@@ -1,6 +1,7 @@
 //! The client of the commands: asks a Switchhook server over its API, and turns what goes wrong into a message for a
 //! person. Which command asks what is in `cli/`; how the server answers is in `api/`.
 
+mod connector;
 mod hook;
 mod listening;
 mod stream;
@@ -12,24 +13,19 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
 use url::Url;
 
+pub use self::connector::Trust;
+use self::connector::{Connector, connector};
 pub use self::hook::{Hook, HookAnswer};
 pub use self::listening::{Ear, NotHeard};
 pub use self::stream::{Stream, Told};
-
-/// How long a connection may take to stand.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a whole request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,7 +45,7 @@ pub struct Client {
 }
 
 /// A connection pool.
-type Http = HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type Http = HyperClient<Connector, Full<Bytes>>;
 
 /// A successful answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +198,7 @@ impl Client {
                 shown_url(base.as_str())
             )));
         }
-        let http = http_client(base.scheme())?;
+        let http = http_client(base.scheme(), &Trust::Machine)?;
         let base = base.as_str().trim_end_matches('/').to_owned();
         Ok(Self {
             base,
@@ -338,43 +334,14 @@ fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {
     Ok(value)
 }
 
-/// Connects, with TLS where the scheme asks for it.
-type Connector = HttpsConnector<HttpConnector>;
-
 #[expect(
     clippy::disallowed_methods,
     reason = "asks the server, or the receiver, that its user names on the command line; no registered hook URL ever comes here"
 )]
-fn http_client(scheme: &str) -> Result<Http, ClientError> {
+fn http_client(scheme: &str, trust: &Trust) -> Result<Http, ClientError> {
     Ok(HyperClient::builder(TokioExecutor::new())
         .http1_title_case_headers(true)
-        .build(connector(scheme)?))
-}
-
-fn connector(scheme: &str) -> Result<Connector, ClientError> {
-    let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    tcp.set_nodelay(true);
-    tcp.enforce_http(false);
-    let tls = HttpsConnectorBuilder::new().with_tls_config(tls(scheme)?);
-    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
-}
-
-/// Certificates are only looked for if they are needed: small machines have none.
-fn tls(scheme: &str) -> Result<ClientConfig, ClientError> {
-    if scheme != "https" {
-        return Ok(ClientConfig::builder()
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth());
-    }
-    let verified = ClientConfig::builder()
-        .with_platform_verifier()
-        .map_err(|error| {
-            ClientError::Unusable(format!(
-                "the certificates that this machine trusts cannot be read: {error}"
-            ))
-        })?;
-    Ok(verified.with_no_client_auth())
+        .build(connector(scheme, trust)?))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use self::forward::{Forwarder, Frame};
 use self::post::ListeningPost;
 pub(super) use self::post::everything;
 use super::connection::Connection;
+use super::forward_trust::ForwardTrust;
 use super::{output, wait_for};
 use crate::client::{ClientError, Ear, Hook, NotHeard};
 use crate::config::duration::{parse_duration, show_duration};
@@ -67,6 +68,9 @@ pub(super) struct Listen {
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
     timeout: Duration,
 
+    #[command(flatten)]
+    trust: ForwardTrust,
+
     /// Print JSON, one line for each event
     #[arg(long)]
     json: bool,
@@ -85,7 +89,7 @@ fn parse_secret(text: &str) -> Result<Secret, String> {
 impl Listen {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
-        let hook = Hook::new(&self.forward, self.timeout)?;
+        let hook = Hook::new(&self.forward, self.timeout, &self.trust.trust()?)?;
         wait_for(async {
             let post = match self.websocket {
                 Some(id) => ListeningPost::existing(&client, id).await?,

@@ -22,6 +22,7 @@ use url::Url;
 use self::stream::Stream;
 use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
+use super::forward_trust::ForwardTrust;
 use super::output::{self, Table};
 use super::{Misuse, wait_for};
 use crate::config::duration::parse_duration;
@@ -67,6 +68,9 @@ pub(super) struct Simulate {
     /// How many requests may be open at the receiver at once; those about one call never are
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Where to")]
     in_flight: u16,
+
+    #[command(flatten, next_help_heading = "Where to")]
+    trust: ForwardTrust,
 
     /// Print the events, one JSON object to a line, instead of sending them
     #[arg(long, conflicts_with_all = ["to", "expect"], help_heading = "Where to")]

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full, Limited};
 use url::Url;
 
-use super::{ClientError, Http, http_client, in_full, is_web_address};
+use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
 use crate::delivery::outbound::basic_authorization;
 
 /// How much of an answer is read, so that the connection can be used again.
@@ -36,11 +36,11 @@ pub enum HookAnswer {
 }
 
 impl Hook {
-    /// The receiver at `url`, which has so long to answer.
+    /// The receiver at `url`, which has so long to answer, and to whose certificates `trust` applies.
     ///
     /// # Errors
     /// If `url` is no web address.
-    pub fn new(url: &Url, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(url: &Url, timeout: Duration, trust: &Trust) -> Result<Self, ClientError> {
         let uri = url.as_str().parse().ok().filter(|_| is_web_address(url));
         let uri = uri.ok_or_else(|| {
             ClientError::Unusable(format!(
@@ -51,7 +51,7 @@ impl Hook {
             url: uri,
             authorization: basic_authorization(url),
             timeout,
-            http: http_client(url.scheme())?,
+            http: http_client(url.scheme(), trust)?,
         })
     }
 

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tower::ServiceExt;
 use url::Url;
 
-use super::{TIMEOUT, connector, in_full};
+use super::{TIMEOUT, Trust, connector, in_full};
 use crate::websocket::frame::LABELLED;
 
 /// How often the server is asked whether it is there.
@@ -66,7 +66,8 @@ impl Ear {
     async fn try_to_connect(url: &Url) -> Result<Self, NotHeard> {
         let http = url.as_str().replacen("ws", "http", 1);
         let scheme = if url.scheme() == "wss" { "https" } else { "http" };
-        let connector = connector(scheme).map_err(|error| NotHeard::Lost(error.to_string()))?;
+        let connector =
+            connector(scheme, &Trust::Machine).map_err(|error| NotHeard::Lost(error.to_string()))?;
         let address = http
             .parse()
             .map_err(|_| NotHeard::Lost("the websocket_url is no URL".to_owned()))?;

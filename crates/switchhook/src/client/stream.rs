@@ -1,10 +1,16 @@
 //! Server-sent events: an answer that goes on, read line by line.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::{Client, ClientError, Request, in_full};
+
+/// After how much silence the server is gone: when nothing happens it sends a line every 15 s.
+const LONGEST_SILENCE: Duration = Duration::from_secs(50);
 
 /// The longest event that is read.
 const LONGEST_EVENT: usize = 1 << 20;
@@ -33,7 +39,7 @@ impl Client {
     pub async fn stream(&self, request: Request) -> Result<Stream, ClientError> {
         let request = self.dress(request)?;
         let asking = self.http.request(request);
-        let response = match tokio::time::timeout(super::TIMEOUT, asking).await {
+        let response = match timeout(super::TIMEOUT, asking).await {
             Ok(response) => response.map_err(|error| self.unreachable(error))?,
             Err(_elapsed) => {
                 return Err(ClientError::TimedOut {
@@ -57,13 +63,13 @@ impl Client {
 }
 
 impl Stream {
-    /// Waits for the next event; `None` when the server has hung up.
+    /// Waits for the next event; `None` when the server has hung up, or says nothing any more.
     pub async fn next(&mut self) -> Option<Told> {
         loop {
             if let Some(told) = self.read.next() {
                 return Some(told);
             }
-            let frame = self.body.frame().await?.ok()?;
+            let frame = timeout(LONGEST_SILENCE, self.body.frame()).await.ok()??.ok()?;
             if let Ok(data) = frame.into_data() {
                 self.read.feed(&data);
             }
@@ -111,7 +117,30 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_any_more_is_gone() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nevent: event\ndata: {}\n\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            // The machine is switched off: the connection stands, as far as anybody can see.
+            std::future::pending::<()>().await;
+        });
+        let client = Client::new(&url.parse().unwrap(), None).unwrap();
+        let mut stream = client.stream(Request::get("/v1/stream", &[])).await.unwrap();
+        assert_eq!(stream.next().await.unwrap().name, "event");
+        tokio::time::pause();
+        assert_eq!(stream.next().await, None);
+        serving.abort();
+    }
 
     #[test]
     fn events_are_put_together_however_they_are_cut() {

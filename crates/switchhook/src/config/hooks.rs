@@ -30,7 +30,7 @@ pub struct HookOptions {
     #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
     pub hook_ca: Option<PathBuf>,
 
-    /// An HTTP proxy that every delivery goes through: http://HOST:PORT, with USER:PASSWORD@ before the host if need be
+    /// An HTTP proxy that deliveries go through: http://HOST:PORT, with USER:PASSWORD@ before the host if need be
     #[arg(
         long,
         env = "SWITCHHOOK_HOOK_PROXY",
@@ -38,6 +38,20 @@ pub struct HookOptions {
         value_name = "URL"
     )]
     pub hook_proxy: Option<Proxy>,
+
+    /// Give the proxy the names in hook URLs, which it looks up: --hook-allow and --hook-deny are then its business
+    #[arg(long, env = "SWITCHHOOK_HOOK_PROXY_BY_NAME", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub hook_proxy_by_name: bool,
+
+    /// What is reached without the proxy: names with all that end in them, addresses, ranges; several with commas
+    #[arg(
+        long,
+        env = "SWITCHHOOK_HOOK_NO_PROXY",
+        hide_env_values = true,
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
+    pub hook_no_proxy: Vec<String>,
 
     /// How old a kept connection may become before a new one is made, for which the name is looked up again
     #[arg(long, env = "SWITCHHOOK_HOOK_CONNECTION_AGE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
@@ -56,6 +70,8 @@ impl HookOptions {
         Ok(Outbound {
             extra_roots: extra_roots.transpose()?.unwrap_or_default(),
             proxy: self.hook_proxy.clone(),
+            proxy_by_name: self.hook_proxy_by_name,
+            no_proxy: self.hook_no_proxy.join(","),
             connection_age: self.hook_connection_age,
         })
     }

@@ -1,4 +1,4 @@
-//! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept.
+//! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept; HTTP/2 where nothing else is spoken.
 //!
 //! `names` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
 //! proxy; `exchange` sends one request over it. Here: which connection an
@@ -10,6 +10,7 @@ mod doubts;
 mod exchange;
 mod names;
 mod pool;
+mod proxy;
 mod status_line;
 mod tls;
 
@@ -30,6 +31,7 @@ use self::connect::Connector;
 use self::exchange::{Connection, Failure, Patience, exchange};
 pub use self::names::{Names, SystemNames};
 use self::pool::Pool;
+use self::tls::Speech;
 use super::address_guard::AddressGuard;
 use super::outbound::Outbound;
 use super::route::{Endpoint, Route};
@@ -96,7 +98,27 @@ impl HttpTransport {
                 .connect(endpoint, connect_timeout, deadline, phases),
         )
         .await?;
-        self.exchange_over(fresh, endpoint, post, phases, patience).await
+        let may_be_http2 = fresh.may_be_http2();
+        let failure = match self.exchange_over(fresh, endpoint, post, phases, patience).await {
+            Err(failure) if may_be_http2 && failure.is_no_http() => failure,
+            answered => return answered,
+        };
+        // There are receivers that speak HTTP/2 alone and do not say so when they are asked for something else.
+        self.connector.learn(endpoint, Speech::Http2);
+        match Box::pin(
+            self.connector
+                .connect(endpoint, connect_timeout, deadline, phases),
+        )
+        .await
+        {
+            Ok(fresh) if fresh.is_http2() => {
+                self.exchange_over(fresh, endpoint, post, phases, patience).await
+            }
+            _ => {
+                self.connector.learn(endpoint, Speech::Http1);
+                Err(failure)
+            }
+        }
     }
 
     /// Where a route leads. A webhook may have been made when the server allowed more: it is looked at on every attempt.
@@ -122,7 +144,12 @@ impl HttpTransport {
                 .get(RETRY_AFTER)
                 .and_then(|value| self.wait_until(value.to_str().ok()?));
         };
-        let answer = exchange(&mut connection, request(post, endpoint), patience, on_head).await?;
+        let request = connection.dress(request(post), endpoint);
+        let answer = exchange(&mut connection, request, patience, on_head).await?;
+        if answer.status == 407 && connection.is_to_proxy() {
+            let words = "the proxy wants other credentials than it got (it answers 407)";
+            return Err(Failure::new(Silence::ConnectionLost, words));
+        }
         if connection.is_reusable() {
             self.pool.put(&endpoint.origin, connection);
         }
@@ -144,10 +171,9 @@ struct Answered {
     retry_after: Option<Timestamp>,
 }
 
-fn request(post: &Post, endpoint: &Endpoint) -> Request<Full<bytes::Bytes>> {
+fn request(post: &Post) -> Request<Full<bytes::Bytes>> {
     let mut request = Request::new(Full::new(post.body.clone()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = endpoint.path.clone();
     *request.headers_mut() = post.headers.clone();
     request
 }

@@ -9,10 +9,13 @@ use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::Url;
+
+use super::route::Endpoint;
 
 /// What an operator says of the way out.
 #[derive(Debug, Clone)]
@@ -21,6 +24,10 @@ pub struct Outbound {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Through what connections go, if not directly.
     pub proxy: Option<Proxy>,
+    /// Whether the proxy gets names, which it looks up itself, rather than addresses that were judged.
+    pub proxy_by_name: bool,
+    /// What is reached without the proxy, as `NO_PROXY` is written.
+    pub no_proxy: String,
     /// How old a connection may become. A name may lead elsewhere by then.
     pub connection_age: Duration,
 }
@@ -30,6 +37,8 @@ impl Default for Outbound {
         Self {
             extra_roots: Vec::new(),
             proxy: None,
+            proxy_by_name: false,
+            no_proxy: String::new(),
             connection_age: Duration::from_secs(60),
         }
     }
@@ -37,7 +46,7 @@ impl Default for Outbound {
 
 /// An HTTP proxy that is asked for tunnels (`CONNECT`), to plain and to secure receivers alike.
 ///
-/// It gets addresses, not names: the address that was judged is the one that is connected to.
+/// It gets addresses, not names, unless it is told otherwise: the address that was judged is the one that is connected to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// Where it listens, without credentials.
@@ -68,6 +77,25 @@ impl FromStr for Proxy {
             uri: format!("http://{host}:{port}").parse().map_err(|_| wrong())?,
             authorization: basic_authorization(&url),
         })
+    }
+}
+
+/// What is reached without a proxy.
+#[derive(Debug)]
+pub struct NoProxy(Matcher);
+
+impl NoProxy {
+    /// Takes names (and what ends in them), addresses and ranges, with commas between; `*` is every name.
+    #[must_use]
+    pub fn of(list: &str) -> Self {
+        // Which proxy it would be does not matter.
+        Self(Matcher::builder().all("http://proxy").no(list).build())
+    }
+
+    /// Whether an endpoint is one of them.
+    #[must_use]
+    pub fn has(&self, endpoint: &Endpoint) -> bool {
+        self.0.intercept(&endpoint.absolute()).is_none()
     }
 }
 
@@ -127,6 +155,24 @@ mod tests {
                 "{wrong}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_excepted_is_named_as_in_no_proxy() {
+        let except = NoProxy::of("internal.example, .corp, 10.0.0.0/8,192.0.2.1");
+        for (url, expected) in [
+            ("https://internal.example/", true),
+            ("http://hooks.Internal.Example:8443/", true),
+            ("https://notinternal.example/", false),
+            ("https://a.corp/", true),
+            ("https://10.1.2.3/", true),
+            ("https://192.0.2.1/", true),
+            ("https://192.0.2.2/", false),
+            ("https://[2001:db8::1]/", false),
+        ] {
+            assert_eq!(except.has(&Endpoint::parse(url).unwrap()), expected, "{url}");
+        }
+        assert!(!NoProxy::of("").has(&Endpoint::parse("https://example.com").unwrap()));
     }
 
     #[test]

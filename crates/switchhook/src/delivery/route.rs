@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
+use http::uri::Scheme;
 use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
@@ -197,6 +198,16 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The whole URL.
+    #[must_use]
+    pub fn absolute(&self) -> http::Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if self.is_tls { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = self.host_header.as_bytes().try_into().ok();
+        parts.path_and_query = self.path.path_and_query().cloned();
+        http::Uri::from_parts(parts).unwrap_or_else(|_| self.path.clone())
+    }
+
     /// Takes a URL apart.
     ///
     /// # Errors
@@ -417,6 +428,7 @@ mod tests {
     fn the_query_string_stays_intact() {
         let endpoint = Endpoint::parse("https://example.com/hook?token=a%20b&x=1#fragment").unwrap();
         assert_eq!(endpoint.path.to_string(), "/hook?token=a%20b&x=1");
+        assert_eq!(endpoint.absolute(), "https://example.com/hook?token=a%20b&x=1");
         assert_eq!(endpoint.host_header, "example.com");
         assert_eq!(&*endpoint.origin, "https://example.com:443");
     }

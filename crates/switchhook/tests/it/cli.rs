@@ -12,6 +12,7 @@ mod hostile_text;
 mod jwt;
 mod keys;
 mod listen;
+mod network;
 mod receive;
 mod replays;
 mod run;

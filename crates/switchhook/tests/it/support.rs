@@ -13,3 +13,4 @@ pub(crate) mod rig;
 pub(crate) mod stall;
 pub(crate) mod stranger;
 pub(crate) mod test_server;
+pub(crate) mod tls;

@@ -29,7 +29,7 @@ const PATIENCE: u64 = 5;
 
 /// Sends everything, and counts what is answered.
 pub(super) async fn send_all(chosen: &Simulate, url: &Url, stream: Stream) -> anyhow::Result<Tally> {
-    let hook = Hook::new(url, chosen.timeout)?;
+    let hook = Hook::new(url, chosen.timeout, &chosen.trust.trust()?)?;
     let mut wire = Wire::new(chosen.secret.as_ref().map(Secret::expose));
     if let Some(old) = &chosen.old_secret {
         wire = wire.with_old_secret(old.expose());

@@ -1,4 +1,5 @@
-//! From a host's name to a connection: look up once, check every address, connect to a checked one.
+//! From a host's name to a connection: look up once, judge every address, connect to a judged one; or leave the name to a
+//! proxy, where the operator says so.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -7,18 +8,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use switchhook_domain::attempt::{Phases, Silence};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 use tokio_util::either::Either;
 use url::Host;
 
 use super::dial::Dialer;
-use super::doubts::Doubts;
-use super::exchange::{Connection, Failure, Standing};
+use super::exchange::{Connection, Failure, Form, Standing};
 use super::names::{Names, SystemNames};
-use super::tls::{no_tls, server_name, trusting};
-use crate::delivery::address_guard::{AddressGuard, is_localhost};
-use crate::delivery::outbound::Outbound;
+use super::proxy::{to_proxy, tunnel};
+use super::tls::{Securing, Speech, no_tls, server_name, speaks_otherwise};
+use crate::delivery::address_guard::{AddressGuard, RefusedAddress, is_localhost};
+use crate::delivery::outbound::{NoProxy, Outbound, Proxy};
 use crate::delivery::route::Endpoint;
 
 /// The longest that a connection is used, whatever was set.
@@ -28,24 +29,34 @@ const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Connector {
     guard: Arc<AddressGuard>,
     pub(super) names: Arc<dyn Names>,
+    proxy: Option<Proxy>,
+    proxy_by_name: bool,
+    no_proxy: NoProxy,
     dialer: Dialer,
-    tls: TlsConnector,
+    securing: Securing,
     connection_age: Duration,
     made: AtomicU32,
 }
 
+/// Where to, when all that can be known before a connection is tried is known.
+enum Way<'a> {
+    /// To one of these addresses, through a tunnel if there is a proxy.
+    Addresses(Vec<IpAddr>, Option<&'a Proxy>),
+    /// To whatever the proxy takes the name for.
+    Name(&'a Proxy),
+}
+
 impl Connector {
     pub(super) fn new(guard: Arc<AddressGuard>, outbound: &Outbound) -> anyhow::Result<Self> {
-        let tls =
-            trusting(outbound).context("the certificates of the machine, or those added, cannot be used")?;
         Ok(Self {
             guard,
             names: Arc::new(SystemNames::new()?),
-            dialer: Dialer {
-                proxy: outbound.proxy.clone(),
-                doubts: Doubts::default(),
-            },
-            tls: TlsConnector::from(Arc::new(tls)),
+            proxy: outbound.proxy.clone(),
+            proxy_by_name: outbound.proxy_by_name,
+            no_proxy: NoProxy::of(&outbound.no_proxy),
+            dialer: Dialer::default(),
+            securing: Securing::new(outbound)
+                .context("the certificates of the machine, or those added, cannot be used")?,
             connection_age: outbound.connection_age.min(LONGEST_AGE),
             made: AtomicU32::new(0),
         })
@@ -55,7 +66,12 @@ impl Connector {
     pub(super) fn check_scheme(&self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.guard
             .check_scheme(endpoint)
-            .map_err(|refused| Failure::new(Silence::AddressRefused, refused.to_string()))
+            .map_err(|refused| refusal(&refused))
+    }
+
+    /// Takes note of what `endpoint` turned out to speak.
+    pub(super) fn learn(&self, endpoint: &Endpoint, speech: Speech) {
+        self.securing.learn(&endpoint.origin, speech);
     }
 
     /// Connects to `endpoint` by `deadline`, before which there were `timeout`, noting how long each part took.
@@ -67,19 +83,19 @@ impl Connector {
         phases: &mut Phases,
     ) -> Result<Connection, Failure> {
         let start = Instant::now();
-        let looking_up = timeout_at(deadline, self.addresses(&endpoint.host));
-        let addresses = looking_up
-            .await
-            .unwrap_or_else(|_elapsed| Err(too_late(timeout)))?;
-        phases.dns = matches!(endpoint.host, Host::Domain(_)).then(|| start.elapsed());
-        let judged = self.guard.judge(&addresses);
-        let judged = judged.map_err(|refused| Failure::new(Silence::AddressRefused, refused.to_string()))?;
+        let finding = timeout_at(deadline, self.find_way(endpoint));
+        let (way, note) = finding.await.unwrap_or_else(|_elapsed| Err(too_late(timeout)))?;
+        let is_looked_up = matches!((&way, &endpoint.host), (Way::Addresses(..), Host::Domain(_)));
+        phases.dns = is_looked_up.then(|| start.elapsed());
         let standing = Standing {
             until: start + self.next_age(),
-            note: judged.note().map(Into::into),
+            note: note.clone(),
+            form: match way {
+                Way::Name(proxy) if !endpoint.is_tls => Form::Absolute(proxy.authorization.clone()),
+                _ => Form::Origin,
+            },
         };
-        let note = standing.note.clone();
-        let connecting = self.connect_to(&judged.allowed, endpoint, phases, standing);
+        let connecting = self.connect_by(&way, endpoint, phases, standing);
         let connected = match timeout_at(deadline, connecting).await {
             Ok(connected) => connected,
             Err(_elapsed) if endpoint.is_tls && phases.connect.is_some() => Err(Failure::new(
@@ -98,24 +114,62 @@ impl Connector {
         }
     }
 
-    async fn connect_to(
+    /// Finds out where to connect to, and what is to be said of that.
+    async fn find_way(&self, endpoint: &Endpoint) -> Result<(Way<'_>, Option<Arc<str>>), Failure> {
+        let proxy = self.proxy.as_ref().filter(|_| !self.no_proxy.has(endpoint));
+        if let (Some(proxy), true, Host::Domain(name)) = (proxy, self.proxy_by_name, &endpoint.host)
+            && !is_localhost(name)
+        {
+            return Ok((Way::Name(proxy), None));
+        }
+        let judged = self.guard.judge(&self.addresses(&endpoint.host).await?);
+        let judged = judged.map_err(|refused| refusal(&refused))?;
+        let note = judged.note().map(Into::into);
+        Ok(match proxy {
+            Some(proxy) if self.proxy_by_name => (Way::Name(proxy), note),
+            proxy => (Way::Addresses(judged.allowed, proxy), note),
+        })
+    }
+
+    async fn connect_by(
         &self,
-        addresses: &[IpAddr],
+        way: &Way<'_>,
         endpoint: &Endpoint,
         phases: &mut Phases,
         standing: Standing,
     ) -> Result<Connection, Failure> {
-        let connecting = Instant::now();
-        let tcp = self.dialer.dial(addresses, endpoint.port).await?;
-        phases.connect = Some(connecting.elapsed());
-        if !endpoint.is_tls {
-            return Connection::open(Either::Left(tcp), standing).await;
+        let mut has_changed = false;
+        loop {
+            let connecting = Instant::now();
+            let tcp = self.dial(way, endpoint).await?;
+            phases.connect = Some(connecting.elapsed());
+            if !endpoint.is_tls {
+                return Connection::open(Either::Left(tcp), standing).await;
+            }
+            let securing = Instant::now();
+            let name = server_name(&endpoint.host)?;
+            match self.securing.secure(&endpoint.origin, name, tcp).await {
+                Ok(tls) => {
+                    phases.tls = Some(securing.elapsed());
+                    return Connection::open(Either::Right(tls), standing).await;
+                }
+                Err(error) if !has_changed && speaks_otherwise(&error) => {
+                    has_changed = true;
+                    self.learn(endpoint, self.securing.speech_of(&endpoint.origin).other());
+                }
+                Err(error) => return Err(no_tls(&error)),
+            }
         }
-        let securing = Instant::now();
-        let secured = self.tls.connect(server_name(&endpoint.host)?, tcp).await;
-        let tls = secured.map_err(|error| no_tls(&error))?;
-        phases.tls = Some(securing.elapsed());
-        Connection::open(Either::Right(tls), standing).await
+    }
+
+    async fn dial(&self, way: &Way<'_>, endpoint: &Endpoint) -> Result<TcpStream, Failure> {
+        match way {
+            Way::Addresses(addresses, proxy) => self.dialer.dial(addresses, endpoint.port, *proxy).await,
+            Way::Name(proxy) if endpoint.is_tls => {
+                tunnel(proxy, &format!("{}:{}", endpoint.host, endpoint.port)).await
+            }
+            Way::Name(proxy) => to_proxy(proxy).await,
+        }
     }
 
     /// How old the next connection may become: connections that were made at once do not all end at once.
@@ -141,6 +195,10 @@ impl Connector {
             }
         }
     }
+}
+
+fn refusal(refused: &RefusedAddress) -> Failure {
+    Failure::new(Silence::AddressRefused, refused.to_string())
 }
 
 fn too_late(timeout: Duration) -> Failure {

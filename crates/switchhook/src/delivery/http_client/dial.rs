@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use http::Uri;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::rt::TokioIo;
 use switchhook_domain::attempt::Silence;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tower::Service as _;
 
 use super::doubts::Doubts;
 use super::exchange::Failure;
+use super::proxy;
 use crate::delivery::outbound::Proxy;
 
 /// How long an address has for itself before the next one is tried beside it (RFC 8305, section 5).
@@ -25,17 +22,21 @@ const HEAD_START: Duration = Duration::from_millis(250);
 const HEAD_START_THROUGH_PROXY: Duration = Duration::from_secs(1);
 
 /// Makes TCP connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Dialer {
-    pub(super) proxy: Option<Proxy>,
-    pub(super) doubts: Doubts,
+    doubts: Doubts,
 }
 
 impl Dialer {
     /// Connects to the first address that takes us, all of them checked before ("happy eyeballs", RFC 8305).
-    pub(super) async fn dial(&self, addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> {
+    pub(super) async fn dial(
+        &self,
+        addresses: &[IpAddr],
+        port: u16,
+        proxy: Option<&Proxy>,
+    ) -> Result<TcpStream, Failure> {
         let order = self.doubts.order(addresses);
-        let head_start = match self.proxy {
+        let head_start = match proxy {
             None => HEAD_START,
             Some(_) => HEAD_START_THROUGH_PROXY,
         };
@@ -45,7 +46,7 @@ impl Dialer {
         loop {
             if let Some(address) = waiting.next() {
                 let to = SocketAddr::new(*address, port);
-                under_way.push(async move { (*address, self.dial_one(to).await) });
+                under_way.push(async move { (*address, self.dial_one(to, proxy).await) });
             }
             let ended = if waiting.as_slice().is_empty() {
                 under_way.next().await
@@ -59,8 +60,7 @@ impl Dialer {
                 Some((address, Ok(stream))) => {
                     let tried = &order[..order.len() - waiting.as_slice().len()];
                     self.prefer(address, tried);
-                    // Without this a small request may wait 40 ms for an acknowledgement of the one before.
-                    let _ = stream.set_nodelay(true);
+                    proxy::at_once(&stream);
                     return Ok(stream);
                 }
                 Some((_, Err(failure))) => failures.push(failure),
@@ -77,9 +77,9 @@ impl Dialer {
         self.doubts.clear(winner);
     }
 
-    async fn dial_one(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
-        match &self.proxy {
-            Some(proxy) => through(proxy, address).await,
+    async fn dial_one(&self, address: SocketAddr, proxy: Option<&Proxy>) -> Result<TcpStream, Failure> {
+        match proxy {
+            Some(proxy) => proxy::tunnel(proxy, &address.to_string()).await,
             None => connect(address).await.map_err(|error| {
                 if has_no_way(&error) {
                     self.doubts.family_of(address.ip());
@@ -100,10 +100,10 @@ fn has_no_way(error: &io::Error) -> bool {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the guarded connector: the address has been judged, or is the operator's proxy"
+    reason = "this is the guarded connector: the address has been judged"
 )]
-async fn connect(to: impl tokio::net::ToSocketAddrs) -> io::Result<TcpStream> {
-    TcpStream::connect(to).await
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(address).await
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Failure {
@@ -112,28 +112,4 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
     }
     let detail = format!("{address} cannot be connected to: {error}");
     Failure::new(Silence::ConnectionLost, detail)
-}
-
-/// Asks the proxy for a tunnel to an address.
-async fn through(proxy: &Proxy, address: SocketAddr) -> Result<TcpStream, Failure> {
-    let to_proxy = tower::service_fn(|uri: Uri| async move {
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        connect((host, uri.port_u16().unwrap_or(80)))
-            .await
-            .map(TokioIo::new)
-    });
-    let mut tunnel = Tunnel::new(proxy.uri.clone(), to_proxy);
-    if let Some(authorization) = &proxy.authorization {
-        tunnel = tunnel.with_auth(authorization.clone());
-    }
-    let failed = |detail: String| {
-        let words = format!("the proxy {} made no tunnel to {address}: {detail}", proxy.uri);
-        Failure::new(Silence::ConnectionLost, words)
-    };
-    let wanted = Uri::try_from(format!("https://{address}")).map_err(|error| failed(error.to_string()))?;
-    let stream = tunnel
-        .call(wanted)
-        .await
-        .map_err(|error| failed(super::exchange::with_causes(&error)))?;
-    Ok(stream.into_inner())
 }

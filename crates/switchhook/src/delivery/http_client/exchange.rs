@@ -11,11 +11,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::Either as EitherFuture;
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, HeaderRecord, Silence};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,7 +25,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
 use super::status_line::{SharedStatus, StatusLine, Watched};
-use super::tls::tls_behind;
+use super::tls::{HTTP2, agreed, tls_behind};
+use crate::delivery::route::Endpoint;
 use crate::delivery::transport::TlsTrouble;
 
 /// Bytes on a wire, in the clear or not.
@@ -37,10 +40,26 @@ const OBJECTION: Duration = Duration::from_millis(250);
 
 /// A standing connection.
 pub(super) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: Sender,
     line: Line,
     status: SharedStatus,
     standing: Standing,
+    may_be_http2: bool,
+}
+
+/// What takes requests.
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// How a request names its target.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    /// By its path: to the receiver.
+    Origin,
+    /// By its whole URL: to a proxy, with what that wants to see.
+    Absolute(Option<HeaderValue>),
 }
 
 /// What is known of a connection from when it was made.
@@ -50,10 +69,12 @@ pub(super) struct Standing {
     pub(super) until: Instant,
     /// What is to be said of every answer that comes over it.
     pub(super) note: Option<Arc<str>>,
+    /// How requests over it name their target.
+    pub(super) form: Form,
 }
 
 /// What reads and writes, while it is polled.
-type Working = http1::Connection<TokioIo<Watched<Wire>>, Full<Bytes>>;
+type Working = dyn Future<Output = hyper::Result<()>> + Send;
 
 /// The part of a connection that reads and writes.
 struct Line {
@@ -139,6 +160,11 @@ impl Failure {
         Self::new(reason.unwrap_or(Silence::Dns), details.join("; "))
     }
 
+    /// Whether what came was no HTTP/1.1, as far as anything came.
+    pub(super) fn is_no_http(&self) -> bool {
+        self.nothing_came || self.reason == Silence::NotHttp
+    }
+
     /// With something else that is to be said.
     pub(super) fn noting(mut self, note: &str) -> Self {
         self.detail = format!("{}; {note}", self.detail);
@@ -190,32 +216,69 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl Connection {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the guarded connector: the address has been judged"
-    )]
+    /// Begins to speak over a wire, as was agreed with TLS.
     pub(super) async fn open(wire: Wire, standing: Standing) -> Result<Self, Failure> {
+        let agreed = match &wire {
+            Either::Left(_) => None,
+            Either::Right(tls) => agreed(tls),
+        };
+        let may_be_http2 = matches!(wire, Either::Right(_)) && agreed.is_none();
         let status = SharedStatus::default();
-        let wire = Watched::new(wire, Arc::clone(&status));
-        let (sender, wire) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .title_case_headers(true)
-            // Receivers are programs of every age. What is odd in their headers says nothing of whether they took the event.
-            .allow_spaces_after_header_name_in_responses(true)
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .ignore_invalid_headers_in_responses(true)
-            .handshake(TokioIo::new(wire))
-            .await
-            .map_err(|error| Failure::of(&error))?;
+        let opened = if agreed == Some(HTTP2) {
+            open_http2(wire).await
+        } else {
+            open_http1(Watched::new(wire, Arc::clone(&status))).await
+        };
+        let (sender, wire) = opened.map_err(|error| Failure::of(&error))?;
         Ok(Self {
             sender,
             line: Line {
-                wire: Box::pin(wire),
+                wire,
                 is_closed: false,
             },
             status,
             standing,
+            may_be_http2,
         })
+    }
+
+    /// Whether the receiver may speak HTTP/2 alone although it did not say so.
+    pub(super) const fn may_be_http2(&self) -> bool {
+        self.may_be_http2
+    }
+
+    pub(super) const fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Http2(_))
+    }
+
+    /// Whether it is a proxy that answers.
+    pub(super) const fn is_to_proxy(&self) -> bool {
+        matches!(self.standing.form, Form::Absolute(_))
+    }
+
+    /// The request as it goes over this connection.
+    pub(super) fn dress(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        endpoint: &Endpoint,
+    ) -> Request<Full<Bytes>> {
+        *request.uri_mut() = match (&self.sender, &self.standing.form) {
+            (Sender::Http1(_), Form::Origin) => endpoint.path.clone(),
+            (Sender::Http1(_), Form::Absolute(authorization)) => {
+                if let Some(authorization) = authorization {
+                    request
+                        .headers_mut()
+                        .insert(PROXY_AUTHORIZATION, authorization.clone());
+                }
+                endpoint.absolute()
+            }
+            (Sender::Http2(_), _) => {
+                *request.version_mut() = http::Version::HTTP_2;
+                request.headers_mut().remove(HOST);
+                endpoint.absolute()
+            }
+        };
+        request
     }
 
     /// Waits for what the other side may have to say without having been asked: with TLS 1.3, that it does not let us in.
@@ -230,8 +293,43 @@ impl Connection {
             return false;
         }
         self.line.work(&mut Context::from_waker(Waker::noop()));
-        !self.line.is_closed && self.sender.is_ready()
+        !self.line.is_closed
+            && match &self.sender {
+                Sender::Http1(sender) => sender.is_ready(),
+                Sender::Http2(sender) => sender.is_ready(),
+            }
     }
+}
+
+type Opened = hyper::Result<(Sender, Pin<Box<Working>>)>;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the guarded connector: the address has been judged"
+)]
+async fn open_http1(wire: Watched<Wire>) -> Opened {
+    let (sender, wire) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .title_case_headers(true)
+        // Receivers are programs of every age. What is odd in their headers says nothing of whether they took the event.
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .handshake(TokioIo::new(wire))
+        .await?;
+    Ok((Sender::Http1(sender), Box::pin(wire)))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the guarded connector: the address has been judged"
+)]
+async fn open_http2(wire: Wire) -> Opened {
+    let (sender, wire) = http2::Builder::new(TokioExecutor::new())
+        .max_header_list_size(u32::try_from(MAX_HEAD).expect("it is small"))
+        .handshake(TokioIo::new(wire))
+        .await?;
+    Ok((Sender::Http2(sender), Box::pin(wire)))
 }
 
 impl Line {
@@ -282,7 +380,10 @@ async fn exchange_unnoted(
 ) -> Result<Answer, Failure> {
     *connection.status.lock() = StatusLine::default();
     let (head_by, too_late) = patience.for_head();
-    let head = connection.line.work_for(connection.sender.send_request(request));
+    let head = connection.line.work_for(match &mut connection.sender {
+        Sender::Http1(sender) => EitherFuture::Left(sender.send_request(request)),
+        Sender::Http2(sender) => EitherFuture::Right(sender.send_request(request)),
+    });
     let (failure, note) = match timeout_at(head_by, head).await {
         Ok(Ok(response)) => {
             on_head(response.headers());

@@ -1,23 +1,121 @@
 //! Secure connections: whom they trust, and in words why one does not come to stand.
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, Error, InvalidMessage, PeerIncompatible};
 use rustls_platform_verifier::Verifier;
 use switchhook_domain::attempt::Silence;
 use switchhook_protocol::Timestamp;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::exchange::Failure;
 use crate::delivery::outbound::Outbound;
 use crate::delivery::transport::TlsTrouble;
 
+/// What HTTP/2 is called in TLS.
+pub(super) const HTTP2: &[u8] = b"h2";
+
+/// How many origins are remembered that speak HTTP/2 alone.
+const MOST_ORIGINS: usize = 1_024;
+
+/// Makes TCP connections secure. HTTP/1.1 is offered; to origins that do not want it, HTTP/2.
+pub(super) struct Securing {
+    http1: TlsConnector,
+    http2: TlsConnector,
+    only_http2: Mutex<HashSet<Arc<str>>>,
+}
+
+impl Securing {
+    pub(super) fn new(outbound: &Outbound) -> anyhow::Result<Self> {
+        let config = trusting(outbound)?;
+        let offering = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            TlsConnector::from(Arc::new(config))
+        };
+        Ok(Self {
+            http1: offering(b"http/1.1"),
+            http2: offering(HTTP2),
+            only_http2: Mutex::default(),
+        })
+    }
+
+    pub(super) async fn secure(
+        &self,
+        origin: &Arc<str>,
+        name: ServerName<'static>,
+        tcp: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let connector = match self.speech_of(origin) {
+            Speech::Http1 => &self.http1,
+            Speech::Http2 => &self.http2,
+        };
+        connector.connect(name, tcp).await
+    }
+
+    /// What is offered to an origin.
+    pub(super) fn speech_of(&self, origin: &Arc<str>) -> Speech {
+        match self.only_http2.lock().contains(origin) {
+            true => Speech::Http2,
+            false => Speech::Http1,
+        }
+    }
+
+    /// Takes note of what an origin turned out to speak.
+    pub(super) fn learn(&self, origin: &Arc<str>, speech: Speech) {
+        let mut only_http2 = self.only_http2.lock();
+        match speech {
+            Speech::Http1 => {
+                only_http2.remove(origin);
+            }
+            Speech::Http2 if only_http2.len() < MOST_ORIGINS => {
+                only_http2.insert(Arc::clone(origin));
+            }
+            Speech::Http2 => {}
+        }
+    }
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    Http1,
+    Http2,
+}
+
+impl Speech {
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Http1 => Self::Http2,
+            Self::Http2 => Self::Http1,
+        }
+    }
+}
+
+/// What was agreed to be spoken, if anything was said of that.
+pub(super) fn agreed(stream: &TlsStream<TcpStream>) -> Option<&[u8]> {
+    stream.get_ref().1.alpn_protocol()
+}
+
+/// Whether a receiver has none of the protocols that were offered.
+pub(super) fn speaks_otherwise(error: &io::Error) -> bool {
+    matches!(
+        inner(error),
+        Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol))
+    )
+}
+
 /// Trusts what the machine trusts, and what was added.
-pub(super) fn trusting(outbound: &Outbound) -> anyhow::Result<ClientConfig> {
+fn trusting(outbound: &Outbound) -> anyhow::Result<ClientConfig> {
     let builder = ClientConfig::builder();
     let provider = Arc::clone(builder.crypto_provider());
     let verifier = Verifier::new_with_extra_roots(outbound.extra_roots.iter().cloned(), provider)?;

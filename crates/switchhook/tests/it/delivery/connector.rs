@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use switchhook::delivery::outbound::Outbound;
 use switchhook::delivery::transport::Transport;
 use switchhook_domain::attempt::Silence;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::certificates::{Authority, secure, transport};
+use super::certificates::transport;
 use super::names::scripted;
 use super::network::{OK, check_silence, check_status, post_to, read_request, receiver};
+use crate::support::tls::{Authority, secure};
 
 async fn ok_receiver() -> (SocketAddr, Arc<std::sync::atomic::AtomicU32>) {
     receiver(|mut stream| async move {
@@ -122,6 +124,104 @@ async fn deliveries_go_through_the_proxy_if_there_is_one() {
     let posted = known.post(post_to("http://127.0.0.1:1/", 2_000)).await;
     check_silence(&posted, Silence::ConnectionLost, "made no tunnel to 127.0.0.1:1");
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
+}
+
+/// A proxy that looks names up: every name is this machine. Answers the first lines of what it was asked.
+async fn resolving_proxy() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&asked);
+    let (address, _) = receiver(move |client| by_name(client, Arc::clone(&noting))).await;
+    (address, asked)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the proxy, on loopback")]
+async fn by_name(mut client: TcpStream, asked: Arc<Mutex<Vec<String>>>) {
+    while let Some(request) = read_request(&mut client).await {
+        let line = request.lines().next().unwrap_or_default().to_owned();
+        let knows = request.contains("Proxy-Authorization: Basic YW5uOnNlY3JldA==")
+            || request.contains("proxy-authorization: Basic YW5uOnNlY3JldA==");
+        asked.lock().push(line.clone());
+        if !knows {
+            let _ = client
+                .write_all(b"HTTP/1.1 407 Who are you\r\ncontent-length: 0\r\n\r\n")
+                .await;
+            continue;
+        }
+        let Some(target) = line.strip_prefix("CONNECT ") else {
+            let _ = client.write_all(OK).await;
+            continue;
+        };
+        let (authority, _) = target.split_once(' ').expect("a request line has three parts");
+        let (_, port) = authority.rsplit_once(':').expect("a tunnel leads to a port");
+        let mut server = TcpStream::connect(format!("127.0.0.1:{port}"))
+            .await
+            .expect("it listens");
+        let _ = client.write_all(b"HTTP/1.1 200 Go\r\n\r\n").await;
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+        return;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_looks_names_up_gets_names() {
+    let authority = Authority::new();
+    let secured = secure(authority.for_names(&["receiver.example"]).plain()).await;
+    let (proxy, asked) = resolving_proxy().await;
+    let outbound = Outbound {
+        proxy_by_name: true,
+        extra_roots: authority.outbound().extra_roots,
+        ..through("ann:secret@", proxy)
+    };
+    // Nobody is asked here where a name leads.
+    let sending = transport(&outbound).with_names(scripted(&[&[]]));
+    let secured = format!("receiver.example:{}", secured.port());
+    for url in [
+        format!("https://{secured}/hook"),
+        "http://receiver.example/hook?x=1".to_owned(),
+        "http://receiver.example/hook?x=2".to_owned(),
+    ] {
+        check_status(&sending.post(post_to(&url, 5_000)).await, 200);
+    }
+    assert_eq!(
+        *asked.lock(),
+        [
+            format!("CONNECT {secured} HTTP/1.1"),
+            "POST http://receiver.example/hook?x=1 HTTP/1.1".to_owned(),
+            "POST http://receiver.example/hook?x=2 HTTP/1.1".to_owned(),
+        ]
+    );
+    // An address in the URL is judged all the same.
+    let posted = sending.post(post_to("http://10.0.0.1/", 2_000)).await;
+    check_silence(&posted, Silence::AddressRefused, "10.0.0.1");
+    // What the proxy says of itself is no answer of the receiver's.
+    let stranger = Outbound {
+        proxy_by_name: true,
+        ..through("", proxy)
+    };
+    let posted = transport(&stranger)
+        .post(post_to("http://receiver.example/", 2_000))
+        .await;
+    check_silence(&posted, Silence::ConnectionLost, "answers 407");
+}
+
+#[tokio::test]
+async fn what_is_excepted_is_reached_without_the_proxy() {
+    let (receiver, connections) = ok_receiver().await;
+    let (proxy, asked) = resolving_proxy().await;
+    let outbound = Outbound {
+        no_proxy: "internal.example,127.0.0.0/8".to_owned(),
+        ..through("ann:secret@", proxy)
+    };
+    let transport = transport(&outbound).with_names(scripted(&[&["127.0.0.1"]]));
+    for host in ["internal.example", "a.internal.example", "127.0.0.1"] {
+        let url = format!("http://{host}:{}/", receiver.port());
+        check_status(&transport.post(post_to(&url, 2_000)).await, 200);
+    }
+    assert!(asked.lock().is_empty());
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+    let url = format!("http://other.example:{}/", receiver.port());
+    check_status(&transport.post(post_to(&url, 2_000)).await, 200);
+    assert_eq!(asked.lock().len(), 1);
 }
 
 // --- deadlines --------------------------------------------------------------------------------------------------------

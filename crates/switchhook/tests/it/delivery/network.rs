@@ -22,10 +22,10 @@ use tokio::sync::Barrier;
 
 use crate::support::rig::START;
 
-pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A receiver that treats each connection as `behave` says; counts the connections.
-pub(super) async fn receiver<F>(
+pub(crate) async fn receiver<F>(
     behave: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> (SocketAddr, Arc<AtomicU32>)
 where
@@ -47,7 +47,7 @@ where
 }
 
 /// Reads one request, head and body.
-pub(super) async fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
     loop {

@@ -1,0 +1,35 @@
+//! `--forward-ca` and `--forward-insecure`: whose certificates a receiver may have that is named on the command line.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::client::Trust;
+use crate::delivery::outbound::read_certificates;
+
+/// Whose certificates are accepted from the receiver.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ForwardTrust {
+    /// Certificates (PEM) that the receiver's is accepted from beside those the machine trusts
+    #[arg(long, value_name = "FILE")]
+    forward_ca: Option<PathBuf>,
+
+    /// Accept whatever certificate the receiver has
+    #[arg(long, conflicts_with = "forward_ca")]
+    forward_insecure: bool,
+}
+
+impl ForwardTrust {
+    pub(super) fn trust(&self) -> anyhow::Result<Trust> {
+        match &self.forward_ca {
+            None if self.forward_insecure => Ok(Trust::Anybody),
+            None => Ok(Trust::Machine),
+            Some(path) => {
+                let read = || read_certificates(&std::fs::read(path)?);
+                let authorities = read().with_context(|| format!("--forward-ca {}", path.display()))?;
+                Ok(Trust::Also(authorities))
+            }
+        }
+    }
+}

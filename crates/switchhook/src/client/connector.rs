@@ -1,0 +1,185 @@
+//! Connections of the commands: whom they trust, and the proxy of the environment.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+use tokio::net::TcpStream;
+use tower::Service;
+
+use super::ClientError;
+
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whose certificates are accepted.
+#[derive(Debug, Clone, Default)]
+pub enum Trust {
+    /// Those that the machine trusts.
+    #[default]
+    Machine,
+    /// Those of these authorities too.
+    Also(Vec<CertificateDer<'static>>),
+    /// Anybody's.
+    Anybody,
+}
+
+/// Connects, with TLS where the scheme asks for it.
+pub(super) type Connector = HttpsConnector<Dialer>;
+
+pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, ClientError> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls(scheme, trust)?);
+    Ok(tls.https_or_http().enable_http1().wrap_connector(Dialer(tcp)))
+}
+
+/// Certificates are only looked for if they are needed: small machines have none.
+fn tls(scheme: &str, trust: &Trust) -> Result<ClientConfig, ClientError> {
+    let builder = ClientConfig::builder();
+    if scheme != "https" {
+        return Ok(builder
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth());
+    }
+    let provider = Arc::clone(builder.crypto_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::Anybody => Arc::new(Credulous(provider)),
+        Trust::Machine => verifier(&[], provider)?,
+        Trust::Also(authorities) => verifier(authorities, provider)?,
+    };
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth())
+}
+
+fn verifier(
+    authorities: &[CertificateDer<'static>],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ClientError> {
+    match Verifier::new_with_extra_roots(authorities.iter().cloned(), provider) {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(error) => Err(ClientError::Unusable(format!(
+            "the certificates that this machine trusts cannot be read: {error}"
+        ))),
+    }
+}
+
+/// Believes that everybody is who he says.
+#[derive(Debug)]
+struct Credulous(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Credulous {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Makes TCP connections, to `https` through the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`), but for
+/// what it excepts (`NO_PROXY`) and for this machine.
+#[derive(Debug, Clone)]
+pub(super) struct Dialer(HttpConnector);
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<TcpStream>;
+    type Error = AnyError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, AnyError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let mut tcp = self.0.clone();
+        match proxy_for(&to) {
+            None => Box::pin(async move { tcp.call(to).await.map_err(Into::into) }),
+            Some(proxy) => Box::pin(through(proxy, tcp, to)),
+        }
+    }
+}
+
+async fn through(proxy: Intercept, tcp: HttpConnector, to: Uri) -> Result<TokioIo<TcpStream>, AnyError> {
+    let uri = proxy.uri();
+    if uri.scheme_str() != Some("http") {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        return Err(
+            format!("HTTPS_PROXY names a proxy of the kind {scheme}; it must be http://HOST:PORT").into(),
+        );
+    }
+    let shown = uri.authority().map(ToString::to_string).unwrap_or_default();
+    let mut tunnel = Tunnel::new(uri.clone(), tcp);
+    if let Some(authorization) = proxy.basic_auth() {
+        tunnel = tunnel.with_auth(authorization.clone());
+    }
+    let made = tunnel.call(to).await;
+    made.map_err(|error| {
+        let why = super::in_full(&error);
+        format!("the proxy {shown} (HTTPS_PROXY) made no tunnel: {why}").into()
+    })
+}
+
+/// The proxy on the way to an `https` address.
+fn proxy_for(to: &Uri) -> Option<Intercept> {
+    /// What the environment says, which does not change.
+    static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
+    if to.scheme_str() != Some("https") || to.host().is_some_and(is_here) {
+        return None;
+    }
+    ENVIRONMENT.get_or_init(Matcher::from_env).intercept(to)
+}
+
+fn is_here(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}

@@ -1,0 +1,75 @@
+//! How the commands reach what is far away: proxies, and certificates of one's own.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt;
+
+use super::run::Shell;
+use crate::delivery::network::{read_request, receiver};
+use crate::support::tls::{Authority, secure};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxy_of_the_environment_is_asked_for_a_tunnel_to_what_is_far_away() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&asked);
+    let (proxy, _) = receiver(move |mut stream| {
+        let noting = Arc::clone(&noting);
+        async move {
+            if let Some(request) = read_request(&mut stream).await {
+                noting.lock().push(request);
+                let _ = stream.write_all(b"HTTP/1.1 502 Not today\r\n\r\n").await;
+            }
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let shell = || {
+        Shell::new(folder.path())
+            .with("SWITCHHOOK_API_KEY", "shk_x")
+            .with("HTTPS_PROXY", format!("http://ann%40home:s3cret@{proxy}"))
+    };
+    let run = shell()
+        .run(&["webhooks", "list", "--url", "https://switchhook.example"])
+        .failed(1);
+    assert!(
+        run.stderr
+            .contains(&format!("the proxy {proxy} (HTTPS_PROXY) made no tunnel")),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("s3cret"), "{run:?}");
+    let seen = asked.lock().remove(0);
+    assert!(
+        seen.starts_with("CONNECT switchhook.example:443 HTTP/1.1\r\n"),
+        "{seen}"
+    );
+    // Base64 of ann@home:s3cret
+    assert!(seen.contains("Basic YW5uQGhvbWU6czNjcmV0"), "{seen}");
+    // What is here is reached directly.
+    shell()
+        .run(&["webhooks", "list", "--url", "https://127.0.0.1:1"])
+        .failed(1);
+    assert!(asked.lock().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_with_a_certificate_of_its_own_is_posted_to_if_its_user_says_so() {
+    let authority = Authority::new();
+    let address = secure(authority.good().plain()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let ca = ca.to_str().unwrap();
+    let url = format!("https://{address}/hook");
+    let simulate = [
+        "simulate", "--to", &url, "--count", "1", "--speed", "max", "--expect", "2xx",
+    ];
+    let run = |more: &[&str]| Shell::new(folder.path()).run(&[&simulate[..], more].concat());
+    let refused = run(&[]).failed(1);
+    assert!(refused.stderr.contains("certificate"), "{refused:?}");
+    run(&["--forward-ca", ca]).ok();
+    run(&["--forward-insecure"]).ok();
+    let wrong = run(&["--forward-ca", "/nowhere.pem"]).failed(1);
+    assert!(wrong.stderr.contains("--forward-ca /nowhere.pem"), "{wrong:?}");
+    run(&["--forward-ca", ca, "--forward-insecure"]).failed(2);
+}
