@@ -32,6 +32,8 @@ pub(crate) struct InLine {
     pub(crate) claimed: Claimed,
     pub(crate) blocks_until: Timestamp,
     pub(crate) created_at: Timestamp,
+    /// Whether it goes before earlier ones, as its note says.
+    pub(crate) is_overtaking: bool,
 }
 
 impl InLine {
@@ -48,6 +50,7 @@ impl InLine {
             },
             blocks_until: delivery.blocks_until,
             created_at: delivery.created_at,
+            is_overtaking: delivery.note.is_some(),
         }
     }
 
@@ -68,6 +71,12 @@ impl InLine {
     /// Whether this node has it, so that what comes behind it in the hand-over is sent behind it.
     fn is_being_sent(&self, now: Timestamp) -> bool {
         self.claimed == Claimed::Here && self.due_at > now
+    }
+
+    /// What to tell of one that goes behind this one, which is being sent.
+    fn following_note(&self, key: &OrderKey) -> Option<String> {
+        self.is_overtaking
+            .then(|| format!("sent behind an event that went before earlier events of {key}"))
     }
 
     /// What to tell of one that goes before this one.
@@ -104,9 +113,11 @@ pub(crate) fn start(delivery: &mut Delivery, last: Option<&InLine>, claim_until:
             };
             return Start::Held;
         }
-        if !is_claimed_here {
-            delivery.note = Some(ahead.overtaking_note(key, now));
-        }
+        delivery.note = if is_claimed_here {
+            ahead.following_note(key)
+        } else {
+            Some(ahead.overtaking_note(key, now))
+        };
     }
     let Some(lease_end) = claim_until else {
         return Start::Free;
@@ -125,15 +136,17 @@ pub(crate) enum Verdict {
 }
 
 /// Decides whether a due delivery may go before the one directly ahead of it in line.
-pub(crate) fn verdict(delivery: &Delivery, is_held: bool, ahead: Option<&InLine>, now: Timestamp) -> Verdict {
-    let (Some(ahead), Some(key)) = (
-        ahead.filter(|ahead| !ahead.is_being_sent(now)),
-        &delivery.order_key,
-    ) else {
+pub(crate) fn verdict(delivery: &Delivery, ahead: Option<&InLine>, now: Timestamp) -> Verdict {
+    let (Some(ahead), Some(key)) = (ahead, &delivery.order_key) else {
         return Verdict::Go { note: None };
     };
+    if ahead.is_being_sent(now) {
+        return Verdict::Go {
+            note: ahead.following_note(key),
+        };
+    }
     let until = ahead.until().min(delivery.blocks_until);
-    if !is_held && ahead.blocks(now) && until > now {
+    if ahead.blocks(now) && until > now {
         return Verdict::Hold { until };
     }
     Verdict::Go {

@@ -29,7 +29,6 @@ const SLICE: i64 = 1_000;
 struct DueDelivery {
     delivery: Delivery,
     due_at: Timestamp,
-    is_held: bool,
     /// When its attempt was opened whose lease has ended, if there is one.
     opened_at: Option<Timestamp>,
     /// How many bytes its event has.
@@ -136,7 +135,7 @@ macro_rules! due_columns {
     ($deliveries:literal) => {
         concat!(
             delivery_columns!(),
-            ", held, claimed_at, due_at, (SELECT octet_length(body)::bigint FROM events WHERE events.id = ",
+            ", claimed_at, due_at, (SELECT octet_length(body)::bigint FROM events WHERE events.id = ",
             $deliveries,
             ".event_id)"
         )
@@ -163,7 +162,6 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
     Ok(DueDelivery {
         delivery: delivery::read_cells(&mut cells)?,
-        is_held: cells.read::<Option<&str>>()?.is_some(),
         opened_at: cells.maybe_time()?,
         due_at: cells.time()?,
         bytes: cells
@@ -244,7 +242,8 @@ async fn judge(
         let ahead = ahead
             .get(&due.delivery.id)
             .map(|ahead| decided.get(&ahead.id).unwrap_or(ahead));
-        let (claimed, due_at, is_held) = match line::verdict(&due.delivery, due.is_held, ahead, claim.now) {
+        let mut is_overtaking = due.delivery.note.is_some();
+        let (claimed, due_at, is_held) = match line::verdict(&due.delivery, ahead, claim.now) {
             Verdict::Hold { until } => {
                 hold(transaction.connection, due.delivery.id, until).await?;
                 (Claimed::No, until, true)
@@ -252,6 +251,7 @@ async fn judge(
             Verdict::Go { note } => match body_of(&bodies, due.delivery.event_id) {
                 Some(body) => {
                     let was_due_at = due.due_at;
+                    is_overtaking |= note.is_some();
                     let delivery = Delivery {
                         note: note.or(due.delivery.note.clone()),
                         ..due.delivery.clone()
@@ -280,6 +280,7 @@ async fn judge(
             claimed,
             blocks_until,
             created_at,
+            is_overtaking,
         };
         decided.insert(due.delivery.id, one);
     }

@@ -172,7 +172,7 @@ pub(super) async fn free_followers(
         let Some(freed) = standing.get(&place).and_then(|line| line::freed(line, key, *now)) else {
             continue;
         };
-        let sql = "UPDATE deliveries SET held = NULL, due_at = $1, note = coalesce($2, note) WHERE id = $3";
+        let sql = "UPDATE deliveries SET held = NULL, due_at = least(due_at, $1), note = coalesce($2, note) WHERE id = $3";
         sqlx::query(sql)
             .bind(now.as_millis())
             .bind(freed.note)
@@ -190,7 +190,8 @@ pub(super) async fn free_followers(
 /// What [`read`] reads, in its order; `n` counts from 1.
 macro_rules! in_line {
     () => {
-        "one.id, given.n, one.line_position, one.due_at, one.held, one.claimed_by, one.blocks_until, one.created_at"
+        "one.id, given.n, one.line_position, one.due_at, one.held, one.claimed_by, one.blocks_until, one.created_at, \
+         (one.note IS NOT NULL)::int::bigint"
     };
 }
 
@@ -236,6 +237,7 @@ fn read(row: &Row<'_>, node: Option<i64>) -> Result<(usize, InLine), StoreError>
         },
         blocks_until: cells.time()?,
         created_at: cells.time()?,
+        is_overtaking: cells.read()?,
     };
     let place = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
     Ok((place, one))

@@ -78,7 +78,6 @@ fn grant(
 struct DueDelivery {
     delivery: Delivery,
     due_at: Timestamp,
-    is_held: bool,
     /// When its attempt was opened whose lease has ended, if there is one.
     opened_at: Option<Timestamp>,
 }
@@ -117,14 +116,14 @@ pub(super) const UNDATED: &str = "SELECT id FROM deliveries INDEXED BY deliverie
 pub(super) const DUE: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    ", held, claimed_at, due_at FROM deliveries INDEXED BY deliveries_due \
+    ", claimed_at, due_at FROM deliveries INDEXED BY deliveries_due \
      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
 );
 
 pub(super) const EXPIRED: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    ", held, claimed_at, due_at FROM deliveries INDEXED BY deliveries_claimed \
+    ", claimed_at, due_at FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND webhook_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
 );
 
@@ -132,7 +131,6 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
     let mut cells = Cells::of("deliveries", row)?;
     Ok(DueDelivery {
         delivery: delivery::read_cells(&mut cells)?,
-        is_held: cells.read::<Option<String>>()?.is_some(),
         opened_at: cells.maybe_time()?,
         due_at: cells.time()?,
     })
@@ -158,7 +156,7 @@ fn verdict(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result
         Some(key) => order::ahead_of(connection, delivery.id, delivery.webhook_id, key)?,
         None => None,
     };
-    Ok(line::verdict(delivery, due.is_held, ahead.as_ref(), now))
+    Ok(line::verdict(delivery, ahead.as_ref(), now))
 }
 
 fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Result<(), StoreError> {

@@ -55,7 +55,8 @@ pub(super) fn free_follower(
     let Some(freed) = line::freed(&line, key, now) else {
         return Ok(());
     };
-    let sql = "UPDATE deliveries SET held = NULL, due_at = ?, note = coalesce(?, note) WHERE id = ?";
+    let sql =
+        "UPDATE deliveries SET held = NULL, due_at = min(due_at, ?), note = coalesce(?, note) WHERE id = ?";
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), freed.note, freed.id.0])?;
@@ -66,13 +67,13 @@ pub(super) fn free_follower(
     Ok(())
 }
 
-pub(super) const LAST: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at FROM deliveries \
+pub(super) const LAST: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? ORDER BY id DESC LIMIT 1";
 
-pub(super) const AHEAD: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at FROM deliveries \
+pub(super) const AHEAD: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? AND id < ? ORDER BY id DESC LIMIT 1";
 
-pub(super) const LINE: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at FROM deliveries \
+pub(super) const LINE: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? ORDER BY id LIMIT ?";
 
 fn read(row: &Row<'_>) -> Result<InLine, StoreError> {
@@ -90,5 +91,6 @@ fn read(row: &Row<'_>) -> Result<InLine, StoreError> {
         },
         blocks_until: cells.time()?,
         created_at: cells.time()?,
+        is_overtaking: cells.read()?,
     })
 }

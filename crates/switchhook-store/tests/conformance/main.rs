@@ -133,6 +133,8 @@ conformance! {
         what_is_behind_a_held_one_is_held_too,
         a_released_follower_waits_behind_the_retry,
         a_due_one_does_not_overtake_a_waiting_retry,
+        one_whose_hold_is_over_waits_for_one_that_is_free_since_then,
+        what_follows_one_that_overtakes_says_so_too,
         ;
     claims:
         what_is_due_is_claimed_oldest_first_and_no_more_than_wished,

@@ -273,3 +273,40 @@ pub(crate) async fn a_due_one_does_not_overtake_a_waiting_retry(world: &mut Worl
         "its first attempt was lost"
     );
 }
+
+/// The clock was set, or the webhook was paused for long: what waits is due before what it waits for gets its turn.
+pub(crate) async fn one_whose_hold_is_over_waits_for_one_that_is_free_since_then(world: &mut World) {
+    let first = world.send(1, HOOK).await;
+    world.fail(first, 1, 30).await;
+    world.after(500);
+    let (second, third) = (world.send(1, HOOK).await, world.send(1, HOOK).await);
+    assert_eq!(world.claim(HOOK, 1).await.claimed, 1, "the first");
+    world.after(500);
+    world.told();
+    assert!(world.succeed(first, 2).await);
+    assert_eq!(world.told(), [Told::Settled(first), Told::Due(HOOK, world.now)]);
+    assert_eq!(world.claim(HOOK, 1).await.claimed, 1);
+    assert_eq!(world.told(), [Told::Claimed(second, 1)]);
+    world.fail(second, 1, 30).await;
+    assert_eq!(world.claim(HOOK, 1).await.claimed, 0);
+    let until = world.get(second).await.created_at.plus(LONGEST_BLOCK);
+    assert_eq!(world.state(third).await, DeliveryState::Pending { due_at: until });
+}
+
+pub(crate) async fn what_follows_one_that_overtakes_says_so_too(world: &mut World) {
+    let first = world.send(1, HOOK).await;
+    world.fail(first, 1, 7_200).await;
+    let held = world.send(1, HOOK).await;
+    world.after(LONGEST_BLOCK.as_secs());
+    let behind = world.leave(1, HOOK).await;
+    assert_eq!(world.claim(HOOK, 10).await.claimed, 2);
+    let new = world.send(1, HOOK).await;
+    let note = async |id| world.get(id).await.note.expect("it says so");
+    let minutes = "sent before earlier events of call:1, which were not accepted within 15 minutes";
+    assert_eq!(note(held).await, minutes);
+    let following = "sent behind an event that went before earlier events of call:1";
+    assert_eq!(
+        (note(behind).await, note(new).await),
+        (following.into(), following.into())
+    );
+}

@@ -1,5 +1,5 @@
-//! The whole node in virtual time, from a seed: random events, receivers that misbehave, people who interfere, and
-//! crashes right after random commits. After each history the promises are checked.
+//! The whole node in virtual time, from a seed: random events, receivers that misbehave, people who interfere, a
+//! clock that is set, and crashes right after random commits. After each history the promises are checked.
 //!
 //! `cargo xtask simulate --seeds 10000` runs more histories, with `--first 123` they begin at that seed. A failure names its
 //! seed; the same seed gives the same history again.

@@ -4,20 +4,23 @@ use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
+use switchhook::clock::NodeClock;
 use switchhook::ingest::{self, Submission};
 use switchhook::system::Settings;
 use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::sqlite::{SqliteStore, WriterMode};
 use switchhook_store::{Commit, DeliveryFilter, PageRequest, Store, StoreOptions};
+use tokio::time::Instant;
 
 use super::promises;
 use crate::support::rig::{COMPANY, Reaction, Rig, START, Seen};
@@ -31,9 +34,9 @@ pub(super) const REGISTERING: u64 = 6;
 /// How many things happen in a life, at the most.
 const STEPS: u32 = 60;
 
-/// How many hours the last life has: the longest wait for a retry, so that with receivers that are well every delivery comes
-/// to its end. It is over when that is so.
-const LAST_HOURS: u32 = 15;
+/// How many hours the last life has: the longest wait for a retry, also while time goes slower because the clock was set back, so
+/// that with receivers that are well every delivery comes to its end. It is over when that is so.
+const LAST_HOURS: u32 = 18;
 
 /// What a history left behind.
 pub(super) struct History {
@@ -146,6 +149,8 @@ struct Teller {
     /// Held so that it is removed at the end.
     _directory: tempfile::TempDir,
     now: Timestamp,
+    /// How many milliseconds the machine's clock is ahead of the truth.
+    machine_ahead: Arc<AtomicI64>,
     webhooks: Vec<WebhookId>,
     history: History,
 }
@@ -167,6 +172,7 @@ impl Teller {
             path,
             _directory: directory,
             now: START,
+            machine_ahead: Arc::default(),
             webhooks: Vec::new(),
             history,
         }
@@ -195,10 +201,16 @@ impl Teller {
         let network = Network::new(self.luck.below(u64::MAX), is_last);
         let scripted = Arc::clone(&network);
         let began_at = self.now;
-        let rig = Rig::at(began_at, store, Settings::default(), move |seen| {
-            scripted.react(seen)
-        })
-        .await;
+        let (machine_ahead, started) = (Arc::clone(&self.machine_ahead), Instant::now());
+        let machine = move || {
+            let now = began_at.plus(started.elapsed()).as_millis();
+            Timestamp::from_millis(now + machine_ahead.load(Ordering::Relaxed))
+        };
+        let settings = Settings::default();
+        let clock = NodeClock::new(Arc::new(machine), Lease(settings.lease));
+        clock.go_on_after(began_at);
+        let react = move |seen: &Seen| scripted.react(seen);
+        let rig = Rig::with_clock(store, settings, Arc::new(clock), react).await;
         if self.webhooks.is_empty() {
             self.register(&rig).await;
         }
@@ -247,7 +259,13 @@ impl Teller {
 
     /// One thing that happens.
     async fn step(&mut self, rig: &Rig) {
-        match self.luck.below(20) {
+        match self.luck.below(21) {
+            20 => {
+                // Somebody sets the machine's clock, or NTP does.
+                let most = [2_000, 120_000, 600_000, 7_200_000][self.luck.below(4) as usize];
+                let ahead = self.luck.below(most) as i64 - most as i64 / 2;
+                self.machine_ahead.store(ahead, Ordering::Relaxed);
+            }
             0 => {
                 let id = self.webhooks[self.luck.below(3) as usize];
                 set_paused(rig, id, Some(rig.system.clock.now())).await;
