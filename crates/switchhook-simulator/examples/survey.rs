@@ -19,7 +19,7 @@ const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let count: usize = words.next().map_or(Ok(1_000_000), |word| word.parse())?;
-    let dialect: Dialect = words.next().map_or(Ok(Dialect::Asyncapi), |word| word.parse())?;
+    let dialect: Dialect = words.next().map_or(Ok(Dialect::default()), |word| word.parse())?;
     let seed: u64 = words.next().map_or(Ok(1), |word| word.parse())?;
     let rate: u64 = words.next().map_or(Ok(1), |word| word.parse())?;
     let rhythm = words.next().unwrap_or_default().parse().unwrap_or_default();
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for event in stream() {
         survey.add(&event)?;
     }
-    survey.print(dialect == Dialect::Asyncapi);
+    survey.print();
     Ok(())
 }
 
@@ -103,15 +103,13 @@ impl Survey {
         Ok(())
     }
 
-    fn print(&self, lists_deviations: bool) {
+    fn print(&self) {
         let seconds = self.last_at.since(self.first_at.unwrap_or(START)).as_secs();
         let deviations: u64 = self.deviations.values().sum();
         println!("{seconds} s of the company's time, digest {:#018x}", self.digest);
         println!("{deviations} deviations from the schemas");
-        if lists_deviations {
-            for (what, count) in self.deviations.iter().take(20) {
-                println!("  {count:>8}  {what}");
-            }
+        for (what, count) in self.deviations.iter().take(20) {
+            println!("  {count:>8}  {what}");
         }
         for kind in Kind::ALL {
             let of_kind = self.steps.iter().filter(|((of, _), _)| *of == kind);

@@ -11,20 +11,20 @@ use switchhook_protocol::CallState;
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
-    /// Valid against the schemas of the published AsyncAPI contract, field for field: nothing is null, nothing is
-    /// added, and calls have the 20 states that it lists.
-    #[default]
-    Asyncapi,
-    /// As real payloads look: every key is there, with `null`, `{}` or `[]` where there is nothing; durations are
+    /// As real payloads look: most keys are always there, with `null`, `{}` or `[]` where there is nothing; durations are
     /// milliseconds with a fraction; contacts are small objects, whose ids are numbers for local ones; a contact centre
     /// is a `call_center`; messages have numbers as people write them; many more fields; agents' statuses are words in
-    /// lower case with ids as strings; and calls have all 31 states.
+    /// lower case with ids as strings; and calls have 30 states.
+    #[default]
     Observed,
+    /// Valid against the schemas of the published AsyncAPI contract, field for field: nothing is null, nothing is
+    /// added, and calls have the 20 states that it lists.
+    Asyncapi,
 }
 
 impl Dialect {
     /// Both, the default first.
-    pub const ALL: [Self; 2] = [Self::Asyncapi, Self::Observed];
+    pub const ALL: [Self; 2] = [Self::Observed, Self::Asyncapi];
 
     /// Its name on the command line.
     #[must_use]
@@ -84,7 +84,7 @@ pub struct UnknownDialect;
 
 impl fmt::Display for UnknownDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a dialect is asyncapi or observed")
+        f.write_str("a dialect is observed or asyncapi")
     }
 }
 

@@ -142,12 +142,20 @@ impl Json {
         })
     }
 
+    /// The text, if there is one; not even real traffic has the key before.
+    pub(crate) fn text_if_any(&mut self, key: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self,
+        }
+    }
+
     /// The list, if it has something in it; not even real traffic has the key before.
-    pub(crate) fn texts_if_any(&mut self, key: &str, values: &[String]) -> &mut Self {
+    pub(crate) fn texts_if_any<T: AsRef<str>>(&mut self, key: &str, values: &[T]) -> &mut Self {
         if values.is_empty() {
             return self;
         }
-        self.texts(key, values.iter().map(String::as_str))
+        self.texts(key, values.iter().map(AsRef::as_ref))
     }
 
     fn list<T>(

@@ -30,7 +30,7 @@ pub struct Simulation {
 ///
 /// let monday: Timestamp = "2026-11-23T00:00:00Z".parse()?;
 /// let events = Simulation::builder(7, monday)
-///     .dialect(Dialect::Observed)
+///     .dialect(Dialect::Asyncapi)
 ///     .rate(Rate::per_second(50))
 ///     .rhythm(Rhythm::Workweek)
 ///     .build();
@@ -48,7 +48,7 @@ pub struct Builder {
 }
 
 impl Simulation {
-    /// A small company from `start` on, with about one event per second around the clock, valid against the contract.
+    /// A small company from `start` on, with about one event per second around the clock, as real traffic looks.
     ///
     /// The first five things to happen are one of each kind, within three seconds.
     #[must_use]
@@ -62,7 +62,7 @@ impl Simulation {
         Builder {
             seed,
             start,
-            dialect: Dialect::Asyncapi,
+            dialect: Dialect::Observed,
             rate: Rate::per_second(1),
             rhythm: Rhythm::Steady,
         }

@@ -64,10 +64,10 @@ impl Shown<'_> {
             .talked_ms()
             .zip(leg.held_ms())
             .map(|(talked, held)| talked.saturating_sub(held));
-        // Told only when the ringing is over.
+        // While a device rings, real traffic tells only when the first one began to.
         let rang_at = leg.rang_at.filter(|_| self.state != CallState::Ringing);
         json.number_or("date_rang", millis(rang_at))
-            .number_or("date_first_rang", millis(rang_at))
+            .number_or("date_first_rang", millis(leg.rang_at))
             .number_or("date_queued", millis(leg.queued_at))
             .thousandths_or("total_duration", self.length(leg.total_ms()))
             .thousandths_or("talk_time", self.length(talk_ms))
@@ -152,24 +152,23 @@ impl Shown<'_> {
         let topic = call.topic;
         let at = |when: CallState| *state == when;
         let review = |audience: &str| {
-            (at(S::CallTranscription) || at(S::RecapSummary))
-                .then(|| format!("https://{audience}.larkfield.example/callreview/{}", leg.call_id))
+            let has_ended = leg.ended_at.is_some();
+            has_ended.then(|| format!("https://{audience}.larkfield.example/callreview/{}", leg.call_id))
         };
         let mos = leg.mos * u64::from(leg.ended_at.is_some() && leg.was_connected());
         json.number_or("csat_score", leg.csat.map(|score| score as i64))
             .thousandths_or("mos_score", (mos > 0).then_some(mos))
-            .null("custom_data")
             .object("integrations", |_| {})
-            .text_or("recap_summary", at(S::RecapSummary).then_some(topic.summary))
-            .text_or("recap_outcome", at(S::RecapOutcome).then_some(topic.outcome))
-            .texts("recap_purposes", shown_if(at(S::RecapPurposes), topic.purposes))
-            .texts(
+            .text_if_any("recap_summary", at(S::RecapSummary).then_some(topic.summary))
+            .text_if_any("recap_outcome", at(S::RecapOutcome).then_some(topic.outcome))
+            .texts_if_any("recap_purposes", shown_if(at(S::RecapPurposes), topic.purposes))
+            .texts_if_any(
                 "recap_action_items",
                 shown_if(at(S::RecapActionItems), topic.action_items),
             )
-            .text_or("dispositions", at(S::Dispositions).then_some(topic.disposition))
-            .text_or("company_call_review_share_link", review("company").as_deref())
-            .text_or("public_call_review_share_link", review("public").as_deref());
+            .text_if_any("dispositions", at(S::Dispositions).then_some(topic.disposition))
+            .text_if_any("company_call_review_share_link", review("company").as_deref())
+            .text_if_any("public_call_review_share_link", review("public").as_deref());
     }
 
     /// Milliseconds as real traffic has them: with a fraction, or a bare `0` if there were none before the leg ended.
@@ -180,8 +179,8 @@ impl Shown<'_> {
     }
 }
 
-fn shown_if(holds: bool, texts: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
-    texts.iter().copied().filter(move |_| holds)
+const fn shown_if(holds: bool, texts: &'static [&'static str]) -> &'static [&'static str] {
+    if holds { texts } else { &[] }
 }
 
 fn url(recording: &Recording) -> String {

@@ -100,13 +100,8 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "What")]
     duration: Option<Duration>,
 
-    /// asyncapi (valid against the contract) or observed (as real traffic looks)
-    #[arg(
-        long,
-        value_name = "DIALECT",
-        default_value = "asyncapi",
-        help_heading = "What"
-    )]
+    /// observed (as real traffic looks) or asyncapi (valid against the published contract, field for field)
+    #[arg(long, value_name = "DIALECT", default_value_t, help_heading = "What")]
     dialect: Dialect,
 
     /// How fast the company's time goes: real, 60x, max [default: 10x for a scenario, else real]
