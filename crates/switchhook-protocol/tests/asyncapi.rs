@@ -1,137 +1,16 @@
-//! The served document, held against the published contract: its names, fields, types and values as data.
-//! Whatever is valid there must be valid here, so a schema may allow null and list more fields, and no more.
+//! The served document, held against the published contract. Whatever is valid there must be valid here, so a schema may
+//! allow null, other words and what was observed, and list more fields, and no more.
 
+#[path = "contract/fields.rs"]
+mod contract;
+
+use contract::Type::{self, Boolean, Int64, Int64s, Integer, Object, OneOf, Ref, Text, Texts};
+use contract::{CALL_STATES, CHANGED_BY, CONTRACT, TARGET_TYPES};
 use serde_norway::Value;
-use switchhook_protocol::{ASYNCAPI_YAML, CallState, Kind, Payload, TargetType, headers, verify};
-
-const CALL_STATES: &str = "calling ringing preanswer connected merged hold parked voicemail \
-    voicemail_uploaded transcription hangup missed recording call_transcription dispositions recap_summary \
-    recap_outcome recap_purposes recap_action_items ai_playbook";
-const TARGET_TYPES: &str = "callcenter callrouter channel coachinggroup coachingteam department office room \
-    staffgroup unknown user";
-
-/// What the contract says about a field. Words of an enum stand in one string.
-#[derive(Clone, Copy)]
-enum Type {
-    Int64,
-    Integer,
-    Text,
-    Boolean,
-    Object,
-    Texts,
-    Int64s,
-    OneOf(&'static str),
-    Ref(&'static str),
-}
-
-use Type::{Boolean, Int64, Int64s, Integer, Object, OneOf, Ref, Text, Texts};
-
-const CONTRACT: &[(&str, &[(&str, Type)])] = &[
-    (
-        "Target",
-        &[
-            ("id", Int64),
-            ("type", OneOf(TARGET_TYPES)),
-            ("name", Text),
-            ("email", Text),
-            ("phone", Text),
-        ],
-    ),
-    (
-        "Contact",
-        &[
-            ("id", Text),
-            ("type", OneOf("google local microsoft shared all")),
-            ("first_name", Text),
-            ("last_name", Text),
-            ("display_name", Text),
-            ("phones", Texts),
-            ("primary_phone", Text),
-            ("emails", Texts),
-            ("primary_email", Text),
-            ("company_name", Text),
-            ("job_title", Text),
-            ("urls", Texts),
-            ("trunk_group", Text),
-            ("extension", Text),
-        ],
-    ),
-    (
-        "CallEventPayload",
-        &[
-            ("call_id", Int64),
-            ("master_call_id", Int64),
-            ("operator_call_id", Int64),
-            ("entry_point_call_id", Int64),
-            ("state", OneOf(CALL_STATES)),
-            ("direction", OneOf("inbound outbound")),
-            ("target", Ref("Target")),
-            ("contact", Ref("Contact")),
-            ("date_started", Int64),
-            ("date_connected", Int64),
-            ("date_ended", Int64),
-            ("duration", Integer),
-            ("event_timestamp", Int64),
-        ],
-    ),
-    (
-        "SmsEventPayload",
-        &[
-            ("id", Int64),
-            ("created_date", Int64),
-            ("direction", OneOf("inbound outbound")),
-            ("target", Ref("Target")),
-            ("contact", Ref("Contact")),
-            ("sender_id", Int64),
-            ("from_number", Text),
-            ("to_number", Texts),
-            ("mms", Boolean),
-            ("text", Text),
-            (
-                "message_status",
-                OneOf("sent failed pending delivered undelivered"),
-            ),
-            ("message_delivery_result", Text),
-        ],
-    ),
-    (
-        "AgentStatusEventPayload",
-        &[
-            ("availability_status", Boolean),
-            (
-                "on_duty_status",
-                OneOf("Available Unavailable Occupied Wrapup Busy"),
-            ),
-            ("on_duty_status_reason", Text),
-            ("call_center_ids", Int64s),
-            ("powerdialer_mode", Boolean),
-            ("powerdialer_session", Text),
-            ("target", Ref("Target")),
-            ("date", Int64),
-            ("event_timestamp", Int64),
-        ],
-    ),
-    (
-        "ContactEventPayload",
-        &[
-            ("event", OneOf("Created Updated Deleted")),
-            ("contact", Ref("Contact")),
-        ],
-    ),
-    (
-        "ChangeLogEventPayload",
-        &[
-            ("date", Int64),
-            ("action", Text),
-            ("note", Text),
-            ("additional_data", Object),
-            ("target", Ref("Target")),
-            ("changed_by", Object),
-        ],
-    ),
-];
-
-const CHANGED_BY: &[(&str, Type)] = &[("id", Int64), ("name", Text), ("type", Text)];
+use switchhook_protocol::{
+    ASYNCAPI_YAML, CallState, ContactChange, Direction, Kind, MessageStatus, OnDutyStatus, Payload,
+    TargetType, headers, same_word, verify,
+};
 
 /// Each with its operation, message and payload schema.
 const CHANNELS: [(&str, &str, &str, &str); 5] = [
@@ -183,33 +62,78 @@ fn keys(value: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The constraint as YAML: the contract's, with null allowed. Descriptions constrain nothing.
+/// Fields whose contract has one type and whose genuine values have two, with what the document says of them.
+const EITHER: [(&str, &str, &str); 4] = [
+    ("CallEventPayload", "duration", r#"{type: [number, "null"]}"#),
+    ("Contact", "id", "{not: {type: [array, boolean, object]}}"),
+    (
+        "AgentStatusEventPayload",
+        "availability_status",
+        "{not: {type: [array, number, object]}}",
+    ),
+    (
+        "AgentStatusEventPayload",
+        "call_center_ids",
+        r#"{type: [array, "null"], items: {not: {type: [array, boolean, object]}}}"#,
+    ),
+];
+
+fn yaml(text: &str) -> Value {
+    serde_norway::from_str(text).expect("the constraint is YAML")
+}
+
+/// The contract's constraint, with null allowed. Descriptions constrain nothing.
 fn constraint_of(kind: Type) -> Value {
-    let words = |words: &str| words.split_whitespace().collect::<Vec<_>>().join(", ");
-    let yaml = match kind {
-        Int64 => r#"{type: [integer, "null"], format: int64}"#.to_owned(),
-        Integer => r#"{type: [integer, "null"]}"#.to_owned(),
-        Text => r#"{type: [string, "null"]}"#.to_owned(),
-        Boolean => r#"{type: [boolean, "null"]}"#.to_owned(),
-        Object => r#"{type: [object, "null"]}"#.to_owned(),
-        Texts => r#"{type: [array, "null"], items: {type: [string, "null"]}}"#.to_owned(),
-        Int64s => r#"{type: [array, "null"], items: {type: [integer, "null"], format: int64}}"#.to_owned(),
-        OneOf(list) => format!(r#"{{type: [string, "null"], enum: [{}, null]}}"#, words(list)),
-        Ref(schema) => format!(r##"{{$ref: "#/components/schemas/{schema}"}}"##),
-    };
-    serde_norway::from_str(&yaml).expect("the constraint is YAML")
+    match kind {
+        Int64 => yaml(r#"{type: [integer, "null"], format: int64}"#),
+        Integer => yaml(r#"{type: [integer, "null"]}"#),
+        Text => yaml(r#"{type: [string, "null"]}"#),
+        Boolean => yaml(r#"{type: [boolean, "null"]}"#),
+        Object => yaml(r#"{type: [object, "null"]}"#),
+        Texts => yaml(r#"{type: [array, "null"], items: {type: string}}"#),
+        Int64s => yaml(r#"{type: [array, "null"], items: {type: integer, format: int64}}"#),
+        OneOf(_) => unreachable!("words have a list of their own"),
+        Ref(schema) => yaml(&format!(r##"{{$ref: "#/components/schemas/{schema}"}}"##)),
+    }
+}
+
+/// A set of words that may grow: a string, and beside it the name of the list of those that are known.
+#[track_caller]
+fn check_open_set(document: &Value, constraint: &Value, words: &str) {
+    let list = text(constraint, "anyOf/0/$ref");
+    let name = list
+        .strip_prefix("#/components/schemas/")
+        .expect("it is a schema of the document");
+    let open =
+        format!(r#"{{type: [string, "null"], anyOf: [{{$ref: "{list}"}}, {{type: [string, "null"]}}]}}"#);
+    assert_eq!(constraint, &yaml(&open), "{name}");
+    let list = at(document, &format!("components/schemas/{name}"));
+    assert_eq!(keys(list), ["type", "description", "enum"], "{name}");
+    assert_eq!(at(list, "type"), "string");
+    let known = at(list, "enum").as_sequence().expect("it is a list");
+    for word in words.split_whitespace() {
+        assert!(known.iter().any(|known| known == word), "{name} lacks {word}");
+    }
 }
 
 #[track_caller]
-fn check_field(properties: &Value, field: &str, kind: Type) {
+fn check_field(document: &Value, schema: &str, properties: &Value, field: &str, kind: Type) {
     let mut constraint = at(properties, field).clone();
     let mapping = constraint.as_mapping_mut().expect("a schema is a mapping");
     mapping.remove("description");
+    mapping.remove("title");
     if matches!(kind, Object) {
         mapping.remove("properties");
         mapping.remove("additionalProperties");
     }
-    assert_eq!(constraint, constraint_of(kind), "{field}");
+    let either = EITHER
+        .iter()
+        .find(|(of, name, _)| (*of, *name) == (schema, field));
+    match (either, kind) {
+        (Some((_, _, expected)), _) => assert_eq!(constraint, yaml(expected), "{field}"),
+        (None, OneOf(words)) => check_open_set(document, &constraint, words),
+        (None, kind) => assert_eq!(constraint, constraint_of(kind), "{field}"),
+    }
 }
 
 #[test]
@@ -218,12 +142,13 @@ fn every_field_of_the_contract_is_there_with_its_type_and_null() {
     for (schema, fields) in CONTRACT {
         let properties = at(&document, &format!("components/schemas/{schema}/properties"));
         for (field, kind) in *fields {
-            check_field(properties, field, *kind);
+            check_field(&document, schema, properties, field, *kind);
         }
     }
     let changelog = at(&document, "components/schemas/ChangeLogEventPayload/properties");
     for (field, kind) in CHANGED_BY {
-        check_field(at(changelog, "changed_by/properties"), field, *kind);
+        let properties = at(changelog, "changed_by/properties");
+        check_field(&document, "changed_by", properties, field, *kind);
     }
     assert_eq!(
         at(changelog, "additional_data/additionalProperties"),
@@ -243,7 +168,6 @@ fn nothing_is_asked_that_the_contract_does_not_ask() {
             .filter(|key| fields.iter().all(|(field, _)| field != key));
         for field in ours {
             let added = at(properties, field);
-            assert_eq!(keys(added), ["description"], "{field}");
             assert!(text(added, "description").ends_with("(observed)"), "{field}");
         }
     }
@@ -335,4 +259,42 @@ fn the_contracts_words_are_known_to_the_views() {
     assert_eq!(states, contract);
     let types = TargetType::ALL.iter().map(|known| known.as_str());
     assert!(types.eq(TARGET_TYPES.split_whitespace()));
+}
+
+/// The words of a list of the document.
+fn listed(name: &str) -> Vec<String> {
+    let document = document();
+    let list = at(&document, &format!("components/schemas/{name}/enum"));
+    serde_norway::from_value(list.clone()).expect("it is a list of words")
+}
+
+#[track_caller]
+fn check_list<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) {
+    let listed = listed(name);
+    let known: Vec<_> = known.into_iter().collect();
+    for word in &listed {
+        assert!(known.iter().any(|known| same_word(known, word)), "{name}: {word}");
+    }
+    for known in known {
+        assert!(listed.iter().any(|word| word == known), "{name} lacks {known}");
+    }
+}
+
+#[test]
+fn the_lists_of_words_are_those_that_the_views_know() {
+    check_list("CallState", CallState::ALL.iter().map(|known| known.as_str()));
+    check_list("TargetType", TargetType::ALL.iter().map(|known| known.as_str()));
+    check_list("Direction", Direction::ALL.iter().map(|known| known.as_str()));
+    check_list(
+        "ContactChange",
+        ContactChange::ALL.iter().map(|known| known.as_str()),
+    );
+    check_list(
+        "MessageStatus",
+        MessageStatus::ALL.iter().map(|known| known.as_str()),
+    );
+    check_list(
+        "OnDutyStatus",
+        OnDutyStatus::ALL.iter().map(|known| known.as_str()),
+    );
 }

@@ -113,7 +113,8 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
     pub retention_size: Keep<u64>,
 
-    /// What happens to events that deviate from their schema: off, warn (accept and tell) or strict (refuse)
+    /// What happens to events that deviate from their schema: off, warn (accept and tell) or strict (refuse; never what comes
+    /// from a source)
     #[arg(
         long,
         env = "SWITCHHOOK_VALIDATION",

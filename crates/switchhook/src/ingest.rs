@@ -185,8 +185,25 @@ impl Rejected {
 /// # Errors
 /// Says why it is not.
 pub async fn accept(system: &System, submission: Submission) -> Result<Accepted, Rejected> {
+    accept_judged(system, submission, system.settings.validation).await
+}
+
+/// Accepts one event that a source let in: it is authentic and nobody would send it again, so that no mode of validation
+/// has it refused.
+///
+/// # Errors
+/// Says why it is not accepted.
+pub async fn accept_from_source(system: &System, submission: Submission) -> Result<Accepted, Rejected> {
+    accept_judged(system, submission, system.settings.validation.without_refusals()).await
+}
+
+async fn accept_judged(
+    system: &System,
+    submission: Submission,
+    mode: ValidationMode,
+) -> Result<Accepted, Rejected> {
     let notice = Notice::of(system, &submission);
-    let outcome = match prepare(system, submission, system.clock.now()) {
+    let outcome = match prepare(system, submission, mode, system.clock.now()) {
         Ok((event, accepted)) => keep_one(system, event, accepted).await,
         Err(rejected) => Err(rejected),
     };
@@ -207,7 +224,7 @@ pub async fn accept_many(
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
         let notice = Notice::of(system, &submission);
-        let prepared = prepare(system, submission, now);
+        let prepared = prepare(system, submission, system.settings.validation, now);
         let prepared = prepared.map(|(event, accepted)| {
             events.push(event);
             accepted
@@ -302,13 +319,14 @@ async fn keep_one(system: &System, event: NewEvent, accepted: Accepted) -> Resul
 fn prepare(
     system: &System,
     submission: Submission,
+    mode: ValidationMode,
     now: Timestamp,
 ) -> Result<(NewEvent, Accepted), Rejected> {
     if submission.body.len() > LARGEST_EVENT {
         return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
     }
     let facts = facts(&submission)?;
-    let warnings = validate(system, &submission, &facts)?;
+    let warnings = validate(system, mode, &submission, &facts)?;
     let matched = system.registry.match_event(submission.company_id, &facts);
     Ok(decide(system, submission, &facts, matched, warnings, now))
 }
@@ -320,8 +338,12 @@ fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
         .map_err(|error| Rejected::NotAnEvent(error.reason))
 }
 
-fn validate(system: &System, submission: &Submission, facts: &EventFacts) -> Result<Vec<String>, Rejected> {
-    let mode = system.settings.validation;
+fn validate(
+    system: &System,
+    mode: ValidationMode,
+    submission: &Submission,
+    facts: &EventFacts,
+) -> Result<Vec<String>, Rejected> {
     if mode == ValidationMode::Off {
         return Ok(Vec::new());
     }

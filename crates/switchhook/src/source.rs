@@ -142,14 +142,10 @@ impl Inlet {
             idempotency_key: Some(self.repeat_key(kind, &received.body)),
             body: received.body.into(),
         };
-        let accepted = ingest::accept(system, submission).await;
+        let accepted = ingest::accept_from_source(system, submission).await;
         accepted.map_err(|rejected| match &rejected {
-            Rejected::Deviates(deviations) => {
-                let all: Vec<_> = deviations.iter().map(ToString::to_string).collect();
-                refused(400, &all.join("; "))
-            }
             Rejected::TooLarge { .. } => refused(413, &rejected),
-            Rejected::NotAnEvent(_) | Rejected::OfNoKind => refused(400, &rejected),
+            Rejected::NotAnEvent(_) | Rejected::OfNoKind | Rejected::Deviates(_) => refused(400, &rejected),
             Rejected::KeyReused => refused(409, &rejected),
             Rejected::NotKept(_) => NotTaken::NotKept(rejected),
         })

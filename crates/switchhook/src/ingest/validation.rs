@@ -3,6 +3,9 @@
 //! It never changes an event and never decides by itself; what follows from a deviation is the mode's. Whether the
 //! bytes are an event at all was asked before.
 
+mod asked;
+#[cfg(test)]
+mod genuine;
 mod tree;
 
 use std::fmt;
@@ -11,8 +14,9 @@ use std::str::FromStr;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError};
 use serde_json::Value;
-use switchhook_protocol::Kind;
+use switchhook_protocol::{Kind, same_word};
 
+use self::asked::Reading;
 use self::tree::{Tree, Trees};
 use crate::documents;
 
@@ -24,12 +28,21 @@ pub enum ValidationMode {
     /// They are accepted, and each deviation is told and kept.
     #[default]
     Warn,
-    /// They are refused, and each deviation is told.
+    /// They are refused, and each deviation is told. A word that is new and a shape that was only observed are no reason.
     Strict,
 }
 
 impl ValidationMode {
     const ALL: [Self; 3] = [Self::Off, Self::Warn, Self::Strict];
+
+    /// The same for events that nobody would send again if they were refused.
+    #[must_use]
+    pub const fn without_refusals(self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::Warn | Self::Strict => Self::Warn,
+        }
+    }
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -72,18 +85,19 @@ pub struct Deviation {
 }
 
 impl Deviation {
-    /// Whether this is a deviation, rather than a value that nobody could judge.
+    /// Whether it is a reason to refuse the event. A word that nobody knows yet, a field that was observed otherwise and a
+    /// value that nobody could judge are none.
     #[must_use]
     pub const fn is_certain(&self) -> bool {
         self.is_certain
     }
 
-    fn of(error: &ValidationError<'_>) -> Self {
+    fn of(error: &ValidationError<'_>, is_certain: bool) -> Self {
         let pointer = error.instance_path().as_str().to_owned();
         Self {
             pointer,
             message: message(error),
-            is_certain: true,
+            is_certain,
         }
     }
 
@@ -125,7 +139,14 @@ const MOST_VALUES: usize = 50_000;
 
 /// Checks events against the schemas of all kinds.
 #[derive(Debug)]
-pub struct Validator([jsonschema::Validator<Trees>; Kind::ALL.len()]);
+pub struct Validator([Schema; Kind::ALL.len()]);
+
+/// The schema of one kind in both readings. Most events keep to the close one, and the other is not asked.
+#[derive(Debug)]
+struct Schema {
+    closely: jsonschema::Validator<Trees>,
+    loosely: jsonschema::Validator<Trees>,
+}
 
 impl Default for Validator {
     fn default() -> Self {
@@ -141,11 +162,17 @@ impl Validator {
     #[must_use]
     pub fn new() -> Self {
         Self(Kind::ALL.map(|kind| {
-            jsonschema::options_for::<Trees>()
-                .with_draft(Draft::Draft7)
-                .should_validate_formats(false)
-                .build(&documents::schema(kind))
-                .expect("the schemas of our own document are schemas")
+            let read = |reading| {
+                jsonschema::options_for::<Trees>()
+                    .with_draft(Draft::Draft7)
+                    .should_validate_formats(false)
+                    .build(&asked::schema(documents::schema(kind), reading))
+                    .expect("the schemas of our own document are schemas")
+            };
+            Schema {
+                closely: read(Reading::Closely),
+                loosely: read(Reading::Loosely),
+            }
         }))
     }
 
@@ -162,22 +189,40 @@ impl Validator {
             Ok(event) => event,
             Err(error) => return vec![Deviation::unjudged(&error)],
         };
-        let validator = &self.0[kind as usize];
-        if validator.is_valid(&event) {
+        let schema = &self.0[kind as usize];
+        if schema.closely.is_valid(&event) {
             return Vec::new();
         }
-        let mut bytes = 0;
-        let errors = validator.iter_errors(&event);
-        errors
-            .take(MOST_DEVIATIONS)
-            .map(|error| Deviation::of(&error))
-            .take_while(|deviation| {
-                let is_within = bytes < MOST_DEVIATION_BYTES;
-                bytes += deviation.pointer.len() + deviation.message.len();
-                is_within
-            })
-            .collect()
+        let errors = schema.loosely.iter_errors(&event);
+        let mut found: Vec<_> = bounded(errors.map(|error| Deviation::of(&error, true))).collect();
+        let errors = schema.closely.iter_errors(&event);
+        let others = errors
+            .filter(|error| !is_spelled_otherwise(error))
+            .map(|error| Deviation::of(&error, false))
+            .filter(|other| !found.iter().any(|certain| certain.pointer == other.pointer));
+        let others: Vec<_> = others.take(MOST_DEVIATIONS - found.len()).collect();
+        found.extend(others);
+        bounded(found.into_iter()).collect()
     }
+}
+
+fn bounded(deviations: impl Iterator<Item = Deviation>) -> impl Iterator<Item = Deviation> {
+    let mut bytes = 0;
+    deviations.take(MOST_DEVIATIONS).take_while(move |deviation| {
+        let is_within = bytes < MOST_DEVIATION_BYTES;
+        bytes += deviation.pointer.len() + deviation.message.len();
+        is_within
+    })
+}
+
+/// Whether it is one of the words after all: case and separators do not count.
+fn is_spelled_otherwise(error: &ValidationError<'_>) -> bool {
+    let ValidationErrorKind::Enum { options } = error.kind() else {
+        return false;
+    };
+    let mut known = options.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let word = error.instance().as_str();
+    word.is_some_and(|word| known.any(|known| same_word(word, known)))
 }
 
 /// Every value but the first comes after one of these. They may also stand in texts, so that a very long text is not judged
@@ -251,6 +296,57 @@ mod tests {
     }
 
     #[test]
+    fn what_differs_in_spelling_only_is_no_deviation() {
+        check(
+            Kind::Changelog,
+            r#"{"action": "updated_ivr", "target": {"id": 1, "type": "CallCenter"}}"#,
+            &[],
+        );
+        check(
+            Kind::AgentStatus,
+            r#"{"availability_status": "available", "on_duty_status": "wrap-up", "call_center_ids": ["1", 2]}"#,
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_is_new_or_was_only_observed_is_told_and_no_reason_to_refuse() {
+        let body = r#"{"call_id": "12", "state": "sung", "labels": "x", "contact": {"id": 1, "type": "robot"},
+            "recording_details": [{"recording_type": 1}], "target": {"id": "2", "type": "desk"}}"#;
+        let found = Validator::new().check(Kind::Call, body.as_bytes());
+        assert!(found.iter().all(|one| !one.is_certain()), "{found:?}");
+        let mut pointers: Vec<_> = found.iter().map(|one| one.pointer.as_str()).collect();
+        pointers.sort_unstable();
+        let expected = [
+            "/call_id",
+            "/contact/type",
+            "/labels",
+            "/recording_details/0/recording_type",
+            "/state",
+            "/target/id",
+            "/target/type",
+        ];
+        pointers.dedup();
+        assert_eq!(pointers, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_an_id_a_number_or_a_word_is_a_reason_to_refuse() {
+        for body in [
+            r#"{"call_id": "one"}"#,
+            r#"{"call_id": 1.5}"#,
+            r#"{"contact": {"id": {}}}"#,
+            r#"{"state": 5}"#,
+            r#"{"duration": "long"}"#,
+            r#"{"target": []}"#,
+        ] {
+            let found = Validator::new().check(Kind::Call, body.as_bytes());
+            assert_eq!(found.len(), 1, "{body}: {found:?}");
+            assert!(found[0].is_certain(), "{body}");
+        }
+    }
+
+    #[test]
     fn a_deviation_is_named_with_its_pointer() {
         let body = r#"{"call_id": {}, "target": {"id": 1, "type": "desk"}}"#;
         let found = Validator::new().check(Kind::Call, body.as_bytes());
@@ -263,7 +359,6 @@ mod tests {
                 .any(|deviation| deviation.message.starts_with("`desk` is none of ")),
             "{found:?}"
         );
-        assert!(found.iter().all(Deviation::is_certain));
     }
 
     #[test]

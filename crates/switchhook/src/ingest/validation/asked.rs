@@ -1,0 +1,155 @@
+//! What validation asks of an event: the schema of its kind, read in two ways.
+//!
+//! The document takes any word where the set of words may grow, and promises nothing about what was only observed. To
+//! tell somebody about a misspelt word it has to be read more closely than that, and to refuse nothing that genuine
+//! accounts send less so.
+
+use serde_json::{Map, Value, json};
+
+/// How closely a schema is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Every word is one of those that are known, every observed field has the type that was observed.
+    Closely,
+    /// What no event that can be read goes without: any word will do, ids may be digits, observed fields anything.
+    Loosely,
+}
+
+/// All types that JSON Schema names. An integer is a number.
+const TYPES: [&str; 6] = ["array", "boolean", "null", "number", "object", "string"];
+
+/// How the document marks what no contract has.
+const OBSERVED: &str = "(observed)";
+
+/// The schema (complete in itself, as `documents::schema` makes it) in that reading.
+pub(super) fn schema(mut whole: Value, reading: Reading) -> Value {
+    let definitions = whole["definitions"].as_object().cloned().unwrap_or_default();
+    read(&mut whole, &definitions, reading);
+    for name in definitions.keys() {
+        read(&mut whole["definitions"][name], &definitions, reading);
+    }
+    whole
+}
+
+fn read(schema: &mut Value, definitions: &Map<String, Value>, reading: Reading) {
+    let Some(keywords) = schema.as_object_mut() else {
+        return;
+    };
+    if reading == Reading::Loosely && is_observed(keywords) {
+        keywords.clear();
+        return;
+    }
+    if let Some(choices) = keywords.remove("anyOf")
+        && reading == Reading::Closely
+    {
+        keywords.insert("enum".to_owned(), words(&choices, definitions));
+    }
+    if let Some(never) = keywords.remove("not") {
+        keywords.insert("type".to_owned(), all_types_but(&never["type"]));
+    }
+    if reading == Reading::Loosely {
+        take_digits(keywords);
+    }
+    if let Some(properties) = keywords.get_mut("properties").and_then(Value::as_object_mut) {
+        properties
+            .values_mut()
+            .for_each(|property| read(property, definitions, reading));
+    }
+    if let Some(items) = keywords.get_mut("items") {
+        read(items, definitions, reading);
+        if let (Reading::Loosely, Value::String(one)) = (reading, &items["type"]) {
+            items["type"] = json!([one, "null"]);
+        }
+    }
+}
+
+fn is_observed(keywords: &Map<String, Value>) -> bool {
+    let description = keywords.get("description").and_then(Value::as_str);
+    description.is_some_and(|text| text.trim_end().ends_with(OBSERVED))
+}
+
+/// The words of the list that one of the choices refers to, and null.
+fn words(choices: &Value, definitions: &Map<String, Value>) -> Value {
+    let lists = choices.as_array().into_iter().flatten().filter_map(|choice| {
+        let name = choice["$ref"].as_str()?.rsplit('/').next()?;
+        definitions[name]["enum"].as_array()
+    });
+    lists.flatten().cloned().chain([Value::Null]).collect()
+}
+
+fn all_types_but(never: &Value) -> Value {
+    let never = never.as_array().map_or(&[][..], Vec::as_slice);
+    TYPES
+        .into_iter()
+        .filter(|name| !never.iter().any(|other| other == name))
+        .collect()
+}
+
+/// An id is a number or the same digits as text.
+fn take_digits(keywords: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = keywords.get_mut("type")
+        && types.iter().any(|name| name == "integer")
+    {
+        types.push(json!("string"));
+        keywords.insert("pattern".to_owned(), json!("^-?[0-9]+$"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(property: &Value, closely: &Value, loosely: &Value) {
+        let whole = json!({
+            "properties": {"it": property},
+            "definitions": {"Sort": {"type": "string", "enum": ["a", "b"]}},
+        });
+        let read = |reading| schema(whole.clone(), reading)["properties"]["it"].clone();
+        assert_eq!(&read(Reading::Closely), closely);
+        assert_eq!(&read(Reading::Loosely), loosely);
+    }
+
+    #[test]
+    fn known_words_are_asked_for_and_others_are_taken() {
+        check(
+            &json!({"type": ["string", "null"], "anyOf": [{"$ref": "#/definitions/Sort"}, {"type": ["string", "null"]}]}),
+            &json!({"type": ["string", "null"], "enum": ["a", "b", null]}),
+            &json!({"type": ["string", "null"]}),
+        );
+    }
+
+    #[test]
+    fn ids_are_asked_for_as_numbers_and_taken_as_digits() {
+        check(
+            &json!({"type": ["integer", "null"], "format": "int64"}),
+            &json!({"type": ["integer", "null"], "format": "int64"}),
+            &json!({"type": ["integer", "null", "string"], "format": "int64", "pattern": "^-?[0-9]+$"}),
+        );
+    }
+
+    #[test]
+    fn types_that_never_occur_are_not_taken() {
+        let either = json!({"type": ["null", "number", "string"]});
+        check(
+            &json!({"not": {"type": ["array", "boolean", "object"]}}),
+            &either,
+            &either,
+        );
+    }
+
+    #[test]
+    fn what_was_observed_may_be_otherwise() {
+        let observed = json!({"type": ["array", "null"], "items": {"type": "string"}, "description": "Links (observed)"});
+        check(&observed, &observed, &json!({}));
+    }
+
+    #[test]
+    fn a_list_may_have_holes() {
+        check(
+            &json!({"type": ["array", "null"], "items": {"type": "string"}}),
+            &json!({"type": ["array", "null"], "items": {"type": "string"}}),
+            &json!({"type": ["array", "null"], "items": {"type": ["string", "null"]}}),
+        );
+    }
+}
