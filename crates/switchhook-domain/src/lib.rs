@@ -22,6 +22,7 @@
 //! | claim | a node's right, until its lease ends, to make a delivery's next attempt | |
 //! | order key | what deliveries of one webhook share that must go one after the other | |
 
+pub mod address;
 pub mod attempt;
 pub mod breaker;
 pub mod clearance;

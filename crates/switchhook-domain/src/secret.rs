@@ -30,8 +30,8 @@ impl Secret {
         let bytes = self.0.len();
         (bytes < ENOUGH_BYTES).then(|| {
             format!(
-                "the secret has {bytes} bytes: whoever sees a signed event can try short ones out; use {ENOUGH_BYTES} \
-                 random bytes or more (rotate-secret makes them)"
+                "the secret has {bytes} bytes: whoever sees a signed event can try short ones out, and several JWT \
+                 libraries refuse them; use {ENOUGH_BYTES} random bytes or more (rotate-secret makes them)"
             )
         })
     }

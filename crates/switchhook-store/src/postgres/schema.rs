@@ -5,7 +5,11 @@ use sqlx::{Connection, Row};
 use switchhook_domain::Timestamp;
 
 use super::transaction::{Lock, lock};
+use super::webhooks;
 use crate::StoreError;
+
+/// The one that has more to do than its statements say: what fills it in is no SQL.
+const URL_KEYS: &str = "url_keys";
 
 struct Migration {
     name: &'static str,
@@ -13,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -54,6 +58,10 @@ const MIGRATIONS: [Migration; 10] = [
         name: "ended_sessions",
         sql: include_str!("../../migrations/postgres/0010_ended_sessions.sql"),
     },
+    Migration {
+        name: URL_KEYS,
+        sql: include_str!("../../migrations/postgres/0014_url_keys.sql"),
+    },
 ];
 
 /// Brings the schema up to date; refuses what this program must not touch. Nodes that start at once wait for each other.
@@ -84,6 +92,9 @@ async fn migrate_by_one(connection: &mut PgConnection, now: Timestamp) -> Result
     // Another node may have been faster while we waited for the lock.
     if let Some(migration) = MIGRATIONS.get(done as usize) {
         sqlx::raw_sql(migration.sql).execute(&mut *transaction).await?;
+        if migration.name == URL_KEYS {
+            webhooks::fill_url_keys(&mut transaction).await?;
+        }
         sqlx::query("INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)")
             .bind(i64::from(done) + 1)
             .bind(migration.name)

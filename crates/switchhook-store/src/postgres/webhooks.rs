@@ -1,8 +1,8 @@
 //! Webhooks: where we send.
 
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
-use switchhook_domain::credential::user_info;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
@@ -46,7 +46,7 @@ async fn insert(
     let sql = concat!(
         "INSERT INTO webhooks (",
         webhook_columns!(),
-        ", replay_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        ", replay_id, url_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     );
     let kept = kept(webhook, sealing)?;
     sqlx::query(sql)
@@ -62,6 +62,7 @@ async fn insert(
         .bind(webhook.created_at.as_millis())
         .bind(webhook.updated_at.as_millis())
         .bind(replay_id.map(|id| id.0))
+        .bind(kept.url_key)
         .execute(connection)
         .await?;
     Ok(())
@@ -78,11 +79,15 @@ pub(super) async fn update(
     let connection = &mut *transaction.connection;
     let before = find(connection, company_id, id, sealing).await?;
     let paused_before = before.paused_at;
+    let url_before = before.hook_url.clone();
     let webhook = before.changed(change.clone(), now);
-    refuse_second(connection, &webhook, sealing).await?;
+    // Two that were made before spellings counted can still be changed otherwise.
+    if webhook.hook_url != url_before {
+        refuse_second(connection, &webhook, sealing).await?;
+    }
     let kept = kept(&webhook, sealing)?;
     let sql = "UPDATE webhooks SET hook_url = $1, secret = $2, old_secrets = $3, settings = $4, credentials = $5, \
-               paused_at = $6, disabled_at = $7, updated_at = $8 WHERE id = $9";
+               paused_at = $6, disabled_at = $7, updated_at = $8, url_key = $9 WHERE id = $10";
     sqlx::query(sql)
         .bind(kept.hook_url)
         .bind(secret::kept(id, webhook.secret.as_ref(), sealing))
@@ -92,6 +97,7 @@ pub(super) async fn update(
         .bind(webhook.paused_at.map(Timestamp::as_millis))
         .bind(webhook.disabled_at.map(Timestamp::as_millis))
         .bind(webhook.updated_at.as_millis())
+        .bind(kept.url_key)
         .bind(id.0)
         .execute(&mut *connection)
         .await?;
@@ -242,29 +248,31 @@ async fn refuse_second(
     webhook: &Webhook,
     sealing: &Sealing,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM webhooks WHERE company_id = $1 AND hook_url = $2 AND deleted_at IS NULL \
-               AND replay_id IS NULL AND id <> $3";
-    let query = sqlx::query(sql)
+    let query = sqlx::query(WITH_URL_KEY)
         .bind(webhook.company_id.0)
-        .bind(&webhook.hook_url)
-        .bind(webhook.id.0);
-    let other = first(&mut *connection, query, |row| row.get::<i64>(0)).await?;
-    webhook::refuse_second(other)?;
-    if user_info(&webhook.hook_url).is_none() {
-        return Ok(());
-    }
-    // What is kept of such an address is no other webhook's.
-    let query = sqlx::query(WITH_CREDENTIALS)
-        .bind(webhook.company_id.0)
+        .bind(webhook::url_key(&webhook.hook_url))
         .bind(webhook.id.0);
     let others = all(connection, query, |row| read(row, sealing)).await?;
-    let other = others.iter().find(|other| other.hook_url == webhook.hook_url);
-    webhook::refuse_second(other.map(|other| other.id.0))
+    webhook::refuse_second(webhook, &others)
 }
 
-const WITH_CREDENTIALS: &str = concat!(
+const WITH_URL_KEY: &str = concat!(
     "SELECT ",
     webhook_columns!(),
-    " FROM webhooks WHERE company_id = $1 AND credentials IS NOT NULL AND deleted_at IS NULL \
-     AND replay_id IS NULL AND id <> $2"
+    " FROM webhooks WHERE company_id = $1 AND url_key = $2 AND deleted_at IS NULL \
+     AND replay_id IS NULL AND id <> $3"
 );
+
+/// Fills in how the addresses of webhooks are compared that were kept before that was.
+pub(super) async fn fill_url_keys(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let select = sqlx::query("SELECT id, hook_url FROM webhooks WHERE url_key IS NULL");
+    for row in select.fetch_all(&mut *connection).await? {
+        let (id, hook_url): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        sqlx::query("UPDATE webhooks SET url_key = $1 WHERE id = $2")
+            .bind(webhook::url_key(&hook_url))
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

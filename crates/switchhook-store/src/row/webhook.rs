@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use switchhook_domain::address::ComparedAddress;
 use switchhook_domain::credential::{MASK, is_credential, user_info};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::secret::Secret;
@@ -52,6 +53,8 @@ pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreErr
 pub(crate) struct Kept {
     /// Without user and password; a webhook's own, so that no two are equal where those are not.
     pub(crate) hook_url: String,
+    /// By which webhooks with the same address are found.
+    pub(crate) url_key: String,
     /// Without headers that are credentials.
     pub(crate) settings: String,
     /// What is left out of both, sealed as the secret is.
@@ -103,17 +106,31 @@ pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreEr
     };
     Ok(Kept {
         hook_url,
+        url_key: ComparedAddress::of(&webhook.hook_url).place,
         settings: serde_json::to_string(&settings).map_err(unkept)?,
         credentials,
     })
 }
 
-/// Two webhooks of a company would have the same address.
-pub(crate) fn refuse_second(other: Option<i64>) -> Result<(), StoreError> {
-    match other {
-        None => Ok(()),
-        Some(other) => Err(StoreError::Conflict(format!(
-            "webhook {other} already has this hook_url: use that one, or change or delete it first"
-        ))),
-    }
+/// Refuses a webhook whose address one of these has, which have the same key: their users or passwords may differ.
+pub(crate) fn refuse_second(webhook: &Webhook, others: &[Webhook]) -> Result<(), StoreError> {
+    let address = ComparedAddress::of(&webhook.hook_url);
+    let same = |other: &&Webhook| ComparedAddress::of(&other.hook_url) == address;
+    let Some(other) = others.iter().find(same) else {
+        return Ok(());
+    };
+    let spelling = if other.hook_url == webhook.hook_url {
+        ""
+    } else {
+        ", spelled in another way"
+    };
+    Err(StoreError::Conflict(format!(
+        "webhook {} already has this hook_url{spelling}: use that one, or change or delete it first",
+        other.id
+    )))
+}
+
+/// What is kept of an address whose user and password are gone, for comparing.
+pub(crate) fn url_key(kept_hook_url: &str) -> String {
+    ComparedAddress::of(kept_hook_url).place
 }

@@ -140,8 +140,8 @@ fn what_is_due_is_found_without_passing_what_is_not() {
     );
     check(
         &connection,
-        webhooks::WITH_CREDENTIALS,
-        "webhooks_with_credentials (company_id=?",
+        webhooks::WITH_URL_KEY,
+        "webhooks_by_url_key (company_id=? AND url_key=?)",
     );
     check(
         &connection,

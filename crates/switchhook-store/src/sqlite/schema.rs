@@ -3,7 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use switchhook_domain::Timestamp;
 
+use super::webhooks;
 use crate::StoreError;
+
+/// The one that has more to do than its statements say: what fills it in is no SQL.
+const URL_KEYS: &str = "url_keys";
 
 struct Migration {
     name: &'static str,
@@ -11,7 +15,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -51,6 +55,10 @@ const MIGRATIONS: [Migration; 10] = [
     Migration {
         name: "ended_sessions",
         sql: include_str!("../../migrations/sqlite/0010_ended_sessions.sql"),
+    },
+    Migration {
+        name: URL_KEYS,
+        sql: include_str!("../../migrations/sqlite/0014_url_keys.sql"),
     },
 ];
 
@@ -97,6 +105,9 @@ fn migrate_by_one(connection: &mut Connection, now: Timestamp) -> Result<(), Sto
     // Another process may have been faster while we waited for the transaction.
     if let Some(migration) = MIGRATIONS.get(done as usize) {
         transaction.execute_batch(migration.sql)?;
+        if migration.name == URL_KEYS {
+            webhooks::fill_url_keys(&transaction)?;
+        }
         transaction.execute(
             "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, ?)",
             params![done + 1, migration.name, now.as_millis()],
@@ -154,5 +165,29 @@ mod tests {
         assert_eq!(version.change, VersionChange::CarriedOver);
         assert_eq!(version.from_at, Timestamp::from_millis(6));
         assert_eq!(versions::first_revision(&connection).unwrap(), Revision(1));
+    }
+
+    #[test]
+    fn webhooks_made_before_addresses_were_compared_are_found_by_theirs() {
+        let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
+        let before = MIGRATIONS
+            .iter()
+            .take_while(|migration| migration.name != URL_KEYS);
+        let before: Vec<_> = before.map(|migration| migration.sql).collect();
+        connection.execute_batch(&before.join(";\n")).unwrap();
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL);
+                 INSERT INTO schema_migrations VALUES ({}, 'before', 0);
+                 INSERT INTO webhooks (id, company_id, hook_url, settings, created_at, updated_at)
+                   VALUES (7, 1, 'https://***7@Example.com:443/a', '{{}}', 5, 6);",
+                before.len()
+            ))
+            .unwrap();
+        migrate(&mut connection, NOW).unwrap();
+        let key: String = connection
+            .query_row("SELECT url_key FROM webhooks", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(key, "https://example.com/a");
     }
 }

@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::credential::user_info;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
@@ -43,8 +42,9 @@ fn insert(
     replay_id: Option<ReplayId>,
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
-    let sql =
-        format!("INSERT INTO webhooks ({COLUMNS}, replay_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql = format!(
+        "INSERT INTO webhooks ({COLUMNS}, replay_id, url_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    );
     let kept = kept(webhook, sealing)?;
     transaction.prepare(&sql)?.execute(params![
         webhook.id.0,
@@ -59,6 +59,7 @@ fn insert(
         webhook.created_at.as_millis(),
         webhook.updated_at.as_millis(),
         replay_id.map(|id| id.0),
+        kept.url_key,
     ])?;
     Ok(webhook.clone())
 }
@@ -73,13 +74,18 @@ pub(super) fn update(
 ) -> Result<Webhook, StoreError> {
     let before = find(transaction.connection, company_id, id, sealing)?;
     let paused_before = before.paused_at;
+    let url_before = before.hook_url.clone();
     let webhook = before.changed(change.clone(), now);
-    refuse_second(transaction, &webhook, sealing)?;
+    // Two that were made before spellings counted can still be changed otherwise.
+    if webhook.hook_url != url_before {
+        refuse_second(transaction, &webhook, sealing)?;
+    }
     let kept = kept(&webhook, sealing)?;
-    let sql = "UPDATE webhooks SET hook_url = ?, secret = ?, old_secrets = ?, settings = ?, credentials = ?, \
-               paused_at = ?, disabled_at = ?, updated_at = ? WHERE id = ?";
+    let sql = "UPDATE webhooks SET hook_url = ?, url_key = ?, secret = ?, old_secrets = ?, settings = ?, \
+               credentials = ?, paused_at = ?, disabled_at = ?, updated_at = ? WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         kept.hook_url,
+        kept.url_key,
         secret::kept(id, webhook.secret.as_ref(), sealing),
         secret::kept_old(webhook.id, &webhook.old_secrets, sealing)?,
         kept.settings,
@@ -222,25 +228,29 @@ fn refuse_second(
     webhook: &Webhook,
     sealing: &Sealing,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM webhooks WHERE company_id = ? AND hook_url = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?";
-    let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &webhook.hook_url, &webhook.id.0];
-    let other = first(transaction.connection, sql, &values, |row| row.get::<i64>(0))?;
-    webhook::refuse_second(other)?;
-    if user_info(&webhook.hook_url).is_none() {
-        return Ok(());
-    }
-    // What is kept of such an address is no other webhook's.
-    let values: [&dyn rusqlite::ToSql; 2] = [&webhook.company_id.0, &webhook.id.0];
-    let others = all(transaction.connection, WITH_CREDENTIALS, &values, |row| {
+    let key = webhook::url_key(&webhook.hook_url);
+    let values: [&dyn rusqlite::ToSql; 3] = [&webhook.company_id.0, &key, &webhook.id.0];
+    let others = all(transaction.connection, WITH_URL_KEY, &values, |row| {
         read(row, sealing)
     })?;
-    let other = others.iter().find(|other| other.hook_url == webhook.hook_url);
-    webhook::refuse_second(other.map(|other| other.id.0))
+    webhook::refuse_second(webhook, &others)
 }
 
-pub(super) const WITH_CREDENTIALS: &str = concat!(
+pub(super) const WITH_URL_KEY: &str = concat!(
     "SELECT ",
     webhook_columns!(),
-    " FROM webhooks INDEXED BY webhooks_with_credentials \
-     WHERE company_id = ? AND credentials IS NOT NULL AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?"
+    " FROM webhooks INDEXED BY webhooks_by_url_key \
+     WHERE company_id = ? AND url_key = ? AND deleted_at IS NULL AND replay_id IS NULL AND id <> ?"
 );
+
+/// Fills in how the addresses of webhooks are compared that were kept before that was.
+pub(super) fn fill_url_keys(connection: &Connection) -> Result<(), StoreError> {
+    let mut select = connection.prepare("SELECT id, hook_url FROM webhooks WHERE url_key IS NULL")?;
+    let mut update = connection.prepare("UPDATE webhooks SET url_key = ? WHERE id = ?")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+    for (id, hook_url) in rows {
+        update.execute(params![webhook::url_key(&hook_url), id])?;
+    }
+    Ok(())
+}

@@ -87,6 +87,49 @@ pub(crate) async fn two_webhooks_of_a_company_cannot_share_a_url(world: &mut Wor
         .expect("another company may send there too");
 }
 
+pub(crate) async fn one_address_in_another_spelling_is_the_same_address(world: &mut World) {
+    let store = &world.store;
+    let with = |id: i64, url: &str| {
+        let mut webhook = webhook(id, COMPANY);
+        url.clone_into(&mut webhook.hook_url);
+        webhook
+    };
+    let url = "https://Hooks.Example.com:443/a%7Eb?token=x";
+    let made = store.create_webhook(with(10, url)).await.unwrap();
+    assert_eq!(made.hook_url, url, "it is kept as it was written");
+    for other in [
+        "https://hooks.example.com/a~b?token=x",
+        "https://hooks.example.com./a~b?token=x",
+        "https://hooks.example.com/./a%7eb?token=%78#there",
+    ] {
+        let refused = store.create_webhook(with(11, other)).await;
+        assert!(
+            matches!(&refused, Err(StoreError::Conflict(why)) if why.contains("webhook 10") && why.contains("another way")),
+            "{other}: {refused:?}"
+        );
+    }
+    store
+        .create_webhook(with(11, "https://ann:one@hooks.example.com/a~b?token=x"))
+        .await
+        .expect("another user is another address");
+    store
+        .create_webhook(with(12, "https://hooks.example.com/a~b?token=y"))
+        .await
+        .expect("another query is another address");
+    let change = WebhookChange {
+        hook_url: Some("https://hooks.example.com/a~b?token=x".to_owned()),
+        ..WebhookChange::default()
+    };
+    let refused = store
+        .update_webhook(COMPANY, WebhookId(12), change.clone(), NOON)
+        .await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    store
+        .update_webhook(COMPANY, WebhookId(10), change, NOON)
+        .await
+        .expect("its own address in another spelling is no conflict");
+}
+
 pub(crate) async fn credentials_are_no_part_of_what_webhooks_are_told_apart_by_in_the_store(
     world: &mut World,
 ) {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
@@ -67,6 +68,8 @@ struct WebhookPage {
     /// For those who may change it, unless it is hidden.
     secret: Option<String>,
     is_signed: bool,
+    /// What should be known of the secret.
+    weakness: Option<String>,
     inspector: Option<String>,
     facts: Vec<(&'static str, String)>,
     subscriptions: Vec<SubscriptionRow>,
@@ -246,6 +249,7 @@ pub(super) async fn show(
         is_paused: webhook.paused_at.is_some(),
         secret,
         is_signed: webhook.secret.is_some(),
+        weakness: webhook.secret.as_ref().and_then(Secret::weakness),
         inspector: name_of(&webhook.hook_url).map(ToOwned::to_owned),
         facts: facts(&desk, &webhook),
         subscriptions: own

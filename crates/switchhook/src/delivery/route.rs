@@ -229,6 +229,11 @@ impl Endpoint {
         let port = url
             .port_or_known_default()
             .expect("http and https have a default port");
+        if port == 0 {
+            return Err(format!(
+                "{text}: nothing can be reached at port 0; name the receiver's port"
+            ));
+        }
         let origin = format!("{}://{host}:{port}", url.scheme());
         let authority = url
             .port()

@@ -1,13 +1,10 @@
 //! What was set up: webhooks without subscriptions, subscriptions that deliver nothing, secrets that protect nothing.
 
-use switchhook_domain::secret::Secret;
+use switchhook_domain::secret::{ENOUGH_BYTES, Secret};
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 
 use super::{Finding, Place, Trouble, at_webhook, since};
-
-/// What HS256 asks for (RFC 7518 §3.2): a shorter secret is easier to guess than the signature to forge.
-const SHORTEST_SECRET: usize = 32;
 
 /// A company that has nothing yet, nor anybody who may listen.
 pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) -> Option<Finding> {
@@ -66,11 +63,12 @@ fn secret(webhook: &Webhook) -> Option<Finding> {
             "it has no secret: its receiver cannot tell our events from anybody's",
             remedy,
         )),
-        Some(secret) if secret.len() < SHORTEST_SECRET => Some(at_webhook(
+        Some(secret) if secret.len() < ENOUGH_BYTES => Some(at_webhook(
             webhook,
             Trouble::ShortSecret,
             format!(
-                "its secret has {} bytes: with fewer than {SHORTEST_SECRET} it can be guessed from one delivery",
+                "its secret has {} bytes: with fewer than {ENOUGH_BYTES} it can be guessed from one delivery, and several \
+                 JWT libraries refuse it",
                 secret.len()
             ),
             remedy,

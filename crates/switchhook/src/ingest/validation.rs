@@ -4,6 +4,7 @@
 //! bytes are an event at all was asked before.
 
 mod asked;
+mod claims;
 #[cfg(test)]
 mod genuine;
 mod tree;
@@ -191,7 +192,7 @@ impl Validator {
         };
         let schema = &self.0[kind as usize];
         if schema.closely.is_valid(&event) {
-            return Vec::new();
+            return claims::mistakable(&event).collect();
         }
         let errors = schema.loosely.iter_errors(&event);
         let mut found: Vec<_> = bounded(errors.map(|error| Deviation::of(&error, true))).collect();
@@ -201,6 +202,7 @@ impl Validator {
             .map(|error| Deviation::of(&error, false))
             .filter(|other| !found.iter().any(|certain| certain.pointer == other.pointer));
         let others: Vec<_> = others.take(MOST_DEVIATIONS - found.len()).collect();
+        found.extend(claims::mistakable(&event));
         found.extend(others);
         bounded(found.into_iter()).collect()
     }
@@ -328,6 +330,23 @@ mod tests {
         ];
         pointers.dedup();
         assert_eq!(pointers, expected);
+    }
+
+    #[test]
+    fn a_member_that_a_jwt_library_takes_for_its_own_is_told() {
+        for name in ["iat", "exp", "nbf", "aud", "iss", "sub", "jti"] {
+            for rest in ["", r#", "state": "sung""#] {
+                let body = format!(r#"{{"call_id": 1, "{name}": 1795253415180{rest}}}"#);
+                let found = Validator::new().check(Kind::Call, body.as_bytes());
+                let told = found.iter().find(|one| one.pointer == format!("/{name}"));
+                assert!(told.is_some_and(|told| !told.is_certain()), "{body}: {found:?}");
+            }
+        }
+        check(
+            Kind::Call,
+            r#"{"call_id": 1, "contact": {"id": "1", "iat": 5}}"#,
+            &[],
+        );
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub(super) enum Tree<'e> {
 
 type Member<'e> = (Cow<'e, str>, Tree<'e>);
 
+impl Tree<'_> {
+    /// Whether it is an object with a member of that name.
+    pub(super) fn has_member(&self, name: &str) -> bool {
+        match self {
+            Self::Object(members) => members.binary_search_by(|(other, _)| (**other).cmp(name)).is_ok(),
+            _ => false,
+        }
+    }
+}
+
 /// How many members an event's objects have at most, most of the time: their list is made once.
 const USUAL_MEMBERS: usize = 8;
 

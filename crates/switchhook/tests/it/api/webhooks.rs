@@ -98,6 +98,30 @@ async fn unknown_members_are_ignored_and_the_body_may_come_as_anything() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_address_in_four_spellings_is_one_webhook_and_port_0_is_none() {
+    let server = TestServer::new().await;
+    let spelling = "https://Example.com:443/a%7Eb";
+    let made = server.post(PATH, json!({"hook_url": spelling})).await.ok();
+    assert_eq!(made["hook_url"], spelling, "it is kept as it was written");
+    for other in [
+        "https://example.com/a~b",
+        "HTTPS://example.com./a~b",
+        "https://example.com/x/../a%7eb#top",
+    ] {
+        server
+            .post(PATH, json!({"hook_url": other}))
+            .await
+            .refused(409, "already has this hook_url, spelled in another way");
+    }
+    for nowhere in ["https://example.com:0/", "https://8.8.8.8:00/a"] {
+        server
+            .post(PATH, json!({"hook_url": nowhere}))
+            .await
+            .refused(400, "port 0");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_end_without_a_cursor() {
     let server = TestServer::new().await;
     for n in 0..5 {
