@@ -34,56 +34,31 @@ const SHORTEST: usize = 7;
 /// assert_eq!(numbers_in(text, Place::Text).collect::<Vec<_>>(), [1..14]);
 /// ```
 pub fn numbers_in(text: &str, place: Place) -> impl Iterator<Item = Range<usize>> {
-    Run::all(text)
-        .filter(move |run| is_number(run, place))
-        .map(|run| run.start()..run.end())
+    Run::all(text).filter_map(move |run| number_in(&run, place))
 }
 
-fn is_number(run: &Run<'_>, place: Place) -> bool {
-    let digits = run.digits.len();
-    if digits < SHORTEST {
-        return false;
-    }
+/// Where the number stands in a run, if there is one.
+fn number_in(run: &Run<'_>, place: Place) -> Option<Range<usize>> {
     if run.has_plus {
-        return true;
+        return (run.digits.len() >= SHORTEST).then(|| run.start()..run.end());
     }
-    if is_part_of_word(run) {
-        return false;
-    }
-    if run.groups.len() == 1 {
-        return match place {
-            Place::Id => digits == 11 && is_north_american(&run.digits),
-            Place::Name => digits <= LONGEST_NUMBER && (is_whole(run) || is_number_without_gaps(&run.digits)),
-            Place::Text => is_number_without_gaps(&run.digits),
-        };
-    }
-    let Some(groups) = Groups::of(run).filter(|groups| !groups.are_something_else()) else {
-        return false;
+    let groups = Groups::of(run)?;
+    groups.are_a_number(place).then(|| groups.place())
+}
+
+fn is_letter(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// Whether an extension begins with it: `x42`.
+fn is_extension(text: &str) -> bool {
+    let follows = |sign| {
+        text.strip_prefix(sign)
+            .map(|rest: &str| !rest.starts_with(char::is_alphabetic))
     };
-    let is_north_american = groups.are_north_american();
-    match place {
-        Place::Id => is_north_american,
-        Place::Text => is_north_american || groups.look_like_a_number(),
-        Place::Name => is_north_american || is_whole(run) || groups.look_like_a_number(),
-    }
-}
-
-/// Whether letters stand beside it: then it is a piece of a code. What an extension begins with does not count.
-fn is_part_of_word(run: &Run<'_>) -> bool {
-    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_';
-    let behind = &run.text[run.end()..];
-    let has_extension = ["x", "X", "ext", "Ext"].iter().any(|sign| {
-        behind
-            .strip_prefix(sign)
-            .is_some_and(|rest| !rest.starts_with(char::is_alphabetic))
-    });
-    run.before().is_some_and(is_letter) || !has_extension && run.after().is_some_and(is_letter)
-}
-
-/// Whether there is nothing else in its text.
-fn is_whole(run: &Run<'_>) -> bool {
-    let around = [&run.text[..run.start()], &run.text[run.end()..]];
-    around.iter().all(|text| !text.contains(char::is_alphanumeric))
+    ["x", "X", "ext", "Ext"]
+        .iter()
+        .any(|sign| follows(*sign) == Some(true))
 }
 
 /// Whether digits that nothing stands between are a number: as one writes it at home in North America or with a trunk's
@@ -111,37 +86,94 @@ fn is_valid(digits: &[u8]) -> bool {
     digits.len() <= LONGEST_NUMBER && phonelib::is_valid_phone_number(&super::international(digits))
 }
 
-/// A run's groups, without the hour or the seconds of a time that stands beside it.
+/// A run's groups, without what belongs to the word or the time beside it: `Room4 619 …`, `… 20:21`.
 struct Groups<'r, 'a> {
     run: &'r Run<'a>,
     range: Range<usize>,
 }
 
 impl<'r, 'a> Groups<'r, 'a> {
+    /// `None` if nothing is left, or what is left is a piece of a code: `a716-446655440000`.
     fn of(run: &'r Run<'a>) -> Option<Self> {
         let (before, behind) = (&run.text[..run.start()], &run.text[run.end()..]);
+        let has_space = |place: usize| run.gap(place).contains(char::is_whitespace);
         let is_digit = |letter: char| value(letter).is_some();
         let last = run.groups.len() - 1;
+        let mut range = 0..last + 1;
+        if before.ends_with(is_letter) {
+            range.start = (last > 0 && has_space(0)).then_some(1)?;
+        }
         let follows_time = before
             .strip_suffix(':')
             .is_some_and(|rest| rest.ends_with(is_digit));
+        if follows_time && run.length(0) <= 2 {
+            range.start = 1;
+        }
+        if behind.starts_with(is_letter) && !is_extension(behind) {
+            range.end = (last > 0 && has_space(last - 1)).then_some(last)?;
+        }
         let is_before_time = behind
             .strip_prefix(':')
             .is_some_and(|rest| rest.starts_with(is_digit));
-        let first = usize::from(follows_time && run.length(0) <= 2);
-        let end = last + usize::from(!is_before_time || run.length(last) > 2);
-        (first + 2 <= end).then_some(Self {
-            run,
-            range: first..end,
-        })
+        if is_before_time && run.length(last) <= 2 {
+            range.end = last;
+        }
+        (!range.is_empty()).then_some(Self { run, range })
+    }
+
+    /// Where they stand in the text.
+    fn place(&self) -> Range<usize> {
+        let groups = &self.run.groups;
+        groups[self.range.start].start..groups[self.range.end - 1].end
+    }
+
+    fn are_a_number(&self, place: Place) -> bool {
+        if self.run.is_decimal() {
+            return false;
+        }
+        if self.range.clone().any(|group| self.is_number_alone(group, place)) {
+            return true;
+        }
+        if self.range.len() == 1 {
+            let can_be_one = (SHORTEST..=LONGEST_NUMBER).contains(&self.digits().len());
+            return can_be_one && place == Place::Name && self.are_whole();
+        }
+        if self.are_something_else() {
+            return false;
+        }
+        let is_north_american = self.are_north_american();
+        match place {
+            Place::Id => is_north_american,
+            Place::Text => is_north_american || self.look_like_a_number(),
+            Place::Name => is_north_american || self.are_whole() || self.look_like_a_number(),
+        }
+    }
+
+    fn is_number_alone(&self, group: usize, place: Place) -> bool {
+        let digits = self.run.group(group);
+        match place {
+            Place::Id => digits.len() == 11 && is_north_american(digits),
+            Place::Text | Place::Name => is_number_without_gaps(digits),
+        }
+    }
+
+    /// Whether there is nothing else in their text.
+    fn are_whole(&self) -> bool {
+        let Range { start, end } = self.place();
+        let around = [&self.run.text[..start], &self.run.text[end..]];
+        around.iter().all(|text| !text.contains(char::is_alphanumeric))
+    }
+
+    fn digits(&self) -> &[u8] {
+        let groups = &self.run.groups;
+        let end = groups
+            .get(self.range.end)
+            .map_or(self.run.digits.len(), |next| next.first);
+        &self.run.digits[groups[self.range.start].first..end]
     }
 
     fn lengths(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
         self.range.clone().map(|place| self.run.length(place))
-    }
-
-    fn digits(&self) -> usize {
-        self.lengths().sum()
     }
 
     fn gaps(&self) -> impl Iterator<Item = &'a str> + '_ {
@@ -150,27 +182,21 @@ impl<'r, 'a> Groups<'r, 'a> {
 
     /// What a group says as a number.
     fn value(&self, place: usize) -> u64 {
-        let first = self.run.groups[place].first;
-        let digits = &self.run.digits[first..first + self.run.length(place)];
-        digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(*digit))
+        let digits = self.run.group(place).iter();
+        digits.fold(0, |sum, digit| sum * 10 + u64::from(*digit))
     }
 
     fn values(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         self.range.clone().map(|place| self.value(place))
     }
 
-    /// A date, a decimal number, an address of a machine, a path.
+    /// A date, an address of a machine, a path.
     fn are_something_else(&self) -> bool {
         let is_address = self.range.len() == 4
             && self.gaps().all(|gap| gap == ".")
             && self.lengths().all(|length| length <= 3);
         let is_path = self.gaps().all(|gap| gap == "/") && self.range.len() > 2;
-        self.digits() < SHORTEST
-            || self.run.is_decimal()
-            || is_address
-            || is_path
-            || self.are_a_date()
-            || self.are_years()
+        self.digits().len() < SHORTEST || is_address || is_path || self.are_a_date() || self.are_years()
     }
 
     /// A year, a month and a day, in either direction, with nothing behind them or an hour that was left out.
@@ -194,17 +220,17 @@ impl<'r, 'a> Groups<'r, 'a> {
     /// Three, three and four digits, the country code before them or not; or ten digits that are a number there.
     fn are_north_american(&self) -> bool {
         let lengths: Vec<_> = self.lengths().take(5).collect();
-        let shape = match (self.run.digits.first(), lengths.as_slice()) {
-            (Some(1), [1, rest @ ..]) => rest,
+        let shape = match (self.digits(), lengths.as_slice()) {
+            ([1, ..], [1, rest @ ..]) => rest,
             (_, all) => all,
         };
-        shape == [3, 3, 4] || self.range.len() == self.run.groups.len() && is_north_american(&self.run.digits)
+        shape == [3, 3, 4] || is_north_american(self.digits())
     }
 
     fn look_like_a_number(&self) -> bool {
-        let digits = self.digits();
+        let digits = self.digits().len();
         let first = self.run.groups[self.range.start];
-        let starts = self.run.digits[first.first] == 0 || self.run.text[..first.start].ends_with('(');
+        let starts = self.digits()[0] == 0 || self.run.text[..first.start].ends_with('(');
         let is_two_halves =
             self.lengths().all(|length| length == 4) && self.gaps().all(|gap| gap.trim().is_empty());
         match self.range.len() {

@@ -98,28 +98,23 @@ impl<'a> Run<'a> {
         self.groups[self.groups.len() - 1].end
     }
 
-    /// What stands before its first digit.
-    pub(super) fn before(&self) -> Option<char> {
-        self.text[..self.start()].chars().next_back()
-    }
-
-    /// What stands behind its last digit.
-    pub(super) fn after(&self) -> Option<char> {
-        self.text[self.end()..].chars().next()
-    }
-
     /// Whether it is written as decimal numbers are.
     pub(super) fn is_decimal(&self) -> bool {
         self.groups.len() == 2 && !self.has_plus && self.gap(0) == "."
     }
 
-    /// How many digits the group in that place has.
-    pub(super) fn length(&self, place: usize) -> usize {
+    /// The digits of the group in that place.
+    pub(super) fn group(&self, place: usize) -> &[u8] {
         let end = self
             .groups
             .get(place + 1)
             .map_or(self.digits.len(), |next| next.first);
-        end - self.groups[place].first
+        &self.digits[self.groups[place].first..end]
+    }
+
+    /// How many digits the group in that place has.
+    pub(super) fn length(&self, place: usize) -> usize {
+        self.group(place).len()
     }
 
     /// What stands between the group in that place and the next.

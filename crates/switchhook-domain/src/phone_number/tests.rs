@@ -173,6 +173,17 @@ fn what_looks_like_a_number_is_one_whosever_it_is() {
             assert_eq!(found(Place::Text, &text).len(), 1, "{text}");
         }
     }
+    for text in [
+        "Room4 619-555-0142",
+        "619-555-0142 5th floor",
+        "2026-11-29 20:21:47 619-555-0142",
+        "room 12 6195550142",
+        "619-555-0142x42",
+    ] {
+        let shown = found(Place::Text, text).concat();
+        assert!(shown.contains("619") && shown.contains("0142"), "{text}: {shown}");
+    }
+    assert_eq!(found(Place::Text, "Room4 619-555-0142"), ["619-555-0142"]);
     assert_eq!(found(Place::Text, "619-555-0142x42"), ["619-555-0142"]);
     assert_eq!(found(Place::Text, "619-555-0142 ext. 42"), ["619-555-0142"]);
     assert_eq!(
@@ -194,6 +205,7 @@ fn ids_instants_dates_and_codes_are_no_numbers() {
         "CallCenter:5512345678901248",
         "8951.029999999999",
         "1234567.89",
+        "4.4155550142",
         "2026-11-29",
         "29.11.2026 20:21",
         "2026-11-29 20:21:47",
