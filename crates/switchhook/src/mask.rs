@@ -142,6 +142,15 @@ impl Mask {
         self.numbers_in(text, Place::Text)
     }
 
+    /// Texts of which nobody knows what they are, without the numbers in them.
+    #[must_use]
+    pub fn all_loose(self, texts: Vec<String>) -> Vec<String> {
+        if !self.numbers {
+            return texts;
+        }
+        texts.iter().map(|text| self.loose(text).into_owned()).collect()
+    }
+
     /// The body of an answer that is no JSON: what people wrote may be anywhere in it.
     #[must_use]
     pub fn body(self, text: &str) -> Cow<'_, str> {

@@ -380,7 +380,8 @@ impl EventSummary {
             accepted_at: event.accepted_at,
             order_key: event.order_key.map(|key| mask.id(key.as_str()).into_owned()),
             size: event.body_bytes,
-            warnings: event.warnings,
+            // They may quote words and keys of the event.
+            warnings: mask.all_loose(event.warnings),
             idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
             payload_removed: event.payload_removed.map(|removal| PayloadRemovalAnswer {
                 at: removal.at,

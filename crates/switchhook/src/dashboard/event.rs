@@ -135,7 +135,7 @@ fn page(
         at: Moment(event.accepted_at),
         order_key: event.order_key.map(|key| mask.id(key.as_str()).into_owned()),
         idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
-        warnings: event.warnings,
+        warnings: mask.all_loose(event.warnings),
         pretty: pretty(&body, mask),
         raw: raw_head(&body, mask),
         bytes: event.body.len(),

@@ -452,7 +452,7 @@ async fn the_mask_covers_what_the_api_shows_of_events() {
     let shown = server.get(&path).await.ok();
     assert!(!shown["payload"].to_string().contains("5550171"), "{shown}");
     // Strangers are called by their numbers, and what somebody noted may have them anywhere.
-    let named = r#"{"call_id":6412345678901248,"event_timestamp":1795624039404,"contact":{"name":"(202) 555-0171"},"caller":12025550171,"custom_data":{"notes":["ring 202.555.0171"]}}"#;
+    let named = r#"{"call_id":6412345678901248,"event_timestamp":1795624039404,"contact":{"name":"(202) 555-0171"},"caller":12025550171,"direction":"+12025550171","custom_data":{"notes":["ring 202.555.0171"]}}"#;
     let contact = r#"{"event":"update","contact":{"id":"+12025550171"}}"#;
     for (kind, body) in [("call", named), ("contact", contact)] {
         let event = server
