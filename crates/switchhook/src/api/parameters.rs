@@ -21,8 +21,9 @@ use super::error::ApiError;
 /// The parameter by which a key can come in every address.
 const KEY: &str = "apikey";
 
-/// Where any parameter is passed over: hooks and health checks are called with whatever their callers add.
-const INDIFFERENT: [&str; 5] = [
+/// Where any parameter is passed over: hooks, health checks and the front page are called with whatever their callers add.
+const INDIFFERENT: [&str; 6] = [
+    "/",
     "/in/{token}",
     "/events/{token}",
     "/healthz",

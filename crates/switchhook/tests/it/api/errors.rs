@@ -351,6 +351,7 @@ async fn a_query_parameter_that_nobody_knows_is_refused_on_our_own_routes() {
     ] {
         assert_eq!(server.get(path).await.status, 200, "{path}");
     }
+    assert_eq!(server.get("/?from=mail").await.status, 303);
     let taken = server.post("/in/nobody?team=blue", json!({})).await;
     taken.refused(404, "there is no source with this token");
 }
