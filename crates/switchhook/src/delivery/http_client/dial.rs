@@ -110,6 +110,9 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::ConnectionRefused {
         return Failure::new(Silence::ConnectionRefused, format!("nobody listens at {address}"));
     }
-    let detail = format!("{address} cannot be connected to: {error}");
+    // The number of an error tells nobody anything.
+    let error = error.to_string();
+    let words = error.split(" (os error").next().unwrap_or_default();
+    let detail = format!("{address} cannot be connected to: {words}");
     Failure::new(Silence::ConnectionLost, detail)
 }

@@ -98,28 +98,15 @@ impl Patience {
         self.start + self.whole
     }
 
-    /// In words, that what had begun did not end.
-    fn missed(&self) -> String {
-        format!("not complete within {} ms", self.whole.as_millis())
+    /// How long the head may take from now on, if that ends before the whole does.
+    fn for_head(&self) -> Option<Duration> {
+        self.head.filter(|head| Instant::now() + *head < self.deadline())
     }
+}
 
-    /// When the head must be there, and what is said if it is not.
-    fn for_head(&self) -> (Instant, String) {
-        let head = self.head.map(|patience| (Instant::now() + patience, patience));
-        match head.filter(|(by, _)| *by < self.deadline()) {
-            Some((by, patience)) => (
-                by,
-                format!(
-                    "no answer had begun {} ms after the request",
-                    patience.as_millis()
-                ),
-            ),
-            None => (
-                self.deadline(),
-                format!("nothing was answered within {} ms", self.whole.as_millis()),
-            ),
-        }
-    }
+/// In words, that what had begun did not end.
+fn not_complete(within: Duration) -> String {
+    format!("not complete within {} ms", within.as_millis())
 }
 
 /// Why there is no answer.
@@ -379,7 +366,8 @@ async fn exchange_unnoted(
     on_head: impl FnOnce(&HeaderMap),
 ) -> Result<Answer, Failure> {
     *connection.status.lock() = StatusLine::default();
-    let (head_by, too_late) = patience.for_head();
+    let for_head = patience.for_head();
+    let head_by = for_head.map_or_else(|| patience.deadline(), |head| Instant::now() + head);
     let head = connection.line.work_for(match &mut connection.sender {
         Sender::Http1(sender) => EitherFuture::Left(sender.send_request(request)),
         Sender::Http2(sender) => EitherFuture::Right(sender.send_request(request)),
@@ -394,8 +382,15 @@ async fn exchange_unnoted(
             (Failure::of(&error), note)
         }
         Err(_elapsed) => {
-            let note = format!("its headers were {}", patience.missed());
-            (Failure::new(Silence::AnswerTimeout, too_late), note)
+            let late = match for_head {
+                Some(head) => format!("no answer had begun {} ms after the request", head.as_millis()),
+                None => format!("nothing was answered within {} ms", patience.whole.as_millis()),
+            };
+            let note = not_complete(for_head.unwrap_or(patience.whole));
+            (
+                Failure::new(Silence::AnswerTimeout, late),
+                format!("its headers were {note}"),
+            )
         }
     };
     connection.line.is_closed = true;
@@ -425,7 +420,7 @@ async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Pa
     answer.note = match timeout_at(patience.deadline(), reading).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("its body broke off: {}", with_causes(&error))),
-        Err(_elapsed) => Some(format!("its body was {}", patience.missed())),
+        Err(_elapsed) => Some(format!("its body was {}", not_complete(patience.whole))),
     };
     line.is_closed |= answer.note.is_some() || answer.is_truncated;
     answer

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchhook::delivery::outbound::Outbound;
@@ -228,19 +227,28 @@ async fn what_is_excepted_is_reached_without_the_proxy() {
 
 #[tokio::test]
 async fn the_head_has_a_deadline_of_its_own() {
-    let (address, _) = receiver(|mut stream| async move {
-        read_request(&mut stream).await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    })
-    .await;
-    let mut post = post_to(&format!("http://{address}/hook"), 30_000);
-    let mut webhook = post.route.webhook.clone();
-    webhook.settings.head_timeout_ms = Some(100);
-    post.route = Arc::new(switchhook::delivery::Route::new(webhook, Arc::default()));
-    let posted = transport(&Outbound::default()).post(post).await;
-    check_silence(
-        &posted,
-        Silence::AnswerTimeout,
-        "no answer had begun 100 ms after the request",
-    );
+    for said in ["", "HTTP/1.1 200 OK\r\nx-half: "] {
+        let (address, _) = receiver(move |mut stream| async move {
+            read_request(&mut stream).await;
+            let _ = stream.write_all(said.as_bytes()).await;
+            std::future::pending::<()>().await;
+        })
+        .await;
+        let mut post = post_to(&format!("http://{address}/hook"), 30_000);
+        let mut webhook = post.route.webhook.clone();
+        webhook.settings.head_timeout_ms = Some(100);
+        post.route = Arc::new(switchhook::delivery::Route::new(webhook, Arc::default()));
+        let posted = transport(&Outbound::default()).post(post).await;
+        if said.is_empty() {
+            let words = "no answer had begun 100 ms after the request";
+            check_silence(&posted, Silence::AnswerTimeout, words);
+        } else {
+            check_status(&posted, 200);
+            let note = posted.answer.and_then(|answer| answer.note);
+            assert_eq!(
+                note.as_deref(),
+                Some("its headers were not complete within 100 ms")
+            );
+        }
+    }
 }
