@@ -2,6 +2,7 @@
 //!
 //! Owns one rule: **whoever changes where something goes, or what it is signed with, must be cleared for everything that
 //! goes there.** Change logs, contacts and agent status need an admin's key; scopes show what they show, to admins too.
+//! What is unknown may be anything, so it is for those from whom nothing is kept.
 //! Taking out of an event what a clearance does not show is `redaction.rs`; who has which is said by the keys (`key.rs`).
 
 use std::fmt;
@@ -42,12 +43,15 @@ impl Clearance {
     /// What it takes to see that there are events of this kind.
     #[must_use]
     pub fn for_kind(kind: Kind) -> Self {
-        Self {
-            admin: matches!(kind, Kind::AgentStatus | Kind::Contact | Kind::Changelog),
-            scopes: (kind == Kind::Changelog)
-                .then_some(Scope::ChangeLog)
-                .into_iter()
-                .collect(),
+        let admins = Self {
+            admin: true,
+            ..Self::default()
+        };
+        match kind {
+            Kind::Call | Kind::Sms => Self::default(),
+            Kind::AgentStatus | Kind::Contact => admins,
+            Kind::Changelog => admins.with(Some(Scope::ChangeLog)),
+            Kind::Unknown => Self::full(),
         }
     }
 
@@ -57,7 +61,7 @@ impl Clearance {
         let shown = match kind {
             Kind::Call => (!hidden.recordings).then_some(Scope::RecordingsExport),
             Kind::Sms => (!hidden.message_text).then_some(Scope::MessageContentExportAll),
-            Kind::AgentStatus | Kind::Contact | Kind::Changelog => None,
+            Kind::AgentStatus | Kind::Contact | Kind::Changelog | Kind::Unknown => None,
         };
         Self::for_kind(kind).with(shown)
     }

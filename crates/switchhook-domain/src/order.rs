@@ -54,7 +54,7 @@ impl OrderKey {
             Payload::Sms(sms) => ("sms", sms.id.as_ref()?),
             Payload::AgentStatus(agent) => ("agent", agent.target.as_ref()?.id.as_ref()?),
             Payload::Contact(contact) => ("contact", contact.contact.as_ref()?.id.as_ref()?),
-            Payload::Changelog(_) => return None,
+            Payload::Changelog(_) | Payload::Unknown => return None,
         };
         Some(Self(
             format!("{noun}:{}", readable(id.as_str(), LONGEST_ID)).into(),

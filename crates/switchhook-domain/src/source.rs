@@ -3,6 +3,8 @@
 //! Owns the object, how a change applies, and what is kept of what a source did not take. How a request is checked is
 //! ingest's.
 
+use std::time::Duration;
+
 use switchhook_protocol::{Kind, Timestamp};
 
 use crate::id::{CompanyId, RefusalId, SourceId};
@@ -45,7 +47,7 @@ pub struct SourceChange {
     pub old_secret_until: Option<Timestamp>,
 }
 
-/// What a source did not take, kept so that somebody can see what was wrong with it.
+/// What a source did not take, kept so that somebody can see what was wrong with it, and take it after all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Its id; refusals are listed by it, newest first.
@@ -62,15 +64,37 @@ pub struct Refusal {
     pub content_type: Option<String>,
     /// How many bytes it had.
     pub body_bytes: u32,
-    /// The first of them.
-    pub body_head: Vec<u8>,
+    /// These bytes; in a list only the first [`REFUSAL_HEAD`] of them.
+    pub body: Vec<u8>,
 }
 
-/// How many refusals are kept for each source: the newest.
-pub const MOST_REFUSALS: u32 = 100;
+/// How many bytes of each refusal are listed.
+pub const REFUSAL_HEAD: usize = 16 * 1024;
 
-/// How many bytes are kept of each.
-pub const MOST_REFUSED_BYTES: usize = 16 * 1024;
+/// What is kept of the refusals of each source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalBounds {
+    /// The newest, until they come to so many bytes.
+    pub bytes: u64,
+    /// None that is older.
+    pub age: Duration,
+}
+
+impl RefusalBounds {
+    /// Some ten thousand events, for long enough that somebody notices and corrects what was wrong.
+    pub const DEFAULT: Self = Self {
+        bytes: 64 << 20,
+        age: Duration::from_secs(30 * 24 * 60 * 60),
+    };
+}
+
+impl Refusal {
+    /// What it counts for: its bytes, and what every row takes.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        1024 + (self.body.len() + self.reason.len()) as u64
+    }
+}
 
 impl Source {
     /// The source with `change` made at `now`.

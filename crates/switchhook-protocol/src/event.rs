@@ -3,7 +3,7 @@
 //! The fields of each kind are in the file of that name.
 
 use crate::agent_status::AgentStatusEvent;
-use crate::body::{BodyError, as_text, explain};
+use crate::body::{BodyError, as_text, check_object, explain};
 use crate::call::CallEvent;
 use crate::changelog::ChangelogEvent;
 use crate::contact::{Contact, ContactEvent};
@@ -33,6 +33,8 @@ pub enum Payload<'a> {
     Contact(ContactEvent<'a>),
     /// A change-log event.
     Changelog(ChangelogEvent<'a>),
+    /// An event of none of the five kinds: nobody knows what its members mean.
+    Unknown,
 }
 
 impl<'a> Payload<'a> {
@@ -47,6 +49,9 @@ impl<'a> Payload<'a> {
             Kind::AgentStatus => read(kind, body).map(Self::AgentStatus),
             Kind::Contact => read(kind, body).map(Self::Contact),
             Kind::Changelog => read(kind, body).map(Self::Changelog),
+            Kind::Unknown => check_object(body)
+                .map(|_| Self::Unknown)
+                .map_err(|reason| ReadError { kind, reason }),
         }
     }
 
@@ -59,6 +64,7 @@ impl<'a> Payload<'a> {
             Self::AgentStatus(_) => Kind::AgentStatus,
             Self::Contact(_) => Kind::Contact,
             Self::Changelog(_) => Kind::Changelog,
+            Self::Unknown => Kind::Unknown,
         }
     }
 
@@ -69,7 +75,7 @@ impl<'a> Payload<'a> {
             Self::Call(event) => event.target.as_ref(),
             Self::Sms(event) => event.target.as_ref(),
             Self::AgentStatus(event) => event.target.as_ref(),
-            Self::Contact(_) => None,
+            Self::Contact(_) | Self::Unknown => None,
             Self::Changelog(event) => event.target.as_ref(),
         }
     }
@@ -81,7 +87,7 @@ impl<'a> Payload<'a> {
             Self::Call(event) => event.contact.as_ref(),
             Self::Sms(event) => event.contact.as_ref(),
             Self::Contact(event) => event.contact.as_ref(),
-            Self::AgentStatus(_) | Self::Changelog(_) => None,
+            Self::AgentStatus(_) | Self::Changelog(_) | Self::Unknown => None,
         }
     }
 
@@ -92,7 +98,7 @@ impl<'a> Payload<'a> {
             Self::Call(event) => event.event_timestamp,
             Self::Sms(event) => event.event_timestamp,
             Self::AgentStatus(event) => event.event_timestamp,
-            Self::Contact(_) => None,
+            Self::Contact(_) | Self::Unknown => None,
             Self::Changelog(event) => event.date,
         }
     }

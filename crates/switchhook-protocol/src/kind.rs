@@ -1,4 +1,4 @@
-//! The five kinds of event and the one table of all their spellings outside this program.
+//! The kinds of event and the one table of all their spellings outside this program.
 //! Routes, columns, headers, the AsyncAPI document and what people type all look their words up here.
 //! How a body without a label tells its kind is in `body`.
 
@@ -22,6 +22,8 @@ pub enum Kind {
     Contact,
     /// Somebody changed the company's settings.
     Changelog,
+    /// None of these five. An authentic event whose shape nobody knows is kept as this, and no subscription is for it.
+    Unknown,
 }
 
 /// A kind's spellings. Of these only `also` is not written by this program, only understood.
@@ -34,8 +36,8 @@ struct Spellings {
     also: &'static [&'static str],
 }
 
-/// In the order of [`Kind::ALL`], which is the order of the enum.
-const TABLE: [Spellings; 5] = [
+/// In the order of [`Kind::KEPT`], which is the order of the enum. What is unknown stands in no document.
+const TABLE: [Spellings; 6] = [
     Spellings {
         route: "call",
         channel: "call-events",
@@ -76,10 +78,18 @@ const TABLE: [Spellings; 5] = [
         schema: "ChangeLogEventPayload",
         also: &["change_log", "changelogs", "change_logs"],
     },
+    Spellings {
+        route: "unknown",
+        channel: "",
+        operation_id: "",
+        message: "",
+        schema: "",
+        also: &[],
+    },
 ];
 
 impl Kind {
-    /// Every kind, in the order of the enum.
+    /// The five kinds that can be sent and subscribed to, in the order of the enum.
     pub const ALL: [Self; 5] = [
         Self::Call,
         Self::Sms,
@@ -87,6 +97,27 @@ impl Kind {
         Self::Contact,
         Self::Changelog,
     ];
+
+    /// Every kind that a kept event can be of, in the order of the enum.
+    pub const KEPT: [Self; 6] = [
+        Self::Call,
+        Self::Sms,
+        Self::AgentStatus,
+        Self::Contact,
+        Self::Changelog,
+        Self::Unknown,
+    ];
+
+    /// The kind of an event that is kept: as in [`FromStr`], or `unknown`.
+    ///
+    /// # Errors
+    /// If the word names no kind.
+    pub fn of_kept(word: &str) -> Result<Self, UnknownKind> {
+        match word.parse() {
+            Err(_) if same_word(Self::Unknown.route(), word) => Ok(Self::Unknown),
+            read => read,
+        }
+    }
 
     /// The spelling in our routes, headers and columns, which is also that of Dialpad's subscription routes.
     #[must_use]
@@ -144,7 +175,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Understands every spelling of the table whatever its case, with `-`, `_` or nothing between its words.
+/// Understands every spelling of the five whatever its case, with `-`, `_` or nothing between its words.
 impl FromStr for Kind {
     type Err = UnknownKind;
 
@@ -164,10 +195,11 @@ impl Serialize for Kind {
     }
 }
 
+/// Reads what is written, so `unknown` too.
 impl<'de> Deserialize<'de> for Kind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        word.parse().map_err(serde::de::Error::custom)
+        Self::of_kept(&word).map_err(serde::de::Error::custom)
     }
 }
 
@@ -189,8 +221,9 @@ mod tests {
 
     #[test]
     fn the_table_stands_in_the_order_of_the_enum() {
-        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+        for (index, kind) in Kind::KEPT.into_iter().enumerate() {
             assert_eq!(kind as usize, index);
+            assert!(kind == Kind::Unknown || Kind::ALL[index] == kind);
         }
         assert_eq!(Kind::Changelog.route(), "changelog");
         assert_eq!(Kind::AgentStatus.schema(), "AgentStatusEventPayload");
@@ -219,6 +252,15 @@ mod tests {
         assert!(error.starts_with("`fax` is not"), "{error}");
         for kind in Kind::ALL {
             assert!(error.contains(kind.route()), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_kept_can_be_unknown() {
+        assert_eq!(Kind::of_kept("Unknown"), Ok(Kind::Unknown));
+        assert_eq!(Kind::of_kept("change-log"), Ok(Kind::Changelog));
+        for word in ["unknown", "", "fax"] {
+            assert!(word.parse::<Kind>().is_err(), "{word}");
         }
     }
 

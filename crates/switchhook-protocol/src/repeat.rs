@@ -102,7 +102,7 @@ fn natural_key(payload: &Payload<'_>) -> Option<RepeatKey> {
             let agent = status.target.as_ref()?.id.as_ref()?;
             [agent.to_string(), at()?, String::new()]
         }
-        Payload::Contact(_) | Payload::Changelog(_) => return None,
+        Payload::Contact(_) | Payload::Changelog(_) | Payload::Unknown => return None,
     };
     let parts = parts.iter().map(String::as_bytes);
     Some(RepeatKey::of_parts(payload.kind().route(), parts))

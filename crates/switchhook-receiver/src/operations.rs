@@ -196,7 +196,9 @@ impl fmt::Debug for Handlers {
 
 impl Inner {
     async fn handle(&self, event: Received, claim: Claim) -> Answer {
-        let own = event.kind.and_then(|kind| self.of_kind[kind as usize].as_ref());
+        let own = event
+            .kind
+            .and_then(|kind| self.of_kind.get(kind as usize)?.as_ref());
         if let Some(handler) = own.or(self.otherwise.as_ref())
             && let Err(error) = handler(event).await
         {

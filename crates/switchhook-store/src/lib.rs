@@ -38,13 +38,13 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, IdSequence, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId,
-    WebsocketId,
+    CompanyId, DeliveryId, EventId, IdSequence, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
+    WebhookId, WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
@@ -64,7 +64,7 @@ pub use filter::{DeliveryFilter, EventFilter};
 pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{Migrated, backup, check_url, migrate, open, restore};
 pub use options::{Role, StoreOptions};
-pub use page::{Page, PageRequest};
+pub use page::{Page, PageRequest, RefusalSlice};
 pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 pub use retention::{
@@ -243,9 +243,21 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Source, StoreError>;
     /// Deletes a source with its refusals and answers what it was. The events that came in by it stay.
     async fn delete_source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError>;
-    /// Keeps what a source did not take, and of its refusals the newest `most`. Does nothing if the source is gone.
-    async fn keep_refusal(&self, refusal: Refusal, most: u32) -> Result<(), StoreError>;
-    /// A source's refusals, newest first.
+    /// Keeps what a source did not take, and of its refusals the newest that `bounds` allow. Does nothing if the source is
+    /// gone.
+    async fn keep_refusal(&self, refusal: Refusal, bounds: RefusalBounds) -> Result<(), StoreError>;
+    /// Some of a source's refusals, oldest first, whole. None are left after the last slice, which is empty.
+    async fn read_refusals(
+        &self,
+        id: SourceId,
+        after: Option<RefusalId>,
+        most: RefusalSlice,
+    ) -> Result<Vec<Refusal>, StoreError>;
+    /// Removes refusals of a source that were taken after all.
+    async fn forget_refusals(&self, id: SourceId, refusals: Vec<RefusalId>) -> Result<(), StoreError>;
+    /// Removes the oldest refusals of before `before`, `most` at a time; answers how many.
+    async fn forget_old_refusals(&self, before: Timestamp, most: u32) -> Result<u32, StoreError>;
+    /// A source's refusals, newest first, with the heads of their bodies.
     async fn list_refusals(
         &self,
         company_id: CompanyId,

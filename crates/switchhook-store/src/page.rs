@@ -18,6 +18,15 @@ impl PageRequest {
     }
 }
 
+/// How many refusals are read whole at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalSlice {
+    /// At the most.
+    pub count: u32,
+    /// No further ones once their bodies have so many bytes.
+    pub bytes: usize,
+}
+
 /// Some items, and where the next ones start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {

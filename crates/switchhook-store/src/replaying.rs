@@ -169,7 +169,7 @@ impl Scan {
 pub(crate) fn read_event(row: &Row<'_>) -> Result<Looked, StoreError> {
     let mut cells = Cells::of("events", row)?;
     let id = EventId(cells.id());
-    Ok((id, cells.word()?, cells.maybe_text()?.map(OrderKey::new)))
+    Ok((id, cells.kind()?, cells.maybe_text()?.map(OrderKey::new)))
 }
 
 /// Reads a delivery's id, webhook, state, what is hidden, subscriptions and whether it was made with its event; further

@@ -18,6 +18,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
+use switchhook_domain::Kind;
 use switchhook_domain::Timestamp;
 
 use crate::error::StoreError;
@@ -147,6 +148,13 @@ impl<'r> Cells<'r> {
         let column = self.next;
         let text = self.text()?;
         text.parse().map_err(|error| self.unreadable(column, error))
+    }
+
+    /// The next cell, the kind of an event that is kept.
+    pub(crate) fn kind(&mut self) -> Result<Kind, StoreError> {
+        let column = self.next;
+        let text = self.text()?;
+        Kind::of_kept(text).map_err(|error| self.unreadable(column, error))
     }
 
     /// The next cell, JSON.

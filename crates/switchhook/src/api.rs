@@ -24,6 +24,7 @@ mod middleware;
 mod parameters;
 mod replays;
 mod request;
+mod rerouting;
 mod rotation;
 mod sample;
 mod sources;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::post;
 use bytes::Bytes;
 use governor::clock::DefaultClock;
 use http::{Method, Uri};
@@ -115,6 +117,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(sample::send))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
+        .routes(routes!(rerouting::route))
         .routes(routes!(erasures::erase))
         .routes(routes!(explain::explain))
         .routes(routes!(deliveries::list))
@@ -127,6 +130,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(sources::list, sources::create))
         .routes(routes!(sources::get, sources::update, sources::delete))
         .routes(routes!(sources::list_refusals))
+        .routes(routes!(sources::retry_refusals))
         .routes(routes!(inlet::take))
         .routes(routes!(listening::listen))
         .routes(routes!(doctor::see))
@@ -168,6 +172,8 @@ pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
     let routes = compatible.merge(own.route_layer(reading).route_layer(checked));
     let (router, _) = routes.split_for_parts();
     let router = router
+        // Some forms and gateways end every path with a slash.
+        .route("/in/{token}/", post(inlet::take))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(middleware::check))

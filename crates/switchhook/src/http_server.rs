@@ -6,6 +6,7 @@
 //! handlers read bodies, `exchange.rs` and `stream.rs` stand between hyper and the socket.
 
 mod body;
+mod coding;
 mod connection;
 mod connections;
 mod exchange;
@@ -31,7 +32,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::Service;
 
-pub(crate) use self::body::{BodyTrouble, next_piece, read_body};
+pub(crate) use self::body::{BodyTrouble, is_packed, next_piece, read_body};
 use self::connection::Order;
 pub(crate) use self::connection::Overdue;
 pub(crate) use self::connections::ConnectionCounts;

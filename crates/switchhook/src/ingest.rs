@@ -219,12 +219,31 @@ pub async fn accept_many(
     system: &System,
     submissions: Vec<Submission>,
 ) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
+    accept_many_judged(system, submissions, system.settings.validation).await
+}
+
+/// The same for events that a source let in, as [`accept_from_source`].
+///
+/// # Errors
+/// As there.
+pub async fn accept_many_from_source(
+    system: &System,
+    submissions: Vec<Submission>,
+) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
+    accept_many_judged(system, submissions, system.settings.validation.without_refusals()).await
+}
+
+async fn accept_many_judged(
+    system: &System,
+    submissions: Vec<Submission>,
+    mode: ValidationMode,
+) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
     let now = system.clock.now();
     let mut events = Vec::with_capacity(submissions.len());
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
         let notice = Notice::of(system, &submission);
-        let prepared = prepare(system, submission, system.settings.validation, now);
+        let prepared = prepare(system, submission, mode, now);
         let prepared = prepared.map(|(event, accepted)| {
             events.push(event);
             accepted
@@ -338,16 +357,24 @@ fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
         .map_err(|error| Rejected::NotAnEvent(error.reason))
 }
 
+/// What there is to say of an event that nobody can route.
+const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nobody: `switchhook events route ID --kind KIND` \
+                          takes it as one, a replay sends it as it is, and `switchhook sources update ID --kind KIND` says \
+                          what comes from its source";
+
 fn validate(
     system: &System,
     mode: ValidationMode,
     submission: &Submission,
     facts: &EventFacts,
 ) -> Result<Vec<String>, Rejected> {
+    let (kind, body) = (submission.kind, &submission.body);
+    if kind == Kind::Unknown {
+        return Ok(vec![OF_NO_KIND.to_owned()]);
+    }
     if mode == ValidationMode::Off {
         return Ok(Vec::new());
     }
-    let (kind, body) = (submission.kind, &submission.body);
     let mut deviations = system.validator.check(kind, body);
     deviations.extend(wrong_kind(kind, body, facts));
     if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {

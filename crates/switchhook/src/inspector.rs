@@ -169,7 +169,7 @@ impl Arrival {
     /// What kind of event it says it is.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
-        self.header(headers::EVENT_KIND).parse().ok()
+        Kind::of_kept(self.header(headers::EVENT_KIND)).ok()
     }
 }
 

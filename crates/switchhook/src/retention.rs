@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, EventId, first_id_at};
+use switchhook_domain::source::RefusalBounds;
 use switchhook_store::{PageRequest, PayloadSlice, RemovalSlice, Removed, StoreError};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -105,11 +106,12 @@ impl<'s> Retention<'s> {
     pub async fn sweep(&mut self) -> Result<(), StoreError> {
         let now = self.system.clock.now();
         let settings = self.system.settings.retention;
-        if let Some(age) = settings.age
-            && self.clock.is_trusted(now)
-        {
-            let removed = self.remove(now.minus(age), || async { Ok(SLICE_BYTES) }).await?;
-            self.tell(removed, "too old");
+        if self.clock.is_trusted(now) {
+            if let Some(age) = settings.age {
+                let removed = self.remove(now.minus(age), || async { Ok(SLICE_BYTES) }).await?;
+                self.tell(removed, "too old");
+            }
+            self.forget_refusals(now).await?;
         }
         if let Some(limit) = settings.size {
             self.shrink(limit, now).await?;
@@ -118,6 +120,18 @@ impl<'s> Retention<'s> {
         let forgotten = self.system.store.forget_old_secrets(now).await? as u64;
         self.system.telemetry.removed(Removal::OldSecrets, forgotten);
         Ok(())
+    }
+
+    /// Removes what sources refused too long ago.
+    async fn forget_refusals(&self, now: Timestamp) -> Result<(), StoreError> {
+        let before = now.minus(RefusalBounds::DEFAULT.age);
+        loop {
+            let began = Instant::now();
+            if self.system.store.forget_old_refusals(before, SLICE).await? < SLICE {
+                return Ok(());
+            }
+            pause(began).await;
+        }
     }
 
     /// Removes the oldest events until the store is small enough.

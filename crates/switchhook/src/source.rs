@@ -1,7 +1,10 @@
 //! Events from outside: what a real account posts to a source's address, from its bytes to a kept event.
 //!
-//! Checks, tells the kind and knows repeats; from there on it is an event like any other (`ingest.rs`). What is not
-//! taken is kept for whoever wants to know why. The address is the API's (`api/inlet.rs`).
+//! Checks, tells the kind and knows repeats; from there on it is an event like any other (`ingest.rs`). Its sender will not
+//! send it again, so what is authentic is kept whatever its shape, and what is not taken is kept as it came, for whoever
+//! wants to know why or corrects the secret (`source/retry.rs`). The address is the API's (`api/inlet.rs`).
+
+pub mod retry;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::RwLock;
 use switchhook_domain::id::RefusalId;
-use switchhook_domain::source::{MOST_REFUSALS, MOST_REFUSED_BYTES, Refusal, Source};
+use switchhook_domain::source::{Refusal, RefusalBounds, Source};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::RepeatKey;
 use switchhook_receiver::Receiver;
@@ -124,30 +127,28 @@ impl Inlet {
     }
 
     async fn try_to_take(&self, system: &System, content: &[u8]) -> Result<Accepted, NotTaken> {
+        let submission = self.judge(system, content)?;
+        let accepted = ingest::accept_from_source(system, submission).await;
+        accepted.map_err(not_taken)
+    }
+
+    /// What there is to keep of a request, if it is authentic.
+    fn judge(&self, system: &System, content: &[u8]) -> Result<Submission, NotTaken> {
+        // Some gateways end every body with a newline. Of an event that is not signed every byte is its own.
+        let content = match self.source.secret {
+            Some(_) => content.trim_ascii(),
+            None => content,
+        };
         let received = self.receiver.receive(content).map_err(|refusal| {
             system.telemetry.rejected("source");
             refused(refusal.answer_status(), &refusal)
         })?;
-        let Some(kind) = self.source.kind.or(received.kind) else {
-            system.telemetry.rejected("source");
-            return Err(refused(
-                400,
-                "its shape is none of the five kinds: if everything that comes here is of one kind, say so with \
-                 `switchhook sources update ID --kind KIND`",
-            ));
-        };
-        let submission = Submission {
+        let kind = self.source.kind.or(received.kind).unwrap_or(Kind::Unknown);
+        Ok(Submission {
             company_id: self.source.company_id,
             kind,
             idempotency_key: Some(self.repeat_key(kind, &received.body)),
             body: received.body.into(),
-        };
-        let accepted = ingest::accept_from_source(system, submission).await;
-        accepted.map_err(|rejected| match &rejected {
-            Rejected::TooLarge { .. } => refused(413, &rejected),
-            Rejected::NotAnEvent(_) | Rejected::OfNoKind | Rejected::Deviates(_) => refused(400, &rejected),
-            Rejected::KeyReused => refused(409, &rejected),
-            Rejected::NotKept(_) => NotTaken::NotKept(rejected),
         })
     }
 
@@ -182,12 +183,22 @@ impl Inlet {
             reason: reason.replace('\0', "\u{fffd}"),
             content_type: content_type.map(|text| text.chars().take(100).collect()),
             body_bytes: u32::try_from(content.len()).unwrap_or(u32::MAX),
-            body_head: content[..content.len().min(MOST_REFUSED_BYTES)].to_vec(),
+            body: content.to_vec(),
         };
         // Its sender is answered the same, whether somebody can look at it afterwards or not.
-        if let Err(error) = system.store.keep_refusal(refusal, MOST_REFUSALS).await {
+        let kept = system.store.keep_refusal(refusal, RefusalBounds::DEFAULT).await;
+        if let Err(error) = kept {
             tracing::warn!(source = %self.source.id, %error, "a refused request could not be kept for inspection");
         }
+    }
+}
+
+fn not_taken(rejected: Rejected) -> NotTaken {
+    match &rejected {
+        Rejected::TooLarge { .. } => refused(413, &rejected),
+        Rejected::NotAnEvent(_) | Rejected::OfNoKind | Rejected::Deviates(_) => refused(400, &rejected),
+        Rejected::KeyReused => refused(409, &rejected),
+        Rejected::NotKept(_) => NotTaken::NotKept(rejected),
     }
 }
 

@@ -58,6 +58,7 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
             word(change.action.as_ref()),
             target(change.target.as_ref(), mask).unwrap_or_default(),
         ),
+        Payload::Unknown => ("of no known shape".to_owned(), String::new()),
     };
     Summary {
         what: shortened(&what),

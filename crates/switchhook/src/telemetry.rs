@@ -66,8 +66,8 @@ pub struct Telemetry(Arc<Handles>);
 struct Handles {
     live: Live,
     rendered: PrometheusHandle,
-    accepted: [Counter; Kind::ALL.len()],
-    duplicates: [Counter; Kind::ALL.len()],
+    accepted: [Counter; Kind::KEPT.len()],
+    duplicates: [Counter; Kind::KEPT.len()],
     rejected: Box<dyn Fn(&'static str) -> Counter + Send + Sync>,
     delivered: Counter,
     attempts: [Counter; OutcomeClass::ALL.len()],
@@ -102,7 +102,7 @@ impl Telemetry {
             .build_recorder();
         let recorder = Arc::new(recorder);
         let counter = |name, help, labels| counter(&recorder, name, help, labels);
-        let by_kind = |name, help| Kind::ALL.map(|kind| counter(name, help, label("kind", kind.route())));
+        let by_kind = |name, help| Kind::KEPT.map(|kind| counter(name, help, label("kind", kind.route())));
         let for_rejections = Arc::clone(&recorder);
         let handles = Handles {
             accepted: by_kind(

@@ -110,6 +110,7 @@ impl Facet {
                 smallvec![Self::Contact(ContactType::Shared)]
             }
             EventDetail::Changelog => smallvec![Self::Changelog],
+            EventDetail::Unknown => smallvec![],
         }
     }
 }

@@ -35,7 +35,7 @@ const fn schedule(kind: Kind) -> &'static [u64] {
             60 * MINUTE,
             60 * MINUTE,
         ],
-        Kind::AgentStatus | Kind::Contact | Kind::Changelog => &[100, 200, 400, 800],
+        Kind::AgentStatus | Kind::Contact | Kind::Changelog | Kind::Unknown => &[100, 200, 400, 800],
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn of(payload: &Payload<'_>) -> String {
         Payload::AgentStatus(agent) => format!("agent is {}", or_unknown(agent.on_duty_status.as_ref())),
         Payload::Contact(contact) => format!("contact {}", or_unknown(contact.event.as_ref())),
         Payload::Changelog(change) => or_unknown(change.action.as_ref()),
+        Payload::Unknown => "of no known kind".to_owned(),
     }
 }
 

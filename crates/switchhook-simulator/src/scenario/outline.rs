@@ -57,6 +57,6 @@ fn whom(event: &SimulatedEvent) -> String {
         Ok(Payload::Sms(sms)) => target(sms.target),
         Ok(Payload::AgentStatus(agent)) => target(agent.target),
         Ok(Payload::Changelog(change)) => target(change.target),
-        Ok(Payload::Contact(_)) | Err(_) => String::new(),
+        Ok(Payload::Contact(_) | Payload::Unknown) | Err(_) => String::new(),
     }
 }

@@ -3,17 +3,19 @@
 //! A source's row is locked by whoever changes it or its refusals.
 
 use sqlx::postgres::PgConnection;
-use switchhook_domain::id::{CompanyId, SourceId};
+use switchhook_domain::id::{CompanyId, RefusalId, SourceId, first_id_at};
 use switchhook_domain::phone_number::PhoneNumber;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::page::{Page, PageRequest};
+use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::row::secret;
-use crate::row::source::{read, read_refusal, refusal_columns, refusal_to_erase, source_columns};
+use crate::row::source::{
+    read, read_refusal, refusal_columns, refusal_head_columns, refusal_to_erase, source_columns,
+};
 use crate::sealing::Sealing;
 
 pub(super) async fn create(
@@ -156,34 +158,76 @@ pub(super) async fn list(
         .await
 }
 
-/// Keeps a refusal, and of those of the same source the newest `most`.
+/// Keeps a refusal, and of those of the same source what `bounds` allow.
 pub(super) async fn keep_refusal(
     transaction: &mut Transaction<'_>,
     refusal: &Refusal,
-    most: u32,
+    bounds: RefusalBounds,
 ) -> Result<(), StoreError> {
     let connection = &mut *transaction.connection;
+    let source_id = refusal.source_id.0;
+    let locked = sqlx::query("SELECT FROM sources WHERE id = $1 FOR UPDATE")
+        .bind(source_id)
+        .execute(&mut *connection)
+        .await?;
+    if locked.rows_affected() == 0 {
+        return Ok(());
+    }
     let sql = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, body_bytes, \
-               body_head) SELECT $1, id, $2, $3, $4, $5, $6, $7 FROM sources WHERE id = $8 FOR UPDATE";
-    sqlx::query(sql)
+               body, bytes_so_far) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 + coalesce(max(bytes_so_far), 0) \
+               FROM source_refusals WHERE source_id = $2 RETURNING bytes_so_far";
+    let query = sqlx::query(sql)
         .bind(refusal.id.0)
+        .bind(source_id)
         .bind(refusal.refused_at.as_millis())
         .bind(i64::from(refusal.status))
         .bind(&refusal.reason)
         .bind(&refusal.content_type)
         .bind(i64::from(refusal.body_bytes))
-        .bind(&refusal.body_head)
-        .bind(refusal.source_id.0)
-        .execute(&mut *connection)
-        .await?;
-    let forget = "DELETE FROM source_refusals WHERE source_id = $1 AND id <= (\
-                  SELECT id FROM source_refusals WHERE source_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-    sqlx::query(forget)
-        .bind(refusal.source_id.0)
-        .bind(i64::from(most))
+        .bind(&refusal.body)
+        .bind(bytes(refusal.cost()));
+    let so_far: Option<i64> = first(connection, query, |row| row.get(0)).await?;
+    sqlx::query("DELETE FROM source_refusals WHERE source_id = $1 AND bytes_so_far <= $2")
+        .bind(source_id)
+        .bind(so_far.unwrap_or_default() - bytes(bounds.bytes))
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn bytes(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Removes refusals of a source that somebody dealt with.
+pub(super) async fn forget_refusals(
+    transaction: &mut Transaction<'_>,
+    source_id: SourceId,
+    ids: &[RefusalId],
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    sqlx::query("DELETE FROM source_refusals WHERE id = ANY($1) AND source_id = $2")
+        .bind(ids)
+        .bind(source_id.0)
+        .execute(&mut *transaction.connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes the oldest refusals of all sources, of those before `before`; answers how many.
+pub(super) async fn forget_old_refusals(
+    transaction: &mut Transaction<'_>,
+    before: Timestamp,
+    most: u32,
+) -> Result<u32, StoreError> {
+    let sql = "DELETE FROM source_refusals WHERE id IN \
+               (SELECT id FROM source_refusals WHERE id < $1 ORDER BY id LIMIT $2)";
+    let removed = sqlx::query(sql)
+        .bind(first_id_at(before))
+        .bind(i64::from(most))
+        .execute(&mut *transaction.connection)
+        .await?;
+    Ok(u32::try_from(removed.rows_affected()).unwrap_or(u32::MAX))
 }
 
 /// Removes the company's refusals in which the number occurs, and those that cannot be read: they may hold it too.
@@ -197,16 +241,26 @@ pub(super) async fn erase_from_refusals(
         .bind(company_id.0)
         .execute(&mut *connection)
         .await?;
-    let sql = "SELECT r.id, r.body_head FROM sources s JOIN source_refusals r ON r.source_id = s.id \
-               WHERE s.company_id = $1";
-    let query = sqlx::query(sql).bind(company_id.0);
-    let found = all(connection, query, |row| refusal_to_erase(row, number)).await?;
-    let ids: Vec<i64> = found.into_iter().flatten().collect();
-    sqlx::query("DELETE FROM source_refusals WHERE id = ANY($1)")
-        .bind(ids)
-        .execute(connection)
+    let mut after = 0;
+    loop {
+        // Few at a time: each may be as large as a request.
+        let sql = "SELECT r.id, r.body FROM sources s JOIN source_refusals r ON r.source_id = s.id \
+                   WHERE s.company_id = $1 AND r.id > $2 ORDER BY r.id LIMIT 32";
+        let query = sqlx::query(sql).bind(company_id.0).bind(after);
+        let found = all(connection, query, |row| {
+            Ok((row.get::<i64>(0)?, refusal_to_erase(row, number)?))
+        })
         .await?;
-    Ok(())
+        let Some((last, _)) = found.last() else {
+            return Ok(());
+        };
+        after = *last;
+        let ids: Vec<i64> = found.into_iter().filter_map(|(_, id)| id).collect();
+        sqlx::query("DELETE FROM source_refusals WHERE id = ANY($1)")
+            .bind(ids)
+            .execute(&mut *connection)
+            .await?;
+    }
 }
 
 pub(super) async fn list_refusals(
@@ -222,7 +276,7 @@ pub(super) async fn list_refusals(
         .ok_or(StoreError::NotFound("source"))?;
     let sql = concat!(
         "SELECT ",
-        refusal_columns!(),
+        refusal_head_columns!(),
         " FROM source_refusals WHERE source_id = $1"
     );
     Listing::new(sql)
@@ -231,3 +285,27 @@ pub(super) async fn list_refusals(
         .page(connection, read_refusal, |refusal| refusal.id.0)
         .await
 }
+
+/// The oldest refusals after one, whole.
+pub(super) async fn read_refusals(
+    connection: &mut PgConnection,
+    source_id: SourceId,
+    after: Option<RefusalId>,
+    most: RefusalSlice,
+) -> Result<Vec<Refusal>, StoreError> {
+    let query = sqlx::query(READ)
+        .bind(source_id.0)
+        .bind(after.map_or(0, |id| id.0))
+        .bind(i64::from(most.count))
+        .bind(i64::try_from(most.bytes).unwrap_or(i64::MAX));
+    all(connection, query, read_refusal).await
+}
+
+/// Bytes are counted where they are, so that no more of them travel than are wanted.
+const READ: &str = concat!(
+    "SELECT ",
+    refusal_columns!(),
+    " FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS bytes_before FROM \
+     (SELECT * FROM source_refusals WHERE source_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS page) AS counted \
+     WHERE bytes_before < $4 ORDER BY id"
+);

@@ -36,7 +36,7 @@ pub(crate) fn read_cells(cells: &mut Cells<'_>) -> Result<Delivery, StoreError> 
         ordinal: cells.read()?,
         company_id: CompanyId(cells.read()?),
         webhook_id: WebhookId(cells.read()?),
-        kind: cells.word()?,
+        kind: cells.kind()?,
         subscription_ids: read_ids(cells)?,
         hidden: cells.word()?,
         order_key: cells.maybe_text()?.map(OrderKey::new),

@@ -36,7 +36,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
     Ok(EventRecord {
         id: EventId(cells.id()),
         company_id: CompanyId(cells.read()?),
-        kind: cells.word()?,
+        kind: cells.kind()?,
         accepted_at: Timestamp::from_millis(cells.read()?),
         order_key: cells.maybe_text()?.map(OrderKey::new),
         idempotency_key: cells.read()?,
@@ -51,7 +51,7 @@ pub(crate) fn read_head(row: &Row<'_>) -> Result<EventHead, StoreError> {
     let mut cells = Cells::of("events", row)?;
     Ok(EventHead {
         id: EventId(cells.id()),
-        kind: cells.word()?,
+        kind: cells.kind()?,
         accepted_at: Timestamp::from_millis(cells.read()?),
         order_key: cells.maybe_text()?.map(OrderKey::new),
         idempotency_key: cells.read()?,

@@ -16,13 +16,21 @@ macro_rules! source_columns {
 }
 pub(crate) use source_columns;
 
-/// What [`read_refusal`] reads, in its order.
+/// What [`read_refusal`] reads, in its order, the whole body.
 macro_rules! refusal_columns {
     () => {
-        "id, source_id, refused_at, status, reason, content_type, body_bytes, body_head"
+        "id, source_id, refused_at, status, reason, content_type, body_bytes, body"
     };
 }
 pub(crate) use refusal_columns;
+
+/// The same with the body's head, for lists.
+macro_rules! refusal_head_columns {
+    () => {
+        "id, source_id, refused_at, status, reason, content_type, body_bytes, coalesce(substr(body, 1, 16384), body)"
+    };
+}
+pub(crate) use refusal_head_columns;
 
 pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Source, StoreError> {
     let mut cells = Cells::of("sources", row)?;
@@ -53,7 +61,7 @@ pub(crate) fn read_refusal(row: &Row<'_>) -> Result<Refusal, StoreError> {
         reason: cells.read()?,
         content_type: cells.read()?,
         body_bytes: cells.read()?,
-        body_head: cells.bytes()?.to_vec(),
+        body: cells.bytes()?.to_vec(),
     })
 }
 

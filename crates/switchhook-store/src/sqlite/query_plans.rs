@@ -394,7 +394,17 @@ fn the_log_and_what_comes_in_are_found_by_their_indexes() {
     check(
         &connection,
         sources::FORGET,
-        "source_refusals_by_source (source_id=?",
+        "source_refusals_by_bytes (source_id=? AND bytes_so_far<?)",
+    );
+    check(
+        &connection,
+        sources::SO_FAR,
+        "source_refusals_by_bytes (source_id=?)",
+    );
+    check(
+        &connection,
+        sources::READ,
+        "source_refusals_by_source (source_id=? AND rowid>?)",
     );
     check(
         &connection,

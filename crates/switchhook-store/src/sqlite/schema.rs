@@ -15,7 +15,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -59,6 +59,10 @@ const MIGRATIONS: [Migration; 11] = [
     Migration {
         name: URL_KEYS,
         sql: include_str!("../../migrations/sqlite/0014_url_keys.sql"),
+    },
+    Migration {
+        name: "refusals_by_bytes",
+        sql: include_str!("../../migrations/sqlite/0016_refusals_by_bytes.sql"),
     },
 ];
 

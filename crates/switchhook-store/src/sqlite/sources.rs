@@ -1,17 +1,19 @@
 //! Sources: where events come in from outside, and what they did not take.
 
 use rusqlite::{Connection, params};
-use switchhook_domain::id::{CompanyId, SourceId};
+use switchhook_domain::id::{CompanyId, RefusalId, SourceId, first_id_at};
 use switchhook_domain::phone_number::PhoneNumber;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::page::{Page, PageRequest};
+use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::row::secret;
-use crate::row::source::{read, read_refusal, refusal_columns, refusal_to_erase, source_columns};
+use crate::row::source::{
+    read, read_refusal, refusal_columns, refusal_head_columns, refusal_to_erase, source_columns,
+};
 use crate::sealing::Sealing;
 
 const COLUMNS: &str = source_columns!();
@@ -111,14 +113,17 @@ pub(super) fn listing(company_id: CompanyId) -> Listing {
     Listing::new(COLUMNS, "FROM sources WHERE company_id = ?").with(company_id.0)
 }
 
-/// Keeps a refusal, and of those of the same source the newest `most`.
+/// Keeps a refusal, and of those of the same source what `bounds` allow.
 pub(super) fn keep_refusal(
     transaction: &mut Transaction<'_>,
     refusal: &Refusal,
-    most: u32,
+    bounds: RefusalBounds,
 ) -> Result<(), StoreError> {
+    let source_id = refusal.source_id.0;
+    let before: Option<i64> = first(transaction.connection, SO_FAR, &[&source_id], |row| row.get(0))?;
+    let so_far = before.unwrap_or_default() + bytes(refusal.cost());
     let sql = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, body_bytes, \
-               body_head) SELECT ?, id, ?, ?, ?, ?, ?, ? FROM sources WHERE id = ?";
+               body, bytes_so_far) SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM sources WHERE id = ?";
     transaction.prepare(sql)?.execute(params![
         refusal.id.0,
         refusal.refused_at.as_millis(),
@@ -126,17 +131,53 @@ pub(super) fn keep_refusal(
         refusal.reason,
         refusal.content_type,
         refusal.body_bytes,
-        refusal.body_head,
-        refusal.source_id.0,
+        refusal.body,
+        so_far,
+        source_id,
     ])?;
+    let too_much = so_far - bytes(bounds.bytes);
     transaction
         .prepare(FORGET)?
-        .execute(params![refusal.source_id.0, refusal.source_id.0, most])?;
+        .execute(params![source_id, too_much])?;
     Ok(())
 }
 
-pub(super) const FORGET: &str = "DELETE FROM source_refusals WHERE source_id = ? AND id <= ifnull((\
-     SELECT id FROM source_refusals WHERE source_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?), 0)";
+fn bytes(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) const SO_FAR: &str =
+    "SELECT bytes_so_far FROM source_refusals WHERE source_id = ? ORDER BY bytes_so_far DESC LIMIT 1";
+
+pub(super) const FORGET: &str = "DELETE FROM source_refusals WHERE source_id = ? AND bytes_so_far <= ?";
+
+/// Removes refusals of a source that somebody dealt with.
+pub(super) fn forget_refusals(
+    transaction: &mut Transaction<'_>,
+    source_id: SourceId,
+    ids: &[RefusalId],
+) -> Result<(), StoreError> {
+    let mut statement = transaction.prepare("DELETE FROM source_refusals WHERE id = ? AND source_id = ?")?;
+    for id in ids {
+        statement.execute([id.0, source_id.0])?;
+    }
+    Ok(())
+}
+
+/// Removes the oldest refusals of all sources, of those before `before`; answers how many.
+pub(super) fn forget_old_refusals(
+    transaction: &mut Transaction<'_>,
+    before: Timestamp,
+    most: u32,
+) -> Result<u32, StoreError> {
+    let removed = transaction
+        .prepare(FORGET_OLD)?
+        .execute(params![first_id_at(before), most])?;
+    Ok(u32::try_from(removed).unwrap_or(u32::MAX))
+}
+
+pub(super) const FORGET_OLD: &str = "DELETE FROM source_refusals WHERE id IN \
+     (SELECT id FROM source_refusals WHERE id < ? ORDER BY id LIMIT ?)";
 
 /// Removes the company's refusals in which the number occurs, and those that cannot be read: they may hold it too.
 pub(super) fn erase_from_refusals(
@@ -154,7 +195,7 @@ pub(super) fn erase_from_refusals(
     Ok(())
 }
 
-pub(super) const OF_COMPANY: &str = "SELECT r.id, r.body_head FROM sources s INDEXED BY sources_by_company \
+pub(super) const OF_COMPANY: &str = "SELECT r.id, r.body FROM sources s INDEXED BY sources_by_company \
      CROSS JOIN source_refusals r INDEXED BY source_refusals_by_source ON r.source_id = s.id WHERE s.company_id = ?";
 
 pub(super) fn list_refusals(
@@ -172,5 +213,36 @@ pub(super) fn list_refusals(
 }
 
 pub(super) fn refusal_listing(source_id: SourceId) -> Listing {
-    Listing::new(refusal_columns!(), "FROM source_refusals WHERE source_id = ?").with(source_id.0)
+    Listing::new(
+        refusal_head_columns!(),
+        "FROM source_refusals WHERE source_id = ?",
+    )
+    .with(source_id.0)
 }
+
+/// The oldest refusals after one, whole.
+pub(super) fn read_refusals(
+    connection: &Connection,
+    source_id: SourceId,
+    after: Option<RefusalId>,
+    most: RefusalSlice,
+) -> Result<Vec<Refusal>, StoreError> {
+    let mut statement = connection.prepare_cached(READ)?;
+    let after = after.map_or(0, |id| id.0);
+    let mut rows = statement.query(params![source_id.0, after, most.count])?;
+    let (mut refusals, mut bytes) = (Vec::new(), 0);
+    while bytes < most.bytes
+        && let Some(row) = rows.next()?
+    {
+        let refusal = read_refusal(row)?;
+        bytes += refusal.body.len();
+        refusals.push(refusal);
+    }
+    Ok(refusals)
+}
+
+pub(super) const READ: &str = concat!(
+    "SELECT ",
+    refusal_columns!(),
+    " FROM source_refusals WHERE source_id = ? AND id > ? ORDER BY id LIMIT ?"
+);

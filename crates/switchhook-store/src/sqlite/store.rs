@@ -11,12 +11,13 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+    CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId, WebhookId,
+    WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
@@ -37,7 +38,7 @@ use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
-use crate::page::{Page, PageRequest};
+use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::registry::{HoldRecord, Subject, SubscriptionFilter, SubscriptionLimits};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
@@ -349,16 +350,36 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn keep_refusal(&self, refusal: Refusal, most: u32) -> Result<(), StoreError> {
+    async fn keep_refusal(&self, refusal: Refusal, bounds: RefusalBounds) -> Result<(), StoreError> {
         let manner = Manner {
-            weight: Weight::of(1, refusal.body_head.len()),
+            weight: Weight::of(1, refusal.body.len()),
             ..Manner::ORDINARY
         };
         self.parts
             .writer
             .run(manner, move |transaction| {
-                sources::keep_refusal(transaction, &refusal, most)
+                sources::keep_refusal(transaction, &refusal, bounds)
             })
+            .await
+    }
+
+    async fn read_refusals(
+        &self,
+        id: SourceId,
+        after: Option<RefusalId>,
+        most: RefusalSlice,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        self.read(move |connection| sources::read_refusals(connection, id, after, most))
+            .await
+    }
+
+    async fn forget_refusals(&self, id: SourceId, refusals: Vec<RefusalId>) -> Result<(), StoreError> {
+        self.write(move |transaction| sources::forget_refusals(transaction, id, &refusals))
+            .await
+    }
+
+    async fn forget_old_refusals(&self, before: Timestamp, most: u32) -> Result<u32, StoreError> {
+        self.write(move |transaction| sources::forget_old_refusals(transaction, before, most))
             .await
     }
 

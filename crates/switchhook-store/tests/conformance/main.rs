@@ -86,6 +86,7 @@ conformance! {
         a_source_is_found_by_its_token_changed_and_deleted,
         sources_are_listed_oldest_first_and_are_their_companys_alone,
         of_refusals_the_newest_are_kept,
+        refusals_are_read_whole_in_slices_and_forgotten,
         a_number_is_erased_from_refusals_too,
         ;
     subscriptions:

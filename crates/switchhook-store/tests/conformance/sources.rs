@@ -3,9 +3,9 @@
 use switchhook_domain::Kind;
 use switchhook_domain::id::{RefusalId, SourceId};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{REFUSAL_HEAD, Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::webhook::OldSecret;
-use switchhook_store::{ErasureExtent, ErasureSlice, PageRequest};
+use switchhook_store::{ErasureExtent, ErasureSlice, PageRequest, RefusalSlice};
 
 use crate::World;
 use crate::samples::{COMPANY, LEASE, NOON, OTHER_COMPANY, is_missing};
@@ -38,7 +38,7 @@ fn refusal(id: i64, source_id: SourceId) -> Refusal {
         reason: format!("reason {id}"),
         content_type: (id % 2 == 0).then(|| "application/jwt".to_owned()),
         body_bytes: 70_000,
-        body_head: vec![0, 255, b'{'],
+        body: vec![0, 255, b'{'],
     }
 }
 
@@ -109,16 +109,32 @@ pub(crate) async fn sources_are_listed_oldest_first_and_are_their_companys_alone
     assert!(is_missing(&refusals, "source"));
 }
 
+/// Room for so many refusals of the samples.
+fn room_for(count: u64) -> RefusalBounds {
+    RefusalBounds {
+        bytes: count * 1_000,
+        ..RefusalBounds::DEFAULT
+    }
+}
+
 pub(crate) async fn of_refusals_the_newest_are_kept(world: &mut World) {
     let (one, other) = (source(world.id()), source(world.id()));
     for made in [&one, &other] {
         world.store.create_source(made.clone()).await.unwrap();
     }
     let theirs = refusal(world.id(), other.id);
-    world.store.keep_refusal(theirs.clone(), 3).await.unwrap();
+    world
+        .store
+        .keep_refusal(theirs.clone(), room_for(3))
+        .await
+        .unwrap();
     let ids: Vec<_> = (0..5).map(|_| world.id()).collect();
     for &id in &ids {
-        world.store.keep_refusal(refusal(id, one.id), 3).await.unwrap();
+        world
+            .store
+            .keep_refusal(refusal(id, one.id), room_for(3))
+            .await
+            .unwrap();
     }
     let all = PageRequest::first(9);
     let kept = world.store.list_refusals(COMPANY, one.id, all).await.unwrap();
@@ -130,13 +146,68 @@ pub(crate) async fn of_refusals_the_newest_are_kept(world: &mut World) {
         .await
         .unwrap();
     assert_eq!(page.next, Some(ids[4]));
+    let large = Refusal {
+        body: vec![b'x'; 3_000],
+        ..refusal(world.id(), one.id)
+    };
+    world
+        .store
+        .keep_refusal(large.clone(), room_for(4))
+        .await
+        .unwrap();
+    let kept = world.store.list_refusals(COMPANY, one.id, all).await.unwrap();
+    assert_eq!(kept.items, [large], "a large one takes the room of many");
     let kept = world.store.list_refusals(COMPANY, other.id, all).await.unwrap();
     assert_eq!(kept.items, std::slice::from_ref(&theirs));
     world.store.delete_source(COMPANY, other.id).await.unwrap();
-    world.store.keep_refusal(theirs, 3).await.unwrap();
+    world.store.keep_refusal(theirs, room_for(3)).await.unwrap();
     world.store.create_source(other.clone()).await.unwrap();
     let kept = world.store.list_refusals(COMPANY, other.id, all).await.unwrap();
     assert_eq!(kept.items, [], "of a source that is gone nothing is kept");
+}
+
+pub(crate) async fn refusals_are_read_whole_in_slices_and_forgotten(world: &mut World) {
+    let one = source(world.id());
+    world.store.create_source(one.clone()).await.unwrap();
+    let mut refusals = Vec::new();
+    for size in [20_000, 20_000, 3, 30_000] {
+        let refusal = Refusal {
+            body: vec![b'y'; size],
+            ..refusal(world.id(), one.id)
+        };
+        let bounds = RefusalBounds::DEFAULT;
+        world.store.keep_refusal(refusal.clone(), bounds).await.unwrap();
+        refusals.push(refusal);
+    }
+    let most = RefusalSlice {
+        count: 3,
+        bytes: 30_000,
+    };
+    let first = world.store.read_refusals(one.id, None, most).await.unwrap();
+    assert_eq!(first, refusals[..2], "enough bytes");
+    let after = Some(refusals[0].id);
+    let next = world.store.read_refusals(one.id, after, most).await.unwrap();
+    assert_eq!(next, refusals[1..], "as many as were asked for");
+    let after = Some(refusals[3].id);
+    assert_eq!(world.store.read_refusals(one.id, after, most).await.unwrap(), []);
+
+    let listed = world
+        .store
+        .list_refusals(COMPANY, one.id, PageRequest::first(9))
+        .await
+        .unwrap();
+    let heads: Vec<_> = listed.items.iter().map(|one| one.body.len()).collect();
+    assert_eq!(heads, [REFUSAL_HEAD, 3, REFUSAL_HEAD, REFUSAL_HEAD]);
+
+    let dealt_with = vec![refusals[0].id, refusals[2].id];
+    world.store.forget_refusals(one.id, dealt_with).await.unwrap();
+    let left = world.store.read_refusals(one.id, None, most).await.unwrap();
+    assert_eq!(left, [refusals[1].clone(), refusals[3].clone()]);
+    assert_eq!(world.store.forget_old_refusals(NOON, 10).await.unwrap(), 0);
+    let later = world.now.plus(LEASE);
+    assert_eq!(world.store.forget_old_refusals(later, 1).await.unwrap(), 1);
+    assert_eq!(world.store.forget_old_refusals(later, 10).await.unwrap(), 1);
+    assert_eq!(world.store.read_refusals(one.id, None, most).await.unwrap(), []);
 }
 
 pub(crate) async fn a_number_is_erased_from_refusals_too(world: &mut World) {
@@ -150,10 +221,10 @@ pub(crate) async fn a_number_is_erased_from_refusals_too(world: &mut World) {
     ];
     for body in bodies {
         let refusal = Refusal {
-            body_head: body.to_vec(),
+            body: body.to_vec(),
             ..refusal(world.id(), one.id)
         };
-        world.store.keep_refusal(refusal, 100).await.unwrap();
+        world.store.keep_refusal(refusal, room_for(100)).await.unwrap();
     }
     let slice = |extent| ErasureSlice {
         company_id: COMPANY,
@@ -172,7 +243,7 @@ pub(crate) async fn a_number_is_erased_from_refusals_too(world: &mut World) {
             .list_refusals(COMPANY, one.id, PageRequest::first(9))
             .await
             .unwrap();
-        let kept: Vec<_> = kept.items.iter().rev().map(|one| &one.body_head[..]).collect();
+        let kept: Vec<_> = kept.items.iter().rev().map(|one| &one.body[..]).collect();
         assert_eq!(kept, left);
     }
 }

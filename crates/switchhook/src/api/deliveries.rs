@@ -50,7 +50,7 @@ pub(crate) struct DeliveryQuery {
     #[param(schema_with = words::state)]
     state: Option<StateName>,
     /// Only this kind.
-    #[param(schema_with = words::kind)]
+    #[param(schema_with = words::kept_kind)]
     kind: Option<Kind>,
     /// Made at this time or later: RFC 3339 or unix milliseconds.
     #[param(value_type = Option<String>)]
@@ -66,7 +66,7 @@ pub(crate) struct DeliveryAnswer {
     id: IdText,
     event_id: IdText,
     webhook_id: IdText,
-    #[schema(schema_with = words::kind)]
+    #[schema(schema_with = words::kept_kind)]
     kind: Kind,
     /// The subscriptions that asked for it.
     subscription_ids: Vec<IdText>,
@@ -198,7 +198,7 @@ pub(crate) async fn list(
         webhook_id: query.id("webhook_id")?,
         replay_id: query.id("replay_id")?,
         state: query.word("state")?,
-        kind: query.word("kind")?,
+        kind: query.kind()?,
         since: query.instant("since")?,
         until: query.instant("until")?,
     };

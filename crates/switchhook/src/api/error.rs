@@ -3,7 +3,7 @@
 //! Everything that can fail becomes an [`ApiError`] with `?`. Its message is for a person: what, where, what to try.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use switchhook_store::StoreError;
@@ -54,6 +54,8 @@ pub(crate) struct ApiError {
     details: Vec<String>,
     retry_after_seconds: Option<u64>,
     closes_connection: bool,
+    /// In which ways a body may be packed.
+    accepted_codings: Option<&'static str>,
 }
 
 /// How long to wait for a store that is not available.
@@ -68,6 +70,7 @@ impl ApiError {
             details: Vec::new(),
             retry_after_seconds: None,
             closes_connection: false,
+            accepted_codings: None,
         }
     }
 
@@ -121,6 +124,25 @@ impl ApiError {
         Self {
             closes_connection: true,
             ..error
+        }
+    }
+
+    /// 415: the body is packed, and not in one of these ways.
+    pub(crate) fn unknown_coding(accepted: &'static str) -> Self {
+        let message = match accepted {
+            "identity" => "the body is packed (Content-Encoding): send lines as they are".to_owned(),
+            accepted => format!(
+                "the body is packed in a way that is not known here (Content-Encoding): send it as it is, or as \
+                 {accepted}"
+            ),
+        };
+        Self {
+            accepted_codings: Some(accepted),
+            ..Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupportedMediaType",
+                message,
+            )
         }
     }
 
@@ -193,6 +215,7 @@ impl IntoResponse for ApiError {
         let status = self.status;
         let retry_after = self.retry_after_seconds;
         let closes_connection = self.closes_connection;
+        let accepted_codings = self.accepted_codings;
         let envelope = ErrorEnvelope { error: self.body() };
         let body = serde_json::to_vec(&envelope).expect("an envelope is plain text");
         let mut response = (status, body).into_response();
@@ -203,6 +226,9 @@ impl IntoResponse for ApiError {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(accepted) = accepted_codings {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
         }
         if closes_connection {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -240,6 +266,10 @@ impl From<BodyTrouble> for ApiError {
                 ..Self::unavailable("too many requests are being read: try again in a moment")
             },
             BodyTrouble::Broken => Self::invalid("the body ended before it was complete"),
+            BodyTrouble::UnknownCoding => Self::unknown_coding("gzip, deflate"),
+            BodyTrouble::BrokenCoding => {
+                Self::invalid("the body is not packed as its Content-Encoding says, or not to its end")
+            }
         }
     }
 }

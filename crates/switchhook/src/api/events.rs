@@ -25,7 +25,7 @@ use super::error::{ApiError, ErrorBody};
 use super::request::{PageQuery, PathId, Query};
 use super::words;
 use crate::blocking;
-use crate::http_server::{BodyTrouble, next_piece, read_body};
+use crate::http_server::{BodyTrouble, is_packed, next_piece, read_body};
 use crate::ingest::batch::{Batch, Report, WarnedLine};
 use crate::ingest::{self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, SentAs, Submission};
 use crate::lease::Lease;
@@ -154,6 +154,9 @@ pub(crate) async fn send(
     let (parts, body) = request.into_parts();
     let idempotency_key = idempotency_key(&parts.headers)?;
     if is_lines(&parts.headers) {
+        if is_packed(&parts.headers) {
+            return Err(ApiError::unknown_coding("identity"));
+        }
         let batch = Batch::new(&api.system, caller.company_id, sent_as, idempotency_key);
         return send_lines(batch, body, &api.system.leases.hold(caller)).await;
     }
@@ -310,7 +313,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 )]
 pub(crate) struct EventQuery {
     /// Only this kind.
-    #[param(schema_with = words::kind)]
+    #[param(schema_with = words::kept_kind)]
     kind: Option<Kind>,
     /// Only those of one call, message, agent or contact.
     #[param(example = "call:4513924407164928")]
@@ -327,7 +330,7 @@ pub(crate) struct EventQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventSummary {
     id: IdText,
-    #[schema(schema_with = words::kind)]
+    #[schema(schema_with = words::kept_kind)]
     kind: Kind,
     /// When it was accepted, in unix milliseconds.
     #[schema(value_type = i64)]
@@ -408,7 +411,7 @@ pub(crate) async fn list(
     let query = Query::of(&uri);
     let page = PageQuery::read(query)?.ours()?;
     let filter = EventFilter {
-        kind: query.word("kind")?,
+        kind: query.kind()?,
         order_key: query.text("order_key").map(|key| OrderKey::new(&*key)),
         since: query.instant("since")?,
         until: query.instant("until")?,

@@ -20,7 +20,7 @@ use crate::source::{Inlet, LARGEST_REQUEST, NotTaken};
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TakenAnswer {
     id: IdText,
-    #[schema(schema_with = words::kind)]
+    #[schema(schema_with = words::kept_kind)]
     kind: Kind,
     /// Whether it had come in before.
     duplicate: bool,

@@ -64,7 +64,7 @@ pub(crate) struct FilterAnswer {
     #[schema(nullable = false)]
     ids: Option<Vec<IdText>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = words::kind, required = false)]
+    #[schema(schema_with = words::kept_kind, required = false)]
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

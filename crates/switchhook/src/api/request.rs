@@ -12,6 +12,7 @@ use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use switchhook_domain::Kind;
 use tokio::time::Instant;
 
 pub(crate) use self::query::{PageQuery, Query};
@@ -67,6 +68,18 @@ impl<T> Field<T> {
                 "{name} cannot be null: leave it out to keep it as it is"
             ))),
             Self::Given(value) => Ok(Some(value)),
+        }
+    }
+}
+
+impl Field<Kind> {
+    /// One of the five kinds, where there is no use in an unknown one.
+    pub(crate) fn one_of_five(self) -> Result<Self, ApiError> {
+        match self {
+            Self::Given(Kind::Unknown) => Err(ApiError::invalid(
+                "kind: `unknown` is what sources keep; here it is call, sms, agent_status, contact or changelog",
+            )),
+            kind => Ok(kind),
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn send(
     JsonBody(request): JsonBody<SampleRequest>,
 ) -> Result<Response, ApiError> {
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    let kind = request.kind.given().unwrap_or(Kind::Call);
+    let kind = request.kind.one_of_five()?.given().unwrap_or(Kind::Call);
     let accepted = ingest::accept_sample(&api.system, webhook.company_id, webhook.id, kind).await?;
     Ok(accepted_answer(&accepted))
 }

@@ -19,6 +19,7 @@ use super::webhooks::check_secret;
 use super::{Api, SharedApi, words};
 use crate::keys;
 use crate::sight::Sight;
+use crate::source::retry::{Retried, retry};
 
 /// The longest name of a source.
 const LONGEST_NAME: usize = 200;
@@ -72,6 +73,17 @@ pub(crate) struct SourceAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     warnings: Vec<String>,
+}
+
+/// What judging refusals again came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RetriedAnswer {
+    /// How many are events now.
+    taken: u64,
+    /// How many had been taken before, because their sender sent them again.
+    duplicates: u64,
+    /// How many are refused as before, and stay.
+    still_refused: u64,
 }
 
 /// What a source did not take.
@@ -130,7 +142,7 @@ impl RefusalAnswer {
             reason: refusal.reason,
             content_type: refusal.content_type,
             size: refusal.body_bytes,
-            body: sight.anything(&refusal.body_head),
+            body: sight.anything(&refusal.body),
         }
     }
 }
@@ -181,7 +193,7 @@ pub(crate) async fn create(
         id: SourceId(api.system.ids.next(now)),
         company_id: caller.company_id,
         name,
-        kind: request.kind.given(),
+        kind: request.kind.one_of_five()?.given(),
         token_hash: keys::hash(&token),
         secret: secret.and_then(secret_or_none),
         old_secrets: Vec::new(),
@@ -233,7 +245,7 @@ pub(crate) async fn update(
     let secret: Option<Option<Secret>> = secret.map(|secret| secret.and_then(secret_or_none));
     let change = SourceChange {
         name,
-        kind: request.kind.change(),
+        kind: request.kind.one_of_five()?.change(),
         // No secret at all takes plain JSON: a signed event would not be asked for its old one.
         old_secret_until: matches!(secret, Some(Some(_))).then(|| now.plus(overlap)),
         secret,
@@ -258,7 +270,7 @@ pub(crate) async fn delete(
     Ok(Json(shown(&api, &source)))
 }
 
-/// Lists what a source did not take, newest first: the last 100 requests.
+/// Lists what a source did not take, newest first. It is kept for 30 days, the newest 64 MiB of each source.
 #[utoipa::path(
     get, path = "/v1/sources/{id}/refusals", tag = "sources", operation_id = "sources.list_refusals",
     params(("id" = IdText, Path, description = "The source's id"), PageQuery),
@@ -281,6 +293,33 @@ pub(crate) async fn list_refusals(
             .map(|refusal| RefusalAnswer::of(refusal, sight))
             .collect(),
         cursor: page.next.map(IdText),
+    }))
+}
+
+/// Judges what a source did not take again, oldest first: after its secret or its kind was corrected.
+///
+/// What is taken is an event as of now, with its deliveries, and no refusal any more; the rest stays. Can be done again at
+/// any time.
+#[utoipa::path(
+    post, path = "/v1/sources/{id}/retry-refusals", tag = "sources", operation_id = "sources.retry_refusals",
+    params(("id" = IdText, Path, description = "The source's id")),
+    responses((status = 200, description = "What became of them", body = RetriedAnswer)),
+)]
+pub(crate) async fn retry_refusals(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<SourceId>,
+) -> Result<Json<RetriedAnswer>, ApiError> {
+    let source = api.system.store.source(caller.company_id, id).await?;
+    let Retried {
+        taken,
+        duplicates,
+        still_refused,
+    } = retry(&api.system, source).await?;
+    Ok(Json(RetriedAnswer {
+        taken,
+        duplicates,
+        still_refused,
     }))
 }
 

@@ -43,7 +43,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 )]
 pub(crate) struct StreamQuery {
     /// Only this kind.
-    #[param(schema_with = words::kind)]
+    #[param(schema_with = words::kept_kind)]
     kind: Option<Kind>,
     /// Only what goes to this webhook.
     #[param(value_type = Option<String>)]
@@ -66,7 +66,7 @@ pub(crate) async fn stream(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
-    let kind: Option<Kind> = query.word("kind")?;
+    let kind: Option<Kind> = query.kind()?;
     let webhook_id: Option<WebhookId> = query.id("webhook_id")?;
     if let Some(kind) = kind {
         caller.require_sight(kind)?;

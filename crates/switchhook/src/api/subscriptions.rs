@@ -96,7 +96,7 @@ async fn list<R: SubscriptionResource>(
                 endpoint: None,
             }
         }
-        Kind::AgentStatus | Kind::Contact | Kind::Changelog => SubscriptionFilter {
+        _ => SubscriptionFilter {
             kind: Some(R::KIND),
             ..SubscriptionFilter::default()
         },

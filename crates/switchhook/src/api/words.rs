@@ -29,6 +29,8 @@ words! {
     agent_type, agent_type_or_null: AgentType::ALL, AgentType::as_str, "Always `callcenter`.";
     profile, profile_or_null: PROFILES, Profile::as_str, "Which retry rules.";
     kind, kind_or_null: Kind::ALL, Kind::route, "The kind of event.";
+    kept_kind, kept_kind_or_null: Kind::KEPT, Kind::route,
+        "The kind of event; `unknown`: a source took it, and its shape is none of the five.";
 }
 
 pub(super) fn state() -> Object {

@@ -73,8 +73,8 @@ struct Which {
     #[arg(long)]
     state: Option<StateName>,
 
-    /// Only call, sms, agent_status, contact or changelog
-    #[arg(long)]
+    /// Only call, sms, agent_status, contact, changelog or unknown
+    #[arg(long, value_parser = Kind::of_kept)]
     kind: Option<Kind>,
 
     #[command(flatten)]

@@ -4,6 +4,8 @@ mod explain;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
 use serde_json::value::RawValue;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::EventId;
@@ -42,6 +44,22 @@ enum Command {
         id: EventId,
     },
     Explain(Explain),
+    Route(Route),
+}
+
+/// Say what an event of unknown kind is: its bytes are taken in again as an event of that kind
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook events list --kind unknown
+  switchhook events route 7730318061039616 --kind call")]
+struct Route {
+    /// The event's id
+    id: EventId,
+
+    /// What it is: call, sms, agent_status, contact or changelog
+    #[arg(long)]
+    kind: Kind,
 }
 
 /// List events, newest first
@@ -52,8 +70,8 @@ Examples:
   switchhook events list --order-key call:4513924407164928
   switchhook events list --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z --json")]
 struct Which {
-    /// Only call, sms, agent_status, contact or changelog
-    #[arg(long)]
+    /// Only call, sms, agent_status, contact, changelog or unknown
+    #[arg(long, value_parser = Kind::of_kept)]
     kind: Option<Kind>,
 
     /// Only those of one call, message, agent or contact: call:ID
@@ -99,6 +117,7 @@ impl Events {
                 Command::List(which) => which.list(&client, self.json).await,
                 Command::Show { id } => show(&client, id, self.json).await,
                 Command::Explain(explain) => explain.run(&client, self.json).await,
+                Command::Route(route) => route.run(&client, self.json).await,
             }
         })
     }
@@ -132,6 +151,33 @@ impl Which {
         list.remark_rest();
         Ok(())
     }
+}
+
+impl Route {
+    async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let request = Request::post(format!("/v1/events/{}/route", self.id));
+        let answer = client.send(request.json(&json!({ "kind": self.kind }))).await?;
+        if json {
+            return output::print_data(answer.text()?);
+        }
+        let made: Routed = answer.read()?;
+        for warning in &made.warnings {
+            output::remark(format_args!("warning: {warning}"));
+        }
+        Facts::new()
+            .fact("id", &made.id)
+            .fact("kind", self.kind)
+            .fact("deliveries", made.deliveries.len())
+            .print()
+    }
+}
+
+/// What we read of the event that was made.
+#[derive(Debug, Deserialize)]
+struct Routed {
+    id: String,
+    warnings: Vec<String>,
+    deliveries: Vec<IgnoredAny>,
 }
 
 async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {

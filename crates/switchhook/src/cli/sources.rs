@@ -59,7 +59,7 @@ Next: make a webhook with the address and the secret at the account, or let
     /// Delete a source; the events that came in by it stay
     #[command(after_help = "Example:\n  switchhook sources delete 7730318061039616")]
     Delete(Which),
-    /// List what a source did not take and why, newest first: the last 100 requests
+    /// List what a source did not take and why, newest first: of the last 30 days, and 64 MiB
     #[command(after_help = "\
 Examples:
   switchhook sources refusals 7730318061039616
@@ -71,6 +71,12 @@ Examples:
         #[command(flatten)]
         extent: Extent,
     },
+    /// Judge again what a source did not take: after its secret or its kind was corrected
+    #[command(after_help = "\
+Example:
+  switchhook sources update 7730318061039616 --secret \"$RIGHT_ONE\"
+  switchhook sources retry-refusals 7730318061039616")]
+    RetryRefusals(Which),
 }
 
 /// Change a source: what is not given stays
@@ -149,6 +155,14 @@ struct Refusal {
     body: Option<String>,
 }
 
+/// What judging refusals again came to.
+#[derive(Debug, Deserialize)]
+struct Retried {
+    taken: u64,
+    duplicates: u64,
+    still_refused: u64,
+}
+
 impl Sources {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -158,6 +172,7 @@ impl Sources {
                 Command::Refusals { which, extent } => {
                     return refusals(&client, which.id, &extent, self.json).await;
                 }
+                Command::RetryRefusals(Which { id }) => return retry_refusals(&client, id, self.json).await,
                 Command::Create { name, kind, secret } => {
                     let mut fields = secret.fields();
                     let made_up = secret.made_up(&fields);
@@ -262,6 +277,20 @@ async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) ->
     table.print_or("nothing was refused")?;
     list.remark_rest();
     Ok(())
+}
+
+async fn retry_refusals(client: &Client, id: SourceId, json: bool) -> anyhow::Result<()> {
+    let request = Request::post(format!("{}/retry-refusals", path(id)));
+    let answer = client.send(request).await?;
+    if json {
+        return output::print_data(answer.text()?);
+    }
+    let retried: Retried = answer.read()?;
+    Facts::new()
+        .fact("taken", retried.taken)
+        .fact("taken before", retried.duplicates)
+        .fact("still refused", retried.still_refused)
+        .print()
 }
 
 impl Source {

@@ -28,8 +28,8 @@ Examples:
 Nothing is kept for a reader that is too slow: it is told how much it missed. After the server was away it goes on with
 what is new.")]
 pub(super) struct Tail {
-    /// Only call, sms, agent_status, contact or changelog
-    #[arg(long)]
+    /// Only call, sms, agent_status, contact, changelog or unknown
+    #[arg(long, value_parser = Kind::of_kept)]
     kind: Option<Kind>,
 
     /// Only what goes to this webhook

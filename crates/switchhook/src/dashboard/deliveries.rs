@@ -14,7 +14,7 @@ use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 use tokio::time::Instant;
 
-use super::events::{instant, next_page, told, word};
+use super::events::{instant, kind, next_page, told, word};
 use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, DeliveryRow, many};
 use super::session::Visitor;
@@ -62,7 +62,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let query = |name: &str| visitor.query(name);
     let mut troubles = Vec::new();
     let state = word::<StateName>("state", query("state"), &mut troubles);
-    let kind = word("kind", query("kind"), &mut troubles);
+    let kind = kind(query("kind"), &mut troubles);
     let filter = DeliveryFilter {
         event_id: None,
         replay_id: None,

@@ -134,7 +134,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let mask = desk.system.settings.dashboard.mask;
     let query = |name: &str| visitor.query(name);
     let mut troubles = Vec::new();
-    let kind = word::<Kind>("kind", query("kind"), &mut troubles);
+    let kind = kind(query("kind"), &mut troubles);
     // Searching what one may not see would tell what it is.
     let text = query("text").filter(|_| !mask.text);
     let (text, too_long) = match text {
@@ -231,6 +231,15 @@ where
             None
         }
     }
+}
+
+/// A parameter as the kind of events that are kept.
+pub(super) fn kind(text: Option<String>, troubles: &mut Vec<String>) -> Option<Kind> {
+    let kind = text.map(|text| Kind::of_kept(&text)).transpose();
+    kind.unwrap_or_else(|error| {
+        troubles.push(format!("kind: {error}"));
+        None
+    })
 }
 
 /// A parameter as an instant; without a zone it is UTC, as the field says where there is no script.

@@ -199,7 +199,7 @@ pub(super) async fn arrival(
     let arrival = found.ok_or_else(|| {
         Trouble::not_found("The inspector has forgotten it: it keeps the last 200 deliveries, in memory.")
     })?;
-    let kind = arrival.kind().unwrap_or(Kind::Changelog);
+    let kind = arrival.kind().unwrap_or(Kind::Unknown);
     visitor.must_see(kind)?;
     let arrival = Arc::clone(arrival);
     let title = format!("Inspector {name}, delivery {number}");

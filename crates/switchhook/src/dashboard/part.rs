@@ -95,6 +95,7 @@ pub(super) const fn kind_name(kind: Kind) -> &'static str {
         Kind::AgentStatus => "Agent status",
         Kind::Contact => "Contact",
         Kind::Changelog => "Change log",
+        Kind::Unknown => "Unknown",
     }
 }
 
@@ -174,9 +175,9 @@ impl Choice {
     }
 }
 
-/// The kinds to choose from.
+/// The kinds of kept events to choose from.
 pub(super) fn kinds(chosen: Option<&str>) -> Vec<Choice> {
-    let kinds = Kind::ALL.into_iter();
+    let kinds = Kind::KEPT.into_iter();
     kinds
         .map(|kind| Choice::new(kind.route(), kind_name(kind), chosen))
         .collect()

@@ -287,7 +287,7 @@ async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, Trouble> {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The server reads too many requests: try again in a moment.",
             ),
-            BodyTrouble::Broken => (
+            BodyTrouble::Broken | BodyTrouble::UnknownCoding | BodyTrouble::BrokenCoding => (
                 StatusCode::BAD_REQUEST,
                 "The form did not arrive whole: send it again.",
             ),

@@ -207,7 +207,7 @@ impl SubscriptionForm {
             }
             Kind::Contact => ask("contact_type", json!(self.contact_type)),
             Kind::AgentStatus => ask("agent_type", json!("callcenter")),
-            Kind::Changelog => {}
+            Kind::Changelog | Kind::Unknown => {}
         }
         if self.has_target() {
             ask("target_type", or_null(&self.target_type));

@@ -144,6 +144,8 @@ const BODIES: &[(&str, &str)] = &[
     ),
     ("POST /v1/sources", r#"{"name":"n","kind":"call","secret":"s"}"#),
     ("PATCH /v1/sources/{OTHER_SOURCE}", r#"{"name":"m"}"#),
+    ("POST /v1/sources/{OTHER_SOURCE}/retry-refusals", "{}"),
+    ("POST /v1/events/{OTHER_EVENT}/route", r#"{"kind":"call"}"#),
     (
         "POST /v1/replays",
         r#"{"filter":{"kind":"call","since":0,"event_ids":["{OTHER_EVENT}"]},"to":{"webhook_id":"{OTHER_WEBHOOK}"},"rate":5,"dry_run":true}"#,

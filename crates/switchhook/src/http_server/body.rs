@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::coding::Coding;
 use super::exchange::BodyError;
 
 /// How much of a body that is too large is read and thrown away, so that its sender gets to read the answer.
@@ -38,16 +39,38 @@ pub(crate) enum BodyTrouble {
     NoRoom,
     /// It ended in the middle, or was no HTTP.
     Broken,
+    /// It is packed in a way that is not known here.
+    UnknownCoding,
+    /// It is not packed as its headers say.
+    BrokenCoding,
 }
 
-/// Reads a body of at most `limit` bytes; without a copy if it came in one piece.
+/// Reads a body of at most `limit` bytes, unpacked ones too; without a copy if it came in one piece.
 ///
 /// One that is too large is read on for a while, so that a client that sends first and listens afterwards can read why.
-pub(crate) async fn read_body(
-    headers: &HeaderMap,
-    mut body: Body,
-    limit: usize,
-) -> Result<Bytes, BodyTrouble> {
+pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, BodyTrouble> {
+    match Coding::of(headers) {
+        Ok(Coding::None) => read_as_it_comes(headers, body, limit).await,
+        Ok(coding) => {
+            let packed = read_as_it_comes(headers, body, limit).await?;
+            let room = room(limit).await;
+            Ok(held(coding.unpack(packed, limit)?, room))
+        }
+        Err(trouble) => {
+            if !headers.contains_key(EXPECT) {
+                drain(body).await;
+            }
+            Err(trouble)
+        }
+    }
+}
+
+/// Whether the headers say that the body is packed.
+pub(crate) fn is_packed(headers: &HeaderMap) -> bool {
+    Coding::of(headers) != Ok(Coding::None)
+}
+
+async fn read_as_it_comes(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, BodyTrouble> {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
         // Who asks before sending needs no rest read.

@@ -5,6 +5,9 @@
 use switchhook_domain::{Kind, Timestamp};
 
 /// A sample event of that kind, as if it had happened at `now`.
+///
+/// # Panics
+/// Of [`Kind::Unknown`] there is none.
 #[must_use]
 pub fn body(kind: Kind, now: Timestamp) -> String {
     let now = now.as_millis();
@@ -28,6 +31,7 @@ pub fn body(kind: Kind, now: Timestamp) -> String {
         Kind::Changelog => format!(
             r#"{{"date":{now},"action":"updated_ivr","note":"This is a sample change.","additional_data":{{}},"target":{{"id":5000000000000003,"type":"office","name":"Sample Office"}},"changed_by":{{"id":5000000000000001,"name":"Sample User","type":"user"}}}}"#
         ),
+        Kind::Unknown => unreachable!("nobody can ask for one"),
     }
 }
 

@@ -95,7 +95,7 @@ fn get_event(from: &mut &[u8]) -> Result<NewEvent, Unreadable> {
     Ok(NewEvent {
         id: EventId(from.try_get_i64_le()?),
         company_id: CompanyId(from.try_get_i64_le()?),
-        kind: get_text(from)?.parse::<Kind>().map_err(|_| Unreadable)?,
+        kind: Kind::of_kept(get_text(from)?).map_err(|_| Unreadable)?,
         accepted_at: get_time(from)?,
         revision: Revision(from.try_get_i64_le()?),
         is_for_websockets: from.try_get_u8()? != 0,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn any_event() -> impl Strategy<Value = NewEvent> {
-        let numbers = (any::<[i64; 3]>(), any::<bool>(), 0..Kind::ALL.len());
+        let numbers = (any::<[i64; 3]>(), any::<bool>(), 0..Kind::KEPT.len());
         let texts = (
             any::<Option<String>>(),
             any::<Option<String>>(),
@@ -249,7 +249,7 @@ mod tests {
             |((numbers, is_for_websockets, kind), (order_key, key, warnings), deliveries, body)| NewEvent {
                 id: EventId(numbers[0]),
                 company_id: CompanyId(numbers[1]),
-                kind: Kind::ALL[kind],
+                kind: Kind::KEPT[kind],
                 body: Bytes::from(body),
                 accepted_at: Timestamp::from_millis(numbers[2]),
                 order_key: order_key.map(|key| OrderKey::new(&*key)),

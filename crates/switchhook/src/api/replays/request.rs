@@ -47,7 +47,7 @@ pub(crate) struct FilterRequest {
     /// Only these: at most 1,000.
     ids: Option<Vec<LooseId>>,
     /// Only this kind.
-    #[schema(schema_with = words::kind_or_null)]
+    #[schema(schema_with = words::kept_kind_or_null)]
     kind: Option<Kind>,
     /// Only those of one call, message, agent or contact.
     #[schema(example = "call:4513924407164928")]

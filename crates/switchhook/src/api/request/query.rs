@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
-use switchhook_domain::Timestamp;
+use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::PageRequest;
 use url::form_urlencoded;
 use utoipa::IntoParams;
@@ -62,6 +62,13 @@ impl<'a> Query<'a> {
         text.parse()
             .map(Some)
             .map_err(|error| ApiError::invalid(format!("{name}: {error}")))
+    }
+
+    /// The parameter `kind`, of events that are kept.
+    pub(crate) fn kind(self) -> Result<Option<Kind>, ApiError> {
+        let kind = self.text("kind").map(|text| Kind::of_kept(&text));
+        kind.transpose()
+            .map_err(|error| ApiError::invalid(format!("kind: {error}")))
     }
 
     /// A parameter's value as an instant. A `+` that was not escaped has become a space.

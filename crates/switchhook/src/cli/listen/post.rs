@@ -138,7 +138,7 @@ impl<'a> ListeningPost<'a> {
 /// The filters that together let every event of a kind through.
 pub(in crate::cli) fn everything(kind: Kind) -> Vec<Value> {
     match kind {
-        Kind::Call | Kind::Changelog => vec![json!({})],
+        Kind::Call | Kind::Changelog | Kind::Unknown => vec![json!({})],
         Kind::Sms => vec![json!({"direction": "all", "status": true, "include_internal": true})],
         Kind::AgentStatus => vec![json!({"agent_type": "callcenter"})],
         Kind::Contact => ["local", "shared"]

@@ -68,6 +68,8 @@ async fn take(door: Door, request: Request) -> Response {
             bytes: MAX_BODY_BYTES + 1,
         }),
         Err(BodyTrouble::Broken) => Err(Refusal::BrokenOff),
+        Err(BodyTrouble::UnknownCoding) => return unknown_coding(),
+        Err(BodyTrouble::BrokenCoding) => Err(Refusal::BrokenOff),
         Err(BodyTrouble::TooSlow) => return too_slow(),
         Err(BodyTrouble::NoRoom) => return too_many(),
     };
@@ -100,6 +102,12 @@ async fn deal_with(
 fn too_slow() -> Response {
     let close = [(header::CONNECTION, "close")];
     (StatusCode::REQUEST_TIMEOUT, close, "the body came too slowly\n").into_response()
+}
+
+fn unknown_coding() -> Response {
+    let accepted = [(header::ACCEPT_ENCODING, "gzip, deflate")];
+    let text = "the body is packed in a way that is not known here\n";
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, text).into_response()
 }
 
 fn too_many() -> Response {

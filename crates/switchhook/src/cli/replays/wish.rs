@@ -16,8 +16,8 @@ pub(super) struct Wish {
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<EventId>,
 
-    /// Only call, sms, agent_status, contact or changelog
-    #[arg(long)]
+    /// Only call, sms, agent_status, contact, changelog or unknown
+    #[arg(long, value_parser = Kind::of_kept)]
     kind: Option<Kind>,
 
     /// Only those of one call, message, agent or contact: call:ID

@@ -100,7 +100,7 @@ pub(super) fn needed(kind: Kind) -> Option<(&'static str, &'static str)> {
     match kind {
         Kind::Sms => Some(("direction", "all")),
         Kind::AgentStatus => Some(("agent_type", "callcenter")),
-        Kind::Call | Kind::Contact | Kind::Changelog => None,
+        Kind::Call | Kind::Contact | Kind::Changelog | Kind::Unknown => None,
     }
 }
 
@@ -153,6 +153,7 @@ impl ShownFilter {
             Kind::Contact => self.contact_type.clone().unwrap_or_default(),
             Kind::AgentStatus => "call centre agents".to_owned(),
             Kind::Changelog => "every change".to_owned(),
+            Kind::Unknown => String::new(),
         };
         for (is_set, more) in [
             (self.group_calls_only, ", groups only"),

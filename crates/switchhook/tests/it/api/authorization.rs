@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 67] = [
+const TABLE: [(&str, [u16; 8]); 69] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -74,6 +74,7 @@ const TABLE: [(&str, [u16; 8]); 67] = [
     ("get /v1/events/{event}",                       [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/events/{event}",                      [401, 401, 403, 403, 202, 202, 202, 202]),
     ("get /v1/events/{event}/explain",               [401, 401, 200, 403, 403, 404, 200, 200]),
+    ("post /v1/events/{event}/route",                [401, 401, 403, 403, 403, 404, 403, 202]),
     ("post /v1/erasures",                            [401, 401, 403, 403, 403, 200, 200, 200]),
     ("get /v1/deliveries",                           [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/deliveries/{id}",                      [401, 401, 200, 403, 403, 404, 200, 200]),
@@ -90,6 +91,7 @@ const TABLE: [(&str, [u16; 8]); 67] = [
     ("patch /v1/sources/{id}",                       [401, 401, 403, 200, 403, 404, 200, 200]),
     ("delete /v1/sources/{id}",                      [401, 401, 403, 200, 403, 404, 200, 200]),
     ("get /v1/sources/{id}/refusals",                [401, 401, 200, 403, 403, 404, 200, 200]),
+    ("post /v1/sources/{id}/retry-refusals",         [401, 401, 403, 200, 403, 404, 200, 200]),
     ("get /v1/doctor",                               [401, 401, 200, 403, 403, 200, 200, 200]),
     // The token in the address is the right. A websocket is opened by an upgrade, which this is none of.
     ("post /in/{token}",                             [200; 8]),
@@ -182,6 +184,15 @@ async fn sent(server: &TestServer) -> (String, String) {
     (id(&event["id"]), id(&event["deliveries"][0]["id"]))
 }
 
+/// An event that came in by a source, and nobody knows what it is.
+async fn unknown(server: &TestServer) -> String {
+    let source = server.post("/v1/sources", json!({"name": "one"})).await.ok();
+    let url = source["url"].as_str().expect("it is new");
+    let path = &url[url.find("/in/").expect("it leads in")..];
+    let taken = server.post(path, json!({"meeting": some_url()})).await.ok();
+    taken["id"].as_str().expect("ids are strings").to_owned()
+}
+
 /// A new object of the admin's for a path, as the path with its id.
 async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
     let own = ["/api/v2", "/v1"].iter().find_map(|base| path.strip_prefix(base));
@@ -215,6 +226,7 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
             subscribed(server, "call", &id).await;
             id
         }
+        (_, Some("events"), _) if path.ends_with("/route") => unknown(server).await,
         (_, Some("events"), _) if method == "post" => "call".to_owned(),
         (_, Some("events"), _) => sent(server).await.0,
         (_, Some("deliveries"), _) => sent(server).await.1,
@@ -240,6 +252,7 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         "post /v1/events/{event}" | "post /in/{token}" => {
             json!({"call_id": 1, "state": "hangup", "target": {"type": "office"}})
         }
+        "post /v1/events/{event}/route" => json!({"kind": "call"}),
         "post /v1/erasures" => json!({"number": "+15551234567", "dry_run": true}),
         "post /v1/replays" => json!({"filter": {"since": 0, "until": 1}}),
         "post /v1/sources" | "patch /v1/sources/{id}" => json!({"name": "another"}),

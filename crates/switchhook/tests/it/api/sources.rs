@@ -1,9 +1,15 @@
 //! Sources: events from outside, checked, told apart, known when they come again, and kept when they are refused.
 
+use std::io::Write;
+use std::time::Duration;
+
 use axum::body::Body;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::Request;
 use serde_json::{Value, json};
 use switchhook::ingest::validation::ValidationMode;
+use switchhook::retention::Retention;
 use switchhook::system::Settings;
 use switchhook_protocol::sign;
 
@@ -96,9 +102,8 @@ async fn each_kind_is_told_by_its_shape_or_by_its_source() {
         let taken = take(&server, &path, body).await.ok();
         assert_eq!(taken["kind"], kind, "{body}");
     }
-    take(&server, &path, r#"{"date":1}"#)
-        .await
-        .refused(400, "its shape is none of the five kinds");
+    let taken = take(&server, &path, r#"{"date":1}"#).await.ok();
+    assert_eq!(taken["kind"], "unknown");
     let (_, path) = source(&server, json!({"name": "changes", "kind": "changelog"})).await;
     let taken = take(&server, &path, r#"{"date":1}"#).await.ok();
     assert_eq!(taken["kind"], "changelog");
@@ -153,15 +158,15 @@ async fn a_source_is_never_strict() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_what_is_refused_the_last_hundred_are_kept() {
+async fn of_what_is_refused_the_head_is_shown_and_all_of_it_is_kept_for_thirty_days() {
     let server = TestServer::new().await;
     let (id, path) = source(&server, json!({"name": "flooded"})).await;
-    for n in 0..105 {
+    for n in 0..150 {
         take(&server, &path, format!("nonsense {n}")).await;
     }
     let kept = refusals(&server, &id).await;
-    assert_eq!(kept.len(), 100);
-    assert_eq!(kept[0]["body"], "nonsense 104");
+    assert_eq!(kept.len(), 150);
+    assert_eq!(kept[0]["body"], "nonsense 149");
     take(&server, &path, vec![b'x'; 3 << 20])
         .await
         .refused(413, "too large");
@@ -172,6 +177,180 @@ async fn of_what_is_refused_the_last_hundred_are_kept() {
     let kept = refusals(&server, &id).await;
     assert_eq!(kept[0]["size"], 300_000);
     assert_eq!(kept[0]["body"].as_str().map(str::len), Some(16 * 1024));
+
+    let mut retention = Retention::new(&server.system);
+    for (days, left) in [(29, 152), (2, 0)] {
+        server.wait(Duration::from_secs(days * 24 * 3_600)).await;
+        retention.sweep().await.expect("the store is well");
+        assert_eq!(refusals(&server, &id).await.len(), left);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slash_at_the_end_white_space_and_packing_cost_no_event() {
+    let server = TestServer::new().await;
+    let (id, path) = source(&server, json!({"name": "signed", "secret": "s3cret"})).await;
+    let token = |n| {
+        sign(
+            "s3cret",
+            format!(r#"{{"call_id":{n},"state":"hangup"}}"#).as_bytes(),
+        )
+    };
+    take(&server, &format!("{path}/"), token(1)).await.ok();
+    take(&server, &path, format!("\r\n {}\n", token(2))).await.ok();
+    let packed = |coding: &'static str, body: Vec<u8>| {
+        let request = Request::post(&path).header("content-encoding", coding);
+        server.send(request.body(Body::from(body)).expect("the path is one"))
+    };
+    packed("gzip", gzip(token(3).as_bytes())).await.ok();
+    let bomb = vec![b' '; 50 << 20];
+    packed("gzip", gzip(&bomb)).await.refused(413, "too large");
+    packed("gzip", token(4).into())
+        .await
+        .refused(400, "Content-Encoding");
+    let unknown = packed("br", b"...".to_vec()).await;
+    assert_eq!(unknown.headers["accept-encoding"], "gzip, deflate");
+    unknown.refused(415, "gzip");
+    let events = server.get("/v1/events").await.ok();
+    assert_eq!(events["items"].as_array().map(Vec::len), Some(3));
+    let kept = refusals(&server, &id).await;
+    let statuses: Vec<_> = kept.iter().map(|one| one["status"].clone()).collect();
+    assert_eq!(statuses, [415, 400, 413]);
+
+    // Whoever sends events to the API may pack them too, but not lines.
+    let packed = [("content-encoding", "gzip")];
+    let accepted = server.event("call", gzip(CALL.as_bytes()), &packed).await;
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    let lines = server.lines("call", gzip(CALL.as_bytes()), &packed).await;
+    lines.refused(415, "as they are");
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).expect("it is memory");
+    encoder.finish().expect("it is memory")
+}
+
+const MEETING: &str = r#"{"meeting_id": "m-1", "room": {"name": "Standup"}, "participants": 3}"#;
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_no_known_shape_is_kept_shown_and_routed_once_somebody_says_what_it_is() {
+    let server = TestServer::new().await;
+    let webhook = server.webhook("https://example.com/crm").await;
+    server.subscribe(&webhook).await;
+    let (id, path) = source(&server, json!({"name": "signed", "secret": "s3cret"})).await;
+    let taken = take(&server, &path, sign("s3cret", MEETING.as_bytes()))
+        .await
+        .ok();
+    assert_eq!(
+        (&taken["kind"], &taken["duplicate"]),
+        (&json!("unknown"), &json!(false))
+    );
+    let again = take(&server, &path, sign("s3cret", MEETING.as_bytes()))
+        .await
+        .ok();
+    assert_eq!((&again["id"], &again["duplicate"]), (&taken["id"], &json!(true)));
+    assert_eq!(refusals(&server, &id).await, Vec::<Value>::new());
+
+    let event_id = taken["id"].as_str().expect("ids are strings");
+    let shown = server.get(&format!("/v1/events/{event_id}")).await;
+    assert!(
+        String::from_utf8_lossy(&shown.body).contains(MEETING),
+        "{shown:?}"
+    );
+    let shown = shown.json();
+    assert_eq!(
+        (&shown["kind"], &shown["deliveries"]),
+        (&json!("unknown"), &json!([]))
+    );
+    assert!(
+        shown["warnings"][0].as_str().unwrap().contains("events route"),
+        "{shown}"
+    );
+    for (kind, count) in [("unknown", 1), ("call", 0)] {
+        let listed = server.get(&format!("/v1/events?kind={kind}")).await.ok();
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(count), "{kind}");
+    }
+    let explained = server.get(&format!("/v1/events/{event_id}/explain")).await.ok();
+    assert_eq!(explained["items"][0]["reason"], "other_kind");
+
+    let route = format!("/v1/events/{event_id}/route");
+    server
+        .post(&route, json!({}))
+        .await
+        .refused(400, "kind is required");
+    server
+        .post(&route, json!({"kind": "unknown"}))
+        .await
+        .refused(400, "what sources keep");
+    let routed = server.post(&route, json!({"kind": "call"})).await.json();
+    assert_eq!(routed["deliveries"].as_array().map(Vec::len), Some(1), "{routed}");
+    assert_ne!(routed["id"], taken["id"]);
+    let again = server.post(&route, json!({"kind": "call"})).await.json();
+    assert_eq!((&again["id"], &again["duplicate"]), (&routed["id"], &json!(true)));
+    let event = routed["id"].as_str().expect("ids are strings");
+    server
+        .post(&format!("/v1/events/{event}/route"), json!({"kind": "sms"}))
+        .await
+        .refused(409, "of kind call already");
+
+    // As it is, it goes by a replay.
+    let replay = json!({"filter": {"kind": "unknown"}, "to": {"webhook_id": webhook}, "dry_run": true});
+    let counted = server.post("/v1/replays", replay).await.json();
+    assert_eq!(counted["total"], 1, "{counted}");
+    // Nobody sends such a thing on purpose.
+    server
+        .post("/v1/events/unknown", json!({}))
+        .await
+        .refused(404, "not a kind");
+    server
+        .post("/v1/sources", json!({"name": "odd", "kind": "unknown"}))
+        .await
+        .refused(400, "what sources keep");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_is_judged_again_once_the_secret_is_right() {
+    let server = TestServer::new().await;
+    let webhook = server.webhook("https://example.com/crm").await;
+    server.subscribe(&webhook).await;
+    let (id, path) = source(&server, json!({"name": "signed", "secret": "a typo"})).await;
+    // More than one slice, and one that is larger than what a list shows of it.
+    for n in 0..250 {
+        let filler = "x".repeat(if n == 7 { 40_000 } else { 1 });
+        let body = format!(r#"{{"call_id":{n},"state":"hangup","event_timestamp":{n},"filler":"{filler}"}}"#);
+        take(&server, &path, sign("s3cret", body.as_bytes()))
+            .await
+            .refused(401, "signature");
+    }
+    take(&server, &path, "nonsense").await.refused(400, "segments");
+    let retry = format!("/v1/sources/{id}/retry-refusals");
+    let nothing = server.post(&retry, json!({})).await.ok();
+    assert_eq!(
+        nothing,
+        json!({"taken": 0, "duplicates": 0, "still_refused": 251})
+    );
+    server
+        .patch(&format!("/v1/sources/{id}"), json!({"secret": "s3cret"}))
+        .await
+        .ok();
+    server.wait(Duration::from_secs(2)).await;
+    // Somebody sent the first once more.
+    let first = r#"{"call_id":0,"state":"hangup","event_timestamp":0,"filler":"x"}"#;
+    take(&server, &path, sign("s3cret", first.as_bytes())).await.ok();
+    let retried = server.post(&retry, json!({})).await.ok();
+    assert_eq!(
+        retried,
+        json!({"taken": 249, "duplicates": 1, "still_refused": 1})
+    );
+    let kept = refusals(&server, &id).await;
+    assert_eq!((kept.len(), &kept[0]["body"]), (1, &json!("nonsense")));
+    let events = server.get("/v1/events?order_key=call:7").await.ok();
+    let event = events["items"][0]["id"].as_str().expect("it was taken");
+    let event = server.get(&format!("/v1/events/{event}")).await.ok();
+    assert_eq!(event["deliveries"].as_array().map(Vec::len), Some(1));
+    let again = server.post(&retry, json!({})).await.ok();
+    assert_eq!(again["still_refused"], 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,13 +360,13 @@ async fn a_replaced_secret_counts_until_its_overlap_ends() {
     let change = json!({"secret": "two", "overlap": "1h"});
     let changed = server.patch(&format!("/v1/sources/{id}"), change).await.ok();
     assert_eq!(changed["old_secrets_until"].as_array().map(Vec::len), Some(1));
-    server.wait(std::time::Duration::from_secs(2)).await;
+    server.wait(Duration::from_secs(2)).await;
     for (n, secret) in ["one", "two"].into_iter().enumerate() {
         let body = format!(r#"{{"call_id":{n},"state":"hangup"}}"#);
         let taken = take(&server, &path, sign(secret, body.as_bytes())).await;
         assert_eq!(taken.status, 200, "{secret}: {taken:?}");
     }
-    server.wait(std::time::Duration::from_secs(3_600)).await;
+    server.wait(Duration::from_secs(3_600)).await;
     take(&server, &path, sign("one", CALL.as_bytes()))
         .await
         .refused(401, "signature");

@@ -71,6 +71,7 @@ fn case(kind: Kind) -> (Filter, &'static str) {
             r#"{"contact":{"id":"1","type":"shared"}}"#,
         ),
         Kind::Changelog => (Filter::Changelog, r#"{"action":"update"}"#),
+        Kind::Unknown => unreachable!("nobody can subscribe to it"),
     }
 }
 

@@ -10,12 +10,13 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+    CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId, WebhookId,
+    WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
@@ -23,9 +24,9 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Change, Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter,
     EventHead, EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry,
-    LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, Release,
-    RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError,
-    StoreSize, SubscriptionFilter, SubscriptionLimits, Waiting,
+    LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded,
+    RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session,
+    Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, Waiting,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -187,6 +188,7 @@ delegated! {
         source(company_id: CompanyId, id: SourceId) -> Source;
         find_source(token_hash: [u8; 32]) -> Option<Source>;
         list_sources(company_id: CompanyId, page: PageRequest) -> Page<Source>;
+        read_refusals(id: SourceId, after: Option<RefusalId>, most: RefusalSlice) -> Vec<Refusal>;
         list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
         subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId) -> Subscription;
         list_subscriptions(company_id: CompanyId, filter: SubscriptionFilter, page: PageRequest) -> Page<Subscription>;
@@ -228,7 +230,9 @@ delegated! {
         create_source(source: Source) -> Source;
         update_source(company_id: CompanyId, id: SourceId, change: SourceChange, now: Timestamp) -> Source;
         delete_source(company_id: CompanyId, id: SourceId) -> Source;
-        keep_refusal(refusal: Refusal, most: u32) -> ();
+        keep_refusal(refusal: Refusal, bounds: RefusalBounds) -> ();
+        forget_refusals(id: SourceId, refusals: Vec<RefusalId>) -> ();
+        forget_old_refusals(before: Timestamp, most: u32) -> u32;
         create_subscription(subscription: Subscription, limits: Option<SubscriptionLimits>) -> Subscription;
         update_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, change: SubscriptionChange, now: Timestamp) -> Subscription;
         delete_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, now: Timestamp) -> Subscription;

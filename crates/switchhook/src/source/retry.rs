@@ -1,0 +1,80 @@
+//! Refusals, judged again: after the secret or the kind of their source was corrected, or by a newer version.
+
+use switchhook_domain::id::RefusalId;
+use switchhook_domain::source::{Refusal, Source};
+use switchhook_store::{RefusalSlice, StoreError};
+
+use super::Inlet;
+use crate::ingest::{self, Rejected};
+use crate::system::System;
+
+/// How many refusals are in memory at once, and become one commit.
+const SLICE: RefusalSlice = RefusalSlice {
+    count: 200,
+    bytes: 4 << 20,
+};
+
+/// What judging refusals again came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// How many are events now.
+    pub taken: u64,
+    /// How many had been taken before: their sender had sent them again.
+    pub duplicates: u64,
+    /// How many are refused as before, and stay.
+    pub still_refused: u64,
+}
+
+/// Judges all refusals of a source again, oldest first. What is taken is an event as of now, and no refusal any more.
+///
+/// # Errors
+/// If the store does not do it now. What was taken until then is taken; the rest can be judged again.
+pub async fn retry(system: &System, source: Source) -> Result<Retried, StoreError> {
+    let source_id = source.id;
+    let inlet = Inlet::new(source, system.clock.now());
+    let (mut sum, mut after) = (Retried::default(), None);
+    loop {
+        let refusals = system.store.read_refusals(source_id, after, SLICE).await?;
+        let Some(last) = refusals.last() else {
+            return Ok(sum);
+        };
+        after = Some(last.id);
+        let settled = take(&inlet, system, refusals, &mut sum).await?;
+        system.store.forget_refusals(source_id, settled).await?;
+    }
+}
+
+/// Takes what can be taken; answers which are no refusals any more.
+async fn take(
+    inlet: &Inlet,
+    system: &System,
+    refusals: Vec<Refusal>,
+    sum: &mut Retried,
+) -> Result<Vec<RefusalId>, StoreError> {
+    let count = refusals.len() as u64;
+    let (mut ids, mut submissions) = (Vec::new(), Vec::new());
+    for refusal in refusals {
+        // Of some only the head was kept: they were too large, or an older version refused them.
+        let is_whole = refusal.body.len() == refusal.body_bytes as usize;
+        if let Some(submission) = is_whole
+            .then(|| inlet.judge(system, &refusal.body).ok())
+            .flatten()
+        {
+            ids.push(refusal.id);
+            submissions.push(submission);
+        }
+    }
+    let outcomes = ingest::accept_many_from_source(system, submissions).await?;
+    let mut settled = Vec::with_capacity(ids.len());
+    for (id, outcome) in ids.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(accepted) if accepted.is_duplicate => sum.duplicates += 1,
+            Ok(_) => sum.taken += 1,
+            Err(Rejected::NotKept(error)) => return Err(error),
+            Err(_) => continue,
+        }
+        settled.push(id);
+    }
+    sum.still_refused += count - settled.len() as u64;
+    Ok(settled)
+}
