@@ -1,6 +1,7 @@
 //! The node from outside and in virtual time: one binary, so that it links once.
 
 mod api;
+mod balancer;
 mod cli;
 mod crash;
 mod dashboard;

@@ -8,6 +8,7 @@ pub(crate) mod listener;
 pub(crate) mod name_server;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod rig;
 pub(crate) mod stall;

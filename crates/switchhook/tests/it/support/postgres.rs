@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use switchhook_store::postgres::cluster::{Cluster, Durability, create_database};
 
+use super::program::{skip, variable};
+
 /// Why there is none, or the URL of its database `postgres`.
 static SERVER: OnceLock<Result<(String, Option<Cluster>), String>> = OnceLock::new();
 
@@ -19,7 +21,7 @@ pub(crate) fn new_database() -> Option<String> {
         Some(url) => Ok((url, None)),
         None => start().map(|cluster| (cluster.url("postgres"), Some(cluster))),
     });
-    let (url, _) = server.as_ref().map_err(skip).ok()?;
+    let (url, _) = server.as_ref().map_err(|why| skip(why)).ok()?;
     let number = DATABASES.fetch_add(1, Ordering::Relaxed);
     let name = format!("nodes_{}_{number}", std::process::id());
     Some(create_database(url, &name).expect("a database is made"))
@@ -44,24 +46,4 @@ fn folder() -> PathBuf {
     tempfile::tempdir()
         .expect("a temporary directory can be made")
         .keep()
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "whoever runs the tests is told what they do not cover"
-)]
-fn skip(why: &String) {
-    assert!(
-        variable("CI").is_none_or(|ci| ci != "true"),
-        "CI skips nothing: {why}"
-    );
-    eprintln!("skipped: {why}");
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told by the environment where the server is"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -1,11 +1,12 @@
 //! The built binary as a process of its own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::http::Caller;
+use super::program::free_address;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_switchhook");
 
@@ -184,10 +185,4 @@ pub(crate) fn new_key(store: &str, scopes: &str) -> String {
         .expect("a key is text")
         .trim()
         .to_owned()
-}
-
-/// An address that nobody listens at (now).
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("it listens")
 }

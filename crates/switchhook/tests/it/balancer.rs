@@ -1,0 +1,177 @@
+//! `deploy/nginx.conf` in front of two nodes, with the nginx that apt gives: what may be sent to another node is, what may not
+//! is not, and what is for those inside stays there.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use http::StatusCode;
+use serde_json::json;
+use switchhook_protocol::sign;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::http::Caller;
+use crate::support::process::ServerProcess;
+use crate::support::program::{Program, free_address};
+
+/// Starts nginx with the file that we ship, in front of these nodes; answers where it listens.
+async fn balance(dir: &Path, nodes: [SocketAddr; 2]) -> Option<(Program, SocketAddr)> {
+    let mut nginx = Program::find("nginx")?;
+    let address = free_address();
+    let shipped = include_str!("../../../../deploy/nginx.conf");
+    let [one, other] = nodes.map(|node| format!("server {node} max_fails=2 fail_timeout=2s;"));
+    let dir = dir.display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {dir}/{name};\n"))
+        .concat();
+    let mut text = shipped.to_owned();
+    for (ours, theirs) in [
+        (
+            "server switchhook:8400 max_fails=2 fail_timeout=2s;",
+            format!("{one} {other}"),
+        ),
+        ("listen 8400;", format!("listen {address};")),
+        ("/var/log/nginx", dir.to_string()),
+        ("http {\n", format!("http {{\n{temporary}")),
+    ] {
+        assert!(text.contains(ours), "{ours}");
+        text = text.replace(ours, &theirs);
+    }
+    let file = format!("{dir}/nginx.conf");
+    std::fs::write(&file, text).expect("the directory is ours");
+    nginx
+        .args(["-c", &file, "-e", &format!("{dir}/error.log")])
+        .args(["-g", &format!("daemon off; master_process off; pid {dir}/pid;")]);
+    Some((Program::start(&mut nginx, address).await, address))
+}
+
+/// A node that takes every request, does nobody knows what with it, and dies before it answers.
+async fn treacherous() -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4_096];
+            let count = stream.read(&mut head).await.unwrap_or_default();
+            let text = String::from_utf8_lossy(&head[..count]).into_owned();
+            let _ = tell.send(text.lines().next().unwrap_or_default().to_owned());
+            let _ = stream.shutdown().await;
+        }
+    });
+    (address, told)
+}
+
+async fn count_of_events(caller: &Caller) -> usize {
+    let events = caller.ask("GET", "/v1/events?limit=200", "").await;
+    events["items"].as_array().map_or(0, Vec::len)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_repeated_goes_to_the_next_node_and_what_cannot_does_not() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let node = ServerProcess::start(dir.path()).await;
+    let (treacherous, mut told) = treacherous().await;
+    let nodes = [treacherous, node.address];
+    let source = json!({"name": "account", "secret": "s3cret"}).to_string();
+    let source = node.caller().ask("POST", "/v1/sources", &source).await;
+    let address = source["url"].as_str().expect("it is new");
+    let inlet = &address[address.find("/in/").expect("it leads in")..];
+    let event = |n: usize| json!({"call_id": n, "state": "hangup"}).to_string();
+
+    // Each time with a balancer that thinks well of both.
+    let Some((nginx, address)) = balance(dir.path(), nodes).await else {
+        return;
+    };
+    let through = Caller::new(address, &node.key);
+    for n in 0..6 {
+        through
+            .ask_once(&format!("key-{n}"), "/v1/events/call", &event(n))
+            .await;
+    }
+    assert_eq!(count_of_events(&node.caller()).await, 6);
+    let first = told.recv().await.expect("it got one first");
+    assert!(first.starts_with("POST /v1/events/call"), "{first}");
+    drop(nginx);
+    while told.try_recv().is_ok() {}
+
+    let Some((nginx, address)) = balance(dir.path(), nodes).await else {
+        return;
+    };
+    let through = Caller::new(address, &node.key);
+    for n in 6..12 {
+        let token = sign("s3cret", event(n).as_bytes());
+        let (status, answer) = through
+            .send("POST", inlet, &token)
+            .await
+            .expect("somebody answers");
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    assert_eq!(count_of_events(&node.caller()).await, 12);
+    let first = told.recv().await.expect("it got one first");
+    assert!(first.starts_with("POST /in/"), "{first}");
+    drop(nginx);
+    while told.try_recv().is_ok() {}
+
+    // Without a key nobody knows whether the event was kept. It is the sender's to decide.
+    let Some((_nginx, address)) = balance(dir.path(), nodes).await else {
+        return;
+    };
+    let through = Caller::new(address, &node.key);
+    let (mut kept, mut failed) = (12, 0);
+    for n in 12..18 {
+        let answered = through.send("POST", "/v1/events/call", &event(n)).await;
+        match answered.expect("somebody answers").0 {
+            StatusCode::ACCEPTED => kept += 1,
+            StatusCode::BAD_GATEWAY => failed += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(failed > 0);
+    assert_eq!(count_of_events(&node.caller()).await, kept, "none is kept twice");
+    let mut taken = 0;
+    while told.try_recv().is_ok() {
+        taken += 1;
+    }
+    assert_eq!(taken, failed, "none is sent twice");
+
+    for (path, expected) in [
+        ("/metrics", StatusCode::NOT_FOUND),
+        ("//metrics", StatusCode::NOT_FOUND),
+        ("/%6detrics", StatusCode::NOT_FOUND),
+        ("/healthz", StatusCode::OK),
+    ] {
+        let (status, _) = through.send("GET", path, "").await.expect("somebody answers");
+        assert_eq!(status, expected, "{path}");
+    }
+    for log in ["access.log", "error.log"] {
+        let log = std::fs::read_to_string(dir.path().join(log)).expect("nginx logs there");
+        assert!(!log.contains(inlet), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_cannot_be_reached_costs_no_request_whatever_it_is() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let node = ServerProcess::start(dir.path()).await;
+    let nodes = [free_address(), node.address];
+    let Some((_nginx, address)) = balance(dir.path(), nodes).await else {
+        return;
+    };
+    let through = Caller::new(address, &node.key);
+    for n in 0..6 {
+        let event = json!({"call_id": n, "state": "hangup"}).to_string();
+        let (status, answer) = through
+            .send("POST", "/v1/events/call", &event)
+            .await
+            .expect("somebody answers");
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    }
+    let webhook = through
+        .ask(
+            "POST",
+            "/api/v2/webhooks",
+            r#"{"hook_url":"http://127.0.0.1:9/x"}"#,
+        )
+        .await;
+    assert!(webhook["id"].is_string());
+}
