@@ -167,7 +167,9 @@ impl PostgresStore {
     pub fn migrate(url: &str, now: Timestamp) -> Result<Migrated, StoreError> {
         let connector = Connector::new(url)?;
         Threads::start()?.wait_on(async move {
-            let connection = &mut connector.connect().await?.connection;
+            let mut link = connector.connect().await?;
+            connector.refuse_shared_sessions(&mut link).await?;
+            let connection = &mut link.connection;
             connection::check_version(connection).await?;
             let from = schema::number(connection).await?;
             schema::migrate(connection, now).await?;
@@ -285,6 +287,7 @@ impl Parts {
         let key_pool = Pool::new(Arc::clone(&connector), 1);
         let sealing = Sealing(options.sealer);
         let mut lent = pool.acquire().await?;
+        connector.refuse_shared_sessions(&mut lent).await?;
         let connection = &mut lent.connection;
         connection::check_version(connection).await?;
         // This machine's clock may be ahead, and what was lost is due at once.

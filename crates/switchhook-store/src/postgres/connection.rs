@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::time::{Instant, timeout};
 
-use super::failure::no_answer;
+use super::failure::{no_answer, shared_sessions};
 use super::targets::{Nature, Server, Targets, Wanted};
 use crate::StoreError;
 
@@ -39,6 +39,9 @@ const SETTINGS: [(&str, &str); 9] = [
     ("enable_sort", "off"),
     ("enable_incremental_sort", "off"),
 ];
+
+/// How often it is looked whether sessions are shared: somebody else may come in between.
+const LOOKS: u32 = 3;
 
 /// How many statements a connection remembers.
 const STATEMENTS: usize = 256;
@@ -77,6 +80,8 @@ impl Connector {
             options
                 .application_name(&name)
                 .statement_cache_capacity(STATEMENTS)
+                // Fractions travel as they are, and poolers do not know it.
+                .extra_float_digits(None)
         });
         let state = State {
             last: 0,
@@ -137,6 +142,23 @@ impl Connector {
             made_at: Instant::now(),
             lasts: MAX_AGE + MAX_AGE / 16 * (state.made % 8),
         }
+    }
+
+    /// Refuses a pooler that gives every transaction another session: then two connections have one, or one has two.
+    pub(super) async fn refuse_shared_sessions(&self, link: &mut Link) -> Result<(), StoreError> {
+        // If there is no second connection to be had, whoever needs one will say so.
+        let Ok(mut other) = self.connect().await else {
+            return Ok(());
+        };
+        for _ in 0..LOOKS {
+            let own = session(&mut link.connection).await?;
+            if session(&mut other.connection).await? == own || session(&mut link.connection).await? != own {
+                return Err(shared_sessions());
+            }
+        }
+        // Saying goodbye only keeps the server's log tidy.
+        let _ = other.connection.close().await;
+        Ok(())
     }
 
     /// How to connect to a server that is fit now.
@@ -201,28 +223,35 @@ async fn connect_to(
 }
 
 /// Tells a session its settings, of which the last of a name counts. A commit that is answered is on the disk, whatever the
-/// database's default is.
+/// database's default is. No statement is prepared for it: of those a pooler may know nothing.
 async fn tell(connection: &mut PgConnection, more: &[(&str, &str)]) -> Result<(), sqlx::Error> {
     let settings: BTreeMap<_, _> = SETTINGS.iter().chain(more).copied().collect();
-    let (names, values): (Vec<_>, Vec<_>) = settings.into_iter().unzip();
-    let sql = "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value) \
-               WHERE current_setting(name, true) IS NOT NULL \
-               UNION ALL SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-    sqlx::query(sql)
-        .bind(names)
-        .bind(values)
-        .execute(connection)
-        .await?;
+    let settings = settings
+        .into_iter()
+        .map(|(name, value)| format!("('{name}', '{value}')"));
+    let settings = settings.collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT set_config(name, value, false) FROM (VALUES {settings}) AS wanted (name, value) \
+         WHERE current_setting(name, true) IS NOT NULL \
+         UNION ALL SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
 }
 
 async fn nature(connection: &mut PgConnection) -> Result<Nature, sqlx::Error> {
     let sql = "SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery()";
-    let row = sqlx::query(sql).fetch_one(connection).await?;
+    let row = sqlx::raw_sql(sql).fetch_one(connection).await?;
     Ok(Nature {
         is_read_only: row.try_get(0)?,
         is_standby: row.try_get(1)?,
     })
+}
+
+/// Which session it is, of all servers.
+async fn session(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let sql = "SELECT concat_ws(' ', pg_backend_pid(), pg_postmaster_start_time(), inet_server_addr(), inet_server_port())";
+    sqlx::raw_sql(sql).fetch_one(connection).await?.try_get(0)
 }
 
 /// Refuses servers that are too old.

@@ -22,7 +22,10 @@ impl PostgresSide {
     /// Opens the database and makes its tables if there are none. Refuses one that nodes use.
     pub(crate) async fn open(url: &str, now: Timestamp) -> Result<Self, StoreError> {
         let patiently = [("statement_timeout", "0")];
-        let mut connection = Connector::new(url)?.connect_with(&patiently).await?.connection;
+        let connector = Connector::new(url)?;
+        let mut link = connector.connect_with(&patiently).await?;
+        connector.refuse_shared_sessions(&mut link).await?;
+        let mut connection = link.connection;
         connection::check_version(&mut connection).await?;
         schema::migrate(&mut connection, now).await?;
         let nodes = Node::count_alive(&mut connection).await?;

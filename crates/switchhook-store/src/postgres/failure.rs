@@ -31,6 +31,17 @@ impl From<sqlx::Error> for StoreError {
 /// Source: the appendix "PostgreSQL Error Codes" of its manual.
 fn sorted(code: &str, message: &str) -> StoreError {
     match (code.get(..2).unwrap_or(""), code) {
+        // A statement that was prepared is not there, or somebody else's is.
+        (_, "26000" | "42P05") => shared_sessions(),
+        _ if message.contains("statement pooling mode") => shared_sessions(),
+        _ if message.contains("unsupported startup parameter") => StoreError::Unusable(format!(
+            "the pooler in front of PostgreSQL refuses a parameter ({message}): leave it out of the URL, or name it in \
+             PgBouncer's ignore_startup_parameters"
+        )),
+        (_, "28P01") => StoreError::Unusable(format!(
+            "PostgreSQL refuses: {message}; in a URL `@ # / ? : %` of a password are written percent-encoded: \
+             {PERCENT_ENCODED}"
+        )),
         (_, "57014") => StoreError::Unavailable(
             "PostgreSQL took too long and was stopped: ask for less, for example with a time range".into(),
         ),
@@ -44,6 +55,19 @@ fn sorted(code: &str, message: &str) -> StoreError {
         ("28" | "3D" | "3F" | "42", _) => StoreError::Unusable(format!("PostgreSQL refuses: {message}")),
         _ => StoreError::Unavailable(format!("PostgreSQL answers: {message}")),
     }
+}
+
+/// How what means something in a URL is written in a password.
+pub(super) const PERCENT_ENCODED: &str = "%40 %23 %2F %3F %3A %25";
+
+/// A pooler gives every transaction another session.
+pub(super) fn shared_sessions() -> StoreError {
+    StoreError::Unusable(
+        "PgBouncer in transaction mode (or a pooler like it) is in front of PostgreSQL: each transaction gets another session, \
+         so that notices (LISTEN) and prepared statements are lost; use it in session mode (pool_mode = session), or connect \
+         directly (at Neon: the host without `-pooler`)"
+            .into(),
+    )
 }
 
 pub(super) fn closed() -> StoreError {
@@ -75,7 +99,7 @@ mod tests {
         for unreadable in ["22021", "XX001", "54000"] {
             check(unreadable, |error| matches!(error, StoreError::Corrupt(_)));
         }
-        for configuration in ["28P01", "3D000", "42501"] {
+        for configuration in ["28P01", "3D000", "42501", "26000", "42P05"] {
             check(configuration, |error| matches!(error, StoreError::Unusable(_)));
         }
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
+use super::failure::PERCENT_ENCODED;
 use crate::error::StoreError;
 
 /// The servers that a URL names, and what one must be to be used.
@@ -86,6 +87,7 @@ impl Targets {
         let (scheme, rest) = url
             .split_once("://")
             .ok_or_else(|| not_understood("write postgres://USER@HOST/DATABASE"))?;
+        refuse_what_is_not_encoded(rest)?;
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = address.split_once('/').unwrap_or((address, ""));
         let (user, hosts) = match authority.rsplit_once('@') {
@@ -238,6 +240,30 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Refuses a URL whose password, as it seems, has a letter in it that means something in a URL: it would be read as another
+/// host, port or database.
+fn refuse_what_is_not_encoded(rest: &str) -> Result<(), StoreError> {
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = address.split_once('/').unwrap_or((address, ""));
+    let name_of_first = query.split(['=', '&']).next().unwrap_or_default();
+    let is_byte = |digits: &str| {
+        digits
+            .get(..2)
+            .is_some_and(|two| u8::from_str_radix(two, 16).is_ok())
+    };
+    let is_torn = path.contains('@')
+        || name_of_first.contains('@')
+        || !address.contains('/') && !authority.contains('@') && query.contains('@');
+    let has_user = authority.contains('@') || path.contains('@');
+    let is_encoded = rest.split('%').skip(1).all(is_byte);
+    if !is_torn && !rest.contains('#') && (is_encoded || !has_user) {
+        return Ok(());
+    }
+    Err(not_understood(&format!(
+        "in a password `@ # / ? : %` are written percent-encoded: {PERCENT_ENCODED}"
+    )))
+}
+
 fn not_understood(why: &str) -> StoreError {
     StoreError::Unusable(format!("the store's URL is not understood: {why}"))
 }
@@ -334,6 +360,38 @@ mod tests {
             let error = Targets::parse(url).expect_err(url).to_string();
             assert!(error.contains("URL is not understood"), "{url}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_not_percent_encoded_is_told_of_and_not_repeated() {
+        for password in [
+            "hun/ter2",
+            "hun#ter2",
+            "hun?ter2",
+            "hun%ter2",
+            "1/hunter2@x",
+            "hun@t/er2",
+            "12?a=b",
+        ] {
+            for url in [
+                format!("postgres://me:{password}@db/calls"),
+                format!("postgres://me:{password}@db,other/calls?sslmode=require"),
+            ] {
+                let error = Targets::parse(&url).expect_err(&url).to_string();
+                assert!(error.contains("percent-encoded"), "{url}: {error}");
+                for part in ["hun", "ter2", "12"] {
+                    assert!(!error.contains(part), "{error}");
+                }
+            }
+        }
+        // What can only be meant one way is taken.
+        for password in ["hun@ter2", "hun:ter2", "hun%40ter2", "a=b&c"] {
+            check(
+                &format!("postgres://me:{password}@db/calls"),
+                &[("db", 5432)],
+                Wanted::Any,
+            );
         }
     }
 

@@ -5,6 +5,7 @@ mod failing;
 mod nul;
 mod order;
 mod outage;
+mod pooler;
 mod sharing;
 mod skew;
 mod stalls;
