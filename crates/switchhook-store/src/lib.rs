@@ -17,6 +17,7 @@ mod observer;
 mod open;
 mod options;
 mod page;
+pub mod permission;
 pub mod postgres;
 mod redelivery;
 mod registry;

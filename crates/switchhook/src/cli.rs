@@ -53,8 +53,8 @@ use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::client::ClientError;
-use crate::config::file_options;
 use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
+use crate::config::{file_options, mistakes_of};
 use crate::{terminal, visible};
 
 /// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
@@ -119,7 +119,7 @@ enum Command {
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     terminal::tell_panics();
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = match settings::parse(Cli::command(), &file_options(), &args) {
+    let parsed = match settings::parse(Cli::command(), &file_options(), &mistakes_of, &args) {
         Ok(parsed) => parsed,
         Err(Refusal::Clap(error)) => return told_by_clap(*error),
         Err(Refusal::Mistakes(mistakes)) => return told(&mistakes.into()),

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
-use clap::{Arg, Args, Command};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::retry::Profile;
@@ -58,7 +58,7 @@ pub struct ServeOptions {
     pub max_connections: Option<u32>,
 
     /// How long a connection may wait for its next request; longer than a load balancer in front keeps its own
-    #[arg(long, env = "SWITCHHOOK_IDLE_TIMEOUT", hide_env_values = true, value_name = "DURATION", default_value = "75s", value_parser = parse_duration)]
+    #[arg(long, env = "SWITCHHOOK_IDLE_TIMEOUT", hide_env_values = true, value_name = "DURATION", default_value = "75s", value_parser = parse_idle_timeout)]
     pub idle_timeout: Duration,
 
     /// Where events and deliveries are kept
@@ -106,7 +106,7 @@ pub struct ServeOptions {
     pub hide_secrets: bool,
 
     /// Keep events and deliveries this long (at least 24h), or `none` for ever; what is pending always stays
-    #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_age)]
+    #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
     pub retention: Keep<Duration>,
 
     /// Remove the oldest when the store takes more than this (10GB), whatever its age
@@ -258,7 +258,13 @@ impl ServeOptions {
     /// # Errors
     /// If they contradict each other.
     pub fn settings(&self) -> Result<Settings, Mistakes> {
-        self.check_together()?;
+        let mut mistakes = self.check_together();
+        let mut tell = |theirs: Mistakes| mistakes.extend(theirs.0);
+        let outbound = self.hooks.outbound().map_err(&mut tell).unwrap_or_default();
+        let encryption = self.encryption.keyring().map_err(&mut tell).unwrap_or_default();
+        if !mistakes.is_empty() {
+            return Err(Mistakes(mistakes));
+        }
         Ok(Settings {
             listen: self.listen,
             metrics_listen: self.metrics_listen,
@@ -281,8 +287,8 @@ impl ServeOptions {
             hook_allow: self.hooks.hook_allow.clone(),
             hook_deny: self.hooks.hook_deny.clone(),
             hook_allow_http: self.hooks.hook_allow_http,
-            outbound: self.hooks.outbound()?,
-            encryption: self.encryption.keyring()?,
+            outbound,
+            encryption,
             hide_secrets: self.hide_secrets,
             retention: RetentionSettings {
                 age: self.retention.0,
@@ -307,36 +313,52 @@ impl ServeOptions {
         })
     }
 
-    fn check_together(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Vec::new();
+    /// What each of the settings may be, and all of them together may not.
+    fn check_together(&self) -> Vec<String> {
         let shortest = self.profile.timeout() + LEASE_MARGIN;
-        if self.lease < shortest {
-            mistakes.push(format!(
-                "lease: {} is shorter than an attempt of the profile {} may take; use at least {}",
-                show_duration(self.lease),
-                self.profile,
-                show_duration(shortest),
-            ));
+        if self.lease >= shortest {
+            return Vec::new();
         }
-        if self.idle_timeout < SHORTEST_IDLE {
-            mistakes.push(format!(
-                "idle-timeout: {} leaves clients no time for a next request; use at least {}",
-                show_duration(self.idle_timeout),
-                show_duration(SHORTEST_IDLE),
-            ));
-        }
-        if let Some(age) = self.retention.0.filter(|age| *age < KEY_LASTS) {
-            mistakes.push(format!(
-                "retention: {} is shorter than idempotency keys count; use at least {}",
-                show_duration(age),
-                show_duration(KEY_LASTS),
-            ));
-        }
-        if mistakes.is_empty() {
-            Ok(())
-        } else {
-            Err(Mistakes(mistakes))
-        }
+        vec![format!(
+            "lease: {} is shorter than an attempt of the profile {} may take; use at least {}",
+            show_duration(self.lease),
+            self.profile,
+            show_duration(shortest),
+        )]
+    }
+}
+
+/// What is wrong with the settings together, those left out that are wrong by themselves.
+#[must_use]
+pub fn mistakes_of(sound: &ArgMatches) -> Vec<String> {
+    let options = ServeOptions::from_arg_matches(sound);
+    let mistakes = options.map(|options| options.settings().err());
+    mistakes
+        .ok()
+        .flatten()
+        .map(|mistakes| mistakes.0)
+        .unwrap_or_default()
+}
+
+fn parse_idle_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|error| error.to_string())? {
+        idle if idle < SHORTEST_IDLE => Err(format!(
+            "{} leaves clients no time for a next request; use at least {}",
+            show_duration(idle),
+            show_duration(SHORTEST_IDLE),
+        )),
+        idle => Ok(idle),
+    }
+}
+
+fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
+    match parse_age(text)? {
+        Keep(Some(age)) if age < KEY_LASTS => Err(format!(
+            "{} is shorter than idempotency keys count; use at least {}, or none to keep everything",
+            show_duration(age),
+            show_duration(KEY_LASTS),
+        )),
+        age => Ok(age),
     }
 }
 
@@ -385,8 +407,6 @@ fn parse_memory(text: &str) -> Result<u64, String> {
 mod tests {
     use std::ffi::OsString;
 
-    use clap::FromArgMatches;
-
     use super::sources::{Refusal, parse};
     use super::*;
 
@@ -402,7 +422,7 @@ mod tests {
         std::fs::write(&path, file).unwrap();
         let mut args: Vec<OsString> = vec!["serve".into(), "--config".into(), path.into()];
         args.extend(flags.iter().map(OsString::from));
-        let parsed = parse(command(), &file_options(), &args)?;
+        let parsed = parse(command(), &file_options(), &mistakes_of, &args)?;
         Ok(ServeOptions::from_arg_matches(&parsed.matches).unwrap())
     }
 
@@ -501,12 +521,8 @@ mod tests {
 
     #[test]
     fn an_idle_timeout_that_lets_nobody_come_back_is_a_mistake() {
-        assert!(
-            options("", &["--idle-timeout", "10ms"])
-                .unwrap()
-                .settings()
-                .is_err()
-        );
+        let told = mistakes("", &["--idle-timeout", "10ms"]);
+        assert!(told[0].starts_with("--idle-timeout: 10ms leaves"), "{told:?}");
         let some = options("idle-timeout = \"10m\"\nmax-connections = 50", &[]).unwrap();
         let connections = some.settings().unwrap().connections;
         assert_eq!(
@@ -517,10 +533,34 @@ mod tests {
 
     #[test]
     fn a_retention_shorter_than_idempotency_keys_last_is_a_mistake() {
-        assert!(options("retention = \"12h\"", &[]).unwrap().settings().is_err());
+        let told = mistakes("retention = \"12h\"", &[]);
+        assert!(told[0].contains(":1: retention: 12h is shorter"), "{told:?}");
         let all = options("", &["--retention", "none", "--retention-size", "10GB"]).unwrap();
         let retention = all.settings().unwrap().retention;
         assert_eq!((retention.age, retention.size), (None, Some(10_000_000_000)));
+    }
+
+    #[test]
+    fn what_is_wrong_together_is_told_beside_what_is_wrong_alone() {
+        let file = "leese = 1\nretention = \"1h\"\nlease = \"12s\"\nhook-ca = \"/no/such/file\"\n\
+                    encryption-key-file = \"/no/such/key\"";
+        let told = mistakes(file, &["--grace", "soon"]);
+        for (at, part) in [
+            "--grace: `soon`",
+            ":1: leese: there is no such setting",
+            ":2: retention: 1h is shorter",
+            "lease: 12s is shorter",
+            "hook-ca: /no/such/file",
+            "encryption-key-file: /no/such/key",
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert!(told[at].contains(part), "{part}: {told:#?}");
+        }
+        assert_eq!(told.len(), 6, "{told:#?}");
+        // What has to do with something that is wrong already is not judged.
+        assert_eq!(mistakes("lease = \"12s\"\nprofile = \"dailpad\"", &[]).len(), 1);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::{files, intake, lock, reserve};
 use crate::error::StoreError;
+use crate::permission::{self, Purpose};
 
 /// How many links may lead on to one another, as in the kernel.
 const MOST_LINKS: usize = 40;
@@ -48,6 +49,7 @@ impl StoreFile {
     /// The file that a path leads to. It need not be there yet, its folder must.
     pub(super) fn at(given: &Path) -> Result<Self, StoreError> {
         let file = Self::resolve(given).map_err(|error| cannot_be_opened(given, &error))?;
+        file.refuse_what_is_denied()?;
         if let Ok(metadata) = fs::metadata(&file.path) {
             let meant = fs::metadata(given).map(|given| Identity::of(&given));
             if meant.is_ok_and(|meant| meant != Identity::of(&metadata)) {
@@ -75,6 +77,25 @@ impl StoreFile {
             links.push(std::mem::replace(&mut path, next));
         }
         Ok(Self { path, links })
+    }
+
+    /// Refuses files that somebody else made, and a folder of somebody else's: SQLite would only say that it cannot.
+    fn refuse_what_is_denied(&self) -> Result<(), StoreError> {
+        let beside = ["-wal", "-shm", lock::END, intake::END, reserve::END];
+        let files = beside.map(|end| self.beside(end));
+        let why = permission::denied(files::folder_of(&self.path), Purpose::MakeFiles).or_else(|| {
+            [&self.path]
+                .into_iter()
+                .chain(&files)
+                .find_map(|path| permission::denied(path, Purpose::Write))
+        });
+        match why {
+            Some(why) => Err(StoreError::Unusable(format!(
+                "the store {} cannot be opened: {why}",
+                self.path.display()
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn refuse_what_has_no_one_path(&self, file: &Metadata) -> Result<(), StoreError> {
@@ -178,6 +199,9 @@ fn is_mounted_alone(_: &Path) -> bool {
 }
 
 fn cannot_be_opened(path: &Path, error: &io::Error) -> StoreError {
+    if let Some(why) = permission::denied(path, Purpose::Write) {
+        return StoreError::Unusable(format!("the store {} cannot be opened: {why}", path.display()));
+    }
     StoreError::Unusable(format!(
         "the database file {} cannot be opened: {error}; its directory must exist and be writable",
         path.display()

@@ -13,7 +13,7 @@ use super::location::StoreFile;
 use crate::StoreError;
 
 /// How its name ends, behind the database's.
-const END: &str = ".lock";
+pub(super) const END: &str = ".lock";
 
 /// How often and how long an owner asks again: a guest may hold the lock for the moment of a migration.
 const TRIES: u32 = 10;

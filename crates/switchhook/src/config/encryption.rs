@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::file::read_text;
 use super::sources::Mistakes;
 use crate::encryption::{EncryptionKey, Keyring};
 
@@ -73,7 +74,7 @@ impl EncryptionOptions {
 
 fn read(path: &Path) -> Result<Vec<EncryptionKey>, String> {
     let place = format!("encryption-key-file: {}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{place} cannot be read: {error}"))?;
+    let text = read_text(path).map_err(|error| format!("{place} cannot be read: {error}"))?;
     let lines = text
         .lines()
         .enumerate()

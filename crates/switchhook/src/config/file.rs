@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use switchhook_store::permission::{Purpose, denied};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -46,7 +47,7 @@ pub enum UnreadableFile {
 /// # Errors
 /// If the file cannot be read or is no TOML.
 pub fn read(path: &Path) -> Result<Vec<FileSetting>, UnreadableFile> {
-    let text = std::fs::read_to_string(path).map_err(|reason| UnreadableFile::Io {
+    let text = read_text(path).map_err(|reason| UnreadableFile::Io {
         path: path.into(),
         reason,
     })?;
@@ -54,6 +55,14 @@ pub fn read(path: &Path) -> Result<Vec<FileSetting>, UnreadableFile> {
         path: path.into(),
         line,
         reason,
+    })
+}
+
+/// Reads a file that the settings name; the error says whose it is if it is somebody else's.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path).map_err(|error| match denied(path, Purpose::Read) {
+        Some(why) => std::io::Error::new(error.kind(), why),
+        None => error,
     })
 }
 

@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use ipnet::IpNet;
 
 use super::duration::parse_duration;
+use super::file::read_text;
 use super::sources::Mistakes;
 use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
 
@@ -61,8 +62,8 @@ pub struct HookOptions {
 impl HookOptions {
     pub(super) fn outbound(&self) -> Result<Outbound, Mistakes> {
         let read = |path: &PathBuf| {
-            let pem = std::fs::read(path)?;
-            read_certificates(&pem)
+            let pem = read_text(path)?;
+            read_certificates(pem.as_bytes())
         };
         let extra_roots = self.hook_ca.as_ref().map(|path| {
             read(path).map_err(|error| Mistakes(vec![format!("hook-ca: {}: {error:#}", path.display())]))

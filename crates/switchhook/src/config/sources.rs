@@ -14,6 +14,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file::{self, FileSetting};
 
+/// Settings without which the others cannot be judged.
+const OTHERS_DEPEND_ON: [&str; 1] = ["profile"];
+
 /// A command line, understood together with the environment and the configuration file.
 #[derive(Debug)]
 pub struct Parsed {
@@ -66,15 +69,21 @@ impl From<clap::Error> for Refusal {
 }
 
 /// Understands a command line. `settings` are the options that a configuration file may set; a subcommand reads the
-/// file if it has an option `--config`.
+/// file if it has an option `--config`. If some are wrong, and the subcommand has all of them, `together` says what is wrong
+/// with the others.
 ///
 /// # Errors
 /// If anything is wrong, or help was asked for.
-pub fn parse(command: Command, settings: &[Arg], args: &[OsString]) -> Result<Parsed, Refusal> {
+pub fn parse(
+    command: Command,
+    settings: &[Arg],
+    together: &dyn Fn(&ArgMatches) -> Vec<String>,
+    args: &[OsString],
+) -> Result<Parsed, Refusal> {
     let words = with_any_words(command.clone()).try_get_matches_from(args)?;
     let (path, words) = innermost(&words);
     let typed = Typed { words, settings };
-    let file = typed.checked_file()?;
+    let file = typed.checked_file(together)?;
     let defaults = file.as_ref().map_or(&[][..], |file| &file.settings);
     let command = changed_along(command, &path, &|command| {
         with_defaults(typed.without_empty_env(command), defaults)
@@ -181,7 +190,10 @@ impl Typed<'_> {
     }
 
     /// The configuration file, if one is named, after everything was found to be right.
-    fn checked_file(&self) -> Result<Option<ConfigFile>, Refusal> {
+    fn checked_file(
+        &self,
+        together: &dyn Fn(&ArgMatches) -> Vec<String>,
+    ) -> Result<Option<ConfigFile>, Refusal> {
         let Ok(words) = self.words.try_get_raw("config") else {
             return Ok(None);
         };
@@ -201,10 +213,47 @@ impl Typed<'_> {
         };
         mistakes.extend(file.iter().flat_map(|file| file.mistakes(self.settings)));
         if mistakes.is_empty() {
-            Ok(file)
-        } else {
-            Err(Refusal::Mistakes(Mistakes(mistakes)))
+            return Ok(file);
         }
+        let from_file = file.as_ref().map_or(&[][..], |file| &file.settings);
+        mistakes.extend(self.sound(from_file).iter().flat_map(together));
+        Err(Refusal::Mistakes(Mistakes(mistakes)))
+    }
+
+    /// The settings as they would be in force without those that are wrong; `None` if the subcommand has not all of them, or one
+    /// is wrong on which others depend.
+    fn sound(&self, file: &[FileSetting]) -> Option<ArgMatches> {
+        let mut words = Vec::new();
+        for option in self.settings {
+            self.words.try_get_raw(option.get_id().as_str()).ok()?;
+            let typed = self
+                .source(option)
+                .filter(|source| *source != ValueSource::DefaultValue);
+            let values = match typed {
+                Some(_) if !self.is_empty(option) => self.words_of(option),
+                _ => {
+                    let mut settings = file.iter();
+                    let setting = settings.find(|setting| option.get_long() == Some(&setting.key));
+                    setting.and_then(|setting| setting.values.clone().ok())
+                }
+            };
+            let Some(values) = values else { continue };
+            if trial(option, &values).is_none() {
+                words.extend(as_typed(option, &values)?);
+            } else if OTHERS_DEPEND_ON.contains(&option.get_long()?) {
+                return None;
+            }
+        }
+        let settings = self
+            .settings
+            .iter()
+            .map(|option| option.clone().env(Resettable::Reset));
+        let config = Arg::new("config")
+            .long("config")
+            .value_parser(clap::value_parser!(PathBuf));
+        let command = Command::new("settings").no_binary_name(true);
+        let command = command.args(settings).arg(config);
+        command.try_get_matches_from(words).ok()
     }
 
     fn is_empty(&self, option: &Arg) -> bool {
@@ -234,12 +283,7 @@ fn env_name(option: &Arg) -> String {
 
 /// Tries an option with these values and nothing else; answers what is wrong.
 fn trial(option: &Arg, values: &[OsString]) -> Option<String> {
-    let long = option.get_long()?;
-    let words = values.iter().map(|value| {
-        let mut word = OsString::from(format!("--{long}="));
-        word.push(value);
-        word
-    });
+    let words = as_typed(option, values)?;
     let alone = Command::new("settings")
         .no_binary_name(true)
         .arg(option.clone().env(Resettable::Reset));
@@ -247,6 +291,17 @@ fn trial(option: &Arg, values: &[OsString]) -> Option<String> {
         .try_get_matches_from(words)
         .err()
         .map(|error| in_one_line(&error))
+}
+
+/// The option with these values as one would type it.
+fn as_typed(option: &Arg, values: &[OsString]) -> Option<Vec<OsString>> {
+    let long = option.get_long()?;
+    let word = |value| {
+        let mut word = OsString::from(format!("--{long}="));
+        word.push(value);
+        word
+    };
+    Some(values.iter().map(word).collect())
 }
 
 /// What clap says, without the frame that only makes sense on a command line.

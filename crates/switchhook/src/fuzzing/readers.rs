@@ -19,7 +19,7 @@ use switchhook_protocol::{Payload, RepeatKey, check_object, diagnose, sign, tell
 use crate::config::amount::parse_size;
 use crate::config::duration::{parse_duration, show_duration};
 use crate::config::sources::parse;
-use crate::config::{ServeOptions, file_options};
+use crate::config::{ServeOptions, file_options, mistakes_of};
 use crate::ingest::validation::Validator;
 use crate::mask::{Content, Mask};
 use crate::summary::Summary;
@@ -278,7 +278,7 @@ pub(super) fn config(input: &[u8]) {
     // Without the environment, so that the one of this machine does not matter.
     let serve = serve.mut_args(|option| option.env(Resettable::Reset));
     let args: [OsString; 3] = ["serve".into(), "--config".into(), path.into()];
-    if let Ok(parsed) = parse(serve, &file_options(), &args)
+    if let Ok(parsed) = parse(serve, &file_options(), &mistakes_of, &args)
         && let Ok(options) = ServeOptions::from_arg_matches(&parsed.matches)
     {
         let _ = options.settings();

@@ -46,8 +46,10 @@ async fn balance(dir: &Path, nodes: [SocketAddr; 2]) -> Option<(Program, SocketA
 
 /// A node that takes every request, does nobody knows what with it, and dies before it answers.
 async fn treacherous() -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("loopback has a free port");
+    let address = listener.local_addr().expect("it listens");
+    // Bounded by what a test sends.
     let (tell, told) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {

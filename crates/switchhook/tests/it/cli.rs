@@ -9,6 +9,7 @@ mod connect;
 mod doctor;
 mod help;
 mod hostile_text;
+mod installing;
 mod jwt;
 mod keys;
 mod listen;

@@ -1,4 +1,4 @@
-//! PgBouncer between the nodes and the database: in session mode all is as without it, in transaction mode nothing is, and it
+//! `PgBouncer` between the nodes and the database: in session mode all is as without it, in transaction mode nothing is, and it
 //! is said.
 
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    /// In front of a new database; `None` where there is no PostgreSQL or no PgBouncer.
+    /// In front of a new database; `None` where there is no PostgreSQL or no `PgBouncer`.
     async fn start(mode: &str) -> Option<Self> {
         let direct: Url = postgres::new_database()?.parse().expect("it is one");
         let mut command = Program::find("pgbouncer")?;

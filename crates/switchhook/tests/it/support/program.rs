@@ -21,6 +21,7 @@ impl Program {
     }
 
     /// Starts it, and waits until it listens.
+    #[expect(clippy::disallowed_methods, reason = "a test's own address needs no judge")]
     pub(crate) async fn start(command: &mut Command, address: SocketAddr) -> Self {
         let child = command.stdin(Stdio::null()).spawn();
         let mut program = Self(child.expect("it was there a moment ago"));

@@ -1,0 +1,98 @@
+//! Why this process may not use a file: whose that is, who we are, and what to do about it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
+
+/// What one wants with a file or folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To read it.
+    Read,
+    /// To read it and write to it.
+    Write,
+    /// To make files in it, which is a folder.
+    MakeFiles,
+}
+
+/// Why this process may not use what is at `path`; `None` if it may, or if something else is wrong with it.
+///
+/// Of the folders that lead there the first counts that lets nobody through.
+#[must_use]
+pub fn denied(path: &Path, purpose: Purpose) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let (access, wanted) = match purpose {
+        Purpose::Read => (Access::READ_OK, "r"),
+        Purpose::Write => (Access::READ_OK | Access::WRITE_OK, "rw"),
+        Purpose::MakeFiles => (Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK, "rwx"),
+    };
+    let mut way: Vec<_> = path.ancestors().skip(1).collect();
+    way.reverse();
+    let way = way.into_iter().map(|folder| (folder, Access::EXEC_OK, "x"));
+    let (place, _, wanted) = way
+        .chain([(&*path, access, wanted)])
+        .find(|(place, access, _)| is_denied(place, *access))?;
+    let found = fs::metadata(place).ok()?;
+    let (owner, user) = (name_of(found.uid()), name_of(rustix::process::geteuid().as_raw()));
+    let (shown, mode) = (place.display(), found.mode() & 0o7777);
+    let advice = if owner == user {
+        format!("`chmod u+{wanted} {shown}`")
+    } else {
+        format!("as root `chown {user} {shown}`, or run this as {owner}")
+    };
+    Some(format!(
+        "{shown} belongs to {owner} (mode {mode:04o}), and this process runs as {user}: {advice}"
+    ))
+}
+
+fn is_denied(path: &Path, access: Access) -> bool {
+    let allowed = accessat(CWD, path, access, AtFlags::EACCESS);
+    matches!(allowed, Err(Errno::ACCESS | Errno::PERM))
+}
+
+/// A user's name, or number if the machine's own list has none.
+fn name_of(uid: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut users = users.lines().map(|line| line.split(':'));
+    let name = users.find_map(|mut user| {
+        let (name, _, id) = (user.next()?, user.next()?, user.next()?);
+        (id.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| uid.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_used_or_is_not_there_is_not_denied() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(denied(folder.path(), Purpose::MakeFiles), None);
+        assert_eq!(denied(&folder.path().join("nothing"), Purpose::Write), None);
+        assert_eq!(denied(Path::new("/no/such/folder/file"), Purpose::Read), None);
+    }
+
+    #[test]
+    fn a_file_that_is_closed_to_its_owner_too_can_be_opened_by_him() {
+        // Root may do everything.
+        if rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        assert_eq!(denied(&path, Purpose::Read), None);
+        let told = denied(&path, Purpose::Write).unwrap();
+        assert!(
+            told.contains("mode 0400") && told.contains("chmod u+rw"),
+            "{told}"
+        );
+    }
+}
