@@ -26,6 +26,7 @@ mod forward_trust;
 mod jwt;
 mod keys;
 mod listen;
+mod made;
 mod migrate;
 mod output;
 mod pages;
@@ -38,10 +39,12 @@ mod simulate;
 mod sources;
 mod spec;
 mod store;
+mod subscribe;
 mod subscriptions;
 mod tail;
 mod webhooks;
 mod websockets;
+mod words;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use explain_request::explain_capture;

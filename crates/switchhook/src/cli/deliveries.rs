@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::wait_for;
-use crate::client::{Client, Request};
+use crate::client::{Answer, Client, Request};
 use crate::clock::SystemClock;
 use crate::config::duration::show_duration;
 
@@ -200,9 +200,12 @@ pub(super) fn table(deliveries: Vec<Delivery>) -> Table {
 }
 
 async fn show(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()> {
-    let answer = client
-        .send(Request::get(&format!("/v1/deliveries/{id}"), &[]))
-        .await?;
+    let request = Request::get(&format!("/v1/deliveries/{id}"), &[]);
+    tell(&client.send(request).await?, json)
+}
+
+/// Tells a delivery with its attempts, as the server answered it.
+pub(super) fn tell(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
@@ -216,6 +219,15 @@ async fn show(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()>
 }
 
 impl Delivery {
+    /// Whether an attempt has ended, or none will come.
+    pub(super) fn was_tried(&self) -> bool {
+        !self.attempts.is_empty() || self.ended_at.is_some()
+    }
+
+    pub(super) fn is_delivered(&self) -> bool {
+        self.state == "delivered"
+    }
+
     fn facts(&self, now: Timestamp) -> Facts {
         let hidden = (!self.hidden.is_empty()).then(|| self.hidden.join(", "));
         Facts::new()

@@ -18,7 +18,6 @@ use url::Url;
 
 use self::forward::{Forwarder, Frame};
 use self::post::ListeningPost;
-pub(super) use self::post::everything;
 use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::{output, wait_for};

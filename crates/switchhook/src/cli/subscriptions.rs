@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
 
-use self::filter::{FilterOptions, ShownFilter};
+use self::filter::FilterOptions;
+pub(super) use self::filter::ShownFilter;
 use super::connection::Connection;
+use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::{Misuse, wait_for};
@@ -53,8 +55,10 @@ Examples:
   switchhook subscriptions create call --webhook 7730318061039616
   switchhook subscriptions create call --webhook 7730318061039616 --call-states hangup,missed
   switchhook subscriptions create sms --webhook 7730318061039616 --direction inbound
-  switchhook subscriptions create contact --webhook 7730318061039616 --contact-type shared
-  switchhook subscriptions create call --websocket 7730318061039618")]
+  switchhook subscriptions create contact --webhook 7730318061039616
+  switchhook subscriptions create call --websocket 7730318061039618
+
+Contacts are local or shared, and a subscription is to one of them: without --contact-type two are made.")]
 struct Create {
     /// call, sms, agent_status, contact or changelog
     kind: Kind,
@@ -126,7 +130,7 @@ impl Subscriptions {
         wait_for(async {
             let (kind, request) = match self.command {
                 Command::List(Which { kind }) => return list(&client, kind, self.json).await,
-                Command::Create(create) => (create.kind, create.request()?),
+                Command::Create(create) => return create.run(&client, self.json).await,
                 Command::Update(update) => (update.kind, update.request()?),
                 Command::Show(One { kind, id }) => (kind, Request::get(&path(kind, id), &[])),
                 Command::Delete(One { kind, id }) => {
@@ -141,20 +145,42 @@ impl Subscriptions {
 }
 
 impl Create {
-    fn request(&self) -> anyhow::Result<Request> {
+    async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let path = format!("/api/v2/subscriptions/{}", self.kind);
+        let mut made = Made::default();
+        let mut answers = Vec::new();
+        for fields in self.requests()? {
+            match made.make(client, &path, &fields.into()).await {
+                Ok((_, answer)) => answers.push(answer),
+                Err(error) => return Err(made.take_back(error.into()).await),
+            }
+        }
+        for (number, answer) in answers.iter().enumerate() {
+            if number > 0 && !json {
+                output::print("")?;
+            }
+            show(self.kind, answer, json)?;
+        }
+        Ok(())
+    }
+
+    /// What to make: one subscription, and two to contacts if it is not said which.
+    fn requests(&self) -> Result<Vec<Fields>, Misuse> {
         let mut fields = self.filter.fields(self.kind)?;
         if let Some((name, value)) = filter::needed(self.kind) {
             fields.entry(name).or_insert_with(|| value.into());
         }
-        if self.kind == Kind::Contact && !fields.contains_key("contact_type") {
-            return Err(Misuse(
-                "say which contacts: --contact-type local or --contact-type shared".to_owned(),
-            )
-            .into());
-        }
         fields.insert("endpoint_id".to_owned(), self.webhook.to_string().into());
         fields.insert("enabled".to_owned(), (!self.disabled).into());
-        Ok(Request::post(format!("/api/v2/subscriptions/{}", self.kind)).json(&fields.into()))
+        if self.kind != Kind::Contact || fields.contains_key("contact_type") {
+            return Ok(vec![fields]);
+        }
+        let of_type = |contact_type: &str| {
+            let mut fields = fields.clone();
+            fields.insert("contact_type".to_owned(), contact_type.into());
+            fields
+        };
+        Ok(vec![of_type("local"), of_type("shared")])
     }
 }
 

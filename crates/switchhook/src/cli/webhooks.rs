@@ -1,7 +1,9 @@
 //! `switchhook webhooks`: where we send. Address and secret go over Dialpad's API, the settings over ours.
 
+mod sample;
 mod settings;
 
+use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
@@ -11,13 +13,15 @@ use switchhook_domain::id::WebhookId;
 
 use self::settings::{SettingsOptions, ShownSettings};
 use super::connection::Connection;
+use super::made::Made;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
+use super::subscribe::{Subscribe, Subscribed};
 use super::{Misuse, doctor, wait_for};
 use crate::client::{Answer, Client, Request};
 use crate::keys;
 
-/// Create, list, show, change, delete, pause and resume webhooks
+/// Create, list, show, change, test, delete, pause and resume webhooks
 #[derive(Debug, Args)]
 pub(super) struct Webhooks {
     #[command(subcommand)]
@@ -45,6 +49,7 @@ enum Command {
     #[command(after_help = "Example:\n  switchhook webhooks delete 7730318061039616")]
     Delete(Which),
     RotateSecret(RotateSecret),
+    Test(sample::Test),
     /// Hold a webhook's deliveries back: none is lost, none is sent
     #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
     Pause(Which),
@@ -57,10 +62,10 @@ enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  switchhook webhooks create https://example.com/hooks/dialpad --generate-secret
-  switchhook webhooks create http://127.0.0.1:3000/hook --profile dialpad
+  switchhook webhooks create https://example.com/hooks/dialpad --generate-secret --subscribe all
+  switchhook webhooks create http://127.0.0.1:3000/hook --subscribe call,sms --profile dialpad
 
-Next: switchhook subscriptions create call --webhook ID")]
+--subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --webhook ID …")]
 struct Create {
     /// The address to post to (--url names the Switchhook server)
     #[arg(
@@ -73,6 +78,9 @@ struct Create {
     /// The same as an option
     #[arg(long, value_name = "HOOK_URL")]
     hook_url: Option<String>,
+
+    #[command(flatten)]
+    subscribe: Subscribe,
 
     #[command(flatten)]
     secret: SecretOptions,
@@ -169,6 +177,7 @@ impl Webhooks {
                     show(&answer, self.json)?;
                     return remark_no_subscription(&client, id).await;
                 }
+                Command::Test(test) => return test.run(&client, self.json).await,
                 Command::RotateSecret(rotation) => rotation.send(&client).await?,
                 Command::Pause(Which { id }) => {
                     client
@@ -202,23 +211,25 @@ impl SecretOptions {
 }
 
 impl Create {
+    /// Makes the webhook with its settings and subscriptions, or nothing.
     async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let mut made = Made::default();
+        match self.make(client, &mut made).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(made.take_back(error).await),
+        }
+    }
+
+    async fn make(&self, client: &Client, made: &mut Made) -> anyhow::Result<Answer> {
         let address = self.address.as_ref().or(self.hook_url.as_ref());
         let mut request = json!({ "hook_url": address });
         if let Some(secret) = self.secret.chosen() {
             request["secret"] = secret.into();
         }
-        let settings = self.settings.chosen();
-        let created = client
-            .send(Request::post("/api/v2/webhooks").json(&request))
-            .await?;
-        let id = created.read::<Webhook>()?.id;
-        let settled = change_settings(client, &id, settings).await;
-        settled.map_err(|error| {
-            error.context(format!(
-                "webhook {id} is created, but its settings are not changed"
-            ))
-        })
+        let (id, _) = made.make(client, "/api/v2/webhooks", &request).await?;
+        let webhook = change_settings(client, &id, self.settings.chosen()).await;
+        let webhook = webhook.context("nothing is made: the webhook cannot have these settings")?;
+        self.subscribe.to(client, made, &id, webhook).await
     }
 }
 
@@ -299,6 +310,9 @@ struct Webhook {
     old_secrets: Vec<OldSecret>,
     #[serde(default)]
     warnings: Vec<String>,
+    /// Only of a webhook that was just made.
+    #[serde(default)]
+    subscriptions: Vec<Subscribed>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -315,6 +329,11 @@ struct Breaker {
 }
 
 impl Webhook {
+    /// Whether nothing is sent to it.
+    fn holds_back(&self) -> bool {
+        self.disabled_at.is_some() || self.paused_at.is_some()
+    }
+
     /// In one word.
     fn state(&self) -> &'static str {
         let is_failing = |breaker: &Breaker| breaker.state != "closed";
@@ -423,5 +442,7 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .warnings
         .iter()
         .for_each(|warning| output::remark(format_args!("warning: {warning}")));
-    webhook.settings.add_to(facts).print()
+    let facts = webhook.settings.add_to(facts);
+    let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
+    webhook.subscriptions.iter().fold(facts, subscribed).print()
 }

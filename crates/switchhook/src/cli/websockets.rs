@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use switchhook_domain::id::WebsocketId;
 
 use super::connection::Connection;
+use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
+use super::subscribe::{Subscribe, Subscribed};
 use super::{Misuse, wait_for};
 use crate::client::{Answer, Client, Request};
 use crate::keys;
@@ -32,10 +34,16 @@ enum Command {
     #[command(after_help = "\
 Examples:
   switchhook websockets create
-  switchhook websockets create --generate-secret
+  switchhook websockets create --generate-secret --subscribe call,sms
 
-Next: switchhook subscriptions create call --websocket ID")]
-    Create(SecretOptions),
+--subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --websocket ID …")]
+    Create {
+        #[command(flatten)]
+        subscribe: Subscribe,
+
+        #[command(flatten)]
+        secret: SecretOptions,
+    },
     /// List websockets, oldest first
     #[command(after_help = "Example:\n  switchhook websockets list --json")]
     List(Extent),
@@ -93,6 +101,9 @@ struct Websocket {
     id: String,
     websocket_url: String,
     signature: Option<Signature>,
+    /// Only of a websocket that was just made.
+    #[serde(default)]
+    subscriptions: Vec<Subscribed>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,11 +117,12 @@ impl Websockets {
         wait_for(async {
             let request = match self.command {
                 Command::List(extent) => return list(&client, &extent, self.json).await,
-                Command::Create(secret) => {
-                    let request = secret
-                        .chosen()
-                        .map_or_else(|| json!({}), |secret| json!({ "secret": secret }));
-                    Request::post("/api/v2/websockets").json(&request)
+                Command::Create { subscribe, secret } => {
+                    let mut made = Made::default();
+                    return match create(&client, &mut made, secret, &subscribe).await {
+                        Ok(answer) => show(&answer, self.json),
+                        Err(error) => Err(made.take_back(error).await),
+                    };
                 }
                 Command::Show(Which { id }) => Request::get(&path(id), &[]),
                 Command::Update {
@@ -140,6 +152,18 @@ impl Websockets {
             show(&client.send(request).await?, self.json)
         })
     }
+}
+
+async fn create(
+    client: &Client,
+    made: &mut Made,
+    secret: SecretOptions,
+    subscribe: &Subscribe,
+) -> anyhow::Result<Answer> {
+    let secret = secret.chosen();
+    let request = secret.map_or_else(|| json!({}), |secret| json!({ "secret": secret }));
+    let (id, websocket) = made.make(client, "/api/v2/websockets", &request).await?;
+    subscribe.to(client, made, &id, websocket).await
 }
 
 fn path(id: WebsocketId) -> String {
@@ -178,9 +202,10 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         Some(Signature { secret: Some(secret) }) => secret,
         Some(Signature { secret: None }) => "set, and hidden".to_owned(),
     };
-    Facts::new()
+    let facts = Facts::new()
         .fact("id", &websocket.id)
         .fact("websocket_url", &websocket.websocket_url)
-        .fact("secret", secret)
-        .print()
+        .fact("secret", secret);
+    let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
+    websocket.subscriptions.iter().fold(facts, subscribed).print()
 }

@@ -20,4 +20,5 @@ mod run;
 mod secrets;
 mod simulate;
 mod store;
+mod subscribe;
 mod tail;

@@ -5,18 +5,18 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use switchhook_domain::Kind;
 use switchhook_domain::secret::Secret;
 use url::Url;
 
 use crate::cli::connection::Connection;
-use crate::cli::listen::everything;
+use crate::cli::made::{self, Made};
 use crate::cli::output::{self, Facts};
 use crate::cli::pages::{Extent, List, OUR_PAGE};
 use crate::cli::subscriptions::is_forbidden;
 use crate::cli::wait_for;
-use crate::client::{Client, ClientError, Request};
+use crate::client::Client;
 use crate::keys;
 
 /// The largest page of `/api/v2`.
@@ -83,32 +83,17 @@ struct Source {
 }
 
 #[derive(Debug, Deserialize)]
-struct Made {
-    #[serde(deserialize_with = "id")]
-    id: String,
-}
-
-#[derive(Debug, Deserialize)]
 struct Webhook {
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "made::id")]
     id: String,
     hook_url: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct Subscription {
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "made::id")]
     id: String,
     webhook: Option<Webhook>,
-}
-
-/// The documentation says that ids are integers; in fact they are strings.
-fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        _ => Err(serde::de::Error::custom("an id is a string or an integer")),
-    }
 }
 
 /// The two servers that are connected.
@@ -117,14 +102,7 @@ struct Sides {
     dialpad: Client,
     /// What the address of every source of ours begins with, as Dialpad sees it.
     prefix: String,
-    /// What was made, in order, as what removes it.
-    made: Vec<(Side, String)>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Here,
-    Dialpad,
+    made: Made,
 }
 
 impl Dialpad {
@@ -134,7 +112,7 @@ impl Dialpad {
             here: self.connection.client()?,
             dialpad: Client::new(&self.dialpad_url, Some(&self.api_key))?,
             prefix: format!("{public_url}/in/"),
-            made: Vec::new(),
+            made: Made::default(),
         };
         wait_for(async {
             if self.undo {
@@ -142,7 +120,7 @@ impl Dialpad {
             }
             match self.connect(&mut sides).await {
                 Ok(connected) => connected.tell(self.json),
-                Err(error) => Err(sides.take_back(error).await),
+                Err(error) => Err(sides.made.take_back(error).await),
             }
         })
     }
@@ -156,29 +134,29 @@ impl Dialpad {
             );
         }
         let secret = keys::new_secret();
+        let Sides {
+            here,
+            dialpad,
+            prefix,
+            made,
+        } = sides;
         let request = json!({ "name": self.name, "secret": secret });
-        let request = Request::post("/v1/sources").json(&request);
-        let source = sides.here.send(request).await;
-        let source: Source = source.context("the source cannot be made here")?.read()?;
-        sides
-            .made
-            .push((Side::Here, format!("/v1/sources/{}", source.id)));
+        let source = made.make(here, "/v1/sources", &request).await;
+        let (_, source) = source.context("the source cannot be made here")?;
+        let source: Source = source.read()?;
         let token = source.url.as_deref().and_then(|url| url.rsplit_once("/in/"));
         let (_, token) = token.context("the server shows no address for the new source")?;
-        let hook_url = format!("{}{token}", sides.prefix);
+        let hook_url = format!("{prefix}{token}");
         let request = json!({ "hook_url": hook_url, "secret": secret });
-        let webhook_id = sides.make("/api/v2/webhooks", &request).await;
-        let webhook_id = webhook_id.context("the webhook cannot be made at Dialpad")?;
+        let webhook = made.make(dialpad, "/api/v2/webhooks", &request).await;
+        let (webhook_id, _) = webhook.context("the webhook cannot be made at Dialpad")?;
         let mut subscription_ids = Vec::new();
         for &kind in &self.kinds {
-            for mut filter in everything(kind) {
-                filter["endpoint_id"] = webhook_id.as_str().into();
-                let path = format!("/api/v2/subscriptions/{}", kind.route());
-                let made = sides.make(&path, &filter).await;
-                subscription_ids.push(made.with_context(|| {
-                    format!("the {kind} subscription cannot be made at Dialpad; --kinds leaves a kind out")
-                })?);
-            }
+            let subscribed = made.subscribe(dialpad, &webhook_id, kind).await;
+            let subscribed = subscribed.with_context(|| {
+                format!("the {kind} subscription cannot be made at Dialpad; --kinds leaves a kind out")
+            })?;
+            subscription_ids.extend(subscribed.into_iter().map(|(id, _)| id));
         }
         Ok(Connected {
             source_id: source.id,
@@ -218,41 +196,6 @@ impl Connected {
 }
 
 impl Sides {
-    /// Makes something at Dialpad; answers its id.
-    async fn make(&mut self, path: &str, request: &Value) -> Result<String, ClientError> {
-        let made: Made = self
-            .dialpad
-            .send(Request::post(path).json(request))
-            .await?
-            .read()?;
-        self.made.push((Side::Dialpad, format!("{path}/{}", made.id)));
-        Ok(made.id)
-    }
-
-    /// Removes what was made, the last first; answers the error that it is because of.
-    async fn take_back(&mut self, mut error: anyhow::Error) -> anyhow::Error {
-        for (side, path) in std::mem::take(&mut self.made).into_iter().rev() {
-            if let Err(another) = self.remove(side, &path).await {
-                error = error.context(format!(
-                    "{path} is left over and could not be removed ({another}): run it again with --undo"
-                ));
-            }
-        }
-        error
-    }
-
-    /// What is gone is removed.
-    async fn remove(&self, side: Side, path: &str) -> Result<(), ClientError> {
-        let client = match side {
-            Side::Here => &self.here,
-            Side::Dialpad => &self.dialpad,
-        };
-        match client.send(Request::delete(path)).await {
-            Ok(_) | Err(ClientError::Refused { status: 404, .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The account's webhooks that post to us.
     async fn webhooks(&self) -> anyhow::Result<Vec<Webhook>> {
         let list = List::read(&self.dialpad, "/api/v2/webhooks", &[], &Extent::ALL, PAGE).await;
@@ -278,7 +221,7 @@ impl Sides {
                 let is_ours = |webhook: &Webhook| webhook.hook_url.starts_with(&self.prefix);
                 if subscription.webhook.as_ref().is_some_and(is_ours) {
                     let path = format!("{path}/{}", subscription.id);
-                    self.remove(Side::Dialpad, &path).await?;
+                    made::remove(&self.dialpad, &path).await?;
                     removed.push(path);
                 }
             }
@@ -287,7 +230,7 @@ impl Sides {
         let sources = sources.items::<Source>()?;
         for webhook in webhooks {
             let path = format!("/api/v2/webhooks/{}", webhook.id);
-            self.remove(Side::Dialpad, &path).await?;
+            made::remove(&self.dialpad, &path).await?;
             removed.push(path);
             let token = webhook.hook_url.strip_prefix(&self.prefix).unwrap_or_default();
             let digits = keys::hash(token)[..8]
@@ -296,7 +239,7 @@ impl Sides {
                 .collect::<String>();
             for source in sources.iter().filter(|source| source.fingerprint == digits) {
                 let path = format!("/v1/sources/{}", source.id);
-                self.remove(Side::Here, &path).await?;
+                made::remove(&self.here, &path).await?;
                 removed.push(path);
             }
         }

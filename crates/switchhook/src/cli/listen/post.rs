@@ -2,13 +2,14 @@
 
 use anyhow::Context;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use switchhook_domain::Kind;
 use switchhook_domain::id::WebsocketId;
 use switchhook_domain::secret::Secret;
 use url::{Host, Url};
 
 use super::gone;
+use crate::cli::made::Made;
 use crate::cli::output;
 use crate::client::{Client, ClientError, Request};
 
@@ -16,19 +17,13 @@ use crate::client::{Client, ClientError, Request};
 pub(super) struct ListeningPost<'a> {
     client: &'a Client,
     id: String,
-    /// The paths of what was made for this, in order.
-    made: Vec<String>,
+    /// What was made for this.
+    made: Made,
 }
 
 #[derive(Debug, Deserialize)]
 struct Websocket {
-    id: String,
     websocket_url: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Subscription {
-    id: String,
 }
 
 impl<'a> ListeningPost<'a> {
@@ -36,7 +31,7 @@ impl<'a> ListeningPost<'a> {
         let post = Self {
             client,
             id: id.to_string(),
-            made: Vec::new(),
+            made: Made::default(),
         };
         post.websocket().await?;
         Ok(post)
@@ -49,13 +44,9 @@ impl<'a> ListeningPost<'a> {
         secret: Option<&Secret>,
     ) -> anyhow::Result<Self> {
         let request = secret.map_or_else(|| json!({}), |secret| json!({ "secret": secret.expose() }));
-        let request = Request::post("/api/v2/websockets").json(&request);
-        let websocket: Websocket = client.send(request).await?.read()?;
-        let mut post = Self {
-            client,
-            made: vec![format!("/api/v2/websockets/{}", websocket.id)],
-            id: websocket.id,
-        };
+        let mut made = Made::default();
+        let (id, _) = made.make(client, "/api/v2/websockets", &request).await?;
+        let mut post = Self { client, id, made };
         if let Err(error) = post.subscribe(kinds).await {
             // The first failure is the one to tell.
             let _ = post.remove().await;
@@ -68,8 +59,8 @@ impl<'a> ListeningPost<'a> {
         let wanted = if kinds.is_empty() { &Kind::ALL } else { kinds };
         let mut subscribed = 0;
         for &kind in wanted {
-            match self.subscribe_to(kind).await {
-                Ok(()) => subscribed += 1,
+            match self.made.subscribe(self.client, &self.id, kind).await {
+                Ok(_) => subscribed += 1,
                 Err(ClientError::Refused { status: 403, message }) if kinds.is_empty() => {
                     output::remark(format_args!("without {kind}: {message}"));
                 }
@@ -80,18 +71,6 @@ impl<'a> ListeningPost<'a> {
             subscribed > 0,
             "there is no kind of events that this key may have"
         );
-        Ok(())
-    }
-
-    async fn subscribe_to(&mut self, kind: Kind) -> Result<(), ClientError> {
-        for filter in everything(kind) {
-            let mut fields = filter;
-            fields["endpoint_id"] = self.id.as_str().into();
-            let path = format!("/api/v2/subscriptions/{}", kind.route());
-            let request = Request::post(path.as_str()).json(&fields);
-            let made: Subscription = self.client.send(request).await?.read()?;
-            self.made.push(format!("{path}/{}", made.id));
-        }
         Ok(())
     }
 
@@ -125,25 +104,7 @@ impl<'a> ListeningPost<'a> {
 
     /// Removes what was made, the last first.
     pub(super) async fn remove(&self) -> Result<(), ClientError> {
-        for path in self.made.iter().rev() {
-            match self.client.send(Request::delete(path.as_str())).await {
-                Ok(_) | Err(ClientError::Refused { status: 404, .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The filters that together let every event of a kind through.
-pub(in crate::cli) fn everything(kind: Kind) -> Vec<Value> {
-    match kind {
-        Kind::Call | Kind::Changelog | Kind::Unknown => vec![json!({})],
-        Kind::Sms => vec![json!({"direction": "all", "status": true, "include_internal": true})],
-        Kind::AgentStatus => vec![json!({"agent_type": "callcenter"})],
-        Kind::Contact => ["local", "shared"]
-            .map(|contact_type| json!({ "contact_type": contact_type }))
-            .into(),
+        self.made.remove().await
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct FilterOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     include_internal: Option<bool>,
 
-    /// contact: local or shared
+    /// contact: local or shared; without it one subscription to each is made
     #[arg(long, value_name = "TYPE", value_parser = parse_contact_type)]
     contact_type: Option<ContactType>,
 
@@ -124,7 +124,7 @@ fn parse_contact_type(text: &str) -> Result<ContactType, String> {
 
 /// What we read of a subscription's filter.
 #[derive(Debug, Deserialize)]
-pub(super) struct ShownFilter {
+pub(in crate::cli) struct ShownFilter {
     #[serde(default)]
     call_states: Vec<String>,
     #[serde(default)]
@@ -145,7 +145,7 @@ pub(super) struct ShownFilter {
 
 impl ShownFilter {
     /// The filter as one says it: `hangup, missed of groups, of office 7`.
-    pub(super) fn in_words(&self, kind: Kind) -> String {
+    pub(in crate::cli) fn in_words(&self, kind: Kind) -> String {
         let mut words = match kind {
             Kind::Call if self.call_states.is_empty() => "every state".to_owned(),
             Kind::Call => self.call_states.join(", "),

@@ -13,6 +13,8 @@ const COMMANDS: &[&[&str]] = &[
     &["webhooks", "show"],
     &["webhooks", "update"],
     &["webhooks", "delete"],
+    &["webhooks", "rotate-secret"],
+    &["webhooks", "test"],
     &["webhooks", "pause"],
     &["webhooks", "resume"],
     &["websockets", "create"],

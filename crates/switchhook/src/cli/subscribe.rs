@@ -1,0 +1,99 @@
+//! `--subscribe` of the commands that make an endpoint: subscriptions to everything of some kinds, in the same command.
+
+use std::str::FromStr;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use switchhook_domain::Kind;
+
+use super::made::Made;
+use super::output::Facts;
+use super::subscriptions::ShownFilter;
+use super::words;
+use crate::client::{Answer, Client};
+
+/// What to subscribe a new endpoint to.
+#[derive(Debug, Args)]
+pub(super) struct Subscribe {
+    /// Subscribe it to everything of these kinds, with commas between; all for every kind. If one is refused, nothing is made
+    #[arg(
+        long,
+        value_name = "KINDS",
+        value_delimiter = ',',
+        value_parser = words::of::<Wish>(["all"].into_iter().chain(Kind::ALL.map(Kind::route)))
+    )]
+    subscribe: Vec<Wish>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    All,
+    One(Kind),
+}
+
+impl FromStr for Wish {
+    type Err = <Kind as FromStr>::Err;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "all" => Ok(Self::All),
+            kind => kind.parse().map(Self::One),
+        }
+    }
+}
+
+impl Subscribe {
+    fn wants(&self, kind: Kind) -> bool {
+        self.subscribe
+            .iter()
+            .any(|wish| matches!(wish, Wish::All) || matches!(wish, Wish::One(one) if *one == kind))
+    }
+
+    /// Subscribes a new endpoint; answers it together with its `subscriptions`, if any were wanted.
+    pub(super) async fn to(
+        &self,
+        client: &Client,
+        made: &mut Made,
+        endpoint_id: &str,
+        endpoint: Answer,
+    ) -> anyhow::Result<Answer> {
+        if self.subscribe.is_empty() {
+            return Ok(endpoint);
+        }
+        let mut subscriptions = Vec::new();
+        for kind in Kind::ALL.into_iter().filter(|kind| self.wants(*kind)) {
+            let subscribed = made.subscribe(client, endpoint_id, kind).await;
+            let subscribed = subscribed.with_context(|| {
+                format!(
+                    "nothing is made: the {kind} subscription cannot be; --subscribe with other kinds leaves it out"
+                )
+            })?;
+            for (_, answer) in subscribed {
+                let mut subscription: Map<String, Value> = answer.read()?;
+                subscription.insert("kind".to_owned(), kind.route().into());
+                subscriptions.push(Value::Object(subscription));
+            }
+        }
+        let mut together: Map<String, Value> = endpoint.read()?;
+        together.insert("subscriptions".to_owned(), subscriptions.into());
+        Ok(Answer(serde_json::to_vec(&together)?.into()))
+    }
+}
+
+/// What we read of a subscription that was made along with its endpoint.
+#[derive(Debug, Deserialize)]
+pub(super) struct Subscribed {
+    id: String,
+    kind: Kind,
+    #[serde(flatten)]
+    filter: ShownFilter,
+}
+
+impl Subscribed {
+    pub(super) fn add_to(&self, facts: Facts) -> Facts {
+        let told = format!("{} {}: {}", self.id, self.kind, self.filter.in_words(self.kind));
+        facts.fact("subscription", told)
+    }
+}

@@ -1,0 +1,92 @@
+//! `switchhook webhooks test`: a sample event to one webhook, and what it answered.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
+use switchhook_domain::Kind;
+use switchhook_domain::id::WebhookId;
+use tokio::time::{Instant, sleep};
+
+use super::Webhook;
+use crate::cli::deliveries::{self, Delivery};
+use crate::cli::words;
+use crate::client::{Client, Request};
+
+/// How long an attempt is waited for. A receiver may take longer if it was given longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often is asked.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Send a sample event to a webhook, whatever it is subscribed to, and show its answer: exit code 1 if it did not take it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks test 7730318061039616
+  switchhook webhooks test 7730318061039616 --kind sms --json
+
+The event is kept, and its delivery is tried again like any other.")]
+pub(super) struct Test {
+    /// The webhook's id
+    id: WebhookId,
+
+    /// The kind of event
+    #[arg(long, default_value = "call", value_parser = words::kinds())]
+    kind: Kind,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sent {
+    deliveries: Vec<SentTo>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SentTo {
+    id: String,
+}
+
+impl Test {
+    pub(super) async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let id = self.id;
+        let webhook = Request::get(&format!("/v1/webhooks/{id}"), &[]);
+        let webhook: Webhook = client.send(webhook).await?.read()?;
+        if webhook.holds_back() {
+            let state = webhook.state();
+            bail!("webhook {id} is {state}, and nothing is sent: `switchhook webhooks resume {id}` first");
+        }
+        let request = Request::post(format!("/v1/webhooks/{id}/test")).json(&json!({ "kind": self.kind }));
+        let sent: Sent = client.send(request).await?.read()?;
+        for delivery in sent.deliveries {
+            await_attempt(client, &delivery.id, json).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the delivery's first attempt, and tells it.
+async fn await_attempt(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let request = Request::get(&format!("/v1/deliveries/{id}"), &[]);
+        let answer = client.send(request).await?;
+        let delivery: Delivery = answer.read()?;
+        if delivery.was_tried() {
+            deliveries::tell(&answer, json)?;
+            return match delivery.is_delivered() {
+                true => Ok(()),
+                false => bail!("the webhook did not take the event"),
+            };
+        }
+        if begun.elapsed() > PATIENCE {
+            bail!(
+                "the event waits to be sent for {} s: `switchhook deliveries show {id}` shows what becomes of it, \
+                 `switchhook doctor` what is wrong",
+                PATIENCE.as_secs()
+            );
+        }
+        sleep(PACE).await;
+    }
+}
