@@ -61,5 +61,9 @@ class Receiver(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with Python's five, the sixth connection of a burst waits for a second
+
+
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "3000"))), Receiver).serve_forever()
+    Server(("127.0.0.1", int(os.environ.get("PORT", "3000"))), Receiver).serve_forever()

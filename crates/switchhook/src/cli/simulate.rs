@@ -187,7 +187,15 @@ impl Simulate {
 fn list(json: bool) -> anyhow::Result<()> {
     if json {
         let scenarios: Vec<_> = Scenario::all()
-            .map(|scenario| json!({ "name": scenario.name(), "summary": scenario.summary() }))
+            .map(|scenario| {
+                let has_words = |dialect| !scenario.play(0, Timestamp::default(), dialect).is_empty();
+                let dialects = Dialect::ALL.into_iter().filter(|dialect| has_words(*dialect));
+                json!({
+                    "name": scenario.name(),
+                    "summary": scenario.summary(),
+                    "dialects": dialects.map(Dialect::as_str).collect::<Vec<_>>(),
+                })
+            })
             .collect();
         return output::print_json(&scenarios);
     }

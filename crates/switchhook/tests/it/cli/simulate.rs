@@ -36,7 +36,17 @@ fn the_scenarios_are_listed_and_printed_without_a_server() {
         "{list}"
     );
     let list = shell.run(&["simulate", "--list", "--json"]).ok().json();
-    assert!(list.as_array().is_some_and(|list| list.len() > 20), "{list}");
+    let list = list.as_array().expect("a list");
+    assert!(list.len() > 20, "{list:?}");
+    let dialects = |name: &str| {
+        let scenario = list.iter().find(|scenario| scenario["name"] == name);
+        scenario.expect("it is listed")["dialects"].clone()
+    };
+    assert_eq!(
+        dialects("ring-all-answered"),
+        serde_json::json!(["observed", "asyncapi"])
+    );
+    assert_eq!(dialects("blocked-caller"), serde_json::json!(["observed"]));
 
     let words = [
         "simulate",
