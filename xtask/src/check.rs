@@ -40,7 +40,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -107,6 +107,13 @@ const STEPS: [Step; 11] = [
     Step {
         name: "bench",
         command: "target/debug/switchhook bench --quick --only live",
+        about: About::Code,
+        tool: None,
+    },
+    // The receivers of the docs, where their languages are installed.
+    Step {
+        name: "strangers",
+        command: "cargo xtask strangers docs/receivers",
         about: About::Code,
         tool: None,
     },
@@ -211,7 +218,7 @@ fn execute(root: &Path, command: &str, output: fn() -> Stdio) -> Result<ExitStat
 }
 
 /// A program that an earlier step built may be in another folder than `target`.
-fn in_target_folder(program: &str) -> PathBuf {
+pub(crate) fn in_target_folder(program: &str) -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "asks what Cargo was told")]
     let folder = std::env::var_os("CARGO_TARGET_DIR");
     match (program.strip_prefix("target/"), folder) {
@@ -236,7 +243,7 @@ fn summary(ran: &[String], skipped: &[String], took: Duration) -> String {
     line
 }
 
-fn seconds(took: Duration) -> String {
+pub(crate) fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
 
@@ -244,7 +251,7 @@ fn seconds(took: Duration) -> String {
     clippy::disallowed_methods,
     reason = "measures how long a step takes; there is no runtime here to pause"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

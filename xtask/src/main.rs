@@ -1,7 +1,8 @@
 //! `cargo xtask`: the project checks itself.
 //!
 //! Reads the command line and nothing else; the steps of a check are in `check`, the rules about
-//! the code in `tidy`, histories in virtual time in `simulate`, what many events need in `scale`.
+//! the code in `tidy`, histories in virtual time in `simulate`, what many events need in `scale`,
+//! receivers of others in `strangers`.
 
 #![expect(
     clippy::print_stdout,
@@ -12,6 +13,7 @@
 mod check;
 mod scale;
 mod simulate;
+mod strangers;
 mod tidy;
 
 use std::path::Path;
@@ -25,7 +27,8 @@ usage: cargo xtask check [--fast]   everything that CI checks; --fast leaves the
        cargo xtask simulate [--seeds N] [--first SEED]
                                     random histories of a whole node with crashes, the promises checked after each
        cargo xtask scale [EVENTS/S …]
-                                    what it takes to carry so many events a second (docs/scaling.md)";
+                                    what it takes to carry so many events a second (docs/scaling.md)
+       cargo xtask strangers DIR    whether the receivers that DIR/receivers.toml names are right (docs/receiving.md)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(root()),
         ["simulate", ref options @ ..] => simulate::run(root(), options),
         ["scale", ref rates @ ..] => scale::run(rates),
+        ["strangers", folder] => strangers::run(root(), Path::new(folder)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
