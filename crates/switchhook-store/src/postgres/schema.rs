@@ -60,11 +60,11 @@ const MIGRATIONS: [Migration; 12] = [
     },
     Migration {
         name: URL_KEYS,
-        sql: include_str!("../../migrations/postgres/0014_url_keys.sql"),
+        sql: include_str!("../../migrations/postgres/0011_url_keys.sql"),
     },
     Migration {
         name: "refusals_by_bytes",
-        sql: include_str!("../../migrations/postgres/0016_refusals_by_bytes.sql"),
+        sql: include_str!("../../migrations/postgres/0012_refusals_by_bytes.sql"),
     },
 ];
 

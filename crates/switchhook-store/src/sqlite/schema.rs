@@ -58,11 +58,11 @@ const MIGRATIONS: [Migration; 12] = [
     },
     Migration {
         name: URL_KEYS,
-        sql: include_str!("../../migrations/sqlite/0014_url_keys.sql"),
+        sql: include_str!("../../migrations/sqlite/0011_url_keys.sql"),
     },
     Migration {
         name: "refusals_by_bytes",
-        sql: include_str!("../../migrations/sqlite/0016_refusals_by_bytes.sql"),
+        sql: include_str!("../../migrations/sqlite/0012_refusals_by_bytes.sql"),
     },
 ];
 
