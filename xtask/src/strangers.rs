@@ -113,7 +113,8 @@ fn read(folder: &Path) -> Result<Vec<Receiver>> {
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let list: List = toml::from_str(&text).with_context(|| format!("{} is no list", file.display()))?;
     let mut names = BTreeSet::new();
-    for Receiver { name, .. } in &list.receiver {
+    for receiver in &list.receiver {
+        let name = &receiver.name;
         let is_plain = name
             .chars()
             .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
@@ -122,6 +123,10 @@ fn read(folder: &Path) -> Result<Vec<Receiver>> {
             "{name:?}: a name has letters, digits and `-`"
         );
         ensure!(names.insert(name), "two receivers are called {name}");
+        ensure!(
+            receiver.command.is_some() || !receiver.keeps,
+            "{name} runs already and is not told where to keep: `keeps` needs a `command`"
+        );
     }
     Ok(list.receiver)
 }
@@ -163,7 +168,8 @@ fn judge(places: &Places<'_>, receiver: &Receiver, plays: &[Play]) -> Result<(u6
         if played.is_over {
             break;
         }
-        let kept = || running.kept() - before;
+        // A receiver may have begun its file anew.
+        let kept = || running.kept().saturating_sub(before);
         if receiver.keeps && !poll(TO_KEEP, || kept() >= played.distinct) || kept() > played.distinct {
             let why = format!(
                 "{} events are in its file, {} were taken",
