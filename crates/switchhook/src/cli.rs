@@ -55,6 +55,7 @@ use std::process::ExitCode;
 use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cause::without_code;
 use crate::client::ClientError;
 use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
 use crate::config::{file_options, mistakes_of};
@@ -212,7 +213,8 @@ fn told(error: &anyhow::Error) -> ExitCode {
     }
     for (depth, cause) in error.chain().enumerate() {
         let before = if depth == 0 { "error: " } else { "  because: " };
-        terminal::remark_text(format_args!("{before}{}", below_each_other(&cause.to_string())));
+        let told = without_code(&cause.to_string());
+        terminal::remark_text(format_args!("{before}{}", below_each_other(&told)));
     }
     if is_misuse(error) {
         ExitCode::from(2)

@@ -21,6 +21,8 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
 use url::Url;
 
+use crate::cause::in_full;
+
 pub use self::connector::Trust;
 use self::connector::{Connector, connector};
 pub use self::hook::{Hook, HookAnswer};
@@ -66,16 +68,15 @@ pub enum ClientError {
     /// The caller must ask otherwise.
     #[error("{0}")]
     Unusable(String),
-    /// Nobody is there.
+    /// No connection can be made.
     #[error(
-        "cannot reach the server at {url}: is it running? `switchhook dev` starts one; --url or SWITCHHOOK_URL names another"
+        "cannot reach the server at {url}: {why}; is it running? `switchhook serve` or `switchhook dev` starts one, --url or SWITCHHOOK_URL names another"
     )]
     Unreachable {
         /// Where nobody is.
         url: String,
-        /// Why.
-        #[source]
-        reason: Box<dyn Error + Send + Sync>,
+        /// Why, in words.
+        why: String,
     },
     /// Somebody is there and does not answer.
     #[error("the server at {url} did not answer within {} seconds", TIMEOUT.as_secs())]
@@ -227,11 +228,11 @@ impl Client {
             .http
             .request(request)
             .await
-            .map_err(|error| self.unreachable(error))?;
+            .map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
         let body = body
-            .map_err(|error| self.strange(format!("its answer broke off: {error}")))?
+            .map_err(|error| self.strange(format!("its answer broke off: {}", in_full(&*error))))?
             .to_bytes();
         if status.is_success() {
             return Ok(Answer(body));
@@ -255,14 +256,14 @@ impl Client {
         })
     }
 
-    fn unreachable(&self, error: hyper_util::client::legacy::Error) -> ClientError {
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> ClientError {
         if error.is_connect() {
             return ClientError::Unreachable {
                 url: shown_url(&self.base).into_owned(),
-                reason: error.into(),
+                why: in_full(error),
             };
         }
-        self.strange(in_full(&error))
+        self.strange(in_full(error))
     }
 
     fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
@@ -313,17 +314,6 @@ const fn hint(status: u16) -> &'static str {
 
 fn is_web_address(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
-}
-
-/// An error with its causes, in one line.
-fn in_full(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {

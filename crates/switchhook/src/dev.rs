@@ -7,7 +7,7 @@ mod arrivals;
 mod simulation;
 mod welcome;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,10 @@ use crate::system::{DashboardSettings, Settings, System};
 
 /// Whose everything is in `dev`.
 const COMPANY: CompanyId = CompanyId(1);
+
+/// The files of its folder by which the commands find it.
+pub(crate) const KEY_FILE: &str = "key";
+pub(crate) const ADDRESS_FILE: &str = "address";
 
 /// The name of its inspector.
 const INSPECTOR: &str = "dev";
@@ -67,7 +71,10 @@ pub async fn run(options: DevOptions) -> Result<()> {
     let now = system.clock.now();
     keep_key(&options, &system, &key, now).await?;
     let webhook = inspected_webhook(&system, now).await?;
-    welcome::print(server.address, &key, &options, &webhook);
+    let url = format!("http://{}", reachable(server.address));
+    let left = options.dir.join(ADDRESS_FILE);
+    keys::write_private(&left, &url)?;
+    welcome::print(&url, &key, &options, &webhook);
     let telling = tokio::spawn(arrivals::tell(Arc::clone(&system)));
     let simulating = options.simulate.then(|| {
         tokio::spawn(simulation::run(
@@ -84,7 +91,20 @@ pub async fn run(options: DevOptions) -> Result<()> {
         }
         telling.abort();
     };
-    server.run_until(ended).await
+    let ended = server.run_until(ended).await;
+    // One that stays sends the commands to where nobody listens, and they say so.
+    let _ = std::fs::remove_file(left);
+    ended
+}
+
+/// Where a server is reached from its own machine that listens at `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 fn settings(options: &DevOptions, key: &str) -> Settings {
@@ -127,7 +147,7 @@ fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
 
 /// The key to work with: the one that was given, the one of the last time, or a new one.
 fn api_key(options: &DevOptions) -> String {
-    let kept = std::fs::read_to_string(options.dir.join("key"))
+    let kept = std::fs::read_to_string(options.dir.join(KEY_FILE))
         .ok()
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty());
@@ -151,7 +171,7 @@ async fn keep_key(options: &DevOptions, system: &System, text: &str, now: Timest
         };
         system.store.create_key(key).await?;
     }
-    keys::write_private(&options.dir.join("key"), text)?;
+    keys::write_private(&options.dir.join(KEY_FILE), text)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod bench;
 mod blocking;
+mod cause;
 pub mod chance;
 pub mod cli;
 pub mod client;

@@ -1,32 +1,28 @@
 //! Which server a client command asks, and with which key.
 //!
-//! Without a flag and a variable the key of a `switchhook dev` in the same folder is used, and only for a server on
-//! this machine: nobody else gets to see it.
+//! Without flags and variables it is the `switchhook dev` of the same folder, which leaves both there. Its address counts
+//! only if it is one of this machine, and its key goes to no other: a folder may come from a stranger.
 
+use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use switchhook_domain::secret::Secret;
 use url::{Host, Url};
 
 use crate::client::Client;
+use crate::{dev, private_folder};
 
-/// Where `switchhook dev` leaves its key.
-const DEV_KEY: &str = ".switchhook/key";
+/// The server to ask if nothing says which.
+const USUAL: &str = "http://127.0.0.1:8400";
 
 /// The server to ask.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct Connection {
-    /// The Switchhook server to ask
-    #[arg(
-        long,
-        global = true,
-        env = "SWITCHHOOK_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8400"
-    )]
-    pub(super) url: Url,
+    /// The Switchhook server to ask [default: the `switchhook dev` of this folder, or http://127.0.0.1:8400]
+    #[arg(long, global = true, env = "SWITCHHOOK_URL", value_name = "URL", value_hint = ValueHint::Url)]
+    url: Option<Url>,
 
     /// The API key; without one that of `switchhook dev` in this folder
     #[arg(long, global = true, env = "SWITCHHOOK_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = parse_key)]
@@ -36,21 +32,36 @@ pub(super) struct Connection {
 impl Connection {
     /// A client for that server.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let found = if self.key.is_none() {
-            self.dev_key(Path::new(DEV_KEY))
-        } else {
-            None
-        };
-        Ok(Client::new(&self.url, self.key.as_ref().or(found.as_ref()))?)
+        let (url, left) = (self.url(), Left::in_folder(Path::new(private_folder::NAME)));
+        let found = left.key.filter(|_| self.key.is_none() && is_this_machine(&url));
+        Ok(Client::new(&url, self.key.as_ref().or(found.as_ref()))?)
     }
 
-    fn dev_key(&self, path: &Path) -> Option<Secret> {
-        if !is_this_machine(&self.url) {
-            return None;
+    /// Where the server is.
+    pub(super) fn url(&self) -> Url {
+        let left = || Left::in_folder(Path::new(private_folder::NAME)).url;
+        let usual = || USUAL.parse().expect("it is a URL");
+        self.url.clone().or_else(left).unwrap_or_else(usual)
+    }
+}
+
+/// What `switchhook dev` left in its folder.
+struct Left {
+    url: Option<Url>,
+    key: Option<Secret>,
+}
+
+impl Left {
+    fn in_folder(folder: &Path) -> Self {
+        let read = |name| {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        let url = read(dev::ADDRESS_FILE).and_then(|text| text.parse().ok());
+        Self {
+            url: url.filter(is_this_machine),
+            key: read(dev::KEY_FILE).map(Secret::new),
         }
-        let text = std::fs::read_to_string(path).ok()?;
-        let key = text.trim();
-        (!key.is_empty()).then(|| Secret::new(key))
     }
 }
 
@@ -64,41 +75,53 @@ fn parse_key(text: &str) -> Result<Secret, String> {
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Ipv4(address)) => is_ours(address.into()),
+        Some(Host::Ipv6(address)) => is_ours(address.into()),
         None => false,
     }
+}
+
+/// One can only listen at one's own addresses.
+fn is_ours(address: IpAddr) -> bool {
+    address.is_loopback() || (!address.is_unspecified() && UdpSocket::bind((address, 0)).is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn connection(url: &str) -> Connection {
-        Connection {
-            url: url.parse().unwrap(),
-            key: None,
+    #[test]
+    fn what_dev_left_is_for_this_machine_only() {
+        for url in ["http://127.0.0.1:8400", "http://localhost:1", "http://[::1]:8400"] {
+            assert!(is_this_machine(&url.parse().unwrap()), "{url}");
+        }
+        for url in [
+            "http://192.0.2.1:8400",
+            "http://0.0.0.0:8400",
+            "https://example.com",
+            "http://localhost.example.com",
+            "http://[2001:db8::1]",
+        ] {
+            assert!(!is_this_machine(&url.parse().unwrap()), "{url}");
         }
     }
 
     #[test]
-    fn the_key_of_dev_goes_to_this_machine_only() {
+    fn an_address_that_dev_left_counts_if_it_is_one_of_this_machine() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("key");
-        std::fs::write(&file, "shk_dev\n").unwrap();
-        for url in ["http://127.0.0.1:8400", "http://localhost:1", "http://[::1]:8400"] {
-            assert_eq!(
-                connection(url).dev_key(&file),
-                Some(Secret::new("shk_dev")),
-                "{url}"
-            );
-        }
-        for url in [
-            "http://192.168.0.1:8400",
-            "https://example.com",
-            "http://localhost.example.com",
-        ] {
-            assert_eq!(connection(url).dev_key(&file), None, "{url}");
+        let left = |address: &str| {
+            std::fs::write(folder.path().join(dev::ADDRESS_FILE), address).unwrap();
+            std::fs::write(folder.path().join(dev::KEY_FILE), "shk_dev\n").unwrap();
+            let left = Left::in_folder(folder.path());
+            assert_eq!(left.key, Some(Secret::new("shk_dev")));
+            left.url.map(|url| url.to_string())
+        };
+        assert_eq!(
+            left("http://127.0.0.1:9999\n").as_deref(),
+            Some("http://127.0.0.1:9999/")
+        );
+        for address in ["", "nonsense", "https://evil.example", "http://192.0.2.1:8400"] {
+            assert_eq!(left(address), None, "{address}");
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Listen {
     forward: Url,
 
     /// Which kinds of events, with commas between; without it all that the key may have
-    #[arg(long, value_delimiter = ',', conflicts_with = "websocket")]
+    #[arg(long, value_delimiter = ',', conflicts_with = "websocket", value_parser = super::words::kinds())]
     kinds: Vec<Kind>,
 
     /// Sign what is posted with this secret (HS256)
@@ -98,7 +98,7 @@ impl Listen {
             let mut listening = Listening {
                 post,
                 forwarder,
-                server: self.connection.url.clone(),
+                server: self.connection.url(),
                 pause: PAUSES.0,
             };
             let ended = tokio::select! {

@@ -40,7 +40,7 @@ impl Client {
         let request = self.dress(request)?;
         let asking = self.http.request(request);
         let response = match timeout(super::TIMEOUT, asking).await {
-            Ok(response) => response.map_err(|error| self.unreachable(error))?,
+            Ok(response) => response.map_err(|error| self.unreachable(&error))?,
             Err(_elapsed) => {
                 return Err(ClientError::TimedOut {
                     url: self.base.clone(),

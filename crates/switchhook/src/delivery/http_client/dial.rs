@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::doubts::Doubts;
 use super::exchange::Failure;
 use super::proxy;
+use crate::cause::without_code;
 use crate::delivery::outbound::Proxy;
 
 /// How long an address has for itself before the next one is tried beside it (RFC 8305, section 5).
@@ -110,9 +111,7 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::ConnectionRefused {
         return Failure::new(Silence::ConnectionRefused, format!("nobody listens at {address}"));
     }
-    // The number of an error tells nobody anything.
-    let error = error.to_string();
-    let words = error.split(" (os error").next().unwrap_or_default();
+    let words = without_code(&error.to_string());
     let detail = format!("{address} cannot be connected to: {words}");
     Failure::new(Silence::ConnectionLost, detail)
 }

@@ -204,7 +204,10 @@ fn dev_shows_a_hostile_name_in_visible_characters() {
     let address = lines
         .find_map(|line| Some(line.split_once("listening at http://")?.1.to_owned()))
         .expect("it says where it is");
-    let shell = Shell::new(folder.path()).with("SWITCHHOOK_URL", format!("http://{address}"));
+    // What `dev` left in the folder leads there.
+    let left = std::fs::read_to_string(folder.path().join(".switchhook/address")).unwrap();
+    assert_eq!(left, format!("http://{address}\n"));
+    let shell = Shell::new(folder.path());
     let event = json!({ "call_id": 7, "state": "ringing", "contact": { "name": HOSTILE, "phone": HOSTILE } });
     shell
         .run_with_input(&["send", "call", "-"], &event.to_string())
