@@ -94,6 +94,13 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// How many characters a line of standard output has, if a person looks at it.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
+}
+
 /// Whether a person looks at standard error.
 #[must_use]
 pub fn errors_are_seen() -> bool {

@@ -86,7 +86,9 @@ impl List {
             let items: Vec<_> = companies.iter().map(to_json).collect();
             return output::print_json(&json!({ "items": items }));
         }
-        let mut table = Table::new(&["ID", "NAME", "PAYLOADS", "CREATED"]);
+        let mut table = Table::new(&["ID", "NAME", "PAYLOADS", "CREATED"])
+            .cutting(&["NAME"])
+            .sparing(&["CREATED"]);
         for company in companies {
             let created = time(company.created_at);
             let payloads = payloads(&company).to_owned();

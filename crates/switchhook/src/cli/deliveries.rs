@@ -13,7 +13,7 @@ use self::attempts::Attempt;
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
-use super::wait_for;
+use super::{wait_for, words};
 use crate::client::{Answer, Client, Request};
 use crate::clock::SystemClock;
 use crate::config::duration::show_duration;
@@ -69,12 +69,12 @@ struct Which {
     #[arg(long, value_name = "ID")]
     replay: Option<ReplayId>,
 
-    /// Only pending, delivered, exhausted or cancelled ones
-    #[arg(long)]
+    /// Only those in this state
+    #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
 
-    /// Only call, sms, agent_status, contact, changelog or unknown
-    #[arg(long, value_parser = Kind::of_kept)]
+    /// Only this kind
+    #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
     #[command(flatten)]
@@ -178,7 +178,9 @@ impl Chosen {
 pub(super) fn table(deliveries: Vec<Delivery>) -> Table {
     let mut table = Table::new(&[
         "ID", "KIND", "STATE", "ATTEMPTS", "WHEN", "EVENT", "WEBHOOK", "ABOUT",
-    ]);
+    ])
+    .cutting(&["ABOUT"])
+    .sparing(&["ABOUT", "EVENT", "ATTEMPTS"]);
     for delivery in deliveries {
         let when = match (delivery.due_at, delivery.ended_at) {
             (Some(due_at), _) => format!("due {}", time(due_at)),

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::deliveries::{self, Delivery};
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
-use super::wait_for;
+use super::{wait_for, words};
 use crate::client::{Client, Request};
 use crate::clock::SystemClock;
 
@@ -57,8 +57,8 @@ struct Route {
     /// The event's id
     id: EventId,
 
-    /// What it is: call, sms, agent_status, contact or changelog
-    #[arg(long)]
+    /// What it is
+    #[arg(long, value_parser = words::kinds())]
     kind: Kind,
 }
 
@@ -70,8 +70,8 @@ Examples:
   switchhook events list --order-key call:4513924407164928
   switchhook events list --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z --json")]
 struct Which {
-    /// Only call, sms, agent_status, contact, changelog or unknown
-    #[arg(long, value_parser = Kind::of_kept)]
+    /// Only this kind
+    #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
     /// Only those of one call, message, agent or contact: call:ID
@@ -134,7 +134,9 @@ impl Which {
         if json {
             return list.print_json();
         }
-        let mut table = Table::new(&["ID", "KIND", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"]);
+        let mut table = Table::new(&["ID", "KIND", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"])
+            .cutting(&["ABOUT"])
+            .sparing(&["BYTES", "WARNINGS"]);
         for event in list.items::<Event>()? {
             let about = event.order_key.unwrap_or_else(|| "-".to_owned());
             let (size, warnings) = (event.size.to_string(), event.warnings.len().to_string());

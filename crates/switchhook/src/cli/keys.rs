@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, KeyId, first_id_at};
-use switchhook_domain::key::{ApiKey, Rights};
-use switchhook_domain::scope::Scopes;
+use switchhook_domain::key::{ApiKey, Right, Rights};
+use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_store::{PageRequest, Store};
 
 use super::output::{self, Table, time, time_or_dash};
-use super::wait_for;
+use super::{wait_for, words};
 use crate::chance::Dice;
 use crate::clock::SystemClock;
 use crate::config::StoreOptions;
@@ -51,11 +51,11 @@ pub(super) struct Create {
 
     /// What it and its subscriptions may see: change_log, recordings_export, message_content_export,
     /// message_content_export:all, with commas between
-    #[arg(long, value_name = "SCOPES", default_value = "")]
+    #[arg(long, value_name = "SCOPES", default_value = "", hide_possible_values = true, value_parser = words::of::<Scopes>(Scope::ALL.map(Scope::as_str)))]
     scopes: Scopes,
 
     /// What it may do: read, write (webhooks, subscriptions, deliveries), ingest (events), with commas between
-    #[arg(long, value_name = "RIGHTS", default_value = "read,write,ingest")]
+    #[arg(long, value_name = "RIGHTS", default_value = "read,write,ingest", hide_possible_values = true, value_parser = words::of::<Rights>(Right::ALL.map(Right::as_str)))]
     rights: Rights,
 
     /// It may use everything of its company, agent status, contacts and (with change_log) change logs included
@@ -168,7 +168,9 @@ impl List {
         }
         let mut table = Table::new(&[
             "ID", "NAME", "COMPANY", "RIGHTS", "SCOPES", "CREATED", "EXPIRES", "STATE",
-        ]);
+        ])
+        .cutting(&["NAME", "SCOPES"])
+        .sparing(&["CREATED", "COMPANY", "EXPIRES"]);
         for key in &keys {
             table.row(row(key, now));
         }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use switchhook_domain::Timestamp;
 
+use crate::terminal::width;
 pub(super) use crate::terminal::{NobodyReads, print, print_body, print_data, print_text, remark};
 use crate::visible;
 
@@ -22,16 +23,45 @@ pub(super) fn time_or_dash(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), time)
 }
 
-/// Rows under headings, each column as wide as it must be.
+/// Rows under headings, each column as wide as it must be, and on a terminal no wider than there is room.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
+    /// The columns that may be cut short.
+    cuttable: Vec<usize>,
+    /// The columns that may be left out, the least important first.
+    spare: Vec<usize>,
 }
+
+/// What is between two columns.
+const GAP: &str = "  ";
+
+/// How much of a cell that is cut stays at the least.
+const SHORTEST_CUT: usize = 20;
 
 impl Table {
     pub(super) fn new(headings: &[&str]) -> Self {
         Self {
             rows: vec![headings.iter().map(ToString::to_string).collect()],
+            cuttable: Vec::new(),
+            spare: Vec::new(),
         }
+    }
+
+    /// These columns may be cut short where there is little room.
+    pub(super) fn cutting(mut self, headings: &[&str]) -> Self {
+        self.cuttable = self.places(headings);
+        self
+    }
+
+    /// These columns may be left out where there is little room, the first of them first.
+    pub(super) fn sparing(mut self, headings: &[&str]) -> Self {
+        self.spare = self.places(headings);
+        self
+    }
+
+    fn places(&self, headings: &[&str]) -> Vec<usize> {
+        let place = |heading: &&str| self.rows[0].iter().position(|known| known == heading);
+        headings.iter().filter_map(place).collect()
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -49,29 +79,85 @@ impl Table {
             remark(nothing);
             return Ok(());
         }
-        print_text(self.layout())
+        let columns = self.columns(width());
+        print_text(self.layout(&columns))?;
+        let left_out: Vec<_> = self.rows[0]
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| columns.iter().all(|column| column.place != *place))
+            .map(|(_, heading)| heading.as_str())
+            .collect();
+        if !left_out.is_empty() {
+            remark(format_args!("no room for: {}", left_out.join(", ")));
+        }
+        Ok(())
     }
 
-    fn layout(&self) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width = |column: usize| {
-            self.rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
+    /// The columns that are shown, in a line of so many characters.
+    fn columns(&self, room: Option<usize>) -> Vec<Column> {
+        let mut columns: Vec<_> = (0..self.rows[0].len()).map(|place| self.column(place)).collect();
+        let Some(room) = room else {
+            return columns;
         };
-        let widths: Vec<usize> = (0..columns).filter_map(width).collect();
+        for spare in &self.spare {
+            if taken(columns.iter().map(|column| column.least)) <= room {
+                break;
+            }
+            columns.retain(|column| column.place != *spare);
+        }
+        loop {
+            let wide = taken(columns.iter().map(|column| column.width));
+            let longest = columns.iter_mut().filter(|column| column.width > column.least);
+            match longest.max_by_key(|column| column.width) {
+                Some(column) if wide > room => column.width -= 1,
+                _ => return columns,
+            }
+        }
+    }
+
+    fn column(&self, place: usize) -> Column {
+        let cells = self.rows.iter().filter_map(|row| row.get(place));
+        let width = cells.map(|cell| cell.chars().count()).max().unwrap_or_default();
+        let least = match self.cuttable.contains(&place) {
+            true => width.min(SHORTEST_CUT),
+            false => width,
+        };
+        Column { place, width, least }
+    }
+
+    fn layout(&self, columns: &[Column]) -> String {
         let line = |row: &Vec<String>| {
-            let cells: Vec<_> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:<width$}"))
-                .collect();
-            cells.join("  ").trim_end().to_owned()
+            let cells: Vec<_> = columns.iter().map(|column| column.cell(row)).collect();
+            cells.join(GAP).trim_end().to_owned()
         };
         self.rows.iter().map(line).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// A column as it is shown.
+struct Column {
+    place: usize,
+    width: usize,
+    /// How wide it is at the least.
+    least: usize,
+}
+
+impl Column {
+    fn cell(&self, row: &[String]) -> String {
+        let cell = row.get(self.place).map_or("", String::as_str);
+        let width = self.width;
+        if cell.chars().count() <= width {
+            return format!("{cell:<width$}");
+        }
+        let kept: String = cell.chars().take(width - 1).collect();
+        format!("{kept}…")
+    }
+}
+
+/// How much of a line columns of these widths take.
+fn taken(widths: impl ExactSizeIterator<Item = usize>) -> usize {
+    let gaps = widths.len().saturating_sub(1) * GAP.len();
+    widths.sum::<usize>() + gaps
 }
 
 /// Names and values, one to a line, for showing one thing.
@@ -123,7 +209,31 @@ mod tests {
         let mut table = Table::new(&["ID", "NAME"]);
         table.row(["1".to_owned(), "Weiß".to_owned()]);
         table.row(["1000".to_owned(), "a\u{1b}[31m\nb".to_owned()]);
-        assert_eq!(table.layout(), "ID    NAME\n1     Weiß\n1000  a\\u{1b}[31m\\nb");
+        assert_eq!(
+            table.layout(&table.columns(None)),
+            "ID    NAME\n1     Weiß\n1000  a\\u{1b}[31m\\nb"
+        );
+    }
+
+    #[track_caller]
+    fn check(room: usize, expected: &str) {
+        let headings = ["ID", "HOOK URL", "STATE", "CREATED"];
+        let mut table = Table::new(&headings)
+            .cutting(&["HOOK URL"])
+            .sparing(&["CREATED", "STATE"]);
+        table.row(["7", "https://example.com/hooks/dialpad", "active", "2026-11-21"].map(str::to_owned));
+        let told = table.layout(&table.columns(Some(room)));
+        assert_eq!(told.lines().nth(1), Some(expected), "{told}");
+    }
+
+    #[test]
+    fn a_table_is_cut_to_the_room_there_is() {
+        check(80, "7   https://example.com/hooks/dialpad  active  2026-11-21");
+        check(50, "7   https://example.com/hooks…  active  2026-11-21");
+        check(40, "7   https://example.com/hooks/d…  active");
+        check(30, "7   https://example.com/hooks…");
+        // What must not be cut wraps.
+        check(5, "7   https://example.com…");
     }
 
     #[test]

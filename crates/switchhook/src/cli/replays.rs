@@ -219,7 +219,9 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["ID", "STATE", "CREATED", "DELIVERED", "OF", "TO", "EVENTS"]);
+    let mut table = Table::new(&["ID", "STATE", "CREATED", "DELIVERED", "OF", "TO", "EVENTS"])
+        .cutting(&["TO", "EVENTS"])
+        .sparing(&["CREATED"]);
     for replay in list.items::<Replay>()? {
         let about = if replay.progress.total_is_exact { "" } else { "~" };
         let (to, events) = (replay.to_in_words(), replay.filter_in_words());

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use http::HeaderValue;
+use switchhook_domain::Kind;
 use tokio::sync::mpsc;
 
 use self::batch::{Batch, Gatherer};
@@ -38,7 +39,8 @@ Examples:
 The bytes of each event are sent as they are. With an idempotency key the same input can be sent again:
 what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
 pub(super) struct Send {
-    /// call, sms, agent_status, contact or changelog; auto: each event's shape tells
+    /// The kind of events; auto: each event's shape tells
+    #[arg(value_parser = super::words::of::<SentAs>(["auto"].into_iter().chain(Kind::ALL.map(Kind::route))))]
     kind: SentAs,
 
     /// The file with the events; - for standard input

@@ -24,7 +24,7 @@ use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::output::{self, Table};
-use super::{Misuse, wait_for};
+use super::{Misuse, wait_for, words};
 use crate::config::duration::parse_duration;
 use crate::pace::Speed;
 
@@ -43,6 +43,7 @@ Without --to the events go into the server, which delivers them to whoever has s
 Exit code 1 if something was refused that should not have been, or --expect does not hold.")]
 pub(super) struct Simulate {
     /// What to play, see --list; without it the company's whole life
+    #[arg(hide_possible_values = true, value_parser = words::of::<String>(Scenario::all().map(|scenario| scenario.name())))]
     scenario: Option<String>,
 
     /// Show the scenarios
@@ -89,7 +90,7 @@ pub(super) struct Simulate {
     rate: Option<Rate>,
 
     /// steady, or workweek with its nights and weekends (UTC)
-    #[arg(long, value_name = "RHYTHM", default_value = "steady", help_heading = "What")]
+    #[arg(long, value_name = "RHYTHM", default_value = "steady", value_parser = words::of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
     rhythm: Rhythm,
 
     /// End after so many events; a scenario is repeated until then
@@ -101,7 +102,7 @@ pub(super) struct Simulate {
     duration: Option<Duration>,
 
     /// observed (as real traffic looks) or asyncapi (valid against the published contract, field for field)
-    #[arg(long, value_name = "DIALECT", default_value_t, help_heading = "What")]
+    #[arg(long, value_name = "DIALECT", default_value_t, value_parser = words::of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
     dialect: Dialect,
 
     /// How fast the company's time goes: real, 60x, max [default: 10x for a scenario, else real]
@@ -121,7 +122,7 @@ pub(super) struct Simulate {
 
     /// Exit code 1 unless: 2xx (what is right is taken, what is wrong refused), delivered (the server has delivered
     /// everything), rejected (all of it is refused)
-    #[arg(long, value_name = "WHAT", help_heading = "Test")]
+    #[arg(long, value_name = "WHAT", value_parser = words::of::<Expectation>(["2xx", "delivered", "rejected"]), help_heading = "Test")]
     expect: Option<Expectation>,
 
     /// How long to wait for deliveries

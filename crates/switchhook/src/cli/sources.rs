@@ -43,7 +43,7 @@ Next: make a webhook with the address and the secret at the account, or let
         name: String,
 
         /// What comes in, if it is all of one kind; else each event's shape tells
-        #[arg(long)]
+        #[arg(long, value_parser = super::words::kinds())]
         kind: Option<Kind>,
 
         #[command(flatten)]
@@ -94,7 +94,7 @@ struct Update {
     name: Option<String>,
 
     /// What comes in is all of this kind
-    #[arg(long)]
+    #[arg(long, value_parser = super::words::kinds())]
     kind: Option<Kind>,
 
     /// Each event's shape tells its kind
@@ -239,7 +239,9 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["ID", "NAME", "KIND", "TAKES", "FINGERPRINT", "CREATED"]);
+    let mut table = Table::new(&["ID", "NAME", "KIND", "TAKES", "FINGERPRINT", "CREATED"])
+        .cutting(&["NAME"])
+        .sparing(&["CREATED", "FINGERPRINT"]);
     for source in list.items::<Source>()? {
         let takes = source.takes().to_owned();
         table.row([
@@ -261,7 +263,9 @@ async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) ->
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["REFUSED", "STATUS", "REASON", "CONTENT TYPE", "SIZE", "BODY"]);
+    let mut table = Table::new(&["REFUSED", "STATUS", "REASON", "CONTENT TYPE", "SIZE", "BODY"])
+        .cutting(&["REASON", "BODY"])
+        .sparing(&["SIZE", "CONTENT TYPE"]);
     for refusal in list.items::<Refusal>()? {
         table.row([
             time(refusal.refused_at),

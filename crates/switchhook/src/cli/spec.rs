@@ -23,7 +23,8 @@ pub(super) enum Spec {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  switchhook spec schema call > call.schema.json")]
 pub(super) struct Schema {
-    /// call, sms, agent_status, contact or changelog
+    /// The kind of events
+    #[arg(value_parser = super::words::kinds())]
     kind: Kind,
 }
 

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
-use super::{Misuse, wait_for};
+use super::{Misuse, wait_for, words};
 use crate::client::{Answer, Client, Request};
 
 /// Create, list, show, change and delete subscriptions
@@ -60,7 +60,8 @@ Examples:
 
 Contacts are local or shared, and a subscription is to one of them: without --contact-type two are made.")]
 struct Create {
-    /// call, sms, agent_status, contact or changelog
+    /// The kind of events
+    #[arg(value_parser = words::kinds())]
     kind: Kind,
 
     /// The webhook to send to, or the websocket to tell
@@ -83,7 +84,8 @@ Examples:
   switchhook subscriptions update sms 7730318061039616 --status=false --webhook 7730318061039617
   switchhook subscriptions update changelog 7730318061039616 --disable")]
 struct Update {
-    /// call, sms, agent_status, contact or changelog
+    /// The kind of events
+    #[arg(value_parser = words::kinds())]
     kind: Kind,
 
     /// The subscription's id
@@ -111,13 +113,15 @@ struct Update {
 
 #[derive(Debug, Args)]
 struct Which {
-    /// Only call, sms, agent_status, contact or changelog; without it all that the key may see
+    /// Only this kind; without it all that the key may see
+    #[arg(value_parser = words::kinds())]
     kind: Option<Kind>,
 }
 
 #[derive(Debug, Args)]
 struct One {
-    /// call, sms, agent_status, contact or changelog
+    /// The kind of events
+    #[arg(value_parser = words::kinds())]
     kind: Kind,
 
     /// The subscription's id
@@ -257,7 +261,7 @@ const PAGE: u32 = 50;
 async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result<()> {
     let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut all = List::default();
-    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"]);
+    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"]).cutting(&["EVENTS", "GOES TO"]);
     for of in kinds {
         let read = List::read(
             client,

@@ -9,7 +9,7 @@ use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::Connection;
 use super::output::{self, time};
-use super::wait_for;
+use super::{wait_for, words};
 use crate::client::{Client, ClientError, Request, Told};
 use crate::terminal::{self, Painted};
 
@@ -28,8 +28,8 @@ Examples:
 Nothing is kept for a reader that is too slow: it is told how much it missed. After the server was away it goes on with
 what is new.")]
 pub(super) struct Tail {
-    /// Only call, sms, agent_status, contact, changelog or unknown
-    #[arg(long, value_parser = Kind::of_kept)]
+    /// Only this kind
+    #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
     /// Only what goes to this webhook

@@ -375,7 +375,9 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["ID", "HOOK URL", "BODY", "PROFILE", "STATE", "CREATED"]);
+    let mut table = Table::new(&["ID", "HOOK URL", "STATE", "BODY", "PROFILE", "CREATED"])
+        .cutting(&["HOOK URL"])
+        .sparing(&["CREATED", "PROFILE", "BODY"]);
     for webhook in list.items::<Webhook>()? {
         let body = if webhook.signature.is_some() {
             "jwt"
@@ -388,9 +390,9 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
         table.row([
             webhook.id,
             webhook.hook_url,
+            state.to_owned(),
             body.to_owned(),
             profile,
-            state.to_owned(),
             created,
         ]);
     }

@@ -2,44 +2,59 @@
 
 use std::error::Error;
 use std::ffi::OsStr;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use switchhook_domain::Kind;
+use switchhook_domain::delivery::{StateName, UnknownState};
+use switchhook_protocol::UnknownKind;
 
-/// Reads a word. Other spellings than the known ones are the type's to take or to refuse.
+/// Reads a word. Other spellings than the known ones are the reader's to take or to refuse.
 #[derive(Debug)]
-pub(super) struct Words<T> {
+pub(super) struct Words<T, E> {
     known: Vec<&'static str>,
-    read_as: PhantomData<fn() -> T>,
+    read: fn(&str) -> Result<T, E>,
 }
 
-/// A word of which these are known.
-pub(super) fn of<T>(known: impl IntoIterator<Item = &'static str>) -> Words<T> {
+/// A word that a type has, of which these are known.
+pub(super) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> Words<T, T::Err> {
     Words {
         known: known.into_iter().collect(),
-        read_as: PhantomData,
+        read: T::from_str,
     }
 }
 
 /// A kind of events.
-pub(super) fn kinds() -> Words<Kind> {
+pub(super) fn kinds() -> Words<Kind, UnknownKind> {
     of(Kind::ALL.map(Kind::route))
 }
 
-impl<T> Clone for Words<T> {
+/// A kind that a kept event can be of.
+pub(super) fn kept_kinds() -> Words<Kind, UnknownKind> {
+    Words {
+        known: Kind::KEPT.map(Kind::route).into(),
+        read: Kind::of_kept,
+    }
+}
+
+/// A state of deliveries.
+pub(super) fn states() -> Words<StateName, UnknownState> {
+    of(StateName::ALL.map(StateName::as_str))
+}
+
+impl<T, E> Clone for Words<T, E> {
     fn clone(&self) -> Self {
         Self {
             known: self.known.clone(),
-            read_as: PhantomData,
+            read: self.read,
         }
     }
 }
 
-impl<T> TypedValueParser for Words<T>
+impl<T, E> TypedValueParser for Words<T, E>
 where
-    T: FromStr<Err: Error + Send + Sync> + Clone + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + 'static,
 {
     type Value = T;
 
@@ -49,7 +64,7 @@ where
         argument: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<T, clap::Error> {
-        T::from_str.parse_ref(command, argument, value)
+        self.read.parse_ref(command, argument, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {

@@ -15,7 +15,7 @@ use crate::cli::made::{self, Made};
 use crate::cli::output::{self, Facts};
 use crate::cli::pages::{Extent, List, OUR_PAGE};
 use crate::cli::subscriptions::is_forbidden;
-use crate::cli::wait_for;
+use crate::cli::{wait_for, words};
 use crate::client::Client;
 use crate::keys;
 
@@ -48,6 +48,7 @@ pub(in crate::cli) struct Dialpad {
     #[arg(
         long,
         value_delimiter = ',',
+        value_parser = words::kinds(),
         default_value = "call,sms,agent_status,contact,changelog"
     )]
     kinds: Vec<Kind>,

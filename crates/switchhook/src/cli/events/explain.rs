@@ -58,7 +58,8 @@ impl Explain {
         if json {
             return output::print_data(serde_json::to_string(&explanation)?);
         }
-        let mut table = Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]);
+        let mut table =
+            Table::new(&["SUBSCRIPTION", "KIND", "GOES TO", "VERDICT", "WHY"]).sparing(&["KIND", "GOES TO"]);
         for item in &explanation.items {
             table.row(row(serde_json::from_str(item.get())?));
         }

@@ -8,6 +8,7 @@ use switchhook_domain::{Kind, Timestamp};
 
 use crate::cli::Misuse;
 use crate::cli::pages::Period;
+use crate::cli::words;
 
 /// Which events, where to, how fast.
 #[derive(Debug, Args)]
@@ -16,8 +17,8 @@ pub(super) struct Wish {
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<EventId>,
 
-    /// Only call, sms, agent_status, contact, changelog or unknown
-    #[arg(long, value_parser = Kind::of_kept)]
+    /// Only this kind
+    #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
     /// Only those of one call, message, agent or contact: call:ID
@@ -32,8 +33,8 @@ pub(super) struct Wish {
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only those whose first delivery is pending, delivered, exhausted or cancelled
-    #[arg(long)]
+    /// Only those whose first delivery is in this state
+    #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
 
     /// Only those that were given up or cancelled, and that the webhook did not get since

@@ -1,5 +1,7 @@
 //! Which events a subscription is for: as options, as the fields of each kind, and in words.
 
+use std::str::FromStr;
+
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use serde::Deserialize;
@@ -8,22 +10,22 @@ use switchhook_domain::Kind;
 use switchhook_protocol::{CallStateFilter, ContactType, SmsDirection, TargetType};
 
 use super::Fields;
-use crate::cli::Misuse;
+use crate::cli::{Misuse, words};
 
 /// The filters of all kinds; each belongs to some.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Which events")]
 pub(super) struct FilterOptions {
     /// call: only these states, with commas between; all for every state
-    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = words::of::<CallStateFilter>(CallStateFilter::ALL.iter().map(|state| state.as_str())))]
     call_states: Vec<CallStateFilter>,
 
     /// call: only calls to groups
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     group_calls_only: Option<bool>,
 
-    /// sms: all, inbound or outbound
-    #[arg(long)]
+    /// sms: which way
+    #[arg(long, value_parser = words::of::<SmsDirection>(SmsDirection::ALL.iter().map(|direction| direction.as_str())))]
     direction: Option<SmsDirection>,
 
     /// sms: also updates of an outbound message's status
@@ -35,11 +37,11 @@ pub(super) struct FilterOptions {
     include_internal: Option<bool>,
 
     /// contact: local or shared; without it one subscription to each is made
-    #[arg(long, value_name = "TYPE", value_parser = parse_contact_type)]
-    contact_type: Option<ContactType>,
+    #[arg(long, value_name = "TYPE", value_parser = words::of::<Subscribable>(["local", "shared"]))]
+    contact_type: Option<Subscribable>,
 
-    /// call, sms: what the target is: office, department, callcenter, user …
-    #[arg(long, value_name = "TYPE", requires = "target_id")]
+    /// call, sms: what the target is
+    #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::of::<TargetType>(TargetType::ALL.iter().map(|target| target.as_str())))]
     target_type: Option<TargetType>,
 
     /// call, sms: only this target's
@@ -70,7 +72,8 @@ impl FilterOptions {
             (
                 "contact_type",
                 CONTACT,
-                self.contact_type.map(|contact_type| json!(contact_type)),
+                self.contact_type
+                    .map(|Subscribable(contact_type)| json!(contact_type)),
             ),
             (
                 "target_type",
@@ -113,12 +116,20 @@ fn misplaced(name: &str, kinds: &[Kind], kind: Kind) -> Misuse {
     ))
 }
 
-fn parse_contact_type(text: &str) -> Result<ContactType, String> {
-    match text.parse() {
-        Ok(known @ (ContactType::Local | ContactType::Shared)) => Ok(known),
-        _ => Err(format!(
-            "`{text}` is not a type of contacts to subscribe to; use local or shared"
-        )),
+/// A type of contacts that one can subscribe to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Subscribable(ContactType);
+
+impl FromStr for Subscribable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(known @ (ContactType::Local | ContactType::Shared)) => Ok(Self(known)),
+            _ => Err(format!(
+                "`{text}` is not a type of contacts to subscribe to; use local or shared"
+            )),
+        }
     }
 }
 
@@ -196,7 +207,7 @@ mod tests {
 
     #[test]
     fn only_two_types_of_contacts_can_be_subscribed_to() {
-        assert_eq!(parse_contact_type("shared"), Ok(ContactType::Shared));
-        assert!(parse_contact_type("google").is_err());
+        assert_eq!("shared".parse(), Ok(Subscribable(ContactType::Shared)));
+        assert!("google".parse::<Subscribable>().is_err());
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use switchhook_domain::retry::Profile;
 
 use crate::cli::output::Facts;
+use crate::cli::words;
 use crate::config::duration::{parse_duration, show_duration};
 
 /// The settings of a webhook; what is not given is not changed.
@@ -17,7 +18,7 @@ use crate::config::duration::{parse_duration, show_duration};
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsOptions {
     /// Retry rules: durable (for days, in order) or dialpad (exactly as Dialpad)
-    #[arg(long)]
+    #[arg(long, value_parser = words::of::<Profile>([Profile::Durable, Profile::Dialpad].map(Profile::as_str)))]
     profile: Option<Profile>,
 
     /// Whether deliveries of one call, message, agent or contact go one after the other

@@ -151,11 +151,15 @@ fn the_documents_are_printed_and_shells_are_completed() {
     for kind in ["call", "change-log"] {
         assert!(shell.run(&["spec", "schema", kind]).ok().json()["properties"].is_object());
     }
-    assert!(
-        shell
-            .run(&["completions", "bash"])
-            .ok()
-            .stdout
-            .contains("switchhook")
-    );
+    let completions = shell.run(&["completions", "bash"]).ok().stdout;
+    for words in [
+        "call sms agent_status contact changelog unknown",
+        "pending delivered exhausted cancelled",
+        "observed asyncapi",
+        "inbound-voicemail",
+        "read write ingest",
+        "durable dialpad",
+    ] {
+        assert!(completions.contains(words), "{words}");
+    }
 }
