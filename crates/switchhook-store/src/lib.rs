@@ -3,6 +3,7 @@
 //! Every method is one transaction from the caller's side and speaks the domain's language; no transaction object, no
 //! SQL and no backoff leaves or enters the crate. Time is an argument. Start at [`Store`]; then `sqlite.rs`.
 
+mod attempt;
 mod change;
 mod claim;
 mod copy;
@@ -52,6 +53,7 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
+pub use attempt::LastAttempt;
 pub use change::Change;
 pub use claim::{
     Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,
@@ -365,6 +367,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Page<Delivery>, StoreError>;
     /// A delivery's finished attempts, first to last.
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
+    /// The last finished attempt of each of these deliveries that has one.
+    async fn last_attempts(&self, ids: Vec<DeliveryId>) -> Result<Vec<LastAttempt>, StoreError>;
     /// Makes a new delivery `new_id` of the same event to the same webhook, due at once and behind nobody.
     async fn redeliver(
         &self,

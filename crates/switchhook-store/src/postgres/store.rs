@@ -30,6 +30,7 @@ use super::{
     webhooks, websockets,
 };
 use crate::Store;
+use crate::attempt::LastAttempt;
 use crate::change::Change;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
 use crate::error::StoreError;
@@ -476,6 +477,11 @@ impl Store for PostgresStore {
 
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
         self.read(work!(connection => attempts::all_of(connection, id)))
+            .await
+    }
+
+    async fn last_attempts(&self, ids: Vec<DeliveryId>) -> Result<Vec<LastAttempt>, StoreError> {
+        self.read(work!(connection => attempts::last_of(connection, &ids)))
             .await
     }
 

@@ -6,8 +6,10 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{
     Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases, Silence,
 };
+use switchhook_domain::id::DeliveryId;
 
 use super::{Cells, Row};
+use crate::attempt::LastAttempt;
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order.
@@ -19,6 +21,24 @@ macro_rules! attempt_columns {
     };
 }
 pub(crate) use attempt_columns;
+
+/// What [`read_last`] reads, in its order.
+macro_rules! last_attempt_columns {
+    () => {
+        "delivery_id, number, status, total_us"
+    };
+}
+pub(crate) use last_attempt_columns;
+
+pub(crate) fn read_last(row: &Row<'_>) -> Result<LastAttempt, StoreError> {
+    let mut cells = Cells::of("attempts", row)?;
+    Ok(LastAttempt {
+        delivery_id: DeliveryId(cells.id()),
+        number: cells.read()?,
+        status: cells.read()?,
+        took: Duration::from_micros(cells.read()?),
+    })
+}
 
 /// An attempt of which nobody knows how it ended.
 pub(crate) fn lost(number: u32, started_at: Timestamp, now: Timestamp) -> Attempt {

@@ -7,8 +7,11 @@ use switchhook_domain::id::DeliveryId;
 
 use super::list::all;
 use super::transaction::Transaction;
+use crate::attempt::LastAttempt;
 use crate::error::StoreError;
-use crate::row::attempt::{attempt_columns, lost, micros, outcome_name, read, status};
+use crate::row::attempt::{
+    attempt_columns, last_attempt_columns, lost, micros, outcome_name, read, read_last, status,
+};
 
 pub(super) fn insert(
     transaction: &mut Transaction<'_>,
@@ -69,4 +72,19 @@ pub(super) const ALL: &str = concat!(
     "SELECT ",
     attempt_columns!(),
     " FROM attempts WHERE delivery_id = ? ORDER BY number"
+);
+
+/// The last finished attempt of each delivery that has one.
+pub(super) fn last_of(connection: &Connection, ids: &[DeliveryId]) -> Result<Vec<LastAttempt>, StoreError> {
+    let mut last = Vec::new();
+    for id in ids {
+        last.extend(all(connection, LAST, &[&id.0], read_last)?);
+    }
+    Ok(last)
+}
+
+pub(super) const LAST: &str = concat!(
+    "SELECT ",
+    last_attempt_columns!(),
+    " FROM attempts WHERE delivery_id = ? ORDER BY number DESC LIMIT 1"
 );

@@ -33,6 +33,7 @@ use super::{
     subscriptions, versions, webhooks, websockets,
 };
 use crate::Store;
+use crate::attempt::LastAttempt;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
@@ -542,6 +543,11 @@ impl Store for SqliteStore {
 
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
         self.read(move |connection| attempt_row::all_of(connection, id))
+            .await
+    }
+
+    async fn last_attempts(&self, ids: Vec<DeliveryId>) -> Result<Vec<LastAttempt>, StoreError> {
+        self.read(move |connection| attempt_row::last_of(connection, &ids))
             .await
     }
 

@@ -177,6 +177,7 @@ async fn do_what_is_done_for_every_event(world: &mut World) {
         let store = &world.store;
         store.event(COMPANY, event).await.unwrap();
         store.attempts_of(delivery).await.unwrap();
+        store.last_attempts(vec![delivery]).await.unwrap();
         store.find_key([7; 32]).await.unwrap();
         store.keys(vec![KeyId(1), KeyId(2)]).await.unwrap();
         store.longest_waiting(FAILING).await.unwrap();

@@ -6,7 +6,7 @@ use switchhook_domain::attempt::{AttemptOutcome, Silence};
 use switchhook_domain::delivery::{DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::order::LONGEST_BLOCK;
-use switchhook_store::{NewEvent, StoreError};
+use switchhook_store::{LastAttempt, NewEvent, StoreError};
 
 use crate::samples::{COMPANY, LEASE, answered, attempt, unanswered};
 use crate::world::{Told, World, failures};
@@ -23,6 +23,18 @@ pub(crate) async fn a_finished_attempt_is_kept_whole(world: &mut World) {
             .finish(id, accepted.clone(), DeliveryState::Delivered { at: world.now })
             .await
     );
+    let last = world
+        .store
+        .last_attempts(vec![DeliveryId(404), id])
+        .await
+        .unwrap();
+    let expected = LastAttempt {
+        delivery_id: id,
+        number: 1,
+        status: Some(204),
+        took: accepted.phases.total,
+    };
+    assert_eq!(last, [expected]);
     assert_eq!(world.attempts(id).await, [accepted]);
     let delivery = world.get(id).await;
     assert_eq!(delivery.state, DeliveryState::Delivered { at: world.now });
@@ -61,6 +73,12 @@ pub(crate) async fn every_outcome_reads_back_as_it_was(world: &mut World) {
         assert_eq!(world.claim(HOOK, 1).await.claimed, 1);
     }
     assert_eq!(world.attempts(id).await, expected);
+    let last = world.store.last_attempts(vec![id]).await.unwrap();
+    let last: Vec<_> = last
+        .iter()
+        .map(|last| (last.number as usize, last.status))
+        .collect();
+    assert_eq!(last, [(expected.len(), None)]);
     assert_eq!(world.get(id).await.failures, failures(2, 9));
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A delivery is sent again by making another one; history is never rewritten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use axum::Json;
@@ -103,6 +103,27 @@ pub(crate) struct DeliveryAnswer {
     created_at: Timestamp,
 }
 
+/// A delivery as lists show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ListedDelivery {
+    #[serde(flatten)]
+    delivery: DeliveryAnswer,
+    /// How its last attempt that has ended went; null before the first.
+    #[schema(required)]
+    last_attempt: Option<LastAttemptAnswer>,
+}
+
+/// How an attempt went, in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LastAttemptAnswer {
+    number: u32,
+    /// The answer's HTTP status; null if no answer came.
+    #[schema(required, example = 200)]
+    status: Option<u16>,
+    /// How long it took, in milliseconds.
+    total_ms: f64,
+}
+
 /// A delivery with its attempts.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeliveryWithAttempts {
@@ -184,13 +205,13 @@ pub(crate) struct Timing {
 #[utoipa::path(
     get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",
     params(PageQuery, DeliveryQuery),
-    responses((status = 200, description = "A page of deliveries", body = Items<DeliveryAnswer>)),
+    responses((status = 200, description = "A page of deliveries", body = Items<ListedDelivery>)),
 )]
 pub(crate) async fn list(
     State(api): State<SharedApi>,
     Reader(caller): Reader,
     uri: Uri,
-) -> Result<Json<Items<DeliveryAnswer>>, ApiError> {
+) -> Result<Json<Items<ListedDelivery>>, ApiError> {
     let query = Query::of(&uri);
     let page = PageQuery::read(query)?.ours()?;
     let filter = DeliveryFilter {
@@ -215,12 +236,33 @@ pub(crate) async fn list(
         .items
         .into_iter()
         .filter(|delivery| sight.sees(delivery.kind));
-    let items = seen.map(|delivery| DeliveryAnswer::of(delivery, sight.mask));
-    let items = items.collect();
     Ok(Json(Items {
-        items,
+        items: listed(&api, seen.collect(), sight.mask).await?,
         cursor: page.next.map(IdText),
     }))
+}
+
+/// Deliveries with how their last attempts went.
+pub(crate) async fn listed(
+    api: &SharedApi,
+    deliveries: Vec<Delivery>,
+    mask: Mask,
+) -> Result<Vec<ListedDelivery>, ApiError> {
+    let ids = deliveries.iter().map(|delivery| delivery.id).collect();
+    let last = api.system.store.last_attempts(ids).await?;
+    let mut last: HashMap<_, _> = last
+        .into_iter()
+        .map(|attempt| (attempt.delivery_id, attempt))
+        .collect();
+    let listed = deliveries.into_iter().map(|delivery| ListedDelivery {
+        last_attempt: last.remove(&delivery.id).map(|attempt| LastAttemptAnswer {
+            number: attempt.number,
+            status: attempt.status,
+            total_ms: attempt.took.as_secs_f64() * 1_000.0,
+        }),
+        delivery: DeliveryAnswer::of(delivery, mask),
+    });
+    Ok(listed.collect())
 }
 
 /// Shows a delivery with its attempts.

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 use super::SharedApi;
 use super::auth::{Ingester, Reader, key_has_ended, still_allowed};
 use super::compat::{IdText, Items};
-use super::deliveries::DeliveryAnswer;
+use super::deliveries::{ListedDelivery, listed};
 use super::error::{ApiError, ErrorBody};
 use super::request::{PageQuery, PathId, Query};
 use super::words;
@@ -371,7 +371,7 @@ pub(crate) struct EventAnswer<'a> {
     #[schema(value_type = Option<Object>, required)]
     payload: Option<&'a RawValue>,
     /// Its deliveries, newest first, at most 200 of them.
-    deliveries: Vec<DeliveryAnswer>,
+    deliveries: Vec<ListedDelivery>,
 }
 
 impl EventSummary {
@@ -459,6 +459,7 @@ pub(crate) async fn get(
         .list_deliveries(caller.company_id, filter, page)
         .await?;
     let sight = Sight::of(caller, &api.system);
+    let deliveries = listed(&api, deliveries.items, sight.mask).await?;
     let answer = move || {
         let body = sight.text(event.kind, &event.body);
         let is_there = event.payload_removed.is_none();
@@ -466,11 +467,7 @@ pub(crate) async fn get(
         let payload = is_there.then(read);
         Json(EventAnswer {
             payload,
-            deliveries: deliveries
-                .items
-                .into_iter()
-                .map(|delivery| DeliveryAnswer::of(delivery, sight.mask))
-                .collect(),
+            deliveries,
             summary: EventSummary::of(EventHead::from(event), sight.mask),
         })
         .into_response()

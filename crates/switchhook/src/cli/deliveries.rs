@@ -2,6 +2,8 @@
 
 mod attempts;
 
+use std::collections::HashMap;
+
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use switchhook_domain::clock::Clock;
@@ -109,9 +111,19 @@ pub(super) struct Delivery {
     origin: Option<String>,
     replay_id: Option<String>,
     created_at: Timestamp,
+    /// Only of a delivery in a list.
+    #[serde(default)]
+    last_attempt: Option<LastAttempt>,
     /// Only of a single delivery.
     #[serde(default)]
     attempts: Vec<Attempt>,
+}
+
+/// What we read of a delivery's last attempt.
+#[derive(Debug, Deserialize)]
+struct LastAttempt {
+    status: Option<u16>,
+    total_ms: f64,
 }
 
 impl Deliveries {
@@ -142,7 +154,8 @@ impl Which {
         if json {
             return list.print_json();
         }
-        table(list.items()?).print_or("there are no such deliveries")?;
+        let table = table(list.items()?, &HookUrls::ask(client).await);
+        table.print_or("there are no such deliveries")?;
         list.remark_rest();
         Ok(())
     }
@@ -174,29 +187,69 @@ impl Chosen {
     }
 }
 
+/// The addresses of webhooks, as far as a page of them goes: of the others their ids are shown.
+pub(super) struct HookUrls(HashMap<String, String>);
+
+#[derive(Debug, Deserialize)]
+struct Addressed {
+    id: String,
+    hook_url: String,
+}
+
+impl HookUrls {
+    /// Whoever may not ask sees ids.
+    pub(super) async fn ask(client: &Client) -> Self {
+        let page = Extent {
+            limit: OUR_PAGE,
+            cursor: None,
+        };
+        let list = List::read(client, "/v1/webhooks", &[], &page, OUR_PAGE).await;
+        let webhooks = list
+            .and_then(|list| list.items::<Addressed>())
+            .unwrap_or_default();
+        Self(
+            webhooks
+                .into_iter()
+                .map(|webhook| (webhook.id, webhook.hook_url))
+                .collect(),
+        )
+    }
+
+    fn of(&self, webhook_id: &str) -> String {
+        self.0
+            .get(webhook_id)
+            .map_or(webhook_id, String::as_str)
+            .to_owned()
+    }
+}
+
 /// Deliveries as rows.
-pub(super) fn table(deliveries: Vec<Delivery>) -> Table {
+pub(super) fn table(deliveries: Vec<Delivery>, hook_urls: &HookUrls) -> Table {
     let mut table = Table::new(&[
-        "ID", "KIND", "STATE", "ATTEMPTS", "WHEN", "EVENT", "WEBHOOK", "ABOUT",
+        "ID", "KIND", "STATE", "HTTP", "TOOK", "ATTEMPTS", "WHEN", "TO", "EVENT", "ABOUT",
     ])
-    .cutting(&["ABOUT"])
-    .sparing(&["ABOUT", "EVENT", "ATTEMPTS"]);
+    .cutting(&["TO", "ABOUT"])
+    .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN"]);
+    let dash = || "-".to_owned();
     for delivery in deliveries {
         let when = match (delivery.due_at, delivery.ended_at) {
             (Some(due_at), _) => format!("due {}", time(due_at)),
             (None, ended_at) => output::time_or_dash(ended_at),
         };
-        let about = delivery.order_key.unwrap_or_else(|| "-".to_owned());
-        let attempts = delivery.attempt_number.to_string();
-        let Delivery {
-            id,
-            kind,
-            state,
-            event_id,
-            webhook_id,
-            ..
-        } = delivery;
-        table.row([id, kind, state, attempts, when, event_id, webhook_id, about]);
+        let last = delivery.last_attempt.as_ref();
+        let status = last.and_then(|attempt| attempt.status);
+        table.row([
+            delivery.id,
+            delivery.kind,
+            delivery.state,
+            status.map_or_else(dash, |status| status.to_string()),
+            last.map_or_else(dash, |attempt| format!("{:.0} ms", attempt.total_ms)),
+            delivery.attempt_number.to_string(),
+            when,
+            hook_urls.of(&delivery.webhook_id),
+            delivery.event_id,
+            delivery.order_key.unwrap_or_else(dash),
+        ]);
     }
     table
 }

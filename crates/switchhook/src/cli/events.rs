@@ -13,7 +13,7 @@ use switchhook_domain::{Kind, Timestamp};
 
 use self::explain::Explain;
 use super::connection::Connection;
-use super::deliveries::{self, Delivery};
+use super::deliveries::{self, Delivery, HookUrls};
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
@@ -209,5 +209,7 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
     if let Some(payload) = &event.payload {
         output::print_text(format_args!("\n{payload}\n"))?;
     }
-    deliveries::table(event.deliveries).print_or("no subscription asked for it: there are no deliveries")
+    let hook_urls = HookUrls::ask(client).await;
+    deliveries::table(event.deliveries, &hook_urls)
+        .print_or("no subscription asked for it: there are no deliveries")
 }

@@ -23,8 +23,8 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Change, Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter,
-    EventHead, EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LogBounds, LogEntry,
-    LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded,
+    EventHead, EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LastAttempt, LogBounds,
+    LogEntry, LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded,
     RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session,
     Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, Waiting,
 };
@@ -198,6 +198,7 @@ delegated! {
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
+        last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
         pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
         list_holds(company_id: Option<CompanyId>, since: Timestamp) -> Vec<HoldRecord>;
         last_revision() -> Revision;
