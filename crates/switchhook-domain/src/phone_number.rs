@@ -37,6 +37,10 @@ pub fn has_digits(text: &str, digits: &str) -> bool {
 /// The shortest number that is looked for: fewer digits are in every event.
 const SHORTEST: usize = 7;
 
+/// What is dialled before a country code, by country: most of the world, North America, Australia, Japan, Russia. Some
+/// are the beginning of numbers elsewhere, too: `011` is Leeds, Delhi and Turin as well, `010` Rotterdam and Beijing.
+const INTERNATIONAL_PREFIXES: [&[u8]; 5] = [&[0, 0], &[0, 1, 1], &[0, 0, 1, 1], &[0, 1, 0], &[8, 1, 0]];
+
 /// How many digits a spelling must have to be the number where nothing but its digits shows that it is one.
 const MANY: usize = 10;
 
@@ -107,7 +111,7 @@ impl PhoneNumber {
             return Err(InvalidNumber);
         }
         let mut spellings = vec![Spelling::international(digits.clone())];
-        for prefix in [&[0, 0][..], &[0, 1, 1]] {
+        for prefix in INTERNATIONAL_PREFIXES {
             spellings.push(Spelling::international([prefix, &digits].concat()));
         }
         match known {
@@ -169,6 +173,16 @@ fn at_home(digits: &[u8], code: usize, national: Vec<u8>) -> Vec<Spelling> {
             digits: national,
         });
     }
+    if !has_trunk && *code != [1] && significant.first() != Some(&0) {
+        // Where a trunk has no zero, or a carrier is named behind it, people write one nevertheless: `011 98765-4321`.
+        let digits = [&[0], significant].concat();
+        spellings.push(Spelling::international([code, &digits].concat()));
+        spellings.push(Spelling {
+            is_international: false,
+            stands_alone: digits.len() >= MANY,
+            digits,
+        });
+    }
     if has_trunk {
         // Nobody dials it so, and as digits alone it might be a time in seconds.
         spellings.push(Spelling {
@@ -203,7 +217,8 @@ fn is_own(run: &Run<'_>, start: usize, end: usize, spelling: &Spelling) -> bool 
         [0, 1, 1, ..] => 3,
         _ => return true,
     };
-    let is_first = start == 0 && spelling.is_international;
+    // What begins with a prefix and is the number from there on is the number, whether that was meant as one or not.
+    let is_first = start == 0 && (spelling.is_international || !run.has_plus);
     is_first || end > prefix + LONGEST_NUMBER
 }
 

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::INTERNATIONAL_PREFIXES;
 use super::run::{LONGEST_NUMBER, Run, value};
 
 /// Where a text stands that may have numbers in it.
@@ -62,14 +63,25 @@ fn is_extension(text: &str) -> bool {
 }
 
 /// Whether digits that nothing stands between are a number: as one writes it at home in North America or with a trunk's
-/// zero, or with its country code. Instants in milliseconds and ids of 16 digits never are.
+/// zero, or with its country code. What could be read as international and as of its country is either. Instants in milliseconds and ids of 16 digits never are.
 fn is_number_without_gaps(digits: &[u8]) -> bool {
     match digits {
-        [0, 0, rest @ ..] | [0, 1, 1, rest @ ..] => is_valid(rest),
+        _ if has_international_prefix(digits) => true,
+        [0, 0, ..] => false,
         [0, ..] => (10..=12).contains(&digits.len()),
         _ if digits.len() == 10 => is_north_american(digits),
         _ => (11..=LONGEST_BARE).contains(&digits.len()) && is_valid(digits),
     }
+}
+
+/// Whether there are numbers like what follows the digits that are dialled before a country code.
+fn has_international_prefix(digits: &[u8]) -> bool {
+    // Without a zero they might be an id.
+    let can_be = digits.first() == Some(&0) || digits.len() <= LONGEST_NUMBER;
+    can_be
+        && INTERNATIONAL_PREFIXES
+            .iter()
+            .any(|prefix| digits.strip_prefix(*prefix).is_some_and(is_valid))
 }
 
 /// Whether these are the ten digits of a number of North America, with its country code or not.
@@ -231,13 +243,24 @@ impl<'r, 'a> Groups<'r, 'a> {
         let digits = self.digits().len();
         let first = self.run.groups[self.range.start];
         let starts = self.digits()[0] == 0 || self.run.text[..first.start].ends_with('(');
-        let is_two_halves =
-            self.lengths().all(|length| length == 4) && self.gaps().all(|gap| gap.trim().is_empty());
         match self.range.len() {
             _ if digits > LONGEST_NUMBER => true,
             _ if starts => digits > SHORTEST,
-            2 => digits == 8 && is_two_halves,
+            2 => self.are_two_groups_of_a_number(),
             _ => digits > SHORTEST,
+        }
+    }
+
+    /// Two groups are more often something else: of those without a zero before them only the forms are told that people
+    /// write, `8123 4567`, `98765 43210` (India's mobile numbers begin with 6 and more), `333 1234567` and `333-1234567`.
+    fn are_two_groups_of_a_number(&self) -> bool {
+        let gap = self.gaps().next().unwrap_or_default().trim();
+        let lengths: Vec<_> = self.lengths().collect();
+        match lengths.as_slice() {
+            [4, 4] => gap.is_empty(),
+            [5, 5] => gap.is_empty() && self.digits()[0] >= 6,
+            [3, 7] => matches!(gap, "" | "-"),
+            _ => false,
         }
     }
 }

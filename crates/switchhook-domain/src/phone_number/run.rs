@@ -139,7 +139,7 @@ pub(super) fn value(letter: char) -> Option<u8> {
 pub(super) fn is_separator(letter: char) -> bool {
     matches!(
         letter,
-        ' ' | '-' | '.' | '(' | ')' | '/' | '\u{A0}' | '\u{AD}' | '\u{2000}'..='\u{2015}' | '\u{202A}'..='\u{202F}'
+        ' ' | '-' | '.' | '(' | ')' | '/' | '_' | '·' | '\u{A0}' | '\u{AD}' | '\u{2000}'..='\u{2015}' | '\u{202A}'..='\u{202F}'
             | '\u{2060}'..='\u{2069}' | '\u{2212}' | '\u{3000}' | '\u{FF08}' | '\u{FF09}' | '\u{FF0D}' | '\u{FF0E}'
     )
 }
