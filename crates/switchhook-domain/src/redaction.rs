@@ -14,7 +14,7 @@ use crate::subscription::{Filter, Subscription};
 
 mod recordings;
 
-use recordings::Name;
+use recordings::{Name, is_address};
 
 /// What is taken out of an event before it is sent; the default is nothing.
 ///
@@ -174,8 +174,8 @@ struct Redaction<'a> {
 
 #[derive(Clone, Copy)]
 enum Before {
-    /// The start of an object: what is removed takes the comma behind it along.
-    Brace,
+    /// The start of an object or a list: what is removed takes the comma behind it along.
+    Start,
     /// A comma, and where: what is removed takes it along.
     Comma(usize),
     Other,
@@ -214,7 +214,7 @@ impl<'a> Redaction<'a> {
             _ => {}
         }
         self.before = match byte {
-            b'{' => Before::Brace,
+            b'{' | b'[' => Before::Start,
             b',' => Before::Comma(self.at),
             _ if is_white(byte) => self.before,
             _ => Before::Other,
@@ -229,12 +229,17 @@ impl<'a> Redaction<'a> {
         }
     }
 
-    /// A string begins here: a value, which is passed, or the key of a member.
+    /// A string begins here: the key of a member; or a value, which is passed, but for an address in a list that leads to
+    /// recordings.
     fn string(&mut self) {
         let start = self.at;
         let end = string_end(self.body, start);
         let colon = white_end(self.body, end);
         if self.body.get(colon) != Some(&b':') {
+            let is_item = !matches!(self.before, Before::Other);
+            if is_item && self.details_depth.is_some() && is_address(self.body, start) {
+                return self.remove(start, end);
+            }
             self.at = end;
             self.before = Before::Other;
             return;
@@ -256,7 +261,7 @@ impl<'a> Redaction<'a> {
             return true;
         }
         if self.details_depth.is_some() {
-            return name.is_link();
+            return name.is_link_in_recording(self.body, value);
         }
         if matches!(self.body.get(value), Some(b'[' | b'{')) && name.has_subject() {
             self.details_depth = Some(self.depth);
@@ -264,12 +269,12 @@ impl<'a> Redaction<'a> {
         false
     }
 
-    /// Removes the member that begins at `start` and whose value ends at `end`, and the comma before it; if it is the
+    /// Removes the member or the item that begins at `start` and whose value ends at `end`, and the comma before it; if it is the
     /// first, the comma behind it.
     fn remove(&mut self, start: usize, end: usize) {
         let (start, end) = match self.before {
             Before::Comma(comma) => (comma, end),
-            Before::Brace => (start, comma_end(self.body, end)),
+            Before::Start => (start, comma_end(self.body, end)),
             Before::Other => (start, end),
         };
         if let Before::Comma(_) = self.before {
@@ -320,7 +325,7 @@ impl Key<'_> {
             .map(|letter| letter.to_ascii_lowercase())
     }
 
-    /// What is written, `\u0074` resolved; characters that take more than a byte that way are left out.
+    /// What is written, `\u0074` resolved; characters that take more than a byte that way are a question mark.
     fn characters(self) -> impl Iterator<Item = u8> {
         let mut written = self.0;
         let all = std::iter::from_fn(move || {
@@ -328,11 +333,11 @@ impl Key<'_> {
             written = rest;
             Some(first)
         });
-        all.filter_map(|character| u8::try_from(character).ok())
+        all.map(|character| u8::try_from(character).unwrap_or(b'?'))
     }
 }
 
-/// The first letter of `written`, plain or as `\u0074`, and what follows it. No other escape means a letter: those are 0.
+/// The first letter of `written`, plain or as `\u0074`, and what follows it. No other escape but that of a slash matters: those are 0.
 fn first_letter(written: &[u8]) -> Option<(u32, &[u8])> {
     match written {
         [b'\\', b'u', a, b, c, d, rest @ ..] => {
@@ -342,7 +347,8 @@ fn first_letter(written: &[u8]) -> Option<(u32, &[u8])> {
                 .try_fold(0, |code, digit| Some(code * 16 + char::from(digit).to_digit(16)?));
             Some((code?, rest))
         }
-        // Quotes, slashes and what moves the cursor: nothing that a name is told by.
+        [b'\\', b'/', rest @ ..] => Some((u32::from(b'/'), rest)),
+        // Quotes, backslashes and what moves the cursor: nothing that a name is told by.
         [b'\\', _, rest @ ..] => Some((0, rest)),
         [first, rest @ ..] => Some((u32::from(*first), rest)),
         [] => None,

@@ -1,20 +1,28 @@
 //! Which members of an event lead to the sound or the picture of a call: what nobody sees without `recordings_export`.
 //!
 //! Real traffic has more names for them than any document, so their parts decide: a name that speaks of a recording and
-//! ends in a link. How a member leaves an event's bytes is in `redaction.rs`.
+//! ends in a link. Where the name says only that there is a recording, an address in the value decides. How a member leaves an event's bytes is in `redaction.rs`.
 
 use memchr::memmem;
 use smallvec::SmallVec;
 
-use super::{Key, white_end};
+use super::{Key, string_end};
 
 /// Parts of a name that speak of something to listen to or to look at. A shared page or a review of a call plays it.
-const SUBJECTS: [&str; 8] = [
-    "recording",
+const SUBJECTS: [&str; 16] = [
+    "record",
     "voicemail",
+    "voicemessage",
     "audio",
     "video",
+    "media",
+    "sound",
+    "mp3",
+    "mp4",
+    "wav",
+    "listen",
     "screencapture",
+    "screenshot",
     "playback",
     "review",
     "share",
@@ -22,6 +30,9 @@ const SUBJECTS: [&str; 8] = [
 
 /// The ends of a name whose value is an address.
 const LINKS: [&str; 8] = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
+
+/// What was said in a recording is no address of it, even if somebody spelled one out.
+const TRANSCRIPT: &[u8] = b"transcript";
 
 /// An id that Dialpad gives out with the same scope only.
 const VOICEMAIL_ID: &[u8] = b"voicemailrecordingid";
@@ -38,11 +49,20 @@ impl Name {
     pub(super) fn leads_to_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() && self.has_subject()
             || self.0[..] == *VOICEMAIL_ID
-            || is_address(body, value) && self.has_subject()
+            || self.has_subject() && self.has_address(body, value)
+    }
+
+    /// Whether the member leads to a recording if it stands in what holds recordings.
+    pub(super) fn is_link_in_recording(&self, body: &[u8], value: usize) -> bool {
+        self.is_link() || self.has_address(body, value)
+    }
+
+    fn has_address(&self, body: &[u8], value: usize) -> bool {
+        is_address(body, value) && memmem::find(&self.0, TRANSCRIPT).is_none()
     }
 
     /// Whether the value is an address, going by its name alone.
-    pub(super) fn is_link(&self) -> bool {
+    fn is_link(&self) -> bool {
         LINKS.iter().any(|link| self.0.ends_with(link.as_bytes()))
     }
 
@@ -54,23 +74,31 @@ impl Name {
     }
 }
 
-/// Whether the value that begins at `value` is an address, or a list that begins with one.
-fn is_address(body: &[u8], value: usize) -> bool {
-    let start = match body.get(value) {
-        Some(b'[') => white_end(body, value + 1),
-        _ => value,
-    };
-    let Some((b'"', text)) = body
-        .get(start..)
-        .and_then(<[u8]>::split_first)
-        .map(|(quote, text)| (*quote, text))
-    else {
+/// Whether the value that begins at `value` is a text with an address in it, of whatever scheme; or one that is a path.
+pub(super) fn is_address(body: &[u8], value: usize) -> bool {
+    if body.get(value) != Some(&b'"') {
         return false;
-    };
-    let scheme: SmallVec<[u8; 8]> = Key(text)
+    }
+    let text = Key(body
+        .get(value + 1..string_end(body, value) - 1)
+        .unwrap_or_default());
+    let scheme = text
         .characters()
-        .take(6)
-        .map(|byte| byte.to_ascii_lowercase())
-        .collect();
-    scheme.starts_with(b"http:") || scheme.starts_with(b"https:")
+        .take(5)
+        .map(|letter| letter.to_ascii_lowercase());
+    if scheme.eq(*b"data:") {
+        return true;
+    }
+    let (mut last, mut before_last) = (0, 0);
+    let (mut has_slash, mut has_dot, mut has_gap) = (false, false, false);
+    for letter in text.characters() {
+        if [before_last, last, letter] == *b"://" {
+            return true;
+        }
+        has_slash |= letter == b'/';
+        has_dot |= letter == b'.';
+        has_gap |= letter.is_ascii_whitespace() || matches!(letter, 0 | 8 | b'"' | b'\\');
+        (before_last, last) = (last, letter);
+    }
+    has_slash && has_dot && !has_gap
 }

@@ -10,7 +10,7 @@ const RECORDINGS_HIDDEN: Hidden = Hidden {
     message_text: false,
 };
 /// Members that real traffic has, and some of their kind.
-const RECORDING_MEMBERS: [&str; 14] = [
+const RECORDING_MEMBERS: [&str; 23] = [
     "recording_url",
     "admin_recording_urls",
     "call_recording_share_links",
@@ -25,6 +25,15 @@ const RECORDING_MEMBERS: [&str; 14] = [
     "callRecordingUrl",
     "Voicemail-Link",
     "call_audio_uri",
+    "voice_message_url",
+    "record_url",
+    "listen_url",
+    "media_url",
+    "media_urls",
+    "mp3_url",
+    "wav_link",
+    "screenshot_url",
+    "voicemail_transcript_url",
 ];
 
 const TEXT_HIDDEN: Hidden = Hidden {
@@ -183,8 +192,14 @@ fn an_address_of_a_recording_goes_whatever_its_member_is_called() {
     ] {
         for value in [
             r#""https://example.com/1""#,
-            r#"[ "https://example.com/1", "http://example.com/2"]"#,
             r#""\u0068TTPS:\/\/example.com""#,
+            r#""listen at https://example.com""#,
+            r#""gs://bucket/1""#,
+            r#""s3\u003a//bucket/1""#,
+            r#""DATA:audio/mp3;base64,AAAA""#,
+            r#""//example.com/1""#,
+            r#""/files/1.mp3""#,
+            r#""example.com\/1""#,
         ] {
             check(
                 RECORDINGS_HIDDEN,
@@ -197,6 +212,21 @@ fn an_address_of_a_recording_goes_whatever_its_member_is_called() {
             &format!(r#"{{"{name}":[{{"id":1,"download_url":"x"}}],"url":2}}"#),
             &format!(r#"{{"{name}":[{{"id":1}}],"url":2}}"#),
         );
+        for (list, left) in [
+            (r#"["https://example.com/1", "gs://b/2"]"#, "[]"),
+            (r#"[ null , "https://example.com" ]"#, "[ null  ]"),
+            (r#"["https://example.com", 1,"s3://b/1",2]"#, "[1,2]"),
+            (
+                r#"["id-1",["https://example.com"],{"a":"s3://b/1","b":2}]"#,
+                r#"["id-1",[],{"b":2}]"#,
+            ),
+        ] {
+            check(
+                RECORDINGS_HIDDEN,
+                &format!(r#"{{"id":1,"{name}":{list},"a":["https://example.com"]}}"#),
+                &format!(r#"{{"id":1,"{name}":{left},"a":["https://example.com"]}}"#),
+            );
+        }
         let kept = format!(r#"{{"{name}":true,"{name}_count":2,"a":"https://example.com"}}"#);
         check(RECORDINGS_HIDDEN, &kept, &kept);
     }
@@ -207,7 +237,10 @@ fn what_leads_to_no_recording_stays() {
     for kept in [
         r#"{"was_recorded":true,"call_recording_ids":[1],"is_shared":true,"preview":"x"}"#,
         r#"{"contact":{"url":"https://example.com"},"avatar_url":"https://example.com","links":[]}"#,
-        r#"{"recordi\ng_link":1,"\"recordin\"":"https://example.com"}"#,
+        r#"{"play\back_link":1,"\"vide\"":"https://example.com"}"#,
+        r#"{"recording_type":"audio/mp3","recording_note":"1/2, and so on.","voicemail":"a.mp3","recordings":["id-1",2]}"#,
+        r#"{"recording_details":[{"transcription_text":"see https://example.com","type":"audio/wav"}]}"#,
+        r#"{"voicemail_transcription":"see https://example.com","recording":"\u003a\u4e00//"}"#,
         r#"{"transcription_text":"voicemail at https://example.com","labels":["recording_url"]}"#,
     ] {
         check(RECORDINGS_HIDDEN, kept, kept);
@@ -232,6 +265,14 @@ fn a_url_goes_only_inside_what_holds_recordings() {
         (
             r#"{"recording_details":null,"url":2}"#,
             r#"{"recording_details":null,"url":2}"#,
+        ),
+        (
+            r#"{"recording":{"src":"https://example.com"},"src":"https://example.com"}"#,
+            r#"{"recording":{},"src":"https://example.com"}"#,
+        ),
+        (
+            r#"{"recording_details":[{"id":2,"file":"s3://b/1","path":"/files/1.mp3"}]}"#,
+            r#"{"recording_details":[{"id":2}]}"#,
         ),
         (
             r#"{"recording_details":[],"url":2}"#,

@@ -156,34 +156,49 @@ fn strip(value: &mut Value, in_recordings: bool) {
                 strip(member, in_recordings || speaks_of_recording(&letters(name)));
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| strip(item, in_recordings)),
+        Value::Array(items) => {
+            items.retain(|item| !(in_recordings && is_address(item)));
+            items.iter_mut().for_each(|item| strip(item, in_recordings));
+        }
         _ => {}
     }
+}
+
+fn is_address(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let has_gap = text.contains(|letter: char| {
+        letter.is_ascii_whitespace() || matches!(letter, '\0' | '"' | '\\' | '\u{8}')
+    });
+    let is_path = text.contains('/') && text.contains('.') && !has_gap;
+    is_path || text.contains("://") || text.to_ascii_lowercase().starts_with("data:")
 }
 
 fn is_hidden(name: &str, member: &Value, in_recordings: bool) -> bool {
     let letters = letters(name);
     let links = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
     let is_link = links.iter().any(|link| letters.ends_with(link));
-    let first = member.as_array().map_or(Some(member), |items| items.first());
-    let text = first
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let is_address = text.starts_with("http:") || text.starts_with("https:");
+    let is_address = is_address(member) && !letters.contains("transcript");
     ["text", "text_content", "mms_url"].contains(&name)
         || letters == "voicemailrecordingid"
         || speaks_of_recording(&letters) && (is_link || is_address)
-        || in_recordings && is_link
+        || in_recordings && (is_link || is_address)
 }
 
 fn speaks_of_recording(letters: &str) -> bool {
     let subjects = [
-        "recording",
+        "record",
         "voicemail",
+        "voicemessage",
         "audio",
         "video",
+        "media",
+        "sound",
+        "mp3",
+        "mp4",
+        "wav",
+        "listen",
         "screencapture",
+        "screenshot",
         "playback",
         "review",
         "share",
