@@ -289,6 +289,10 @@ mod tests {
                 "{id}"
             );
         }
+        let paris = leg(9, "+33142685300", "+4581234567", NOON);
+        assert_eq!(hear(&mut calls, &paris).possibly.len(), 0);
+        let at_home = leg(10, "01 42 68 53 00", "81 23 45 67", NOON);
+        assert_eq!(hear(&mut calls, &at_home).possibly, ["9"]);
         let outbound = leg(8, CALLER, LINE, NOON).replace("inbound", "outbound");
         assert_eq!(hear(&mut calls, &outbound).possibly.len(), 0);
         let linked = leg(2, CALLER, LINE, NOON).replace('}', r#","master_call_id":1}"#);

@@ -81,9 +81,10 @@ impl Likeness {
     }
 }
 
-/// A number's last ten digits, so that one with its country code is the same as one without.
+/// A number's last eight digits, so that one with its country code is the same as one without: before them may stand a
+/// trunk's zero (`01 42 68 53 00` is `+33142685300`), and in many countries numbers have no more.
 fn digits(number: &str) -> Option<String> {
-    const MOST_DIGITS: usize = 10;
+    const MOST_DIGITS: usize = 8;
     let digits = || number.bytes().rev().filter(u8::is_ascii_digit);
     let is_number = digits().take(FEWEST_DIGITS).count() == FEWEST_DIGITS;
     is_number.then(|| digits().take(MOST_DIGITS).map(char::from).collect())
