@@ -15,6 +15,6 @@ mod shown;
 pub mod transport;
 
 pub use engine::{Engine, EngineParts, EngineState, Offer};
-pub use http_client::{HttpTransport, Names, SystemNames};
+pub use http_client::{Addresses, HttpTransport, Late, NameSettings, Names, SystemNames};
 pub use route::{Health, Load, Route, sent_name};
 pub use send::own_headers;

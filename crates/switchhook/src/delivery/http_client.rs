@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use self::connect::Connector;
 use self::exchange::{Connection, Failure, Patience, exchange};
-pub use self::names::{Names, SystemNames};
+pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
 use self::pool::Pool;
 use self::tls::Speech;
 use super::address_guard::AddressGuard;

@@ -2,20 +2,22 @@
 //! proxy, where the operator says so.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::{Either, select};
 use switchhook_domain::attempt::{Phases, Silence};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::either::Either;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::either::Either as Wire;
 use url::Host;
 
 use super::dial::Dialer;
 use super::exchange::{Connection, Failure, Form, Standing};
-use super::names::{Names, SystemNames};
+use super::names::{Addresses, Late, Names, SystemNames};
 use super::proxy::{to_proxy, tunnel};
 use super::tls::{Securing, Speech, no_tls, server_name, speaks_otherwise};
 use crate::delivery::address_guard::{AddressGuard, RefusedAddress, is_localhost};
@@ -24,6 +26,9 @@ use crate::delivery::route::Endpoint;
 
 /// The longest that a connection is used, whatever was set.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long addresses that come late are waited for when no other takes the connection.
+const LATEST: Duration = Duration::from_secs(1);
 
 /// Makes connections.
 pub(super) struct Connector {
@@ -40,8 +45,8 @@ pub(super) struct Connector {
 
 /// Where to, when all that can be known before a connection is tried is known.
 enum Way<'a> {
-    /// To one of these addresses, through a tunnel if there is a proxy.
-    Addresses(Vec<IpAddr>, Option<&'a Proxy>),
+    /// To one of these addresses, or of those that may still come, through a tunnel if there is a proxy.
+    Addresses(Vec<IpAddr>, Option<Late>, Option<&'a Proxy>),
     /// To whatever the proxy takes the name for.
     Name(&'a Proxy),
 }
@@ -83,10 +88,12 @@ impl Connector {
         phases: &mut Phases,
     ) -> Result<Connection, Failure> {
         let start = Instant::now();
-        let finding = timeout_at(deadline, self.find_way(endpoint));
-        let (way, note) = finding.await.unwrap_or_else(|_elapsed| Err(too_late(timeout)))?;
-        let is_looked_up = matches!((&way, &endpoint.host), (Way::Addresses(..), Host::Domain(_)));
-        phases.dns = is_looked_up.then(|| start.elapsed());
+        let finding = timeout_at(deadline, self.find_way(endpoint)).await;
+        let found = finding.unwrap_or_else(|_elapsed| Err(not_looked_up(endpoint, timeout)));
+        if matches!(endpoint.host, Host::Domain(_)) && !matches!(found, Ok((Way::Name(_), _))) {
+            phases.dns = Some(start.elapsed());
+        }
+        let (way, note) = found?;
         let standing = Standing {
             until: start + self.next_age(),
             note: note.clone(),
@@ -122,12 +129,20 @@ impl Connector {
         {
             return Ok((Way::Name(proxy), None));
         }
-        let judged = self.guard.judge(&self.addresses(&endpoint.host).await?);
+        let Addresses { mut at_once, late } = self.addresses(&endpoint.host).await?;
+        let (judged, late) = match (self.guard.judge(&at_once), late) {
+            // Of those that are still to come some may be allowed.
+            (Err(_), Some(late)) => {
+                at_once.extend(late.await);
+                (self.guard.judge(&at_once), None)
+            }
+            judged => judged,
+        };
         let judged = judged.map_err(|refused| refusal(&refused))?;
         let note = judged.note().map(Into::into);
         Ok(match proxy {
             Some(proxy) if self.proxy_by_name => (Way::Name(proxy), note),
-            proxy => (Way::Addresses(judged.allowed, proxy), note),
+            proxy => (Way::Addresses(judged.allowed, late, proxy), note),
         })
     }
 
@@ -138,24 +153,26 @@ impl Connector {
         phases: &mut Phases,
         standing: Standing,
     ) -> Result<Connection, Failure> {
-        let mut has_changed = false;
+        let remembered = self.securing.speech_of(&endpoint.origin);
+        let mut offered = remembered;
         loop {
             let connecting = Instant::now();
             let tcp = self.dial(way, endpoint).await?;
             phases.connect = Some(connecting.elapsed());
             if !endpoint.is_tls {
-                return Connection::open(Either::Left(tcp), standing).await;
+                return Connection::open(Wire::Left(tcp), standing).await;
             }
             let securing = Instant::now();
             let name = server_name(&endpoint.host)?;
-            match self.securing.secure(&endpoint.origin, name, tcp).await {
+            match self.securing.secure(offered, name, tcp).await {
                 Ok(tls) => {
                     phases.tls = Some(securing.elapsed());
-                    return Connection::open(Either::Right(tls), standing).await;
+                    return Connection::open(Wire::Right(tls), standing).await;
                 }
-                Err(error) if !has_changed && speaks_otherwise(&error) => {
-                    has_changed = true;
-                    self.learn(endpoint, self.securing.speech_of(&endpoint.origin).other());
+                // Learned is the other of what was offered here: others may have changed what is remembered meanwhile.
+                Err(error) if offered == remembered && speaks_otherwise(&error) => {
+                    offered = remembered.other();
+                    self.learn(endpoint, offered);
                 }
                 Err(error) => return Err(no_tls(&error)),
             }
@@ -164,12 +181,55 @@ impl Connector {
 
     async fn dial(&self, way: &Way<'_>, endpoint: &Endpoint) -> Result<TcpStream, Failure> {
         match way {
-            Way::Addresses(addresses, proxy) => self.dialer.dial(addresses, endpoint.port, *proxy).await,
+            Way::Addresses(addresses, late, proxy) => {
+                let dialing = self.dialer.dial(addresses, endpoint.port, *proxy);
+                match late {
+                    None => dialing.await,
+                    Some(late) => self.race(dialing, late, endpoint.port, *proxy).await,
+                }
+            }
             Way::Name(proxy) if endpoint.is_tls => {
                 tunnel(proxy, &format!("{}:{}", endpoint.host, endpoint.port)).await
             }
             Way::Name(proxy) => to_proxy(proxy).await,
         }
+    }
+
+    /// Connects as `dialing` does, or to one of the addresses that come late, whichever stands first.
+    async fn race(
+        &self,
+        dialing: impl Future<Output = Result<TcpStream, Failure>>,
+        late: &Late,
+        port: u16,
+        proxy: Option<&Proxy>,
+    ) -> Result<TcpStream, Failure> {
+        let joining = async {
+            let addresses = late.clone().await;
+            if addresses.is_empty() {
+                return Err(None);
+            }
+            let judged = self
+                .guard
+                .judge(&addresses)
+                .map_err(|refused| refusal(&refused))?;
+            let dialed = self.dialer.dial(&judged.allowed, port, proxy).await;
+            dialed.map_err(Some)
+        };
+        let (failure, joined) = match select(pin!(dialing), pin!(joining)).await {
+            Either::Left((Ok(stream), _)) | Either::Right((Ok(stream), _)) => return Ok(stream),
+            Either::Left((Err(failure), joining)) => match timeout(LATEST, late.clone()).await {
+                Ok(_) => (failure, joining.await),
+                Err(_elapsed) => return Err(failure),
+            },
+            Either::Right((Err(joined), dialing)) => match dialing.await {
+                Ok(stream) => return Ok(stream),
+                Err(failure) => (failure, Err(joined)),
+            },
+        };
+        joined.map_err(|joined| match joined {
+            None => failure,
+            Some(joined) => Failure::of_all(vec![failure, joined]),
+        })
     }
 
     /// How old the next connection may become: connections that were made at once do not all end at once.
@@ -178,18 +238,19 @@ impl Connector {
         self.connection_age - self.connection_age * step / 64
     }
 
-    async fn addresses(&self, host: &Host<String>) -> Result<Vec<IpAddr>, Failure> {
+    async fn addresses(&self, host: &Host<String>) -> Result<Addresses, Failure> {
         match host {
-            Host::Ipv4(address) => Ok(vec![(*address).into()]),
-            Host::Ipv6(address) => Ok(vec![(*address).into()]),
+            Host::Ipv4(address) => Ok(vec![(*address).into()].into()),
+            Host::Ipv6(address) => Ok(vec![(*address).into()].into()),
             Host::Domain(name) if is_localhost(name) => {
-                Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
+                Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into())
             }
             Host::Domain(name) => {
                 let found = self.names.addresses(name).await;
                 let addresses = found.map_err(|why| Failure::new(Silence::Dns, why))?;
-                if addresses.is_empty() {
-                    return Err(Failure::new(Silence::Dns, format!("{name} has no address")));
+                if addresses.at_once.is_empty() {
+                    let words = format!("no address is known for {name}");
+                    return Err(Failure::new(Silence::Dns, words));
                 }
                 Ok(addresses)
             }
@@ -199,6 +260,15 @@ impl Connector {
 
 fn refusal(refused: &RefusedAddress) -> Failure {
     Failure::new(Silence::AddressRefused, refused.to_string())
+}
+
+fn not_looked_up(endpoint: &Endpoint, timeout: Duration) -> Failure {
+    let words = format!(
+        "{} could not be looked up: no name server answered within {} ms",
+        endpoint.host,
+        timeout.as_millis()
+    );
+    Failure::new(Silence::Dns, words)
 }
 
 fn too_late(timeout: Duration) -> Failure {

@@ -1,4 +1,7 @@
 //! From a host's name to its addresses, asked once for each connection.
+//!
+//! What the machine's hosts file names is not asked for. Else name servers are asked for IPv6 and for IPv4 addresses at the
+//! same time, and who answers for one is not kept waiting for the other (RFC 8305, section 3).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,11 +10,21 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use async_trait::async_trait;
-use hickory_resolver::net::NetError;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, Shared, select};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::{ResolverBuilder, TokioResolver};
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::{Hosts, TokioResolver};
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// How long the addresses of one family wait for those of the other (RFC 8305, section 3).
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
 /// How long what a name server says is believed at the most, whatever it says of that.
 const BELIEVED_FOR: Duration = Duration::from_secs(300);
@@ -32,7 +45,46 @@ pub trait Names: Send + Sync {
     ///
     /// # Errors
     /// In words for a person, if it could not be looked up.
-    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String>;
+    async fn addresses(&self, name: &str) -> Result<Addresses, String>;
+}
+
+/// The addresses of a name.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses {
+    /// Those that are known.
+    pub at_once: Vec<IpAddr>,
+    /// Those of the other family, if its answer has not come yet.
+    pub late: Option<Late>,
+}
+
+/// Addresses that may still come; none if they cannot be had.
+pub type Late = Shared<BoxFuture<'static, Vec<IpAddr>>>;
+
+impl From<Vec<IpAddr>> for Addresses {
+    fn from(at_once: Vec<IpAddr>) -> Self {
+        Self { at_once, late: None }
+    }
+}
+
+/// What a machine is told of names.
+pub struct NameSettings {
+    /// The name servers, and what short names are completed with.
+    pub config: ResolverConfig,
+    /// How the name servers are asked.
+    pub options: ResolverOpts,
+    /// What is known without them, and then is all there is.
+    pub hosts: Hosts,
+}
+
+impl NameSettings {
+    fn of_the_machine() -> Result<Self, NetError> {
+        let (config, options) = read_system_conf()?;
+        Ok(Self {
+            config,
+            options,
+            hosts: Hosts::from_system().unwrap_or_default(),
+        })
+    }
 }
 
 /// The machine's own name service, as its settings are now. What it says is kept as long as it says, within bounds.
@@ -43,11 +95,10 @@ pub struct SystemNames {
 }
 
 /// Reads the settings.
-type ReadSettings = dyn Fn() -> Result<Builder, NetError> + Send + Sync;
-type Builder = ResolverBuilder<TokioRuntimeProvider>;
+type ReadSettings = dyn Fn() -> Result<NameSettings, NetError> + Send + Sync;
 
 struct State {
-    resolver: Arc<TokioResolver>,
+    service: Arc<Service>,
     stamps: Vec<Stamp>,
     looked_at: Instant,
 }
@@ -59,7 +110,7 @@ impl SystemNames {
     /// # Errors
     /// If the machine's settings cannot be used.
     pub(super) fn new() -> anyhow::Result<Self> {
-        Self::reading(FILES.map(PathBuf::from), TokioResolver::builder_tokio)
+        Self::reading(FILES.map(PathBuf::from), NameSettings::of_the_machine)
             .context("the machine's name service settings (/etc/resolv.conf) cannot be used")
     }
 
@@ -69,13 +120,13 @@ impl SystemNames {
     /// If they cannot be used.
     pub fn reading(
         files: impl IntoIterator<Item = PathBuf>,
-        read_settings: impl Fn() -> Result<Builder, NetError> + Send + Sync + 'static,
+        read_settings: impl Fn() -> Result<NameSettings, NetError> + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let files: Vec<_> = files.into_iter().collect();
         // Looked at first: what is changed while they are read is then read again.
         let stamps = stamps_of(&files);
         let state = State {
-            resolver: resolver(&read_settings)?,
+            service: Arc::new(Service::new(read_settings()?)?),
             stamps,
             looked_at: Instant::now(),
         };
@@ -86,15 +137,15 @@ impl SystemNames {
         })
     }
 
-    fn resolver(&self) -> Arc<TokioResolver> {
+    fn service(&self) -> Arc<Service> {
         let mut state = self.state.lock();
         if state.looked_at.elapsed() >= LOOK_EVERY {
             state.looked_at = Instant::now();
             let stamps = stamps_of(&self.files);
             if stamps != state.stamps {
                 state.stamps = stamps;
-                match resolver(&*self.read_settings) {
-                    Ok(resolver) => state.resolver = resolver,
+                match (self.read_settings)().and_then(Service::new) {
+                    Ok(service) => state.service = Arc::new(service),
                     Err(error) => tracing::warn!(
                         %error,
                         "the changed name service settings cannot be used; those of before go on"
@@ -102,16 +153,8 @@ impl SystemNames {
                 }
             }
         }
-        Arc::clone(&state.resolver)
+        Arc::clone(&state.service)
     }
-}
-
-fn resolver(read_settings: &ReadSettings) -> Result<Arc<TokioResolver>, NetError> {
-    let mut builder = read_settings()?;
-    let options = builder.options_mut();
-    options.positive_max_ttl = Some(BELIEVED_FOR);
-    options.negative_max_ttl = Some(DISBELIEVED_FOR);
-    builder.build().map(Arc::new)
 }
 
 fn stamps_of(files: &[PathBuf]) -> Vec<Stamp> {
@@ -124,10 +167,147 @@ fn stamps_of(files: &[PathBuf]) -> Vec<Stamp> {
 
 #[async_trait]
 impl Names for SystemNames {
-    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        match self.resolver().lookup_ip(name).await {
-            Ok(found) => Ok(found.iter().collect()),
-            Err(error) => Err(format!("{name} could not be looked up: {error}")),
+    async fn addresses(&self, name: &str) -> Result<Addresses, String> {
+        let service = self.service();
+        let wanted = Name::from_utf8(name).map_err(|_| format!("{name} is no name that can be looked up"))?;
+        match service.pinned(&wanted) {
+            Some(pinned) => Ok(pinned.into()),
+            None => service
+                .look_up(&wanted)
+                .await
+                .map_err(|error| format!("{name} could not be looked up: {}", in_words(&error))),
         }
+    }
+}
+
+/// What knows names under one state of the settings.
+struct Service {
+    resolver: Arc<TokioResolver>,
+    hosts: Hosts,
+    suffixes: Vec<Name>,
+    ndots: usize,
+}
+
+/// The answer for one family.
+type Asked = BoxFuture<'static, Result<Vec<IpAddr>, NetError>>;
+
+impl Service {
+    fn new(settings: NameSettings) -> Result<Self, NetError> {
+        let NameSettings {
+            config,
+            mut options,
+            hosts,
+        } = settings;
+        options.positive_max_ttl = Some(BELIEVED_FOR);
+        options.negative_max_ttl = Some(DISBELIEVED_FOR);
+        options.use_hosts_file = ResolveHosts::Never;
+        let suffixes = config.domain().into_iter().chain(config.search());
+        Ok(Self {
+            suffixes: suffixes.cloned().collect(),
+            ndots: options.ndots,
+            hosts,
+            resolver: TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+                .with_options(options)
+                .build()
+                .map(Arc::new)?,
+        })
+    }
+
+    /// What the hosts file says of a name. It is all there is: who pins a name to an address of one family does not mean
+    /// that others may say where the other family leads.
+    fn pinned(&self, name: &Name) -> Option<Vec<IpAddr>> {
+        let families = [RecordType::AAAA, RecordType::A];
+        let known = families
+            .into_iter()
+            .filter_map(|family| self.hosts.lookup_static_host(&Query::query(name.clone(), family)));
+        let pinned: Vec<_> = known.flat_map(|found| addresses_in(&found)).collect();
+        (!pinned.is_empty()).then_some(pinned)
+    }
+
+    /// The first of the names that `name` may stand for which has an address. Both families are asked of one name before
+    /// the next: else a name that has none in one of them would lead to where a completed one does.
+    async fn look_up(&self, name: &Name) -> Result<Addresses, NetError> {
+        let mut found = Ok(Addresses::default());
+        for full in self.full_names(name) {
+            match self.look_up_full(&full).await {
+                Ok(addresses) if addresses.at_once.is_empty() => {}
+                Ok(addresses) => return Ok(addresses),
+                Err(error) => found = Err(error),
+            }
+        }
+        found
+    }
+
+    /// The full names that a name may stand for, as resolv.conf(5) has it.
+    fn full_names(&self, name: &Name) -> Vec<Name> {
+        let mut names = Vec::new();
+        if !name.is_fqdn() {
+            let completed = |suffix: &Name| name.clone().append_domain(suffix).ok();
+            names.extend(self.suffixes.iter().filter_map(completed));
+        }
+        let is_taken_at_its_word = usize::from(name.num_labels()) > self.ndots;
+        let place = if is_taken_at_its_word { 0 } else { names.len() };
+        names.insert(place, name.clone());
+        for name in &mut names {
+            name.set_fqdn(true);
+        }
+        names.dedup();
+        names
+    }
+
+    async fn look_up_full(&self, name: &Name) -> Result<Addresses, NetError> {
+        let asked = select(self.ask(name, RecordType::AAAA), self.ask(name, RecordType::A));
+        let (first, mut other) = match asked.await {
+            Either::Left(ended) | Either::Right(ended) => ended,
+        };
+        let mut at_once = match first {
+            Ok(found) if !found.is_empty() => found,
+            nothing => {
+                let found = other.await?;
+                if found.is_empty() {
+                    nothing?;
+                }
+                return Ok(found.into());
+            }
+        };
+        match timeout(RESOLUTION_DELAY, &mut other).await {
+            Ok(found) => {
+                at_once.extend(found.unwrap_or_default());
+                at_once.sort_by_key(IpAddr::is_ipv4);
+                Ok(at_once.into())
+            }
+            Err(_elapsed) => Ok(Addresses {
+                at_once,
+                late: Some(other.map(Result::unwrap_or_default).boxed().shared()),
+            }),
+        }
+    }
+
+    /// Asks for a name's addresses of one family. There being none is an answer.
+    fn ask(&self, name: &Name, family: RecordType) -> Asked {
+        let (resolver, name) = (Arc::clone(&self.resolver), name.clone());
+        async move {
+            match resolver.lookup(name, family).await {
+                Ok(found) => Ok(addresses_in(&found)),
+                Err(error) if error.is_no_records_found() => Ok(Vec::new()),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn addresses_in(found: &Lookup) -> Vec<IpAddr> {
+    let records = found.answers().iter();
+    records.filter_map(|record| record.data.ip_addr()).collect()
+}
+
+/// Why name servers were of no help.
+fn in_words(error: &NetError) -> String {
+    match error {
+        NetError::Timeout => "no name server answered".to_owned(),
+        NetError::NoConnections | NetError::Io(_) => "no name server can be reached".to_owned(),
+        NetError::Dns(DnsError::ResponseCode(code)) => format!("the name server answers \"{code}\""),
+        _ => "the name server's answer cannot be understood".to_owned(),
     }
 }

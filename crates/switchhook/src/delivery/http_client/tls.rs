@@ -51,18 +51,18 @@ impl Securing {
 
     pub(super) async fn secure(
         &self,
-        origin: &Arc<str>,
+        offered: Speech,
         name: ServerName<'static>,
         tcp: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
-        let connector = match self.speech_of(origin) {
+        let connector = match offered {
             Speech::Http1 => &self.http1,
             Speech::Http2 => &self.http2,
         };
         connector.connect(name, tcp).await
     }
 
-    /// What is offered to an origin.
+    /// What is to be offered to an origin.
     pub(super) fn speech_of(&self, origin: &Arc<str>) -> Speech {
         match self.only_http2.lock().contains(origin) {
             true => Speech::Http2,

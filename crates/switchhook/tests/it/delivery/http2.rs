@@ -104,6 +104,19 @@ async fn who_speaks_http_2_alone_is_spoken_to_in_it_over_one_connection() {
 }
 
 #[tokio::test]
+async fn many_connections_at_once_learn_the_same_of_who_speaks_http_2_alone() {
+    let authority = Authority::new();
+    let (address, _, seen) = speaking(&authority, &["h2"], Version::HTTP_2).await;
+    let transport = transport(&authority.outbound());
+    let url = format!("https://{address}/hook");
+    let posting = (0..40).map(|_| transport.post(post_to(&url, 5_000)));
+    for posted in futures_util::future::join_all(posting).await {
+        check_status(&posted, 200);
+    }
+    assert_eq!(seen.lock().len(), 40);
+}
+
+#[tokio::test]
 async fn who_speaks_http_2_without_saying_so_cannot_be_helped_and_is_not_asked_for_ever() {
     let authority = Authority::new();
     let (address, connections, seen) = speaking(&authority, &[], Version::HTTP_2).await;

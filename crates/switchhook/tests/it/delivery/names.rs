@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
+use hickory_resolver::config::ResolverConfig;
+use hickory_resolver::proto::rr::RecordType;
 use switchhook::delivery::address_guard::AddressGuard;
 use switchhook::delivery::outbound::Outbound;
 use switchhook::delivery::transport::{Posted, Transport};
-use switchhook::delivery::{HttpTransport, Names, SystemNames};
+use switchhook::delivery::{Addresses, HttpTransport, Names, SystemNames};
 use switchhook_domain::attempt::Silence;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::webhook::DeliveryDefaults;
@@ -71,9 +74,9 @@ struct Scripted {
 
 #[async_trait]
 impl Names for Scripted {
-    async fn addresses(&self, _name: &str) -> Result<Vec<IpAddr>, String> {
+    async fn addresses(&self, _name: &str) -> Result<Addresses, String> {
         let question = self.asked.fetch_add(1, Ordering::SeqCst);
-        Ok(self.answers[question.min(self.answers.len() - 1)].clone())
+        Ok(self.answers[question.min(self.answers.len() - 1)].clone().into())
     }
 }
 
@@ -171,7 +174,11 @@ async fn the_next_address_is_tried_when_one_does_not_take_the_connection() {
         Silence::ConnectionRefused,
         "127.0.0.2:1; nobody listens at 127.0.0.3:1",
     );
-    check_silence(&post_to_addresses(&[], 1).await, Silence::Dns, "has no address");
+    check_silence(
+        &post_to_addresses(&[], 1).await,
+        Silence::Dns,
+        "no address is known for receiver.example",
+    );
 }
 
 #[tokio::test]
@@ -211,7 +218,7 @@ async fn a_name_server_is_asked_again_when_its_word_is_over_and_every_family_cou
     check_silence(&posted, Silence::AddressRefused, "a private address");
     server.lead_to(&[]);
     let posted = post_by_name(&sending, address.port()).await;
-    check_silence(&posted, Silence::Dns, "receiver.example could not be looked up");
+    check_silence(&posted, Silence::Dns, "no address is known for receiver.example");
 
     let server = NameServer::start(&["127.0.0.1"], 60).await;
     let sending = transport(named_by(&server));
@@ -270,5 +277,130 @@ async fn changed_settings_are_read_again() {
             Some(status) => check_status(&posted, status),
             None => check_silence(&posted, Silence::ConnectionRefused, "127.0.0.2"),
         }
+    }
+}
+
+/// Addresses of which some come when the others are there already.
+struct InTwo(&'static [&'static str], &'static [&'static str]);
+
+#[async_trait]
+impl Names for InTwo {
+    async fn addresses(&self, _name: &str) -> Result<Addresses, String> {
+        let parse = |list: &[&str]| -> Vec<IpAddr> {
+            list.iter().map(|text| text.parse().expect("it is one")).collect()
+        };
+        let late = parse(self.1);
+        Ok(Addresses {
+            at_once: parse(self.0),
+            late: Some(async move { late }.boxed().shared()),
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_is_named_late_is_judged_and_joins_the_race() {
+    let (address, connections) = receiver_for_one().await;
+    for (at_once, late) in [
+        (&["127.0.0.2"][..], &["127.0.0.1"][..]),
+        (&["10.0.0.1"], &["127.0.0.1"]),
+        (&["127.0.0.1"], &["10.0.0.1"]),
+        (&["127.0.0.1"], &[]),
+    ] {
+        let transport = transport(Arc::new(InTwo(at_once, late)));
+        check_status(&post_by_name(&transport, address.port()).await, 200);
+    }
+    let taken = connections.load(Ordering::SeqCst);
+    for (late, words) in [
+        (&["10.0.0.1"][..], "127.0.0.2:1; 10.0.0.1 is a private address"),
+        (&["127.0.0.3"], "127.0.0.2:1; nobody listens at 127.0.0.3:1"),
+        (&[], "nobody listens at 127.0.0.2:1"),
+    ] {
+        let transport = transport(Arc::new(InTwo(&["127.0.0.2"], late)));
+        check_silence(
+            &post_by_name(&transport, 1).await,
+            Silence::ConnectionRefused,
+            words,
+        );
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), taken);
+}
+
+#[tokio::test]
+async fn the_silence_of_a_name_server_about_one_family_does_not_keep_the_other_waiting() {
+    let (address, _) = receiver_for_one().await;
+    let server = NameServer::start(&["127.0.0.1"], 0).await;
+    server.leave_unanswered(&[RecordType::AAAA]);
+    let sending = transport(named_by(&server));
+    check_status(&post_by_name(&sending, address.port()).await, 200);
+    check_silence(
+        &post_by_name(&sending, 1).await,
+        Silence::ConnectionRefused,
+        "nobody listens at 127.0.0.1:1",
+    );
+    server.lead_to(&["fd00::1"]);
+    server.leave_unanswered(&[RecordType::A]);
+    let found = named_by(&server).addresses("receiver.example").await;
+    let found = found.expect("one family is known");
+    assert_eq!(found.at_once, ["fd00::1".parse::<IpAddr>().expect("an address")]);
+    assert!(found.late.is_some());
+}
+
+#[tokio::test]
+async fn that_no_name_server_answers_is_said_of_the_name_and_not_of_the_connection() {
+    let server = NameServer::start(&["127.0.0.1"], 0).await;
+    server.leave_unanswered(&[RecordType::A, RecordType::AAAA]);
+    let posted = transport(named_by(&server))
+        .post(post_to("http://receiver.example/hook", 200))
+        .await;
+    let words = "receiver.example could not be looked up: no name server answered within 200 ms";
+    check_silence(&posted, Silence::Dns, words);
+    assert!(posted.phases.dns.is_some());
+}
+
+#[tokio::test]
+async fn a_name_in_the_hosts_file_leads_nowhere_else() {
+    let (address, _) = receiver_for_one().await;
+    let server = NameServer::start(&["127.0.0.2", "2001:db8::1"], 0).await;
+    server.leave_unanswered(&[RecordType::AAAA]);
+    let at = server.at;
+    let names = SystemNames::reading([], move || {
+        let mut settings = asking(at);
+        settings
+            .hosts
+            .read_hosts_conf(&b"127.0.0.1 other.example Receiver.Example"[..])?;
+        Ok(settings)
+    });
+    let names = Arc::new(names.expect("the settings are good"));
+    let found = names.addresses("receiver.example").await.expect("it is known");
+    assert_eq!(
+        found.at_once,
+        ["127.0.0.1".parse::<IpAddr>().expect("an address")]
+    );
+    assert!(found.late.is_none());
+    check_status(&post_by_name(&transport(names), address.port()).await, 200);
+    assert_eq!(server.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_name_is_completed_as_a_whole_and_not_by_family() {
+    let server = NameServer::start(&["127.0.0.1"], 0).await;
+    let at = server.at;
+    let names = SystemNames::reading([], move || {
+        let mut settings = asking(at);
+        let servers = settings.config.name_servers().to_vec();
+        let search = "corp.example.".parse().map_err(|_| "no name")?;
+        settings.config = ResolverConfig::from_parts(None, vec![search], servers);
+        Ok(settings)
+    });
+    let names = names.expect("the settings are good");
+    for (name, asked) in [("receiver.example", 1), ("receiver", 2), ("receiver.", 3)] {
+        assert_eq!(names.addresses(name).await.expect("it is known").at_once.len(), 1);
+        assert_eq!(server.asked(), asked, "{name} was known at the first try");
+    }
+    server.lead_to(&[]);
+    for (name, asked) in [("receiver.example", 5), ("receiver.", 6)] {
+        let found = names.addresses(name).await.expect("there is an answer");
+        assert!(found.at_once.is_empty());
+        assert_eq!(server.asked(), asked, "{name} was tried as it is and completed");
     }
 }

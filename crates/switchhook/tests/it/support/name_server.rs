@@ -4,13 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hickory_resolver::ResolverBuilder;
+use hickory_resolver::Hosts;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use parking_lot::Mutex;
+use switchhook::delivery::NameSettings;
 use tokio::net::UdpSocket;
 
 /// One that runs until the test ends.
@@ -25,6 +25,7 @@ pub(crate) struct NameServer {
 struct Zone {
     addresses: Vec<IpAddr>,
     seconds: u32,
+    unanswered: Vec<RecordType>,
 }
 
 impl NameServer {
@@ -37,6 +38,7 @@ impl NameServer {
             zone: Arc::new(Mutex::new(Zone {
                 addresses: Vec::new(),
                 seconds,
+                unanswered: Vec::new(),
             })),
             asked: Arc::default(),
         };
@@ -45,8 +47,9 @@ impl NameServer {
         tokio::spawn(async move {
             let mut buffer = [0; 4_096];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-                if let Ok(question) = Message::from_vec(&buffer[..length]) {
-                    let answer = serving.answer(&question).to_vec().expect("it can be written");
+                let question = Message::from_vec(&buffer[..length]).ok();
+                if let Some(answer) = question.and_then(|question| serving.answer(&question)) {
+                    let answer = answer.to_vec().expect("it can be written");
                     let _ = socket.send_to(&answer, from).await;
                 }
             }
@@ -62,12 +65,17 @@ impl NameServer {
         self.zone.lock().addresses = addresses.collect();
     }
 
+    /// Questions of these kinds get no answer from now on.
+    pub(crate) fn leave_unanswered(&self, kinds: &[RecordType]) {
+        self.zone.lock().unanswered = kinds.to_vec();
+    }
+
     /// How often it was asked for IPv4 addresses.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn answer(&self, question: &Message) -> Message {
+    fn answer(&self, question: &Message) -> Option<Message> {
         let mut answer = Message::response(question.metadata.id, OpCode::Query);
         let zone = self.zone.lock();
         if zone.addresses.is_empty() {
@@ -78,6 +86,9 @@ impl NameServer {
             if query.query_type() == RecordType::A {
                 self.asked.fetch_add(1, Ordering::SeqCst);
             }
+            if zone.unanswered.contains(&query.query_type()) {
+                return None;
+            }
             for address in &zone.addresses {
                 let data = match (address, query.query_type()) {
                     (IpAddr::V4(address), RecordType::A) => RData::A(A(*address)),
@@ -87,20 +98,20 @@ impl NameServer {
                 answer.add_answer(Record::from_rdata(query.name().clone(), zone.seconds, data));
             }
         }
-        answer
+        Some(answer)
     }
 }
 
 /// The settings of a machine that asks the name server there.
-pub(crate) fn asking(at: SocketAddr) -> ResolverBuilder<TokioRuntimeProvider> {
+pub(crate) fn asking(at: SocketAddr) -> NameSettings {
     let mut connection = ConnectionConfig::udp();
     connection.port = at.port();
     let server = NameServerConfig::new(at.ip(), true, vec![connection]);
-    let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
     let mut options = ResolverOpts::default();
     options.attempts = 1;
-    ResolverBuilder::with_options(
-        hickory_resolver::TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()),
+    NameSettings {
+        config: ResolverConfig::from_parts(None, Vec::new(), vec![server]),
         options,
-    )
+        hosts: Hosts::default(),
+    }
 }
