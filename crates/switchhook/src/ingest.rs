@@ -376,7 +376,8 @@ fn validate(
         return Ok(Vec::new());
     }
     let mut deviations = system.validator.check(kind, body);
-    deviations.extend(wrong_kind(kind, body, facts));
+    let no_order = || Deviation::without_order(kind).filter(|_| facts.order_key.is_none());
+    deviations.extend(wrong_kind(kind, body, facts).or_else(no_order));
     if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {
         return Err(Rejected::Deviates(deviations));
     }

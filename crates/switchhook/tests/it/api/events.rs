@@ -280,6 +280,29 @@ async fn a_wrong_kind_is_kept_with_a_warning_that_names_the_right_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_is_in_no_order_is_told_so() {
+    let server = TestServer::new().await;
+    for (kind, body, warned) in [
+        ("call", "{}", true),
+        ("call", r#"{"state":"hangup"}"#, true),
+        ("call", HANGUP, false),
+        ("sms", r#"{"text":"hello"}"#, true),
+        ("sms", MESSAGE, false),
+        ("agent_status", AGENT, false),
+        ("agent_status", "{}", true),
+        ("contact", "{}", true),
+        ("changelog", "{}", false),
+    ] {
+        let kept = server.event(kind, body, &[]).await.ok();
+        assert_eq!(
+            kept["warnings"].to_string().contains("in no order"),
+            warned,
+            "{kept}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lines_are_warned_of_too() {
     let server = TestServer::new().await;
     let lines = format!("{HANGUP}\n\n{AGENT}\nnonsense\n");
