@@ -76,8 +76,14 @@ pub enum TlsTrouble {
     Expired,
     /// Its certificate is not valid yet.
     NotYetValid,
-    /// Something else.
-    Other,
+    /// Its certificate is that of an authority.
+    Authority,
+    /// Its certificate is not made as one of a server has to be.
+    Unfit,
+    /// It wants a certificate of ours, or speaks TLS in none of our ways.
+    NothingInCommon,
+    /// It ended the handshake for a reason of its own.
+    BrokenOff,
 }
 
 /// Carries POSTs.

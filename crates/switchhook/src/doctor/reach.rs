@@ -46,7 +46,10 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
         ),
         Silence::Dns => (
             Trouble::UnknownName,
-            format!("correct the name ({change_url}), or its entry in the name service that the server uses"),
+            format!(
+                "correct the name ({change_url}), its entry in the name service, or what the server's machine asks for names \
+                 (/etc/resolv.conf)"
+            ),
         ),
         Silence::Tls => (Trouble::Tls, tls_remedy(failed.tls, &change_url)),
         Silence::ConnectionRefused
@@ -65,7 +68,7 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
 }
 
 fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
-    match trouble.unwrap_or(TlsTrouble::Other) {
+    match trouble.unwrap_or(TlsTrouble::BrokenOff) {
         TlsTrouble::NoTls => format!(
             "use the port at which the receiver speaks TLS; or, where the server allows it (--hook-allow-http), an http:// \
              URL ({change_url})"
@@ -89,9 +92,26 @@ fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
         TlsTrouble::NotYetValid => {
             "compare the clocks of the receiver, of its authority and of the server's machine".to_owned()
         }
-        TlsTrouble::Other => {
-            "let the receiver present a certificate for that name which the server's machine trusts, \
-             with every intermediate certificate, over TLS 1.2 or 1.3"
+        TlsTrouble::Authority => {
+            "let the receiver present a certificate of its own, issued by that authority; or make the self-signed one again \
+             with `-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME` (openssl req -x509), and start \
+             the server with --hook-ca FILE"
+                .to_owned()
+        }
+        TlsTrouble::Unfit => {
+            "have the receiver's certificate issued anew, as browsers want it too: X.509 version 3, for server \
+             authentication, with the name as subjectAltName, signed with SHA-256 or better; and let the receiver send the \
+             intermediate certificates that belong to it"
+                .to_owned()
+        }
+        TlsTrouble::NothingInCommon => {
+            "let the receiver do without a client certificate (the signature of each event says who sent it), and let it speak \
+             TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20"
+                .to_owned()
+        }
+        TlsTrouble::BrokenOff => {
+            "look into the receiver's log, or that of the proxy or load balancer before it, for why TLS ended, and make sure \
+             that it is TLS that is spoken at this port"
                 .to_owned()
         }
     }

@@ -143,10 +143,16 @@ pub(super) fn no_tls(error: &io::Error) -> Failure {
     let (trouble, detail) = match inner(error) {
         Some(error) => explain(error),
         None if error.kind() == io::ErrorKind::UnexpectedEof => (
-            TlsTrouble::Other,
+            TlsTrouble::BrokenOff,
             "the receiver closed the connection in the middle of the TLS handshake".to_owned(),
         ),
-        None => (TlsTrouble::Other, format!("the TLS handshake broke off: {error}")),
+        None => (
+            TlsTrouble::BrokenOff,
+            format!(
+                "the connection broke in the middle of the TLS handshake: {}",
+                bare(error)
+            ),
+        ),
     };
     Failure {
         tls: Some(trouble),
@@ -188,15 +194,45 @@ fn explain(error: &Error) -> (TlsTrouble, String) {
             TlsTrouble::WrongName,
             "the receiver has no certificate for this name".to_owned(),
         ),
-        Error::AlertReceived(AlertDescription::HandshakeFailure) | Error::PeerIncompatible(_) => (
-            TlsTrouble::Other,
-            format!(
-                "the receiver and the server have no way of TLS in common, or the receiver wants a client certificate \
-                 ({error})"
-            ),
+        // Before TLS 1.3 who misses a client certificate says no more than this.
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => (
+            TlsTrouble::NothingInCommon,
+            "the receiver wants a client certificate, and there is none to show, or it has no way of TLS in common with \
+             the server (it ends the handshake with the alert \"handshake failure\")"
+                .to_owned(),
         ),
-        other => (TlsTrouble::Other, other.to_string()),
+        Error::PeerIncompatible(_) => (
+            TlsTrouble::NothingInCommon,
+            "the receiver and the server have no way of TLS in common".to_owned(),
+        ),
+        Error::AlertReceived(alert) => (
+            TlsTrouble::BrokenOff,
+            format!("the receiver broke TLS off with the alert {}", alert_name(*alert)),
+        ),
+        Error::InvalidMessage(_) => (
+            TlsTrouble::NoTls,
+            "the receiver answers with what is no TLS: it may speak something else at this port".to_owned(),
+        ),
+        _ => (
+            TlsTrouble::BrokenOff,
+            "the receiver does not keep to the rules of TLS".to_owned(),
+        ),
     }
+}
+
+/// An alert as RFC 8446 names it, in words; or its number.
+fn alert_name(alert: AlertDescription) -> String {
+    let Some(name) = alert.as_str() else {
+        return u8::from(alert).to_string();
+    };
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    format!("\"{words}\"")
 }
 
 fn certificate(wrong: &CertificateError) -> (TlsTrouble, String) {
@@ -221,19 +257,84 @@ fn certificate(wrong: &CertificateError) -> (TlsTrouble, String) {
              certificates that lead to one"
                 .to_owned(),
         ),
-        other => (TlsTrouble::Other, format!("cannot be trusted: {other}")),
+        CertificateError::Other(other) => {
+            let (trouble, words) = unfit(&other.0.to_string());
+            (trouble, words.to_owned())
+        }
+        other => (TlsTrouble::Unfit, in_words(other).to_owned()),
     };
     (trouble, format!("the receiver's certificate {detail}"))
+}
+
+/// What is wrong with a certificate that could not be used by anybody. The text of an error is for programmers (and may
+/// hold a list of all algorithms there are), so it is not shown.
+fn in_words(wrong: &CertificateError) -> &'static str {
+    match wrong {
+        CertificateError::BadSignature => {
+            "is not signed by the authority that it names, or was changed since; an authority of the same name may have \
+             another key"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id,
+            ..
+        } if SHA1.contains(&signature_algorithm_id.as_slice()) => {
+            "is signed with SHA-1, which proves nothing any more"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed in a way that is not accepted"
+        }
+        CertificateError::BadEncoding => "cannot be read",
+        CertificateError::Revoked => "was revoked",
+        CertificateError::UnhandledCriticalExtension => {
+            "holds a condition that this machine does not know (a critical extension)"
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => NOT_FOR_SERVERS,
+        _ => "cannot be trusted: it is not made as certificates of servers are",
+    }
+}
+
+const NOT_FOR_SERVERS: &str =
+    "is not meant for servers: its extended key usage does not name server authentication";
+
+/// What SHA-1 signatures are called: with RSA, and with ECDSA.
+const SHA1: [&[u8]; 2] = [
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5],
+    &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
+];
+
+/// The same, where the libraries tell only by a text what they found.
+fn unfit(text: &str) -> (TlsTrouble, &'static str) {
+    match text {
+        "CaUsedAsEndEntity" => (
+            TlsTrouble::Authority,
+            "is that of an authority, which no server may show as its own; self-signed ones are made so where nothing else \
+             is said",
+        ),
+        "certificate had invalid extensions" => (TlsTrouble::Unfit, NOT_FOR_SERVERS),
+        "UnsupportedCertVersion" => (
+            TlsTrouble::Unfit,
+            "is of an old form (not X.509 version 3), which cannot name the servers it is for",
+        ),
+        "NameConstraintViolation" => (
+            TlsTrouble::Unfit,
+            "is for a name that its authority may not issue certificates for",
+        ),
+        _ => (
+            TlsTrouble::Unfit,
+            "cannot be trusted: it, or one that it comes with, is not made as certificates of servers are",
+        ),
+    }
 }
 
 /// The names of a certificate, of which there may be hundreds.
 fn names(presented: &[String]) -> String {
     /// How many are shown.
     const SHOWN: usize = 5;
-    // They come as `DnsName("example.com")`.
+    // They come as `DnsName("example.com")` and `IpAddress(192.0.2.1)`.
     let bare = |name: &String| {
-        let quoted = name.split('"').nth(1);
-        quoted.unwrap_or(name).to_owned()
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"').to_owned()
     };
     let shown: Vec<_> = presented.iter().take(SHOWN).map(bare).collect();
     match presented.len() {
@@ -241,6 +342,12 @@ fn names(presented: &[String]) -> String {
         count if count > SHOWN => format!("{} and {} more", shown.join(", "), count - SHOWN),
         _ => shown.join(", "),
     }
+}
+
+/// An error without its number, which tells nobody anything.
+fn bare(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn day(at: UnixTime) -> String {
@@ -260,7 +367,43 @@ mod tests {
         assert_eq!(names(&presented(0)), "no name at all");
         assert_eq!(names(&presented(2)), "0.example, 1.example");
         assert!(names(&presented(7)).ends_with("4.example and 2 more"));
-        assert_eq!(names(&["IpAddress(10.0.0.1)".to_owned()]), "IpAddress(10.0.0.1)");
+        assert_eq!(names(&["IpAddress(10.0.0.1)".to_owned()]), "10.0.0.1");
+    }
+
+    #[test]
+    fn alerts_are_named_in_words_and_unknown_ones_by_their_number() {
+        assert_eq!(alert_name(AlertDescription::InternalError), "\"internal error\"");
+        assert_eq!(alert_name(AlertDescription::from(99)), "99");
+    }
+
+    #[test]
+    fn nothing_that_is_wrong_with_a_certificate_is_told_in_the_words_of_programmers() {
+        let signed = |id: &[u8]| CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: id.to_vec(),
+            supported_algorithms: Vec::new(),
+        };
+        for (wrong, words) in [
+            (
+                CertificateError::BadSignature,
+                "is not signed by the authority that it names",
+            ),
+            (signed(SHA1[0]), "is signed with SHA-1"),
+            (signed(&[1, 2]), "is signed in a way that is not accepted"),
+            (CertificateError::BadEncoding, "cannot be read"),
+            (CertificateError::InvalidPurpose, "is not meant for servers"),
+            (CertificateError::UnknownRevocationStatus, "cannot be trusted"),
+        ] {
+            let (trouble, told) = certificate(&wrong);
+            assert_eq!(trouble, TlsTrouble::Unfit);
+            assert!(told.contains(words) && told.len() < 200, "{told}");
+        }
+        for (text, words) in [
+            ("CaUsedAsEndEntity", "is that of an authority"),
+            ("UnsupportedCertVersion", "is of an old form"),
+            ("SomethingNew { x: Y(1) }", "cannot be trusted"),
+        ] {
+            assert!(unfit(text).1.contains(words), "{text}");
+        }
     }
 
     #[test]

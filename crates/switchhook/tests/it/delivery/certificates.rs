@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::date_time_ymd;
+use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use switchhook::delivery::HttpTransport;
 use switchhook::delivery::address_guard::AddressGuard;
 use switchhook::delivery::outbound::Outbound;
@@ -60,7 +60,25 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
         params.not_before = date_time_ymd(2090, 1, 1);
     });
     let other = authority.settings(&["hooks.example.com", "10.0.0.1"], |_| {});
+    let authoritative = authority.settings(&["127.0.0.1"], |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
+    let clients = authority.settings(&["127.0.0.1"], |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let numbered = authority.settings(&["192.0.2.1"], |_| {});
     for (settings, trouble, words) in [
+        (
+            authoritative,
+            TlsTrouble::Authority,
+            "certificate is that of an authority",
+        ),
+        (clients, TlsTrouble::Unfit, "certificate is not meant for servers"),
+        (
+            numbered,
+            TlsTrouble::WrongName,
+            "is not for 127.0.0.1 but for 192.0.2.1",
+        ),
         (expired, TlsTrouble::Expired, "certificate expired on 2020-02-29"),
         (early, TlsTrouble::NotYetValid, "is not valid before 2090-01-01"),
         (
@@ -114,9 +132,25 @@ async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
             TlsTrouble::OldTls,
             "neither TLS 1.2 nor TLS 1.3",
         ),
+        // Others: internal_error, and handshake_failure.
+        (
+            &[0x15, 3, 1, 0, 2, 2, 80],
+            TlsTrouble::BrokenOff,
+            "broke TLS off with the alert \"internal error\"",
+        ),
+        (
+            &[0x15, 3, 1, 0, 2, 2, 40],
+            TlsTrouble::NothingInCommon,
+            "wants a client certificate, and there is none to show, or it has no way of TLS in common",
+        ),
+        (
+            b"\x16\x03\x03\x00\x05hello",
+            TlsTrouble::NoTls,
+            "no TLS: it may speak something else",
+        ),
         (
             b"",
-            TlsTrouble::Other,
+            TlsTrouble::BrokenOff,
             "closed the connection in the middle of the TLS handshake",
         ),
     ] {
