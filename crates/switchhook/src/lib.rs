@@ -43,6 +43,7 @@ pub mod summary;
 pub mod system;
 pub mod telemetry;
 pub mod terminal;
+mod tunnel;
 pub mod visible;
 pub mod vitals;
 pub mod websocket;

@@ -4,14 +4,13 @@ use std::error::Error;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -23,6 +22,8 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::ClientError;
+use crate::delivery::outbound::no_proxy_list;
+use crate::tunnel;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -144,39 +145,63 @@ impl Service<Uri> for Dialer {
         let mut tcp = self.0.clone();
         match proxy_for(&to) {
             None => Box::pin(async move { tcp.call(to).await.map_err(Into::into) }),
-            Some(proxy) => Box::pin(through(proxy, tcp, to)),
+            Some((proxy, variable)) => Box::pin(through(proxy, variable, tcp, to)),
         }
     }
 }
 
-async fn through(proxy: Intercept, tcp: HttpConnector, to: Uri) -> Result<TokioIo<TcpStream>, AnyError> {
+/// Connects through the proxy that `variable` names.
+async fn through(
+    proxy: Intercept,
+    variable: &str,
+    mut tcp: HttpConnector,
+    to: Uri,
+) -> Result<TokioIo<TcpStream>, AnyError> {
     let uri = proxy.uri();
     if uri.scheme_str() != Some("http") {
         let scheme = uri.scheme_str().unwrap_or_default();
         return Err(
-            format!("HTTPS_PROXY names a proxy of the kind {scheme}; it must be http://HOST:PORT").into(),
+            format!("{variable} names a proxy of the kind {scheme}; it must be http://HOST:PORT").into(),
         );
     }
     let shown = uri.authority().map(ToString::to_string).unwrap_or_default();
-    let mut tunnel = Tunnel::new(uri.clone(), tcp);
-    if let Some(authorization) = proxy.basic_auth() {
-        tunnel = tunnel.with_auth(authorization.clone());
-    }
-    let made = tunnel.call(to).await;
-    made.map_err(|error| {
-        let why = super::in_full(&error);
-        format!("the proxy {shown} (HTTPS_PROXY) made no tunnel: {why}").into()
-    })
+    let no_tunnel = |why: String| format!("the proxy {shown} ({variable}) made no tunnel: {why}");
+    let connected = tcp.call(uri.clone()).await;
+    let mut stream = connected.map_err(|error| no_tunnel(super::in_full(&error)))?;
+    let target = format!(
+        "{}:{}",
+        to.host().unwrap_or_default(),
+        to.port_u16().unwrap_or(443)
+    );
+    let asked = tunnel::ask(stream.inner_mut(), &target, proxy.basic_auth()).await;
+    asked.map_err(no_tunnel)?;
+    Ok(stream)
 }
 
-/// The proxy on the way to an `https` address.
-fn proxy_for(to: &Uri) -> Option<Intercept> {
-    /// What the environment says, which does not change.
-    static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
+/// The proxy on the way to an `https` address, and the variable that names it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these variables are those of every program, not settings of this one"
+)]
+fn proxy_for(to: &Uri) -> Option<(Intercept, &'static str)> {
+    /// What the environment says, which does not change: variables and what they mean, the first that means something counts.
+    static ENVIRONMENT: LazyLock<Vec<(&str, Matcher)>> = LazyLock::new(|| {
+        let first_set = |names: [&'static str; 2]| {
+            let set = |name| std::env::var(name).ok().map(|value| (name, value));
+            names.into_iter().find_map(set)
+        };
+        let excepted = first_set(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+        let excepted = no_proxy_list(&excepted.1);
+        let named = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
+        let named = named.into_iter().filter_map(first_set);
+        let matcher = |value| Matcher::builder().https(value).no(excepted.as_str()).build();
+        named.map(|(name, value)| (name, matcher(value))).collect()
+    });
     if to.scheme_str() != Some("https") || to.host().is_some_and(is_here) {
         return None;
     }
-    ENVIRONMENT.get_or_init(Matcher::from_env).intercept(to)
+    let mut named = ENVIRONMENT.iter();
+    named.find_map(|(name, matcher)| Some((matcher.intercept(to)?, *name)))
 }
 
 fn is_here(host: &str) -> bool {

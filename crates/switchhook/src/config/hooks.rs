@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::duration::parse_duration;
 use super::file::read_text;
 use super::sources::Mistakes;
-use crate::delivery::outbound::{Outbound, Proxy, read_certificates};
+use crate::delivery::outbound::{Outbound, Proxy, no_proxy_entry, read_certificates};
 
 /// How receivers are reached.
 #[derive(Clone, Debug, Args)]
@@ -50,7 +50,8 @@ pub struct HookOptions {
         env = "SWITCHHOOK_HOOK_NO_PROXY",
         hide_env_values = true,
         value_name = "LIST",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = no_proxy_entry
     )]
     pub hook_no_proxy: Vec<String>,
 

@@ -2,6 +2,7 @@
 //! proxy.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
+use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use url::Url;
+use url::{Host, Url};
 
 use super::route::Endpoint;
 
@@ -73,6 +75,11 @@ impl FromStr for Proxy {
             return Err(wrong());
         }
         let port = url.port_or_known_default().ok_or_else(wrong)?;
+        if port == 0 {
+            return Err(
+                "nobody can listen at port 0; write the proxy as http://[USER:PASSWORD@]HOST:PORT".to_owned(),
+            );
+        }
         Ok(Self {
             uri: format!("http://{host}:{port}").parse().map_err(|_| wrong())?,
             authorization: basic_authorization(&url),
@@ -89,7 +96,12 @@ impl NoProxy {
     #[must_use]
     pub fn of(list: &str) -> Self {
         // Which proxy it would be does not matter.
-        Self(Matcher::builder().all("http://proxy").no(list).build())
+        Self(
+            Matcher::builder()
+                .all("http://proxy")
+                .no(no_proxy_list(list))
+                .build(),
+        )
     }
 
     /// Whether an endpoint is one of them.
@@ -97,6 +109,43 @@ impl NoProxy {
     pub fn has(&self, endpoint: &Endpoint) -> bool {
         self.0.intercept(&endpoint.absolute()).is_none()
     }
+}
+
+/// One entry of `NO_PROXY` as it is compared: a name (`*.example.com` is `.example.com`), an address or a range.
+///
+/// # Errors
+/// In words for a person, if it is nothing that could ever be met.
+pub fn no_proxy_entry(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let wrong = || {
+        format!(
+            "`{text}` is not a name, address or range; write names as example.com or *.example.com, without a port, and \
+             ranges as 10.0.0.0/8 or fd00::/8"
+        )
+    };
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if text.is_empty() || text == "*" || bare.parse::<IpNet>().is_ok() || bare.parse::<IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    let suffix = text
+        .strip_prefix('*')
+        .filter(|rest| rest.starts_with('.'))
+        .unwrap_or(text);
+    let name = suffix.strip_prefix('.').unwrap_or(suffix).trim_end_matches('.');
+    match Host::parse(name) {
+        Ok(Host::Domain(name)) if !name.contains('*') => Ok(name),
+        _ => Err(wrong()),
+    }
+}
+
+/// A list as `NO_PROXY` holds it, with what could never be met left out.
+#[must_use]
+pub fn no_proxy_list(list: &str) -> String {
+    let entries: Vec<_> = list
+        .split(',')
+        .filter_map(|entry| no_proxy_entry(entry).ok())
+        .collect();
+    entries.join(",")
 }
 
 /// User name and password of a URL as `Basic` credentials (RFC 7617). In the URL they are escaped; what they say is not.
@@ -146,6 +195,7 @@ mod tests {
             "proxy:3128",
             "https://proxy",
             "http://proxy/path",
+            "http://proxy:0",
             "socks5://proxy",
             "secret",
         ] {
@@ -171,6 +221,29 @@ mod tests {
             ("https://[2001:db8::1]/", false),
         ] {
             assert_eq!(except.has(&Endpoint::parse(url).unwrap()), expected, "{url}");
+        }
+        let except = NoProxy::of("*.corp.test., [2001:db8::1],a b,B\u{fc}cher.example");
+        for (url, expected) in [
+            ("https://direct.corp.test/", true),
+            ("https://notcorp.test/", false),
+            ("https://[2001:db8::1]/", true),
+            ("https://b\u{fc}cher.example/", true),
+        ] {
+            assert_eq!(except.has(&Endpoint::parse(url).unwrap()), expected, "{url}");
+        }
+        assert!(NoProxy::of("*").has(&Endpoint::parse("https://example.com").unwrap()));
+        for wrong in [
+            "a b",
+            "::1/200",
+            "10.0.0.0/33",
+            "a.*.b",
+            "*corp",
+            "example.com:443",
+            "https://a",
+            ".",
+            "*.",
+        ] {
+            assert!(no_proxy_entry(wrong).unwrap_err().contains(wrong), "{wrong}");
         }
         assert!(!NoProxy::of("").has(&Endpoint::parse("https://example.com").unwrap()));
     }

@@ -192,7 +192,7 @@ fn is_hang_up(error: &hyper::Error) -> bool {
     })
 }
 
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -18,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::exchange::Failure;
+use crate::cause::without_code;
 use crate::delivery::outbound::Outbound;
 use crate::delivery::transport::TlsTrouble;
 
@@ -150,7 +151,7 @@ pub(super) fn no_tls(error: &io::Error) -> Failure {
             TlsTrouble::BrokenOff,
             format!(
                 "the connection broke in the middle of the TLS handshake: {}",
-                bare(error)
+                without_code(&error.to_string())
             ),
         ),
     };
@@ -332,22 +333,16 @@ fn names(presented: &[String]) -> String {
     /// How many are shown.
     const SHOWN: usize = 5;
     // They come as `DnsName("example.com")` and `IpAddress(192.0.2.1)`.
-    let bare = |name: &String| {
+    let unwrapped = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
         inner.unwrap_or(name).trim_matches('"').to_owned()
     };
-    let shown: Vec<_> = presented.iter().take(SHOWN).map(bare).collect();
+    let shown: Vec<_> = presented.iter().take(SHOWN).map(unwrapped).collect();
     match presented.len() {
         0 => "no name at all".to_owned(),
         count if count > SHOWN => format!("{} and {} more", shown.join(", "), count - SHOWN),
         _ => shown.join(", "),
     }
-}
-
-/// An error without its number, which tells nobody anything.
-fn bare(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn day(at: UnixTime) -> String {

@@ -33,8 +33,9 @@ async fn the_proxy_of_the_environment_is_asked_for_a_tunnel_to_what_is_far_away(
         .run(&["webhooks", "list", "--url", "https://switchhook.example"])
         .failed(1);
     assert!(
-        run.stderr
-            .contains(&format!("the proxy {proxy} (HTTPS_PROXY) made no tunnel")),
+        run.stderr.contains(&format!(
+            "the proxy {proxy} (HTTPS_PROXY) made no tunnel: it answers 502"
+        )),
         "{run:?}"
     );
     assert!(!run.stderr.contains("s3cret"), "{run:?}");
@@ -45,7 +46,18 @@ async fn the_proxy_of_the_environment_is_asked_for_a_tunnel_to_what_is_far_away(
     );
     // Base64 of ann@home:s3cret
     assert!(seen.contains("Basic YW5uQGhvbWU6czNjcmV0"), "{seen}");
-    // What is here is reached directly.
+    let run = Shell::new(folder.path())
+        .with("SWITCHHOOK_API_KEY", "shk_x")
+        .with("ALL_PROXY", format!("http://{proxy}"))
+        .run(&["webhooks", "list", "--url", "https://switchhook.example"])
+        .failed(1);
+    assert!(run.stderr.contains("(ALL_PROXY) made no tunnel"), "{run:?}");
+    asked.lock().clear();
+    // What is excepted and what is here is reached directly.
+    shell()
+        .with("NO_PROXY", "*.invalid")
+        .run(&["webhooks", "list", "--url", "https://switchhook.invalid"])
+        .failed(1);
     shell()
         .run(&["webhooks", "list", "--url", "https://127.0.0.1:1"])
         .failed(1);
