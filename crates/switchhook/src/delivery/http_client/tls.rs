@@ -278,9 +278,7 @@ fn in_words(wrong: &CertificateError) -> &'static str {
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id,
             ..
-        } if SHA1.contains(&signature_algorithm_id.as_slice()) => {
-            "is signed with SHA-1, which proves nothing any more"
-        }
+        } if is_sha1(signature_algorithm_id) => "is signed with SHA-1, which proves nothing any more",
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "is signed in a way that is not accepted"
@@ -297,6 +295,12 @@ fn in_words(wrong: &CertificateError) -> &'static str {
 
 const NOT_FOR_SERVERS: &str =
     "is not meant for servers: its extended key usage does not name server authentication";
+
+/// Whether what names a signature's algorithm, in DER and with its parameters, names SHA-1.
+fn is_sha1(algorithm: &[u8]) -> bool {
+    let names = |name: &&[u8]| algorithm.windows(name.len()).any(|part| part == *name);
+    SHA1.iter().any(names)
+}
 
 /// What SHA-1 signatures are called: with RSA, and with ECDSA.
 const SHA1: [&[u8]; 2] = [
@@ -382,7 +386,10 @@ mod tests {
                 CertificateError::BadSignature,
                 "is not signed by the authority that it names",
             ),
-            (signed(SHA1[0]), "is signed with SHA-1"),
+            (
+                signed(&[&[6, 9], SHA1[0], &[5, 0]].concat()),
+                "is signed with SHA-1",
+            ),
             (signed(&[1, 2]), "is signed in a way that is not accepted"),
             (CertificateError::BadEncoding, "cannot be read"),
             (CertificateError::InvalidPurpose, "is not meant for servers"),
