@@ -138,18 +138,29 @@ impl Clearance {
         }
     }
 
-    /// Whether a subscription may become what `after` says: what only stops something needs no clearance.
+    /// Whether a subscription may become what `after` says. Disabling it needs no clearance. Taking it off where it leads does: what
+    /// stays there, its secret and its other credentials, would be for everybody to read and to move.
     ///
     /// # Errors
     /// Says what is missing.
     pub fn may_change(self, before: &Subscription, after: &Subscription) -> Result<(), Uncleared> {
-        let sends_no_further = after.endpoint == before.endpoint || after.endpoint.is_none();
         let sends_no_more = after.filter == before.filter && (!after.enabled || before.enabled);
-        if sends_no_further && sends_no_more {
+        if after.endpoint == before.endpoint && sends_no_more {
             return Ok(());
         }
         self.sees_what_passes(before)?;
         self.sees_what_passes(after)
+    }
+
+    /// Whether a subscription may be deleted, as [`Self::may_change`] says of taking it off where it leads.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub fn may_delete(self, subscription: &Subscription) -> Result<(), Uncleared> {
+        if subscription.endpoint.is_none() {
+            return Ok(());
+        }
+        self.sees_what_passes(subscription)
     }
 
     fn sees_what_passes(self, subscription: &Subscription) -> Result<(), Uncleared> {

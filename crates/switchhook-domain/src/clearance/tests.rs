@@ -133,7 +133,11 @@ fn a_subscription_is_widened_by_who_is_cleared_and_stopped_by_anybody() {
         assert!(!may("admin", &before, after), "{after:?}");
         assert!(may("recordings_export", &before, after), "{after:?}");
     }
-    assert!(may("", &before, &before) && may("", &before, &nowhere) && may("", &before, &disabled));
+    assert!(may("", &before, &before) && may("", &before, &disabled));
+    assert!(!may("", &before, &nowhere), "what it leads to would be anybody's");
+    assert!(may("recordings_export", &before, &nowhere) && may("", &nowhere, &nowhere));
+    let may_delete = |clearance: &str, one| cleared(clearance).may_delete(one).is_ok();
+    assert!(!may_delete("", &before) && may_delete("recordings_export", &before) && may_delete("", &nowhere));
     assert!(!may("", &disabled, &before), "that begins to send");
     assert!(!may("", &nowhere, &before));
 }

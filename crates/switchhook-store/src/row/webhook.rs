@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::address::ComparedAddress;
-use switchhook_domain::credential::{MASK, is_credential, user_info};
+use switchhook_domain::credential::{MASK, shown_value, user_info};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
@@ -92,7 +92,7 @@ pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreEr
     let (headers, others) = settings
         .headers
         .into_iter()
-        .partition(|(name, _)| is_credential(name));
+        .partition(|(name, value)| shown_value(name, value) != *value);
     settings.headers = others;
     let credentials = Credentials {
         user_info: own,

@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use serde::{Deserialize, Serialize};
+use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::SourceId;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
-use super::auth::{Reader, Writer};
+use super::auth::{Caller, Reader, Writer, uncleared};
 use super::compat::{IdText, Items, secret_or_none};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
@@ -243,16 +244,35 @@ pub(crate) async fn update(
     let overlap = overlap(request.overlap.given().as_deref())?;
     let now = api.system.clock.now();
     let secret: Option<Option<Secret>> = secret.map(|secret| secret.and_then(secret_or_none));
+    let kind = request.kind.one_of_five()?.change();
+    let store = &api.system.store;
+    if let Some(kind) = kind {
+        require_clearance_for_kind(&api, caller, id, kind).await?;
+    }
     let change = SourceChange {
         name,
-        kind: request.kind.one_of_five()?.change(),
+        kind,
         // No secret at all takes plain JSON: a signed event would not be asked for its old one.
         old_secret_until: matches!(secret, Some(Some(_))).then(|| now.plus(overlap)),
         secret,
     };
-    let store = &api.system.store;
     let source = store.update_source(caller.company_id, id, change, now).await?;
     Ok(Json(shown(&api, &source)))
+}
+
+/// What comes by a source is seen by those who may see its kind. So another kind is set only by those from whom nothing is kept.
+async fn require_clearance_for_kind(
+    api: &SharedApi,
+    caller: Caller,
+    id: SourceId,
+    kind: Option<Kind>,
+) -> Result<(), ApiError> {
+    let source = api.system.store.source(caller.company_id, id).await?;
+    if source.kind == kind {
+        return Ok(());
+    }
+    let covered = caller.clearance().covers(Clearance::full());
+    covered.map_err(|missing| uncleared(format_args!("changes of the kind of source {id}"), missing))
 }
 
 /// Deletes a source and shows what it was. The events that came in by it stay, what it refused goes.

@@ -206,12 +206,14 @@ async fn delete<R: SubscriptionResource>(
 ) -> Result<R::Answer, ApiError> {
     check_caller(R::KIND, caller)?;
     let now = api.system.clock.now();
-    let deleted = api
-        .system
-        .store
-        .delete_subscription(caller.company_id, R::KIND, id, now)
-        .await?;
-    api.system.registry.refresh(caller.company_id).await?;
+    let (store, company_id) = (&api.system.store, caller.company_id);
+    // It must not change between the look at it and its end.
+    let share = api.system.shares.of(company_id);
+    let _turn = share.change.lock().await;
+    let before = store.subscription(company_id, R::KIND, id).await?;
+    caller.clearance().may_delete(&before)?;
+    let deleted = store.delete_subscription(company_id, R::KIND, id, now).await?;
+    api.system.registry.refresh(company_id).await?;
     answer::<R>(&api, caller, &deleted).await
 }
 

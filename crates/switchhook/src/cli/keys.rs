@@ -59,7 +59,7 @@ pub(super) struct Create {
     rights: Rights,
 
     /// It may use everything of its company, agent status, contacts and (with change_log) change logs included
-    #[arg(long)]
+    #[arg(long, conflicts_with = "rights")]
     admin: bool,
 
     /// It stops working after this long: 90d

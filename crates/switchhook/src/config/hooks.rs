@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::duration::parse_duration;
 use super::file::read_text;
@@ -82,7 +82,21 @@ impl HookOptions {
 fn parse_network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse().or_else(|_| single()).map_err(|_| {
+    let network = text.parse().or_else(|_| single()).map_err(|_| {
         format!("`{text}` is not an address range; write it as 10.0.0.0/8, fd00::/8, or as one address")
-    })
+    })?;
+    Ok(as_meant(network))
+}
+
+/// An IPv4 range may be written as IPv6 (`::ffff:10.0.0.0/104`); addresses are compared as what they are.
+fn as_meant(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else {
+        return network;
+    };
+    let inner = mapped.addr().to_ipv4_mapped();
+    let length = mapped.prefix_len().checked_sub(96);
+    let inner = inner
+        .zip(length)
+        .and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    inner.map_or(network, IpNet::V4)
 }

@@ -174,7 +174,10 @@ async fn a_subscription_is_pointed_elsewhere_widened_and_enabled_by_who_may_see_
             .patch(&path, json!({"endpoint_id": own, "enabled": true}))
             .await;
         assert_eq!(moved.ok()["webhook"]["id"], own.as_str());
-        server.ask(Method::DELETE, &path, PLAIN, Value::Null).await.ok();
+        server
+            .ask(Method::DELETE, &path, PLAIN, Value::Null)
+            .await
+            .refused(403, needs);
     }
 }
 
@@ -598,4 +601,56 @@ async fn a_secret_is_shown_to_who_may_see_what_it_signs() {
         .ask(Method::PATCH, &hidden, PLAIN, json!({"hide_secret": false}))
         .await;
     shown.refused(403, "an admin's key and the scope change_log");
+}
+
+/// With its subscription gone, a webhook would be anybody's: its credentials could be read, and it could be moved.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_taken_off_its_webhook_by_who_may_see_what_it_sends() {
+    for (kind, _) in NEEDS {
+        let server = server(Settings::default()).await;
+        let webhook = server.webhook("https://example.com/hook").await;
+        let subscription = subscribe(&server, ADMIN, kind, &webhook).await;
+        let path = format!("/api/v2/subscriptions/{kind}/{subscription}");
+        let (mut off, nothing) = (json!({ "endpoint_id": null }), Value::Null);
+        if kind == "contact" {
+            off["contact_type"] = json!("shared");
+        }
+        let ways = [(Method::PATCH, off), (Method::DELETE, nothing)];
+        for (method, body) in &ways {
+            let refused = server.ask(method.clone(), &path, PLAIN, body.clone()).await;
+            refused.refused(403, "need");
+        }
+        for (method, body) in ways {
+            server.ask(method, &path, ADMIN, body).await.ok();
+        }
+    }
+}
+
+/// Else contacts would come in as calls, which everybody sees.
+#[tokio::test(start_paused = true)]
+async fn the_kind_of_a_source_is_changed_by_those_from_whom_nothing_is_kept() {
+    let server = server(Settings::default()).await;
+    let source = make(
+        &server,
+        ADMIN,
+        "/v1/sources",
+        json!({"name": "acct", "kind": "contact"}),
+    )
+    .await;
+    let path = format!("/v1/sources/{source}");
+    for kind in [json!("call"), Value::Null] {
+        let change = json!({ "kind": kind });
+        let refused = server.ask(Method::PATCH, &path, PLAIN, change.clone()).await;
+        refused.refused(403, "the kind of source");
+        server
+            .ask(Method::PATCH, &path, UNSCOPED, change)
+            .await
+            .refused(403, "need the scopes");
+    }
+    let same = json!({"kind": "contact", "name": "other"});
+    server.ask(Method::PATCH, &path, PLAIN, same).await.ok();
+    server
+        .ask(Method::PATCH, &path, ADMIN, json!({"kind": "call"}))
+        .await
+        .ok();
 }

@@ -56,7 +56,7 @@ const TABLE: [(&str, [&str; 8]); 50] = [
     ("post /dashboard/subscriptions/{kind}/{id}/enable",    ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("post /dashboard/subscriptions/{kind}/{id}/disable",   ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("get /dashboard/subscriptions/{kind}/{id}/delete",     ["in",  "in",  "403", "403", "200",  "404",  "200",  "200"]),
-    ("post /dashboard/subscriptions/{kind}/{id}/delete",    ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("post /dashboard/subscriptions/{kind}/{id}/delete",    ["in",  "in",  "403", "403", "done", "404",  "403",  "done"]),
     ("get /dashboard/events",                               ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/events/{id}",                          ["in",  "in",  "403", "200", "200",  "404",  "200",  "200"]),
     ("get /dashboard/deliveries",                           ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
