@@ -12,6 +12,7 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
+use switchhook_domain::credential::{MASK, shown_value};
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::secret::Secret;
@@ -93,6 +94,16 @@ impl SettingsRequest {
     const fn shows_secret(&self) -> bool {
         !matches!(self.hide_secret, Field::Absent | Field::Given(true))
     }
+
+    /// Whether a header's credential is among it. Which one there was before must not be told by whether that is a change.
+    fn names_credentials(&self) -> bool {
+        let Field::Given(headers) = &self.headers else {
+            return false;
+        };
+        headers
+            .iter()
+            .any(|(name, value)| value != MASK && shown_value(name, value) != *value)
+    }
 }
 
 /// A webhook with its settings; what is null follows the server.
@@ -124,7 +135,7 @@ pub(crate) struct WebhookWithSettings {
     jwt_content_type: Option<String>,
     hide_secret: bool,
     announce_kid: bool,
-    /// The name of the secret: what `kid` is, if it is announced.
+    /// The name of the secret: what `kid` is, if it is announced. `***` for keys that may only look: guesses could be tried on it.
     #[schema(required, example = "9f86d081884c7d65")]
     kid: Option<String>,
     /// The secrets before it that still count, the newest first.
@@ -249,10 +260,11 @@ pub(crate) async fn update(
     let _turn = share.change.lock().await;
     let webhook = api.system.store.webhook(caller.company_id, id).await?;
     let shows_secret = webhook.settings.hide_secret && request.shows_secret();
+    let names_credentials = request.names_credentials();
     let headers = webhook.settings.headers.clone();
     let settings = changed(webhook.settings, request, &Bounds::of(&api.system.settings))?;
     // Receivers know us by headers, and proxies find their way by them.
-    if shows_secret || settings.headers != headers {
+    if shows_secret || names_credentials || settings.headers != headers {
         require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
     }
     let change = WebhookChange {
@@ -374,7 +386,7 @@ pub(super) fn show_with(
         jwt_content_type,
         hide_secret,
         announce_kid,
-        kid: webhook.secret.as_ref().map(|secret| key_id(secret.expose())),
+        kid: webhook.secret.as_ref().map(|secret| name_of(secret, shown)),
         old_secrets,
         warnings,
         in_force,
@@ -386,6 +398,13 @@ pub(super) fn show_with(
     }
 }
 
+fn name_of(secret: &Secret, shown: SecretsShown) -> String {
+    match shown {
+        SecretsShown::Masked => MASK.to_owned(),
+        SecretsShown::AsSet | SecretsShown::Never | SecretsShown::Always => key_id(secret.expose()),
+    }
+}
+
 fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSecretAnswer> {
     let now = api.system.clock.now();
     let valid = webhook
@@ -394,7 +413,7 @@ fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<O
         .rev()
         .filter(|old| old.valid_until > now);
     let answer = |old: &OldSecret| OldSecretAnswer {
-        kid: key_id(old.secret.expose()),
+        kid: name_of(&old.secret, shown),
         valid_until: old.valid_until,
         secret: shown.of(&old.secret, &webhook.settings),
     };

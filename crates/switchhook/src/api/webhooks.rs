@@ -154,15 +154,12 @@ pub(crate) async fn update(
     if change.hook_url.as_deref() == Some(&*shown_url(&before.hook_url)) {
         change.hook_url = None;
     }
-    let moves = change
-        .hook_url
-        .as_ref()
-        .is_some_and(|url| *url != before.hook_url);
-    let signs_otherwise = change
+    // Whether it is the same credential as before is not told to whoever may not know that.
+    let signs = change
         .secret
         .as_ref()
-        .is_some_and(|secret| *secret != before.secret);
-    if moves || signs_otherwise {
+        .is_some_and(|secret| secret.is_some() || before.secret.is_some());
+    if change.hook_url.is_some() || signs {
         require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
     }
     let webhook = change_webhook(&api, caller, id, change).await?;

@@ -543,6 +543,26 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
         "https://***@example.com/hook?token=***&team=blue"
     );
     assert_eq!(looked["headers"], json!({"x-api-key": "***", "x-team": "blue"}));
+    // Nor can they be guessed by whoever may not know them: what is the same as before is refused like anything else.
+    for (path, body) in [
+        (
+            format!("/api/v2/webhooks/{webhook}"),
+            json!({"secret": "S3CRET too"}),
+        ),
+        (format!("/api/v2/webhooks/{webhook}"), json!({ "hook_url": hook })),
+        (
+            v1.clone(),
+            json!({"headers": {"x-api-key": "H3ADER", "x-team": "blue"}}),
+        ),
+    ] {
+        let refused = server.ask(Method::PATCH, &path, PLAIN, body).await;
+        refused.refused(403, "subscription");
+    }
+    // The name of a secret is worked out from it, so guesses could be tried on it.
+    assert_eq!(
+        (&looked["kid"], &looked["old_secrets"][0]["kid"]),
+        (&json!("***"), &json!("***"))
+    );
     // Whoever may change it sees it as Dialpad shows it; a record of what was sent is one for nobody.
     let writers = server.get(&v1).await.ok();
     assert_eq!(
