@@ -22,7 +22,7 @@ use crate::ingest::{self, Submission};
 pub(crate) struct RouteRequest {
     /// Its kind.
     #[serde(default)]
-    #[schema(schema_with = words::kind)]
+    #[schema(schema_with = words::kind, required = true)]
     kind: Field<Kind>,
 }
 
