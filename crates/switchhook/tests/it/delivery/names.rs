@@ -10,32 +10,20 @@ use futures_util::FutureExt;
 use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::proto::rr::RecordType;
 use switchhook::delivery::address_guard::AddressGuard;
-use switchhook::delivery::outbound::Outbound;
 use switchhook::delivery::transport::{Posted, Transport};
 use switchhook::delivery::{Addresses, HttpTransport, Names, SystemNames};
 use switchhook_domain::attempt::Silence;
-use switchhook_domain::clock::Clock;
-use switchhook_domain::webhook::DeliveryDefaults;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 
-use super::network::{OK, check_silence, check_status, post_to, read_request, receiver};
+use super::network::{self, OK, check_silence, check_status, post_to, read_request, receiver};
 use crate::support::name_server::{NameServer, asking};
-use crate::support::rig::START;
 
 /// Loopback stands for a public address here, as do addresses for documentation, to which there is no way.
 fn transport(names: Arc<dyn Names>) -> HttpTransport {
     let mut guard = AddressGuard::allowing_loopback();
     guard.allow.push("2001:db8::/32".parse().expect("a range"));
-    let clock: Arc<dyn Clock> = Arc::new(|| START);
-    HttpTransport::new(
-        Arc::new(guard),
-        clock,
-        DeliveryDefaults::default(),
-        &Outbound::default(),
-    )
-    .expect("the machine has certificates")
-    .with_names(names)
+    network::transport(guard).with_names(names)
 }
 
 async fn post_by_name(transport: &HttpTransport, port: u16) -> Posted {

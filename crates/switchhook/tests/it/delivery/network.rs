@@ -67,7 +67,7 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-fn transport(guard: AddressGuard) -> HttpTransport {
+pub(super) fn transport(guard: AddressGuard) -> HttpTransport {
     let clock: Arc<dyn Clock> = Arc::new(|| START);
     HttpTransport::new(
         Arc::new(guard),
