@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, spelled_enum};
 
 use crate::credential::shown_value;
 
@@ -177,129 +175,49 @@ pub enum AttemptOutcome {
     Lost,
 }
 
-/// Why no answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Silence {
-    /// The host's name has no address.
-    Dns,
-    /// The address is one we do not send to.
-    AddressRefused,
-    /// Nobody listens there.
-    ConnectionRefused,
-    /// The connection did not stand in time.
-    ConnectTimeout,
-    /// TLS could not be agreed, or the certificate is not to be trusted.
-    Tls,
-    /// No answer came in time.
-    AnswerTimeout,
-    /// The connection broke.
-    ConnectionLost,
-    /// What came was no HTTP.
-    NotHttp,
-    /// The request could not even be made (a `hook_url` that is no URL, a header that is none).
-    BadRequest,
-}
-
-impl Silence {
-    /// Every reason there is.
-    pub const ALL: [Self; 9] = [
-        Self::Dns,
-        Self::AddressRefused,
-        Self::ConnectionRefused,
-        Self::ConnectTimeout,
-        Self::Tls,
-        Self::AnswerTimeout,
-        Self::ConnectionLost,
-        Self::NotHttp,
-        Self::BadRequest,
-    ];
-
-    /// The reason's name in the database, the API and the metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::AddressRefused => "address_refused",
-            Self::ConnectionRefused => "connection_refused",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::Tls => "tls",
-            Self::AnswerTimeout => "answer_timeout",
-            Self::ConnectionLost => "connection_lost",
-            Self::NotHttp => "not_http",
-            Self::BadRequest => "bad_request",
-        }
+spelled_enum! {
+    /// Why no answer came.
+    pub enum Silence: "failure reason" {
+        /// The host's name has no address.
+        Dns = "dns",
+        /// The address is one we do not send to.
+        AddressRefused = "address_refused",
+        /// Nobody listens there.
+        ConnectionRefused = "connection_refused",
+        /// The connection did not stand in time.
+        ConnectTimeout = "connect_timeout",
+        /// TLS could not be agreed, or the certificate is not to be trusted.
+        Tls = "tls",
+        /// No answer came in time.
+        AnswerTimeout = "answer_timeout",
+        /// The connection broke.
+        ConnectionLost = "connection_lost",
+        /// What came was no HTTP.
+        NotHttp = "not_http",
+        /// The request could not even be made (a `hook_url` that is no URL, a header that is none).
+        BadRequest = "bad_request",
     }
 }
 
-impl fmt::Display for Silence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is no reason.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown reason `{0}`")]
-pub struct UnknownSilence(pub String);
-
-impl FromStr for Silence {
-    type Err = UnknownSilence;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| UnknownSilence(text.to_owned()))
-    }
-}
-
-/// What an outcome means for the delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OutcomeClass {
-    /// 2xx: the receiver has it.
-    Accepted,
-    /// 3xx: we do not follow, so the receiver does not have it.
-    Redirected,
-    /// 408, 425, 429: not now.
-    Postponed,
-    /// 410: never again.
-    Gone,
-    /// Any other 4xx: the receiver thinks the request is wrong.
-    Refused,
-    /// 5xx, or a status that is none.
-    Failed,
-    /// Nothing came.
-    Unanswered,
-    /// Unknown.
-    Lost,
-}
-
-impl OutcomeClass {
-    /// Every class there is.
-    pub const ALL: [Self; 8] = [
-        Self::Accepted,
-        Self::Redirected,
-        Self::Postponed,
-        Self::Gone,
-        Self::Refused,
-        Self::Failed,
-        Self::Unanswered,
-        Self::Lost,
-    ];
-
-    /// The class's name in the API and the metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Redirected => "redirected",
-            Self::Postponed => "postponed",
-            Self::Gone => "gone",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Unanswered => "unanswered",
-            Self::Lost => "lost",
-        }
+spelled_enum! {
+    /// What an outcome means for the delivery.
+    pub enum OutcomeClass: "attempt outcome" {
+        /// 2xx: the receiver has it.
+        Accepted = "accepted",
+        /// 3xx: we do not follow, so the receiver does not have it.
+        Redirected = "redirected",
+        /// 408, 425, 429: not now.
+        Postponed = "postponed",
+        /// 410: never again.
+        Gone = "gone",
+        /// Any other 4xx: the receiver thinks the request is wrong.
+        Refused = "refused",
+        /// 5xx, or a status that is none.
+        Failed = "failed",
+        /// Nothing came.
+        Unanswered = "unanswered",
+        /// Unknown.
+        Lost = "lost",
     }
 }
 

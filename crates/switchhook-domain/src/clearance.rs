@@ -8,13 +8,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use switchhook_protocol::Kind;
+use switchhook_protocol::{Kind, UnknownWord};
 
 use crate::delivery::Delivery;
 use crate::id::{DeliveryId, ReplayId, SubscriptionId};
 use crate::redaction::Hidden;
 use crate::replay::Replay;
-use crate::scope::{Scope, Scopes, UnknownScope};
+use crate::scope::{Scope, Scopes};
 use crate::subscription::{Filter, Subscription};
 
 /// What somebody may see of a company's events; the default is calls and messages without recordings and texts.
@@ -304,9 +304,9 @@ impl fmt::Display for Clearance {
 }
 
 impl FromStr for Clearance {
-    type Err = UnknownScope;
+    type Err = UnknownWord;
 
-    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
         let (admin, scopes): (Vec<_>, Vec<_>) = text.split(',').partition(|name| *name == ADMIN);
         Ok(Self {
             admin: !admin.is_empty(),

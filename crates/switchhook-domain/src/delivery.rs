@@ -3,12 +3,9 @@
 //! `pending → delivered | exhausted | cancelled`; a final state is never left. There is no state "running": a claim is
 //! a pending delivery that is due again when its lease ends, so a crash needs no rescuer.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use switchhook_protocol::{Kind, Timestamp};
+use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
 use crate::attempt::{AttemptOutcome, OutcomeClass};
 use crate::id::{CompanyId, DeliveryId, EventId, ReplayId, SubscriptionId, WebhookId};
@@ -82,55 +79,17 @@ pub enum DeliveryState {
     },
 }
 
-/// The name of a state, to filter and to count by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StateName {
-    /// See [`DeliveryState::Pending`].
-    Pending,
-    /// See [`DeliveryState::Delivered`].
-    Delivered,
-    /// See [`DeliveryState::Exhausted`].
-    Exhausted,
-    /// See [`DeliveryState::Cancelled`].
-    Cancelled,
-}
-
-impl StateName {
-    /// Every state there is.
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Delivered, Self::Exhausted, Self::Cancelled];
-
-    /// The state's name in the database and on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Exhausted => "exhausted",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl fmt::Display for StateName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is no state.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown state `{0}`: use pending, delivered, exhausted or cancelled")]
-pub struct UnknownState(pub String);
-
-impl FromStr for StateName {
-    type Err = UnknownState;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| UnknownState(text.to_owned()))
+spelled_enum! {
+    /// The name of a state, to filter and to count by.
+    pub enum StateName: "delivery state" {
+        /// See [`DeliveryState::Pending`].
+        Pending = "pending",
+        /// See [`DeliveryState::Delivered`].
+        Delivered = "delivered",
+        /// See [`DeliveryState::Exhausted`].
+        Exhausted = "exhausted",
+        /// See [`DeliveryState::Cancelled`].
+        Cancelled = "cancelled",
     }
 }
 

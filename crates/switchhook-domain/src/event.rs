@@ -355,7 +355,7 @@ mod tests {
         for state in CallState::ALL {
             check_state(
                 &format!(r#"{{"state":"{state}"}}"#),
-                Some(&PayloadState::Known(*state)),
+                Some(&PayloadState::Known(state)),
             );
         }
         check_state(

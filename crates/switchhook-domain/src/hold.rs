@@ -1,50 +1,16 @@
 //! Holds: times during which a webhook was not sent to. They do not count towards how long its deliveries are tried.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, spelled_enum};
 
-/// Why a webhook is not sent to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HoldReason {
-    /// Somebody paused it.
-    Paused,
-    /// Its breaker is open: the receiver fails again and again.
-    Breaker,
-}
-
-impl HoldReason {
-    /// The reason's name in the database and on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::Breaker => "breaker",
-        }
-    }
-}
-
-impl fmt::Display for HoldReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is no reason.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown reason for a hold `{0}`")]
-pub struct UnknownHoldReason(pub String);
-
-impl FromStr for HoldReason {
-    type Err = UnknownHoldReason;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Paused, Self::Breaker]
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-            .ok_or_else(|| UnknownHoldReason(text.to_owned()))
+spelled_enum! {
+    /// Why a webhook is not sent to.
+    pub enum HoldReason: "reason for a hold" {
+        /// Somebody paused it.
+        Paused = "paused",
+        /// Its breaker is open: the receiver fails again and again.
+        Breaker = "breaker",
     }
 }
 

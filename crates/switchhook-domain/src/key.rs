@@ -4,34 +4,20 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, UnknownWord, spelled_enum};
 
 use crate::id::{CompanyId, KeyId};
 use crate::scope::Scopes;
 
-/// What a key may do within its company.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Right {
-    /// Look at what is the company's, as far as its clearance goes.
-    Read,
-    /// Change webhooks, subscriptions and deliveries.
-    Write,
-    /// Send events in.
-    Ingest,
-}
-
-impl Right {
-    /// Every right there is.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Ingest];
-
-    /// The right's name on the command line and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Ingest => "ingest",
-        }
+spelled_enum! {
+    /// What a key may do within its company.
+    pub enum Right: "right" {
+        /// Look at what is the company's, as far as its clearance goes.
+        Read = "read",
+        /// Change webhooks, subscriptions and deliveries.
+        Write = "write",
+        /// Send events in.
+        Ingest = "ingest",
     }
 }
 
@@ -71,24 +57,11 @@ impl fmt::Display for Rights {
     }
 }
 
-/// A name that is no right, or no name at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown right `{0}`: use one or more of read, write, ingest, separated by commas")]
-pub struct UnknownRight(pub String);
-
 impl FromStr for Rights {
-    type Err = UnknownRight;
+    type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split(',')
-            .map(str::trim)
-            .map(|name| {
-                Right::ALL
-                    .into_iter()
-                    .find(|r| r.as_str() == name)
-                    .ok_or_else(|| UnknownRight(name.to_owned()))
-            })
-            .collect()
+        text.split(',').map(|name| name.trim().parse::<Right>()).collect()
     }
 }
 
@@ -99,7 +72,7 @@ impl From<Rights> for String {
 }
 
 impl TryFrom<String> for Rights {
-    type Error = UnknownRight;
+    type Error = UnknownWord;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()

@@ -3,9 +3,7 @@
 //! Owns the rule ([`judge`]), its index ([`CompanyIndex`]), which says the same for all subscriptions of a company at
 //! the cost of the matching ones, and the answer to why something was not sent ([`Decided`]). What an event says of itself is `event.rs`; what a match may see is `redaction.rs`.
 
-use std::fmt;
-
-use switchhook_protocol::{CallStateFilter, ContactType, Direction, SmsDirection};
+use switchhook_protocol::{CallStateFilter, ContactType, Direction, SmsDirection, spelled_enum};
 
 use crate::event::{EventDetail, EventFacts, PayloadState};
 use crate::subscription::{CallFilter, Filter, SmsFilter, Subscription, TargetRef};
@@ -25,87 +23,45 @@ pub enum Verdict {
     PassedOver(Reason),
 }
 
-/// Why a subscription passed an event over: the first reason found, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// It was made after the event was accepted.
-    CreatedAfterwards,
-    /// It was deleted before the event was accepted.
-    DeletedBefore,
-    /// The event was a test for one webhook, whatever is subscribed.
-    TestEvent,
-    /// It is for another kind of event.
-    OtherKind,
-    /// It is not enabled.
-    Disabled,
-    /// It has no webhook to send to, and no websocket to tell.
-    NoWebhook,
-    /// It is narrowed to a target that the event is not about.
-    OtherTarget,
-    /// The call's state is not in its list.
-    StateNotInList,
-    /// It is for group calls.
-    NotAGroupCall,
-    /// It is for messages that go the other way.
-    OtherDirection,
-    /// It does not ask for status updates of messages.
-    StatusUpdatesOff,
-    /// It does not ask for messages between users of the company.
-    InternalMessagesOff,
-    /// It is for the other type of contacts.
-    OtherContactType,
-    /// The event's payload is no longer kept: what its filter says to it cannot be told any more.
-    PayloadGone,
-    /// It asked for the event, but its webhook was being created or deleted at that moment.
-    WebhookGone,
-    /// It asked for the event, for whoever listened at its websocket: that makes no delivery.
-    Websocket,
+spelled_enum! {
+    /// Why a subscription passed an event over: the first reason found, in this order.
+    pub enum Reason: "reason" {
+        /// It was made after the event was accepted.
+        CreatedAfterwards = "created_afterwards",
+        /// It was deleted before the event was accepted.
+        DeletedBefore = "deleted_before",
+        /// The event was a test for one webhook, whatever is subscribed.
+        TestEvent = "test_event",
+        /// It is for another kind of event.
+        OtherKind = "other_kind",
+        /// It is not enabled.
+        Disabled = "disabled",
+        /// It has no webhook to send to, and no websocket to tell.
+        NoWebhook = "no_webhook",
+        /// It is narrowed to a target that the event is not about.
+        OtherTarget = "other_target",
+        /// The call's state is not in its list.
+        StateNotInList = "state_not_in_list",
+        /// It is for group calls.
+        NotAGroupCall = "not_a_group_call",
+        /// It is for messages that go the other way.
+        OtherDirection = "other_direction",
+        /// It does not ask for status updates of messages.
+        StatusUpdatesOff = "status_updates_off",
+        /// It does not ask for messages between users of the company.
+        InternalMessagesOff = "internal_messages_off",
+        /// It is for the other type of contacts.
+        OtherContactType = "other_contact_type",
+        /// The event's payload is no longer kept: what its filter says to it cannot be told any more.
+        PayloadGone = "payload_gone",
+        /// It asked for the event, but its webhook was being created or deleted at that moment.
+        WebhookGone = "webhook_gone",
+        /// It asked for the event, for whoever listened at its websocket: that makes no delivery.
+        Websocket = "websocket",
+    }
 }
 
 impl Reason {
-    /// Every reason there is.
-    pub const ALL: [Self; 16] = [
-        Self::CreatedAfterwards,
-        Self::DeletedBefore,
-        Self::TestEvent,
-        Self::OtherKind,
-        Self::Disabled,
-        Self::NoWebhook,
-        Self::OtherTarget,
-        Self::StateNotInList,
-        Self::NotAGroupCall,
-        Self::OtherDirection,
-        Self::StatusUpdatesOff,
-        Self::InternalMessagesOff,
-        Self::OtherContactType,
-        Self::PayloadGone,
-        Self::WebhookGone,
-        Self::Websocket,
-    ];
-
-    /// The reason's name in the API and the metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CreatedAfterwards => "created_afterwards",
-            Self::DeletedBefore => "deleted_before",
-            Self::TestEvent => "test_event",
-            Self::OtherKind => "other_kind",
-            Self::Disabled => "disabled",
-            Self::NoWebhook => "no_webhook",
-            Self::OtherTarget => "other_target",
-            Self::StateNotInList => "state_not_in_list",
-            Self::NotAGroupCall => "not_a_group_call",
-            Self::OtherDirection => "other_direction",
-            Self::StatusUpdatesOff => "status_updates_off",
-            Self::InternalMessagesOff => "internal_messages_off",
-            Self::OtherContactType => "other_contact_type",
-            Self::PayloadGone => "payload_gone",
-            Self::WebhookGone => "webhook_gone",
-            Self::Websocket => "websocket",
-        }
-    }
-
     /// The reason with the particulars of a subscription and an event, as a sentence about the subscription.
     #[must_use]
     pub fn explain(self, subscription: &Subscription, facts: &EventFacts) -> String {
@@ -132,15 +88,16 @@ impl Reason {
             (Self::OtherContactType, Filter::Contact { contact_type }, _) => {
                 format!("its contact_type is {contact_type}, this contact is of the other type")
             }
-            _ => self.to_string(),
+            _ => self.in_words().to_owned(),
         }
     }
 }
 
-/// The reason as a sentence about the subscription.
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Reason {
+    /// The reason as a sentence about the subscription.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
             Self::CreatedAfterwards => "it was created after this event was accepted",
             Self::DeletedBefore => "it was deleted before this event was accepted",
             Self::TestEvent => "this is a test event, for one webhook only, whatever is subscribed",
@@ -165,7 +122,7 @@ impl fmt::Display for Reason {
             Self::Websocket => {
                 "it asked for this event, for its websocket: whoever listened there was told, and no delivery is made"
             }
-        })
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! and how long it will take is `replay/pace.rs`. Who does the work is the server's.
 
 use serde::{Deserialize, Serialize};
-use switchhook_protocol::{Kind, Timestamp};
+use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
 use crate::clearance::Clearance;
 use crate::delivery::StateName;
@@ -192,15 +192,29 @@ pub enum ReplayState {
     },
 }
 
+spelled_enum! {
+    /// The name of a replay's state.
+    pub enum ReplayStateName: "replay state" {
+        /// See [`ReplayState::Running`].
+        Running = "running",
+        /// See [`ReplayState::Finished`].
+        Finished = "finished",
+        /// See [`ReplayState::Cancelled`].
+        Cancelled = "cancelled",
+        /// See [`ReplayState::Failed`].
+        Failed = "failed",
+    }
+}
+
 impl ReplayState {
-    /// The state's name in the database and on the wire.
+    /// The state's name.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub const fn name(&self) -> ReplayStateName {
         match self {
-            Self::Running => "running",
-            Self::Finished { .. } => "finished",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Failed { .. } => "failed",
+            Self::Running => ReplayStateName::Running,
+            Self::Finished { .. } => ReplayStateName::Finished,
+            Self::Cancelled { .. } => ReplayStateName::Cancelled,
+            Self::Failed { .. } => ReplayStateName::Failed,
         }
     }
 

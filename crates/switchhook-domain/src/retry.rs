@@ -3,38 +3,26 @@
 //! `durable` is ours and the default; `dialpad` does exactly what Dialpad documents. Chance comes in as a [`Roll`],
 //! time as an age.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use switchhook_protocol::{Kind, Timestamp};
+use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
 use crate::attempt::{AttemptOutcome, OutcomeClass};
 
 mod dialpad;
 mod durable;
 
-/// A set of retry rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    /// For days, in order.
-    Durable,
-    /// As Dialpad does.
-    Dialpad,
+spelled_enum! {
+    /// A set of retry rules.
+    pub enum Profile: "retry profile" {
+        /// For days, in order.
+        Durable = "durable",
+        /// As Dialpad does.
+        Dialpad = "dialpad",
+    }
 }
 
 impl Profile {
-    /// The profile's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Durable => "durable",
-            Self::Dialpad => "dialpad",
-        }
-    }
-
     /// How long an attempt may take.
     #[must_use]
     pub const fn timeout(self) -> Duration {
@@ -42,28 +30,6 @@ impl Profile {
             Self::Durable => durable::TIMEOUT,
             Self::Dialpad => dialpad::TIMEOUT,
         }
-    }
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is no profile.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown profile `{0}`: use durable or dialpad")]
-pub struct UnknownProfile(pub String);
-
-impl FromStr for Profile {
-    type Err = UnknownProfile;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Durable, Self::Dialpad]
-            .into_iter()
-            .find(|p| p.as_str() == text)
-            .ok_or_else(|| UnknownProfile(text.to_owned()))
     }
 }
 

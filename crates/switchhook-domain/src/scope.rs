@@ -6,40 +6,23 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use switchhook_protocol::{UnknownWord, spelled_enum};
 
-/// One permission beyond the ordinary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// May use change log subscriptions at all.
-    ChangeLog,
-    /// Sees recording and voicemail links in call events.
-    RecordingsExport,
-    /// Sees the text of messages, for subscriptions with a target.
-    MessageContentExport,
-    /// Sees the text of messages of the whole company.
-    MessageContentExportAll,
+spelled_enum! {
+    /// One permission beyond the ordinary.
+    pub enum Scope: "scope" {
+        /// May use change log subscriptions at all.
+        ChangeLog = "change_log",
+        /// Sees recording and voicemail links in call events.
+        RecordingsExport = "recordings_export",
+        /// Sees the text of messages, for subscriptions with a target.
+        MessageContentExport = "message_content_export",
+        /// Sees the text of messages of the whole company.
+        MessageContentExportAll = "message_content_export:all",
+    }
 }
 
 impl Scope {
-    /// Every scope there is.
-    pub const ALL: [Self; 4] = [
-        Self::ChangeLog,
-        Self::RecordingsExport,
-        Self::MessageContentExport,
-        Self::MessageContentExportAll,
-    ];
-
-    /// The scope's name on the wire and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ChangeLog => "change_log",
-            Self::RecordingsExport => "recordings_export",
-            Self::MessageContentExport => "message_content_export",
-            Self::MessageContentExportAll => "message_content_export:all",
-        }
-    }
-
     const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -91,27 +74,12 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// A name that is no scope.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown scope `{0}`: use change_log, recordings_export, message_content_export or message_content_export:all"
-)]
-pub struct UnknownScope(pub String);
-
 impl FromStr for Scopes {
-    type Err = UnknownScope;
+    type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(|name| {
-                Scope::ALL
-                    .into_iter()
-                    .find(|s| s.as_str() == name)
-                    .ok_or_else(|| UnknownScope(name.to_owned()))
-            })
-            .collect()
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::parse::<Scope>).collect()
     }
 }
 
@@ -122,7 +90,7 @@ impl From<Scopes> for String {
 }
 
 impl TryFrom<String> for Scopes {
-    type Error = UnknownScope;
+    type Error = UnknownWord;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()

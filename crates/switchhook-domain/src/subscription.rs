@@ -14,7 +14,7 @@ use crate::scope::Scopes;
 
 mod version;
 
-pub use version::{Revision, Standing, SubscriptionVersion, UnknownChange, VersionChange};
+pub use version::{Revision, Standing, SubscriptionVersion, VersionChange};
 
 /// "Send these events there."
 #[derive(Debug, Clone, PartialEq)]
@@ -345,7 +345,7 @@ mod tests {
     fn every_state_has_a_bit_of_its_own() {
         let all: CallStateSet = CallStateFilter::ALL.iter().copied().collect();
         assert_eq!(all.iter().count(), 32);
-        for &state in CallStateFilter::ALL {
+        for state in CallStateFilter::ALL {
             let one: CallStateSet = [state].into_iter().collect();
             assert_eq!(one.iter().collect::<Vec<_>>(), [state]);
         }

@@ -3,7 +3,8 @@
 //! and strings. Both are read, neither is rewritten.
 
 use crate::reading::{Read, view};
-use crate::spelling::{same_word, spelled_enum};
+use crate::spelled_enum;
+use crate::spelling::same_word;
 use crate::target::Target;
 use crate::timestamp::Timestamp;
 use crate::value::{Id, Text, Word};

@@ -4,10 +4,10 @@
 
 use crate::contact::Contact;
 use crate::reading::view;
-use crate::spelling::{spelled, spelled_enum};
 use crate::target::Target;
 use crate::timestamp::Timestamp;
 use crate::value::{Id, Json, Milliseconds, Text, Word};
+use crate::{spelled, spelled_enum};
 
 spelled_enum! {
     /// A state of a call that an event can report. Payloads may hold others; see [`CallEvent::state`].
@@ -78,7 +78,15 @@ pub enum CallStateFilter {
 
 impl CallStateFilter {
     /// Every value, `all` first.
-    pub const ALL: &'static [Self] = &ALL_FILTERS;
+    pub const ALL: [Self; CallState::ALL.len() + 1] = {
+        let mut filters = [Self::All; CallState::ALL.len() + 1];
+        let mut index = 0;
+        while index < CallState::ALL.len() {
+            filters[index + 1] = Self::State(CallState::ALL[index]);
+            index += 1;
+        }
+        filters
+    };
 
     /// The spelling on the wire.
     #[must_use]
@@ -91,16 +99,6 @@ impl CallStateFilter {
 }
 
 spelled!(CallStateFilter: "call state");
-
-const ALL_FILTERS: [CallStateFilter; CallState::ALL.len() + 1] = {
-    let mut filters = [CallStateFilter::All; CallState::ALL.len() + 1];
-    let mut index = 0;
-    while index < CallState::ALL.len() {
-        filters[index + 1] = CallStateFilter::State(CallState::ALL[index]);
-        index += 1;
-    }
-    filters
-};
 
 spelled_enum! {
     /// Which way a call or a message went, seen from the company.
@@ -279,7 +277,7 @@ mod tests {
     #[test]
     fn every_filter_reads_back_what_it_writes() {
         for filter in CallStateFilter::ALL {
-            assert_eq!(filter.to_string().parse(), Ok(*filter));
+            assert_eq!(filter.to_string().parse(), Ok(filter));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! In calls and messages a contact is a small object with field names of its own; both forms are one view.
 
 use crate::reading::view;
-use crate::spelling::spelled_enum;
+use crate::spelled_enum;
 use crate::value::{Id, Text, Word};
 
 spelled_enum! {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::spelling::same_word;
+use crate::spelling::{UnknownWord, same_word};
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +112,7 @@ impl Kind {
     ///
     /// # Errors
     /// If the word names no kind.
-    pub fn of_kept(word: &str) -> Result<Self, UnknownKind> {
+    pub fn of_kept(word: &str) -> Result<Self, UnknownWord> {
         match word.parse() {
             Err(_) if same_word(Self::Unknown.route(), word) => Ok(Self::Unknown),
             read => read,
@@ -177,15 +177,13 @@ impl fmt::Display for Kind {
 
 /// Understands every spelling of the five whatever its case, with `-`, `_` or nothing between its words.
 impl FromStr for Kind {
-    type Err = UnknownKind;
+    type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
             .find(|kind| kind.is_spelled(word))
-            .ok_or_else(|| UnknownKind {
-                given: word.chars().take(64).collect(),
-            })
+            .ok_or_else(|| UnknownWord::new("kind of event", word, Self::ALL.map(Self::route)))
     }
 }
 
@@ -201,13 +199,6 @@ impl<'de> Deserialize<'de> for Kind {
         let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         Self::of_kept(&word).map_err(serde::de::Error::custom)
     }
-}
-
-/// A word that names no kind of event.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a kind of event; known are: call, sms, agent_status, contact, changelog")]
-pub struct UnknownKind {
-    given: String,
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use call::{CallEvent, CallState, CallStateFilter, Direction, RecordingDetail
 pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
-pub use kind::{Kind, UnknownKind};
+pub use kind::Kind;
 pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
     Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, Secret, SecretChange, Signer, TokenPart, Verifier,
@@ -55,3 +55,6 @@ pub use spelling::{UnknownWord, same_word};
 pub use target::{Target, TargetType};
 pub use timestamp::{InvalidTimestamp, Timestamp, format_http_date, parse_http_date};
 pub use value::{Id, Json, Milliseconds, Text, Word};
+
+#[doc(hidden)]
+pub use serde as __serde;

@@ -5,14 +5,14 @@
 use crate::call::Direction;
 use crate::contact::Contact;
 use crate::reading::view;
-use crate::spelling::spelled_enum;
+use crate::spelled_enum;
 use crate::target::Target;
 use crate::timestamp::Timestamp;
 use crate::value::{Id, Json, Text, Word};
 
 spelled_enum! {
     /// Which messages an sms subscription is about.
-    pub enum SmsDirection: "sms direction" {
+    pub enum SmsDirection: "message direction" {
         All = "all",
         Inbound = "inbound",
         Outbound = "outbound",

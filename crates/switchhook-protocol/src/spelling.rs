@@ -1,5 +1,5 @@
-//! One macro for the enums whose values have a spelling on the wire: each value is written once.
-//! It makes the list of values, both directions of the conversion and serde from that one line.
+//! One macro for the enums whose values have a spelling on the wire, in a database or on a command line: each value
+//! is written once. It makes the list of values, both directions of the conversion and serde from that one line.
 //! Reading ignores case and separators (real traffic writes `Office` for `office`, `call_center` for `callcenter`);
 //! writing uses the documented spelling.
 
@@ -16,9 +16,14 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    pub(crate) fn new(what: &'static str, given: &str, known: Vec<&'static str>) -> Self {
-        let given = given.chars().take(LONGEST_WORD_SHOWN).collect();
-        Self { what, given, known }
+    /// The error for `given`, which is not a `what` (in singular: `call state`, `target type`): those are `known`.
+    #[must_use]
+    pub fn new(what: &'static str, given: &str, known: impl IntoIterator<Item = &'static str>) -> Self {
+        Self {
+            what,
+            given: given.chars().take(LONGEST_WORD_SHOWN).collect(),
+            known: known.into_iter().collect(),
+        }
     }
 
     /// What the word should have been, in singular: `call state`, `target type`.
@@ -34,10 +39,20 @@ impl UnknownWord {
     }
 }
 
+/// `` `fast` is not a validation mode: use off, warn or strict ``.
 impl fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, given, known } = self;
-        write!(f, "`{given}` is not a {what}; known are: {}", known.join(", "))
+        let article = if what.starts_with(['a', 'e', 'i', 'o', 'u', 'A']) {
+            "an"
+        } else {
+            "a"
+        };
+        write!(f, "`{given}` is not {article} {what}: use ")?;
+        match known.as_slice() {
+            [firsts @ .., last] if !firsts.is_empty() => write!(f, "{} or {last}", firsts.join(", ")),
+            words => f.write_str(&words.concat()),
+        }
     }
 }
 
@@ -64,38 +79,59 @@ fn letters(word: &str) -> impl Iterator<Item = u8> {
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-/// `enum Name: "what it is" { Variant = "spelling", … }` with `ALL`, `as_str`, `Display`, `FromStr` and serde.
+/// Declares an enum whose values have a spelling, with `ALL`, `as_str`, `Display`, `FromStr` and serde.
+///
+/// ```
+/// switchhook_protocol::spelled_enum! {
+///     /// How ripe a fruit is.
+///     #[derive(Default)]
+///     pub enum Ripeness: "degree of ripeness" {
+///         /// Not yet to be eaten.
+///         #[default]
+///         Green = "green",
+///         /// To be eaten today.
+///         Ripe = "ripe",
+///     }
+/// }
+///
+/// assert_eq!("Ripe".parse(), Ok(Ripeness::Ripe));
+/// let error = "rotten".parse::<Ripeness>().unwrap_err();
+/// assert_eq!(error.to_string(), "`rotten` is not a degree of ripeness: use green or ripe");
+/// ```
+#[macro_export]
 macro_rules! spelled_enum {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident: $what:literal {
+        $visibility:vis enum $name:ident: $what:literal {
             $( $(#[$variant_meta:meta])* $variant:ident = $spelling:literal, )+
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
+        $visibility enum $name {
             $( $(#[$variant_meta])* #[doc = concat!("`", $spelling, "`")] $variant, )+
         }
 
         impl $name {
-            /// Every value, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// Every value, in the order of the enum.
+            $visibility const ALL: [Self; [$($spelling),+].len()] = [$(Self::$variant),+];
 
-            /// The spelling on the wire.
+            /// The value's spelling.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {
+            $visibility const fn as_str(self) -> &'static str {
                 match self {
                     $( Self::$variant => $spelling, )+
                 }
             }
         }
 
-        $crate::spelling::spelled!($name: $what);
+        $crate::spelled!($name: $what);
     };
 }
 
-/// `Display`, `FromStr` and serde for a type that has `ALL` and `as_str`.
+/// Makes `Display`, `FromStr` and serde for a type that has `ALL` and `as_str`; [`spelled_enum!`](crate::spelled_enum)
+/// does it for enums.
+#[macro_export]
 macro_rules! spelled {
     ($name:ident: $what:literal) => {
         impl std::fmt::Display for $name {
@@ -109,29 +145,58 @@ macro_rules! spelled {
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 Self::ALL
-                    .iter()
-                    .copied()
+                    .into_iter()
                     .find(|known| $crate::same_word(known.as_str(), word))
-                    .ok_or_else(|| {
-                        let known = Self::ALL.iter().map(|known| known.as_str()).collect();
-                        $crate::UnknownWord::new($what, word, known)
-                    })
+                    .ok_or_else(|| $crate::UnknownWord::new($what, word, Self::ALL.map(Self::as_str)))
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl $crate::__serde::Serialize for $name {
+            fn serialize<S: $crate::__serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'de> $crate::__serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                use $crate::__serde::de::Error;
+
                 let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                word.parse().map_err(serde::de::Error::custom)
+                word.parse().map_err(D::Error::custom)
             }
         }
     };
 }
 
-pub(crate) use {spelled, spelled_enum};
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_word_is_answered_with_what_is_known() {
+        for (what, known, expected) in [
+            (
+                "profile",
+                &["durable", "dialpad"][..],
+                "`x` is not a profile: use durable or dialpad",
+            ),
+            (
+                "agent type",
+                &["callcenter"],
+                "`x` is not an agent type: use callcenter",
+            ),
+            (
+                "API mode",
+                &["a", "b", "c"],
+                "`x` is not an API mode: use a, b or c",
+            ),
+        ] {
+            assert_eq!(
+                UnknownWord::new(what, "x", known.iter().copied()).to_string(),
+                expected
+            );
+        }
+        let long = UnknownWord::new("word", &"ä".repeat(1_000_000), ["a"]);
+        assert!(long.to_string().len() < 200);
+    }
+}

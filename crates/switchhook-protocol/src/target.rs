@@ -3,7 +3,7 @@
 //! Which target a subscription matches is decided in the domain.
 
 use crate::reading::view;
-use crate::spelling::spelled_enum;
+use crate::spelled_enum;
 use crate::value::{Id, Text, Word};
 
 spelled_enum! {
@@ -71,7 +71,7 @@ mod tests {
         }
         assert_eq!("coaching_team".parse(), Ok(TargetType::Coachingteam));
         let error = "desk".parse::<TargetType>().unwrap_err().to_string();
-        assert!(error.starts_with("`desk` is not a target type; known are: callcenter,"));
+        assert!(error.starts_with("`desk` is not a target type: use callcenter,"));
     }
 
     #[test]

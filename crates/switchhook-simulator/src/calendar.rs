@@ -1,9 +1,6 @@
 //! When the company is at work, and how much happens then. The company keeps its clocks by UTC.
 
-use std::fmt;
-use std::str::FromStr;
-
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, spelled_enum};
 
 use crate::company::{FEWEST_USERS, MOST_USERS};
 
@@ -16,15 +13,17 @@ pub struct Rate {
     per_hour: u64,
 }
 
-/// How the rate goes over hours and weekdays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Rhythm {
-    /// The same at any time.
-    #[default]
-    Steady,
-    /// Monday to Friday from eight to six, busiest at ten and at two, with a lunch break; little in the evenings and on
-    /// Saturdays; next to nothing at night and on Sundays.
-    Workweek,
+spelled_enum! {
+    /// How the rate goes over hours and weekdays.
+    #[derive(Default)]
+    pub enum Rhythm: "rhythm" {
+        /// The same at any time.
+        #[default]
+        Steady = "steady",
+        /// Monday to Friday from eight to six, busiest at ten and at two, with a lunch break; little in the evenings and on
+        /// Saturdays; next to nothing at night and on Sundays.
+        Workweek = "workweek",
+    }
 }
 
 /// How busy each hour of a day is, in thousandths of the busiest.
@@ -67,18 +66,6 @@ impl Rate {
 }
 
 impl Rhythm {
-    /// Both, the default first.
-    pub const ALL: [Self; 2] = [Self::Steady, Self::Workweek];
-
-    /// Its name on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::Workweek => "workweek",
-        }
-    }
-
     /// How busy the company is at that time, in thousandths.
     pub(crate) fn thousandths(self, at: Timestamp) -> u64 {
         let hour = (of_day(at) / HOUR_MS) as usize;
@@ -90,35 +77,6 @@ impl Rhythm {
         }
     }
 }
-
-impl fmt::Display for Rhythm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Rhythm {
-    type Err = UnknownRhythm;
-
-    fn from_str(word: &str) -> Result<Self, UnknownRhythm> {
-        let known = Self::ALL
-            .into_iter()
-            .find(|rhythm| rhythm.as_str().eq_ignore_ascii_case(word));
-        known.ok_or(UnknownRhythm)
-    }
-}
-
-/// A word that names no rhythm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownRhythm;
-
-impl fmt::Display for UnknownRhythm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a rhythm is steady or workweek")
-    }
-}
-
-impl std::error::Error for UnknownRhythm {}
 
 /// Whether people work on that day.
 pub(crate) const fn is_workday(at: Timestamp) -> bool {

@@ -6,62 +6,36 @@ mod stream;
 use std::fmt;
 use std::str::FromStr;
 
+use switchhook_protocol::spelled_enum;
+
 pub use self::stream::{FaultyStream, Sending};
 use crate::rng::Rng;
 
-/// Something that goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fault {
-    /// The event comes again, up to 20 seconds later.
-    Duplicate,
-    /// The event changes places with the next one of its story.
-    Reorder,
-    /// The event comes 5 to 60 seconds late.
-    Delay,
-    /// Nothing comes for ten seconds, then everything at once.
-    Burst,
-    /// The beginning of a leg comes after its end.
-    LateLeg,
-    /// The signature does not hold: made with another secret, over other bytes, or left out (`alg: none`).
-    BadSignature,
-    /// Signed with the secret of before a rotation.
-    OldSecret,
-    /// The right body under the wrong label.
-    WrongContentType,
-    /// The body breaks off.
-    Truncated,
+spelled_enum! {
+    /// Something that goes wrong.
+    pub enum Fault: "fault" {
+        /// The event comes again, up to 20 seconds later.
+        Duplicate = "duplicate",
+        /// The event changes places with the next one of its story.
+        Reorder = "reorder",
+        /// The event comes 5 to 60 seconds late.
+        Delay = "delay",
+        /// Nothing comes for ten seconds, then everything at once.
+        Burst = "burst",
+        /// The beginning of a leg comes after its end.
+        LateLeg = "late-leg",
+        /// The signature does not hold: made with another secret, over other bytes, or left out (`alg: none`).
+        BadSignature = "bad-signature",
+        /// Signed with the secret of before a rotation.
+        OldSecret = "old-secret",
+        /// The right body under the wrong label.
+        WrongContentType = "wrong-content-type",
+        /// The body breaks off.
+        Truncated = "truncated",
+    }
 }
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Duplicate,
-        Self::Reorder,
-        Self::Delay,
-        Self::Burst,
-        Self::LateLeg,
-        Self::BadSignature,
-        Self::OldSecret,
-        Self::WrongContentType,
-        Self::Truncated,
-    ];
-
-    /// Its name on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::Reorder => "reorder",
-            Self::Delay => "delay",
-            Self::Burst => "burst",
-            Self::LateLeg => "late-leg",
-            Self::BadSignature => "bad-signature",
-            Self::OldSecret => "old-secret",
-            Self::WrongContentType => "wrong-content-type",
-            Self::Truncated => "truncated",
-        }
-    }
-
     /// Whether it is about the request and not about the event.
     #[must_use]
     pub const fn is_about_the_request(self) -> bool {
@@ -75,12 +49,6 @@ impl Fault {
     #[must_use]
     pub const fn needs_a_secret(self) -> bool {
         matches!(self, Self::BadSignature | Self::OldSecret)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -150,10 +118,7 @@ impl FromStr for Faults {
                 given: part.trim().chars().take(64).collect(),
             };
             let (name, share) = part.split_once('=').ok_or_else(invalid)?;
-            let fault = Fault::ALL
-                .into_iter()
-                .find(|fault| fault.as_str() == name.trim())
-                .ok_or_else(invalid)?;
+            let fault: Fault = name.trim().parse().map_err(|_| invalid())?;
             let share: f64 = share.trim().parse().map_err(|_| invalid())?;
             if !(0.0..=1.0).contains(&share) {
                 return Err(invalid());

@@ -81,8 +81,8 @@ mod story;
 mod wire;
 mod world;
 
-pub use calendar::{Rate, Rhythm, UnknownRhythm};
-pub use dialect::{Dialect, UnknownDialect};
+pub use calendar::{Rate, Rhythm};
+pub use dialect::Dialect;
 pub use event::SimulatedEvent;
 pub use fault::{Fault, Faults, FaultyStream, InvalidFaults, Sending};
 pub use scenario::{Encore, Scenario};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
-use switchhook_domain::replay::{Candidate, PastDelivery, Replay, ReplayState};
+use switchhook_domain::replay::{Candidate, PastDelivery, Replay, ReplayState, ReplayStateName};
 use switchhook_domain::{Kind, Timestamp};
 
 use crate::error::StoreError;
@@ -82,8 +82,8 @@ impl ReplayEnd {
     /// The state's name in the database, and why.
     pub(crate) fn as_state(&self) -> (&'static str, Option<&str>) {
         match self {
-            Self::Finished => ("finished", None),
-            Self::Failed(reason) => ("failed", Some(reason)),
+            Self::Finished => (ReplayStateName::Finished.as_str(), None),
+            Self::Failed(reason) => (ReplayStateName::Failed.as_str(), Some(reason)),
         }
     }
 }
@@ -108,7 +108,7 @@ pub(crate) fn check_cancel(replay: &Replay) -> Result<bool, StoreError> {
             Err(StoreError::Conflict(format!(
                 "replay {} has already {}: only a running one can be cancelled",
                 replay.id,
-                ended.as_str()
+                ended.name()
             )))
         }
     }

@@ -3,6 +3,7 @@
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::phone_number::PhoneNumber;
+use switchhook_protocol::spelled_enum;
 
 /// How much room a store takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,33 +108,12 @@ pub struct PayloadRemoval {
     pub reason: RemovalReason,
 }
 
-/// Why an event has no payload any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemovalReason {
-    /// It was delivered, and its company keeps no payloads.
-    Delivered,
-    /// Somebody asked for it.
-    Erased,
-}
-
-impl RemovalReason {
-    /// The reason's name in the database and on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Erased => "erased",
-        }
-    }
-}
-
-impl std::str::FromStr for RemovalReason {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Delivered, Self::Erased]
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-            .ok_or_else(|| format!("unknown reason `{text}`"))
+spelled_enum! {
+    /// Why an event has no payload any more.
+    pub enum RemovalReason: "reason for a removal" {
+        /// It was delivered, and its company keeps no payloads.
+        Delivered = "delivered",
+        /// Somebody asked for it.
+        Erased = "erased",
     }
 }

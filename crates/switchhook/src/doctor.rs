@@ -18,6 +18,7 @@ use switchhook_domain::lease::Lease;
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::spelled_enum;
 use switchhook_store::{StoreError, SubscriptionFilter};
 use tokio::time::Instant;
 
@@ -108,65 +109,48 @@ impl fmt::Display for Place {
     }
 }
 
-macro_rules! troubles {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
-        /// Which kind of thing is wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Trouble {
-            $($(#[$doc])* $name,)+
-        }
-
-        impl Trouble {
-            /// The name in the API.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $word,)+
-                }
-            }
-        }
-    };
-}
-
-troubles! {
-    /// Nothing can be kept.
-    StoreUnavailable = "store_unavailable",
-    /// Nothing is sent.
-    NotSending = "not_sending",
-    /// The company has no webhook.
-    NoWebhook = "no_webhook",
-    /// No subscription sends to a webhook.
-    NoSubscription = "no_subscription",
-    /// A subscription sends nowhere.
-    SendsNowhere = "sends_nowhere",
-    /// A subscription is disabled.
-    Disabled = "disabled",
-    /// A webhook is paused.
-    Paused = "paused",
-    /// A webhook was disabled, because its receiver had failed for too long.
-    WebhookDisabled = "webhook_disabled",
-    /// A webhook has no secret.
-    NoSecret = "no_secret",
-    /// A webhook's secret is short.
-    ShortSecret = "short_secret",
-    /// A webhook's URL is one that is not sent to.
-    AddressRefused = "address_refused",
-    /// The name in a webhook's URL has no address.
-    UnknownName = "unknown_name",
-    /// No connection can be made.
-    Unreachable = "unreachable",
-    /// No secure connection can be made.
-    Tls = "tls",
-    /// The receiver answers with a redirect.
-    Redirects = "redirects",
-    /// The receiver does not take what is sent as what it is called.
-    ContentType = "content_type",
-    /// The receiver's clock and ours differ, or the machine's and the database's.
-    ClockSkew = "clock_skew",
-    /// Deliveries are late.
-    Behind = "behind",
-    /// Deliveries were given up.
-    GivenUp = "given_up",
+spelled_enum! {
+    /// Which kind of thing is wrong.
+    pub enum Trouble: "kind of trouble" {
+        /// Nothing can be kept.
+        StoreUnavailable = "store_unavailable",
+        /// Nothing is sent.
+        NotSending = "not_sending",
+        /// The company has no webhook.
+        NoWebhook = "no_webhook",
+        /// No subscription sends to a webhook.
+        NoSubscription = "no_subscription",
+        /// A subscription sends nowhere.
+        SendsNowhere = "sends_nowhere",
+        /// A subscription is disabled.
+        Disabled = "disabled",
+        /// A webhook is paused.
+        Paused = "paused",
+        /// A webhook was disabled, because its receiver had failed for too long.
+        WebhookDisabled = "webhook_disabled",
+        /// A webhook has no secret.
+        NoSecret = "no_secret",
+        /// A webhook's secret is short.
+        ShortSecret = "short_secret",
+        /// A webhook's URL is one that is not sent to.
+        AddressRefused = "address_refused",
+        /// The name in a webhook's URL has no address.
+        UnknownName = "unknown_name",
+        /// No connection can be made.
+        Unreachable = "unreachable",
+        /// No secure connection can be made.
+        Tls = "tls",
+        /// The receiver answers with a redirect.
+        Redirects = "redirects",
+        /// The receiver does not take what is sent as what it is called.
+        ContentType = "content_type",
+        /// The receiver's clock and ours differ, or the machine's and the database's.
+        ClockSkew = "clock_skew",
+        /// Deliveries are late.
+        Behind = "behind",
+        /// Deliveries were given up.
+        GivenUp = "given_up",
+    }
 }
 
 /// Looks at a company's things.

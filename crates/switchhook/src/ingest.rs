@@ -19,7 +19,7 @@ use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{BodyError, Payload, UnknownKind, check_object, kind_instead_of, tell_kind};
+use switchhook_protocol::{BodyError, Payload, UnknownWord, check_object, kind_instead_of, tell_kind};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
 use crate::delivery::Offer;
@@ -72,7 +72,7 @@ impl fmt::Display for SentAs {
 }
 
 impl FromStr for SentAs {
-    type Err = UnknownKind;
+    type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         if word.eq_ignore_ascii_case(Self::AUTO) {

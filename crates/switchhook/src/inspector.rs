@@ -7,7 +7,6 @@ mod transport;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::secret::Secret;
-use switchhook_protocol::{Kind, headers, verify};
+use switchhook_protocol::{Kind, headers, spelled_enum, verify};
 use tokio::sync::broadcast;
 
 pub(crate) use self::transport::InspectedTransport;
@@ -57,38 +56,26 @@ struct Room {
     arrived: u64,
 }
 
-/// How an inspector answers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Behaviour {
-    /// 200.
-    #[default]
-    Accept,
-    /// 500.
-    Fail,
-    /// 200, but only after a while.
-    Slow,
-    /// Not at all.
-    Silent,
+spelled_enum! {
+    /// How an inspector answers.
+    #[derive(Default)]
+    pub enum Behaviour: "way for the inspector to answer" {
+        /// 200.
+        #[default]
+        Accept = "accept",
+        /// 500.
+        Fail = "fail",
+        /// 200, but only after a while.
+        Slow = "slow",
+        /// Not at all.
+        Silent = "silent",
+    }
 }
 
 /// How long a slow one takes.
 const SLOW: Duration = Duration::from_secs(3);
 
 impl Behaviour {
-    /// Every behaviour there is.
-    pub const ALL: [Self; 4] = [Self::Accept, Self::Fail, Self::Slow, Self::Silent];
-
-    /// Its name in forms.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Fail => "fail",
-            Self::Slow => "slow",
-            Self::Silent => "silent",
-        }
-    }
-
     /// What it does, for people.
     #[must_use]
     pub const fn in_words(self) -> &'static str {
@@ -98,21 +85,6 @@ impl Behaviour {
             Self::Slow => "Answer 200 after 3 seconds",
             Self::Silent => "Do not answer at all",
         }
-    }
-}
-
-/// A word that names no behaviour.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is nothing that the inspector can do: use accept, fail, slow or silent")]
-pub struct UnknownBehaviour(String);
-
-impl FromStr for Behaviour {
-    type Err = UnknownBehaviour;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|one| one.as_str() == text)
-            .ok_or_else(|| UnknownBehaviour(text.to_owned()))
     }
 }
 

@@ -390,12 +390,8 @@ fn a_person_is_told_what_would_have_to_be_different() {
 }
 
 #[test]
-fn every_reason_has_a_name_of_its_own_and_a_sentence() {
-    let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), Reason::ALL.len());
-    assert!(Reason::ALL.iter().all(|reason| reason.to_string().contains(' ')));
+fn every_reason_has_a_sentence() {
+    assert!(Reason::ALL.iter().all(|reason| reason.in_words().contains(' ')));
 }
 
 #[test]
@@ -557,7 +553,7 @@ fn filters() -> impl Strategy<Value = Filter> {
             target,
         })
     });
-    let sms = (select(SmsDirection::ALL), any::<bool>(), any::<bool>(), target()).prop_map(
+    let sms = (select(&SmsDirection::ALL), any::<bool>(), any::<bool>(), target()).prop_map(
         |(direction, include_internal, status, target)| {
             Filter::Sms(SmsFilter {
                 direction,
@@ -571,7 +567,7 @@ fn filters() -> impl Strategy<Value = Filter> {
         6 => call,
         3 => sms,
         1 => Just(Filter::AgentStatus { agent_type: AgentType::Callcenter }),
-        1 => select(ContactType::ALL).prop_map(|contact_type| Filter::Contact { contact_type }),
+        1 => select(&ContactType::ALL).prop_map(|contact_type| Filter::Contact { contact_type }),
         1 => Just(Filter::Changelog),
     ]
 }
@@ -616,7 +612,7 @@ fn events() -> impl Strategy<Value = EventFacts> {
         targets,
         is_group_call,
     });
-    let direction = proptest::option::of(select(Direction::ALL));
+    let direction = proptest::option::of(select(&Direction::ALL));
     let sms = (direction, any::<bool>(), any::<bool>(), few()).prop_map(
         |(direction, is_internal, is_status_update, targets)| EventDetail::Sms {
             direction,

@@ -3,10 +3,7 @@
 //! Owns how they are counted and what one says of a moment in the past. That is how "why was this event not sent?" is
 //! answered long afterwards (`matching/explain.rs`), without a word kept with the event about those it passed over.
 
-use std::fmt;
-use std::str::FromStr;
-
-use switchhook_protocol::Timestamp;
+use switchhook_protocol::{Timestamp, spelled_enum};
 
 use super::Subscription;
 
@@ -32,21 +29,22 @@ pub struct SubscriptionVersion {
     pub until_at: Option<Timestamp>,
 }
 
-/// What a version began with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum VersionChange {
-    /// It was there when versions began to be kept.
-    CarriedOver,
-    /// It was made.
-    Created,
-    /// Somebody changed it.
-    Updated,
-    /// Its webhook was deleted.
-    WebhookDeleted,
-    /// Its websocket was deleted.
-    WebsocketDeleted,
-    /// It was deleted.
-    Deleted,
+spelled_enum! {
+    /// What a version began with.
+    pub enum VersionChange: "change of a subscription" {
+        /// It was there when versions began to be kept.
+        CarriedOver = "carried_over",
+        /// It was made.
+        Created = "created",
+        /// Somebody changed it.
+        Updated = "updated",
+        /// Its webhook was deleted.
+        WebhookDeleted = "webhook_deleted",
+        /// Its websocket was deleted.
+        WebsocketDeleted = "websocket_deleted",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
 }
 
 /// How a subscription stood at a revision.
@@ -69,50 +67,5 @@ impl SubscriptionVersion {
             VersionChange::Deleted => Standing::Gone,
             _ => Standing::Existed,
         }
-    }
-}
-
-impl VersionChange {
-    /// Every change there is.
-    pub const ALL: [Self; 6] = [
-        Self::CarriedOver,
-        Self::Created,
-        Self::Updated,
-        Self::WebhookDeleted,
-        Self::WebsocketDeleted,
-        Self::Deleted,
-    ];
-
-    /// The change's name in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CarriedOver => "carried_over",
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::WebhookDeleted => "webhook_deleted",
-            Self::WebsocketDeleted => "websocket_deleted",
-            Self::Deleted => "deleted",
-        }
-    }
-}
-
-/// A name that is no change.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown change `{0}`")]
-pub struct UnknownChange(pub String);
-
-impl FromStr for VersionChange {
-    type Err = UnknownChange;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|change| change.as_str() == text);
-        found.ok_or_else(|| UnknownChange(text.to_owned()))
-    }
-}
-
-impl fmt::Display for VersionChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -3,7 +3,7 @@
 use switchhook_domain::Timestamp;
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
-use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayState};
+use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayState, ReplayStateName};
 
 use super::{Cells, Row};
 use crate::error::StoreError;
@@ -91,17 +91,17 @@ fn read_destination(cells: &mut Cells<'_>) -> Result<Destination, StoreError> {
 }
 
 fn read_state(cells: &mut Cells<'_>) -> Result<ReplayState, StoreError> {
-    let name = cells.text()?;
+    let name = cells.word()?;
     let at: Option<Timestamp> = cells.maybe_time()?;
     let reason: Option<String> = cells.read()?;
     match (name, at) {
-        ("running", _) => Ok(ReplayState::Running),
-        ("finished", Some(at)) => Ok(ReplayState::Finished { at }),
-        ("cancelled", Some(at)) => Ok(ReplayState::Cancelled { at }),
-        ("failed", Some(at)) => Ok(ReplayState::Failed {
+        (ReplayStateName::Running, _) => Ok(ReplayState::Running),
+        (ReplayStateName::Finished, Some(at)) => Ok(ReplayState::Finished { at }),
+        (ReplayStateName::Cancelled, Some(at)) => Ok(ReplayState::Cancelled { at }),
+        (ReplayStateName::Failed, Some(at)) => Ok(ReplayState::Failed {
             at,
             reason: reason.unwrap_or_default(),
         }),
-        _ => Err(cells.corrupt(format_args!("a replay in the state `{name}`, since {at:?}"))),
+        (_, None) => Err(cells.corrupt(format_args!("the replay is {name} and has no time when it ended"))),
     }
 }

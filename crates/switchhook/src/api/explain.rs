@@ -206,7 +206,7 @@ fn explained_subscription(
 ) -> ExplainedSubscription {
     let subscription = &version.subscription;
     let (verdict, reason, explanation) = match (decided.verdict(version, delivery.is_some()), delivery) {
-        (Verdict::PassedOver(reason @ Reason::Websocket), _) => (TOLD, None, reason.to_string()),
+        (Verdict::PassedOver(reason @ Reason::Websocket), _) => (TOLD, None, reason.in_words().to_owned()),
         (Verdict::PassedOver(reason), _) => (
             "passed_over",
             Some(reason.as_str()),

@@ -3,9 +3,7 @@
 //! Rates are counted here, per company, each node its share; how many subscriptions there may be is counted by the store.
 //! Sending events in and everything under `/v1` is never limited.
 
-use std::fmt;
 use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use http::Method;
 use switchhook_domain::id::CompanyId;
+use switchhook_protocol::spelled_enum;
 use switchhook_store::{StoreError, SubscriptionLimits};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -27,26 +26,19 @@ use super::auth::{Caller, authenticate, shows_key};
 use super::error::ApiError;
 use crate::system::System;
 
-/// Which limits `/api/v2` has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ApiLimits {
-    /// None: it is the operator's own machine.
-    #[default]
-    Off,
-    /// Those that Dialpad documents.
-    Dialpad,
+spelled_enum! {
+    /// Which limits `/api/v2` has.
+    #[derive(Default)]
+    pub enum ApiLimits: "API limit" {
+        /// None: it is the operator's own machine.
+        #[default]
+        Off = "off",
+        /// Those that Dialpad documents.
+        Dialpad = "dialpad",
+    }
 }
 
 impl ApiLimits {
-    const ALL: [Self; 2] = [Self::Off, Self::Dialpad];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Dialpad => "dialpad",
-        }
-    }
-
     /// How many subscriptions a company may have.
     pub(crate) const fn of_subscriptions(self) -> Option<SubscriptionLimits> {
         match self {
@@ -56,27 +48,6 @@ impl ApiLimits {
                 per_kind_without_target: 10,
             }),
         }
-    }
-}
-
-impl fmt::Display for ApiLimits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A word that names no limits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown API limits `{0}`: use off or dialpad")]
-pub struct UnknownLimits(String);
-
-impl FromStr for ApiLimits {
-    type Err = UnknownLimits;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|limits| limits.as_str() == text)
-            .ok_or_else(|| UnknownLimits(text.to_owned()))
     }
 }
 

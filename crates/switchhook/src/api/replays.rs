@@ -232,7 +232,7 @@ impl ReplayAnswer {
         };
         Self {
             id: IdText(replay.id.0),
-            state: replay.state.as_str(),
+            state: replay.state.name().as_str(),
             reason,
             filter: FilterAnswer::of(&replay.filter, mask),
             to: match &replay.to {

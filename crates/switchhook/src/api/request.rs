@@ -356,7 +356,7 @@ mod tests {
             "{\"enabled\": \"yes\"}",
             "enabled: invalid type: string \"yes\", expected a boolean",
         );
-        let message = "states[1]: `sung` is not a call state; known are: ";
+        let message = "states[1]: `sung` is not a call state: use admin, ";
         let error = parse_json::<Example>(b"{\"states\": [\"hangup\", \"sung\"]}").unwrap_err();
         assert!(error.clone().body().message.starts_with(message), "{error:?}");
         check(

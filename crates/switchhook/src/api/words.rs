@@ -4,11 +4,10 @@
 
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
+use switchhook_domain::replay::ReplayStateName;
 use switchhook_domain::retry::Profile;
 use switchhook_protocol::{AgentType, CallStateFilter, ContactType, SmsDirection, TargetType};
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
-
-const PROFILES: [Profile; 2] = [Profile::Durable, Profile::Dialpad];
 
 macro_rules! words {
     ($($name:ident, $or_null:ident: $all:expr, $spelling:path, $description:literal;)+) => {$(
@@ -27,7 +26,7 @@ words! {
     direction, direction_or_null: SmsDirection::ALL, SmsDirection::as_str, "Which way the messages go.";
     contact_type, contact_type_or_null: ContactType::ALL, ContactType::as_str, "Which contacts.";
     agent_type, agent_type_or_null: AgentType::ALL, AgentType::as_str, "Always `callcenter`.";
-    profile, profile_or_null: PROFILES, Profile::as_str, "Which retry rules.";
+    profile, profile_or_null: Profile::ALL, Profile::as_str, "Which retry rules.";
     kind, kind_or_null: Kind::ALL, Kind::route, "The kind of event.";
     kept_kind, kept_kind_or_null: Kind::KEPT, Kind::route,
         "The kind of event; `unknown`: a source took it, and its shape is none of the five.";
@@ -41,8 +40,10 @@ pub(super) fn state() -> Object {
 }
 
 pub(super) fn replay_state() -> Object {
-    let states = ["running", "finished", "cancelled", "failed"];
-    one_of(states.into_iter(), "Where a replay stands.")
+    one_of(
+        ReplayStateName::ALL.into_iter().map(ReplayStateName::as_str),
+        "Where a replay stands.",
+    )
 }
 
 pub(super) fn call_states() -> Array {

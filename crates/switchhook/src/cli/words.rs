@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use switchhook_domain::Kind;
-use switchhook_domain::delivery::{StateName, UnknownState};
-use switchhook_protocol::UnknownKind;
+use switchhook_domain::delivery::StateName;
+use switchhook_protocol::UnknownWord;
 
 /// Reads a word. Other spellings than the known ones are the reader's to take or to refuse.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ pub(super) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> W
 }
 
 /// A kind of events.
-pub(super) fn kinds() -> Words<Kind, UnknownKind> {
+pub(super) fn kinds() -> Words<Kind, UnknownWord> {
     of(Kind::ALL.map(Kind::route))
 }
 
 /// A kind that a kept event can be of.
-pub(super) fn kept_kinds() -> Words<Kind, UnknownKind> {
+pub(super) fn kept_kinds() -> Words<Kind, UnknownWord> {
     Words {
         known: Kind::KEPT.map(Kind::route).into(),
         read: Kind::of_kept,
@@ -38,7 +38,7 @@ pub(super) fn kept_kinds() -> Words<Kind, UnknownKind> {
 }
 
 /// A state of deliveries.
-pub(super) fn states() -> Words<StateName, UnknownState> {
+pub(super) fn states() -> Words<StateName, UnknownWord> {
     of(StateName::ALL.map(StateName::as_str))
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use futures_util::task::AtomicWaker;
+use switchhook_protocol::spelled_enum;
 
 use super::connections::Connections;
 use super::limits::ConnectionLimits;
@@ -56,30 +57,17 @@ impl Order {
     const ALL: [Self; 4] = [Self::GoOn, Self::Finish, Self::Close, Self::Cut];
 }
 
-/// Why a client is not waited for any longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Overdue {
-    /// No complete head came.
-    Head,
-    /// No further request came.
-    Idle,
-    /// The body came too slowly.
-    Body,
-    /// The answer was read too slowly.
-    Answer,
-}
-
-impl Overdue {
-    /// In the order of their numbers.
-    pub(crate) const ALL: [Self; 4] = [Self::Head, Self::Idle, Self::Body, Self::Answer];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Head => "head",
-            Self::Idle => "idle",
-            Self::Body => "body",
-            Self::Answer => "answer",
-        }
+spelled_enum! {
+    /// Why a client is not waited for any longer.
+    pub(crate) enum Overdue: "overdue part of a request" {
+        /// No complete head came.
+        Head = "head",
+        /// No further request came.
+        Idle = "idle",
+        /// The body came too slowly.
+        Body = "body",
+        /// The answer was read too slowly.
+        Answer = "answer",
     }
 }
 

@@ -10,32 +10,31 @@ mod genuine;
 mod tree;
 
 use std::fmt;
-use std::str::FromStr;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError};
 use serde_json::Value;
-use switchhook_protocol::{Kind, same_word};
+use switchhook_protocol::{Kind, same_word, spelled_enum};
 
 use self::asked::Reading;
 use self::tree::{Tree, Trees};
 use crate::documents;
 
-/// What happens to events that deviate from their schema.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ValidationMode {
-    /// Nobody looks.
-    Off,
-    /// They are accepted, and each deviation is told and kept.
-    #[default]
-    Warn,
-    /// They are refused, and each deviation is told. A word that is new and a shape that was only observed are no reason.
-    Strict,
+spelled_enum! {
+    /// What becomes of events that deviate from their schema.
+    #[derive(Default)]
+    pub enum ValidationMode: "validation mode" {
+        /// Nobody looks.
+        Off = "off",
+        /// They are accepted, and each deviation is told and kept.
+        #[default]
+        Warn = "warn",
+        /// They are refused, and each deviation is told. A word that is new and a shape that was only observed are no reason.
+        Strict = "strict",
+    }
 }
 
 impl ValidationMode {
-    const ALL: [Self; 3] = [Self::Off, Self::Warn, Self::Strict];
-
     /// The same for events that nobody would send again if they were refused.
     #[must_use]
     pub const fn without_refusals(self) -> Self {
@@ -43,35 +42,6 @@ impl ValidationMode {
             Self::Off => Self::Off,
             Self::Warn | Self::Strict => Self::Warn,
         }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Warn => "warn",
-            Self::Strict => "strict",
-        }
-    }
-}
-
-impl fmt::Display for ValidationMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A word that names no mode.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown validation mode `{0}`: use off, warn or strict")]
-pub struct UnknownMode(String);
-
-impl FromStr for ValidationMode {
-    type Err = UnknownMode;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|mode| mode.as_str() == text)
-            .ok_or_else(|| UnknownMode(text.to_owned()))
     }
 }
 

@@ -221,7 +221,7 @@ impl Runner {
         let now = self.parts.clock.now();
         self.waiting.remove(&replay.id);
         let ended = self.parts.store.end_replay(replay.id, end, now).await?;
-        info!(replay_id = %ended.id, state = ended.state.as_str(), created = ended.progress.created, "a replay ended");
+        info!(replay_id = %ended.id, state = %ended.state.name(), created = ended.progress.created, "a replay ended");
         if matches!(ended.to, Destination::Url { .. }) {
             self.parts.registry.refresh(ended.company_id).await?;
         }

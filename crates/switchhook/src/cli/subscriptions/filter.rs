@@ -17,7 +17,7 @@ use crate::cli::{Misuse, words};
 #[command(next_help_heading = "Which events")]
 pub(super) struct FilterOptions {
     /// call: only these states, with commas between; all for every state
-    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = words::of::<CallStateFilter>(CallStateFilter::ALL.iter().map(|state| state.as_str())))]
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = words::of::<CallStateFilter>(CallStateFilter::ALL.map(CallStateFilter::as_str)))]
     call_states: Vec<CallStateFilter>,
 
     /// call: only calls to groups
@@ -25,7 +25,7 @@ pub(super) struct FilterOptions {
     group_calls_only: Option<bool>,
 
     /// sms: which way
-    #[arg(long, value_parser = words::of::<SmsDirection>(SmsDirection::ALL.iter().map(|direction| direction.as_str())))]
+    #[arg(long, value_parser = words::of::<SmsDirection>(SmsDirection::ALL.map(SmsDirection::as_str)))]
     direction: Option<SmsDirection>,
 
     /// sms: also updates of an outbound message's status
@@ -41,7 +41,7 @@ pub(super) struct FilterOptions {
     contact_type: Option<Subscribable>,
 
     /// call, sms: what the target is
-    #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::of::<TargetType>(TargetType::ALL.iter().map(|target| target.as_str())))]
+    #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::of::<TargetType>(TargetType::ALL.map(TargetType::as_str)))]
     target_type: Option<TargetType>,
 
     /// call, sms: only this target's

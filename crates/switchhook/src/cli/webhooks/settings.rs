@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use switchhook_domain::retry::Profile;
+use switchhook_protocol::UnknownWord;
 
 use crate::cli::output::Facts;
 use crate::cli::words;
@@ -18,7 +19,7 @@ use crate::config::duration::{parse_duration, show_duration};
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsOptions {
     /// Retry rules: durable (for days, in order) or dialpad (exactly as Dialpad)
-    #[arg(long, value_parser = words::of::<Profile>([Profile::Durable, Profile::Dialpad].map(Profile::as_str)))]
+    #[arg(long, value_parser = words::of::<Profile>(Profile::ALL.map(Profile::as_str)))]
     profile: Option<Profile>,
 
     /// Whether deliveries of one call, message, agent or contact go one after the other
@@ -88,14 +89,13 @@ const NAMES: [(&str, &str); 13] = [
 ];
 
 /// The setting that an option's name stands for.
-pub(super) fn parse_name(text: &str) -> Result<&'static str, String> {
+pub(super) fn parse_name(text: &str) -> Result<&'static str, UnknownWord> {
     let found = NAMES
         .iter()
         .find(|(option, setting)| text == *option || text == *setting);
-    found.map(|(_, setting)| *setting).ok_or_else(|| {
-        let known: Vec<_> = NAMES.iter().map(|(option, _)| *option).collect();
-        format!("`{text}` is not a setting; known are: {}", known.join(", "))
-    })
+    found
+        .map(|(_, setting)| *setting)
+        .ok_or_else(|| UnknownWord::new("setting", text, NAMES.map(|(option, _)| option)))
 }
 
 impl SettingsOptions {
@@ -217,7 +217,7 @@ mod tests {
         for name in ["timeout", "timeout_ms"] {
             assert_eq!(parse_name(name), Ok("timeout_ms"));
         }
-        assert!(parse_name("colour").is_err_and(|error| error.contains("hide-secret")));
+        assert!(parse_name("colour").is_err_and(|error| error.to_string().contains("hide-secret")));
     }
 
     #[test]

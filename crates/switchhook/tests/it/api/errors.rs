@@ -184,7 +184,7 @@ async fn a_field_that_is_wrong_is_named() {
             SMS,
             json!({"direction": "sideways"}),
             400,
-            "direction: `sideways` is not a sms direction",
+            "direction: `sideways` is not a message direction",
         ),
         (
             "/api/v2/subscriptions/agent_status",
@@ -308,7 +308,10 @@ async fn a_query_that_cannot_be_read_is_named() {
             "/v1/events?since=yesterday",
             "since: `yesterday` is not an instant",
         ),
-        ("/v1/deliveries?state=lost", "state: unknown state `lost`"),
+        (
+            "/v1/deliveries?state=lost",
+            "state: `lost` is not a delivery state: use pending, delivered, exhausted or cancelled",
+        ),
         ("/v1/deliveries?webhook_id=x", "webhook_id: `x` is not an id"),
     ] {
         server.get(path).await.refused(400, message);

@@ -49,7 +49,7 @@ async fn settings_are_changed_one_by_one_and_follow_the_server_when_cleared() {
     server
         .patch(&path, json!({"profile": "lossy"}))
         .await
-        .refused(400, "profile: unknown variant `lossy`");
+        .refused(400, "profile: `lossy` is not a retry profile");
     let hidden = server.patch(&path, json!({"hide_secret": true})).await.ok();
     assert_eq!(hidden["signature"], json!({"algo": "HS256", "type": "jwt"}));
     let shown = server.get(&format!("/api/v2/webhooks/{id}")).await.ok();

@@ -84,7 +84,7 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
     for (words, expected) in [
         (&["frobnicate"][..], "unrecognized subcommand"),
         (&["serve", "--lisen", "x"], "--listen"),
-        (&["send", "fax"], "call, sms, agent_status, contact, changelog"),
+        (&["send", "fax"], "call, sms, agent_status, contact or changelog"),
         (&["keys", "create"], "--name"),
         (
             &["keys", "create", "--name", "x", "--scopes", "everything"],
