@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask check`, in order, and what runs them.
 //!
-//! Each step is a line that one can paste into a shell. What `tidy` means is told in `tidy`.
+//! Each step is a command line that can be pasted into a shell.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -67,20 +67,20 @@ const STEPS: [Step; 12] = [
     },
     Step {
         name: "server for tests",
-        command: "cargo build --workspace --all-features --example with_postgres",
+        command: "cargo build --workspace --all-features --bin with_postgres",
         about: About::Code,
         tool: None,
     },
     Step {
         name: "tests",
-        command: "target/debug/examples/with_postgres cargo nextest run --workspace --all-features --no-fail-fast",
+        command: "target/debug/with_postgres cargo nextest run --workspace --all-features --no-fail-fast",
         about: About::Code,
         tool: Some(Tool {
             name: "cargo-nextest",
             probe: "cargo nextest --version",
             lack: NOT_INSTALLED,
             substitute: Some(
-                "target/debug/examples/with_postgres cargo test --workspace --all-features --all-targets --no-fail-fast",
+                "target/debug/with_postgres cargo test --workspace --all-features --all-targets --no-fail-fast",
             ),
         }),
     },

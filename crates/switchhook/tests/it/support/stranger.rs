@@ -1,5 +1,5 @@
 //! Clients that are slow on purpose, in every way in which a client can be. The trial with thousands of them
-//! (`examples/slow_clients`) has them from here too.
+//! (`trials/src/bin/slow_clients`) includes this file.
 
 use std::net::SocketAddr;
 use std::time::Duration;

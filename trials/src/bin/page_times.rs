@@ -1,31 +1,25 @@
-//! How long the pages of the dashboard take on a large store:
-//! `cargo run --release -p switchhook --example page_times -- FOLDER [EVENTS]`.
+//! Measures how long the pages of the dashboard take on a large store:
+//! `cargo build --release && cargo trial page_times FOLDER [EVENTS]`.
 //!
-//! If FOLDER has no store yet it is filled first, through the same `Store` as a server's: a simulated company's events, each
-//! delivered to one webhook, refused at the first attempt and taken at the second. It is made hard to search: one webhook
-//! got only the first few, another has given up on a hundred thousand, two kinds came only at the very beginning.
-#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+//! If FOLDER has no store yet, it makes one and fills it with a simulated company's events, each delivered to one webhook,
+//! refused at the first attempt and accepted at the second. The store is hard to search: one webhook got only the first
+//! events, another has given up on a hundred thousand, and three kinds came only at the very beginning.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use axum::body::Body;
 use bytes::Bytes;
-use http::header::HOST;
-use http::{Request, StatusCode};
-use http_body_util::BodyExt;
-use switchhook::keys;
-use switchhook::server::{Server, router};
-use switchhook::system::{DashboardSettings, Settings};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http_body_util::{BodyExt, Full};
 use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::event::EventFacts;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdSequence, KeyId, SubscriptionId, WebhookId};
-use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdSequence, SubscriptionId, WebhookId};
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
 use switchhook_domain::scope::Scopes;
@@ -41,10 +35,9 @@ use switchhook_store::{
     NewDelivery, NewEvent, PageRequest, Store, StoreOptions,
 };
 use tokio::sync::mpsc;
-use tower::ServiceExt;
+use trials::server::{Http, Server, http, new_key};
 
 const COMPANY: CompanyId = CompanyId(1);
-const KEY: &str = "shk_pages";
 
 /// Most go here, one in ten is given up.
 const BUSY: WebhookId = WebhookId(11);
@@ -75,21 +68,12 @@ async fn main() -> Result<()> {
         std::fs::create_dir_all(&folder)?;
         fill(&file, count).await?;
     }
-    let settings = Settings {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        store: format!("sqlite:{}", file.display()),
-        dashboard: DashboardSettings {
-            inspector: true,
-            simulator: true,
-            open_with: Some(keys::hash(KEY)),
-            ..DashboardSettings::default()
-        },
-        ..Settings::default()
-    };
-    let server = Server::start(settings).await?;
-    let timed = time_pages(&server).await;
-    server.stop().await;
-    timed
+    let url = format!("sqlite:{}", file.display());
+    let key = new_key(&url)?;
+    let ids = Ids::newest(&file).await?;
+    let server = Server::start(&url, &key, Path::new(&folder).join("log"), &["--inspector"]).await?;
+    let reader = Reader::sign_in(&server, &key).await?;
+    time_pages(&reader, &ids).await
 }
 
 /// A store being filled.
@@ -139,25 +123,12 @@ async fn fill(file: &Path, count: usize) -> Result<()> {
 
 impl Filling {
     async fn register(&self) -> Result<()> {
-        let key = ApiKey {
-            id: KeyId(1),
-            company_id: COMPANY,
-            name: "pages".to_owned(),
-            hash: keys::hash(KEY),
-            admin: true,
-            rights: Rights::all(),
-            scopes: Scopes::all(),
-            created_at: START,
-            expires_at: None,
-            revoked_at: None,
-        };
-        self.store.create_key(key).await?;
         for (id, name) in [(BUSY, "busy"), (RARE, "rare")] {
             let webhook = Webhook {
                 id,
                 company_id: COMPANY,
                 hook_url: format!("inspector://{name}"),
-                secret: Some(Secret::new(keys::new_secret())),
+                secret: Some(Secret::new("a secret that is long enough".repeat(2))),
                 old_secrets: Vec::new(),
                 settings: WebhookSettings::default(),
                 paused_at: None,
@@ -314,24 +285,89 @@ fn attempted(claimed: &ClaimedDelivery, status: u16) -> FinishedAttempt {
     }
 }
 
-async fn time_pages(server: &Server) -> Result<()> {
-    let store = &server.system.store;
-    let newest = PageRequest::first(1);
-    let event = store.list_events(COMPANY, EventFilter::default(), newest).await?;
-    let event = event.items.first().context("the store is empty")?;
-    let delivery = store
-        .list_deliveries(COMPANY, DeliveryFilter::default(), newest)
-        .await?;
-    let delivery = delivery.items.first().context("nothing was delivered")?;
-    let middle = Timestamp::from_millis(i64::midpoint(START.as_millis(), event.accepted_at.as_millis()));
-    let middle_page = PageRequest {
-        after: Some(switchhook_domain::id::first_id_at(middle)),
-        limit: 1,
-    };
-    let old_event = store
-        .list_events(COMPANY, EventFilter::default(), middle_page)
-        .await?;
-    let old_event = old_event.items.first().context("the middle is empty")?.id;
+/// What the pages of single things are asked for.
+struct Ids {
+    event: EventId,
+    old_event: EventId,
+    delivery: DeliveryId,
+    /// Half of the events are older.
+    middle: Timestamp,
+}
+
+impl Ids {
+    async fn newest(file: &Path) -> Result<Self> {
+        let store = SqliteStore::open(file, StoreOptions::owner(START))?;
+        let newest = PageRequest::first(1);
+        let event = store.list_events(COMPANY, EventFilter::default(), newest).await?;
+        let event = event.items.first().context("the store is empty")?;
+        let delivery = store
+            .list_deliveries(COMPANY, DeliveryFilter::default(), newest)
+            .await?;
+        let delivery = delivery.items.first().context("nothing was delivered")?;
+        let middle = Timestamp::from_millis(i64::midpoint(START.as_millis(), event.accepted_at.as_millis()));
+        let middle_page = PageRequest {
+            after: Some(switchhook_domain::id::first_id_at(middle)),
+            limit: 1,
+        };
+        let old_event = store
+            .list_events(COMPANY, EventFilter::default(), middle_page)
+            .await?;
+        let ids = Self {
+            event: event.id,
+            old_event: old_event.items.first().context("the middle is empty")?.id,
+            delivery: delivery.id,
+            middle,
+        };
+        store.close().await;
+        Ok(ids)
+    }
+}
+
+/// A person at the dashboard.
+struct Reader<'a> {
+    server: &'a Server,
+    http: Http,
+    cookie: String,
+}
+
+impl<'a> Reader<'a> {
+    async fn sign_in(server: &'a Server, key: &str) -> Result<Self> {
+        let http = http();
+        let request = server
+            .request("POST", "/dashboard/sign-in")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::from(format!("key={key}")))?;
+        let response = http.request(request).await?;
+        let cookie = response.headers().get(SET_COOKIE).context("the key is refused")?;
+        let cookie = cookie.to_str()?.split(';').next().unwrap_or_default().to_owned();
+        Ok(Self { server, http, cookie })
+    }
+
+    /// How long a page takes, until its last byte is there.
+    async fn time(&self, path: &str) -> Result<Duration> {
+        let request = self.server.request("GET", path);
+        let request = request.header(COOKIE, &self.cookie).body(Full::default())?;
+        let begun = now();
+        let response = self.http.request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        let took = begun.elapsed();
+        ensure!(
+            status == StatusCode::OK,
+            "{path}: {status} {}",
+            String::from_utf8_lossy(&body)
+        );
+        Ok(took)
+    }
+}
+
+async fn time_pages(reader: &Reader<'_>, ids: &Ids) -> Result<()> {
+    let Ids {
+        event,
+        old_event,
+        delivery,
+        middle,
+    } = ids;
     let middle_text = middle.to_string();
     let middle_text = &middle_text[..19];
     let paths = [
@@ -354,7 +390,7 @@ async fn time_pages(server: &Server) -> Result<()> {
         format!("events?since={middle_text}"),
         format!("events?until={middle_text}"),
         format!("events?kind=contact&text=swordfish&until={middle_text}"),
-        format!("events/{}", event.id),
+        format!("events/{event}"),
         format!("events/{old_event}"),
         "deliveries".to_owned(),
         format!("deliveries?webhook={BUSY}"),
@@ -370,19 +406,18 @@ async fn time_pages(server: &Server) -> Result<()> {
         format!("deliveries?outcome=unanswered&webhook={BUSY}&state=exhausted"),
         format!("deliveries?since={middle_text}"),
         format!("deliveries?until={middle_text}"),
-        format!("deliveries/{}", delivery.id),
+        format!("deliveries/{delivery}"),
         "replays".to_owned(),
         "replays/new".to_owned(),
         "inspector".to_owned(),
         "inspector/busy".to_owned(),
-        "simulator".to_owned(),
     ];
     println!("{:>9} {:>9} {:>9}  page", "first", "median", "worst");
     for path in paths {
         let path = format!("/dashboard/{path}");
         let mut times = Vec::with_capacity(TIMES);
         for _ in 0..TIMES {
-            times.push(time(server, &path).await?);
+            times.push(reader.time(&path).await?);
         }
         let first = times[0];
         times.sort_unstable();
@@ -395,24 +430,6 @@ async fn time_pages(server: &Server) -> Result<()> {
         );
     }
     Ok(())
-}
-
-async fn time(server: &Server, path: &str) -> Result<Duration> {
-    let request = Request::get(path)
-        .header(HOST, server.address.to_string())
-        .body(Body::empty())?;
-    let router = router(Arc::clone(&server.system));
-    let begun = now();
-    let response = router.oneshot(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    let took = begun.elapsed();
-    ensure!(
-        status == StatusCode::OK,
-        "{path}: {status} {}",
-        String::from_utf8_lossy(&body)
-    );
-    Ok(took)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a measurement needs the time")]

@@ -1,13 +1,13 @@
-//! A receiver that misbehaves on purpose, to see how a server fares: `cargo run --release --example hostile_receiver`.
+//! A receiver that misbehaves on purpose: `cargo trial hostile_receiver`.
 //!
-//! The path says how: a webhook with `http://127.0.0.1:8499/drip` gets its answers a byte a second. The server must be
-//! started with `--hook-allow 127.0.0.1/32 --hook-allow-http`, as `switchhook dev` is.
-#![expect(clippy::print_stdout, reason = "it says what it offers")]
+//! The path of the webhook's URL says how: `http://127.0.0.1:8499/drip` answers one byte a second. The server must be
+//! started with `--hook-allow 127.0.0.1/32 --hook-allow-http`; `switchhook dev` allows it by itself.
+#![expect(clippy::print_stdout, reason = "it prints the ways in which it misbehaves")]
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
-#[path = "../tests/it/support/hostile.rs"]
+#[path = "../../../crates/switchhook/tests/it/support/hostile.rs"]
 mod hostile;
 
 #[tokio::main]

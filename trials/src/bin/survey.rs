@@ -1,6 +1,7 @@
-//! What a stream of the simulator holds: how much of everything, whether it is valid, its digest, and how fast it comes.
+//! Counts what a stream of the simulator contains: events of each kind and step, deviations from the schemas, its digest and
+//! its speed.
 //!
-//! `cargo run --release -p switchhook-simulator --example survey -- [EVENTS] [DIALECT] [SEED] [EVENTS_PER_SECOND] [RHYTHM]`
+//! `cargo trial survey [EVENTS] [DIALECT] [SEED] [EVENTS_PER_SECOND] [RHYTHM]`
 
 #![expect(clippy::print_stdout, reason = "a report for a person")]
 

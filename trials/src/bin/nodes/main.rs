@@ -1,13 +1,12 @@
-//! Several real servers on one PostgreSQL, made to fail while events come in, and what that cost: acknowledged, arrived,
-//! repeats, order, overlaps.
+//! Makes several servers on one PostgreSQL fail while events come in, and counts what was acknowledged, what arrived, what
+//! came twice, out of order or at the same time.
 //!
-//! `cargo build --release --bin switchhook && cargo run --release --example nodes -- --seconds 60`. It starts a throw-away
-//! PostgreSQL, as many servers as wanted, receivers and senders. In its course one server is killed and started again, one
-//! is stopped for longer than its lease (SIGSTOP), and PostgreSQL crashes and comes back.
-#![expect(clippy::print_stdout, reason = "it says what it found")]
+//! `cargo build --release && cargo trial nodes --seconds 60`. It starts a temporary PostgreSQL, servers, receivers and
+//! senders. It kills one server and starts it again, stops another (SIGSTOP) for longer than its lease, and crashes
+//! PostgreSQL. It fails if an acknowledged event does not arrive, or events of a call arrive out of order.
+#![expect(clippy::print_stdout, reason = "it prints what it found")]
 
 mod load;
-mod node;
 mod receiver;
 
 use std::sync::Arc;
@@ -18,9 +17,9 @@ use clap::Parser;
 use serde_json::json;
 use switchhook_store::postgres::cluster::{Cluster, Durability, Ending, create_database};
 use tokio::time::{Instant, sleep};
+use trials::server::{Server, new_key};
 
 use self::load::Load;
-use self::node::{Node, new_key};
 use self::receiver::{Finding, Receiver};
 
 /// What a run is.
@@ -70,15 +69,19 @@ async fn main() -> Result<()> {
     let store = create_database(&postgres.url("postgres"), "acceptance")?;
     let key = new_key(&store)?;
     let mut nodes = Vec::new();
+    let lease = format!("{}s", LEASE.as_secs());
     for number in 0..options.nodes {
-        nodes.push(Node::start(&store, &key, LEASE, folder.path().join(format!("log-{number}"))).await?);
+        let log = folder.path().join(format!("log-{number}"));
+        // The profile with the short attempts allows the short lease; each webhook has a profile of its own.
+        let options = ["--profile", "dialpad", "--lease", &lease];
+        nodes.push(Server::start(&store, &key, log, &options).await?);
     }
     let receiver = Receiver::start(options.failing).await?;
     set_up(&nodes[0], &receiver, options.webhooks).await?;
     // Every node knows of it within about a second.
     sleep(Duration::from_secs(3)).await;
 
-    let addresses = nodes.iter().map(Node::address).collect();
+    let addresses = nodes.iter().map(Server::address).collect();
     let began = Instant::now();
     let load = Load::start(addresses, &key, options.senders);
     let at = |share: f64| began + Duration::from_secs(options.seconds).mul_f64(share);
@@ -117,7 +120,7 @@ async fn main() -> Result<()> {
     };
     let mut late = 0;
     for node in &nodes {
-        late += node.late_answers().await.unwrap_or(0);
+        late += late_answers(node).await.unwrap_or(0);
     }
     report(&options, &sent, &found, took, ended.elapsed(), late);
     ensure!(
@@ -134,18 +137,28 @@ async fn main() -> Result<()> {
 }
 
 /// Makes the webhooks, each with its subscription to all calls.
-async fn set_up(node: &Node, receiver: &Receiver, webhooks: usize) -> Result<()> {
+async fn set_up(node: &Server, receiver: &Receiver, webhooks: usize) -> Result<()> {
     for number in 0..webhooks {
         let body = json!({"hook_url": receiver.url(number)});
-        let made = node.ask("POST", "/api/v2/webhooks", &body).await?;
+        let made = node.call("POST", "/api/v2/webhooks", &body).await?;
         let settings = json!({"profile": "durable", "timeout_ms": 3_000, "retry_schedule": vec![1; 100]});
         let id = made["id"].as_str().context("a webhook has an id")?;
-        node.ask("PATCH", &format!("/v1/webhooks/{id}"), &settings)
+        node.call("PATCH", &format!("/v1/webhooks/{id}"), &settings)
             .await?;
         let body = json!({"endpoint_id": id});
-        node.ask("POST", "/api/v2/subscriptions/call", &body).await?;
+        node.call("POST", "/api/v2/subscriptions/call", &body).await?;
     }
     Ok(())
+}
+
+/// How many answers came too late since the server was started.
+async fn late_answers(node: &Server) -> Result<u64> {
+    let lines = node.metrics("switchhook_late_answers_total ").await?;
+    let (_, count) = lines
+        .first()
+        .and_then(|line| line.split_once(' '))
+        .context("it is counted")?;
+    Ok(count.trim().parse()?)
 }
 
 fn report(

@@ -1,9 +1,8 @@
-//! Runs a command with a throw-away PostgreSQL server beside it, whose URL is in `SWITCHHOOK_TEST_POSTGRES`: the tests
-//! of a whole run then share one server. Without PostgreSQL the command runs all the same, and its tests say what they
-//! skip.
+//! Runs a command with a temporary PostgreSQL server, whose URL is in `SWITCHHOOK_TEST_POSTGRES`, so that all tests of a
+//! run share one server. Where PostgreSQL is not installed the command runs without it, and its tests say what they skip.
 //!
 //! ```sh
-//! cargo run -p switchhook-store --example with_postgres -- cargo test
+//! cargo run -p trials --bin with_postgres -- cargo test
 //! ```
 
 use std::io;
@@ -16,7 +15,7 @@ fn main() -> io::Result<ExitCode> {
     let Some(program) = words.next() else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "which command? write it behind `--`",
+            "usage: with_postgres COMMAND [ARGUMENT …]",
         ));
     };
     let mut command = Command::new(program);
@@ -29,7 +28,7 @@ fn main() -> io::Result<ExitCode> {
         }
         Err(error) => {
             std::fs::remove_dir_all(&folder)?;
-            tell(&format!("there is no PostgreSQL for the tests: {error}"));
+            warn(&format!("the tests run without PostgreSQL: {error}"));
             None
         }
     };
@@ -39,7 +38,7 @@ fn main() -> io::Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-#[expect(clippy::print_stderr, reason = "an example talks to whoever started it")]
-fn tell(words: &str) {
-    eprintln!("{words}");
+#[expect(clippy::print_stderr, reason = "a developer's tool talks to its terminal")]
+fn warn(message: &str) {
+    eprintln!("{message}");
 }

@@ -12,9 +12,9 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use trials::server::{Http, http};
 
 use super::Shared;
-use super::node::{Http, http};
 
 /// How many events a call has.
 pub(crate) const EVENTS_OF_A_CALL: u64 = 10;

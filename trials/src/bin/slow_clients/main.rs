@@ -1,15 +1,14 @@
-//! A server in a crowd of clients that are slow on purpose, while events go through it: accepted, failed, delivered, lost,
-//! how long accepting took, and who closed the slow connections.
+//! Surrounds a server with clients that are slow on purpose while events go through it, and counts what was accepted,
+//! delivered and lost, how long accepting took, and who closed the slow connections.
 //!
-//! `cargo build --release --bin switchhook && cargo run --release --example slow_clients -- --connections 5000 --seconds 600
-//! --rate 1000`. It starts the server, a receiver, senders and strangers, each of which opens a connection again when it is
-//! closed. It fails if an event was not accepted at the first try or did not arrive.
-#![expect(clippy::print_stdout, reason = "it says what it found")]
+//! `cargo build --release && cargo trial slow_clients --connections 5000 --seconds 600 --rate 1000`. It starts the server, a
+//! receiver, senders and slow clients, which open their connection again when it is closed. It fails if an event is not
+//! accepted at the first try or does not arrive.
+#![expect(clippy::print_stdout, reason = "it prints what it found")]
 
 mod crowd;
 mod genuine;
-mod server;
-#[path = "../../tests/it/support/stranger.rs"]
+#[path = "../../../../crates/switchhook/tests/it/support/stranger.rs"]
 mod stranger;
 
 use std::time::Duration;
@@ -19,10 +18,10 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
+use trials::server::{Server, new_key};
 
 use self::crowd::Crowd;
 use self::genuine::{Genuine, Receiver};
-use self::server::Server;
 use self::stranger::Target;
 
 /// What a run is.
@@ -59,22 +58,26 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     allow_many_files()?;
     let folder = tempfile::tempdir()?;
-    let server = Server::start(folder.path(), options.max_connections).await?;
+    let store = format!("sqlite:{}", folder.path().join("switchhook.db").display());
+    let key = new_key(&store)?;
+    let most = options.max_connections.map(|most| most.to_string());
+    let arguments: Vec<&str> = most.iter().flat_map(|most| ["--max-connections", most]).collect();
+    let server = Server::start(&store, &key, folder.path().join("log"), &arguments).await?;
     let receiver = Receiver::start().await?;
     let hook = json!({"hook_url": receiver.url()});
-    let made = server.ask("POST", "/api/v2/webhooks", &hook).await?;
+    let made = server.call("POST", "/api/v2/webhooks", &hook).await?;
     let subscription = json!({"endpoint_id": made["id"]});
     server
-        .ask("POST", "/api/v2/subscriptions/call", &subscription)
+        .call("POST", "/api/v2/subscriptions/call", &subscription)
         .await?;
-    let websocket = server.ask("POST", "/api/v2/websockets", &json!({})).await?;
+    let websocket = server.call("POST", "/api/v2/websockets", &json!({})).await?;
     let websocket = websocket["websocket_url"].as_str().unwrap_or_default();
     let path = websocket.find("/events/").context("a websocket has a URL")?;
 
     let crowd = Crowd::gather(
         Target {
-            address: server.address,
-            key: server.key.clone(),
+            address: server.address(),
+            key: key.clone(),
             websocket: websocket[path..].to_owned(),
             drip_every: DRIP_EVERY,
         },
@@ -83,7 +86,7 @@ async fn main() -> Result<()> {
     crowd.wait_until_there().await;
     println!("{} slow connections are open", crowd.open());
     let began = Instant::now();
-    let genuine = Genuine::start(server.address, &server.key, options.rate);
+    let genuine = Genuine::start(server.address(), &key, options.rate);
     let ends_at = began + Duration::from_secs(options.seconds);
     while Instant::now() < ends_at {
         sleep_until(ends_at.min(Instant::now() + SAY_EVERY)).await;
@@ -115,7 +118,7 @@ async fn main() -> Result<()> {
     for ((manner, ending), times) in endings {
         println!("{times:>8} {manner:?} {ending:?}");
     }
-    for line in server.counted("switchhook_connections").await? {
+    for line in server.metrics("switchhook_connections").await? {
         println!("{line}");
     }
     for (why, times) in sent.failed_by() {

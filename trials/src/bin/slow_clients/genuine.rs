@@ -19,8 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
-
-use super::server::{Http, http};
+use trials::server::{Http, http};
 
 /// How long an answer is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);

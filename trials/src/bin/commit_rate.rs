@@ -1,8 +1,8 @@
-//! How many events a second the stores keep and complete: `cargo run --release -p switchhook-store --example
-//! commit_rate [directory]`. Each producer records an event with one delivery, waits until that is durable, and
-//! records the next; every delivery is finished with a 200 as soon as it is handed over. PostgreSQL is measured where it
-//! is installed, on a server that is started for it.
-#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+//! Measures how many events a second the stores record and complete: `cargo trial commit_rate [FOLDER]`.
+//!
+//! Each producer records an event with one delivery, waits until it is durable, and records the next. Every delivery is
+//! finished with a 200 as soon as it is handed over. PostgreSQL is measured where it is installed, on a temporary server.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
