@@ -1,8 +1,7 @@
-//! `cargo xtask`: the project checks itself.
+//! `cargo xtask`: the project's checks.
 //!
-//! Reads the command line and nothing else; the steps of a check are in `check`, the rules about
-//! the code in `tidy`, histories in virtual time in `simulate`, what many events need in `scale`,
-//! receivers of others in `strangers`.
+//! Reads the command line. `check` runs every step that CI runs, `tidy` checks rules about the repository, `simulate` runs
+//! random histories, `scale` computes what a number of events needs, `strangers` tests the receivers of a list.
 
 #![expect(
     clippy::print_stdout,
@@ -23,7 +22,7 @@ use check::Extent;
 
 const USAGE: &str = "\
 usage: cargo xtask check [--fast]   everything that CI checks; --fast leaves the documentation out
-       cargo xtask tidy             only the rules about the code itself
+       cargo xtask tidy             rules that no compiler or linter checks
        cargo xtask simulate [--seeds N] [--first SEED]
                                     random histories of a whole node with crashes, the promises checked after each
        cargo xtask scale [EVENTS/S …]

@@ -1,64 +1,48 @@
-//! Rules about the code that neither the compiler nor Clippy can see.
+//! `cargo xtask tidy`: rules about the repository that no compiler, Clippy or cargo-deny can check.
 //!
-//! Owns what a rule is and how one is judged and reported. The rules themselves stand in
-//! `tidy/rules.rs`; whoever adds one adds an example that breaks it to `tidy/examples.rs`.
+//! Each rule is a function in a module of its own. A rule that a lint can express belongs into `Cargo.toml` or `clippy.toml`.
 
-mod decisions;
-#[cfg(test)]
-mod examples;
-mod glob;
-mod layout;
-mod lines;
+mod bounds;
 mod links;
-mod manifest;
 mod migrations;
-mod rules;
+mod sql;
 mod tree;
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use rules::RULES;
 use tree::{SourceFile, Tree};
 
 struct Rule {
     name: &'static str,
-    /// Which files it is about: patterns of paths, those with a leading `!` take away.
-    files: &'static [&'static str],
-    check: Check,
     reason: &'static str,
-    exceptions: &'static [Exception],
-    weight: Weight,
+    check: fn(&Tree) -> Vec<Finding>,
 }
 
-enum Check {
-    /// No line has one of these patterns; see `lines::has` for how they read.
-    NoLine(&'static [&'static str]),
-    /// A line with one of `patterns` stands directly under a comment that begins with `comment`.
-    CommentAbove {
-        patterns: &'static [&'static str],
-        comment: &'static str,
+const RULES: [Rule; 4] = [
+    Rule {
+        name: "sql",
+        reason: "SQL belongs into crates/switchhook-store; call a method of its `Store` instead",
+        check: sql::outside_of_the_store,
     },
-    /// There is no such file.
-    NoFile,
-    /// Judges one file, which it may compare with the tree around it.
-    EachFile(fn(&SourceFile, &Tree) -> Vec<Finding>),
-    /// Judges all files together.
-    AllFiles(fn(&[&SourceFile]) -> Vec<Finding>),
-}
-
-/// A file that may break a rule. Like `#[expect]`, it is an error once it excuses nothing.
-struct Exception {
-    file: &'static str,
-    because: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weight {
-    Failure,
-    Note,
-}
+    Rule {
+        name: "bounds",
+        reason: "a comment `// Bounded by …` above an unbounded channel must say what limits its length",
+        check: bounds::unexplained,
+    },
+    Rule {
+        name: "migrations",
+        reason: "both databases must have migrations with the same numbers and names",
+        check: migrations::without_counterpart,
+    },
+    Rule {
+        name: "links",
+        reason: "a link into the repository must lead to a file that exists",
+        check: links::broken,
+    },
+];
 
 /// Where a rule is broken, and how.
 #[derive(Debug)]
@@ -83,18 +67,10 @@ impl Finding {
             ..Self::in_file(file, what)
         }
     }
-
-    fn idle(exception: &Exception) -> Self {
-        Self {
-            path: exception.file.to_owned(),
-            line: None,
-            what: format!("the exception \"{}\" excuses nothing any more", exception.because),
-        }
-    }
 }
 
-impl std::fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(formatter, "{}:{line}: {}", self.path, self.what),
             None => write!(formatter, "{}: {}", self.path, self.what),
@@ -102,104 +78,30 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Judges the repository by every rule and prints what it finds.
+/// Checks the repository by every rule and prints what breaks one.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let tree = Tree::read(root)?;
-    let mut failures = 0;
-    for rule in RULES {
-        let findings = excuse(rule.exceptions, findings(rule, &tree));
-        report(rule, &findings);
-        if rule.weight == Weight::Failure {
-            failures += findings.len();
+    let mut count = 0;
+    for rule in &RULES {
+        let findings = (rule.check)(&tree);
+        if !findings.is_empty() {
+            println!("{}: {}", rule.name, rule.reason);
         }
+        for finding in &findings {
+            println!("    {finding}");
+        }
+        count += findings.len();
     }
-    if failures > 0 {
-        bail!("tidy: rules are broken in {failures} places");
+    if count > 0 {
+        bail!("tidy: rules are broken in {count} places");
     }
     println!("tidy: {} files keep {} rules", tree.files.len(), RULES.len());
     Ok(())
 }
 
-fn report(rule: &Rule, findings: &[Finding]) {
-    if findings.is_empty() {
-        return;
-    }
-    let weight = match rule.weight {
-        Weight::Failure => "failure",
-        Weight::Note => "note",
-    };
-    println!("{weight}: {}: {}", rule.name, rule.reason);
-    for finding in findings {
-        println!("    {finding}");
-    }
-}
-
-/// Every place that breaks the rule, excused or not.
-fn findings(rule: &Rule, tree: &Tree) -> Vec<Finding> {
-    let selected = |file: &&SourceFile| glob::selects(rule.files, &file.path);
-    let files: Vec<&SourceFile> = tree.files.iter().filter(selected).collect();
-    let each =
-        |judge: &dyn Fn(&SourceFile) -> Vec<Finding>| files.iter().flat_map(|file| judge(file)).collect();
-    match &rule.check {
-        Check::NoLine(patterns) => each(&|file| lines::with_any(file, patterns)),
-        Check::CommentAbove { patterns, comment } => {
-            each(&|file| lines::without_comment_above(file, patterns, comment))
-        }
-        Check::NoFile => each(&|file| vec![Finding::in_file(file, "should not exist")]),
-        Check::EachFile(judge) => each(&|file| judge(file, tree)),
-        Check::AllFiles(judge) => judge(&files),
-    }
-}
-
-/// Drops the findings that an exception excuses, and adds one for each exception that excuses none.
-fn excuse(exceptions: &[Exception], mut findings: Vec<Finding>) -> Vec<Finding> {
-    let idle: Vec<Finding> = exceptions
-        .iter()
-        .filter(|exception| !findings.iter().any(|found| found.path == exception.file))
-        .map(Finding::idle)
-        .collect();
-    findings.retain(|found| !exceptions.iter().any(|exception| exception.file == found.path));
-    findings.extend(idle);
-    findings
-}
-
+/// What a rule finds in these files, as it is printed.
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EXCUSED: [Exception; 1] = [Exception {
-        file: "a.rs",
-        because: "it is the owner",
-    }];
-
-    fn finding(path: &str) -> Finding {
-        Finding {
-            path: path.to_owned(),
-            line: Some(3),
-            what: "text".to_owned(),
-        }
-    }
-
-    #[test]
-    fn an_exception_excuses_its_own_file_only() {
-        let left = excuse(&EXCUSED, vec![finding("a.rs"), finding("b.rs")]);
-        assert_eq!(left.len(), 1);
-        assert_eq!(left[0].to_string(), "b.rs:3: text");
-    }
-
-    #[test]
-    fn an_exception_that_excuses_nothing_is_a_finding() {
-        let left = excuse(&EXCUSED, Vec::new());
-        assert_eq!(
-            left[0].to_string(),
-            "a.rs: the exception \"it is the owner\" excuses nothing any more"
-        );
-    }
-
-    #[test]
-    fn every_rule_tells_its_reason() {
-        for rule in RULES {
-            assert!(rule.reason.len() > 20, "{}", rule.name);
-        }
-    }
+fn found(check: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String> {
+    let findings = check(&Tree::of(files));
+    findings.iter().map(ToString::to_string).collect()
 }

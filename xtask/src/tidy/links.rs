@@ -1,19 +1,23 @@
-//! Links in Markdown that point into the repository.
+//! Links in Markdown lead to files that exist.
 //!
-//! Links to the web are left alone (a check must not need a network), and so are anchors.
+//! Links to the web are not followed, because a check must not need a network. Anchors are not checked either.
 
 use super::Finding;
 use super::tree::{SourceFile, Tree};
 
-pub(super) fn resolve(file: &SourceFile, tree: &Tree) -> Vec<Finding> {
-    prose(&file.text)
-        .flat_map(|(number, line)| targets(&line).into_iter().map(move |to| (number, to)))
-        .filter(|(_, target)| !leads_somewhere(&file.path, target, tree))
-        .map(|(number, target)| Finding::at_line(file, number, format!("no file at `{target}`")))
-        .collect()
+pub(super) fn broken(tree: &Tree) -> Vec<Finding> {
+    let pages = tree.files.iter().filter(|file| file.path.ends_with(".md"));
+    pages.flat_map(|page| broken_in(page, tree)).collect()
 }
 
-/// The lines outside of fenced code, without the code inside of them.
+fn broken_in<'a>(page: &'a SourceFile, tree: &'a Tree) -> impl Iterator<Item = Finding> + 'a {
+    prose(&page.text)
+        .flat_map(|(number, line)| targets(&line).into_iter().map(move |to| (number, to)))
+        .filter(|(_, target)| !leads_somewhere(&page.path, target, tree))
+        .map(|(number, target)| Finding::at_line(page, number, format!("no file at `{target}`")))
+}
+
+/// The lines outside of fenced code, with their numbers and without inline code.
 fn prose(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut in_code = false;
     (1..).zip(text.lines()).filter_map(move |(number, line)| {
@@ -68,13 +72,12 @@ fn absolute(from: &str, target: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tidy::found;
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
-        let tree = Tree::of(&[("docs/guide.md", text), ("README.md", ""), ("docs/a/b.md", "")]);
-        let found = resolve(&tree.files[0], &tree);
-        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
+        let files = [("docs/guide.md", text), ("README.md", ""), ("docs/a/b.md", "")];
+        assert_eq!(found(broken, &files), expected);
     }
 
     #[test]
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_link_is_told_with_its_line() {
+    fn a_dead_link_is_named_with_its_line() {
         check(
             "one\n[a](b.md) and ![c](a/d.png)\n[e]: ../../out.md",
             &[

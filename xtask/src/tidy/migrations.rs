@@ -1,37 +1,63 @@
-//! Both databases are brought forward by migrations of the same numbers and names.
+//! Both databases have migrations with the same numbers and names.
 
 use super::Finding;
-use super::tree::SourceFile;
+use super::tree::{SourceFile, Tree};
 
-/// The two folders, wherever the rule's files lie.
-const SIDES: [&str; 2] = ["sqlite", "postgres"];
+const FOLDER: &str = "crates/switchhook-store/migrations/";
 
-/// A side without any migration is one that is not supported yet.
-pub(super) fn agree(files: &[&SourceFile]) -> Vec<Finding> {
-    let [sqlite, postgres] = SIDES.map(|side| of_side(files, side));
-    if sqlite.is_empty() || postgres.is_empty() {
-        return Vec::new();
+pub(super) fn without_counterpart(tree: &Tree) -> Vec<Finding> {
+    let migrations: Vec<(&SourceFile, &str, &str)> = tree.files.iter().filter_map(migration).collect();
+    let has = |wanted: (&str, &str)| {
+        migrations
+            .iter()
+            .any(|(_, database, name)| (*database, *name) == wanted)
+    };
+    let missing = |(file, database, name): &(&SourceFile, &str, &str)| {
+        let other = match *database {
+            "sqlite" => "postgres",
+            _ => "sqlite",
+        };
+        (!has((other, name))).then(|| Finding::in_file(file, format!("{other}/{name} does not exist")))
+    };
+    migrations.iter().filter_map(missing).collect()
+}
+
+/// The file with its database and its name, if it is a migration.
+fn migration(file: &SourceFile) -> Option<(&SourceFile, &str, &str)> {
+    let (database, name) = file.path.strip_prefix(FOLDER)?.split_once('/')?;
+    Some((file, database, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::found;
+
+    #[track_caller]
+    fn check(names: &[&str], expected: &[&str]) {
+        let paths: Vec<String> = names.iter().map(|name| format!("{FOLDER}{name}")).collect();
+        let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
+        let expected: Vec<String> = expected.iter().map(|what| format!("{FOLDER}{what}")).collect();
+        assert_eq!(found(without_counterpart, &files), expected);
     }
-    let mut findings = missing(&sqlite, &postgres, SIDES[1]);
-    findings.extend(missing(&postgres, &sqlite, SIDES[0]));
-    findings
-}
 
-fn of_side<'a>(files: &[&'a SourceFile], side: &str) -> Vec<&'a SourceFile> {
-    let files = files.iter().copied();
-    files
-        .filter(|file| file.path.rsplit('/').nth(1) == Some(side))
-        .collect()
-}
+    #[test]
+    fn the_same_names_on_both_sides_agree() {
+        check(&["sqlite/0001_events.sql", "postgres/0001_events.sql"], &[]);
+    }
 
-fn missing(files: &[&SourceFile], others: &[&SourceFile], side: &str) -> Vec<Finding> {
-    files
-        .iter()
-        .filter(|file| !others.iter().any(|other| name(other) == name(file)))
-        .map(|file| Finding::in_file(file, format!("has no twin in {side}")))
-        .collect()
-}
-
-fn name(file: &SourceFile) -> Option<&str> {
-    file.path.rsplit('/').next()
+    #[test]
+    fn a_migration_without_counterpart_is_named_on_either_side() {
+        check(
+            &["sqlite/0001_events.sql", "postgres/0001_event.sql"],
+            &[
+                "sqlite/0001_events.sql: postgres/0001_events.sql does not exist",
+                "postgres/0001_event.sql: sqlite/0001_event.sql does not exist",
+            ],
+        );
+        check(
+            &["sqlite/0001_events.sql"],
+            &["sqlite/0001_events.sql: postgres/0001_events.sql does not exist"],
+        );
+    }
 }

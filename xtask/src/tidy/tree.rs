@@ -1,14 +1,12 @@
-//! The files of the repository, read once.
-//!
-//! Owns which folders count; what the files must look like is told by the rules.
+//! The files of the repository, read once for all rules.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Folders that hold what was built or run, not what was written.
-const NOT_OURS: [&str; 4] = [".git", "target", ".switchhook", "node_modules"];
+/// Folders of what was built or run.
+const GENERATED: [&str; 4] = [".git", "target", ".switchhook", "node_modules"];
 
 pub(super) struct Tree {
     /// In the order of their paths.
@@ -58,7 +56,7 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> Resu
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if NOT_OURS.contains(&name.as_str()) {
+        if GENERATED.contains(&name.as_str()) {
             continue;
         }
         let path = format!("{prefix}{name}");
