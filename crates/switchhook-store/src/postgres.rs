@@ -6,7 +6,6 @@
 
 mod attempts;
 mod batch;
-mod cells;
 mod changes;
 mod claims;
 pub mod cluster;
@@ -35,6 +34,7 @@ mod releases;
 mod replay_scan;
 mod replays;
 mod retention;
+mod row;
 mod schema;
 mod secrets;
 mod sessions;

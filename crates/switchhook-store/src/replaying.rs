@@ -14,7 +14,7 @@ use switchhook_domain::{Kind, Timestamp};
 use crate::error::StoreError;
 use crate::replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::row::delivery::read_ids;
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 impl NewReplay {
     /// Whether one more may run beside those of its company that do.
@@ -167,20 +167,20 @@ impl Scan {
 
 /// Reads an event's id, kind and order key.
 pub(crate) fn read_event(row: &Row<'_>) -> Result<Looked, StoreError> {
-    let mut cells = Cells::of("events", row)?;
-    let id = EventId(cells.id());
-    Ok((id, cells.kind()?, cells.maybe_text()?.map(OrderKey::new)))
+    let mut columns = Columns::of("events", row)?;
+    let id = EventId(columns.id());
+    Ok((id, columns.kind()?, columns.maybe_text()?.map(OrderKey::new)))
 }
 
 /// Reads a delivery's id, webhook, state, what is hidden, subscriptions and whether it was made with its event; further
-/// cells may follow.
-pub(crate) fn read_past_delivery(cells: &mut Cells<'_>) -> Result<PastDelivery, StoreError> {
+/// columns may follow.
+pub(crate) fn read_past_delivery(columns: &mut Columns<'_>) -> Result<PastDelivery, StoreError> {
     Ok(PastDelivery {
-        id: DeliveryId(cells.id()),
-        webhook_id: WebhookId(cells.read()?),
-        state: cells.word()?,
-        hidden: cells.word()?,
-        subscription_ids: read_ids(cells)?,
-        is_original: cells.read()?,
+        id: DeliveryId(columns.id()),
+        webhook_id: WebhookId(columns.read()?),
+        state: columns.word()?,
+        hidden: columns.word()?,
+        subscription_ids: read_ids(columns)?,
+        is_original: columns.read()?,
     })
 }

@@ -1,4 +1,4 @@
-//! Reading rows, whichever database they come from: one cell after the other, each with an error that names table, row
+//! Reading rows, whichever database they come from: one column after the other, each with an error that names table, row
 //! and column. What the rows of a table mean is told in a file for each noun below.
 
 pub(crate) mod attempt;
@@ -23,10 +23,10 @@ use switchhook_domain::Timestamp;
 
 use crate::error::StoreError;
 
-/// A row as its driver has it. Errors say what is wrong with the cell.
+/// A row as its driver has it. Errors say what is wrong with the column.
 ///
 /// Whole numbers are 64 bits wide, also those that are small or yes (1) and no (0).
-pub(crate) trait Cellular {
+pub(crate) trait DriverRow {
     fn number(&self, column: usize) -> Result<Option<i64>, String>;
     fn real(&self, column: usize) -> Result<Option<f64>, String>;
     fn text(&self, column: usize) -> Result<Option<&str>, String>;
@@ -36,30 +36,29 @@ pub(crate) trait Cellular {
 }
 
 /// Any driver's row.
-pub(crate) type Row<'r> = dyn Cellular + 'r;
+pub(crate) type Row<'r> = dyn DriverRow + 'r;
 
 impl Row<'_> {
-    /// One cell of a row that is not read as a whole.
-    pub(crate) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, StoreError> {
-        T::from_cell(self, column)
+    /// One column of a row that is not read as a whole.
+    pub(crate) fn get<'r, T: FromColumn<'r>>(&'r self, column: usize) -> Result<T, StoreError> {
+        T::from_column(self, column)
             .map_err(|error| StoreError::Corrupt(format!("column {}: {error}", self.column_name(column))))
     }
 }
 
-/// What a cell can be read as.
-pub(crate) trait FromCell<'r>: Sized {
-    /// What the cell holds, if it holds something.
+/// What a column can be read as.
+pub(crate) trait FromColumn<'r>: Sized {
+    /// `None` if the column is NULL.
     fn maybe(row: &'r Row<'_>, column: usize) -> Result<Option<Self>, String>;
 
-    /// What the cell holds.
-    fn from_cell(row: &'r Row<'_>, column: usize) -> Result<Self, String> {
+    fn from_column(row: &'r Row<'_>, column: usize) -> Result<Self, String> {
         Self::maybe(row, column)?.ok_or_else(|| "it is empty".to_owned())
     }
 }
 
-macro_rules! from_cells {
+macro_rules! from_columns {
     ($($type:ty: |$row:ident, $column:ident| $read:expr;)+) => {$(
-        impl<'r> FromCell<'r> for $type {
+        impl<'r> FromColumn<'r> for $type {
             fn maybe($row: &'r Row<'_>, $column: usize) -> Result<Option<Self>, String> {
                 $read
             }
@@ -67,7 +66,7 @@ macro_rules! from_cells {
     )+};
 }
 
-from_cells! {
+from_columns! {
     i64: |row, column| row.number(column);
     u16: |row, column| narrowed(row, column);
     u32: |row, column| narrowed(row, column);
@@ -85,7 +84,7 @@ from_cells! {
         .transpose();
 }
 
-impl<'r, T: FromCell<'r>> FromCell<'r> for Option<T> {
+impl<'r, T: FromColumn<'r>> FromColumn<'r> for Option<T> {
     fn maybe(row: &'r Row<'_>, column: usize) -> Result<Option<Self>, String> {
         T::maybe(row, column).map(Some)
     }
@@ -100,93 +99,85 @@ fn narrowed<T: TryFrom<i64, Error: Display>>(row: &Row<'_>, column: usize) -> Re
         .map_err(|error| format!("{number}: {error}"))
 }
 
-/// The cells of a row, read from the first to the last.
-pub(crate) struct Cells<'r> {
+/// The columns of a row, read from the first to the last.
+pub(crate) struct Columns<'r> {
     row: &'r Row<'r>,
     table: &'static str,
     id: i64,
     next: usize,
 }
 
-impl<'r> Cells<'r> {
-    /// The cells of a row whose first cell is its id.
+impl<'r> Columns<'r> {
+    /// The columns of a row whose first column is its id.
     pub(crate) fn of(table: &'static str, row: &'r Row<'_>) -> Result<Self, StoreError> {
-        let mut cells = Self {
+        let mut columns = Self {
             row,
             table,
             id: 0,
             next: 0,
         };
-        cells.id = cells.read()?;
-        Ok(cells)
+        columns.id = columns.read()?;
+        Ok(columns)
     }
 
-    /// The row's id.
     pub(crate) const fn id(&self) -> i64 {
         self.id
     }
 
-    /// The next cell.
-    pub(crate) fn read<T: FromCell<'r>>(&mut self) -> Result<T, StoreError> {
+    /// The next column.
+    pub(crate) fn read<T: FromColumn<'r>>(&mut self) -> Result<T, StoreError> {
         let column = self.next;
         self.next += 1;
-        T::from_cell(self.row, column).map_err(|error| self.unreadable(column, error))
+        T::from_column(self.row, column).map_err(|error| self.unreadable(column, error))
     }
 
-    /// The next cell, a time.
     pub(crate) fn time(&mut self) -> Result<Timestamp, StoreError> {
         self.read().map(Timestamp::from_millis)
     }
 
-    /// The next cell, a time or nothing.
     pub(crate) fn maybe_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.read::<Option<i64>>()?.map(Timestamp::from_millis))
     }
 
-    /// The next cell, a text that means something.
+    /// Parses the next column's text.
     pub(crate) fn word<T: FromStr<Err: Display>>(&mut self) -> Result<T, StoreError> {
         let column = self.next;
         let text = self.text()?;
         text.parse().map_err(|error| self.unreadable(column, error))
     }
 
-    /// The next cell, the kind of an event that is kept.
     pub(crate) fn kind(&mut self) -> Result<Kind, StoreError> {
         let column = self.next;
         let text = self.text()?;
         Kind::of_kept(text).map_err(|error| self.unreadable(column, error))
     }
 
-    /// The next cell, JSON.
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T, StoreError> {
         let column = self.next;
         let text = self.text()?;
         serde_json::from_str(text).map_err(|error| self.unreadable(column, error))
     }
 
-    /// The next cell, JSON or nothing.
     pub(crate) fn maybe_json<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StoreError> {
         let column = self.next;
         let json = self.maybe_text()?.map(serde_json::from_str);
         json.transpose().map_err(|error| self.unreadable(column, error))
     }
 
-    /// The next cell's bytes, of a text or of bytes.
+    /// The bytes of a text or of bytes.
     pub(crate) fn bytes(&mut self) -> Result<&'r [u8], StoreError> {
         self.read()
     }
 
-    /// The next cell, a text.
     pub(crate) fn text(&mut self) -> Result<&'r str, StoreError> {
         self.read()
     }
 
-    /// The next cell, a text or nothing.
     pub(crate) fn maybe_text(&mut self) -> Result<Option<&'r str>, StoreError> {
         self.read()
     }
 
-    /// What is wrong with this row.
+    /// An error that names the table and the row.
     pub(crate) fn corrupt(&self, what: impl Display) -> StoreError {
         StoreError::Corrupt(format!("table {}, row {}: {what}", self.table, self.id))
     }

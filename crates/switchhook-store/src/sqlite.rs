@@ -6,7 +6,6 @@
 mod attempt_row;
 mod attempts;
 mod backup;
-mod cells;
 mod checkpointer;
 mod claims;
 mod clock;
@@ -44,6 +43,7 @@ mod replay_scan;
 mod replays;
 mod reserve;
 mod retention;
+mod row;
 mod schema;
 mod secrets;
 mod sessions;

@@ -7,7 +7,7 @@ use switchhook_domain::phone_number::PhoneNumber;
 
 use crate::error::StoreError;
 use crate::retention::{ErasureSlice, RemovalSlice};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// How many events are looked at to find some that can go.
 pub(crate) const LOOK_AT: u32 = 5_000;
@@ -41,11 +41,11 @@ pub(crate) struct Seen {
 impl Seen {
     /// Reads an event's id, whether it is needed, and its length.
     pub(crate) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
-        let mut cells = Cells::of("events", row)?;
+        let mut columns = Columns::of("events", row)?;
         Ok(Self {
-            id: EventId(cells.id()),
-            is_needed: cells.read()?,
-            length: cells.read()?,
+            id: EventId(columns.id()),
+            is_needed: columns.read()?,
+            length: columns.read()?,
         })
     }
 }
@@ -94,10 +94,10 @@ pub(crate) struct Search {
 impl Search {
     /// Looks into the next event: reads its id, body, idempotency key and order key. `false`: that is enough for now.
     pub(crate) fn look(&mut self, row: &Row<'_>, number: &PhoneNumber) -> Result<bool, StoreError> {
-        let mut cells = Cells::of("events", row)?;
-        let id = EventId(cells.id());
-        let body = cells.bytes()?;
-        let keys = [cells.maybe_text()?, cells.maybe_text()?];
+        let mut columns = Columns::of("events", row)?;
+        let id = EventId(columns.id());
+        let body = columns.bytes()?;
+        let keys = [columns.maybe_text()?, columns.maybe_text()?];
         let is_in_key = |key: &&str| number.occurs_in(key.as_bytes());
         if number.occurs_in(body) || keys.iter().flatten().any(is_in_key) {
             self.found.ids.push(id);
@@ -134,16 +134,16 @@ impl AttemptRecord {
     /// Reads a delivery's id, the attempt's number, whether it has an answer's body, address, explanation, request
     /// headers and answer headers.
     pub(crate) fn read(row: &Row<'_>, number: &PhoneNumber) -> Result<Self, StoreError> {
-        let mut cells = Cells::of("attempts", row)?;
-        let attempt_number = cells.read()?;
-        let has_answer = cells.read()?;
+        let mut columns = Columns::of("attempts", row)?;
+        let attempt_number = columns.read()?;
+        let has_answer = columns.read()?;
         let mut holds_number = [false; 4];
         for holds in &mut holds_number {
-            let text = cells.maybe_text()?.unwrap_or_default();
+            let text = columns.maybe_text()?.unwrap_or_default();
             *holds = number.occurs_in(text.as_bytes());
         }
         Ok(Self {
-            delivery_id: cells.id(),
+            delivery_id: columns.id(),
             number: attempt_number,
             has_answer,
             holds_number,

@@ -17,7 +17,7 @@ use crate::attempt::LastAttempt;
 use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
 use crate::row::attempt::{self, attempt_columns, last_attempt_columns, micros, outcome_name, status};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// What [`bind`] binds, as rows, with further columns if there are any.
 macro_rules! attempt_arrays {
@@ -108,15 +108,15 @@ async fn settle(
 }
 
 fn read_settled(row: &Row<'_>) -> Result<((DeliveryId, u32), Settled), StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
-    let number = cells.read()?;
+    let mut columns = Columns::of("deliveries", row)?;
+    let number = columns.read()?;
     let settled = Settled {
-        was_pending: cells.read::<i64>()? == 1,
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
-        is_followed: cells.read::<Option<i64>>()?.is_some(),
+        was_pending: columns.read::<i64>()? == 1,
+        order_key: columns.maybe_text()?.map(OrderKey::new),
+        replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
+        is_followed: columns.read::<Option<i64>>()?.is_some(),
     };
-    Ok(((DeliveryId(cells.id()), number), settled))
+    Ok(((DeliveryId(columns.id()), number), settled))
 }
 
 /// A claim of a delivery that is final was left open when it was cancelled.

@@ -20,7 +20,7 @@ use crate::error::StoreError;
 use crate::line::{self, Claimed, InLine, Verdict};
 use crate::row::attempt::lost;
 use crate::row::delivery::{self, delivery_columns};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// How many claims of nodes that have ended one commit closes.
 const SLICE: i64 = 1_000;
@@ -159,12 +159,12 @@ const EXPIRED: &str = of_wishes!(
 );
 
 fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
+    let mut columns = Columns::of("deliveries", row)?;
     Ok(DueDelivery {
-        delivery: delivery::read_cells(&mut cells)?,
-        opened_at: cells.maybe_time()?,
-        due_at: cells.time()?,
-        bytes: cells
+        delivery: delivery::read_columns(&mut columns)?,
+        opened_at: columns.maybe_time()?,
+        due_at: columns.time()?,
+        bytes: columns
             .read::<Option<i64>>()?
             .map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0)),
     })

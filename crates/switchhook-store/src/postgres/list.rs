@@ -378,7 +378,7 @@ pub(super) struct Unreadable {
     pub(super) why: String,
 }
 
-/// The rows that can be read, and those that cannot. The first cell is the row's id.
+/// The rows that can be read, and those that cannot. The first column is the row's id.
 pub(super) fn readable<T>(
     rows: &[PgRow],
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,

@@ -17,7 +17,7 @@ use super::transaction::Transaction;
 use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::line::{self, Claimed, InLine, LONGEST_WALK};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// A line: the webhook and the key.
 pub(super) type Line = (WebhookId, OrderKey);
@@ -222,22 +222,22 @@ const AHEAD: &str = concat!(
 
 /// The place among those asked for, from 0, and who stands there.
 fn read(row: &Row<'_>, node: Option<i64>) -> Result<(usize, InLine), StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
-    let n: u64 = cells.read()?;
+    let mut columns = Columns::of("deliveries", row)?;
+    let n: u64 = columns.read()?;
     let one = InLine {
-        id: DeliveryId(cells.id()),
-        position: cells.read()?,
+        id: DeliveryId(columns.id()),
+        position: columns.read()?,
         // One without a time is damaged, and about to be set aside: it holds nobody up.
-        due_at: cells.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
-        is_held: cells.read::<Option<&str>>()?.is_some(),
-        claimed: match cells.read::<Option<i64>>()? {
+        due_at: columns.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
+        is_held: columns.read::<Option<&str>>()?.is_some(),
+        claimed: match columns.read::<Option<i64>>()? {
             None => Claimed::No,
             claimed_by if claimed_by == node => Claimed::Here,
             Some(_) => Claimed::Elsewhere,
         },
-        blocks_until: cells.time()?,
-        created_at: cells.time()?,
-        is_overtaking: cells.read()?,
+        blocks_until: columns.time()?,
+        created_at: columns.time()?,
+        is_overtaking: columns.read()?,
     };
     let place = usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
     Ok((place, one))

@@ -13,7 +13,7 @@ use super::transaction::Transaction;
 use crate::claim::{HandedOver, Release};
 use crate::error::StoreError;
 use crate::line;
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// The attempt of a delivery that is under way.
 struct OpenAttempt {
@@ -74,14 +74,14 @@ async fn open_attempts(
 }
 
 fn read_open(row: &Row<'_>) -> Result<((DeliveryId, u32), OpenAttempt), StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
-    let number = cells.read()?;
+    let mut columns = Columns::of("deliveries", row)?;
+    let number = columns.read()?;
     let open = OpenAttempt {
-        is_pending: cells.word::<StateName>()? == StateName::Pending,
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        blocks_until: cells.time()?,
+        is_pending: columns.word::<StateName>()? == StateName::Pending,
+        order_key: columns.maybe_text()?.map(OrderKey::new),
+        blocks_until: columns.time()?,
     };
-    Ok(((DeliveryId(cells.id()), number), open))
+    Ok(((DeliveryId(columns.id()), number), open))
 }
 
 async fn release_round(

@@ -10,7 +10,7 @@ use super::list::unprepared;
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};
-use crate::row::Cells;
+use crate::row::Columns;
 
 pub(super) async fn select(
     connection: &mut PgConnection,
@@ -106,10 +106,10 @@ async fn deliveries_of(
         .fetch_all(connection)
         .await?;
     for row in &rows {
-        let mut cells = Cells::of("deliveries", row)?;
-        let delivery = read_past_delivery(&mut cells)?;
+        let mut columns = Columns::of("deliveries", row)?;
+        let delivery = read_past_delivery(&mut columns)?;
         deliveries
-            .entry(EventId(cells.read()?))
+            .entry(EventId(columns.read()?))
             .or_default()
             .push(delivery);
     }

@@ -1,4 +1,4 @@
-//! Secrets in all tables: checking, rewriting and forgetting them. How a cell keeps one: `row/secret.rs`.
+//! Secrets in all tables: checking, rewriting and forgetting them. How a column keeps one: `row/secret.rs`.
 //!
 //! What is rewritten stays locked until the commit, so that no secret that somebody sets meanwhile is lost.
 
@@ -17,7 +17,7 @@ use crate::row::secret::{
 };
 use crate::sealing::{Resealed, Sealing};
 
-/// The cells in which secrets are. What has no replaced ones shows a NULL for them.
+/// The columns in which secrets are. What has no replaced ones shows a NULL for them.
 struct Place {
     owners: Owners,
     /// The secrets of some rows after one, by id.

@@ -15,13 +15,13 @@ use crate::retention::StoreSize;
 const PAGES: f64 = 1_000.0;
 
 /// What the rows in some pages of a table take: 28 bytes each for the header and the place in the page, eight for each
-/// number, and the other cells. A long cell that is kept elsewhere counts as what it takes there, and is not read for that.
+/// number, and the other columns. A long column that is kept elsewhere counts as what it takes there, and is not read for that.
 macro_rules! bytes_of_rows {
-    ($table:literal, $numbers:literal, $($cell:literal),+) => {
+    ($table:literal, $numbers:literal, $($column:literal),+) => {
         concat!(
             "SELECT coalesce(sum(28 + 8 * ",
             $numbers,
-            $(" + coalesce(pg_column_size(", $cell, "), 0)",)+
+            $(" + coalesce(pg_column_size(", $column, "), 0)",)+
             "), 0)::bigint FROM ",
             $table,
             " TABLESAMPLE SYSTEM ($1::real) REPEATABLE (0)"

@@ -208,7 +208,7 @@ pub(super) async fn of_replays(
     all(connection, query, |row| read(row, sealing)).await
 }
 
-/// Seals the credentials of webhooks that were kept before they had a cell of their own. Answers how many.
+/// Seals the credentials of webhooks that were kept before they had a column of their own. Answers how many.
 pub(super) async fn seal_credentials(
     connection: &mut PgConnection,
     sealing: &Sealing,

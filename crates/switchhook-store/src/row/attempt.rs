@@ -8,7 +8,7 @@ use switchhook_domain::attempt::{
 };
 use switchhook_domain::id::DeliveryId;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::attempt::LastAttempt;
 use crate::error::StoreError;
 
@@ -31,12 +31,12 @@ macro_rules! last_attempt_columns {
 pub(crate) use last_attempt_columns;
 
 pub(crate) fn read_last(row: &Row<'_>) -> Result<LastAttempt, StoreError> {
-    let mut cells = Cells::of("attempts", row)?;
+    let mut columns = Columns::of("attempts", row)?;
     Ok(LastAttempt {
-        delivery_id: DeliveryId(cells.id()),
-        number: cells.read()?,
-        status: cells.read()?,
-        took: Duration::from_micros(cells.read()?),
+        delivery_id: DeliveryId(columns.id()),
+        number: columns.read()?,
+        status: columns.read()?,
+        took: Duration::from_micros(columns.read()?),
     })
 }
 
@@ -73,14 +73,14 @@ pub(crate) fn status(attempt: &Attempt) -> Option<u16> {
 }
 
 pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
-    let mut cells = Cells::of("attempts", row)?;
-    let number = cells.read()?;
-    let (started_at, finished_at) = (cells.time()?, cells.time()?);
-    let outcome: String = cells.read()?;
-    let reason: Option<String> = cells.read()?;
-    let mut detail: Option<String> = cells.read()?;
-    let status: Option<u16> = cells.read()?;
-    let retry_after = cells.maybe_time()?;
+    let mut columns = Columns::of("attempts", row)?;
+    let number = columns.read()?;
+    let (started_at, finished_at) = (columns.time()?, columns.time()?);
+    let outcome: String = columns.read()?;
+    let reason: Option<String> = columns.read()?;
+    let mut detail: Option<String> = columns.read()?;
+    let status: Option<u16> = columns.read()?;
+    let retry_after = columns.maybe_time()?;
     Ok(Attempt {
         number,
         started_at,
@@ -88,28 +88,28 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
         outcome: match (outcome.as_str(), status) {
             ("answered", Some(status)) => AttemptOutcome::Answered { status, retry_after },
             ("unanswered", _) => AttemptOutcome::Unanswered {
-                reason: read_reason(&cells, reason.as_deref())?,
+                reason: read_reason(&columns, reason.as_deref())?,
                 detail: detail.take().unwrap_or_default(),
             },
             ("lost", _) => AttemptOutcome::Lost,
-            _ => return Err(cells.corrupt(format_args!("attempt {number} has the outcome `{outcome}`"))),
+            _ => return Err(columns.corrupt(format_args!("attempt {number} has the outcome `{outcome}`"))),
         },
-        request: read_request(&mut cells)?,
-        answer: read_answer(&mut cells, status, detail)?,
-        phases: read_phases(&mut cells)?,
+        request: read_request(&mut columns)?,
+        answer: read_answer(&mut columns, status, detail)?,
+        phases: read_phases(&mut columns)?,
     })
 }
 
-fn read_reason(cells: &Cells<'_>, reason: Option<&str>) -> Result<Silence, StoreError> {
+fn read_reason(columns: &Columns<'_>, reason: Option<&str>) -> Result<Silence, StoreError> {
     reason
         .unwrap_or_default()
         .parse()
-        .map_err(|error| cells.corrupt(error))
+        .map_err(|error| columns.corrupt(error))
 }
 
-fn read_request(cells: &mut Cells<'_>) -> Result<Option<AttemptRequest>, StoreError> {
-    let url = cells.maybe_text()?;
-    let headers = read_headers(cells)?;
+fn read_request(columns: &mut Columns<'_>) -> Result<Option<AttemptRequest>, StoreError> {
+    let url = columns.maybe_text()?;
+    let headers = read_headers(columns)?;
     Ok(url.map(|url| AttemptRequest {
         url: url.into(),
         headers: headers.unwrap_or_default(),
@@ -117,13 +117,13 @@ fn read_request(cells: &mut Cells<'_>) -> Result<Option<AttemptRequest>, StoreEr
 }
 
 fn read_answer(
-    cells: &mut Cells<'_>,
+    columns: &mut Columns<'_>,
     status: Option<u16>,
     note: Option<String>,
 ) -> Result<Option<Answer>, StoreError> {
-    let headers = read_headers(cells)?;
-    let body: Option<Vec<u8>> = cells.read()?;
-    let is_truncated = cells.read()?;
+    let headers = read_headers(columns)?;
+    let body: Option<Vec<u8>> = columns.read()?;
+    let is_truncated = columns.read()?;
     Ok(headers.map(|headers| Answer {
         status: status.unwrap_or_default(),
         headers,
@@ -133,8 +133,8 @@ fn read_answer(
     }))
 }
 
-fn read_phases(cells: &mut Cells<'_>) -> Result<Phases, StoreError> {
-    let mut phase = || Ok::<_, StoreError>(cells.read::<Option<i64>>()?.map(duration));
+fn read_phases(columns: &mut Columns<'_>) -> Result<Phases, StoreError> {
+    let mut phase = || Ok::<_, StoreError>(columns.read::<Option<i64>>()?.map(duration));
     Ok(Phases {
         dns: phase()?,
         connect: phase()?,
@@ -144,11 +144,11 @@ fn read_phases(cells: &mut Cells<'_>) -> Result<Phases, StoreError> {
     })
 }
 
-fn read_headers(cells: &mut Cells<'_>) -> Result<Option<HeaderRecord>, StoreError> {
-    let text = cells.maybe_text()?;
+fn read_headers(columns: &mut Columns<'_>) -> Result<Option<HeaderRecord>, StoreError> {
+    let text = columns.maybe_text()?;
     text.map(HeaderRecord::from_json)
         .transpose()
-        .map_err(|error| cells.corrupt(error))
+        .map_err(|error| columns.corrupt(error))
 }
 
 /// How a duration is kept.

@@ -3,7 +3,7 @@
 use switchhook_domain::company::Company;
 use switchhook_domain::id::CompanyId;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order.
@@ -15,12 +15,12 @@ macro_rules! company_columns {
 pub(crate) use company_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> Result<Company, StoreError> {
-    let mut cells = Cells::of("companies", row)?;
+    let mut columns = Columns::of("companies", row)?;
     Ok(Company {
-        id: CompanyId(cells.id()),
-        name: cells.read()?,
-        drop_payloads: cells.read()?,
-        created_at: cells.time()?,
+        id: CompanyId(columns.id()),
+        name: columns.read()?,
+        drop_payloads: columns.read()?,
+        created_at: columns.time()?,
     })
 }
 

@@ -9,7 +9,7 @@ use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, Subscripti
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::retry::Failures;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order.
@@ -25,41 +25,41 @@ pub(crate) use delivery_columns;
 pub(crate) const COLUMNS: &str = delivery_columns!();
 
 pub(crate) fn read(row: &Row<'_>) -> Result<Delivery, StoreError> {
-    read_cells(&mut Cells::of("deliveries", row)?)
+    read_columns(&mut Columns::of("deliveries", row)?)
 }
 
-/// Reads [`COLUMNS`]; further cells may follow.
-pub(crate) fn read_cells(cells: &mut Cells<'_>) -> Result<Delivery, StoreError> {
+/// Reads [`COLUMNS`]; further columns may follow.
+pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Delivery, StoreError> {
     Ok(Delivery {
-        id: DeliveryId(cells.id()),
-        event_id: EventId(cells.read()?),
-        ordinal: cells.read()?,
-        company_id: CompanyId(cells.read()?),
-        webhook_id: WebhookId(cells.read()?),
-        kind: cells.kind()?,
-        subscription_ids: read_ids(cells)?,
-        hidden: cells.word()?,
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        state: read_state(cells)?,
-        attempt_number: cells.read()?,
+        id: DeliveryId(columns.id()),
+        event_id: EventId(columns.read()?),
+        ordinal: columns.read()?,
+        company_id: CompanyId(columns.read()?),
+        webhook_id: WebhookId(columns.read()?),
+        kind: columns.kind()?,
+        subscription_ids: read_ids(columns)?,
+        hidden: columns.word()?,
+        order_key: columns.maybe_text()?.map(OrderKey::new),
+        state: read_state(columns)?,
+        attempt_number: columns.read()?,
         failures: Failures {
-            answered: cells.read()?,
-            unanswered: cells.read()?,
+            answered: columns.read()?,
+            unanswered: columns.read()?,
         },
-        blocks_until: cells.time()?,
-        note: cells.read()?,
-        origin: cells.read::<Option<i64>>()?.map(DeliveryId),
-        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
-        created_at: cells.time()?,
-        held: Duration::from_millis(cells.read::<i64>()?.unsigned_abs()),
+        blocks_until: columns.time()?,
+        note: columns.read()?,
+        origin: columns.read::<Option<i64>>()?.map(DeliveryId),
+        replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
+        created_at: columns.time()?,
+        held: Duration::from_millis(columns.read::<i64>()?.unsigned_abs()),
     })
 }
 
-fn read_state(cells: &mut Cells<'_>) -> Result<DeliveryState, StoreError> {
-    let name: StateName = cells.word()?;
-    let (due_at, ended_at) = (cells.maybe_time()?, cells.maybe_time()?);
+fn read_state(columns: &mut Columns<'_>) -> Result<DeliveryState, StoreError> {
+    let name: StateName = columns.word()?;
+    let (due_at, ended_at) = (columns.maybe_time()?, columns.maybe_time()?);
     let time =
-        |at: Option<Timestamp>| at.ok_or_else(|| cells.corrupt(format_args!("{name}, but not since when")));
+        |at: Option<Timestamp>| at.ok_or_else(|| columns.corrupt(format_args!("{name}, but not since when")));
     Ok(match name {
         StateName::Pending => DeliveryState::Pending {
             due_at: time(due_at)?,
@@ -80,9 +80,9 @@ pub(crate) fn ids(ids: &[SubscriptionId]) -> String {
     text
 }
 
-pub(crate) fn read_ids(cells: &mut Cells<'_>) -> Result<Vec<SubscriptionId>, StoreError> {
-    let text = cells.text()?;
+pub(crate) fn read_ids(columns: &mut Columns<'_>) -> Result<Vec<SubscriptionId>, StoreError> {
+    let text = columns.text()?;
     let ids = text.split(',').filter(|id| !id.is_empty()).map(str::parse);
     ids.collect::<Result<_, _>>()
-        .map_err(|error| cells.corrupt(format_args!("subscription_ids `{text}`: {error}")))
+        .map_err(|error| columns.corrupt(format_args!("subscription_ids `{text}`: {error}")))
 }

@@ -6,7 +6,7 @@ use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::subscription::Revision;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord};
 use crate::retention::PayloadRemoval;
@@ -32,42 +32,42 @@ macro_rules! event_head_columns {
 pub(crate) use event_head_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
-    let mut cells = Cells::of("events", row)?;
+    let mut columns = Columns::of("events", row)?;
     Ok(EventRecord {
-        id: EventId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        kind: cells.kind()?,
-        accepted_at: Timestamp::from_millis(cells.read()?),
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        idempotency_key: cells.read()?,
-        warnings: cells.maybe_json()?.unwrap_or_default(),
-        body: Bytes::copy_from_slice(cells.bytes()?),
-        revision: cells.read::<Option<i64>>()?.map(Revision),
-        payload_removed: read_removal(&mut cells)?,
+        id: EventId(columns.id()),
+        company_id: CompanyId(columns.read()?),
+        kind: columns.kind()?,
+        accepted_at: Timestamp::from_millis(columns.read()?),
+        order_key: columns.maybe_text()?.map(OrderKey::new),
+        idempotency_key: columns.read()?,
+        warnings: columns.maybe_json()?.unwrap_or_default(),
+        body: Bytes::copy_from_slice(columns.bytes()?),
+        revision: columns.read::<Option<i64>>()?.map(Revision),
+        payload_removed: read_removal(&mut columns)?,
     })
 }
 
 pub(crate) fn read_head(row: &Row<'_>) -> Result<EventHead, StoreError> {
-    let mut cells = Cells::of("events", row)?;
+    let mut columns = Columns::of("events", row)?;
     Ok(EventHead {
-        id: EventId(cells.id()),
-        kind: cells.kind()?,
-        accepted_at: Timestamp::from_millis(cells.read()?),
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        idempotency_key: cells.read()?,
-        warnings: cells.maybe_json()?.unwrap_or_default(),
-        body_bytes: cells.read()?,
-        payload_removed: read_removal(&mut cells)?,
+        id: EventId(columns.id()),
+        kind: columns.kind()?,
+        accepted_at: Timestamp::from_millis(columns.read()?),
+        order_key: columns.maybe_text()?.map(OrderKey::new),
+        idempotency_key: columns.read()?,
+        warnings: columns.maybe_json()?.unwrap_or_default(),
+        body_bytes: columns.read()?,
+        payload_removed: read_removal(&mut columns)?,
     })
 }
 
-fn read_removal(cells: &mut Cells<'_>) -> Result<Option<PayloadRemoval>, StoreError> {
-    let Some(at) = cells.maybe_time()? else {
+fn read_removal(columns: &mut Columns<'_>) -> Result<Option<PayloadRemoval>, StoreError> {
+    let Some(at) = columns.maybe_time()? else {
         return Ok(None);
     };
     Ok(Some(PayloadRemoval {
         at,
-        reason: cells.word()?,
+        reason: columns.word()?,
     }))
 }
 

@@ -3,7 +3,7 @@
 use switchhook_domain::hold::Hold;
 use switchhook_domain::id::WebhookId;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 use crate::registry::HoldRecord;
 
@@ -16,14 +16,14 @@ macro_rules! hold_columns {
 pub(crate) use hold_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> Result<HoldRecord, StoreError> {
-    let mut cells = Cells::of("webhook_holds", row)?;
-    let webhook_id = WebhookId(cells.id());
+    let mut columns = Columns::of("webhook_holds", row)?;
+    let webhook_id = WebhookId(columns.id());
     let hold = Hold {
-        reason: cells.word()?,
-        from: cells.time()?,
-        until: cells.maybe_time()?,
+        reason: columns.word()?,
+        from: columns.time()?,
+        until: columns.maybe_time()?,
     };
-    let (probe_at, failures) = (cells.maybe_time()?, cells.read::<Option<u32>>()?);
+    let (probe_at, failures) = (columns.maybe_time()?, columns.read::<Option<u32>>()?);
     Ok(HoldRecord {
         webhook_id,
         hold,

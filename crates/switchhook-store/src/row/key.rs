@@ -3,7 +3,7 @@
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::ApiKey;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order.
@@ -15,17 +15,17 @@ macro_rules! key_columns {
 pub(crate) use key_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {
-    let mut cells = Cells::of("api_keys", row)?;
+    let mut columns = Columns::of("api_keys", row)?;
     Ok(ApiKey {
-        id: KeyId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        name: cells.read()?,
-        hash: cells.read()?,
-        admin: cells.read()?,
-        rights: cells.word()?,
-        scopes: cells.word()?,
-        created_at: cells.time()?,
-        expires_at: cells.maybe_time()?,
-        revoked_at: cells.maybe_time()?,
+        id: KeyId(columns.id()),
+        company_id: CompanyId(columns.read()?),
+        name: columns.read()?,
+        hash: columns.read()?,
+        admin: columns.read()?,
+        rights: columns.word()?,
+        scopes: columns.word()?,
+        created_at: columns.time()?,
+        expires_at: columns.maybe_time()?,
+        revoked_at: columns.maybe_time()?,
     })
 }

@@ -5,7 +5,7 @@ use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayState, ReplayStateName};
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order. Untried deliveries are few: a replay makes no more before they are tried.
@@ -37,52 +37,52 @@ pub(crate) fn total(replay: &Replay) -> i64 {
 }
 
 pub(crate) fn read(row: &Row<'_>) -> Result<Replay, StoreError> {
-    let mut cells = Cells::of("replays", row)?;
+    let mut columns = Columns::of("replays", row)?;
     Ok(Replay {
-        id: ReplayId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        filter: cells.json()?,
-        to: read_destination(&mut cells)?,
-        rate: cells.read()?,
-        hidden: cells.word()?,
-        made_with: read_made_with(&mut cells)?,
+        id: ReplayId(columns.id()),
+        company_id: CompanyId(columns.read()?),
+        filter: columns.json()?,
+        to: read_destination(&mut columns)?,
+        rate: columns.read()?,
+        hidden: columns.word()?,
+        made_with: read_made_with(&mut columns)?,
         estimate: Estimate {
-            total: count(&mut cells)?,
-            is_exact: cells.read()?,
+            total: count(&mut columns)?,
+            is_exact: columns.read()?,
         },
-        cursor: EventId(cells.read()?),
-        is_all_created: cells.read()?,
-        next_due_at: cells.time()?,
+        cursor: EventId(columns.read()?),
+        is_all_created: columns.read()?,
+        next_due_at: columns.time()?,
         progress: Progress {
-            scanned: count(&mut cells)?,
-            created: count(&mut cells)?,
-            skipped: count(&mut cells)?,
-            delivered: count(&mut cells)?,
-            exhausted: count(&mut cells)?,
-            cancelled: count(&mut cells)?,
-            untried: count(&mut cells)?,
+            scanned: count(&mut columns)?,
+            created: count(&mut columns)?,
+            skipped: count(&mut columns)?,
+            delivered: count(&mut columns)?,
+            exhausted: count(&mut columns)?,
+            cancelled: count(&mut columns)?,
+            untried: count(&mut columns)?,
         },
-        state: read_state(&mut cells)?,
-        created_at: cells.time()?,
+        state: read_state(&mut columns)?,
+        created_at: columns.time()?,
     })
 }
 
 /// Before it was kept, replays sent whatever there was.
-fn read_made_with(cells: &mut Cells<'_>) -> Result<Clearance, StoreError> {
-    let text = cells.maybe_text()?;
+fn read_made_with(columns: &mut Columns<'_>) -> Result<Clearance, StoreError> {
+    let text = columns.maybe_text()?;
     text.map_or_else(
         || Ok(Clearance::full()),
-        |text| text.parse().map_err(|error| cells.corrupt(error)),
+        |text| text.parse().map_err(|error| columns.corrupt(error)),
     )
 }
 
-fn count(cells: &mut Cells<'_>) -> Result<u64, StoreError> {
-    Ok(cells.read::<i64>()?.unsigned_abs())
+fn count(columns: &mut Columns<'_>) -> Result<u64, StoreError> {
+    Ok(columns.read::<i64>()?.unsigned_abs())
 }
 
-fn read_destination(cells: &mut Cells<'_>) -> Result<Destination, StoreError> {
-    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
-    let url: Option<String> = cells.read()?;
+fn read_destination(columns: &mut Columns<'_>) -> Result<Destination, StoreError> {
+    let webhook_id = columns.read::<Option<i64>>()?.map(WebhookId);
+    let url: Option<String> = columns.read()?;
     Ok(match (webhook_id, url) {
         (None, _) => Destination::Origins,
         (Some(id), None) => Destination::Webhook(id),
@@ -90,10 +90,10 @@ fn read_destination(cells: &mut Cells<'_>) -> Result<Destination, StoreError> {
     })
 }
 
-fn read_state(cells: &mut Cells<'_>) -> Result<ReplayState, StoreError> {
-    let name = cells.word()?;
-    let at: Option<Timestamp> = cells.maybe_time()?;
-    let reason: Option<String> = cells.read()?;
+fn read_state(columns: &mut Columns<'_>) -> Result<ReplayState, StoreError> {
+    let name = columns.word()?;
+    let at: Option<Timestamp> = columns.maybe_time()?;
+    let reason: Option<String> = columns.read()?;
     match (name, at) {
         (ReplayStateName::Running, _) => Ok(ReplayState::Running),
         (ReplayStateName::Finished, Some(at)) => Ok(ReplayState::Finished { at }),
@@ -102,6 +102,6 @@ fn read_state(cells: &mut Cells<'_>) -> Result<ReplayState, StoreError> {
             at,
             reason: reason.unwrap_or_default(),
         }),
-        (_, None) => Err(cells.corrupt(format_args!("the replay is {name} and has no time when it ended"))),
+        (_, None) => Err(columns.corrupt(format_args!("the replay is {name} and has no time when it ended"))),
     }
 }

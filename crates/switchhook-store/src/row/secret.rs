@@ -1,4 +1,4 @@
-//! Secrets as cells: the one in use, and those before it that still count.
+//! Secrets as columns: the one in use, and those before it that still count.
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
@@ -6,7 +6,7 @@ use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::OldSecret;
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 use crate::sealing::{Resealed, Sealing, SecretOwner};
 
@@ -49,23 +49,23 @@ fn json(old: &[KeptOld]) -> Result<Option<String>, StoreError> {
         .map_err(|error| StoreError::Conflict(format!("the secrets cannot be kept: {error}")))
 }
 
-/// Reads the secret in use from the next cell.
+/// Reads the secret in use from the next column.
 pub(crate) fn read(
-    cells: &mut Cells<'_>,
+    columns: &mut Columns<'_>,
     owner: impl Into<SecretOwner>,
     sealing: &Sealing,
 ) -> Result<Option<Secret>, StoreError> {
-    let kept = cells.maybe_text()?;
+    let kept = columns.maybe_text()?;
     kept.map(|kept| sealing.read(owner, kept)).transpose()
 }
 
-/// Reads the replaced ones from the next cell.
+/// Reads the replaced ones from the next column.
 pub(crate) fn read_old(
-    cells: &mut Cells<'_>,
+    columns: &mut Columns<'_>,
     owner: impl Into<SecretOwner>,
     sealing: &Sealing,
 ) -> Result<Vec<OldSecret>, StoreError> {
-    let kept: Option<Vec<KeptOld>> = cells.maybe_json()?;
+    let kept: Option<Vec<KeptOld>> = columns.maybe_json()?;
     opened(kept.unwrap_or_default(), owner.into(), sealing)
 }
 
@@ -106,7 +106,7 @@ pub(crate) const WEBSOCKETS: Owners = Owners {
     owner: |id| SecretOwner::Websocket(WebsocketId(id)),
 };
 
-/// The secret cells of a row.
+/// The secret columns of a row.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) id: i64,
@@ -118,12 +118,12 @@ pub(crate) struct Kept {
 impl Owners {
     /// Reads an id, the secret in use and the replaced ones. What has no replaced ones shows a NULL for them.
     pub(crate) fn read(self, row: &Row<'_>) -> Result<Kept, StoreError> {
-        let mut cells = Cells::of(self.table, row)?;
+        let mut columns = Columns::of(self.table, row)?;
         Ok(Kept {
-            id: cells.id(),
-            owner: (self.owner)(cells.id()),
-            secret: cells.read()?,
-            old: cells.maybe_json()?.unwrap_or_default(),
+            id: columns.id(),
+            owner: (self.owner)(columns.id()),
+            secret: columns.read()?,
+            old: columns.maybe_json()?.unwrap_or_default(),
         })
     }
 }
@@ -147,11 +147,11 @@ impl Kept {
     pub(crate) fn reseal(&mut self, sealing: &Sealing, resealed: &mut Resealed) -> Result<bool, StoreError> {
         let before = resealed.rewritten;
         let old = self.old.iter_mut().map(|old| &mut old.secret);
-        for cell in self.secret.iter_mut().chain(old) {
-            if sealing.is_current(cell) {
+        for column in self.secret.iter_mut().chain(old) {
+            if sealing.is_current(column) {
                 resealed.current += 1;
             } else {
-                *cell = sealing.keep(self.owner, &sealing.read(self.owner, cell)?);
+                *column = sealing.keep(self.owner, &sealing.read(self.owner, column)?);
                 resealed.rewritten += 1;
             }
         }

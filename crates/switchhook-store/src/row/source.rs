@@ -4,7 +4,7 @@ use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source};
 
-use super::{Cells, Row, secret};
+use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 
@@ -33,43 +33,43 @@ macro_rules! refusal_head_columns {
 pub(crate) use refusal_head_columns;
 
 pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Source, StoreError> {
-    let mut cells = Cells::of("sources", row)?;
-    let id = SourceId(cells.id());
-    let company_id = CompanyId(cells.read()?);
-    let name = cells.read()?;
-    let kind = cells.maybe_text()?.map(str::parse).transpose();
+    let mut columns = Columns::of("sources", row)?;
+    let id = SourceId(columns.id());
+    let company_id = CompanyId(columns.read()?);
+    let name = columns.read()?;
+    let kind = columns.maybe_text()?.map(str::parse).transpose();
     Ok(Source {
         id,
         company_id,
         name,
-        kind: kind.map_err(|error| cells.corrupt(error))?,
-        token_hash: cells.read()?,
-        secret: secret::read(&mut cells, id, sealing)?,
-        old_secrets: secret::read_old(&mut cells, id, sealing)?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
+        kind: kind.map_err(|error| columns.corrupt(error))?,
+        token_hash: columns.read()?,
+        secret: secret::read(&mut columns, id, sealing)?,
+        old_secrets: secret::read_old(&mut columns, id, sealing)?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
     })
 }
 
 pub(crate) fn read_refusal(row: &Row<'_>) -> Result<Refusal, StoreError> {
-    let mut cells = Cells::of("source_refusals", row)?;
+    let mut columns = Columns::of("source_refusals", row)?;
     Ok(Refusal {
-        id: RefusalId(cells.id()),
-        source_id: SourceId(cells.read()?),
-        refused_at: cells.time()?,
-        status: cells.read()?,
-        reason: cells.read()?,
-        content_type: cells.read()?,
-        body_bytes: cells.read()?,
-        body: cells.bytes()?.to_vec(),
+        id: RefusalId(columns.id()),
+        source_id: SourceId(columns.read()?),
+        refused_at: columns.time()?,
+        status: columns.read()?,
+        reason: columns.read()?,
+        content_type: columns.read()?,
+        body_bytes: columns.read()?,
+        body: columns.bytes()?.to_vec(),
     })
 }
 
 /// The id of a refusal, given as a row of its id and its body, if it must go for the number to be erased: what cannot
 /// be read may hold it too.
 pub(crate) fn refusal_to_erase(row: &Row<'_>, number: &PhoneNumber) -> Result<Option<i64>, StoreError> {
-    let mut cells = Cells::of("source_refusals", row)?;
-    let body = cells.bytes()?;
+    let mut columns = Columns::of("source_refusals", row)?;
+    let body = columns.bytes()?;
     let may_hold_it = !body.is_empty() && (!body.starts_with(b"{") || number.occurs_in(body));
-    Ok(may_hold_it.then_some(cells.id()))
+    Ok(may_hold_it.then_some(columns.id()))
 }

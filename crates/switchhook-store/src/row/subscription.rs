@@ -3,7 +3,7 @@
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::subscription::{Endpoint, Filter, Revision, Subscription, SubscriptionVersion};
 
-use super::{Cells, Row};
+use super::{Columns, Row};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order.
@@ -24,30 +24,30 @@ macro_rules! version_columns {
 pub(crate) use version_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> Result<Subscription, StoreError> {
-    let mut cells = Cells::of("subscriptions", row)?;
+    let mut columns = Columns::of("subscriptions", row)?;
     Ok(Subscription {
-        id: SubscriptionId(cells.id()),
-        company_id: CompanyId(cells.read()?),
-        endpoint: read_endpoint(&mut cells)?,
-        enabled: cells.read()?,
-        filter: cells.json()?,
-        scopes: cells.word()?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
+        id: SubscriptionId(columns.id()),
+        company_id: CompanyId(columns.read()?),
+        endpoint: read_endpoint(&mut columns)?,
+        enabled: columns.read()?,
+        filter: columns.json()?,
+        scopes: columns.word()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
     })
 }
 
 pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreError> {
-    let mut cells = Cells::of("subscription_versions", row)?;
-    let revision = Revision(cells.id());
-    let company_id = CompanyId(cells.read()?);
-    let id = SubscriptionId(cells.read()?);
-    let change = cells.word()?;
-    let endpoint = read_endpoint(&mut cells)?;
-    let enabled = cells.read()?;
-    let filter = cells.json()?;
-    let from_at = cells.time()?;
-    let until_at = cells.maybe_time()?;
+    let mut columns = Columns::of("subscription_versions", row)?;
+    let revision = Revision(columns.id());
+    let company_id = CompanyId(columns.read()?);
+    let id = SubscriptionId(columns.read()?);
+    let change = columns.word()?;
+    let endpoint = read_endpoint(&mut columns)?;
+    let enabled = columns.read()?;
+    let filter = columns.json()?;
+    let from_at = columns.time()?;
+    let until_at = columns.maybe_time()?;
     Ok(SubscriptionVersion {
         revision,
         change,
@@ -57,8 +57,8 @@ pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreEr
             endpoint,
             enabled,
             filter,
-            scopes: cells.word()?,
-            created_at: cells.time()?,
+            scopes: columns.word()?,
+            created_at: columns.time()?,
             updated_at: from_at,
         },
         from_at,
@@ -66,10 +66,10 @@ pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreEr
     })
 }
 
-/// Where a subscription points: the next two cells.
-fn read_endpoint(cells: &mut Cells<'_>) -> Result<Option<Endpoint>, StoreError> {
-    let webhook_id = cells.read::<Option<i64>>()?.map(WebhookId);
-    let websocket_id = cells.read::<Option<i64>>()?.map(WebsocketId);
+/// Where a subscription points: the next two columns.
+fn read_endpoint(columns: &mut Columns<'_>) -> Result<Option<Endpoint>, StoreError> {
+    let webhook_id = columns.read::<Option<i64>>()?.map(WebhookId);
+    let websocket_id = columns.read::<Option<i64>>()?.map(WebsocketId);
     Ok(webhook_id
         .map(Endpoint::Webhook)
         .or(websocket_id.map(Endpoint::Websocket)))

@@ -1,4 +1,4 @@
-//! A webhook as a row. Its credentials beside the secret have a cell of their own, sealed as the secret is.
+//! A webhook as a row. Its credentials beside the secret have a column of their own, sealed as the secret is.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 
-use super::{Cells, Row, secret};
+use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::{Sealing, SecretOwner};
 
@@ -22,17 +22,17 @@ macro_rules! webhook_columns {
 pub(crate) use webhook_columns;
 
 pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreError> {
-    let mut cells = Cells::of("webhooks", row)?;
-    let id = WebhookId(cells.id());
-    let company_id = CompanyId(cells.read()?);
-    let mut hook_url: String = cells.read()?;
-    let secret = secret::read(&mut cells, id, sealing)?;
-    let old_secrets = secret::read_old(&mut cells, id, sealing)?;
-    let mut settings: WebhookSettings = cells.json()?;
-    let credentials = secret::read(&mut cells, SecretOwner::Credentials(id), sealing)?;
+    let mut columns = Columns::of("webhooks", row)?;
+    let id = WebhookId(columns.id());
+    let company_id = CompanyId(columns.read()?);
+    let mut hook_url: String = columns.read()?;
+    let secret = secret::read(&mut columns, id, sealing)?;
+    let old_secrets = secret::read_old(&mut columns, id, sealing)?;
+    let mut settings: WebhookSettings = columns.json()?;
+    let credentials = secret::read(&mut columns, SecretOwner::Credentials(id), sealing)?;
     if let Some(credentials) = credentials {
         let credentials: Credentials = serde_json::from_str(credentials.expose())
-            .map_err(|_| cells.corrupt("the credentials are no JSON"))?;
+            .map_err(|_| columns.corrupt("the credentials are no JSON"))?;
         credentials.put_back(&mut hook_url, &mut settings);
     }
     Ok(Webhook {
@@ -42,10 +42,10 @@ pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Webhook, StoreErr
         secret,
         old_secrets,
         settings,
-        paused_at: cells.maybe_time()?,
-        disabled_at: cells.maybe_time()?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
+        paused_at: columns.maybe_time()?,
+        disabled_at: columns.maybe_time()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
     })
 }
 

@@ -3,7 +3,7 @@
 use switchhook_domain::id::{CompanyId, WebsocketId};
 use switchhook_domain::websocket::Websocket;
 
-use super::{Cells, Row, secret};
+use super::{Columns, Row, secret};
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 
@@ -16,14 +16,14 @@ macro_rules! websocket_columns {
 pub(crate) use websocket_columns;
 
 pub(crate) fn read(row: &Row<'_>, sealing: &Sealing) -> Result<Websocket, StoreError> {
-    let mut cells = Cells::of("websockets", row)?;
-    let id = WebsocketId(cells.id());
+    let mut columns = Columns::of("websockets", row)?;
+    let id = WebsocketId(columns.id());
     Ok(Websocket {
         id,
-        company_id: CompanyId(cells.read()?),
-        secret: secret::read(&mut cells, id, sealing)?,
-        token_key: sealing.read(id, cells.text()?)?,
-        created_at: cells.time()?,
-        updated_at: cells.time()?,
+        company_id: CompanyId(columns.read()?),
+        secret: secret::read(&mut columns, id, sealing)?,
+        token_key: sealing.read(id, columns.text()?)?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
     })
 }

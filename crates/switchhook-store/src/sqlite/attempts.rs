@@ -13,7 +13,7 @@ use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
 use crate::line::Start;
 use crate::row::attempt;
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// Records how attempts ended; answers how many came too late.
 pub(super) fn finish(
@@ -178,12 +178,12 @@ pub(super) const OPEN: &str = "SELECT id, attempt_number, state, order_key, bloc
      WHERE id = ? AND claimed_by IS NOT NULL";
 
 fn read_open(row: &Row<'_>) -> Result<OpenAttempt, StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
+    let mut columns = Columns::of("deliveries", row)?;
     Ok(OpenAttempt {
-        number: cells.read()?,
-        is_pending: cells.word::<StateName>()? == StateName::Pending,
-        order_key: cells.maybe_text()?.map(OrderKey::new),
-        blocks_until: cells.time()?,
-        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
+        number: columns.read()?,
+        is_pending: columns.word::<StateName>()? == StateName::Pending,
+        order_key: columns.maybe_text()?.map(OrderKey::new),
+        blocks_until: columns.time()?,
+        replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
     })
 }

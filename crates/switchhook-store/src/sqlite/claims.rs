@@ -16,7 +16,7 @@ use crate::claim::{
 use crate::error::StoreError;
 use crate::line::{self, Verdict};
 use crate::row::delivery::{self, delivery_columns};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// Claims what is due, as wished.
 pub(super) fn claim(
@@ -128,11 +128,11 @@ pub(super) const EXPIRED: &str = concat!(
 );
 
 fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
+    let mut columns = Columns::of("deliveries", row)?;
     Ok(DueDelivery {
-        delivery: delivery::read_cells(&mut cells)?,
-        opened_at: cells.maybe_time()?,
-        due_at: cells.time()?,
+        delivery: delivery::read_columns(&mut columns)?,
+        opened_at: columns.maybe_time()?,
+        due_at: columns.time()?,
     })
 }
 

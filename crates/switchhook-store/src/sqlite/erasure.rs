@@ -15,7 +15,7 @@ use super::retention::remove_payload;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{Erased, ErasureSlice, RemovalReason};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 use crate::sweeping::{AttemptRecord, NOTE, Search};
 
 /// Looks through a slice.
@@ -70,14 +70,14 @@ pub(super) const DELIVERIES: &str = "SELECT id, webhook_id, replay_id, order_key
      INDEXED BY deliveries_by_event WHERE event_id = ?";
 
 fn read(row: &Row<'_>) -> Result<Affected, StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
+    let mut columns = Columns::of("deliveries", row)?;
     let delivery = PendingDelivery {
-        id: DeliveryId(cells.id()),
-        webhook_id: WebhookId(cells.read()?),
-        replay_id: cells.read::<Option<i64>>()?.map(ReplayId),
-        order_key: cells.maybe_text()?.map(OrderKey::new),
+        id: DeliveryId(columns.id()),
+        webhook_id: WebhookId(columns.read()?),
+        replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
+        order_key: columns.maybe_text()?.map(OrderKey::new),
     };
-    Ok((delivery, cells.word::<StateName>()? == StateName::Pending))
+    Ok((delivery, columns.word::<StateName>()? == StateName::Pending))
 }
 
 /// What the event's deliveries wait for is its id, which may be the number. None of them waits any more.

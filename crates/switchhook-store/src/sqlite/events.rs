@@ -6,7 +6,7 @@ use switchhook_domain::Kind;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
 
-use super::cells::Verbatim;
+use super::row::Verbatim;
 use super::list::{Listing, first};
 use super::transaction::Transaction;
 use super::{deliveries, log};
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewEvent, Recorded};
 use crate::filter::EventFilter;
 use crate::page::{Page, PageRequest};
-use crate::row::Cells;
+use crate::row::Columns;
 use crate::row::event::{COLUMNS, event_columns, event_head_columns, read, read_head, warnings};
 
 /// Keeps events, each with its deliveries.
@@ -115,7 +115,7 @@ pub(super) fn body(connection: &Connection, id: EventId) -> Result<Option<Bytes>
         connection,
         "SELECT id, body FROM events WHERE id = ?",
         &[&id.0],
-        |row| Ok(Bytes::copy_from_slice(Cells::of("events", row)?.bytes()?)),
+        |row| Ok(Bytes::copy_from_slice(Columns::of("events", row)?.bytes()?)),
     )
 }
 

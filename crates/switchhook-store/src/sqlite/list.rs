@@ -330,7 +330,7 @@ pub(super) struct Unreadable {
     pub(super) why: String,
 }
 
-/// The rows of `sql` that can be read, and those that cannot. The first cell is the row's id.
+/// The rows of `sql` that can be read, and those that cannot. The first column is the row's id.
 pub(super) fn readable<T>(
     connection: &Connection,
     sql: &str,

@@ -10,7 +10,7 @@ use super::transaction::Transaction;
 use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::line::{self, Claimed, InLine, LONGEST_WALK};
-use crate::row::{Cells, Row};
+use crate::row::{Columns, Row};
 
 /// The last one in line.
 pub(super) fn last(
@@ -77,20 +77,20 @@ pub(super) const LINE: &str = "SELECT id, due_at, held, claimed_by, blocks_until
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? ORDER BY id LIMIT ?";
 
 fn read(row: &Row<'_>) -> Result<InLine, StoreError> {
-    let mut cells = Cells::of("deliveries", row)?;
+    let mut columns = Columns::of("deliveries", row)?;
     Ok(InLine {
-        id: DeliveryId(cells.id()),
-        position: cells.id(),
+        id: DeliveryId(columns.id()),
+        position: columns.id(),
         // One without a time is damaged, and about to be set aside: it holds nobody up.
-        due_at: cells.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
-        is_held: cells.read::<Option<String>>()?.is_some(),
+        due_at: columns.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
+        is_held: columns.read::<Option<String>>()?.is_some(),
         // All claims are this node's: no other may have the file.
-        claimed: match cells.read::<Option<i64>>()? {
+        claimed: match columns.read::<Option<i64>>()? {
             Some(_) => Claimed::Here,
             None => Claimed::No,
         },
-        blocks_until: cells.time()?,
-        created_at: cells.time()?,
-        is_overtaking: cells.read()?,
+        blocks_until: columns.time()?,
+        created_at: columns.time()?,
+        is_overtaking: columns.read()?,
     })
 }

@@ -8,7 +8,7 @@ use super::list::readable;
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::row::Cells;
+use crate::row::Columns;
 use crate::row::delivery::{self, delivery_columns};
 
 /// How many claims one transaction closes.
@@ -22,8 +22,8 @@ pub(super) fn close_some_claims(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let (claimed, unreadable) = readable(transaction.connection, CLAIMED, &[&SLICE], |row| {
-        let mut cells = Cells::of("deliveries", row)?;
-        Ok((delivery::read_cells(&mut cells)?, cells.time()?))
+        let mut columns = Columns::of("deliveries", row)?;
+        Ok((delivery::read_columns(&mut columns)?, columns.time()?))
     })?;
     for (delivery, opened_at) in &claimed {
         close_as_lost(transaction, delivery, *opened_at, now)?;

@@ -8,7 +8,7 @@ use super::list::{all, first};
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};
-use crate::row::Cells;
+use crate::row::Columns;
 
 pub(super) fn select(connection: &Connection, replay: &Replay, scan: Scan) -> Result<Selection, StoreError> {
     let looked = match &replay.filter.ids {
@@ -17,7 +17,7 @@ pub(super) fn select(connection: &Connection, replay: &Replay, scan: Scan) -> Re
     };
     scan.select(replay, looked, |event_id| {
         all(connection, DELIVERIES, &[&event_id.0], |row| {
-            read_past_delivery(&mut Cells::of("deliveries", row)?)
+            read_past_delivery(&mut Columns::of("deliveries", row)?)
         })
     })
 }

@@ -191,7 +191,7 @@ pub(super) const OF_REPLAYS: &str = concat!(
      WHERE company_id = ? AND replay_id IS NOT NULL AND deleted_at IS NULL"
 );
 
-/// Seals the credentials of webhooks that were kept before they had a cell of their own. Answers how many.
+/// Seals the credentials of webhooks that were kept before they had a column of their own. Answers how many.
 pub(super) fn seal_credentials(transaction: &Transaction<'_>, sealing: &Sealing) -> Result<u32, StoreError> {
     let open = all(transaction.connection, WITH_OPEN_CREDENTIALS, &[], |row| {
         read(row, sealing)

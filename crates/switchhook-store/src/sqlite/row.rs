@@ -2,25 +2,25 @@
 
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 
-use crate::row::Cellular;
+use crate::row::DriverRow;
 
-impl Cellular for rusqlite::Row<'_> {
+impl DriverRow for rusqlite::Row<'_> {
     fn number(&self, column: usize) -> Result<Option<i64>, String> {
-        Option::column_result(cell(self, column)?).map_err(|error| error.to_string())
+        Option::column_result(value(self, column)?).map_err(|error| error.to_string())
     }
 
     fn real(&self, column: usize) -> Result<Option<f64>, String> {
-        Option::column_result(cell(self, column)?).map_err(|error| error.to_string())
+        Option::column_result(value(self, column)?).map_err(|error| error.to_string())
     }
 
     fn text(&self, column: usize) -> Result<Option<&str>, String> {
-        cell(self, column)?
+        value(self, column)?
             .as_str_or_null()
             .map_err(|error| error.to_string())
     }
 
     fn bytes(&self, column: usize) -> Result<Option<&[u8]>, String> {
-        cell(self, column)?
+        value(self, column)?
             .as_bytes_or_null()
             .map_err(|error| error.to_string())
     }
@@ -30,7 +30,7 @@ impl Cellular for rusqlite::Row<'_> {
     }
 }
 
-fn cell<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<ValueRef<'r>, String> {
+fn value<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<ValueRef<'r>, String> {
     row.get_ref(column).map_err(|error| error.to_string())
 }
 

@@ -3,9 +3,9 @@
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Column, Decode, Row as _, Type, ValueRef};
 
-use crate::row::Cellular;
+use crate::row::DriverRow;
 
-impl Cellular for PgRow {
+impl DriverRow for PgRow {
     fn number(&self, column: usize) -> Result<Option<i64>, String> {
         decoded(self, column)
     }
