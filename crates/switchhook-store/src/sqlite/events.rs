@@ -6,8 +6,8 @@ use switchhook_domain::Kind;
 use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
 
-use super::row::Verbatim;
 use super::list::{Listing, first};
+use super::row::Verbatim;
 use super::transaction::Transaction;
 use super::{deliveries, log};
 use crate::error::StoreError;
