@@ -13,6 +13,7 @@ mod committer;
 mod companies;
 mod connection;
 pub(crate) mod copying;
+mod deferred;
 mod deliveries;
 mod delivery_row;
 mod erasure;
@@ -24,7 +25,7 @@ mod failure;
 mod files;
 mod health;
 mod holds;
-mod intake;
+mod journal;
 mod keys;
 mod list;
 mod location;
@@ -52,14 +53,13 @@ mod sources;
 mod store;
 mod subscriptions;
 mod transaction;
-mod unwritten;
 mod versions;
 mod webhooks;
 mod websockets;
 mod writer;
 
 #[cfg(feature = "fuzzing")]
-pub use intake::fuzzing::{frame, frame_seeds};
+pub use journal::fuzzing::{frame, frame_seeds};
 
 use std::fs::File;
 use std::path::Path;
@@ -249,7 +249,7 @@ impl SqliteStore {
         if let (Place::File(file), Some(held)) = (place, &held) {
             committer.own(file, Arc::clone(&held.database))?;
             if options.writer == WriterMode::Inline {
-                committer.leave_intake();
+                committer.leave_journal();
             }
         }
         if options.role == Role::Owner {
@@ -297,19 +297,19 @@ fn hold(file: &StoreFile) -> Result<Held, StoreError> {
 /// For whoever does not serve the file: what was accepted before is seen afterwards. The process that serves it commits it
 /// in a moment; if there is none, it is done here.
 fn see_what_was_accepted(file: &StoreFile) -> Result<(), StoreError> {
-    let is_left = |database: &Path| files::beside(database, intake::END).exists();
+    let is_left = |database: &Path| files::beside(database, journal::END).exists();
     if !is_left(file.path()) && !file.links().iter().any(|link| is_left(link)) {
         return Ok(());
     }
     let Some(_lock) = OwnerLock::try_take(file)? else {
-        return intake::wait_for_commit(file, &connection::open_reading(file)?);
+        return journal::wait_for_commit(file, &connection::open_reading(file)?);
     };
     let connection = connection::open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
     owner::refuse_without_its_log(&connection, file)?;
     if schema::age(&connection)? == Age::Current {
         let mut committer = Committer::new(connection, None, None, Arc::default());
         committer.take_in(file)?;
-        committer.leave_intake();
+        committer.leave_journal();
     }
     Ok(())
 }

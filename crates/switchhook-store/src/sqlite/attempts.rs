@@ -28,9 +28,9 @@ pub(super) fn finish(
             delivery_id,
             attempt_number: one.attempt.number,
         });
-        if let Some(delivery) = transaction.unwritten.take(delivery_id, one.attempt.number) {
+        if let Some(delivery) = transaction.deferred.take(delivery_id, one.attempt.number) {
             if one.state.is_final() {
-                finish_unwritten(transaction, one, delivery)?;
+                finish_deferred(transaction, one, delivery)?;
                 continue;
             }
             delivery_row::insert(transaction.connection, &delivery, Start::Claimed)?;
@@ -44,7 +44,7 @@ pub(super) fn finish(
 }
 
 /// One that has no row yet gets the one that it will always have.
-fn finish_unwritten(
+fn finish_deferred(
     transaction: &mut Transaction<'_>,
     one: &FinishedAttempt,
     delivery: Delivery,

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection;
 use super::files;
-use super::intake;
+use super::journal;
 use super::location::StoreFile;
 use super::lock::{self, OwnerLock};
 use super::owner;
@@ -106,9 +106,9 @@ fn refuse_the_same(from: &StoreFile, to: &StoreFile) -> Result<(), StoreError> {
     )))
 }
 
-/// A file with an intake is no backup: what it has of the last events would stay behind.
+/// A file with a journal is no backup: what it has of the last events would stay behind.
 fn refuse_a_crashed_store(from: &StoreFile) -> Result<(), StoreError> {
-    if !from.beside(intake::END).exists() {
+    if !from.beside(journal::END).exists() {
         return Ok(());
     }
     Err(StoreError::Unusable(format!(
@@ -178,9 +178,9 @@ fn look_through(target: &Connection, check: Check) -> Result<(), StoreError> {
     }
 }
 
-/// The log and the intake of a store that is replaced must go first: they do not fit the copy.
+/// The log and the journal of a store that is replaced must go first: they do not fit the copy.
 fn put_in_place(partial: &Path, to: &StoreFile) -> std::io::Result<()> {
-    for end in [owner::LOG, owner::INDEX_OF_LOG, intake::END] {
+    for end in [owner::LOG, owner::INDEX_OF_LOG, journal::END] {
         let side = to.beside(end);
         if side.exists() {
             std::fs::remove_file(side)?;

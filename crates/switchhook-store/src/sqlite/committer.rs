@@ -1,6 +1,6 @@
 //! Group commit: many callers' operations in one transaction, and one sync for all who wait for one.
 //!
-//! With an intake a transaction stays open for some milliseconds. Events are answered when the intake has them: if the
+//! With a journal a transaction stays open for some milliseconds. Events are answered when the journal has them: if the
 //! transaction cannot be committed, the next one begins with them. How attempts ended is answered when it is done: if that
 //! is lost, in a crash or with such a transaction, a delivery is repeated. Whatever else is done is committed first.
 
@@ -14,12 +14,12 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::clock::now;
-use super::intake::{self, Intake, LeftBesideLinks};
+use super::deferred::Deferred;
+use super::journal::{self, Journal, LeftBesideLinks};
 use super::location::StoreFile;
 use super::owner::{self, Loss, Ownership};
 use super::reserve::Reserve;
 use super::transaction::{Errand, Isolation, Job, Nature, Ran, Told, Transaction};
-use super::unwritten::Unwritten;
 use super::{backup, connection, events};
 use crate::claim::HandOver;
 use crate::error::StoreError;
@@ -39,11 +39,11 @@ pub(super) struct Committer {
     /// What is given up when the disk is full.
     reserve: Arc<Reserve>,
     /// Where events are safe before the commit. Without one everything waits for its commit.
-    intake: Option<Intake>,
+    journal: Option<Journal>,
     /// Until when the transaction that is open stays so, if one is.
     open_until: Option<Instant>,
-    unwritten: Unwritten,
-    /// Whether the intake has events whose transaction was rolled back.
+    deferred: Deferred,
+    /// Whether the journal has events whose transaction was rolled back.
     owes: bool,
     /// Whether something was answered that readers do not see yet.
     is_ahead: Arc<AtomicBool>,
@@ -59,8 +59,8 @@ pub(super) struct Committer {
 /// How far a batch is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// Its events are in the intake; the transaction stays open.
-    Intake,
+    /// Its events are in the journal; the transaction stays open.
+    Journal,
     Commit,
 }
 
@@ -101,9 +101,9 @@ impl Committer {
             hand_over,
             observer,
             reserve,
-            intake: None,
+            journal: None,
             open_until: None,
-            unwritten: Unwritten::default(),
+            deferred: Deferred::default(),
             owes: false,
             is_ahead: Arc::default(),
             owner: None,
@@ -114,7 +114,7 @@ impl Committer {
     }
 
     /// Becomes the owner of the file, and takes in what was accepted before. With the same commit any other process is the
-    /// owner no longer; nothing can get into its intake meanwhile, nor afterwards.
+    /// owner no longer; nothing can get into its journal meanwhile, nor afterwards.
     pub(super) fn own(&mut self, file: &StoreFile, database: Arc<File>) -> Result<(), StoreError> {
         // One that still believes to be the owner may be busy.
         connection::look_often(&mut self.connection)?;
@@ -131,7 +131,7 @@ impl Committer {
         self.begin(file, None)
     }
 
-    /// The events that are left in intakes are recorded and committed; nobody has claimed them any more.
+    /// The events that are left in journals are recorded and committed; nobody has claimed them any more.
     fn begin(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
         self.open().map_err(unavailable)?;
         let begun = self.begin_opened(file, database);
@@ -142,14 +142,14 @@ impl Committer {
         if let Some(database) = database {
             self.owner = Some(Ownership::take(&self.connection, file, database)?);
         }
-        let generation = intake::generation(&self.connection)?;
+        let generation = journal::generation(&self.connection)?;
         let unusable = |error| {
-            let path = file.beside(intake::END);
+            let path = file.beside(journal::END);
             StoreError::Unusable(format!("{} cannot be used: {error}", path.display()))
         };
-        let mut intake = Intake::open(file, generation).map_err(unusable)?;
+        let mut journal = Journal::open(file, generation).map_err(unusable)?;
         let beside_links = LeftBesideLinks::read(file, generation).map_err(unusable)?;
-        let mut left = intake.events().map_err(unusable)?;
+        let mut left = journal.events().map_err(unusable)?;
         left.extend(beside_links.events.iter().cloned());
         if !left.is_empty() {
             tracing::info!(
@@ -157,7 +157,7 @@ impl Committer {
                 "what was accepted and not yet committed is recorded"
             );
         }
-        self.intake = Some(intake);
+        self.journal = Some(journal);
         self.record_again(left.into_iter().map(unclaimed).collect())
             .and_then(|()| self.commit_open())
             .map_err(unavailable)?;
@@ -199,15 +199,15 @@ impl Committer {
             return;
         }
         if !self.owes {
-            self.leave_intake();
+            self.leave_journal();
         }
         fold_log(&self.connection);
     }
 
-    /// Does without an intake from now on. There must be nothing in it that counts.
-    pub(super) fn leave_intake(&mut self) {
-        if let Some(intake) = self.intake.take() {
-            intake.remove();
+    /// Does without a journal from now on. There must be nothing in it that counts.
+    pub(super) fn leave_journal(&mut self) {
+        if let Some(journal) = self.journal.take() {
+            journal.remove();
         }
     }
 
@@ -223,9 +223,9 @@ impl Committer {
             Some(until) => now() < until,
             None => recordings(jobs).next().is_some(),
         };
-        let has_room = self.intake.as_ref().is_some_and(Intake::takes_more);
+        let has_room = self.journal.as_ref().is_some_and(Journal::takes_more);
         if can_wait && stays_open && has_room {
-            Extent::Intake
+            Extent::Journal
         } else {
             Extent::Commit
         }
@@ -239,7 +239,7 @@ impl Committer {
         let started = now();
         let ran = match self.run(&mut jobs, extent, Nature::isolation) {
             Err(Failure::Neighbour) => {
-                // What fails now must not be in the intake.
+                // What fails now must not be in the journal.
                 extent = Extent::Commit;
                 self.roll_back();
                 self.run(&mut jobs, extent, |_| Isolation::Savepoint)
@@ -293,8 +293,8 @@ impl Committer {
     ) -> Result<Told, Failure> {
         self.open()?;
         let mut transaction =
-            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
-        transaction.may_defer = extent == Extent::Intake;
+            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.deferred);
+        transaction.may_defer = extent == Extent::Journal;
         for job in jobs {
             let isolation = isolation(job.nature());
             run_one(job.as_mut(), &mut transaction, isolation)?;
@@ -313,21 +313,21 @@ impl Committer {
         {
             return Err(self.lose(loss));
         }
-        if let Some(intake) = &mut self.intake {
-            let generation = intake::generation(&self.connection)?;
-            if generation != intake.generation() {
+        if let Some(journal) = &mut self.journal {
+            let generation = journal::generation(&self.connection)?;
+            if generation != journal.generation() {
                 // A guest that found no lock has recorded what there was.
-                intake.begin(generation);
+                journal.begin(generation);
                 self.owes = false;
             }
             if self.owes {
-                let events = intake.events().map_err(|error| unreadable(&error))?;
+                let events = journal.events().map_err(|error| unreadable(&error))?;
                 self.record_again(events)?;
                 self.owes = false;
             }
         }
-        if let Some(intake) = &mut self.intake {
-            intake.make_findable().map_err(|error| unreadable(&error))?;
+        if let Some(journal) = &mut self.journal {
+            journal.make_findable().map_err(|error| unreadable(&error))?;
         }
         match self.owner.as_mut().and_then(Ownership::is_displaced) {
             Some(loss) => Err(self.leave_displaced(loss)?),
@@ -397,16 +397,16 @@ impl Committer {
         }
     }
 
-    /// Records events of the intake. One that cannot be recorded is told of, and keeps nobody from the others. Nothing is
+    /// Records events of the journal. One that cannot be recorded is told of, and keeps nobody from the others. Nothing is
     /// handed over: the node was told when they were recorded first, or will look for what is due.
     fn record_again(&mut self, events: Vec<NewEvent>) -> Result<(), Failure> {
         let mut transaction =
-            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.unwritten);
+            Transaction::new(&self.connection, self.hand_over.is_some(), &mut self.deferred);
         for event in events {
             let ran = transaction.isolated(|transaction| {
                 let recorded = events::record(transaction, std::slice::from_ref(&event));
                 if let Err(error) = &recorded {
-                    tracing::error!(id = event.id.0, %error, "an event of the intake cannot be recorded");
+                    tracing::error!(id = event.id.0, %error, "an event of the journal cannot be recorded");
                 }
                 Ran::of(&recorded)
             })?;
@@ -421,42 +421,47 @@ impl Committer {
 
     /// Brings what was done where it is safe, at least as far as `extent`.
     fn make_certain(&mut self, jobs: &[Box<dyn Job>], extent: Extent, told: &Told) -> Result<(), Failure> {
-        if extent == Extent::Intake
-            && let Some(intake) = &mut self.intake
+        if extent == Extent::Journal
+            && let Some(journal) = &mut self.journal
         {
             let mut events = recordings(jobs).peekable();
             if events.peek().is_none() {
                 return Ok(());
             }
-            match intake.append(events) {
+            match journal.append(events) {
                 Ok(()) => {
                     self.is_ahead.store(true, Ordering::Release);
                     return Ok(());
                 }
-                Err(error) => tracing::warn!(%error, "the intake takes nothing; events wait for commits"),
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "the journal beside the database (its name ends in .intake) takes nothing; events wait for commits"
+                    );
+                }
             }
         }
         self.commit_open()?;
         if told.has_overwritten
-            && let Some(intake) = &self.intake
-            && let Err(error) = intake.overwrite()
+            && let Some(journal) = &self.journal
+            && let Err(error) = journal.overwrite()
         {
-            tracing::error!(%error, "what was erased may still be in the intake");
+            tracing::error!(%error, "what was erased may still be in the journal");
         }
         Ok(())
     }
 
     fn commit_open(&mut self) -> Result<(), Failure> {
-        self.unwritten.write_all(&self.connection)?;
-        let next_generation = match &self.intake {
-            Some(intake) if intake.has_something() => Some(intake.conclude(&self.connection)?),
+        self.deferred.write_all(&self.connection)?;
+        let next_generation = match &self.journal {
+            Some(journal) if journal.has_something() => Some(journal.conclude(&self.connection)?),
             _ => None,
         };
         self.execute("COMMIT")?;
         self.open_until = None;
         self.is_ahead.store(false, Ordering::Release);
-        if let (Some(intake), Some(generation)) = (&mut self.intake, next_generation) {
-            intake.begin(generation);
+        if let (Some(journal), Some(generation)) = (&mut self.journal, next_generation) {
+            journal.begin(generation);
         }
         Ok(())
     }
@@ -464,11 +469,11 @@ impl Committer {
     /// After some failures SQLite has already rolled back.
     fn roll_back(&mut self) {
         self.open_until = None;
-        self.unwritten.clear();
-        if let Some(intake) = &mut self.intake {
-            // A commit that failed may be on the disk all the same. Then what the intake gets of this generation from now on
+        self.deferred.clear();
+        if let Some(journal) = &mut self.journal {
+            // A commit that failed may be on the disk all the same. Then what the journal gets of this generation from now on
             // would not count after a power cut.
-            intake.take_no_more();
+            journal.take_no_more();
             self.owes = true;
         }
         if !self.connection.is_autocommit()
@@ -558,7 +563,9 @@ fn unavailable(failure: Failure) -> StoreError {
 }
 
 fn unreadable(error: &std::io::Error) -> StoreError {
-    StoreError::Unavailable(format!("the intake beside the database cannot be read: {error}"))
+    StoreError::Unavailable(format!(
+        "the journal beside the database (its name ends in .intake) cannot be read: {error}"
+    ))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn create(
     };
     let start = line::start(&mut delivery, last.as_ref(), claim_until);
     if start == Start::Claimed && transaction.may_defer {
-        transaction.unwritten.put(delivery.clone());
+        transaction.deferred.put(delivery.clone());
     } else {
         delivery_row::insert(transaction.connection, &delivery, start)?;
     }

@@ -1,7 +1,7 @@
 //! Where the file of a store is: one path for it, however it was written, and the names of what stands beside it.
 //!
 //! SQLite names its log after the file that a symbolic link leads to, so everything else must too: two spellings of one
-//! file must find one lock and one intake. What would break that cannot be opened: a file with a second name (hard link),
+//! file must find one lock and one journal. What would break that cannot be opened: a file with a second name (hard link),
 //! and one that is mounted by itself, without the folder around it.
 
 use std::fs::{self, Metadata};
@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{files, intake, lock, reserve};
+use super::{files, journal, lock, reserve};
 use crate::error::StoreError;
 use crate::permission::{self, Purpose};
 
@@ -81,7 +81,7 @@ impl StoreFile {
 
     /// Refuses files that somebody else made, and a folder of somebody else's: SQLite would only say that it cannot.
     fn refuse_what_is_denied(&self) -> Result<(), StoreError> {
-        let beside = ["-wal", "-shm", lock::END, intake::END, reserve::END];
+        let beside = ["-wal", "-shm", lock::END, journal::END, reserve::END];
         let files = beside.map(|end| self.beside(end));
         let why = permission::denied(files::folder_of(&self.path), Purpose::MakeFiles).or_else(|| {
             [&self.path]

@@ -18,7 +18,7 @@ pub(super) fn last(
     webhook_id: WebhookId,
     key: &OrderKey,
 ) -> Result<Option<InLine>, StoreError> {
-    let deferred = transaction.unwritten.line(webhook_id, key);
+    let deferred = transaction.deferred.line(webhook_id, key);
     let deferred = deferred.max_by_key(|one| one.position);
     let mut rows = transaction
         .hot(LAST)?
@@ -50,7 +50,7 @@ pub(super) fn free_follower(
         // Those without a row are claimed, and none is held.
         return Ok(());
     }
-    line.extend(transaction.unwritten.line(webhook_id, key));
+    line.extend(transaction.deferred.line(webhook_id, key));
     line.sort_unstable_by_key(|one| one.position);
     let Some(freed) = line::freed(&line, key, now) else {
         return Ok(());

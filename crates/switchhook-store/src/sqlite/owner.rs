@@ -2,7 +2,7 @@
 //!
 //! The lock keeps a second owner out as long as its file is there. This is for when it is not: whoever comes raises the
 //! number while nobody else's transaction is open, and the one before it commits nothing more, and puts nothing more into the
-//! intake. An owner whose database or log has lost its name stops too: what it wrote would be found by nobody.
+//! journal. An owner whose database or log has lost its name stops too: what it wrote would be found by nobody.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::files;
-use super::intake;
+use super::journal;
 use super::location::{Identity, StoreFile};
 use crate::error::StoreError;
 
@@ -159,7 +159,7 @@ fn is_known(connection: &Connection) -> Result<bool, StoreError> {
     Ok(connection.query_row(sql, [], |_| Ok(())).optional()?.is_some())
 }
 
-/// Refuses a file that was moved away from its log and its intake: without them it lacks what was written last.
+/// Refuses a file that was moved away from its log and its journal: without them it lacks what was written last.
 pub(super) fn refuse_without_its_log(connection: &Connection, file: &StoreFile) -> Result<(), StoreError> {
     if !is_known(connection)? {
         return Ok(());
@@ -187,7 +187,7 @@ pub(super) fn refuse_without_its_log(connection: &Connection, file: &StoreFile) 
 fn left_beside(database: &Path) -> Vec<PathBuf> {
     let side = |end| files::beside(database, end);
     let has_something = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.len() > 0);
-    [side(LOG), side(intake::END)]
+    [side(LOG), side(journal::END)]
         .into_iter()
         .filter(has_something)
         .collect()

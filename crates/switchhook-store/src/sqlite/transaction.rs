@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::oneshot;
 
-use super::unwritten::Unwritten;
+use super::deferred::Deferred;
 use crate::claim::{HandOver, HandedOver};
 use crate::error::StoreError;
 use crate::event::NewEvent;
@@ -20,7 +20,7 @@ pub(super) struct Transaction<'c> {
     /// Whether this process may claim deliveries at all.
     pub(super) may_claim: bool,
     /// Claimed deliveries without a row.
-    pub(super) unwritten: &'c mut Unwritten,
+    pub(super) deferred: &'c mut Deferred,
     /// Whether deliveries may be among those, for now.
     pub(super) may_defer: bool,
     told: Told,
@@ -37,11 +37,11 @@ pub(super) struct Told {
 }
 
 impl<'c> Transaction<'c> {
-    pub(super) fn new(connection: &'c Connection, may_claim: bool, unwritten: &'c mut Unwritten) -> Self {
+    pub(super) fn new(connection: &'c Connection, may_claim: bool, deferred: &'c mut Deferred) -> Self {
         Self {
             connection,
             may_claim,
-            unwritten,
+            deferred,
             may_defer: false,
             told: Told::default(),
             hot: Vec::new(),
@@ -67,7 +67,7 @@ impl<'c> Transaction<'c> {
 
     /// Gives every delivery its row: somebody is about to look at rows.
     pub(super) fn write_deferred(&mut self) -> Result<(), StoreError> {
-        self.unwritten.write_all(self.connection)
+        self.deferred.write_all(self.connection)
     }
 
     /// Tells this node something, once it is certain.
@@ -118,7 +118,7 @@ impl<'c> Transaction<'c> {
 /// What an operation needs of the transaction that it shares with others.
 #[derive(Debug, Clone)]
 pub(super) enum Nature {
-    /// It keeps these events: they are safe as soon as the intake has them.
+    /// It keeps these events: they are safe as soon as the journal has them.
     Recording(Arc<[NewEvent]>),
     /// It says how attempts ended, which need not be certain: else they are made again.
     Finishing,

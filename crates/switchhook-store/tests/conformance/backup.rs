@@ -103,7 +103,7 @@ async fn a_backup_is_put_back_in_the_place_of_a_store_that_nobody_serves() {
     );
     drop(store);
     check_refused(SqliteStore::restore(&copy, &path, Existing::Keep), "--force");
-    // As after a crash: a log and an intake are left beside the file.
+    // As after a crash: a log and a journal are left beside the file.
     for side in ["db-wal", "db.intake"] {
         std::fs::write(path.with_extension(side), "left behind").unwrap();
     }

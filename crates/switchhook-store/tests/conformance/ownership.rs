@@ -245,7 +245,7 @@ async fn a_command_that_finds_no_lock_file_disturbs_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_intake_that_is_removed_is_not_relied_on() {
+async fn a_journal_that_is_removed_is_not_relied_on() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store.db");
     let store = open(&path).unwrap();
@@ -360,7 +360,7 @@ async fn what_an_earlier_version_left_beside_a_link_is_taken_in() {
         let (source, path) = (scratch.path().join("source.db"), scratch.path().join("store.db"));
         let link = scratch.path().join("link.db");
         let store = open(&source).unwrap();
-        let mut is_in_the_intake = false;
+        let mut is_in_the_journal = false;
         // On a slow machine a commit may come between recording and copying.
         for id in (100..).step_by(10) {
             record(&store, id).await.unwrap();
@@ -376,8 +376,8 @@ async fn what_an_earlier_version_left_beside_a_link_is_taken_in() {
             let without = scratch.path().join("without.db");
             fs::copy(&path, &without).unwrap();
             fs::copy(path.with_extension("db-wal"), without.with_extension("db-wal")).unwrap();
-            is_in_the_intake = !has(&open(&without).unwrap(), id + 1).await;
-            if is_in_the_intake {
+            is_in_the_journal = !has(&open(&without).unwrap(), id + 1).await;
+            if is_in_the_journal {
                 fs::write(link.with_extension("db.reserve"), [0; 9]).unwrap();
                 symlink("store.db", &link).unwrap();
                 let survivor = open(if by_link { &link } else { &path }).unwrap();
@@ -388,7 +388,7 @@ async fn what_an_earlier_version_left_beside_a_link_is_taken_in() {
                 break;
             }
         }
-        assert!(is_in_the_intake);
+        assert!(is_in_the_journal);
     }
 }
 

@@ -164,7 +164,7 @@ async fn whatever_was_acknowledged_is_there_after_a_crash() {
             acknowledged.push(call.await.unwrap().unwrap());
         }
         let copy = scratch.path().join(format!("copy-{round}.db"));
-        // The intake first: what is committed in between is in the log. The log last: a checkpoint in between may move
+        // The journal first: what is committed in between is in the log. The log last: a checkpoint in between may move
         // pages into the file, but takes none out of the log.
         std::fs::copy(path.with_extension("db.intake"), copy.with_extension("db.intake")).unwrap();
         std::fs::copy(&path, &copy).unwrap();
@@ -256,15 +256,15 @@ async fn a_row_that_cannot_be_read_is_named() {
     );
 }
 
-/// The files of a store in whose intake are two events that are not committed, in an append each.
+/// The files of a store in whose journal are two events that are not committed, in an append each.
 struct Left {
     database: Vec<u8>,
     log: Vec<u8>,
-    intake: Vec<u8>,
+    journal: Vec<u8>,
     ids: [i64; 2],
 }
 
-async fn leave_two_in_the_intake(path: &Path) -> Left {
+async fn leave_two_in_the_journal(path: &Path) -> Left {
     let store = open(path).unwrap();
     // On a slow machine a commit may come between the two.
     for id in (1_000..100_000).step_by(100) {
@@ -277,12 +277,12 @@ async fn leave_two_in_the_intake(path: &Path) -> Left {
         for id in ids {
             store.record_events(vec![claimed(id)]).await.unwrap();
         }
-        let intake = read("db.intake");
-        if ids.iter().all(|id| place_in(&intake, *id).is_some()) {
+        let journal = read("db.intake");
+        if ids.iter().all(|id| place_in(&journal, *id).is_some()) {
             return Left {
                 database,
                 log,
-                intake,
+                journal,
                 ids,
             };
         }
@@ -290,20 +290,20 @@ async fn leave_two_in_the_intake(path: &Path) -> Left {
     panic!("a commit came between the two each time");
 }
 
-fn place_in(intake: &[u8], id: i64) -> Option<usize> {
-    intake.windows(8).position(|bytes| bytes == id.to_le_bytes())
+fn place_in(journal: &[u8], id: i64) -> Option<usize> {
+    journal.windows(8).position(|bytes| bytes == id.to_le_bytes())
 }
 
-/// What a crash leaves when the last append to the intake was torn: what was acknowledged before it, and nothing of it.
+/// What a crash leaves when the last append to the journal was torn: what was acknowledged before it, and nothing of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_torn_intake_everything_before_the_tear_is_there() {
+async fn of_a_torn_journal_everything_before_the_tear_is_there() {
     let scratch = tempfile::tempdir().unwrap();
-    let left = leave_two_in_the_intake(&scratch.path().join("store.db")).await;
+    let left = leave_two_in_the_journal(&scratch.path().join("store.db")).await;
     let [first, second] = left.ids;
-    let within = |id| place_in(&left.intake, id).unwrap() + 20;
+    let within = |id| place_in(&left.journal, id).unwrap() + 20;
     // In the middle of an event its id is there already.
     for (length, there) in [
-        (left.intake.len(), [true, true]),
+        (left.journal.len(), [true, true]),
         (within(second), [true, false]),
         (within(first), [false, false]),
         (0, [false, false]),
@@ -311,7 +311,7 @@ async fn of_a_torn_intake_everything_before_the_tear_is_there() {
         let copy = scratch.path().join(format!("copy-{length}.db"));
         std::fs::write(&copy, &left.database).unwrap();
         std::fs::write(copy.with_extension("db-wal"), &left.log).unwrap();
-        std::fs::write(copy.with_extension("db.intake"), &left.intake[..length]).unwrap();
+        std::fs::write(copy.with_extension("db.intake"), &left.journal[..length]).unwrap();
         // First somebody who does not serve it, as a command: it sees them too.
         for options in [StoreOptions::guest(NOON), StoreOptions::owner(NOON)] {
             let survivor = SqliteStore::open(&copy, options).unwrap();
@@ -328,19 +328,19 @@ async fn of_a_torn_intake_everything_before_the_tear_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_the_intake_is_left_after_a_good_end_or_an_erasure() {
+async fn nothing_of_the_journal_is_left_after_a_good_end_or_an_erasure() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store.db");
     let store = open(&path).unwrap();
     let mut event = claimed(1_000);
     event.body = r#"{"external_number": "+15550100199"}"#.into();
     store.record_events(vec![event]).await.unwrap();
-    let intake = path.with_extension("db.intake");
+    let journal = path.with_extension("db.intake");
     let has_number = || {
-        let bytes = std::fs::read(&intake).unwrap();
+        let bytes = std::fs::read(&journal).unwrap();
         bytes.windows(11).any(|bytes| bytes == b"15550100199")
     };
-    assert!(has_number(), "it came by the intake");
+    assert!(has_number(), "it came by the journal");
     let slice = ErasureSlice {
         company_id: COMPANY,
         number: "+15550100199".parse().unwrap(),
@@ -351,5 +351,5 @@ async fn nothing_of_the_intake_is_left_after_a_good_end_or_an_erasure() {
     assert_eq!(store.erase_number(slice, NOON).await.unwrap().events, 1);
     assert!(!has_number());
     store.close().await;
-    assert!(!intake.exists());
+    assert!(!journal.exists());
 }

@@ -17,13 +17,13 @@ use crate::line::{InLine, Start};
 
 /// All of them are claimed by this node.
 #[derive(Debug, Default)]
-pub(super) struct Unwritten {
+pub(super) struct Deferred {
     deliveries: BTreeMap<DeliveryId, Delivery>,
     /// Those with an order key, by their line.
     lines: BTreeMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
 }
 
-impl Unwritten {
+impl Deferred {
     pub(super) fn put(&mut self, delivery: Delivery) {
         if let Some(key) = &delivery.order_key {
             let line = (delivery.webhook_id, key.clone());

@@ -1,4 +1,4 @@
-//! The intake: a file beside the database in which new events are safe before the database has them.
+//! The journal: a file beside the database in which new events are safe before the database has them.
 //!
 //! A commit of SQLite costs a dozen pages and a sync of its log, whatever it holds. So the events of an open transaction
 //! are appended here and synced, and count as kept from then on; the transaction itself is committed some milliseconds
@@ -25,7 +25,7 @@ use super::reserve;
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
-/// How its name ends, behind the database's.
+/// How its name ends, behind the database's: an earlier name of the journal, which stores keep.
 pub(super) const END: &str = ".intake";
 
 /// How long the file may grow before the transaction is committed.
@@ -35,12 +35,12 @@ const LONG: u64 = 4 << 20;
 const TRIES: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The generation of a database that never had an intake.
+/// The generation of a database that never had a journal.
 const NONE: i32 = 0;
 
 /// The file, and where in it the next frame goes.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub(super) struct Journal {
     path: PathBuf,
     file: File,
     next: Place,
@@ -51,8 +51,8 @@ pub(super) struct Intake {
     frame: Vec<u8>,
 }
 
-impl Intake {
-    /// Opens the intake of the database at `database` for that database's generation; creates it if there is none.
+impl Journal {
+    /// Opens the journal of the database at `database` for that database's generation; creates it if there is none.
     pub(super) fn open(database: &StoreFile, generation: i32) -> io::Result<Self> {
         let path = database.beside(END);
         let file = open_durably(&path)?;
@@ -169,7 +169,7 @@ impl Intake {
     /// Removes the file: the database has everything.
     pub(super) fn remove(self) {
         if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::warn!(%error, "the intake stays beside the database; there is nothing in it that counts");
+            tracing::warn!(%error, "the file that ends in .intake stays beside the database; there is nothing in it that counts");
         }
     }
 }
@@ -228,7 +228,7 @@ impl LeftBesideLinks {
             let found = read(&file, generation)?;
             if found.frames == 0 && file.metadata()?.len() > 0 {
                 let path = path.display();
-                tracing::warn!(%path, "an earlier version left this intake; it does not belong to what the database has now and can be removed");
+                tracing::warn!(%path, "an earlier version left this file; what it has does not belong to what the database has now and can be removed");
                 continue;
             }
             left.events.extend(found.events);
@@ -253,7 +253,7 @@ pub(super) fn generation(connection: &Connection) -> Result<i32, StoreError> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Waits until another process has committed everything that its intake has now. A busy one does so every few
+/// Waits until another process has committed everything that its journal has now. A busy one does so every few
 /// milliseconds.
 pub(super) fn wait_for_commit(database: &StoreFile, connection: &Connection) -> Result<(), StoreError> {
     let started_at = generation(connection)?;
