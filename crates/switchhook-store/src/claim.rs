@@ -5,7 +5,7 @@
 //! its `blocks_until`. One that arrives behind a blocking one
 //! - is handed over if the latest pending one of the key is claimed by the same node, which then keeps the order in
 //!   memory (the stream is in commit order);
-//! - else is *held*: due only when the block ends at the latest, or at once when nothing before it blocks any more.
+//! - else *waits*: it is due when the block ends at the latest, or at once when nothing before it blocks any more.
 
 use std::time::Duration;
 

@@ -13,10 +13,10 @@ mod explain;
 mod filter;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod line;
 mod observer;
 mod open;
 mod options;
+mod order_queue;
 mod page;
 pub mod permission;
 pub mod postgres;

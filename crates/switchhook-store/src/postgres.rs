@@ -28,7 +28,7 @@ mod listener;
 mod log;
 mod node;
 mod notice;
-mod order;
+mod order_queue;
 mod pool;
 mod releases;
 mod replay_scan;

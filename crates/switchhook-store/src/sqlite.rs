@@ -31,7 +31,7 @@ mod list;
 mod location;
 mod lock;
 mod log;
-mod order;
+mod order_queue;
 mod owner;
 #[cfg(test)]
 mod query_plans;

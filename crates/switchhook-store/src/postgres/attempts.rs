@@ -10,7 +10,7 @@ use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
 use super::columns::{Query, bind_columns};
-use super::order::{self, Line};
+use super::order_queue::{self, QueueKey};
 use super::replays;
 use super::transaction::Transaction;
 use crate::attempt::LastAttempt;
@@ -38,11 +38,11 @@ struct Settled {
     was_pending: bool,
     order_key: Option<OrderKey>,
     replay_id: Option<ReplayId>,
-    /// Whether one of its line is held.
+    /// Whether one of its order queue waits.
     is_followed: bool,
 }
 
-/// Records how attempts ended; answers for each whether it came too late. The lines of the deliveries are locked.
+/// Records how attempts ended; answers for each whether it came too late. The queues of the deliveries are locked.
 pub(super) async fn finish(
     transaction: &mut Transaction<'_>,
     finished: &[&FinishedAttempt],
@@ -62,7 +62,7 @@ pub(super) async fn finish(
         in_time.extend(met.map(|met| (*one, met)));
     }
     forget_answers(transaction.connection, &in_time).await?;
-    let (mut ended, mut lines) = (replays::Ended::new(), BTreeMap::<Line, Timestamp>::new());
+    let (mut ended, mut queues) = (replays::Ended::new(), BTreeMap::<QueueKey, Timestamp>::new());
     for (one, met) in in_time {
         match one.state {
             DeliveryState::Pending { due_at } if met.was_pending => transaction.hand_over(HandedOver::Due {
@@ -73,10 +73,10 @@ pub(super) async fn finish(
             _ => {}
         }
         if let Some(key) = met.order_key.filter(|_| met.is_followed) {
-            lines.insert((one.webhook_id, key), one.attempt.finished_at);
+            queues.insert((one.webhook_id, key), one.attempt.finished_at);
         }
     }
-    order::free_followers(transaction, &lines).await?;
+    order_queue::free_followers(transaction, &queues).await?;
     replays::count_ended(transaction.connection, &ended).await?;
     Ok(late)
 }

@@ -1,7 +1,7 @@
 //! What one commit of the lane holds: new events, ended attempts and claims that are given back, of many callers, done
 //! together with a handful of statements however many they are.
 
-use super::order::Lines;
+use super::order_queue::QueueLocks;
 use super::transaction::Transaction;
 use super::{attempts, events, releases};
 use crate::claim::{FinishedAttempt, Release};
@@ -41,12 +41,12 @@ pub(super) async fn run(
             }
         }
     }
-    let mut lines = Lines::default();
-    events::add_lines(&mut lines, &recorded);
+    let mut locks = QueueLocks::default();
+    events::add_locks(&mut locks, &recorded);
     let ended = finished.iter().map(|one| one.delivery_id);
     let given_back = released.iter().map(|one| one.delivery_id);
-    lines.of_deliveries = ended.chain(given_back).map(|id| id.0).collect();
-    lines.lock(transaction.connection).await?;
+    locks.of_deliveries = ended.chain(given_back).map(|id| id.0).collect();
+    locks.take(transaction.connection).await?;
     let mut late = match finished.is_empty() {
         true => Vec::new(),
         false => attempts::finish(transaction, &finished).await?,

@@ -10,14 +10,14 @@ use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 
 use super::columns::bind_columns;
 use super::list::{Unreadable, readable};
-use super::order::{self, Line};
+use super::order_queue::{self, QueueKey};
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use super::turns::Turns;
 use super::{attempts, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting};
 use crate::error::StoreError;
-use crate::line::{self, Claimed, InLine, Verdict};
+use crate::order_queue::{Claimed, Queued, Verdict, verdict};
 use crate::row::attempt::lost;
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::{Columns, Row};
@@ -61,7 +61,7 @@ pub(super) async fn claim(
         .into_iter()
         .filter(|due| !due.delivery.state.is_final())
         .collect();
-    let due = alone_in_line(transaction.connection, due).await?;
+    let due = with_lock_of_queue(transaction.connection, due).await?;
     let granted = judge(transaction, due, claim).await?;
     open(transaction, granted, claim).await
 }
@@ -195,29 +195,29 @@ async fn close_as_lost(
     Ok(())
 }
 
-/// Those whose lines nobody else decides about now; the others wait for another claim.
-async fn alone_in_line(
+/// Those whose order queues nobody else decides about now; the others wait for another claim.
+async fn with_lock_of_queue(
     connection: &mut PgConnection,
     due: Vec<DueDelivery>,
 ) -> Result<Vec<DueDelivery>, StoreError> {
-    let line_of = |due: &DueDelivery| Some((due.delivery.webhook_id, due.delivery.order_key.clone()?));
-    let lines: HashSet<Line> = due.iter().filter_map(line_of).collect();
-    if lines.is_empty() {
+    let queue_of = |due: &DueDelivery| Some((due.delivery.webhook_id, due.delivery.order_key.clone()?));
+    let queues: HashSet<QueueKey> = due.iter().filter_map(queue_of).collect();
+    if queues.is_empty() {
         return Ok(due);
     }
-    let lines: Vec<Line> = lines.into_iter().collect();
-    let is_mine = order::try_lock(connection, &lines).await?;
-    let mine: HashSet<_> = lines
+    let queues: Vec<QueueKey> = queues.into_iter().collect();
+    let is_mine = order_queue::try_lock(connection, &queues).await?;
+    let mine: HashSet<_> = queues
         .into_iter()
         .zip(is_mine)
         .filter(|(_, is_mine)| *is_mine)
-        .map(|(line, _)| line)
+        .map(|(queue, _)| queue)
         .collect();
-    let is_free = |due: &DueDelivery| line_of(due).is_none_or(|line| mine.contains(&line));
+    let is_free = |due: &DueDelivery| queue_of(due).is_none_or(|queue| mine.contains(&queue));
     Ok(due.into_iter().filter(is_free).collect())
 }
 
-/// Decides which may go before those ahead of them in line, and holds the others.
+/// Decides which may go before those ahead of them in their queues, and has the others wait.
 async fn judge(
     transaction: &mut Transaction<'_>,
     due: Vec<DueDelivery>,
@@ -228,24 +228,24 @@ async fn judge(
         .filter(|due| due.delivery.order_key.is_some())
         .map(|due| due.delivery.id)
         .collect();
-    let found = order::ahead_of(transaction.connection, transaction.node, &ordered).await?;
-    let ahead: HashMap<DeliveryId, InLine> = found
+    let found = order_queue::ahead_of(transaction.connection, transaction.node, &ordered).await?;
+    let ahead: HashMap<DeliveryId, Queued> = found
         .into_iter()
         .map(|(place, ahead)| (ordered[place], ahead))
         .collect();
     let event_ids = due.iter().map(|due| due.delivery.event_id.0).collect();
     let bodies = events::bodies(transaction.connection, event_ids).await?;
-    // What was decided of one in line counts for those behind it.
-    let mut decided = HashMap::<DeliveryId, InLine>::new();
+    // What was decided of one in a queue counts for those behind it.
+    let mut decided = HashMap::<DeliveryId, Queued>::new();
     let mut granted = Vec::new();
     for due in due {
         let ahead = ahead
             .get(&due.delivery.id)
             .map(|ahead| decided.get(&ahead.id).unwrap_or(ahead));
         let mut is_overtaking = due.delivery.note.is_some();
-        let (claimed, due_at, is_held) = match line::verdict(&due.delivery, ahead, claim.now) {
-            Verdict::Hold { until } => {
-                hold(transaction.connection, due.delivery.id, until).await?;
+        let (claimed, due_at, is_waiting) = match verdict(&due.delivery, ahead, claim.now) {
+            Verdict::Wait { until } => {
+                make_wait(transaction.connection, due.delivery.id, until).await?;
                 (Claimed::No, until, true)
             }
             Verdict::Go { note } => match body_of(&bodies, due.delivery.event_id) {
@@ -272,11 +272,11 @@ async fn judge(
             },
         };
         let (blocks_until, created_at) = (due.delivery.blocks_until, due.delivery.created_at);
-        let one = InLine {
+        let one = Queued {
             id: due.delivery.id,
             position: 0,
             due_at,
-            is_held,
+            is_waiting,
             claimed,
             blocks_until,
             created_at,
@@ -291,7 +291,12 @@ fn body_of(bodies: &HashMap<EventId, bytes::Bytes>, id: EventId) -> Option<bytes
     bodies.get(&id).filter(|body| !body.is_empty()).cloned()
 }
 
-async fn hold(connection: &mut PgConnection, id: DeliveryId, until: Timestamp) -> Result<(), StoreError> {
+/// Has a delivery wait for those ahead in its order queue.
+async fn make_wait(
+    connection: &mut PgConnection,
+    id: DeliveryId,
+    until: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE deliveries SET held = 'order', due_at = $1 WHERE id = $2")
         .bind(until.as_millis())
         .bind(id.0)
@@ -386,7 +391,7 @@ pub(super) async fn make_retries_due(
     Ok(changed)
 }
 
-/// Those that are held wait for others, not for the receiver.
+/// Those that wait for their order wait for others, not for the receiver.
 const MAKE_DUE: &str = "UPDATE deliveries SET due_at = $1 WHERE id IN (\
      SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 AND due_at > $1 \
      AND held IS NULL ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)";

@@ -188,7 +188,7 @@ impl Side for PostgresSide {
     }
 }
 
-/// What the rows themselves do not bring: places in lines, which SQLite has not, and where counting goes on.
+/// What the rows themselves do not bring: places in order queues, which SQLite has not, and where counting goes on.
 const AFTERWARDS: [&str; 3] = [
     "UPDATE deliveries SET line_position = id \
      WHERE order_key IS NOT NULL AND line_position IS NULL AND state = 'pending'",

@@ -11,7 +11,7 @@ use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, NewRow};
 use super::list::{Listing, first};
-use super::order::{self, Lines};
+use super::order_queue::{self, QueueLocks};
 use super::replays;
 use super::transaction::Transaction;
 use super::{events, webhooks};
@@ -132,17 +132,17 @@ pub(super) struct PendingDelivery {
     pub(super) claimed_by: Option<i64>,
 }
 
-/// Locks the lines and then the rows of those of the deliveries that are pending.
+/// Locks the order queues and then the rows of those of the deliveries that are pending.
 pub(super) async fn lock_pending(
     transaction: &mut Transaction<'_>,
     ids: Vec<i64>,
 ) -> Result<Vec<PendingDelivery>, StoreError> {
-    let lines = Lines::of(ids);
-    lines.lock(transaction.connection).await?;
+    let locks = QueueLocks::of(ids);
+    locks.take(transaction.connection).await?;
     let sql = "SELECT id, webhook_id, replay_id, order_key, claimed_by FROM deliveries \
                WHERE id = ANY($1) AND state = 'pending' ORDER BY id FOR UPDATE";
     let rows = sqlx::query(sql)
-        .bind(&lines.of_deliveries)
+        .bind(&locks.of_deliveries)
         .fetch_all(&mut *transaction.connection)
         .await?;
     rows.iter()
@@ -170,17 +170,17 @@ pub(super) async fn call_off(
         .bind(pending.iter().map(|one| one.id.0).collect::<Vec<_>>())
         .execute(&mut *transaction.connection)
         .await?;
-    let (mut ended, mut lines) = (replays::Ended::new(), BTreeMap::new());
+    let (mut ended, mut queues) = (replays::Ended::new(), BTreeMap::new());
     for one in pending {
         replays::note_ended(&mut ended, one.replay_id, StateName::Cancelled);
         if let Some(holder) = one.claimed_by {
             transaction.tell_holder(holder, one.webhook_id, one.id);
         }
         if let Some(key) = &one.order_key {
-            lines.insert((one.webhook_id, key.clone()), now);
+            queues.insert((one.webhook_id, key.clone()), now);
         }
     }
-    order::free_followers(transaction, &lines).await?;
+    order_queue::free_followers(transaction, &queues).await?;
     replays::count_ended(transaction.connection, &ended).await
 }
 

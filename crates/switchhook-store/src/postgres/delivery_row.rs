@@ -6,19 +6,19 @@ use switchhook_domain::order::OrderKey;
 
 use super::columns::{Query, bind_columns};
 use crate::error::StoreError;
-use crate::line::Start;
+use crate::order_queue::Start;
 use crate::row::delivery::ids;
 
 /// A delivery that comes into being.
 pub(super) struct NewRow {
     pub(super) delivery: Delivery,
     pub(super) start: Start,
-    /// Its place in the line of its order key.
+    /// Its place in its order queue.
     pub(super) line_position: Option<i64>,
 }
 
 impl NewRow {
-    /// One that stands in no line.
+    /// One that is in no order queue.
     pub(super) const fn free(delivery: Delivery) -> Self {
         Self {
             delivery,
@@ -65,7 +65,7 @@ pub(super) fn bind<'q>(
         Option<&str>: row.delivery.order_key.as_ref().map(OrderKey::as_str),
         Option<i64>: row.line_position,
         i64: row.delivery.state.at().as_millis(),
-        Option<&str>: (row.start == Start::Held).then_some("order"),
+        Option<&str>: (row.start == Start::Waiting).then_some("order"),
         Option<i64>: node.filter(|_| is_claimed(row)),
         Option<i64>: is_claimed(row).then_some(row.delivery.created_at.as_millis()),
         i64: i64::from(row.delivery.attempt_number),

@@ -11,7 +11,7 @@ use switchhook_domain::phone_number::PhoneNumber;
 use super::columns::bind_columns;
 use super::deliveries;
 use super::list::unprepared;
-use super::order::Lines;
+use super::order_queue::QueueLocks;
 use super::retention::{lock, numbers, remove_payloads};
 use super::transaction::Transaction;
 use crate::error::StoreError;
@@ -51,9 +51,9 @@ pub(super) async fn erase(
     number: &PhoneNumber,
     now: Timestamp,
 ) -> Result<Erased, StoreError> {
-    // Lines come before events; which deliveries there are is certain only once the events are locked.
-    let lines = Lines::of(deliveries_of(transaction.connection, ids).await?);
-    lines.lock(transaction.connection).await?;
+    // QueueLocks come before events; which deliveries there are is certain only once the events are locked.
+    let locks = QueueLocks::of(deliveries_of(transaction.connection, ids).await?);
+    locks.take(transaction.connection).await?;
     lock(transaction.connection, ids).await?;
     let delivery_ids = deliveries_of(transaction.connection, ids).await?;
     let pending = deliveries::lock_pending(transaction, delivery_ids.clone()).await?;

@@ -13,31 +13,31 @@ use super::columns::bind_columns;
 use super::deliveries;
 use super::delivery_row::{self, NewRow, insert_deliveries};
 use super::list::{Listing, first};
-use super::order::{self, Line, Lines};
+use super::order_queue::{self, QueueKey, QueueLocks};
 use super::transaction::Transaction;
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 use crate::filter::EventFilter;
-use crate::line::{self, InLine, Start};
+use crate::order_queue::{Queued, Start, start_of};
 use crate::page::{Page, PageRequest};
 use crate::row::event::{COLUMNS, event_columns, event_head_columns, read, read_head, warnings};
 
-/// The lines that keeping these events decides about.
-pub(super) fn add_lines(lines: &mut Lines, events: &[&NewEvent]) {
+/// The order queues and logs that keeping these events decides about.
+pub(super) fn add_locks(locks: &mut QueueLocks, events: &[&NewEvent]) {
     for event in events {
         if let Some(key) = &event.order_key {
             for delivery in event.deliveries.iter().filter(|delivery| delivery.is_ordered) {
-                lines.add(delivery.webhook_id, key);
+                locks.add(delivery.webhook_id, key);
             }
         }
         if event.is_for_websockets {
-            lines.add_log(event.company_id);
+            locks.add_log(event.company_id);
         }
     }
 }
 
-/// Keeps events, each with its deliveries; answers for each. Their lines are locked.
+/// Keeps events, each with its deliveries; answers for each. Their queues are locked.
 pub(super) async fn record(
     transaction: &mut Transaction<'_>,
     events: &[&NewEvent],
@@ -224,7 +224,7 @@ pub(super) async fn log_end(connection: &mut PgConnection, company_id: CompanyId
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }
 
-/// The deliveries of new events, each with its event: claimed if this node can send them now, held if others must go first.
+/// The deliveries of new events, each with its event: claimed if this node can send them now, waiting if others must go first.
 async fn start_deliveries<'e>(
     transaction: &mut Transaction<'_>,
     events: &[&'e NewEvent],
@@ -235,31 +235,31 @@ async fn start_deliveries<'e>(
             unsent.push((*event, new, new.unsent(event, ordinal)));
         }
     }
-    let lines = unsent
+    let queues = unsent
         .iter()
-        .filter_map(|(_, _, delivery)| order::line_of(delivery));
-    let mut lines = order::ends(transaction, lines.collect()).await?;
+        .filter_map(|(_, _, delivery)| order_queue::queue_of(delivery));
+    let mut queues = order_queue::ends(transaction, queues.collect()).await?;
     let started = unsent
         .into_iter()
-        .map(|(event, new, delivery)| (event, started(transaction, new, delivery, &mut lines)));
+        .map(|(event, new, delivery)| (event, started(transaction, new, delivery, &mut queues)));
     Ok(started.unzip())
 }
 
-/// Decides how a delivery starts behind those that stand in its line, of which it is the last one from now on.
+/// Decides how a delivery starts behind those in its order queue, of which it is the last one from now on.
 fn started(
     transaction: &Transaction<'_>,
     new: &NewDelivery,
     mut delivery: Delivery,
-    lines: &mut BTreeMap<Line, Option<InLine>>,
+    queues: &mut BTreeMap<QueueKey, Option<Queued>>,
 ) -> NewRow {
     let claim_until = new.claim_until.filter(|_| transaction.node.is_some());
-    let line = order::line_of(&delivery);
-    let last = line.as_ref().and_then(|line| lines.get_mut(line));
+    let queue = order_queue::queue_of(&delivery);
+    let last = queue.as_ref().and_then(|queue| queues.get_mut(queue));
     let before = last.as_deref().copied().flatten();
-    let start = line::start(&mut delivery, before.as_ref(), claim_until);
+    let start = start_of(&mut delivery, before.as_ref(), claim_until);
     let line_position = last.map(|last| {
-        let position = order::position_after(before.map(|before| before.position), delivery.id);
-        *last = Some(InLine::made(&delivery, start, position));
+        let position = order_queue::position_after(before.map(|before| before.position), delivery.id);
+        *last = Some(Queued::made(&delivery, start, position));
         position
     });
     NewRow {
@@ -277,7 +277,7 @@ fn hand_over(transaction: &mut Transaction<'_>, event: &NewEvent, row: NewRow) {
             was_read: false,
             was_due_at: event.accepted_at,
         })),
-        Start::Free | Start::Held => HandedOver::Due {
+        Start::Free | Start::Waiting => HandedOver::Due {
             webhook_id: row.delivery.webhook_id,
             due_at: row.delivery.state.at(),
         },

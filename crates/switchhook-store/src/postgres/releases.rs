@@ -8,11 +8,11 @@ use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
 
 use super::columns::bind_columns;
-use super::order;
+use super::order_queue;
 use super::transaction::Transaction;
 use crate::claim::{HandedOver, Release};
 use crate::error::StoreError;
-use crate::line;
+use crate::order_queue::waits_until;
 use crate::row::{Columns, Row};
 
 /// The attempt of a delivery that is under way.
@@ -26,10 +26,10 @@ struct Released<'r> {
     release: &'r Release,
     is_pending: bool,
     due_at: Timestamp,
-    is_held: bool,
+    is_waiting: bool,
 }
 
-/// Gives claims back: the numbers of the attempts that were not made are free again. The lines are locked.
+/// Gives claims back: the numbers of the attempts that were not made are free again. The queues are locked.
 pub(super) async fn release(
     transaction: &mut Transaction<'_>,
     released: &[&Release],
@@ -45,12 +45,12 @@ pub(super) async fn release(
             None => transaction.hand_over(settled(one)),
         }
     }
-    // What a release makes of one in a line counts for those behind it: one of each line at a time.
+    // What a release makes of one in a queue counts for those behind it: one of each queue at a time.
     while !waiting.is_empty() {
-        let mut lines = HashSet::new();
+        let mut queues = HashSet::new();
         let (round, rest) = waiting.into_iter().partition(|(one, open)| {
             let key = open.order_key.as_ref();
-            key.is_none_or(|key| lines.insert((one.webhook_id, key.clone())))
+            key.is_none_or(|key| queues.insert((one.webhook_id, key.clone())))
         });
         release_round(transaction, &round, now).await?;
         waiting = rest;
@@ -93,25 +93,25 @@ async fn release_round(
         .filter(|n| round[*n].1.order_key.is_some())
         .collect();
     let ids: Vec<_> = ordered.iter().map(|n| round[*n].0.delivery_id).collect();
-    let mut held_until = vec![None; round.len()];
-    for (place, ahead) in order::ahead_of(transaction.connection, transaction.node, &ids).await? {
+    let mut waits = vec![None; round.len()];
+    for (place, ahead) in order_queue::ahead_of(transaction.connection, transaction.node, &ids).await? {
         let n = ordered[place];
-        held_until[n] = line::held_until(Some(&ahead), round[n].1.blocks_until, now);
+        waits[n] = waits_until(Some(&ahead), round[n].1.blocks_until, now);
     }
     let rows: Vec<_> = round
         .iter()
-        .zip(held_until)
-        .map(|((release, open), held_until)| Released {
+        .zip(waits)
+        .map(|((release, open), until)| Released {
             release,
             is_pending: open.is_pending,
-            due_at: held_until.unwrap_or(release.due_at),
-            is_held: held_until.is_some() && open.is_pending,
+            due_at: until.unwrap_or(release.due_at),
+            is_waiting: until.is_some() && open.is_pending,
         })
         .collect();
     let query = bind_columns!(sqlx::query(RELEASE), rows, |row| {
         i64: row.release.delivery_id.0,
         i64: row.due_at.as_millis(),
-        Option<&str>: row.is_held.then_some("order"),
+        Option<&str>: row.is_waiting.then_some("order"),
     });
     query.execute(&mut *transaction.connection).await?;
     for row in &rows {

@@ -14,24 +14,24 @@ use switchhook_domain::replay::{Destination, Replay};
 
 use super::delivery_row::{self, NewRow};
 use super::list::Listing;
-use super::order::{self, Lines};
+use super::order_queue::{self, QueueLocks};
 use super::transaction::Transaction;
 use super::{deliveries, events, webhooks};
 use crate::claim::HandedOver;
 use crate::error::StoreError;
-use crate::line::Start;
+use crate::order_queue::Start;
 use crate::page::{Page, PageRequest};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep};
 use crate::replaying::{check_cancel, check_end};
 use crate::row::replay::{self, filter, replay_columns, total};
 use crate::sealing::Sealing;
 
-/// How many deliveries one commit cancels while the replay still runs. Each has a lock for its line, of which a server
+/// How many deliveries one commit cancels while the replay still runs. Each has a lock for its order queue, of which a server
 /// has not many.
 pub(super) const SLICE: usize = 500;
 
 /// Waits until this transaction alone decides about where a replay stands, until the commit. Comes after the registry's
-/// lock and before those of lines.
+/// lock and before those of order queues.
 async fn lock(connection: &mut PgConnection, id: ReplayId) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('replay', $1))")
         .bind(id.0)
@@ -176,22 +176,22 @@ async fn create_deliveries(
     replay: &Replay,
     step: &ReplayStep,
 ) -> Result<usize, StoreError> {
-    let mut lines = Lines::default();
+    let mut locks = QueueLocks::default();
     let mut ends = BTreeSet::new();
     for new in &step.deliveries {
         if let Some(key) = &new.planned.order_key {
-            lines.add(new.planned.webhook_id, key);
+            locks.add(new.planned.webhook_id, key);
             ends.insert((new.planned.webhook_id, key.clone()));
         }
     }
-    lines.lock(transaction.connection).await?;
+    locks.take(transaction.connection).await?;
     let event_ids: Vec<_> = step.deliveries.iter().map(|new| new.planned.event_id.0).collect();
     let with_payload = events::lock_with_payload(transaction.connection, &event_ids).await?;
     let mut ordinals = deliveries::next_ordinals(transaction.connection, &event_ids).await?;
-    let ends = order::ends(transaction, ends).await?;
+    let ends = order_queue::ends(transaction, ends).await?;
     let mut positions: BTreeMap<_, _> = ends
         .into_iter()
-        .map(|(line, last)| (line, last.map(|last| last.position)))
+        .map(|(queue, last)| (queue, last.map(|last| last.position)))
         .collect();
     let mut rows = Vec::with_capacity(step.deliveries.len());
     for new in &step.deliveries {
@@ -202,8 +202,8 @@ async fn create_deliveries(
         let ordinal = ordinals.entry(event_id).or_default();
         let delivery = new.unsent(replay, *ordinal, step.now);
         *ordinal += 1;
-        let last = order::line_of(&delivery).and_then(|line| positions.get_mut(&line));
-        let line_position = last.map(|last| *last.insert(order::position_after(*last, delivery.id)));
+        let last = order_queue::queue_of(&delivery).and_then(|queue| positions.get_mut(&queue));
+        let line_position = last.map(|last| *last.insert(order_queue::position_after(*last, delivery.id)));
         rows.push(NewRow {
             delivery,
             // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.

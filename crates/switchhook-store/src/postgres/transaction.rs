@@ -16,7 +16,7 @@ pub(super) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// Locks that last until the end of the transaction. Keys of order have a space of their own ([`lock_keys`]).
 ///
-/// Whoever takes several takes them in this order, then that of a replay, those of lines, then the rows of events by id,
+/// Whoever takes several takes them in this order, then that of a replay, those of order queues, then the rows of events by id,
 /// of deliveries by id, and of replays.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lock {

@@ -1,7 +1,7 @@
 //! Turns: what several commits of a node tell it is told in their order.
 //!
 //! A turn is taken when everything is locked that the transaction decides about, just before it commits. Of two that
-//! decide about the same line or row, the second gets its locks when the first has committed, so that its turn is later.
+//! decide about the same queue or row, the second gets its locks when the first has committed, so that its turn is later.
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;

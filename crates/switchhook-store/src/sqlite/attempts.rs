@@ -8,10 +8,10 @@ use switchhook_domain::order::OrderKey;
 
 use super::list::first;
 use super::transaction::Transaction;
-use super::{attempt_row, delivery_row, order, replays};
+use super::{attempt_row, delivery_row, order_queue, replays};
 use crate::claim::{FinishedAttempt, HandedOver};
 use crate::error::StoreError;
-use crate::line::Start;
+use crate::order_queue::Start;
 use crate::row::attempt;
 use crate::row::{Columns, Row};
 
@@ -59,7 +59,7 @@ fn finish_deferred(
     delivery_row::insert_ended(transaction, &ended, &one.attempt)?;
     attempt_row::insert(transaction, one.delivery_id, &one.attempt)?;
     match &ended.order_key {
-        Some(key) => order::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at),
+        Some(key) => order_queue::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at),
         None => Ok(()),
     }
 }
@@ -85,7 +85,7 @@ fn finish_one(
         });
     }
     if let Some(key) = &open.order_key {
-        order::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at)?;
+        order_queue::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at)?;
     }
     Ok(())
 }

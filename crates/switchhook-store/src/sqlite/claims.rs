@@ -6,7 +6,7 @@ use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::list::{Unreadable, all, first, readable};
-use super::order;
+use super::order_queue;
 use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
@@ -14,7 +14,7 @@ use crate::claim::{
     Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting,
 };
 use crate::error::StoreError;
-use crate::line::{self, Verdict};
+use crate::order_queue::{Verdict, verdict};
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::{Columns, Row};
 
@@ -57,8 +57,8 @@ fn grant(
         if due.delivery.state.is_final() {
             continue;
         }
-        match verdict(transaction.connection, &due, claim.now)? {
-            Verdict::Hold { until } => hold(transaction.connection, &due.delivery, until)?,
+        match judge(transaction.connection, &due, claim.now)? {
+            Verdict::Wait { until } => make_wait(transaction.connection, &due.delivery, until)?,
             Verdict::Go { note } => {
                 let opened = open(transaction, due.delivery, due.due_at, note, claim)?;
                 claimed += u32::from(opened.is_some());
@@ -150,16 +150,17 @@ pub(super) fn close_as_lost(
     Ok(())
 }
 
-fn verdict(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result<Verdict, StoreError> {
+fn judge(connection: &Connection, due: &DueDelivery, now: Timestamp) -> Result<Verdict, StoreError> {
     let delivery = &due.delivery;
     let ahead = match &delivery.order_key {
-        Some(key) => order::ahead_of(connection, delivery.id, delivery.webhook_id, key)?,
+        Some(key) => order_queue::ahead_of(connection, delivery.id, delivery.webhook_id, key)?,
         None => None,
     };
-    Ok(line::verdict(delivery, ahead.as_ref(), now))
+    Ok(verdict(delivery, ahead.as_ref(), now))
 }
 
-fn hold(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Result<(), StoreError> {
+/// Has a delivery wait for those ahead in its order queue.
+fn make_wait(connection: &Connection, delivery: &Delivery, until: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET held = 'order', due_at = ? WHERE id = ?";
     connection
         .prepare_cached(sql)?
@@ -225,7 +226,7 @@ pub(super) fn make_retries_due(
     Ok(changed)
 }
 
-/// Those that are held wait for others, not for the receiver.
+/// Those that wait for their order wait for others, not for the receiver.
 const MAKE_DUE: &str = "UPDATE deliveries SET due_at = ? WHERE id IN (\
      SELECT id FROM deliveries INDEXED BY deliveries_due \
      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? AND held IS NULL LIMIT ?)";

@@ -13,21 +13,21 @@ use switchhook_domain::order::OrderKey;
 
 use super::delivery_row;
 use crate::error::StoreError;
-use crate::line::{InLine, Start};
+use crate::order_queue::{Queued, Start};
 
 /// All of them are claimed by this node.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
     deliveries: BTreeMap<DeliveryId, Delivery>,
-    /// Those with an order key, by their line.
-    lines: BTreeMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
+    /// Those with an order key, by their order queue.
+    queues: BTreeMap<(WebhookId, OrderKey), Vec<DeliveryId>>,
 }
 
 impl Deferred {
     pub(super) fn put(&mut self, delivery: Delivery) {
         if let Some(key) = &delivery.order_key {
-            let line = (delivery.webhook_id, key.clone());
-            self.lines.entry(line).or_default().push(delivery.id);
+            let queue = (delivery.webhook_id, key.clone());
+            self.queues.entry(queue).or_default().push(delivery.id);
         }
         self.deliveries.insert(delivery.id, delivery);
     }
@@ -39,24 +39,24 @@ impl Deferred {
         }
         let delivery = self.deliveries.remove(&id)?;
         if let Some(key) = &delivery.order_key {
-            let line = (delivery.webhook_id, key.clone());
-            if let Some(ids) = self.lines.get_mut(&line) {
+            let queue = (delivery.webhook_id, key.clone());
+            if let Some(ids) = self.queues.get_mut(&queue) {
                 ids.retain(|other| *other != id);
                 if ids.is_empty() {
-                    self.lines.remove(&line);
+                    self.queues.remove(&queue);
                 }
             }
         }
         Some(delivery)
     }
 
-    /// Those of a line.
-    pub(super) fn line(&self, webhook_id: WebhookId, key: &OrderKey) -> impl Iterator<Item = InLine> {
-        let ids = self.lines.get(&(webhook_id, key.clone()));
+    /// Those of an order queue.
+    pub(super) fn queue(&self, webhook_id: WebhookId, key: &OrderKey) -> impl Iterator<Item = Queued> {
+        let ids = self.queues.get(&(webhook_id, key.clone()));
         ids.into_iter()
             .flatten()
             .filter_map(|id| self.deliveries.get(id))
-            .map(|delivery| InLine::made(delivery, Start::Claimed, delivery.id.0))
+            .map(|delivery| Queued::made(delivery, Start::Claimed, delivery.id.0))
     }
 
     /// Gives all of them their rows.
@@ -71,6 +71,6 @@ impl Deferred {
     /// Forgets all: their transaction was rolled back.
     pub(super) fn clear(&mut self) {
         self.deliveries.clear();
-        self.lines.clear();
+        self.queues.clear();
     }
 }

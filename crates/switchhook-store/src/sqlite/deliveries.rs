@@ -9,18 +9,18 @@ use switchhook_domain::{Kind, Timestamp};
 use super::delivery_row;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{attempts, events, order, replays, webhooks};
+use super::{attempts, events, order_queue, replays, webhooks};
 use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{NewDelivery, NewEvent};
 use crate::filter::DeliveryFilter;
-use crate::line::{self, Start};
+use crate::order_queue::{Start, start_of};
 use crate::page::{Page, PageRequest};
 use crate::redelivery::{self, redelivery};
 use crate::row::Row;
 use crate::row::delivery::{self, COLUMNS, delivery_columns};
 
-/// Makes a delivery of a new event: claimed if this node can send it now, held if another must go first.
+/// Makes a delivery of a new event: claimed if this node can send it now, waiting if another must go first.
 pub(super) fn create(
     transaction: &mut Transaction<'_>,
     event: &NewEvent,
@@ -30,10 +30,10 @@ pub(super) fn create(
     let mut delivery = new.unsent(event, ordinal);
     let claim_until = new.claim_until.filter(|_| transaction.may_claim);
     let last = match &delivery.order_key {
-        Some(key) => order::last(transaction, delivery.webhook_id, key)?,
+        Some(key) => order_queue::last(transaction, delivery.webhook_id, key)?,
         None => None,
     };
-    let start = line::start(&mut delivery, last.as_ref(), claim_until);
+    let start = start_of(&mut delivery, last.as_ref(), claim_until);
     if start == Start::Claimed && transaction.may_defer {
         transaction.deferred.put(delivery.clone());
     } else {
@@ -46,7 +46,7 @@ pub(super) fn create(
             was_read: false,
             was_due_at: event.accepted_at,
         })),
-        Start::Free | Start::Held => HandedOver::Due {
+        Start::Free | Start::Waiting => HandedOver::Due {
             webhook_id: delivery.webhook_id,
             due_at: delivery.state.at(),
         },
@@ -131,7 +131,7 @@ pub(super) fn call_off(
     replays::count_ended(connection, pending.replay_id, StateName::Cancelled, 1)?;
     tell_holder(transaction, pending.webhook_id, pending.id)?;
     match &pending.order_key {
-        Some(key) => order::free_follower(transaction, pending.webhook_id, key, now),
+        Some(key) => order_queue::free_follower(transaction, pending.webhook_id, key, now),
         None => Ok(()),
     }
 }

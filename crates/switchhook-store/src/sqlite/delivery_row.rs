@@ -8,7 +8,7 @@ use switchhook_domain::order::OrderKey;
 
 use super::transaction::{THIS_NODE, Transaction};
 use crate::error::StoreError;
-use crate::line::Start;
+use crate::order_queue::Start;
 use crate::row::attempt::{outcome_name, status};
 use crate::row::delivery::ids;
 
@@ -52,8 +52,8 @@ fn write(
         DeliveryState::Pending { due_at } => (Some(due_at), None),
         ended => (None, Some(ended.at())),
     };
-    let (is_claimed, is_held, last) = match stand {
-        Stand::Started(start) => (start == Start::Claimed, start == Start::Held, None),
+    let (is_claimed, is_waiting, last) = match stand {
+        Stand::Started(start) => (start == Start::Claimed, start == Start::Waiting, None),
         Stand::Ended(last) => (false, false, Some(last)),
     };
     statement.execute(params![
@@ -69,7 +69,7 @@ fn write(
         delivery.state.name().as_str(),
         due_at.map(Timestamp::as_millis),
         ended_at.map(Timestamp::as_millis),
-        is_held.then_some("order"),
+        is_waiting.then_some("order"),
         is_claimed.then_some(THIS_NODE),
         is_claimed.then_some(delivery.created_at.as_millis()),
         delivery.attempt_number,

@@ -10,7 +10,7 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::{Checkpoints, Place, open_writing};
 use super::list::Listing;
 use super::{
-    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order, recovery,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order_queue, recovery,
     replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions, webhooks,
     websockets,
 };
@@ -59,17 +59,17 @@ fn what_is_done_for_every_event_seeks() {
     let connection = empty();
     check(
         &connection,
-        order::LAST,
+        order_queue::LAST,
         "deliveries_by_order_key (webhook_id=? AND order_key=?)",
     );
     check(
         &connection,
-        order::AHEAD,
+        order_queue::AHEAD,
         "deliveries_by_order_key (webhook_id=? AND order_key=? AND rowid<?)",
     );
     check(
         &connection,
-        order::LINE,
+        order_queue::FIRST,
         "deliveries_by_order_key (webhook_id=? AND order_key=?)",
     );
     check(&connection, attempts::OPEN, "INTEGER PRIMARY KEY (rowid=?)");

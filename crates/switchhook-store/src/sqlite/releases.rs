@@ -4,11 +4,11 @@ use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 
 use super::attempts::{OpenAttempt, open_attempt};
-use super::order;
+use super::order_queue;
 use super::transaction::Transaction;
 use crate::claim::{HandedOver, Release};
 use crate::error::StoreError;
-use crate::line;
+use crate::order_queue::waits_until;
 
 /// Gives claims back: the number of the attempt that was not made is free again.
 pub(super) fn release(
@@ -37,11 +37,11 @@ fn release_one(
     open: &OpenAttempt,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let held_until = held_until(transaction.connection, one, open, now)?;
-    let due_at = held_until.unwrap_or(one.due_at);
+    let waits_until = wait_of(transaction.connection, one, open, now)?;
+    let due_at = waits_until.unwrap_or(one.due_at);
     let sql = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, attempt_number = attempt_number - 1, \
                due_at = ?, held = ? WHERE id = ?";
-    let held = held_until.map(|_| "order").filter(|_| open.is_pending);
+    let held = waits_until.map(|_| "order").filter(|_| open.is_pending);
     transaction
         .prepare(sql)?
         .execute(params![due_at.as_millis(), held, one.delivery_id.0])?;
@@ -54,8 +54,8 @@ fn release_one(
     Ok(())
 }
 
-/// Until when the one ahead in line holds a released delivery up.
-fn held_until(
+/// Until when a released delivery waits for the one ahead in its order queue.
+fn wait_of(
     connection: &Connection,
     one: &Release,
     open: &OpenAttempt,
@@ -64,6 +64,6 @@ fn held_until(
     let Some(key) = &open.order_key else {
         return Ok(None);
     };
-    let ahead = order::ahead_of(connection, one.delivery_id, one.webhook_id, key)?;
-    Ok(line::held_until(ahead.as_ref(), open.blocks_until, now))
+    let ahead = order_queue::ahead_of(connection, one.delivery_id, one.webhook_id, key)?;
+    Ok(waits_until(ahead.as_ref(), open.blocks_until, now))
 }

@@ -15,7 +15,7 @@ use super::transaction::Transaction;
 use super::{deliveries, webhooks};
 use crate::claim::HandedOver;
 use crate::error::StoreError;
-use crate::line::Start;
+use crate::order_queue::Start;
 use crate::page::{Page, PageRequest};
 use crate::replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep};
 use crate::replaying::{check_cancel, check_end};

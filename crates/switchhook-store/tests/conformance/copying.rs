@@ -147,7 +147,7 @@ async fn a_copied_store_is_served_and_goes_on_where_it_was() {
     let new = subscription(21, Some(other.id), Filter::Changelog);
     store.create_subscription(new, None).await.unwrap();
     assert!(store.last_revision().await.unwrap() > revision);
-    // The copied deliveries stand in their lines: a new one of the same call waits behind them.
+    // The copied deliveries are in their order queues: a new one of the same call waits behind them.
     let late = NewEvent {
         order_key: Some(order_key(1)),
         deliveries: vec![delivery(900_001, HOOK)],

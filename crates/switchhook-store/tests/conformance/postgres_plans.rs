@@ -171,7 +171,7 @@ async fn do_what_is_done_for_every_event(world: &mut World) {
             ..world.event()
         };
         assert!(matches!(world.record(again).await, Recorded::Repeated { .. }));
-        // Behind one of a long line.
+        // Behind one of a long queue.
         world.send(1_000 + n, FAILING).await;
         assert!(world.succeed(delivery, 1).await);
         let store = &world.store;

@@ -1,4 +1,4 @@
-//! The lines of order keys, as rows: who is ahead of a delivery, and letting the next one go. What follows from that is `line.rs`.
+//! Order queues as rows: who is ahead of a delivery, and letting the next one go. The rules are in `src/order_queue.rs`.
 
 use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
@@ -9,16 +9,16 @@ use super::list::{all, first};
 use super::transaction::Transaction;
 use crate::claim::HandedOver;
 use crate::error::StoreError;
-use crate::line::{self, Claimed, InLine, LONGEST_WALK};
+use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
 use crate::row::{Columns, Row};
 
-/// The last one in line.
+/// The last one in the queue.
 pub(super) fn last(
     transaction: &mut Transaction<'_>,
     webhook_id: WebhookId,
     key: &OrderKey,
-) -> Result<Option<InLine>, StoreError> {
-    let deferred = transaction.deferred.line(webhook_id, key);
+) -> Result<Option<Queued>, StoreError> {
+    let deferred = transaction.deferred.queue(webhook_id, key);
     let deferred = deferred.max_by_key(|one| one.position);
     let mut rows = transaction
         .hot(LAST)?
@@ -33,11 +33,11 @@ pub(super) fn ahead_of(
     id: DeliveryId,
     webhook_id: WebhookId,
     key: &OrderKey,
-) -> Result<Option<InLine>, StoreError> {
+) -> Result<Option<Queued>, StoreError> {
     first(connection, AHEAD, &[&webhook_id.0, &key.as_str(), &id.0], read)
 }
 
-/// Lets the first one that is held go, unless one before it still blocks.
+/// Lets the first one that waits go, unless one before it still blocks.
 pub(super) fn free_follower(
     transaction: &mut Transaction<'_>,
     webhook_id: WebhookId,
@@ -45,14 +45,14 @@ pub(super) fn free_follower(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let values: [&dyn ToSql; 3] = [&webhook_id.0, &key.as_str(), &LONGEST_WALK];
-    let mut line = all(transaction.connection, LINE, &values, read)?;
-    if line.is_empty() {
-        // Those without a row are claimed, and none is held.
+    let mut queue = all(transaction.connection, FIRST, &values, read)?;
+    if queue.is_empty() {
+        // Those without a row are claimed, and none waits.
         return Ok(());
     }
-    line.extend(transaction.deferred.line(webhook_id, key));
-    line.sort_unstable_by_key(|one| one.position);
-    let Some(freed) = line::freed(&line, key, now) else {
+    queue.extend(transaction.deferred.queue(webhook_id, key));
+    queue.sort_unstable_by_key(|one| one.position);
+    let Some(freed) = freed(&queue, key, now) else {
         return Ok(());
     };
     let sql =
@@ -73,17 +73,17 @@ pub(super) const LAST: &str = "SELECT id, due_at, held, claimed_by, blocks_until
 pub(super) const AHEAD: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? AND id < ? ORDER BY id DESC LIMIT 1";
 
-pub(super) const LINE: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
+pub(super) const FIRST: &str = "SELECT id, due_at, held, claimed_by, blocks_until, created_at, note IS NOT NULL FROM deliveries \
      INDEXED BY deliveries_by_order_key WHERE state = 'pending' AND webhook_id = ? AND order_key = ? ORDER BY id LIMIT ?";
 
-fn read(row: &Row<'_>) -> Result<InLine, StoreError> {
+fn read(row: &Row<'_>) -> Result<Queued, StoreError> {
     let mut columns = Columns::of("deliveries", row)?;
-    Ok(InLine {
+    Ok(Queued {
         id: DeliveryId(columns.id()),
         position: columns.id(),
-        // One without a time is damaged, and about to be set aside: it holds nobody up.
+        // One without a time is damaged, and about to be set aside: nobody waits for it.
         due_at: columns.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
-        is_held: columns.read::<Option<String>>()?.is_some(),
+        is_waiting: columns.read::<Option<String>>()?.is_some(),
         // All claims are this node's: no other may have the file.
         claimed: match columns.read::<Option<i64>>()? {
             Some(_) => Claimed::Here,

@@ -1,13 +1,13 @@
-//! The line of deliveries that share an order key: who is ahead of whom, who must wait, and who may go.
+//! The order queue: the deliveries of one webhook that share an order key, and which of them may go.
 //!
-//! Pure: the drivers read lines and write what is decided here. The rules in words are at the top of `claim.rs`.
+//! Pure: the drivers read queues and write what is decided here. The rules in words are at the top of `claim.rs`.
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::{LONGEST_BLOCK, OrderKey};
 
-/// How many deliveries that no longer block are passed on the way to the one that is held.
+/// How many deliveries that no longer block are passed on the way to the one that waits.
 pub(crate) const LONGEST_WALK: u32 = 16;
 
 /// Whose attempt is open.
@@ -21,14 +21,15 @@ pub(crate) enum Claimed {
     Elsewhere,
 }
 
-/// A pending delivery that stands in a key's line.
+/// A pending delivery in its order queue.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct InLine {
+pub(crate) struct Queued {
     pub(crate) id: DeliveryId,
-    /// Its place: grows along the line.
+    /// Its place: grows along the queue.
     pub(crate) position: i64,
     pub(crate) due_at: Timestamp,
-    pub(crate) is_held: bool,
+    /// Whether it waits for those before it.
+    pub(crate) is_waiting: bool,
     pub(crate) claimed: Claimed,
     pub(crate) blocks_until: Timestamp,
     pub(crate) created_at: Timestamp,
@@ -36,17 +37,17 @@ pub(crate) struct InLine {
     pub(crate) is_overtaking: bool,
 }
 
-impl InLine {
-    /// A delivery that is being made, at the end of its line.
+impl Queued {
+    /// A delivery that is being made, at the end of its queue.
     pub(crate) fn made(delivery: &Delivery, start: Start, position: i64) -> Self {
         Self {
             id: delivery.id,
             position,
             due_at: delivery.state.at(),
-            is_held: start == Start::Held,
+            is_waiting: start == Start::Waiting,
             claimed: match start {
                 Start::Claimed => Claimed::Here,
-                Start::Free | Start::Held => Claimed::No,
+                Start::Free | Start::Waiting => Claimed::No,
             },
             blocks_until: delivery.blocks_until,
             created_at: delivery.created_at,
@@ -56,12 +57,12 @@ impl InLine {
 
     /// Whether those behind it must wait, if it is not this node's to send.
     fn blocks(&self, now: Timestamp) -> bool {
-        self.is_held || self.blocks_until > now
+        self.is_waiting || self.blocks_until > now
     }
 
     /// Until when they must wait at the longest.
     fn until(&self) -> Timestamp {
-        if self.is_held {
+        if self.is_waiting {
             self.due_at
         } else {
             self.blocks_until
@@ -96,13 +97,17 @@ pub(crate) enum Start {
     /// Due at its `due_at`.
     Free,
     /// Waits for those before it.
-    Held,
+    Waiting,
     /// Claimed by this node; its first attempt is open.
     Claimed,
 }
 
-/// Decides how a new delivery starts behind the last one in its line, and says so in it.
-pub(crate) fn start(delivery: &mut Delivery, last: Option<&InLine>, claim_until: Option<Timestamp>) -> Start {
+/// Decides how a new delivery starts behind the last one in its queue, and says so in it.
+pub(crate) fn start_of(
+    delivery: &mut Delivery,
+    last: Option<&Queued>,
+    claim_until: Option<Timestamp>,
+) -> Start {
     let now = delivery.created_at;
     if let (Some(ahead), Some(key)) = (last, &delivery.order_key) {
         let is_claimed_here = ahead.claimed == Claimed::Here;
@@ -111,7 +116,7 @@ pub(crate) fn start(delivery: &mut Delivery, last: Option<&InLine>, claim_until:
             delivery.state = DeliveryState::Pending {
                 due_at: ahead.until(),
             };
-            return Start::Held;
+            return Start::Waiting;
         }
         delivery.note = if is_claimed_here {
             ahead.following_note(key)
@@ -132,11 +137,11 @@ pub(crate) enum Verdict {
     /// It may; if it overtakes one, the note says so.
     Go { note: Option<String> },
     /// The one ahead of it goes first.
-    Hold { until: Timestamp },
+    Wait { until: Timestamp },
 }
 
-/// Decides whether a due delivery may go before the one directly ahead of it in line.
-pub(crate) fn verdict(delivery: &Delivery, ahead: Option<&InLine>, now: Timestamp) -> Verdict {
+/// Decides whether a due delivery may go before the one directly ahead of it in the queue.
+pub(crate) fn verdict(delivery: &Delivery, ahead: Option<&Queued>, now: Timestamp) -> Verdict {
     let (Some(ahead), Some(key)) = (ahead, &delivery.order_key) else {
         return Verdict::Go { note: None };
     };
@@ -147,16 +152,16 @@ pub(crate) fn verdict(delivery: &Delivery, ahead: Option<&InLine>, now: Timestam
     }
     let until = ahead.until().min(delivery.blocks_until);
     if ahead.blocks(now) && until > now {
-        return Verdict::Hold { until };
+        return Verdict::Wait { until };
     }
     Verdict::Go {
         note: Some(ahead.overtaking_note(key, now)),
     }
 }
 
-/// Until when the one directly ahead holds up a delivery that is given back and itself blocks until `blocks_until`.
-pub(crate) fn held_until(
-    ahead: Option<&InLine>,
+/// Until when a delivery that is given back waits for the one directly ahead; it itself blocks until `blocks_until`.
+pub(crate) fn waits_until(
+    ahead: Option<&Queued>,
     blocks_until: Timestamp,
     now: Timestamp,
 ) -> Option<Timestamp> {
@@ -166,7 +171,7 @@ pub(crate) fn held_until(
         .filter(|until| *until > now)
 }
 
-/// One that was held and may go now.
+/// One that waited and may go now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Freed {
     pub(crate) id: DeliveryId,
@@ -174,15 +179,15 @@ pub(crate) struct Freed {
     pub(crate) note: Option<String>,
 }
 
-/// Who may go now that something happened in a line, of which this is the beginning: the first one that is held,
-/// unless one before it still blocks.
-pub(crate) fn freed(line: &[InLine], key: &OrderKey, now: Timestamp) -> Option<Freed> {
-    let place = line
+/// The delivery that may go now that something happened in a queue, of which this is the beginning: the first one that
+/// waits, unless one before it still blocks.
+pub(crate) fn freed(queue: &[Queued], key: &OrderKey, now: Timestamp) -> Option<Freed> {
+    let place = queue
         .iter()
-        .position(|one| one.is_held || one.claimed != Claimed::No || one.blocks(now))?;
-    let one = line[place];
-    let passed = place.checked_sub(1).map(|before| line[before]);
-    one.is_held.then(|| Freed {
+        .position(|one| one.is_waiting || one.claimed != Claimed::No || one.blocks(now))?;
+    let one = queue[place];
+    let passed = place.checked_sub(1).map(|before| queue[before]);
+    one.is_waiting.then(|| Freed {
         id: one.id,
         note: passed.map(|passed| passed.overtaking_note(key, now)),
     })

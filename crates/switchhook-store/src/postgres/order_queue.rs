@@ -1,8 +1,8 @@
-//! The lines of order keys, as rows: locking them, reading who stands in them, letting the next one go. What follows
-//! from that is `line.rs`.
+//! Order queues as rows: locking them, reading who is in them, letting the next one go. The rules are in
+//! `src/order_queue.rs`.
 //!
-//! Whoever reads a line in order to decide something holds its lock until the commit, so that two nodes never decide
-//! about the same line at once.
+//! Whoever reads a queue in order to decide something has its lock until the commit, so that two nodes never decide
+//! about the same queue at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,22 +16,22 @@ use switchhook_domain::order::OrderKey;
 use super::transaction::Transaction;
 use crate::claim::HandedOver;
 use crate::error::StoreError;
-use crate::line::{self, Claimed, InLine, LONGEST_WALK};
+use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
 use crate::row::{Columns, Row};
 
-/// A line: the webhook and the key.
-pub(super) type Line = (WebhookId, OrderKey);
+/// Names an order queue: the webhook and the key.
+pub(super) type QueueKey = (WebhookId, OrderKey);
 
-/// Which lines a transaction decides about.
+/// The queues that a transaction decides about, to be locked.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct QueueLocks {
     webhook_ids: Vec<i64>,
     keys: Vec<String>,
     /// Those of these deliveries.
     pub(super) of_deliveries: Vec<i64>,
 }
 
-impl Lines {
+impl QueueLocks {
     /// Those of these deliveries.
     pub(super) fn of(deliveries: Vec<i64>) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Lines {
     }
 
     /// Waits until this transaction alone decides about them. Always in the same order, so that nobody waits in a ring.
-    pub(super) async fn lock(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    pub(super) async fn take(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         if self.keys.is_empty() && self.of_deliveries.is_empty() {
             return Ok(());
         }
@@ -71,11 +71,14 @@ const LOCK: &str = "SELECT count(pg_advisory_xact_lock(number)) FROM (\
        SELECT webhook_id, order_key FROM unnest($1::bigint[], $2::text[]) AS given (webhook_id, order_key) \
        UNION ALL \
        SELECT webhook_id, order_key FROM deliveries WHERE id = ANY($3::bigint[]) AND order_key IS NOT NULL\
-     ) AS lines ORDER BY number) AS sorted";
+     ) AS queues ORDER BY number) AS sorted";
 
 /// Takes the locks that are free and answers whose: for whoever already has rows, and must not wait.
-pub(super) async fn try_lock(connection: &mut PgConnection, lines: &[Line]) -> Result<Vec<bool>, StoreError> {
-    let (webhook_ids, keys) = columns(lines.iter());
+pub(super) async fn try_lock(
+    connection: &mut PgConnection,
+    queues: &[QueueKey],
+) -> Result<Vec<bool>, StoreError> {
+    let (webhook_ids, keys) = columns(queues.iter());
     let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended(order_key, webhook_id)) \
                FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS given (webhook_id, order_key, n) ORDER BY n";
     let rows = sqlx::query(sql)
@@ -86,19 +89,19 @@ pub(super) async fn try_lock(connection: &mut PgConnection, lines: &[Line]) -> R
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-fn columns<'l>(lines: impl Iterator<Item = &'l Line>) -> (Vec<i64>, Vec<&'l str>) {
-    lines
+fn columns<'q>(queues: impl Iterator<Item = &'q QueueKey>) -> (Vec<i64>, Vec<&'q str>) {
+    queues
         .map(|(webhook_id, key)| (webhook_id.0, key.as_str()))
         .unzip()
 }
 
-/// The last one in each line, for those that are not empty.
-async fn last<'l>(
+/// The last one in each queue that is not empty.
+async fn last<'q>(
     connection: &mut PgConnection,
     node: Option<i64>,
-    lines: impl Iterator<Item = &'l Line>,
-) -> Result<Vec<(usize, InLine)>, StoreError> {
-    let (webhook_ids, keys) = columns(lines);
+    queues: impl Iterator<Item = &'q QueueKey>,
+) -> Result<Vec<(usize, Queued)>, StoreError> {
+    let (webhook_ids, keys) = columns(queues);
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -110,13 +113,13 @@ async fn last<'l>(
     rows.iter().map(|row| read(row, node)).collect()
 }
 
-/// The lines that deliveries that are being made go into, with the last one in each.
+/// The queues of deliveries that are being made, with the last one in each.
 pub(super) async fn ends(
     transaction: &mut Transaction<'_>,
-    lines: BTreeSet<Line>,
-) -> Result<BTreeMap<Line, Option<InLine>>, StoreError> {
-    let last = last(transaction.connection, transaction.node, lines.iter()).await?;
-    let mut ends: BTreeMap<_, _> = lines.into_iter().map(|line| (line, None)).collect();
+    queues: BTreeSet<QueueKey>,
+) -> Result<BTreeMap<QueueKey, Option<Queued>>, StoreError> {
+    let last = last(transaction.connection, transaction.node, queues.iter()).await?;
+    let mut ends: BTreeMap<_, _> = queues.into_iter().map(|queue| (queue, None)).collect();
     let mut places: Vec<_> = ends.values_mut().collect();
     for (place, one) in last {
         *places[place] = Some(one);
@@ -124,12 +127,12 @@ pub(super) async fn ends(
     Ok(ends)
 }
 
-/// The line that a delivery stands in.
-pub(super) fn line_of(delivery: &Delivery) -> Option<Line> {
+/// The queue that a delivery is in.
+pub(super) fn queue_of(delivery: &Delivery) -> Option<QueueKey> {
     Some((delivery.webhook_id, delivery.order_key.clone()?))
 }
 
-/// The place of a new delivery behind the last one of its line: its own id, if that is not too small.
+/// The place of a new delivery behind the last one of its queue: its own id, if that is not too small.
 pub(super) fn position_after(last: Option<i64>, id: DeliveryId) -> i64 {
     id.0.max(last.map_or(0, |last| last + 1))
 }
@@ -139,7 +142,7 @@ pub(super) async fn ahead_of(
     connection: &mut PgConnection,
     node: Option<i64>,
     deliveries: &[DeliveryId],
-) -> Result<Vec<(usize, InLine)>, StoreError> {
+) -> Result<Vec<(usize, Queued)>, StoreError> {
     let ids: Vec<i64> = deliveries.iter().map(|id| id.0).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -148,28 +151,28 @@ pub(super) async fn ahead_of(
     rows.iter().map(|row| read(row, node)).collect()
 }
 
-/// Lets the first one that is held in each line go, unless one before it still blocks. The lines are locked.
+/// Lets the first one that waits in each queue go, unless one before it still blocks. The queues are locked.
 pub(super) async fn free_followers(
     transaction: &mut Transaction<'_>,
-    lines: &BTreeMap<Line, Timestamp>,
+    queues: &BTreeMap<QueueKey, Timestamp>,
 ) -> Result<(), StoreError> {
-    if lines.is_empty() {
+    if queues.is_empty() {
         return Ok(());
     }
-    let (webhook_ids, keys) = columns(lines.keys());
-    let rows = sqlx::query(LINE)
+    let (webhook_ids, keys) = columns(queues.keys());
+    let rows = sqlx::query(FIRST)
         .bind(webhook_ids)
         .bind(keys)
         .bind(i64::from(LONGEST_WALK))
         .fetch_all(&mut *transaction.connection)
         .await?;
-    let mut standing = BTreeMap::<usize, Vec<InLine>>::new();
+    let mut queued = BTreeMap::<usize, Vec<Queued>>::new();
     for row in &rows {
         let (place, one) = read(row, transaction.node)?;
-        standing.entry(place).or_default().push(one);
+        queued.entry(place).or_default().push(one);
     }
-    for (place, ((webhook_id, key), now)) in lines.iter().enumerate() {
-        let Some(freed) = standing.get(&place).and_then(|line| line::freed(line, key, *now)) else {
+    for (place, ((webhook_id, key), now)) in queues.iter().enumerate() {
+        let Some(freed) = queued.get(&place).and_then(|queue| freed(queue, key, *now)) else {
             continue;
         };
         let sql = "UPDATE deliveries SET held = NULL, due_at = least(due_at, $1), note = coalesce($2, note) WHERE id = $3";
@@ -188,7 +191,7 @@ pub(super) async fn free_followers(
 }
 
 /// What [`read`] reads, in its order; `n` counts from 1.
-macro_rules! in_line {
+macro_rules! queued_columns {
     () => {
         "one.id, given.n, one.line_position, one.due_at, one.held, one.claimed_by, one.blocks_until, one.created_at, \
          (one.note IS NOT NULL)::int::bigint"
@@ -197,15 +200,15 @@ macro_rules! in_line {
 
 const LAST: &str = concat!(
     "SELECT ",
-    in_line!(),
+    queued_columns!(),
     " FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS given (webhook_id, order_key, n) CROSS JOIN LATERAL (\
      SELECT * FROM deliveries WHERE state = 'pending' AND order_key IS NOT NULL AND webhook_id = given.webhook_id \
      AND order_key = given.order_key ORDER BY line_position DESC LIMIT 1) AS one"
 );
 
-const LINE: &str = concat!(
+const FIRST: &str = concat!(
     "SELECT ",
-    in_line!(),
+    queued_columns!(),
     " FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS given (webhook_id, order_key, n) CROSS JOIN LATERAL (\
      SELECT * FROM deliveries WHERE state = 'pending' AND order_key IS NOT NULL AND webhook_id = given.webhook_id \
      AND order_key = given.order_key ORDER BY line_position LIMIT $3) AS one ORDER BY given.n, one.line_position"
@@ -213,23 +216,23 @@ const LINE: &str = concat!(
 
 const AHEAD: &str = concat!(
     "SELECT ",
-    in_line!(),
+    queued_columns!(),
     " FROM unnest($1::bigint[]) WITH ORDINALITY AS given (id, n) JOIN deliveries AS behind ON behind.id = given.id \
      CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE state = 'pending' AND order_key IS NOT NULL \
      AND webhook_id = behind.webhook_id AND order_key = behind.order_key AND line_position < behind.line_position \
      ORDER BY line_position DESC LIMIT 1) AS one"
 );
 
-/// The place among those asked for, from 0, and who stands there.
-fn read(row: &Row<'_>, node: Option<i64>) -> Result<(usize, InLine), StoreError> {
+/// The place among the queues asked for, from 0, and a delivery in it.
+fn read(row: &Row<'_>, node: Option<i64>) -> Result<(usize, Queued), StoreError> {
     let mut columns = Columns::of("deliveries", row)?;
     let n: u64 = columns.read()?;
-    let one = InLine {
+    let one = Queued {
         id: DeliveryId(columns.id()),
         position: columns.read()?,
-        // One without a time is damaged, and about to be set aside: it holds nobody up.
+        // One without a time is damaged, and about to be set aside: nobody waits for it.
         due_at: columns.maybe_time()?.unwrap_or(Timestamp::from_millis(0)),
-        is_held: columns.read::<Option<&str>>()?.is_some(),
+        is_waiting: columns.read::<Option<&str>>()?.is_some(),
         claimed: match columns.read::<Option<i64>>()? {
             None => Claimed::No,
             claimed_by if claimed_by == node => Claimed::Here,
