@@ -17,6 +17,9 @@ pub const ATTEMPT: &str = "switchhook-attempt";
 /// The id of the replay that made the delivery; absent on every other delivery.
 pub const REPLAY: &str = "switchhook-replay";
 
+/// On the answer that opens a websocket: its frames say where to go on from and what a delivery's headers would say.
+pub const LABELLED: &str = "switchhook-labelled";
+
 /// The content type of a signed event: the body is one compact JWS. Dialpad sends the same.
 pub const CONTENT_TYPE_JWT: &str = "application/jwt";
 

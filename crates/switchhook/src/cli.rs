@@ -55,11 +55,13 @@ use std::process::ExitCode;
 use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cause::without_code;
-use crate::client::ClientError;
 use crate::config::sources::{self as settings, Mistakes, Parsed, Refusal};
 use crate::config::{file_options, mistakes_of};
-use crate::{terminal, visible};
+use switchhook_client::ClientError;
+use switchhook_http::cause::without_code;
+use switchhook_node::visible;
+
+use crate::terminal;
 
 /// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
 #[derive(Debug, Parser)]

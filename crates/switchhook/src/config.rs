@@ -5,7 +5,6 @@
 //! they are used, beginning at [`Settings`].
 
 pub mod amount;
-pub mod duration;
 pub mod encryption;
 pub mod file;
 pub mod hooks;
@@ -24,19 +23,19 @@ use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::StoreError;
 
 use self::amount::{Keep, parse_age, parse_size};
-use self::duration::{parse_duration, show_duration};
 pub use self::encryption::EncryptionOptions;
 pub use self::hooks::HookOptions;
 use self::sources::Mistakes;
-use crate::api::limits::ApiLimits;
-use crate::http_server::ConnectionLimits;
-use crate::ingest::validation::ValidationMode;
-use crate::ingest::{KEY_LASTS, LARGEST_EVENT};
-use crate::mask::Mask;
-use crate::retention::RetentionSettings;
-use crate::share::{CompanyLimits, Limit};
-use crate::system::{DashboardSettings, Settings};
-use crate::telemetry::LogFormat;
+use crate::logging::LogFormat;
+use switchhook_http::server::ConnectionLimits;
+use switchhook_node::duration::{parse_duration, show_duration};
+use switchhook_node::ingest::validation::ValidationMode;
+use switchhook_node::ingest::{KEY_LASTS, LARGEST_EVENT};
+use switchhook_node::mask::Mask;
+use switchhook_node::retention::RetentionSettings;
+use switchhook_node::settings::ApiLimits;
+use switchhook_node::settings::{DashboardSettings, Settings};
+use switchhook_node::share::{CompanyLimits, Limit};
 
 /// The options of `serve`.
 #[derive(Clone, Debug, Args)]

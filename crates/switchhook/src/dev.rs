@@ -23,12 +23,13 @@ use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_protocol::{AgentType, ContactType, SmsDirection};
 use switchhook_store::{PageRequest, StoreError};
 
-use crate::delivery::address_guard::AddressGuard;
-use crate::inspector::SCHEME;
-use crate::keys;
 use crate::private_folder;
 use crate::server::{Server, asked_to_stop};
-use crate::system::{DashboardSettings, Settings, System};
+use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::inspector::SCHEME;
+use switchhook_node::keys;
+use switchhook_node::settings::{DashboardSettings, Settings};
+use switchhook_node::system::System;
 
 /// Whose everything is in `dev`.
 const COMPANY: CompanyId = CompanyId(1);

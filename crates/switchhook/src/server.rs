@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum::Router;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::made_at;
@@ -17,25 +16,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use crate::api::{self, FrontDoor};
-use crate::chance::Dice;
-use crate::clock::{self, NodeClock, SystemClock};
-use crate::dashboard;
-use crate::delivery::address_guard::AddressGuard;
-use crate::delivery::transport::Transport;
-use crate::delivery::{Engine, EngineParts, HttpTransport};
-use crate::http_server::{self, ConnectionCounts, ConnectionLimits, HttpServer};
-use crate::ingest::validation::Validator;
-use crate::inspector::{InspectedTransport, Inspector};
-use crate::lease::Leases;
-use crate::registry::Registry;
-use crate::replay::{ReplayParts, Replays};
-use crate::share::Shares;
-use crate::system::{Settings, System};
-use crate::telemetry::Telemetry;
-use crate::vitals::Vitals;
-use crate::websocket::Listeners;
-use crate::{follower, open_files, retention, storage};
+use switchhook_http::server::{self as http_server, ConnectionCounts, ConnectionLimits, HttpServer};
+use switchhook_node::chance::Dice;
+use switchhook_node::clock::{self, NodeClock, SystemClock};
+use switchhook_node::delivery::HttpTransport;
+use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::settings::Settings;
+use switchhook_node::system::{Parts, System, assemble};
+use switchhook_node::telemetry::Telemetry;
+use switchhook_node::vitals::Vitals;
+use switchhook_node::{follower, retention, storage};
+use switchhook_web::front_door;
+
+use crate::open_files;
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -286,118 +279,6 @@ impl Sending {
             _until_dropped: until_dropped,
         })
     }
-}
-
-/// What a node is put together from.
-pub struct Parts {
-    /// What the operator decided.
-    pub settings: Settings,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// The chance in delays.
-    pub dice: Dice,
-    /// What is counted.
-    pub telemetry: Telemetry,
-    /// Who is told if a part fails.
-    pub vitals: Vitals,
-    /// What is kept.
-    pub store: Arc<dyn Store>,
-    /// How is sent.
-    pub transport: Arc<dyn Transport>,
-    /// Where may be sent.
-    pub guard: Arc<AddressGuard>,
-}
-
-/// Puts a node together; its engine runs on `sending`.
-///
-/// # Errors
-/// If the store cannot be read.
-pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
-    let Parts {
-        settings,
-        clock,
-        dice,
-        telemetry,
-        vitals,
-        store,
-        transport,
-        guard,
-    } = parts;
-    let registry = Arc::new(
-        Registry::load(Arc::clone(&store), clock.now())
-            .await
-            .context("the store cannot be read")?,
-    );
-    let ids = store.ids().await.context("the store cannot be read")?;
-    let inspector = settings
-        .dashboard
-        .inspector
-        .then(|| Arc::new(Inspector::new(Arc::clone(&clock))));
-    let transport = match &inspector {
-        Some(inspector) => Arc::new(InspectedTransport {
-            inspector: Arc::clone(inspector),
-            network: transport,
-            defaults: settings.delivery,
-        }),
-        None => transport,
-    };
-    let engine = Engine::start(
-        EngineParts {
-            store: Arc::clone(&store),
-            registry: Arc::clone(&registry),
-            transport: Arc::clone(&transport),
-            clock: Arc::clone(&clock),
-            dice: Arc::new(dice),
-            telemetry: telemetry.clone(),
-            vitals: vitals.clone(),
-            defaults: settings.delivery,
-            lease: Lease(settings.lease),
-            max_in_flight: settings.max_in_flight,
-            max_handed_over: settings.max_handed_over,
-            max_handed_over_bytes: settings.max_handed_over_bytes,
-        },
-        sending,
-    );
-    let replays = Replays::start(
-        ReplayParts {
-            store: Arc::clone(&store),
-            registry: Arc::clone(&registry),
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
-            defaults: settings.delivery,
-        },
-        &vitals,
-        sending,
-    );
-    let validator = Validator::new();
-    Ok(System {
-        leases: Leases::new(Arc::clone(&store), Arc::clone(&clock)),
-        shares: Shares::new(settings.company_limits),
-        store,
-        registry,
-        engine,
-        replays,
-        listeners: Listeners::default(),
-        clock,
-        ids,
-        settings,
-        address_guard: guard,
-        transport,
-        validator,
-        telemetry,
-        vitals,
-        inspector,
-    })
-}
-
-/// Everything that a node answers to.
-pub fn router(system: Arc<System>) -> Router {
-    front_door(system).into_router()
-}
-
-fn front_door(system: Arc<System>) -> FrontDoor {
-    let (door, inside) = api::with_inside(Arc::clone(&system));
-    door.with(dashboard::router(system, inside))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener> {

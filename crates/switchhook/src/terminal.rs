@@ -16,7 +16,7 @@ use std::process::Stdio;
 
 use indicatif::ProgressBar;
 
-use crate::visible;
+use switchhook_node::visible;
 
 /// Whoever read our output has read enough. No failure.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::output::{self, Table};
 use super::wait_on_all_processors;
-use crate::bench::report::{HEADINGS, Report};
-use crate::bench::{self, Options, Topic, floor};
 use crate::server::asked_to_stop;
+use switchhook_bench::report::{HEADINGS, Report};
+use switchhook_bench::{Options, Topic, floor};
 
 /// Measure how much a server carries on this machine, held against a forwarder that keeps nothing
 #[derive(Debug, Args)]
@@ -86,7 +86,7 @@ impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let options = self.options();
         wait_on_all_processors(async {
-            let report = bench::run(&options, asked_to_stop(), output::remark).await?;
+            let report = switchhook_bench::run(&options, asked_to_stop(), output::remark).await?;
             self.print(&report)
         })
     }

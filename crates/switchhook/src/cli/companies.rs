@@ -12,9 +12,9 @@ use switchhook_store::{PageRequest, Store};
 
 use super::output::{self, Table, time};
 use super::{Misuse, wait_for};
-use crate::clock::SystemClock;
 use crate::config::StoreOptions;
-use crate::storage;
+use switchhook_node::clock::SystemClock;
+use switchhook_node::storage;
 
 /// List companies and change what is kept of their events
 #[derive(Debug, Subcommand)]

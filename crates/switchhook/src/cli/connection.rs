@@ -10,8 +10,8 @@ use clap::{Args, ValueHint};
 use switchhook_domain::secret::Secret;
 use url::{Host, Url};
 
-use crate::client::Client;
 use crate::{dev, private_folder};
+use switchhook_client::Client;
 
 /// The server to ask if nothing says which.
 const USUAL: &str = "http://127.0.0.1:8400";

@@ -16,9 +16,9 @@ use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
-use crate::client::{Answer, Client, Request};
-use crate::clock::SystemClock;
-use crate::config::duration::show_duration;
+use switchhook_client::{Answer, Client, Request};
+use switchhook_node::clock::SystemClock;
+use switchhook_node::duration::show_duration;
 
 /// List and show deliveries, send them again, give them up
 #[derive(Debug, Args)]

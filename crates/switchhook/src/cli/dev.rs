@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::dev::{self, DevOptions};
-use crate::telemetry::{self, LogFormat};
+use crate::logging::{self, LogFormat};
 
 /// Run everything in one process, to try things out: server, API key, a receiver that shows what arrives, and a
 /// simulated company that makes calls
@@ -48,7 +48,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        telemetry::init_logs(LogFormat::Text, "warn");
+        logging::init(LogFormat::Text, "warn");
         let options = DevOptions {
             listen: self.listen,
             seed: self.seed,

@@ -14,8 +14,8 @@ use switchhook_domain::id::WebhookId;
 use super::connection::Connection;
 use super::output;
 use super::wait_for;
-use crate::client::{Client, Request};
-use crate::clock::SystemClock;
+use switchhook_client::{Client, Request};
+use switchhook_node::clock::SystemClock;
 
 /// How far the server's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(5);

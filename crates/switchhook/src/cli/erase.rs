@@ -7,7 +7,7 @@ use serde_json::json;
 use super::connection::Connection;
 use super::output::{self, Facts};
 use super::{Misuse, wait_for};
-use crate::client::{Client, Request};
+use switchhook_client::{Client, Request};
 
 /// Erase a phone number: the payloads of all events in which it occurs; the record of the deliveries stays
 #[derive(Debug, Args)]

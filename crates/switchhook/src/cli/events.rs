@@ -17,8 +17,8 @@ use super::deliveries::{self, Delivery, HookUrls};
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
-use crate::client::{Client, Request};
-use crate::clock::SystemClock;
+use switchhook_client::{Client, Request};
+use switchhook_node::clock::SystemClock;
 
 /// List, show and explain events
 #[derive(Debug, Args)]

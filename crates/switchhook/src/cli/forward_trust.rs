@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use crate::client::Trust;
-use crate::delivery::outbound::read_certificates;
+use switchhook_client::Trust;
+use switchhook_http::proxy::read_certificates;
 
 /// Whose certificates are accepted from the receiver.
 #[derive(Debug, Clone, Default, Args)]

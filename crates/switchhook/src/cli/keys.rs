@@ -17,11 +17,11 @@ use switchhook_store::{PageRequest, Store};
 
 use super::output::{self, Table, time, time_or_dash};
 use super::{wait_for, words};
-use crate::chance::Dice;
-use crate::clock::SystemClock;
 use crate::config::StoreOptions;
-use crate::config::duration::parse_duration;
-use crate::{keys, storage};
+use switchhook_node::chance::Dice;
+use switchhook_node::clock::SystemClock;
+use switchhook_node::duration::parse_duration;
+use switchhook_node::{keys, storage};
 
 /// Make, list and revoke API keys
 #[derive(Debug, Subcommand)]

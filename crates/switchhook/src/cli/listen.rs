@@ -21,9 +21,9 @@ use self::post::ListeningPost;
 use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::{output, wait_for};
-use crate::client::{ClientError, Ear, Hook, NotHeard};
-use crate::config::duration::{parse_duration, show_duration};
 use crate::server::asked_to_stop;
+use switchhook_client::{ClientError, Ear, Hook, NotHeard};
+use switchhook_node::duration::{parse_duration, show_duration};
 
 /// The first and the longest pause before trying again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
 
-use crate::client::{Answer, Client, ClientError, Request};
+use switchhook_client::{Answer, Client, ClientError, Request};
 
 /// What was made so far, first to last: where, and the path that removes it.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::credential::shown_url;
 
 use super::output;
-use crate::clock::SystemClock;
 use crate::config::StoreOptions;
+use switchhook_node::clock::SystemClock;
 
 /// Bring the schema of a store up to date
 #[derive(Debug, Args)]

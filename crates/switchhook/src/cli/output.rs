@@ -6,7 +6,7 @@ use switchhook_domain::Timestamp;
 
 use crate::terminal::width;
 pub(super) use crate::terminal::{NobodyReads, print, print_body, print_data, print_text, remark};
-use crate::visible;
+use switchhook_node::visible;
 
 /// Writes JSON data, in the form that people can read.
 pub(super) fn print_json(data: &impl serde::Serialize) -> anyhow::Result<()> {

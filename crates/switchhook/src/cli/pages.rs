@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use switchhook_domain::Timestamp;
 
 use super::output;
-use crate::client::{Client, Request};
-use crate::config::duration::parse_duration;
+use switchhook_client::{Client, Request};
+use switchhook_node::duration::parse_duration;
 
 /// The largest page of `/v1`.
 pub(super) const OUR_PAGE: u32 = 200;

@@ -26,9 +26,8 @@ use self::command::Command;
 use self::inbox::{Inbox, Keeping};
 use super::accepted_secrets::AcceptedSecrets;
 use super::{output, wait_for_server};
-use crate::config::duration::parse_duration;
-use crate::http_server;
 use crate::private_folder;
+use switchhook_node::duration::parse_duration;
 
 /// Receive events: verify them, drop repeats, and store them or hand them to a command before answering 200
 #[derive(Debug, Args)]
@@ -85,7 +84,7 @@ impl Receive {
         let listen = self.listen;
         let inbox = Arc::new(self.inbox()?);
         wait_for_server(async move {
-            let listener = http_server::listen(listen)
+            let listener = switchhook_http::server::listen(listen)
                 .with_context(|| format!("cannot listen at {listen}: is something running there?"))?;
             output::remark(format_args!("listening at http://{}", listener.local_addr()?));
             door::serve(listener, inbox).await

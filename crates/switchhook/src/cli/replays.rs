@@ -18,9 +18,9 @@ use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
 use super::wait_for;
-use crate::client::{Answer, Client, Request};
-use crate::clock::SystemClock;
-use crate::config::duration::show_duration;
+use switchhook_client::{Answer, Client, Request};
+use switchhook_node::clock::SystemClock;
+use switchhook_node::duration::show_duration;
 
 /// How often a replay that is waited for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -8,9 +8,9 @@ use switchhook_domain::clock::Clock;
 use switchhook_store::{Resealed, Store};
 
 use super::{Misuse, output, wait_for};
-use crate::clock::SystemClock;
 use crate::config::{EncryptionOptions, StoreOptions};
-use crate::storage;
+use switchhook_node::clock::SystemClock;
+use switchhook_node::storage;
 
 /// How many webhooks one commit rewrites.
 const SLICE: u32 = 200;

@@ -24,8 +24,8 @@ use self::progress::Progress;
 use self::report::Report;
 use super::connection::Connection;
 use super::wait_for;
-use crate::client::{Client, IDEMPOTENCY_KEY, Request};
-use crate::ingest::SentAs;
+use switchhook_client::{Client, IDEMPOTENCY_KEY, Request};
+use switchhook_node::ingest::SentAs;
 
 /// Send events to the server: one JSON object, a JSON array of them, or one to a line (NDJSON)
 #[derive(Debug, Args)]

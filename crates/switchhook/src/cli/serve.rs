@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::config::ServeOptions;
-use crate::{server, telemetry};
+use crate::{logging, server};
 
 /// Run the server
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let settings = self.options.settings()?;
-        telemetry::init_logs(self.options.log, &self.options.log_level);
+        logging::init(self.options.log, &self.options.log_level);
         super::wait_for_server(server::serve(settings))
     }
 }

@@ -25,8 +25,8 @@ use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::output::{self, Table};
 use super::{Misuse, wait_for, words};
-use crate::config::duration::parse_duration;
-use crate::pace::Speed;
+use switchhook_node::duration::parse_duration;
+use switchhook_node::pace::Speed;
 
 /// Send the events of a made-up company: a named scenario, or its whole life
 #[derive(Debug, Args)]

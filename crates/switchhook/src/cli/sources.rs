@@ -10,8 +10,8 @@ use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
 use super::{Misuse, wait_for};
-use crate::client::{Answer, Client, Request};
-use crate::keys;
+use switchhook_client::{Answer, Client, Request};
+use switchhook_node::keys;
 
 /// Create, list, show, change and delete sources: addresses that a real account posts its events to
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use switchhook_domain::Kind;
 
 use super::output;
-use crate::documents;
-use crate::system::Settings;
+use switchhook_node::documents;
+use switchhook_node::settings::Settings;
 
 /// Print the documents that describe events and API
 #[derive(Debug, Subcommand)]
@@ -32,7 +32,9 @@ impl Spec {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Asyncapi => output::print_data(documents::asyncapi().trim_end()),
-            Self::Openapi => output::print_data(documents::openapi(&Settings::default()).trim_end()),
+            Self::Openapi => {
+                output::print_data(switchhook_web::api::openapi_text(&Settings::default()).trim_end())
+            }
             Self::Schema(schema) => output::print_json(&documents::schema(schema.kind)),
         }
     }

@@ -11,10 +11,10 @@ use switchhook_domain::credential::shown_url;
 use switchhook_store::{CopiedSecrets, CopyProgress, CopyReport};
 
 use super::output;
-use crate::clock::SystemClock;
 use crate::config::{EncryptionOptions, parse_store};
-use crate::storage;
 use crate::terminal;
+use switchhook_node::clock::SystemClock;
+use switchhook_node::storage;
 
 /// Move a store between SQLite and PostgreSQL
 #[derive(Debug, Subcommand)]

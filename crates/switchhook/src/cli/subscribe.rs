@@ -12,7 +12,7 @@ use super::made::Made;
 use super::output::Facts;
 use super::subscriptions::ShownFilter;
 use super::words;
-use crate::client::{Answer, Client};
+use switchhook_client::{Answer, Client};
 
 /// What to subscribe a new endpoint to.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::{Misuse, wait_for, words};
-use crate::client::{Answer, Client, Request};
+use switchhook_client::{Answer, Client, Request};
 
 /// Create, list, show, change and delete subscriptions
 #[derive(Debug, Args)]
@@ -300,7 +300,7 @@ async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result
 
 /// Whether the key may not see that.
 pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
-    use crate::client::ClientError;
+    use switchhook_client::ClientError;
     matches!(
         error.downcast_ref(),
         Some(ClientError::Refused { status: 403, .. })

@@ -10,8 +10,8 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::Connection;
 use super::output::{self, time};
 use super::{wait_for, words};
-use crate::client::{Client, ClientError, Request, Told};
 use crate::terminal::{self, Painted};
+use switchhook_client::{Client, ClientError, Request, Told};
 
 /// How long to wait before asking a server again that has gone away.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);

@@ -18,8 +18,8 @@ use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
 use super::subscribe::{Subscribe, Subscribed};
 use super::{Misuse, doctor, wait_for};
-use crate::client::{Answer, Client, Request};
-use crate::keys;
+use switchhook_client::{Answer, Client, Request};
+use switchhook_node::keys;
 
 /// Create, list, show, change, test, delete, pause and resume webhooks
 #[derive(Debug, Args)]

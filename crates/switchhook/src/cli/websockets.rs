@@ -11,8 +11,8 @@ use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::subscribe::{Subscribe, Subscribed};
 use super::{Misuse, wait_for};
-use crate::client::{Answer, Client, Request};
-use crate::keys;
+use switchhook_client::{Answer, Client, Request};
+use switchhook_node::keys;
 
 /// Create, list, show, change and delete websockets
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::duration::parse_duration;
+use switchhook_node::duration::parse_duration;
 
 /// How much is kept: an amount, or everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

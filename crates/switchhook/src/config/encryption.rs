@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::file::read_text;
 use super::sources::Mistakes;
-use crate::encryption::{EncryptionKey, Keyring};
+use switchhook_node::encryption::{EncryptionKey, Keyring};
 
 /// The key that secrets in the store are encrypted with.
 #[derive(Clone, Debug, Default, Args)]

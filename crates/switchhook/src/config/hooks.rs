@@ -7,10 +7,10 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use ipnet::{IpNet, Ipv4Net};
 
-use super::duration::parse_duration;
 use super::file::read_text;
 use super::sources::Mistakes;
-use crate::delivery::outbound::{Outbound, Proxy, no_proxy_entry, read_certificates};
+use switchhook_http::proxy::{Outbound, Proxy, no_proxy_entry, read_certificates};
+use switchhook_node::duration::parse_duration;
 
 /// How receivers are reached.
 #[derive(Clone, Debug, Args)]

@@ -6,10 +6,10 @@ use switchhook_protocol::headers;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::welcome;
-use crate::inspector::Arrival;
-use crate::mask::Mask;
-use crate::summary::Summary;
-use crate::system::System;
+use switchhook_node::inspector::Arrival;
+use switchhook_node::mask::Mask;
+use switchhook_node::summary::Summary;
+use switchhook_node::system::System;
 
 /// Tells what arrives until it is dropped.
 pub(super) async fn tell(system: Arc<System>) {

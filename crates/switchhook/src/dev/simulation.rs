@@ -7,9 +7,9 @@ use switchhook_domain::id::CompanyId;
 use switchhook_simulator::{Faults, FaultyStream, Rate, Simulation};
 use tracing::warn;
 
-use crate::ingest::{self, Submission};
-use crate::pace::{Paced, Speed};
-use crate::system::System;
+use switchhook_node::ingest::{self, Submission};
+use switchhook_node::pace::{Paced, Speed};
+use switchhook_node::system::System;
 
 /// How many events are put in with one commit at most.
 const MOST_AT_ONCE: usize = 200;

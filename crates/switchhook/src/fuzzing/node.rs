@@ -19,14 +19,16 @@ use switchhook_store::{PageRequest, StoreOptions};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
-use crate::chance::Dice;
-use crate::clock::SystemClock;
-use crate::delivery::transport::{Post, Posted, Transport};
-use crate::server::{Parts, assemble};
-use crate::system::{Settings, System};
-use crate::telemetry::Telemetry;
-use crate::vitals::Vitals;
-use crate::{api, keys};
+use switchhook_node::chance::Dice;
+use switchhook_node::clock::SystemClock;
+use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::keys;
+use switchhook_node::settings::Settings;
+use switchhook_node::system::System;
+use switchhook_node::system::{Parts, assemble};
+use switchhook_node::telemetry::Telemetry;
+use switchhook_node::vitals::Vitals;
+use switchhook_web::api;
 
 /// After so many inputs the node is made anew, so that it stays as small and as quick as it was.
 const LIFETIME: u32 = 2_000;

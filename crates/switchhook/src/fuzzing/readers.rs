@@ -17,13 +17,13 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{Payload, RepeatKey, check_object, diagnose, sign, tell_kind, verify};
 
 use crate::config::amount::parse_size;
-use crate::config::duration::{parse_duration, show_duration};
 use crate::config::sources::parse;
 use crate::config::{ServeOptions, file_options, mistakes_of};
-use crate::ingest::validation::Validator;
-use crate::mask::{Content, Mask};
-use crate::summary::Summary;
-use crate::websocket::token;
+use switchhook_node::duration::{parse_duration, show_duration};
+use switchhook_node::ingest::validation::Validator;
+use switchhook_node::mask::{Content, Mask};
+use switchhook_node::summary::Summary;
+use switchhook_node::websocket::token;
 
 const SECRETS: [&str; 2] = ["both sides know it", "an older one"];
 
@@ -32,7 +32,8 @@ pub(super) fn event_seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = Kind::ALL
         .iter()
         .map(|kind| {
-            crate::ingest::sample::body(*kind, Timestamp::from_millis(1_790_000_000_000)).into_bytes()
+            switchhook_node::ingest::sample::body(*kind, Timestamp::from_millis(1_790_000_000_000))
+                .into_bytes()
         })
         .collect();
     seeds.extend(HARD_EVENTS.iter().map(|event| event.as_bytes().to_vec()));
@@ -220,7 +221,7 @@ pub(super) fn mask(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
-    let (pretty, raw) = crate::dashboard::masked_json(text, both);
+    let (pretty, raw) = switchhook_web::dashboard::masked_json(text, both);
     let tags = pretty.matches("<span class=").count() + pretty.matches("</span>").count();
     assert_eq!(pretty.matches('<').count(), tags);
     if let (true, Ok(masked)) = (check_object(input).is_ok(), serde_json::from_str::<Value>(&raw)) {

@@ -8,8 +8,8 @@ use switchhook_protocol::{check_object, sign, tell_kind, verify};
 
 use super::node::{Answered, MARKER, Node, SECRET, with_node};
 use super::readers::event_seeds;
-use crate::ingest::LARGEST_EVENT;
-use crate::system::Settings;
+use switchhook_node::ingest::LARGEST_EVENT;
+use switchhook_node::settings::Settings;
 
 /// A request as text: `METHOD TARGET`, headers as lines, an empty line, the body. Whatever it is, the node answers in
 /// the words of its API, does not fail, and neither shows nor changes what is another company's.
@@ -57,7 +57,7 @@ fn check(answered: &Answered) {
 
 /// Every route of the API with ids that there are, of both companies; and bodies for those that take one.
 pub(super) fn request_seeds() -> Vec<Vec<u8>> {
-    let openapi = crate::documents::openapi(&Settings::default());
+    let openapi = switchhook_web::api::openapi_text(&Settings::default());
     let openapi: Value = serde_json::from_str(&openapi).expect("our own document is JSON");
     let mut seeds = Vec::new();
     for (path, methods) in openapi["paths"].as_object().into_iter().flatten() {

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use switchhook::clock::NodeClock;
-use switchhook::system::Settings;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::{Agreement, Clock};
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::clock::NodeClock;
+use switchhook_node::settings::Settings;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Store, StoreOptions};
 use tokio::time::Instant;

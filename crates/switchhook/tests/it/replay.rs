@@ -8,10 +8,10 @@ mod selection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use switchhook::replay::{self, Wish, WishedDestination};
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{EventId, ReplayId};
 use switchhook_domain::replay::{Replay, ReplayFilter, ReplayState};
+use switchhook_node::replay::{self, Wish, WishedDestination};
 
 use crate::support::rig::{COMPANY, Rig, Seen};
 

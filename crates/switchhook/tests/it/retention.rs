@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use switchhook::retention::{Retention, RetentionSettings};
-use switchhook::system::Settings;
 use switchhook_domain::company::CompanyChange;
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::retention::{Retention, RetentionSettings};
+use switchhook_node::settings::Settings;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{EventFilter, PageRequest, StoreOptions};
 use tokio::time::Instant;

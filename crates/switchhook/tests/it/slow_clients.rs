@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::json;
-use switchhook::http_server::ConnectionLimits;
-use switchhook::keys;
 use switchhook::server::Server;
-use switchhook::system::Settings;
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_http::server::ConnectionLimits;
+use switchhook_node::keys;
+use switchhook_node::settings::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use switchhook::ingest::{self, Submission};
 use switchhook::server::Server;
-use switchhook::storage::Observer;
-use switchhook::system::Settings;
-use switchhook::telemetry::Telemetry;
-use switchhook::vitals::Vitals;
 use switchhook_domain::Kind;
 use switchhook_domain::clock::Clock;
+use switchhook_node::ingest::{self, Submission};
+use switchhook_node::settings::Settings;
+use switchhook_node::storage::Observer;
+use switchhook_node::telemetry::Telemetry;
+use switchhook_node::vitals::Vitals;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Change, Commit, CommitObserver, Store, StoreOptions};
 
@@ -99,7 +99,7 @@ async fn check_committing(open: impl FnOnce(StoreOptions) -> Arc<dyn Store>, par
     });
     let options = StoreOptions {
         observer: Some(Arc::clone(&observer) as Arc<dyn CommitObserver>),
-        ..StoreOptions::owner(switchhook::clock::SystemClock.now())
+        ..StoreOptions::owner(switchhook_node::clock::SystemClock.now())
     };
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use switchhook::server::Server;
-use switchhook::system::Settings;
-use switchhook::websocket::token;
 use switchhook_domain::id::{CompanyId, KeyId, WebsocketId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_node::settings::Settings;
+use switchhook_node::websocket::token;
 use switchhook_protocol::verify;
 
 use crate::support::http::Caller;
@@ -202,7 +202,7 @@ async fn key(server: &Server, text: &str) -> KeyId {
         id: KeyId(server.system.ids.next(now)),
         company_id: CompanyId(1),
         name: String::new(),
-        hash: switchhook::keys::hash(text),
+        hash: switchhook_node::keys::hash(text),
         admin: false,
         rights: Rights::all(),
         scopes: Scopes::NONE,
@@ -311,7 +311,7 @@ async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
         id: KeyId(server.system.ids.next(now)),
         company_id: CompanyId(1),
         name: String::new(),
-        hash: switchhook::keys::hash("shk_admin"),
+        hash: switchhook_node::keys::hash("shk_admin"),
         admin: true,
         rights: Rights::all(),
         scopes: Scopes::all(),

@@ -16,8 +16,8 @@ use crate::cli::output::{self, Facts};
 use crate::cli::pages::{Extent, List, OUR_PAGE};
 use crate::cli::subscriptions::is_forbidden;
 use crate::cli::{wait_for, words};
-use crate::client::Client;
-use crate::keys;
+use switchhook_client::Client;
+use switchhook_node::keys;
 
 /// The largest page of `/api/v2`.
 const PAGE: u32 = 50;

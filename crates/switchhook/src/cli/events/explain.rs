@@ -8,7 +8,7 @@ use switchhook_domain::id::{EventId, SubscriptionId};
 
 use crate::cli::output::{self, Table, time};
 use crate::cli::pages::{Extent, OUR_PAGE};
-use crate::client::{Client, Request};
+use switchhook_client::{Client, Request};
 
 /// Explain why an event went, or did not go, to each subscription
 #[derive(Debug, Args)]

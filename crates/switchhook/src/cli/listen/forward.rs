@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::cli::output;
-use crate::client::{Ear, Hook, HookAnswer};
-use crate::clock::SystemClock;
-use crate::config::duration::show_duration;
-use crate::websocket::frame::Labelled;
+use switchhook_client::{Ear, Hook, HookAnswer};
+use switchhook_node::clock::SystemClock;
+use switchhook_node::duration::show_duration;
+use switchhook_node::websocket::frame::Labelled;
 
 /// The first and the longest pause before a program that is not there is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -38,7 +38,7 @@ impl Frame {
     /// A frame that tells its position.
     pub(super) fn labelled(text: &str) -> serde_json::Result<Self> {
         let frame: Labelled = serde_json::from_str(text)?;
-        let heard = |event: crate::websocket::frame::LabelledEvent| Heard {
+        let heard = |event: switchhook_node::websocket::frame::LabelledEvent| Heard {
             id: Some(event.id),
             kind: Some(event.kind),
             content_type: event.content_type,

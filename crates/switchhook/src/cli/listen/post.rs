@@ -11,7 +11,7 @@ use url::{Host, Url};
 use super::gone;
 use crate::cli::made::Made;
 use crate::cli::output;
-use crate::client::{Client, ClientError, Request};
+use switchhook_client::{Client, ClientError, Request};
 
 /// A websocket to listen at.
 pub(super) struct ListeningPost<'a> {

@@ -9,7 +9,7 @@ use switchhook_protocol::Cause;
 use switchhook_receiver::{Received, Refusal};
 
 use super::super::output;
-use crate::clock::SystemClock;
+use switchhook_node::clock::SystemClock;
 
 /// What came of a request.
 #[derive(Debug)]

@@ -14,9 +14,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::inbox::Inbox;
-use crate::http_server::{Answer, BodyTrouble, ConnectionCounts, ConnectionLimits, HttpServer, read_body};
 use crate::open_files;
 use crate::server::asked_to_stop;
+use switchhook_http::server::{
+    Answer, BodyTrouble, ConnectionCounts, ConnectionLimits, HttpServer, read_body,
+};
 
 /// How many requests are looked at at once, when their bodies are there; each may hold 2 MiB and what is made of it.
 const AT_ONCE: usize = 128;

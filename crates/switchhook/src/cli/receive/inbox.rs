@@ -11,7 +11,7 @@ use super::adviser::Adviser;
 use super::arrival::{Outcome, Show};
 use super::command::Command;
 use super::record;
-use crate::clock::SystemClock;
+use switchhook_node::clock::SystemClock;
 
 /// All that a request passes through.
 #[derive(Debug)]

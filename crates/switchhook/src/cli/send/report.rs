@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::input::Form;
 use super::is_about_the_event;
 use crate::cli::output;
-use crate::client::{Answer, ClientError, ErrorBody};
+use switchhook_client::{Answer, ClientError, ErrorBody};
 
 /// How many rejected events are told one by one; the others are counted.
 const MOST_TOLD: usize = 100;

@@ -18,9 +18,9 @@ use super::progress::Progress;
 use super::stream::Stream;
 use super::tally::{Fate, Sent, Tally};
 use super::{Expectation, Simulate};
-use crate::client::{Hook, HookAnswer};
-use crate::pace::Paced;
 use crate::server::asked_to_stop;
+use switchhook_client::{Hook, HookAnswer};
+use switchhook_node::pace::Paced;
 
 /// How many events wait for their turn in a lane.
 const LANE: usize = 32;

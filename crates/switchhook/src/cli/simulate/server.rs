@@ -13,9 +13,9 @@ use super::progress::Progress;
 use super::stream::Stream;
 use super::tally::{Fate, Sent, Tally};
 use super::{Expectation, Simulate};
-use crate::client::{Client, ClientError, ErrorBody, Request};
-use crate::pace::Paced;
 use crate::server::asked_to_stop;
+use switchhook_client::{Client, ClientError, ErrorBody, Request};
+use switchhook_node::pace::Paced;
 
 /// How many events go at once.
 const MOST_AT_ONCE: usize = 500;

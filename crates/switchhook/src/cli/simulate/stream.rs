@@ -8,9 +8,9 @@ use switchhook_domain::clock::Clock;
 use switchhook_simulator::{FaultyStream, Rate, Scenario, Sending, SimulatedEvent, Simulation};
 
 use super::{Misuse, Simulate};
-use crate::chance;
-use crate::clock::SystemClock;
-use crate::pace::Speed;
+use switchhook_node::chance;
+use switchhook_node::clock::SystemClock;
+use switchhook_node::pace::Speed;
 
 /// Events, and how they are to come.
 pub(super) struct Stream {

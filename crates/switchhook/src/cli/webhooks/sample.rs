@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::Webhook;
 use crate::cli::deliveries::{self, Delivery};
 use crate::cli::words;
-use crate::client::{Client, Request};
+use switchhook_client::{Client, Request};
 
 /// How long an attempt is waited for. A receiver may take longer if it was given longer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,7 +12,7 @@ use switchhook_protocol::UnknownWord;
 
 use crate::cli::output::Facts;
 use crate::cli::words;
-use crate::config::duration::{parse_duration, show_duration};
+use switchhook_node::duration::{parse_duration, show_duration};
 
 /// The settings of a webhook; what is not given is not changed.
 #[derive(Debug, Args)]

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::body::Body;
 use http::{Method, Request};
 use serde_json::{Value, json};
-use switchhook::system::Settings;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_node::settings::Settings;
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::{ADMIN, TestServer};
@@ -315,7 +315,7 @@ async fn every_route_answers_every_sort_of_key_as_the_table_says() {
 
 #[test]
 fn the_table_has_every_operation_of_the_document_and_no_other() {
-    let document = serde_json::to_value(switchhook::api::openapi()).expect("the document is JSON");
+    let document = serde_json::to_value(switchhook_web::api::openapi()).expect("the document is JSON");
     let mut documented = Vec::new();
     for (path, item) in document["paths"].as_object().expect("there are paths") {
         for method in item.as_object().expect("a path has operations").keys() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchhook::system::Settings;
+use switchhook_node::settings::Settings;
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::TestServer;

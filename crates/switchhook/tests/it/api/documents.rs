@@ -83,7 +83,7 @@ async fn the_asyncapi_document_is_served_as_it_is() {
     assert_eq!(answered.headers["content-type"], "application/yaml");
     assert_eq!(answered.body, switchhook_protocol::ASYNCAPI_YAML.as_bytes());
     for kind in Kind::ALL {
-        let schema: Value = switchhook::documents::schema(kind);
+        let schema: Value = switchhook_node::documents::schema(kind);
         assert_eq!(schema["type"], "object", "{kind}");
     }
 }

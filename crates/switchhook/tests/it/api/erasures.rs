@@ -7,7 +7,7 @@ use switchhook_domain::key::ApiKey;
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::TestServer;
-use switchhook::system::Settings;
+use switchhook_node::settings::Settings;
 
 const PATH: &str = "/v1/erasures";
 const NUMBER: &str = "+15551234567";

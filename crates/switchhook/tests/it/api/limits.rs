@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use switchhook::api::limits::ApiLimits;
-use switchhook::share::{CompanyLimits, Limit};
-use switchhook::system::Settings;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::key::ApiKey;
+use switchhook_node::settings::ApiLimits;
+use switchhook_node::settings::Settings;
+use switchhook_node::share::{CompanyLimits, Limit};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Store, StoreOptions};
 use tokio::time::timeout;

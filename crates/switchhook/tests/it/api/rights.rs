@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use switchhook::system::{DashboardSettings, Settings};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_node::settings::{DashboardSettings, Settings};
 
 use crate::support::rig::Reaction;
 use crate::support::test_server::{ADMIN, TestServer};

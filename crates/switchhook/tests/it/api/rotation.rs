@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchhook::system::Settings;
+use switchhook_node::settings::Settings;
 use switchhook_protocol::{key_id, verify};
 
 use crate::support::test_server::TestServer;

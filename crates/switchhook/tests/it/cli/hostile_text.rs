@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use switchhook::visible::is_deceptive;
+use switchhook_node::visible::is_deceptive;
 use switchhook_protocol::sign;
 
 use super::run::{Run, Shell};

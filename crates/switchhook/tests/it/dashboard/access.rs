@@ -4,8 +4,8 @@ use axum::body::Body;
 use http::header::{COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use switchhook::keys;
-use switchhook::system::DashboardSettings;
+use switchhook_node::keys;
+use switchhook_node::settings::DashboardSettings;
 use tower::ServiceExt;
 
 use super::house::{ADMIN, House, LOOKER};
@@ -332,7 +332,7 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let house = House::new().await;
     let visit = Visit::signed_in(&house, ADMIN).await;
     // It has the store in common with the other, as two nodes do, and nothing else.
-    let other = switchhook::server::router(house.server.system.clone());
+    let other = switchhook_web::router(house.server.system.clone());
     let ask = |method: Method, path: &str, form: String| {
         let request = Request::builder()
             .method(method)
@@ -358,7 +358,7 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let seen = visit.get("/dashboard/webhooks").await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "and where it began");
     // A server that is started again remembers nothing but what is in the store.
-    let restarted = switchhook::server::router(house.server.system.clone());
+    let restarted = switchhook_web::router(house.server.system.clone());
     let request = Request::get("/dashboard/webhooks")
         .header(COOKIE, &visit.cookie)
         .header(HOST, house.server.address.to_string())

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use switchhook::ingest::Accepted;
-use switchhook::live::AttemptOf;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, Phases};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::retry::Failures;
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::ingest::Accepted;
+use switchhook_node::live::AttemptOf;
 use switchhook_store::FinishedAttempt;
 
 use super::house::{ADMIN, COMPANY, House};

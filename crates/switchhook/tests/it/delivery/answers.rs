@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use switchhook::delivery::transport::Posted;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, Silence};
+use switchhook_node::delivery::transport::Posted;
 use tokio::io::AsyncWriteExt;
 
 use super::network::{check_silence, check_status, post, read_request, receiver};

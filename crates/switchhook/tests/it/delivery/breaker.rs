@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use switchhook::system::Settings;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::hold::HoldReason;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
 use switchhook_store::sqlite::SqliteStore;
 
@@ -78,10 +78,10 @@ async fn a_breaker_is_open_after_a_restart_too() {
         down.call(call, "hangup").await;
         down.wait(Duration::from_secs(20)).await;
     }
-    let known = switchhook::registry::Registry::load(Arc::clone(&down.store), down.system.clock.now())
+    let known = switchhook_node::registry::Registry::load(Arc::clone(&down.store), down.system.clock.now())
         .await
         .unwrap();
-    let route = known.route(id).unwrap();
+    let route = known.destination(id).unwrap();
     assert!(!route.has_room(), "it is not sent to at once");
     assert!(route.load().health.read().breaker.is_open());
 }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
-use switchhook::delivery::HttpTransport;
-use switchhook::delivery::address_guard::AddressGuard;
-use switchhook::delivery::outbound::Outbound;
-use switchhook::delivery::transport::{TlsTrouble, Transport};
 use switchhook_domain::attempt::Silence;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_http::proxy::Outbound;
+use switchhook_node::delivery::HttpTransport;
+use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::delivery::transport::{TlsTrouble, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::network::{check_silence, check_status, post_to, read_request, receiver};
@@ -28,7 +28,7 @@ async fn check(outbound: &Outbound, address: SocketAddr, trouble: TlsTrouble, wo
     let transport = transport(outbound);
     let url = format!("https://{address}/hook");
     check_silence(&transport.post(post_to(&url, 5_000)).await, Silence::Tls, words);
-    let probed = transport.probe(&post_to(&url, 5_000).route).await;
+    let probed = transport.probe(&post_to(&url, 5_000).destination).await;
     let probed = probed.expect_err("it cannot be reached");
     assert_eq!(probed.tls, Some(trouble), "{probed:?}");
     assert!(probed.detail.contains(words), "{probed:?}");
@@ -44,7 +44,7 @@ async fn a_certificate_that_is_trusted_is_not_objected_to() {
         check_status(&transport.post(post_to(&url, 5_000)).await, 200);
     }
     transport
-        .probe(&post_to(&url, 5_000).route)
+        .probe(&post_to(&url, 5_000).destination)
         .await
         .expect("it can be reached");
 }
@@ -113,7 +113,9 @@ async fn a_receiver_that_wants_a_certificate_of_ours_is_told_apart() {
         .good()
         .wanting_certificates(&rustls::version::TLS12, &authority);
     let url = format!("https://{}/hook", secure(config).await);
-    let probed = transport(&trusting).probe(&post_to(&url, 5_000).route).await;
+    let probed = transport(&trusting)
+        .probe(&post_to(&url, 5_000).destination)
+        .await;
     let probed = probed.unwrap_err();
     assert!(probed.detail.contains(words), "{probed:?}");
 }

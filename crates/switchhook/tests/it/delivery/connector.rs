@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use switchhook::delivery::outbound::Outbound;
-use switchhook::delivery::transport::Transport;
 use switchhook_domain::attempt::Silence;
+use switchhook_http::proxy::Outbound;
+use switchhook_node::delivery::transport::Transport;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -239,9 +239,12 @@ async fn the_head_has_a_deadline_of_its_own() {
         })
         .await;
         let mut post = post_to(&format!("http://{address}/hook"), 30_000);
-        let mut webhook = post.route.webhook.clone();
+        let mut webhook = post.destination.webhook.clone();
         webhook.settings.head_timeout_ms = Some(100);
-        post.route = Arc::new(switchhook::delivery::Route::new(webhook, Arc::default()));
+        post.destination = Arc::new(switchhook_node::destination::Destination::new(
+            webhook,
+            Arc::default(),
+        ));
         let posted = transport(&Outbound::default()).post(post).await;
         if said.is_empty() {
             let words = "no answer had begun 100 ms after the request";

@@ -13,7 +13,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
-use switchhook::delivery::transport::Transport;
+use switchhook_node::delivery::transport::Transport;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::transport;

@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use switchhook::system::Settings;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::subscription::{CallFilter, Filter};
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
 use switchhook_store::sqlite::SqliteStore;
 
@@ -95,7 +95,12 @@ async fn a_silent_receiver_of_large_events_has_its_share_of_the_memory_and_no_mo
         rig.accept(Kind::Call, &large(100 + number, number)).await;
         rig.wait(Duration::from_millis(1)).await;
     }
-    let load = rig.system.registry.route(silent[0]).expect("it exists").load();
+    let load = rig
+        .system
+        .registry
+        .destination(silent[0])
+        .expect("it exists")
+        .load();
     let held = load.bytes.load(Ordering::Relaxed);
     // Its cap of 64 attempts is a tenth of the count, and so of the bytes that are shared out.
     assert!((MIB..5 * MIB).contains(&held), "{held}");

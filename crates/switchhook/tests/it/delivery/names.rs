@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::proto::rr::RecordType;
-use switchhook::delivery::address_guard::AddressGuard;
-use switchhook::delivery::transport::{Posted, Transport};
-use switchhook::delivery::{Addresses, HttpTransport, Names, SystemNames};
 use switchhook_domain::attempt::Silence;
+use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::delivery::transport::{Posted, Transport};
+use switchhook_node::delivery::{Addresses, HttpTransport, Names, SystemNames};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 

@@ -8,14 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::HeaderMap;
-use switchhook::delivery::address_guard::AddressGuard;
-use switchhook::delivery::outbound::Outbound;
-use switchhook::delivery::transport::{Post, Posted, Transport};
-use switchhook::delivery::{HttpTransport, Route};
 use switchhook_domain::attempt::{AttemptOutcome, Silence};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
+use switchhook_http::proxy::Outbound;
+use switchhook_node::delivery::HttpTransport;
+use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::destination::Destination;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
@@ -94,10 +95,10 @@ pub(super) fn post_to(url: &str, timeout_ms: u32) -> Post {
         created_at: START,
         updated_at: START,
     };
-    let route = Arc::new(Route::new(webhook, Arc::default()));
-    let headers: HeaderMap = route.headers.clone();
+    let destination = Arc::new(Destination::new(webhook, Arc::default()));
+    let headers: HeaderMap = destination.headers.clone();
     Post {
-        route,
+        destination,
         headers,
         body: Bytes::from_static(br#"{"call_id":1}"#),
     }
@@ -286,7 +287,7 @@ async fn an_http_webhook_of_an_earlier_life_is_not_sent_to_by_a_server_that_does
         Silence::AddressRefused,
         "--hook-allow-http",
     );
-    let probed = strict.probe(&post().route).await.unwrap_err();
+    let probed = strict.probe(&post().destination).await.unwrap_err();
     assert_eq!(probed.reason, Silence::AddressRefused);
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
@@ -351,7 +352,7 @@ async fn a_probe_connects_and_says_nothing() {
     })
     .await;
     let prober = transport(AddressGuard::allowing_loopback());
-    let probe = async |url: &str| prober.probe(&post_to(url, 300).route).await;
+    let probe = async |url: &str| prober.probe(&post_to(url, 300).destination).await;
     let phases = probe(&format!("http://{address}/hook")).await.unwrap();
     assert!(phases.connect.is_some());
     assert_eq!(heard.recv().await.unwrap(), b"");

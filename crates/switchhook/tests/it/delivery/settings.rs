@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use switchhook::system::Settings;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
 use switchhook_store::sqlite::SqliteStore;
 
@@ -131,7 +131,7 @@ async fn receivers_that_never_answer_do_not_delay_the_others() {
         }
     }
     let in_memory = |id: &WebhookId| {
-        let route = rig.system.registry.route(*id).expect("it exists");
+        let route = rig.system.registry.destination(*id).expect("it exists");
         route.load().handed_over.load(Ordering::Relaxed)
     };
     for call in 0..200 {

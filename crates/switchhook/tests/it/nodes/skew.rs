@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchhook::clock::{NodeClock, SystemClock, keep_measuring};
-use switchhook::telemetry::Telemetry;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::{Agreement, Clock};
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::clock::{NodeClock, SystemClock, keep_measuring};
+use switchhook_node::telemetry::Telemetry;
 use switchhook_store::StoreOptions;
 use switchhook_store::postgres::PostgresStore;
 

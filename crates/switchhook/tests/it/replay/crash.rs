@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchhook::replay::WishedDestination;
-use switchhook::system::Settings;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::ReplayId;
 use switchhook_domain::replay::ReplayState;
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::replay::WishedDestination;
+use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
 use switchhook_store::sqlite::{SqliteStore, WriterMode};
 use tokio::time::Instant;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use switchhook::replay::{self, WishedDestination};
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::replay::ReplayState;
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::replay::{self, WishedDestination};
 
 use super::{deliveries_by_event, event_of, everything};
 use crate::support::rig::{COMPANY, Reaction, Rig};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use switchhook::replay::WishedDestination;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::replay::{ReplayFilter, ReplayState};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::WebhookSettings;
+use switchhook_node::replay::WishedDestination;
 
 use super::{event_of, everything, header};
 use crate::support::rig::{COMPANY, Reaction, Rig};
@@ -129,7 +129,7 @@ async fn an_address_gets_signed_deliveries_and_leaves_nothing_behind() {
     let own = replay.to.webhook_id().unwrap();
     assert!(rig.store.webhook(COMPANY, own).await.is_err());
     assert!(
-        rig.system.registry.route(own).is_none(),
+        rig.system.registry.destination(own).is_none(),
         "it went with the replay"
     );
 }

@@ -10,7 +10,7 @@ use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use parking_lot::Mutex;
-use switchhook::delivery::NameSettings;
+use switchhook_node::delivery::NameSettings;
 use tokio::net::UdpSocket;
 
 /// One that runs until the test ends.

@@ -7,13 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use switchhook::chance::Dice;
-use switchhook::delivery::transport::{Post, Posted, Transport};
-use switchhook::ingest::{self, Accepted, Submission};
-use switchhook::server::{Parts, assemble};
-use switchhook::system::{Settings, System};
-use switchhook::telemetry::Telemetry;
-use switchhook::vitals::Vitals;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::Delivery;
@@ -24,6 +17,14 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::chance::Dice;
+use switchhook_node::delivery::transport::{Post, Posted, Transport};
+use switchhook_node::ingest::{self, Accepted, Submission};
+use switchhook_node::settings::Settings;
+use switchhook_node::system::System;
+use switchhook_node::system::{Parts, assemble};
+use switchhook_node::telemetry::Telemetry;
+use switchhook_node::vitals::Vitals;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{PageRequest, Store, StoreOptions};
 use tokio::time::Instant;
@@ -102,7 +103,7 @@ fn header<T: std::str::FromStr>(post: &Post, name: &str) -> Option<T> {
 #[async_trait]
 impl Transport for ScriptedNetwork {
     async fn post(&self, post: Post) -> Posted {
-        let webhook_id = post.route.webhook.id;
+        let webhook_id = post.destination.webhook.id;
         let seen = Seen {
             at: self.started.elapsed(),
             webhook_id,
@@ -140,7 +141,7 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
             answered(status, None)
         }
         Reaction::Silence => {
-            tokio::time::sleep(post.route.timeout(&Settings::default().delivery)).await;
+            tokio::time::sleep(post.destination.timeout(&Settings::default().delivery)).await;
             Posted::unanswered(Silence::AnswerTimeout, "nothing was answered", Phases::default())
         }
         Reaction::Refuse => {

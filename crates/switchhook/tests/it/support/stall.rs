@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use switchhook::ingest::{self, Submission};
-use switchhook::system::Settings;
 use switchhook_domain::Kind;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_node::ingest::{self, Submission};
+use switchhook_node::settings::Settings;
 use tokio::task::JoinHandle;
 
 use super::rig::{COMPANY, Rig};

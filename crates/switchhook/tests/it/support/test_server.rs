@@ -9,14 +9,16 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
-use switchhook::system::{Settings, System};
-use switchhook::{api, keys};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_node::keys;
+use switchhook_node::settings::Settings;
+use switchhook_node::system::System;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Store, StoreOptions};
+use switchhook_web::api;
 use tower::ServiceExt;
 
 use super::rig::{COMPANY, Reaction, Rig, START, ScriptedNetwork};

@@ -1,0 +1,210 @@
+//! Connections of the commands: whom they trust, and the proxy of the environment.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+use tokio::net::TcpStream;
+use tower::Service;
+
+use super::ClientError;
+use switchhook_http::proxy::no_proxy_list;
+use switchhook_http::tunnel;
+
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whose certificates are accepted.
+#[derive(Debug, Clone, Default)]
+pub enum Trust {
+    /// Those that the machine trusts.
+    #[default]
+    Machine,
+    /// Those of these authorities too.
+    Also(Vec<CertificateDer<'static>>),
+    /// Anybody's.
+    Anybody,
+}
+
+/// Connects, with TLS where the scheme asks for it.
+pub(super) type Connector = HttpsConnector<Dialer>;
+
+pub(super) fn connector(scheme: &str, trust: &Trust) -> Result<Connector, ClientError> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls(scheme, trust)?);
+    Ok(tls.https_or_http().enable_http1().wrap_connector(Dialer(tcp)))
+}
+
+/// Certificates are only looked for if they are needed: small machines have none.
+fn tls(scheme: &str, trust: &Trust) -> Result<ClientConfig, ClientError> {
+    let builder = ClientConfig::builder();
+    if scheme != "https" {
+        return Ok(builder
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth());
+    }
+    let provider = Arc::clone(builder.crypto_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::Anybody => Arc::new(Credulous(provider)),
+        Trust::Machine => verifier(&[], provider)?,
+        Trust::Also(authorities) => verifier(authorities, provider)?,
+    };
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth())
+}
+
+fn verifier(
+    authorities: &[CertificateDer<'static>],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ClientError> {
+    match Verifier::new_with_extra_roots(authorities.iter().cloned(), provider) {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(error) => Err(ClientError::Unusable(format!(
+            "the certificates that this machine trusts cannot be read: {error}"
+        ))),
+    }
+}
+
+/// Believes that everybody is who he says.
+#[derive(Debug)]
+struct Credulous(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Credulous {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Makes TCP connections, to `https` through the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`), but for
+/// what it excepts (`NO_PROXY`) and for this machine.
+#[derive(Debug, Clone)]
+pub(super) struct Dialer(HttpConnector);
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<TcpStream>;
+    type Error = AnyError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, AnyError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let mut tcp = self.0.clone();
+        match proxy_for(&to) {
+            None => Box::pin(async move { tcp.call(to).await.map_err(Into::into) }),
+            Some((proxy, variable)) => Box::pin(through(proxy, variable, tcp, to)),
+        }
+    }
+}
+
+/// Connects through the proxy that `variable` names.
+async fn through(
+    proxy: Intercept,
+    variable: &str,
+    mut tcp: HttpConnector,
+    to: Uri,
+) -> Result<TokioIo<TcpStream>, AnyError> {
+    let uri = proxy.uri();
+    if uri.scheme_str() != Some("http") {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        return Err(
+            format!("{variable} names a proxy of the kind {scheme}; it must be http://HOST:PORT").into(),
+        );
+    }
+    let shown = uri.authority().map(ToString::to_string).unwrap_or_default();
+    let no_tunnel = |why: String| format!("the proxy {shown} ({variable}) made no tunnel: {why}");
+    let connected = tcp.call(uri.clone()).await;
+    let mut stream = connected.map_err(|error| no_tunnel(super::in_full(&error)))?;
+    let target = format!(
+        "{}:{}",
+        to.host().unwrap_or_default(),
+        to.port_u16().unwrap_or(443)
+    );
+    let asked = tunnel::ask(stream.inner_mut(), &target, proxy.basic_auth()).await;
+    asked.map_err(no_tunnel)?;
+    Ok(stream)
+}
+
+/// The proxy on the way to an `https` address, and the variable that names it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these variables are those of every program, not settings of this one"
+)]
+fn proxy_for(to: &Uri) -> Option<(Intercept, &'static str)> {
+    /// What the environment says, which does not change: variables and what they mean, the first that means something counts.
+    static ENVIRONMENT: LazyLock<Vec<(&str, Matcher)>> = LazyLock::new(|| {
+        let first_set = |names: [&'static str; 2]| {
+            let set = |name| std::env::var(name).ok().map(|value| (name, value));
+            names.into_iter().find_map(set)
+        };
+        let excepted = first_set(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+        let excepted = no_proxy_list(&excepted.1);
+        let named = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
+        let named = named.into_iter().filter_map(first_set);
+        let matcher = |value| Matcher::builder().https(value).no(excepted.as_str()).build();
+        named.map(|(name, value)| (name, matcher(value))).collect()
+    });
+    if to.scheme_str() != Some("https") || to.host().is_some_and(is_here) {
+        return None;
+    }
+    let mut named = ENVIRONMENT.iter();
+    named.find_map(|(name, matcher)| Some((matcher.intercept(to)?, *name)))
+}
+
+fn is_here(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}

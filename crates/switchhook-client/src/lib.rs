@@ -1,0 +1,367 @@
+//! The client of the commands: asks a Switchhook server over its API, and turns what goes wrong into a message for a
+//! person. Which command asks what is in `cli/`; how the server answers is in `api/`.
+
+mod connector;
+mod hook;
+mod listening;
+mod stream;
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use switchhook_domain::credential::shown_url;
+use switchhook_domain::secret::Secret;
+use url::Url;
+
+use switchhook_http::cause::in_full;
+
+pub use self::connector::Trust;
+use self::connector::{Connector, connector};
+pub use self::hook::{Hook, HookAnswer};
+pub use self::listening::{Ear, NotHeard};
+pub use self::stream::{Stream, Told};
+
+/// How long a whole request may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The largest answer that is read.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// The header by which the server knows a repetition.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Asks one server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: String,
+    authorization: Option<HeaderValue>,
+    http: Http,
+}
+
+/// A connection pool.
+type Http = HyperClient<Connector, Full<Bytes>>;
+
+/// A successful answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer(pub Bytes);
+
+/// Something to ask.
+#[derive(Clone, Debug)]
+pub struct Request {
+    method: Method,
+    target: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The caller must ask otherwise.
+    #[error("{0}")]
+    Unusable(String),
+    /// No connection can be made.
+    #[error(
+        "cannot reach the server at {url}: {why}; is it running? `switchhook serve` or `switchhook dev` starts one, --url or SWITCHHOOK_URL names another"
+    )]
+    Unreachable {
+        /// Where nobody is.
+        url: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// Somebody is there and does not answer.
+    #[error("the server at {url} did not answer within {} seconds", TIMEOUT.as_secs())]
+    TimedOut {
+        /// Who.
+        url: String,
+    },
+    /// The server said no.
+    #[error("{message} (HTTP {status}){}", hint(*.status))]
+    Refused {
+        /// Its status.
+        status: u16,
+        /// Its reason.
+        message: String,
+    },
+    /// What came is no answer of a Switchhook server.
+    #[error("what {url} answers is not what a Switchhook server says: {what}; does --url name one?")]
+    Strange {
+        /// Who.
+        url: String,
+        /// What is strange.
+        what: String,
+    },
+}
+
+impl Request {
+    /// `GET` with a query; parameters without a value are left out.
+    #[must_use]
+    pub fn get(path: &str, query: &[(&str, Option<String>)]) -> Self {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in query {
+            if let Some(value) = value {
+                pairs.append_pair(name, value);
+            }
+        }
+        let query = pairs.finish();
+        let target = if query.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{query}")
+        };
+        Self::new(Method::GET, target)
+    }
+
+    /// `POST` without a body.
+    #[must_use]
+    pub fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    /// `PATCH` without a body.
+    #[must_use]
+    pub fn patch(path: impl Into<String>) -> Self {
+        Self::new(Method::PATCH, path)
+    }
+
+    /// `DELETE`.
+    #[must_use]
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// The request with a JSON body.
+    #[must_use]
+    pub fn json(self, value: &serde_json::Value) -> Self {
+        self.body("application/json", value.to_string().into())
+    }
+
+    /// The request with any body.
+    #[must_use]
+    pub fn body(mut self, content_type: &'static str, body: Bytes) -> Self {
+        self.body = body;
+        self.header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    /// The request with one more header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn new(method: Method, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer as text.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn text(&self) -> Result<&str, ClientError> {
+        std::str::from_utf8(&self.0).map_err(|error| strange(&error))
+    }
+
+    /// The answer as what it should be.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.0).map_err(|error| strange(&error))
+    }
+}
+
+impl Client {
+    /// A client of the server at `base`, with an API key if there is one.
+    ///
+    /// # Errors
+    /// If `base` is no web address or the key cannot stand in a header.
+    pub fn new(base: &Url, key: Option<&Secret>) -> Result<Self, ClientError> {
+        if !is_web_address(base) {
+            return Err(ClientError::Unusable(format!(
+                "{} is not a web address; write it as http://127.0.0.1:8400",
+                shown_url(base.as_str())
+            )));
+        }
+        let http = http_client(base.scheme(), &Trust::Machine)?;
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        Ok(Self {
+            base,
+            authorization: key.map(authorization).transpose()?,
+            http,
+        })
+    }
+
+    /// Asks, and waits for a successful answer.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn send(&self, request: Request) -> Result<Answer, ClientError> {
+        let asking = self.ask(request);
+        match tokio::time::timeout(TIMEOUT, asking).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(ClientError::TimedOut {
+                url: shown_url(&self.base).into_owned(),
+            }),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer, ClientError> {
+        let request = self.dress(request)?;
+        let response = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+        let body = body
+            .map_err(|error| self.strange(format!("its answer broke off: {}", in_full(&*error))))?
+            .to_bytes();
+        if status.is_success() {
+            return Ok(Answer(body));
+        }
+        Err(self.refused(status, &body))
+    }
+
+    fn dress(&self, request: Request) -> Result<http::Request<Full<Bytes>>, ClientError> {
+        let url = format!("{}{}", self.base, request.target);
+        let mut dressed = http::Request::builder().method(request.method).uri(url);
+        dressed = dressed.header(USER_AGENT, concat!("switchhook-cli/", env!("CARGO_PKG_VERSION")));
+        if let Some(authorization) = &self.authorization {
+            dressed = dressed.header(AUTHORIZATION, authorization);
+        }
+        for (name, value) in request.headers {
+            dressed = dressed.header(name, value);
+        }
+        let dressed = dressed.body(Full::new(request.body));
+        dressed.map_err(|error| {
+            ClientError::Unusable(format!("{} cannot be asked: {error}", shown_url(&self.base)))
+        })
+    }
+
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> ClientError {
+        if error.is_connect() {
+            return ClientError::Unreachable {
+                url: shown_url(&self.base).into_owned(),
+                why: in_full(error),
+            };
+        }
+        self.strange(in_full(error))
+    }
+
+    fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
+        match serde_json::from_slice::<Envelope>(body) {
+            Ok(Envelope { error }) => ClientError::Refused {
+                status: status.as_u16(),
+                message: error.message,
+            },
+            Err(_) => self.strange(format!("HTTP {status} without an explanation")),
+        }
+    }
+
+    fn strange(&self, what: String) -> ClientError {
+        ClientError::Strange {
+            url: shown_url(&self.base).into_owned(),
+            what,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    error: ErrorBody,
+}
+
+/// What the server says when it refuses a request, or a line of one.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ErrorBody {
+    /// For people.
+    pub message: String,
+}
+
+fn strange(error: &dyn Error) -> ClientError {
+    ClientError::Strange {
+        url: "the server".to_owned(),
+        what: error.to_string(),
+    }
+}
+
+const fn hint(status: u16) -> &'static str {
+    match status {
+        401 => {
+            "\nGive a key with --key or SWITCHHOOK_API_KEY; `switchhook keys create --name NAME` makes one"
+        }
+        _ => "",
+    }
+}
+
+fn is_web_address(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
+fn authorization(key: &Secret) -> Result<HeaderValue, ClientError> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
+    let mut value =
+        value.map_err(|_| ClientError::Unusable("the API key has characters that no key has".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks the server, or the receiver, that its user names on the command line; no registered hook URL ever comes here"
+)]
+fn http_client(scheme: &str, trust: &Trust) -> Result<Http, ClientError> {
+    Ok(HyperClient::builder(TokioExecutor::new())
+        .http1_title_case_headers(true)
+        .build(connector(scheme, trust)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_escaped_and_leaves_out_what_is_not_asked() {
+        let request = Request::get(
+            "/v1/events",
+            &[
+                ("since", Some("2026-11-21T10:30:00+01:00".into())),
+                ("kind", None),
+            ],
+        );
+        assert_eq!(
+            request.target,
+            "/v1/events?since=2026-11-21T10%3A30%3A00%2B01%3A00"
+        );
+        assert_eq!(Request::get("/v1/events", &[("kind", None)]).target, "/v1/events");
+    }
+
+    #[test]
+    fn a_refusal_shows_the_message_and_never_the_key() {
+        let error = ClientError::Refused {
+            status: 409,
+            message: "this URL is taken".into(),
+        };
+        assert_eq!(error.to_string(), "this URL is taken (HTTP 409)");
+        let bad = authorization(&Secret::new("shk_\n")).unwrap_err().to_string();
+        assert!(!bad.contains("shk_"), "{bad}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Listens at a websocket, of this server or of Dialpad's own: what comes is text, and the end of it is data.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tower::ServiceExt;
+use url::Url;
+
+use super::{TIMEOUT, Trust, connector, in_full};
+use switchhook_protocol::headers::LABELLED;
+
+/// How often the server is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// After how much silence it is not.
+const LONGEST_SILENCE: Duration = Duration::from_secs(65);
+
+/// The largest frame: an event, signed, escaped twice.
+const LARGEST_FRAME: usize = 16 << 20;
+
+type Stream = WebSocketStream<TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>>;
+
+/// A connection to a websocket.
+#[derive(Debug)]
+pub struct Ear {
+    stream: Box<Stream>,
+    is_labelled: bool,
+    heard_at: Instant,
+    pinged_at: Instant,
+}
+
+/// Why nothing is heard, or nothing more.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHeard {
+    /// The server does not let us. Another URL may do.
+    #[error("the server answers {status} instead of listening to us")]
+    Refused {
+        /// Its status.
+        status: u16,
+    },
+    /// There is no connection, or none any more.
+    #[error("{0}")]
+    Lost(String),
+}
+
+impl Ear {
+    /// Connects to a `ws` or `wss` URL.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub async fn connect(url: &Url) -> Result<Self, NotHeard> {
+        let connecting = Self::try_to_connect(url);
+        timeout(TIMEOUT, connecting)
+            .await
+            .unwrap_or_else(|_elapsed| Err(NotHeard::Lost("no connection in time".to_owned())))
+    }
+
+    async fn try_to_connect(url: &Url) -> Result<Self, NotHeard> {
+        let http = url.as_str().replacen("ws", "http", 1);
+        let scheme = if url.scheme() == "wss" { "https" } else { "http" };
+        let connector =
+            connector(scheme, &Trust::Machine).map_err(|error| NotHeard::Lost(error.to_string()))?;
+        let address = http
+            .parse()
+            .map_err(|_| NotHeard::Lost("the websocket_url is no URL".to_owned()))?;
+        let stream = connector
+            .oneshot(address)
+            .await
+            .map_err(|error| NotHeard::Lost(in_full(&*error)))?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(LARGEST_FRAME))
+            .max_frame_size(Some(LARGEST_FRAME));
+        let shaken =
+            tokio_tungstenite::client_async_with_config(url.as_str(), TokioIo::new(stream), Some(config))
+                .await;
+        match shaken {
+            Ok((stream, response)) => Ok(Self {
+                stream: Box::new(stream),
+                is_labelled: response.headers().contains_key(LABELLED),
+                heard_at: Instant::now(),
+                pinged_at: Instant::now(),
+            }),
+            Err(Error::Http(response)) => Err(NotHeard::Refused {
+                status: response.status().as_u16(),
+            }),
+            Err(error) => Err(lost(&error)),
+        }
+    }
+
+    /// Whether frames are labelled, as they were asked to be.
+    #[must_use]
+    pub const fn is_labelled(&self) -> bool {
+        self.is_labelled
+    }
+
+    /// The next frame.
+    ///
+    /// # Errors
+    /// When there is no connection any more.
+    pub async fn next(&mut self) -> Result<String, NotHeard> {
+        // While the caller was busy with a frame nobody could hear anything.
+        self.heard_at = Instant::now();
+        loop {
+            tokio::select! {
+                heard = self.stream.next() => match heard {
+                    Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
+                    Some(Ok(Message::Close(frame))) => {
+                        let why = frame.map(|frame| frame.reason.as_str().to_owned());
+                        let why = why.filter(|why| !why.is_empty());
+                        let why = why.unwrap_or_else(|| "the server closed the connection".to_owned());
+                        return Err(NotHeard::Lost(why));
+                    }
+                    Some(Ok(_)) => self.heard_at = Instant::now(),
+                    Some(Err(error)) => return Err(lost(&error)),
+                    None => return Err(NotHeard::Lost("the connection ended".to_owned())),
+                },
+                () = sleep_until(self.pinged_at + PING_EVERY) => {
+                    self.pinged_at = Instant::now();
+                    let ping = Message::Ping(Bytes::new());
+                    self.stream.send(ping).await.map_err(|error| lost(&error))?;
+                }
+                () = sleep_until(self.heard_at + LONGEST_SILENCE) => {
+                    return Err(NotHeard::Lost("the server says nothing any more".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+fn lost(error: &Error) -> NotHeard {
+    NotHeard::Lost(in_full(error))
+}

@@ -1,0 +1,120 @@
+//! Where a URL leads: everything that a connection and a request need to know of it, worked out once.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::uri::Scheme;
+use switchhook_domain::credential::shown_url;
+use url::{Host, Url};
+
+use crate::proxy::basic_authorization;
+
+/// The server behind a URL, and the path on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// `https` rather than `http`.
+    pub is_tls: bool,
+    /// The host as the URL names it.
+    pub host: Host<String>,
+    /// The port.
+    pub port: u16,
+    /// Scheme, host and port: what connections are shared by.
+    pub origin: Arc<str>,
+    /// Path and query, as they are.
+    pub path: http::Uri,
+    /// The `Host` header.
+    pub host_header: HeaderValue,
+    /// User name and password of the URL as `Authorization`.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl Address {
+    /// The whole URL.
+    #[must_use]
+    pub fn absolute(&self) -> http::Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if self.is_tls { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = self.host_header.as_bytes().try_into().ok();
+        parts.path_and_query = self.path.path_and_query().cloned();
+        http::Uri::from_parts(parts).unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// If it is no `http` or `https` URL with a host, in words for a person.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text);
+        // What is wrong is told to others too.
+        let text = shown_url(text);
+        let url = url.map_err(|error| format!("{text} is no URL: {error}"))?;
+        let is_tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            other => return Err(format!("{text}: the scheme must be https or http, not {other}")),
+        };
+        let host = url
+            .host()
+            .ok_or_else(|| format!("{text} names no host"))?
+            .to_owned();
+        let port = url
+            .port_or_known_default()
+            .expect("http and https have a default port");
+        if port == 0 {
+            return Err(format!(
+                "{text}: nothing can be reached at port 0; name the receiver's port"
+            ));
+        }
+        let origin = format!("{}://{host}:{port}", url.scheme());
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
+        let path_and_query = url.query().map_or_else(
+            || url.path().to_owned(),
+            |query| format!("{}?{query}", url.path()),
+        );
+        let unusable = |what: &str| format!("{text}: the {what} cannot be put into a request");
+        Ok(Self {
+            is_tls,
+            host,
+            port,
+            origin: origin.into(),
+            path: path_and_query.parse().map_err(|_| unusable("path"))?,
+            host_header: HeaderValue::from_str(&authority).map_err(|_| unusable("host"))?,
+            authorization: basic_authorization(&url),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_string_stays_intact() {
+        let address = Address::parse("https://example.com/hook?token=a%20b&x=1#fragment").unwrap();
+        assert_eq!(address.path.to_string(), "/hook?token=a%20b&x=1");
+        assert_eq!(address.absolute(), "https://example.com/hook?token=a%20b&x=1");
+        assert_eq!(address.host_header, "example.com");
+        assert_eq!(&*address.origin, "https://example.com:443");
+    }
+
+    #[test]
+    fn a_user_name_becomes_an_authorization() {
+        let address = Address::parse("http://ann:secret@127.0.0.1:8080/").unwrap();
+        assert_eq!(address.host_header, "127.0.0.1:8080");
+        assert_eq!(address.authorization.unwrap(), "Basic YW5uOnNlY3JldA==");
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_refused_in_words() {
+        for (text, part) in [
+            ("ftp://example.com", "scheme"),
+            ("nonsense", "no URL"),
+            ("https://", "no URL"),
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

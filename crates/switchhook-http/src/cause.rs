@@ -1,0 +1,83 @@
+//! What is behind an error, in one line that tells a person something.
+
+use std::error::Error;
+use std::io;
+
+use hyper_util::client::legacy;
+
+/// An error with its causes. Layers that only say that something failed below them are left out, and so are the numbers
+/// of the operating system's errors.
+#[must_use]
+pub fn in_full(error: &(dyn Error + 'static)) -> String {
+    let layers: Vec<_> = std::iter::successors(Some(error), |error| (*error).source()).collect();
+    if let Some(words) = layers.iter().find_map(|layer| usual(layer.downcast_ref()?)) {
+        return words.to_owned();
+    }
+    if layers.iter().any(|layer| layer.to_string() == "dns error") {
+        return "its name leads to no address".to_owned();
+    }
+    let tells = |layer: &&&(dyn Error + 'static)| !layer.is::<legacy::Error>();
+    let last = layers.len() - 1;
+    let told = layers.iter().enumerate();
+    let told = told.filter(|(place, layer)| *place == last || tells(layer));
+    let mut text: Vec<String> = told.map(|(_, layer)| without_code(&layer.to_string())).collect();
+    // Many repeat what is below them.
+    text.dedup_by(|below, above| above.ends_with(below.as_str()));
+    text.join(": ")
+}
+
+/// What befalls connections every day.
+fn usual(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some("nobody listens there"),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            Some("the other side ended the connection")
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some("no way leads there"),
+        _ => None,
+    }
+}
+
+/// A message without the numbers of the operating system's errors, which tell nobody anything.
+#[must_use]
+pub fn without_code(text: &str) -> String {
+    let mut rest = text;
+    let mut told = String::with_capacity(text.len());
+    while let Some((before, code)) = rest.split_once(" (os error ") {
+        told += before;
+        let Some((_, after)) = code.split_once(')') else {
+            return told;
+        };
+        rest = after;
+    }
+    told + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("tcp connect error")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn the_numbers_of_errors_are_left_out() {
+        for (text, told) in [
+            ("in use (os error 98)", "in use"),
+            ("a (os error 1): b (os error 2)!", "a: b!"),
+            ("broken (os error 1", "broken"),
+            ("fine", "fine"),
+        ] {
+            assert_eq!(without_code(text), told);
+        }
+    }
+
+    #[test]
+    fn what_is_usual_is_said_in_words_and_the_rest_with_its_causes() {
+        let refused = Outer(io::Error::from_raw_os_error(111));
+        assert_eq!(in_full(&refused), "nobody listens there");
+        let other = Outer(io::Error::from_raw_os_error(13));
+        assert_eq!(in_full(&other), "tcp connect error: Permission denied");
+    }
+}

@@ -1,0 +1,238 @@
+//! The one place that takes connections: whoever listens for HTTP does it here.
+//!
+//! Clients may be strangers, so everything that is waited for has an end (`limits.rs`): the head of a request, the next
+//! request, a body, the reader of an answer. `connections.rs` goes over all connections twice a second and closes what is
+//! overdue, and makes room for new ones; `connection.rs` is what it sees of one. A request costs no timer. `body.rs` is how
+//! handlers read bodies, `exchange.rs` and `stream.rs` stand between hyper and the socket.
+
+mod body;
+mod coding;
+mod connection;
+mod connections;
+mod exchange;
+mod limits;
+mod stream;
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tower::Service;
+
+pub use self::body::{BodyTrouble, is_packed, next_piece, read_body};
+use self::connection::Order;
+pub use self::connection::Overdue;
+pub use self::connections::ConnectionCounts;
+use self::connections::{Connections, Entry};
+use self::exchange::Exchange;
+pub use self::limits::ConnectionLimits;
+use self::stream::Stream;
+
+/// The largest head, and how much of an answer is waiting to be written, in bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// What the kernel keeps of an answer that is not read. Without it, one reader could hold megabytes.
+const SEND_BUFFER: u32 = 128 * 1024;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// How long nothing is accepted after no file was left for a connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long nothing is accepted while those close that were told to.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// An answer that is being worked out.
+pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// What answers requests.
+pub type Handler = dyn Fn(Request) -> Answer + Send + Sync;
+
+/// Answers a request by its route.
+pub fn answer_by(router: &Router, request: Request) -> Answer {
+    let answer = router.clone().call(request);
+    Box::pin(async {
+        let Ok(response) = answer.await;
+        response
+    })
+}
+
+/// Something that listens and answers.
+pub struct HttpServer {
+    connections: Arc<Connections>,
+    stop: watch::Sender<Stage>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Nothing new is accepted, and what has no request is closed.
+    Stopping,
+}
+
+impl HttpServer {
+    /// Answers what comes to `listener`, on at most `max` connections at once.
+    pub fn start(
+        listener: TcpListener,
+        handler: Arc<Handler>,
+        limits: ConnectionLimits,
+        max: usize,
+        counts: ConnectionCounts,
+    ) -> Self {
+        let connections = Connections::new(limits, max, counts);
+        let (stop, stopped) = watch::channel(Stage::Open);
+        let accepting = tokio::spawn(run(listener, handler, Arc::clone(&connections), stopped));
+        Self {
+            connections,
+            stop,
+            accepting,
+        }
+    }
+
+    /// Waits until nothing is accepted any more, which nobody asked for: a fault of ours.
+    pub async fn failed(&mut self) {
+        // Whether it ended or panicked is the same.
+        let _ = (&mut self.accepting).await;
+    }
+
+    /// Accepts nothing more, closes at once what has no request, and lets requests end for so long. Answers how many
+    /// connections were cut off.
+    pub async fn stop(mut self, grace: Duration) -> usize {
+        let _ = self.stop.send(Stage::Stopping);
+        // It has ended before if it failed.
+        let has_failed = self.accepting.is_finished();
+        if !has_failed && timeout(grace, &mut self.accepting).await.is_ok() {
+            return 0;
+        }
+        let remaining = self.connections.remaining();
+        self.connections.cut();
+        self.accepting.abort();
+        remaining
+    }
+}
+
+/// Listens at an address.
+///
+/// # Errors
+/// If that is not possible.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    // Connections have it from the socket that accepts them.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts until it is stopped, then until the last connection is closed.
+async fn run(
+    listener: TcpListener,
+    handler: Arc<Handler>,
+    connections: Arc<Connections>,
+    mut stop: watch::Receiver<Stage>,
+) {
+    let mut http = Builder::new();
+    // What hyper could wait for is seen by the sweep.
+    http.header_read_timeout(None).max_buf_size(BUFFER);
+    let mut sweep = interval(connections.sweep_every());
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    if let Some(entry) = connections.admit(peer.ip()).await {
+                        tokio::spawn(converse(http.clone(), stream, entry, Arc::clone(&handler)));
+                    }
+                    if connections.is_crowded() {
+                        sleep(BREATH).await;
+                    }
+                }
+                Err(error) => cannot_accept(&error, &connections).await,
+            },
+            _ = sweep.tick() => connections.sweep(),
+            // An error means that the server is gone, which is a reason to stop too.
+            _ = stop.changed() => break,
+        }
+    }
+    drop(listener);
+    connections.finish();
+    while connections.remaining() > 0 {
+        tokio::select! {
+            () = connections.one_closed() => {}
+            _ = sweep.tick() => connections.sweep(),
+        }
+    }
+}
+
+/// Whatever it was, the next connection may do.
+async fn cannot_accept(error: &io::Error, connections: &Connections) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
+        return;
+    }
+    // Too few files or no memory: both pass, and trying again at once would only be busy.
+    connections.had_no_file(error);
+    sleep(PAUSE).await;
+}
+
+/// Serves a connection until it ends, is told to, or becomes a websocket.
+async fn converse(http: Builder, stream: TcpStream, entry: Entry, handler: Arc<Handler>) {
+    // An error means that it is gone already.
+    let _ = stream.set_nodelay(true);
+    let connection = Arc::clone(&entry.connection);
+    let exchange = Exchange {
+        handler,
+        connection: Arc::clone(&connection),
+    };
+    let stream = TokioIo::new(Stream::new(stream, entry));
+    let mut serving = pin!(http.serve_connection(stream, exchange).with_upgrades());
+    let mut is_finishing = false;
+    poll_fn(|cx| {
+        connection.task.register(cx.waker());
+        match connection.order() {
+            Order::GoOn => {}
+            Order::Finish if is_finishing => {}
+            Order::Finish => {
+                serving.as_mut().graceful_shutdown();
+                is_finishing = true;
+            }
+            Order::Close => {}
+            Order::Cut => return Poll::Ready(()),
+        }
+        // How a connection breaks off is its client's business.
+        let has_ended = serving.as_mut().poll(cx).is_ready();
+        if has_ended || (is_finishing && !connection.is_busy()) {
+            return Poll::Ready(());
+        }
+        if connection.order() == Order::Close {
+            // A request that had arrived and was not read yet would be lost with its connection.
+            if !connection.is_working() {
+                return Poll::Ready(());
+            }
+            connection.all.spare(&connection);
+        }
+        Poll::Pending
+    })
+    .await;
+}

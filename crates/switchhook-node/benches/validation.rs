@@ -1,0 +1,26 @@
+//! What holding an event against its schema costs: `cargo bench -p switchhook`.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::ingest::validation::Validator;
+use switchhook_simulator::Simulation;
+
+fn validation(criterion: &mut Criterion) {
+    let validator = Validator::new();
+    let start = Timestamp::from_millis(1_795_420_800_000);
+    let mut group = criterion.benchmark_group("validate");
+    for kind in Kind::ALL {
+        let event = Simulation::new(7, start).find(|event| event.kind == kind);
+        let body = event.expect("a simulation has every kind").body;
+        assert!(validator.check(kind, body.as_bytes()).is_empty());
+        group.bench_function(kind.to_string(), |bencher| {
+            bencher.iter(|| validator.check(kind, black_box(body.as_bytes())));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, validation);
+criterion_main!(benches);

@@ -1,0 +1,221 @@
+//! The real transport: HTTP/1.1 over TCP and TLS, on connections that are kept; HTTP/2 where nothing else is spoken.
+//!
+//! `names` looks hosts up, `connect` makes a connection to a checked address, which `dial` reaches directly or through a
+//! proxy; `exchange` sends one request over it. Here: which connection an
+//! attempt gets and what happens to it afterwards.
+
+mod connect;
+mod dial;
+mod doubts;
+mod exchange;
+mod names;
+mod pool;
+mod proxy;
+mod status_line;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, Request};
+use http_body_util::Full;
+use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+use switchhook_domain::clock::Clock;
+use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_protocol::{Timestamp, parse_http_date};
+use tokio::time::Instant;
+
+use self::connect::Connector;
+use self::exchange::{Connection, Failure, Patience, exchange};
+pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
+use self::pool::Pool;
+use self::tls::Speech;
+use super::address_guard::AddressGuard;
+use super::transport::{NoConnection, Post, Posted, Transport};
+use crate::destination::Destination;
+use switchhook_http::address::Address;
+use switchhook_http::proxy::Outbound;
+
+/// How long a connection that nobody uses is kept.
+const IDLE_FOR: Duration = Duration::from_secs(20);
+
+/// Carries POSTs over the network.
+pub struct HttpTransport {
+    connector: Connector,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    defaults: DeliveryDefaults,
+}
+
+impl HttpTransport {
+    /// A transport that sends where `guard` allows.
+    ///
+    /// # Errors
+    /// If the machine's certificates or its name service cannot be used.
+    pub fn new(
+        guard: Arc<AddressGuard>,
+        clock: Arc<dyn Clock>,
+        defaults: DeliveryDefaults,
+        outbound: &Outbound,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            connector: Connector::new(guard, outbound)?,
+            pool: Pool::default(),
+            clock,
+            defaults,
+        })
+    }
+
+    /// With another name service than the machine's.
+    #[must_use]
+    pub fn with_names(mut self, names: Arc<dyn Names>) -> Self {
+        self.connector.names = names;
+        self
+    }
+
+    async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
+        let patience = Patience {
+            start,
+            whole: post.destination.timeout(&self.defaults),
+            head: post.destination.webhook.settings.head_timeout(&self.defaults),
+        };
+        let address = self.allowed_address(&post.destination)?;
+        if let Some(kept) = self.pool.take(&address.origin) {
+            match self.exchange_over(kept, address, post, phases, patience).await {
+                // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
+                // attempt goes over a new connection rather than being lost to bad timing.
+                Err(failure) if failure.nothing_came => {}
+                answered => return answered,
+            }
+        }
+        let settings = &post.destination.webhook.settings;
+        let connect_timeout = settings.connect_timeout(&self.defaults).min(patience.whole);
+        let deadline = patience.deadline().min(Instant::now() + connect_timeout);
+        // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
+        let fresh = Box::pin(self.connector.connect(address, connect_timeout, deadline, phases)).await?;
+        let may_be_http2 = fresh.may_be_http2();
+        let failure = match self.exchange_over(fresh, address, post, phases, patience).await {
+            Err(failure) if may_be_http2 && failure.is_no_http() => failure,
+            answered => return answered,
+        };
+        // There are receivers that speak HTTP/2 alone and do not say so when they are asked for something else.
+        self.connector.learn(address, Speech::Http2);
+        match Box::pin(self.connector.connect(address, connect_timeout, deadline, phases)).await {
+            Ok(fresh) if fresh.is_http2() => self.exchange_over(fresh, address, post, phases, patience).await,
+            _ => {
+                self.connector.learn(address, Speech::Http1);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Where a destination leads. A webhook may have been made when the server allowed more: it is looked at on every attempt.
+    fn allowed_address<'r>(&self, destination: &'r Destination) -> Result<&'r Address, Failure> {
+        let address = destination.address.as_ref();
+        let address = address.map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
+        self.connector.check_scheme(address)?;
+        Ok(address)
+    }
+
+    async fn exchange_over(
+        &self,
+        mut connection: Connection,
+        address: &Address,
+        post: &Post,
+        phases: &mut Phases,
+        patience: Patience,
+    ) -> Result<Answered, Failure> {
+        let mut retry_after = None;
+        let on_head = |headers: &HeaderMap| {
+            phases.first_byte = Some(patience.start.elapsed());
+            retry_after = headers
+                .get(RETRY_AFTER)
+                .and_then(|value| self.wait_until(value.to_str().ok()?));
+        };
+        let request = connection.dress(request(post), address);
+        let answer = exchange(&mut connection, request, patience, on_head).await?;
+        if answer.status == 407 && connection.is_to_proxy() {
+            let words = "the proxy wants other credentials than it got (it answers 407)";
+            return Err(Failure::new(Silence::ConnectionLost, words));
+        }
+        if connection.is_reusable() {
+            self.pool.put(&address.origin, connection);
+        }
+        Ok(Answered { answer, retry_after })
+    }
+
+    /// Until when an answer asks us to wait: seconds or a date (RFC 9110 §10.2.3).
+    fn wait_until(&self, retry_after: &str) -> Option<Timestamp> {
+        match retry_after.trim().parse::<u32>() {
+            Ok(seconds) => Some(self.clock.now().plus(Duration::from_secs(seconds.into()))),
+            Err(_) => parse_http_date(retry_after.trim()),
+        }
+    }
+}
+
+/// An answer, and until when it asks us to wait.
+struct Answered {
+    answer: Answer,
+    retry_after: Option<Timestamp>,
+}
+
+fn request(post: &Post) -> Request<Full<bytes::Bytes>> {
+    let mut request = Request::new(Full::new(post.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.headers_mut() = post.headers.clone();
+    request
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn post(&self, post: Post) -> Posted {
+        let start = Instant::now();
+        let mut phases = Phases::default();
+        let tried = self.try_post(&post, &mut phases, start).await;
+        phases.total = start.elapsed();
+        match tried {
+            Ok(Answered { answer, retry_after }) => {
+                let outcome = AttemptOutcome::Answered {
+                    status: answer.status,
+                    retry_after,
+                };
+                Posted {
+                    outcome,
+                    answer: Some(answer),
+                    phases,
+                }
+            }
+            Err(failure) => Posted::unanswered(failure.reason, failure.detail, phases),
+        }
+    }
+
+    async fn probe(&self, destination: &Destination) -> Result<Phases, NoConnection> {
+        let mut phases = Phases::default();
+        let connected = match self.allowed_address(destination) {
+            Ok(address) => {
+                let timeout = destination.webhook.settings.connect_timeout(&self.defaults);
+                let deadline = Instant::now() + timeout;
+                match self
+                    .connector
+                    .connect(address, timeout, deadline, &mut phases)
+                    .await
+                {
+                    Ok(mut connection) if address.is_tls => connection.objection().await.map_or(Ok(()), Err),
+                    connected => connected.map(drop),
+                }
+            }
+            Err(failure) => Err(failure),
+        };
+        connected.map(|()| phases).map_err(|failure| NoConnection {
+            reason: failure.reason,
+            tls: failure.tls,
+            detail: failure.detail,
+        })
+    }
+
+    fn tidy_up(&self) {
+        self.pool.drop_idle(Instant::now(), IDLE_FOR);
+    }
+}

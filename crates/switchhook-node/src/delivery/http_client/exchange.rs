@@ -1,0 +1,444 @@
+//! One request and its answer over one connection.
+//!
+//! The connection's own work is done by the task that waits for the answer: no task per connection, no hop between
+//! threads.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::Either as EitherFuture;
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use switchhook_domain::attempt::{ANSWER_HEAD, Answer, HeaderRecord, Silence};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+
+use super::status_line::{SharedStatus, StatusLine, Watched};
+use super::tls::{HTTP2, agreed, tls_behind};
+use crate::delivery::transport::TlsTrouble;
+use switchhook_http::address::Address;
+
+/// Bytes on a wire, in the clear or not.
+pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// The most that the head of an answer may take. It may have 100 headers, which is what hyper keeps on the stack.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// How long a probe waits for an objection.
+const OBJECTION: Duration = Duration::from_millis(250);
+
+/// A standing connection.
+pub(super) struct Connection {
+    sender: Sender,
+    line: Line,
+    status: SharedStatus,
+    standing: Standing,
+    may_be_http2: bool,
+}
+
+/// What takes requests.
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// How a request names its target.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    /// By its path: to the receiver.
+    Origin,
+    /// By its whole URL: to a proxy, with what that wants to see.
+    Absolute(Option<HeaderValue>),
+}
+
+/// What is known of a connection from when it was made.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    /// When it is too old to be used again.
+    pub(super) until: Instant,
+    /// What is to be said of every answer that comes over it.
+    pub(super) note: Option<Arc<str>>,
+    /// How requests over it name their target.
+    pub(super) form: Form,
+}
+
+/// What reads and writes, while it is polled.
+type Working = dyn Future<Output = hyper::Result<()>> + Send;
+
+/// The part of a connection that reads and writes.
+struct Line {
+    wire: Pin<Box<Working>>,
+    is_closed: bool,
+}
+
+/// Until when an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How long its head may take after the request, if that is less than the whole may.
+    pub(super) head: Option<Duration>,
+    /// How long the attempt may take.
+    pub(super) whole: Duration,
+    /// When it was started.
+    pub(super) start: Instant,
+}
+
+impl Patience {
+    pub(super) fn deadline(&self) -> Instant {
+        self.start + self.whole
+    }
+
+    /// How long the head may take from now on, if that ends before the whole does.
+    fn for_head(&self) -> Option<Duration> {
+        self.head.filter(|head| Instant::now() + *head < self.deadline())
+    }
+}
+
+/// In words, that what had begun did not end.
+fn not_complete(within: Duration) -> String {
+    format!("not complete within {} ms", within.as_millis())
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Which kind of silence.
+    pub(super) reason: Silence,
+    /// In words for a person.
+    pub(super) detail: String,
+    /// Whether the connection ended before a single byte of the answer came.
+    pub(super) nothing_came: bool,
+    /// What is wrong with TLS, if that is it.
+    pub(super) tls: Option<TlsTrouble>,
+}
+
+impl Failure {
+    pub(super) fn new(reason: Silence, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+            nothing_came: false,
+            tls: None,
+        }
+    }
+
+    /// One for several: the kind of silence that tells most, and every one's words.
+    pub(super) fn of_all(failures: Vec<Self>) -> Self {
+        let rank = |reason: Silence| match reason {
+            Silence::ConnectionRefused => 0,
+            Silence::ConnectTimeout => 1,
+            _ => 2,
+        };
+        let reason = failures
+            .iter()
+            .map(|failure| failure.reason)
+            .min_by_key(|reason| rank(*reason));
+        let details: Vec<_> = failures.into_iter().map(|failure| failure.detail).collect();
+        Self::new(reason.unwrap_or(Silence::Dns), details.join("; "))
+    }
+
+    /// Whether what came was no HTTP/1.1, as far as anything came.
+    pub(super) fn is_no_http(&self) -> bool {
+        self.nothing_came || self.reason == Silence::NotHttp
+    }
+
+    /// With something else that is to be said.
+    pub(super) fn noting(mut self, note: &str) -> Self {
+        self.detail = format!("{}; {note}", self.detail);
+        self
+    }
+
+    fn of(error: &hyper::Error) -> Self {
+        if let Some(failure) = tls_behind(error) {
+            return failure;
+        }
+        let reason = if error.is_parse() {
+            Silence::NotHttp
+        } else {
+            Silence::ConnectionLost
+        };
+        let nothing_came =
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_hang_up(error);
+        let detail = if nothing_came {
+            "the receiver closed the connection without an answer".to_owned()
+        } else {
+            with_causes(error)
+        };
+        Self {
+            nothing_came,
+            ..Self::new(reason, detail)
+        }
+    }
+}
+
+/// Whether the other side was gone when we wrote or read.
+fn is_hang_up(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl Connection {
+    /// Begins to speak over a wire, as was agreed with TLS.
+    pub(super) async fn open(wire: Wire, standing: Standing) -> Result<Self, Failure> {
+        let agreed = match &wire {
+            Either::Left(_) => None,
+            Either::Right(tls) => agreed(tls),
+        };
+        let may_be_http2 = matches!(wire, Either::Right(_)) && agreed.is_none();
+        let status = SharedStatus::default();
+        let opened = if agreed == Some(HTTP2) {
+            open_http2(wire).await
+        } else {
+            open_http1(Watched::new(wire, Arc::clone(&status))).await
+        };
+        let (sender, wire) = opened.map_err(|error| Failure::of(&error))?;
+        Ok(Self {
+            sender,
+            line: Line {
+                wire,
+                is_closed: false,
+            },
+            status,
+            standing,
+            may_be_http2,
+        })
+    }
+
+    /// Whether the receiver may speak HTTP/2 alone although it did not say so.
+    pub(super) const fn may_be_http2(&self) -> bool {
+        self.may_be_http2
+    }
+
+    pub(super) const fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Http2(_))
+    }
+
+    /// Whether it is a proxy that answers.
+    pub(super) const fn is_to_proxy(&self) -> bool {
+        matches!(self.standing.form, Form::Absolute(_))
+    }
+
+    /// The request as it goes over this connection.
+    pub(super) fn dress(&self, mut request: Request<Full<Bytes>>, address: &Address) -> Request<Full<Bytes>> {
+        *request.uri_mut() = match (&self.sender, &self.standing.form) {
+            (Sender::Http1(_), Form::Origin) => address.path.clone(),
+            (Sender::Http1(_), Form::Absolute(authorization)) => {
+                if let Some(authorization) = authorization {
+                    request
+                        .headers_mut()
+                        .insert(PROXY_AUTHORIZATION, authorization.clone());
+                }
+                address.absolute()
+            }
+            (Sender::Http2(_), _) => {
+                *request.version_mut() = http::Version::HTTP_2;
+                request.headers_mut().remove(HOST);
+                address.absolute()
+            }
+        };
+        request
+    }
+
+    /// Waits for what the other side may have to say without having been asked: with TLS 1.3, that it does not let us in.
+    pub(super) async fn objection(&mut self) -> Option<Failure> {
+        let ended = timeout(OBJECTION, poll_fn(|cx| self.line.wire.as_mut().poll(cx))).await;
+        tls_behind(&ended.ok()?.err()?)
+    }
+
+    /// Whether another request may go over it. Also lets it notice that the other side has closed.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        if self.standing.until <= Instant::now() {
+            return false;
+        }
+        self.line.work(&mut Context::from_waker(Waker::noop()));
+        !self.line.is_closed
+            && match &self.sender {
+                Sender::Http1(sender) => sender.is_ready(),
+                Sender::Http2(sender) => sender.is_ready(),
+            }
+    }
+}
+
+type Opened = hyper::Result<(Sender, Pin<Box<Working>>)>;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the guarded connector: the address has been judged"
+)]
+async fn open_http1(wire: Watched<Wire>) -> Opened {
+    let (sender, wire) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .title_case_headers(true)
+        // Receivers are programs of every age. What is odd in their headers says nothing of whether they took the event.
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .handshake(TokioIo::new(wire))
+        .await?;
+    Ok((Sender::Http1(sender), Box::pin(wire)))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the guarded connector: the address has been judged"
+)]
+async fn open_http2(wire: Wire) -> Opened {
+    let (sender, wire) = http2::Builder::new(TokioExecutor::new())
+        .max_header_list_size(u32::try_from(MAX_HEAD).expect("it is small"))
+        .handshake(TokioIo::new(wire))
+        .await?;
+    Ok((Sender::Http2(sender), Box::pin(wire)))
+}
+
+impl Line {
+    /// Reads and writes what can be.
+    fn work(&mut self, cx: &mut Context<'_>) {
+        if !self.is_closed && self.wire.as_mut().poll(cx).is_ready() {
+            self.is_closed = true;
+        }
+    }
+
+    /// Waits for what comes of the work.
+    async fn work_for<T>(&mut self, what: impl Future<Output = T>) -> T {
+        let mut what = pin!(what);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = what.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            self.work(cx);
+            what.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+/// Sends `request` and reads the answer's head and the beginning of its body. `on_head` gets the headers when they are
+/// there.
+///
+/// The status decides: once it has come, whatever is wrong with the rest is a note on the answer.
+pub(super) async fn exchange(
+    connection: &mut Connection,
+    request: Request<Full<Bytes>>,
+    patience: Patience,
+    on_head: impl FnOnce(&HeaderMap),
+) -> Result<Answer, Failure> {
+    let noting = connection.standing.note.clone();
+    let answered = exchange_unnoted(connection, request, patience, on_head).await;
+    let Some(note) = noting else { return answered };
+    answered
+        .map(|answer| answer.noting(&note))
+        .map_err(|failure| failure.noting(&note))
+}
+
+async fn exchange_unnoted(
+    connection: &mut Connection,
+    request: Request<Full<Bytes>>,
+    patience: Patience,
+    on_head: impl FnOnce(&HeaderMap),
+) -> Result<Answer, Failure> {
+    *connection.status.lock() = StatusLine::default();
+    let for_head = patience.for_head();
+    let head_by = for_head.map_or_else(|| patience.deadline(), |head| Instant::now() + head);
+    let head = connection.line.work_for(match &mut connection.sender {
+        Sender::Http1(sender) => EitherFuture::Left(sender.send_request(request)),
+        Sender::Http2(sender) => EitherFuture::Right(sender.send_request(request)),
+    });
+    let (failure, note) = match timeout_at(head_by, head).await {
+        Ok(Ok(response)) => {
+            on_head(response.headers());
+            return Ok(read_answer(&mut connection.line, response, patience).await);
+        }
+        Ok(Err(error)) => {
+            let note = format!("its headers could not be read: {}", with_causes(&error));
+            (Failure::of(&error), note)
+        }
+        Err(_elapsed) => {
+            let late = match for_head {
+                Some(head) => format!("no answer had begun {} ms after the request", head.as_millis()),
+                None => format!("nothing was answered within {} ms", patience.whole.as_millis()),
+            };
+            let note = not_complete(for_head.unwrap_or(patience.whole));
+            (
+                Failure::new(Silence::AnswerTimeout, late),
+                format!("its headers were {note}"),
+            )
+        }
+    };
+    connection.line.is_closed = true;
+    let seen = connection.status.lock();
+    match seen.status() {
+        Some(status) => Ok(Answer {
+            status,
+            note: Some(note),
+            ..Answer::default()
+        }),
+        None => Err(Failure {
+            nothing_came: failure.nothing_came && !seen.has_begun(),
+            ..failure
+        }),
+    }
+}
+
+/// Reads what is kept of an answer of which the head is there. Of a connection that has more of it nothing can be used.
+async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Patience) -> Answer {
+    let (head, body) = response.into_parts();
+    let mut answer = Answer {
+        status: head.status.as_u16(),
+        headers: record(&head.headers),
+        ..Answer::default()
+    };
+    let reading = line.work_for(read_body(body, &mut answer));
+    answer.note = match timeout_at(patience.deadline(), reading).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("its body broke off: {}", with_causes(&error))),
+        Err(_elapsed) => Some(format!("its body was {}", not_complete(patience.whole))),
+    };
+    line.is_closed |= answer.note.is_some() || answer.is_truncated;
+    answer
+}
+
+/// Reads what is kept of an answer's body.
+async fn read_body(mut body: Incoming, answer: &mut Answer) -> hyper::Result<()> {
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        let room = ANSWER_HEAD - answer.body_head.len();
+        answer.body_head.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            answer.is_truncated = true;
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn record(map: &HeaderMap) -> HeaderRecord {
+    HeaderRecord::of(
+        map.iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))),
+    )
+}

@@ -1,0 +1,105 @@
+//! The seam between the engine and the network: one POST in, what came of it out.
+//!
+//! The real one is `http_client`; tests bring receivers that need no socket.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderMap;
+use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+
+use crate::destination::Destination;
+
+/// One POST to make.
+#[derive(Debug)]
+pub struct Post {
+    /// Where to, and how long it may take.
+    pub destination: Arc<Destination>,
+    /// Every header but `Host` and `Content-Length`.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What came of a POST.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// In short.
+    pub outcome: AttemptOutcome,
+    /// What was answered.
+    pub answer: Option<Answer>,
+    /// How long its parts took.
+    pub phases: Phases,
+}
+
+impl Posted {
+    /// A POST that got no answer.
+    #[must_use]
+    pub fn unanswered(reason: Silence, detail: impl Into<String>, phases: Phases) -> Self {
+        Self {
+            outcome: AttemptOutcome::Unanswered {
+                reason,
+                detail: detail.into(),
+            },
+            answer: None,
+            phases,
+        }
+    }
+}
+
+/// Why no connection can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoConnection {
+    /// Which kind of silence.
+    pub reason: Silence,
+    /// What is wrong with TLS, if that is it.
+    pub tls: Option<TlsTrouble>,
+    /// In words for a person.
+    pub detail: String,
+}
+
+/// What keeps a secure connection from being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsTrouble {
+    /// What answers speaks no TLS.
+    NoTls,
+    /// It speaks only versions that are not safe any more.
+    OldTls,
+    /// It wants a certificate of ours.
+    ClientCertificate,
+    /// Its certificate was issued by nobody we trust.
+    UnknownIssuer,
+    /// Its certificate is for another name.
+    WrongName,
+    /// Its certificate has expired.
+    Expired,
+    /// Its certificate is not valid yet.
+    NotYetValid,
+    /// Its certificate is that of an authority.
+    Authority,
+    /// Its certificate is not made as one of a server has to be.
+    Unfit,
+    /// It wants a certificate of ours, or speaks TLS in none of our ways.
+    NothingInCommon,
+    /// It ended the handshake for a reason of its own.
+    BrokenOff,
+}
+
+/// Carries POSTs.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Makes one POST within the destination's deadlines. Never fails: a failure is an outcome.
+    async fn post(&self, post: Post) -> Posted;
+
+    /// Makes a connection as for a POST, sends nothing and lets it go.
+    ///
+    /// # Errors
+    /// Says why it cannot be made.
+    async fn probe(&self, _route: &Destination) -> Result<Phases, NoConnection> {
+        Ok(Phases::default())
+    }
+
+    /// Called every few seconds: the time to let go of what was not used for long.
+    fn tidy_up(&self) {}
+}

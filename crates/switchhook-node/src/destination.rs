@@ -1,0 +1,363 @@
+//! How to send to one webhook: everything that can be worked out before there is an event.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use parking_lot::RwLock;
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
+use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::credential::{is_credential, shown_url};
+use switchhook_domain::hold::{Hold, HoldReason, held_time};
+use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
+use switchhook_protocol::{Signer, headers};
+use switchhook_store::HoldRecord;
+
+use switchhook_http::address::Address;
+
+/// How we introduce ourselves.
+const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
+
+/// A webhook, ready to be sent to.
+#[derive(Debug)]
+pub struct Destination {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// Where its URL leads, or why it leads nowhere.
+    pub address: Result<Address, String>,
+    /// Signs its deliveries, if it has a secret.
+    pub signer: Option<Signer>,
+    /// The headers that every attempt has.
+    pub headers: HeaderMap,
+    /// What is kept of its requests.
+    pub record: AttemptRequest,
+    load: Arc<Load>,
+}
+
+/// How many of a webhook's deliveries are in this node's memory, and how many may be. Shared by who accepts events
+/// (asks) and by the engine (decides); outlives changes of the webhook.
+#[derive(Debug)]
+pub struct Load {
+    /// How many are handed over now.
+    pub handed_over: AtomicU32,
+    /// How many bytes those have.
+    pub bytes: AtomicUsize,
+    /// How many deliveries may be.
+    pub allowance: AtomicU32,
+    /// When it was held lately, and whether its breaker is open.
+    pub health: RwLock<Health>,
+}
+
+/// What is known of how sending to a webhook went.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// When it was paused or its breaker was open, oldest first.
+    pub holds: Vec<Hold>,
+    /// How its breaker is.
+    pub breaker: Breaker,
+    /// When this node last sent to it with success.
+    succeeded_at: Option<Timestamp>,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            handed_over: AtomicU32::new(0),
+            bytes: AtomicUsize::new(0),
+            allowance: AtomicU32::new(INITIAL_ALLOWANCE),
+            health: RwLock::default(),
+        }
+    }
+}
+
+/// How many holds of a webhook are remembered.
+const MOST_HOLDS: usize = 256;
+
+/// What a webhook may have in memory before the engine knows it.
+const INITIAL_ALLOWANCE: u32 = 256;
+
+impl Health {
+    /// Notes how an attempt ended.
+    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Turn {
+        if class == OutcomeClass::Accepted {
+            self.succeeded_at = self.succeeded_at.max(Some(now));
+        }
+        let was_open = self.breaker.is_open();
+        let turn = self.breaker.note(class, now);
+        match self.breaker {
+            Breaker::Open { since, .. } if !was_open => self.open(HoldReason::Breaker, since),
+            Breaker::Closed { .. } if was_open => self.close(HoldReason::Breaker, now),
+            _ => {}
+        }
+        turn
+    }
+
+    fn open(&mut self, reason: HoldReason, from: Timestamp) {
+        if self.holds.len() >= MOST_HOLDS {
+            self.holds.remove(0);
+        }
+        self.holds.push(Hold {
+            reason,
+            from,
+            until: None,
+        });
+    }
+
+    fn close(&mut self, reason: HoldReason, until: Timestamp) {
+        for hold in self
+            .holds
+            .iter_mut()
+            .filter(|hold| hold.reason == reason && hold.until.is_none())
+        {
+            hold.until = Some(until);
+        }
+    }
+}
+
+impl Load {
+    /// Takes note of a hold of an earlier life.
+    pub(crate) fn remember(&self, record: &HoldRecord) {
+        let mut health = self.health.write();
+        if !health.holds.contains(&record.hold) {
+            health.holds.push(record.hold);
+        }
+        if let Some(breaker) = record.breaker() {
+            health.breaker = breaker;
+        }
+    }
+
+    /// Takes note of how the breaker of another node is, and answers whether that changes anything here.
+    ///
+    /// One that opened counts unless this node has had a success since; its probes need not be made twice. One that closed
+    /// after this one opened says that the receiver works again.
+    pub(crate) fn hear(&self, record: &HoldRecord) -> bool {
+        let mut health = self.health.write();
+        match (record.hold.until, health.breaker, record.breaker()) {
+            (None, Breaker::Closed { .. }, Some(theirs)) => {
+                let is_news = health.succeeded_at.is_none_or(|at| at < record.hold.from);
+                if is_news {
+                    health.breaker = theirs;
+                    health.open(HoldReason::Breaker, record.hold.from);
+                }
+                is_news
+            }
+            (None, ours @ Breaker::Open { .. }, Some(theirs)) if theirs.not_before() > ours.not_before() => {
+                health.breaker = theirs;
+                true
+            }
+            (Some(until), Breaker::Open { since, .. }, _)
+                if record.hold.reason == HoldReason::Breaker && since <= until =>
+            {
+                health.breaker = Breaker::default();
+                health.close(HoldReason::Breaker, until);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes note that the webhook was paused or resumed.
+    pub(crate) fn pause_changed(&self, before: Option<Timestamp>, webhook: &Webhook) {
+        match (before, webhook.paused_at) {
+            (None, Some(since)) => self.health.write().open(HoldReason::Paused, since),
+            (Some(_), None) => self.health.write().close(HoldReason::Paused, webhook.updated_at),
+            _ => {}
+        }
+    }
+
+    /// Whether one more delivery may be handed over.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed) < self.allowance.load(Ordering::Relaxed)
+    }
+}
+
+impl Destination {
+    /// Prepares a webhook. `load` is what this node already has of it in memory.
+    #[must_use]
+    pub fn new(webhook: Webhook, load: Arc<Load>) -> Self {
+        let address = Address::parse(&webhook.hook_url);
+        let signer = webhook
+            .secret
+            .as_ref()
+            .map(|secret| match webhook.settings.announce_kid {
+                true => Signer::with_key_id(secret.expose()),
+                false => Signer::new(secret.expose()),
+            });
+        let headers = standing_headers(&webhook, address.as_ref().ok());
+        let record = record(&webhook, &headers);
+        Self {
+            webhook,
+            address,
+            signer,
+            headers,
+            record,
+            load,
+        }
+    }
+
+    /// What this node has of it in memory.
+    #[must_use]
+    pub fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.load)
+    }
+
+    /// Whether one more delivery may be handed over to the engine.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.webhook.paused_at.is_none() && self.load.has_room() && !self.load.health.read().breaker.is_open()
+    }
+
+    /// How long of the time from `start` to `end` it was held.
+    #[must_use]
+    pub fn held_time(&self, start: Timestamp, end: Timestamp) -> Duration {
+        if start >= end {
+            Duration::ZERO
+        } else {
+            held_time(&self.load.health.read().holds, start, end)
+        }
+    }
+
+    /// Whether deliveries with the same order key go one after the other.
+    #[must_use]
+    pub fn is_ordered(&self, defaults: &DeliveryDefaults) -> bool {
+        self.webhook.settings.ordered(defaults)
+    }
+
+    /// How long an attempt may take, connection included.
+    #[must_use]
+    pub fn timeout(&self, defaults: &DeliveryDefaults) -> Duration {
+        self.webhook.settings.timeout(defaults)
+    }
+}
+
+/// What is kept of the requests to a webhook: credentials are left out.
+fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
+    let shown = headers
+        .iter()
+        .filter(|(name, _)| *name != HOST)
+        .map(|(name, value)| {
+            let text = if value.is_sensitive() {
+                "***".into()
+            } else {
+                String::from_utf8_lossy(value.as_bytes())
+            };
+            (sent_name(name), text)
+        });
+    AttemptRequest {
+        url: shown_url(&webhook.hook_url).into(),
+        headers: HeaderRecord::of(shown),
+    }
+}
+
+/// A header's name as it is sent over HTTP/1.1, each word with a capital: some receivers compare letter by letter.
+#[must_use]
+pub fn sent_name(name: &HeaderName) -> String {
+    let mut sent = String::with_capacity(name.as_str().len());
+    for letter in name.as_str().chars() {
+        let is_first = sent.is_empty() || sent.ends_with('-');
+        sent.push(if is_first {
+            letter.to_ascii_uppercase()
+        } else {
+            letter
+        });
+    }
+    sent
+}
+
+fn standing_headers(webhook: &Webhook, address: Option<&Address>) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(10 + webhook.settings.headers.len());
+    for (name, value) in &webhook.settings.headers {
+        if let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            value.set_sensitive(is_credential(name.as_str()));
+            map.insert(name, value);
+        }
+    }
+    // Some frameworks refuse, or answer with a page, who does not say what he takes.
+    map.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    let content_type = match (&webhook.secret, &webhook.settings.jwt_content_type) {
+        (None, _) => headers::CONTENT_TYPE_JSON,
+        (Some(_), Some(own)) => own,
+        (Some(_), None) => headers::CONTENT_TYPE_JWT,
+    };
+    let fallback = HeaderValue::from_static(headers::CONTENT_TYPE_JWT);
+    map.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_str(content_type).unwrap_or(fallback),
+    );
+    map.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
+    if let Some(address) = address {
+        map.insert(HOST, address.host_header.clone());
+        if let Some(authorization) = &address.authorization {
+            map.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+        }
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_domain::id::WebhookId;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    /// What another node tells of its breaker.
+    fn theirs(from: i64, until: Option<i64>, probe: i64) -> HoldRecord {
+        HoldRecord {
+            webhook_id: WebhookId(1),
+            hold: Hold {
+                reason: HoldReason::Breaker,
+                from: at(from),
+                until: until.map(at),
+            },
+            probe_at: Some(at(probe)),
+            failures: 10,
+        }
+    }
+
+    #[test]
+    fn a_breaker_that_opened_elsewhere_counts_unless_sending_went_well_since() {
+        let load = Load::default();
+        assert!(load.hear(&theirs(100, None, 105)));
+        assert_eq!(load.health.read().breaker.not_before(), Some(at(105)));
+        assert!(load.hear(&theirs(100, None, 110)), "the other node has probed");
+        assert!(!load.hear(&theirs(100, None, 105)), "which this one knows");
+        assert!(load.hear(&theirs(100, Some(120), 110)));
+        assert!(!load.health.read().breaker.is_open());
+        assert_eq!(
+            held_time(&load.health.read().holds, at(0), at(200)),
+            Duration::from_secs(20)
+        );
+        load.health.write().note(OutcomeClass::Accepted, at(130));
+        assert!(!load.hear(&theirs(125, None, 140)), "it went well after that");
+    }
+
+    #[test]
+    fn what_another_breaker_did_before_this_one_opened_says_nothing() {
+        let load = Load::default();
+        for _ in 0..10 {
+            load.health.write().note(OutcomeClass::Failed, at(100));
+        }
+        assert!(!load.hear(&theirs(50, Some(90), 60)));
+        assert!(load.health.read().breaker.is_open());
+    }
+
+    #[test]
+    fn names_of_headers_are_sent_with_capitals() {
+        for (name, expected) in [
+            ("switchhook-event-id", "Switchhook-Event-Id"),
+            ("x--api-key", "X--Api-Key"),
+            ("etag", "Etag"),
+        ] {
+            assert_eq!(sent_name(&HeaderName::from_static(name)), expected);
+        }
+    }
+}

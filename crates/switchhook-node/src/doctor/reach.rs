@@ -1,0 +1,118 @@
+//! Whether a connection to a webhook can be made from where the server stands.
+//!
+//! It goes the way of an attempt (name, guard, connection, certificate) and stops before a byte of HTTP is sent.
+
+use std::sync::Arc;
+
+use switchhook_domain::attempt::Silence;
+use switchhook_domain::webhook::Webhook;
+
+use super::{Finding, Trouble, at_webhook};
+use crate::delivery::transport::{NoConnection, TlsTrouble};
+use crate::destination::Destination;
+use crate::inspector;
+use crate::system::System;
+
+/// What is wrong with the way to a webhook.
+pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Option<Finding> {
+    if system.inspector.is_some() && inspector::name_of(&webhook.hook_url).is_some() {
+        // In the house: there is no way that could be wrong.
+        return None;
+    }
+    if let Err(refused) = system.address_guard.check_url(&webhook.hook_url) {
+        return Some(finding(
+            webhook,
+            &NoConnection {
+                reason: Silence::AddressRefused,
+                tls: None,
+                detail: refused.to_string(),
+            },
+        ));
+    }
+    // Not the registry's destination, so that the examination cannot depend on what it is to examine.
+    let destination = Destination::new(webhook.clone(), Arc::default());
+    let probed = system.transport.probe(&destination).await;
+    probed.err().map(|failed| finding(webhook, &failed))
+}
+
+fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
+    let change_url = format!("switchhook webhooks update {} --hook-url URL", webhook.id);
+    let (trouble, remedy) = match failed.reason {
+        Silence::AddressRefused | Silence::BadRequest => (
+            Trouble::AddressRefused,
+            format!(
+                "use a public https:// address ({change_url}), or start the server with what allows this one"
+            ),
+        ),
+        Silence::Dns => (
+            Trouble::UnknownName,
+            format!(
+                "correct the name ({change_url}), its entry in the name service, or what the server's machine asks for names \
+                 (/etc/resolv.conf)"
+            ),
+        ),
+        Silence::Tls => (Trouble::Tls, tls_remedy(failed.tls, &change_url)),
+        Silence::ConnectionRefused
+        | Silence::ConnectTimeout
+        | Silence::AnswerTimeout
+        | Silence::ConnectionLost
+        | Silence::NotHttp => (
+            Trouble::Unreachable,
+            format!(
+                "start the receiver, open the firewall between it and the server, or correct the URL ({change_url})"
+            ),
+        ),
+    };
+    let what = format!("no connection can be made to it: {}", failed.detail);
+    at_webhook(webhook, trouble, what, remedy)
+}
+
+fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
+    match trouble.unwrap_or(TlsTrouble::BrokenOff) {
+        TlsTrouble::NoTls => format!(
+            "use the port at which the receiver speaks TLS; or, where the server allows it (--hook-allow-http), an http:// \
+             URL ({change_url})"
+        ),
+        TlsTrouble::OldTls => "let the receiver speak TLS 1.2 or 1.3".to_owned(),
+        TlsTrouble::ClientCertificate => {
+            "let the receiver do without a client certificate: the signature of each event says who sent it"
+                .to_owned()
+        }
+        TlsTrouble::UnknownIssuer => {
+            "if the authority is your own, start the server with --hook-ca FILE; if not, let the \
+             receiver send every intermediate certificate with its own"
+                .to_owned()
+        }
+        TlsTrouble::WrongName => {
+            format!("use a name that the certificate has ({change_url}), or have one issued for this name")
+        }
+        TlsTrouble::Expired => {
+            "renew the receiver's certificate, and let the receiver load the new one".to_owned()
+        }
+        TlsTrouble::NotYetValid => {
+            "compare the clocks of the receiver, of its authority and of the server's machine".to_owned()
+        }
+        TlsTrouble::Authority => {
+            "let the receiver present a certificate of its own, issued by that authority; or make the self-signed one again \
+             with `-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME` (openssl req -x509), and start \
+             the server with --hook-ca FILE"
+                .to_owned()
+        }
+        TlsTrouble::Unfit => {
+            "have the receiver's certificate issued anew, as browsers want it too: X.509 version 3, for server \
+             authentication, with the name as subjectAltName, signed with SHA-256 or better; and let the receiver send the \
+             intermediate certificates that belong to it"
+                .to_owned()
+        }
+        TlsTrouble::NothingInCommon => {
+            "let the receiver do without a client certificate (the signature of each event says who sent it), and let it speak \
+             TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20"
+                .to_owned()
+        }
+        TlsTrouble::BrokenOff => {
+            "look into the receiver's log, or that of the proxy or load balancer before it, for why TLS ended, and make sure \
+             that it is TLS that is spoken at this port"
+                .to_owned()
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A node: it takes events, decides where they go, keeps them, delivers them and answers questions about them.
+//!
+//! An event's path: `ingest` checks it and asks `registry` where it goes, the store keeps event and decision in one commit,
+//! `delivery` sends to a `destination`. `system` puts the parts together. HTTP and the terminal are other crates.
+
+pub mod caller;
+pub mod chance;
+pub mod clock;
+pub mod delivery;
+pub mod destination;
+pub mod doctor;
+pub mod documents;
+pub mod duration;
+pub mod encryption;
+pub mod follower;
+pub mod ingest;
+pub mod inspector;
+pub mod json_text;
+pub mod keys;
+pub mod lease;
+pub mod live;
+pub mod mask;
+pub mod pace;
+pub mod registry;
+pub mod replay;
+pub mod retention;
+pub mod settings;
+pub mod share;
+pub mod sight;
+pub mod source;
+pub mod storage;
+pub mod summary;
+pub mod system;
+pub mod telemetry;
+pub mod visible;
+pub mod vitals;
+pub mod websocket;

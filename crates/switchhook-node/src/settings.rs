@@ -1,0 +1,149 @@
+//! What an operator can decide about a node.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_http::proxy::Outbound;
+use switchhook_http::server::ConnectionLimits;
+use switchhook_protocol::spelled_enum;
+use switchhook_store::SubscriptionLimits;
+
+use crate::encryption::Keyring;
+use crate::ingest::validation::ValidationMode;
+use crate::mask::Mask;
+use crate::retention::RetentionSettings;
+use crate::share::CompanyLimits;
+
+/// What an operator can decide about a node.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Where metrics are served, if not with everything else.
+    pub metrics_listen: Option<SocketAddr>,
+    /// What clients may take.
+    pub connections: ConnectionLimits,
+    /// Which store, as a URL.
+    pub store: String,
+    /// How the outside world reaches the server.
+    pub public_url: Option<String>,
+    /// What webhooks that do not say get.
+    pub delivery: DeliveryDefaults,
+    /// How long a claim lasts.
+    pub lease: Duration,
+    /// How many attempts the node makes at once.
+    pub max_in_flight: u32,
+    /// How many deliveries the node holds in memory.
+    pub max_handed_over: u32,
+    /// How many bytes of events it holds in memory to send them.
+    pub max_handed_over_bytes: u64,
+    /// Address ranges that hook URLs may use although they are not public.
+    pub hook_allow: Vec<IpNet>,
+    /// Address ranges that hook URLs may not use, whatever else is allowed.
+    pub hook_deny: Vec<IpNet>,
+    /// Whether hook URLs may be `http://`.
+    pub hook_allow_http: bool,
+    /// How the outside is reached.
+    pub outbound: Outbound,
+    /// What secrets are encrypted with in the store.
+    pub encryption: Option<Keyring>,
+    /// Whether no answer of the API shows a webhook's secret.
+    pub hide_secrets: bool,
+    /// How much is kept, and for how long.
+    pub retention: RetentionSettings,
+    /// What happens to events that deviate from the schemas.
+    pub validation: ValidationMode,
+    /// Whether Dialpad's limits are enforced on `/api/v2`.
+    pub api_limits: ApiLimits,
+    /// What each company is limited to.
+    pub company_limits: CompanyLimits,
+    /// How long open attempts may take to end when the server stops.
+    pub grace: Duration,
+    /// What people get to see.
+    pub dashboard: DashboardSettings,
+}
+
+/// What an operator can decide about what people get to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DashboardSettings {
+    /// What it leaves out.
+    pub mask: Mask,
+    /// Whether there is an inspector.
+    pub inspector: bool,
+    /// Whether made-up calls can be placed.
+    pub simulator: bool,
+    /// The hash of the key with which everybody on this machine is signed in; without one they sign in themselves.
+    pub open_with: Option<[u8; 32]>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
+            metrics_listen: None,
+            connections: ConnectionLimits::default(),
+            store: "sqlite:./switchhook.db".to_owned(),
+            public_url: None,
+            delivery: DeliveryDefaults::default(),
+            lease: Duration::from_secs(60),
+            max_in_flight: 1_024,
+            max_handed_over: 10_000,
+            max_handed_over_bytes: 256 << 20,
+            hook_allow: Vec::new(),
+            hook_deny: Vec::new(),
+            hook_allow_http: false,
+            outbound: Outbound::default(),
+            encryption: None,
+            hide_secrets: false,
+            retention: RetentionSettings::default(),
+            validation: ValidationMode::Warn,
+            api_limits: ApiLimits::Off,
+            company_limits: CompanyLimits::default(),
+            grace: Duration::from_secs(20),
+            dashboard: DashboardSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// How the outside world reaches the server, as far as it was told; else where it listens.
+    #[must_use]
+    pub fn reachable_at(&self) -> String {
+        if let Some(url) = &self.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let mut address = self.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
+    }
+}
+
+spelled_enum! {
+    /// Which limits `/api/v2` has.
+    #[derive(Default)]
+    pub enum ApiLimits: "API limit" {
+        /// None: it is the operator's own machine.
+        #[default]
+        Off = "off",
+        /// Those that Dialpad documents.
+        Dialpad = "dialpad",
+    }
+}
+
+impl ApiLimits {
+    /// How many subscriptions a company may have.
+    #[must_use]
+    pub const fn of_subscriptions(self) -> Option<SubscriptionLimits> {
+        match self {
+            Self::Off => None,
+            Self::Dialpad => Some(SubscriptionLimits {
+                per_kind: 100,
+                per_kind_without_target: 10,
+            }),
+        }
+    }
+}

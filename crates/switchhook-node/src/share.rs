@@ -1,0 +1,275 @@
+//! What one company may have and may take of this node at once, so that none locks the others out.
+//!
+//! Places are this node's own: several nodes have as many each. How much there may be in all is said where it is taken.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use switchhook_domain::id::CompanyId;
+use switchhook_store::NewEvent;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+/// How many of something there may be, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(Option<u32>);
+
+impl Limit {
+    /// At most so many.
+    #[must_use]
+    pub const fn of(most: u32) -> Self {
+        Self(Some(most))
+    }
+
+    /// Whether there may be one more than `count`.
+    #[must_use]
+    pub fn allows_more_than(self, count: usize) -> bool {
+        self.0.is_none_or(|most| count < most as usize)
+    }
+
+    fn places(self) -> Arc<Semaphore> {
+        let places = self.0.map_or(Semaphore::MAX_PERMITS, |most| most as usize);
+        Arc::new(Semaphore::new(places))
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(most) => write!(f, "{most}"),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+/// A word that is no limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a limit: write a whole number from 1 to 1000000, or off")]
+pub struct NoLimit(String);
+
+impl FromStr for Limit {
+    type Err = NoLimit;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let most = text.parse().ok().filter(|most| (1..=1_000_000).contains(most));
+        most.map(Self::of).ok_or_else(|| NoLimit(text.to_owned()))
+    }
+}
+
+/// What each company is limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompanyLimits {
+    /// Its webhooks.
+    pub webhooks: Limit,
+    /// Its subscriptions.
+    pub subscriptions: Limit,
+    /// Its websockets, and the connections to them.
+    pub websockets: Limit,
+    /// Its live streams, and its dashboard pages in sight.
+    pub streams: Limit,
+    /// Its requests that read at once.
+    pub reads: Limit,
+}
+
+impl Default for CompanyLimits {
+    fn default() -> Self {
+        Self {
+            webhooks: Limit::of(1_000),
+            subscriptions: Limit::of(10_000),
+            websockets: Limit::of(200),
+            streams: Limit::of(32),
+            reads: Limit::of(4),
+        }
+    }
+}
+
+/// Every company's share of this node.
+pub struct Shares {
+    limits: CompanyLimits,
+    companies: DashMap<CompanyId, Arc<Share>>,
+}
+
+/// One company's share of this node.
+pub struct Share {
+    pub streams: Arc<Semaphore>,
+    pub pages: Arc<Semaphore>,
+    pub reads: Arc<Semaphore>,
+    /// Those who wait for a place to read.
+    pub readers_waiting: Semaphore,
+    pub(crate) connections: Arc<Semaphore>,
+    pub examination: Semaphore,
+    /// Held by who changes what is registered and must not be changed by two at once.
+    pub change: Mutex<()>,
+    /// In KiB of events.
+    intake: Semaphore,
+}
+
+/// How many requests of a company may wait for a place to read.
+const MOST_READERS_WAITING: usize = 64;
+
+/// How much of a company's events may be on its way into the store at once. More waits, in order: the store takes all that
+/// waits for it in one commit, and others' events must not wait for one that is large.
+const INTAKE_KIB: u32 = 8 * 1024;
+
+/// What an event costs beside its bytes, and with each of its deliveries.
+const EACH_KIB: usize = 4;
+const DELIVERY_KIB: usize = 1;
+
+fn weight(event: &NewEvent) -> u32 {
+    let kib = event.body.len() / 1024 + EACH_KIB + event.deliveries.len() * DELIVERY_KIB;
+    u32::try_from(kib).unwrap_or(INTAKE_KIB)
+}
+
+impl Shares {
+    /// Everybody has all of theirs.
+    #[must_use]
+    pub fn new(limits: CompanyLimits) -> Self {
+        Self {
+            limits,
+            companies: DashMap::new(),
+        }
+    }
+
+    /// What each company is limited to.
+    #[must_use]
+    pub const fn limits(&self) -> CompanyLimits {
+        self.limits
+    }
+
+    /// A company's share.
+    #[must_use]
+    pub fn of(&self, company_id: CompanyId) -> Arc<Share> {
+        if let Some(share) = self.companies.get(&company_id) {
+            return Arc::clone(&share);
+        }
+        let share = self.companies.entry(company_id);
+        Arc::clone(&share.or_insert_with(|| Arc::new(Share::new(self.limits))))
+    }
+}
+
+impl Share {
+    fn new(limits: CompanyLimits) -> Self {
+        Self {
+            streams: limits.streams.places(),
+            pages: limits.streams.places(),
+            reads: limits.reads.places(),
+            readers_waiting: Semaphore::new(MOST_READERS_WAITING),
+            connections: limits.websockets.places(),
+            examination: Semaphore::new(1),
+            change: Mutex::new(()),
+            intake: Semaphore::new(INTAKE_KIB as usize),
+        }
+    }
+
+    /// Waits until these events may go into the store.
+    pub(crate) async fn take_in(&self, events: &[NewEvent]) -> Option<SemaphorePermit<'_>> {
+        let all = events.iter().map(weight).fold(0, u32::saturating_add);
+        // It is never closed.
+        self.intake.acquire_many(all.min(INTAKE_KIB)).await.ok()
+    }
+}
+
+/// A place among the company's and one among all of this node's; both go back when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    _own: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The company has taken all of its own.
+    OfCompany,
+    /// There is none left on this node.
+    OfNode,
+}
+
+impl Place {
+    /// Takes one of each.
+    pub fn take(own: &Arc<Semaphore>, of_all: &Arc<Semaphore>) -> Result<Self, NoPlace> {
+        let own = Arc::clone(own).try_acquire_owned();
+        let of_all = Arc::clone(of_all).try_acquire_owned();
+        Ok(Self {
+            _own: own.map_err(|_| NoPlace::OfCompany)?,
+            _of_all: of_all.map_err(|_| NoPlace::OfNode)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_domain::id::EventId;
+    use switchhook_domain::subscription::Revision;
+    use switchhook_domain::{Kind, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn limits_read_back_what_they_print() {
+        for text in ["1", "1000", "1000000", "off"] {
+            assert_eq!(
+                text.parse::<Limit>().map(|limit| limit.to_string()),
+                Ok(text.to_owned())
+            );
+        }
+        for text in ["0", "-1", "none", "", "1000001", "1.5"] {
+            assert!(text.parse::<Limit>().is_err(), "{text}");
+        }
+        assert!(Limit::of(3).allows_more_than(2) && !Limit::of(3).allows_more_than(3));
+    }
+
+    #[test]
+    fn a_company_that_has_taken_all_of_its_places_leaves_the_others_theirs() {
+        let shares = Shares::new(CompanyLimits {
+            streams: Limit::of(2),
+            ..CompanyLimits::default()
+        });
+        let of_all = Arc::new(Semaphore::new(3));
+        let take = |company| Place::take(&shares.of(CompanyId(company)).streams, &of_all);
+        let held = [take(1).unwrap(), take(1).unwrap()];
+        assert_eq!(take(1).unwrap_err(), NoPlace::OfCompany);
+        let other = take(2).unwrap();
+        assert_eq!(take(3).unwrap_err(), NoPlace::OfNode);
+        drop(held);
+        assert!(
+            take(1).is_ok() && take(3).is_ok(),
+            "places go back, also those of a refusal"
+        );
+        drop(other);
+    }
+
+    fn event(bytes: usize) -> NewEvent {
+        NewEvent {
+            id: EventId(1),
+            company_id: CompanyId(1),
+            kind: Kind::Call,
+            body: vec![b' '; bytes].into(),
+            accepted_at: Timestamp::from_millis(0),
+            order_key: None,
+            warnings: Vec::new(),
+            idempotency: None,
+            deliveries: Vec::new(),
+            revision: Revision(0),
+            is_for_websockets: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn large_events_of_a_company_wait_for_each_other_and_keep_nobody_else_waiting() {
+        let shares = Shares::new(CompanyLimits::default());
+        let (one, other) = (shares.of(CompanyId(1)), shares.of(CompanyId(2)));
+        let much = [event(INTAKE_KIB as usize * 2_048)];
+        let little = [event(10)];
+        let first = one.take_in(&much).await.expect("it is never closed");
+        let mut second = Box::pin(one.take_in(&little));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        let others = other.take_in(&much).await;
+        drop(first);
+        assert!(second.await.is_some() && others.is_some());
+    }
+}

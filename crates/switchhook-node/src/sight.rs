@@ -1,0 +1,93 @@
+//! What somebody gets to see of an event: as it came, without what their key's scopes hide, and masked if the server masks.
+//!
+//! One place for the API and the dashboard. What a scope hides is the domain's (`redaction.rs`), what a mask hides is
+//! `mask.rs`; which kinds a key may see at all is asked for before (`Clearance::sees`).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use switchhook_domain::Kind;
+use switchhook_domain::clearance::Clearance;
+use switchhook_domain::redaction::{Hidden, redact};
+use switchhook_store::EventRecord;
+
+use crate::caller::Caller;
+use crate::json_text::{raw, raw_head};
+use crate::mask::Mask;
+use crate::system::System;
+
+/// Whose eyes.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    clearance: Clearance,
+    pub mask: Mask,
+}
+
+impl Sight {
+    /// What this caller sees on this server.
+    pub fn of(caller: Caller, system: &System) -> Self {
+        Self {
+            clearance: caller.clearance(),
+            mask: system.settings.dashboard.mask,
+        }
+    }
+
+    /// Whether something is kept from it that a delivery with this `hidden` shows.
+    pub fn sees_less_than(self, kind: Kind, hidden: Hidden) -> bool {
+        self.clearance.hidden(kind).or(hidden) != hidden
+    }
+
+    /// Whether it sees events of this kind.
+    pub fn sees(self, kind: Kind) -> bool {
+        self.clearance.sees(kind).is_ok()
+    }
+
+    /// Bytes of an event, or what somebody made of them, as text.
+    pub fn text(self, kind: Kind, bytes: &[u8]) -> String {
+        raw(&String::from_utf8_lossy(&self.redacted(kind, bytes)), self.mask).into_owned()
+    }
+
+    /// The head of the same.
+    pub fn head(self, kind: Kind, bytes: &[u8]) -> String {
+        raw_head(&String::from_utf8_lossy(&self.redacted(kind, bytes)), self.mask)
+    }
+
+    /// Bytes of an event without what its reader's scopes hide. Masks are left to who shows it.
+    pub fn redacted<'a>(&self, kind: Kind, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        redact(bytes, self.clearance.hidden(kind))
+    }
+
+    /// The headers of an answer: receivers send back there, too, what they got.
+    pub fn headers(self, headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let shown = headers
+            .into_iter()
+            .map(|(name, value)| match self.mask.loose(&value) {
+                Cow::Borrowed(_) => (name, value),
+                Cow::Owned(masked) => (name, masked),
+            });
+        shown.collect()
+    }
+
+    /// The event without what its reader's scopes hide; `None` if its kind is hidden. Masks are left to who shows it.
+    pub fn event(self, event: EventRecord) -> Option<EventRecord> {
+        self.clearance.sees(event.kind).ok()?;
+        let body = match self.redacted(event.kind, &event.body) {
+            Cow::Borrowed(_) => event.body.clone(),
+            Cow::Owned(body) => Bytes::from(body),
+        };
+        Some(EventRecord { body, ..event })
+    }
+
+    /// Something of which nobody knows what it is, for those who may see everything.
+    pub fn anything(self, bytes: &[u8]) -> Option<String> {
+        self.clearance.covers(Clearance::full()).ok()?;
+        let text = String::from_utf8_lossy(bytes);
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+        // A token can be read by everybody, so there would be no use in masking parts of it.
+        if !self.mask.is_nothing() && !is_json {
+            return None;
+        }
+        Some(raw(&text, self.mask).into_owned())
+    }
+}

@@ -1,0 +1,210 @@
+//! Events from outside: what a real account posts to a source's address, from its bytes to a kept event.
+//!
+//! Checks, tells the kind and knows repeats; from there on it is an event like any other (`ingest.rs`). Its sender will not
+//! send it again, so what is authentic is kept whatever its shape, and what is not taken is kept as it came, for whoever
+//! wants to know why or corrects the secret (`source/retry.rs`). The address is the API's (`api/inlet.rs`).
+
+pub mod retry;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use switchhook_domain::id::RefusalId;
+use switchhook_domain::source::{Refusal, RefusalBounds, Source};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::RepeatKey;
+use switchhook_receiver::Receiver;
+use switchhook_store::StoreError;
+
+use crate::ingest::{self, Accepted, IdempotencyKey, KEY_LASTS, LARGEST_EVENT, Rejected, Submission};
+use crate::keys;
+use crate::system::System;
+
+/// The largest request: a signed event is a third larger than its bytes, and has a header.
+pub const LARGEST_REQUEST: usize = LARGEST_EVENT / 3 * 4 + 4 * 1024;
+
+/// How long a source that was found is taken to be as it was.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// How many sources are remembered at the most.
+const MOST_REMEMBERED: usize = 1_024;
+
+/// A source, ready to check what comes.
+#[derive(Debug)]
+pub struct Inlet {
+    source: Source,
+    receiver: Receiver,
+    read_at: Timestamp,
+}
+
+/// The sources that were found lately.
+#[derive(Debug, Default)]
+pub struct Inlets(RwLock<HashMap<[u8; 32], Arc<Inlet>>>);
+
+/// Why a request is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// It is wrong, and is kept for inspection.
+    #[error("{reason}")]
+    Refused {
+        /// The HTTP status that says so.
+        status: u16,
+        /// Why.
+        reason: String,
+    },
+    /// It could not be kept. Its sender should try again.
+    #[error("{0}")]
+    NotKept(Rejected),
+}
+
+impl Inlets {
+    /// The source with this token.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn find(&self, system: &System, token: &str) -> Result<Option<Arc<Inlet>>, StoreError> {
+        let (hash, now) = (keys::hash(token), system.clock.now());
+        let remembered = self.0.read().get(&hash).cloned();
+        if let Some(inlet) = remembered.filter(|inlet| inlet.is_fresh(now)) {
+            return Ok(Some(inlet));
+        }
+        let Some(source) = system.store.find_source(hash).await? else {
+            self.0.write().remove(&hash);
+            return Ok(None);
+        };
+        let inlet = Arc::new(Inlet::new(source, now));
+        let mut all = self.0.write();
+        if all.len() >= MOST_REMEMBERED {
+            all.clear();
+        }
+        all.insert(hash, Arc::clone(&inlet));
+        Ok(Some(inlet))
+    }
+}
+
+impl Inlet {
+    fn new(source: Source, now: Timestamp) -> Self {
+        let mut secrets = source.valid_secrets(now).map(|secret| secret.expose().as_bytes());
+        let mut builder = Receiver::builder();
+        if let Some(current) = secrets.next() {
+            builder = builder.secret(current);
+        }
+        for old in secrets {
+            builder = builder.also_accept(old);
+        }
+        let receiver = builder.build().expect("an empty secret is none");
+        Self {
+            source,
+            receiver,
+            read_at: now,
+        }
+    }
+
+    /// A clock that was put back makes everything old.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.read_at <= now && now.since(self.read_at) < REMEMBERED
+    }
+
+    /// Takes a request: when this answers `Ok`, its event is kept.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub async fn take(
+        &self,
+        system: &System,
+        content_type: Option<&str>,
+        content: Bytes,
+    ) -> Result<Accepted, NotTaken> {
+        let taken = self.try_to_take(system, &content).await;
+        if let Err(NotTaken::Refused { status, reason }) = &taken {
+            self.keep_refusal(system, content_type, &content, *status, reason)
+                .await;
+        }
+        taken
+    }
+
+    async fn try_to_take(&self, system: &System, content: &[u8]) -> Result<Accepted, NotTaken> {
+        let submission = self.judge(system, content)?;
+        let accepted = ingest::accept_from_source(system, submission).await;
+        accepted.map_err(not_taken)
+    }
+
+    /// What there is to keep of a request, if it is authentic.
+    fn judge(&self, system: &System, content: &[u8]) -> Result<Submission, NotTaken> {
+        // Some gateways end every body with a newline. Of an event that is not signed every byte is its own.
+        let content = match self.source.secret {
+            Some(_) => content.trim_ascii(),
+            None => content,
+        };
+        let received = self.receiver.receive(content).map_err(|refusal| {
+            system.telemetry.rejected("source");
+            refused(refusal.answer_status(), &refusal)
+        })?;
+        let kind = self.source.kind.or(received.kind).unwrap_or(Kind::Unknown);
+        Ok(Submission {
+            company_id: self.source.company_id,
+            kind,
+            idempotency_key: Some(self.repeat_key(kind, &received.body)),
+            body: received.body.into(),
+        })
+    }
+
+    /// The sender may post an event twice, and its body carries no id: an event with the same natural key and the same
+    /// bytes has come before. What differs in its bytes is no repeat, whatever its natural key says.
+    fn repeat_key(&self, kind: Kind, body: &[u8]) -> IdempotencyKey {
+        let key = RepeatKey::natural(Some(kind), body);
+        let bytes = keys::hash_of(body);
+        let digits: String = bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        IdempotencyKey {
+            text: format!("source:{}:{key}:{digits}", self.source.id),
+            lasts: key.window().unwrap_or(KEY_LASTS),
+        }
+    }
+
+    /// Keeps a request that is not taken, so that somebody can see why.
+    pub async fn keep_refusal(
+        &self,
+        system: &System,
+        content_type: Option<&str>,
+        content: &[u8],
+        status: u16,
+        reason: &str,
+    ) {
+        let now = system.clock.now();
+        let refusal = Refusal {
+            id: RefusalId(system.ids.next(now)),
+            source_id: self.source.id,
+            refused_at: now,
+            status,
+            // It may quote what came, and PostgreSQL can keep no NUL.
+            reason: reason.replace('\0', "\u{fffd}"),
+            content_type: content_type.map(|text| text.chars().take(100).collect()),
+            body_bytes: u32::try_from(content.len()).unwrap_or(u32::MAX),
+            body: content.to_vec(),
+        };
+        // Its sender is answered the same, whether somebody can look at it afterwards or not.
+        let kept = system.store.keep_refusal(refusal, RefusalBounds::DEFAULT).await;
+        if let Err(error) = kept {
+            tracing::warn!(source = %self.source.id, %error, "a refused request could not be kept for inspection");
+        }
+    }
+}
+
+fn not_taken(rejected: Rejected) -> NotTaken {
+    match &rejected {
+        Rejected::TooLarge { .. } => refused(413, &rejected),
+        Rejected::NotAnEvent(_) | Rejected::OfNoKind | Rejected::Deviates(_) => refused(400, &rejected),
+        Rejected::KeyReused => refused(409, &rejected),
+        Rejected::NotKept(_) => NotTaken::NotKept(rejected),
+    }
+}
+
+fn refused(status: u16, reason: &(impl ToString + ?Sized)) -> NotTaken {
+    NotTaken::Refused {
+        status,
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,161 @@
+//! An event in a few words, for lists and for the live view. Never holds the text of a message.
+
+use std::fmt::Display;
+
+use switchhook_protocol::{Contact, Kind, Payload, Target, Word};
+
+use crate::mask::Mask;
+
+/// An event in a few words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// What happened: a call's state, a message's status, what was done to a contact.
+    pub what: String,
+    /// To whom, and which way.
+    pub detail: String,
+}
+
+impl Summary {
+    /// Sums up an event; numbers are masked if they are to be.
+    #[must_use]
+    pub fn of(kind: Kind, body: &[u8], mask: Mask) -> Self {
+        match Payload::read(kind, body) {
+            Ok(payload) => told(&payload, mask),
+            Err(_) => Self {
+                what: "unreadable".to_owned(),
+                detail: String::new(),
+            },
+        }
+    }
+}
+
+fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
+    let (what, detail) = match payload {
+        Payload::Call(call) => {
+            let contact = contact(call.contact.as_ref(), mask);
+            let target = target(call.target.as_ref(), mask);
+            let way = call.direction.as_ref().map(Word::as_str);
+            (word(call.state.as_ref()), way_between(way, contact, target))
+        }
+        Payload::Sms(sms) => {
+            let contact = contact(sms.contact.as_ref(), mask);
+            let target = target(sms.target.as_ref(), mask);
+            let way = sms.direction.as_ref().map(Word::as_str);
+            (
+                word(sms.message_status.as_ref()),
+                way_between(way, contact, target),
+            )
+        }
+        Payload::AgentStatus(agent) => (
+            word(agent.on_duty_status.as_ref()),
+            target(agent.target.as_ref(), mask).unwrap_or_default(),
+        ),
+        Payload::Contact(change) => (
+            word(change.event.as_ref()),
+            contact(change.contact.as_ref(), mask).unwrap_or_default(),
+        ),
+        Payload::Changelog(change) => (
+            word(change.action.as_ref()),
+            target(change.target.as_ref(), mask).unwrap_or_default(),
+        ),
+        Payload::Unknown => ("of no known shape".to_owned(), String::new()),
+    };
+    Summary {
+        what: shortened(&what),
+        detail: shortened(&detail),
+    }
+}
+
+/// A contact's name, else number.
+pub fn contact(contact: Option<&Contact<'_>>, mask: Mask) -> Option<String> {
+    let contact = contact?;
+    let name = contact.any_name().filter(|name| !name.is_empty());
+    match (name, contact.any_phone()) {
+        (Some(name), _) => Some(mask.name(&shortened(name)).into_owned()),
+        (None, Some(phone)) => Some(mask.number(&shortened(phone))),
+        (None, None) => None,
+    }
+}
+
+/// A target's name, else what it is.
+pub fn target(target: Option<&Target<'_>>, mask: Mask) -> Option<String> {
+    let target = target?;
+    let name = target.name.as_deref().filter(|name| !name.is_empty());
+    let kind = target.target_type.as_ref().map(Word::as_str);
+    name.or(kind).map(|name| mask.name(&shortened(name)).into_owned())
+}
+
+fn way_between(way: Option<&str>, contact: Option<String>, target: Option<String>) -> String {
+    let (from, to) = if way == Some("outbound") {
+        (target, contact)
+    } else {
+        (contact, target)
+    };
+    match (from, to) {
+        (Some(from), Some(to)) => format!("{from} → {to}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => String::new(),
+    }
+}
+
+fn word(word: Option<&impl Display>) -> String {
+    word.map_or_else(|| "no state".to_owned(), ToString::to_string)
+}
+
+/// Names come from anybody and may be of any length.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 120;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, body: &str, mask: Mask, what: &str, detail: &str) {
+        let summary = Summary::of(kind, body.as_bytes(), mask);
+        assert_eq!((summary.what.as_str(), summary.detail.as_str()), (what, detail));
+    }
+
+    #[test]
+    fn an_event_is_summed_up_by_who_does_what_to_whom() {
+        let call = r#"{"state":"ringing","direction":"inbound","contact":{"name":"Ann"},"target":{"name":"Support","type":"callcenter"}}"#;
+        check(Kind::Call, call, Mask::NOTHING, "ringing", "Ann → Support");
+        let outbound = r#"{"state":"calling","direction":"outbound","contact":{"phone":"+12025550101"},"target":{"type":"user"}}"#;
+        check(
+            Kind::Call,
+            outbound,
+            Mask::NOTHING,
+            "calling",
+            "user → +12025550101",
+        );
+        check(
+            Kind::Call,
+            outbound,
+            "numbers".parse().unwrap(),
+            "calling",
+            "user → +•••••••••01",
+        );
+        let stranger = r#"{"state":"ringing","contact":{"name":"(202) 555-0101","phone":"+12025550101"}}"#;
+        check(
+            Kind::Call,
+            stranger,
+            "numbers".parse().unwrap(),
+            "ringing",
+            "(•••) •••-••01",
+        );
+        check(Kind::Changelog, "{}", Mask::NOTHING, "no state", "");
+        check(Kind::Sms, "nonsense", Mask::NOTHING, "unreadable", "");
+    }
+
+    #[test]
+    fn the_text_of_a_message_is_never_part_of_it() {
+        let sms = r#"{"id":1,"message_status":"pending","text":"my password","from_number":"+12025550101"}"#;
+        let summary = Summary::of(Kind::Sms, sms.as_bytes(), Mask::NOTHING);
+        assert!(!format!("{summary:?}").contains("password"));
+    }
+}

@@ -1,0 +1,356 @@
+//! One connection: reads the log from its position on, and sends what its websocket's subscriptions let through.
+//!
+//! It reads no further than it has sent, so a slow reader costs nothing but its own time; one that takes nothing for
+//! half a minute, or answers no ping, is let go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use switchhook_domain::event::EventFacts;
+use switchhook_domain::id::CompanyId;
+use switchhook_domain::subscription::Endpoint;
+use switchhook_protocol::Payload;
+use switchhook_store::{LogBounds, LogEntry, LogPosition};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::frame;
+use super::token::Grant;
+use crate::caller::Caller;
+use crate::lease::Lease;
+use crate::share::{NoPlace, Place};
+use crate::system::System;
+
+/// How much of the log is in memory for one connection.
+const AT_ONCE: LogBounds = LogBounds {
+    events: 64,
+    bytes: 256 * 1024,
+};
+
+/// How often the log is looked at although nobody rang: another node may have written to it, or the store was not there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the other side is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// How long it may say nothing at all.
+const LONGEST_SILENCE: Duration = Duration::from_secs(75);
+
+/// How long it may take to take a frame.
+const LONGEST_SEND: Duration = Duration::from_secs(30);
+
+/// How long saying goodbye may take: the last frame, the other side's, and the end of the connection.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
+
+/// How much of what the other side says is read at a time.
+const MOST_HEARD: usize = 64;
+
+/// Whom a connection serves, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Session {
+    /// Whose events.
+    pub company_id: CompanyId,
+    /// Which of them, and until when.
+    pub grant: Grant,
+    /// Who has the key that the token was made for.
+    pub caller: Caller,
+    /// After which position in the log.
+    pub after: LogPosition,
+    /// Whether frames have labels.
+    pub is_labelled: bool,
+}
+
+/// The socket that a client listens at.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The other side is gone, or takes nothing.
+    Lost,
+    /// The other side closes it.
+    Left,
+    /// What the other side sends is no websocket's.
+    Garbled,
+    /// It sends text that is none.
+    NoText,
+    /// It sends more than anybody reads.
+    TooLarge,
+    Expired,
+    Revoked,
+    Deleted,
+    Unsubscribed,
+    Stopping,
+    TooMany,
+    TooManyOfCompany,
+}
+
+impl End {
+    fn close_frame(self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::Lost | Self::Left => return None,
+            Self::Garbled => (
+                CloseCode::Protocol,
+                "this is not what the websocket protocol says",
+            ),
+            Self::NoText => (CloseCode::Invalid, "a text frame must be UTF-8"),
+            Self::TooLarge => (
+                CloseCode::Size,
+                "nobody reads what a listener sends; it may have 4 KiB at the most",
+            ),
+            Self::Expired => (
+                CloseCode::Policy,
+                "the token's hour is over: GET the websocket to have a new websocket_url",
+            ),
+            Self::Revoked => (
+                CloseCode::Policy,
+                "the API key that asked for the websocket_url was revoked or has expired",
+            ),
+            Self::Deleted => (CloseCode::Policy, "the websocket was deleted"),
+            Self::Unsubscribed => (CloseCode::Policy, "the subscription was deleted"),
+            Self::Stopping => (CloseCode::Away, "the server stops: connect again"),
+            Self::TooMany => (CloseCode::Again, "too many connections: try again later"),
+            Self::TooManyOfCompany => (
+                CloseCode::Again,
+                "too many connections of this company (--limit-websockets): close one",
+            ),
+        };
+        Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        })
+    }
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(system: Arc<System>, socket: Socket, session: Session) {
+    let share = system.shares.of(session.company_id);
+    let place = Place::take(&share.connections, &system.listeners.places);
+    let mut connection = Connection::new(&system, socket, session);
+    let end = match place {
+        Ok(_) => connection.run().await,
+        Err(NoPlace::OfCompany) => End::TooManyOfCompany,
+        Err(NoPlace::OfNode) => End::TooMany,
+    };
+    tracing::debug!(websocket = %session.grant.websocket_id, ?end, "a listener's connection ended");
+    if end != End::Lost {
+        // Out of time, or nobody there to be told.
+        let _ = timeout(LONGEST_GOODBYE, connection.part(end.close_frame())).await;
+    }
+}
+
+struct Connection<'a> {
+    system: &'a System,
+    socket: Socket,
+    session: Session,
+    lease: Lease,
+    position: LogPosition,
+    bell: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+    expires_at: Instant,
+    heard_at: Instant,
+    pinged_at: Instant,
+}
+
+impl<'a> Connection<'a> {
+    fn new(system: &'a System, socket: Socket, session: Session) -> Self {
+        let now = Instant::now();
+        let lasts = session.grant.expires_at.since(system.clock.now());
+        Self {
+            system,
+            socket,
+            session,
+            lease: system.leases.hold(session.caller),
+            position: session.after,
+            bell: system.listeners.bell(session.company_id),
+            stopping: system.listeners.stopping.subscribe(),
+            expires_at: now + lasts,
+            heard_at: now,
+            pinged_at: now,
+        }
+    }
+
+    async fn run(&mut self) -> End {
+        if self.session.is_labelled
+            && let Err(end) = self.send(Message::text(frame::beginning(self.position))).await
+        {
+            return end;
+        }
+        loop {
+            // Whoever rings from here on is heard, so that nothing is missed between looking and waiting.
+            self.bell.borrow_and_update();
+            let next = match self.send_some().await {
+                Ok(0) => self.wait().await,
+                Ok(_) => self.look_up(),
+                Err(end) => Err(end),
+            };
+            if let Err(end) = next {
+                return end;
+            }
+        }
+    }
+
+    /// Sends the next events; answers how many the log had.
+    async fn send_some(&mut self) -> Result<usize, End> {
+        let (company_id, store) = (self.session.company_id, &self.system.store);
+        let entries = match store.read_log(company_id, self.position, AT_ONCE).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(%error, "the log cannot be read for a listener");
+                return Ok(0);
+            }
+        };
+        for entry in &entries {
+            if let Some(message) = self.message(entry)? {
+                self.send(message).await?;
+            }
+            self.position = entry.position;
+        }
+        Ok(entries.len())
+    }
+
+    /// The frame of an event, if it is for this connection.
+    fn message(&self, entry: &LogEntry) -> Result<Option<Message>, End> {
+        let Session {
+            company_id,
+            grant,
+            caller,
+            ..
+        } = self.session;
+        let (kind, clearance) = (entry.event.kind, caller.clearance());
+        if clearance.sees(kind).is_err() {
+            return Ok(None);
+        }
+        let registry = &self.system.registry;
+        let websocket = registry.websocket(grant.websocket_id).ok_or(End::Deleted)?;
+        // A payload that was removed cannot be read any more.
+        let Ok(payload) = Payload::read(entry.event.kind, &entry.event.body) else {
+            return Ok(None);
+        };
+        let matches = registry
+            .match_event(company_id, &EventFacts::of(&payload))
+            .matches;
+        let here = Endpoint::Websocket(grant.websocket_id);
+        let wanted = matches.into_iter().find(|one| {
+            let is_granted = |(_, id)| one.subscription_ids.contains(&id);
+            one.endpoint == here && grant.only.is_none_or(is_granted)
+        });
+        let Some(wanted) = wanted else {
+            return Ok(None);
+        };
+        let secret = websocket.secret.as_ref();
+        // The token was made for what was told here then; others may have subscribed it to more since.
+        let hidden = wanted.hidden.or(clearance.hidden_by_subscription(kind));
+        let body = frame::body(&entry.event, hidden, secret);
+        Ok(Some(Message::text(if self.session.is_labelled {
+            frame::labelled(entry.position, &entry.event, body, secret.is_some())
+        } else {
+            body
+        })))
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        tokio::select! {
+            biased;
+            () = self.lease.ended() => Err(End::Revoked),
+            sent = timeout(LONGEST_SEND, self.socket.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(End::Lost),
+            }
+        }
+    }
+
+    /// Waits until there may be something to send.
+    async fn wait(&mut self) -> Result<(), End> {
+        let look_at = Instant::now() + LOOK_EVERY;
+        loop {
+            tokio::select! {
+                rung = self.bell.changed() => return rung.map_err(|_| End::Stopping),
+                _ = self.stopping.changed() => return Err(End::Stopping),
+                () = self.lease.ended() => return Err(End::Revoked),
+                heard = self.socket.next() => self.heard(heard.as_ref())?,
+                () = sleep_until(self.expires_at) => return Err(End::Expired),
+                () = sleep_until(self.pinged_at + PING_EVERY) => self.ping().await?,
+                () = sleep_until(look_at) => return self.look_up(),
+            }
+        }
+    }
+
+    /// Takes what has come in meanwhile, without waiting for more.
+    fn look_up(&mut self) -> Result<(), End> {
+        for _ in 0..MOST_HEARD {
+            match self.socket.next().now_or_never() {
+                Some(heard) => self.heard(heard.as_ref())?,
+                None => break,
+            }
+        }
+        if *self.stopping.borrow() {
+            return Err(End::Stopping);
+        }
+        if self
+            .system
+            .registry
+            .websocket(self.session.grant.websocket_id)
+            .is_none()
+        {
+            return Err(End::Deleted);
+        }
+        let registry = &self.system.registry;
+        if let Some((_, id)) = self.session.grant.only
+            && !registry.has_subscription(self.session.company_id, id)
+        {
+            return Err(End::Unsubscribed);
+        }
+        if Instant::now() >= self.expires_at {
+            return Err(End::Expired);
+        }
+        Ok(())
+    }
+
+    /// Whatever the other side says is no more than a sign of life.
+    fn heard(&mut self, heard: Option<&tungstenite::Result<Message>>) -> Result<(), End> {
+        use tungstenite::Error;
+        use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+        match heard {
+            Some(Ok(Message::Close(_))) => Err(End::Left),
+            Some(Err(Error::Protocol(ResetWithoutClosingHandshake))) | None => Err(End::Lost),
+            Some(Err(Error::Protocol(_))) => Err(End::Garbled),
+            Some(Err(Error::Utf8(_))) => Err(End::NoText),
+            Some(Err(Error::Capacity(_))) => Err(End::TooLarge),
+            Some(Err(_)) => Err(End::Lost),
+            Some(Ok(_)) => {
+                self.heard_at = Instant::now();
+                Ok(())
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        self.pinged_at = Instant::now();
+        if self.heard_at.elapsed() > LONGEST_SILENCE {
+            return Err(End::Lost);
+        }
+        self.send(Message::Ping(bytes::Bytes::new())).await
+    }
+
+    /// The closing handshake, whoever began it (RFC 6455, section 7), and the end of the connection after it.
+    async fn part(&mut self, frame: Option<CloseFrame>) -> tungstenite::Result<()> {
+        match frame {
+            Some(frame) => self.socket.send(Message::Close(Some(frame))).await?,
+            // The answer to theirs was written when it was read.
+            None => self.socket.flush().await?,
+        }
+        while let Some(Ok(_)) = self.socket.next().await {}
+        // Reads what is still coming: a socket that is closed with something unread takes back what was written.
+        self.socket.get_mut().shutdown().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! The HTTP API: every route is on this screen, and described where it is handled.
+//!
+//! A handler reads its request, asks the store or ingest once, and shows the answer. Who asks is `auth.rs`, what goes
+//! wrong is `error.rs`, what imitates Dialpad's oddities is `compat.rs`. The server that listens is `server.rs`.
+
+mod auth;
+mod compat;
+mod deliveries;
+mod description;
+mod doctor;
+mod documents;
+mod endpoint;
+mod erasures;
+mod error;
+mod events;
+mod explain;
+mod front;
+mod health;
+mod inlet;
+mod inside;
+mod limits;
+mod listening;
+mod middleware;
+mod parameters;
+mod replays;
+mod request;
+mod rerouting;
+mod rotation;
+mod sample;
+mod sources;
+mod stream;
+mod subscriptions;
+mod traffic;
+mod webhook_settings;
+mod webhooks;
+mod websockets;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::post;
+use bytes::Bytes;
+use governor::clock::DefaultClock;
+use http::{Method, Uri};
+use tokio::sync::Semaphore;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::auth::KeyCache;
+use self::compat::shortened;
+pub(crate) use self::compat::{SecretsShown, shown_headers, shown_hook_url};
+use self::error::ApiError;
+pub use self::front::FrontDoor;
+use self::health::LastReadiness;
+pub(crate) use self::inside::{Inside, Refusal};
+pub(crate) use self::limits::reading;
+use self::limits::{Limiter, limit_rate, limit_reads};
+pub(crate) use self::middleware::has_nul;
+use self::parameters::Parameters;
+use self::subscriptions::{agent_status, call, changelog, contact, sms};
+use self::webhook_settings::Bounds;
+use switchhook_node::settings::Settings;
+use switchhook_node::source::Inlets;
+use switchhook_node::system::System;
+
+/// What every handler has.
+pub(crate) struct Api {
+    system: Arc<System>,
+    keys: KeyCache,
+    limiter: Limiter,
+    inlets: Inlets,
+    readiness: LastReadiness,
+    /// The OpenAPI document.
+    openapi: Bytes,
+    /// The places of the streams that are open.
+    streams: Arc<Semaphore>,
+    /// The places of the examinations that try connections.
+    examinations: Semaphore,
+}
+
+pub(crate) type SharedApi = Arc<Api>;
+
+/// Dialpad's API.
+fn compatible_routes() -> OpenApiRouter<SharedApi> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(websockets::list, websockets::create))
+        .routes(routes!(websockets::get, websockets::update, websockets::delete))
+        .routes(routes!(call::list, call::create))
+        .routes(routes!(call::get, call::update, call::delete))
+        .routes(routes!(sms::list, sms::create))
+        .routes(routes!(sms::get, sms::update, sms::delete))
+        .routes(routes!(agent_status::list, agent_status::create))
+        .routes(routes!(
+            agent_status::get,
+            agent_status::update,
+            agent_status::delete
+        ))
+        .routes(routes!(contact::list, contact::create))
+        .routes(routes!(contact::get, contact::update, contact::delete))
+        .routes(routes!(changelog::list, changelog::create))
+        .routes(routes!(changelog::get, changelog::update, changelog::delete))
+}
+
+/// Ours.
+fn own_routes() -> OpenApiRouter<SharedApi> {
+    OpenApiRouter::new()
+        .routes(routes!(webhook_settings::list))
+        .routes(routes!(webhook_settings::get, webhook_settings::update))
+        .routes(routes!(webhook_settings::pause))
+        .routes(routes!(webhook_settings::resume))
+        .routes(routes!(rotation::rotate_secret))
+        .routes(routes!(sample::send))
+        .routes(routes!(events::list))
+        .routes(routes!(events::get, events::send))
+        .routes(routes!(rerouting::route))
+        .routes(routes!(erasures::erase))
+        .routes(routes!(explain::explain))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::redeliver))
+        .routes(routes!(deliveries::cancel))
+        .routes(routes!(stream::stream))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::cancel))
+        .routes(routes!(sources::list, sources::create))
+        .routes(routes!(sources::get, sources::update, sources::delete))
+        .routes(routes!(sources::list_refusals))
+        .routes(routes!(sources::retry_refusals))
+        .routes(routes!(inlet::take))
+        .routes(routes!(listening::listen))
+        .routes(routes!(doctor::see))
+        .routes(routes!(documents::index))
+        .routes(routes!(documents::asyncapi))
+        .routes(routes!(documents::openapi))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// The whole API of a node.
+pub fn router(system: Arc<System>) -> Router {
+    with_inside(system).0.into_router()
+}
+
+/// The whole API of a node, from outside and from inside.
+pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
+    let openapi = openapi_text(&system.settings);
+    let limiter = Limiter::new(system.settings.api_limits, DefaultClock::default());
+    let api = Arc::new(Api {
+        system,
+        keys: KeyCache::default(),
+        limiter,
+        inlets: Inlets::default(),
+        readiness: LastReadiness::default(),
+        openapi: Bytes::from(openapi),
+        streams: Arc::new(Semaphore::new(stream::MOST_STREAMS)),
+        examinations: Semaphore::new(doctor::MOST_AT_ONCE),
+    });
+    let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
+    let reading = from_fn_with_state(Arc::clone(&api), limit_reads);
+    let compatible = compatible_routes()
+        .route_layer(reading.clone())
+        .route_layer(limited);
+    let own = own_routes();
+    let known = Arc::new(Parameters::of(own.get_openapi()));
+    let checked = from_fn_with_state(known, parameters::check);
+    let routes = compatible.merge(own.route_layer(reading).route_layer(checked));
+    let (router, _) = routes.split_for_parts();
+    let router = router
+        // Some forms and gateways end every path with a slash.
+        .route("/in/{token}/", post(inlet::take))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(middleware::check))
+        .with_state(Arc::clone(&api));
+    let inside = Inside {
+        router: router.clone(),
+        api: Arc::clone(&api),
+    };
+    (FrontDoor { api, router }, inside)
+}
+
+/// The description of every route.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let (_, gathered) = compatible_routes().merge(own_routes()).split_for_parts();
+    description::complete(gathered)
+}
+
+/// The same as JSON, with what can be sent to a server with these settings.
+pub fn openapi_text(settings: &Settings) -> String {
+    description::text(&openapi(), Bounds::of(settings))
+}
+
+async fn unknown_route(uri: Uri) -> ApiError {
+    let path = shortened(uri.path());
+    ApiError::not_found(format!(
+        "there is nothing at {path}: GET /openapi.json tells what is where"
+    ))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let path = shortened(uri.path());
+    ApiError::method_not_allowed(format!(
+        "{path} does not take {method}: the Allow header tells what it takes"
+    ))
+}

@@ -1,0 +1,460 @@
+//! `/v1/deliveries`: what became of each event at each webhook, and what a person can do about it.
+//!
+//! A delivery is sent again by making another one; history is never rewritten.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+use serde::Serialize;
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
+use switchhook_domain::credential::{shown_text, shown_url};
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
+use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
+use switchhook_domain::subscription::Endpoint;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::DeliveryFilter;
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::{Reader, Writer};
+use super::compat::{IdText, Items};
+use super::error::ApiError;
+use super::request::{PageQuery, PathId, Query};
+use super::traffic::leading_to;
+use super::words;
+use switchhook_node::caller::Caller;
+use switchhook_node::delivery::own_headers;
+use switchhook_node::destination::sent_name;
+use switchhook_node::mask::Mask;
+use switchhook_node::sight::Sight;
+
+/// Which deliveries a list is narrowed to.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct DeliveryQuery {
+    /// Only those to this webhook.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+    /// Only those of this event.
+    #[param(value_type = Option<String>)]
+    event_id: Option<EventId>,
+    /// Only those that this replay made.
+    #[param(value_type = Option<String>)]
+    replay_id: Option<ReplayId>,
+    /// Only those in this state: pending, delivered, exhausted or cancelled.
+    #[param(schema_with = words::state)]
+    state: Option<StateName>,
+    /// Only this kind.
+    #[param(schema_with = words::kept_kind)]
+    kind: Option<Kind>,
+    /// Made at this time or later: RFC 3339 or unix milliseconds.
+    #[param(value_type = Option<String>)]
+    since: Option<Timestamp>,
+    /// Made before this time.
+    #[param(value_type = Option<String>)]
+    until: Option<Timestamp>,
+}
+
+/// One event for one webhook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryAnswer {
+    id: IdText,
+    event_id: IdText,
+    webhook_id: IdText,
+    #[schema(schema_with = words::kept_kind)]
+    kind: Kind,
+    /// The subscriptions that asked for it.
+    subscription_ids: Vec<IdText>,
+    #[schema(schema_with = words::state)]
+    state: &'static str,
+    /// When the next attempt is due, in unix milliseconds; null unless it is pending.
+    #[schema(value_type = Option<i64>, required)]
+    due_at: Option<Timestamp>,
+    /// Since when it is in its final state; null while it is pending.
+    #[schema(value_type = Option<i64>, required)]
+    ended_at: Option<Timestamp>,
+    /// The number of its last attempt, one under way included; 0 before the first.
+    attempt_number: u32,
+    /// How many attempts failed.
+    failures: u32,
+    /// What it shares with those that it must not overtake.
+    #[schema(required)]
+    order_key: Option<String>,
+    /// Until when it holds those up, if it is not delivered before.
+    #[schema(value_type = i64)]
+    blocks_until: Timestamp,
+    /// What is taken out of the event before it is sent: `recordings`, `message_text`.
+    hidden: Vec<&'static str>,
+    /// Something to know of it.
+    #[schema(required)]
+    note: Option<String>,
+    /// The delivery that it repeats; null for an original one.
+    #[schema(required)]
+    origin: Option<IdText>,
+    /// The replay that made it; null for others.
+    #[schema(required)]
+    replay_id: Option<IdText>,
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+}
+
+/// A delivery as lists show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ListedDelivery {
+    #[serde(flatten)]
+    delivery: DeliveryAnswer,
+    /// How its last attempt that has ended went; null before the first.
+    #[schema(required)]
+    last_attempt: Option<LastAttemptAnswer>,
+}
+
+/// How an attempt went, in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LastAttemptAnswer {
+    number: u32,
+    /// The answer's HTTP status; null if no answer came.
+    #[schema(required, example = 200)]
+    status: Option<u16>,
+    /// How long it took, in milliseconds.
+    total_ms: f64,
+}
+
+/// A delivery with its attempts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryWithAttempts {
+    #[serde(flatten)]
+    delivery: DeliveryAnswer,
+    /// The attempts that have ended, first to last.
+    attempts: Vec<AttemptAnswer>,
+}
+
+/// One POST and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttemptAnswer {
+    number: u32,
+    #[schema(value_type = i64)]
+    started_at: Timestamp,
+    #[schema(value_type = i64)]
+    finished_at: Timestamp,
+    /// `accepted`, `redirected`, `postponed`, `gone`, `refused`, `failed`, `unanswered` or `lost`.
+    #[schema(example = "accepted")]
+    outcome: &'static str,
+    /// The answer's HTTP status.
+    #[schema(required, example = 200)]
+    status: Option<u16>,
+    /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like.
+    #[schema(required)]
+    error: Option<&'static str>,
+    /// In words: why no answer came, or what was odd about the one that did.
+    #[schema(required)]
+    detail: Option<String>,
+    /// Until when the answer asked us to wait.
+    #[schema(value_type = Option<i64>, required)]
+    retry_after: Option<Timestamp>,
+    /// What was sent, but for the body; null if nothing was, as far as we know.
+    #[schema(required)]
+    request: Option<RequestAnswer>,
+    /// The head of what was answered.
+    #[schema(required)]
+    answer: Option<AnswerHead>,
+    /// How long its parts took, in milliseconds; null for what did not happen.
+    timing: Timing,
+}
+
+/// What was sent, but for the body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RequestAnswer {
+    url: String,
+    headers: BTreeMap<String, String>,
+}
+
+/// The head of what was answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AnswerHead {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    /// At most 16 KiB, as text.
+    body: String,
+    /// Whether there was more.
+    truncated: bool,
+}
+
+/// How long the parts of an attempt took, in milliseconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timing {
+    #[schema(required)]
+    dns_ms: Option<f64>,
+    #[schema(required)]
+    connect_ms: Option<f64>,
+    #[schema(required)]
+    tls_ms: Option<f64>,
+    #[schema(required)]
+    first_byte_ms: Option<f64>,
+    total_ms: f64,
+}
+
+/// Lists the company's deliveries, newest first.
+///
+/// Kinds that the key may not see are left out, and a page that passes by many deliveries that are not wanted may have fewer items
+/// than `limit`, even none: it is the last one only if it has no `cursor`.
+#[utoipa::path(
+    get, path = "/v1/deliveries", tag = "deliveries", operation_id = "deliveries.list",
+    params(PageQuery, DeliveryQuery),
+    responses((status = 200, description = "A page of deliveries", body = Items<ListedDelivery>)),
+)]
+pub(crate) async fn list(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Items<ListedDelivery>>, ApiError> {
+    let query = Query::of(&uri);
+    let page = PageQuery::read(query)?.ours()?;
+    let filter = DeliveryFilter {
+        event_id: query.id("event_id")?,
+        webhook_id: query.id("webhook_id")?,
+        replay_id: query.id("replay_id")?,
+        state: query.word("state")?,
+        kind: query.kind()?,
+        since: query.instant("since")?,
+        until: query.instant("until")?,
+    };
+    if let Some(kind) = filter.kind {
+        caller.require_sight(kind)?;
+    }
+    let page = api
+        .system
+        .store
+        .list_deliveries(caller.company_id, filter, page)
+        .await?;
+    let sight = Sight::of(caller, &api.system);
+    let seen = page
+        .items
+        .into_iter()
+        .filter(|delivery| sight.sees(delivery.kind));
+    Ok(Json(Items {
+        items: listed(&api, seen.collect(), sight.mask).await?,
+        cursor: page.next.map(IdText),
+    }))
+}
+
+/// Deliveries with how their last attempts went.
+pub(crate) async fn listed(
+    api: &SharedApi,
+    deliveries: Vec<Delivery>,
+    mask: Mask,
+) -> Result<Vec<ListedDelivery>, ApiError> {
+    let ids = deliveries.iter().map(|delivery| delivery.id).collect();
+    let last = api.system.store.last_attempts(ids).await?;
+    let mut last: HashMap<_, _> = last
+        .into_iter()
+        .map(|attempt| (attempt.delivery_id, attempt))
+        .collect();
+    let listed = deliveries.into_iter().map(|delivery| ListedDelivery {
+        last_attempt: last.remove(&delivery.id).map(|attempt| LastAttemptAnswer {
+            number: attempt.number,
+            status: attempt.status,
+            total_ms: attempt.took.as_secs_f64() * 1_000.0,
+        }),
+        delivery: DeliveryAnswer::of(delivery, mask),
+    });
+    Ok(listed.collect())
+}
+
+/// Shows a delivery with its attempts.
+#[utoipa::path(
+    get, path = "/v1/deliveries/{id}", tag = "deliveries", operation_id = "deliveries.get",
+    params(("id" = IdText, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The delivery", body = DeliveryWithAttempts)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<DeliveryId>,
+) -> Result<Json<DeliveryWithAttempts>, ApiError> {
+    let delivery = seen(&api, caller, id).await?;
+    let attempts = api.system.store.attempts_of(id).await?;
+    let sight = Sight::of(caller, &api.system);
+    let attempts = attempts
+        .into_iter()
+        .map(|attempt| AttemptAnswer::of(attempt, &delivery, sight))
+        .collect();
+    Ok(Json(DeliveryWithAttempts {
+        delivery: DeliveryAnswer::of(delivery, sight.mask),
+        attempts,
+    }))
+}
+
+/// Sends the same event to the same webhook again, as a new delivery. Takes a key that may see what it shows.
+#[utoipa::path(
+    post, path = "/v1/deliveries/{id}/redeliver", tag = "deliveries", operation_id = "deliveries.redeliver",
+    params(("id" = IdText, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The new delivery", body = DeliveryAnswer)),
+)]
+pub(crate) async fn redeliver(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<DeliveryId>,
+) -> Result<Json<DeliveryAnswer>, ApiError> {
+    let delivery = seen(&api, caller, id).await?;
+    let subscriptions = leading_to(&api, caller.company_id, Endpoint::Webhook(delivery.webhook_id)).await?;
+    caller.clearance().may_send(&delivery, &subscriptions)?;
+    let now = api.system.clock.now();
+    let new_id = DeliveryId(api.system.ids.next(now));
+    let delivery = api
+        .system
+        .store
+        .redeliver(caller.company_id, id, new_id, now)
+        .await?;
+    api.system.engine.nudge(delivery.webhook_id);
+    Ok(Json(DeliveryAnswer::of(
+        delivery,
+        api.system.settings.dashboard.mask,
+    )))
+}
+
+/// Gives a pending delivery up.
+#[utoipa::path(
+    post, path = "/v1/deliveries/{id}/cancel", tag = "deliveries", operation_id = "deliveries.cancel",
+    params(("id" = IdText, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The delivery", body = DeliveryAnswer)),
+)]
+pub(crate) async fn cancel(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<DeliveryId>,
+) -> Result<Json<DeliveryAnswer>, ApiError> {
+    seen(&api, caller, id).await?;
+    let now = api.system.clock.now();
+    let delivery = api
+        .system
+        .store
+        .cancel_delivery(caller.company_id, id, now)
+        .await?;
+    // Those that it held up may go now.
+    api.system.engine.nudge(delivery.webhook_id);
+    Ok(Json(DeliveryAnswer::of(
+        delivery,
+        api.system.settings.dashboard.mask,
+    )))
+}
+
+/// A delivery of a kind that the caller may see.
+async fn seen(api: &SharedApi, caller: Caller, id: DeliveryId) -> Result<Delivery, ApiError> {
+    let delivery = api.system.store.delivery(caller.company_id, id).await?;
+    caller.require_sight(delivery.kind)?;
+    Ok(delivery)
+}
+
+impl DeliveryAnswer {
+    /// The delivery as it is shown.
+    pub(crate) fn of(delivery: Delivery, mask: Mask) -> Self {
+        let (due_at, ended_at) = match delivery.state {
+            DeliveryState::Pending { due_at } => (Some(due_at), None),
+            other => (None, Some(other.at())),
+        };
+        let hidden = delivery.hidden;
+        let hidden = [
+            (hidden.recordings, "recordings"),
+            (hidden.message_text, "message_text"),
+        ];
+        Self {
+            id: IdText(delivery.id.0),
+            event_id: IdText(delivery.event_id.0),
+            webhook_id: IdText(delivery.webhook_id.0),
+            kind: delivery.kind,
+            subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
+            state: delivery.state.name().as_str(),
+            due_at,
+            ended_at,
+            attempt_number: delivery.attempt_number,
+            failures: delivery.failures.total(),
+            order_key: delivery.order_key.map(|key| mask.id(key.as_str()).into_owned()),
+            blocks_until: delivery.blocks_until,
+            hidden: hidden
+                .into_iter()
+                .filter_map(|(is_hidden, name)| is_hidden.then_some(name))
+                .collect(),
+            note: delivery.note,
+            origin: delivery.origin.map(|id| IdText(id.0)),
+            replay_id: delivery.replay_id.map(|id| IdText(id.0)),
+            created_at: delivery.created_at,
+        }
+    }
+}
+
+impl AttemptAnswer {
+    fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
+        let outcome = attempt.outcome.class().as_str();
+        let detail = attempt
+            .detail()
+            .map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
+        let (status, error, retry_after) = match attempt.outcome {
+            AttemptOutcome::Answered { status, retry_after } => (Some(status), None, retry_after),
+            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str()), None),
+            AttemptOutcome::Lost => (None, None, None),
+        };
+        Self {
+            number: attempt.number,
+            started_at: attempt.started_at,
+            finished_at: attempt.finished_at,
+            outcome,
+            status,
+            error,
+            detail,
+            retry_after,
+            request: attempt
+                .request
+                .map(|request| RequestAnswer::of(&request, delivery, attempt.number, sight)),
+            answer: attempt
+                .answer
+                .map(|answer| AnswerHead::of(&answer, delivery.kind, sight)),
+            timing: attempt.phases.into(),
+        }
+    }
+}
+
+impl RequestAnswer {
+    /// What was kept, and what followed from the delivery.
+    fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32, sight: Sight) -> Self {
+        let mut headers = sight.headers(request.headers.to_map());
+        for (name, value) in own_headers(delivery, attempt_number) {
+            headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
+        }
+        Self {
+            url: shown_url(&request.url).into_owned(),
+            headers,
+        }
+    }
+}
+
+impl AnswerHead {
+    /// Receivers like to send back what they got, so it is shown as the event would be.
+    fn of(answer: &Answer, kind: Kind, sight: Sight) -> Self {
+        Self {
+            status: answer.status,
+            headers: sight.headers(answer.headers.to_map()),
+            body: sight.text(kind, &answer.body_head),
+            truncated: answer.is_truncated,
+        }
+    }
+}
+
+impl From<Phases> for Timing {
+    fn from(phases: Phases) -> Self {
+        let millis = |part: Duration| part.as_secs_f64() * 1_000.0;
+        Self {
+            dns_ms: phases.dns.map(millis),
+            connect_ms: phases.connect.map(millis),
+            tls_ms: phases.tls.map(millis),
+            first_byte_ms: phases.first_byte.map(millis),
+            total_ms: millis(phases.total),
+        }
+    }
+}

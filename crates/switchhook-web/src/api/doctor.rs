@@ -1,0 +1,180 @@
+//! `/v1/doctor`: what is wrong with the company's webhooks, subscriptions and deliveries, and what to do.
+//!
+//! What is looked at and how is `doctor.rs`; here is how one asks for it.
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+use serde::Serialize;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::WebhookId;
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::{Reader, key_has_ended};
+use super::compat::IdText;
+use super::error::ApiError;
+use super::request::Query;
+use switchhook_node::doctor::{Connecting, Examination, Finding, Place, Report, examine};
+use switchhook_node::system::System;
+
+/// How many findings are shown.
+const MOST_FINDINGS: usize = 500;
+
+/// How many examinations try connections at once, of all companies.
+pub(super) const MOST_AT_ONCE: usize = 4;
+
+/// How long to wait until an examination under way is over.
+const ASK_AGAIN_SECONDS: u64 = 10;
+
+/// What is looked at.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct DoctorQuery {
+    /// Only this webhook.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+    /// Whether to see if a connection to each webhook can be made: true unless told otherwise. No event is sent.
+    connect: Option<bool>,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DoctorAnswer {
+    /// What is wrong; empty if all is well. At most 500.
+    findings: Vec<FindingAnswer>,
+    /// How many things are wrong in all.
+    findings_count: usize,
+    /// How many webhooks were looked at.
+    webhooks: usize,
+    /// How many subscriptions were looked at.
+    subscriptions: usize,
+    /// How many of the webhooks there was no time to connect to.
+    unreached: usize,
+    /// How many nodes share the work.
+    nodes: u32,
+    /// What time it is on the server, in unix milliseconds.
+    #[schema(value_type = i64)]
+    now: Timestamp,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FindingAnswer {
+    /// Which kind of thing: `no_subscription`, `short_secret`, `unreachable` and the like.
+    #[schema(example = "no_subscription")]
+    trouble: &'static str,
+    /// Where, in words.
+    #[serde(rename = "where")]
+    #[schema(example = "webhook 7730318061039616 (https://example.com/hook)")]
+    place: String,
+    #[schema(required)]
+    webhook_id: Option<IdText>,
+    #[schema(required)]
+    subscription_id: Option<IdText>,
+    /// What is wrong.
+    #[schema(example = "no subscription sends to it: it gets nothing")]
+    what: String,
+    /// What to do.
+    #[schema(example = "subscribe it: switchhook subscriptions create call --webhook 7730318061039616")]
+    remedy: String,
+}
+
+/// Says what is wrong with the company's webhooks, subscriptions and deliveries, and what to do.
+///
+/// Connections are tried from where the server stands, by one examination of a company at a time.
+#[utoipa::path(
+    get, path = "/v1/doctor", tag = "operation", operation_id = "doctor",
+    params(DoctorQuery),
+    responses((status = 200, description = "What is wrong", body = DoctorAnswer)),
+)]
+pub(crate) async fn see(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<DoctorAnswer>, ApiError> {
+    let query = Query::of(&uri);
+    let connects = query.get("connect", "true or false")?.unwrap_or(true);
+    let examination = Examination {
+        company_id: caller.company_id,
+        only: query.id("webhook_id")?,
+        connecting: if connects {
+            Connecting::Try
+        } else {
+            Connecting::Skip
+        },
+    };
+    let share = api.system.shares.of(caller.company_id);
+    let _places = if connects {
+        let own = share.examination.try_acquire().map_err(|_| under_way())?;
+        Some((own, api.examinations.try_acquire().map_err(|_| too_many())?))
+    } else {
+        None
+    };
+    let lease = api.system.leases.hold(caller);
+    let mut report = tokio::select! {
+        report = examine(&api.system, examination) => report?,
+        () = lease.ended() => return Err(key_has_ended()),
+    };
+    report.findings.retain(|finding| match finding.place {
+        Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
+        Place::Server | Place::Webhook { .. } => true,
+    });
+    Ok(Json(DoctorAnswer::of(report, &api.system)))
+}
+
+fn under_way() -> ApiError {
+    ApiError::too_often(
+        "another examination of this company is under way, and connections are tried by one at a time: ask again in a \
+         moment, or with connect=false",
+        ASK_AGAIN_SECONDS,
+    )
+}
+
+fn too_many() -> ApiError {
+    ApiError::too_often(
+        format!(
+            "examinations of {MOST_AT_ONCE} other companies are under way, which is as many as try connections at once: \
+             ask again in a moment, or with connect=false"
+        ),
+        ASK_AGAIN_SECONDS,
+    )
+}
+
+impl DoctorAnswer {
+    fn of(report: Report, system: &System) -> Self {
+        let findings_count = report.findings.len();
+        let findings = report.findings.into_iter().take(MOST_FINDINGS);
+        Self {
+            findings: findings.map(FindingAnswer::from).collect(),
+            findings_count,
+            webhooks: report.webhooks,
+            subscriptions: report.subscriptions,
+            unreached: report.unreached,
+            nodes: system.store.nodes(),
+            now: system.clock.now(),
+        }
+    }
+}
+
+impl From<Finding> for FindingAnswer {
+    fn from(finding: Finding) -> Self {
+        let (webhook_id, subscription_id) = match &finding.place {
+            Place::Server => (None, None),
+            Place::Webhook { id, .. } => (Some(IdText(id.0)), None),
+            Place::Subscription { id, .. } => (None, Some(IdText(id.0))),
+        };
+        Self {
+            trouble: finding.trouble.as_str(),
+            place: finding.place.to_string(),
+            webhook_id,
+            subscription_id,
+            what: finding.what,
+            remedy: finding.remedy,
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! What goes wrong in a request, as its client sees it: the one file that knows statuses of errors and the envelope.
+//!
+//! Everything that can fail becomes an [`ApiError`] with `?`. Its message is for a person: what, where, what to try.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use switchhook_store::StoreError;
+use utoipa::ToSchema;
+
+use switchhook_http::server::BodyTrouble;
+use switchhook_node::caller::Forbidden;
+use switchhook_node::ingest::Rejected;
+
+/// What every error answer is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ErrorEnvelope {
+    /// The error.
+    pub(crate) error: ErrorBody,
+}
+
+/// An error as it stands in the envelope, and beside a line of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// The HTTP status.
+    #[schema(example = 400)]
+    pub(crate) code: u16,
+    /// What is wrong and what to try.
+    #[schema(example = "hook_url is required: the URL that events are posted to")]
+    pub(crate) message: String,
+    /// The same one by one, if several things are wrong.
+    pub(crate) errors: Vec<ErrorDetail>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// Always `global`.
+    #[schema(example = "global")]
+    domain: &'static str,
+    /// What is wrong.
+    message: String,
+    /// A word for programs.
+    #[schema(example = "required")]
+    reason: &'static str,
+}
+
+/// A request that was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    reason: &'static str,
+    message: String,
+    details: Vec<String>,
+    retry_after_seconds: Option<u64>,
+    closes_connection: bool,
+    /// In which ways a body may be packed.
+    accepted_codings: Option<&'static str>,
+}
+
+/// How long to wait for a store that is not available.
+const STORE_RETRY_SECONDS: u64 = 1;
+
+impl ApiError {
+    fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after_seconds: None,
+            closes_connection: false,
+            accepted_codings: None,
+        }
+    }
+
+    /// 400: something in the request is wrong.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    /// 400: something is missing.
+    pub(crate) fn required(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "required", message)
+    }
+
+    /// 401: nobody that we know.
+    pub(crate) fn unauthorized(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, reason, message)
+    }
+
+    /// 403: somebody who may not.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// 404: it is not there, or not the caller's.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", message)
+    }
+
+    /// 405: it is there, but that cannot be done with it.
+    pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", message)
+    }
+
+    /// 408: the body came too slowly. Whatever else is on the connection is not worth reading.
+    pub(crate) fn too_slow(message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message);
+        Self {
+            closes_connection: true,
+            ..error
+        }
+    }
+
+    /// 409: it collides with what is there.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    /// 413: the body is too large. The rest of it was not read, so the connection cannot go on.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "uploadTooLarge", message);
+        Self {
+            closes_connection: true,
+            ..error
+        }
+    }
+
+    /// 415: the body is packed, and not in one of these ways.
+    pub(crate) fn unknown_coding(accepted: &'static str) -> Self {
+        let message = match accepted {
+            "identity" => "the body is packed (Content-Encoding): send lines as they are".to_owned(),
+            accepted => format!(
+                "the body is packed in a way that is not known here (Content-Encoding): send it as it is, or as \
+                 {accepted}"
+            ),
+        };
+        Self {
+            accepted_codings: Some(accepted),
+            ..Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupportedMediaType",
+                message,
+            )
+        }
+    }
+
+    /// 429: too often.
+    pub(crate) fn too_often(message: impl Into<String>, retry_after_seconds: u64) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded", message);
+        Self {
+            retry_after_seconds: Some(retry_after_seconds),
+            ..error
+        }
+    }
+
+    fn unavailable(message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "backendError", message);
+        Self {
+            retry_after_seconds: Some(STORE_RETRY_SECONDS),
+            ..error
+        }
+    }
+
+    fn internal() -> Self {
+        let message = "the server could not do this because of a fault of its own: its log says which";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internalError", message)
+    }
+
+    /// The status that is answered.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same error with something to know before its message.
+    pub(crate) fn with_preface(mut self, preface: &str) -> Self {
+        self.message = format!("{preface}{}", self.message);
+        self
+    }
+
+    /// The same error with the things that are wrong one by one.
+    fn with_details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// The error as it stands in the envelope.
+    pub(crate) fn body(self) -> ErrorBody {
+        let reason = self.reason;
+        let detail = |message| ErrorDetail {
+            domain: "global",
+            message,
+            reason,
+        };
+        let errors = match self.details {
+            details if details.is_empty() => vec![detail(self.message.clone())],
+            details => details.into_iter().map(detail).collect(),
+        };
+        ErrorBody {
+            code: self.status.as_u16(),
+            message: self.message,
+            errors,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let retry_after = self.retry_after_seconds;
+        let closes_connection = self.closes_connection;
+        let accepted_codings = self.accepted_codings;
+        let envelope = ErrorEnvelope { error: self.body() };
+        let body = serde_json::to_vec(&envelope).expect("an envelope is plain text");
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(accepted) = accepted_codings {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        }
+        if closes_connection {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl From<Forbidden> for ApiError {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::forbidden(forbidden.0)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(what) => Self::not_found(format!("there is no such {what}")),
+            StoreError::Conflict(message) => Self::conflict(message),
+            // By itself it may be right; it is what it would make of the subscription that cannot be.
+            StoreError::Invalid(change) => Self::conflict(change.to_string()),
+            StoreError::LimitReached(message) => Self::new(StatusCode::BAD_REQUEST, "limitExceeded", message),
+            StoreError::Unavailable(_) => Self::unavailable(format!("{error}; try again")),
+            StoreError::Corrupt(_) | StoreError::Unusable(_) => {
+                tracing::error!(%error, "a request failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<BodyTrouble> for ApiError {
+    fn from(trouble: BodyTrouble) -> Self {
+        match trouble {
+            BodyTrouble::TooLarge => Self::too_large("the body is too large"),
+            BodyTrouble::TooSlow => {
+                Self::too_slow("the body came too slowly: send at least a kilobyte a second")
+            }
+            BodyTrouble::NoRoom => Self {
+                closes_connection: true,
+                ..Self::unavailable("too many requests are being read: try again in a moment")
+            },
+            BodyTrouble::Broken => Self::invalid("the body ended before it was complete"),
+            BodyTrouble::UnknownCoding => Self::unknown_coding("gzip, deflate"),
+            BodyTrouble::BrokenCoding => {
+                Self::invalid("the body is not packed as its Content-Encoding says, or not to its end")
+            }
+        }
+    }
+}
+
+impl From<Rejected> for ApiError {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::NotAnEvent(error) => Self::invalid(error.to_string()),
+            Rejected::Deviates(deviations) => {
+                let details: Vec<_> = deviations.iter().map(ToString::to_string).collect();
+                let message = format!(
+                    "the event deviates from its schema (validation is strict): {}",
+                    details.join("; ")
+                );
+                Self::invalid(message).with_details(details)
+            }
+            Rejected::TooLarge { limit } => {
+                Self::too_large(format!("the event is too large: at most {limit} bytes are taken"))
+            }
+            Rejected::OfNoKind => Self::invalid(rejected.to_string()),
+            Rejected::KeyReused => Self::conflict(
+                "this Idempotency-Key was used with another event: use a new key for a new event",
+            ),
+            Rejected::NotKept(error) => error.into(),
+        }
+    }
+}

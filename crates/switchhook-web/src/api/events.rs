@@ -1,0 +1,478 @@
+//! `/v1/events`: sending events in, one by one or line by line, and looking at what came.
+//!
+//! What happens to an event on its way in is `ingest.rs`; here are size, key and form of the requests.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use switchhook_domain::id::EventId;
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::{Ingester, Reader, key_has_ended, still_allowed};
+use super::compat::{IdText, Items};
+use super::deliveries::{ListedDelivery, listed};
+use super::error::{ApiError, ErrorBody};
+use super::request::{PageQuery, PathId, Query};
+use super::words;
+use crate::blocking;
+use switchhook_http::server::{BodyTrouble, is_packed, next_piece, read_body};
+use switchhook_node::ingest::batch::{Batch, Report, WarnedLine};
+use switchhook_node::ingest::{
+    self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, SentAs, Submission,
+};
+use switchhook_node::lease::Lease;
+use switchhook_node::mask::Mask;
+use switchhook_node::sight::Sight;
+
+/// The header by which repetitions are known.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The longest idempotency key.
+const LONGEST_KEY: usize = 255;
+
+/// How many deliveries are shown with an event. The list of deliveries has them all.
+const MOST_DELIVERIES: u32 = 200;
+
+/// An event that is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AcceptedEvent<'a> {
+    id: IdText,
+    #[schema(schema_with = words::kind)]
+    kind: Kind,
+    /// Whether it had been accepted before with the same `Idempotency-Key`; then this is the first answer.
+    duplicate: bool,
+    /// Where it deviates from its schema: a JSON pointer and what is wrong there.
+    warnings: &'a [String],
+    #[schema(value_type = Vec<AcceptedDeliveryAnswer>)]
+    deliveries: Deliveries<'a>,
+}
+
+/// A delivery that an event makes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AcceptedDeliveryAnswer {
+    id: IdText,
+    webhook_id: IdText,
+    subscription_ids: Vec<IdText>,
+}
+
+/// Written as they are, one after the other, without a list in between.
+#[derive(Debug)]
+struct Deliveries<'a>(&'a [AcceptedDelivery]);
+
+impl Serialize for Deliveries<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|delivery| AcceptedDeliveryAnswer {
+            id: IdText(delivery.id.0),
+            webhook_id: IdText(delivery.webhook_id.0),
+            subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
+        }))
+    }
+}
+
+/// What sending answers.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "each is written by itself; together they are in the document"
+)]
+pub(crate) enum SendAnswer<'a> {
+    /// To one event.
+    One(AcceptedEvent<'a>),
+    /// To lines.
+    Many(BatchAnswer),
+}
+
+/// What became of many events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchAnswer {
+    /// How many events are kept that were not before.
+    accepted: u64,
+    /// How many had come before with the same key.
+    duplicates: u64,
+    /// The first 100 lines that are not kept.
+    rejected: Vec<RejectedLineAnswer>,
+    /// How many are not kept in all.
+    rejected_count: u64,
+    /// The first 100 lines that are kept and deviate from their schema, or look like another kind.
+    warnings: Vec<WarnedLineAnswer>,
+    /// How many such lines there are in all.
+    warnings_count: u64,
+}
+
+/// A line that is kept, and what is said of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WarnedLineAnswer {
+    /// Its number, from 1, blank lines counted.
+    line: u64,
+    /// Where it deviates from its schema.
+    warnings: Vec<String>,
+}
+
+/// A line that is not kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RejectedLineAnswer {
+    /// Its number, from 1, blank lines counted.
+    line: u64,
+    error: ErrorBody,
+}
+
+/// Takes an event in, or many.
+///
+/// With `application/x-ndjson` every line is an event: good lines are kept, bad ones are named. With anything else the
+/// body is one event. Either way the answer comes when what it says is kept is kept. The bytes of an event are sent on
+/// as they are. An `Idempotency-Key` counts for 24 hours; each line's own is `KEY:LINE`. Sent as `auto`, each event's
+/// shape tells its kind.
+#[utoipa::path(
+    post, path = "/v1/events/{event}", tag = "events", operation_id = "events.send",
+    params(
+        ("event" = String, Path, description = "The events' kind: call, sms, agent_status, contact or changelog; or auto"),
+        ("Idempotency-Key" = Option<String>, Header, description = "By which a repetition is known"),
+    ),
+    request_body(
+        description = "An event of that kind, at most 1 MiB; or one a line",
+        content((Object = "application/json"), (String = "application/x-ndjson")),
+    ),
+    responses(
+        (status = 202, description = "The event is kept; for lines: what became of them", body = SendAnswer<'_>),
+    ),
+)]
+pub(crate) async fn send(
+    State(api): State<SharedApi>,
+    Ingester(caller): Ingester,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let sent_as = sent_as(request.uri())?;
+    let (parts, body) = request.into_parts();
+    let idempotency_key = idempotency_key(&parts.headers)?;
+    if is_lines(&parts.headers) {
+        if is_packed(&parts.headers) {
+            return Err(ApiError::unknown_coding("identity"));
+        }
+        let batch = Batch::new(&api.system, caller.company_id, sent_as, idempotency_key);
+        return send_lines(batch, body, &api.system.leases.hold(caller)).await;
+    }
+    let began = Instant::now();
+    let read = read_body(&parts.headers, body, LARGEST_EVENT).await;
+    let body = read.map_err(|trouble| refused(&api, trouble))?;
+    still_allowed(&api, &parts, began).await?;
+    let company_id = caller.company_id;
+    let kind = sent_as.kind_of(&body);
+    let submission = Submission {
+        company_id,
+        kind: kind.inspect_err(|rejected| api.system.telemetry.rejected(rejected.reason()))?,
+        body,
+        idempotency_key: idempotency_key.map(Into::into),
+    };
+    let accepted = ingest::accept(&api.system, submission).await?;
+    Ok(accepted_answer(&accepted))
+}
+
+/// The answer to an event that is kept.
+pub(crate) fn accepted_answer(accepted: &Accepted) -> Response {
+    answer(&AcceptedEvent {
+        id: IdText(accepted.id.0),
+        kind: accepted.kind,
+        duplicate: accepted.is_duplicate,
+        warnings: &accepted.warnings,
+        deliveries: Deliveries(&accepted.deliveries),
+    })
+}
+
+fn answer(value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).expect("an answer is plain text");
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn send_lines(mut batch: Batch<'_>, mut body: Body, lease: &Lease) -> Result<Response, ApiError> {
+    let error = loop {
+        let piece = tokio::select! {
+            biased;
+            () = lease.ended() => break key_has_ended(),
+            piece = next_piece(&mut body) => piece,
+        };
+        let kept = match piece {
+            Ok(Some(piece)) => batch.feed(piece).await,
+            Ok(None) => match batch.finish().await {
+                Ok(()) => return Ok(batch_answer(batch.into_report())),
+                Err(error) => Err(error),
+            },
+            Err(trouble) => break trouble.into(),
+        };
+        if let Err(error) = kept {
+            break error.into();
+        }
+    };
+    let Report {
+        accepted,
+        duplicates,
+        rejected_count,
+        last_line,
+        ..
+    } = batch.report();
+    Err(ApiError::with_preface(
+        error,
+        &format!(
+            "stopped after line {last_line} ({accepted} accepted, {duplicates} duplicates, {rejected_count} \
+             rejected; send the rest again): "
+        ),
+    ))
+}
+
+fn batch_answer(report: Report) -> Response {
+    let line = |(line, reason): (u64, Rejected)| RejectedLineAnswer {
+        line,
+        error: ApiError::from(reason).body(),
+    };
+    answer(&BatchAnswer {
+        accepted: report.accepted,
+        duplicates: report.duplicates,
+        rejected: report
+            .rejected
+            .into_iter()
+            .map(|bad| line((bad.line, bad.reason)))
+            .collect(),
+        rejected_count: report.rejected_count,
+        warnings: report
+            .warned
+            .into_iter()
+            .map(|WarnedLine { line, warnings }| WarnedLineAnswer { line, warnings })
+            .collect(),
+        warnings_count: report.warned_count,
+    })
+}
+
+fn refused(api: &SharedApi, trouble: BodyTrouble) -> ApiError {
+    match trouble {
+        BodyTrouble::TooLarge => {
+            let rejected = Rejected::TooLarge { limit: LARGEST_EVENT };
+            api.system.telemetry.rejected(rejected.reason());
+            rejected.into()
+        }
+        other => other.into(),
+    }
+}
+
+fn sent_as(uri: &Uri) -> Result<SentAs, ApiError> {
+    let word = uri.path().rsplit('/').next().unwrap_or_default();
+    let exact = Kind::ALL.into_iter().find(|kind| kind.route() == word);
+    exact.map(SentAs::Kind).map_or_else(
+        || {
+            word.parse()
+                .map_err(|error| ApiError::not_found(format!("{error}")))
+        },
+        Ok,
+    )
+}
+
+fn is_lines(headers: &HeaderMap) -> bool {
+    const LINES: [&str; 4] = [
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+    ];
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|value| value.split(';').next())
+        .map(str::trim);
+    essence.is_some_and(|essence| LINES.iter().any(|lines| essence.eq_ignore_ascii_case(lines)))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(header) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    match header.to_str() {
+        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::invalid(format!(
+            "Idempotency-Key: send 1 to {LONGEST_KEY} visible ASCII characters, or leave the header out"
+        ))),
+    }
+}
+
+/// Which events a list is narrowed to.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct EventQuery {
+    /// Only this kind.
+    #[param(schema_with = words::kept_kind)]
+    kind: Option<Kind>,
+    /// Only those of one call, message, agent or contact.
+    #[param(example = "call:4513924407164928")]
+    order_key: Option<String>,
+    /// Accepted at this time or later: RFC 3339 or unix milliseconds.
+    #[param(value_type = Option<String>)]
+    since: Option<Timestamp>,
+    /// Accepted before this time.
+    #[param(value_type = Option<String>)]
+    until: Option<Timestamp>,
+}
+
+/// An event, without its bytes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventSummary {
+    id: IdText,
+    #[schema(schema_with = words::kept_kind)]
+    kind: Kind,
+    /// When it was accepted, in unix milliseconds.
+    #[schema(value_type = i64)]
+    accepted_at: Timestamp,
+    /// The call, message, agent or contact that it is about.
+    #[schema(required, example = "call:4513924407164928")]
+    order_key: Option<String>,
+    /// How many bytes it has.
+    size: usize,
+    /// Where it deviates from its schema.
+    warnings: Vec<String>,
+    /// The key that its sender gave it.
+    #[schema(required)]
+    idempotency_key: Option<String>,
+    /// Since when and why there is no payload any more; absent if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    payload_removed: Option<PayloadRemovalAnswer>,
+}
+
+/// Since when and why an event has no payload any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PayloadRemovalAnswer {
+    /// Since when, in unix milliseconds.
+    #[schema(value_type = i64)]
+    at: Timestamp,
+    /// `delivered` (its company keeps none), or `erased` (somebody asked for it).
+    #[schema(example = "erased")]
+    reason: &'static str,
+}
+
+/// An event with its bytes and its deliveries.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventAnswer<'a> {
+    #[serde(flatten)]
+    summary: EventSummary,
+    /// The event itself; null if it was removed.
+    #[schema(value_type = Option<Object>, required)]
+    payload: Option<&'a RawValue>,
+    /// Its deliveries, newest first, at most 200 of them.
+    deliveries: Vec<ListedDelivery>,
+}
+
+impl EventSummary {
+    /// The event as it is shown.
+    pub(crate) fn of(event: EventHead, mask: Mask) -> Self {
+        Self {
+            id: IdText(event.id.0),
+            kind: event.kind,
+            accepted_at: event.accepted_at,
+            order_key: event.order_key.map(|key| mask.id(key.as_str()).into_owned()),
+            size: event.body_bytes,
+            // They may quote words and keys of the event.
+            warnings: mask.all_loose(event.warnings),
+            idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
+            payload_removed: event.payload_removed.map(|removal| PayloadRemovalAnswer {
+                at: removal.at,
+                reason: removal.reason.as_str(),
+            }),
+        }
+    }
+}
+
+/// Lists the company's events, newest first.
+///
+/// Kinds that the key may not see are left out, and a page that passes by many events that are not wanted may have fewer items
+/// than `limit`, even none: it is the last one only if it has no `cursor`.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events", operation_id = "events.list",
+    params(PageQuery, EventQuery),
+    responses((status = 200, description = "A page of events", body = Items<EventSummary>)),
+)]
+pub(crate) async fn list(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Items<EventSummary>>, ApiError> {
+    let query = Query::of(&uri);
+    let page = PageQuery::read(query)?.ours()?;
+    let filter = EventFilter {
+        kind: query.kind()?,
+        order_key: query.text("order_key").map(|key| OrderKey::new(&*key)),
+        since: query.instant("since")?,
+        until: query.instant("until")?,
+    };
+    if let Some(kind) = filter.kind {
+        caller.require_sight(kind)?;
+    }
+    let page = api
+        .system
+        .store
+        .list_event_heads(caller.company_id, filter, page)
+        .await?;
+    let sight = Sight::of(caller, &api.system);
+    let seen = page.items.into_iter().filter(|event| sight.sees(event.kind));
+    let items = seen.map(|event| EventSummary::of(event, sight.mask));
+    let items = items.collect();
+    Ok(Json(Items {
+        items,
+        cursor: page.next.map(IdText),
+    }))
+}
+
+/// Shows an event as it came, with its deliveries; without what the key's scopes hide, and masked if the server masks.
+#[utoipa::path(
+    get, path = "/v1/events/{event}", tag = "events", operation_id = "events.get",
+    params(("event" = IdText, Path, description = "The event's id")),
+    responses((status = 200, description = "The event", body = EventAnswer<'_>)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<EventId>,
+) -> Result<Response, ApiError> {
+    let event = api.system.store.event(caller.company_id, id).await?;
+    caller.require_sight(event.kind)?;
+    let bytes = event.body.len();
+    let filter = DeliveryFilter {
+        event_id: Some(id),
+        ..DeliveryFilter::default()
+    };
+    let page = PageRequest::first(MOST_DELIVERIES);
+    let deliveries = api
+        .system
+        .store
+        .list_deliveries(caller.company_id, filter, page)
+        .await?;
+    let sight = Sight::of(caller, &api.system);
+    let deliveries = listed(&api, deliveries.items, sight.mask).await?;
+    let answer = move || {
+        let body = sight.text(event.kind, &event.body);
+        let is_there = event.payload_removed.is_none();
+        let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
+        let payload = is_there.then(read);
+        Json(EventAnswer {
+            payload,
+            deliveries,
+            summary: EventSummary::of(EventHead::from(event), sight.mask),
+        })
+        .into_response()
+    };
+    Ok(blocking::run(bytes, answer).await)
+}

@@ -1,0 +1,161 @@
+//! What machines ask about the server itself: is it there, can it work, what has it counted. No key needed.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use parking_lot::Mutex;
+use serde::Serialize;
+use switchhook_domain::Timestamp;
+use switchhook_domain::lease::Lease;
+use tokio::sync::Mutex as Turn;
+use utoipa::ToSchema;
+
+use super::error::ApiError;
+use super::{Api, SharedApi};
+use switchhook_node::delivery::EngineState;
+
+/// Whether the server can work, and why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Whether it can.
+    ready: bool,
+    /// `ok`, or why it cannot keep events.
+    #[schema(example = "ok")]
+    store: String,
+    /// `ok`, or why it does not send.
+    #[schema(example = "ok")]
+    delivery: String,
+    /// `ok`, or how wrong the machine's clock is.
+    #[schema(example = "ok")]
+    clock: String,
+    /// Which part of the server has failed, and why: the server ends, and should be started again. Absent if none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "the retention has failed: it panicked")]
+    failed: Option<String>,
+    /// How many deliveries were cancelled since the start because their rows are damaged: somebody should look at the
+    /// disk. The server works all the same. Absent if there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    #[schema(required = false)]
+    set_aside: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Asking the store costs a commit: everybody who asks within a second gets the same answer.
+#[derive(Debug, Default)]
+pub(crate) struct LastReadiness {
+    known: Mutex<Option<(Timestamp, String)>>,
+    asking: Turn<()>,
+}
+
+impl LastReadiness {
+    /// `ok`, or why the store cannot keep events.
+    async fn of_store(&self, api: &Api) -> String {
+        let _turn = self.asking.lock().await;
+        let now = api.system.clock.now();
+        if let Some((at, answer)) = &*self.known.lock()
+            && *at <= now
+            && now.since(*at).as_millis() < 1_000
+        {
+            return answer.clone();
+        }
+        let checked = api.system.store.check().await;
+        let answer = checked.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+        *self.known.lock() = Some((now, answer.clone()));
+        answer
+    }
+}
+
+/// Says that the server is there.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operation", operation_id = "healthz", security(()),
+    responses((status = 200, description = "It is there", body = String)),
+)]
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether the server can keep events and send them.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operation", operation_id = "readyz", security(()),
+    responses(
+        (status = 200, description = "It can", body = Readiness),
+        (status = 503, description = "It cannot, and why", body = Readiness),
+    ),
+)]
+pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
+    let store = api.readiness.of_store(&api).await;
+    let delivery = match api.system.engine.state() {
+        EngineState::Running => "ok".to_owned(),
+        EngineState::Stalled(why) => why,
+        EngineState::Stopped => "stopped".to_owned(),
+    };
+    let failed = api.system.vitals.failure();
+    let trouble = api
+        .system
+        .clock
+        .agreement()
+        .trouble(Lease(api.system.settings.lease));
+    let clock = trouble.unwrap_or_else(|| "ok".to_owned());
+    let ready = [&store, &delivery, &clock].into_iter().all(|one| one == "ok") && failed.is_none();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(Readiness {
+            ready,
+            store,
+            delivery,
+            failed,
+            clock,
+            set_aside: api.system.telemetry.set_aside_count(),
+        }),
+    )
+        .into_response()
+}
+
+/// Shows what was counted, for Prometheus.
+///
+/// With `--metrics-listen` it is served there, and this address answers 404.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operation", operation_id = "metrics", security(()),
+    responses((status = 200, description = "Prometheus text", body = String)),
+)]
+pub(crate) async fn metrics(State(api): State<SharedApi>) -> Response {
+    if api.system.settings.metrics_listen.is_some() {
+        return ApiError::not_found(
+            "metrics are served at an address of their own: the one that --metrics-listen names",
+        )
+        .into_response();
+    }
+    counted(State(api)).await
+}
+
+/// What is served at the address for metrics.
+pub(super) fn metrics_only(api: SharedApi) -> Router {
+    Router::new()
+        .route("/metrics", get(counted))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(|| async {
+            ApiError::not_found(
+                "only /metrics, /healthz and /readyz are here: the rest is where --listen says",
+            )
+        })
+        .with_state(api)
+}
+
+async fn counted(State(api): State<SharedApi>) -> Response {
+    let text = api.system.telemetry.render();
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, content_type)], text).into_response()
+}

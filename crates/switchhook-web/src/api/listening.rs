@@ -1,0 +1,101 @@
+//! `/events/{token}`: listening at a websocket. The token in the address is the right to do so; no key is needed.
+//!
+//! What is sent, and until when, is `websocket.rs`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use http::{HeaderName, HeaderValue};
+use hyper_util::rt::TokioIo;
+use switchhook_store::LogPosition;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::SharedApi;
+use super::auth::key_has_ended;
+use super::error::ApiError;
+use super::request::Query;
+use switchhook_node::websocket::connection::{self, Session};
+use switchhook_node::websocket::token::{self, InvalidToken};
+use switchhook_protocol::headers::LABELLED;
+
+/// The largest message that whoever listens may send; nobody reads it.
+const LARGEST_MESSAGE: usize = 4 * 1024;
+
+/// Listens: one text frame for each event that the websocket's subscriptions let through, from now on.
+///
+/// The frame is the event as a webhook would get it: its JSON, or a JWT if the websocket has a secret. What the client
+/// sends is ignored. The connection ends with the token's hour, or with the API key that asked for it.
+///
+/// Ours: with `?labelled=true` each frame is an object `{"position", "event": {"id", "kind", "accepted_at",
+/// "content_type", "body"}}`, the first one without an event; and `?after=POSITION` goes on after that position, so that
+/// nothing is lost while a listener is away.
+#[utoipa::path(
+    get, path = "/events/{token}", tag = "websockets", operation_id = "websockets.listen",
+    params(
+        ("token" = String, Path, description = "From a `websocket_url`"),
+        ("labelled" = Option<bool>, Query, description = "Whether each frame tells its position and the event's id"),
+        ("after" = Option<String>, Query, description = "The position to go on from; without it only what comes from now on"),
+    ),
+    responses((status = 101, description = "A websocket")),
+    security(()),
+)]
+pub(crate) async fn listen(
+    State(api): State<SharedApi>,
+    Path(token): Path<String>,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    let system = &api.system;
+    let claimed = token::claimed_websocket(&token).ok_or_else(|| invalid(InvalidToken::Unknown))?;
+    let websocket = system.registry.find_websocket(claimed).await?;
+    let websocket = websocket.ok_or_else(|| invalid(InvalidToken::Unknown))?;
+    let grant = token::check(&token, &websocket, system.clock.now()).map_err(invalid)?;
+    let caller = system.leases.caller(grant.key_id).await?;
+    let caller = caller.ok_or_else(key_has_ended)?;
+    let query = Query::of(request.uri());
+    let labelled: Option<bool> = query.get("labelled", "true or false")?;
+    let after: Option<i64> = query.get("after", "the position of the last frame")?;
+    let mut response = create_response_with_body(&request, Body::empty).map_err(|_| {
+        ApiError::invalid("this address is a websocket: connect to it as one, with GET and Upgrade")
+    })?;
+    let after = match after {
+        Some(after) => LogPosition(after),
+        None => system.store.log_end(websocket.company_id).await?,
+    };
+    let session = Session {
+        company_id: websocket.company_id,
+        grant,
+        caller,
+        after,
+        is_labelled: labelled == Some(true),
+    };
+    let system = Arc::clone(system);
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let config = WebSocketConfig::default()
+                    .max_message_size(Some(LARGEST_MESSAGE))
+                    .max_frame_size(Some(LARGEST_MESSAGE));
+                let io = TokioIo::new(upgraded);
+                let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+                connection::serve(system, socket, session).await;
+            }
+            Err(error) => tracing::debug!(%error, "a listener went before it could listen"),
+        }
+    });
+    if session.is_labelled {
+        let name = HeaderName::from_static(LABELLED);
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn invalid(error: InvalidToken) -> ApiError {
+    ApiError::unauthorized("invalid", error.to_string())
+}

@@ -1,0 +1,358 @@
+//! `/v1/sources`: where events come in from outside, and what was refused there. Taking them in is `inlet.rs`.
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use switchhook_domain::clearance::Clearance;
+use switchhook_domain::id::SourceId;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::{Kind, Timestamp};
+use utoipa::ToSchema;
+
+use super::auth::{Reader, Writer};
+use super::compat::{IdText, Items, secret_or_none};
+use super::error::ApiError;
+use super::request::{Field, JsonBody, PageQuery, PathId, Query};
+use super::rotation::overlap;
+use super::webhooks::check_secret;
+use super::{Api, SharedApi, words};
+use switchhook_node::caller::{Caller, uncleared};
+use switchhook_node::keys;
+use switchhook_node::sight::Sight;
+use switchhook_node::source::retry::{Retried, retry};
+
+/// The longest name of a source.
+const LONGEST_NAME: usize = 200;
+
+/// A source to make or to change.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct SourceRequest {
+    /// What to call it. Required to make a source.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "our account")]
+    name: Field<String>,
+    /// What comes in, if it is all of one kind; null or absent: each event's shape tells.
+    #[serde(default)]
+    #[schema(schema_with = words::kind_or_null)]
+    kind: Field<Kind>,
+    /// What the sender signs with (HS256); null, empty or absent: only plain JSON is taken, from anybody.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    secret: Field<String>,
+    /// With another secret: for how long the one before still counts, `24h` unless told otherwise, at most `90d`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "24h")]
+    overlap: Field<String>,
+}
+
+/// A source. Its secret is never shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SourceAnswer {
+    id: IdText,
+    name: String,
+    /// What comes in; null: each event's shape tells.
+    #[schema(schema_with = words::kind_or_null)]
+    kind: Option<Kind>,
+    /// Where to post to, with the token: only when it is made. Only its hash is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://switchhook.example.com/in/uJx…")]
+    url: Option<String>,
+    /// The first 16 hexadecimal digits of the token's SHA-256: tells which address is this source's.
+    #[schema(example = "ba7816bf8f01cfea")]
+    fingerprint: String,
+    /// Whether what comes must be signed.
+    signed: bool,
+    /// Until when secrets that were replaced still count.
+    #[schema(value_type = Vec<i64>)]
+    old_secrets_until: Vec<Timestamp>,
+    /// When it was made, in unix milliseconds.
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+    /// What a person should know of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
+}
+
+/// What judging refusals again came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RetriedAnswer {
+    /// How many are events now.
+    taken: u64,
+    /// How many had been taken before, because their sender sent them again.
+    duplicates: u64,
+    /// How many are refused as before, and stay.
+    still_refused: u64,
+}
+
+/// What a source did not take.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RefusalAnswer {
+    id: IdText,
+    /// When, in unix milliseconds.
+    #[schema(value_type = i64)]
+    refused_at: Timestamp,
+    /// The HTTP status that was answered.
+    status: u16,
+    /// Why.
+    #[schema(example = "the signature does not match")]
+    reason: String,
+    /// What its sender called it.
+    #[schema(required)]
+    content_type: Option<String>,
+    /// How many bytes it had.
+    size: u32,
+    /// Its first 16 KiB; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
+    #[schema(required)]
+    body: Option<String>,
+}
+
+impl SourceAnswer {
+    fn of(source: &Source, now: Timestamp) -> Self {
+        let digits = source.token_hash[..8].iter().map(|byte| format!("{byte:02x}"));
+        let unsigned =
+            "without a secret anybody who learns its address can send events: give it the webhook's";
+        let weakness = match &source.secret {
+            None => Some(unsigned.to_owned()),
+            Some(secret) => secret.weakness(),
+        };
+        let counting = source.old_secrets.iter().map(|old| old.valid_until);
+        Self {
+            id: IdText(source.id.0),
+            name: source.name.clone(),
+            kind: source.kind,
+            url: None,
+            fingerprint: digits.collect(),
+            signed: source.secret.is_some(),
+            old_secrets_until: counting.filter(|until| *until > now).collect(),
+            created_at: source.created_at,
+            warnings: weakness.into_iter().collect(),
+        }
+    }
+}
+
+impl RefusalAnswer {
+    /// What was refused may be an event of any kind, so its body is for those who may see all of them.
+    fn of(refusal: Refusal, sight: Sight) -> Self {
+        Self {
+            id: IdText(refusal.id.0),
+            refused_at: refusal.refused_at,
+            status: refusal.status,
+            reason: refusal.reason,
+            content_type: refusal.content_type,
+            size: refusal.body_bytes,
+            body: sight.anything(&refusal.body),
+        }
+    }
+}
+
+/// Lists the company's sources, oldest first.
+#[utoipa::path(
+    get, path = "/v1/sources", tag = "sources", operation_id = "sources.list",
+    params(PageQuery),
+    responses((status = 200, description = "A page of sources", body = Items<SourceAnswer>)),
+)]
+pub(crate) async fn list(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Items<SourceAnswer>>, ApiError> {
+    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let page = api.system.store.list_sources(caller.company_id, page).await?;
+    let now = api.system.clock.now();
+    let shown = |source| SourceAnswer::of(source, now);
+    Ok(Json(Items {
+        items: page.items.iter().map(shown).collect(),
+        cursor: page.next.map(IdText),
+    }))
+}
+
+/// Makes a source: an address to give to a webhook of a real account. The address is shown this once.
+#[utoipa::path(
+    post, path = "/v1/sources", tag = "sources", operation_id = "sources.create",
+    request_body = SourceRequest,
+    responses((status = 200, description = "The source with its address", body = SourceAnswer)),
+)]
+pub(crate) async fn create(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    JsonBody(request): JsonBody<SourceRequest>,
+) -> Result<Json<SourceAnswer>, ApiError> {
+    let name = request
+        .name
+        .given()
+        .ok_or_else(|| ApiError::required("name is required: what to call the source"))?;
+    check_name(&name)?;
+    let secret = request.secret.given();
+    check_secret(secret.as_deref())?;
+    // There is no old secret yet; a length of time that is none is a mistake all the same.
+    overlap(request.overlap.given().as_deref())?;
+    let (token, now) = (keys::new_secret(), api.system.clock.now());
+    let source = Source {
+        id: SourceId(api.system.ids.next(now)),
+        company_id: caller.company_id,
+        name,
+        kind: request.kind.one_of_five()?.given(),
+        token_hash: keys::hash(&token),
+        secret: secret.and_then(secret_or_none),
+        old_secrets: Vec::new(),
+        created_at: now,
+        updated_at: now,
+    };
+    let source = api.system.store.create_source(source).await?;
+    let base = api.system.settings.reachable_at();
+    Ok(Json(SourceAnswer {
+        url: Some(format!("{base}/in/{token}")),
+        ..SourceAnswer::of(&source, now)
+    }))
+}
+
+/// Shows a source.
+#[utoipa::path(
+    get, path = "/v1/sources/{id}", tag = "sources", operation_id = "sources.get",
+    params(("id" = IdText, Path, description = "The source's id")),
+    responses((status = 200, description = "The source", body = SourceAnswer)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<SourceId>,
+) -> Result<Json<SourceAnswer>, ApiError> {
+    let source = api.system.store.source(caller.company_id, id).await?;
+    Ok(Json(shown(&api, &source)))
+}
+
+/// Changes a source: what is not sent stays. A secret that is replaced still counts for the overlap.
+#[utoipa::path(
+    patch, path = "/v1/sources/{id}", tag = "sources", operation_id = "sources.update",
+    params(("id" = IdText, Path, description = "The source's id")),
+    request_body = SourceRequest,
+    responses((status = 200, description = "The source", body = SourceAnswer)),
+)]
+pub(crate) async fn update(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<SourceId>,
+    JsonBody(request): JsonBody<SourceRequest>,
+) -> Result<Json<SourceAnswer>, ApiError> {
+    let name = request.name.change_required("name")?;
+    name.as_deref().map_or(Ok(()), check_name)?;
+    let secret = request.secret.change();
+    check_secret(secret.iter().flatten().next().map(String::as_str))?;
+    let overlap = overlap(request.overlap.given().as_deref())?;
+    let now = api.system.clock.now();
+    let secret: Option<Option<Secret>> = secret.map(|secret| secret.and_then(secret_or_none));
+    let kind = request.kind.one_of_five()?.change();
+    let store = &api.system.store;
+    if let Some(kind) = kind {
+        require_clearance_for_kind(&api, caller, id, kind).await?;
+    }
+    let change = SourceChange {
+        name,
+        kind,
+        // No secret at all takes plain JSON: a signed event would not be asked for its old one.
+        old_secret_until: matches!(secret, Some(Some(_))).then(|| now.plus(overlap)),
+        secret,
+    };
+    let source = store.update_source(caller.company_id, id, change, now).await?;
+    Ok(Json(shown(&api, &source)))
+}
+
+/// What comes by a source is seen by those who may see its kind. So another kind is set only by those from whom nothing is kept.
+async fn require_clearance_for_kind(
+    api: &SharedApi,
+    caller: Caller,
+    id: SourceId,
+    kind: Option<Kind>,
+) -> Result<(), ApiError> {
+    let source = api.system.store.source(caller.company_id, id).await?;
+    if source.kind == kind {
+        return Ok(());
+    }
+    let covered = caller.clearance().covers(Clearance::full());
+    Ok(covered.map_err(|missing| uncleared(format_args!("changes of the kind of source {id}"), missing))?)
+}
+
+/// Deletes a source and shows what it was. The events that came in by it stay, what it refused goes.
+#[utoipa::path(
+    delete, path = "/v1/sources/{id}", tag = "sources", operation_id = "sources.delete",
+    params(("id" = IdText, Path, description = "The source's id")),
+    responses((status = 200, description = "What the source was", body = SourceAnswer)),
+)]
+pub(crate) async fn delete(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<SourceId>,
+) -> Result<Json<SourceAnswer>, ApiError> {
+    let source = api.system.store.delete_source(caller.company_id, id).await?;
+    Ok(Json(shown(&api, &source)))
+}
+
+/// Lists what a source did not take, newest first. It is kept for 30 days, the newest 64 MiB of each source.
+#[utoipa::path(
+    get, path = "/v1/sources/{id}/refusals", tag = "sources", operation_id = "sources.list_refusals",
+    params(("id" = IdText, Path, description = "The source's id"), PageQuery),
+    responses((status = 200, description = "A page of refusals", body = Items<RefusalAnswer>)),
+)]
+pub(crate) async fn list_refusals(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<SourceId>,
+    uri: Uri,
+) -> Result<Json<Items<RefusalAnswer>>, ApiError> {
+    let page = PageQuery::read(Query::of(&uri))?.ours()?;
+    let sight = Sight::of(caller, &api.system);
+    let store = &api.system.store;
+    let page = store.list_refusals(caller.company_id, id, page).await?;
+    Ok(Json(Items {
+        items: page
+            .items
+            .into_iter()
+            .map(|refusal| RefusalAnswer::of(refusal, sight))
+            .collect(),
+        cursor: page.next.map(IdText),
+    }))
+}
+
+/// Judges what a source did not take again, oldest first: after its secret or its kind was corrected.
+///
+/// What is taken is an event as of now, with its deliveries, and no refusal any more; the rest stays. Can be done again at
+/// any time.
+#[utoipa::path(
+    post, path = "/v1/sources/{id}/retry-refusals", tag = "sources", operation_id = "sources.retry_refusals",
+    params(("id" = IdText, Path, description = "The source's id")),
+    responses((status = 200, description = "What became of them", body = RetriedAnswer)),
+)]
+pub(crate) async fn retry_refusals(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<SourceId>,
+) -> Result<Json<RetriedAnswer>, ApiError> {
+    let source = api.system.store.source(caller.company_id, id).await?;
+    let Retried {
+        taken,
+        duplicates,
+        still_refused,
+    } = retry(&api.system, source).await?;
+    Ok(Json(RetriedAnswer {
+        taken,
+        duplicates,
+        still_refused,
+    }))
+}
+
+fn shown(api: &Api, source: &Source) -> SourceAnswer {
+    SourceAnswer::of(source, api.system.clock.now())
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    if (1..=LONGEST_NAME).contains(&name.chars().count()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "name: write 1 to {LONGEST_NAME} characters, such as \"our account\""
+    )))
+}

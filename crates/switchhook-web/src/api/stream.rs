@@ -1,0 +1,152 @@
+//! `GET /v1/stream`: events and attempts as they happen, as server-sent events.
+//!
+//! Nothing is kept for a stream: who reads too slowly gets a `missed` with how many there were, and goes on with what is
+//! new. What is told is put together in `live.rs`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use http::{HeaderValue, Uri};
+use switchhook_domain::Kind;
+use switchhook_domain::id::WebhookId;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::auth::Reader;
+use super::error::ApiError;
+use super::request::Query;
+use super::{Api, SharedApi, words};
+use switchhook_node::lease::Lease;
+use switchhook_node::live::{Happening, Live};
+use switchhook_node::share::{NoPlace, Place};
+
+/// How many streams a node has at once at the most, of all companies.
+pub(super) const MOST_STREAMS: usize = 512;
+
+/// How long to wait until somebody has hung up.
+const ASK_AGAIN_SECONDS: u64 = 10;
+
+/// How often a line is sent when nothing happens, so that nobody in between hangs up.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// What is told.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct StreamQuery {
+    /// Only this kind.
+    #[param(schema_with = words::kept_kind)]
+    kind: Option<Kind>,
+    /// Only what goes to this webhook.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+}
+
+/// Tells events and attempts as they happen.
+///
+/// Server-sent events: `event` when one was accepted, `attempt` when one ended, and `missed` with `{"count":n}` after
+/// the reader was too slow for n of them. Kinds that the key may not see are left out. The stream ends when its key is
+/// revoked or expires.
+#[utoipa::path(
+    get, path = "/v1/stream", tag = "events", operation_id = "stream",
+    params(StreamQuery),
+    responses((status = 200, description = "A stream of server-sent events", body = String, content_type = "text/event-stream")),
+)]
+pub(crate) async fn stream(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    let kind: Option<Kind> = query.kind()?;
+    let webhook_id: Option<WebhookId> = query.id("webhook_id")?;
+    if let Some(kind) = kind {
+        caller.require_sight(kind)?;
+    }
+    let clearance = caller.clearance();
+    let live = api.system.telemetry.live();
+    let share = api.system.shares.of(caller.company_id);
+    let place = Place::take(&share.streams, &api.streams).map_err(|none| no_place(&api, none))?;
+    let is_wanted = move |happening: &Happening| {
+        clearance.sees(happening.kind).is_ok()
+            && kind.is_none_or(|kind| kind == happening.kind)
+            && webhook_id.is_none_or(|id| happening.webhook_ids.contains(&id))
+    };
+    let told = Telling {
+        live: live.clone(),
+        heard: live.listen(caller.company_id),
+        lease: api.system.leases.hold(caller),
+        _place: place,
+    };
+    let told = told.events(is_wanted);
+    let mut response = Sse::new(told)
+        .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
+        .into_response();
+    let headers = response.headers_mut();
+    // Asks proxies to pass it on at once.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn no_place(api: &Api, none: NoPlace) -> ApiError {
+    let message = match none {
+        NoPlace::OfCompany => format!(
+            "this company has {} streams open, which is as many as it may have (--limit-streams): close one",
+            api.system.shares.limits().streams
+        ),
+        NoPlace::OfNode => {
+            format!("{MOST_STREAMS} streams are open on this server, which is as many as it has: try later")
+        }
+    };
+    ApiError::too_often(message, ASK_AGAIN_SECONDS)
+}
+
+/// An open stream.
+struct Telling {
+    live: Live,
+    heard: Receiver<Arc<Happening>>,
+    lease: Lease,
+    _place: Place,
+}
+
+impl Telling {
+    fn events(
+        self,
+        wanted: impl Fn(&Happening) -> bool + Send + Sync + 'static,
+    ) -> impl Stream<Item = Result<Event, Infallible>> + Send {
+        futures_util::stream::unfold((self, wanted), |(mut telling, wanted)| async move {
+            let event = telling.next(&wanted).await?;
+            Some((Ok(event), (telling, wanted)))
+        })
+    }
+
+    async fn next(&mut self, wanted: &impl Fn(&Happening) -> bool) -> Option<Event> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.live.ended() => return None,
+                () = self.lease.ended() => return None,
+                next = self.heard.recv() => next,
+            };
+            match next {
+                Ok(happening) if wanted(&happening) => {
+                    return Some(Event::default().event(happening.name).data(&happening.json));
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(count)) => {
+                    let data = format!("{{\"count\":{count}}}");
+                    return Some(Event::default().event("missed").data(data));
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}

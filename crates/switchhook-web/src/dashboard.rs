@@ -1,0 +1,145 @@
+//! The dashboard: pages made on the server, one room each, readable without a script.
+//!
+//! What a page shows is read from the store, page by page of the key and never counted; what it changes goes through the
+//! API in process ([`Inside`]), with the rights of who is signed in. `session.rs` knows who that is, `page.rs` what all
+//! pages share, `part.rs` the small things on them. Scripts and styles are `assets.rs`.
+
+mod assets;
+mod attention;
+mod chart;
+mod deliveries;
+mod delivery;
+mod event;
+mod events;
+mod form;
+mod inspector;
+mod json_text;
+mod ladder;
+mod overview;
+mod page;
+mod part;
+mod pulse;
+mod replays;
+mod search;
+mod session;
+mod simulator;
+mod subscription_form;
+mod subscriptions;
+mod webhook_form;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use self::attention::Attentions;
+use self::pulse::Pulses;
+use self::session::Sessions;
+use self::simulator::Plays;
+use crate::api::Inside;
+use switchhook_node::system::System;
+
+/// What every page has.
+pub(crate) struct Desk {
+    system: Arc<System>,
+    inside: Inside,
+    sessions: Sessions,
+    attentions: Attentions,
+    plays: Plays,
+    pulses: Pulses,
+}
+
+type SharedDesk = Arc<Desk>;
+
+/// Every page of the dashboard.
+pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
+    let desk = Arc::new(Desk {
+        system,
+        inside,
+        sessions: Sessions::default(),
+        attentions: Attentions::default(),
+        plays: Plays::default(),
+        pulses: Pulses::default(),
+    });
+    let pages = Router::new()
+        .route("/dashboard/", get(overview::show))
+        .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
+        .route("/dashboard/sign-out", post(session::sign_out))
+        .route("/dashboard/stream", get(pulse::stream))
+        .route("/dashboard/assets/{name}", get(assets::get))
+        .route("/dashboard/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/dashboard/webhooks/new", get(webhooks::blank))
+        .route("/dashboard/webhooks/{id}", get(webhooks::show))
+        .route(
+            "/dashboard/webhooks/{id}/edit",
+            get(webhooks::edit).post(webhooks::update),
+        )
+        .route("/dashboard/webhooks/{id}/pause", post(webhooks::pause))
+        .route("/dashboard/webhooks/{id}/resume", post(webhooks::resume))
+        .route(
+            "/dashboard/webhooks/{id}/rotate-secret",
+            post(webhooks::rotate_secret),
+        )
+        .route("/dashboard/webhooks/{id}/test", post(webhooks::test))
+        .route(
+            "/dashboard/webhooks/{id}/delete",
+            get(webhooks::ask_to_delete).post(webhooks::delete),
+        )
+        .route(
+            "/dashboard/subscriptions",
+            get(subscriptions::list).post(subscriptions::create),
+        )
+        .route("/dashboard/subscriptions/new", get(subscriptions::blank))
+        .route(
+            "/dashboard/subscriptions/{kind}/{id}/edit",
+            get(subscriptions::edit).post(subscriptions::update),
+        )
+        .route(
+            "/dashboard/subscriptions/{kind}/{id}/enable",
+            post(subscriptions::enable),
+        )
+        .route(
+            "/dashboard/subscriptions/{kind}/{id}/disable",
+            post(subscriptions::disable),
+        )
+        .route(
+            "/dashboard/subscriptions/{kind}/{id}/delete",
+            get(subscriptions::ask_to_delete).post(subscriptions::delete),
+        )
+        .route("/dashboard/events", get(events::list))
+        .route("/dashboard/events/{id}", get(event::show))
+        .route("/dashboard/deliveries", get(deliveries::list))
+        .route("/dashboard/deliveries/{id}", get(delivery::show))
+        .route("/dashboard/deliveries/{id}/redeliver", post(delivery::redeliver))
+        .route("/dashboard/deliveries/{id}/cancel", post(delivery::cancel))
+        .route("/dashboard/replays", get(replays::list).post(replays::create))
+        .route("/dashboard/replays/new", get(replays::blank))
+        .route("/dashboard/replays/{id}", get(replays::show))
+        .route("/dashboard/replays/{id}/cancel", post(replays::cancel))
+        .route("/dashboard/inspector", get(inspector::list))
+        .route("/dashboard/inspector/{name}", get(inspector::show))
+        .route("/dashboard/inspector/{name}/behaviour", post(inspector::behave))
+        .route("/dashboard/inspector/{name}/clear", post(inspector::clear))
+        .route("/dashboard/inspector/{name}/{number}", get(inspector::arrival))
+        .route("/dashboard/simulator", get(simulator::show).post(simulator::play))
+        .route("/dashboard/{*rest}", get(page::nowhere))
+        .layer(from_fn(page::wait_for_a_place))
+        .layer(from_fn(page::refuse_nul))
+        .layer(from_fn(page::protect))
+        .with_state(desk);
+    Router::new()
+        .route("/dashboard", get(|| async { Redirect::permanent("/dashboard/") }))
+        .merge(pages)
+}
+
+/// An event as pages show it, laid out and as it came, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub fn masked_json(text: &str, mask: switchhook_node::mask::Mask) -> (String, String) {
+    (
+        json_text::pretty(text, mask),
+        switchhook_node::json_text::raw(text, mask).into_owned(),
+    )
+}

@@ -1,0 +1,477 @@
+//! One delivery: what was sent at each attempt, what came back, how long it took, and what comes next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+use switchhook_domain::attempt::{Attempt, AttemptOutcome, OutcomeClass, Phases};
+use switchhook_domain::credential::{shown_text, shown_url};
+use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::id::DeliveryId;
+use switchhook_domain::redaction::redact;
+use switchhook_domain::webhook::Webhook;
+use switchhook_protocol::verify;
+use switchhook_store::StoreError;
+
+use super::SharedDesk;
+use super::json_text::pretty;
+use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::part::{DeliveryRow, Moment, kind_name, span};
+use super::session::{Filled, Visitor};
+use crate::blocking;
+use switchhook_node::delivery::own_headers;
+use switchhook_node::destination::{Destination, sent_name};
+use switchhook_node::inspector::name_of;
+use switchhook_node::json_text::raw_head;
+use switchhook_node::mask::Mask;
+use switchhook_node::sight::Sight;
+
+/// An attempt as it is shown.
+#[derive(Debug)]
+struct AttemptPart {
+    number: u32,
+    tone: &'static str,
+    /// `200`, or why nothing came.
+    result: String,
+    detail: Option<String>,
+    at: Moment,
+    took: String,
+    url: Option<String>,
+    headers: Vec<(String, String)>,
+    curl: Option<String>,
+    answer: Option<AnswerPart>,
+    bars: Vec<Bar>,
+    retry_after: Option<Moment>,
+}
+
+#[derive(Debug)]
+struct AnswerPart {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+    is_truncated: bool,
+}
+
+/// A phase of an attempt, as a part of a bar that is 1,000 wide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bar {
+    name: &'static str,
+    class: &'static str,
+    x: u64,
+    width: u64,
+    took: String,
+}
+
+/// What was posted.
+#[derive(Debug)]
+struct Sent {
+    /// As it goes over the wire.
+    wire: String,
+    /// What is in it.
+    pretty: String,
+    token: Option<Token>,
+    is_masked: bool,
+}
+
+/// A token taken apart.
+#[derive(Debug)]
+struct Token {
+    header: String,
+    signature: String,
+    is_right: bool,
+    verdict: String,
+}
+
+#[derive(Template)]
+#[template(path = "delivery.html")]
+struct DeliveryPage {
+    frame: Frame,
+    row: DeliveryRow,
+    kind_name: &'static str,
+    next: String,
+    is_pending: bool,
+    order_key: Option<String>,
+    subscriptions: Vec<String>,
+    origin: Option<String>,
+    hidden: Option<&'static str>,
+    attempts: Vec<AttemptPart>,
+    sent: Sent,
+    is_webhook_gone: bool,
+}
+
+fn id_of(text: &str) -> Result<DeliveryId, Trouble> {
+    text.parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
+}
+
+/// Shows a delivery.
+pub(super) async fn show(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let company_id = visitor.caller.company_id;
+    let store = &desk.system.store;
+    let delivery = store.delivery(company_id, id).await?;
+    visitor.must_see(delivery.kind)?;
+    let sight = visitor.sight(&desk);
+    let event = store.event(company_id, delivery.event_id).await?;
+    let event = sight.event(event).expect("its kind may be seen");
+    let attempts = store.attempts_of(id).await?;
+    let webhook = match store.webhook(company_id, delivery.webhook_id).await {
+        Ok(webhook) => Some(webhook),
+        Err(StoreError::NotFound(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let next = what_comes_next(&delivery, webhook.as_ref(), desk.system.clock.now());
+    let answers = attempts.iter().filter_map(|attempt| attempt.answer.as_ref());
+    let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
+    let shown = Shown {
+        route: desk.system.registry.destination(delivery.webhook_id),
+        frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
+        sight,
+        delivery,
+        body: event.body,
+        attempts,
+        webhook,
+        next,
+    };
+    Ok(blocking::run(bytes, move || page(shown)).await)
+}
+
+/// What a page about a delivery is made of.
+struct Shown {
+    frame: Frame,
+    sight: Sight,
+    delivery: Delivery,
+    body: Bytes,
+    attempts: Vec<Attempt>,
+    webhook: Option<Webhook>,
+    route: Option<Arc<Destination>>,
+    next: String,
+}
+
+fn page(shown: Shown) -> Response {
+    let Shown {
+        frame,
+        sight,
+        delivery,
+        body,
+        attempts,
+        webhook,
+        route,
+        next,
+    } = shown;
+    let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
+    let sent = sent(&delivery, route.as_deref(), &body, sight);
+    let parts = attempts
+        .into_iter()
+        .map(|attempt| attempt_part(attempt, &delivery, &sent, sight))
+        .rev();
+    show_page(&DeliveryPage {
+        frame,
+        row: DeliveryRow::of(&delivery, url),
+        kind_name: kind_name(delivery.kind),
+        next,
+        is_pending: matches!(delivery.state, DeliveryState::Pending { .. }),
+        order_key: delivery
+            .order_key
+            .as_ref()
+            .map(|key| sight.mask.id(key.as_str()).into_owned()),
+        subscriptions: delivery
+            .subscription_ids
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        origin: delivery.origin.map(|id| id.to_string()),
+        hidden: match (delivery.hidden.recordings, delivery.hidden.message_text) {
+            (true, true) => Some("recordings and the text of messages"),
+            (true, false) => Some("recordings"),
+            (false, true) => Some("the text of messages"),
+            (false, false) => None,
+        },
+        attempts: parts.collect(),
+        sent,
+        is_webhook_gone: webhook.is_none(),
+    })
+}
+
+/// Sends it again.
+pub(super) async fn redeliver(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let path = format!("/v1/deliveries/{id}/redeliver");
+    let made = desk
+        .inside
+        .ask(visitor.caller, Method::POST, &path, Value::Null)
+        .await?;
+    let new_id = made["id"].as_str().unwrap_or_default();
+    Ok(go(&format!("/dashboard/deliveries/{new_id}"), Said::Redelivered))
+}
+
+/// Gives it up.
+pub(super) async fn cancel(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let path = format!("/v1/deliveries/{id}/cancel");
+    desk.inside
+        .ask(visitor.caller, Method::POST, &path, Value::Null)
+        .await?;
+    Ok(go(&format!("/dashboard/deliveries/{id}"), Said::Cancelled))
+}
+
+fn what_comes_next(
+    delivery: &Delivery,
+    webhook: Option<&Webhook>,
+    now: switchhook_domain::Timestamp,
+) -> String {
+    let attempts = delivery.attempt_number;
+    match delivery.state {
+        DeliveryState::Delivered { at } => format!("The receiver has it since {}.", Moment(at)),
+        DeliveryState::Exhausted { at } => format!(
+            "Given up at {}: it will not be tried again by itself. Redeliver it once the receiver works.",
+            Moment(at)
+        ),
+        DeliveryState::Cancelled { at } => format!("Somebody decided against it at {}.", Moment(at)),
+        DeliveryState::Pending { .. } if webhook.is_some_and(|webhook| webhook.paused_at.is_some()) => {
+            "It waits, because its webhook is paused.".to_owned()
+        }
+        DeliveryState::Pending { due_at } if due_at <= now => "It is due and goes next.".to_owned(),
+        // What has a turn is due at once: only what came before it can hold it up.
+        DeliveryState::Pending { due_at } if attempts == 0 && delivery.order_key.is_some() => format!(
+            "It waits until what came before it has arrived, so that order is kept; at {} it goes anyway.",
+            Moment(due_at)
+        ),
+        DeliveryState::Pending { due_at } if attempts > delivery.failures.total() => format!(
+            "Attempt {attempts} is under way; if nothing is heard of it, it is tried again at {}.",
+            Moment(due_at)
+        ),
+        DeliveryState::Pending { due_at } => format!(
+            "Attempt {} is made at {}, in {}.",
+            attempts + 1,
+            Moment(due_at),
+            span(due_at.since(now))
+        ),
+    }
+}
+
+/// `body` is what the visitor may see of the event.
+fn sent(delivery: &Delivery, route: Option<&Destination>, body: &[u8], sight: Sight) -> Sent {
+    let mask = sight.mask;
+    // A token shows all that is in it.
+    let is_masked = !mask.is_nothing() || sight.sees_less_than(delivery.kind, delivery.hidden);
+    let shown = redact(body, delivery.hidden);
+    let text = String::from_utf8_lossy(&shown);
+    let signing = route.and_then(|route| Some((route.signer.as_ref()?, route.webhook.secret.as_ref()?)));
+    let (wire, token) = match signing {
+        None => (raw_head(&text, mask), None),
+        Some(_) if is_masked => ("•••".to_owned(), None),
+        Some((signer, secret)) => {
+            let token = signer.sign(&shown);
+            let taken_apart = take_apart(&token, secret.expose());
+            (raw_head(&token, Mask::NOTHING), Some(taken_apart))
+        }
+    };
+    Sent {
+        wire,
+        pretty: pretty(&text, mask),
+        token,
+        is_masked,
+    }
+}
+
+fn take_apart(token: &str, secret: &str) -> Token {
+    let mut parts = token.split('.');
+    let header = parts
+        .next()
+        .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())
+        .unwrap_or_default();
+    let checked = verify(token.as_bytes(), [secret]);
+    Token {
+        header: String::from_utf8_lossy(&header).into_owned(),
+        signature: parts.nth(1).unwrap_or_default().to_owned(),
+        is_right: checked.is_ok(),
+        verdict: checked.map_or_else(
+            |error| error.to_string(),
+            |_| "The signature holds with the webhook's present secret.".to_owned(),
+        ),
+    }
+}
+
+fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight) -> AttemptPart {
+    let class = attempt.outcome.class();
+    let detail = match attempt.outcome {
+        AttemptOutcome::Lost => Some("the server stopped while it was under way: nobody knows how it ended"),
+        _ => attempt.detail(),
+    };
+    let detail = detail.map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
+    let (result, retry_after) = match attempt.outcome {
+        AttemptOutcome::Answered { status, retry_after } => (status.to_string(), retry_after),
+        AttemptOutcome::Unanswered { reason, .. } => (reason.as_str().replace('_', " "), None),
+        AttemptOutcome::Lost => ("lost".to_owned(), None),
+    };
+    let url = attempt.request.as_ref();
+    let url = url.map(|request| shown_url(&request.url).into_owned());
+    let mut headers = attempt
+        .request
+        .map(|request| sight.headers(request.headers.to_map()))
+        .unwrap_or_default();
+    if url.is_some() {
+        for (name, value) in own_headers(delivery, attempt.number) {
+            headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
+        }
+    }
+    let headers: Vec<_> = headers.into_iter().collect();
+    AttemptPart {
+        number: attempt.number,
+        tone: match class {
+            OutcomeClass::Accepted => "good",
+            OutcomeClass::Lost => "off",
+            _ => "bad",
+        },
+        result,
+        detail,
+        at: Moment(attempt.started_at),
+        took: span(attempt.phases.total),
+        curl: url
+            .as_ref()
+            .filter(|url| name_of(url).is_none())
+            .map(|url| curl(url, &headers, &sent.wire)),
+        url,
+        headers,
+        answer: attempt.answer.map(|answer| AnswerPart {
+            status: answer.status,
+            headers: sight.headers(answer.headers.to_map()).into_iter().collect(),
+            // Receivers like to send back what they got.
+            body: sight.head(delivery.kind, &answer.body_head),
+            is_truncated: answer.is_truncated,
+        }),
+        bars: bars(&attempt.phases),
+        retry_after: retry_after.map(Moment),
+    }
+}
+
+/// The longest body that is part of a command: it stands there again for each attempt.
+const LONGEST_IN_COMMAND: usize = 16 * 1024;
+
+/// The same request as a command. A long body is to be put into a file first.
+fn curl(url: &str, headers: &[(String, String)], body: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let mut command = format!("curl -X POST {}", quoted(url));
+    for (name, value) in headers {
+        command.push_str(" \\\n  -H ");
+        command.push_str(&quoted(&format!("{name}: {value}")));
+    }
+    command.push_str(" \\\n  --data-binary ");
+    match body.len() > LONGEST_IN_COMMAND {
+        true => command.push_str("@body"),
+        false => command.push_str(&quoted(body)),
+    }
+    command
+}
+
+/// The phases of an attempt one after the other.
+fn bars(phases: &Phases) -> Vec<Bar> {
+    let before = |ends: &[Option<Duration>]| ends.iter().flatten().sum::<Duration>();
+    let set_up = before(&[phases.dns, phases.connect, phases.tls]);
+    let first_byte = phases.first_byte.map(|at| at.saturating_sub(set_up));
+    let answered_at = phases.first_byte.unwrap_or(phases.total);
+    let waiting = match first_byte {
+        Some(waiting) => Some(waiting),
+        None => Some(phases.total.saturating_sub(set_up)).filter(|rest| !rest.is_zero()),
+    };
+    let reading = Some(phases.total.saturating_sub(answered_at)).filter(|rest| !rest.is_zero());
+    let parts = [
+        ("name lookup", "p1", phases.dns),
+        ("connecting", "p2", phases.connect),
+        ("TLS", "p3", phases.tls),
+        ("waiting for the answer", "p4", waiting),
+        ("reading it", "p5", reading),
+    ];
+    let total = phases.total.as_micros().max(1);
+    let mut x = 0;
+    let parts = parts
+        .into_iter()
+        .filter_map(|(name, class, took)| Some((name, class, took?)));
+    parts
+        .map(|(name, class, took)| {
+            let share = u64::try_from(took.as_micros() * 1_000 / total).unwrap_or(1_000);
+            let width = share.clamp(2, 1_000 - x.min(998));
+            let bar = Bar {
+                name,
+                class,
+                x,
+                width,
+                took: span(took),
+            };
+            x = (x + width).min(998);
+            bar
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_phases_of_an_attempt_fill_its_bar() {
+        let phases = Phases {
+            dns: Some(ms(10)),
+            connect: Some(ms(20)),
+            tls: Some(ms(20)),
+            first_byte: Some(ms(90)),
+            total: ms(100),
+        };
+        let bars = bars(&phases);
+        let shown: Vec<_> = bars.iter().map(|bar| (bar.class, bar.x, bar.width)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("p1", 0, 100),
+                ("p2", 100, 200),
+                ("p3", 300, 200),
+                ("p4", 500, 400),
+                ("p5", 900, 100)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_kept_connection_and_a_silent_receiver_have_only_waiting() {
+        let phases = Phases {
+            total: ms(5_000),
+            ..Phases::default()
+        };
+        let bars = bars(&phases);
+        assert_eq!(bars.len(), 1);
+        assert_eq!((bars[0].class, bars[0].width), ("p4", 1_000));
+        assert!(super::bars(&Phases::default()).is_empty());
+    }
+
+    #[test]
+    fn a_command_survives_quotes_in_what_it_sends() {
+        let command = curl("https://example.com/", &[("a".into(), "b".into())], "it's");
+        assert!(command.ends_with(r"--data-binary 'it'\''s'"), "{command}");
+        let command = curl("https://example.com/", &[], &"x".repeat(LONGEST_IN_COMMAND + 1));
+        assert!(command.ends_with("--data-binary @body"), "{command}");
+    }
+}

@@ -1,0 +1,293 @@
+//! The list of events, and what it can be narrowed to. How payloads are searched is `search.rs`.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::{CallState, MessageStatus};
+use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, StoreError};
+
+use super::page::{Frame, Trouble, show};
+use super::part::{self, Choice, Moment, kind_name, tone};
+use super::search::{Looked, Wanted, look, sought_number};
+use super::session::Visitor;
+use super::{Desk, SharedDesk};
+use crate::blocking;
+use switchhook_node::mask::Mask;
+use switchhook_node::sight::Sight;
+use switchhook_node::summary::Summary;
+
+/// How many events a page has.
+const A_PAGE: u32 = 50;
+
+/// The longest text to look for. Looking for a longer one takes long.
+const LONGEST_TEXT: usize = 256;
+
+/// How many deliveries of an event are hinted at.
+const MOST_DOTS: u32 = 4;
+
+/// A row about an event.
+#[derive(Debug, Clone)]
+pub(super) struct EventRow {
+    pub(super) id: EventId,
+    pub(super) kind_name: &'static str,
+    pub(super) what: String,
+    pub(super) detail: String,
+    pub(super) at: Moment,
+    pub(super) deliveries: Vec<Dot>,
+    pub(super) has_warnings: bool,
+}
+
+/// A delivery at a glance.
+#[derive(Debug, Clone)]
+pub(super) struct Dot {
+    pub(super) id: String,
+    pub(super) tone: &'static str,
+    pub(super) state: &'static str,
+}
+
+impl EventRow {
+    /// A row about an event, without its deliveries.
+    pub(super) fn of(event: &EventRecord, mask: Mask) -> Self {
+        let summary = Summary::of(event.kind, &event.body, mask);
+        Self {
+            id: event.id,
+            kind_name: kind_name(event.kind),
+            what: summary.what,
+            detail: summary.detail,
+            at: Moment(event.accepted_at),
+            deliveries: Vec::new(),
+            has_warnings: !event.warnings.is_empty(),
+        }
+    }
+
+    /// Rows about the events that can be seen, without their deliveries.
+    pub(super) async fn all(events: Vec<EventRecord>, sight: Sight) -> Vec<Self> {
+        let bytes = bytes_of(&events);
+        let sum_up = move || {
+            let seen = events.into_iter().filter_map(|event| sight.event(event));
+            seen.map(|event| Self::of(&event, sight.mask)).collect()
+        };
+        blocking::run(bytes, sum_up).await
+    }
+
+    /// The same rows, each with a glance at its deliveries.
+    pub(super) async fn with_deliveries(
+        desk: &Desk,
+        company_id: CompanyId,
+        mut rows: Vec<Self>,
+    ) -> Result<Vec<Self>, StoreError> {
+        for row in &mut rows {
+            let filter = DeliveryFilter {
+                event_id: Some(row.id),
+                ..DeliveryFilter::default()
+            };
+            let page = PageRequest::first(MOST_DOTS);
+            let store = &desk.system.store;
+            let deliveries = store.list_deliveries(company_id, filter, page).await?;
+            let dots = deliveries.items.iter().map(|delivery| Dot {
+                id: delivery.id.to_string(),
+                tone: tone(delivery),
+                state: delivery.state.name().as_str(),
+            });
+            row.deliveries = dots.collect();
+        }
+        Ok(rows)
+    }
+}
+
+/// How many bytes events have.
+pub(super) fn bytes_of(events: &[EventRecord]) -> usize {
+    events.iter().map(|event| event.body.len()).sum()
+}
+
+/// What the list is narrowed to, as it stands in the form.
+#[derive(Debug, Default)]
+struct Narrowed {
+    state: String,
+    call: String,
+    number: String,
+    text: String,
+    since: String,
+    until: String,
+}
+
+#[derive(Template)]
+#[template(path = "events.html")]
+struct EventsPage {
+    frame: Frame,
+    kinds: Vec<Choice>,
+    states: Vec<&'static str>,
+    narrowed: Narrowed,
+    is_narrowed: bool,
+    can_search_text: bool,
+    rows: Vec<EventRow>,
+    looked: Option<Looked>,
+    next: Option<String>,
+    is_live: bool,
+}
+
+/// Lists events.
+pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    let company_id = visitor.caller.company_id;
+    let mask = desk.system.settings.dashboard.mask;
+    let query = |name: &str| visitor.query(name);
+    let mut troubles = Vec::new();
+    let kind = kind(query("kind"), &mut troubles);
+    // Searching what one may not see would tell what it is.
+    let text = query("text").filter(|_| !mask.text);
+    let (text, too_long) = match text {
+        Some(text) if text.len() > LONGEST_TEXT => (None, true),
+        text => (text, false),
+    };
+    if too_long {
+        troubles.push(format!("text: look for at most {LONGEST_TEXT} bytes"));
+    }
+    let wanted = Wanted {
+        kind,
+        state: query("state"),
+        call: query("call"),
+        number: query("number").and_then(|number| {
+            sought_number(&number, mask)
+                .map_err(|trouble| troubles.push(trouble))
+                .ok()
+        }),
+        text,
+    };
+    let filter = EventFilter {
+        // No index knows kinds: a rare one would be looked for in the whole log.
+        kind: None,
+        since: instant("from", query("since"), &mut troubles),
+        until: instant("until", query("until"), &mut troubles),
+        order_key: None,
+    };
+    let page = PageRequest {
+        after: query("cursor").and_then(|cursor| cursor.parse().ok()),
+        limit: A_PAGE,
+    };
+    let is_search = wanted.looks_inside();
+    let (rows, next, looked) = if wanted.is_anything() {
+        let found = look(&desk.system, visitor.caller, filter, wanted, page).await?;
+        (found.rows, found.next, Some(found.looked))
+    } else {
+        let events = desk.system.store.list_events(company_id, filter, page).await?;
+        let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
+        (rows, events.next, None)
+    };
+    let or_nothing = |name: &str| query(name).unwrap_or_default();
+    let narrowed = Narrowed {
+        state: or_nothing("state"),
+        call: or_nothing("call"),
+        number: or_nothing("number"),
+        text: or_nothing("text"),
+        since: or_nothing("since"),
+        until: or_nothing("until"),
+    };
+    let names = ["kind", "state", "call", "number", "text", "since", "until"];
+    Ok(show(&EventsPage {
+        frame: Frame::new(&desk, &visitor, "events", "Events").troubled(told(&troubles)),
+        kinds: part::kinds(query("kind").as_deref()),
+        states: states(),
+        is_narrowed: names.iter().any(|name| query(name).is_some()),
+        narrowed,
+        can_search_text: !mask.text,
+        rows: EventRow::with_deliveries(&desk, company_id, rows).await?,
+        looked,
+        next: next.map(|cursor| next_page("/dashboard/events", &visitor, &names, cursor)),
+        is_live: page.after.is_none() && !is_search,
+    }))
+}
+
+/// The words that a state can be, for the field to offer; others are taken too.
+fn states() -> Vec<&'static str> {
+    let calls = CallState::ALL.iter().copied().map(CallState::as_str);
+    calls
+        .chain(MessageStatus::ALL.iter().copied().map(MessageStatus::as_str))
+        .collect()
+}
+
+/// Where the next page is, narrowed as this one.
+pub(super) fn next_page(path: &str, visitor: &Visitor, names: &[&str], cursor: i64) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for name in names {
+        if let Some(value) = visitor.query(name) {
+            query.append_pair(name, &value);
+        }
+    }
+    query.append_pair("cursor", &cursor.to_string());
+    format!("{path}?{}", query.finish())
+}
+
+/// A parameter as one of some words.
+pub(super) fn word<T>(name: &str, text: Option<String>, troubles: &mut Vec<String>) -> Option<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    match text?.parse() {
+        Ok(word) => Some(word),
+        Err(error) => {
+            troubles.push(format!("{name}: {error}"));
+            None
+        }
+    }
+}
+
+/// A parameter as the kind of events that are kept.
+pub(super) fn kind(text: Option<String>, troubles: &mut Vec<String>) -> Option<Kind> {
+    let kind = text.map(|text| Kind::of_kept(&text)).transpose();
+    kind.unwrap_or_else(|error| {
+        troubles.push(format!("kind: {error}"));
+        None
+    })
+}
+
+/// A parameter as an instant; without a zone it is UTC, as the field says where there is no script.
+pub(super) fn instant(name: &str, text: Option<String>, troubles: &mut Vec<String>) -> Option<Timestamp> {
+    let text = text?.replace(' ', "T");
+    let attempts = [
+        text.clone(),
+        format!("{text}Z"),
+        format!("{text}:00Z"),
+        format!("{text}T00:00:00Z"),
+    ];
+    let read = attempts.iter().find_map(|attempt| attempt.parse().ok());
+    if read.is_none() {
+        troubles.push(format!(
+            "{name}: `{text}` is no instant; write it as 2026-11-24T10:30"
+        ));
+    }
+    read
+}
+
+/// Troubles as one message.
+pub(super) fn told(troubles: &[String]) -> Option<String> {
+    (!troubles.is_empty()).then(|| troubles.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_as_browsers_and_people_write_them() {
+        let expected: Timestamp = "2026-11-24T10:30:00Z".parse().unwrap();
+        let mut troubles = Vec::new();
+        for text in [
+            "2026-11-24T10:30",
+            "2026-11-24 10:30",
+            "2026-11-24T10:30:00",
+            "2026-11-24T10:30:00Z",
+            "2026-11-24T11:30:00+01:00",
+        ] {
+            assert_eq!(
+                instant("from", Some(text.to_owned()), &mut troubles),
+                Some(expected),
+                "{text}"
+            );
+        }
+        assert_eq!(troubles, Vec::<String>::new());
+        assert_eq!(instant("from", Some("yesterday".to_owned()), &mut troubles), None);
+        assert!(troubles[0].contains("yesterday"));
+    }
+}

@@ -1,0 +1,250 @@
+//! What all pages share: the frame around them, the headers that protect them, and the page for what went wrong.
+
+use askama::Template;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method, StatusCode};
+use switchhook_domain::key::Right;
+use switchhook_store::StoreError;
+use tokio::sync::Semaphore;
+
+use super::Desk;
+use super::assets;
+use super::session::Visitor;
+use crate::api::{Refusal, has_nul};
+use switchhook_node::visible;
+
+/// Nothing but our own script and style, and nobody may put us into a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What is around every page.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) title: String,
+    /// The entry of the navigation that it belongs to.
+    pub(super) section: &'static str,
+    pub(super) csrf: String,
+    pub(super) can_write: bool,
+    /// Whether nobody needs to sign in.
+    pub(super) is_open: bool,
+    pub(super) has_inspector: bool,
+    pub(super) has_simulator: bool,
+    pub(super) is_masked: bool,
+    pub(super) version: String,
+    /// What was done just now.
+    pub(super) said: Option<&'static str>,
+    /// Why it was not.
+    pub(super) trouble: Option<String>,
+}
+
+impl Frame {
+    pub(super) fn new(
+        desk: &Desk,
+        visitor: &Visitor,
+        section: &'static str,
+        title: impl Into<String>,
+    ) -> Self {
+        let settings = &desk.system.settings.dashboard;
+        Self {
+            title: title.into(),
+            section,
+            csrf: visitor.csrf.clone(),
+            can_write: visitor.caller.may(Right::Write),
+            is_open: visitor.is_open,
+            has_inspector: desk.system.inspector.is_some(),
+            has_simulator: settings.simulator,
+            is_masked: !settings.mask.is_nothing(),
+            version: assets::version(),
+            said: visitor.said(),
+            trouble: None,
+        }
+    }
+
+    pub(super) fn troubled(mut self, trouble: Option<String>) -> Self {
+        self.trouble = trouble;
+        self
+    }
+
+    /// Whether the navigation's entry is the page's own.
+    pub(super) fn is_in(&self, section: &str) -> bool {
+        self.section == section
+    }
+}
+
+/// Shows a page.
+pub(super) fn show(page: &impl Template) -> Response {
+    show_with(StatusCode::OK, page)
+}
+
+/// Shows a form again, with what was wrong with it.
+pub(super) fn show_again(page: &impl Template) -> Response {
+    show_with(StatusCode::UNPROCESSABLE_ENTITY, page)
+}
+
+fn show_with(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => (status, Html(visible::html(&html).into_owned())).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Goes on to a page, which then says that something was done.
+pub(super) fn go(path: &str, said: Said) -> Response {
+    Redirect::to(&format!("{path}?said={}", said.as_str())).into_response()
+}
+
+macro_rules! said {
+    ($($name:ident = $word:literal: $text:literal,)+) => {
+        /// What can be said after something was done. Words in an address choose among these and can say nothing else.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Said { $($name,)+ }
+
+        impl Said {
+            const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// What a word in an address says.
+            pub(super) fn of(word: &str) -> Option<&'static str> {
+                match word { $($word => Some($text),)+ _ => None }
+            }
+        }
+    };
+}
+
+said! {
+    Created = "created": "Created.",
+    Saved = "saved": "Saved.",
+    Deleted = "deleted": "Deleted.",
+    Paused = "paused": "Paused: its deliveries are held back, and none is lost.",
+    Resumed = "resumed": "Resumed: what was held back is sent now, oldest first.",
+    Tested = "tested": "A test event is on its way.",
+    Enabled = "enabled": "Enabled.",
+    Disabled = "disabled": "Disabled: it delivers nothing until it is enabled again.",
+    Redelivered = "redelivered": "Sent again, as this new delivery.",
+    Cancelled = "cancelled": "Cancelled: it will not be sent any more.",
+    Behaves = "behaves": "The inspector answers differently from now on.",
+    Cleared = "cleared": "Forgotten.",
+    Playing = "playing": "The scenario is being played.",
+    Replaying = "replaying": "The replay has begun.",
+    ReplayCancelled = "replay-cancelled": "The replay was cancelled.",
+    Rotated = "rotated": "The webhook has a new secret; the old one still counts for 24 hours.",
+    SignedOut = "signed-out": "You are signed out.",
+}
+
+/// A page that cannot be shown, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+}
+
+impl Trouble {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.status, refusal.message)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(what) => {
+                Self::not_found(format!("There is no such {what}; it may have been deleted."))
+            }
+            StoreError::Unavailable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{error}; try again in a moment"),
+            ),
+            error => {
+                tracing::error!(%error, "a page could not be made");
+                let message =
+                    "The server could not do this because of a fault of its own: its log says which.";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct TroublePage {
+    version: String,
+    title: &'static str,
+    message: String,
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let title = match self.status {
+            StatusCode::NOT_FOUND => "Not here",
+            StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "Not now",
+            status if status.is_client_error() => "That did not work",
+            _ => "Something broke",
+        };
+        let page = TroublePage {
+            version: assets::version(),
+            title,
+            message: self.message,
+        };
+        show_with(self.status, &page)
+    }
+}
+
+/// Whatever leads nowhere.
+pub(super) async fn nowhere() -> Trouble {
+    Trouble::not_found("There is no such page.")
+}
+
+/// Refuses a NUL in the address, as the API does.
+pub(super) async fn refuse_nul(request: Request, next: Next) -> Response {
+    if has_nul(request.uri().path()) || request.uri().query().is_some_and(has_nul) {
+        let message = "The address has the character NUL (%00) in it: leave it out.";
+        return Trouble::new(StatusCode::BAD_REQUEST, message).into_response();
+    }
+    next.run(request).await
+}
+
+/// How many pages are made at once: what they are made of is in memory meanwhile.
+static PAGES: Semaphore = Semaphore::const_new(8);
+
+/// Makes a page wait while many others are being made. What was asked to be done is not held up.
+pub(super) async fn wait_for_a_place(request: Request, next: Next) -> Response {
+    if request.method() != Method::GET {
+        return next.run(request).await;
+    }
+    let _place = PAGES.acquire().await.expect("it is never closed");
+    next.run(request).await
+}
+
+/// Adds the headers that protect a page.
+pub(super) async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}

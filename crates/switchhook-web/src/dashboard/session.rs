@@ -1,0 +1,551 @@
+//! Who is signed in: with an API key, by a cookie that scripts and other sites never get to see.
+//!
+//! The key itself is not kept, only its hash, and it is looked up again at every page: a revoked key is out within a
+//! second. Sessions are in memory; a node that does not know one takes it up from its cookie (`session/token.rs`), for
+//! [`IDLE_FOR`] from its beginning. Those that were signed out of are in the store, so that no node takes them up again. In
+//! `dev` everybody on this machine is signed in; then the `Host` must be this machine's, so that no name that leads here can
+//! be used by another site.
+
+mod token;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use parking_lot::Mutex;
+use switchhook_domain::key::{ApiKey, Right};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::Session as KeptSession;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::form::Form;
+use super::page::{Said, Trouble, go, show, show_again};
+use super::{Desk, SharedDesk, assets};
+use switchhook_node::caller::Caller;
+
+use crate::api::{Refusal, has_nul, reading};
+use switchhook_http::server::{BodyTrouble, read_body};
+use switchhook_node::keys;
+use switchhook_node::sight::Sight;
+
+const COOKIE_NAME: &str = "switchhook_session";
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// How long somebody stays signed in without looking at a page.
+const IDLE_FOR: Duration = Duration::from_secs(12 * 3_600);
+
+/// How many may be signed in at once.
+const MOST_SESSIONS: usize = 1_024;
+
+/// Everybody who is signed in.
+pub(super) struct Sessions {
+    /// By the hash of what is in the cookie.
+    known: Mutex<HashMap<[u8; 32], Session>>,
+    /// Guards the forms of those who need not sign in.
+    open_csrf: String,
+}
+
+#[derive(Debug, Clone)]
+struct Session {
+    key_hash: [u8; 32],
+    kept: KeptSession,
+    csrf: String,
+    seen_at: Timestamp,
+}
+
+impl Session {
+    fn of(token: &str, key: &ApiKey, began_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            key_hash: key.hash,
+            kept: KeptSession {
+                key_id: key.id,
+                token_hash: keys::hash(token),
+                began_at,
+            },
+            csrf: token::csrf(token),
+            seen_at: now,
+        }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            open_csrf: keys::new_secret(),
+        }
+    }
+}
+
+impl Sessions {
+    /// Begins a session, or takes one up that another node began.
+    fn begin(&self, session: Session) -> Session {
+        let now = session.seen_at;
+        let mut known = self.known.lock();
+        known.retain(|_, session| now.since(session.seen_at) < IDLE_FOR);
+        if known.len() >= MOST_SESSIONS {
+            let oldest = known.iter().min_by_key(|(_, session)| session.seen_at);
+            if let Some(oldest) = oldest.map(|(token, _)| *token) {
+                known.remove(&oldest);
+            }
+        }
+        known.insert(session.kept.token_hash, session.clone());
+        session
+    }
+
+    fn find(&self, token: &str, now: Timestamp) -> Option<Session> {
+        let hash = keys::hash(token);
+        let mut known = self.known.lock();
+        let session = known.get_mut(&hash)?;
+        if now.since(session.seen_at) >= IDLE_FOR {
+            known.remove(&hash);
+            return None;
+        }
+        session.seen_at = session.seen_at.max(now);
+        Some(session.clone())
+    }
+
+    fn forget(&self, session: KeptSession) {
+        self.known.lock().remove(&session.token_hash);
+    }
+}
+
+/// The session of a token, unless it was signed out of, here or elsewhere.
+async fn current(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
+    let session = match desk.sessions.find(token, desk.system.clock.now()) {
+        Some(session) => Some(session),
+        None => take_up(desk, token).await?,
+    };
+    let Some(session) = session else { return Ok(None) };
+    let ended = desk.system.store.ended_sessions(vec![session.kept]).await?;
+    if ended.is_empty() {
+        return Ok(Some(session));
+    }
+    desk.sessions.forget(session.kept);
+    Ok(None)
+}
+
+/// The session of a token that another node made, or this one in an earlier life.
+async fn take_up(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
+    let Some(id) = token::claimed_key(token) else {
+        return Ok(None);
+    };
+    let found = desk.system.store.keys(vec![id]).await?;
+    let Some(key) = found.first() else {
+        return Ok(None);
+    };
+    let now = desk.system.clock.now();
+    let began_at = token::open(token, key).filter(|at| now.since(*at) < IDLE_FOR);
+    let begin = |at| desk.sessions.begin(Session::of(token, key, at, now));
+    Ok(began_at.map(begin))
+}
+
+/// Who looks at a page.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    pub(super) caller: Caller,
+    /// In which session; none where nobody needs to sign in.
+    pub(super) session: Option<KeptSession>,
+    pub(super) csrf: String,
+    /// Whether nobody needs to sign in.
+    pub(super) is_open: bool,
+    query: Option<String>,
+    /// Among those of the company that read.
+    _place: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Visitor {
+    async fn of(parts: &Parts, desk: &Desk) -> Result<Self, Response> {
+        let query = parts.uri.query().map(ToOwned::to_owned);
+        let (key_hash, csrf, session) = match desk.system.settings.dashboard.open_with {
+            Some(key_hash) => {
+                check_host(&parts.headers).map_err(IntoResponse::into_response)?;
+                (key_hash, desk.sessions.open_csrf.clone(), None)
+            }
+            None => {
+                let token = cookie(&parts.headers).ok_or_else(|| to_sign_in(&parts.uri))?;
+                let session = current(desk, token).await.map_err(IntoResponse::into_response)?;
+                let session = session.ok_or_else(|| to_sign_in(&parts.uri))?;
+                (session.key_hash, session.csrf, Some(session.kept))
+            }
+        };
+        let found = desk.inside.caller(key_hash).await;
+        let caller = found.map_err(|refusal| match refusal.status {
+            StatusCode::UNAUTHORIZED => to_sign_in(&parts.uri),
+            _ => Trouble::from(refusal).into_response(),
+        })?;
+        if !caller.may(Right::Read) {
+            let message = "This key may not look at anything: sign in with one that has the right `read`.";
+            return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());
+        }
+        Ok(Self {
+            caller,
+            is_open: session.is_none(),
+            session,
+            csrf,
+            query,
+            _place: None,
+        })
+    }
+
+    /// Refuses who may only look: forms show what such a key must not see.
+    pub(super) fn must_write(&self) -> Result<(), Trouble> {
+        if self.caller.may(Right::Write) {
+            return Ok(());
+        }
+        let message = "This key may look, but not change anything.";
+        Err(Trouble::new(StatusCode::FORBIDDEN, message))
+    }
+
+    /// What of events is shown.
+    pub(super) fn sight(&self, desk: &Desk) -> Sight {
+        Sight::of(self.caller, &desk.system)
+    }
+
+    /// Refuses who may not see events of this kind.
+    pub(super) fn must_see(&self, kind: Kind) -> Result<(), Trouble> {
+        Ok(self.caller.require_sight(kind).map_err(Refusal::from)?)
+    }
+
+    /// A parameter of the page's address, if it is not empty.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let pairs = url::form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
+        let mut values = pairs.filter(|(key, value)| key == name && !value.is_empty());
+        values.next().map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// What was done just now.
+    pub(super) fn said(&self) -> Option<&'static str> {
+        self.query("said").and_then(|word| Said::of(&word))
+    }
+}
+
+impl FromRequestParts<SharedDesk> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &SharedDesk) -> Result<Self, Response> {
+        let visitor = Self::of(parts, desk).await?;
+        let place = reading(&desk.system, visitor.caller.company_id).await;
+        let place = place.map_err(|error| Trouble::from(Refusal::from(error)).into_response())?;
+        Ok(Self {
+            _place: Some(Arc::new(place)),
+            ..visitor
+        })
+    }
+}
+
+/// A form that was filled in on a page of ours, by whom.
+#[derive(Debug)]
+pub(super) struct Filled(pub(super) Visitor, pub(super) Form);
+
+/// How long somebody who was let in may take to send a form without being looked at again.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The largest form.
+const LARGEST_FORM: usize = 64 * 1_024;
+
+impl FromRequest<SharedDesk> for Filled {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, desk: &SharedDesk) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        check_site(&parts.headers).map_err(IntoResponse::into_response)?;
+        let mut visitor = Visitor::of(&parts, desk).await?;
+        let began = Instant::now();
+        let form = read_form(&parts.headers, body)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        if began.elapsed() > FRESH_FOR {
+            visitor = Visitor::of(&parts, desk).await?;
+        }
+        let sent = form.text("csrf").unwrap_or_default();
+        if verify_slices_are_equal(sent.as_bytes(), visitor.csrf.as_bytes()).is_err() {
+            let message = "This form is older than your session: go back, load the page again and repeat it.";
+            return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());
+        }
+        Ok(Self(visitor, form))
+    }
+}
+
+async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, Trouble> {
+    let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|trouble| {
+        let (status, message) = match trouble {
+            BodyTrouble::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
+            BodyTrouble::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The form came too slowly: send it again.",
+            ),
+            BodyTrouble::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server reads too many requests: try again in a moment.",
+            ),
+            BodyTrouble::Broken | BodyTrouble::UnknownCoding | BodyTrouble::BrokenCoding => (
+                StatusCode::BAD_REQUEST,
+                "The form did not arrive whole: send it again.",
+            ),
+        };
+        Trouble::new(status, message)
+    })?;
+    if has_nul(&String::from_utf8_lossy(&bytes)) {
+        let message = "A field has the character NUL in it: leave it out.";
+        return Err(Trouble::new(StatusCode::BAD_REQUEST, message));
+    }
+    Ok(Form::read(&bytes))
+}
+
+/// Browsers say where a form was sent from; it must be a page of ours.
+fn check_site(headers: &HeaderMap) -> Result<(), Trouble> {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_same_site = text(&FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
+    let host = text(&HOST).unwrap_or_default();
+    let is_same_host = text(&ORIGIN).is_none_or(|origin| {
+        origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+    });
+    if is_same_site && is_same_host {
+        return Ok(());
+    }
+    let message = "This form was sent from another site, so nothing was done.";
+    Err(Trouble::new(StatusCode::FORBIDDEN, message))
+}
+
+/// Where nobody signs in, only this machine's own names are answered to.
+fn check_host(headers: &HeaderMap) -> Result<(), Trouble> {
+    let host = headers
+        .get(HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) {
+            name
+        } else {
+            host
+        }
+    });
+    if matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
+        return Ok(());
+    }
+    let message = "This dashboard is open to this machine only: use http://127.0.0.1 in the address.";
+    Err(Trouble::new(StatusCode::FORBIDDEN, message))
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    all.flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+}
+
+fn to_sign_in(uri: &Uri) -> Response {
+    let wanted = uri.path_and_query().map_or("", |path| path.as_str());
+    let next: String = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
+    Redirect::to(&format!("/dashboard/sign-in?next={next}")).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn {
+    version: String,
+    next: String,
+    said: Option<&'static str>,
+    trouble: Option<String>,
+}
+
+impl SignIn {
+    fn page(next: String) -> Self {
+        Self {
+            version: assets::version(),
+            next,
+            said: None,
+            trouble: None,
+        }
+    }
+}
+
+/// Asks for a key.
+pub(super) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
+    if desk.system.settings.dashboard.open_with.is_some() {
+        return Redirect::to("/dashboard/").into_response();
+    }
+    let pairs = || url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let value = |name: &str| {
+        pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    show(&SignIn {
+        said: value("said").and_then(|word| Said::of(&word)),
+        ..SignIn::page(own_page(value("next").as_deref()))
+    })
+}
+
+/// Signs in with a key.
+pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Err(trouble) = check_site(&parts.headers) {
+        return trouble.into_response();
+    }
+    let form = match read_form(&parts.headers, body).await {
+        Ok(form) => form,
+        Err(trouble) => return trouble.into_response(),
+    };
+    let next = own_page(form.text("next"));
+    let shown = form.text("key").unwrap_or_default().trim();
+    let key_hash = keys::hash(shown);
+    match desk.inside.caller(key_hash).await {
+        Ok(_) => {
+            let now = desk.system.clock.now();
+            let key = match desk.system.store.find_key(key_hash).await {
+                Ok(Some(key)) => key,
+                Ok(None) => return to_sign_in(&parts.uri),
+                Err(error) => return Trouble::from(error).into_response(),
+            };
+            let token = token::seal(&key, shown, now);
+            desk.sessions.begin(Session::of(&token, &key, now, now));
+            let mut response = Redirect::to(&next).into_response();
+            response
+                .headers_mut()
+                .insert(SET_COOKIE, set_cookie(&desk, &token));
+            response
+        }
+        Err(refusal) => show_again(&SignIn {
+            trouble: Some(refusal.message),
+            ..SignIn::page(next)
+        }),
+    }
+}
+
+/// Signs out, everywhere and for good.
+pub(super) async fn sign_out(
+    State(desk): State<SharedDesk>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    if let Some(session) = visitor.session {
+        let now = desk.system.clock.now();
+        desk.system.store.end_session(session, now).await?;
+        desk.sessions.forget(session);
+    }
+    let mut response = go("/dashboard/sign-in", Said::SignedOut);
+    let gone = HeaderValue::from_static(
+        "switchhook_session=; Path=/dashboard; Max-Age=0; HttpOnly; SameSite=Strict",
+    );
+    response.headers_mut().insert(SET_COOKIE, gone);
+    Ok(response)
+}
+
+fn set_cookie(desk: &Desk, token: &str) -> HeaderValue {
+    let public_url = desk.system.settings.public_url.as_deref();
+    let secure = match public_url.is_some_and(|url| url.starts_with("https://")) {
+        true => "; Secure",
+        false => "",
+    };
+    let cookie = format!("{COOKIE_NAME}={token}; Path=/dashboard; HttpOnly; SameSite=Strict{secure}");
+    HeaderValue::try_from(cookie).expect("a token is plain text")
+}
+
+/// Where to go after signing in: a page of ours, whatever the address says.
+fn own_page(next: Option<&str>) -> String {
+    let next = next.filter(|next| next.starts_with("/dashboard/") && !next.contains(['\\', '\r', '\n']));
+    next.unwrap_or("/dashboard/").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
+
+    fn session(token: &str) -> Session {
+        Session::of(token, &token::tests::key(7, "shk_one"), NOW, NOW)
+    }
+
+    #[test]
+    fn a_session_ends_when_nobody_looks_or_when_it_is_ended() {
+        let sessions = Sessions::default();
+        let token = "a token";
+        let kept = sessions.begin(session(token)).kept;
+        assert!(sessions.find(token, NOW.plus(IDLE_FOR / 2)).is_some());
+        assert!(
+            sessions.find(token, NOW.plus(IDLE_FOR)).is_some(),
+            "it was used in between"
+        );
+        assert!(sessions.find(token, NOW.plus(IDLE_FOR * 2)).is_none());
+        sessions.begin(session(token));
+        sessions.forget(kept);
+        assert!(sessions.find(token, NOW).is_none());
+    }
+
+    #[test]
+    fn there_are_not_more_sessions_than_may_be() {
+        let sessions = Sessions::default();
+        for number in 0..MOST_SESSIONS + 10 {
+            sessions.begin(session(&number.to_string()));
+        }
+        assert_eq!(sessions.known.lock().len(), MOST_SESSIONS);
+    }
+
+    #[track_caller]
+    fn check(headers: &[(&'static str, &'static str)], is_allowed: bool) {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let headers: HeaderMap = headers.iter().map(pair).collect();
+        assert_eq!(check_site(&headers).is_ok(), is_allowed, "{headers:?}");
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_refused() {
+        check(
+            &[
+                ("host", "a:1"),
+                ("origin", "http://a:1"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+            true,
+        );
+        check(&[("host", "a:1")], true);
+        check(&[("host", "a:1"), ("origin", "http://b:1")], false);
+        check(&[("host", "a:1"), ("origin", "null")], false);
+        check(&[("host", "a:1"), ("sec-fetch-site", "cross-site")], false);
+        check(&[("host", "a:1"), ("sec-fetch-site", "same-site")], false);
+    }
+
+    #[test]
+    fn an_open_dashboard_answers_to_this_machines_names_only() {
+        let allowed = |host: &'static str| {
+            let headers: HeaderMap = [(HOST, HeaderValue::from_static(host))].into_iter().collect();
+            check_host(&headers).is_ok()
+        };
+        for host in ["127.0.0.1:8400", "localhost:8400", "[::1]:8400", "localhost"] {
+            assert!(allowed(host), "{host}");
+        }
+        for host in ["evil.example:8400", "127.0.0.1.evil.example", "", "10.0.0.1"] {
+            assert!(!allowed(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn signing_in_never_leads_to_another_site() {
+        assert_eq!(
+            own_page(Some("/dashboard/events?kind=call")),
+            "/dashboard/events?kind=call"
+        );
+        for other in ["//evil.example", "https://evil.example", "/dashboard/\\evil", ""] {
+            assert_eq!(own_page(Some(other)), "/dashboard/", "{other}");
+        }
+    }
+}

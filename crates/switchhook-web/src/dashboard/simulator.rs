@@ -1,0 +1,211 @@
+//! The simulator's page in `dev`: place a call, or play any other scenario, and watch it arrive.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use parking_lot::Mutex;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::key::Right;
+use switchhook_simulator::{Dialect, Faults, FaultyStream, Scenario};
+
+use super::SharedDesk;
+use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::part::Moment;
+use super::session::{Filled, Visitor};
+use switchhook_node::chance::fill_secret;
+use switchhook_node::ingest::{self, Submission};
+use switchhook_node::pace::{Paced, Speed};
+use switchhook_node::system::System;
+
+/// How many plays are remembered.
+const MOST_PLAYS: usize = 20;
+
+/// How many are played at once.
+const MOST_AT_ONCE: usize = 4;
+
+/// The scenario that is chosen unless told otherwise.
+const USUAL: &str = "inbound-answered";
+
+/// What was played lately, newest first.
+#[derive(Default)]
+pub(super) struct Plays(Mutex<VecDeque<Arc<Mutex<Play>>>>);
+
+/// A scenario that is or was played.
+#[derive(Debug, Clone)]
+struct Play {
+    company_id: CompanyId,
+    scenario: &'static str,
+    seed: u64,
+    begun_at: Timestamp,
+    total: usize,
+    sent: Vec<EventId>,
+    trouble: Option<String>,
+}
+
+struct PlayRow {
+    scenario: &'static str,
+    seed: u64,
+    begun_at: Moment,
+    sent: usize,
+    total: usize,
+    first: Option<String>,
+    trouble: Option<String>,
+}
+
+struct ScenarioChoice {
+    name: &'static str,
+    summary: &'static str,
+    is_chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "simulator.html")]
+struct SimulatorPage {
+    frame: Frame,
+    scenarios: Vec<ScenarioChoice>,
+    speed: String,
+    plays: Vec<PlayRow>,
+}
+
+/// Shows what can be played and what was.
+pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    check(&desk)?;
+    Ok(show_page(&page(&desk, &visitor, USUAL, "10")))
+}
+
+fn page(desk: &SharedDesk, visitor: &Visitor, chosen: &str, speed: &str) -> SimulatorPage {
+    let company_id = visitor.caller.company_id;
+    let plays = desk.plays.0.lock();
+    let plays = plays
+        .iter()
+        .map(|play| play.lock().clone())
+        .filter(|play| play.company_id == company_id);
+    let rows = plays.map(|play| PlayRow {
+        scenario: play.scenario,
+        seed: play.seed,
+        begun_at: Moment(play.begun_at),
+        sent: play.sent.len(),
+        total: play.total,
+        first: play.sent.last().map(ToString::to_string),
+        trouble: play.trouble,
+    });
+    SimulatorPage {
+        frame: Frame::new(desk, visitor, "simulator", "Simulator"),
+        scenarios: Scenario::all()
+            .map(|scenario| ScenarioChoice {
+                name: scenario.name(),
+                summary: scenario.summary(),
+                is_chosen: scenario.name() == chosen,
+            })
+            .collect(),
+        speed: speed.to_owned(),
+        plays: rows.collect(),
+    }
+}
+
+/// Begins to play one.
+pub(super) async fn play(
+    State(desk): State<SharedDesk>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    check(&desk)?;
+    if !visitor.caller.may(Right::Ingest) {
+        let message = "This key may not send events in.";
+        return Err(Trouble::new(StatusCode::FORBIDDEN, message));
+    }
+    let bad = |message: String| Trouble::new(StatusCode::BAD_REQUEST, message);
+    let name = form.text("scenario").unwrap_or(USUAL);
+    let scenario = Scenario::find(name).ok_or_else(|| bad(format!("There is no scenario `{name}`.")))?;
+    let speed: Speed = form.text("speed").unwrap_or("10").parse().map_err(bad)?;
+    let seed = match form.text("seed") {
+        Some(seed) => seed
+            .parse()
+            .map_err(|_| bad(format!("`{seed}` is no seed: use a whole number")))?,
+        None => some_seed(),
+    };
+    let start = desk.system.clock.now();
+    let events = scenario.play(seed, start, Dialect::Observed);
+    let play = Arc::new(Mutex::new(Play {
+        company_id: visitor.caller.company_id,
+        scenario: scenario.name(),
+        seed,
+        begun_at: start,
+        total: events.len(),
+        sent: Vec::new(),
+        trouble: None,
+    }));
+    desk.plays.begin(Arc::clone(&play))?;
+    let paced = Paced::new(
+        FaultyStream::new(events.into_iter(), Faults::none(), seed),
+        start,
+        speed,
+    );
+    tokio::spawn(send(Arc::clone(&desk.system), play, paced));
+    Ok(go("/dashboard/simulator", Said::Playing))
+}
+
+/// Puts the events in when they are due, through the same door as everybody's.
+async fn send<I>(system: Arc<System>, play: Arc<Mutex<Play>>, mut paced: Paced<I>)
+where
+    I: Iterator<Item = switchhook_simulator::Sending>,
+{
+    let company_id = play.lock().company_id;
+    while let Some(due) = paced.next_due(50).await {
+        for sending in due {
+            let submission = Submission {
+                company_id,
+                kind: sending.event.kind,
+                body: Bytes::from(sending.event.body),
+                idempotency_key: None,
+            };
+            match ingest::accept(&system, submission).await {
+                Ok(accepted) => play.lock().sent.push(accepted.id),
+                Err(rejected) => {
+                    play.lock().trouble = Some(rejected.to_string());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Plays {
+    fn begin(&self, play: Arc<Mutex<Play>>) -> Result<(), Trouble> {
+        let mut plays = self.0.lock();
+        if plays.iter().filter(|play| play.lock().is_going_on()).count() >= MOST_AT_ONCE {
+            let message = format!("{MOST_AT_ONCE} scenarios are being played: wait until one has ended.");
+            return Err(Trouble::new(StatusCode::TOO_MANY_REQUESTS, message));
+        }
+        plays.push_front(play);
+        plays.truncate(MOST_PLAYS);
+        Ok(())
+    }
+}
+
+impl Play {
+    fn is_going_on(&self) -> bool {
+        self.sent.len() < self.total && self.trouble.is_none()
+    }
+}
+
+/// Small enough to be typed.
+fn some_seed() -> u64 {
+    let mut bytes = [0; 2];
+    fill_secret(&mut bytes);
+    u16::from_le_bytes(bytes).into()
+}
+
+fn check(desk: &SharedDesk) -> Result<(), Trouble> {
+    if desk.system.settings.dashboard.simulator {
+        return Ok(());
+    }
+    Err(Trouble::not_found(
+        "This server has no simulator page: `switchhook dev` has one, and `switchhook simulate` sends to any server.",
+    ))
+}

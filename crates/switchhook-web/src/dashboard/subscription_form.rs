@@ -1,0 +1,333 @@
+//! The forms of the five kinds of subscription: their options, and what they ask the API for.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use switchhook_domain::Kind;
+use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
+use switchhook_protocol::{CallState, CallStateFilter, Payload, TargetType};
+use switchhook_store::EventRecord;
+
+use super::form::Form;
+use super::part::Choice;
+use switchhook_node::summary::shortened;
+
+/// A subscription's form, as it was filled in or as the subscription stands.
+#[derive(Debug, Clone)]
+pub(super) struct SubscriptionForm {
+    pub(super) kind: Kind,
+    pub(super) endpoint_id: Option<String>,
+    pub(super) enabled: bool,
+    call_states: Vec<String>,
+    pub(super) group_calls_only: bool,
+    pub(super) direction: String,
+    pub(super) include_internal: bool,
+    pub(super) status: bool,
+    pub(super) contact_type: String,
+    target_type: String,
+    pub(super) target_id: String,
+}
+
+/// States that mean something similar.
+pub(super) struct StateGroup {
+    pub(super) name: &'static str,
+    pub(super) states: Vec<Choice>,
+}
+
+/// The 31 states by what they mean; `all` is a box of its own.
+const GROUPS: [(&str, &[CallState]); 6] = [
+    (
+        "Getting through",
+        &[
+            CallState::Calling,
+            CallState::Preanswer,
+            CallState::Ringing,
+            CallState::Queued,
+        ],
+    ),
+    (
+        "Talking",
+        &[
+            CallState::Connected,
+            CallState::Hold,
+            CallState::Parked,
+            CallState::Merged,
+        ],
+    ),
+    (
+        "Ending",
+        &[
+            CallState::Missed,
+            CallState::Voicemail,
+            CallState::Hangup,
+            CallState::Blocked,
+        ],
+    ),
+    (
+        "Supervising",
+        &[
+            CallState::Monitor,
+            CallState::Eavesdrop,
+            CallState::Barge,
+            CallState::Takeover,
+            CallState::Admin,
+        ],
+    ),
+    (
+        "Recordings and transcripts",
+        &[
+            CallState::Recording,
+            CallState::AdminRecording,
+            CallState::VoicemailUploaded,
+            CallState::Transcription,
+            CallState::CallTranscription,
+        ],
+    ),
+    (
+        "Afterwards",
+        &[
+            CallState::Postcall,
+            CallState::Dispositions,
+            CallState::Csat,
+            CallState::Pcsat,
+            CallState::RecapSummary,
+            CallState::RecapPurposes,
+            CallState::RecapOutcome,
+            CallState::RecapActionItems,
+            CallState::AiPlaybook,
+        ],
+    ),
+];
+
+impl SubscriptionForm {
+    /// A form that nobody has filled in.
+    pub(super) fn blank(kind: Kind, endpoint_id: Option<String>) -> Self {
+        Self {
+            kind,
+            endpoint_id,
+            enabled: true,
+            call_states: Vec::new(),
+            group_calls_only: false,
+            direction: "all".to_owned(),
+            include_internal: false,
+            status: false,
+            contact_type: "shared".to_owned(),
+            target_type: String::new(),
+            target_id: String::new(),
+        }
+    }
+
+    /// The form as it was filled in.
+    pub(super) fn read(form: &Form) -> Self {
+        let kind = form
+            .text("kind")
+            .and_then(|kind| kind.parse().ok())
+            .unwrap_or(Kind::Call);
+        let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
+        Self {
+            endpoint_id: form.text("webhook").map(ToOwned::to_owned),
+            enabled: form.is_ticked("enabled"),
+            call_states: form
+                .all("call_states")
+                .into_iter()
+                .map(ToOwned::to_owned)
+                .collect(),
+            group_calls_only: form.is_ticked("group_calls_only"),
+            direction: text("direction"),
+            include_internal: form.is_ticked("include_internal"),
+            status: form.is_ticked("status"),
+            contact_type: text("contact_type"),
+            target_type: text("target_type"),
+            target_id: text("target_id"),
+            ..Self::blank(kind, None)
+        }
+    }
+
+    /// The form as the subscription stands.
+    pub(super) fn of(subscription: &Subscription) -> Self {
+        let endpoint_id = subscription.endpoint.map(|endpoint| match endpoint {
+            Endpoint::Webhook(id) => id.to_string(),
+            Endpoint::Websocket(id) => id.to_string(),
+        });
+        let mut form = Self::blank(subscription.filter.kind(), endpoint_id);
+        form.enabled = subscription.enabled;
+        if let Some(target) = subscription.filter.target() {
+            form.target_type = target.target_type.as_str().to_owned();
+            form.target_id = target.target_id.to_string();
+        }
+        match &subscription.filter {
+            Filter::Call(CallFilter {
+                call_states,
+                group_calls_only,
+                ..
+            }) => {
+                form.call_states = call_states
+                    .iter()
+                    .map(|state| state.as_str().to_owned())
+                    .collect();
+                form.group_calls_only = *group_calls_only;
+            }
+            Filter::Sms(SmsFilter {
+                direction,
+                include_internal,
+                status,
+                ..
+            }) => {
+                form.direction = direction.as_str().to_owned();
+                form.include_internal = *include_internal;
+                form.status = *status;
+            }
+            Filter::Contact { contact_type } => form.contact_type = contact_type.as_str().to_owned(),
+            Filter::AgentStatus { .. } | Filter::Changelog => {}
+        }
+        form
+    }
+
+    /// What to ask the API for.
+    pub(super) fn request(&self) -> Value {
+        let mut request = Map::new();
+        let mut ask = |name: &str, value: Value| {
+            request.insert(name.to_owned(), value);
+        };
+        let or_null = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+        ask(
+            "endpoint_id",
+            self.endpoint_id.as_deref().map_or(Value::Null, Value::from),
+        );
+        ask("enabled", json!(self.enabled));
+        match self.kind {
+            Kind::Call => {
+                ask("call_states", json!(self.call_states));
+                ask("group_calls_only", json!(self.group_calls_only));
+            }
+            Kind::Sms => {
+                ask("direction", json!(self.direction));
+                ask("include_internal", json!(self.include_internal));
+                ask("status", json!(self.status));
+            }
+            Kind::Contact => ask("contact_type", json!(self.contact_type)),
+            Kind::AgentStatus => ask("agent_type", json!("callcenter")),
+            Kind::Changelog | Kind::Unknown => {}
+        }
+        if self.has_target() {
+            ask("target_type", or_null(&self.target_type));
+            ask("target_id", or_null(&self.target_id));
+        }
+        Value::Object(request)
+    }
+
+    pub(super) const fn has_target(&self) -> bool {
+        matches!(self.kind, Kind::Call | Kind::Sms)
+    }
+
+    pub(super) fn is_of(&self, kind: &str) -> bool {
+        self.kind.route() == kind
+    }
+
+    /// The 31 states, grouped.
+    pub(super) fn groups(&self) -> Vec<StateGroup> {
+        let choice = |state: &CallState| Choice {
+            value: state.as_str().to_owned(),
+            label: state.as_str().replace('_', " "),
+            is_chosen: self.call_states.iter().any(|chosen| chosen == state.as_str()),
+        };
+        let groups = GROUPS.iter();
+        groups
+            .map(|(name, states)| StateGroup {
+                name,
+                states: states.iter().map(choice).collect(),
+            })
+            .collect()
+    }
+
+    /// Whether the box for all states is ticked.
+    pub(super) fn has_all_states(&self) -> bool {
+        self.call_states.is_empty()
+            || self
+                .call_states
+                .iter()
+                .any(|state| state == CallStateFilter::All.as_str())
+    }
+
+    pub(super) fn target_types(&self) -> Vec<Choice> {
+        let types = TargetType::ALL.iter().copied().map(TargetType::as_str);
+        types
+            .map(|name| Choice::new(name, name, Some(&self.target_type)))
+            .collect()
+    }
+
+    pub(super) fn is_direction(&self, direction: &str) -> bool {
+        self.direction == direction
+    }
+
+    pub(super) fn is_contact_type(&self, contact_type: &str) -> bool {
+        self.contact_type == contact_type
+    }
+}
+
+/// A target that was seen lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KnownTarget {
+    pub(super) id: String,
+    pub(super) target_type: String,
+    pub(super) name: String,
+}
+
+/// The targets that events are about, by their names.
+pub(super) fn known_targets(events: &[EventRecord]) -> Vec<KnownTarget> {
+    let mut known = BTreeMap::new();
+    for event in events {
+        let (target, entry) = match Payload::read(event.kind, &event.body) {
+            Ok(Payload::Call(call)) => (call.target, call.entry_point_target),
+            Ok(Payload::Sms(sms)) => (sms.target, None),
+            _ => (None, None),
+        };
+        for target in [target, entry].into_iter().flatten() {
+            let (Some(id), Some(target_type)) = (target.id, target.target_type) else {
+                continue;
+            };
+            let name = target.name.map_or_else(String::new, |name| shortened(&name));
+            let target = KnownTarget {
+                id: shortened(id.as_str()),
+                target_type: shortened(target_type.as_str()).to_lowercase(),
+                name,
+            };
+            known.insert((target.name.clone(), target.id.clone()), target);
+        }
+    }
+    known.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_state_is_in_one_group() {
+        let grouped: Vec<_> = GROUPS
+            .iter()
+            .flat_map(|(_, states)| states.iter().copied())
+            .collect();
+        let once: BTreeSet<_> = grouped.iter().copied().collect();
+        assert_eq!(grouped.len(), once.len());
+        assert_eq!(once, CallState::ALL.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_form_asks_for_the_options_of_its_kind_only() {
+        let request = |form: &[u8]| SubscriptionForm::read(&Form::read(form)).request();
+        assert_eq!(
+            request(b"kind=call&webhook=7&enabled=on&call_states=hangup&call_states=missed&target_id="),
+            json!({
+                "endpoint_id": "7", "enabled": true, "call_states": ["hangup", "missed"], "group_calls_only": false,
+                "target_type": null, "target_id": null,
+            })
+        );
+        assert_eq!(
+            request(b"kind=contact&contact_type=local&call_states=hangup"),
+            json!({ "endpoint_id": null, "enabled": false, "contact_type": "local" })
+        );
+    }
+}

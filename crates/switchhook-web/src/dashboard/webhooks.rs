@@ -1,0 +1,539 @@
+//! Webhooks: the list, one of them, and what can be done with it. Its form is `webhook_form.rs`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::Method;
+use serde_json::{Value, json};
+use switchhook_domain::breaker::Breaker;
+use switchhook_domain::credential::shown_url;
+use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Subscription;
+use switchhook_domain::webhook::Webhook;
+use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
+
+use super::deliveries::rows;
+use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
+use super::part::{self, Choice, DeliveryRow, Moment, kind_name, many, millis};
+use super::session::{Filled, Visitor};
+use super::subscriptions::SubscriptionRow;
+use super::webhook_form::{SecretChoice, WebhookForm};
+use super::{Desk, SharedDesk};
+use switchhook_node::inspector::name_of;
+
+/// How many webhooks a page has.
+const A_PAGE: u32 = 50;
+
+/// How many subscriptions are looked through for those of a webhook.
+const MOST_SUBSCRIPTIONS: u32 = 1_000;
+
+/// How many of the latest deliveries are shown.
+const LATEST: u32 = 10;
+
+/// A row about a webhook.
+#[derive(Debug)]
+struct WebhookRow {
+    id: String,
+    url: String,
+    state: &'static str,
+    tone: &'static str,
+    subscriptions: Vec<(&'static str, usize)>,
+    is_signed: bool,
+    created_at: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "webhooks.html")]
+struct WebhooksPage {
+    frame: Frame,
+    rows: Vec<WebhookRow>,
+    next: Option<i64>,
+    is_first: bool,
+}
+
+#[derive(Template)]
+#[template(path = "webhook.html")]
+struct WebhookPage {
+    frame: Frame,
+    id: String,
+    url: String,
+    state: &'static str,
+    tone: &'static str,
+    state_in_words: String,
+    is_paused: bool,
+    /// For those who may change it, unless it is hidden.
+    secret: Option<String>,
+    is_signed: bool,
+    /// What should be known of the secret.
+    weakness: Option<String>,
+    inspector: Option<String>,
+    facts: Vec<(&'static str, String)>,
+    subscriptions: Vec<SubscriptionRow>,
+    deliveries: Vec<DeliveryRow>,
+    kinds: Vec<Choice>,
+    created_at: Moment,
+    updated_at: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "webhook_form.html")]
+struct FormPage {
+    frame: Frame,
+    /// The webhook to change; a new one without.
+    id: Option<String>,
+    form: WebhookForm,
+    has_inspector: bool,
+}
+
+#[derive(Template)]
+#[template(path = "webhook_delete.html")]
+struct DeletePage {
+    frame: Frame,
+    id: String,
+    url: String,
+    subscriptions: usize,
+    subscriptions_in_words: String,
+    has_pending: bool,
+}
+
+fn id_of(text: &str) -> Result<WebhookId, Trouble> {
+    text.parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
+}
+
+/// Lists webhooks.
+pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    let company_id = visitor.caller.company_id;
+    let page = PageRequest {
+        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
+        limit: A_PAGE,
+    };
+    let webhooks = desk.system.store.list_webhooks(company_id, page).await?;
+    let subscriptions = all_subscriptions(&desk, company_id).await?;
+    let rows = webhooks.items.iter().map(|webhook| {
+        let (state, tone, _) = state_of(&desk, webhook, &subscriptions);
+        let mut kinds = BTreeMap::new();
+        for own in subscriptions
+            .iter()
+            .filter(|one| one.webhook_id() == Some(webhook.id))
+        {
+            *kinds.entry(kind_name(own.filter.kind())).or_insert(0) += 1;
+        }
+        WebhookRow {
+            id: webhook.id.to_string(),
+            url: shown_url(&webhook.hook_url).into_owned(),
+            state,
+            tone,
+            subscriptions: kinds.into_iter().collect(),
+            is_signed: webhook.secret.is_some(),
+            created_at: Moment(webhook.created_at),
+        }
+    });
+    Ok(show_page(&WebhooksPage {
+        rows: rows.collect(),
+        frame: Frame::new(&desk, &visitor, "webhooks", "Webhooks"),
+        next: webhooks.next,
+        is_first: page.after.is_none(),
+    }))
+}
+
+async fn all_subscriptions(desk: &Desk, company_id: CompanyId) -> Result<Vec<Subscription>, StoreError> {
+    let page = PageRequest::first(MOST_SUBSCRIPTIONS);
+    let every = SubscriptionFilter::default();
+    Ok(desk
+        .system
+        .store
+        .list_subscriptions(company_id, every, page)
+        .await?
+        .items)
+}
+
+/// How a webhook does: a word, its tone, and a sentence.
+fn state_of(
+    desk: &Desk,
+    webhook: &Webhook,
+    subscriptions: &[Subscription],
+) -> (&'static str, &'static str, String) {
+    if let Some(since) = webhook.disabled_at {
+        let why = format!(
+            "Disabled since {}: its receiver had failed for too long. Its deliveries are held back until it is resumed.",
+            Moment(since)
+        );
+        return ("disabled", "bad", why);
+    }
+    if let Some(since) = webhook.paused_at {
+        let why = format!(
+            "Paused since {}: its deliveries are held back, and none is lost.",
+            Moment(since)
+        );
+        return ("paused", "wait", why);
+    }
+    let destination = desk.system.registry.destination(webhook.id);
+    let breaker = destination.map(|destination| destination.load().health.read().breaker);
+    match breaker {
+        Some(Breaker::Open {
+            since,
+            probe_at,
+            failures,
+        }) => {
+            let why = format!(
+                "Its receiver failed {failures} times in a row, since {}. It is tried now and then, next at {}; what \
+                 waits goes as soon as one attempt succeeds.",
+                Moment(since),
+                Moment(probe_at)
+            );
+            ("breaker open", "bad", why)
+        }
+        Some(Breaker::Closed { failures }) if failures > 0 => {
+            let why = format!("The last {} failed.", many(failures as usize, "attempt"));
+            ("failing", "bad", why)
+        }
+        _ if !subscriptions
+            .iter()
+            .any(|one| one.webhook_id() == Some(webhook.id)) =>
+        {
+            let why = "No subscription sends to it, so it gets nothing.".to_owned();
+            ("no subscription", "wait", why)
+        }
+        _ => ("active", "good", "It is sent to.".to_owned()),
+    }
+}
+
+/// Shows a webhook.
+pub(super) async fn show(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let company_id = visitor.caller.company_id;
+    let store = &desk.system.store;
+    let webhook = store.webhook(company_id, id).await?;
+    let subscriptions = all_subscriptions(&desk, company_id).await?;
+    let (state, tone, state_in_words) = state_of(&desk, &webhook, &subscriptions);
+    let filter = DeliveryFilter {
+        webhook_id: Some(id),
+        ..DeliveryFilter::default()
+    };
+    let deliveries = store
+        .list_deliveries(company_id, filter, PageRequest::first(LATEST))
+        .await?;
+    let url = shown_url(&webhook.hook_url).into_owned();
+    let frame = Frame::new(&desk, &visitor, "webhooks", url.clone());
+    let sight = visitor.sight(&desk);
+    let own = subscriptions
+        .iter()
+        .filter(|one| one.webhook_id() == Some(id) && sight.sees(one.filter.kind()));
+    let deliveries: Vec<_> = deliveries
+        .items
+        .into_iter()
+        .filter(|delivery| sight.sees(delivery.kind))
+        .collect();
+    let secret = match &webhook.secret {
+        Some(secret) => {
+            let shown = desk.inside.secrets_shown(visitor.caller, id).await?;
+            shown.of(secret, &webhook.settings)
+        }
+        None => None,
+    };
+    Ok(show_page(&WebhookPage {
+        id: id.to_string(),
+        url,
+        state,
+        tone,
+        state_in_words,
+        is_paused: webhook.paused_at.is_some(),
+        secret,
+        is_signed: webhook.secret.is_some(),
+        weakness: webhook.secret.as_ref().and_then(Secret::weakness),
+        inspector: name_of(&webhook.hook_url).map(ToOwned::to_owned),
+        facts: facts(&desk, &webhook),
+        subscriptions: own
+            .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
+            .collect(),
+        deliveries: rows(&desk, company_id, &deliveries).await?,
+        kinds: part::kinds(Some("call")),
+        created_at: Moment(webhook.created_at),
+        updated_at: Moment(webhook.updated_at),
+        frame,
+    }))
+}
+
+/// What holds for a webhook, the server's defaults included.
+fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
+    let defaults = &desk.system.settings.delivery;
+    let settings = &webhook.settings;
+    let mut facts = vec![
+        ("Retry rules", settings.profile(defaults).to_string()),
+        (
+            "Order",
+            if settings.ordered(defaults) {
+                "one call, message, agent or contact after the other".to_owned()
+            } else {
+                "none".to_owned()
+            },
+        ),
+        ("At once", format!("up to {}", settings.max_in_flight(defaults))),
+        (
+            "Rate",
+            settings
+                .rate
+                .map_or_else(|| "not limited".to_owned(), |rate| format!("{rate} a second")),
+        ),
+        (
+            "Deadlines",
+            format!(
+                "connect {}, whole attempt {}",
+                millis(settings.connect_timeout(defaults).as_secs_f64() * 1_000.0),
+                millis(settings.timeout(defaults).as_secs_f64() * 1_000.0)
+            ),
+        ),
+    ];
+    if !settings.retry_schedule.is_empty() {
+        let waits = settings
+            .retry_schedule
+            .iter()
+            .map(|seconds| part::span(Duration::from_secs((*seconds).into())));
+        facts.push(("Retried after", waits.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(after) = settings.disable_after(defaults) {
+        facts.push((
+            "Disabled after",
+            format!("{} without a success", part::span(after)),
+        ));
+    }
+    if !settings.headers.is_empty() {
+        let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
+        facts.push(("Own headers", names.join(", ")));
+    }
+    if let Some(content_type) = &settings.jwt_content_type {
+        facts.push(("Content-Type", content_type.clone()));
+    }
+    facts
+}
+
+/// The form for a new webhook.
+pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    let form = WebhookForm::blank();
+    Ok(show_page(&form_page(&desk, &visitor, None, form, None)))
+}
+
+fn form_page(
+    desk: &Desk,
+    visitor: &Visitor,
+    id: Option<String>,
+    form: WebhookForm,
+    trouble: Option<String>,
+) -> FormPage {
+    let title = match &id {
+        Some(_) => "Edit webhook",
+        None => "New webhook",
+    };
+    FormPage {
+        frame: Frame::new(desk, visitor, "webhooks", title).troubled(trouble),
+        id,
+        form,
+        has_inspector: desk.system.inspector.is_some(),
+    }
+}
+
+/// Makes a webhook.
+pub(super) async fn create(
+    State(desk): State<SharedDesk>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    let form = WebhookForm::read(&form);
+    let settings = match form.settings() {
+        Ok(settings) => settings,
+        Err(trouble) => return Ok(show_again(&form_page(&desk, &visitor, None, form, Some(trouble)))),
+    };
+    let body = json!({ "hook_url": form.hook_url, "secret": form.new_secret() });
+    let made = desk
+        .inside
+        .ask(visitor.caller, Method::POST, "/api/v2/webhooks", body)
+        .await;
+    let id = match made {
+        Ok(made) => made["id"].as_str().unwrap_or_default().to_owned(),
+        Err(refusal) => {
+            let page = form_page(&desk, &visitor, None, form, Some(refusal.message));
+            return Ok(show_again(&page));
+        }
+    };
+    if form.has_settings() {
+        let path = format!("/v1/webhooks/{id}");
+        if let Err(refusal) = desk
+            .inside
+            .ask(visitor.caller, Method::PATCH, &path, settings)
+            .await
+        {
+            let trouble = format!(
+                "The webhook was made, but not with these settings: {}",
+                refusal.message
+            );
+            return Ok(show_again(&form_page(
+                &desk,
+                &visitor,
+                Some(id),
+                form,
+                Some(trouble),
+            )));
+        }
+    }
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Created))
+}
+
+/// The form for changing a webhook.
+pub(super) async fn edit(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    let webhook_id = id_of(&id)?;
+    let webhook = desk
+        .system
+        .store
+        .webhook(visitor.caller.company_id, webhook_id)
+        .await?;
+    let shown = desk.inside.secrets_shown(visitor.caller, webhook_id).await?;
+    let form = WebhookForm::of(&webhook, shown);
+    Ok(show_page(&form_page(&desk, &visitor, Some(id), form, None)))
+}
+
+/// Changes a webhook.
+pub(super) async fn update(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    visitor.must_write()?;
+    let form = WebhookForm::read(&form);
+    let changed = async {
+        let settings = form.settings()?;
+        let mut body = json!({ "hook_url": form.hook_url });
+        if form.secret != SecretChoice::Keep {
+            body["secret"] = form.new_secret();
+        }
+        let path = format!("/api/v2/webhooks/{id}");
+        let inside = &desk.inside;
+        let told = |refusal: crate::api::Refusal| refusal.message;
+        inside
+            .ask(visitor.caller, Method::PATCH, &path, body)
+            .await
+            .map_err(told)?;
+        let path = format!("/v1/webhooks/{id}");
+        inside
+            .ask(visitor.caller, Method::PATCH, &path, settings)
+            .await
+            .map_err(told)?;
+        Ok::<_, String>(())
+    };
+    match changed.await {
+        Ok(()) => Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Saved)),
+        Err(trouble) => {
+            let page = form_page(&desk, &visitor, Some(id.to_string()), form, Some(trouble));
+            Ok(show_again(&page))
+        }
+    }
+}
+
+/// Holds its deliveries back.
+pub(super) async fn pause(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    act(&desk, &visitor, &id, "pause", Value::Null, Said::Paused).await
+}
+
+/// Sends what was held back.
+pub(super) async fn resume(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    act(&desk, &visitor, &id, "resume", Value::Null, Said::Resumed).await
+}
+
+/// Gives it a new secret; the old one still counts for a while.
+pub(super) async fn rotate_secret(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    act(&desk, &visitor, &id, "rotate-secret", Value::Null, Said::Rotated).await
+}
+
+/// Sends a test event.
+pub(super) async fn test(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    let body = json!({ "kind": form.text("kind").unwrap_or("call") });
+    act(&desk, &visitor, &id, "test", body, Said::Tested).await
+}
+
+async fn act(
+    desk: &Desk,
+    visitor: &Visitor,
+    id: &str,
+    verb: &str,
+    body: Value,
+    said: Said,
+) -> Result<Response, Trouble> {
+    let id = id_of(id)?;
+    let path = format!("/v1/webhooks/{id}/{verb}");
+    desk.inside.ask(visitor.caller, Method::POST, &path, body).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), said))
+}
+
+/// Asks whether to delete it, and says what that affects.
+pub(super) async fn ask_to_delete(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    visitor.must_write()?;
+    let company_id = visitor.caller.company_id;
+    let webhook = desk.system.store.webhook(company_id, id).await?;
+    let subscriptions = all_subscriptions(&desk, company_id).await?;
+    let subscriptions = subscriptions
+        .iter()
+        .filter(|one| one.webhook_id() == Some(id))
+        .count();
+    let pending = desk
+        .system
+        .store
+        .pending_webhooks(Some(WebhookId(id.0 - 1)), 1)
+        .await?;
+    Ok(show_page(&DeletePage {
+        frame: Frame::new(&desk, &visitor, "webhooks", "Delete webhook"),
+        id: id.to_string(),
+        url: shown_url(&webhook.hook_url).into_owned(),
+        subscriptions,
+        subscriptions_in_words: many(subscriptions, "subscription"),
+        has_pending: pending.first().is_some_and(|one| one.webhook_id == id),
+    }))
+}
+
+/// Deletes it.
+pub(super) async fn delete(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let path = format!("/api/v2/webhooks/{}", id_of(&id)?);
+    desk.inside
+        .ask(visitor.caller, Method::DELETE, &path, Value::Null)
+        .await?;
+    Ok(go("/dashboard/webhooks", Said::Deleted))
+}
