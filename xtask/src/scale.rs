@@ -63,8 +63,8 @@ const NODE_CORES: f64 = 4.0;
 /// How much of anything is planned for; the rest is for retries, vacuum, backups and bad days.
 const PLANNED: f64 = 0.6;
 
-/// How many connections a node has.
-const CONNECTIONS: f64 = 8.0;
+/// How many connections a node has at most.
+const CONNECTIONS: f64 = 10.0;
 
 /// How many days are kept.
 const DAYS: f64 = 7.0;
