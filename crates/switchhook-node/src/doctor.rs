@@ -22,9 +22,9 @@ use switchhook_protocol::spelled_enum;
 use switchhook_store::{StoreError, SubscriptionFilter};
 use tokio::time::Instant;
 
+use crate::Node;
 use crate::delivery::EngineState;
 use crate::registry::all_pages;
-use crate::system::System;
 
 /// How many webhooks are looked at at once.
 const AT_ONCE: usize = 32;
@@ -157,9 +157,9 @@ spelled_enum! {
 ///
 /// # Errors
 /// If the store cannot be read, or there is no such webhook.
-pub async fn examine(system: &System, examination: Examination) -> Result<Report, StoreError> {
+pub async fn examine(node: &Node, examination: Examination) -> Result<Report, StoreError> {
     let Examination { company_id, only, .. } = examination;
-    let store = &system.store;
+    let store = &node.store;
     let webhooks = match only {
         Some(id) => vec![store.webhook(company_id, id).await?],
         None => all_pages(|page| store.list_webhooks(company_id, page)).await?,
@@ -168,11 +168,11 @@ pub async fn examine(system: &System, examination: Examination) -> Result<Report
     let subscriptions = all_pages(|page| store.list_subscriptions(company_id, every, page)).await?;
     let mut findings = Vec::new();
     if only.is_none() {
-        findings.extend(the_server(system).await);
+        findings.extend(the_server(node).await);
         findings.extend(registered::none_at_all(&webhooks, &subscriptions));
     }
     let mut unreached = 0;
-    for (seen, was_reached) in each_webhook(system, examination, &webhooks, &subscriptions).await {
+    for (seen, was_reached) in each_webhook(node, examination, &webhooks, &subscriptions).await {
         findings.extend(seen?);
         unreached += usize::from(!was_reached);
     }
@@ -187,7 +187,7 @@ pub async fn examine(system: &System, examination: Examination) -> Result<Report
     })
 }
 
-async fn the_server(system: &System) -> Vec<Finding> {
+async fn the_server(node: &Node) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |trouble, what: String, remedy: &str| {
         findings.push(Finding {
@@ -197,7 +197,7 @@ async fn the_server(system: &System) -> Vec<Finding> {
             remedy: remedy.to_owned(),
         });
     };
-    if let Err(error) = system.store.check().await {
+    if let Err(error) = node.store.check().await {
         let remedy = "make room on the disk, or see the server's log; events are refused until then";
         find(
             Trouble::StoreUnavailable,
@@ -205,12 +205,12 @@ async fn the_server(system: &System) -> Vec<Finding> {
             remedy,
         );
     }
-    if let Some(trouble) = system.clock.agreement().trouble(Lease(system.settings.lease)) {
+    if let Some(trouble) = node.clock.agreement().trouble(Lease(node.settings.lease)) {
         let remedy = "set the clocks of all machines by NTP: the node makes up for it, but is not ready and leaves expired \
                       leases to others";
         find(Trouble::ClockSkew, trouble, remedy);
     }
-    match system.engine.state() {
+    match node.engine.state() {
         EngineState::Running => {}
         EngineState::Stalled(why) => {
             let remedy = "make room on the disk, or see the server's log; sending goes on by itself";
@@ -229,7 +229,7 @@ type Examined = (Result<Vec<Finding>, StoreError>, bool);
 
 /// Looks at webhooks, some at once; answers in their order.
 async fn each_webhook(
-    system: &System,
+    node: &Node,
     examination: Examination,
     webhooks: &[Webhook],
     subscriptions: &[Subscription],
@@ -237,13 +237,13 @@ async fn each_webhook(
     let until = Instant::now() + LONGEST;
     let examined: Vec<_> = webhooks
         .iter()
-        .map(|webhook| one_webhook(system, examination.connecting, webhook, subscriptions, until))
+        .map(|webhook| one_webhook(node, examination.connecting, webhook, subscriptions, until))
         .collect();
     stream::iter(examined).buffered(AT_ONCE).collect().await
 }
 
 async fn one_webhook(
-    system: &System,
+    node: &Node,
     connecting: Connecting,
     webhook: &Webhook,
     subscriptions: &[Subscription],
@@ -251,12 +251,12 @@ async fn one_webhook(
 ) -> Examined {
     let mut findings = registered::webhook(webhook, subscriptions);
     let reached = match connecting {
-        Connecting::Try => tokio::time::timeout_at(until, reach::webhook(system, webhook)).await,
+        Connecting::Try => tokio::time::timeout_at(until, reach::webhook(node, webhook)).await,
         Connecting::Skip => Ok(None),
     };
     let was_reached = reached.is_ok();
     findings.extend(reached.ok().flatten());
-    let sending = sending::webhook(system, webhook).await;
+    let sending = sending::webhook(node, webhook).await;
     let findings = sending.map(|more| {
         findings.extend(more);
         findings

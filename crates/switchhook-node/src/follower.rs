@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::Node;
 use crate::destination::Destination;
-use crate::system::System;
 
 /// How many changes are taken at once. More than one of a company are followed as one.
 const AT_ONCE: usize = 256;
@@ -25,10 +25,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Follows for as long as the task lives; `None` if there is nothing to follow.
 #[must_use]
-pub fn start(system: &Arc<System>) -> Option<JoinHandle<()>> {
-    let changes = system.store.take_changes()?;
-    let follower = Follower::new(Arc::clone(system));
-    Some(system.vitals.spawn(
+pub fn start(node: &Arc<Node>) -> Option<JoinHandle<()>> {
+    let changes = node.store.take_changes()?;
+    let follower = Follower::new(Arc::clone(node));
+    Some(node.vitals.spawn(
         "follower of the other nodes",
         &Handle::current(),
         follower.run(changes),
@@ -36,7 +36,7 @@ pub fn start(system: &Arc<System>) -> Option<JoinHandle<()>> {
 }
 
 struct Follower {
-    system: Arc<System>,
+    node: Arc<Node>,
     /// The webhooks as the engine was last told of them.
     told: HashMap<CompanyId, HashMap<WebhookId, Arc<Destination>>>,
     /// What is still to be read.
@@ -45,12 +45,12 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(system: Arc<System>) -> Self {
-        let registry = Arc::clone(&system.registry);
+    fn new(node: Arc<Node>) -> Self {
+        let registry = Arc::clone(&node.registry);
         let ids = registry.company_ids().into_iter();
         let told = ids.map(|id| (id, by_id(registry.destinations_of(id)))).collect();
         Self {
-            system,
+            node,
             told,
             companies: BTreeSet::new(),
             everything: false,
@@ -82,15 +82,15 @@ impl Follower {
             Change::Everything => {
                 self.everything = true;
                 // Nobody knows whose logs have grown.
-                self.system.listeners.wake_all();
+                self.node.listeners.wake_all();
             }
-            Change::Log(company_id) => self.system.listeners.wake(company_id),
+            Change::Log(company_id) => self.node.listeners.wake(company_id),
         }
     }
 
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         if self.everything {
-            let changed = self.system.registry.refresh_all().await?;
+            let changed = self.node.registry.refresh_all().await?;
             self.everything = false;
             info!(changed = changed.len(), "everything was compared with the store");
             for company_id in changed {
@@ -99,7 +99,7 @@ impl Follower {
             }
         }
         while let Some(company_id) = self.companies.first().copied() {
-            self.system.registry.refresh(company_id).await?;
+            self.node.registry.refresh(company_id).await?;
             self.companies.remove(&company_id);
             self.tell_engine(company_id);
         }
@@ -108,7 +108,7 @@ impl Follower {
 
     /// Tells the engine which of a company's webhooks are new, changed or gone.
     fn tell_engine(&mut self, company_id: CompanyId) {
-        let now = by_id(self.system.registry.destinations_of(company_id));
+        let now = by_id(self.node.registry.destinations_of(company_id));
         let told = self.told.entry(company_id).or_default();
         let is_as_told = |id: &WebhookId, destination: &Destination| {
             told.get(id)
@@ -120,7 +120,7 @@ impl Follower {
             .map(|(id, _)| *id);
         let gone = told.keys().filter(|id| !now.contains_key(id)).copied();
         for id in changed.chain(gone) {
-            self.system.engine.nudge(id);
+            self.node.engine.nudge(id);
         }
         *told = now;
     }

@@ -22,10 +22,10 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{BodyError, Payload, UnknownWord, check_object, kind_instead_of, tell_kind};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
+use crate::Node;
 use crate::delivery::Offer;
 use crate::registry::Matched;
 use crate::summary::Summary;
-use crate::system::System;
 use validation::{Deviation, ValidationMode};
 
 /// The largest event that is taken, in bytes.
@@ -184,8 +184,8 @@ impl Rejected {
 ///
 /// # Errors
 /// Says why it is not.
-pub async fn accept(system: &System, submission: Submission) -> Result<Accepted, Rejected> {
-    accept_judged(system, submission, system.settings.validation).await
+pub async fn accept(node: &Node, submission: Submission) -> Result<Accepted, Rejected> {
+    accept_judged(node, submission, node.settings.validation).await
 }
 
 /// Accepts one event that a source let in: it is authentic and nobody would send it again, so that no mode of validation
@@ -193,21 +193,21 @@ pub async fn accept(system: &System, submission: Submission) -> Result<Accepted,
 ///
 /// # Errors
 /// Says why it is not accepted.
-pub async fn accept_from_source(system: &System, submission: Submission) -> Result<Accepted, Rejected> {
-    accept_judged(system, submission, system.settings.validation.without_refusals()).await
+pub async fn accept_from_source(node: &Node, submission: Submission) -> Result<Accepted, Rejected> {
+    accept_judged(node, submission, node.settings.validation.without_refusals()).await
 }
 
 async fn accept_judged(
-    system: &System,
+    node: &Node,
     submission: Submission,
     mode: ValidationMode,
 ) -> Result<Accepted, Rejected> {
-    let notice = Notice::of(system, &submission);
-    let outcome = match prepare(system, submission, mode, system.clock.now()) {
-        Ok((event, accepted)) => keep_one(system, event, accepted).await,
+    let notice = Notice::of(node, &submission);
+    let outcome = match prepare(node, submission, mode, node.clock.now()) {
+        Ok((event, accepted)) => keep_one(node, event, accepted).await,
         Err(rejected) => Err(rejected),
     };
-    count(system, &outcome, notice);
+    count(node, &outcome, notice);
     outcome
 }
 
@@ -216,10 +216,10 @@ async fn accept_judged(
 /// # Errors
 /// If the store did not keep any of them.
 pub async fn accept_many(
-    system: &System,
+    node: &Node,
     submissions: Vec<Submission>,
 ) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
-    accept_many_judged(system, submissions, system.settings.validation).await
+    accept_many_judged(node, submissions, node.settings.validation).await
 }
 
 /// The same for events that a source let in, as [`accept_from_source`].
@@ -227,23 +227,23 @@ pub async fn accept_many(
 /// # Errors
 /// As there.
 pub async fn accept_many_from_source(
-    system: &System,
+    node: &Node,
     submissions: Vec<Submission>,
 ) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
-    accept_many_judged(system, submissions, system.settings.validation.without_refusals()).await
+    accept_many_judged(node, submissions, node.settings.validation.without_refusals()).await
 }
 
 async fn accept_many_judged(
-    system: &System,
+    node: &Node,
     submissions: Vec<Submission>,
     mode: ValidationMode,
 ) -> Result<Vec<Result<Accepted, Rejected>>, StoreError> {
-    let now = system.clock.now();
+    let now = node.clock.now();
     let mut events = Vec::with_capacity(submissions.len());
     let mut outcomes = Vec::with_capacity(submissions.len());
     for submission in submissions {
-        let notice = Notice::of(system, &submission);
-        let prepared = prepare(system, submission, mode, now);
+        let notice = Notice::of(node, &submission);
+        let prepared = prepare(node, submission, mode, now);
         let prepared = prepared.map(|(event, accepted)| {
             events.push(event);
             accepted
@@ -258,14 +258,14 @@ async fn accept_many_judged(
                 .filter(|event| event.is_for_websockets)
                 .map(|event| event.company_id)
                 .collect();
-            let share = events.first().map(|event| system.shares.of(event.company_id));
+            let share = events.first().map(|event| node.shares.of(event.company_id));
             let place = match &share {
                 Some(share) => share.take_in(&events).await,
                 None => None,
             };
-            let recorded = system.store.record_events(events).await?;
+            let recorded = node.store.record_events(events).await?;
             drop(place);
-            told.iter().for_each(|id| system.listeners.wake(*id));
+            told.iter().for_each(|id| node.listeners.wake(*id));
             recorded
         }
     }
@@ -275,7 +275,7 @@ async fn accept_many_judged(
             let recorded = recorded.next().expect("the store answers for every event");
             settle(accepted, recorded)
         });
-        count(system, &outcome, notice);
+        count(node, &outcome, notice);
         outcome
     });
     Ok(settled.collect())
@@ -286,12 +286,12 @@ async fn accept_many_judged(
 /// # Errors
 /// If it could not be kept.
 pub async fn accept_sample(
-    system: &System,
+    node: &Node,
     company_id: CompanyId,
     webhook_id: WebhookId,
     kind: Kind,
 ) -> Result<Accepted, Rejected> {
-    let now = system.clock.now();
+    let now = node.clock.now();
     let body = Bytes::from(sample::body(kind, now));
     let only = Match {
         endpoint: Endpoint::Webhook(webhook_id),
@@ -304,29 +304,29 @@ pub async fn accept_sample(
         body,
         idempotency_key: None,
     };
-    let notice = Notice::of(system, &submission);
+    let notice = Notice::of(node, &submission);
     let facts = facts(&submission)?;
-    if system.registry.destination(webhook_id).is_none() {
+    if node.registry.destination(webhook_id).is_none() {
         // Another node may have made it a moment ago.
-        system.registry.learn_of(webhook_id).await?;
+        node.registry.learn_of(webhook_id).await?;
     }
     let matched = Matched {
         matches: vec![only],
-        revision: system.registry.revision(company_id),
+        revision: node.registry.revision(company_id),
     };
-    let (event, accepted) = decide(system, submission, &facts, matched, Vec::new(), now);
-    let outcome = keep_one(system, event, accepted).await;
-    count(system, &outcome, notice);
+    let (event, accepted) = decide(node, submission, &facts, matched, Vec::new(), now);
+    let outcome = keep_one(node, event, accepted).await;
+    count(node, &outcome, notice);
     outcome
 }
 
-async fn keep_one(system: &System, event: NewEvent, accepted: Accepted) -> Result<Accepted, Rejected> {
+async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Accepted, Rejected> {
     let told = event.is_for_websockets.then_some(event.company_id);
-    let share = system.shares.of(event.company_id);
+    let share = node.shares.of(event.company_id);
     let place = share.take_in(std::slice::from_ref(&event)).await;
-    let recorded = system.store.record_events(vec![event]).await?;
+    let recorded = node.store.record_events(vec![event]).await?;
     drop(place);
-    told.inspect(|company_id| system.listeners.wake(*company_id));
+    told.inspect(|company_id| node.listeners.wake(*company_id));
     let recorded = recorded
         .into_iter()
         .next()
@@ -336,7 +336,7 @@ async fn keep_one(system: &System, event: NewEvent, accepted: Accepted) -> Resul
 
 /// Everything that can be done before the store is asked.
 fn prepare(
-    system: &System,
+    node: &Node,
     submission: Submission,
     mode: ValidationMode,
     now: Timestamp,
@@ -345,9 +345,9 @@ fn prepare(
         return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
     }
     let facts = facts(&submission)?;
-    let warnings = validate(system, mode, &submission, &facts)?;
-    let matched = system.registry.match_event(submission.company_id, &facts);
-    Ok(decide(system, submission, &facts, matched, warnings, now))
+    let warnings = validate(node, mode, &submission, &facts)?;
+    let matched = node.registry.match_event(submission.company_id, &facts);
+    Ok(decide(node, submission, &facts, matched, warnings, now))
 }
 
 fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
@@ -363,7 +363,7 @@ const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nob
                           what comes from its source";
 
 fn validate(
-    system: &System,
+    node: &Node,
     mode: ValidationMode,
     submission: &Submission,
     facts: &EventFacts,
@@ -375,7 +375,7 @@ fn validate(
     if mode == ValidationMode::Off {
         return Ok(Vec::new());
     }
-    let mut deviations = system.validator.check(kind, body);
+    let mut deviations = node.validator.check(kind, body);
     let no_order = || Deviation::without_order(kind).filter(|_| facts.order_key.is_none());
     deviations.extend(wrong_kind(kind, body, facts).or_else(no_order));
     if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {
@@ -395,7 +395,7 @@ fn wrong_kind(kind: Kind, body: &[u8], facts: &EventFacts) -> Option<Deviation> 
 
 /// Gives the event and its deliveries their ids, and claims what the engine has room for.
 fn decide(
-    system: &System,
+    node: &Node,
     submission: Submission,
     facts: &EventFacts,
     matched: Matched,
@@ -405,14 +405,14 @@ fn decide(
     let Matched { matches, revision } = matched;
     let is_for_websockets = matches.iter().any(|one| one.endpoint.webhook_id().is_none());
     let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
-    let reserved = system.ids.reserve(now, 1 + count);
+    let reserved = node.ids.reserve(now, 1 + count);
     let id = reserved.first;
     let ids = reserved.rest().map(DeliveryId);
-    let mut offer = system.engine.offer(submission.body.len());
+    let mut offer = node.engine.offer(submission.body.len());
     let deliveries: Vec<_> = matches
         .into_iter()
         .zip(ids)
-        .filter_map(|(matched, id)| new_delivery(system, matched, id, &mut offer, now))
+        .filter_map(|(matched, id)| new_delivery(node, matched, id, &mut offer, now))
         .collect();
     let accepted = Accepted {
         id: EventId(id),
@@ -442,20 +442,20 @@ fn decide(
 
 /// A webhook that is gone by now gets nothing, and a websocket no delivery.
 fn new_delivery(
-    system: &System,
+    node: &Node,
     matched: Match,
     id: DeliveryId,
     offer: &mut Offer<'_>,
     now: Timestamp,
 ) -> Option<NewDelivery> {
     let webhook_id = matched.endpoint.webhook_id()?;
-    let destination = system.registry.destination(webhook_id)?;
+    let destination = node.registry.destination(webhook_id)?;
     Some(NewDelivery {
         id,
         webhook_id,
         subscription_ids: matched.subscription_ids,
         hidden: matched.hidden,
-        is_ordered: destination.is_ordered(&system.settings.delivery),
+        is_ordered: destination.is_ordered(&node.settings.delivery),
         claim_until: offer.claim_until(&destination, now),
     })
 }
@@ -500,8 +500,8 @@ struct Notice {
 }
 
 impl Notice {
-    fn of(system: &System, submission: &Submission) -> Self {
-        let is_heard = system.telemetry.live().is_heard(submission.company_id);
+    fn of(node: &Node, submission: &Submission) -> Self {
+        let is_heard = node.telemetry.live().is_heard(submission.company_id);
         Self {
             company_id: submission.company_id,
             kind: submission.kind,
@@ -510,7 +510,7 @@ impl Notice {
     }
 }
 
-fn count(system: &System, outcome: &Result<Accepted, Rejected>, notice: Notice) {
+fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
     match outcome {
         Ok(accepted) => {
             let Notice {
@@ -518,12 +518,12 @@ fn count(system: &System, outcome: &Result<Accepted, Rejected>, notice: Notice) 
                 kind,
                 body,
             } = notice;
-            system.telemetry.accepted(accepted.kind, accepted.is_duplicate);
-            let mask = system.settings.dashboard.mask;
+            node.telemetry.accepted(accepted.kind, accepted.is_duplicate);
+            let mask = node.settings.dashboard.mask;
             let summary = || body.map(|body| Summary::of(kind, &body, mask));
-            let live = system.telemetry.live();
-            live.accepted(company_id, accepted, system.clock.now(), summary);
+            let live = node.telemetry.live();
+            live.accepted(company_id, accepted, node.clock.now(), summary);
         }
-        Err(rejected) => system.telemetry.rejected(rejected.reason()),
+        Err(rejected) => node.telemetry.rejected(rejected.reason()),
     }
 }

@@ -1,7 +1,7 @@
 //! A node: it takes events, decides where they go, keeps them, delivers them and answers questions about them.
 //!
 //! An event's path: `ingest` checks it and asks `registry` where it goes, the store keeps event and decision in one commit,
-//! `delivery` sends to a `destination`. `system` puts the parts together. HTTP and the terminal are other crates.
+//! `delivery` sends to a `destination`. `node` puts the parts together. HTTP and the terminal are other crates.
 
 pub mod caller;
 pub mod chance;
@@ -20,6 +20,7 @@ pub mod keys;
 pub mod lease;
 pub mod live;
 pub mod mask;
+mod node;
 pub mod pace;
 pub mod registry;
 pub mod replay;
@@ -30,8 +31,10 @@ pub mod sight;
 pub mod source;
 pub mod storage;
 pub mod summary;
-pub mod system;
+
 pub mod telemetry;
 pub mod visible;
 pub mod vitals;
 pub mod websocket;
+
+pub use self::node::{Node, Parts, assemble};

@@ -27,8 +27,8 @@ use tokio::task::JoinHandle;
 pub use self::tally::tally;
 
 use self::runner::Runner;
+use crate::Node;
 use crate::registry::{Registry, all_pages};
-use crate::system::System;
 use crate::vitals::Vitals;
 
 /// How many replays of a company run at once.
@@ -72,18 +72,18 @@ pub enum WishedDestination {
 ///
 /// # Errors
 /// `NotFound` if it is to go to a webhook that is not there; or the store cannot be read.
-pub async fn draft(system: &System, wish: &Wish) -> Result<Replay, StoreError> {
-    let now = system.clock.now();
-    let hidden = hidden(system, wish).await?;
+pub async fn draft(node: &Node, wish: &Wish) -> Result<Replay, StoreError> {
+    let now = node.clock.now();
+    let hidden = hidden(node, wish).await?;
     let to = match &wish.to {
         WishedDestination::Origins => Destination::Origins,
         WishedDestination::Webhook(id) => Destination::Webhook(*id),
         WishedDestination::Url { url, .. } => Destination::Url {
-            webhook_id: WebhookId(system.ids.next(now)),
+            webhook_id: WebhookId(node.ids.next(now)),
             url: url.clone(),
         },
     };
-    let id = ReplayId(system.ids.next(now));
+    let id = ReplayId(node.ids.next(now));
     Ok(Replay {
         id,
         company_id: wish.company_id,
@@ -107,18 +107,18 @@ pub async fn draft(system: &System, wish: &Wish) -> Result<Replay, StoreError> {
 
 /// What nobody sees for whom no earlier delivery tells it: a webhook sees what its subscriptions may show it, an
 /// address what the key may see that names it.
-async fn hidden(system: &System, wish: &Wish) -> Result<Hidden, StoreError> {
+async fn hidden(node: &Node, wish: &Wish) -> Result<Hidden, StoreError> {
     let id = match wish.to {
         WishedDestination::Origins => return Ok(Hidden::EVERYTHING),
         WishedDestination::Url { .. } => return Ok(Hidden::by_scopes(wish.clearance.scopes)),
         WishedDestination::Webhook(id) => id,
     };
-    system.store.webhook(wish.company_id, id).await?;
+    node.store.webhook(wish.company_id, id).await?;
     let own = SubscriptionFilter {
         endpoint: Some(Endpoint::Webhook(id)),
         ..SubscriptionFilter::default()
     };
-    let store = &system.store;
+    let store = &node.store;
     let own = all_pages(|page| store.list_subscriptions(wish.company_id, own, page)).await?;
     let scopes = own
         .iter()
@@ -130,9 +130,9 @@ async fn hidden(system: &System, wish: &Wish) -> Result<Hidden, StoreError> {
 ///
 /// # Errors
 /// As for [`draft`]; `LimitReached` if too many are running; `NotFound` if it names events that are not there.
-pub async fn create(system: &System, wish: Wish) -> Result<Replay, StoreError> {
-    let mut replay = draft(system, &wish).await?;
-    let tally = tally(system, &replay, LOOKED_AT_FIRST).await?;
+pub async fn create(node: &Node, wish: Wish) -> Result<Replay, StoreError> {
+    let mut replay = draft(node, &wish).await?;
+    let tally = tally(node, &replay, LOOKED_AT_FIRST).await?;
     replay.estimate = Estimate::of(tally);
     let webhook = match (&replay.to, wish.to) {
         (Destination::Url { webhook_id, url }, WishedDestination::Url { secret, .. }) => {
@@ -146,11 +146,11 @@ pub async fn create(system: &System, wish: Wish) -> Result<Replay, StoreError> {
         webhook,
         most_running: MOST_RUNNING,
     };
-    let replay = system.store.create_replay(new).await?;
+    let replay = node.store.create_replay(new).await?;
     if has_own {
-        system.registry.refresh(replay.company_id).await?;
+        node.registry.refresh(replay.company_id).await?;
     }
-    system.replays.nudge();
+    node.replays.nudge();
     Ok(replay)
 }
 
@@ -175,15 +175,15 @@ fn own_webhook(replay: &Replay, id: WebhookId, url: &str, secret: Option<Secret>
 /// # Errors
 /// `Conflict` if it ended otherwise, `NotFound` if it is not there.
 pub async fn cancel(
-    system: &System,
+    node: &Node,
     company_id: CompanyId,
     id: ReplayId,
     now: Timestamp,
 ) -> Result<Replay, StoreError> {
-    let replay = system.store.cancel_replay(company_id, id, now).await?;
+    let replay = node.store.cancel_replay(company_id, id, now).await?;
     if let Destination::Url { webhook_id, .. } = replay.to {
-        system.registry.refresh(company_id).await?;
-        system.engine.nudge(webhook_id);
+        node.registry.refresh(company_id).await?;
+        node.engine.nudge(webhook_id);
     }
     Ok(replay)
 }

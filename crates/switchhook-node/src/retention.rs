@@ -14,7 +14,7 @@ use switchhook_store::{PageRequest, PayloadSlice, RemovalSlice, Removed, StoreEr
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::system::System;
+use crate::Node;
 use crate::telemetry::Removal;
 
 /// How often something may be removed.
@@ -64,8 +64,8 @@ impl Default for RetentionSettings {
 }
 
 /// Sweeps for as long as it is polled.
-pub async fn run(system: Arc<System>) {
-    let mut retention = Retention::new(&system);
+pub async fn run(node: Arc<Node>) {
+    let mut retention = Retention::new(&node);
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         if let Err(error) = retention.sweep().await {
@@ -76,7 +76,7 @@ pub async fn run(system: Arc<System>) {
 
 /// What one sweep passes on to the next.
 pub struct Retention<'s> {
-    system: &'s System,
+    node: &'s Node,
     clock: ClockWatch,
     payloads: HashMap<CompanyId, Looked>,
 }
@@ -91,10 +91,10 @@ struct Looked {
 impl<'s> Retention<'s> {
     /// Nothing was swept yet.
     #[must_use]
-    pub fn new(system: &'s System) -> Self {
+    pub fn new(node: &'s Node) -> Self {
         Self {
-            system,
-            clock: ClockWatch::new(system.clock.now()),
+            node,
+            clock: ClockWatch::new(node.clock.now()),
             payloads: HashMap::new(),
         }
     }
@@ -104,8 +104,8 @@ impl<'s> Retention<'s> {
     /// # Errors
     /// If the store does not do it now.
     pub async fn sweep(&mut self) -> Result<(), StoreError> {
-        let now = self.system.clock.now();
-        let settings = self.system.settings.retention;
+        let now = self.node.clock.now();
+        let settings = self.node.settings.retention;
         if self.clock.is_trusted(now) {
             if let Some(age) = settings.age {
                 let removed = self.remove(now.minus(age), || async { Ok(SLICE_BYTES) }).await?;
@@ -117,8 +117,8 @@ impl<'s> Retention<'s> {
             self.shrink(limit, now).await?;
         }
         self.drop_payloads(now).await?;
-        let forgotten = self.system.store.forget_old_secrets(now).await? as u64;
-        self.system.telemetry.removed(Removal::OldSecrets, forgotten);
+        let forgotten = self.node.store.forget_old_secrets(now).await? as u64;
+        self.node.telemetry.removed(Removal::OldSecrets, forgotten);
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl<'s> Retention<'s> {
         let before = now.minus(RefusalBounds::DEFAULT.age);
         loop {
             let began = Instant::now();
-            if self.system.store.forget_old_refusals(before, SLICE).await? < SLICE {
+            if self.node.store.forget_old_refusals(before, SLICE).await? < SLICE {
                 return Ok(());
             }
             pause(began).await;
@@ -136,7 +136,7 @@ impl<'s> Retention<'s> {
 
     /// Removes the oldest events until the store is small enough.
     async fn shrink(&self, limit: u64, now: Timestamp) -> Result<(), StoreError> {
-        let store = &self.system.store;
+        let store = &self.node.store;
         if store.size().await?.used <= limit {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl<'s> Retention<'s> {
                 bytes,
             };
             let began = Instant::now();
-            let removed = self.system.store.remove_events(slice).await?;
+            let removed = self.node.store.remove_events(slice).await?;
             sum.events += removed.events;
             sum.deliveries += removed.deliveries;
             sum.attempts += removed.attempts;
@@ -192,7 +192,7 @@ impl<'s> Retention<'s> {
             attempts,
             ..
         } = removed;
-        let telemetry = &self.system.telemetry;
+        let telemetry = &self.node.telemetry;
         telemetry.removed(Removal::Events, events);
         telemetry.removed(Removal::Deliveries, deliveries);
         telemetry.removed(Removal::Attempts, attempts);
@@ -204,7 +204,7 @@ impl<'s> Retention<'s> {
     async fn drop_payloads(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut page = PageRequest::first(1_000);
         loop {
-            let companies = self.system.store.list_companies(page).await?;
+            let companies = self.node.store.list_companies(page).await?;
             for company in companies.items.iter().filter(|company| company.drop_payloads) {
                 self.drop_payloads_of(company.id, now).await?;
             }
@@ -228,7 +228,7 @@ impl<'s> Retention<'s> {
         let mut payloads = 0;
         loop {
             let began = Instant::now();
-            let dropped = self.system.store.drop_payloads(slice, now).await?;
+            let dropped = self.node.store.drop_payloads(slice, now).await?;
             payloads += dropped.payloads;
             let Some(next) = dropped.next else { break };
             slice.after = Some(next);
@@ -237,7 +237,7 @@ impl<'s> Retention<'s> {
         let young = EventId(first_id_at(now.minus(YOUNG)));
         looked.to = slice.after.map(|seen| seen.min(young));
         self.payloads.insert(company_id, looked);
-        self.system.telemetry.removed(Removal::Payloads, payloads);
+        self.node.telemetry.removed(Removal::Payloads, payloads);
         if payloads > 0 {
             info!(payloads, company = company_id.0, why = "delivered", "removed");
         }

@@ -12,10 +12,10 @@ use switchhook_domain::clearance::Clearance;
 use switchhook_domain::redaction::{Hidden, redact};
 use switchhook_store::EventRecord;
 
+use crate::Node;
 use crate::caller::Caller;
 use crate::json_text::{raw, raw_head};
 use crate::mask::Mask;
-use crate::system::System;
 
 /// Whose eyes.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +26,10 @@ pub struct Sight {
 
 impl Sight {
     /// What this caller sees on this server.
-    pub fn of(caller: Caller, system: &System) -> Self {
+    pub fn of(caller: Caller, node: &Node) -> Self {
         Self {
             clearance: caller.clearance(),
-            mask: system.settings.dashboard.mask,
+            mask: node.settings.dashboard.mask,
         }
     }
 

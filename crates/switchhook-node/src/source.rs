@@ -19,9 +19,9 @@ use switchhook_protocol::RepeatKey;
 use switchhook_receiver::Receiver;
 use switchhook_store::StoreError;
 
+use crate::Node;
 use crate::ingest::{self, Accepted, IdempotencyKey, KEY_LASTS, LARGEST_EVENT, Rejected, Submission};
 use crate::keys;
-use crate::system::System;
 
 /// The largest request: a signed event is a third larger than its bytes, and has a header.
 pub const LARGEST_REQUEST: usize = LARGEST_EVENT / 3 * 4 + 4 * 1024;
@@ -65,13 +65,13 @@ impl Inlets {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn find(&self, system: &System, token: &str) -> Result<Option<Arc<Inlet>>, StoreError> {
-        let (hash, now) = (keys::hash(token), system.clock.now());
+    pub async fn find(&self, node: &Node, token: &str) -> Result<Option<Arc<Inlet>>, StoreError> {
+        let (hash, now) = (keys::hash(token), node.clock.now());
         let remembered = self.0.read().get(&hash).cloned();
         if let Some(inlet) = remembered.filter(|inlet| inlet.is_fresh(now)) {
             return Ok(Some(inlet));
         }
-        let Some(source) = system.store.find_source(hash).await? else {
+        let Some(source) = node.store.find_source(hash).await? else {
             self.0.write().remove(&hash);
             return Ok(None);
         };
@@ -114,33 +114,33 @@ impl Inlet {
     /// Says why not.
     pub async fn take(
         &self,
-        system: &System,
+        node: &Node,
         content_type: Option<&str>,
         content: Bytes,
     ) -> Result<Accepted, NotTaken> {
-        let taken = self.try_to_take(system, &content).await;
+        let taken = self.try_to_take(node, &content).await;
         if let Err(NotTaken::Refused { status, reason }) = &taken {
-            self.keep_refusal(system, content_type, &content, *status, reason)
+            self.keep_refusal(node, content_type, &content, *status, reason)
                 .await;
         }
         taken
     }
 
-    async fn try_to_take(&self, system: &System, content: &[u8]) -> Result<Accepted, NotTaken> {
-        let submission = self.judge(system, content)?;
-        let accepted = ingest::accept_from_source(system, submission).await;
+    async fn try_to_take(&self, node: &Node, content: &[u8]) -> Result<Accepted, NotTaken> {
+        let submission = self.judge(node, content)?;
+        let accepted = ingest::accept_from_source(node, submission).await;
         accepted.map_err(not_taken)
     }
 
     /// What there is to keep of a request, if it is authentic.
-    fn judge(&self, system: &System, content: &[u8]) -> Result<Submission, NotTaken> {
+    fn judge(&self, node: &Node, content: &[u8]) -> Result<Submission, NotTaken> {
         // Some gateways end every body with a newline. Of an event that is not signed every byte is its own.
         let content = match self.source.secret {
             Some(_) => content.trim_ascii(),
             None => content,
         };
         let received = self.receiver.receive(content).map_err(|refusal| {
-            system.telemetry.rejected("source");
+            node.telemetry.rejected("source");
             refused(refusal.answer_status(), &refusal)
         })?;
         let kind = self.source.kind.or(received.kind).unwrap_or(Kind::Unknown);
@@ -167,15 +167,15 @@ impl Inlet {
     /// Keeps a request that is not taken, so that somebody can see why.
     pub async fn keep_refusal(
         &self,
-        system: &System,
+        node: &Node,
         content_type: Option<&str>,
         content: &[u8],
         status: u16,
         reason: &str,
     ) {
-        let now = system.clock.now();
+        let now = node.clock.now();
         let refusal = Refusal {
-            id: RefusalId(system.ids.next(now)),
+            id: RefusalId(node.ids.next(now)),
             source_id: self.source.id,
             refused_at: now,
             status,
@@ -186,7 +186,7 @@ impl Inlet {
             body: content.to_vec(),
         };
         // Its sender is answered the same, whether somebody can look at it afterwards or not.
-        let kept = system.store.keep_refusal(refusal, RefusalBounds::DEFAULT).await;
+        let kept = node.store.keep_refusal(refusal, RefusalBounds::DEFAULT).await;
         if let Err(error) = kept {
             tracing::warn!(source = %self.source.id, %error, "a refused request could not be kept for inspection");
         }

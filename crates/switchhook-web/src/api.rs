@@ -62,13 +62,13 @@ pub(crate) use self::middleware::has_nul;
 use self::parameters::Parameters;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use self::webhook_settings::Bounds;
+use switchhook_node::Node;
 use switchhook_node::settings::Settings;
 use switchhook_node::source::Inlets;
-use switchhook_node::system::System;
 
 /// What every handler has.
 pub(crate) struct Api {
-    system: Arc<System>,
+    node: Arc<Node>,
     keys: KeyCache,
     limiter: Limiter,
     inlets: Inlets,
@@ -143,16 +143,16 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
 }
 
 /// The whole API of a node.
-pub fn router(system: Arc<System>) -> Router {
-    with_inside(system).0.into_router()
+pub fn router(node: Arc<Node>) -> Router {
+    with_inside(node).0.into_router()
 }
 
 /// The whole API of a node, from outside and from inside.
-pub(crate) fn with_inside(system: Arc<System>) -> (FrontDoor, Inside) {
-    let openapi = openapi_text(&system.settings);
-    let limiter = Limiter::new(system.settings.api_limits, DefaultClock::default());
+pub(crate) fn with_inside(node: Arc<Node>) -> (FrontDoor, Inside) {
+    let openapi = openapi_text(&node.settings);
+    let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
-        system,
+        node,
         keys: KeyCache::default(),
         limiter,
         inlets: Inlets::default(),

@@ -40,11 +40,11 @@ use self::pulse::Pulses;
 use self::session::Sessions;
 use self::simulator::Plays;
 use crate::api::Inside;
-use switchhook_node::system::System;
+use switchhook_node::Node;
 
 /// What every page has.
 pub(crate) struct Desk {
-    system: Arc<System>,
+    node: Arc<Node>,
     inside: Inside,
     sessions: Sessions,
     attentions: Attentions,
@@ -55,9 +55,9 @@ pub(crate) struct Desk {
 type SharedDesk = Arc<Desk>;
 
 /// Every page of the dashboard.
-pub(crate) fn router(system: Arc<System>, inside: Inside) -> Router {
+pub(crate) fn router(node: Arc<Node>, inside: Inside) -> Router {
     let desk = Arc::new(Desk {
-        system,
+        node,
         inside,
         sessions: Sessions::default(),
         attentions: Attentions::default(),

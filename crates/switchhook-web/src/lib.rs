@@ -7,17 +7,17 @@ pub mod dashboard;
 use std::sync::Arc;
 
 use axum::Router;
-use switchhook_node::system::System;
+use switchhook_node::Node;
 
 pub use self::api::FrontDoor;
 
 /// Everything that a node answers to.
-pub fn router(system: Arc<System>) -> Router {
-    front_door(system).into_router()
+pub fn router(node: Arc<Node>) -> Router {
+    front_door(node).into_router()
 }
 
 /// The same, as what a server of connections asks.
-pub fn front_door(system: Arc<System>) -> FrontDoor {
-    let (door, inside) = api::with_inside(Arc::clone(&system));
-    door.with(dashboard::router(system, inside))
+pub fn front_door(node: Arc<Node>) -> FrontDoor {
+    let (door, inside) = api::with_inside(Arc::clone(&node));
+    door.with(dashboard::router(node, inside))
 }

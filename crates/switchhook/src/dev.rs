@@ -25,11 +25,11 @@ use switchhook_store::{PageRequest, StoreError};
 
 use crate::private_folder;
 use crate::server::{Server, asked_to_stop};
+use switchhook_node::Node;
 use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::inspector::SCHEME;
 use switchhook_node::keys;
 use switchhook_node::settings::{DashboardSettings, Settings};
-use switchhook_node::system::System;
 
 /// Whose everything is in `dev`.
 const COMPANY: CompanyId = CompanyId(1);
@@ -68,18 +68,18 @@ pub async fn run(options: DevOptions) -> Result<()> {
     prepare_directory(&options.dir, options.fresh)?;
     let key = api_key(&options);
     let server = Server::start(settings(&options, &key)).await?;
-    let system = Arc::clone(&server.system);
-    let now = system.clock.now();
-    keep_key(&options, &system, &key, now).await?;
-    let webhook = inspected_webhook(&system, now).await?;
+    let node = Arc::clone(&server.node);
+    let now = node.clock.now();
+    keep_key(&options, &node, &key, now).await?;
+    let webhook = inspected_webhook(&node, now).await?;
     let url = format!("http://{}", reachable(server.address));
     let left = options.dir.join(ADDRESS_FILE);
     keys::write_private(&left, &url)?;
     welcome::print(&url, &key, &options, &webhook);
-    let telling = tokio::spawn(arrivals::tell(Arc::clone(&system)));
+    let telling = tokio::spawn(arrivals::tell(Arc::clone(&node)));
     let simulating = options.simulate.then(|| {
         tokio::spawn(simulation::run(
-            Arc::clone(&system),
+            Arc::clone(&node),
             COMPANY,
             options.seed,
             options.rate,
@@ -155,11 +155,11 @@ fn api_key(options: &DevOptions) -> String {
     options.key.clone().or(kept).unwrap_or_else(keys::new_key)
 }
 
-async fn keep_key(options: &DevOptions, system: &System, text: &str, now: Timestamp) -> Result<()> {
+async fn keep_key(options: &DevOptions, node: &Node, text: &str, now: Timestamp) -> Result<()> {
     let hash = keys::hash(text);
-    if system.store.find_key(hash).await?.is_none() {
+    if node.store.find_key(hash).await?.is_none() {
         let key = ApiKey {
-            id: KeyId(system.ids.next(now)),
+            id: KeyId(node.ids.next(now)),
             company_id: COMPANY,
             name: "dev".to_owned(),
             hash,
@@ -170,16 +170,16 @@ async fn keep_key(options: &DevOptions, system: &System, text: &str, now: Timest
             expires_at: None,
             revoked_at: None,
         };
-        system.store.create_key(key).await?;
+        node.store.create_key(key).await?;
     }
     keys::write_private(&options.dir.join(KEY_FILE), text)?;
     Ok(())
 }
 
 /// The webhook that this very process receives, subscribed to everything; made at the first start.
-async fn inspected_webhook(system: &System, now: Timestamp) -> Result<Webhook> {
+async fn inspected_webhook(node: &Node, now: Timestamp) -> Result<Webhook> {
     let hook_url = format!("{SCHEME}{INSPECTOR}");
-    let known = system
+    let known = node
         .store
         .list_webhooks(COMPANY, PageRequest::first(1_000))
         .await?;
@@ -191,7 +191,7 @@ async fn inspected_webhook(system: &System, now: Timestamp) -> Result<Webhook> {
         return Ok(webhook);
     }
     let webhook = Webhook {
-        id: WebhookId(system.ids.next(now)),
+        id: WebhookId(node.ids.next(now)),
         company_id: COMPANY,
         hook_url,
         secret: Some(Secret::new(keys::new_secret())),
@@ -202,22 +202,22 @@ async fn inspected_webhook(system: &System, now: Timestamp) -> Result<Webhook> {
         created_at: now,
         updated_at: now,
     };
-    let webhook = system.store.create_webhook(webhook).await?;
+    let webhook = node.store.create_webhook(webhook).await?;
     for filter in everything() {
-        subscribe(system, webhook.id, filter, now).await?;
+        subscribe(node, webhook.id, filter, now).await?;
     }
-    system.registry.refresh(COMPANY).await?;
+    node.registry.refresh(COMPANY).await?;
     Ok(webhook)
 }
 
 async fn subscribe(
-    system: &System,
+    node: &Node,
     webhook_id: WebhookId,
     filter: Filter,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let subscription = Subscription {
-        id: SubscriptionId(system.ids.next(now)),
+        id: SubscriptionId(node.ids.next(now)),
         company_id: COMPANY,
         endpoint: Some(Endpoint::Webhook(webhook_id)),
         enabled: true,
@@ -226,8 +226,7 @@ async fn subscribe(
         created_at: now,
         updated_at: now,
     };
-    system
-        .store
+    node.store
         .create_subscription(subscription, None)
         .await
         .map(|_| ())

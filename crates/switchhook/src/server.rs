@@ -22,9 +22,9 @@ use switchhook_node::clock::{self, NodeClock, SystemClock};
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::settings::Settings;
-use switchhook_node::system::{Parts, System, assemble};
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
+use switchhook_node::{Node, Parts, assemble};
 use switchhook_node::{follower, retention, storage};
 use switchhook_web::front_door;
 
@@ -42,7 +42,7 @@ const STOPPING: Duration = Duration::from_secs(5);
 /// A node that runs.
 pub struct Server {
     /// Its parts.
-    pub system: Arc<System>,
+    pub node: Arc<Node>,
     /// Where it listens in fact (the settings may have asked for any port).
     pub address: SocketAddr,
     /// Where it serves metrics, if not there.
@@ -128,16 +128,16 @@ impl Server {
             transport: Arc::new(transport),
             guard,
         };
-        let system = Arc::new(assemble(parts, &sending.handle).await?);
-        let door = front_door(Arc::clone(&system));
+        let node = Arc::new(assemble(parts, &sending.handle).await?);
+        let door = front_door(Arc::clone(&node));
         let metrics = metrics_listener.map(|listener| {
             let router = door.metrics_only();
             let handler = move |request| http_server::answer_by(&router, request);
             let (limits, counts) = (ConnectionLimits::default(), ConnectionCounts::none());
             HttpServer::start(listener, Arc::new(handler), limits, METRICS_CONNECTIONS, counts)
         });
-        let limits = system.settings.connections;
-        let max_connections = limits.max_within(open_files, files_of_others(&system.settings));
+        let limits = node.settings.connections;
+        let max_connections = limits.max_within(open_files, files_of_others(&node.settings));
         if let Some(wanted) = limits.max.filter(|wanted| *wanted as usize > max_connections) {
             warn!(
                 wanted,
@@ -151,20 +151,20 @@ impl Server {
             Arc::new(move |request| door.answer(request)),
             limits,
             max_connections,
-            system.telemetry.connections(),
+            node.telemetry.connections(),
         );
-        let (vitals, here) = (&system.vitals, Handle::current());
-        let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(system.telemetry.clone()));
-        let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&system)));
-        let following = follower::start(&system);
+        let (vitals, here) = (&node.vitals, Handle::current());
+        let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(node.telemetry.clone()));
+        let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&node)));
+        let following = follower::start(&node);
         let measuring = tokio::spawn(clock::keep_measuring(
             node_clock,
-            Arc::clone(&system.store),
-            system.telemetry.clone(),
+            Arc::clone(&node.store),
+            node.telemetry.clone(),
         ));
-        info!(%address, max_connections, store = %shown_url(&system.settings.store), "listening");
+        info!(%address, max_connections, store = %shown_url(&node.settings.store), "listening");
         Ok(Self {
-            system,
+            node,
             address,
             metrics_address,
             http,
@@ -183,8 +183,8 @@ impl Server {
     /// # Errors
     /// If a part has failed, or the store was lost.
     pub async fn run_until(mut self, asked_to_stop: impl Future<Output = ()>) -> Result<()> {
-        let vitals = self.system.vitals.clone();
-        let store = Arc::clone(&self.system.store);
+        let vitals = self.node.vitals.clone();
+        let store = Arc::clone(&self.node.store);
         let failure = tokio::select! {
             () = asked_to_stop => None,
             lost = store.lost() => {
@@ -202,7 +202,7 @@ impl Server {
             self.stop().await;
             return Ok(());
         };
-        let patience = self.system.settings.grace + STOPPING;
+        let patience = self.node.settings.grace + STOPPING;
         // Whether it stops in order is no matter any more: the next process finds everything in the store.
         let _ = tokio::time::timeout(patience, self.stop()).await;
         bail!("{failure}; nothing that was acknowledged is lost: start the server again")
@@ -210,9 +210,9 @@ impl Server {
 
     /// Stops taking requests, lets open attempts end, gives the rest back to the store and closes it.
     pub async fn stop(self) {
-        let grace = self.system.settings.grace;
-        self.system.telemetry.live().end();
-        self.system.listeners.stop();
+        let grace = self.node.settings.grace;
+        self.node.telemetry.live().end();
+        self.node.listeners.stop();
         let cut_off = self.http.stop(grace).await;
         if cut_off > 0 {
             warn!(connections = cut_off, "requests that were still open are cut off");
@@ -226,9 +226,9 @@ impl Server {
         if let Some(following) = &self.following {
             following.abort();
         }
-        self.system.replays.stop().await;
-        self.system.engine.stop(grace).await;
-        self.system.store.close().await;
+        self.node.replays.stop().await;
+        self.node.engine.stop(grace).await;
+        self.node.store.close().await;
         drop(self.sending);
         info!("stopped");
     }

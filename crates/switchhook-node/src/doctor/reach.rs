@@ -8,18 +8,18 @@ use switchhook_domain::attempt::Silence;
 use switchhook_domain::webhook::Webhook;
 
 use super::{Finding, Trouble, at_webhook};
+use crate::Node;
 use crate::delivery::transport::{NoConnection, TlsTrouble};
 use crate::destination::Destination;
 use crate::inspector;
-use crate::system::System;
 
 /// What is wrong with the way to a webhook.
-pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Option<Finding> {
-    if system.inspector.is_some() && inspector::name_of(&webhook.hook_url).is_some() {
+pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
+    if node.inspector.is_some() && inspector::name_of(&webhook.hook_url).is_some() {
         // In the house: there is no way that could be wrong.
         return None;
     }
-    if let Err(refused) = system.address_guard.check_url(&webhook.hook_url) {
+    if let Err(refused) = node.address_guard.check_url(&webhook.hook_url) {
         return Some(finding(
             webhook,
             &NoConnection {
@@ -31,7 +31,7 @@ pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Option<Findin
     }
     // Not the registry's destination, so that the examination cannot depend on what it is to examine.
     let destination = Destination::new(webhook.clone(), Arc::default());
-    let probed = system.transport.probe(&destination).await;
+    let probed = node.transport.probe(&destination).await;
     probed.err().map(|failed| finding(webhook, &failed))
 }
 

@@ -10,7 +10,7 @@ use switchhook_protocol::parse_http_date;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
 use super::{Finding, Trouble, at_webhook, since};
-use crate::system::System;
+use crate::Node;
 
 /// How long a delivery may be due before it counts as late.
 const LATE: Duration = Duration::from_secs(60);
@@ -31,34 +31,34 @@ const MOST_COUNTED: u32 = 1_000;
 const MOST_PAGES: usize = 10;
 
 /// What is wrong with how a webhook's deliveries do.
-pub(super) async fn webhook(system: &System, webhook: &Webhook) -> Result<Vec<Finding>, StoreError> {
+pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    if let Some(attempt) = last_attempt(system, webhook).await? {
+    if let Some(attempt) = last_attempt(node, webhook).await? {
         findings.extend(redirects(webhook, &attempt));
         findings.extend(content_type(webhook, &attempt));
         findings.extend(clock_skew(webhook, &attempt));
     }
-    let now = system.clock.now();
+    let now = node.clock.now();
     if webhook.paused_at.is_none() {
-        findings.extend(behind(system, webhook, now).await?);
+        findings.extend(behind(node, webhook, now).await?);
     }
-    findings.extend(given_up(system, webhook, now).await?);
+    findings.extend(given_up(node, webhook, now).await?);
     Ok(findings)
 }
 
 /// The last attempt that a receiver answered, among the latest deliveries.
-async fn last_attempt(system: &System, webhook: &Webhook) -> Result<Option<Attempt>, StoreError> {
+async fn last_attempt(node: &Node, webhook: &Webhook) -> Result<Option<Attempt>, StoreError> {
     let filter = DeliveryFilter {
         webhook_id: Some(webhook.id),
         ..DeliveryFilter::default()
     };
     let page = PageRequest::first(LATEST);
-    let latest = system
+    let latest = node
         .store
         .list_deliveries(webhook.company_id, filter, page)
         .await?;
     for delivery in latest.items {
-        let attempts = system.store.attempts_of(delivery.id).await?;
+        let attempts = node.store.attempts_of(delivery.id).await?;
         if let Some(attempt) = attempts
             .into_iter()
             .rev()
@@ -143,8 +143,8 @@ fn clock_skew(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
     })
 }
 
-async fn behind(system: &System, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
-    let waiting = system.store.longest_waiting(webhook.id).await?;
+async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
+    let waiting = node.store.longest_waiting(webhook.id).await?;
     let late = waiting.filter(|waiting| now.since(waiting.since) > LATE);
     Ok(late.map(|late| {
         at_webhook(
@@ -163,7 +163,7 @@ async fn behind(system: &System, webhook: &Webhook, now: Timestamp) -> Result<Op
     }))
 }
 
-async fn given_up(system: &System, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
+async fn given_up(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
     let filter = DeliveryFilter {
         webhook_id: Some(webhook.id),
         state: Some(StateName::Exhausted),
@@ -172,7 +172,7 @@ async fn given_up(system: &System, webhook: &Webhook, now: Timestamp) -> Result<
     let mut page = PageRequest::first(MOST_COUNTED);
     let mut count = 0;
     for _ in 0..MOST_PAGES {
-        let list = system
+        let list = node
             .store
             .list_deliveries(webhook.company_id, filter.clone(), page);
         let exhausted = list.await?;

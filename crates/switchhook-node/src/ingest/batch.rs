@@ -9,7 +9,7 @@ use switchhook_domain::id::CompanyId;
 use switchhook_store::StoreError;
 
 use super::{Accepted, LARGEST_EVENT, Rejected, SentAs, Submission, accept_many};
-use crate::system::System;
+use crate::Node;
 
 /// How many events are kept in one commit, and how many bytes of them.
 const MOST_LINES: usize = 500;
@@ -62,7 +62,7 @@ pub struct WarnedLine {
 
 /// Events line by line.
 pub struct Batch<'a> {
-    system: &'a System,
+    node: &'a Node,
     company_id: CompanyId,
     sent_as: SentAs,
     idempotency_key: Option<String>,
@@ -75,9 +75,9 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// A batch without any line yet. A line's own idempotency key is `KEY:LINE`.
     #[must_use]
-    pub fn new(system: &'a System, company_id: CompanyId, sent_as: SentAs, key: Option<String>) -> Self {
+    pub fn new(node: &'a Node, company_id: CompanyId, sent_as: SentAs, key: Option<String>) -> Self {
         Self {
-            system,
+            node,
             company_id,
             sent_as,
             idempotency_key: key,
@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
             // Nothing waits for the store then, and a thread that takes apart one bad line after the other accepts nothing else.
             tokio::task::yield_now().await;
         }
-        let mut outcomes = accept_many(self.system, submissions).await?.into_iter();
+        let mut outcomes = accept_many(self.node, submissions).await?.into_iter();
         for (line, refused) in refused {
             self.report.last_line = line;
             let outcome = match refused {
@@ -164,7 +164,7 @@ impl<'a> Batch<'a> {
         let kind = self.sent_as.kind_of(&line.content);
         Ok(Submission {
             company_id: self.company_id,
-            kind: kind.inspect_err(|reason| self.system.telemetry.rejected(reason.reason()))?,
+            kind: kind.inspect_err(|reason| self.node.telemetry.rejected(reason.reason()))?,
             body: line.content,
             idempotency_key: self
                 .idempotency_key

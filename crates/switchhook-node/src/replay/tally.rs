@@ -4,8 +4,8 @@ use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::replay::{Destination, Replay, Tally};
 use switchhook_store::{EventFilter, PageRequest, Scan, StoreError};
 
+use crate::Node;
 use crate::registry::Registry;
-use crate::system::System;
 
 /// How many events are read at a time.
 const PAGE: u32 = 2_000;
@@ -14,7 +14,7 @@ const PAGE: u32 = 2_000;
 ///
 /// # Errors
 /// `NotFound` if it names events that are not there; or the store cannot be read.
-pub async fn tally(system: &System, replay: &Replay, most: u64) -> Result<Tally, StoreError> {
+pub async fn tally(node: &Node, replay: &Replay, most: u64) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
     let mut after = replay.cursor;
     loop {
@@ -23,12 +23,12 @@ pub async fn tally(system: &System, replay: &Replay, most: u64) -> Result<Tally,
             most_scanned: PAGE,
             most_selected: PAGE,
         };
-        let selection = system.store.select_for_replay(replay.clone(), scan).await?;
+        let selection = node.store.select_for_replay(replay.clone(), scan).await?;
         after = selection.cursor;
         tally.first = tally.first.or(selection.first);
         tally.scanned += u64::from(selection.scanned);
         for planned in selection.candidates.iter().flat_map(|event| replay.plan(event)) {
-            if can_be_made(&system.registry, replay, planned.webhook_id) {
+            if can_be_made(&node.registry, replay, planned.webhook_id) {
                 tally.planned += 1;
             } else {
                 tally.skipped += 1;
@@ -39,14 +39,14 @@ pub async fn tally(system: &System, replay: &Replay, most: u64) -> Result<Tally,
             return Ok(tally);
         }
         if tally.scanned >= most {
-            tally.stopped_at = Some((after, last_event(system, replay).await?.unwrap_or(after)));
+            tally.stopped_at = Some((after, last_event(node, replay).await?.unwrap_or(after)));
             return Ok(tally);
         }
     }
 }
 
 /// The last event of the time in question.
-async fn last_event(system: &System, replay: &Replay) -> Result<Option<EventId>, StoreError> {
+async fn last_event(node: &Node, replay: &Replay) -> Result<Option<EventId>, StoreError> {
     let filter = EventFilter {
         until: replay.filter.until,
         ..EventFilter::default()
@@ -55,7 +55,7 @@ async fn last_event(system: &System, replay: &Replay) -> Result<Option<EventId>,
         after: Some(replay.id.0),
         limit: 1,
     };
-    let page = system
+    let page = node
         .store
         .list_event_heads(replay.company_id, filter, one)
         .await?;

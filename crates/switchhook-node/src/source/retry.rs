@@ -5,8 +5,8 @@ use switchhook_domain::source::{Refusal, Source};
 use switchhook_store::{RefusalSlice, StoreError};
 
 use super::Inlet;
+use crate::Node;
 use crate::ingest::{self, Rejected};
-use crate::system::System;
 
 /// How many refusals are in memory at once, and become one commit.
 const SLICE: RefusalSlice = RefusalSlice {
@@ -29,25 +29,25 @@ pub struct Retried {
 ///
 /// # Errors
 /// If the store does not do it now. What was taken until then is taken; the rest can be judged again.
-pub async fn retry(system: &System, source: Source) -> Result<Retried, StoreError> {
+pub async fn retry(node: &Node, source: Source) -> Result<Retried, StoreError> {
     let source_id = source.id;
-    let inlet = Inlet::new(source, system.clock.now());
+    let inlet = Inlet::new(source, node.clock.now());
     let (mut sum, mut after) = (Retried::default(), None);
     loop {
-        let refusals = system.store.read_refusals(source_id, after, SLICE).await?;
+        let refusals = node.store.read_refusals(source_id, after, SLICE).await?;
         let Some(last) = refusals.last() else {
             return Ok(sum);
         };
         after = Some(last.id);
-        let settled = take(&inlet, system, refusals, &mut sum).await?;
-        system.store.forget_refusals(source_id, settled).await?;
+        let settled = take(&inlet, node, refusals, &mut sum).await?;
+        node.store.forget_refusals(source_id, settled).await?;
     }
 }
 
 /// Takes what can be taken; answers which are no refusals any more.
 async fn take(
     inlet: &Inlet,
-    system: &System,
+    node: &Node,
     refusals: Vec<Refusal>,
     sum: &mut Retried,
 ) -> Result<Vec<RefusalId>, StoreError> {
@@ -56,15 +56,12 @@ async fn take(
     for refusal in refusals {
         // Of some only the head was kept: they were too large, or an older version refused them.
         let is_whole = refusal.body.len() == refusal.body_bytes as usize;
-        if let Some(submission) = is_whole
-            .then(|| inlet.judge(system, &refusal.body).ok())
-            .flatten()
-        {
+        if let Some(submission) = is_whole.then(|| inlet.judge(node, &refusal.body).ok()).flatten() {
             ids.push(refusal.id);
             submissions.push(submission);
         }
     }
-    let outcomes = ingest::accept_many_from_source(system, submissions).await?;
+    let outcomes = ingest::accept_many_from_source(node, submissions).await?;
     let mut settled = Vec::with_capacity(ids.len());
     for (id, outcome) in ids.into_iter().zip(outcomes) {
         match outcome {

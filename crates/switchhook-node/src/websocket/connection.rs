@@ -24,10 +24,10 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::frame;
 use super::token::Grant;
+use crate::Node;
 use crate::caller::Caller;
 use crate::lease::Lease;
 use crate::share::{NoPlace, Place};
-use crate::system::System;
 
 /// How much of the log is in memory for one connection.
 const AT_ONCE: LogBounds = LogBounds {
@@ -131,10 +131,10 @@ impl End {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve(system: Arc<System>, socket: Socket, session: Session) {
-    let share = system.shares.of(session.company_id);
-    let place = Place::take(&share.connections, &system.listeners.places);
-    let mut connection = Connection::new(&system, socket, session);
+pub async fn serve(node: Arc<Node>, socket: Socket, session: Session) {
+    let share = node.shares.of(session.company_id);
+    let place = Place::take(&share.connections, &node.listeners.places);
+    let mut connection = Connection::new(&node, socket, session);
     let end = match place {
         Ok(_) => connection.run().await,
         Err(NoPlace::OfCompany) => End::TooManyOfCompany,
@@ -148,7 +148,7 @@ pub async fn serve(system: Arc<System>, socket: Socket, session: Session) {
 }
 
 struct Connection<'a> {
-    system: &'a System,
+    node: &'a Node,
     socket: Socket,
     session: Session,
     lease: Lease,
@@ -161,17 +161,17 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(system: &'a System, socket: Socket, session: Session) -> Self {
+    fn new(node: &'a Node, socket: Socket, session: Session) -> Self {
         let now = Instant::now();
-        let lasts = session.grant.expires_at.since(system.clock.now());
+        let lasts = session.grant.expires_at.since(node.clock.now());
         Self {
-            system,
+            node,
             socket,
             session,
-            lease: system.leases.hold(session.caller),
+            lease: node.leases.hold(session.caller),
             position: session.after,
-            bell: system.listeners.bell(session.company_id),
-            stopping: system.listeners.stopping.subscribe(),
+            bell: node.listeners.bell(session.company_id),
+            stopping: node.listeners.stopping.subscribe(),
             expires_at: now + lasts,
             heard_at: now,
             pinged_at: now,
@@ -200,7 +200,7 @@ impl<'a> Connection<'a> {
 
     /// Sends the next events; answers how many the log had.
     async fn send_some(&mut self) -> Result<usize, End> {
-        let (company_id, store) = (self.session.company_id, &self.system.store);
+        let (company_id, store) = (self.session.company_id, &self.node.store);
         let entries = match store.read_log(company_id, self.position, AT_ONCE).await {
             Ok(entries) => entries,
             Err(error) => {
@@ -229,7 +229,7 @@ impl<'a> Connection<'a> {
         if clearance.sees(kind).is_err() {
             return Ok(None);
         }
-        let registry = &self.system.registry;
+        let registry = &self.node.registry;
         let websocket = registry.websocket(grant.websocket_id).ok_or(End::Deleted)?;
         // A payload that was removed cannot be read any more.
         let Ok(payload) = Payload::read(entry.event.kind, &entry.event.body) else {
@@ -296,14 +296,14 @@ impl<'a> Connection<'a> {
             return Err(End::Stopping);
         }
         if self
-            .system
+            .node
             .registry
             .websocket(self.session.grant.websocket_id)
             .is_none()
         {
             return Err(End::Deleted);
         }
-        let registry = &self.system.registry;
+        let registry = &self.node.registry;
         if let Some((_, id)) = self.session.grant.only
             && !registry.has_subscription(self.session.company_id, id)
         {

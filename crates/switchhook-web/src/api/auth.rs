@@ -161,12 +161,12 @@ impl Found {
 
 impl KeyCache {
     pub(super) async fn find(&self, api: &Api, hash: Hash) -> Result<Caller, ApiError> {
-        let now = api.system.clock.now();
+        let now = api.node.clock.now();
         let remembered = self.found.read().get(&hash).copied();
         if let Some(found) = remembered.filter(|found| found.is_fresh(now) && !found.is_expired(now)) {
             return Ok(found.caller);
         }
-        let key = api.system.store.find_key(hash).await?;
+        let key = api.node.store.find_key(hash).await?;
         let key = key.filter(|key| verify_slices_are_equal(&key.hash, &hash).is_ok());
         let key = key.ok_or_else(|| {
             ApiError::unauthorized(

@@ -229,11 +229,11 @@ pub(crate) async fn list(
         caller.require_sight(kind)?;
     }
     let page = api
-        .system
+        .node
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let sight = Sight::of(caller, &api.system);
+    let sight = Sight::of(caller, &api.node);
     let seen = page
         .items
         .into_iter()
@@ -251,7 +251,7 @@ pub(crate) async fn listed(
     mask: Mask,
 ) -> Result<Vec<ListedDelivery>, ApiError> {
     let ids = deliveries.iter().map(|delivery| delivery.id).collect();
-    let last = api.system.store.last_attempts(ids).await?;
+    let last = api.node.store.last_attempts(ids).await?;
     let mut last: HashMap<_, _> = last
         .into_iter()
         .map(|attempt| (attempt.delivery_id, attempt))
@@ -279,8 +279,8 @@ pub(crate) async fn get(
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryWithAttempts>, ApiError> {
     let delivery = seen(&api, caller, id).await?;
-    let attempts = api.system.store.attempts_of(id).await?;
-    let sight = Sight::of(caller, &api.system);
+    let attempts = api.node.store.attempts_of(id).await?;
+    let sight = Sight::of(caller, &api.node);
     let attempts = attempts
         .into_iter()
         .map(|attempt| AttemptAnswer::of(attempt, &delivery, sight))
@@ -305,17 +305,17 @@ pub(crate) async fn redeliver(
     let delivery = seen(&api, caller, id).await?;
     let subscriptions = leading_to(&api, caller.company_id, Endpoint::Webhook(delivery.webhook_id)).await?;
     caller.clearance().may_send(&delivery, &subscriptions)?;
-    let now = api.system.clock.now();
-    let new_id = DeliveryId(api.system.ids.next(now));
+    let now = api.node.clock.now();
+    let new_id = DeliveryId(api.node.ids.next(now));
     let delivery = api
-        .system
+        .node
         .store
         .redeliver(caller.company_id, id, new_id, now)
         .await?;
-    api.system.engine.nudge(delivery.webhook_id);
+    api.node.engine.nudge(delivery.webhook_id);
     Ok(Json(DeliveryAnswer::of(
         delivery,
-        api.system.settings.dashboard.mask,
+        api.node.settings.dashboard.mask,
     )))
 }
 
@@ -331,23 +331,19 @@ pub(crate) async fn cancel(
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
     seen(&api, caller, id).await?;
-    let now = api.system.clock.now();
-    let delivery = api
-        .system
-        .store
-        .cancel_delivery(caller.company_id, id, now)
-        .await?;
+    let now = api.node.clock.now();
+    let delivery = api.node.store.cancel_delivery(caller.company_id, id, now).await?;
     // Those that it held up may go now.
-    api.system.engine.nudge(delivery.webhook_id);
+    api.node.engine.nudge(delivery.webhook_id);
     Ok(Json(DeliveryAnswer::of(
         delivery,
-        api.system.settings.dashboard.mask,
+        api.node.settings.dashboard.mask,
     )))
 }
 
 /// A delivery of a kind that the caller may see.
 async fn seen(api: &SharedApi, caller: Caller, id: DeliveryId) -> Result<Delivery, ApiError> {
-    let delivery = api.system.store.delivery(caller.company_id, id).await?;
+    let delivery = api.node.store.delivery(caller.company_id, id).await?;
     caller.require_sight(delivery.kind)?;
     Ok(delivery)
 }

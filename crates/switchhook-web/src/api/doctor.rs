@@ -15,8 +15,8 @@ use super::auth::{Reader, key_has_ended};
 use super::compat::IdText;
 use super::error::ApiError;
 use super::request::Query;
+use switchhook_node::Node;
 use switchhook_node::doctor::{Connecting, Examination, Finding, Place, Report, examine};
-use switchhook_node::system::System;
 
 /// How many findings are shown.
 const MOST_FINDINGS: usize = 500;
@@ -108,23 +108,23 @@ pub(crate) async fn see(
             Connecting::Skip
         },
     };
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _places = if connects {
         let own = share.examination.try_acquire().map_err(|_| under_way())?;
         Some((own, api.examinations.try_acquire().map_err(|_| too_many())?))
     } else {
         None
     };
-    let lease = api.system.leases.hold(caller);
+    let lease = api.node.leases.hold(caller);
     let mut report = tokio::select! {
-        report = examine(&api.system, examination) => report?,
+        report = examine(&api.node, examination) => report?,
         () = lease.ended() => return Err(key_has_ended()),
     };
     report.findings.retain(|finding| match finding.place {
         Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
         Place::Server | Place::Webhook { .. } => true,
     });
-    Ok(Json(DoctorAnswer::of(report, &api.system)))
+    Ok(Json(DoctorAnswer::of(report, &api.node)))
 }
 
 fn under_way() -> ApiError {
@@ -146,7 +146,7 @@ fn too_many() -> ApiError {
 }
 
 impl DoctorAnswer {
-    fn of(report: Report, system: &System) -> Self {
+    fn of(report: Report, node: &Node) -> Self {
         let findings_count = report.findings.len();
         let findings = report.findings.into_iter().take(MOST_FINDINGS);
         Self {
@@ -155,8 +155,8 @@ impl DoctorAnswer {
             webhooks: report.webhooks,
             subscriptions: report.subscriptions,
             unreached: report.unreached,
-            nodes: system.store.nodes(),
-            now: system.clock.now(),
+            nodes: node.store.nodes(),
+            now: node.clock.now(),
         }
     }
 }

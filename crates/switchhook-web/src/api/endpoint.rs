@@ -48,7 +48,7 @@ impl<T> Shown<T> {
 
 /// Finds what the id in a request names.
 pub(super) async fn find(api: &Api, company_id: CompanyId, id: LooseId) -> Result<Endpoint, ApiError> {
-    let store = &api.system.store;
+    let store = &api.node.store;
     if found(store.webhook(company_id, WebhookId(id.0)).await)?.is_some() {
         return Ok(Endpoint::Webhook(WebhookId(id.0)));
     }
@@ -75,7 +75,7 @@ impl Endpoints {
         caller: Caller,
         subscriptions: &[Subscription],
     ) -> Result<Self, ApiError> {
-        let (store, company_id) = (&api.system.store, caller.company_id);
+        let (store, company_id) = (&api.node.store, caller.company_id);
         let mut endpoints = Self {
             clearance: caller.clearance(),
             ..Self::default()

@@ -121,12 +121,12 @@ async fn go_through(
         limit: SLICE,
         extent,
     };
-    let lease = api.system.leases.hold(caller);
+    let lease = api.node.leases.hold(caller);
     let began = Instant::now();
     let mut sum = Erased::default();
     loop {
-        let now = api.system.clock.now();
-        let erased = api.system.store.erase_number(slice.clone(), now).await?;
+        let now = api.node.clock.now();
+        let erased = api.node.store.erase_number(slice.clone(), now).await?;
         sum.examined += erased.examined;
         sum.events += erased.events;
         sum.cancelled += erased.cancelled;
@@ -144,7 +144,7 @@ async fn go_through(
 
 /// The number itself is in no log line.
 fn tell(api: &SharedApi, done: &Erased) {
-    api.system.telemetry.removed(Removal::Payloads, done.events);
+    api.node.telemetry.removed(Removal::Payloads, done.events);
     if done.events > 0 {
         let (events, cancelled, attempts) = (done.events, done.cancelled, done.attempts);
         info!(

@@ -159,8 +159,8 @@ pub(crate) async fn send(
         if is_packed(&parts.headers) {
             return Err(ApiError::unknown_coding("identity"));
         }
-        let batch = Batch::new(&api.system, caller.company_id, sent_as, idempotency_key);
-        return send_lines(batch, body, &api.system.leases.hold(caller)).await;
+        let batch = Batch::new(&api.node, caller.company_id, sent_as, idempotency_key);
+        return send_lines(batch, body, &api.node.leases.hold(caller)).await;
     }
     let began = Instant::now();
     let read = read_body(&parts.headers, body, LARGEST_EVENT).await;
@@ -170,11 +170,11 @@ pub(crate) async fn send(
     let kind = sent_as.kind_of(&body);
     let submission = Submission {
         company_id,
-        kind: kind.inspect_err(|rejected| api.system.telemetry.rejected(rejected.reason()))?,
+        kind: kind.inspect_err(|rejected| api.node.telemetry.rejected(rejected.reason()))?,
         body,
         idempotency_key: idempotency_key.map(Into::into),
     };
-    let accepted = ingest::accept(&api.system, submission).await?;
+    let accepted = ingest::accept(&api.node, submission).await?;
     Ok(accepted_answer(&accepted))
 }
 
@@ -261,7 +261,7 @@ fn refused(api: &SharedApi, trouble: BodyTrouble) -> ApiError {
     match trouble {
         BodyTrouble::TooLarge => {
             let rejected = Rejected::TooLarge { limit: LARGEST_EVENT };
-            api.system.telemetry.rejected(rejected.reason());
+            api.node.telemetry.rejected(rejected.reason());
             rejected.into()
         }
         other => other.into(),
@@ -422,11 +422,11 @@ pub(crate) async fn list(
         caller.require_sight(kind)?;
     }
     let page = api
-        .system
+        .node
         .store
         .list_event_heads(caller.company_id, filter, page)
         .await?;
-    let sight = Sight::of(caller, &api.system);
+    let sight = Sight::of(caller, &api.node);
     let seen = page.items.into_iter().filter(|event| sight.sees(event.kind));
     let items = seen.map(|event| EventSummary::of(event, sight.mask));
     let items = items.collect();
@@ -447,7 +447,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<EventId>,
 ) -> Result<Response, ApiError> {
-    let event = api.system.store.event(caller.company_id, id).await?;
+    let event = api.node.store.event(caller.company_id, id).await?;
     caller.require_sight(event.kind)?;
     let bytes = event.body.len();
     let filter = DeliveryFilter {
@@ -456,11 +456,11 @@ pub(crate) async fn get(
     };
     let page = PageRequest::first(MOST_DELIVERIES);
     let deliveries = api
-        .system
+        .node
         .store
         .list_deliveries(caller.company_id, filter, page)
         .await?;
-    let sight = Sight::of(caller, &api.system);
+    let sight = Sight::of(caller, &api.node);
     let deliveries = listed(&api, deliveries.items, sight.mask).await?;
     let answer = move || {
         let body = sight.text(event.kind, &event.body);

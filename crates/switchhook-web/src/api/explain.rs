@@ -107,7 +107,7 @@ pub(crate) async fn explain(
     let page = PageQuery::read(query)?.ours()?;
     let only: Option<SubscriptionId> = query.id("subscription_id")?;
     let company_id = caller.company_id;
-    let store = &api.system.store;
+    let store = &api.node.store;
     let explained = store.explain_subscriptions(company_id, id, only, page).await?;
     if only.is_some() && page.after.is_none() && explained.versions.items.is_empty() {
         return Err(StoreError::NotFound("subscription").into());
@@ -131,7 +131,7 @@ async fn advice(api: &Api, company_id: CompanyId, kind: Kind) -> Result<String, 
         ..SubscriptionFilter::default()
     };
     let one = PageRequest::first(1);
-    let store = &api.system.store;
+    let store = &api.node.store;
     let mut page = one;
     let has_any = loop {
         let read = store.list_subscriptions(company_id, of_kind, page).await?;
@@ -174,7 +174,7 @@ fn tell(api: &Api, explained: Explained) -> Explanation {
         explained_subscription(api, &decided, version, delivery)
     };
     Explanation {
-        event: EventSummary::of(EventHead::from(event), api.system.settings.dashboard.mask),
+        event: EventSummary::of(EventHead::from(event), api.node.settings.dashboard.mask),
         advice: None,
         items: versions.items.iter().map(tell_one).collect(),
         cursor: versions.next.map(IdText),
@@ -229,7 +229,7 @@ fn explained_subscription(
         changed_at: version.until_at,
         delivery: delivery
             .cloned()
-            .map(|delivery| DeliveryAnswer::of(delivery, api.system.settings.dashboard.mask)),
+            .map(|delivery| DeliveryAnswer::of(delivery, api.node.settings.dashboard.mask)),
     }
 }
 
@@ -237,7 +237,7 @@ fn explained_subscription(
 fn stands(api: &Api, delivery: &Delivery) -> String {
     let id = delivery.id;
     let attempts = attempts(delivery.attempt_number);
-    let destination = api.system.registry.destination(delivery.webhook_id);
+    let destination = api.node.registry.destination(delivery.webhook_id);
     let is_paused = destination.is_some_and(|destination| destination.webhook.paused_at.is_some());
     match delivery.state {
         DeliveryState::Pending { .. } if is_paused => {

@@ -58,14 +58,14 @@ impl LastReadiness {
     /// `ok`, or why the store cannot keep events.
     async fn of_store(&self, api: &Api) -> String {
         let _turn = self.asking.lock().await;
-        let now = api.system.clock.now();
+        let now = api.node.clock.now();
         if let Some((at, answer)) = &*self.known.lock()
             && *at <= now
             && now.since(*at).as_millis() < 1_000
         {
             return answer.clone();
         }
-        let checked = api.system.store.check().await;
+        let checked = api.node.store.check().await;
         let answer = checked.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
         *self.known.lock() = Some((now, answer.clone()));
         answer
@@ -91,17 +91,13 @@ pub(crate) async fn healthz() -> &'static str {
 )]
 pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
     let store = api.readiness.of_store(&api).await;
-    let delivery = match api.system.engine.state() {
+    let delivery = match api.node.engine.state() {
         EngineState::Running => "ok".to_owned(),
         EngineState::Stalled(why) => why,
         EngineState::Stopped => "stopped".to_owned(),
     };
-    let failed = api.system.vitals.failure();
-    let trouble = api
-        .system
-        .clock
-        .agreement()
-        .trouble(Lease(api.system.settings.lease));
+    let failed = api.node.vitals.failure();
+    let trouble = api.node.clock.agreement().trouble(Lease(api.node.settings.lease));
     let clock = trouble.unwrap_or_else(|| "ok".to_owned());
     let ready = [&store, &delivery, &clock].into_iter().all(|one| one == "ok") && failed.is_none();
     let status = if ready {
@@ -117,7 +113,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
             delivery,
             failed,
             clock,
-            set_aside: api.system.telemetry.set_aside_count(),
+            set_aside: api.node.telemetry.set_aside_count(),
         }),
     )
         .into_response()
@@ -131,7 +127,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
     responses((status = 200, description = "Prometheus text", body = String)),
 )]
 pub(crate) async fn metrics(State(api): State<SharedApi>) -> Response {
-    if api.system.settings.metrics_listen.is_some() {
+    if api.node.settings.metrics_listen.is_some() {
         return ApiError::not_found(
             "metrics are served at an address of their own: the one that --metrics-listen names",
         )
@@ -155,7 +151,7 @@ pub(super) fn metrics_only(api: SharedApi) -> Router {
 }
 
 async fn counted(State(api): State<SharedApi>) -> Response {
-    let text = api.system.telemetry.render();
+    let text = api.node.telemetry.render();
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(CONTENT_TYPE, content_type)], text).into_response()
 }

@@ -46,7 +46,7 @@ pub(crate) async fn take(
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Json<TakenAnswer>, ApiError> {
-    let system = &api.system;
+    let node = &api.node;
     let inlet = find(&api, &token).await?;
     let (parts, body) = request.into_parts();
     let content_type = parts.headers.get(CONTENT_TYPE);
@@ -56,15 +56,13 @@ pub(crate) async fn take(
         Err(trouble) => {
             let error = ApiError::from(trouble);
             let (status, reason) = (error.status().as_u16(), error.message());
-            inlet
-                .keep_refusal(system, content_type, b"", status, reason)
-                .await;
+            inlet.keep_refusal(node, content_type, b"", status, reason).await;
             return Err(error);
         }
     };
     // A body may have come slowly, and the source be gone or changed since.
     let inlet = find(&api, &token).await?;
-    match inlet.take(system, content_type, content).await {
+    match inlet.take(node, content_type, content).await {
         Ok(accepted) => Ok(Json(TakenAnswer {
             id: IdText(accepted.id.0),
             kind: accepted.kind,
@@ -81,7 +79,7 @@ pub(crate) async fn take(
 }
 
 async fn find(api: &SharedApi, token: &str) -> Result<Arc<Inlet>, ApiError> {
-    let inlet = api.inlets.find(&api.system, token).await?;
+    let inlet = api.inlets.find(&api.node, token).await?;
     inlet.ok_or_else(|| {
         ApiError::not_found("there is no source with this token: `switchhook sources create` makes one")
     })

@@ -26,7 +26,7 @@ use switchhook_node::settings::ApiLimits;
 
 use super::auth::{authenticate, shows_key};
 use super::error::ApiError;
-use switchhook_node::system::System;
+use switchhook_node::Node;
 
 /// From how many companies on those that are within their rates are forgotten.
 const MANY_COMPANIES: usize = 1_024;
@@ -106,7 +106,7 @@ pub(crate) async fn limit_rate(
     if api.limiter.rates.is_some() && !is_inside {
         let caller = authenticate(&api, request.headers(), request.uri()).await?;
         let (method, path) = (request.method(), request.uri().path());
-        let nodes = api.system.store.nodes();
+        let nodes = api.node.store.nodes();
         let counted = api.limiter.count(caller.company_id, method, path, nodes);
         counted.map_err(too_often)?;
         request.extensions_mut().insert(caller);
@@ -146,16 +146,13 @@ pub(crate) async fn limit_reads(
         return Ok(next.run(request).await);
     }
     let caller = authenticate(&api, request.headers(), request.uri()).await?;
-    let _place = reading(&api.system, caller.company_id).await?;
+    let _place = reading(&api.node, caller.company_id).await?;
     Ok(next.run(request).await)
 }
 
 /// Waits for a company's place to read.
-pub(crate) async fn reading(
-    system: &System,
-    company_id: CompanyId,
-) -> Result<OwnedSemaphorePermit, ApiError> {
-    let share = system.shares.of(company_id);
+pub(crate) async fn reading(node: &Node, company_id: CompanyId) -> Result<OwnedSemaphorePermit, ApiError> {
+    let share = node.shares.of(company_id);
     let reads = Arc::clone(&share.reads);
     if let Ok(place) = Arc::clone(&reads).try_acquire_owned() {
         return Ok(place);
@@ -169,7 +166,7 @@ pub(crate) async fn reading(
             format!(
                 "{} requests of this company are reading, which is as many as may at once (--limit-reads), and others wait: \
                  wait {READ_AGAIN_SECONDS} s and try again",
-                system.shares.limits().reads
+                node.shares.limits().reads
             ),
             READ_AGAIN_SECONDS,
         )

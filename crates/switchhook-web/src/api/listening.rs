@@ -48,12 +48,12 @@ pub(crate) async fn listen(
     Path(token): Path<String>,
     mut request: Request,
 ) -> Result<Response, ApiError> {
-    let system = &api.system;
+    let node = &api.node;
     let claimed = token::claimed_websocket(&token).ok_or_else(|| invalid(InvalidToken::Unknown))?;
-    let websocket = system.registry.find_websocket(claimed).await?;
+    let websocket = node.registry.find_websocket(claimed).await?;
     let websocket = websocket.ok_or_else(|| invalid(InvalidToken::Unknown))?;
-    let grant = token::check(&token, &websocket, system.clock.now()).map_err(invalid)?;
-    let caller = system.leases.caller(grant.key_id).await?;
+    let grant = token::check(&token, &websocket, node.clock.now()).map_err(invalid)?;
+    let caller = node.leases.caller(grant.key_id).await?;
     let caller = caller.ok_or_else(key_has_ended)?;
     let query = Query::of(request.uri());
     let labelled: Option<bool> = query.get("labelled", "true or false")?;
@@ -63,7 +63,7 @@ pub(crate) async fn listen(
     })?;
     let after = match after {
         Some(after) => LogPosition(after),
-        None => system.store.log_end(websocket.company_id).await?,
+        None => node.store.log_end(websocket.company_id).await?,
     };
     let session = Session {
         company_id: websocket.company_id,
@@ -72,7 +72,7 @@ pub(crate) async fn listen(
         after,
         is_labelled: labelled == Some(true),
     };
-    let system = Arc::clone(system);
+    let node = Arc::clone(node);
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         match upgrade.await {
@@ -82,7 +82,7 @@ pub(crate) async fn listen(
                     .max_frame_size(Some(LARGEST_MESSAGE));
                 let io = TokioIo::new(upgraded);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                connection::serve(system, socket, session).await;
+                connection::serve(node, socket, session).await;
             }
             Err(error) => tracing::debug!(%error, "a listener went before it could listen"),
         }

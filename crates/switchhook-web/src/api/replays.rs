@@ -148,10 +148,10 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let (wish, is_dry_run) = request.read(&api, caller)?;
     // It looks at many events before it answers.
-    let _place = reading(&api.system, caller.company_id).await?;
+    let _place = reading(&api.node, caller.company_id).await?;
     if is_dry_run {
-        let draft = replay::draft(&api.system, &wish).await?;
-        let tally = replay::tally(&api.system, &draft, LOOKED_AT).await?;
+        let draft = replay::draft(&api.node, &wish).await?;
+        let tally = replay::tally(&api.node, &draft, LOOKED_AT).await?;
         let Estimate { total, is_exact } = Estimate::of(tally);
         let answer = DryRunAnswer {
             dry_run: true,
@@ -162,7 +162,7 @@ pub(crate) async fn create(
         };
         return Ok(Json(answer).into_response());
     }
-    let replay = replay::create(&api.system, wish).await?;
+    let replay = replay::create(&api.node, wish).await?;
     let answer = shown(&api, &replay, replay.created_at);
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
@@ -179,8 +179,8 @@ pub(crate) async fn list(
     uri: Uri,
 ) -> Result<Json<Items<ReplayAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let page = api.system.store.list_replays(caller.company_id, page).await?;
-    let now = api.system.clock.now();
+    let page = api.node.store.list_replays(caller.company_id, page).await?;
+    let now = api.node.clock.now();
     let items = page.items.iter().map(|replay| shown(&api, replay, now));
     Ok(Json(Items {
         items: items.collect(),
@@ -199,8 +199,8 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<ReplayId>,
 ) -> Result<Json<ReplayAnswer>, ApiError> {
-    let replay = api.system.store.replay(caller.company_id, id).await?;
-    Ok(Json(shown(&api, &replay, api.system.clock.now())))
+    let replay = api.node.store.replay(caller.company_id, id).await?;
+    Ok(Json(shown(&api, &replay, api.node.clock.now())))
 }
 
 /// Cancels a replay and the deliveries that it made and that are pending. Attempts that are under way still end, and
@@ -215,13 +215,13 @@ pub(crate) async fn cancel(
     Writer(caller): Writer,
     PathId(id): PathId<ReplayId>,
 ) -> Result<Json<ReplayAnswer>, ApiError> {
-    let now = api.system.clock.now();
-    let replay = replay::cancel(&api.system, caller.company_id, id, now).await?;
+    let now = api.node.clock.now();
+    let replay = replay::cancel(&api.node, caller.company_id, id, now).await?;
     Ok(Json(shown(&api, &replay, now)))
 }
 
 fn shown(api: &SharedApi, replay: &Replay, now: Timestamp) -> ReplayAnswer {
-    ReplayAnswer::of(replay, now, api.system.settings.dashboard.mask)
+    ReplayAnswer::of(replay, now, api.node.settings.dashboard.mask)
 }
 
 impl ReplayAnswer {

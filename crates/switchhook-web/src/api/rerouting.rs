@@ -43,8 +43,8 @@ pub(crate) async fn route(
     let kind = request.kind.one_of_five()?.given();
     let kind = kind.ok_or_else(|| ApiError::required("kind is required: what the event is, as \"call\""))?;
     caller.require_sight(Kind::Unknown)?;
-    let system = &api.system;
-    let event = system.store.event(caller.company_id, id).await?;
+    let node = &api.node;
+    let event = node.store.event(caller.company_id, id).await?;
     if event.kind != Kind::Unknown {
         return Err(ApiError::conflict(format!(
             "event {id} is of kind {} already: a replay sends it again",
@@ -60,6 +60,6 @@ pub(crate) async fn route(
         body: event.body,
         idempotency_key: Some(format!("route:{id}:{kind}").into()),
     };
-    let accepted = ingest::accept_from_source(system, submission).await?;
+    let accepted = ingest::accept_from_source(node, submission).await?;
     Ok(accepted_answer(&accepted))
 }

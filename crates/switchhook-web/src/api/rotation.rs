@@ -63,9 +63,9 @@ pub(crate) async fn rotate_secret(
     JsonBody(request): JsonBody<RotationRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     // Settings are stored whole: two changes at once must not undo each other.
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
-    let before = api.system.store.webhook(caller.company_id, id).await?;
+    let before = api.node.store.webhook(caller.company_id, id).await?;
     require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
     let overlap = overlap(request.overlap.given().as_deref())?;
     let given = request.secret.given();
@@ -91,7 +91,7 @@ pub(crate) async fn rotate_secret(
         .unwrap_or(settings.announce_kid);
     let change = WebhookChange {
         secret: Some(Some(secret)),
-        old_secret_until: (!overlap.is_zero()).then(|| api.system.clock.now().plus(overlap)),
+        old_secret_until: (!overlap.is_zero()).then(|| api.node.clock.now().plus(overlap)),
         settings: Some(settings),
         ..WebhookChange::default()
     };

@@ -39,8 +39,8 @@ pub(crate) async fn send(
     PathId(id): PathId<WebhookId>,
     JsonBody(request): JsonBody<SampleRequest>,
 ) -> Result<Response, ApiError> {
-    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    let webhook = api.node.store.webhook(caller.company_id, id).await?;
     let kind = request.kind.one_of_five()?.given().unwrap_or(Kind::Call);
-    let accepted = ingest::accept_sample(&api.system, webhook.company_id, webhook.id, kind).await?;
+    let accepted = ingest::accept_sample(&api.node, webhook.company_id, webhook.id, kind).await?;
     Ok(accepted_answer(&accepted))
 }

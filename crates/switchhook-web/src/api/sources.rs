@@ -161,8 +161,8 @@ pub(crate) async fn list(
     uri: Uri,
 ) -> Result<Json<Items<SourceAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let page = api.system.store.list_sources(caller.company_id, page).await?;
-    let now = api.system.clock.now();
+    let page = api.node.store.list_sources(caller.company_id, page).await?;
+    let now = api.node.clock.now();
     let shown = |source| SourceAnswer::of(source, now);
     Ok(Json(Items {
         items: page.items.iter().map(shown).collect(),
@@ -190,9 +190,9 @@ pub(crate) async fn create(
     check_secret(secret.as_deref())?;
     // There is no old secret yet; a length of time that is none is a mistake all the same.
     overlap(request.overlap.given().as_deref())?;
-    let (token, now) = (keys::new_secret(), api.system.clock.now());
+    let (token, now) = (keys::new_secret(), api.node.clock.now());
     let source = Source {
-        id: SourceId(api.system.ids.next(now)),
+        id: SourceId(api.node.ids.next(now)),
         company_id: caller.company_id,
         name,
         kind: request.kind.one_of_five()?.given(),
@@ -202,8 +202,8 @@ pub(crate) async fn create(
         created_at: now,
         updated_at: now,
     };
-    let source = api.system.store.create_source(source).await?;
-    let base = api.system.settings.reachable_at();
+    let source = api.node.store.create_source(source).await?;
+    let base = api.node.settings.reachable_at();
     Ok(Json(SourceAnswer {
         url: Some(format!("{base}/in/{token}")),
         ..SourceAnswer::of(&source, now)
@@ -221,7 +221,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let source = api.system.store.source(caller.company_id, id).await?;
+    let source = api.node.store.source(caller.company_id, id).await?;
     Ok(Json(shown(&api, &source)))
 }
 
@@ -243,10 +243,10 @@ pub(crate) async fn update(
     let secret = request.secret.change();
     check_secret(secret.iter().flatten().next().map(String::as_str))?;
     let overlap = overlap(request.overlap.given().as_deref())?;
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let secret: Option<Option<Secret>> = secret.map(|secret| secret.and_then(secret_or_none));
     let kind = request.kind.one_of_five()?.change();
-    let store = &api.system.store;
+    let store = &api.node.store;
     if let Some(kind) = kind {
         require_clearance_for_kind(&api, caller, id, kind).await?;
     }
@@ -268,7 +268,7 @@ async fn require_clearance_for_kind(
     id: SourceId,
     kind: Option<Kind>,
 ) -> Result<(), ApiError> {
-    let source = api.system.store.source(caller.company_id, id).await?;
+    let source = api.node.store.source(caller.company_id, id).await?;
     if source.kind == kind {
         return Ok(());
     }
@@ -287,7 +287,7 @@ pub(crate) async fn delete(
     Writer(caller): Writer,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let source = api.system.store.delete_source(caller.company_id, id).await?;
+    let source = api.node.store.delete_source(caller.company_id, id).await?;
     Ok(Json(shown(&api, &source)))
 }
 
@@ -304,8 +304,8 @@ pub(crate) async fn list_refusals(
     uri: Uri,
 ) -> Result<Json<Items<RefusalAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let sight = Sight::of(caller, &api.system);
-    let store = &api.system.store;
+    let sight = Sight::of(caller, &api.node);
+    let store = &api.node.store;
     let page = store.list_refusals(caller.company_id, id, page).await?;
     Ok(Json(Items {
         items: page
@@ -331,12 +331,12 @@ pub(crate) async fn retry_refusals(
     Writer(caller): Writer,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<RetriedAnswer>, ApiError> {
-    let source = api.system.store.source(caller.company_id, id).await?;
+    let source = api.node.store.source(caller.company_id, id).await?;
     let Retried {
         taken,
         duplicates,
         still_refused,
-    } = retry(&api.system, source).await?;
+    } = retry(&api.node, source).await?;
     Ok(Json(RetriedAnswer {
         taken,
         duplicates,
@@ -345,7 +345,7 @@ pub(crate) async fn retry_refusals(
 }
 
 fn shown(api: &Api, source: &Source) -> SourceAnswer {
-    SourceAnswer::of(source, api.system.clock.now())
+    SourceAnswer::of(source, api.node.clock.now())
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {

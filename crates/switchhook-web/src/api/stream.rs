@@ -72,8 +72,8 @@ pub(crate) async fn stream(
         caller.require_sight(kind)?;
     }
     let clearance = caller.clearance();
-    let live = api.system.telemetry.live();
-    let share = api.system.shares.of(caller.company_id);
+    let live = api.node.telemetry.live();
+    let share = api.node.shares.of(caller.company_id);
     let place = Place::take(&share.streams, &api.streams).map_err(|none| no_place(&api, none))?;
     let is_wanted = move |happening: &Happening| {
         clearance.sees(happening.kind).is_ok()
@@ -83,7 +83,7 @@ pub(crate) async fn stream(
     let told = Telling {
         live: live.clone(),
         heard: live.listen(caller.company_id),
-        lease: api.system.leases.hold(caller),
+        lease: api.node.leases.hold(caller),
         _place: place,
     };
     let told = told.events(is_wanted);
@@ -100,7 +100,7 @@ fn no_place(api: &Api, none: NoPlace) -> ApiError {
     let message = match none {
         NoPlace::OfCompany => format!(
             "this company has {} streams open, which is as many as it may have (--limit-streams): close one",
-            api.system.shares.limits().streams
+            api.node.shares.limits().streams
         ),
         NoPlace::OfNode => {
             format!("{MOST_STREAMS} streams are open on this server, which is as many as it has: try later")

@@ -102,7 +102,7 @@ async fn list<R: SubscriptionResource>(
         },
     };
     let page = api
-        .system
+        .node
         .store
         .list_subscriptions(caller.company_id, filter, page)
         .await?;
@@ -123,15 +123,15 @@ async fn create<R: SubscriptionResource>(
     check_caller(R::KIND, caller)?;
     let standing = R::standing(&request)?;
     // Whoever moves a webhook meanwhile must see that this leads there.
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
     let endpoint = match standing.endpoint.given() {
         Some(id) => Some(endpoint::find(&api, caller.company_id, id).await?),
         None => None,
     };
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let subscription = Subscription {
-        id: SubscriptionId(api.system.ids.next(now)),
+        id: SubscriptionId(api.node.ids.next(now)),
         company_id: caller.company_id,
         endpoint,
         enabled: standing.enabled.given().unwrap_or(true),
@@ -140,13 +140,13 @@ async fn create<R: SubscriptionResource>(
         created_at: now,
         updated_at: now,
     };
-    let there = api.system.registry.subscription_count(caller.company_id);
-    if !api.system.shares.limits().subscriptions.allows_more_than(there) {
+    let there = api.node.registry.subscription_count(caller.company_id);
+    if !api.node.shares.limits().subscriptions.allows_more_than(there) {
         return Err(too_many("subscriptions", there, "--limit-subscriptions"));
     }
-    let limits = api.system.settings.api_limits.of_subscriptions();
-    let subscription = api.system.store.create_subscription(subscription, limits).await?;
-    api.system.registry.refresh(caller.company_id).await?;
+    let limits = api.node.settings.api_limits.of_subscriptions();
+    let subscription = api.node.store.create_subscription(subscription, limits).await?;
+    api.node.registry.refresh(caller.company_id).await?;
     answer::<R>(&api, caller, &subscription).await
 }
 
@@ -157,7 +157,7 @@ async fn get<R: SubscriptionResource>(
 ) -> Result<R::Answer, ApiError> {
     check_caller(R::KIND, caller)?;
     let subscription = api
-        .system
+        .node
         .store
         .subscription(caller.company_id, R::KIND, id)
         .await?;
@@ -182,20 +182,20 @@ async fn update<R: SubscriptionResource>(
         enabled: standing.enabled.change_or(true),
         filter: R::change(request)?,
     };
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let company_id = caller.company_id;
     // It must not change between the look at it and the change.
-    let share = api.system.shares.of(company_id);
+    let share = api.node.shares.of(company_id);
     let _turn = share.change.lock().await;
-    let before = api.system.store.subscription(company_id, R::KIND, id).await?;
+    let before = api.node.store.subscription(company_id, R::KIND, id).await?;
     let after = before.clone().changed(change, now).map_err(StoreError::from)?;
     caller.clearance().may_change(&before, &after)?;
     let subscription = api
-        .system
+        .node
         .store
         .update_subscription(company_id, R::KIND, id, change, now)
         .await?;
-    api.system.registry.refresh(company_id).await?;
+    api.node.registry.refresh(company_id).await?;
     answer::<R>(&api, caller, &subscription).await
 }
 
@@ -205,15 +205,15 @@ async fn delete<R: SubscriptionResource>(
     id: SubscriptionId,
 ) -> Result<R::Answer, ApiError> {
     check_caller(R::KIND, caller)?;
-    let now = api.system.clock.now();
-    let (store, company_id) = (&api.system.store, caller.company_id);
+    let now = api.node.clock.now();
+    let (store, company_id) = (&api.node.store, caller.company_id);
     // It must not change between the look at it and its end.
-    let share = api.system.shares.of(company_id);
+    let share = api.node.shares.of(company_id);
     let _turn = share.change.lock().await;
     let before = store.subscription(company_id, R::KIND, id).await?;
     caller.clearance().may_delete(&before)?;
     let deleted = store.delete_subscription(company_id, R::KIND, id, now).await?;
-    api.system.registry.refresh(company_id).await?;
+    api.node.registry.refresh(company_id).await?;
     answer::<R>(&api, caller, &deleted).await
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn require_clearance(api: &Api, caller: Caller, endpoint: Endpo
     let subscriptions = leading_to(api, company_id, endpoint).await?;
     let (pending, replays) = match endpoint {
         Endpoint::Webhook(id) => (
-            api.system.store.pending_deliveries_of(id, MOST_PENDING).await?,
+            api.node.store.pending_deliveries_of(id, MOST_PENDING).await?,
             running_to(api, company_id, id).await?,
         ),
         Endpoint::Websocket(_) => (Vec::new(), Vec::new()),
@@ -70,7 +70,7 @@ pub(super) async fn secrets_shown(
     if !caller.may(Right::Write) || !is_cleared(api, caller, endpoint).await? {
         return Ok(SecretsShown::Masked);
     }
-    Ok(if api.system.settings.hide_secrets {
+    Ok(if api.node.settings.hide_secrets {
         SecretsShown::Never
     } else {
         SecretsShown::AsSet
@@ -87,13 +87,13 @@ pub(super) async fn leading_to(
         endpoint: Some(endpoint),
         ..SubscriptionFilter::default()
     };
-    let store = &api.system.store;
+    let store = &api.node.store;
     all_pages(|page| store.list_subscriptions(company_id, filter, page)).await
 }
 
 /// The replays that are still making deliveries for a webhook. What they made is pending, or has ended.
 async fn running_to(api: &Api, company_id: CompanyId, id: WebhookId) -> Result<Vec<Replay>, StoreError> {
-    let store = &api.system.store;
+    let store = &api.node.store;
     let running = all_pages(|page| store.running_replays(page)).await?;
     let goes_there = |replay: &Replay| match replay.to {
         Destination::Origins => replay.filter.webhook_id.is_none_or(|only| only == id),

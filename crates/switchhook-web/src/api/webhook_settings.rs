@@ -215,7 +215,7 @@ pub(crate) async fn list(
     uri: Uri,
 ) -> Result<Json<Items<WebhookWithSettings>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
-    let page = api.system.store.list_webhooks(caller.company_id, page).await?;
+    let page = api.node.store.list_webhooks(caller.company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for webhook in page.items {
         items.push(show(&api, caller, webhook).await?);
@@ -237,7 +237,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
-    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    let webhook = api.node.store.webhook(caller.company_id, id).await?;
     show(&api, caller, webhook).await.map(Json)
 }
 
@@ -257,13 +257,13 @@ pub(crate) async fn update(
     JsonBody(request): JsonBody<SettingsRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     // Settings are stored whole: two changes at once must not undo each other.
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
-    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    let webhook = api.node.store.webhook(caller.company_id, id).await?;
     let shows_secret = webhook.settings.hide_secret && request.shows_secret();
     let names_credentials = request.names_credentials();
     let headers = webhook.settings.headers.clone();
-    let settings = changed(webhook.settings, request, &Bounds::of(&api.system.settings))?;
+    let settings = changed(webhook.settings, request, &Bounds::of(&api.node.settings))?;
     // Receivers know us by headers, and proxies find their way by them.
     if shows_secret || names_credentials || settings.headers != headers {
         require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
@@ -287,8 +287,8 @@ pub(crate) async fn pause(
     Writer(caller): Writer,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
-    let webhook = api.system.store.webhook(caller.company_id, id).await?;
-    let since = webhook.paused_at.unwrap_or_else(|| api.system.clock.now());
+    let webhook = api.node.store.webhook(caller.company_id, id).await?;
+    let since = webhook.paused_at.unwrap_or_else(|| api.node.clock.now());
     let change = WebhookChange {
         paused_at: Some(Some(since)),
         ..WebhookChange::default()
@@ -323,14 +323,14 @@ pub(super) async fn change_webhook(
     id: WebhookId,
     change: WebhookChange,
 ) -> Result<Webhook, ApiError> {
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let webhook = api
-        .system
+        .node
         .store
         .update_webhook(caller.company_id, id, change, now)
         .await?;
-    api.system.registry.refresh(caller.company_id).await?;
-    api.system.engine.nudge(id);
+    api.node.registry.refresh(caller.company_id).await?;
+    api.node.engine.nudge(id);
     Ok(webhook)
 }
 
@@ -351,7 +351,7 @@ pub(super) fn show_with(
     secret_shown: SecretsShown,
     shown: SecretsShown,
 ) -> WebhookWithSettings {
-    let defaults = &api.system.settings.delivery;
+    let defaults = &api.node.settings.delivery;
     let answer = WebhookAnswer::of(&webhook, secret_shown);
     let old_secrets = old_secrets(api, &webhook, shown);
     let warnings = webhook.secret.iter().filter_map(Secret::weakness).collect();
@@ -407,7 +407,7 @@ fn name_of(secret: &Secret, shown: SecretsShown) -> String {
 }
 
 fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSecretAnswer> {
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let valid = webhook
         .old_secrets
         .iter()
@@ -423,7 +423,7 @@ fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<O
 
 impl BreakerAnswer {
     fn of(api: &SharedApi, id: WebhookId) -> Self {
-        let destination = api.system.registry.destination(id);
+        let destination = api.node.registry.destination(id);
         let breaker = destination.map_or_else(Breaker::default, |destination| {
             destination.load().health.read().breaker
         });
@@ -439,7 +439,7 @@ impl BreakerAnswer {
                 probe_at,
                 failures,
             } => Self {
-                state: if probe_at <= api.system.clock.now() {
+                state: if probe_at <= api.node.clock.now() {
                     "probing"
                 } else {
                     "open"

@@ -52,7 +52,7 @@ pub(crate) async fn list(
     uri: Uri,
 ) -> Result<Json<Items<WebhookAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.compatible();
-    let page = api.system.store.list_webhooks(caller.company_id, page).await?;
+    let page = api.node.store.list_webhooks(caller.company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for webhook in &page.items {
         items.push(shown_to(&api, caller, webhook).await?);
@@ -81,9 +81,9 @@ pub(crate) async fn create(
     check_url(&api, &hook_url)?;
     let secret = request.secret.given();
     check_secret(secret.as_deref())?;
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let webhook = Webhook {
-        id: WebhookId(api.system.ids.next(now)),
+        id: WebhookId(api.node.ids.next(now)),
         company_id: caller.company_id,
         hook_url,
         secret: secret.and_then(secret_or_none),
@@ -94,14 +94,14 @@ pub(crate) async fn create(
         created_at: now,
         updated_at: now,
     };
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
-    let there = api.system.registry.webhook_count(caller.company_id);
-    if !api.system.shares.limits().webhooks.allows_more_than(there) {
+    let there = api.node.registry.webhook_count(caller.company_id);
+    if !api.node.shares.limits().webhooks.allows_more_than(there) {
         return Err(too_many("webhooks", there, "--limit-webhooks"));
     }
-    let webhook = api.system.store.create_webhook(webhook).await?;
-    api.system.registry.refresh(caller.company_id).await?;
+    let webhook = api.node.store.create_webhook(webhook).await?;
+    api.node.registry.refresh(caller.company_id).await?;
     shown_to(&api, caller, &webhook).await.map(Json)
 }
 
@@ -116,7 +116,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
-    let webhook = api.system.store.webhook(caller.company_id, id).await?;
+    let webhook = api.node.store.webhook(caller.company_id, id).await?;
     shown_to(&api, caller, &webhook).await.map(Json)
 }
 
@@ -148,9 +148,9 @@ pub(crate) async fn update(
         ..WebhookChange::default()
     };
     // What leads there must not change between the look at it and the change.
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
-    let before = api.system.store.webhook(caller.company_id, id).await?;
+    let before = api.node.store.webhook(caller.company_id, id).await?;
     // What was shown masked and comes back so stays.
     if change.hook_url.as_deref() == Some(&*shown_url(&before.hook_url)) {
         change.hook_url = None;
@@ -178,15 +178,11 @@ pub(crate) async fn delete(
     Writer(caller): Writer,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookAnswer>, ApiError> {
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let shown = secrets_shown(&api, caller, Endpoint::Webhook(id)).await?;
-    let webhook = api
-        .system
-        .store
-        .delete_webhook(caller.company_id, id, now)
-        .await?;
-    api.system.registry.refresh(caller.company_id).await?;
-    api.system.engine.nudge(id);
+    let webhook = api.node.store.delete_webhook(caller.company_id, id, now).await?;
+    api.node.registry.refresh(caller.company_id).await?;
+    api.node.engine.nudge(id);
     Ok(Json(WebhookAnswer::of(&webhook, shown)))
 }
 
@@ -217,10 +213,10 @@ pub(super) fn check_named_url(api: &SharedApi, name: &str, url: &str) -> Result<
             "{name} has white space in it: escape it as %20"
         )));
     }
-    if api.system.inspector.is_some() && inspector::name_of(url).is_some() {
+    if api.node.inspector.is_some() && inspector::name_of(url).is_some() {
         return Ok(());
     }
-    let checked = api.system.address_guard.check_url(url);
+    let checked = api.node.address_guard.check_url(url);
     checked.map_err(|refused| ApiError::invalid(format!("{name}: {refused}")))
 }
 

@@ -80,8 +80,8 @@ pub(super) fn url(
     websocket: &Websocket,
     only: Option<(Kind, SubscriptionId)>,
 ) -> String {
-    let base = api.system.settings.reachable_at();
-    let token = token::issue(websocket, only, caller.key_id, &base, api.system.clock.now());
+    let base = api.node.settings.reachable_at();
+    let token = token::issue(websocket, only, caller.key_id, &base, api.node.clock.now());
     // http becomes ws, and https wss.
     let base = base.strip_prefix("http").unwrap_or(&base);
     format!("ws{base}/events/{token}")
@@ -100,7 +100,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Items<WebsocketAnswer>>, ApiError> {
     let page = PageQuery::read(Query::of(&uri))?.compatible();
     let company_id = Some(caller.company_id);
-    let page = api.system.store.list_websockets(company_id, page).await?;
+    let page = api.node.store.list_websockets(company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for websocket in &page.items {
         items.push(WebsocketAnswer::shown_to(&api, caller, websocket).await?);
@@ -124,23 +124,23 @@ pub(crate) async fn create(
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
     let secret = request.secret.given();
     check_secret(secret.as_deref())?;
-    let now = api.system.clock.now();
+    let now = api.node.clock.now();
     let websocket = Websocket {
-        id: WebsocketId(api.system.ids.next(now)),
+        id: WebsocketId(api.node.ids.next(now)),
         company_id: caller.company_id,
         secret: secret.and_then(secret_or_none),
         token_key: Secret::new(keys::new_secret()),
         created_at: now,
         updated_at: now,
     };
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
-    let there = api.system.registry.websocket_count(caller.company_id);
-    if !api.system.shares.limits().websockets.allows_more_than(there) {
+    let there = api.node.registry.websocket_count(caller.company_id);
+    if !api.node.shares.limits().websockets.allows_more_than(there) {
         return Err(too_many("websockets", there, "--limit-websockets"));
     }
-    let websocket = api.system.store.create_websocket(websocket).await?;
-    api.system.registry.refresh(caller.company_id).await?;
+    let websocket = api.node.store.create_websocket(websocket).await?;
+    api.node.registry.refresh(caller.company_id).await?;
     WebsocketAnswer::shown_to(&api, caller, &websocket)
         .await
         .map(Json)
@@ -157,7 +157,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<WebsocketId>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let websocket = api.system.store.websocket(caller.company_id, id).await?;
+    let websocket = api.node.store.websocket(caller.company_id, id).await?;
     require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
     WebsocketAnswer::shown_to(&api, caller, &websocket)
         .await
@@ -177,23 +177,23 @@ pub(crate) async fn update(
     PathId(id): PathId<WebsocketId>,
     JsonBody(request): JsonBody<WebsocketRequest>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let store = &api.system.store;
+    let store = &api.node.store;
     let secret = request.secret.change();
     check_secret(secret.iter().flatten().next().map(String::as_str))?;
     // What is told there must not change between the look at it and the change.
-    let share = api.system.shares.of(caller.company_id);
+    let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
     let before = store.websocket(caller.company_id, id).await?;
     require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
     let websocket = match secret {
         None => before,
         Some(secret) => {
-            let (secret, now) = (secret.and_then(secret_or_none), api.system.clock.now());
+            let (secret, now) = (secret.and_then(secret_or_none), api.node.clock.now());
             let company_id = caller.company_id;
             store.update_websocket(company_id, id, secret, now).await?
         }
     };
-    api.system.registry.refresh(caller.company_id).await?;
+    api.node.registry.refresh(caller.company_id).await?;
     WebsocketAnswer::shown_to(&api, caller, &websocket)
         .await
         .map(Json)
@@ -210,11 +210,11 @@ pub(crate) async fn delete(
     Writer(caller): Writer,
     PathId(id): PathId<WebsocketId>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let now = api.system.clock.now();
-    let store = &api.system.store;
+    let now = api.node.clock.now();
+    let store = &api.node.store;
     let websocket = store.websocket(caller.company_id, id).await?;
     let answer = WebsocketAnswer::shown_to(&api, caller, &websocket).await?;
     store.delete_websocket(caller.company_id, id, now).await?;
-    api.system.registry.refresh(caller.company_id).await?;
+    api.node.registry.refresh(caller.company_id).await?;
     Ok(Json(answer))
 }

@@ -17,7 +17,7 @@ use switchhook_domain::webhook::Webhook;
 use switchhook_store::{DeliveryFilter, PageRequest, PendingWebhook, StoreError, SubscriptionFilter};
 
 use super::part::{many, span};
-use switchhook_node::system::System;
+use switchhook_node::Node;
 
 /// How long what was found is taken to be so.
 const FRESH_FOR: Duration = Duration::from_secs(3);
@@ -72,19 +72,15 @@ pub(super) struct Attentions(Mutex<Remembered>);
 
 impl Attentions {
     /// How things stand with a company.
-    pub(super) async fn of(
-        &self,
-        system: &System,
-        company_id: CompanyId,
-    ) -> Result<Arc<Attention>, StoreError> {
-        let now = system.clock.now();
+    pub(super) async fn of(&self, node: &Node, company_id: CompanyId) -> Result<Arc<Attention>, StoreError> {
+        let now = node.clock.now();
         if let Some((at, found)) = self.0.lock().get(&company_id)
             && *at <= now
             && now.since(*at) < FRESH_FOR
         {
             return Ok(Arc::clone(found));
         }
-        let found = Arc::new(look(system, company_id, now).await?);
+        let found = Arc::new(look(node, company_id, now).await?);
         let mut remembered = self.0.lock();
         if remembered.len() >= MOST_COMPANIES {
             remembered.clear();
@@ -94,8 +90,8 @@ impl Attentions {
     }
 }
 
-async fn look(system: &System, company_id: CompanyId, now: Timestamp) -> Result<Attention, StoreError> {
-    let store = &system.store;
+async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Attention, StoreError> {
+    let store = &node.store;
     let rows = PageRequest::first(MOST_ROWS);
     let webhooks = store.list_webhooks(company_id, rows).await?.items;
     let subscriptions = store
@@ -107,7 +103,7 @@ async fn look(system: &System, company_id: CompanyId, now: Timestamp) -> Result<
         .filter_map(Subscription::webhook_id)
         .collect();
     let pending = store.pending_webhooks(None, MOST_ROWS).await?;
-    let given_up = given_up(system, company_id, now).await?;
+    let given_up = given_up(node, company_id, now).await?;
     let mut items = Vec::new();
     let mut oldest_due = None;
     for webhook in &webhooks {
@@ -117,12 +113,12 @@ async fn look(system: &System, company_id: CompanyId, now: Timestamp) -> Result<
             waiting,
             now,
         };
-        items.extend(about.held_or_failing(system));
+        items.extend(about.held_or_failing(node));
         items.extend(about.given_up(given_up.get(&webhook.id).copied().unwrap_or_default()));
         if !subscribed.contains(&webhook.id) && subscriptions.next.is_none() {
             items.push(about.without_subscription());
         }
-        if let Some(due_at) = about.due_since(system) {
+        if let Some(due_at) = about.due_since(node) {
             oldest_due = Some(oldest_due.map_or(due_at, |oldest: Timestamp| oldest.min(due_at)));
         }
     }
@@ -135,7 +131,7 @@ async fn look(system: &System, company_id: CompanyId, now: Timestamp) -> Result<
 }
 
 async fn given_up(
-    system: &System,
+    node: &Node,
     company_id: CompanyId,
     now: Timestamp,
 ) -> Result<BTreeMap<WebhookId, usize>, StoreError> {
@@ -145,7 +141,7 @@ async fn given_up(
         ..DeliveryFilter::default()
     };
     let page = PageRequest::first(MOST_GIVEN_UP);
-    let exhausted = system.store.list_deliveries(company_id, filter, page).await?;
+    let exhausted = node.store.list_deliveries(company_id, filter, page).await?;
     let mut counts = BTreeMap::new();
     for delivery in exhausted
         .items
@@ -185,7 +181,7 @@ impl About<'_> {
         }
     }
 
-    fn held_or_failing(&self, system: &System) -> Option<Item> {
+    fn held_or_failing(&self, node: &Node) -> Option<Item> {
         if let Some(since) = self.webhook.disabled_at {
             return Some(self.item(
                 "bad",
@@ -217,7 +213,7 @@ impl About<'_> {
                 ),
             });
         }
-        let breaker = system
+        let breaker = node
             .registry
             .destination(self.webhook.id)?
             .load()
@@ -287,8 +283,8 @@ impl About<'_> {
     }
 
     /// Since when something of it is due and could be sent.
-    fn due_since(&self, system: &System) -> Option<Timestamp> {
-        let destination = system.registry.destination(self.webhook.id)?;
+    fn due_since(&self, node: &Node) -> Option<Timestamp> {
+        let destination = node.registry.destination(self.webhook.id)?;
         let is_held = self.webhook.paused_at.is_some() || destination.load().health.read().breaker.is_open();
         let due_at = self.waiting?.first_due_at;
         (!is_held && due_at <= self.now).then_some(due_at)

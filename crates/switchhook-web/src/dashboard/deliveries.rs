@@ -90,7 +90,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let found = seek(&desk, company_id, &filter, sought, page).await?;
     let is_search = kind.is_some() || class.is_some() || state == Some(StateName::Delivered);
     let webhooks = desk
-        .system
+        .node
         .store
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
         .await?;
@@ -139,7 +139,7 @@ impl Sought {
             return Ok(false);
         }
         let Some(class) = self.class else { return Ok(true) };
-        let attempts = desk.system.store.attempts_of(delivery.id).await?;
+        let attempts = desk.node.store.attempts_of(delivery.id).await?;
         Ok(attempts
             .last()
             .is_some_and(|attempt| attempt.outcome.class() == class))
@@ -229,7 +229,7 @@ async fn go_over(
             limit,
         };
         let read = desk
-            .system
+            .node
             .store
             .list_deliveries(company_id, way.clone(), request)
             .await?;
@@ -280,7 +280,7 @@ pub(super) async fn url_of(
     company_id: CompanyId,
     id: WebhookId,
 ) -> Result<Option<String>, StoreError> {
-    match desk.system.store.webhook(company_id, id).await {
+    match desk.node.store.webhook(company_id, id).await {
         Ok(webhook) => Ok(Some(webhook.hook_url)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),

@@ -119,7 +119,7 @@ pub(super) async fn show(
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
     let company_id = visitor.caller.company_id;
-    let store = &desk.system.store;
+    let store = &desk.node.store;
     let delivery = store.delivery(company_id, id).await?;
     visitor.must_see(delivery.kind)?;
     let sight = visitor.sight(&desk);
@@ -131,11 +131,11 @@ pub(super) async fn show(
         Err(StoreError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let next = what_comes_next(&delivery, webhook.as_ref(), desk.system.clock.now());
+    let next = what_comes_next(&delivery, webhook.as_ref(), desk.node.clock.now());
     let answers = attempts.iter().filter_map(|attempt| attempt.answer.as_ref());
     let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
     let shown = Shown {
-        route: desk.system.registry.destination(delivery.webhook_id),
+        route: desk.node.registry.destination(delivery.webhook_id),
         frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
         sight,
         delivery,

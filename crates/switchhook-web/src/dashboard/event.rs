@@ -88,9 +88,9 @@ pub(super) async fn show(
         .parse()
         .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
     let company_id = visitor.caller.company_id;
-    let system = &desk.system;
-    let mask = system.settings.dashboard.mask;
-    let event = system.store.event(company_id, id).await?;
+    let node = &desk.node;
+    let mask = node.settings.dashboard.mask;
+    let event = node.store.event(company_id, id).await?;
     visitor.must_see(event.kind)?;
     let bytes = event.body.len();
     let event = visitor.sight(&desk).event(event).expect("its kind may be seen");
@@ -98,7 +98,7 @@ pub(super) async fn show(
         event_id: Some(id),
         ..DeliveryFilter::default()
     };
-    let deliveries = system
+    let deliveries = node
         .store
         .list_deliveries(company_id, filter, PageRequest::first(MOST_ROWS))
         .await?;
@@ -108,7 +108,7 @@ pub(super) async fn show(
         .ask(visitor.caller, Method::GET, &path, Value::Null)
         .await?;
     let explained: Explanation = serde_json::from_value(explained).unwrap_or_default();
-    let ladder = around(system, company_id, &event, mask).await?;
+    let ladder = around(node, company_id, &event, mask).await?;
     let rows = rows(&desk, company_id, &deliveries.items).await?;
     let frame = Frame::new(&desk, &visitor, "events", kind_name(event.kind));
     let page = move || page(frame, event, explained, ladder, rows, mask);

@@ -84,7 +84,7 @@ impl EventRow {
                 ..DeliveryFilter::default()
             };
             let page = PageRequest::first(MOST_DOTS);
-            let store = &desk.system.store;
+            let store = &desk.node.store;
             let deliveries = store.list_deliveries(company_id, filter, page).await?;
             let dots = deliveries.items.iter().map(|delivery| Dot {
                 id: delivery.id.to_string(),
@@ -131,7 +131,7 @@ struct EventsPage {
 /// Lists events.
 pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let company_id = visitor.caller.company_id;
-    let mask = desk.system.settings.dashboard.mask;
+    let mask = desk.node.settings.dashboard.mask;
     let query = |name: &str| visitor.query(name);
     let mut troubles = Vec::new();
     let kind = kind(query("kind"), &mut troubles);
@@ -168,10 +168,10 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     };
     let is_search = wanted.looks_inside();
     let (rows, next, looked) = if wanted.is_anything() {
-        let found = look(&desk.system, visitor.caller, filter, wanted, page).await?;
+        let found = look(&desk.node, visitor.caller, filter, wanted, page).await?;
         (found.rows, found.next, Some(found.looked))
     } else {
-        let events = desk.system.store.list_events(company_id, filter, page).await?;
+        let events = desk.node.store.list_events(company_id, filter, page).await?;
         let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
         (rows, events.next, None)
     };

@@ -84,7 +84,7 @@ struct ArrivalPage {
 }
 
 fn inspector(desk: &Desk) -> Result<&Inspector, Trouble> {
-    desk.system.inspector.as_deref().ok_or_else(|| {
+    desk.node.inspector.as_deref().ok_or_else(|| {
         Trouble::not_found(
             "This server has no inspector: start it with --inspector, or use `switchhook dev`.",
         )

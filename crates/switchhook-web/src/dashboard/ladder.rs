@@ -16,9 +16,9 @@ use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use super::events::bytes_of;
 use super::part::{Moment, span};
 use crate::blocking;
+use switchhook_node::Node;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::{self, shortened};
-use switchhook_node::system::System;
 
 /// How far around the event calls are looked at: the widest of these that holds no more than can be looked at.
 const WINDOWS: [Duration; 4] = [
@@ -162,7 +162,7 @@ impl Told {
 
 /// The call that an event belongs to; `None` if it belongs to none.
 pub(super) async fn around(
-    system: &System,
+    node: &Node,
     company_id: CompanyId,
     event: &EventRecord,
     mask: Mask,
@@ -170,7 +170,7 @@ pub(super) async fn around(
     let Some(this) = Told::of(event, mask).filter(|told| !told.ids.is_empty()) else {
         return Ok(None);
     };
-    let (told, window) = neighbours(system, company_id, event.accepted_at, mask).await?;
+    let (told, window) = neighbours(node, company_id, event.accepted_at, mask).await?;
     let reach = format!(
         "looked at {} call events within {} of this one",
         told.len(),
@@ -187,7 +187,7 @@ pub(super) async fn around(
 }
 
 async fn neighbours(
-    system: &System,
+    node: &Node,
     company_id: CompanyId,
     at: Timestamp,
     mask: Mask,
@@ -196,7 +196,7 @@ async fn neighbours(
     let mut window = Duration::ZERO;
     for side in [Side::Before, Side::After] {
         for width in WINDOWS {
-            let read = read(system, company_id, at, width, side, mask).await?;
+            let read = read(node, company_id, at, width, side, mask).await?;
             if let Some(told) = read {
                 found.extend(told);
                 window = window.max(width);
@@ -215,7 +215,7 @@ enum Side {
 
 /// The calls on one side of an instant; `None` if they are too many. On the side before, the nearest of too many do.
 async fn read(
-    system: &System,
+    node: &Node,
     company_id: CompanyId,
     at: Timestamp,
     width: Duration,
@@ -240,7 +240,7 @@ async fn read(
             after,
             limit: AT_ONCE,
         };
-        let read = match system.store.list_events(company_id, filter.clone(), page).await {
+        let read = match node.store.list_events(company_id, filter.clone(), page).await {
             // Too much else lies in between: a narrower window does better.
             Err(StoreError::Unavailable(_)) => return Ok(None),
             read => read?,

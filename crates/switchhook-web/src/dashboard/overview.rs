@@ -48,15 +48,15 @@ struct Overview {
 /// Shows the overview.
 pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let company_id = visitor.caller.company_id;
-    let system = &desk.system;
-    let now = system.clock.now();
-    let live = system.telemetry.live();
+    let node = &desk.node;
+    let now = node.clock.now();
+    let live = node.telemetry.live();
     let recent = live.total(company_id, now, NOW_SLOTS);
     let whole = live.total(company_id, now, ALL_SLOTS);
     let samples = live.history(company_id, now);
-    let attention = desk.attentions.of(system, company_id).await?;
+    let attention = desk.attentions.of(node, company_id).await?;
     let latest = PageRequest::first(LATEST);
-    let events = system
+    let events = node
         .store
         .list_events(company_id, EventFilter::default(), latest)
         .await?;
@@ -84,7 +84,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         latency_chart: latency_chart(&samples),
         attention,
         events,
-        nodes: system.store.nodes(),
+        nodes: node.store.nodes(),
     }))
 }
 

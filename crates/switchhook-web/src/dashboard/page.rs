@@ -47,14 +47,14 @@ impl Frame {
         section: &'static str,
         title: impl Into<String>,
     ) -> Self {
-        let settings = &desk.system.settings.dashboard;
+        let settings = &desk.node.settings.dashboard;
         Self {
             title: title.into(),
             section,
             csrf: visitor.csrf.clone(),
             can_write: visitor.caller.may(Right::Write),
             is_open: visitor.is_open,
-            has_inspector: desk.system.inspector.is_some(),
+            has_inspector: desk.node.inspector.is_some(),
             has_simulator: settings.simulator,
             is_masked: !settings.mask.is_nothing(),
             version: assets::version(),

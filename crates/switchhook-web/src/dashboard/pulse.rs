@@ -41,12 +41,12 @@ impl Default for Pulses {
 /// Tells a page when something happened.
 pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let company_id = visitor.caller.company_id;
-    let share = desk.system.shares.of(company_id);
+    let share = desk.node.shares.of(company_id);
     let place = Place::take(&share.pages, &desk.pulses.0).map_err(|none| {
         let message = match none {
             NoPlace::OfCompany => format!(
                 "{} pages of this company are open, which is as many as may be (--limit-streams): close one.",
-                desk.system.shares.limits().streams
+                desk.node.shares.limits().streams
             ),
             NoPlace::OfNode => {
                 format!("{MOST_PAGES} pages are open, which is as many as there may be: close one.")
@@ -54,8 +54,8 @@ pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> 
         };
         Trouble::new(StatusCode::TOO_MANY_REQUESTS, message)
     })?;
-    let live = desk.system.telemetry.live().clone();
-    let lease = desk.system.leases.hold_in(visitor.caller, visitor.session);
+    let live = desk.node.telemetry.live().clone();
+    let lease = desk.node.leases.hold_in(visitor.caller, visitor.session);
     let pulses = beat(live, company_id, lease.token(), (lease, place));
     let mut response = Sse::new(pulses)
         .keep_alive(KeepAlive::new().interval(ALIVE_EVERY))

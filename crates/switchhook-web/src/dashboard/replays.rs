@@ -299,7 +299,7 @@ async fn form_page(
 ) -> Result<FormPage, Trouble> {
     let page = PageRequest::first(MOST_WEBHOOKS);
     let webhooks = desk
-        .system
+        .node
         .store
         .list_webhooks(visitor.caller.company_id, page)
         .await?

@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use super::events::{EventRow, bytes_of};
 use super::part::{Moment, many};
 use crate::blocking;
+use switchhook_node::Node;
 use switchhook_node::caller::Caller;
 use switchhook_node::json_text::raw;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;
-use switchhook_node::system::System;
 
 /// How many events one search looks at.
 const MOST_LOOKED_AT: usize = 10_000;
@@ -66,7 +66,7 @@ pub(super) struct Found {
 
 /// Looks for events, newest first, until a page is full or it has looked long enough.
 pub(super) async fn look(
-    system: &System,
+    node: &Node,
     caller: Caller,
     filter: EventFilter,
     wanted: Wanted,
@@ -74,8 +74,8 @@ pub(super) async fn look(
 ) -> Result<Found, StoreError> {
     let begun = Instant::now();
     let mut search = Search {
-        needles: Needles::of(&wanted, system.settings.dashboard.mask),
-        sight: Sight::of(caller, system),
+        needles: Needles::of(&wanted, node.settings.dashboard.mask),
+        sight: Sight::of(caller, node),
         begun,
         most_rows: page.limit as usize,
         rows: Vec::new(),
@@ -88,7 +88,7 @@ pub(super) async fn look(
             after,
             limit: AT_ONCE,
         };
-        let store = &system.store;
+        let store = &node.store;
         let read = store
             .list_events(caller.company_id, filter.clone(), request)
             .await?;

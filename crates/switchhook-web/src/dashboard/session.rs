@@ -122,12 +122,12 @@ impl Sessions {
 
 /// The session of a token, unless it was signed out of, here or elsewhere.
 async fn current(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
-    let session = match desk.sessions.find(token, desk.system.clock.now()) {
+    let session = match desk.sessions.find(token, desk.node.clock.now()) {
         Some(session) => Some(session),
         None => take_up(desk, token).await?,
     };
     let Some(session) = session else { return Ok(None) };
-    let ended = desk.system.store.ended_sessions(vec![session.kept]).await?;
+    let ended = desk.node.store.ended_sessions(vec![session.kept]).await?;
     if ended.is_empty() {
         return Ok(Some(session));
     }
@@ -140,11 +140,11 @@ async fn take_up(desk: &Desk, token: &str) -> Result<Option<Session>, Trouble> {
     let Some(id) = token::claimed_key(token) else {
         return Ok(None);
     };
-    let found = desk.system.store.keys(vec![id]).await?;
+    let found = desk.node.store.keys(vec![id]).await?;
     let Some(key) = found.first() else {
         return Ok(None);
     };
-    let now = desk.system.clock.now();
+    let now = desk.node.clock.now();
     let began_at = token::open(token, key).filter(|at| now.since(*at) < IDLE_FOR);
     let begin = |at| desk.sessions.begin(Session::of(token, key, at, now));
     Ok(began_at.map(begin))
@@ -167,7 +167,7 @@ pub(super) struct Visitor {
 impl Visitor {
     async fn of(parts: &Parts, desk: &Desk) -> Result<Self, Response> {
         let query = parts.uri.query().map(ToOwned::to_owned);
-        let (key_hash, csrf, session) = match desk.system.settings.dashboard.open_with {
+        let (key_hash, csrf, session) = match desk.node.settings.dashboard.open_with {
             Some(key_hash) => {
                 check_host(&parts.headers).map_err(IntoResponse::into_response)?;
                 (key_hash, desk.sessions.open_csrf.clone(), None)
@@ -209,7 +209,7 @@ impl Visitor {
 
     /// What of events is shown.
     pub(super) fn sight(&self, desk: &Desk) -> Sight {
-        Sight::of(self.caller, &desk.system)
+        Sight::of(self.caller, &desk.node)
     }
 
     /// Refuses who may not see events of this kind.
@@ -235,7 +235,7 @@ impl FromRequestParts<SharedDesk> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, desk: &SharedDesk) -> Result<Self, Response> {
         let visitor = Self::of(parts, desk).await?;
-        let place = reading(&desk.system, visitor.caller.company_id).await;
+        let place = reading(&desk.node, visitor.caller.company_id).await;
         let place = place.map_err(|error| Trouble::from(Refusal::from(error)).into_response())?;
         Ok(Self {
             _place: Some(Arc::new(place)),
@@ -378,7 +378,7 @@ impl SignIn {
 
 /// Asks for a key.
 pub(super) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
-    if desk.system.settings.dashboard.open_with.is_some() {
+    if desk.node.settings.dashboard.open_with.is_some() {
         return Redirect::to("/dashboard/").into_response();
     }
     let pairs = || url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
@@ -408,8 +408,8 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
     let key_hash = keys::hash(shown);
     match desk.inside.caller(key_hash).await {
         Ok(_) => {
-            let now = desk.system.clock.now();
-            let key = match desk.system.store.find_key(key_hash).await {
+            let now = desk.node.clock.now();
+            let key = match desk.node.store.find_key(key_hash).await {
                 Ok(Some(key)) => key,
                 Ok(None) => return to_sign_in(&parts.uri),
                 Err(error) => return Trouble::from(error).into_response(),
@@ -435,8 +435,8 @@ pub(super) async fn sign_out(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     if let Some(session) = visitor.session {
-        let now = desk.system.clock.now();
-        desk.system.store.end_session(session, now).await?;
+        let now = desk.node.clock.now();
+        desk.node.store.end_session(session, now).await?;
         desk.sessions.forget(session);
     }
     let mut response = go("/dashboard/sign-in", Said::SignedOut);
@@ -448,7 +448,7 @@ pub(super) async fn sign_out(
 }
 
 fn set_cookie(desk: &Desk, token: &str) -> HeaderValue {
-    let public_url = desk.system.settings.public_url.as_deref();
+    let public_url = desk.node.settings.public_url.as_deref();
     let secure = match public_url.is_some_and(|url| url.starts_with("https://")) {
         true => "; Secure",
         false => "",

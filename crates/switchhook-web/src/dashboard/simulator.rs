@@ -18,10 +18,10 @@ use super::SharedDesk;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::Moment;
 use super::session::{Filled, Visitor};
+use switchhook_node::Node;
 use switchhook_node::chance::fill_secret;
 use switchhook_node::ingest::{self, Submission};
 use switchhook_node::pace::{Paced, Speed};
-use switchhook_node::system::System;
 
 /// How many plays are remembered.
 const MOST_PLAYS: usize = 20;
@@ -129,7 +129,7 @@ pub(super) async fn play(
             .map_err(|_| bad(format!("`{seed}` is no seed: use a whole number")))?,
         None => some_seed(),
     };
-    let start = desk.system.clock.now();
+    let start = desk.node.clock.now();
     let events = scenario.play(seed, start, Dialect::Observed);
     let play = Arc::new(Mutex::new(Play {
         company_id: visitor.caller.company_id,
@@ -146,12 +146,12 @@ pub(super) async fn play(
         start,
         speed,
     );
-    tokio::spawn(send(Arc::clone(&desk.system), play, paced));
+    tokio::spawn(send(Arc::clone(&desk.node), play, paced));
     Ok(go("/dashboard/simulator", Said::Playing))
 }
 
 /// Puts the events in when they are due, through the same door as everybody's.
-async fn send<I>(system: Arc<System>, play: Arc<Mutex<Play>>, mut paced: Paced<I>)
+async fn send<I>(node: Arc<Node>, play: Arc<Mutex<Play>>, mut paced: Paced<I>)
 where
     I: Iterator<Item = switchhook_simulator::Sending>,
 {
@@ -164,7 +164,7 @@ where
                 body: Bytes::from(sending.event.body),
                 idempotency_key: None,
             };
-            match ingest::accept(&system, submission).await {
+            match ingest::accept(&node, submission).await {
                 Ok(accepted) => play.lock().sent.push(accepted.id),
                 Err(rejected) => {
                     play.lock().trouble = Some(rejected.to_string());
@@ -202,7 +202,7 @@ fn some_seed() -> u64 {
 }
 
 fn check(desk: &SharedDesk) -> Result<(), Trouble> {
-    if desk.system.settings.dashboard.simulator {
+    if desk.node.settings.dashboard.simulator {
         return Ok(());
     }
     Err(Trouble::not_found(

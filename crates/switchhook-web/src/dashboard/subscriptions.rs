@@ -171,12 +171,12 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         ..SubscriptionFilter::default()
     };
     let subscriptions = desk
-        .system
+        .node
         .store
         .list_subscriptions(company_id, filter, page)
         .await?;
     let webhooks = desk
-        .system
+        .node
         .store
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
         .await?;
@@ -227,7 +227,7 @@ async fn form_page(
         None => "New subscription",
     };
     let webhooks = desk
-        .system
+        .node
         .store
         .list_webhooks(company_id, PageRequest::first(MOST_WEBHOOKS))
         .await?;
@@ -258,7 +258,7 @@ fn endpoints(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice> {
 async fn recent_targets(desk: &Desk, company_id: CompanyId) -> Result<Vec<KnownTarget>, StoreError> {
     let page = PageRequest::first(EVENTS_WITH_TARGETS);
     let events = desk
-        .system
+        .node
         .store
         .list_events(company_id, EventFilter::default(), page)
         .await?;
@@ -301,7 +301,7 @@ pub(super) async fn edit(
     let (kind, id) = route(&kind, &id)?;
     visitor.must_see(kind)?;
     let subscription = desk
-        .system
+        .node
         .store
         .subscription(visitor.caller.company_id, kind, id)
         .await?;
@@ -381,7 +381,7 @@ pub(super) async fn ask_to_delete(
     visitor.must_write()?;
     visitor.must_see(kind)?;
     let company_id = visitor.caller.company_id;
-    let subscription = desk.system.store.subscription(company_id, kind, id).await?;
+    let subscription = desk.node.store.subscription(company_id, kind, id).await?;
     let url = match subscription.webhook_id() {
         Some(id) => super::deliveries::url_of(&desk, company_id, id).await?,
         None => None,

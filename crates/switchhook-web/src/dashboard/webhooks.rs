@@ -112,7 +112,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
         limit: A_PAGE,
     };
-    let webhooks = desk.system.store.list_webhooks(company_id, page).await?;
+    let webhooks = desk.node.store.list_webhooks(company_id, page).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
     let rows = webhooks.items.iter().map(|webhook| {
         let (state, tone, _) = state_of(&desk, webhook, &subscriptions);
@@ -145,7 +145,7 @@ async fn all_subscriptions(desk: &Desk, company_id: CompanyId) -> Result<Vec<Sub
     let page = PageRequest::first(MOST_SUBSCRIPTIONS);
     let every = SubscriptionFilter::default();
     Ok(desk
-        .system
+        .node
         .store
         .list_subscriptions(company_id, every, page)
         .await?
@@ -172,7 +172,7 @@ fn state_of(
         );
         return ("paused", "wait", why);
     }
-    let destination = desk.system.registry.destination(webhook.id);
+    let destination = desk.node.registry.destination(webhook.id);
     let breaker = destination.map(|destination| destination.load().health.read().breaker);
     match breaker {
         Some(Breaker::Open {
@@ -211,7 +211,7 @@ pub(super) async fn show(
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
     let company_id = visitor.caller.company_id;
-    let store = &desk.system.store;
+    let store = &desk.node.store;
     let webhook = store.webhook(company_id, id).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
     let (state, tone, state_in_words) = state_of(&desk, &webhook, &subscriptions);
@@ -265,7 +265,7 @@ pub(super) async fn show(
 
 /// What holds for a webhook, the server's defaults included.
 fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
-    let defaults = &desk.system.settings.delivery;
+    let defaults = &desk.node.settings.delivery;
     let settings = &webhook.settings;
     let mut facts = vec![
         ("Retry rules", settings.profile(defaults).to_string()),
@@ -338,7 +338,7 @@ fn form_page(
         frame: Frame::new(desk, visitor, "webhooks", title).troubled(trouble),
         id,
         form,
-        has_inspector: desk.system.inspector.is_some(),
+        has_inspector: desk.node.inspector.is_some(),
     }
 }
 
@@ -397,7 +397,7 @@ pub(super) async fn edit(
     visitor.must_write()?;
     let webhook_id = id_of(&id)?;
     let webhook = desk
-        .system
+        .node
         .store
         .webhook(visitor.caller.company_id, webhook_id)
         .await?;
@@ -504,14 +504,14 @@ pub(super) async fn ask_to_delete(
     let id = id_of(&id)?;
     visitor.must_write()?;
     let company_id = visitor.caller.company_id;
-    let webhook = desk.system.store.webhook(company_id, id).await?;
+    let webhook = desk.node.store.webhook(company_id, id).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
     let subscriptions = subscriptions
         .iter()
         .filter(|one| one.webhook_id() == Some(id))
         .count();
     let pending = desk
-        .system
+        .node
         .store
         .pending_webhooks(Some(WebhookId(id.0 - 1)), 1)
         .await?;

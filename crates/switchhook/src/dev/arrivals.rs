@@ -6,14 +6,14 @@ use switchhook_protocol::headers;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::welcome;
+use switchhook_node::Node;
 use switchhook_node::inspector::Arrival;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
-use switchhook_node::system::System;
 
 /// Tells what arrives until it is dropped.
-pub(super) async fn tell(system: Arc<System>) {
-    let Some(inspector) = &system.inspector else {
+pub(super) async fn tell(node: Arc<Node>) {
+    let Some(inspector) = &node.inspector else {
         return;
     };
     let mut arrivals = inspector.listen();

@@ -7,16 +7,16 @@ use switchhook_domain::id::CompanyId;
 use switchhook_simulator::{Faults, FaultyStream, Rate, Simulation};
 use tracing::warn;
 
+use switchhook_node::Node;
 use switchhook_node::ingest::{self, Submission};
 use switchhook_node::pace::{Paced, Speed};
-use switchhook_node::system::System;
 
 /// How many events are put in with one commit at most.
 const MOST_AT_ONCE: usize = 200;
 
 /// Lets a company live in real time, with about `rate` events a second, until it is dropped.
-pub(super) async fn run(system: Arc<System>, company_id: CompanyId, seed: u64, rate: f64) {
-    let start = system.clock.now();
+pub(super) async fn run(node: Arc<Node>, company_id: CompanyId, seed: u64, rate: f64) {
+    let start = node.clock.now();
     let company = Simulation::builder(seed, start)
         .rate(Rate::per_hour((rate * 3_600.0).round() as u64))
         .build();
@@ -29,7 +29,7 @@ pub(super) async fn run(system: Arc<System>, company_id: CompanyId, seed: u64, r
             body: Bytes::from(sending.event.body),
             idempotency_key: None,
         });
-        match ingest::accept_many(&system, submissions.collect()).await {
+        match ingest::accept_many(&node, submissions.collect()).await {
             Ok(outcomes) => {
                 for rejected in outcomes.into_iter().filter_map(Result::err) {
                     warn!(error = %rejected, "a simulated event was not accepted");

@@ -24,10 +24,9 @@ use switchhook_node::clock::SystemClock;
 use switchhook_node::delivery::transport::{Post, Posted, Transport};
 use switchhook_node::keys;
 use switchhook_node::settings::Settings;
-use switchhook_node::system::System;
-use switchhook_node::system::{Parts, assemble};
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
+use switchhook_node::{Parts, assemble};
 use switchhook_web::api;
 
 /// After so many inputs the node is made anew, so that it stays as small and as quick as it was.
@@ -60,7 +59,7 @@ impl Answered {
 /// The node and what there is in it by name: `{WEBHOOK}` in an input stands for the webhook's id.
 pub(super) struct Node {
     runtime: Runtime,
-    system: Arc<System>,
+    node: Arc<switchhook_node::Node>,
     router: Router,
     names: Vec<(&'static str, String)>,
     /// How the other company's webhooks were at the beginning.
@@ -95,10 +94,10 @@ impl Node {
             .enable_all()
             .build()
             .expect("a runtime can be made");
-        let (system, router) = runtime.block_on(start());
+        let (node, router) = runtime.block_on(start());
         let mut node = Self {
             runtime,
-            system,
+            node,
             router,
             names: Vec::new(),
             others: String::new(),
@@ -197,7 +196,7 @@ impl Node {
     }
 
     fn others_webhooks(&self) -> String {
-        let list = self.system.store.list_webhooks(OTHER.0, PageRequest::first(100));
+        let list = self.node.store.list_webhooks(OTHER.0, PageRequest::first(100));
         let page = self.runtime.block_on(list).expect("the store can be read");
         format!("{:?}", page.items)
     }
@@ -209,7 +208,7 @@ fn goes_on(response: &Response<Body>) -> bool {
     content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"))
 }
 
-async fn start() -> (Arc<System>, Router) {
+async fn start() -> (Arc<switchhook_node::Node>, Router) {
     let clock = Arc::new(SystemClock);
     let now = switchhook_domain::clock::Clock::now(&*clock);
     let store = SqliteStore::in_memory(StoreOptions::owner(now)).expect("a store in memory opens");
@@ -223,11 +222,11 @@ async fn start() -> (Arc<System>, Router) {
         transport: Arc::new(Nowhere),
         guard: Arc::default(),
     };
-    let system = assemble(parts, &tokio::runtime::Handle::current()).await;
-    let system = Arc::new(system.expect("an empty store can be read"));
+    let node = assemble(parts, &tokio::runtime::Handle::current()).await;
+    let node = Arc::new(node.expect("an empty store can be read"));
     for (company_id, text) in [ASKING, OTHER] {
         let key = ApiKey {
-            id: KeyId(system.ids.next(now)),
+            id: KeyId(node.ids.next(now)),
             company_id,
             name: text.to_owned(),
             hash: keys::hash(text),
@@ -238,10 +237,10 @@ async fn start() -> (Arc<System>, Router) {
             expires_at: None,
             revoked_at: None,
         };
-        system.store.create_key(key).await.expect("the key is new");
+        node.store.create_key(key).await.expect("the key is new");
     }
-    let router = api::router(Arc::clone(&system));
-    (system, router)
+    let router = api::router(Arc::clone(&node));
+    (node, router)
 }
 
 /// A network in which nobody listens.

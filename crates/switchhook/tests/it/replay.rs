@@ -29,7 +29,7 @@ impl Rig {
             rate,
             clearance: Clearance::full(),
         };
-        let replay = replay::create(&self.system, wish).await.expect("it can be made");
+        let replay = replay::create(&self.node, wish).await.expect("it can be made");
         replay.id
     }
 

@@ -42,7 +42,7 @@ async fn count(rig: &Rig) -> usize {
 }
 
 fn metric(rig: &Rig, what: &str) -> u64 {
-    let text = rig.system.telemetry.render();
+    let text = rig.node.telemetry.render();
     let line = text
         .lines()
         .find(|line| line.contains(&format!("switchhook_retention_removed_total{{what=\"{what}\"}}")));
@@ -57,7 +57,7 @@ fn metric(rig: &Rig, what: &str) -> u64 {
 async fn what_is_older_than_the_limit_goes_and_is_counted() {
     let rig = rig(keeping(Some(2 * DAY), None), |_| Reaction::Answer(200)).await;
     rig.webhook(WebhookSettings::default()).await;
-    let mut retention = Retention::new(&rig.system);
+    let mut retention = Retention::new(&rig.node);
     for call in 0..1_300 {
         rig.call(call, "hangup").await;
     }
@@ -83,7 +83,7 @@ async fn an_event_stays_while_a_delivery_of_it_is_pending() {
     let rig = rig(keeping(Some(DAY), None), |_| Reaction::Refuse).await;
     rig.webhook(WebhookSettings::default()).await;
     rig.call(1, "hangup").await;
-    let mut retention = Retention::new(&rig.system);
+    let mut retention = Retention::new(&rig.node);
     rig.wait(2 * DAY).await;
     retention.sweep().await.unwrap();
     assert_eq!(count(&rig).await, 1, "retries go on for three days");
@@ -104,7 +104,7 @@ async fn a_store_that_is_too_large_loses_its_oldest_events() {
     }
     rig.wait(Duration::from_secs(1)).await;
     assert!(rig.store.size().await.unwrap().used > limit);
-    Retention::new(&rig.system).sweep().await.unwrap();
+    Retention::new(&rig.node).sweep().await.unwrap();
     let used = rig.store.size().await.unwrap().used;
     assert!(used <= limit && used > limit / 2, "{used}");
     assert!(
@@ -136,7 +136,7 @@ async fn a_company_that_wants_no_payloads_keeps_the_record_of_delivery() {
         .await
         .ok();
     let path = format!("/v1/events/{}", sent["id"].as_str().unwrap());
-    let mut retention = Retention::new(&server.system);
+    let mut retention = Retention::new(&server.node);
     server.wait(Duration::from_secs(1)).await;
     retention.sweep().await.unwrap();
     assert!(
@@ -187,7 +187,7 @@ async fn a_clock_that_jumps_ahead_removes_nothing_before_somebody_could_notice()
     })
     .await;
     rig.call(1, "hangup").await;
-    let mut retention = Retention::new(&rig.system);
+    let mut retention = Retention::new(&rig.node);
     rig.wait(Duration::from_secs(60)).await;
     let year = i64::try_from((365 * DAY).as_millis()).unwrap();
     offset.store(year, Ordering::Relaxed);

@@ -58,9 +58,9 @@ async fn start_with(dir: &Path, connections: ConnectionLimits, settings: Setting
         ..settings
     };
     let server = Server::start(settings).await.expect("it starts");
-    let now = server.system.clock.now();
+    let now = server.node.clock.now();
     let key = ApiKey {
-        id: KeyId(server.system.ids.next(now)),
+        id: KeyId(server.node.ids.next(now)),
         company_id: CompanyId(1),
         name: "test".to_owned(),
         hash: keys::hash(KEY),
@@ -71,7 +71,7 @@ async fn start_with(dir: &Path, connections: ConnectionLimits, settings: Setting
         expires_at: None,
         revoked_at: None,
     };
-    server.system.store.create_key(key).await.expect("it is new");
+    server.node.store.create_key(key).await.expect("it is new");
     server
 }
 

@@ -46,8 +46,8 @@ async fn check(method: &'static str, part: &str) {
 
     store.panic_in(method);
     // What makes the engine claim, the runner run, and the follower follow.
-    server.system.engine.nudge(switchhook_domain::id::WebhookId(7));
-    server.system.replays.nudge();
+    server.node.engine.nudge(switchhook_domain::id::WebhookId(7));
+    server.node.replays.nudge();
     changed
         .send(Change::Registry(COMPANY))
         .await
@@ -118,7 +118,7 @@ async fn check_committing(open: impl FnOnce(StoreOptions) -> Arc<dyn Store>, par
         body,
         idempotency_key: None,
     };
-    assert!(ingest::accept(&server.system, submission).await.is_err());
+    assert!(ingest::accept(&server.node, submission).await.is_err());
     assert!(vitals.failed().await.contains(part));
     let caller = Caller::new(server.address, "no key");
     let (status, _) = caller.send("GET", "/readyz", "").await.expect("it answers");

@@ -166,13 +166,13 @@ async fn a_deleted_websocket_lets_its_listener_go() {
 async fn a_connection_ends_with_its_tokens_hour() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let server = server_in(dir.path()).await;
-    let system = &server.system;
-    let made = system
+    let node = &server.node;
+    let made = node
         .store
         .list_websockets(None, switchhook_store::PageRequest::first(1))
         .await;
     let made = made.unwrap().items.remove(0);
-    let now = system.clock.now();
+    let now = node.clock.now();
     let url = |token: &str| format!("ws://{}/events/{token}", server.address);
     let key = key(&server, "shk_listener").await;
     let almost_over = token::issue(
@@ -197,9 +197,9 @@ async fn a_connection_ends_with_its_tokens_hour() {
 
 /// Makes a key that is this text.
 async fn key(server: &Server, text: &str) -> KeyId {
-    let now = server.system.clock.now();
+    let now = server.node.clock.now();
     let key = ApiKey {
-        id: KeyId(server.system.ids.next(now)),
+        id: KeyId(server.node.ids.next(now)),
         company_id: CompanyId(1),
         name: String::new(),
         hash: switchhook_node::keys::hash(text),
@@ -210,7 +210,7 @@ async fn key(server: &Server, text: &str) -> KeyId {
         expires_at: None,
         revoked_at: None,
     };
-    server.system.store.create_key(key).await.expect("it is new").id
+    server.node.store.create_key(key).await.expect("it is new").id
 }
 
 /// A server in this process, with one websocket.
@@ -224,19 +224,19 @@ async fn server_in(dir: &std::path::Path) -> Server {
         ..Settings::default()
     };
     let server = Server::start(settings).await.expect("it starts");
-    let now = server.system.clock.now();
+    let now = server.node.clock.now();
     let websocket = Websocket {
-        id: WebsocketId(server.system.ids.next(now)),
+        id: WebsocketId(server.node.ids.next(now)),
         company_id: CompanyId(1),
         secret: None,
         token_key: Secret::new("a key that is long enough"),
         created_at: now,
         updated_at: now,
     };
-    let store = &server.system.store;
+    let store = &server.node.store;
     store.create_websocket(websocket).await.expect("it is kept");
     server
-        .system
+        .node
         .registry
         .refresh(CompanyId(1))
         .await
@@ -262,8 +262,8 @@ async fn a_connection_ends_with_the_key_that_asked_for_it_or_with_its_subscripti
     let url = text(&subscription["websocket"], "websocket_url");
     let mut of_subscription = Listener::connect(url).await.unwrap();
 
-    let now = server.system.clock.now();
-    server.system.store.revoke_key(id, now).await.unwrap();
+    let now = server.node.clock.now();
+    server.node.store.revoke_key(id, now).await.unwrap();
     let (code, reason) = own.ending().await.expect("it is told why");
     assert_eq!(code, 1008);
     assert!(reason.contains("was revoked"), "{reason}");
@@ -306,9 +306,9 @@ async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let server = server_in(dir.path()).await;
     key(&server, "shk_plain").await;
-    let now = server.system.clock.now();
+    let now = server.node.clock.now();
     let admin = ApiKey {
-        id: KeyId(server.system.ids.next(now)),
+        id: KeyId(server.node.ids.next(now)),
         company_id: CompanyId(1),
         name: String::new(),
         hash: switchhook_node::keys::hash("shk_admin"),
@@ -319,7 +319,7 @@ async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
         expires_at: None,
         revoked_at: None,
     };
-    server.system.store.create_key(admin).await.expect("it is new");
+    server.node.store.create_key(admin).await.expect("it is new");
     let plain = Caller::new(server.address, "shk_plain");
     let admin = Caller::new(server.address, "shk_admin");
     let made = plain.ask("POST", "/api/v2/websockets", "{}").await;

@@ -58,7 +58,7 @@ async fn a_new_key_works_at_once_and_a_revoked_one_stops_within_a_second() {
     ask().await.ok();
     server
         .store
-        .revoke_key(id, server.system.clock.now())
+        .revoke_key(id, server.node.clock.now())
         .await
         .unwrap();
     server.wait(Duration::from_millis(1_001)).await;
@@ -68,7 +68,7 @@ async fn a_new_key_works_at_once_and_a_revoked_one_stops_within_a_second() {
 #[tokio::test(start_paused = true)]
 async fn a_key_expires_to_the_moment() {
     let server = TestServer::new().await;
-    let end = server.system.clock.now().plus(Duration::from_millis(500));
+    let end = server.node.clock.now().plus(Duration::from_millis(500));
     server
         .add_key("shk_brief", |key| ApiKey {
             expires_at: Some(end),

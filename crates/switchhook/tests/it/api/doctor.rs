@@ -170,9 +170,9 @@ async fn deliveries_that_wait_for_their_turn_are_found() {
 async fn an_address_that_is_not_sent_to_any_more_is_found() {
     let server = TestServer::new().await;
     // Made when the server still allowed it.
-    let now = server.system.clock.now();
+    let now = server.node.clock.now();
     let webhook = switchhook_domain::webhook::Webhook {
-        id: switchhook_domain::id::WebhookId(server.system.ids.next(now)),
+        id: switchhook_domain::id::WebhookId(server.node.ids.next(now)),
         company_id: crate::support::rig::COMPANY,
         hook_url: "http://169.254.169.254/latest".to_owned(),
         secret: None,

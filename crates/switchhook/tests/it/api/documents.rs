@@ -97,7 +97,7 @@ async fn health_needs_no_key_and_says_why_not() {
         ready.ok(),
         serde_json::json!({"ready": true, "store": "ok", "delivery": "ok", "clock": "ok"})
     );
-    server.system.engine.stop(Duration::ZERO).await;
+    server.node.engine.stop(Duration::ZERO).await;
     let stopped = open(&server, "/readyz").await;
     assert_eq!(stopped.status, 503);
     assert_eq!(stopped.json()["delivery"], "stopped");

@@ -402,7 +402,7 @@ async fn lines_that_break_off_say_how_far_they_came() {
 #[tokio::test(start_paused = true)]
 async fn events_are_listed_newest_first_and_narrowed() {
     let server = TestServer::new().await;
-    let start = server.system.clock.now();
+    let start = server.node.clock.now();
     server
         .event("call", r#"{"call_id": 1}"#, &[("idempotency-key", "k")])
         .await

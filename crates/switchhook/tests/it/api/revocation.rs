@@ -22,7 +22,7 @@ const KEY: &str = "shk_one_of_many";
 
 async fn revoke_after(server: &TestServer, id: KeyId, seconds: u64) {
     server.wait(Duration::from_secs(seconds)).await;
-    let now = server.system.clock.now();
+    let now = server.node.clock.now();
     server.store.revoke_key(id, now).await.expect("it is there");
 }
 
@@ -71,7 +71,7 @@ async fn a_stream_ends_soon_after_its_key_is_revoked_and_others_go_on() {
 async fn a_stream_ends_when_its_key_expires() {
     let server = TestServer::new().await;
     let lasts = Duration::from_secs(10);
-    let end = server.system.clock.now().plus(lasts);
+    let end = server.node.clock.now().plus(lasts);
     server
         .add_key(KEY, |key| ApiKey {
             expires_at: Some(end),
@@ -81,7 +81,7 @@ async fn a_stream_ends_when_its_key_expires() {
     let open = server.ask(Method::GET, "/v1/stream", KEY, Value::Null);
     let ended = timeout(lasts + SOON, open).await.expect("it ends soon after");
     assert_eq!(ended.status, 200);
-    assert!(server.system.clock.now() >= end, "and not before");
+    assert!(server.node.clock.now() >= end, "and not before");
 }
 
 #[tokio::test(start_paused = true)]

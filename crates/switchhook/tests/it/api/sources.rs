@@ -178,7 +178,7 @@ async fn of_what_is_refused_the_head_is_shown_and_all_of_it_is_kept_for_thirty_d
     assert_eq!(kept[0]["size"], 300_000);
     assert_eq!(kept[0]["body"].as_str().map(str::len), Some(16 * 1024));
 
-    let mut retention = Retention::new(&server.system);
+    let mut retention = Retention::new(&server.node);
     for (days, left) in [(29, 152), (2, 0)] {
         server.wait(Duration::from_secs(days * 24 * 3_600)).await;
         retention.sweep().await.expect("the store is well");

@@ -332,7 +332,7 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let house = House::new().await;
     let visit = Visit::signed_in(&house, ADMIN).await;
     // It has the store in common with the other, as two nodes do, and nothing else.
-    let other = switchhook_web::router(house.server.system.clone());
+    let other = switchhook_web::router(house.server.node.clone());
     let ask = |method: Method, path: &str, form: String| {
         let request = Request::builder()
             .method(method)
@@ -358,7 +358,7 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let seen = visit.get("/dashboard/webhooks").await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "and where it began");
     // A server that is started again remembers nothing but what is in the store.
-    let restarted = switchhook_web::router(house.server.system.clone());
+    let restarted = switchhook_web::router(house.server.node.clone());
     let request = Request::get("/dashboard/webhooks")
         .header(COOKIE, &visit.cookie)
         .header(HOST, house.server.address.to_string())
@@ -390,9 +390,9 @@ async fn a_page_that_is_left_open_is_let_go_of_when_its_session_or_its_key_ends(
     visit.post("/dashboard/sign-out", &form, &[]).await;
     page(pulse).await;
 
-    let system = &house.server.system;
-    let key = system.store.find_key(keys::hash(LOOKER)).await.unwrap();
+    let node = &house.server.node;
+    let key = node.store.find_key(keys::hash(LOOKER)).await.unwrap();
     let id = key.expect("it is there").id;
-    system.store.revoke_key(id, system.clock.now()).await.unwrap();
+    node.store.revoke_key(id, node.clock.now()).await.unwrap();
     page(others).await;
 }

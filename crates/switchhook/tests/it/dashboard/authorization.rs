@@ -239,13 +239,13 @@ impl<'a> Visitors<'a> {
             };
             cookies.push((visit.cookie, csrf));
         }
-        let system = &house.server.system;
-        let now = system.clock.now();
-        system.store.revoke_key(revoked, now).await.expect("it was there");
+        let node = &house.server.node;
+        let now = node.clock.now();
+        node.store.revoke_key(revoked, now).await.expect("it was there");
         Self {
             house,
             // Another node, which has not seen the key while it was valid.
-            routes: router(Arc::clone(system)),
+            routes: router(Arc::clone(node)),
             cookies,
         }
     }

@@ -50,7 +50,7 @@ impl House {
         };
         let server = Server::start(settings).await.expect("loopback has a free port");
         let house = Self {
-            router: router(Arc::clone(&server.system)),
+            router: router(Arc::clone(&server.node)),
             server,
             _folder: folder,
         };
@@ -66,10 +66,10 @@ impl House {
 
     /// Makes a key that may do what keys may and see everything that needs no admin, changed by `change`.
     pub(super) async fn add_key(&self, text: &str, change: impl FnOnce(ApiKey) -> ApiKey) -> KeyId {
-        let system = &self.server.system;
-        let now = system.clock.now();
+        let node = &self.server.node;
+        let now = node.clock.now();
         let key = ApiKey {
-            id: KeyId(system.ids.next(now)),
+            id: KeyId(node.ids.next(now)),
             company_id: COMPANY,
             name: text.to_owned(),
             hash: keys::hash(text),
@@ -80,7 +80,7 @@ impl House {
             expires_at: None,
             revoked_at: None,
         };
-        let key = system.store.create_key(change(key)).await;
+        let key = node.store.create_key(change(key)).await;
         key.expect("the key is new").id
     }
 

@@ -104,8 +104,8 @@ async fn play(house: &House, browser: &Browser, scenario: &str) {
 /// Counts a quarter of an hour as a company could have had it, so that the charts have something to show: busier and
 /// quieter minutes, one of them with a receiver that fails and then takes longer.
 fn remember(house: &House) {
-    let system = &house.server.system;
-    let now = system.clock.now();
+    let node = &house.server.node;
+    let now = node.clock.now();
     for second in 6..900_u32 {
         let at = now.minus(Duration::from_secs(second.into()));
         let minutes = f64::from(900 - second) / 60.0;
@@ -131,7 +131,7 @@ fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
 }
 
 fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
-    let live = house.server.system.telemetry.live();
+    let live = house.server.node.telemetry.live();
     let accepted = Accepted {
         id: EventId(1),
         kind: Kind::Call,

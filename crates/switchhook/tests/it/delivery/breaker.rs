@@ -78,7 +78,7 @@ async fn a_breaker_is_open_after_a_restart_too() {
         down.call(call, "hangup").await;
         down.wait(Duration::from_secs(20)).await;
     }
-    let known = switchhook_node::registry::Registry::load(Arc::clone(&down.store), down.system.clock.now())
+    let known = switchhook_node::registry::Registry::load(Arc::clone(&down.store), down.node.clock.now())
         .await
         .unwrap();
     let route = known.destination(id).unwrap();
@@ -130,11 +130,11 @@ async fn a_receiver_that_fails_for_days_is_disabled_if_that_is_wanted_and_loses_
         paused_at: Some(None),
         ..WebhookChange::default()
     };
-    let now = rig.system.clock.now();
+    let now = rig.node.clock.now();
     let resumed = rig.store.update_webhook(COMPANY, id, resumed, now).await.unwrap();
     assert_eq!(resumed.disabled_at, None);
-    rig.system.registry.refresh(COMPANY).await.unwrap();
-    rig.system.engine.nudge(id);
+    rig.node.registry.refresh(COMPANY).await.unwrap();
+    rig.node.engine.nudge(id);
     rig.wait(HOUR).await;
     let delivered = rig.deliveries().await;
     assert_eq!(delivered.len(), 21);
@@ -166,13 +166,13 @@ async fn time_spent_paused_does_not_count_as_tried() {
             ..WebhookChange::default()
         };
         rig.store
-            .update_webhook(COMPANY, id, change, rig.system.clock.now())
+            .update_webhook(COMPANY, id, change, rig.node.clock.now())
             .await
             .unwrap();
-        rig.system.registry.refresh(COMPANY).await.unwrap();
-        rig.system.engine.nudge(id);
+        rig.node.registry.refresh(COMPANY).await.unwrap();
+        rig.node.engine.nudge(id);
     };
-    set_paused(Some(rig.system.clock.now())).await;
+    set_paused(Some(rig.node.clock.now())).await;
     rig.call(1, "hangup").await;
     rig.wait(5 * 24 * HOUR).await;
     set_paused(None).await;

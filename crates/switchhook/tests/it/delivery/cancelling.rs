@@ -20,7 +20,7 @@ async fn slow() -> Rig {
 }
 
 async fn cancel(rig: &Rig, id: DeliveryId) {
-    let now = rig.system.clock.now();
+    let now = rig.node.clock.now();
     rig.store
         .cancel_delivery(COMPANY, id, now)
         .await

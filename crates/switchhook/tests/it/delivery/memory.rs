@@ -26,7 +26,7 @@ async fn rig(mib: u64, script: impl Fn(&Seen) -> Reaction + Send + Sync + 'stati
 }
 
 fn in_memory(rig: &Rig) -> u64 {
-    rig.system.engine.bytes_in_memory() as u64
+    rig.node.engine.bytes_in_memory() as u64
 }
 
 /// An event of a call, with as many bytes as an event may have.
@@ -96,7 +96,7 @@ async fn a_silent_receiver_of_large_events_has_its_share_of_the_memory_and_no_mo
         rig.wait(Duration::from_millis(1)).await;
     }
     let load = rig
-        .system
+        .node
         .registry
         .destination(silent[0])
         .expect("it exists")

@@ -65,13 +65,13 @@ async fn a_pause_holds_everything_and_a_resume_sends_it_in_order() {
             ..WebhookChange::default()
         };
         rig.store
-            .update_webhook(COMPANY, id, change, rig.system.clock.now())
+            .update_webhook(COMPANY, id, change, rig.node.clock.now())
             .await
             .unwrap();
-        rig.system.registry.refresh(COMPANY).await.unwrap();
-        rig.system.engine.nudge(id);
+        rig.node.registry.refresh(COMPANY).await.unwrap();
+        rig.node.engine.nudge(id);
     };
-    set_paused(Some(rig.system.clock.now())).await;
+    set_paused(Some(rig.node.clock.now())).await;
     for n in 0..500 {
         rig.call(7, &format!("state-{n}")).await;
     }
@@ -93,11 +93,11 @@ async fn deleting_a_webhook_cancels_what_was_pending() {
     }
     rig.wait(Duration::from_secs(1)).await;
     rig.store
-        .delete_webhook(COMPANY, id, rig.system.clock.now())
+        .delete_webhook(COMPANY, id, rig.node.clock.now())
         .await
         .unwrap();
-    rig.system.registry.refresh(COMPANY).await.unwrap();
-    rig.system.engine.nudge(id);
+    rig.node.registry.refresh(COMPANY).await.unwrap();
+    rig.node.engine.nudge(id);
     rig.wait(Duration::from_secs(30)).await;
     assert!(
         rig.deliveries()
@@ -131,7 +131,7 @@ async fn receivers_that_never_answer_do_not_delay_the_others() {
         }
     }
     let in_memory = |id: &WebhookId| {
-        let route = rig.system.registry.destination(*id).expect("it exists");
+        let route = rig.node.registry.destination(*id).expect("it exists");
         route.load().handed_over.load(Ordering::Relaxed)
     };
     for call in 0..200 {

@@ -64,8 +64,8 @@ async fn delivered(file: &Path, started: Instant) {
 }
 
 async fn stop(rig: &Rig) {
-    rig.system.replays.stop().await;
-    rig.system.engine.stop(Duration::ZERO).await;
+    rig.node.replays.stop().await;
+    rig.node.engine.stop(Duration::ZERO).await;
     rig.store.close().await;
 }
 
@@ -134,7 +134,7 @@ async fn what_had_been_delivered_before_a_stop_is_not_sent_again() {
         .await;
     rig.wait(Duration::from_secs(3)).await;
     // What it made ahead of its time goes out, and attempts end.
-    rig.system.replays.stop().await;
+    rig.node.replays.stop().await;
     rig.wait(Duration::from_secs(20)).await;
     stop(&rig).await;
     let before = rig.seen_of(id);

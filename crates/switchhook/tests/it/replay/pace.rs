@@ -41,9 +41,9 @@ async fn the_rate_is_kept() {
         "{made} were made, few of them ahead of their time"
     );
     let left = halfway
-        .expected_end(rig.system.clock.now())
+        .expected_end(rig.node.clock.now())
         .unwrap()
-        .since(rig.system.clock.now());
+        .since(rig.node.clock.now());
     assert!((9..=11).contains(&left.as_secs()), "{left:?}");
     rig.wait_for_replay(id).await;
     let seen = rig.seen_of(id);
@@ -183,8 +183,8 @@ async fn a_cancelled_replay_sends_nothing_more() {
         .replay_to(everything(), WishedDestination::Origins, Some(50.0))
         .await;
     rig.wait(Duration::from_secs(4)).await;
-    let now = rig.system.clock.now();
-    let cancelled = replay::cancel(&rig.system, COMPANY, id, now).await.unwrap();
+    let now = rig.node.clock.now();
+    let cancelled = replay::cancel(&rig.node, COMPANY, id, now).await.unwrap();
     assert_eq!(cancelled.progress.pending(), 0);
     let sent = rig.seen_of(id).len();
     assert!((195..=205).contains(&sent), "{sent}");

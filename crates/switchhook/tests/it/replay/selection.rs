@@ -129,7 +129,7 @@ async fn an_address_gets_signed_deliveries_and_leaves_nothing_behind() {
     let own = replay.to.webhook_id().unwrap();
     assert!(rig.store.webhook(COMPANY, own).await.is_err());
     assert!(
-        rig.system.registry.destination(own).is_none(),
+        rig.node.registry.destination(own).is_none(),
         "it went with the replay"
     );
 }
@@ -167,11 +167,11 @@ async fn a_deleted_webhook_is_skipped_or_ends_the_replay() {
         .await;
     rig.wait(Duration::from_millis(500)).await;
     rig.store
-        .delete_webhook(COMPANY, gone, rig.system.clock.now())
+        .delete_webhook(COMPANY, gone, rig.node.clock.now())
         .await
         .unwrap();
-    rig.system.registry.refresh(COMPANY).await.unwrap();
-    rig.system.engine.nudge(gone);
+    rig.node.registry.refresh(COMPANY).await.unwrap();
+    rig.node.engine.nudge(gone);
     let failed = rig.wait_for_replay(slow).await;
     assert!(
         matches!(&failed.state, ReplayState::Failed { reason, .. } if reason.contains("deleted")),

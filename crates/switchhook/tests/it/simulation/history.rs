@@ -234,7 +234,7 @@ impl Teller {
             }
             self.take_stock(&rig).await;
         }
-        self.now = rig.system.clock.now();
+        self.now = rig.node.clock.now();
         self.history.seen.extend(rig.network.seen());
         self.history.overlaps.extend(network.overlaps());
     }
@@ -268,7 +268,7 @@ impl Teller {
             }
             0 => {
                 let id = self.webhooks[self.luck.below(3) as usize];
-                set_paused(rig, id, Some(rig.system.clock.now())).await;
+                set_paused(rig, id, Some(rig.node.clock.now())).await;
             }
             1 => {
                 let id = self.webhooks[self.luck.below(3) as usize];
@@ -293,7 +293,7 @@ impl Teller {
                 body: Bytes::from(body),
                 idempotency_key: None,
             };
-            if let Ok(accepted) = ingest::accept(&rig.system, submission).await {
+            if let Ok(accepted) = ingest::accept(&rig.node, submission).await {
                 self.history
                     .acknowledged
                     .extend(accepted.deliveries.iter().map(|delivery| delivery.id));
@@ -308,9 +308,9 @@ impl Teller {
             return;
         }
         let id = self.history.acknowledged[self.luck.below(known) as usize];
-        let now = rig.system.clock.now();
+        let now = rig.node.clock.now();
         if again {
-            let new_id = DeliveryId(rig.system.ids.next(now));
+            let new_id = DeliveryId(rig.node.ids.next(now));
             if rig.store.redeliver(COMPANY, id, new_id, now).await.is_ok() {
                 self.history.acknowledged.push(new_id);
             }
@@ -364,10 +364,10 @@ async fn set_paused(rig: &Rig, id: WebhookId, paused_at: Option<Timestamp>) {
     };
     let _ = rig
         .store
-        .update_webhook(COMPANY, id, change, rig.system.clock.now())
+        .update_webhook(COMPANY, id, change, rig.node.clock.now())
         .await;
-    let _ = rig.system.registry.refresh(COMPANY).await;
-    rig.system.engine.nudge(id);
+    let _ = rig.node.registry.refresh(COMPANY).await;
+    rig.node.engine.nudge(id);
 }
 
 /// A directory without a disk under it where there is one: these stores are synced thousands of times.

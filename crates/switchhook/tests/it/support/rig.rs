@@ -17,14 +17,14 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::{Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::Node;
 use switchhook_node::chance::Dice;
 use switchhook_node::delivery::transport::{Post, Posted, Transport};
 use switchhook_node::ingest::{self, Accepted, Submission};
 use switchhook_node::settings::Settings;
-use switchhook_node::system::System;
-use switchhook_node::system::{Parts, assemble};
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
+use switchhook_node::{Parts, assemble};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{PageRequest, Store, StoreOptions};
 use tokio::time::Instant;
@@ -152,7 +152,7 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
 
 /// A node and its surroundings.
 pub(crate) struct Rig {
-    pub(crate) system: System,
+    pub(crate) node: Node,
     pub(crate) network: Arc<ScriptedNetwork>,
     pub(crate) store: Arc<dyn Store>,
 }
@@ -234,14 +234,10 @@ impl Rig {
             transport: Arc::clone(&network) as Arc<dyn Transport>,
             guard: Arc::default(),
         };
-        let system = assemble(parts, &tokio::runtime::Handle::current())
+        let node = assemble(parts, &tokio::runtime::Handle::current())
             .await
             .expect("an empty store can be read");
-        Self {
-            system,
-            network,
-            store,
-        }
+        Self { node, network, store }
     }
 
     /// A webhook that gets every call event.
@@ -257,8 +253,8 @@ impl Rig {
 
     /// A webhook without a subscription.
     pub(crate) async fn silent_webhook(&self, settings: WebhookSettings, secret: Option<&str>) -> WebhookId {
-        let now = self.system.clock.now();
-        let id = WebhookId(self.system.ids.next(now));
+        let now = self.node.clock.now();
+        let id = WebhookId(self.node.ids.next(now));
         let webhook = Webhook {
             id,
             company_id: COMPANY,
@@ -276,9 +272,9 @@ impl Rig {
     }
 
     pub(crate) async fn subscribe(&self, webhook_id: WebhookId, filter: Filter) {
-        let now = self.system.clock.now();
+        let now = self.node.clock.now();
         let subscription = Subscription {
-            id: SubscriptionId(self.system.ids.next(now)),
+            id: SubscriptionId(self.node.ids.next(now)),
             company_id: COMPANY,
             endpoint: Some(Endpoint::Webhook(webhook_id)),
             enabled: true,
@@ -291,7 +287,7 @@ impl Rig {
             .create_subscription(subscription, None)
             .await
             .expect("the subscription is new");
-        self.system
+        self.node
             .registry
             .refresh(COMPANY)
             .await
@@ -307,7 +303,7 @@ impl Rig {
             body,
             idempotency_key: None,
         };
-        ingest::accept(&self.system, submission)
+        ingest::accept(&self.node, submission)
             .await
             .expect("the event is well-formed")
     }

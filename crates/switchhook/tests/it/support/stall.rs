@@ -96,7 +96,7 @@ async fn send(rig: &Rig, call: u64, n: u64) -> Vec<i64> {
         idempotency_key: None,
     };
     // What is refused was not acknowledged.
-    let accepted = ingest::accept(&rig.system, submission).await;
+    let accepted = ingest::accept(&rig.node, submission).await;
     let deliveries = accepted.map(|accepted| accepted.deliveries).unwrap_or_default();
     deliveries.iter().map(|delivery| delivery.id.0).collect()
 }

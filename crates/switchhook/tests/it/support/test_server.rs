@@ -13,9 +13,9 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_node::Node;
 use switchhook_node::keys;
 use switchhook_node::settings::Settings;
-use switchhook_node::system::System;
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Store, StoreOptions};
 use switchhook_web::api;
@@ -25,7 +25,7 @@ use super::rig::{COMPANY, Reaction, Rig, START, ScriptedNetwork};
 
 /// A node and its API. Needs a paused runtime.
 pub(crate) struct TestServer {
-    pub(crate) system: Arc<System>,
+    pub(crate) node: Arc<Node>,
     pub(crate) network: Arc<ScriptedNetwork>,
     pub(crate) store: Arc<dyn Store>,
     router: Router,
@@ -100,15 +100,11 @@ impl TestServer {
     }
 
     async fn around(rig: Rig) -> Self {
-        let Rig {
-            system,
-            network,
-            store,
-        } = rig;
-        let system = Arc::new(system);
+        let Rig { node, network, store } = rig;
+        let node = Arc::new(node);
         let server = Self {
-            router: api::router(Arc::clone(&system)),
-            system,
+            router: api::router(Arc::clone(&node)),
+            node,
             network,
             store,
         };
@@ -124,9 +120,9 @@ impl TestServer {
 
     /// Makes a key that may do what keys may, changed by `change`.
     pub(crate) async fn add_key(&self, text: &str, change: impl Fn(ApiKey) -> ApiKey) -> KeyId {
-        let now = self.system.clock.now();
+        let now = self.node.clock.now();
         let key = ApiKey {
-            id: KeyId(self.system.ids.next(now)),
+            id: KeyId(self.node.ids.next(now)),
             company_id: COMPANY,
             name: text.to_owned(),
             hash: keys::hash(text),

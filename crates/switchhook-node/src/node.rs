@@ -25,7 +25,7 @@ use crate::vitals::Vitals;
 use crate::websocket::Listeners;
 
 /// A running node.
-pub struct System {
+pub struct Node {
     /// What is kept.
     pub store: Arc<dyn Store>,
     /// What is known by heart.
@@ -84,7 +84,7 @@ pub struct Parts {
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
+pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
     let Parts {
         settings,
         clock,
@@ -142,7 +142,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<System> {
         sending,
     );
     let validator = Validator::new();
-    Ok(System {
+    Ok(Node {
         leases: Leases::new(Arc::clone(&store), Arc::clone(&clock)),
         shares: Shares::new(settings.company_limits),
         store,
