@@ -14,7 +14,7 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Revision, Subscription, TargetRef};
-use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 use switchhook_store::{NewDelivery, NewEvent, Store, StoreOptions};
@@ -97,18 +97,8 @@ impl NewStore {
 
     async fn webhook(&self, company_id: CompanyId, hook_url: &str) -> Result<WebhookId> {
         let id = webhook_of(company_id);
-        let webhook = Webhook {
-            id,
-            company_id,
-            hook_url: hook_url.to_owned(),
-            secret: Some(Secret::new(SECRET)),
-            old_secrets: Vec::new(),
-            settings: WebhookSettings::default(),
-            paused_at: None,
-            disabled_at: None,
-            created_at: self.now,
-            updated_at: self.now,
-        };
+        let webhook =
+            Webhook::new(id, company_id, hook_url, self.now).with_secret(Some(Secret::new(SECRET)));
         self.store
             .create_webhook(webhook)
             .await

@@ -187,6 +187,35 @@ pub struct WebhookChange {
 }
 
 impl Webhook {
+    /// A webhook that is made at `now`: unsigned, and as the server sends by default.
+    #[must_use]
+    pub fn new(id: WebhookId, company_id: CompanyId, hook_url: impl Into<String>, now: Timestamp) -> Self {
+        Self {
+            id,
+            company_id,
+            hook_url: hook_url.into(),
+            secret: None,
+            old_secrets: Vec::new(),
+            settings: WebhookSettings::default(),
+            paused_at: None,
+            disabled_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The new webhook with a secret, or with none.
+    #[must_use]
+    pub fn with_secret(self, secret: Option<Secret>) -> Self {
+        Self { secret, ..self }
+    }
+
+    /// The new webhook with settings of its own.
+    #[must_use]
+    pub fn with_settings(self, settings: WebhookSettings) -> Self {
+        Self { settings, ..self }
+    }
+
     /// The webhook with `change` made at `now`.
     #[must_use]
     pub fn changed(mut self, change: WebhookChange, now: Timestamp) -> Self {
@@ -255,18 +284,8 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn webhook() -> Webhook {
-        Webhook {
-            id: WebhookId(1),
-            company_id: CompanyId(1),
-            hook_url: "https://example.com".into(),
-            secret: Some(Secret::new("one")),
-            old_secrets: Vec::new(),
-            settings: WebhookSettings::default(),
-            paused_at: None,
-            disabled_at: None,
-            created_at: NOW,
-            updated_at: NOW,
-        }
+        let webhook = Webhook::new(WebhookId(1), CompanyId(1), "https://example.com", NOW);
+        webhook.with_secret(Some(Secret::new("one")))
     }
 
     fn rotated(webhook: Webhook, secret: &str, at: Timestamp) -> Webhook {

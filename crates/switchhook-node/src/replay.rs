@@ -18,7 +18,7 @@ use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayF
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
+use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_store::{NewReplay, Store, StoreError, SubscriptionFilter};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -156,18 +156,7 @@ pub async fn create(node: &Node, wish: Wish) -> Result<Replay, StoreError> {
 
 /// The webhook that exists for a replay only.
 fn own_webhook(replay: &Replay, id: WebhookId, url: &str, secret: Option<Secret>) -> Webhook {
-    Webhook {
-        id,
-        company_id: replay.company_id,
-        hook_url: url.to_owned(),
-        secret,
-        old_secrets: Vec::new(),
-        settings: WebhookSettings::default(),
-        paused_at: None,
-        disabled_at: None,
-        created_at: replay.created_at,
-        updated_at: replay.created_at,
-    }
+    Webhook::new(id, replay.company_id, url, replay.created_at).with_secret(secret)
 }
 
 /// Cancels a replay with its pending deliveries.

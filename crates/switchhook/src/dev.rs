@@ -19,7 +19,7 @@ use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
-use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::{AgentType, ContactType, SmsDirection};
 use switchhook_store::{PageRequest, StoreError};
 
@@ -190,18 +190,9 @@ async fn inspected_webhook(node: &Node, now: Timestamp) -> Result<Webhook> {
     {
         return Ok(webhook);
     }
-    let webhook = Webhook {
-        id: WebhookId(node.ids.next(now)),
-        company_id: COMPANY,
-        hook_url,
-        secret: Some(Secret::new(keys::new_secret())),
-        old_secrets: Vec::new(),
-        settings: WebhookSettings::default(),
-        paused_at: None,
-        disabled_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let id = WebhookId(node.ids.next(now));
+    let secret = Secret::new(keys::new_secret());
+    let webhook = Webhook::new(id, COMPANY, hook_url, now).with_secret(Some(secret));
     let webhook = node.store.create_webhook(webhook).await?;
     for filter in everything() {
         subscribe(node, webhook.id, filter, now).await?;

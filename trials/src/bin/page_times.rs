@@ -25,7 +25,7 @@ use switchhook_domain::retry::Failures;
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, CallStateSet, Endpoint, Filter, Revision, Subscription};
-use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
 use switchhook_simulator::{Dialect, Rate, Simulation};
@@ -124,18 +124,8 @@ async fn fill(file: &Path, count: usize) -> Result<()> {
 impl Filling {
     async fn register(&self) -> Result<()> {
         for (id, name) in [(BUSY, "busy"), (RARE, "rare")] {
-            let webhook = Webhook {
-                id,
-                company_id: COMPANY,
-                hook_url: format!("inspector://{name}"),
-                secret: Some(Secret::new("a secret that is long enough".repeat(2))),
-                old_secrets: Vec::new(),
-                settings: WebhookSettings::default(),
-                paused_at: None,
-                disabled_at: None,
-                created_at: START,
-                updated_at: START,
-            };
+            let webhook = Webhook::new(id, COMPANY, format!("inspector://{name}"), START)
+                .with_secret(Some(Secret::new("a secret that is long enough".repeat(2))));
             self.store.create_webhook(webhook).await?;
             let subscription = Subscription {
                 id: SubscriptionId(id.0 + 100),

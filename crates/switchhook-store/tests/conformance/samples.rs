@@ -42,10 +42,8 @@ pub(crate) fn key(id: i64, company_id: CompanyId) -> ApiKey {
 }
 
 pub(crate) fn webhook(id: i64, company_id: CompanyId) -> Webhook {
+    let hook_url = format!("https://example.com/hooks/{id}?token=a%20b");
     Webhook {
-        id: WebhookId(id),
-        company_id,
-        hook_url: format!("https://example.com/hooks/{id}?token=a%20b"),
         secret: Some(Secret::new("s3cret")),
         old_secrets: vec![OldSecret {
             secret: Secret::new("0ld"),
@@ -56,10 +54,7 @@ pub(crate) fn webhook(id: i64, company_id: CompanyId) -> Webhook {
             rate: Some(0.5),
             ..WebhookSettings::default()
         },
-        paused_at: None,
-        disabled_at: None,
-        created_at: NOON,
-        updated_at: NOON,
+        ..Webhook::new(WebhookId(id), company_id, hook_url, NOON)
     }
 }
 

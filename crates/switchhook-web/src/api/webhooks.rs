@@ -9,7 +9,7 @@ use serde::Deserialize;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::webhook::{Webhook, WebhookChange, WebhookSettings};
+use switchhook_domain::webhook::{Webhook, WebhookChange};
 use utoipa::ToSchema;
 
 use super::SharedApi;
@@ -82,18 +82,8 @@ pub(crate) async fn create(
     let secret = request.secret.given();
     check_secret(secret.as_deref())?;
     let now = api.node.clock.now();
-    let webhook = Webhook {
-        id: WebhookId(api.node.ids.next(now)),
-        company_id: caller.company_id,
-        hook_url,
-        secret: secret.and_then(secret_or_none),
-        old_secrets: Vec::new(),
-        settings: WebhookSettings::default(),
-        paused_at: None,
-        disabled_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let id = WebhookId(api.node.ids.next(now));
+    let webhook = Webhook::new(id, caller.company_id, hook_url, now).with_secret(secret.and_then(secret_or_none));
     let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
     let there = api.node.registry.webhook_count(caller.company_id);

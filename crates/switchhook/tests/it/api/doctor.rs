@@ -171,18 +171,10 @@ async fn an_address_that_is_not_sent_to_any_more_is_found() {
     let server = TestServer::new().await;
     // Made when the server still allowed it.
     let now = server.node.clock.now();
-    let webhook = switchhook_domain::webhook::Webhook {
-        id: switchhook_domain::id::WebhookId(server.node.ids.next(now)),
-        company_id: crate::support::rig::COMPANY,
-        hook_url: "http://169.254.169.254/latest".to_owned(),
-        secret: None,
-        old_secrets: Vec::new(),
-        settings: switchhook_domain::webhook::WebhookSettings::default(),
-        paused_at: None,
-        disabled_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let id = switchhook_domain::id::WebhookId(server.node.ids.next(now));
+    let company_id = crate::support::rig::COMPANY;
+    let webhook =
+        switchhook_domain::webhook::Webhook::new(id, company_id, "http://169.254.169.254/latest", now);
     server.store.create_webhook(webhook).await.unwrap();
     let report = see(&server, "").await;
     assert_eq!(

@@ -80,21 +80,11 @@ pub(super) fn transport(guard: AddressGuard) -> HttpTransport {
 }
 
 pub(super) fn post_to(url: &str, timeout_ms: u32) -> Post {
-    let webhook = Webhook {
-        id: WebhookId(1),
-        company_id: CompanyId(1),
-        hook_url: url.to_owned(),
-        secret: None,
-        old_secrets: Vec::new(),
-        settings: WebhookSettings {
-            timeout_ms: Some(timeout_ms),
-            ..WebhookSettings::default()
-        },
-        paused_at: None,
-        disabled_at: None,
-        created_at: START,
-        updated_at: START,
+    let settings = WebhookSettings {
+        timeout_ms: Some(timeout_ms),
+        ..WebhookSettings::default()
     };
+    let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, START).with_settings(settings);
     let destination = Arc::new(Destination::new(webhook, Arc::default()));
     let headers: HeaderMap = destination.headers.clone();
     Post {

@@ -255,18 +255,9 @@ impl Rig {
     pub(crate) async fn silent_webhook(&self, settings: WebhookSettings, secret: Option<&str>) -> WebhookId {
         let now = self.node.clock.now();
         let id = WebhookId(self.node.ids.next(now));
-        let webhook = Webhook {
-            id,
-            company_id: COMPANY,
-            hook_url: format!("https://example.com/{id}"),
-            secret: secret.map(Secret::new),
-            old_secrets: Vec::new(),
-            settings,
-            paused_at: None,
-            disabled_at: None,
-            created_at: now,
-            updated_at: now,
-        };
+        let webhook = Webhook::new(id, COMPANY, format!("https://example.com/{id}"), now)
+            .with_secret(secret.map(Secret::new))
+            .with_settings(settings);
         self.store.create_webhook(webhook).await.expect("the URL is new");
         id
     }
