@@ -97,8 +97,7 @@ impl NewStore {
 
     async fn webhook(&self, company_id: CompanyId, hook_url: &str) -> Result<WebhookId> {
         let id = webhook_of(company_id);
-        let webhook =
-            Webhook::new(id, company_id, hook_url, self.now).with_secret(Some(Secret::new(SECRET)));
+        let webhook = Webhook::new(id, company_id, hook_url, self.now).with_secret(Some(Secret::new(SECRET)));
         self.store
             .create_webhook(webhook)
             .await

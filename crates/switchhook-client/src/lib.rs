@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
+use switchhook_protocol::headers;
 use url::Url;
 
 use switchhook_http::cause::in_full;
@@ -36,7 +37,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The header by which the server knows a repetition.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 
 /// Asks one server.
 #[derive(Clone, Debug)]

@@ -10,6 +10,9 @@ use std::time::Duration;
 pub struct Lease(pub Duration);
 
 impl Lease {
+    /// A lease unless the server is told otherwise: four times the longest attempt of the profile `durable`.
+    pub const DEFAULT: Self = Self(Duration::from_secs(60));
+
     /// The most that is set aside for storing an outcome, and as much again for waiting between the claim and the start.
     const LONGEST_MARGIN: Duration = Duration::from_secs(5);
 

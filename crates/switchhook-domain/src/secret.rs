@@ -4,8 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-/// How many bytes a secret should have at least: as many as HMAC-SHA-256 makes use of (RFC 7518 §3.2).
-pub const ENOUGH_BYTES: usize = 32;
+/// The fewest bytes that a secret should have: as many as HMAC-SHA-256 makes use of (RFC 7518 §3.2).
+pub const SHORTEST_SECRET: usize = 32;
 
 /// A secret. Prints as `***`; `expose` is the one way to its text, so that every use can be found.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -28,10 +28,10 @@ impl Secret {
     #[must_use]
     pub fn weakness(&self) -> Option<String> {
         let bytes = self.0.len();
-        (bytes < ENOUGH_BYTES).then(|| {
+        (bytes < SHORTEST_SECRET).then(|| {
             format!(
                 "the secret has {bytes} bytes: whoever sees a signed event can try short ones out, and several JWT \
-                 libraries refuse them; use {ENOUGH_BYTES} random bytes or more (rotate-secret makes them)"
+                 libraries refuse them; use {SHORTEST_SECRET} random bytes or more (rotate-secret makes them)"
             )
         })
     }
@@ -65,6 +65,6 @@ mod tests {
                 .weakness()
                 .is_some_and(|why| why.contains("7 bytes"))
         );
-        assert_eq!(Secret::new("x".repeat(ENOUGH_BYTES)).weakness(), None);
+        assert_eq!(Secret::new("x".repeat(SHORTEST_SECRET)).weakness(), None);
     }
 }

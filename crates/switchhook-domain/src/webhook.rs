@@ -51,6 +51,27 @@ pub struct OldSecret {
 /// How many replaced secrets are kept at the most: rotating again and again forgets the oldest.
 pub const MOST_OLD_SECRETS: usize = 4;
 
+/// The highest rate that a webhook or a replay can be given, per second; who wants more gives none.
+pub const HIGHEST_RATE: f64 = 100_000.0;
+
+/// The most steps of a [`WebhookSettings::retry_schedule`].
+pub const MOST_RETRY_STEPS: usize = 100;
+
+/// The longest step of a [`WebhookSettings::retry_schedule`], in seconds.
+pub const LONGEST_RETRY_STEP: u32 = 7 * 24 * 3_600;
+
+/// The most days that a webhook can fail before it is disabled, if it ever is.
+pub const LONGEST_DISABLE_DAYS: u32 = 365;
+
+/// The most [`WebhookSettings::headers`].
+pub const MOST_HEADERS: usize = 32;
+
+/// The most bytes that [`WebhookSettings::headers`] have together.
+pub const LONGEST_HEADERS: usize = 8 * 1024;
+
+/// How long a connection may take to stand, unless a webhook says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What a webhook sets for itself; what is `None` follows the server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -115,7 +136,7 @@ impl Default for DeliveryDefaults {
             profile: Profile::Durable,
             max_in_flight: 64,
             disable_after_days: 0,
-            longest_attempt: Lease(Duration::from_secs(60)).longest_attempt(),
+            longest_attempt: Lease::DEFAULT.longest_attempt(),
         }
     }
 }
@@ -143,7 +164,7 @@ impl WebhookSettings {
     #[must_use]
     pub fn connect_timeout(&self, defaults: &DeliveryDefaults) -> Duration {
         let own = self.connect_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
-        own.unwrap_or(Duration::from_secs(5)).min(self.timeout(defaults))
+        own.unwrap_or(CONNECT_TIMEOUT).min(self.timeout(defaults))
     }
 
     /// How long the answer's head may take once the connection stands, if that is less than the whole.

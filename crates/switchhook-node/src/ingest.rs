@@ -19,6 +19,7 @@ use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
+pub use switchhook_protocol::LARGEST_EVENT;
 use switchhook_protocol::{BodyError, Payload, UnknownWord, check_object, kind_instead_of, tell_kind};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
@@ -27,9 +28,6 @@ use crate::delivery::Offer;
 use crate::registry::Matched;
 use crate::summary::Summary;
 use validation::{Deviation, ValidationMode};
-
-/// The largest event that is taken, in bytes.
-pub const LARGEST_EVENT: usize = 1024 * 1024;
 
 /// How long an idempotency key counts.
 pub const KEY_LASTS: Duration = Duration::from_secs(24 * 60 * 60);

@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use switchhook_domain::id::CompanyId;
+use switchhook_domain::secret::SHORTEST_SECRET;
 
 use crate::chance::fill_secret;
 
@@ -29,7 +30,7 @@ pub fn new_key() -> String {
 /// A secret that nobody has seen yet, for a webhook: as strong as a key.
 #[must_use]
 pub fn new_secret() -> String {
-    let mut bytes = [0; 32];
+    let mut bytes = [0; SHORTEST_SECRET];
     fill_secret(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
 }

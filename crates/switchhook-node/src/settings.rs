@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_http::proxy::Outbound;
 use switchhook_http::server::ConnectionLimits;
@@ -87,7 +88,7 @@ impl Default for Settings {
             store: "sqlite:./switchhook.db".to_owned(),
             public_url: None,
             delivery: DeliveryDefaults::default(),
-            lease: Duration::from_secs(60),
+            lease: Lease::DEFAULT.0,
             max_in_flight: 1_024,
             max_handed_over: 10_000,
             max_handed_over_bytes: 256 << 20,

@@ -7,6 +7,9 @@ use serde::de::IgnoredAny;
 use crate::kind::Kind;
 use crate::reading::walk_object;
 
+/// The largest event that Switchhook takes and sends, in bytes of its JSON: 1 MiB.
+pub const LARGEST_EVENT: usize = 1024 * 1024;
+
 /// Why some bytes are not one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

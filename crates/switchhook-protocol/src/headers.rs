@@ -1,6 +1,10 @@
-//! The headers that every delivery carries beside its body, and the two content types of that body.
+//! The headers that every delivery carries beside its body, the two content types of that body, and the headers of
+//! what else crosses the wire.
 //! They add to Dialpad's request and never change it: nothing of this is in the body or in the claims.
 //! Names are in lower case, as HTTP libraries keep them; on the wire case does not matter.
+
+/// How the names of our own headers begin.
+pub const PREFIX: &str = "switchhook-";
 
 /// The id of the event: the same for every attempt and every webhook, so a receiver can drop repeats by it.
 pub const EVENT_ID: &str = "switchhook-event-id";
@@ -19,6 +23,9 @@ pub const REPLAY: &str = "switchhook-replay";
 
 /// On the answer that opens a websocket: its frames say where to go on from and what a delivery's headers would say.
 pub const LABELLED: &str = "switchhook-labelled";
+
+/// On events that are sent in: the key by which a repetition is known.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The content type of a signed event: the body is one compact JWS. Dialpad sends the same.
 pub const CONTENT_TYPE_JWT: &str = "application/jwt";

@@ -39,7 +39,7 @@ mod value;
 
 pub use agent_status::{AgentStatusEvent, AgentType, Availability, OnDutyStatus};
 pub use asyncapi::ASYNCAPI_YAML;
-pub use body::{BodyError, check_object, kind_instead_of, tell_kind};
+pub use body::{BodyError, LARGEST_EVENT, check_object, kind_instead_of, tell_kind};
 pub use call::{CallEvent, CallState, CallStateFilter, Direction, RecordingDetail};
 pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};

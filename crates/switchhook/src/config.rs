@@ -19,7 +19,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::retry::Profile;
-use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_domain::webhook::{DeliveryDefaults, LONGEST_DISABLE_DAYS};
 use switchhook_store::StoreError;
 
 use self::amount::{Keep, parse_age, parse_size};
@@ -91,7 +91,7 @@ pub struct ServeOptions {
     pub max_handed_over_bytes: u64,
 
     /// Disable webhooks after this many days without a success (nothing is lost: resume them); 0 for never
-    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=365))]
+    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=i64::from(LONGEST_DISABLE_DAYS)))]
     pub disable_after_days: u32,
 
     #[command(flatten)]

@@ -1,6 +1,5 @@
 //! What was set up: webhooks without subscriptions, subscriptions that deliver nothing, secrets that protect nothing.
 
-use switchhook_domain::secret::{ENOUGH_BYTES, Secret};
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 
@@ -56,25 +55,14 @@ fn secret(webhook: &Webhook) -> Option<Finding> {
         "give it one that its receiver knows too: switchhook webhooks update {} --generate-secret",
         webhook.id
     );
-    match webhook.secret.as_ref().map(Secret::expose) {
-        None => Some(at_webhook(
-            webhook,
+    let (trouble, what) = match &webhook.secret {
+        None => (
             Trouble::NoSecret,
-            "it has no secret: its receiver cannot tell our events from anybody's",
-            remedy,
-        )),
-        Some(secret) if secret.len() < ENOUGH_BYTES => Some(at_webhook(
-            webhook,
-            Trouble::ShortSecret,
-            format!(
-                "its secret has {} bytes: with fewer than {ENOUGH_BYTES} it can be guessed from one delivery, and several \
-                 JWT libraries refuse it",
-                secret.len()
-            ),
-            remedy,
-        )),
-        Some(_) => None,
-    }
+            "it has no secret: its receiver cannot tell our events from anybody's".to_owned(),
+        ),
+        Some(secret) => (Trouble::ShortSecret, secret.weakness()?),
+    };
+    Some(at_webhook(webhook, trouble, what, remedy))
 }
 
 /// What is wrong with a subscription as it is set up.

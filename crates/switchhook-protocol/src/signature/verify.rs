@@ -9,9 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::{DecodeError, Engine};
 
 use super::error::{TokenPart, VerifyError};
+use crate::body::LARGEST_EVENT;
 
-/// The longest token that is looked at: 2 MiB, room for an event of 1 MiB in base64.
-pub const MAX_TOKEN_BYTES: usize = 2 * 1024 * 1024;
+/// The longest token that is looked at: 2 MiB, room for the [`LARGEST_EVENT`] in base64.
+pub const MAX_TOKEN_BYTES: usize = 2 * LARGEST_EVENT;
 
 /// Checks many tokens against the same secrets; the keys are prepared once.
 ///
@@ -332,7 +333,7 @@ mod tests {
                 bytes: MAX_TOKEN_BYTES + 1,
             },
         );
-        let largest_event = format!("{{\"a\":\"{}\"}}", "x".repeat(1024 * 1024 - 8));
+        let largest_event = format!("{{\"a\":\"{}\"}}", "x".repeat(LARGEST_EVENT - 8));
         let token = sign(SECRET, largest_event.as_bytes());
         assert!(verify(token.as_bytes(), [SECRET]).is_ok());
     }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use switchhook_domain::id::EventId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::headers::IDEMPOTENCY_KEY;
 use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -33,9 +34,6 @@ use switchhook_node::ingest::{
 use switchhook_node::lease::Lease;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
-
-/// The header by which repetitions are known.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The longest idempotency key.
 const LONGEST_KEY: usize = 255;

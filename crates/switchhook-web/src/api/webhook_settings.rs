@@ -17,7 +17,10 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookChange, WebhookSettings};
+use switchhook_domain::webhook::{
+    DeliveryDefaults, LONGEST_DISABLE_DAYS, MOST_RETRY_STEPS, OldSecret, Webhook, WebhookChange,
+    WebhookSettings,
+};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
@@ -90,6 +93,9 @@ pub(crate) struct SettingsRequest {
     #[schema(value_type = Option<bool>)]
     announce_kid: Field<bool>,
 }
+
+// A schema takes only literals.
+const _: () = assert!(MOST_RETRY_STEPS == 100 && LONGEST_DISABLE_DAYS == 365);
 
 impl SettingsRequest {
     const fn shows_secret(&self) -> bool {

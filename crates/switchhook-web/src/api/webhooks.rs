@@ -83,7 +83,8 @@ pub(crate) async fn create(
     check_secret(secret.as_deref())?;
     let now = api.node.clock.now();
     let id = WebhookId(api.node.ids.next(now));
-    let webhook = Webhook::new(id, caller.company_id, hook_url, now).with_secret(secret.and_then(secret_or_none));
+    let webhook =
+        Webhook::new(id, caller.company_id, hook_url, now).with_secret(secret.and_then(secret_or_none));
     let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
     let there = api.node.registry.webhook_count(caller.company_id);

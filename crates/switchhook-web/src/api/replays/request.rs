@@ -7,6 +7,7 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::replay::ReplayFilter;
+use switchhook_domain::webhook::HIGHEST_RATE;
 use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
@@ -21,8 +22,7 @@ use switchhook_node::replay::{Wish, WishedDestination};
 /// The most events that one request can name.
 const MOST_IDS: usize = 1_000;
 
-/// The largest and the smallest rate.
-const HIGHEST_RATE: f64 = 100_000.0;
+/// The smallest rate.
 const LOWEST_RATE: f64 = 0.001;
 
 /// Old events to send again.

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
 use switchhook_domain::credential::MASK;
-use switchhook_domain::webhook::WebhookSettings;
+use switchhook_domain::webhook::{
+    HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_HEADERS, MOST_RETRY_STEPS,
+    WebhookSettings,
+};
+use switchhook_protocol::headers;
 
 use super::SettingsRequest;
 use crate::api::error::ApiError;
@@ -56,7 +60,8 @@ pub(super) fn changed(
         retry_schedule: checked_schedule(request.retry_schedule)?.unwrap_or(settings.retry_schedule),
         disable_after_days: match request.disable_after_days {
             Field::Given(0) => Some(0),
-            days => within("disable_after_days", days, 365)?.unwrap_or(settings.disable_after_days),
+            days => within("disable_after_days", days, LONGEST_DISABLE_DAYS)?
+                .unwrap_or(settings.disable_after_days),
         },
         headers: headers.transpose()?.unwrap_or(settings.headers),
         jwt_content_type: checked_content_type(request.jwt_content_type)?
@@ -81,35 +86,31 @@ fn within(name: &str, field: Field<u32>, most: u32) -> Result<Option<Option<u32>
     }
 }
 
-/// How many steps a schedule can have, and how long one can be, in seconds.
-const MOST_STEPS: usize = 100;
-const LONGEST_STEP: u32 = 7 * 24 * 3_600;
-
 fn checked_schedule(schedule: Field<Vec<u32>>) -> Result<Option<Vec<u32>>, ApiError> {
     let Some(steps) = schedule.change().map(Option::unwrap_or_default) else {
         return Ok(None);
     };
-    if let Some(step) = steps.iter().find(|step| !(1..=LONGEST_STEP).contains(*step)) {
+    if let Some(step) = steps
+        .iter()
+        .find(|step| !(1..=LONGEST_RETRY_STEP).contains(*step))
+    {
         return Err(ApiError::invalid(format!(
-            "retry_schedule: {step} is not a number of seconds between 1 and {LONGEST_STEP}"
+            "retry_schedule: {step} is not a number of seconds between 1 and {LONGEST_RETRY_STEP}"
         )));
     }
-    if steps.len() > MOST_STEPS {
+    if steps.len() > MOST_RETRY_STEPS {
         return Err(ApiError::invalid(format!(
-            "retry_schedule: {} steps are more than {MOST_STEPS}",
+            "retry_schedule: {} steps are more than {MOST_RETRY_STEPS}",
             steps.len()
         )));
     }
     Ok(Some(steps))
 }
 
-/// The fastest rate that can be set; who wants more sets none.
-const FASTEST: f64 = 100_000.0;
-
 fn checked_rate(rate: Field<f64>) -> Result<Option<Option<f64>>, ApiError> {
     match rate {
-        Field::Given(rate) if !(rate > 0.0 && rate <= FASTEST) => Err(ApiError::invalid(format!(
-            "rate: {rate} is not a number of attempts a second over 0 and up to {FASTEST}; null for no limit"
+        Field::Given(rate) if !(rate > 0.0 && rate <= HIGHEST_RATE) => Err(ApiError::invalid(format!(
+            "rate: {rate} is not a number of attempts a second over 0 and up to {HIGHEST_RATE}; null for no limit"
         ))),
         rate => Ok(rate.change()),
     }
@@ -127,10 +128,6 @@ fn checked_content_type(value: Field<String>) -> Result<Option<Option<String>>, 
         value => Ok(value.change()),
     }
 }
-
-/// How many headers a webhook can add, and how long they may be together.
-const MOST_HEADERS: usize = 32;
-const LONGEST_HEADERS: usize = 8 * 1024;
 
 fn checked_headers(
     headers: BTreeMap<String, String>,
@@ -197,7 +194,7 @@ fn is_ours(name: &str) -> bool {
         "upgrade",
         "user-agent",
     ];
-    OURS.contains(&name) || name.starts_with("switchhook-")
+    OURS.contains(&name) || name.starts_with(headers::PREFIX)
 }
 
 #[cfg(test)]

@@ -12,10 +12,8 @@ use bytes::Bytes;
 use serde::Deserializer as _;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use switchhook_protocol::LARGEST_EVENT;
 use tokio::sync::mpsc::Sender;
-
-/// The largest event that a server takes.
-const LARGEST_EVENT: usize = 1 << 20;
 
 /// What a parser may read between two events: the largest event, and what a reader holds ready.
 const LARGEST_STEP: usize = LARGEST_EVENT + (64 << 10);
