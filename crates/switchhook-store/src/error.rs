@@ -27,3 +27,9 @@ pub enum StoreError {
     #[error("{0}")]
     Unusable(String),
 }
+
+impl StoreError {
+    pub(crate) fn closed() -> Self {
+        Self::Unavailable("it is closed".into())
+    }
+}

@@ -6,7 +6,9 @@
 mod attempt;
 mod change;
 mod claim;
+mod commit;
 mod copy;
+mod effects;
 mod error;
 mod event;
 mod explain;
@@ -31,6 +33,7 @@ mod session;
 pub mod sqlite;
 mod sweeping;
 mod websocket;
+mod write;
 
 use std::sync::Arc;
 

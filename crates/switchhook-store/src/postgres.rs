@@ -1,7 +1,7 @@
 //! The PostgreSQL driver: one database, as many nodes as there are processes that open it.
 //!
 //! Owns opening and closing; `postgres/store.rs` is the list of what it can do. What makes, claims or ends deliveries
-//! goes through the node's `lane`, which shares commits among callers; what is registered and what is read goes over a
+//! goes through its `committer`s, which share commits among callers; what is registered and what is read goes over a
 //! few pooled connections. Nodes tell each other of changes by `notice`s, and `listener` hears them.
 
 mod attempts;
@@ -10,6 +10,7 @@ mod changes;
 mod claims;
 pub mod cluster;
 mod columns;
+mod committer;
 mod companies;
 mod connection;
 pub(crate) mod copying;
@@ -22,14 +23,15 @@ mod failure;
 mod health;
 mod holds;
 mod keys;
-mod lane;
 mod list;
 mod listener;
 mod log;
 mod node;
 mod notice;
+mod notifier;
 mod order_queue;
 mod pool;
+mod record;
 mod releases;
 mod replay_scan;
 mod replays;
@@ -45,7 +47,6 @@ mod store;
 mod subscriptions;
 mod targets;
 mod transaction;
-mod turns;
 mod versions;
 mod webhooks;
 mod websockets;
@@ -61,20 +62,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use self::committer::{Committer, Writer};
 use self::connection::Connector;
-use self::failure::closed;
-use self::lane::{Lane, Track, transact};
 use self::listener::Listener;
 use self::node::Node;
+use self::notifier::Notifier;
 use self::pool::Pool;
 use self::targets::Targets;
-use self::transaction::{Lock, Told, Transaction, Work, lock};
-use self::turns::Turns;
+use self::transaction::{Lock, Transaction, Work, lock, transact};
 use crate::change::Change;
 use crate::claim::HandOver;
 use crate::copy;
+use crate::effects::Audience;
 use crate::error::StoreError;
-use crate::observer::{Commit, CommitObserver, Watch};
+use crate::observer::Watch;
 use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
@@ -82,7 +83,7 @@ use crate::sealing::Sealing;
 /// How many threads the connections have. They wait most of the time.
 const THREADS: usize = 2;
 
-/// How long opening, registering or reading may take before the caller is told that it failed.
+/// How long opening, registering or reading may take before the caller learns that it failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many changes wait for the node to take them.
@@ -99,53 +100,14 @@ struct Parts {
     pool: Pool,
     /// Looks up keys, and nothing else.
     key_pool: Pool,
-    lane: Lane,
+    writer: Writer,
     node: Option<Arc<Node>>,
-    audience: Audience,
+    notifier: Arc<Notifier>,
     sealing: Sealing,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
     changes: Mutex<Option<mpsc::Receiver<Change>>>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// Who is told of commits: the node what it got, the operator how they went.
-#[derive(Clone)]
-struct Audience {
-    // Bounded by what the node asks for: nothing is claimed that it did not wish for.
-    hand_over: mpsc::UnboundedSender<HandOver>,
-    turns: Arc<Turns>,
-    observer: Option<Arc<dyn CommitObserver>>,
-}
-
-impl Audience {
-    /// The hand-over comes before the answers, so that nobody hears of a success before the node does.
-    async fn tell(&self, mut told: Told) {
-        if let Some(turn) = &mut told.turn {
-            turn.comes().await;
-        }
-        self.tell_at_once(told);
-    }
-
-    fn tell_at_once(&self, told: Told) {
-        if !told.handed_over.is_empty() {
-            // Nobody takes it where nothing is sent.
-            let _ = self.hand_over.send(told.handed_over);
-        }
-        for one in &told.set_aside {
-            let (delivery_id, why) = (one.delivery_id.0, &one.why);
-            tracing::error!(delivery_id, why, "a delivery is set aside: its row is damaged");
-            if let Some(observer) = &self.observer {
-                observer.set_aside(one);
-            }
-        }
-    }
-
-    fn committed(&self, commit: Commit) {
-        if let Some(observer) = &self.observer {
-            observer.committed(commit);
-        }
-    }
 }
 
 impl PostgresStore {
@@ -240,7 +202,7 @@ impl PostgresStore {
             let transaction = transact(
                 &mut lent.connection,
                 node,
-                &parts.audience.turns,
+                &parts.notifier,
                 async move |transaction: &mut Transaction<'_>| {
                     if let Some(first) = first {
                         lock(transaction.connection, first).await?;
@@ -249,8 +211,8 @@ impl PostgresStore {
                 },
             );
             let result = transaction.await.map_err(StoreError::from);
-            let (value, told) = parts.pool.give_back(lent, result).await?;
-            parts.audience.tell(told).await;
+            let (value, outcome) = parts.pool.give_back(lent, result).await?;
+            parts.notifier.notify(outcome).await;
             Ok(value)
         })
         .await
@@ -262,21 +224,25 @@ impl PostgresStore {
         F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
         T: Send + 'static,
     {
-        self.parts.lane.run(work).await
+        self.parts.writer.run(work).await
     }
 
     async fn on_runtime<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let handle = self.threads.handle().ok_or_else(closed)?;
-        handle.spawn(in_time(work)).await.map_err(|_| closed())?
+        let handle = self.threads.handle().ok_or_else(StoreError::closed)?;
+        handle
+            .spawn(in_time(work))
+            .await
+            .map_err(|_| StoreError::closed())?
     }
 }
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        // Whoever works notices that it is over; an error means that nobody does.
+        self.parts.writer.close();
+        // Whoever listens notices that it is over; an error means that nobody does.
         let _ = self.parts.stop.send(true);
     }
 }
@@ -306,35 +272,34 @@ impl Parts {
         pool.give_back(lent, Ok(())).await?;
         // Bounded by what the node asks for: nothing is claimed that it did not wish for.
         let (sender, receiver) = mpsc::unbounded_channel();
-        let audience = Audience {
-            hand_over: sender,
-            turns: Arc::default(),
+        let watch = Watch(options.observer.clone());
+        let notifier = Arc::new(Notifier::new(Audience {
+            hand_over: Some(sender),
             observer: options.observer,
-        };
+        }));
         let (stop, stopped) = watch::channel(false);
-        let (lane, tracks) = Lane::new(&connector, node.as_ref(), &audience);
-        let watch = Watch(audience.observer.clone());
-        let run = |track| watch.over_task("store's lane", Track::run(track, stopped.clone()));
-        let mut tasks: Vec<_> = tracks.into_iter().map(run).collect();
+        let (writer, committers) = Writer::new(&connector, node.as_ref(), &notifier);
+        let run = |committer| watch.over_task("store's committer", Committer::run(committer));
+        let mut tasks: Vec<_> = committers.into_iter().map(run).collect();
         let mut changes = None;
         if let Some(node) = &node {
-            let (tell, told) = mpsc::channel(CHANGES);
+            let (sender, receiver) = mpsc::channel(CHANGES);
             let listener = Listener {
                 pool: pool.clone(),
                 node: Arc::clone(node),
-                audience: audience.clone(),
-                changes: tell,
+                notifier: Arc::clone(&notifier),
+                changes: sender,
             };
             tasks.push(watch.over_task("store's listener", listener.run(stopped)));
-            changes = Some(told);
+            changes = Some(receiver);
         }
         Ok(Arc::new(Self {
             pool,
             key_pool,
-            lane,
+            writer,
             hand_over: Mutex::new(node.is_some().then_some(receiver)),
             node,
-            audience,
+            notifier,
             sealing,
             changes: Mutex::new(changes),
             stop,
@@ -344,11 +309,11 @@ impl Parts {
 
     /// Ends what was begun, in the order in which one needs the other.
     async fn close(&self) {
-        self.lane.close();
+        self.writer.close();
         let _ = self.stop.send(true);
         let tasks = std::mem::take(&mut *self.tasks.lock());
         for task in tasks {
-            // If it panicked, that was told.
+            // If it panicked, that was reported.
             let _ = task.await;
         }
         if let Some(node) = &self.node
@@ -401,12 +366,12 @@ impl Threads {
     ) -> Result<T, StoreError> {
         // Bounded by its use: one message.
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let handle = self.handle().ok_or_else(closed)?;
+        let handle = self.handle().ok_or_else(StoreError::closed)?;
         handle.spawn(async move {
             // Somebody listens: this thread, until it has come.
             let _ = sender.send(work.await);
         });
-        receiver.recv().map_err(|_| closed())?
+        receiver.recv().map_err(|_| StoreError::closed())?
     }
 }
 

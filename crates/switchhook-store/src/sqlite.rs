@@ -1,7 +1,7 @@
 //! The SQLite driver: one file, one process that owns it, one writer whose commits many callers share.
 //!
-//! Owns opening and closing; `sqlite/store.rs` is the list of what it can do. A write goes: `writer` → `queue` →
-//! `committer` → the noun's file (`events`, `claims`, …); a read: `readers` → the noun's file.
+//! Owns opening and closing; `sqlite/store.rs` is the list of what it can do. A write goes: `writer` → `committer` → the
+//! noun's file (`record`, `claims`, …); a read: `readers` → the noun's file.
 
 mod attempt_row;
 mod attempts;
@@ -13,6 +13,7 @@ mod committer;
 mod companies;
 mod connection;
 pub(crate) mod copying;
+mod custody;
 mod deferred;
 mod deliveries;
 mod delivery_row;
@@ -35,8 +36,8 @@ mod order_queue;
 mod owner;
 #[cfg(test)]
 mod query_plans;
-mod queue;
 mod readers;
+mod record;
 mod recovery;
 mod releases;
 mod replay_row;
@@ -56,6 +57,7 @@ mod transaction;
 mod versions;
 mod webhooks;
 mod websockets;
+mod write_connection;
 mod writer;
 
 #[cfg(feature = "fuzzing")]
@@ -81,9 +83,11 @@ use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
 use self::reserve::Reserve;
 use self::schema::Age;
+use self::write_connection::WriteConnection;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
 use crate::copy;
+use crate::effects::Audience;
 use crate::error::StoreError;
 use crate::observer::Watch;
 use crate::open::Migrated;
@@ -244,19 +248,23 @@ impl SqliteStore {
             (Place::File(file), Role::Owner) => Reserve::of(file, options.reserve_bytes),
             _ => Reserve::default(),
         });
-        let mut committer =
-            Committer::new(connection, sender, options.observer.clone(), Arc::clone(&reserve));
+        let mut database = WriteConnection::new(connection, sender.is_some());
         if let (Place::File(file), Some(held)) = (place, &held) {
-            committer.own(file, Arc::clone(&held.database))?;
+            database.own(file, Arc::clone(&held.database))?;
             if options.writer == WriterMode::Inline {
-                committer.leave_journal();
+                database.leave_journal();
             }
         }
+        let (is_ahead, loss) = (database.is_ahead(), database.custody.loss());
+        let audience = Audience {
+            hand_over: sender,
+            observer: options.observer.clone(),
+        };
+        let mut committer = Committer::new(database, audience, Arc::clone(&reserve));
         if options.role == Role::Owner {
             let now = options.now;
             while committer.do_now(move |transaction| recovery::close_some_claims(transaction, now))? {}
         }
-        let (is_ahead, loss) = (committer.is_ahead(), committer.loss());
         let (writer, [readers, key_reader], checkpointer) = match (place, options.writer) {
             (Place::File(file), WriterMode::Thread) => {
                 let watch = Watch(options.observer.clone());
@@ -307,9 +315,9 @@ fn see_what_was_accepted(file: &StoreFile) -> Result<(), StoreError> {
     let connection = connection::open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
     owner::refuse_without_its_log(&connection, file)?;
     if schema::age(&connection)? == Age::Current {
-        let mut committer = Committer::new(connection, None, None, Arc::default());
-        committer.take_in(file)?;
-        committer.leave_journal();
+        let mut database = WriteConnection::new(connection, false);
+        database.take_in(file)?;
+        database.leave_journal();
     }
     Ok(())
 }

@@ -10,10 +10,10 @@ use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 
 use super::columns::bind_columns;
 use super::list::{Unreadable, readable};
+use super::notifier::Notifier;
 use super::order_queue::{self, QueueKey};
 use super::set_aside::set_aside;
-use super::transaction::Transaction;
-use super::turns::Turns;
+use super::transaction::{Transaction, transact};
 use super::{attempts, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting};
 use crate::error::StoreError;
@@ -476,7 +476,7 @@ pub(super) async fn close_some_of_ended_nodes(
     connection: &mut PgConnection,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let (more, _) = super::lane::transact(connection, None, &Turns::default(), async |transaction| {
+    let (more, _) = transact(connection, None, &Notifier::default(), async |transaction| {
         let rows = sqlx::query(OF_ENDED_NODES)
             .bind(SLICE)
             .fetch_all(&mut *transaction.connection)

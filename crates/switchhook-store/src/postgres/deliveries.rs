@@ -102,7 +102,7 @@ pub(super) async fn next_ordinals(
         .collect()
 }
 
-/// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
+/// Calls a delivery off. A claim stays as it is, and the node that has it is notified: if its attempt is under way, it may
 /// still end, without effect on the state.
 pub(super) async fn cancel(
     transaction: &mut Transaction<'_>,
@@ -158,7 +158,7 @@ pub(super) async fn lock_pending(
         .collect()
 }
 
-/// Cancels them, counts them, tells who has them in memory, and lets go who waited for them. All are locked.
+/// Cancels them, counts them, notifies who has them in memory, and lets go who waited for them. All are locked.
 pub(super) async fn call_off(
     transaction: &mut Transaction<'_>,
     pending: &[PendingDelivery],
@@ -174,7 +174,7 @@ pub(super) async fn call_off(
     for one in pending {
         replays::note_ended(&mut ended, one.replay_id, StateName::Cancelled);
         if let Some(holder) = one.claimed_by {
-            transaction.tell_holder(holder, one.webhook_id, one.id);
+            transaction.notify_holder(holder, one.webhook_id, one.id);
         }
         if let Some(key) = &one.order_key {
             queues.insert((one.webhook_id, key.clone()), now);
@@ -184,7 +184,7 @@ pub(super) async fn call_off(
     replays::count_ended(transaction.connection, &ended).await
 }
 
-/// Calls off some of a webhook's pending deliveries. The webhook is gone: nobody needs to be let go or told.
+/// Calls off some of a webhook's pending deliveries. The webhook is gone: nobody needs to be let go or notified.
 pub(super) async fn cancel_some_of(
     transaction: &mut Transaction<'_>,
     webhook_id: WebhookId,

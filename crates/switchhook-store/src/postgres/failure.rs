@@ -19,7 +19,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolTimedOut => Self::Unavailable(
                 "no connection to PostgreSQL was free in time: is it up, and does it allow enough connections?".into(),
             ),
-            sqlx::Error::PoolClosed => closed(),
+            sqlx::Error::PoolClosed => Self::closed(),
             _ => Self::Unavailable(format!(
                 "PostgreSQL cannot be reached: {error}: is it up, and does it listen there?"
             )),
@@ -68,10 +68,6 @@ pub(super) fn shared_sessions() -> StoreError {
          directly (at Neon: the host without `-pooler`)"
             .into(),
     )
-}
-
-pub(super) fn closed() -> StoreError {
-    StoreError::Unavailable("it is closed".into())
 }
 
 pub(super) fn no_answer(within: Duration) -> StoreError {

@@ -14,10 +14,11 @@ use super::changes::{self, Changed};
 use super::failure::no_answer;
 use super::node::{Node, SAYS_SO_EVERY};
 use super::notice::{CHANNEL, Notice};
+use super::notifier::Notifier;
 use super::pool::Pool;
-use super::{Audience, Told};
 use crate::change::Change;
 use crate::claim::HandedOver;
+use crate::effects::Effects;
 use crate::error::StoreError;
 
 /// How often changes are looked for without a notice.
@@ -32,7 +33,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 pub(super) struct Listener {
     pub(super) pool: Pool,
     pub(super) node: Arc<Node>,
-    pub(super) audience: Audience,
+    pub(super) notifier: Arc<Notifier>,
     pub(super) changes: mpsc::Sender<Change>,
 }
 
@@ -42,7 +43,7 @@ struct Heard {
     last_change: Option<i64>,
     next_look: Instant,
     next_sign_of_life: Instant,
-    /// Whether it has been told that there are no notices.
+    /// Whether it was logged that there are no notices.
     is_deaf: bool,
 }
 
@@ -64,7 +65,7 @@ impl Listener {
                     tracing::warn!(%error, "other nodes are not heard; what they change is looked for meanwhile");
                     heard.is_deaf = true;
                 }
-                // The connection for notices may be all that is missing. If it is not, that was told.
+                // The connection for notices may be all that is missing. If it is not, that was logged.
                 let _ = self.do_what_is_due(&mut heard).await;
                 sleep(TRY_AGAIN_AFTER).await;
             }
@@ -117,14 +118,14 @@ impl Listener {
         Ok(())
     }
 
-    /// Reads what changed and tells the node.
+    /// Reads what changed and notifies the node.
     async fn look(&self, heard: &mut Heard) -> Result<(), StoreError> {
         let mut lent = self.pool.acquire().await?;
         let Some(known) = heard.last_change else {
             let last = in_time(changes::last(&mut lent.connection)).await;
             let last = self.pool.give_back(lent, last).await?;
             heard.last_change = Some(last);
-            self.tell(Change::Everything, heard);
+            self.notify(Change::Everything, heard);
             return Ok(());
         };
         let changed = in_time(changes::since(&mut lent.connection, known)).await;
@@ -133,10 +134,10 @@ impl Listener {
         match companies {
             Some(companies) => {
                 for company_id in companies {
-                    self.tell(Change::Registry(company_id), heard);
+                    self.notify(Change::Registry(company_id), heard);
                 }
             }
-            None => self.tell(Change::Everything, heard),
+            None => self.notify(Change::Everything, heard),
         }
         Ok(())
     }
@@ -144,25 +145,25 @@ impl Listener {
     fn take(&self, payload: &str, heard: &mut Heard) {
         match Notice::read(payload) {
             Some(Notice::Registry) => heard.next_look = Instant::now(),
-            Some(Notice::Log(company_id)) => self.tell(Change::Log(company_id), heard),
+            Some(Notice::Log(company_id)) => self.notify(Change::Log(company_id), heard),
             Some(Notice::Cancelled {
                 node,
                 webhook_id,
                 delivery_id,
-            }) if node == self.node.id() => self.audience.tell_at_once(Told {
+            }) if node == self.node.id() => self.notifier.audience.notify(Effects {
                 handed_over: vec![HandedOver::Cancelled {
                     webhook_id,
                     delivery_id,
                 }],
-                ..Told::default()
+                ..Effects::default()
             }),
             _ => {}
         }
     }
 
-    /// Tells the node, without waiting for it: signs of life must not be late because it is busy. If it is too far behind,
-    /// it is told later that everything may have changed.
-    fn tell(&self, change: Change, heard: &mut Heard) {
+    /// Notifies the node, without waiting for it: signs of life must not be late because it is busy. If it is too far behind,
+    /// it hears later that everything may have changed.
+    fn notify(&self, change: Change, heard: &mut Heard) {
         if let Err(TrySendError::Full(_)) = self.changes.try_send(change) {
             heard.last_change = None;
         }

@@ -1,10 +1,9 @@
-//! The log: the events that some websocket wanted, in the order of their commits. Their places: `events`.
+//! The log: the events that some websocket wanted, in the order of their commits.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::id::CompanyId;
 
-use super::events;
 use crate::error::StoreError;
 use crate::row::event::{self, event_columns};
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
@@ -14,7 +13,20 @@ pub(super) async fn end(
     connection: &mut PgConnection,
     company_id: CompanyId,
 ) -> Result<LogPosition, StoreError> {
-    events::log_end(connection, company_id).await.map(LogPosition)
+    last_position(connection, company_id).await.map(LogPosition)
+}
+
+/// Where the last event of the company's log stands; 0 before the first.
+pub(super) async fn last_position(
+    connection: &mut PgConnection,
+    company_id: CompanyId,
+) -> Result<i64, StoreError> {
+    let sql = "SELECT position FROM events WHERE company_id = $1 AND position IS NOT NULL ORDER BY position DESC LIMIT 1";
+    let row = sqlx::query(sql)
+        .bind(company_id.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }
 
 /// The events after a place.

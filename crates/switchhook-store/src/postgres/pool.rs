@@ -11,10 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::{Connector, Link};
-use super::failure::closed;
 use crate::error::StoreError;
 
-/// How many connections a node has at the most, beside the two of the lane, that for keys and the one that listens.
+/// How many connections a node has at the most, beside the two that commit, that for keys and the one that listens.
 pub(super) const SIZE: usize = 5;
 
 /// How long a caller waits for a connection.
@@ -30,7 +29,7 @@ pub(super) struct Pool {
 /// A connection that is lent. If it is dropped without being given back it is not used again: nobody knows what state it is in.
 pub(super) struct Lent {
     link: Link,
-    _turn: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl std::ops::Deref for Lent {
@@ -58,18 +57,18 @@ impl Pool {
 
     /// Lends a connection that is current and there.
     pub(super) async fn acquire(&self) -> Result<Lent, StoreError> {
-        let turn = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.free).acquire_owned());
-        let Ok(turn) = turn.await else {
+        let permit = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.free).acquire_owned());
+        let Ok(permit) = permit.await else {
             return Err(StoreError::Unavailable(
                 "no connection to PostgreSQL was free in time: is it up, and does it answer?".into(),
             ));
         };
-        let _turn = turn.map_err(|_| closed())?;
+        let _permit = permit.map_err(|_| StoreError::closed())?;
         let link = match self.idle_one().await {
             Some(link) => link,
             None => self.connector.connect().await?,
         };
-        Ok(Lent { link, _turn })
+        Ok(Lent { link, _permit })
     }
 
     /// Takes a connection back and answers what came of the work on it.

@@ -1,5 +1,5 @@
 //! Deliveries that cannot be sent because their rows are damaged: they are cancelled, with a note that says why, and
-//! told to the operator. One of them must not stop the others.
+//! reported to the operator. One of them must not stop the others.
 
 use sqlx::Row;
 use switchhook_domain::Timestamp;

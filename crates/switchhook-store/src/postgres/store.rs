@@ -21,9 +21,6 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
-use super::batch::{Answer, Operation};
-use super::failure::closed;
-use super::lane::Weight;
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
     log, node, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions, versions,
@@ -46,6 +43,7 @@ use crate::retention::{
 use crate::sealing::Resealed;
 use crate::session::Session;
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
+use crate::write::HotWrite;
 
 /// A closure that does something on a connection or in a transaction.
 macro_rules! work {
@@ -427,12 +425,7 @@ impl Store for PostgresStore {
     }
 
     async fn record_events(&self, new: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
-        let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
-        let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
-        match self.parts.lane.share(Operation::Record(new), weight).await? {
-            Answer::Recorded(answers) => Ok(answers),
-            Answer::Finished(_) | Answer::Released => Err(closed()),
-        }
+        self.parts.writer.write(HotWrite::record(new)).await
     }
 
     async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError> {
@@ -512,18 +505,11 @@ impl Store for PostgresStore {
     }
 
     async fn finish_attempts(&self, finished: Vec<FinishedAttempt>) -> Result<usize, StoreError> {
-        let answers = finished.iter().filter_map(|one| one.attempt.answer.as_ref());
-        let weight = Weight::of(finished.len(), answers.map(|answer| answer.body_head.len()).sum());
-        match self.parts.lane.share(Operation::Finish(finished), weight).await? {
-            Answer::Finished(late) => Ok(late),
-            Answer::Recorded(_) | Answer::Released => Err(closed()),
-        }
+        self.parts.writer.write(HotWrite::finish(finished)).await
     }
 
     async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
-        let weight = Weight::of(released.len(), 0);
-        let operation = Operation::Release(released, now);
-        self.parts.lane.share(operation, weight).await.map(|_| ())
+        self.parts.writer.write(HotWrite::release(released, now)).await
     }
 
     async fn cancel_deliveries_of(

@@ -1,15 +1,23 @@
-//! One transaction, and what is to be told once it is committed.
+//! One transaction, from its beginning to its commit, and what it leaves to be done then.
 
 use std::pin::Pin;
+use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
+use tokio::time::timeout;
 
+use super::failure::no_answer;
 use super::notice::Notice;
-use super::turns::{Turn, Turns};
-use crate::claim::{HandOver, HandedOver};
+use super::notifier::{Notifier, Ticket};
+use crate::claim::HandedOver;
+use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::observer::SetAside;
+
+/// After how long without an answer the connection is given up.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a closure that works on a connection or in a transaction gives back.
 pub(super) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
@@ -45,58 +53,49 @@ pub(super) struct Transaction<'c> {
     pub(super) connection: &'c mut PgConnection,
     /// Which node this is; `None`: it is a guest, which may claim nothing.
     pub(super) node: Option<i64>,
-    handed_over: HandOver,
-    set_aside: Vec<SetAside>,
+    effects: Effects,
     notices: Vec<Notice>,
 }
 
-/// What a commit has to tell: to the node, and to the operator.
-#[derive(Default)]
-pub(super) struct Told {
-    /// When; `None`: at once, because no commit of this node is told.
-    pub(super) turn: Option<Turn>,
-    pub(super) handed_over: HandOver,
-    pub(super) set_aside: Vec<SetAside>,
+/// What a transaction leaves to be done once it is committed.
+pub(super) struct Outcome {
+    /// When whoever is notified is.
+    pub(super) ticket: Ticket,
+    pub(super) effects: Effects,
 }
 
-impl Told {
-    /// What to tell if the commit may have failed: the claims, so that they are given back if they are this node's.
-    pub(super) fn doubtful(self) -> Self {
-        let doubtful = |item| match item {
-            HandedOver::Claimed(claimed) => Some(HandedOver::Doubtful(claimed)),
-            _ => None,
-        };
+impl Outcome {
+    /// What is left if the commit may have failed.
+    fn doubtful(self) -> Self {
         Self {
-            turn: self.turn,
-            handed_over: self.handed_over.into_iter().filter_map(doubtful).collect(),
-            set_aside: Vec::new(),
+            effects: self.effects.doubtful(),
+            ..self
         }
     }
 }
 
 impl<'c> Transaction<'c> {
-    pub(super) const fn new(connection: &'c mut PgConnection, node: Option<i64>) -> Self {
+    fn new(connection: &'c mut PgConnection, node: Option<i64>) -> Self {
         Self {
             connection,
             node,
-            handed_over: Vec::new(),
-            set_aside: Vec::new(),
+            effects: Effects::default(),
             notices: Vec::new(),
         }
     }
 
-    /// Tells this node something, once the commit is done.
+    /// Lets this node know of something, once the commit is done.
     pub(super) fn hand_over(&mut self, item: HandedOver) {
-        self.handed_over.push(item);
+        self.effects.handed_over.push(item);
     }
 
-    /// Tells the operator of a delivery that was set aside, once the commit is done.
+    /// Lets the operator know of a delivery that was set aside, once the commit is done.
     pub(super) fn report(&mut self, set_aside: SetAside) {
-        self.set_aside.push(set_aside);
+        self.effects.set_aside.push(set_aside);
     }
 
-    /// Tells the node that has a delivery in memory, this one or another, that it was cancelled.
-    pub(super) fn tell_holder(&mut self, holder: i64, webhook_id: WebhookId, delivery_id: DeliveryId) {
+    /// Notifies the node that has a delivery in memory, this one or another, that it was cancelled.
+    pub(super) fn notify_holder(&mut self, holder: i64, webhook_id: WebhookId, delivery_id: DeliveryId) {
         if Some(holder) == self.node {
             self.hand_over(HandedOver::Cancelled {
                 webhook_id,
@@ -111,7 +110,7 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// Tells whoever listens, on every node, that the company's log has grown.
+    /// Notifies whoever listens, on every node, that the company's log has grown.
     pub(super) fn log_grew(&mut self, company_id: CompanyId) {
         let notice = Notice::Log(company_id);
         if !self.notices.contains(&notice) {
@@ -119,7 +118,7 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// Tells every node that webhooks, websockets or subscriptions of the company changed.
+    /// Notifies every node that webhooks, websockets or subscriptions of the company changed.
     pub(super) async fn registry_changed(&mut self, company_id: CompanyId) -> Result<(), StoreError> {
         super::changes::keep(self.connection, company_id).await?;
         self.notices.push(Notice::Registry);
@@ -127,14 +126,64 @@ impl<'c> Transaction<'c> {
     }
 
     /// Ends the work: notices go out with the commit, which is to follow.
-    pub(super) async fn into_told(self, turns: &Turns) -> Result<Told, StoreError> {
+    async fn into_outcome(self, notifier: &Notifier) -> Result<Outcome, StoreError> {
         for notice in &self.notices {
             notice.send(self.connection).await?;
         }
-        Ok(Told {
-            turn: Some(turns.take()),
-            handed_over: self.handed_over,
-            set_aside: self.set_aside,
+        Ok(Outcome {
+            ticket: notifier.draw_ticket(),
+            effects: self.effects,
         })
     }
+}
+
+/// Why a transaction is not known to be committed.
+pub(super) enum Uncommitted {
+    /// It did nothing, and the database said why.
+    RolledBack(StoreError),
+    /// It did nothing, and the database did not answer.
+    NoAnswer,
+    /// The database did not say whether it was committed. What it claimed is doubtful.
+    Doubtful(StoreError, Box<Outcome>),
+}
+
+impl From<StoreError> for Uncommitted {
+    fn from(error: StoreError) -> Self {
+        Self::RolledBack(error)
+    }
+}
+
+impl From<Uncommitted> for StoreError {
+    fn from(uncommitted: Uncommitted) -> Self {
+        match uncommitted {
+            Uncommitted::RolledBack(error) | Uncommitted::Doubtful(error, _) => error,
+            Uncommitted::NoAnswer => no_answer(COMMIT_TIMEOUT),
+        }
+    }
+}
+
+/// Begins, works, commits. What is dropped halfway is rolled back.
+pub(super) async fn transact<T>(
+    connection: &mut PgConnection,
+    node: Option<i64>,
+    notifier: &Notifier,
+    work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<(T, Outcome), Uncommitted> {
+    let working = async {
+        let mut begun = connection.begin().await?;
+        let mut transaction = Transaction::new(&mut begun, node);
+        let value = work(&mut transaction).await?;
+        let outcome = transaction.into_outcome(notifier).await?;
+        Ok::<_, StoreError>((begun, value, outcome))
+    };
+    let Ok(worked) = timeout(COMMIT_TIMEOUT, working).await else {
+        return Err(Uncommitted::NoAnswer);
+    };
+    let (begun, value, outcome) = worked?;
+    let error = match timeout(COMMIT_TIMEOUT, begun.commit()).await {
+        Ok(Ok(())) => return Ok((value, outcome)),
+        Ok(Err(error)) => error.into(),
+        Err(_elapsed) => no_answer(COMMIT_TIMEOUT),
+    };
+    Err(Uncommitted::Doubtful(error, Box::new(outcome.doubtful())))
 }

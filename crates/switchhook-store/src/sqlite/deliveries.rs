@@ -1,4 +1,4 @@
-//! Deliveries: how they come into being, are found, and are called off.
+//! Deliveries: how they are found, made anew and called off. How they come into being with an event: `record.rs`.
 
 use rusqlite::{Connection, params};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
@@ -10,49 +10,14 @@ use super::delivery_row;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use super::{attempts, events, order_queue, replays, webhooks};
-use crate::claim::{ClaimedDelivery, HandedOver};
+use crate::claim::HandedOver;
 use crate::error::StoreError;
-use crate::event::{NewDelivery, NewEvent};
 use crate::filter::DeliveryFilter;
-use crate::order_queue::{Start, start_of};
+use crate::order_queue::Start;
 use crate::page::{Page, PageRequest};
 use crate::redelivery::{self, redelivery};
 use crate::row::Row;
 use crate::row::delivery::{self, COLUMNS, delivery_columns};
-
-/// Makes a delivery of a new event: claimed if this node can send it now, waiting if another must go first.
-pub(super) fn create(
-    transaction: &mut Transaction<'_>,
-    event: &NewEvent,
-    new: &NewDelivery,
-    ordinal: u32,
-) -> Result<(), StoreError> {
-    let mut delivery = new.unsent(event, ordinal);
-    let claim_until = new.claim_until.filter(|_| transaction.may_claim);
-    let last = match &delivery.order_key {
-        Some(key) => order_queue::last(transaction, delivery.webhook_id, key)?,
-        None => None,
-    };
-    let start = start_of(&mut delivery, last.as_ref(), claim_until);
-    if start == Start::Claimed && transaction.may_defer {
-        transaction.deferred.put(delivery.clone());
-    } else {
-        delivery_row::insert(transaction.connection, &delivery, start)?;
-    }
-    transaction.hand_over(match start {
-        Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
-            delivery,
-            body: event.body.clone(),
-            was_read: false,
-            was_due_at: event.accepted_at,
-        })),
-        Start::Free | Start::Waiting => HandedOver::Due {
-            webhook_id: delivery.webhook_id,
-            due_at: delivery.state.at(),
-        },
-    });
-    Ok(())
-}
 
 /// A new delivery of the same event to the same webhook.
 pub(super) fn redeliver(
@@ -87,7 +52,7 @@ pub(super) fn next_ordinal(connection: &Connection, event_id: EventId) -> Result
     Ok(next.unwrap_or(0))
 }
 
-/// Calls a delivery off. A claim stays as it is, and the node that has it is told: if its attempt is under way, it may
+/// Calls a delivery off. A claim stays as it is, and the node that has it is notified: if its attempt is under way, it may
 /// still end, without effect on the state.
 pub(super) fn cancel(
     transaction: &mut Transaction<'_>,
@@ -118,7 +83,7 @@ pub(super) struct PendingDelivery {
     pub(super) order_key: Option<OrderKey>,
 }
 
-/// Cancels it, counts it, tells who has it in memory, and lets go who waited for it.
+/// Cancels it, counts it, notifies who has it in memory, and lets go who waited for it.
 pub(super) fn call_off(
     transaction: &mut Transaction<'_>,
     pending: &PendingDelivery,
@@ -129,7 +94,7 @@ pub(super) fn call_off(
         .prepare(CANCEL)?
         .execute(params![now.as_millis(), pending.id.0])?;
     replays::count_ended(connection, pending.replay_id, StateName::Cancelled, 1)?;
-    tell_holder(transaction, pending.webhook_id, pending.id)?;
+    notify_holder(transaction, pending.webhook_id, pending.id)?;
     match &pending.order_key {
         Some(key) => order_queue::free_follower(transaction, pending.webhook_id, key, now),
         None => Ok(()),
@@ -137,7 +102,7 @@ pub(super) fn call_off(
 }
 
 /// The node that has the delivery in memory drops it.
-pub(super) fn tell_holder(
+pub(super) fn notify_holder(
     transaction: &mut Transaction<'_>,
     webhook_id: WebhookId,
     delivery_id: DeliveryId,

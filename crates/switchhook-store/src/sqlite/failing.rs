@@ -7,7 +7,7 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 
 use super::SqliteStore;
-use super::writer::Manner;
+use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::observer::{Commit, CommitObserver};
 use crate::options::StoreOptions;
@@ -34,8 +34,7 @@ async fn whoever_watches_hears_that_the_writer_or_the_checkpointer_panicked() {
     let patience = Duration::from_secs(60);
 
     store.parts.checkpointer.as_ref().unwrap().panic_at_next();
-    let write =
-        |work: fn() -> Result<(), StoreError>| store.parts.writer.run(Manner::ORDINARY, move |_| work());
+    let write = |work: fn() -> Result<(), StoreError>| store.parts.writer.run(Weight::ONE, move |_| work());
     write(|| Ok(())).await.unwrap();
     let first = told.recv_timeout(patience).unwrap();
     assert_eq!(first, "store's checkpointer: as the test wants");

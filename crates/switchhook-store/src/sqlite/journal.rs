@@ -48,6 +48,8 @@ pub(super) struct Journal {
     /// Nobody knows what the file has behind the end (it was just opened, or an append failed), or whether the database is
     /// still at this generation (a commit failed). Until the next one begins nothing is appended.
     is_uncertain: bool,
+    /// Whether it has events whose transaction was rolled back.
+    is_owing: bool,
     frame: Vec<u8>,
 }
 
@@ -70,6 +72,7 @@ impl Journal {
             },
             end: 0,
             is_uncertain: true,
+            is_owing: false,
             frame: Vec::new(),
         })
     }
@@ -93,9 +96,23 @@ impl Journal {
         Ok(self.file.metadata()?.nlink() == 0)
     }
 
-    /// Takes nothing more before the next generation begins.
-    pub(super) const fn take_no_more(&mut self) {
+    /// After the transaction was rolled back: the next one must begin with the events.
+    ///
+    /// Nothing more is appended before the next generation begins. A commit that failed may be on the disk all the same; then
+    /// what came to this generation later would not count after a power cut.
+    pub(super) const fn owe(&mut self) {
+        self.is_owing = true;
         self.is_uncertain = true;
+    }
+
+    /// Whether it has events whose transaction was rolled back.
+    pub(super) const fn is_owing(&self) -> bool {
+        self.is_owing
+    }
+
+    /// The events have been recorded again, in a transaction that is not yet committed.
+    pub(super) const fn owe_nothing(&mut self) {
+        self.is_owing = false;
     }
 
     /// Whether events may be appended.
@@ -158,6 +175,7 @@ impl Journal {
         };
         self.end = 0;
         self.is_uncertain = false;
+        self.is_owing = false;
     }
 
     /// Writes zeros over everything, so that nothing that was erased is left here.

@@ -10,8 +10,8 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::{Checkpoints, Place, open_writing};
 use super::list::Listing;
 use super::{
-    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order_queue, recovery,
-    replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions, webhooks,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order_queue, record,
+    recovery, replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions, webhooks,
     websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
@@ -75,7 +75,7 @@ fn what_is_done_for_every_event_seeks() {
     check(&connection, attempts::OPEN, "INTEGER PRIMARY KEY (rowid=?)");
     check(
         &connection,
-        events::BY_IDEMPOTENCY_KEY,
+        record::BY_IDEMPOTENCY_KEY,
         "events_by_idempotency_key (company_id=? AND idempotency_key=?)",
     );
 }

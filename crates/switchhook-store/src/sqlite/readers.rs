@@ -72,7 +72,10 @@ impl Readers {
         T: Send + 'static,
     {
         match self {
-            Self::Inline(committer) => read(&committer.lock().as_ref().ok_or_else(closed)?.connection),
+            Self::Inline(committer) => {
+                let committer = committer.lock();
+                read(committer.as_ref().ok_or_else(StoreError::closed)?.connection())
+            }
             Self::Pool(pool) => pool.run(read).await,
         }
     }
@@ -94,7 +97,7 @@ impl Pool {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
-            .map_err(|_| closed())?;
+            .map_err(|_| StoreError::closed())?;
         let reader = self.idle.lock().pop();
         let lent = Lent {
             reader,
@@ -102,7 +105,7 @@ impl Pool {
             _permit: permit,
         };
         let task = tokio::task::spawn_blocking(move || {
-            let reader = lent.reader.as_ref().ok_or_else(closed)?;
+            let reader = lent.reader.as_ref().ok_or_else(StoreError::closed)?;
             *reader.deadline.lock() = now() + LONGEST_READ;
             read(&reader.connection)
         });
@@ -118,8 +121,4 @@ impl Reader {
         connection.progress_handler(STEPS, Some(move || now() > *theirs.lock()))?;
         Ok(Self { connection, deadline })
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("it is closed".into())
 }

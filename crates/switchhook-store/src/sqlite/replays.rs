@@ -200,7 +200,7 @@ pub(super) fn cancel(
         transaction
             .prepare(deliveries::CANCEL)?
             .execute(params![now.as_millis(), delivery_id])?;
-        deliveries::tell_holder(transaction, WebhookId(*webhook_id), DeliveryId(*delivery_id))?;
+        deliveries::notify_holder(transaction, WebhookId(*webhook_id), DeliveryId(*delivery_id))?;
     }
     let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
     count_ended(transaction.connection, Some(id), StateName::Cancelled, count)?;

@@ -47,8 +47,9 @@ impl Reserve {
     }
 
     /// Frees the room, if the disk is full.
-    pub(super) fn after_failure(&self, why: &str) {
-        if why == DISK_FULL && self.path.is_some() && !self.is_given_up.load(Ordering::Relaxed) {
+    pub(super) fn after_failure(&self, error: &StoreError) {
+        let is_full = matches!(error, StoreError::Unavailable(why) if why == DISK_FULL);
+        if is_full && self.path.is_some() && !self.is_given_up.load(Ordering::Relaxed) {
             self.give_up();
             tracing::error!(
                 "the disk is full: the reserve is given up, and no event is accepted until there is room"
@@ -150,7 +151,7 @@ mod tests {
             panic!("it was opened inline")
         };
         let guard = committer.lock();
-        let connection = &guard.as_ref().expect("it is open").connection;
+        let connection = guard.as_ref().expect("it is open").connection();
         let count: i64 = connection
             .query_row("PRAGMA page_count", [], |row| row.get(0))
             .expect("it is read");

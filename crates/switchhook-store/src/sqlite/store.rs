@@ -24,17 +24,17 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
-use super::queue::{Urgency, Weight};
-use super::transaction::{Nature, Transaction};
-use super::writer::{Manner, Writer};
+use super::transaction::Transaction;
+use super::writer::Writer;
 use super::{
-    SqliteStore, attempt_row, attempts, claims, companies, deliveries, erasure, events, explain, health,
-    holds, keys, log, releases, replay_scan, replays, reserve, retention, secrets, sessions, sources,
-    subscriptions, versions, webhooks, websockets,
+    SqliteStore, attempt_row, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
+    log, replay_scan, replays, reserve, retention, secrets, sessions, sources, subscriptions, versions,
+    webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
 use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
+use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
@@ -48,6 +48,7 @@ use crate::retention::{
 use crate::sealing::Resealed;
 use crate::session::Session;
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
+use crate::write::HotWrite;
 
 /// How often an idle store looks whether its file is still its own.
 const LOOK_FOR_LOSS_EVERY: Duration = Duration::from_millis(500);
@@ -58,7 +59,7 @@ impl SqliteStore {
         F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.parts.writer.run(Manner::ORDINARY, work).await
+        self.parts.writer.run(Weight::ONE, work).await
     }
 
     /// Reads, and sees everything that was answered before.
@@ -352,13 +353,10 @@ impl Store for SqliteStore {
     }
 
     async fn keep_refusal(&self, refusal: Refusal, bounds: RefusalBounds) -> Result<(), StoreError> {
-        let manner = Manner {
-            weight: Weight::of(1, refusal.body.len()),
-            ..Manner::ORDINARY
-        };
+        let weight = Weight::of(1, refusal.body.len());
         self.parts
             .writer
-            .run(manner, move |transaction| {
+            .run(weight, move |transaction| {
                 sources::keep_refusal(transaction, &refusal, bounds)
             })
             .await
@@ -487,18 +485,7 @@ impl Store for SqliteStore {
             }
             self.take_reserve_again().await?;
         }
-        let items = new.iter().map(|event| 1 + event.deliveries.len()).sum();
-        let weight = Weight::of(items, new.iter().map(|event| event.body.len()).sum());
-        let new: Arc<[NewEvent]> = new.into();
-        let manner = Manner {
-            urgency: Urgency::Now,
-            nature: Nature::Recording(Arc::clone(&new)),
-            weight,
-        };
-        self.parts
-            .writer
-            .run(manner, move |transaction| events::record(transaction, &new))
-            .await
+        self.parts.writer.write(HotWrite::record(new)).await
     }
 
     async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError> {
@@ -574,43 +561,20 @@ impl Store for SqliteStore {
 
     async fn claim_due_deliveries(&self, claim: Claim) -> Result<Vec<ClaimAnswer>, StoreError> {
         let items = claim.wishes.iter().map(|wish| wish.limit as usize).sum();
-        let manner = Manner {
-            weight: Weight::of(items, 0),
-            ..Manner::ORDINARY
-        };
         self.parts
             .writer
-            .run(manner, move |transaction| claims::claim(transaction, &claim))
+            .run(Weight::of(items, 0), move |transaction| {
+                claims::claim(transaction, &claim)
+            })
             .await
     }
 
     async fn finish_attempts(&self, finished: Vec<FinishedAttempt>) -> Result<usize, StoreError> {
-        let answers = finished.iter().filter_map(|one| one.attempt.answer.as_ref());
-        let weight = Weight::of(finished.len(), answers.map(|answer| answer.body_head.len()).sum());
-        let manner = Manner {
-            urgency: Urgency::Soon,
-            nature: Nature::Finishing,
-            weight,
-        };
-        self.parts
-            .writer
-            .run(manner, move |transaction| {
-                attempts::finish(transaction, &finished)
-            })
-            .await
+        self.parts.writer.write(HotWrite::finish(finished)).await
     }
 
     async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
-        let manner = Manner {
-            weight: Weight::of(released.len(), 0),
-            ..Manner::ORDINARY
-        };
-        self.parts
-            .writer
-            .run(manner, move |transaction| {
-                releases::release(transaction, &released, now)
-            })
-            .await
+        self.parts.writer.write(HotWrite::release(released, now)).await
     }
 
     async fn cancel_deliveries_of(
@@ -763,13 +727,10 @@ impl Store for SqliteStore {
     }
 
     async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError> {
-        let manner = Manner {
-            weight: Weight::of(1 + step.deliveries.len(), 0),
-            ..Manner::ORDINARY
-        };
+        let weight = Weight::of(1 + step.deliveries.len(), 0);
         self.parts
             .writer
-            .run(manner, move |transaction| replays::advance(transaction, &step))
+            .run(weight, move |transaction| replays::advance(transaction, &step))
             .await
     }
 

@@ -1,15 +1,13 @@
 //! One transaction that may serve many callers, and what a caller wants done in it.
 
-use std::sync::Arc;
-
 use rusqlite::{CachedStatement, Connection};
-use tokio::sync::oneshot;
 
 use super::deferred::Deferred;
-use crate::claim::{HandOver, HandedOver};
+use crate::claim::HandedOver;
+use crate::effects::Effects;
 use crate::error::StoreError;
-use crate::event::NewEvent;
 use crate::observer::SetAside;
+use crate::write::{Answer, Reply, reply};
 
 /// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
 pub(super) const THIS_NODE: i64 = 1;
@@ -23,15 +21,14 @@ pub(super) struct Transaction<'c> {
     pub(super) deferred: &'c mut Deferred,
     /// Whether deliveries may be among those, for now.
     pub(super) may_defer: bool,
-    told: Told,
+    outcome: Outcome,
     hot: Vec<(&'static str, CachedStatement<'c>)>,
 }
 
-/// What a transaction has to tell: to the node, to the operator, and to whoever commits it.
+/// What a transaction leaves to be done by whoever commits it.
 #[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) handed_over: HandOver,
-    pub(super) set_aside: Vec<SetAside>,
+pub(super) struct Outcome {
+    pub(super) effects: Effects,
     /// Whether something was overwritten, and must not be found anywhere.
     pub(super) has_overwritten: bool,
 }
@@ -43,7 +40,7 @@ impl<'c> Transaction<'c> {
             may_claim,
             deferred,
             may_defer: false,
-            told: Told::default(),
+            outcome: Outcome::default(),
             hot: Vec::new(),
         }
     }
@@ -70,18 +67,18 @@ impl<'c> Transaction<'c> {
         self.deferred.write_all(self.connection)
     }
 
-    /// Tells this node something, once it is certain.
+    /// Lets this node know of something, once it is certain.
     pub(super) fn hand_over(&mut self, item: HandedOver) {
-        self.told.handed_over.push(item);
+        self.outcome.effects.handed_over.push(item);
     }
 
-    /// Tells the operator of a delivery that was set aside, once it is certain.
+    /// Lets the operator know of a delivery that was set aside, once it is certain.
     pub(super) fn report(&mut self, set_aside: SetAside) {
-        self.told.set_aside.push(set_aside);
+        self.outcome.effects.set_aside.push(set_aside);
     }
 
-    pub(super) fn into_told(self) -> Told {
-        self.told
+    pub(super) fn into_outcome(self) -> Outcome {
+        self.outcome
     }
 
     /// Runs `work` so that what it deletes or replaces is overwritten with zeros in the file, and not only forgotten.
@@ -89,7 +86,7 @@ impl<'c> Transaction<'c> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.told.has_overwritten = true;
+        self.outcome.has_overwritten = true;
         self.connection
             .query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
         let result = work(self);
@@ -100,57 +97,27 @@ impl<'c> Transaction<'c> {
 
     /// Runs `work` so that its failing leaves no trace.
     pub(super) fn isolated(&mut self, work: impl FnOnce(&mut Self) -> Ran) -> Result<Ran, StoreError> {
-        let (told, reported) = (self.told.handed_over.len(), self.told.set_aside.len());
-        self.prepare("SAVEPOINT operation")?.execute([])?;
+        let before = self.outcome.effects.mark();
+        self.prepare("SAVEPOINT one_write")?.execute([])?;
         let ran = work(self);
         if let Ran::Failed = ran {
-            self.told.handed_over.truncate(told);
-            self.told.set_aside.truncate(reported);
-            self.prepare("ROLLBACK TO operation")?.execute([])?;
+            self.outcome.effects.take_back(before);
+            self.prepare("ROLLBACK TO one_write")?.execute([])?;
         }
         if !matches!(ran, Ran::StoreFailed(_)) {
-            self.prepare("RELEASE operation")?.execute([])?;
+            self.prepare("RELEASE one_write")?.execute([])?;
         }
         Ok(ran)
     }
 }
 
-/// What an operation needs of the transaction that it shares with others.
-#[derive(Debug, Clone)]
-pub(super) enum Nature {
-    /// It keeps these events: they are safe as soon as the journal has them.
-    Recording(Arc<[NewEvent]>),
-    /// It says how attempts ended, which need not be certain: else they are made again.
-    Finishing,
-    /// It wants to see all rows, and the commit. It may fail after having written something.
-    Ordinary,
-}
-
-/// Whether an operation can be undone by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Isolation {
-    /// In a savepoint.
-    Savepoint,
-    /// Not: it does not fail unless something is very wrong; then everything is done again, carefully.
-    None,
-}
-
-impl Nature {
-    pub(super) const fn isolation(&self) -> Isolation {
-        match self {
-            Self::Recording(_) | Self::Finishing => Isolation::None,
-            Self::Ordinary => Isolation::Savepoint,
-        }
-    }
-}
-
-/// How an operation went.
+/// How a write went.
 #[derive(Debug)]
 pub(super) enum Ran {
     Done,
     /// It failed; its caller learns why. Its neighbours do not care.
     Failed,
-    /// The store itself failed: nobody's operation can be kept.
+    /// The store itself failed: nobody's write can be kept.
     StoreFailed(String),
 }
 
@@ -162,67 +129,47 @@ impl Ran {
             Err(_) => Self::Failed,
         }
     }
-}
 
-/// Something that a caller wants done. It may be run twice, so it must not use itself up.
-pub(super) trait Job: Send {
-    fn nature(&self) -> &Nature;
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
-    /// Tells the caller; `failure` if the commit did not come about.
-    fn answer(self: Box<Self>, failure: Option<&str>);
-}
-
-/// A job made of a closure.
-pub(super) struct Errand<T, F> {
-    nature: Nature,
-    work: F,
-    result: Option<Result<T, StoreError>>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Errand<T, F>
-where
-    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
-    T: Send,
-{
-    pub(super) fn new(nature: Nature, work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
-        let (reply, answer) = oneshot::channel();
-        (
-            Self {
-                nature,
-                work,
-                result: None,
-                reply,
-            },
-            answer,
-        )
-    }
-}
-
-impl<T, F> Job for Errand<T, F>
-where
-    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
-    T: Send,
-{
-    fn nature(&self) -> &Nature {
-        &self.nature
-    }
-
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {
-        let result = (self.work)(transaction);
-        let ran = Ran::of(&result);
-        self.result = Some(result);
+    /// Of a result that is kept for the caller until the commit is certain.
+    pub(super) fn keeping<T>(result: Result<T, StoreError>, reply: &mut Reply<T>) -> Self {
+        let ran = Self::of(&result);
+        reply.set(result);
         ran
     }
+}
 
-    fn answer(self: Box<Self>, failure: Option<&str>) {
-        let result = match failure {
-            Some(message) => Err(StoreError::Unavailable(message.to_owned())),
-            None => self
-                .result
-                .unwrap_or_else(|| Err(StoreError::Unavailable("it was not tried".to_owned()))),
-        };
-        // A caller that went away does not want to know.
-        self.reply.send(result).ok();
+/// What a caller wants done that only this driver knows. It may be run twice, so it must not use itself up.
+pub(super) trait TransactionWork: Send {
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
+    /// Answers the caller. If the work was not committed, it learns why.
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>);
+}
+
+struct Closure<T, F> {
+    work: F,
+    reply: Reply<T>,
+}
+
+pub(super) fn closure<T, F>(work: F) -> (Box<dyn TransactionWork>, Answer<T>)
+where
+    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    T: Send + 'static,
+{
+    let (reply, answer) = reply();
+    (Box::new(Closure { work, reply }), answer)
+}
+
+impl<T, F> TransactionWork for Closure<T, F>
+where
+    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran {
+        let result = (self.work)(transaction);
+        Ran::keeping(result, &mut self.reply)
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
+        self.reply.send(committed);
     }
 }

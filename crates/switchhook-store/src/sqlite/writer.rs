@@ -1,61 +1,63 @@
-//! Who writes: a thread of its own, or, for simulations, whoever calls.
+//! Who writes: a thread of its own, or, in simulations, whoever calls.
+//!
+//! The way of an event to the disk: [`Writer::write`] puts it into the queue (`commit.rs`), [`write_batches`] takes what
+//! waits, `committer.rs` does it in a transaction, `record.rs` makes rows of it.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::checkpointer::LogGuard;
-use super::committer::Committer;
-use super::queue::{Batches, Queue, Urgency, Weight};
-use super::transaction::{Errand, Nature, Transaction};
+use super::clock::now;
+use super::committer::{Committer, Write};
+use super::transaction::{Transaction, TransactionWork, closure};
+use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, Weight, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Watch;
+use crate::write::{Answer, HotWrite};
 
-/// Puts operations into commits.
+/// How much one commit takes on.
+const MOST: Weight = Weight {
+    items: 2_000,
+    bytes: 8 << 20,
+};
+
 pub(super) enum Writer {
     Thread(WriterThread),
     Inline(Arc<Mutex<Option<Committer>>>),
 }
 
-/// How an operation is to be done.
-#[derive(Debug, Clone)]
-pub(super) struct Manner {
-    pub(super) urgency: Urgency,
-    pub(super) nature: Nature,
-    pub(super) weight: Weight,
-}
-
-impl Manner {
-    /// For everything that is not done for every event.
-    pub(super) const ORDINARY: Self = Self {
-        urgency: Urgency::Now,
-        nature: Nature::Ordinary,
-        weight: Weight::ONE,
-    };
-}
-
 impl Writer {
+    /// Answers when the write is certain.
+    pub(super) async fn write<T>(&self, (write, answer): (HotWrite, Answer<T>)) -> Result<T, StoreError> {
+        let weight = write.weight();
+        self.put(Write::Hot(write), weight).await?;
+        answer.wait().await
+    }
+
     /// Does `work` in a commit and answers when that is durable.
-    pub(super) async fn run<T, F>(&self, manner: Manner, work: F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, weight: Weight, work: F) -> Result<T, StoreError>
     where
         F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let (errand, answer) = Errand::new(manner.nature, work);
-        let job = Box::new(errand);
+        let (work, answer) = closure(work);
+        self.put(Write::Other(work), weight).await?;
+        answer.wait().await
+    }
+
+    async fn put(&self, write: Write, weight: Weight) -> Result<(), StoreError> {
         match self {
-            Self::Thread(thread) => {
-                thread
-                    .queue
-                    .put(job, manner.urgency, manner.weight, &thread.thread)
-                    .await?;
+            Self::Thread(thread) => thread.queue.put(write, weight).await,
+            Self::Inline(committer) => {
+                let mut committer = committer.lock();
+                let committer = committer.as_mut().ok_or_else(StoreError::closed)?;
+                committer.commit(vec![write]);
+                Ok(())
             }
-            Self::Inline(committer) => committer.lock().as_mut().ok_or_else(closed)?.commit(vec![job]),
         }
-        answer
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".into())))
     }
 
     /// Ends after what was begun. Blocks.
@@ -72,61 +74,77 @@ impl Writer {
 }
 
 pub(super) struct WriterThread {
-    queue: Arc<Queue>,
-    thread: std::thread::Thread,
+    queue: Arc<WriteQueue<dyn TransactionWork>>,
     join: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl WriterThread {
     pub(super) fn start(committer: Committer, log: Option<LogGuard>, watch: Watch) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new());
+        let queue = Arc::new(WriteQueue::new());
         let theirs = Arc::clone(&queue);
-        let join = std::thread::Builder::new()
+        let join = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                watch.over("store's writer", || write(&Abandoned(theirs), committer, log));
+                watch.over("store's writer", || {
+                    let sleeper = Sleeper::Thread(thread::current());
+                    write_batches(Batches::of(theirs, MOST, sleeper), committer, log);
+                });
             })?;
         Ok(Self {
             queue,
-            thread: join.thread().clone(),
             join: Mutex::new(Some(join)),
         })
     }
 
     fn close(&self) {
-        self.queue.close(Some(&self.thread));
+        self.queue.close();
         if let Some(join) = self.join.lock().take() {
-            // If it panicked, that was told.
+            // If it panicked, that was reported.
             let _ = join.join();
         }
     }
 }
 
-/// If the writer panics, nobody may wait for it.
-struct Abandoned(Arc<Queue>);
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
-}
-
-fn write(queue: &Abandoned, mut committer: Committer, mut log: Option<LogGuard>) {
-    let mut batches = Batches::of(&queue.0);
-    while let Some(batch) = batches.next(committer.open_until()) {
-        let (jobs, units) = batch.into_parts();
-        committer.commit(jobs);
-        batches.done(units);
+fn write_batches(
+    mut batches: Batches<dyn TransactionWork>,
+    mut committer: Committer,
+    mut log: Option<LogGuard>,
+) {
+    while let Some(batch) = next(&mut batches, committer.database.open_until()) {
+        committer.commit(batch.writes);
+        drop(batch.room);
         if let Some(log) = &mut log
-            && committer.open_until().is_none()
+            && committer.database.open_until().is_none()
         {
-            log.after_commit(&committer.connection);
+            log.after_commit(committer.connection());
         }
     }
     drop(log);
     committer.close();
 }
 
-fn closed() -> StoreError {
-    StoreError::Unavailable("it is closed".into())
+/// The next batch; at `deadline` at the latest what there is, be it nothing.
+fn next(
+    batches: &mut Batches<dyn TransactionWork>,
+    deadline: Option<Instant>,
+) -> Option<Batch<dyn TransactionWork>> {
+    let mut has_lingered = false;
+    loop {
+        has_lingered = match (batches.next(has_lingered, deadline.is_some()), deadline) {
+            (Next::Write(batch), _) => return Some(batch),
+            (Next::End, _) => return None,
+            (_, Some(deadline)) => {
+                thread::park_timeout(deadline.saturating_duration_since(now()));
+                now() >= deadline
+            }
+            (Next::Linger, None) => {
+                thread::park_timeout(LINGER);
+                true
+            }
+            (Next::Sleep, None) => {
+                thread::park();
+                false
+            }
+        };
+    }
 }

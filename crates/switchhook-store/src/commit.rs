@@ -1,0 +1,276 @@
+//! Group commit, for both drivers: the writes of many callers in one transaction.
+//!
+//! A caller puts a [`Write`] (`write.rs`) into a [`WriteQueue`] and waits for its answer. Whoever commits takes what waits as
+//! [`Batches`] of a bounded size, writes each in one transaction and, once that is certain, notifies (`effects.rs`) before
+//! it answers: nobody hears of a success before the node does.
+//!
+//! How one batch is written is the driver's own: `sqlite/committer.rs`, `postgres/committer.rs`. So is how whoever
+//! commits waits for the next, because on SQLite that is a thread and on PostgreSQL a task.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::error::StoreError;
+use crate::write::Write;
+
+#[cfg(test)]
+mod tests;
+
+/// How long a write that is not urgent waits for company.
+pub(crate) const LINGER: Duration = Duration::from_millis(5);
+
+/// How much may wait: one unit is a row, or a KiB of its bytes if that is more.
+const QUEUE_UNITS: u32 = 32 * 1024;
+
+/// How much work a write is, or how much of it one commit takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) items: u32,
+    pub(crate) bytes: u32,
+}
+
+impl Weight {
+    /// Of an ordinary small write.
+    pub(crate) const ONE: Self = Self { items: 1, bytes: 0 };
+
+    pub(crate) fn of(items: usize, bytes: usize) -> Self {
+        let clamped = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            items: clamped(items),
+            bytes: clamped(bytes),
+        }
+    }
+
+    /// One write may be larger than the queue: then it has it for itself.
+    fn units(self) -> u32 {
+        self.items.max(self.bytes / 1024).clamp(1, QUEUE_UNITS)
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_add(other.items),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    const fn fits(self, most: Self) -> bool {
+        self.items <= most.items && self.bytes <= most.bytes
+    }
+}
+
+/// What waits to be written: a vector that callers fill and whoever commits swaps out.
+pub(crate) struct WriteQueue<W: ?Sized> {
+    inbox: Mutex<Inbox<W>>,
+    room: Arc<Semaphore>,
+    committer: OnceLock<Sleeper>,
+}
+
+struct Inbox<W: ?Sized> {
+    waiting: Vec<Waiting<W>>,
+    has_urgent: bool,
+    state: State,
+    is_closed: bool,
+}
+
+struct Waiting<W: ?Sized> {
+    write: Write<W>,
+    weight: Weight,
+}
+
+/// What whoever commits is doing, as far as callers must know who might wake it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Awake,
+    /// It waits a moment for more of what is not urgent.
+    Lingering,
+    Asleep,
+}
+
+/// How whoever commits is woken.
+pub(crate) enum Sleeper {
+    Thread(Thread),
+    Task(Arc<Notify>),
+}
+
+impl<W: ?Sized> WriteQueue<W> {
+    pub(crate) fn new() -> Self {
+        Self::with_room(Arc::new(Semaphore::new(QUEUE_UNITS as usize)))
+    }
+
+    /// Another queue; what may wait in both is bounded together.
+    pub(crate) fn beside(&self) -> Self {
+        Self::with_room(Arc::clone(&self.room))
+    }
+
+    fn with_room(room: Arc<Semaphore>) -> Self {
+        let inbox = Inbox {
+            waiting: Vec::new(),
+            has_urgent: false,
+            state: State::Awake,
+            is_closed: false,
+        };
+        Self {
+            inbox: Mutex::new(inbox),
+            room,
+            committer: OnceLock::new(),
+        }
+    }
+
+    /// Puts a write in, when there is room.
+    pub(crate) async fn put(&self, write: Write<W>, weight: Weight) -> Result<(), StoreError> {
+        let room = self.room.acquire_many(weight.units()).await;
+        let room = room.map_err(|_| StoreError::closed())?;
+        let is_urgent = write.is_urgent();
+        let mut inbox = self.inbox.lock();
+        if inbox.is_closed {
+            return Err(StoreError::closed());
+        }
+        room.forget();
+        inbox.waiting.push(Waiting { write, weight });
+        inbox.has_urgent |= is_urgent;
+        let wakes = match inbox.state {
+            State::Awake => false,
+            State::Lingering => is_urgent,
+            State::Asleep => true,
+        };
+        if wakes {
+            inbox.state = State::Awake;
+        }
+        drop(inbox);
+        if wakes {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// Takes no more; what waits is still written.
+    pub(crate) fn close(&self) {
+        self.inbox.lock().is_closed = true;
+        self.room.close();
+        self.wake();
+    }
+
+    fn wake(&self) {
+        match self.committer.get() {
+            Some(Sleeper::Thread(thread)) => thread.unpark(),
+            Some(Sleeper::Task(woken)) => woken.notify_one(),
+            None => {}
+        }
+    }
+}
+
+/// The end of a queue at which it is emptied. If this is dropped, nobody waits for an answer any more.
+pub(crate) struct Batches<W: ?Sized> {
+    queue: Arc<WriteQueue<W>>,
+    /// How much one commit takes on: larger ones gain nothing and make the first caller wait for the last.
+    most: Weight,
+    backlog: VecDeque<Waiting<W>>,
+    /// Swapped with the inbox, so that neither allocates anew.
+    spare: Vec<Waiting<W>>,
+}
+
+/// What goes into one commit.
+pub(crate) struct Batch<W: ?Sized> {
+    pub(crate) writes: Vec<Write<W>>,
+    /// To be dropped when they are done.
+    pub(crate) room: Room,
+}
+
+/// What a batch takes up in its queue, until this is dropped.
+pub(crate) struct Room {
+    queue: Arc<Semaphore>,
+    units: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.queue.add_permits(self.units);
+    }
+}
+
+/// What whoever commits does next.
+pub(crate) enum Next<W: ?Sized> {
+    /// It writes this, which is empty only if the time for it has come.
+    Write(Batch<W>),
+    /// It waits for [`LINGER`], or for its deadline if it has one, or until it is woken.
+    Linger,
+    /// It waits until it is woken.
+    Sleep,
+    /// It ends: nothing waits, and nothing comes any more.
+    End,
+}
+
+impl<W: ?Sized> Batches<W> {
+    pub(crate) fn of(queue: Arc<WriteQueue<W>>, most: Weight, committer: Sleeper) -> Self {
+        // Each queue is emptied at one end only.
+        let _ = queue.committer.set(committer);
+        Self {
+            queue,
+            most,
+            backlog: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// The next batch, or how to wait for it.
+    ///
+    /// `has_lingered` says whether that was done; whoever has a deadline lingers until then, and commits then what there is, be it
+    /// nothing.
+    pub(crate) fn next(&mut self, has_lingered: bool, has_deadline: bool) -> Next<W> {
+        let mut inbox = self.queue.inbox.lock();
+        let takes = inbox.has_urgent || inbox.is_closed || has_lingered || !self.backlog.is_empty();
+        if takes && !inbox.waiting.is_empty() {
+            std::mem::swap(&mut inbox.waiting, &mut self.spare);
+            inbox.has_urgent = false;
+        }
+        let is_idle = self.spare.is_empty() && self.backlog.is_empty();
+        let next = match (is_idle, inbox.is_closed) {
+            (true, true) => Some(Next::End),
+            (true, false) if has_lingered && has_deadline => None,
+            (true, false) if inbox.waiting.is_empty() && !has_deadline => Some(Next::Sleep),
+            (true, false) => Some(Next::Linger),
+            (false, _) => None,
+        };
+        inbox.state = match next {
+            Some(Next::Sleep) => State::Asleep,
+            Some(Next::Linger) => State::Lingering,
+            _ => State::Awake,
+        };
+        drop(inbox);
+        next.unwrap_or_else(|| {
+            self.backlog.extend(self.spare.drain(..));
+            Next::Write(self.split_off())
+        })
+    }
+
+    fn split_off(&mut self) -> Batch<W> {
+        let mut writes = Vec::with_capacity(self.backlog.len().min(256));
+        let mut weight = Weight { items: 0, bytes: 0 };
+        let mut units = 0;
+        while let Some(next) = self
+            .backlog
+            .pop_front_if(|next| weight.items == 0 || weight.and(next.weight).fits(self.most))
+        {
+            weight = weight.and(next.weight);
+            units += next.weight.units() as usize;
+            writes.push(next.write);
+        }
+        let queue = Arc::clone(&self.queue.room);
+        Batch {
+            writes,
+            room: Room { queue, units },
+        }
+    }
+}
+
+impl<W: ?Sized> Drop for Batches<W> {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.queue.inbox.lock().waiting.clear();
+    }
+}

@@ -1,0 +1,260 @@
+//! Group commit on PostgreSQL: everything goes through it that makes, claims or ends deliveries.
+//!
+//! There are two queues (`commit.rs`), each with a committer, which is a task with a connection: one for new events, one for the
+//! rest, so that while one waits for the disk the other goes on. The writes of a batch that are alike become one transaction of a
+//! handful of statements (`batch.rs`); other work gets one of its own, after them. This node is notified in the order of the
+//! commits of both (`notifier.rs`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlx::Connection;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::batch;
+use super::connection::{Connector, Link};
+use super::node::Node;
+use super::notifier::Notifier;
+use super::transaction::{Transaction, Uncommitted, Work, transact};
+use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, Weight, WriteQueue};
+use crate::error::StoreError;
+use crate::observer::Commit;
+use crate::write::{self, Answer, HotWrite, Reply, reply};
+
+/// How much one commit takes on. Each row may have a lock on its order key, of which the database has some thousands for
+/// all nodes together (`max_locks_per_transaction`).
+const MOST: Weight = Weight {
+    items: 1_000,
+    bytes: 8 << 20,
+};
+
+type Write = write::Write<OwnTransaction>;
+
+/// Work that has a transaction of its own.
+pub(super) struct OwnTransaction {
+    work: Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, ()> + Send>,
+    reply: Reply<()>,
+}
+
+/// Where callers hand in what they want written.
+pub(super) struct Writer {
+    events: Arc<WriteQueue<OwnTransaction>>,
+    rest: Arc<WriteQueue<OwnTransaction>>,
+}
+
+impl Writer {
+    /// Makes a writer; its work begins with [`Committer::run`] of each committer.
+    pub(super) fn new(
+        connector: &Arc<Connector>,
+        node: Option<&Arc<Node>>,
+        notifier: &Arc<Notifier>,
+    ) -> (Self, [Committer; 2]) {
+        let events = WriteQueue::new();
+        let rest = events.beside();
+        let writer = Self {
+            events: Arc::new(events),
+            rest: Arc::new(rest),
+        };
+        let is_failing = Arc::new(AtomicBool::new(false));
+        let committer = |queue: &Arc<WriteQueue<OwnTransaction>>| {
+            let woken = Arc::new(Notify::new());
+            Committer {
+                batches: Batches::of(Arc::clone(queue), MOST, Sleeper::Task(Arc::clone(&woken))),
+                woken,
+                connector: Arc::clone(connector),
+                node: node.cloned(),
+                notifier: Arc::clone(notifier),
+                link: None,
+                is_failing: Arc::clone(&is_failing),
+            }
+        };
+        let committers = [committer(&writer.events), committer(&writer.rest)];
+        (writer, committers)
+    }
+
+    /// Answers when the write is durable.
+    pub(super) async fn write<T>(&self, (write, answer): (HotWrite, Answer<T>)) -> Result<T, StoreError> {
+        let weight = write.weight();
+        let queue = match write {
+            HotWrite::Record { .. } => &self.events,
+            HotWrite::Finish { .. } | HotWrite::Release { .. } => &self.rest,
+        };
+        queue.put(Write::Hot(write), weight).await?;
+        answer.wait().await
+    }
+
+    /// Does `work` in a transaction of its own; answers when it is durable.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (mut value, value_of_work) = reply();
+        let (reply, answer) = reply();
+        let own = OwnTransaction {
+            work: Box::new(move |transaction| {
+                let work = work(transaction);
+                Box::pin(async move {
+                    value.set(Ok(work.await?));
+                    value.send(Ok(()));
+                    Ok(())
+                })
+            }),
+            reply,
+        };
+        self.rest.put(Write::Other(Box::new(own)), Weight::ONE).await?;
+        answer.wait().await?;
+        value_of_work.wait().await
+    }
+
+    /// Takes no more; what waits is still done.
+    pub(super) fn close(&self) {
+        self.events.close();
+        self.rest.close();
+    }
+}
+
+/// Writes the batches of one queue.
+pub(super) struct Committer {
+    batches: Batches<OwnTransaction>,
+    woken: Arc<Notify>,
+    connector: Arc<Connector>,
+    node: Option<Arc<Node>>,
+    notifier: Arc<Notifier>,
+    link: Option<Link>,
+    /// Whether the last commit failed, of either committer, so that an outage is logged once and not with each commit.
+    is_failing: Arc<AtomicBool>,
+}
+
+impl Committer {
+    /// Works until the queue is closed and all that waited is done.
+    pub(super) async fn run(mut self) {
+        while let Some(batch) = self.next().await {
+            self.write(batch.writes).await;
+            drop(batch.room);
+        }
+        if let Some(link) = self.link.take() {
+            // The server would notice by itself; saying so only keeps its log tidy.
+            let _ = link.connection.close().await;
+        }
+    }
+
+    async fn next(&mut self) -> Option<Batch<OwnTransaction>> {
+        let mut has_lingered = false;
+        loop {
+            has_lingered = match self.batches.next(has_lingered, false) {
+                Next::Write(batch) => return Some(batch),
+                Next::End => return None,
+                Next::Linger => {
+                    // Whether it was woken or not: the time is over.
+                    let _ = timeout(LINGER, self.woken.notified()).await;
+                    true
+                }
+                Next::Sleep => {
+                    self.woken.notified().await;
+                    false
+                }
+            };
+        }
+    }
+
+    async fn write(&mut self, writes: Vec<Write>) {
+        let (mut alike, mut others) = (Vec::with_capacity(writes.len()), Vec::new());
+        for write in writes {
+            match write {
+                Write::Hot(write) => alike.push(write),
+                Write::Other(own) => others.push(own),
+            }
+        }
+        if !alike.is_empty() {
+            self.write_together(alike).await;
+        }
+        for own in others {
+            let OwnTransaction { work, mut reply } = *own;
+            let done = self
+                .commit(1, async move |transaction| work(transaction).await)
+                .await;
+            reply.set(done);
+            reply.send(Ok(()));
+        }
+    }
+
+    /// Commits all at once; if that fails because of one of them, each by itself.
+    async fn write_together(&mut self, mut writes: Vec<HotWrite>) {
+        let committed = self.commit_together(&mut writes).await;
+        let is_one_to_blame = committed.is_err() && writes.len() > 1 && self.link.is_some();
+        for mut write in writes {
+            if is_one_to_blame {
+                let committed = self.commit_together(std::slice::from_mut(&mut write)).await;
+                write.answer(committed.as_ref().map(|()| ()));
+            } else {
+                write.answer(committed.as_ref().map(|()| ()));
+            }
+        }
+    }
+
+    async fn commit_together(&mut self, writes: &mut [HotWrite]) -> Result<(), StoreError> {
+        self.commit(writes.len(), async |transaction| {
+            batch::write(transaction, writes).await
+        })
+        .await
+    }
+
+    /// Runs `work` in a transaction, and tells the operator when that begins to fail and when it works again.
+    async fn commit(
+        &mut self,
+        operations: usize,
+        work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let result = self.try_to_commit(operations, work).await;
+        match &result {
+            Err(error @ StoreError::Unavailable(_)) if !self.is_failing.swap(true, Ordering::Relaxed) => {
+                tracing::error!(operations, %error, "nothing can be kept; it is tried again and again");
+            }
+            Ok(()) if self.is_failing.swap(false, Ordering::Relaxed) => {
+                tracing::info!("things are kept again");
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// The connection stays only if it is known to be good.
+    async fn try_to_commit(
+        &mut self,
+        operations: usize,
+        work: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let started = Instant::now();
+        let mut link = match self.link.take().filter(|link| self.connector.is_current(link)) {
+            Some(link) => link,
+            None => self.connector.connect_to_commit().await?,
+        };
+        let node = self.node.as_ref().map(|node| node.id());
+        match transact(&mut link.connection, node, &self.notifier, work).await {
+            Ok(((), outcome)) => {
+                self.link = Some(link);
+                self.notifier.notify(outcome).await;
+                self.notifier.audience.committed(Commit {
+                    operations,
+                    duration: started.elapsed(),
+                });
+                Ok(())
+            }
+            Err(Uncommitted::RolledBack(error)) => {
+                // After a failure of one statement the connection is as good as before; after one of its own it is not, nor if
+                // its server takes no writes any more.
+                if self.connector.is_well(&mut link).await {
+                    self.link = Some(link);
+                }
+                Err(error)
+            }
+            Err(uncommitted @ Uncommitted::NoAnswer) => Err(uncommitted.into()),
+            Err(Uncommitted::Doubtful(error, outcome)) => {
+                self.notifier.notify(*outcome).await;
+                Err(error)
+            }
+        }
+    }
+}

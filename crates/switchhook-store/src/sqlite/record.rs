@@ -1,0 +1,131 @@
+//! Recording: new events become rows, each with its deliveries.
+
+use rusqlite::params;
+use switchhook_domain::order::OrderKey;
+
+use super::list::first;
+use super::row::Verbatim;
+use super::transaction::Transaction;
+use super::{deliveries, delivery_row, log, order_queue};
+use crate::claim::{ClaimedDelivery, HandedOver};
+use crate::error::StoreError;
+use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
+use crate::order_queue::{Start, start_of};
+use crate::row::event::{event_columns, read, warnings};
+
+/// Keeps events, each with its deliveries.
+pub(super) fn record(
+    transaction: &mut Transaction<'_>,
+    events: &[NewEvent],
+) -> Result<Vec<Recorded>, StoreError> {
+    events
+        .iter()
+        .map(|event| record_one(transaction, event))
+        .collect()
+}
+
+fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Recorded, StoreError> {
+    if let Some(idempotency) = &event.idempotency
+        && let Some(answer) = answer_to_repetition(transaction, event, idempotency)?
+    {
+        return Ok(answer);
+    }
+    insert(transaction, event)?;
+    for (ordinal, delivery) in (0..).zip(&event.deliveries) {
+        deliver(transaction, event, delivery, ordinal)?;
+    }
+    Ok(Recorded::Kept)
+}
+
+fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
+    let position = log::next(transaction, event)?;
+    transaction.hot(INSERT)?.execute(params![
+        event.id.0,
+        event.company_id.0,
+        event.kind.route(),
+        event.accepted_at.as_millis(),
+        event.order_key.as_ref().map(OrderKey::as_str),
+        event.idempotency.as_ref().map(|idempotency| &*idempotency.key),
+        warnings(&event.warnings)?,
+        Verbatim(&event.body),
+        event.revision.0,
+        position,
+    ])?;
+    Ok(())
+}
+
+const INSERT: &str = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
+     revision, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// Makes a delivery: claimed if this node can send it now, waiting if another must go first.
+fn deliver(
+    transaction: &mut Transaction<'_>,
+    event: &NewEvent,
+    new: &NewDelivery,
+    ordinal: u32,
+) -> Result<(), StoreError> {
+    let mut delivery = new.unsent(event, ordinal);
+    let claim_until = new.claim_until.filter(|_| transaction.may_claim);
+    let last = match &delivery.order_key {
+        Some(key) => order_queue::last(transaction, delivery.webhook_id, key)?,
+        None => None,
+    };
+    let start = start_of(&mut delivery, last.as_ref(), claim_until);
+    if start == Start::Claimed && transaction.may_defer {
+        transaction.deferred.put(delivery.clone());
+    } else {
+        delivery_row::insert(transaction.connection, &delivery, start)?;
+    }
+    transaction.hand_over(match start {
+        Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
+            delivery,
+            body: event.body.clone(),
+            was_read: false,
+            was_due_at: event.accepted_at,
+        })),
+        Start::Free | Start::Waiting => HandedOver::Due {
+            webhook_id: delivery.webhook_id,
+            due_at: delivery.state.at(),
+        },
+    });
+    Ok(())
+}
+
+/// The answer if the key was used before. A use too long ago is forgotten, so that the key is free again.
+fn answer_to_repetition(
+    transaction: &mut Transaction<'_>,
+    event: &NewEvent,
+    idempotency: &Idempotency,
+) -> Result<Option<Recorded>, StoreError> {
+    let connection = transaction.connection;
+    let Some(earlier) = first(
+        connection,
+        BY_IDEMPOTENCY_KEY,
+        &[&event.company_id.0, &idempotency.key],
+        read,
+    )?
+    else {
+        return Ok(None);
+    };
+    if earlier.accepted_at < idempotency.not_before {
+        let sql = "UPDATE events SET idempotency_key = NULL WHERE id = ?";
+        transaction.prepare(sql)?.execute(params![earlier.id.0])?;
+        return Ok(None);
+    }
+    // Of a payload that was removed nobody can tell whether it was the same. The key says that it was.
+    if earlier.payload_removed.is_none() && earlier.body != event.body {
+        return Ok(Some(Recorded::KeyReused));
+    }
+    transaction.write_deferred()?;
+    let deliveries = deliveries::originals_of(connection, earlier.id)?;
+    Ok(Some(Recorded::Repeated {
+        event: earlier,
+        deliveries,
+    }))
+}
+
+pub(super) const BY_IDEMPOTENCY_KEY: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM events WHERE company_id = ? AND idempotency_key = ?"
+);

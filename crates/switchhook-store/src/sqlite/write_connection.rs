@@ -1,0 +1,313 @@
+//! The connection that writes: a transaction that stays open on it for some milliseconds, and the journal that has its
+//! events until the commit.
+//!
+//! Events are answered when the journal has them: if the transaction cannot be committed, the next one begins with them.
+//! How attempts ended is answered when it is done: if that is lost, in a crash or with such a transaction, a delivery is
+//! repeated. Whatever else is done is committed first. Which of these a batch needs is decided in `committer.rs`.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::clock::now;
+use super::custody::Custody;
+use super::deferred::Deferred;
+use super::journal::{self, Journal, LeftBesideLinks};
+use super::location::StoreFile;
+use super::owner::{self, Loss, Ownership};
+use super::transaction::{Ran, Transaction};
+use super::{connection, record};
+use crate::error::StoreError;
+use crate::event::NewEvent;
+
+/// How long a transaction stays open for more: long enough for most of its deliveries to end within it. After a crash
+/// what ended in so many milliseconds is sent again.
+const OPEN_FOR: Duration = Duration::from_millis(20);
+
+pub(super) struct WriteConnection {
+    pub(super) connection: Connection,
+    /// Whether this process may claim deliveries.
+    may_claim: bool,
+    /// Where events are safe before the commit. Without one everything waits for its commit.
+    journal: Option<Journal>,
+    /// Until when the transaction that is open stays so, if one is.
+    open_until: Option<Instant>,
+    deferred: Deferred,
+    /// Whether something was answered that readers do not see yet.
+    is_ahead: Arc<AtomicBool>,
+    /// Asked in every transaction.
+    pub(super) custody: Custody,
+}
+
+impl WriteConnection {
+    pub(super) fn new(connection: Connection, may_claim: bool) -> Self {
+        Self {
+            connection,
+            may_claim,
+            journal: None,
+            open_until: None,
+            deferred: Deferred::default(),
+            is_ahead: Arc::default(),
+            custody: Custody::default(),
+        }
+    }
+
+    /// Whether something was answered that readers do not see yet: it becomes visible with the next commit.
+    pub(super) fn is_ahead(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_ahead)
+    }
+
+    /// Until when the open transaction stays open; `None` if there is none.
+    pub(super) const fn open_until(&self) -> Option<Instant> {
+        self.open_until
+    }
+
+    /// Whether something is answered, or was, that is not committed.
+    pub(super) fn has_uncommitted(&self) -> bool {
+        self.open_until.is_some() || self.is_owing()
+    }
+
+    fn is_owing(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::is_owing)
+    }
+
+    /// Whether the journal takes more events.
+    pub(super) fn takes_more(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::takes_more)
+    }
+
+    // --- the transaction ------------------------------------------------------------------------------------------
+
+    /// Why nothing is written any more, if that is so.
+    pub(super) fn after_loss(&mut self) -> Option<String> {
+        self.custody.after_loss(&self.connection)
+    }
+
+    /// Begins a transaction, if none is open, with what the journal has of one that was rolled back.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        if self.open_until.is_some() {
+            return Ok(());
+        }
+        self.execute("BEGIN IMMEDIATE")?;
+        self.open_until = Some(now() + OPEN_FOR);
+        self.custody.check_owner(&self.connection)?;
+        if let Some(journal) = &mut self.journal {
+            let generation = journal::generation(&self.connection)?;
+            if generation != journal.generation() {
+                // A guest that found no lock has recorded what there was.
+                journal.begin(generation);
+            }
+            if journal.is_owing() {
+                let events = journal.events().map_err(unreadable)?;
+                self.record_again(events)?;
+            }
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.owe_nothing();
+            journal.make_findable().map_err(unreadable)?;
+        }
+        match self.custody.is_displaced() {
+            Some(loss) => Err(self.leave_displaced(loss)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The transaction that is open.
+    pub(super) fn transaction(&mut self) -> Transaction<'_> {
+        Transaction::new(&self.connection, self.may_claim, &mut self.deferred)
+    }
+
+    /// Puts events into the journal; answers whether they are on the disk.
+    pub(super) fn append<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> bool {
+        let Some(journal) = &mut self.journal else {
+            return false;
+        };
+        match journal.append(events) {
+            Ok(()) => {
+                self.is_ahead.store(true, Ordering::Release);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    "the journal beside the database (its name ends in .intake) takes nothing; events wait for commits"
+                );
+                false
+            }
+        }
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.deferred.write_all(&self.connection)?;
+        let next_generation = match &self.journal {
+            Some(journal) if journal.has_something() => Some(journal.conclude(&self.connection)?),
+            _ => None,
+        };
+        self.execute("COMMIT")?;
+        self.open_until = None;
+        self.is_ahead.store(false, Ordering::Release);
+        if let (Some(journal), Some(generation)) = (&mut self.journal, next_generation) {
+            journal.begin(generation);
+        }
+        Ok(())
+    }
+
+    /// After some failures SQLite has already rolled back.
+    pub(super) fn roll_back(&mut self) {
+        self.open_until = None;
+        self.deferred.clear();
+        if let Some(journal) = &mut self.journal {
+            journal.owe();
+        }
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed transaction could not be rolled back");
+        }
+    }
+
+    /// After a commit in which something was overwritten: it must not be found in the journal either.
+    pub(super) fn overwrite_journal(&self) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.overwrite()
+        {
+            tracing::error!(%error, "what was erased may still be in the journal");
+        }
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// Records events of the journal. One that cannot be recorded is logged, and keeps nobody from the others. Nothing is
+    /// handed over: the node was notified when they were recorded first, or will look for what is due.
+    fn record_again(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        let mut transaction = self.transaction();
+        for event in events {
+            let ran = transaction.isolated(|transaction| {
+                let recorded = record::record(transaction, std::slice::from_ref(&event));
+                if let Err(error) = &recorded {
+                    tracing::error!(id = event.id.0, %error, "an event of the journal cannot be recorded");
+                }
+                Ran::of(&recorded)
+            })?;
+            if let Ran::StoreFailed(message) = ran {
+                return Err(StoreError::Unavailable(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings all that was acknowledged into the database, wherever that is now; unless somebody has it open with another
+    /// log, and writing to it would damage it.
+    fn leave_displaced(&mut self, loss: Loss) -> Result<StoreError, StoreError> {
+        if !self.custody.has_other_log() {
+            if let Some(number) = self.custody.number() {
+                owner::end(&self.connection, number)?;
+            }
+            self.commit()?;
+            self.fold_log();
+        }
+        Ok(self.custody.lose(loss))
+    }
+
+    // --- the beginning and the end --------------------------------------------------------------------------------
+
+    /// Becomes the owner of the file, and takes in what was accepted before. With the same commit any other process is the
+    /// owner no longer; nothing can get into its journal meanwhile, nor afterwards.
+    pub(super) fn own(&mut self, file: &StoreFile, database: Arc<File>) -> Result<(), StoreError> {
+        // One that still believes to be the owner may be busy.
+        connection::look_often(&mut self.connection)?;
+        self.start(file, Some(database))?;
+        self.connection.busy_timeout(connection::BUSY_TIMEOUT)?;
+        // Whoever finds the file without its log is to know that it lacks something.
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Takes in what was accepted before, for whoever does not serve the file.
+    pub(super) fn take_in(&mut self, file: &StoreFile) -> Result<(), StoreError> {
+        self.start(file, None)
+    }
+
+    /// The events that are left in journals are recorded and committed; nobody has claimed them any more.
+    fn start(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
+        self.begin()?;
+        self.start_begun(file, database).inspect_err(|_| self.roll_back())
+    }
+
+    fn start_begun(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
+        if let Some(database) = database {
+            self.custody
+                .begin(Ownership::take(&self.connection, file, database)?);
+        }
+        let generation = journal::generation(&self.connection)?;
+        let unusable = |error| {
+            let path = file.beside(journal::END);
+            StoreError::Unusable(format!("{} cannot be used: {error}", path.display()))
+        };
+        let mut journal = Journal::open(file, generation).map_err(unusable)?;
+        let beside_links = LeftBesideLinks::read(file, generation).map_err(unusable)?;
+        let mut left = journal.events().map_err(unusable)?;
+        left.extend(beside_links.events.iter().cloned());
+        if !left.is_empty() {
+            tracing::info!(
+                events = left.len(),
+                "what was accepted and not yet committed is recorded"
+            );
+        }
+        self.journal = Some(journal);
+        self.record_again(left.into_iter().map(unclaimed).collect())?;
+        self.commit()?;
+        beside_links.remove();
+        Ok(())
+    }
+
+    /// Leaves everything in the database file. What this process owns no longer it leaves alone.
+    pub(super) fn close(&mut self) {
+        if self.custody.is_lost() {
+            return;
+        }
+        if !self.is_owing() {
+            self.leave_journal();
+        }
+        self.fold_log();
+    }
+
+    /// Does without a journal from now on. There must be nothing in it that counts.
+    pub(super) fn leave_journal(&mut self) {
+        if let Some(journal) = self.journal.take() {
+            journal.remove();
+        }
+    }
+
+    /// Moves the whole write-ahead log into the file, so that the file alone is the store.
+    fn fold_log(&self) {
+        let folded = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::warn!(%error, "the write-ahead log stays beside the database file; the next start reads it");
+        }
+    }
+}
+
+/// Nobody has it any more who had it before a start.
+fn unclaimed(mut event: NewEvent) -> NewEvent {
+    for delivery in &mut event.deliveries {
+        delivery.claim_until = None;
+    }
+    event
+}
+
+fn unreadable(error: io::Error) -> StoreError {
+    StoreError::Unavailable(format!(
+        "the journal beside the database (its name ends in .intake) cannot be read: {error}"
+    ))
+}

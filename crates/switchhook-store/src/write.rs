@@ -1,0 +1,134 @@
+//! Writes: what callers want written, and how they are answered once it is certain.
+
+use switchhook_domain::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::claim::{FinishedAttempt, Release};
+use crate::commit::Weight;
+use crate::error::StoreError;
+use crate::event::{NewEvent, Recorded};
+
+/// What a caller wants written. `W` is a driver's own work.
+pub(crate) enum Write<W: ?Sized> {
+    Hot(HotWrite),
+    Other(Box<W>),
+}
+
+/// A write that is made for about every event. Both drivers write many of them together.
+pub(crate) enum HotWrite {
+    Record {
+        events: Vec<NewEvent>,
+        reply: Reply<Vec<Recorded>>,
+    },
+    Finish {
+        attempts: Vec<FinishedAttempt>,
+        /// How many came too late.
+        reply: Reply<usize>,
+    },
+    Release {
+        releases: Vec<Release>,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
+}
+
+impl<W: ?Sized> Write<W> {
+    /// Whether somebody waits for it. How an attempt ended is known to whoever needs it before it is written.
+    pub(crate) const fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Hot(HotWrite::Finish { .. }))
+    }
+}
+
+impl HotWrite {
+    pub(crate) fn record(events: Vec<NewEvent>) -> (Self, Answer<Vec<Recorded>>) {
+        let (reply, answer) = reply();
+        (Self::Record { events, reply }, answer)
+    }
+
+    pub(crate) fn finish(attempts: Vec<FinishedAttempt>) -> (Self, Answer<usize>) {
+        let (reply, answer) = reply();
+        (Self::Finish { attempts, reply }, answer)
+    }
+
+    pub(crate) fn release(releases: Vec<Release>, now: Timestamp) -> (Self, Answer<()>) {
+        let (reply, answer) = reply();
+        let write = Self::Release { releases, now, reply };
+        (write, answer)
+    }
+
+    pub(crate) fn weight(&self) -> Weight {
+        match self {
+            Self::Record { events, .. } => Weight::of(
+                events.iter().map(|event| 1 + event.deliveries.len()).sum(),
+                events.iter().map(|event| event.body.len()).sum(),
+            ),
+            Self::Finish { attempts, .. } => {
+                let answers = attempts.iter().filter_map(|one| one.attempt.answer.as_ref());
+                Weight::of(attempts.len(), answers.map(|answer| answer.body_head.len()).sum())
+            }
+            Self::Release { releases, .. } => Weight::of(releases.len(), 0),
+        }
+    }
+
+    /// Answers the caller. If the write was not committed, it learns why.
+    pub(crate) fn answer(self, committed: Result<(), &StoreError>) {
+        match self {
+            Self::Record { reply, .. } => reply.send(committed),
+            Self::Finish { reply, .. } => reply.send(committed),
+            Self::Release { reply, .. } => reply.send(committed),
+        }
+    }
+}
+
+/// The writer's end of an answer. It keeps the result back until the commit is certain.
+pub(crate) struct Reply<T> {
+    caller: oneshot::Sender<Result<T, StoreError>>,
+    result: Option<Result<T, StoreError>>,
+}
+
+/// The caller's end.
+pub(crate) struct Answer<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+pub(crate) fn reply<T>() -> (Reply<T>, Answer<T>) {
+    let (caller, answer) = oneshot::channel();
+    let reply = Reply { caller, result: None };
+    (reply, Answer(answer))
+}
+
+impl<T> Reply<T> {
+    /// What to answer if the commit comes about. The last one counts: a write may be done twice.
+    pub(crate) fn set(&mut self, result: Result<T, StoreError>) {
+        self.result = Some(result);
+    }
+
+    /// For one of those who shared a commit.
+    pub(crate) fn send(self, committed: Result<(), &StoreError>) {
+        let result = match committed {
+            Ok(()) => self.result.unwrap_or_else(|| Err(StoreError::closed())),
+            Err(error) => Err(for_each_caller(error)),
+        };
+        // A caller that went away does not want to know.
+        let _ = self.caller.send(result);
+    }
+}
+
+impl<T> Answer<T> {
+    pub(crate) async fn wait(self) -> Result<T, StoreError> {
+        self.0.await.unwrap_or_else(|_| Err(StoreError::closed()))
+    }
+
+    /// For whoever has done the write itself.
+    pub(crate) fn now(mut self) -> Result<T, StoreError> {
+        self.0.try_recv().unwrap_or_else(|_| Err(StoreError::closed()))
+    }
+}
+
+/// An error for each of those who shared a commit.
+fn for_each_caller(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
+        StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
+        StoreError::Conflict(why) => StoreError::Conflict(why.clone()),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
