@@ -34,6 +34,7 @@ mod lock;
 mod log;
 mod order_queue;
 mod owner;
+mod pending;
 #[cfg(test)]
 mod query_plans;
 mod readers;

@@ -9,31 +9,16 @@ use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 
 use super::columns::bind_columns;
-use super::list::{Unreadable, readable};
-use super::notifier::Notifier;
+use super::due::{DueDelivery, due_deliveries};
+use super::list::Unreadable;
 use super::order_queue::{self, QueueKey};
 use super::set_aside::set_aside;
-use super::transaction::{Transaction, transact};
+use super::transaction::Transaction;
 use super::{attempts, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting};
+use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::order_queue::{Claimed, Queued, Verdict, verdict};
 use crate::row::attempt::lost;
-use crate::row::delivery::{self, delivery_columns};
-use crate::row::{Columns, Row};
-
-/// How many claims of nodes that have ended one commit closes.
-const SLICE: i64 = 1_000;
-
-/// A delivery that is due, with what its row says beyond it.
-struct DueDelivery {
-    delivery: Delivery,
-    due_at: Timestamp,
-    /// When its attempt was opened whose lease has ended, if there is one.
-    opened_at: Option<Timestamp>,
-    /// How many bytes its event has.
-    bytes: usize,
-}
 
 /// A delivery that may go, and what to say of it.
 struct Granted {
@@ -66,112 +51,8 @@ pub(super) async fn claim(
     open(transaction, granted, claim).await
 }
 
-/// The first that are due of each wish, those whose lease ended included, wish by wish and in the order in which they are
-/// due. Their rows are locked.
-async fn due_deliveries(
-    transaction: &mut Transaction<'_>,
-    claim: &Claim,
-) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
-    let (mut due, mut unreadable) = (Vec::new(), Vec::new());
-    let undated = bind_columns!(sqlx::query(UNDATED), claim.wishes, |wish| {
-        i64: wish.webhook_id.0,
-        i64: i64::from(wish.limit),
-    });
-    for row in undated.fetch_all(&mut *transaction.connection).await? {
-        let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
-        unreadable.push(Unreadable { id, why });
-    }
-    let claimed: &[&str] = match claim.expired {
-        Expired::Claim => &[EXPIRED, DUE],
-        Expired::Leave => &[DUE],
-    };
-    for sql in claimed {
-        let query = bind_columns!(sqlx::query(*sql), claim.wishes, |wish| {
-            i64: wish.webhook_id.0,
-            i64: i64::from(wish.limit),
-        });
-        let query = query.bind(claim.now.as_millis());
-        let rows = query.fetch_all(&mut *transaction.connection).await?;
-        let (some, damaged) = readable(&rows, read_due)?;
-        due.extend(some);
-        unreadable.extend(damaged);
-    }
-    let mut room: HashMap<_, _> = (0..)
-        .zip(&claim.wishes)
-        .map(|(place, wish)| (wish.webhook_id, (place, wish.limit, wish.bytes)))
-        .collect();
-    let place_of = |due: &DueDelivery| {
-        room.get(&due.delivery.webhook_id)
-            .map(|(place, ..): &(u32, u32, usize)| *place)
-    };
-    due.sort_by_key(|due: &DueDelivery| (place_of(due), due.due_at, due.delivery.id));
-    due.retain(|due| match room.get_mut(&due.delivery.webhook_id) {
-        Some((_, room, bytes)) if *room > 0 && *bytes > 0 => {
-            *room -= 1;
-            *bytes = bytes.saturating_sub(due.bytes);
-            true
-        }
-        _ => false,
-    });
-    Ok((due, unreadable))
-}
-
-/// For each wish the rows that `$condition` says, locked.
-macro_rules! of_wishes {
-    ($condition:literal, $columns:expr) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM unnest($1::bigint[], $2::bigint[]) AS wish (of_webhook, most) CROSS JOIN LATERAL (\
-             SELECT * FROM deliveries WHERE webhook_id = wish.of_webhook AND ",
-            $condition,
-            " LIMIT wish.most FOR UPDATE SKIP LOCKED) AS due"
-        )
-    };
-}
-
-/// What is read of a row of `$deliveries` that is due.
-macro_rules! due_columns {
-    ($deliveries:literal) => {
-        concat!(
-            delivery_columns!(),
-            ", claimed_at, due_at, (SELECT octet_length(body)::bigint FROM events WHERE events.id = ",
-            $deliveries,
-            ".event_id)"
-        )
-    };
-}
-
-/// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the table.
-const UNDATED: &str = of_wishes!(
-    "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL ORDER BY due_at, id",
-    "id"
-);
-
-const DUE: &str = of_wishes!(
-    "state = 'pending' AND claimed_by IS NULL AND due_at <= $3 ORDER BY due_at, id",
-    due_columns!("due")
-);
-
-const EXPIRED: &str = of_wishes!(
-    "claimed_by IS NOT NULL AND due_at <= $3 ORDER BY due_at, id",
-    due_columns!("due")
-);
-
-fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
-    let mut columns = Columns::of("deliveries", row)?;
-    Ok(DueDelivery {
-        delivery: delivery::read_columns(&mut columns)?,
-        opened_at: columns.maybe_time()?,
-        due_at: columns.time()?,
-        bytes: columns
-            .read::<Option<i64>>()?
-            .map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0)),
-    })
-}
-
 /// Their leases ended and nobody said how the attempts did.
-async fn close_as_lost(
+pub(super) async fn close_as_lost(
     connection: &mut PgConnection,
     due: &[DueDelivery],
     now: Timestamp,
@@ -367,140 +248,3 @@ async fn answers(
 const NEXT_DUE: &str = "SELECT (SELECT due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
      AND webhook_id = given.id AND due_at IS NOT NULL ORDER BY due_at, id LIMIT 1) \
      FROM unnest($1::bigint[]) WITH ORDINALITY AS given (id, n) ORDER BY n";
-
-/// Lets deliveries that wait for a retry go now: their receiver works again.
-pub(super) async fn make_retries_due(
-    transaction: &mut Transaction<'_>,
-    webhook_id: WebhookId,
-    now: Timestamp,
-    limit: u32,
-) -> Result<usize, StoreError> {
-    let changed = sqlx::query(MAKE_DUE)
-        .bind(now.as_millis())
-        .bind(webhook_id.0)
-        .bind(i64::from(limit))
-        .execute(&mut *transaction.connection)
-        .await?;
-    let changed = usize::try_from(changed.rows_affected()).unwrap_or(usize::MAX);
-    if changed > 0 {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id,
-            due_at: now,
-        });
-    }
-    Ok(changed)
-}
-
-/// Those that wait for their order wait for others, not for the receiver.
-const MAKE_DUE: &str = "UPDATE deliveries SET due_at = $1 WHERE id IN (\
-     SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 AND due_at > $1 \
-     AND held IS NULL ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)";
-
-/// The webhooks after `after` for which something is pending.
-///
-/// Hops from one webhook to the next in the index, so that the cost grows with the webhooks.
-pub(super) async fn pending_webhooks(
-    connection: &mut PgConnection,
-    after: Option<WebhookId>,
-    limit: u32,
-) -> Result<Vec<PendingWebhook>, StoreError> {
-    let rows = sqlx::query(PENDING)
-        .bind(after.map_or(i64::MIN, |id| id.0))
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(PendingWebhook {
-                webhook_id: WebhookId(row.try_get(0)?),
-                first_due_at: Timestamp::from_millis(row.try_get::<Option<i64>, _>(1)?.unwrap_or_default()),
-            })
-        })
-        .collect()
-}
-
-const PENDING: &str = "WITH RECURSIVE \
-     unclaimed AS (\
-       (SELECT webhook_id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id > $1 \
-        ORDER BY webhook_id, due_at LIMIT 1) \
-       UNION ALL \
-       SELECT next.webhook_id, next.due_at FROM unclaimed CROSS JOIN LATERAL (\
-         SELECT webhook_id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
-         AND webhook_id > unclaimed.webhook_id ORDER BY webhook_id, due_at LIMIT 1) AS next), \
-     claimed AS (\
-       (SELECT webhook_id, due_at FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id > $1 \
-        ORDER BY webhook_id, due_at LIMIT 1) \
-       UNION ALL \
-       SELECT next.webhook_id, next.due_at FROM claimed CROSS JOIN LATERAL (\
-         SELECT webhook_id, due_at FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
-         AND webhook_id > claimed.webhook_id ORDER BY webhook_id, due_at LIMIT 1) AS next) \
-     SELECT webhook_id, min(due_at) FROM (\
-       (SELECT * FROM unclaimed LIMIT $2) UNION ALL (SELECT * FROM claimed LIMIT $2)) AS pending \
-     GROUP BY webhook_id ORDER BY webhook_id LIMIT $2";
-
-/// The delivery of a webhook that has waited longest: what is due and unclaimed, or claimed for its first attempt. Replays make
-/// deliveries long before they are due.
-pub(super) async fn longest_waiting(
-    connection: &mut PgConnection,
-    webhook_id: WebhookId,
-) -> Result<Option<Waiting>, StoreError> {
-    let mut found = [None, None];
-    for (sql, found) in [LONGEST_DUE, LONGEST_UNSTARTED].into_iter().zip(&mut found) {
-        let row = sqlx::query(sql)
-            .bind(webhook_id.0)
-            .fetch_optional(&mut *connection)
-            .await?;
-        if let Some(row) = row {
-            *found = Some(Waiting {
-                delivery_id: DeliveryId(row.try_get(0)?),
-                since: Timestamp::from_millis(row.try_get(1)?),
-            });
-        }
-    }
-    let [due, unstarted] = found;
-    Ok(Waiting::longer(due, unstarted))
-}
-
-const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
-     AND webhook_id = $1 AND due_at IS NOT NULL ORDER BY due_at, id LIMIT 1";
-
-/// Nodes have so many claims at the most that they can all be looked at, in the order of their index.
-const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM (\
-     SELECT id, created_at, attempt_number, replay_id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
-     AND webhook_id = $1 ORDER BY due_at, id OFFSET 0) AS claimed \
-     WHERE attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
-
-/// Closes some of the claims of nodes that have ended as lost attempts and makes their deliveries due; `true` if there
-/// may be more. A claim that never became a POST is closed all the same: nobody can tell.
-pub(super) async fn close_some_of_ended_nodes(
-    connection: &mut PgConnection,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let (more, _) = transact(connection, None, &Notifier::default(), async |transaction| {
-        let rows = sqlx::query(OF_ENDED_NODES)
-            .bind(SLICE)
-            .fetch_all(&mut *transaction.connection)
-            .await?;
-        let (claimed, unreadable) = readable(&rows, read_due)?;
-        for damaged in unreadable {
-            set_aside(transaction, damaged, now).await?;
-        }
-        close_as_lost(transaction.connection, &claimed, now).await?;
-        let pending = claimed.iter().filter(|due| !due.delivery.state.is_final());
-        sqlx::query("UPDATE deliveries SET due_at = $1 WHERE id = ANY($2)")
-            .bind(now.as_millis())
-            .bind(pending.map(|due| due.delivery.id.0).collect::<Vec<_>>())
-            .execute(&mut *transaction.connection)
-            .await?;
-        Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX) >= SLICE)
-    })
-    .await?;
-    Ok(more)
-}
-
-const OF_ENDED_NODES: &str = concat!(
-    "SELECT ",
-    due_columns!("deliveries"),
-    " FROM deliveries WHERE claimed_by IS NOT NULL \
-     AND claimed_by IN (SELECT id FROM nodes WHERE ended_at IS NOT NULL) LIMIT $1 FOR UPDATE SKIP LOCKED"
-);

@@ -215,30 +215,6 @@ const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at =
         ORDER BY due_at, id LIMIT $3)\
      ) AS pending LIMIT $3) RETURNING replay_id";
 
-/// Some of a webhook's pending deliveries.
-pub(super) async fn pending_of(
-    connection: &mut PgConnection,
-    webhook_id: WebhookId,
-    limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
-    let rows = sqlx::query(PENDING_OF)
-        .bind(webhook_id.0)
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| delivery::read(row)).collect()
-}
-
-const PENDING_OF: &str = concat!(
-    "SELECT * FROM ((SELECT ",
-    delivery_columns!(),
-    " FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 \
-     ORDER BY due_at, id LIMIT $2) UNION ALL (SELECT ",
-    delivery_columns!(),
-    " FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
-     ORDER BY due_at, id LIMIT $2)) AS pending LIMIT $2"
-);
-
 pub(super) async fn list(
     connection: &mut PgConnection,
     company_id: CompanyId,

@@ -13,7 +13,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::{IdSequence, SLOTS};
 
 use super::transaction::{Lock, lock};
-use super::{claims, health};
+use super::{health, recovery};
 use crate::error::StoreError;
 
 /// How often a node says that it is alive.
@@ -52,7 +52,7 @@ impl Node {
     pub(super) async fn join(connection: &mut PgConnection, now: Timestamp) -> Result<Self, StoreError> {
         let name = name();
         let (id, slot) = register(connection, &name).await?;
-        while claims::close_some_of_ended_nodes(connection, now).await? {}
+        while recovery::close_some_of_ended_nodes(connection, now).await? {}
         let ids = IdSequence::of_slot(slot, health::last_id(connection).await?);
         Ok(Self {
             id: AtomicI64::new(id),

@@ -23,8 +23,8 @@ use tokio::sync::mpsc;
 
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, node, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions, versions,
-    webhooks, websockets,
+    log, node, pending, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions,
+    versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -528,7 +528,7 @@ impl Store for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<usize, StoreError> {
-        self.write(work!(transaction => claims::make_retries_due(transaction, webhook_id, now, limit)))
+        self.write(work!(transaction => pending::make_retries_due(transaction, webhook_id, now, limit)))
             .await
     }
 
@@ -537,7 +537,7 @@ impl Store for PostgresStore {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
-        self.read(work!(connection => claims::pending_webhooks(connection, after, limit)))
+        self.read(work!(connection => pending::pending_webhooks(connection, after, limit)))
             .await
     }
 
@@ -546,12 +546,12 @@ impl Store for PostgresStore {
         webhook_id: WebhookId,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.read(work!(connection => deliveries::pending_of(connection, webhook_id, limit)))
+        self.read(work!(connection => pending::pending_of(connection, webhook_id, limit)))
             .await
     }
 
     async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
-        self.read(work!(connection => claims::longest_waiting(connection, webhook_id)))
+        self.read(work!(connection => pending::longest_waiting(connection, webhook_id)))
             .await
     }
 

@@ -3,16 +3,14 @@
 use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
-use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::id::WebhookId;
 
 use super::list::{Unreadable, all, first, readable};
 use super::order_queue;
 use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
-use crate::claim::{
-    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, HandedOver, PendingWebhook, Waiting,
-};
+use crate::claim::{Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, HandedOver};
 use crate::error::StoreError;
 use crate::order_queue::{Verdict, verdict};
 use crate::row::delivery::{self, delivery_columns};
@@ -206,31 +204,6 @@ fn open(
     Ok(Some(bytes))
 }
 
-/// Lets deliveries that wait for a retry go now: their receiver works again.
-pub(super) fn make_retries_due(
-    transaction: &mut Transaction<'_>,
-    webhook_id: WebhookId,
-    now: Timestamp,
-    limit: u32,
-) -> Result<usize, StoreError> {
-    let now_ms = now.as_millis();
-    let changed = transaction
-        .prepare(MAKE_DUE)?
-        .execute(params![now_ms, webhook_id.0, now_ms, limit])?;
-    if changed > 0 {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id,
-            due_at: now,
-        });
-    }
-    Ok(changed)
-}
-
-/// Those that wait for their order wait for others, not for the receiver.
-const MAKE_DUE: &str = "UPDATE deliveries SET due_at = ? WHERE id IN (\
-     SELECT id FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? AND held IS NULL LIMIT ?)";
-
 fn next_due_at(connection: &Connection, webhook_id: WebhookId) -> Result<Option<Timestamp>, StoreError> {
     let next = first(connection, NEXT_DUE, &[&webhook_id.0], |row| row.get(0))?;
     Ok(next.map(Timestamp::from_millis))
@@ -238,62 +211,3 @@ fn next_due_at(connection: &Connection, webhook_id: WebhookId) -> Result<Option<
 
 pub(super) const NEXT_DUE: &str = "SELECT due_at FROM deliveries INDEXED BY deliveries_due \
      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
-
-/// The webhooks after `after` for which something is pending.
-pub(super) fn pending_webhooks(
-    connection: &Connection,
-    after: Option<WebhookId>,
-    limit: u32,
-) -> Result<Vec<PendingWebhook>, StoreError> {
-    let mut found = Vec::new();
-    let mut after = after.map_or(i64::MIN, |id| id.0);
-    while found.len() < limit as usize {
-        let unclaimed = first(connection, NEXT_UNCLAIMED, &[&after], read_pending)?;
-        let claimed = first(connection, NEXT_CLAIMED, &[&after], read_pending)?;
-        let next = [unclaimed, claimed]
-            .into_iter()
-            .flatten()
-            .min_by_key(|next| (next.webhook_id, next.first_due_at));
-        let Some(next) = next else { break };
-        after = next.webhook_id.0;
-        found.push(next);
-    }
-    Ok(found)
-}
-
-pub(super) const NEXT_UNCLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1";
-
-pub(super) const NEXT_CLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries INDEXED BY deliveries_claimed \
-     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1";
-
-fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
-    Ok(PendingWebhook {
-        webhook_id: WebhookId(row.get(0)?),
-        first_due_at: Timestamp::from_millis(row.get::<Option<i64>>(1)?.unwrap_or_default()),
-    })
-}
-
-/// The delivery of a webhook that has waited longest: what is due and unclaimed, or claimed for its first attempt. Replays make
-/// deliveries long before they are due.
-pub(super) fn longest_waiting(
-    connection: &Connection,
-    webhook_id: WebhookId,
-) -> Result<Option<Waiting>, StoreError> {
-    let read = |row: &Row<'_>| {
-        Ok(Waiting {
-            delivery_id: DeliveryId(row.get(0)?),
-            since: Timestamp::from_millis(row.get(1)?),
-        })
-    };
-    let due = first(connection, LONGEST_DUE, &[&webhook_id.0], read)?;
-    let unstarted = first(connection, LONGEST_UNSTARTED, &[&webhook_id.0], read)?;
-    Ok(Waiting::longer(due, unstarted))
-}
-
-pub(super) const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
-
-pub(super) const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries INDEXED BY deliveries_claimed \
-     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND attempt_number = 1 AND replay_id IS NULL \
-     ORDER BY created_at LIMIT 1";

@@ -144,42 +144,6 @@ pub(super) const UNCLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDE
 pub(super) const CLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?";
 
-/// Some of a webhook's pending deliveries.
-pub(super) fn pending_of(
-    connection: &Connection,
-    webhook_id: WebhookId,
-    limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
-    let mut pending = all(
-        connection,
-        PENDING_UNCLAIMED,
-        &[&webhook_id.0, &limit],
-        delivery::read,
-    )?;
-    let rest = limit.saturating_sub(u32::try_from(pending.len()).unwrap_or(limit));
-    pending.extend(all(
-        connection,
-        PENDING_CLAIMED,
-        &[&webhook_id.0, &rest],
-        delivery::read,
-    )?);
-    Ok(pending)
-}
-
-pub(super) const PENDING_UNCLAIMED: &str = concat!(
-    "SELECT ",
-    delivery_columns!(),
-    " FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?"
-);
-
-pub(super) const PENDING_CLAIMED: &str = concat!(
-    "SELECT ",
-    delivery_columns!(),
-    " FROM deliveries INDEXED BY deliveries_claimed \
-     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?"
-);
-
 pub(super) fn find(
     connection: &Connection,
     company_id: CompanyId,

@@ -10,9 +10,9 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::{Checkpoints, Place, open_writing};
 use super::list::Listing;
 use super::{
-    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order_queue, record,
-    recovery, replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions, webhooks,
-    websockets,
+    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order_queue, pending,
+    record, recovery, replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions,
+    webhooks, websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -112,7 +112,7 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         "deliveries_claimed (webhook_id=? AND due_at<?)",
     );
     check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?");
-    check(&connection, claims::LONGEST_DUE, "deliveries_due (webhook_id=?");
+    check(&connection, pending::LONGEST_DUE, "deliveries_due (webhook_id=?");
     check(
         &connection,
         claims::UNDATED,
@@ -120,12 +120,12 @@ fn what_is_due_is_found_without_passing_what_is_not() {
     );
     check(
         &connection,
-        claims::NEXT_UNCLAIMED,
+        pending::NEXT_UNCLAIMED,
         "deliveries_due (webhook_id>?)",
     );
     check(
         &connection,
-        claims::NEXT_CLAIMED,
+        pending::NEXT_CLAIMED,
         "deliveries_claimed (webhook_id>?)",
     );
     check(
@@ -145,12 +145,12 @@ fn what_is_due_is_found_without_passing_what_is_not() {
     );
     check(
         &connection,
-        deliveries::PENDING_UNCLAIMED,
+        pending::PENDING_UNCLAIMED,
         "deliveries_due (webhook_id=?)",
     );
     check(
         &connection,
-        deliveries::PENDING_CLAIMED,
+        pending::PENDING_CLAIMED,
         "deliveries_claimed (webhook_id=?)",
     );
     check(

@@ -28,8 +28,8 @@ use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
     SqliteStore, attempt_row, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, replay_scan, replays, reserve, retention, secrets, sessions, sources, subscriptions, versions,
-    webhooks, websockets,
+    log, pending, replay_scan, replays, reserve, retention, secrets, sessions, sources, subscriptions,
+    versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -593,7 +593,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<usize, StoreError> {
-        self.write(move |transaction| claims::make_retries_due(transaction, webhook_id, now, limit))
+        self.write(move |transaction| pending::make_retries_due(transaction, webhook_id, now, limit))
             .await
     }
 
@@ -602,7 +602,7 @@ impl Store for SqliteStore {
         after: Option<WebhookId>,
         limit: u32,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
-        self.read(move |connection| claims::pending_webhooks(connection, after, limit))
+        self.read(move |connection| pending::pending_webhooks(connection, after, limit))
             .await
     }
 
@@ -611,12 +611,12 @@ impl Store for SqliteStore {
         webhook_id: WebhookId,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.read(move |connection| deliveries::pending_of(connection, webhook_id, limit))
+        self.read(move |connection| pending::pending_of(connection, webhook_id, limit))
             .await
     }
 
     async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
-        self.read(move |connection| claims::longest_waiting(connection, webhook_id))
+        self.read(move |connection| pending::longest_waiting(connection, webhook_id))
             .await
     }
 

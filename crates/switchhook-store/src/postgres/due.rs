@@ -1,0 +1,130 @@
+//! What is due: the deliveries that a claim asks for, with their rows locked.
+
+use std::collections::HashMap;
+
+use sqlx::Row as _;
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::Delivery;
+
+use super::columns::bind_columns;
+use super::list::{Unreadable, readable};
+use super::transaction::Transaction;
+use crate::claim::{Claim, Expired};
+use crate::error::StoreError;
+use crate::row::delivery::{self, delivery_columns};
+use crate::row::{Columns, Row};
+
+/// A delivery that is due, with what its row says beyond it.
+pub(super) struct DueDelivery {
+    pub(super) delivery: Delivery,
+    pub(super) due_at: Timestamp,
+    /// When its attempt was opened whose lease has ended, if there is one.
+    pub(super) opened_at: Option<Timestamp>,
+    /// How many bytes its event has.
+    bytes: usize,
+}
+
+/// The first that are due of each wish, those whose lease ended included, wish by wish and in the order in which they are
+/// due. Their rows are locked.
+pub(super) async fn due_deliveries(
+    transaction: &mut Transaction<'_>,
+    claim: &Claim,
+) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
+    let (mut due, mut unreadable) = (Vec::new(), Vec::new());
+    let undated = bind_columns!(sqlx::query(UNDATED), claim.wishes, |wish| {
+        i64: wish.webhook_id.0,
+        i64: i64::from(wish.limit),
+    });
+    for row in undated.fetch_all(&mut *transaction.connection).await? {
+        let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
+        unreadable.push(Unreadable { id, why });
+    }
+    let claimed: &[&str] = match claim.expired {
+        Expired::Claim => &[EXPIRED, DUE],
+        Expired::Leave => &[DUE],
+    };
+    for sql in claimed {
+        let query = bind_columns!(sqlx::query(*sql), claim.wishes, |wish| {
+            i64: wish.webhook_id.0,
+            i64: i64::from(wish.limit),
+        });
+        let query = query.bind(claim.now.as_millis());
+        let rows = query.fetch_all(&mut *transaction.connection).await?;
+        let (some, damaged) = readable(&rows, read_due)?;
+        due.extend(some);
+        unreadable.extend(damaged);
+    }
+    let mut room: HashMap<_, _> = (0..)
+        .zip(&claim.wishes)
+        .map(|(place, wish)| (wish.webhook_id, (place, wish.limit, wish.bytes)))
+        .collect();
+    let place_of = |due: &DueDelivery| {
+        room.get(&due.delivery.webhook_id)
+            .map(|(place, ..): &(u32, u32, usize)| *place)
+    };
+    due.sort_by_key(|due: &DueDelivery| (place_of(due), due.due_at, due.delivery.id));
+    due.retain(|due| match room.get_mut(&due.delivery.webhook_id) {
+        Some((_, room, bytes)) if *room > 0 && *bytes > 0 => {
+            *room -= 1;
+            *bytes = bytes.saturating_sub(due.bytes);
+            true
+        }
+        _ => false,
+    });
+    Ok((due, unreadable))
+}
+
+/// For each wish the rows that `$condition` says, locked.
+macro_rules! of_wishes {
+    ($condition:literal, $columns:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM unnest($1::bigint[], $2::bigint[]) AS wish (of_webhook, most) CROSS JOIN LATERAL (\
+             SELECT * FROM deliveries WHERE webhook_id = wish.of_webhook AND ",
+            $condition,
+            " LIMIT wish.most FOR UPDATE SKIP LOCKED) AS due"
+        )
+    };
+}
+
+/// What is read of a row of `$deliveries` that is due.
+macro_rules! due_columns {
+    ($deliveries:literal) => {
+        concat!(
+            delivery_columns!(),
+            ", claimed_at, due_at, (SELECT octet_length(body)::bigint FROM events WHERE events.id = ",
+            $deliveries,
+            ".event_id)"
+        )
+    };
+}
+pub(super) use due_columns;
+
+/// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the table.
+const UNDATED: &str = of_wishes!(
+    "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL ORDER BY due_at, id",
+    "id"
+);
+
+const DUE: &str = of_wishes!(
+    "state = 'pending' AND claimed_by IS NULL AND due_at <= $3 ORDER BY due_at, id",
+    due_columns!("due")
+);
+
+const EXPIRED: &str = of_wishes!(
+    "claimed_by IS NOT NULL AND due_at <= $3 ORDER BY due_at, id",
+    due_columns!("due")
+);
+
+pub(super) fn read_due(row: &Row<'_>) -> Result<DueDelivery, StoreError> {
+    let mut columns = Columns::of("deliveries", row)?;
+    Ok(DueDelivery {
+        delivery: delivery::read_columns(&mut columns)?,
+        opened_at: columns.maybe_time()?,
+        due_at: columns.time()?,
+        bytes: columns
+            .read::<Option<i64>>()?
+            .map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0)),
+    })
+}

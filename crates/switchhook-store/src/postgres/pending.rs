@@ -1,0 +1,138 @@
+//! What is pending: for which webhooks, how much and how long it has waited, and letting it go at once.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{DeliveryId, WebhookId};
+
+use super::transaction::Transaction;
+use crate::claim::{HandedOver, PendingWebhook, Waiting};
+use crate::error::StoreError;
+use crate::row::delivery::{self, delivery_columns};
+
+/// The webhooks after `after` for which something is pending.
+///
+/// Hops from one webhook to the next in the index, so that the cost grows with the webhooks.
+pub(super) async fn pending_webhooks(
+    connection: &mut PgConnection,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> Result<Vec<PendingWebhook>, StoreError> {
+    let rows = sqlx::query(PENDING)
+        .bind(after.map_or(i64::MIN, |id| id.0))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PendingWebhook {
+                webhook_id: WebhookId(row.try_get(0)?),
+                first_due_at: Timestamp::from_millis(row.try_get::<Option<i64>, _>(1)?.unwrap_or_default()),
+            })
+        })
+        .collect()
+}
+
+const PENDING: &str = "WITH RECURSIVE \
+     unclaimed AS (\
+       (SELECT webhook_id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id > $1 \
+        ORDER BY webhook_id, due_at LIMIT 1) \
+       UNION ALL \
+       SELECT next.webhook_id, next.due_at FROM unclaimed CROSS JOIN LATERAL (\
+         SELECT webhook_id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
+         AND webhook_id > unclaimed.webhook_id ORDER BY webhook_id, due_at LIMIT 1) AS next), \
+     claimed AS (\
+       (SELECT webhook_id, due_at FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id > $1 \
+        ORDER BY webhook_id, due_at LIMIT 1) \
+       UNION ALL \
+       SELECT next.webhook_id, next.due_at FROM claimed CROSS JOIN LATERAL (\
+         SELECT webhook_id, due_at FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
+         AND webhook_id > claimed.webhook_id ORDER BY webhook_id, due_at LIMIT 1) AS next) \
+     SELECT webhook_id, min(due_at) FROM (\
+       (SELECT * FROM unclaimed LIMIT $2) UNION ALL (SELECT * FROM claimed LIMIT $2)) AS pending \
+     GROUP BY webhook_id ORDER BY webhook_id LIMIT $2";
+
+/// The delivery of a webhook that has waited longest: what is due and unclaimed, or claimed for its first attempt. Replays make
+/// deliveries long before they are due.
+pub(super) async fn longest_waiting(
+    connection: &mut PgConnection,
+    webhook_id: WebhookId,
+) -> Result<Option<Waiting>, StoreError> {
+    let mut found = [None, None];
+    for (sql, found) in [LONGEST_DUE, LONGEST_UNSTARTED].into_iter().zip(&mut found) {
+        let row = sqlx::query(sql)
+            .bind(webhook_id.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = row {
+            *found = Some(Waiting {
+                delivery_id: DeliveryId(row.try_get(0)?),
+                since: Timestamp::from_millis(row.try_get(1)?),
+            });
+        }
+    }
+    let [due, unstarted] = found;
+    Ok(Waiting::longer(due, unstarted))
+}
+
+const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
+     AND webhook_id = $1 AND due_at IS NOT NULL ORDER BY due_at, id LIMIT 1";
+
+/// Nodes have so many claims at the most that they can all be looked at, in the order of their index.
+const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM (\
+     SELECT id, created_at, attempt_number, replay_id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
+     AND webhook_id = $1 ORDER BY due_at, id OFFSET 0) AS claimed \
+     WHERE attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
+
+/// Some of a webhook's pending deliveries.
+pub(super) async fn pending_of(
+    connection: &mut PgConnection,
+    webhook_id: WebhookId,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let rows = sqlx::query(PENDING_OF)
+        .bind(webhook_id.0)
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| delivery::read(row)).collect()
+}
+
+const PENDING_OF: &str = concat!(
+    "SELECT * FROM ((SELECT ",
+    delivery_columns!(),
+    " FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 \
+     ORDER BY due_at, id LIMIT $2) UNION ALL (SELECT ",
+    delivery_columns!(),
+    " FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
+     ORDER BY due_at, id LIMIT $2)) AS pending LIMIT $2"
+);
+
+/// Lets deliveries that wait for a retry go now: their receiver works again.
+pub(super) async fn make_retries_due(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let changed = sqlx::query(MAKE_DUE)
+        .bind(now.as_millis())
+        .bind(webhook_id.0)
+        .bind(i64::from(limit))
+        .execute(&mut *transaction.connection)
+        .await?;
+    let changed = usize::try_from(changed.rows_affected()).unwrap_or(usize::MAX);
+    if changed > 0 {
+        transaction.hand_over(HandedOver::Due {
+            webhook_id,
+            due_at: now,
+        });
+    }
+    Ok(changed)
+}
+
+/// Those that wait for their order wait for others, not for the receiver.
+const MAKE_DUE: &str = "UPDATE deliveries SET due_at = $1 WHERE id IN (\
+     SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 AND due_at > $1 \
+     AND held IS NULL ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)";

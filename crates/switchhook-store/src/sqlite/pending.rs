@@ -1,0 +1,133 @@
+//! What is pending: for which webhooks, how much and how long it has waited, and letting it go at once.
+
+use rusqlite::{Connection, params};
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{DeliveryId, WebhookId};
+
+use super::list::{all, first};
+use super::transaction::Transaction;
+use crate::claim::{HandedOver, PendingWebhook, Waiting};
+use crate::error::StoreError;
+use crate::row::Row;
+use crate::row::delivery::{self, delivery_columns};
+
+/// The webhooks after `after` for which something is pending.
+pub(super) fn pending_webhooks(
+    connection: &Connection,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> Result<Vec<PendingWebhook>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = after.map_or(i64::MIN, |id| id.0);
+    while found.len() < limit as usize {
+        let unclaimed = first(connection, NEXT_UNCLAIMED, &[&after], read_pending)?;
+        let claimed = first(connection, NEXT_CLAIMED, &[&after], read_pending)?;
+        let next = [unclaimed, claimed]
+            .into_iter()
+            .flatten()
+            .min_by_key(|next| (next.webhook_id, next.first_due_at));
+        let Some(next) = next else { break };
+        after = next.webhook_id.0;
+        found.push(next);
+    }
+    Ok(found)
+}
+
+pub(super) const NEXT_UNCLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1";
+
+pub(super) const NEXT_CLAIMED: &str = "SELECT webhook_id, due_at FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1";
+
+fn read_pending(row: &Row<'_>) -> Result<PendingWebhook, StoreError> {
+    Ok(PendingWebhook {
+        webhook_id: WebhookId(row.get(0)?),
+        first_due_at: Timestamp::from_millis(row.get::<Option<i64>>(1)?.unwrap_or_default()),
+    })
+}
+
+/// The delivery of a webhook that has waited longest: what is due and unclaimed, or claimed for its first attempt. Replays make
+/// deliveries long before they are due.
+pub(super) fn longest_waiting(
+    connection: &Connection,
+    webhook_id: WebhookId,
+) -> Result<Option<Waiting>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Waiting {
+            delivery_id: DeliveryId(row.get(0)?),
+            since: Timestamp::from_millis(row.get(1)?),
+        })
+    };
+    let due = first(connection, LONGEST_DUE, &[&webhook_id.0], read)?;
+    let unstarted = first(connection, LONGEST_UNSTARTED, &[&webhook_id.0], read)?;
+    Ok(Waiting::longer(due, unstarted))
+}
+
+pub(super) const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+
+pub(super) const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND attempt_number = 1 AND replay_id IS NULL \
+     ORDER BY created_at LIMIT 1";
+
+/// Some of a webhook's pending deliveries.
+pub(super) fn pending_of(
+    connection: &Connection,
+    webhook_id: WebhookId,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut pending = all(
+        connection,
+        PENDING_UNCLAIMED,
+        &[&webhook_id.0, &limit],
+        delivery::read,
+    )?;
+    let rest = limit.saturating_sub(u32::try_from(pending.len()).unwrap_or(limit));
+    pending.extend(all(
+        connection,
+        PENDING_CLAIMED,
+        &[&webhook_id.0, &rest],
+        delivery::read,
+    )?);
+    Ok(pending)
+}
+
+pub(super) const PENDING_UNCLAIMED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? LIMIT ?"
+);
+
+pub(super) const PENDING_CLAIMED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?"
+);
+
+/// Lets deliveries that wait for a retry go now: their receiver works again.
+pub(super) fn make_retries_due(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let now_ms = now.as_millis();
+    let changed = transaction
+        .prepare(MAKE_DUE)?
+        .execute(params![now_ms, webhook_id.0, now_ms, limit])?;
+    if changed > 0 {
+        transaction.hand_over(HandedOver::Due {
+            webhook_id,
+            due_at: now,
+        });
+    }
+    Ok(changed)
+}
+
+/// Those that wait for their order wait for others, not for the receiver.
+const MAKE_DUE: &str = "UPDATE deliveries SET due_at = ? WHERE id IN (\
+     SELECT id FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? AND held IS NULL LIMIT ?)";
