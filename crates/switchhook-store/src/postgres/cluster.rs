@@ -3,25 +3,23 @@
 //! It listens on loopback only, keeps its files in a temporary folder, and ends with the process that started it,
 //! however that ends.
 
-use std::io::{self, Read};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io;
 use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection};
 
+use self::program::{as_user, free_port, programs, serve, unprivileged_user};
 use super::Threads;
 use super::connection::Connector;
 use crate::error::StoreError;
 
-/// Where distributions put the programs, beside the search path.
-const FOLDERS: [&str; 2] = ["/usr/lib/postgresql", "/usr/local/pgsql"];
+mod faults;
+mod program;
 
-/// The user that the server runs as if this process is root, as which it refuses to run. Debian's packages make it.
-const USER: &str = "postgres";
+pub use self::faults::{Frozen, freeze, lock_deliveries};
 
 /// Whether commits reach the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,17 +272,6 @@ pub fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
     Ok(format!("{server}/{name}"))
 }
 
-/// Holds the lock on the table of deliveries for a while, as another session would that changes it. Blocks.
-///
-/// # Errors
-/// If the lock is not got.
-pub fn lock_deliveries(url: &str, time: Duration) -> Result<(), StoreError> {
-    let seconds = time.as_secs_f64();
-    let sql =
-        format!("BEGIN; LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
-    execute(url, &sql)
-}
-
 /// Runs statements on the server, on a connection of their own, however long that takes. Blocks.
 fn execute(url: &str, sql: &str) -> Result<(), StoreError> {
     let (connector, sql) = (Connector::new(url)?, sql.to_owned());
@@ -295,160 +282,10 @@ fn execute(url: &str, sql: &str) -> Result<(), StoreError> {
     })
 }
 
-/// The server's processes behind the connections to a database, stopped where they are until this is dropped: they keep
-/// their locks and answer nothing.
-#[derive(Debug)]
-pub struct Frozen(Vec<i32>);
-
-/// Stops the processes behind all connections to the database that `url` names. Blocks.
-///
-/// # Errors
-/// If the server does not say which they are.
-pub fn freeze(url: &str) -> Result<Frozen, StoreError> {
-    let connector = Connector::new(url)?;
-    let processes = Threads::start()?.wait_on(async move {
-        let mut connection = connector.connect().await?.connection;
-        let sql =
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
-        let processes = rows.iter().map(|row| Ok(row.try_get(0)?)).collect();
-        connection.close().await?;
-        processes
-    })?;
-    let frozen = Frozen(processes);
-    frozen.signal("-STOP");
-    Ok(frozen)
-}
-
-impl Frozen {
-    fn signal(&self, name: &str) {
-        for process in &self.0 {
-            // One that has ended meanwhile need not be told.
-            let _ = Command::new("kill").args([name, &process.to_string()]).status();
-        }
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        self.signal("-CONT");
-    }
-}
-
 /// Makes the data in `folder` follow the server at `port`.
 fn follow(port: u16, folder: &Path) -> io::Result<()> {
     let data = folder.join("data");
     std::fs::write(data.join("standby.signal"), "")?;
     let settings = format!("primary_conninfo = 'host=127.0.0.1 port={port} user=switchhook'\n");
     std::fs::write(data.join("postgresql.auto.conf"), settings)
-}
-
-/// The server under a shell that ends it as soon as this process is gone: it reads from a pipe that then closes.
-fn serve(
-    programs: &Path,
-    data: &Path,
-    port: u16,
-    durability: Durability,
-    user: Option<(u32, u32)>,
-) -> io::Result<Child> {
-    // What runs in the background gets an empty input, unless it is told otherwise.
-    let script = "exec 3<&0; { read -r _ <&3; touch \"$folder/over\"; kill -INT $(head -n 1 \"$folder/postmaster.pid\"); } 2>/dev/null & \
-                  watcher=$!; \
-                  while :; do \
-                    \"$@\" </dev/null 3<&- >>\"$log\" 2>&1 & wait $!; status=$?; \
-                    [ -e \"$paused\" ] || break; \
-                    while [ -e \"$paused\" ] && [ ! -e \"$folder/over\" ]; do sleep 0.02; done; \
-                    [ -e \"$folder/over\" ] && break; \
-                  done; \
-                  kill $watcher 2>/dev/null; rm -rf \"$folder\"; exit $status";
-    let mut command = as_user(Command::new("bash"), user);
-    command
-        .env("log", data.join("server.log"))
-        .env("folder", data)
-        .env("paused", data.join(PAUSED))
-        .args(["-c", script, "bash"])
-        .arg(programs.join("postgres"))
-        .arg("-D")
-        .arg(data)
-        .args([
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-        ])
-        .args([
-            "-c",
-            "max_connections=200",
-            "-c",
-            "shared_buffers=256MB",
-            "-c",
-            "max_wal_size=4GB",
-        ])
-        .args(["-p", &port.to_string()]);
-    if durability == Durability::None {
-        command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
-    }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-}
-
-fn as_user(mut command: Command, user: Option<(u32, u32)>) -> Command {
-    if let Some((uid, gid)) = user {
-        command.uid(uid).gid(gid);
-    }
-    command.current_dir("/");
-    command
-}
-
-/// The folder with `initdb` and `postgres`, of the newest version.
-fn programs() -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = FOLDERS
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(folder).ok())
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .chain(
-            Command::new("pg_config")
-                .arg("--bindir")
-                .output()
-                .ok()
-                .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())),
-        )
-        .filter(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
-        .collect();
-    found.sort();
-    found.pop()
-}
-
-/// Whom to run it as, if this process is root.
-fn unprivileged_user() -> io::Result<Option<(u32, u32)>> {
-    if number_of(&["-u"])? != 0 {
-        return Ok(None);
-    }
-    Ok(Some((number_of(&["-u", USER])?, number_of(&["-g", USER])?)))
-}
-
-fn number_of(arguments: &[&str]) -> io::Result<u32> {
-    let mut said = String::new();
-    let mut id = Command::new("id")
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .spawn()?;
-    if let Some(mut output) = id.stdout.take() {
-        output.read_to_string(&mut said)?;
-    }
-    id.wait()?;
-    said.trim().parse().map_err(|_| {
-        io::Error::other(format!(
-            "there is no user {USER}, and the server refuses to run as root"
-        ))
-    })
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
