@@ -1,4 +1,4 @@
-//! Connections: how they are made, what every session is told first, and when one is of no use any more.
+//! Connections: how they are made, the settings of every session, and when one is of no use any more.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::time::{Instant, timeout};
 
 use super::failure::{no_answer, shared_sessions};
-use super::targets::{Nature, Server, Targets, Wanted};
+use super::targets::{Server, ServerState, Targets, Wanted};
 use crate::StoreError;
 
 /// How long a server may take to let a connection in.
@@ -21,9 +21,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How old a connection gets: names move to other addresses, and servers' memory grows with the age of a session.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
-/// What every session is told once it is there, if its server knows the setting: poolers refuse most of it on the way in.
+/// Settings of every session, made once it is there, if its server knows them: poolers refuse most of it on the way in.
 const SETTINGS: [(&str, &str); 9] = [
-    // What takes longer is stopped, and its caller told.
+    // What takes longer is stopped, and its caller learns of it.
     ("statement_timeout", "15s"),
     // After that the server drops a transaction whose node disappeared or stalled in the middle of it. Until then the others
     // wait for its locks, and a node has no reason to pause between two statements.
@@ -182,8 +182,8 @@ impl Connector {
     /// Asks a connection on which something failed whether it is of use any longer. If it says that its server has become one
     /// that is not wanted, or is gone, all others are given up too: they lead there as well.
     pub(super) async fn is_well(&self, link: &mut Link) -> bool {
-        let nature = timeout(CHECK_TIMEOUT, nature(&mut link.connection)).await;
-        let is_well = matches!(nature, Ok(Ok(nature)) if self.targets.wanted.is_still_met(nature));
+        let state = timeout(CHECK_TIMEOUT, server_state(&mut link.connection)).await;
+        let is_well = matches!(state, Ok(Ok(state)) if self.targets.wanted.is_still_met(state));
         if !is_well {
             let mut state = self.state.lock();
             // One that was made before all were given up says nothing of those that were made since.
@@ -202,15 +202,15 @@ async fn connect_to(
 ) -> Result<PgConnection, StoreError> {
     let connecting = async {
         let mut connection = PgConnection::connect_with(&server.options).await?;
-        tell(&mut connection, more).await?;
-        let nature = nature(&mut connection).await?;
-        Ok::<_, StoreError>((connection, nature))
+        set(&mut connection, more).await?;
+        let state = server_state(&mut connection).await?;
+        Ok::<_, StoreError>((connection, state))
     };
     let Ok(connected) = timeout(CONNECT_TIMEOUT, connecting).await else {
         return Err(no_answer(CONNECT_TIMEOUT));
     };
-    let (connection, nature) = connected?;
-    match wanted.refusal(nature) {
+    let (connection, state) = connected?;
+    match wanted.refusal(state) {
         None => Ok(connection),
         Some(why) => {
             let _ = connection.close().await;
@@ -222,9 +222,9 @@ async fn connect_to(
     }
 }
 
-/// Tells a session its settings, of which the last of a name counts. A commit that is answered is on the disk, whatever the
+/// Sets the settings of a session, of which the last of a name counts. A commit that is answered is on the disk, whatever the
 /// database's default is. No statement is prepared for it: of those a pooler may know nothing.
-async fn tell(connection: &mut PgConnection, more: &[(&str, &str)]) -> Result<(), sqlx::Error> {
+async fn set(connection: &mut PgConnection, more: &[(&str, &str)]) -> Result<(), sqlx::Error> {
     let settings: BTreeMap<_, _> = SETTINGS.iter().chain(more).copied().collect();
     let settings = settings
         .into_iter()
@@ -239,10 +239,10 @@ async fn tell(connection: &mut PgConnection, more: &[(&str, &str)]) -> Result<()
     Ok(())
 }
 
-async fn nature(connection: &mut PgConnection) -> Result<Nature, sqlx::Error> {
+async fn server_state(connection: &mut PgConnection) -> Result<ServerState, sqlx::Error> {
     let sql = "SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery()";
     let row = sqlx::raw_sql(sql).fetch_one(connection).await?;
-    Ok(Nature {
+    Ok(ServerState {
         is_read_only: row.try_get(0)?,
         is_standby: row.try_get(1)?,
     })

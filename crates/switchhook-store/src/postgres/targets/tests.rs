@@ -1,0 +1,160 @@
+use super::*;
+
+fn targets(url: &str) -> Targets {
+    Targets::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+#[track_caller]
+fn check(url: &str, servers: &[(&str, u16)], wanted: Wanted) {
+    let targets = targets(url);
+    let found: Vec<_> = targets
+        .servers
+        .iter()
+        .map(|server| (server.options.get_host(), server.options.get_port()))
+        .collect();
+    assert_eq!(found, servers, "{url}");
+    assert_eq!(targets.wanted, wanted, "{url}");
+    for server in &targets.servers {
+        assert_eq!(server.options.get_database(), Some("calls"), "{url}");
+        assert_eq!(server.options.get_username(), "me", "{url}");
+    }
+}
+
+#[test]
+fn hosts_are_read_as_libpq_reads_them() {
+    check("postgres://me@db/calls", &[("db", 5432)], Wanted::Any);
+    check(
+        "postgresql://me:p%40ss@db:6000/calls?sslmode=disable",
+        &[("db", 6000)],
+        Wanted::Any,
+    );
+    check(
+        "postgres://me@one:1,two:2,three/calls",
+        &[("one", 1), ("two", 2), ("three", 5432)],
+        Wanted::ReadWrite,
+    );
+    check(
+        "postgres://me:a,b@one,two/calls",
+        &[("one", 5432), ("two", 5432)],
+        Wanted::ReadWrite,
+    );
+    check(
+        "postgres://me@one,two/calls?target_session_attrs=any&sslmode=disable",
+        &[("one", 5432), ("two", 5432)],
+        Wanted::Any,
+    );
+    check(
+        "postgres://me@db/calls?target_session_attrs=primary",
+        &[("db", 5432)],
+        Wanted::Primary,
+    );
+    check(
+        "postgres://me@/calls?host=one,two&port=7",
+        &[("one", 7), ("two", 7)],
+        Wanted::ReadWrite,
+    );
+    check(
+        "postgres://me@/calls?host=one%2Ctwo&port=7,8",
+        &[("one", 7), ("two", 8)],
+        Wanted::ReadWrite,
+    );
+    check(
+        "postgres://me@[::1]:7,db:8/calls",
+        &[("[::1]", 7), ("db", 8)],
+        Wanted::ReadWrite,
+    );
+}
+
+#[test]
+fn a_folder_of_sockets_is_a_host_too() {
+    let targets = targets("postgres:///calls?host=/run/postgresql&user=me");
+    assert_eq!(targets.servers[0].name, "/run/postgresql");
+    let socket = targets.servers[0]
+        .options
+        .get_socket()
+        .map(|path| path.display().to_string());
+    assert_eq!(socket.as_deref(), Some("/run/postgresql"));
+}
+
+#[test]
+fn what_is_not_understood_is_refused_without_being_repeated() {
+    for url in [
+        "postgres:me:hunter2@db",
+        "postgres://me:hunter2@db:port/calls",
+        "postgres://me:hunter2@one,/calls",
+        "postgres://me:hunter2@one,two/calls?port=1,2,3",
+        "postgres://me:hunter2@db/calls?target_session_attrs=writable",
+    ] {
+        let error = Targets::parse(url).expect_err(url).to_string();
+        assert!(error.contains("URL is not understood"), "{url}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_password_that_is_not_percent_encoded_is_told_of_and_not_repeated() {
+    for password in [
+        "hun/ter2",
+        "hun#ter2",
+        "hun?ter2",
+        "hun%ter2",
+        "1/hunter2@x",
+        "hun@t/er2",
+        "12?a=b",
+    ] {
+        for url in [
+            format!("postgres://me:{password}@db/calls"),
+            format!("postgres://me:{password}@db,other/calls?sslmode=require"),
+        ] {
+            let error = Targets::parse(&url).expect_err(&url).to_string();
+            assert!(error.contains("percent-encoded"), "{url}: {error}");
+            for part in ["hun", "ter2", "12"] {
+                assert!(!error.contains(part), "{error}");
+            }
+        }
+    }
+    // What can only be meant one way is taken.
+    for password in ["hun@ter2", "hun:ter2", "hun%40ter2", "a=b&c"] {
+        check(
+            &format!("postgres://me:{password}@db/calls"),
+            &[("db", 5432)],
+            Wanted::Any,
+        );
+    }
+}
+
+#[test]
+fn a_server_is_used_if_it_is_what_is_wanted() {
+    const PRIMARY: ServerState = ServerState {
+        is_read_only: false,
+        is_standby: false,
+    };
+    const STANDBY: ServerState = ServerState {
+        is_read_only: true,
+        is_standby: true,
+    };
+    const CLOSED: ServerState = ServerState {
+        is_read_only: true,
+        is_standby: false,
+    };
+    for (wanted, accepted) in [
+        (Wanted::Any, vec![PRIMARY, STANDBY, CLOSED]),
+        (Wanted::PreferStandby, vec![PRIMARY, STANDBY, CLOSED]),
+        (Wanted::ReadWrite, vec![PRIMARY]),
+        (Wanted::ReadOnly, vec![STANDBY, CLOSED]),
+        (Wanted::Primary, vec![PRIMARY, CLOSED]),
+        (Wanted::Standby, vec![STANDBY]),
+    ] {
+        for state in [PRIMARY, STANDBY, CLOSED] {
+            let is_accepted = wanted.refusal(state).is_none();
+            assert_eq!(is_accepted, accepted.contains(&state), "{wanted:?} {state:?}");
+        }
+    }
+    for wanted in [Wanted::Any, Wanted::ReadWrite, Wanted::Primary] {
+        assert!(wanted.is_still_met(PRIMARY));
+        assert!(
+            !wanted.is_still_met(STANDBY) && !wanted.is_still_met(CLOSED),
+            "{wanted:?}"
+        );
+    }
+}
