@@ -149,7 +149,7 @@ async fn a_panic_of_the_postgres_lane_ends_the_server() {
     };
     check_committing(
         |options| switchhook_store::open(&url, options).expect("the database can be used"),
-        "store's lane",
+        "store's committer",
     )
     .await;
 }
