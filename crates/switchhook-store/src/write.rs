@@ -71,7 +71,7 @@ impl HotWrite {
     }
 
     /// Answers the caller. If the write was not committed, it learns why.
-    pub(crate) fn answer(self, committed: Result<(), &StoreError>) {
+    pub(crate) fn answer(self, committed: &Result<(), StoreError>) {
         match self {
             Self::Record { reply, .. } => reply.send(committed),
             Self::Finish { reply, .. } => reply.send(committed),
@@ -102,7 +102,7 @@ impl<T> Reply<T> {
     }
 
     /// For one of those who shared a commit.
-    pub(crate) fn send(self, committed: Result<(), &StoreError>) {
+    pub(crate) fn send(self, committed: &Result<(), StoreError>) {
         let result = match committed {
             Ok(()) => self.result.unwrap_or_else(|| Err(StoreError::closed())),
             Err(error) => Err(for_each_caller(error)),

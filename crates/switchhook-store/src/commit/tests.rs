@@ -14,7 +14,7 @@ struct Named {
     reply: Reply<u32>,
 }
 
-fn answer(writes: Vec<Write<Named>>, committed: Result<(), &StoreError>) {
+fn answer(writes: Vec<Write<Named>>, committed: &Result<(), StoreError>) {
     for write in writes {
         match write {
             Write::Hot(write) => write.answer(committed),
@@ -156,7 +156,7 @@ fn a_closed_queue_takes_nothing_but_what_waits_is_written() {
         };
         reply.set(Ok(7));
     }
-    answer(last.writes, Ok(()));
+    answer(last.writes, &Ok(()));
     assert_eq!(answer_to_first.now().unwrap(), 7);
     assert!(matches!(batches.next(false, false), Next::End));
 }
@@ -184,9 +184,9 @@ fn whoever_shared_a_commit_that_failed_learns_why() {
     let (write, released) = HotWrite::release(vec![release], Timestamp::from_millis(0));
     poll(queue.put(Write::Hot(write), Weight::ONE)).unwrap().unwrap();
     let named = put(&queue, 1, Weight::ONE);
-    let failure = StoreError::Unavailable("the disk is full".into());
-    answer(batch(&mut batches).writes, Err(&failure));
+    let failure = || StoreError::Unavailable("the disk is full".into());
+    answer(batch(&mut batches).writes, &Err(failure()));
     for error in [released.now().unwrap_err(), named.now().unwrap_err()] {
-        assert_eq!(error.to_string(), failure.to_string());
+        assert_eq!(error.to_string(), failure().to_string());
     }
 }

@@ -31,9 +31,11 @@ const MOST: Weight = Weight {
 
 type Write = write::Write<OwnTransaction>;
 
+type BoxedWork = Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, ()> + Send>;
+
 /// Work that has a transaction of its own.
 pub(super) struct OwnTransaction {
-    work: Box<dyn for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, ()> + Send>,
+    work: BoxedWork,
     reply: Reply<()>,
 }
 
@@ -97,7 +99,7 @@ impl Writer {
                 let work = work(transaction);
                 Box::pin(async move {
                     value.set(Ok(work.await?));
-                    value.send(Ok(()));
+                    value.send(&Ok(()));
                     Ok(())
                 })
             }),
@@ -176,7 +178,7 @@ impl Committer {
                 .commit(1, async move |transaction| work(transaction).await)
                 .await;
             reply.set(done);
-            reply.send(Ok(()));
+            reply.send(&Ok(()));
         }
     }
 
@@ -187,9 +189,9 @@ impl Committer {
         for mut write in writes {
             if is_one_to_blame {
                 let committed = self.commit_together(std::slice::from_mut(&mut write)).await;
-                write.answer(committed.as_ref().map(|()| ()));
+                write.answer(&committed);
             } else {
-                write.answer(committed.as_ref().map(|()| ()));
+                write.answer(&committed);
             }
         }
     }

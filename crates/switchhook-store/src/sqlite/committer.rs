@@ -100,7 +100,7 @@ impl Committer {
 
     fn commit_as(&mut self, mut writes: Vec<Write>, durability: Durability) {
         if let Some(why) = self.database.after_loss() {
-            answer(writes, Err(&StoreError::Unavailable(why)));
+            answer(writes, &Err(StoreError::Unavailable(why)));
             return;
         }
         let started = now();
@@ -113,14 +113,14 @@ impl Committer {
                         duration: now().duration_since(started),
                     });
                 }
-                answer(writes, Ok(()));
+                answer(writes, &Ok(()));
             }
             Err(error) => {
                 let error = unavailable(error);
                 tracing::error!(operations = writes.len(), %error, "nothing could be kept");
                 self.reserve.after_failure(&error);
                 self.database.roll_back();
-                answer(writes, Err(&error));
+                answer(writes, &Err(error));
             }
         }
     }
@@ -256,7 +256,7 @@ fn perform(write: &mut Write, transaction: &mut Transaction<'_>) -> Ran {
 }
 
 /// Answers the callers, first come, first served.
-fn answer(writes: Vec<Write>, committed: Result<(), &StoreError>) {
+fn answer(writes: Vec<Write>, committed: &Result<(), StoreError>) {
     for write in writes {
         match write {
             Write::Hot(write) => write.answer(committed),

@@ -142,7 +142,7 @@ impl Ran {
 pub(super) trait TransactionWork: Send {
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Ran;
     /// Answers the caller. If the work was not committed, it learns why.
-    fn answer(self: Box<Self>, committed: Result<(), &StoreError>);
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
 }
 
 struct Closure<T, F> {
@@ -169,7 +169,7 @@ where
         Ran::keeping(result, &mut self.reply)
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
         self.reply.send(committed);
     }
 }

@@ -102,13 +102,13 @@ impl WriteConnection {
                 journal.begin(generation);
             }
             if journal.is_owing() {
-                let events = journal.events().map_err(unreadable)?;
+                let events = journal.events().map_err(|error| unreadable(&error))?;
                 self.record_again(events)?;
             }
         }
         if let Some(journal) = &mut self.journal {
             journal.owe_nothing();
-            journal.make_findable().map_err(unreadable)?;
+            journal.make_findable().map_err(|error| unreadable(&error))?;
         }
         match self.custody.is_displaced() {
             Some(loss) => Err(self.leave_displaced(loss)?),
@@ -306,7 +306,7 @@ fn unclaimed(mut event: NewEvent) -> NewEvent {
     event
 }
 
-fn unreadable(error: io::Error) -> StoreError {
+fn unreadable(error: &io::Error) -> StoreError {
     StoreError::Unavailable(format!(
         "the journal beside the database (its name ends in .intake) cannot be read: {error}"
     ))

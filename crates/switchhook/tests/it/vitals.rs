@@ -143,7 +143,7 @@ async fn a_panic_of_the_sqlite_writer_ends_the_server() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_postgres_lane_ends_the_server() {
+async fn a_panic_of_the_postgres_committer_ends_the_server() {
     let Some(url) = postgres::new_database() else {
         return;
     };
