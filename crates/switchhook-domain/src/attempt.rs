@@ -1,4 +1,6 @@
 //! Attempts: one POST of a delivery and what came of it. A failed attempt is data, never an error.
+//!
+//! What an outcome means, and everything that follows from it, is one table in `attempt/outcome.rs`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,9 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use switchhook_protocol::{Timestamp, spelled_enum};
+use switchhook_protocol::Timestamp;
 
 use crate::credential::shown_value;
+
+mod outcome;
+
+pub use outcome::{AttemptOutcome, Blocks, Consequences, CountsAs, FailureReason, OutcomeClass, Retry, Sign};
 
 /// How much of an answer's body is read and kept.
 pub const ANSWER_HEAD: usize = 16 * 1024;
@@ -154,73 +160,6 @@ pub struct Phases {
     pub total: Duration,
 }
 
-/// What came of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttemptOutcome {
-    /// The receiver answered: the line with the status came, which decides, whatever became of the rest.
-    Answered {
-        /// HTTP status.
-        status: u16,
-        /// Until when the answer asked us to wait.
-        retry_after: Option<Timestamp>,
-    },
-    /// No status came.
-    Unanswered {
-        /// Which kind of silence.
-        reason: Silence,
-        /// The particulars, in words for a person.
-        detail: String,
-    },
-    /// We do not know: the node that made it stopped, or lost its lease.
-    Lost,
-}
-
-spelled_enum! {
-    /// Why no answer came.
-    pub enum Silence: "failure reason" {
-        /// The host's name has no address.
-        Dns = "dns",
-        /// The address is one we do not send to.
-        AddressRefused = "address_refused",
-        /// Nobody listens there.
-        ConnectionRefused = "connection_refused",
-        /// The connection did not stand in time.
-        ConnectTimeout = "connect_timeout",
-        /// TLS could not be agreed, or the certificate is not to be trusted.
-        Tls = "tls",
-        /// No answer came in time.
-        AnswerTimeout = "answer_timeout",
-        /// The connection broke.
-        ConnectionLost = "connection_lost",
-        /// What came was no HTTP.
-        NotHttp = "not_http",
-        /// The request could not even be made (a `hook_url` that is no URL, a header that is none).
-        BadRequest = "bad_request",
-    }
-}
-
-spelled_enum! {
-    /// What an outcome means for the delivery.
-    pub enum OutcomeClass: "attempt outcome" {
-        /// 2xx: the receiver has it.
-        Accepted = "accepted",
-        /// 3xx: we do not follow, so the receiver does not have it.
-        Redirected = "redirected",
-        /// 408, 425, 429: not now.
-        Postponed = "postponed",
-        /// 410: never again.
-        Gone = "gone",
-        /// Any other 4xx: the receiver thinks the request is wrong.
-        Refused = "refused",
-        /// 5xx, or a status that is none.
-        Failed = "failed",
-        /// Nothing came.
-        Unanswered = "unanswered",
-        /// Unknown.
-        Lost = "lost",
-    }
-}
-
 impl Attempt {
     /// What is to be said of it in words: why no answer came, or what was odd about the one that did.
     #[must_use]
@@ -229,25 +168,6 @@ impl Attempt {
             AttemptOutcome::Unanswered { detail, .. } => Some(detail),
             AttemptOutcome::Answered { .. } => self.answer.as_ref()?.note.as_deref(),
             AttemptOutcome::Lost => None,
-        }
-    }
-}
-
-impl AttemptOutcome {
-    /// What the outcome means for the delivery.
-    #[must_use]
-    pub const fn class(&self) -> OutcomeClass {
-        match self {
-            Self::Answered { status, .. } => match status {
-                200..=299 => OutcomeClass::Accepted,
-                300..=399 => OutcomeClass::Redirected,
-                408 | 425 | 429 => OutcomeClass::Postponed,
-                410 => OutcomeClass::Gone,
-                400..=499 => OutcomeClass::Refused,
-                _ => OutcomeClass::Failed,
-            },
-            Self::Unanswered { .. } => OutcomeClass::Unanswered,
-            Self::Lost => OutcomeClass::Lost,
         }
     }
 }

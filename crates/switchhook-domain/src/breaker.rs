@@ -1,13 +1,13 @@
 //! The breaker of a webhook: a receiver that fails again and again is probed, not hammered.
 //!
 //! `closed → open` after some failures in a row, with an attempt in between now and then; the first success closes it.
-//! An answer that refuses (4xx) is an answer: it counts neither way.
+//! An answer that refuses (4xx) is an answer: it counts neither way. `attempt/outcome.rs` says what counts how.
 
 use std::time::Duration;
 
 use switchhook_protocol::Timestamp;
 
-use crate::attempt::OutcomeClass;
+use crate::attempt::{OutcomeClass, Sign};
 
 /// How many failures in a row open it.
 pub const OPENS_AFTER: u32 = 10;
@@ -42,7 +42,7 @@ pub enum Breaker {
 
 /// What an outcome did to a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Transition {
     /// Nothing of note.
     None,
     /// It opened, or stays open until a later probe.
@@ -59,34 +59,34 @@ impl Default for Breaker {
 
 impl Breaker {
     /// Takes note of how an attempt ended at `now`.
-    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Turn {
-        match class {
-            OutcomeClass::Accepted => self.close(),
-            OutcomeClass::Failed | OutcomeClass::Unanswered => self.fail(now),
-            OutcomeClass::Redirected
-            | OutcomeClass::Postponed
-            | OutcomeClass::Gone
-            | OutcomeClass::Refused
-            | OutcomeClass::Lost => Turn::None,
+    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
+        match class.consequences().breaker {
+            Sign::Good => self.close(),
+            Sign::Bad => self.fail(now),
+            Sign::Neither => Transition::None,
         }
     }
 
-    fn close(&mut self) -> Turn {
+    fn close(&mut self) -> Transition {
         let recovers = match *self {
             Self::Closed { failures } => failures >= RECOVERS_FROM,
             Self::Open { .. } => true,
         };
         *self = Self::default();
-        if recovers { Turn::Recovered } else { Turn::None }
+        if recovers {
+            Transition::Recovered
+        } else {
+            Transition::None
+        }
     }
 
-    fn fail(&mut self, now: Timestamp) -> Turn {
+    fn fail(&mut self, now: Timestamp) -> Transition {
         match *self {
             Self::Closed { failures } if failures + 1 < OPENS_AFTER => {
                 *self = Self::Closed {
                     failures: failures + 1,
                 };
-                Turn::None
+                Transition::None
             }
             Self::Closed { failures } => {
                 *self = Self::Open {
@@ -94,7 +94,7 @@ impl Breaker {
                     probe_at: now.plus(FIRST_PROBE),
                     failures: failures + 1,
                 };
-                Turn::Opened
+                Transition::Opened
             }
             // Attempts that were under way when it opened end later; they are no probes.
             Self::Open {
@@ -107,7 +107,7 @@ impl Breaker {
                     probe_at,
                     failures: failures + 1,
                 };
-                Turn::None
+                Transition::None
             }
             Self::Open {
                 since,
@@ -120,7 +120,7 @@ impl Breaker {
                     probe_at: now.plus(pause),
                     failures: failures + 1,
                 };
-                Turn::Opened
+                Transition::Opened
             }
         }
     }
@@ -152,8 +152,8 @@ mod tests {
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
         for nth in 1..=OPENS_AFTER {
-            let turn = breaker.note(OutcomeClass::Unanswered, at(0));
-            assert_eq!(turn == Turn::Opened, nth == OPENS_AFTER);
+            let transition = breaker.note(OutcomeClass::Unanswered, at(0));
+            assert_eq!(transition == Transition::Opened, nth == OPENS_AFTER);
         }
         breaker
     }
@@ -189,26 +189,29 @@ mod tests {
     fn attempts_that_were_under_way_when_it_opened_change_nothing() {
         let mut breaker = opened();
         let before = breaker.not_before();
-        assert_eq!(breaker.note(OutcomeClass::Unanswered, at(1)), Turn::None);
+        assert_eq!(breaker.note(OutcomeClass::Unanswered, at(1)), Transition::None);
         assert_eq!(breaker.not_before(), before);
     }
 
     #[test]
     fn a_success_after_trouble_is_a_recovery_and_one_after_a_single_failure_is_not() {
-        assert_eq!(opened().note(OutcomeClass::Accepted, at(9)), Turn::Recovered);
+        assert_eq!(
+            opened().note(OutcomeClass::Accepted, at(9)),
+            Transition::Recovered
+        );
         let mut breaker = Breaker::default();
         breaker.note(OutcomeClass::Failed, at(0));
-        assert_eq!(breaker.note(OutcomeClass::Accepted, at(1)), Turn::None);
+        assert_eq!(breaker.note(OutcomeClass::Accepted, at(1)), Transition::None);
         breaker.note(OutcomeClass::Failed, at(2));
         breaker.note(OutcomeClass::Failed, at(3));
-        assert_eq!(breaker.note(OutcomeClass::Accepted, at(4)), Turn::Recovered);
+        assert_eq!(breaker.note(OutcomeClass::Accepted, at(4)), Transition::Recovered);
     }
 
     #[test]
     fn refusals_are_answers() {
         let mut breaker = Breaker::default();
         for _ in 0..100 {
-            assert_eq!(breaker.note(OutcomeClass::Refused, at(0)), Turn::None);
+            assert_eq!(breaker.note(OutcomeClass::Refused, at(0)), Transition::None);
         }
         assert!(!breaker.is_open());
     }

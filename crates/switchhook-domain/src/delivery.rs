@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
-use crate::attempt::{AttemptOutcome, OutcomeClass};
+use crate::attempt::{AttemptOutcome, Blocks, OutcomeClass};
 use crate::id::{CompanyId, DeliveryId, EventId, ReplayId, SubscriptionId, WebhookId};
-use crate::order::{OrderKey, REFUSALS_THAT_BLOCK};
+use crate::order::{ATTEMPTS_THAT_BLOCK, OrderKey};
 use crate::redaction::Hidden;
-use crate::retry::{Failures, RetryPolicy, Roll, Setback};
+use crate::retry::{Failures, Jitter, RetryContext, RetryPolicy};
 
 /// One event for one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,21 +125,20 @@ impl DeliveryState {
 
 /// Decides where a delivery goes after an attempt.
 ///
-/// This is the only place where a delivery changes state because of an attempt. `failures` counts this attempt too,
-/// if it failed; `age` says how long the delivery has been tried, pauses left out.
+/// This is the only place where a delivery changes state because of an attempt.
 #[must_use]
 pub fn state_after_attempt(
     outcome: &AttemptOutcome,
-    setback: Setback,
+    context: RetryContext,
     policy: RetryPolicy<'_>,
     now: Timestamp,
-    roll: Roll,
+    jitter: Jitter,
 ) -> DeliveryState {
     let class = outcome.class();
-    if class == OutcomeClass::Accepted {
+    if class.is_success() {
         return DeliveryState::Delivered { at: now };
     }
-    match policy.delay_after(class, setback, roll) {
+    match policy.delay_after(class, context, jitter) {
         Some(delay) => DeliveryState::Pending {
             due_at: now.plus(policy.at_least(delay, outcome, now)),
         },
@@ -152,14 +151,10 @@ pub fn state_after_attempt(
 /// A receiver that refuses a request as wrong will refuse it tomorrow: its followers do not wait for that.
 #[must_use]
 pub const fn still_blocks(class: OutcomeClass, failures: Failures) -> bool {
-    match class {
-        OutcomeClass::Accepted | OutcomeClass::Gone => false,
-        OutcomeClass::Refused => failures.answered < REFUSALS_THAT_BLOCK,
-        OutcomeClass::Redirected
-        | OutcomeClass::Postponed
-        | OutcomeClass::Failed
-        | OutcomeClass::Unanswered
-        | OutcomeClass::Lost => true,
+    match class.consequences().blocks {
+        Blocks::Never => false,
+        Blocks::Briefly => failures.answered < ATTEMPTS_THAT_BLOCK,
+        Blocks::WhileTried => true,
     }
 }
 
@@ -168,7 +163,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::attempt::Silence;
+    use crate::attempt::FailureReason;
     use crate::retry::Profile;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -184,7 +179,7 @@ mod tests {
             OutcomeClass::Refused => answered(400),
             OutcomeClass::Failed => answered(503),
             OutcomeClass::Unanswered => AttemptOutcome::Unanswered {
-                reason: Silence::AnswerTimeout,
+                reason: FailureReason::AnswerTimeout,
                 detail: String::new(),
             },
             OutcomeClass::Lost => AttemptOutcome::Lost,
@@ -198,20 +193,20 @@ mod tests {
         }
     }
 
-    fn first_setback(class: OutcomeClass) -> Setback {
-        Setback {
+    fn first_context(class: OutcomeClass) -> RetryContext {
+        RetryContext {
             failures: Failures::default().and(class),
             age: Duration::ZERO,
         }
     }
 
-    fn after(profile: Profile, outcome: &AttemptOutcome, setback: Setback) -> DeliveryState {
+    fn after(profile: Profile, outcome: &AttemptOutcome, context: RetryContext) -> DeliveryState {
         let policy = RetryPolicy {
             profile,
             kind: Kind::Call,
             schedule: &[],
         };
-        state_after_attempt(outcome, setback, policy, NOW, Roll::MIDDLE)
+        state_after_attempt(outcome, context, policy, NOW, Jitter::NONE)
     }
 
     fn due_in(delay: Duration) -> DeliveryState {
@@ -243,7 +238,7 @@ mod tests {
             (OutcomeClass::Lost, at_once, at_once),
         ] {
             for (profile, expected) in [(Profile::Durable, durable), (Profile::Dialpad, dialpad)] {
-                let state = after(profile, &outcome(class), first_setback(class));
+                let state = after(profile, &outcome(class), first_context(class));
                 assert_eq!(state, expected, "{} under {profile}", class.as_str());
             }
         }
@@ -251,7 +246,7 @@ mod tests {
 
     #[test]
     fn success_counts_at_any_age_and_after_any_failures() {
-        let setback = Setback {
+        let context = RetryContext {
             failures: Failures {
                 answered: 100,
                 unanswered: 100,
@@ -260,7 +255,7 @@ mod tests {
         };
         for profile in [Profile::Durable, Profile::Dialpad] {
             assert_eq!(
-                after(profile, &answered(200), setback),
+                after(profile, &answered(200), context),
                 DeliveryState::Delivered { at: NOW }
             );
         }
@@ -288,7 +283,7 @@ mod tests {
             status,
             retry_after: Some(until),
         };
-        let state = after(profile, &outcome, first_setback(outcome.class()));
+        let state = after(profile, &outcome, first_context(outcome.class()));
         assert_eq!(
             state,
             due_in(expected),
@@ -326,10 +321,10 @@ mod tests {
             retry_after: until,
         };
         assert_eq!(
-            after(Profile::Durable, &gone, first_setback(gone.class())),
+            after(Profile::Durable, &gone, first_context(gone.class())),
             DeliveryState::Exhausted { at: NOW }
         );
-        let late = Setback {
+        let late = RetryContext {
             failures: Failures {
                 answered: 12,
                 unanswered: 0,
@@ -353,13 +348,13 @@ mod tests {
             unanswered: 2,
         };
         assert_eq!(failures.and(OutcomeClass::Lost), failures);
-        let setback = Setback {
+        let context = RetryContext {
             failures,
             age: Duration::from_secs(100 * HOUR),
         };
         for profile in [Profile::Durable, Profile::Dialpad] {
             assert_eq!(
-                after(profile, &AttemptOutcome::Lost, setback),
+                after(profile, &AttemptOutcome::Lost, context),
                 due_in(Duration::ZERO)
             );
         }

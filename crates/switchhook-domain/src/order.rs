@@ -15,8 +15,8 @@ use crate::id::ReplayId;
 /// How long, counted from its acceptance, an event may hold up its followers.
 pub const LONGEST_BLOCK: Duration = Duration::from_secs(15 * 60);
 
-/// After how many attempts an event that is refused as wrong (a 4xx) no longer holds up its followers.
-pub const REFUSALS_THAT_BLOCK: u32 = 3;
+/// How many attempts an event that is refused as wrong (a 4xx) holds up its followers.
+pub const ATTEMPTS_THAT_BLOCK: u32 = 3;
 
 /// How much of an id goes into a key. Real ones are shorter; a longer one shares its key with those that begin alike,
 /// which costs nothing but a little waiting.

@@ -1,13 +1,13 @@
 //! When we try again: two profiles, each a table.
 //!
-//! `durable` is ours and the default; `dialpad` does exactly what Dialpad documents. Chance comes in as a [`Roll`],
-//! time as an age.
+//! `durable` is ours and the default; `dialpad` does exactly what Dialpad documents. Chance comes in as a
+//! [`Jitter`], time as an age. Which outcomes are tried again at all is said by `attempt/outcome.rs`.
 
 use std::time::Duration;
 
 use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
-use crate::attempt::{AttemptOutcome, OutcomeClass};
+use crate::attempt::{AttemptOutcome, CountsAs, OutcomeClass, Retry};
 
 mod dialpad;
 mod durable;
@@ -45,22 +45,13 @@ pub struct Failures {
 impl Failures {
     /// The failures after one more attempt that ended with `class`.
     #[must_use]
-    pub const fn and(self, class: OutcomeClass) -> Self {
-        match class {
-            OutcomeClass::Accepted | OutcomeClass::Lost => self,
-            OutcomeClass::Unanswered => Self {
-                unanswered: self.unanswered + 1,
-                ..self
-            },
-            OutcomeClass::Redirected
-            | OutcomeClass::Postponed
-            | OutcomeClass::Gone
-            | OutcomeClass::Refused
-            | OutcomeClass::Failed => Self {
-                answered: self.answered + 1,
-                ..self
-            },
+    pub const fn and(mut self, class: OutcomeClass) -> Self {
+        match class.consequences().counts_as {
+            CountsAs::Success | CountsAs::Nothing => {}
+            CountsAs::Answered => self.answered += 1,
+            CountsAs::Unanswered => self.unanswered += 1,
         }
+        self
     }
 
     /// All of them.
@@ -70,22 +61,22 @@ impl Failures {
     }
 }
 
-/// How far a delivery has come without success.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setback {
+/// What decides about a delivery's next attempt, beside how the last one ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RetryContext {
     /// The failures, the attempt in question included.
     pub failures: Failures,
     /// How long the delivery has been tried; time spent paused is left out.
     pub age: Duration,
 }
 
-/// A piece of chance: 0 to 65,535, every value as likely.
+/// The chance in a delay: 0 to 65,535, every value as likely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Roll(pub u16);
+pub struct Jitter(pub u16);
 
-impl Roll {
-    /// The middle: no deviation.
-    pub const MIDDLE: Self = Self(1 << 15);
+impl Jitter {
+    /// No deviation: the middle.
+    pub const NONE: Self = Self(1 << 15);
 
     /// `delay`, up to `percent` shorter or longer.
     #[must_use]
@@ -110,12 +101,13 @@ pub struct RetryPolicy<'a> {
 impl RetryPolicy<'_> {
     /// How long after an attempt that ended with `class` the next one follows; `None`: never.
     #[must_use]
-    pub fn delay_after(self, class: OutcomeClass, setback: Setback, roll: Roll) -> Option<Duration> {
-        match (class, self.profile) {
-            (OutcomeClass::Accepted, _) => None,
-            (OutcomeClass::Lost, _) => Some(Duration::ZERO),
-            (_, Profile::Durable) => durable::delay_after(class, setback, self.schedule, roll),
-            (_, Profile::Dialpad) => dialpad::delay_after(self.kind, class, setback.failures),
+    pub fn delay_after(self, class: OutcomeClass, context: RetryContext, jitter: Jitter) -> Option<Duration> {
+        match (class.consequences().retry(self.profile), self.profile) {
+            (Retry::Never, _) => None,
+            (Retry::AtOnce, _) => Some(Duration::ZERO),
+            (Retry::AtOnceTwice, _) => (context.failures.unanswered <= 2).then_some(Duration::ZERO),
+            (Retry::Scheduled, Profile::Durable) => durable::delay(context, self.schedule, jitter),
+            (Retry::Scheduled, Profile::Dialpad) => dialpad::delay(self.kind, context.failures),
         }
     }
 

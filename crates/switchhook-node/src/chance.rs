@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::rand;
-use switchhook_domain::retry::Roll;
+use switchhook_domain::retry::Jitter;
 
 /// Fills `bytes` with what nobody can guess: keys, secrets, tokens.
 ///
@@ -23,7 +23,7 @@ enum Throw {
     /// The state of a generator.
     Fair(AtomicU64),
     /// Always the same.
-    Loaded(Roll),
+    Loaded(Jitter),
 }
 
 impl Dice {
@@ -35,8 +35,8 @@ impl Dice {
 
     /// Dice that always roll the same.
     #[must_use]
-    pub const fn loaded(roll: Roll) -> Self {
-        Self(Throw::Loaded(roll))
+    pub const fn loaded(jitter: Jitter) -> Self {
+        Self(Throw::Loaded(jitter))
     }
 
     /// Dice that roll differently at each start.
@@ -48,15 +48,15 @@ impl Dice {
     }
 
     /// The next roll.
-    pub fn roll(&self) -> Roll {
+    pub fn roll(&self) -> Jitter {
         let state = match &self.0 {
             Throw::Fair(state) => state,
-            Throw::Loaded(roll) => return *roll,
+            Throw::Loaded(jitter) => return *jitter,
         };
         // SplitMix64: a counter with a large odd step, well stirred.
         let mut z = state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Roll((z >> 48) as u16)
+        Jitter((z >> 48) as u16)
     }
 }

@@ -10,7 +10,7 @@ use http::header::{
 use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
-use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::credential::{is_credential, shown_url};
 use switchhook_domain::hold::{Hold, HoldReason, held_time};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
@@ -82,18 +82,18 @@ const INITIAL_ALLOWANCE: u32 = 256;
 
 impl Health {
     /// Notes how an attempt ended.
-    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Turn {
-        if class == OutcomeClass::Accepted {
+    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
+        if class.is_success() {
             self.succeeded_at = self.succeeded_at.max(Some(now));
         }
         let was_open = self.breaker.is_open();
-        let turn = self.breaker.note(class, now);
+        let transition = self.breaker.note(class, now);
         match self.breaker {
             Breaker::Open { since, .. } if !was_open => self.open(HoldReason::Breaker, since),
             Breaker::Closed { .. } if was_open => self.close(HoldReason::Breaker, now),
             _ => {}
         }
-        turn
+        transition
     }
 
     fn open(&mut self, reason: HoldReason, from: Timestamp) {

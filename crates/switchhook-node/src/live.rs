@@ -273,7 +273,7 @@ impl Live {
 }
 
 fn counted(class: OutcomeClass, after: Duration) -> Counted {
-    if class == OutcomeClass::Accepted {
+    if class.is_success() {
         Counted::Delivered { after }
     } else {
         Counted::Failed

@@ -236,7 +236,7 @@ impl Telemetry {
         self.0.in_flight.decrement(1.0);
         self.0.attempts[class as usize].increment(1);
         self.0.attempt_duration.record(took.as_secs_f64());
-        if class == OutcomeClass::Accepted {
+        if class.is_success() {
             self.0.delivered.increment(1);
         }
     }

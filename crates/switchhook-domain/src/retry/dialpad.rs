@@ -8,13 +8,9 @@ use std::time::Duration;
 use switchhook_protocol::Kind;
 
 use super::Failures;
-use crate::attempt::OutcomeClass;
 
 /// The whole attempt, connection included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often a missing answer is followed by another try at once.
-const IMMEDIATE_TRIES: u32 = 2;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -39,29 +35,30 @@ const fn schedule(kind: Kind) -> &'static [u64] {
     }
 }
 
-pub(super) fn delay_after(kind: Kind, class: OutcomeClass, failures: Failures) -> Option<Duration> {
-    match class {
-        OutcomeClass::Failed => {
-            let step = failures.answered.max(1) as usize - 1;
-            schedule(kind).get(step).copied().map(Duration::from_millis)
-        }
-        OutcomeClass::Unanswered => (failures.unanswered <= IMMEDIATE_TRIES).then_some(Duration::ZERO),
-        OutcomeClass::Lost => Some(Duration::ZERO),
-        OutcomeClass::Accepted
-        | OutcomeClass::Redirected
-        | OutcomeClass::Postponed
-        | OutcomeClass::Gone
-        | OutcomeClass::Refused => None,
-    }
+/// How long after a 5xx the next attempt follows; `None`: never.
+pub(super) fn delay(kind: Kind, failures: Failures) -> Option<Duration> {
+    let step = failures.answered.max(1) as usize - 1;
+    schedule(kind).get(step).copied().map(Duration::from_millis)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::OutcomeClass;
+    use crate::retry::{Jitter, Profile, RetryContext, RetryPolicy};
 
     #[track_caller]
     fn check(kind: Kind, class: OutcomeClass, answered: u32, unanswered: u32, expected: Option<u64>) {
-        let delay = delay_after(kind, class, Failures { answered, unanswered });
+        let policy = RetryPolicy {
+            profile: Profile::Dialpad,
+            kind,
+            schedule: &[],
+        };
+        let context = RetryContext {
+            failures: Failures { answered, unanswered },
+            age: Duration::ZERO,
+        };
+        let delay = policy.delay_after(class, context, Jitter::NONE);
         assert_eq!(
             delay,
             expected.map(Duration::from_millis),

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Roll, Setback};
-use crate::attempt::OutcomeClass;
+use super::{Jitter, RetryContext};
 
 /// The whole attempt, connection included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
@@ -34,23 +33,17 @@ const SCHEDULE: [u64; 10] = [
     12 * HOUR,
 ];
 
+/// How long after a failure the next attempt follows; `None`: never.
+///
 /// `own` is the webhook's schedule, in seconds; empty if it has none. It is tried to its end, however long that takes.
-pub(super) fn delay_after(
-    class: OutcomeClass,
-    setback: Setback,
-    own: &[u32],
-    roll: Roll,
-) -> Option<Duration> {
-    if class == OutcomeClass::Gone {
-        return None;
-    }
-    let failures_before = setback.failures.total().max(1) as usize - 1;
-    let spread = |seconds| roll.spread(Duration::from_secs(seconds), JITTER_PERCENT);
+pub(super) fn delay(context: RetryContext, own: &[u32], jitter: Jitter) -> Option<Duration> {
+    let failures_before = context.failures.total().max(1) as usize - 1;
+    let spread = |seconds| jitter.spread(Duration::from_secs(seconds), JITTER_PERCENT);
     if !own.is_empty() {
         return own.get(failures_before).map(|seconds| spread((*seconds).into()));
     }
     let delay = spread(SCHEDULE[failures_before.min(SCHEDULE.len() - 1)]);
-    (setback.age + delay <= LONGEST_AGE).then_some(delay)
+    (context.age + delay <= LONGEST_AGE).then_some(delay)
 }
 
 #[cfg(test)]
@@ -58,21 +51,19 @@ mod tests {
     use super::*;
     use crate::retry::Failures;
 
+    fn context(failures: u32, age: Duration) -> RetryContext {
+        let failures = Failures {
+            answered: failures,
+            unanswered: 0,
+        };
+        RetryContext { failures, age }
+    }
+
     #[track_caller]
     fn check(failures: u32, age: Duration, expected: Option<u64>) {
-        let setback = Setback {
-            failures: Failures {
-                answered: failures,
-                unanswered: 0,
-            },
-            age,
-        };
-        let delay = delay_after(OutcomeClass::Failed, setback, &[], Roll::MIDDLE);
-        assert_eq!(
-            delay,
-            expected.map(Duration::from_secs),
-            "after failure {failures} at age {age:?}"
-        );
+        let delay = delay(context(failures, age), &[], Jitter::NONE);
+        let expected = expected.map(Duration::from_secs);
+        assert_eq!(delay, expected, "after failure {failures} at age {age:?}");
     }
 
     #[test]
@@ -92,45 +83,18 @@ mod tests {
 
     #[test]
     fn every_delay_stays_within_a_fifth_of_its_step() {
-        let setback = Setback {
-            failures: Failures {
-                answered: 1,
-                unanswered: 0,
-            },
-            age: Duration::ZERO,
-        };
-        for roll in [0, 1, 20_000, u16::MAX] {
-            let delay = delay_after(OutcomeClass::Unanswered, setback, &[], Roll(roll)).unwrap();
+        for jitter in [0, 1, 20_000, u16::MAX] {
+            let delay = delay(context(1, Duration::ZERO), &[], Jitter(jitter)).unwrap();
             assert!((4.0..=6.0).contains(&delay.as_secs_f64()), "{delay:?}");
         }
     }
 
     #[test]
     fn a_schedule_of_its_own_is_tried_to_its_end() {
-        let after = |failures| {
-            let setback = Setback {
-                failures: Failures {
-                    answered: 0,
-                    unanswered: failures,
-                },
-                age: Duration::from_secs(9 * 24 * HOUR),
-            };
-            delay_after(OutcomeClass::Refused, setback, &[1, 60], Roll::MIDDLE)
-        };
+        let nine_days = Duration::from_secs(9 * 24 * HOUR);
+        let after = |failures| delay(context(failures, nine_days), &[1, 60], Jitter::NONE);
         assert_eq!(after(1), Some(Duration::from_secs(1)));
         assert_eq!(after(2), Some(Duration::from_secs(60)));
         assert_eq!(after(3), None);
-    }
-
-    #[test]
-    fn gone_means_gone() {
-        let setback = Setback {
-            failures: Failures {
-                answered: 1,
-                unanswered: 0,
-            },
-            age: Duration::ZERO,
-        };
-        assert_eq!(delay_after(OutcomeClass::Gone, setback, &[], Roll::MIDDLE), None);
     }
 }

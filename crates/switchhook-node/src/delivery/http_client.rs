@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
-use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_protocol::{Timestamp, parse_http_date};
@@ -114,7 +114,7 @@ impl HttpTransport {
     /// Where a destination leads. A webhook may have been made when the server allowed more: it is looked at on every attempt.
     fn allowed_address<'r>(&self, destination: &'r Destination) -> Result<&'r Address, Failure> {
         let address = destination.address.as_ref();
-        let address = address.map_err(|why| Failure::new(Silence::BadRequest, why.clone()))?;
+        let address = address.map_err(|why| Failure::new(FailureReason::BadRequest, why.clone()))?;
         self.connector.check_scheme(address)?;
         Ok(address)
     }
@@ -138,7 +138,7 @@ impl HttpTransport {
         let answer = exchange(&mut connection, request, patience, on_head).await?;
         if answer.status == 407 && connection.is_to_proxy() {
             let words = "the proxy wants other credentials than it got (it answers 407)";
-            return Err(Failure::new(Silence::ConnectionLost, words));
+            return Err(Failure::new(FailureReason::ConnectionLost, words));
         }
         if connection.is_reusable() {
             self.pool.put(&address.origin, connection);

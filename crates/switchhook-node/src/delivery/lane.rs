@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::OutcomeClass;
-use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
 use switchhook_store::{ClaimedDelivery, Release};
@@ -251,10 +251,10 @@ impl Lane {
     }
 
     /// Notes how an attempt ended; answers what that did to the breaker.
-    pub(super) fn note(&self, class: OutcomeClass, now: Timestamp) -> (Turn, Breaker) {
+    pub(super) fn note(&self, class: OutcomeClass, now: Timestamp) -> (Transition, Breaker) {
         let mut health = self.load.health.write();
-        let turn = Health::note(&mut health, class, now);
-        (turn, health.breaker)
+        let transition = Health::note(&mut health, class, now);
+        (transition, health.breaker)
     }
 
     /// An attempt that was started is over. If it blocks its order key, what was behind it is given back.

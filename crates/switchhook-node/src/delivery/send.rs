@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
-use switchhook_domain::retry::{RetryPolicy, Roll, Setback};
+use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
@@ -96,7 +96,7 @@ pub(super) struct Judgement<'a> {
     /// When it ended.
     pub now: Timestamp,
     /// The chance in the next delay.
-    pub roll: Roll,
+    pub jitter: Jitter,
 }
 
 impl Judgement<'_> {
@@ -112,7 +112,7 @@ impl Judgement<'_> {
         let class = posted.outcome.class();
         let failures = delivery.failures.and(class);
         let held = delivery.held + destination.held_time(claimed.was_due_at, self.started_at);
-        let setback = Setback {
+        let context = RetryContext {
             failures,
             age: self.now.since(delivery.created_at).saturating_sub(held),
         };
@@ -129,7 +129,7 @@ impl Judgement<'_> {
         FinishedAttempt {
             delivery_id: delivery.id,
             webhook_id: delivery.webhook_id,
-            state: state_after_attempt(&posted.outcome, setback, policy, self.now, self.roll),
+            state: state_after_attempt(&posted.outcome, context, policy, self.now, self.jitter),
             failures,
             blocks_until,
             held,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
-use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
 
 use crate::destination::Destination;
 
@@ -36,7 +36,7 @@ pub struct Posted {
 impl Posted {
     /// A POST that got no answer.
     #[must_use]
-    pub fn unanswered(reason: Silence, detail: impl Into<String>, phases: Phases) -> Self {
+    pub fn unanswered(reason: FailureReason, detail: impl Into<String>, phases: Phases) -> Self {
         Self {
             outcome: AttemptOutcome::Unanswered {
                 reason,
@@ -52,7 +52,7 @@ impl Posted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoConnection {
     /// Which kind of silence.
-    pub reason: Silence,
+    pub reason: FailureReason,
     /// What is wrong with TLS, if that is it.
     pub tls: Option<TlsTrouble>,
     /// In words for a person.

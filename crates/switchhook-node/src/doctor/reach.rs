@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::webhook::Webhook;
 
 use super::{Finding, Trouble, at_webhook};
@@ -23,7 +23,7 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
         return Some(finding(
             webhook,
             &NoConnection {
-                reason: Silence::AddressRefused,
+                reason: FailureReason::AddressRefused,
                 tls: None,
                 detail: refused.to_string(),
             },
@@ -38,25 +38,25 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
 fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
     let change_url = format!("switchhook webhooks update {} --hook-url URL", webhook.id);
     let (trouble, remedy) = match failed.reason {
-        Silence::AddressRefused | Silence::BadRequest => (
+        FailureReason::AddressRefused | FailureReason::BadRequest => (
             Trouble::AddressRefused,
             format!(
                 "use a public https:// address ({change_url}), or start the server with what allows this one"
             ),
         ),
-        Silence::Dns => (
+        FailureReason::Dns => (
             Trouble::UnknownName,
             format!(
                 "correct the name ({change_url}), its entry in the name service, or what the server's machine asks for names \
                  (/etc/resolv.conf)"
             ),
         ),
-        Silence::Tls => (Trouble::Tls, tls_remedy(failed.tls, &change_url)),
-        Silence::ConnectionRefused
-        | Silence::ConnectTimeout
-        | Silence::AnswerTimeout
-        | Silence::ConnectionLost
-        | Silence::NotHttp => (
+        FailureReason::Tls => (Trouble::Tls, tls_remedy(failed.tls, &change_url)),
+        FailureReason::ConnectionRefused
+        | FailureReason::ConnectTimeout
+        | FailureReason::AnswerTimeout
+        | FailureReason::ConnectionLost
+        | FailureReason::NotHttp => (
             Trouble::Unreachable,
             format!(
                 "start the receiver, open the firewall between it and the server, or correct the URL ({change_url})"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use switchhook_domain::attempt::{Answer, AttemptOutcome, HeaderRecord, Phases, Silence};
+use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, HeaderRecord, Phases};
 use switchhook_domain::webhook::DeliveryDefaults;
 use tokio::time::Instant;
 
@@ -50,7 +50,7 @@ impl InspectedTransport {
         match status {
             Some(status) if wait < timeout => answered(status, phases),
             _ => Posted::unanswered(
-                Silence::AnswerTimeout,
+                FailureReason::AnswerTimeout,
                 format!("nothing was answered within {} ms", timeout.as_millis()),
                 phases,
             ),

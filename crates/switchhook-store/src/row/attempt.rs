@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{
-    Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases, Silence,
+    Answer, Attempt, AttemptOutcome, AttemptRequest, FailureReason, HeaderRecord, Phases,
 };
 use switchhook_domain::id::DeliveryId;
 
@@ -100,7 +100,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
     })
 }
 
-fn read_reason(columns: &Columns<'_>, reason: Option<&str>) -> Result<Silence, StoreError> {
+fn read_reason(columns: &Columns<'_>, reason: Option<&str>) -> Result<FailureReason, StoreError> {
     reason
         .unwrap_or_default()
         .parse()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use switchhook_domain::attempt::{
-    Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases, Silence,
+    Answer, Attempt, AttemptOutcome, AttemptRequest, FailureReason, HeaderRecord, Phases,
 };
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
@@ -116,7 +116,7 @@ pub(crate) fn answered(number: u32, status: u16, at: Timestamp) -> Attempt {
     )
 }
 
-pub(crate) fn unanswered(number: u32, reason: Silence, at: Timestamp) -> Attempt {
+pub(crate) fn unanswered(number: u32, reason: FailureReason, at: Timestamp) -> Attempt {
     attempt(
         number,
         AttemptOutcome::Unanswered {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchhook_domain::attempt::{AttemptOutcome, Silence};
+use switchhook_domain::attempt::{AttemptOutcome, FailureReason};
 use switchhook_domain::delivery::{DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::order::LONGEST_BLOCK;
@@ -56,7 +56,7 @@ pub(crate) async fn every_outcome_reads_back_as_it_was(world: &mut World) {
         },
         AttemptOutcome::Lost,
     ];
-    outcomes.extend(Silence::ALL.map(|reason| AttemptOutcome::Unanswered {
+    outcomes.extend(FailureReason::ALL.map(|reason| AttemptOutcome::Unanswered {
         reason,
         detail: format!("`{reason}`: connect ü"),
     }));
@@ -133,7 +133,7 @@ pub(crate) async fn a_final_state_stays(world: &mut World) {
     let id = world.send(1, HOOK).await;
     let exhausted = DeliveryState::Exhausted { at: world.now };
     world
-        .finish(id, unanswered(1, Silence::Dns, world.now), exhausted)
+        .finish(id, unanswered(1, FailureReason::Dns, world.now), exhausted)
         .await;
     world.after(100);
     assert!(!world.succeed(id, 1).await && !world.succeed(id, 2).await);

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
-use switchhook_domain::attempt::{Attempt, AttemptOutcome, OutcomeClass, Phases};
+use switchhook_domain::attempt::{Attempt, AttemptOutcome, CountsAs, Phases};
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::DeliveryId;
@@ -338,10 +338,10 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
     let headers: Vec<_> = headers.into_iter().collect();
     AttemptPart {
         number: attempt.number,
-        tone: match class {
-            OutcomeClass::Accepted => "good",
-            OutcomeClass::Lost => "off",
-            _ => "bad",
+        tone: match class.consequences().counts_as {
+            CountsAs::Success => "good",
+            CountsAs::Answered | CountsAs::Unanswered => "bad",
+            CountsAs::Nothing => "off",
         },
         result,
         detail,

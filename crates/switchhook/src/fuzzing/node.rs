@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use switchhook_domain::attempt::{Phases, Silence};
+use switchhook_domain::attempt::{FailureReason, Phases};
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
@@ -249,6 +249,10 @@ struct Nowhere;
 #[async_trait]
 impl Transport for Nowhere {
     async fn post(&self, _: Post) -> Posted {
-        Posted::unanswered(Silence::ConnectionRefused, "nobody listens", Phases::default())
+        Posted::unanswered(
+            FailureReason::ConnectionRefused,
+            "nobody listens",
+            Phases::default(),
+        )
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{OutcomeClass, Phases, Silence};
+use switchhook_domain::attempt::{FailureReason, OutcomeClass, Phases, Sign};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::order::OrderKey;
@@ -356,7 +356,7 @@ impl Dispatcher {
                 .await
                 .unwrap_or_else(|_panic| {
                     Posted::unanswered(
-                        Silence::BadRequest,
+                        FailureReason::BadRequest,
                         "the attempt failed inside the server",
                         Phases::default(),
                     )
@@ -366,7 +366,7 @@ impl Dispatcher {
                 defaults: &defaults,
                 started_at,
                 now: clock.now(),
-                roll: dice.roll(),
+                jitter: dice.roll(),
             };
             let ended = Ended {
                 of: AttemptOf {
@@ -416,23 +416,20 @@ impl Dispatcher {
         if let Some(entry) = self.lanes.get_mut(&id) {
             let blocks = !finished.state.is_final() && finished.blocks_until > now;
             let mut back = entry.lane.ended(ended.order_key.as_ref(), blocks);
-            match ended.class {
-                OutcomeClass::Accepted => entry.lane.went_well(ended.max_in_flight),
-                OutcomeClass::Unanswered | OutcomeClass::Failed | OutcomeClass::Postponed => {
+            match ended.class.consequences().cap {
+                Sign::Good => entry.lane.went_well(ended.max_in_flight),
+                Sign::Bad => {
                     entry.lane.went_badly();
                     back.extend(entry.lane.give_back_surplus());
                 }
-                OutcomeClass::Redirected
-                | OutcomeClass::Gone
-                | OutcomeClass::Refused
-                | OutcomeClass::Lost => {}
+                Sign::Neither => {}
             }
             self.outbox.release(back);
         }
         self.outbox.finish(finished);
         if ended.profile == Profile::Durable {
-            let (turn, breaker) = self.lane(id).note(ended.class, now);
-            self.take_turn(id, turn, breaker, now);
+            let (transition, breaker) = self.lane(id).note(ended.class, now);
+            self.take_transition(id, transition, breaker, now);
         }
         self.touch(id);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::breaker::{Breaker, Turn};
+use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::hold::HoldReason;
 use switchhook_domain::id::{CompanyId, WebhookId};
@@ -27,10 +27,16 @@ const TOLD_FOR: Duration = Duration::from_secs(60);
 
 impl Dispatcher {
     /// Acts on what the end of an attempt did to a webhook's breaker.
-    pub(super) fn take_turn(&mut self, id: WebhookId, turn: Turn, breaker: Breaker, now: Timestamp) {
-        match turn {
-            Turn::None => return,
-            Turn::Opened => {
+    pub(super) fn take_transition(
+        &mut self,
+        id: WebhookId,
+        transition: Transition,
+        breaker: Breaker,
+        now: Timestamp,
+    ) {
+        match transition {
+            Transition::None => return,
+            Transition::Opened => {
                 if let Breaker::Open {
                     since,
                     probe_at,
@@ -44,7 +50,7 @@ impl Dispatcher {
                 let back = self.lane(id).give_back_all();
                 self.outbox.release(back);
             }
-            Turn::Recovered => {
+            Transition::Recovered => {
                 info!(webhook_id = %id, "the receiver works again: waiting retries go now");
                 self.make_retries_due(id, now);
             }

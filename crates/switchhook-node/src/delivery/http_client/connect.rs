@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::future::{Either, select};
-use switchhook_domain::attempt::{Phases, Silence};
+use switchhook_domain::attempt::{FailureReason, Phases};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::either::Either as Wire;
@@ -106,7 +106,7 @@ impl Connector {
         let connected = match timeout_at(deadline, connecting).await {
             Ok(connected) => connected,
             Err(_elapsed) if address.is_tls && phases.connect.is_some() => Err(Failure::new(
-                Silence::ConnectTimeout,
+                FailureReason::ConnectTimeout,
                 format!(
                     "the receiver took the connection, but TLS did not stand within {} ms: it may speak plain http at \
                      this port",
@@ -247,10 +247,10 @@ impl Connector {
             }
             Host::Domain(name) => {
                 let found = self.names.addresses(name).await;
-                let addresses = found.map_err(|why| Failure::new(Silence::Dns, why))?;
+                let addresses = found.map_err(|why| Failure::new(FailureReason::Dns, why))?;
                 if addresses.at_once.is_empty() {
                     let words = format!("no address is known for {name}");
-                    return Err(Failure::new(Silence::Dns, words));
+                    return Err(Failure::new(FailureReason::Dns, words));
                 }
                 Ok(addresses)
             }
@@ -259,7 +259,7 @@ impl Connector {
 }
 
 fn refusal(refused: &RefusedAddress) -> Failure {
-    Failure::new(Silence::AddressRefused, refused.to_string())
+    Failure::new(FailureReason::AddressRefused, refused.to_string())
 }
 
 fn not_looked_up(address: &Address, timeout: Duration) -> Failure {
@@ -268,12 +268,12 @@ fn not_looked_up(address: &Address, timeout: Duration) -> Failure {
         address.host,
         timeout.as_millis()
     );
-    Failure::new(Silence::Dns, words)
+    Failure::new(FailureReason::Dns, words)
 }
 
 fn too_late(timeout: Duration) -> Failure {
     Failure::new(
-        Silence::ConnectTimeout,
+        FailureReason::ConnectTimeout,
         format!("no connection stood within {} ms", timeout.as_millis()),
     )
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -109,9 +109,12 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 fn refused(address: SocketAddr, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::ConnectionRefused {
-        return Failure::new(Silence::ConnectionRefused, format!("nobody listens at {address}"));
+        return Failure::new(
+            FailureReason::ConnectionRefused,
+            format!("nobody listens at {address}"),
+        );
     }
     let words = without_code(&error.to_string());
     let detail = format!("{address} cannot be connected to: {words}");
-    Failure::new(Silence::ConnectionLost, detail)
+    Failure::new(FailureReason::ConnectionLost, detail)
 }

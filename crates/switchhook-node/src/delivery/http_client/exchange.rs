@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use switchhook_domain::attempt::{ANSWER_HEAD, Answer, HeaderRecord, Silence};
+use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason, HeaderRecord};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
@@ -113,7 +113,7 @@ fn not_complete(within: Duration) -> String {
 #[derive(Debug)]
 pub(super) struct Failure {
     /// Which kind of silence.
-    pub(super) reason: Silence,
+    pub(super) reason: FailureReason,
     /// In words for a person.
     pub(super) detail: String,
     /// Whether the connection ended before a single byte of the answer came.
@@ -123,7 +123,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(reason: Silence, detail: impl Into<String>) -> Self {
+    pub(super) fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
         Self {
             reason,
             detail: detail.into(),
@@ -134,9 +134,9 @@ impl Failure {
 
     /// One for several: the kind of silence that tells most, and every one's words.
     pub(super) fn of_all(failures: Vec<Self>) -> Self {
-        let rank = |reason: Silence| match reason {
-            Silence::ConnectionRefused => 0,
-            Silence::ConnectTimeout => 1,
+        let rank = |reason: FailureReason| match reason {
+            FailureReason::ConnectionRefused => 0,
+            FailureReason::ConnectTimeout => 1,
             _ => 2,
         };
         let reason = failures
@@ -144,12 +144,12 @@ impl Failure {
             .map(|failure| failure.reason)
             .min_by_key(|reason| rank(*reason));
         let details: Vec<_> = failures.into_iter().map(|failure| failure.detail).collect();
-        Self::new(reason.unwrap_or(Silence::Dns), details.join("; "))
+        Self::new(reason.unwrap_or(FailureReason::Dns), details.join("; "))
     }
 
     /// Whether what came was no HTTP/1.1, as far as anything came.
     pub(super) fn is_no_http(&self) -> bool {
-        self.nothing_came || self.reason == Silence::NotHttp
+        self.nothing_came || self.reason == FailureReason::NotHttp
     }
 
     /// With something else that is to be said.
@@ -163,9 +163,9 @@ impl Failure {
             return failure;
         }
         let reason = if error.is_parse() {
-            Silence::NotHttp
+            FailureReason::NotHttp
         } else {
-            Silence::ConnectionLost
+            FailureReason::ConnectionLost
         };
         let nothing_came =
             error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_hang_up(error);
@@ -384,7 +384,7 @@ async fn exchange_unnoted(
             };
             let note = not_complete(for_head.unwrap_or(patience.whole));
             (
-                Failure::new(Silence::AnswerTimeout, late),
+                Failure::new(FailureReason::AnswerTimeout, late),
                 format!("its headers were {note}"),
             )
         }

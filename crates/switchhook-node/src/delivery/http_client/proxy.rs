@@ -3,7 +3,7 @@
 use std::io;
 
 use http::Uri;
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use tokio::net::TcpStream;
 
 use super::exchange::Failure;
@@ -19,7 +19,7 @@ pub(super) async fn to_proxy(proxy: &Proxy) -> Result<TcpStream, Failure> {
             proxy.uri,
             without_code(&error.to_string())
         );
-        Failure::new(Silence::ConnectionLost, words)
+        Failure::new(FailureReason::ConnectionLost, words)
     })?;
     at_once(&stream);
     Ok(stream)
@@ -31,7 +31,7 @@ pub(super) async fn tunnel(proxy: &Proxy, to: &str) -> Result<TcpStream, Failure
     let asked = tunnel::ask(&mut stream, to, proxy.authorization.as_ref()).await;
     asked.map_err(|why| {
         let words = format!("the proxy {} made no tunnel to {to}: {why}", proxy.uri);
-        Failure::new(Silence::ConnectionLost, words)
+        Failure::new(FailureReason::ConnectionLost, words)
     })?;
     Ok(stream)
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, Error, InvalidMessage, PeerIncompatible};
 use rustls_platform_verifier::Verifier;
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use switchhook_protocol::Timestamp;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -130,7 +130,7 @@ pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Fa
     match host {
         Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| {
             Failure::new(
-                Silence::BadRequest,
+                FailureReason::BadRequest,
                 format!("{name} is no name that a certificate can have"),
             )
         }),
@@ -157,7 +157,7 @@ pub(super) fn no_tls(error: &io::Error) -> Failure {
     };
     Failure {
         tls: Some(trouble),
-        ..Failure::new(Silence::Tls, detail)
+        ..Failure::new(FailureReason::Tls, detail)
     }
 }
 

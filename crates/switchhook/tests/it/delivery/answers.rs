@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use switchhook_domain::attempt::{ANSWER_HEAD, Answer, Silence};
+use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
 use switchhook_node::delivery::transport::Posted;
 use tokio::io::AsyncWriteExt;
 
-use super::network::{check_silence, check_status, post, read_request, receiver};
+use super::network::{check_status, check_unanswered, post, read_request, receiver};
 
 /// What a POST comes to that is answered with `bytes`, after which the connection ends or says nothing more.
 async fn answered_with(bytes: impl Into<Vec<u8>>, then: Then) -> Posted {
@@ -180,12 +180,16 @@ async fn a_status_that_did_not_come_whole_is_none() {
         "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n",
     ] {
         let posted = answered_with(text, Then::Stall).await;
-        check_silence(
+        check_unanswered(
             &posted,
-            Silence::AnswerTimeout,
+            FailureReason::AnswerTimeout,
             "nothing was answered within 300 ms",
         );
-        check_silence(&answered_with(text, Then::End).await, Silence::ConnectionLost, "");
+        check_unanswered(
+            &answered_with(text, Then::End).await,
+            FailureReason::ConnectionLost,
+            "",
+        );
     }
 }
 
@@ -256,7 +260,7 @@ async fn a_flood_of_provisional_answers_ends_at_the_deadline() {
         }
     })
     .await;
-    check_silence(&post(address).await, Silence::AnswerTimeout, "300 ms");
+    check_unanswered(&post(address).await, FailureReason::AnswerTimeout, "300 ms");
 }
 
 #[tokio::test]
@@ -269,5 +273,5 @@ async fn what_is_no_http_is_named_so() {
             .expect("the server reads");
     })
     .await;
-    check_silence(&post(address).await, Silence::NotHttp, "");
+    check_unanswered(&post(address).await, FailureReason::NotHttp, "");
 }

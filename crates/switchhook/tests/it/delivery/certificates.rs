@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_http::proxy::Outbound;
@@ -13,7 +13,7 @@ use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::delivery::transport::{TlsTrouble, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::network::{check_silence, check_status, post_to, read_request, receiver};
+use super::network::{check_status, check_unanswered, post_to, read_request, receiver};
 use crate::support::rig::START;
 use crate::support::tls::{Authority, secure};
 
@@ -27,7 +27,11 @@ pub(super) fn transport(outbound: &Outbound) -> HttpTransport {
 async fn check(outbound: &Outbound, address: SocketAddr, trouble: TlsTrouble, words: &str) {
     let transport = transport(outbound);
     let url = format!("https://{address}/hook");
-    check_silence(&transport.post(post_to(&url, 5_000)).await, Silence::Tls, words);
+    check_unanswered(
+        &transport.post(post_to(&url, 5_000)).await,
+        FailureReason::Tls,
+        words,
+    );
     let probed = transport.probe(&post_to(&url, 5_000).destination).await;
     let probed = probed.expect_err("it cannot be reached");
     assert_eq!(probed.tls, Some(trouble), "{probed:?}");
@@ -172,9 +176,9 @@ async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
     let posted = transport(&Outbound::default())
         .post(post_to(&format!("https://{address}/hook"), 300))
         .await;
-    check_silence(
+    check_unanswered(
         &posted,
-        Silence::ConnectTimeout,
+        FailureReason::ConnectTimeout,
         "TLS did not stand within 300 ms: it may speak plain http",
     );
 }

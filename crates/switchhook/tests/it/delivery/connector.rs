@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use switchhook_http::proxy::Outbound;
 use switchhook_node::delivery::transport::Transport;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::certificates::transport;
 use super::names::scripted;
-use super::network::{OK, check_silence, check_status, post_to, read_request, receiver};
+use super::network::{OK, check_status, check_unanswered, post_to, read_request, receiver};
 use crate::support::tls::{Authority, secure};
 
 async fn ok_receiver() -> (SocketAddr, Arc<std::sync::atomic::AtomicU32>) {
@@ -32,7 +32,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_unless_the_authority_w
     let address = secure(authority.good().plain()).await;
     let url = format!("https://{address}/hook");
     let posted = transport(&Outbound::default()).post(post_to(&url, 2_000)).await;
-    check_silence(&posted, Silence::Tls, "certificate");
+    check_unanswered(&posted, FailureReason::Tls, "certificate");
     let trusting = authority.outbound();
     let posted = transport(&trusting).post(post_to(&url, 2_000)).await;
     check_status(&posted, 200);
@@ -45,7 +45,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_unless_the_authority_w
             2_000,
         ))
         .await;
-    check_silence(&posted, Silence::Tls, "certificate");
+    check_unanswered(&posted, FailureReason::Tls, "certificate");
 }
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
@@ -116,14 +116,14 @@ async fn deliveries_go_through_the_proxy_if_there_is_one() {
     );
 
     let posted = transport(&through("", proxy)).post(post_to(&url, 2_000)).await;
-    check_silence(&posted, Silence::ConnectionLost, "wants other credentials");
+    check_unanswered(&posted, FailureReason::ConnectionLost, "wants other credentials");
     // The proxy is no way round the guard.
     let posted = known.post(post_to("http://10.0.0.1/", 2_000)).await;
-    check_silence(&posted, Silence::AddressRefused, "10.0.0.1");
+    check_unanswered(&posted, FailureReason::AddressRefused, "10.0.0.1");
     let posted = known.post(post_to("http://127.0.0.1:1/", 2_000)).await;
-    check_silence(
+    check_unanswered(
         &posted,
-        Silence::ConnectionLost,
+        FailureReason::ConnectionLost,
         "made no tunnel to 127.0.0.1:1: it answers 502",
     );
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
@@ -195,7 +195,7 @@ async fn a_proxy_that_looks_names_up_gets_names() {
     );
     // An address in the URL is judged all the same.
     let posted = sending.post(post_to("http://10.0.0.1/", 2_000)).await;
-    check_silence(&posted, Silence::AddressRefused, "10.0.0.1");
+    check_unanswered(&posted, FailureReason::AddressRefused, "10.0.0.1");
     // What the proxy says of itself is no answer of the receiver's.
     let stranger = Outbound {
         proxy_by_name: true,
@@ -204,7 +204,7 @@ async fn a_proxy_that_looks_names_up_gets_names() {
     let posted = transport(&stranger)
         .post(post_to("http://receiver.example/", 2_000))
         .await;
-    check_silence(&posted, Silence::ConnectionLost, "answers 407");
+    check_unanswered(&posted, FailureReason::ConnectionLost, "answers 407");
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn the_head_has_a_deadline_of_its_own() {
         let posted = transport(&Outbound::default()).post(post).await;
         if said.is_empty() {
             let words = "no answer had begun 100 ms after the request";
-            check_silence(&posted, Silence::AnswerTimeout, words);
+            check_unanswered(&posted, FailureReason::AnswerTimeout, words);
         } else {
             check_status(&posted, 200);
             let note = posted.answer.and_then(|answer| answer.note);

@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::proto::rr::RecordType;
-use switchhook_domain::attempt::Silence;
+use switchhook_domain::attempt::FailureReason;
 use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::delivery::transport::{Posted, Transport};
 use switchhook_node::delivery::{Addresses, HttpTransport, Names, SystemNames};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 
-use super::network::{self, OK, check_silence, check_status, post_to, read_request, receiver};
+use super::network::{self, OK, check_status, check_unanswered, post_to, read_request, receiver};
 use crate::support::name_server::{NameServer, asking};
 
 /// Loopback stands for a public address here, as do addresses for documentation, to which there is no way.
@@ -102,7 +102,7 @@ async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     // The next attempt asks again, and is refused.
     let posted = post_by_name(&transport, address.port()).await;
-    check_silence(&posted, Silence::AddressRefused, "10.0.0.1");
+    check_unanswered(&posted, FailureReason::AddressRefused, "10.0.0.1");
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
@@ -132,12 +132,12 @@ async fn of_a_name_with_private_addresses_the_others_are_used_and_the_attempt_sa
     }
     assert_eq!(connections.load(Ordering::SeqCst), 4);
     let posted = post_to_addresses(&["10.0.0.1", "192.168.0.1"], address.port()).await;
-    check_silence(&posted, Silence::AddressRefused, "10.0.0.1");
+    check_unanswered(&posted, FailureReason::AddressRefused, "10.0.0.1");
     // What is not reached says so as well.
     let posted = post_to_addresses(&["10.0.0.1", "127.0.0.1"], 1).await;
-    check_silence(
+    check_unanswered(
         &posted,
-        Silence::ConnectionRefused,
+        FailureReason::ConnectionRefused,
         "127.0.0.1:1; left out: 10.0.0.1",
     );
 }
@@ -157,14 +157,14 @@ async fn the_next_address_is_tried_when_one_does_not_take_the_connection() {
     ];
     check_status(&post_to_addresses(&many, address.port()).await, 200);
     let posted = post_to_addresses(&["127.0.0.2", "127.0.0.3"], 1).await;
-    check_silence(
+    check_unanswered(
         &posted,
-        Silence::ConnectionRefused,
+        FailureReason::ConnectionRefused,
         "127.0.0.2:1; nobody listens at 127.0.0.3:1",
     );
-    check_silence(
+    check_unanswered(
         &post_to_addresses(&[], 1).await,
-        Silence::Dns,
+        FailureReason::Dns,
         "no address is known for receiver.example",
     );
 }
@@ -203,10 +203,14 @@ async fn a_name_server_is_asked_again_when_its_word_is_over_and_every_family_cou
     // It changes its mind, to an address that may not be sent to, and to none.
     server.lead_to(&["10.0.0.1", "fd00::1"]);
     let posted = post_by_name(&sending, address.port()).await;
-    check_silence(&posted, Silence::AddressRefused, "a private address");
+    check_unanswered(&posted, FailureReason::AddressRefused, "a private address");
     server.lead_to(&[]);
     let posted = post_by_name(&sending, address.port()).await;
-    check_silence(&posted, Silence::Dns, "no address is known for receiver.example");
+    check_unanswered(
+        &posted,
+        FailureReason::Dns,
+        "no address is known for receiver.example",
+    );
 
     let server = NameServer::start(&["127.0.0.1"], 60).await;
     let sending = transport(named_by(&server));
@@ -230,7 +234,7 @@ async fn a_kept_connection_grows_only_so_old() {
     server.lead_to(&["127.0.0.2"]);
     pass(Duration::from_secs(60)).await;
     let posted = post_by_name(&transport, address.port()).await;
-    check_silence(&posted, Silence::ConnectionRefused, "127.0.0.2");
+    check_unanswered(&posted, FailureReason::ConnectionRefused, "127.0.0.2");
 }
 
 #[tokio::test]
@@ -252,7 +256,7 @@ async fn changed_settings_are_read_again() {
     let names = SystemNames::reading([file.clone()], read).expect("the settings are good");
     let transport = transport(Arc::new(names));
     let posted = post_by_name(&transport, address.port()).await;
-    check_silence(&posted, Silence::ConnectionRefused, "127.0.0.2");
+    check_unanswered(&posted, FailureReason::ConnectionRefused, "127.0.0.2");
     for (settings, expected) in [
         ("half of wh", None),
         (&*format!("{}\n\n", right.at), Some(200)),
@@ -263,7 +267,7 @@ async fn changed_settings_are_read_again() {
         let posted = post_by_name(&transport, address.port()).await;
         match expected {
             Some(status) => check_status(&posted, status),
-            None => check_silence(&posted, Silence::ConnectionRefused, "127.0.0.2"),
+            None => check_unanswered(&posted, FailureReason::ConnectionRefused, "127.0.0.2"),
         }
     }
 }
@@ -304,9 +308,9 @@ async fn who_is_named_late_is_judged_and_joins_the_race() {
         (&[], "nobody listens at 127.0.0.2:1"),
     ] {
         let transport = transport(Arc::new(InTwo(&["127.0.0.2"], late)));
-        check_silence(
+        check_unanswered(
             &post_by_name(&transport, 1).await,
-            Silence::ConnectionRefused,
+            FailureReason::ConnectionRefused,
             words,
         );
     }
@@ -320,9 +324,9 @@ async fn the_silence_of_a_name_server_about_one_family_does_not_keep_the_other_w
     server.leave_unanswered(&[RecordType::AAAA]);
     let sending = transport(named_by(&server));
     check_status(&post_by_name(&sending, address.port()).await, 200);
-    check_silence(
+    check_unanswered(
         &post_by_name(&sending, 1).await,
-        Silence::ConnectionRefused,
+        FailureReason::ConnectionRefused,
         "nobody listens at 127.0.0.1:1",
     );
     server.lead_to(&["fd00::1"]);
@@ -341,7 +345,7 @@ async fn that_no_name_server_answers_is_said_of_the_name_and_not_of_the_connecti
         .post(post_to("http://receiver.example/hook", 200))
         .await;
     let words = "receiver.example could not be looked up: no name server answered within 200 ms";
-    check_silence(&posted, Silence::Dns, words);
+    check_unanswered(&posted, FailureReason::Dns, words);
     assert!(posted.phases.dns.is_some());
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::HeaderMap;
-use switchhook_domain::attempt::{AttemptOutcome, Silence};
+use switchhook_domain::attempt::{AttemptOutcome, FailureReason};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook, WebhookSettings};
@@ -101,7 +101,7 @@ pub(super) async fn post(address: SocketAddr) -> Posted {
 }
 
 #[track_caller]
-pub(super) fn check_silence(posted: &Posted, expected: Silence, words: &str) {
+pub(super) fn check_unanswered(posted: &Posted, expected: FailureReason, words: &str) {
     match &posted.outcome {
         AttemptOutcome::Unanswered { reason, detail } => {
             assert_eq!(*reason, expected, "{detail}");
@@ -219,9 +219,9 @@ async fn a_receiver_that_says_nothing_is_left_at_the_deadline() {
         std::future::pending::<()>().await;
     })
     .await;
-    check_silence(
+    check_unanswered(
         &post(address).await,
-        Silence::AnswerTimeout,
+        FailureReason::AnswerTimeout,
         "nothing was answered within 300 ms",
     );
 }
@@ -247,16 +247,20 @@ async fn nobody_listening_and_addresses_that_are_not_public_are_told_apart() {
         .expect("loopback has a free port");
     let address = listener.local_addr().expect("it listens");
     drop(listener);
-    check_silence(&post(address).await, Silence::ConnectionRefused, "nobody listens");
+    check_unanswered(
+        &post(address).await,
+        FailureReason::ConnectionRefused,
+        "nobody listens",
+    );
 
     let guarded = transport(AddressGuard {
         allow_http: true,
         ..AddressGuard::default()
     });
     let posted = guarded.post(post_to(&format!("http://{address}/"), 300)).await;
-    check_silence(&posted, Silence::AddressRefused, "loopback");
+    check_unanswered(&posted, FailureReason::AddressRefused, "loopback");
     let posted = guarded.post(post_to("http://localhost:1/", 300)).await;
-    check_silence(&posted, Silence::AddressRefused, "loopback");
+    check_unanswered(&posted, FailureReason::AddressRefused, "loopback");
 }
 
 #[tokio::test]
@@ -272,13 +276,13 @@ async fn an_http_webhook_of_an_earlier_life_is_not_sent_to_by_a_server_that_does
         ..AddressGuard::allowing_loopback()
     });
     let post = || post_to(&format!("http://{address}/"), 300);
-    check_silence(
+    check_unanswered(
         &strict.post(post()).await,
-        Silence::AddressRefused,
+        FailureReason::AddressRefused,
         "--hook-allow-http",
     );
     let probed = strict.probe(&post().destination).await.unwrap_err();
-    assert_eq!(probed.reason, Silence::AddressRefused);
+    assert_eq!(probed.reason, FailureReason::AddressRefused);
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
 
@@ -297,7 +301,7 @@ async fn a_denied_address_is_not_connected_to_though_its_range_is_allowed() {
         let posted = denying
             .post(post_to(&format!("http://{host}:{}/", address.port()), 300))
             .await;
-        check_silence(&posted, Silence::AddressRefused, "--hook-deny");
+        check_unanswered(&posted, FailureReason::AddressRefused, "--hook-deny");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
@@ -349,9 +353,9 @@ async fn a_probe_connects_and_says_nothing() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 
     for (url, reason) in [
-        ("http://127.0.0.1:1/", Silence::ConnectionRefused),
-        ("http://10.0.0.1/", Silence::AddressRefused),
-        ("nonsense", Silence::BadRequest),
+        ("http://127.0.0.1:1/", FailureReason::ConnectionRefused),
+        ("http://10.0.0.1/", FailureReason::AddressRefused),
+        ("nonsense", FailureReason::BadRequest),
     ] {
         let failed = probe(url).await.unwrap_err();
         assert_eq!(failed.reason, reason, "{failed:?}");
@@ -362,5 +366,5 @@ async fn a_probe_connects_and_says_nothing() {
     })
     .await;
     let failed = probe(&format!("https://{deaf}/")).await.unwrap_err();
-    assert_eq!(failed.reason, Silence::Tls, "{failed:?}");
+    assert_eq!(failed.reason, FailureReason::Tls, "{failed:?}");
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use switchhook_domain::attempt::{Answer, AttemptOutcome, Phases, Silence};
+use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
-use switchhook_domain::retry::Roll;
+use switchhook_domain::retry::Jitter;
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, Subscription};
@@ -142,11 +142,17 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
         }
         Reaction::Silence => {
             tokio::time::sleep(post.destination.timeout(&Settings::default().delivery)).await;
-            Posted::unanswered(Silence::AnswerTimeout, "nothing was answered", Phases::default())
+            Posted::unanswered(
+                FailureReason::AnswerTimeout,
+                "nothing was answered",
+                Phases::default(),
+            )
         }
-        Reaction::Refuse => {
-            Posted::unanswered(Silence::ConnectionRefused, "nobody listens", Phases::default())
-        }
+        Reaction::Refuse => Posted::unanswered(
+            FailureReason::ConnectionRefused,
+            "nobody listens",
+            Phases::default(),
+        ),
     }
 }
 
@@ -193,7 +199,7 @@ impl Rig {
             store,
             Settings::default(),
             clock,
-            Dice::loaded(Roll::MIDDLE),
+            Dice::loaded(Jitter::NONE),
             script,
         )
         .await
