@@ -44,7 +44,7 @@ pub enum HandedOver {
     /// You no longer have this claim: its attempt is finished, or it was released, or either came too late.
     ///
     /// Each `Claimed` and `Doubtful` is followed by exactly one, when its attempt is finished or released. The attempt
-    /// tells which: a node that could not reach the store may have an old claim and a new one of the same delivery.
+    /// says which: a node that could not reach the store may have an old claim and a new one of the same delivery.
     Settled {
         /// Which webhook.
         webhook_id: WebhookId,
@@ -69,11 +69,11 @@ pub struct ClaimedDelivery {
     pub was_due_at: Timestamp,
 }
 
-/// A wish for due deliveries.
+/// A request for due deliveries.
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// From which webhooks, and how many.
-    pub wishes: Vec<ClaimWish>,
+    pub requests: Vec<ClaimRequest>,
     /// Due by then.
     pub now: Timestamp,
     /// When the lease ends.
@@ -93,7 +93,7 @@ pub enum Expired {
 
 /// How many deliveries of one webhook a node can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClaimWish {
+pub struct ClaimRequest {
     /// Which webhook.
     pub webhook_id: WebhookId,
     /// How many at the most.
@@ -102,7 +102,7 @@ pub struct ClaimWish {
     pub bytes: usize,
 }
 
-/// What came of a wish.
+/// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimAnswer {
     /// Which webhook.

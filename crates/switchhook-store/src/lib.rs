@@ -59,7 +59,7 @@ use tokio::sync::mpsc;
 pub use attempt::LastAttempt;
 pub use change::Change;
 pub use claim::{
-    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,
+    Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,
     PendingWebhook, Release, Waiting,
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
@@ -96,7 +96,7 @@ pub trait Store: Send + Sync + 'static {
     /// The stream in which this node gets the deliveries that it claimed, in the order of the commits that did it.
     ///
     /// One message a commit. Its length is bounded by what the node asks for: nothing is claimed that it did not
-    /// wish for. Answers `None` if it was already taken.
+    /// request. Answers `None` if it was already taken.
     fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>>;
 
     /// What other nodes changed, as it comes in; it may say too much, never too little. `None` if there can be no other
@@ -380,7 +380,7 @@ pub trait Store: Send + Sync + 'static {
         new_id: DeliveryId,
         now: Timestamp,
     ) -> Result<Delivery, StoreError>;
-    /// Cancels a pending delivery; `Conflict` if it is already final. The node that has claimed it is told in its
+    /// Cancels a pending delivery; `Conflict` if it is already final. The node that has claimed it is notified in its
     /// stream. An attempt under way may still end and is recorded, without effect on the state.
     async fn cancel_delivery(
         &self,
@@ -394,7 +394,7 @@ pub trait Store: Send + Sync + 'static {
     /// Claims due deliveries, oldest due first within each webhook, opens their next attempt and hands them over.
     ///
     /// A claim whose lease ended is closed as a lost attempt in the same commit. Answers are in the order of the
-    /// wishes.
+    /// requests.
     async fn claim_due_deliveries(&self, claim: Claim) -> Result<Vec<ClaimAnswer>, StoreError>;
     /// Records how attempts ended and where that takes their deliveries; late ones (see the promises) are counted
     /// in the answer and leave no trace. Followers that are no longer held up become due.

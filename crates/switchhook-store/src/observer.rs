@@ -1,4 +1,4 @@
-//! What a store tells of its work to whoever counts it.
+//! What a store reports of its work to whoever counts it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,7 +48,7 @@ pub struct SetAside {
     pub why: String,
 }
 
-/// Who is told if a part fails.
+/// Who hears of it if a part fails.
 #[derive(Clone, Default)]
 pub(crate) struct Watch(pub(crate) Option<Arc<dyn CommitObserver>>);
 
@@ -56,7 +56,7 @@ impl Watch {
     /// Runs a part on this thread.
     pub(crate) fn over(&self, part: &'static str, work: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
-            self.tell(part, &*panic);
+            self.report(part, &*panic);
         }
     }
 
@@ -72,12 +72,12 @@ impl Watch {
             if let Err(ended) = task.await
                 && let Ok(panic) = ended.try_into_panic()
             {
-                watch.tell(part, &*panic);
+                watch.report(part, &*panic);
             }
         })
     }
 
-    fn tell(&self, part: &'static str, panic: &(dyn Any + Send)) {
+    fn report(&self, part: &'static str, panic: &(dyn Any + Send)) {
         let text = panic.downcast_ref::<&str>().copied();
         let why = text
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))

@@ -74,13 +74,13 @@ impl Queued {
         self.claimed == Claimed::Here && self.due_at > now
     }
 
-    /// What to tell of one that goes behind this one, which is being sent.
+    /// The note of one that goes behind this one, which is being sent.
     fn following_note(&self, key: &OrderKey) -> Option<String> {
         self.is_overtaking
             .then(|| format!("sent behind an event that went before earlier events of {key}"))
     }
 
-    /// What to tell of one that goes before this one.
+    /// The note of one that goes before this one.
     fn overtaking_note(&self, key: &OrderKey, now: Timestamp) -> String {
         if now >= self.created_at.plus(LONGEST_BLOCK) {
             let minutes = LONGEST_BLOCK.as_secs() / 60;
@@ -175,7 +175,7 @@ pub(crate) fn waits_until(
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Freed {
     pub(crate) id: DeliveryId,
-    /// What to tell of those that it passes.
+    /// What is noted of those that it passes.
     pub(crate) note: Option<String>,
 }
 

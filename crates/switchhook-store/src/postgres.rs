@@ -2,7 +2,7 @@
 //!
 //! Owns opening and closing; `postgres/store.rs` is the list of what it can do. What makes, claims or ends deliveries
 //! goes through its `committer`s, which share commits among callers; what is registered and what is read goes over a
-//! few pooled connections. Nodes tell each other of changes by `notice`s, and `listener` hears them.
+//! few pooled connections. Nodes let each other know of changes by `notice`s, and `listener` hears them.
 
 mod attempts;
 mod batch;
@@ -273,7 +273,7 @@ impl Parts {
             Role::Guest => None,
         };
         pool.give_back(lent, Ok(())).await?;
-        // Bounded by what the node asks for: nothing is claimed that it did not wish for.
+        // Bounded by what the node asks for: nothing is claimed that it did not request.
         let (sender, receiver) = mpsc::unbounded_channel();
         let watch = Watch(options.observer.clone());
         let notifier = Arc::new(Notifier::new(Audience {

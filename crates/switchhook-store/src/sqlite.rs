@@ -128,7 +128,7 @@ struct Parts {
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
     /// Why this process owns the file no longer, once nothing is left to be done about it.
     loss: Arc<OnceLock<String>>,
-    held: Mutex<Option<Held>>,
+    owned: Mutex<Option<OwnedFile>>,
 }
 
 /// What is asked of the secrets in a store that is opened.
@@ -138,8 +138,8 @@ enum Secrets {
     AsTheyAre,
 }
 
-/// What an owner holds until everything else is closed.
-struct Held {
+/// What makes this process the owner of its file, until everything else is closed.
+struct OwnedFile {
     _lock: OwnerLock,
     /// Closing it would end the locks that SQLite has on it in this process.
     database: Arc<File>,
@@ -220,8 +220,8 @@ impl SqliteStore {
     }
 
     fn open_with(place: &Place, options: &StoreOptions, secrets: Secrets) -> Result<Arc<Self>, StoreError> {
-        let held = match (place, options.role) {
-            (Place::File(file), Role::Owner) => Some(hold(file)?),
+        let owned = match (place, options.role) {
+            (Place::File(file), Role::Owner) => Some(own(file)?),
             (Place::File(file), Role::Guest) => {
                 see_what_was_accepted(file)?;
                 None
@@ -241,7 +241,7 @@ impl SqliteStore {
             secrets::check(&connection, &sealing)?;
         }
         let (sender, receiver) = match options.role {
-            // Bounded by what the node asks for: nothing is claimed that it did not wish for.
+            // Bounded by what the node asks for: nothing is claimed that it did not request.
             Role::Owner => Some(mpsc::unbounded_channel()).unzip(),
             Role::Guest => (None, None),
         };
@@ -250,8 +250,8 @@ impl SqliteStore {
             _ => Reserve::default(),
         });
         let mut database = WriteConnection::new(connection, sender.is_some());
-        if let (Place::File(file), Some(held)) = (place, &held) {
-            database.own(file, Arc::clone(&held.database))?;
+        if let (Place::File(file), Some(owned)) = (place, &owned) {
+            database.own(file, Arc::clone(&owned.database))?;
             if options.writer == WriterMode::Inline {
                 database.leave_journal();
             }
@@ -284,20 +284,20 @@ impl SqliteStore {
                 checkpointer,
                 hand_over: Mutex::new(receiver),
                 loss,
-                held: Mutex::new(held),
+                owned: Mutex::new(owned),
             }),
         }))
     }
 }
 
 /// Keeps every other owner out, and the file itself at hand.
-fn hold(file: &StoreFile) -> Result<Held, StoreError> {
+fn own(file: &StoreFile) -> Result<OwnedFile, StoreError> {
     file.create()?;
     let lock = OwnerLock::take(file)?;
     let database = File::open(file.path()).map_err(|error| {
         StoreError::Unusable(format!("{} cannot be read: {error}", file.path().display()))
     })?;
-    Ok(Held {
+    Ok(OwnedFile {
         _lock: lock,
         database: Arc::new(database),
     })
@@ -332,7 +332,7 @@ impl Parts {
             checkpointer.stop();
         }
         self.writer.close();
-        self.held.lock().take();
+        self.owned.lock().take();
     }
 }
 

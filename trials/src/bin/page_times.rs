@@ -31,7 +31,7 @@ use switchhook_protocol::Payload;
 use switchhook_simulator::{Dialect, Rate, Simulation};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    Claim, ClaimWish, ClaimedDelivery, DeliveryFilter, EventFilter, FinishedAttempt, HandOver, HandedOver,
+    Claim, ClaimRequest, ClaimedDelivery, DeliveryFilter, EventFilter, FinishedAttempt, HandOver, HandedOver,
     NewDelivery, NewEvent, PageRequest, Store, StoreOptions,
 };
 use tokio::sync::mpsc;
@@ -183,13 +183,13 @@ impl Filling {
         let failed = first.iter().map(|claimed| attempted(claimed, 503)).collect();
         ensure!(self.store.finish_attempts(failed).await? == 0);
         let again_at = last.plus(Duration::from_secs(60));
-        let wish = |webhook_id| ClaimWish {
+        let request = |webhook_id| ClaimRequest {
             webhook_id,
             limit: u32::try_from(count).unwrap_or(u32::MAX),
             bytes: usize::MAX,
         };
         let claim = Claim {
-            wishes: vec![wish(RARE), wish(BUSY)],
+            requests: vec![request(RARE), request(BUSY)],
             now: again_at,
             until: again_at.plus(Duration::from_secs(30)),
             expired: switchhook_store::Expired::Claim,

@@ -56,7 +56,7 @@ pub(super) async fn finish(
             delivery_id,
             attempt_number: one.attempt.number,
         });
-        // Taken out, so that an attempt is finished once even if it is told twice.
+        // Taken out, so that an attempt is finished once even if it is reported twice.
         let met = settled.remove(&(delivery_id, one.attempt.number));
         late.push(met.is_none());
         in_time.extend(met.map(|met| (*one, met)));

@@ -27,7 +27,7 @@ struct Granted {
     body: bytes::Bytes,
 }
 
-/// Claims what is due, as wished. Rows that another node is busy with are passed over.
+/// Claims what is due, as requested. Rows that another node is busy with are passed over.
 pub(super) async fn claim(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
@@ -232,17 +232,21 @@ async fn answers(
     claim: &Claim,
     claimed: &HashMap<WebhookId, u32>,
 ) -> Result<Vec<ClaimAnswer>, StoreError> {
-    let ids: Vec<_> = claim.wishes.iter().map(|wish| wish.webhook_id.0).collect();
+    let ids: Vec<_> = claim
+        .requests
+        .iter()
+        .map(|request| request.webhook_id.0)
+        .collect();
     let rows = sqlx::query(NEXT_DUE).bind(ids).fetch_all(connection).await?;
-    let answer = |(row, wish): (&sqlx::postgres::PgRow, &crate::claim::ClaimWish)| {
-        let webhook_id = wish.webhook_id;
+    let answer = |(row, request): (&sqlx::postgres::PgRow, &crate::claim::ClaimRequest)| {
+        let webhook_id = request.webhook_id;
         Ok(ClaimAnswer {
             webhook_id,
             claimed: claimed.get(&webhook_id).copied().unwrap_or(0),
             next_due_at: row.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_millis),
         })
     };
-    rows.iter().zip(&claim.wishes).map(answer).collect()
+    rows.iter().zip(&claim.requests).map(answer).collect()
 }
 
 const NEXT_DUE: &str = "SELECT (SELECT due_at FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \

@@ -203,7 +203,7 @@ impl Committer {
         .await
     }
 
-    /// Runs `work` in a transaction, and tells the operator when that begins to fail and when it works again.
+    /// Runs `work` in a transaction, and logs when that begins to fail and when it works again.
     async fn commit(
         &mut self,
         operations: usize,

@@ -24,16 +24,16 @@ pub(super) struct DueDelivery {
     bytes: usize,
 }
 
-/// The first that are due of each wish, those whose lease ended included, wish by wish and in the order in which they are
+/// The first that are due of each request, those whose lease ended included, request by request and in the order in which they are
 /// due. Their rows are locked.
 pub(super) async fn due_deliveries(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
 ) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
     let (mut due, mut unreadable) = (Vec::new(), Vec::new());
-    let undated = bind_columns!(sqlx::query(UNDATED), claim.wishes, |wish| {
-        i64: wish.webhook_id.0,
-        i64: i64::from(wish.limit),
+    let undated = bind_columns!(sqlx::query(UNDATED), claim.requests, |request| {
+        i64: request.webhook_id.0,
+        i64: i64::from(request.limit),
     });
     for row in undated.fetch_all(&mut *transaction.connection).await? {
         let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
@@ -44,9 +44,9 @@ pub(super) async fn due_deliveries(
         Expired::Leave => &[DUE],
     };
     for sql in claimed {
-        let query = bind_columns!(sqlx::query(*sql), claim.wishes, |wish| {
-            i64: wish.webhook_id.0,
-            i64: i64::from(wish.limit),
+        let query = bind_columns!(sqlx::query(*sql), claim.requests, |request| {
+            i64: request.webhook_id.0,
+            i64: i64::from(request.limit),
         });
         let query = query.bind(claim.now.as_millis());
         let rows = query.fetch_all(&mut *transaction.connection).await?;
@@ -55,8 +55,8 @@ pub(super) async fn due_deliveries(
         unreadable.extend(damaged);
     }
     let mut room: HashMap<_, _> = (0..)
-        .zip(&claim.wishes)
-        .map(|(place, wish)| (wish.webhook_id, (place, wish.limit, wish.bytes)))
+        .zip(&claim.requests)
+        .map(|(place, request)| (request.webhook_id, (place, request.limit, request.bytes)))
         .collect();
     let place_of = |due: &DueDelivery| {
         room.get(&due.delivery.webhook_id)
@@ -74,16 +74,16 @@ pub(super) async fn due_deliveries(
     Ok((due, unreadable))
 }
 
-/// For each wish the rows that `$condition` says, locked.
-macro_rules! of_wishes {
+/// For each request the rows that `$condition` says, locked.
+macro_rules! of_requests {
     ($condition:literal, $columns:expr) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM unnest($1::bigint[], $2::bigint[]) AS wish (of_webhook, most) CROSS JOIN LATERAL (\
-             SELECT * FROM deliveries WHERE webhook_id = wish.of_webhook AND ",
+            " FROM unnest($1::bigint[], $2::bigint[]) AS request (of_webhook, most) CROSS JOIN LATERAL (\
+             SELECT * FROM deliveries WHERE webhook_id = request.of_webhook AND ",
             $condition,
-            " LIMIT wish.most FOR UPDATE SKIP LOCKED) AS due"
+            " LIMIT request.most FOR UPDATE SKIP LOCKED) AS due"
         )
     };
 }
@@ -102,17 +102,17 @@ macro_rules! due_columns {
 pub(super) use due_columns;
 
 /// What no due-query finds, because it has no time. It does not happen, unless somebody wrote into the table.
-const UNDATED: &str = of_wishes!(
+const UNDATED: &str = of_requests!(
     "state = 'pending' AND claimed_by IS NULL AND due_at IS NULL ORDER BY due_at, id",
     "id"
 );
 
-const DUE: &str = of_wishes!(
+const DUE: &str = of_requests!(
     "state = 'pending' AND claimed_by IS NULL AND due_at <= $3 ORDER BY due_at, id",
     due_columns!("due")
 );
 
-const EXPIRED: &str = of_wishes!(
+const EXPIRED: &str = of_requests!(
     "claimed_by IS NOT NULL AND due_at <= $3 ORDER BY due_at, id",
     due_columns!("due")
 );

@@ -1,4 +1,4 @@
-//! The listener: says that this node lives, and hears what the others tell.
+//! The listener: says that this node lives, and hears what the others announce.
 //!
 //! Notices are hints. What changed is read from the table of changes: when a notice comes, and once a second anyway.
 
@@ -48,7 +48,7 @@ struct Heard {
 }
 
 impl Listener {
-    /// Listens until it is told to stop, through losses of the connection.
+    /// Listens until it is to stop, through losses of the connection.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
         let now = Instant::now();
         let mut heard = Heard {

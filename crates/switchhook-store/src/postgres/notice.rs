@@ -1,4 +1,4 @@
-//! Notices: what nodes tell each other through the database. They are hints; each may be lost.
+//! Notices: what nodes announce to each other through the database. They are hints; each may be lost.
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};

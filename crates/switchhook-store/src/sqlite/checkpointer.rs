@@ -26,7 +26,7 @@ const GROWTH: i64 = (4 << 20) / 4096;
 const PATIENCE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
-struct Wishes {
+struct Requests {
     has_commits: bool,
     is_stopped: bool,
     #[cfg(test)]
@@ -35,7 +35,7 @@ struct Wishes {
 
 #[derive(Debug, Default)]
 struct Shared {
-    wishes: Mutex<Wishes>,
+    requests: Mutex<Requests>,
     change: Condvar,
     /// How many pages the log has, as the last checkpoint saw it.
     log_pages: AtomicI64,
@@ -64,7 +64,7 @@ impl Checkpointer {
         })
     }
 
-    /// What the writer tells its commits to.
+    /// What the writer notifies of its commits.
     pub(super) fn log_guard(&self) -> LogGuard {
         LogGuard {
             shared: Arc::clone(&self.shared),
@@ -75,15 +75,15 @@ impl Checkpointer {
     /// Lets the thread panic after the next commit.
     #[cfg(test)]
     pub(super) fn panic_at_next(&self) {
-        self.shared.wishes.lock().panics = true;
+        self.shared.requests.lock().panics = true;
     }
 
     /// Blocks until the checkpoint under way, if there is one, has ended.
     pub(super) fn stop(&self) {
-        self.shared.wishes.lock().is_stopped = true;
+        self.shared.requests.lock().is_stopped = true;
         self.shared.change.notify_one();
         if let Some(join) = self.join.lock().take() {
-            // If it panicked, that was told.
+            // If it panicked, that was reported.
             let _ = join.join();
         }
     }
@@ -99,12 +99,12 @@ pub(super) struct LogGuard {
 
 impl LogGuard {
     pub(super) fn after_commit(&mut self, connection: &Connection) {
-        let mut wishes = self.shared.wishes.lock();
-        if !wishes.has_commits {
-            wishes.has_commits = true;
+        let mut requests = self.shared.requests.lock();
+        if !requests.has_commits {
+            requests.has_commits = true;
             self.shared.change.notify_one();
         }
-        drop(wishes);
+        drop(requests);
         let pages = self.shared.log_pages.load(Ordering::Relaxed);
         if pages > self.patient_until {
             self.start_over(connection, pages);
@@ -142,17 +142,17 @@ fn checkpoint_until_stopped(connection: &Connection, shared: &Shared) {
 
 /// Waits out the pause, then for a commit; `false` if it is time to stop.
 fn wait_for_commits(shared: &Shared) -> bool {
-    let mut wishes = shared.wishes.lock();
+    let mut requests = shared.requests.lock();
     shared
         .change
-        .wait_while_for(&mut wishes, |wishes| !wishes.is_stopped, PAUSE);
-    shared
-        .change
-        .wait_while(&mut wishes, |wishes| !wishes.has_commits && !wishes.is_stopped);
+        .wait_while_for(&mut requests, |requests| !requests.is_stopped, PAUSE);
+    shared.change.wait_while(&mut requests, |requests| {
+        !requests.has_commits && !requests.is_stopped
+    });
     #[cfg(test)]
-    assert!(!wishes.panics, "as the test wants");
-    wishes.has_commits = false;
-    !wishes.is_stopped
+    assert!(!requests.panics, "as the test wants");
+    requests.has_commits = false;
+    !requests.is_stopped
 }
 
 struct Seen {

@@ -10,13 +10,13 @@ use super::order_queue;
 use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, Expired, HandedOver};
+use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired, HandedOver};
 use crate::error::StoreError;
 use crate::order_queue::{Verdict, verdict};
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::{Columns, Row};
 
-/// Claims what is due, as wished.
+/// Claims what is due, as requested.
 pub(super) fn claim(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
@@ -27,26 +27,26 @@ pub(super) fn claim(
         ));
     }
     claim
-        .wishes
+        .requests
         .iter()
-        .map(|wish| grant(transaction, *wish, claim))
+        .map(|request| grant(transaction, *request, claim))
         .collect()
 }
 
 fn grant(
     transaction: &mut Transaction<'_>,
-    wish: ClaimWish,
+    request: ClaimRequest,
     claim: &Claim,
 ) -> Result<ClaimAnswer, StoreError> {
-    let webhook_id = wish.webhook_id;
+    let webhook_id = request.webhook_id;
     let mut claimed = 0;
-    let (due, unreadable) = due_deliveries(transaction.connection, wish, claim)?;
+    let (due, unreadable) = due_deliveries(transaction.connection, request, claim)?;
     for damaged in unreadable {
         set_aside(transaction, damaged, claim.now)?;
     }
     let mut bytes = 0;
     for due in due {
-        if bytes >= wish.bytes {
+        if bytes >= request.bytes {
             break;
         }
         if let Some(opened_at) = due.opened_at {
@@ -83,27 +83,32 @@ struct DueDelivery {
 /// The first that are due, those whose lease ended included.
 fn due_deliveries(
     connection: &Connection,
-    wish: ClaimWish,
+    request: ClaimRequest,
     claim: &Claim,
 ) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
     let undated = |row: &Row<'_>| {
         let (id, why) = (row.get(0)?, "it is pending, but not since when".to_owned());
         Ok(Unreadable { id, why })
     };
-    let mut unreadable = all(connection, UNDATED, &[&wish.webhook_id.0, &wish.limit], undated)?;
+    let mut unreadable = all(
+        connection,
+        UNDATED,
+        &[&request.webhook_id.0, &request.limit],
+        undated,
+    )?;
     let mut due = Vec::new();
     let claimed: &[&str] = match claim.expired {
         Expired::Claim => &[EXPIRED, DUE],
         Expired::Leave => &[DUE],
     };
     for sql in claimed {
-        let values: [&dyn ToSql; 3] = [&wish.webhook_id.0, &claim.now.as_millis(), &wish.limit];
+        let values: [&dyn ToSql; 3] = [&request.webhook_id.0, &claim.now.as_millis(), &request.limit];
         let (some, damaged) = readable(connection, sql, &values, read_due)?;
         due.extend(some);
         unreadable.extend(damaged);
     }
     due.sort_by_key(|due| (due.due_at, due.delivery.id));
-    due.truncate(wish.limit as usize);
+    due.truncate(request.limit as usize);
     Ok((due, unreadable))
 }
 

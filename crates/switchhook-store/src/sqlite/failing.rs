@@ -25,7 +25,7 @@ impl CommitObserver for Heard {
 #[tokio::test]
 async fn whoever_watches_hears_that_the_writer_or_the_checkpointer_panicked() {
     let folder = tempfile::tempdir().unwrap();
-    let (heard, told) = channel();
+    let (heard, reports) = channel();
     let options = StoreOptions {
         observer: Some(Arc::new(Heard(heard))),
         ..StoreOptions::owner(Timestamp::from_millis(0))
@@ -36,12 +36,12 @@ async fn whoever_watches_hears_that_the_writer_or_the_checkpointer_panicked() {
     store.parts.checkpointer.as_ref().unwrap().panic_at_next();
     let write = |work: fn() -> Result<(), StoreError>| store.parts.writer.run(Weight::ONE, move |_| work());
     write(|| Ok(())).await.unwrap();
-    let first = told.recv_timeout(patience).unwrap();
+    let first = reports.recv_timeout(patience).unwrap();
     assert_eq!(first, "store's checkpointer: as the test wants");
 
     let answer = write(|| panic!("no {}", "ink")).await;
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
-    assert_eq!(told.recv_timeout(patience).unwrap(), "store's writer: no ink");
+    assert_eq!(reports.recv_timeout(patience).unwrap(), "store's writer: no ink");
     assert!(write(|| Ok(())).await.is_err(), "nobody waits for it");
 }
 

@@ -4,7 +4,7 @@ use rusqlite::ErrorCode;
 
 use crate::StoreError;
 
-/// What is told of a full disk.
+/// The message of a full disk.
 pub(super) const DISK_FULL: &str = "the disk is full: free some space; nothing was lost";
 
 impl From<rusqlite::Error> for StoreError {

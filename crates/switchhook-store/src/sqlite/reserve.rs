@@ -62,7 +62,7 @@ impl Reserve {
         !self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Whether it is time to try again. Events tell the time: nobody else needs the reserve.
+    /// Whether it is time to try again. Events bring the time: nobody else needs the reserve.
     pub(super) fn is_worth_a_try(&self, now: Timestamp) -> bool {
         let (now, before) = (now.as_millis(), self.tried_at.load(Ordering::Relaxed));
         let is_time = !(before..before + TRY_AGAIN_AFTER).contains(&now);
@@ -109,7 +109,7 @@ impl Reserve {
     }
 }
 
-/// What whoever sends an event is told meanwhile.
+/// The answer to whoever sends an event meanwhile.
 pub(super) fn missing() -> StoreError {
     StoreError::Unavailable(
         "the disk is full but for what is needed to tidy up: free some space; nothing was lost".into(),

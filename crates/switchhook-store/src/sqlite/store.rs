@@ -560,7 +560,7 @@ impl Store for SqliteStore {
     }
 
     async fn claim_due_deliveries(&self, claim: Claim) -> Result<Vec<ClaimAnswer>, StoreError> {
-        let items = claim.wishes.iter().map(|wish| wish.limit as usize).sum();
+        let items = claim.requests.iter().map(|request| request.limit as usize).sum();
         self.parts
             .writer
             .run(Weight::of(items, 0), move |transaction| {

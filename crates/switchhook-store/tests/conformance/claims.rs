@@ -4,30 +4,32 @@ use std::time::Duration;
 
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
-use switchhook_store::{Claim, ClaimAnswer, ClaimWish, Expired, NewEvent, PendingWebhook, Release, Waiting};
+use switchhook_store::{
+    Claim, ClaimAnswer, ClaimRequest, Expired, NewEvent, PendingWebhook, Release, Waiting,
+};
 
 use crate::samples::{COMPANY, LEASE};
-use crate::world::{Told, World, failures, is_lost};
+use crate::world::{Effect, World, failures, is_lost};
 
 const HOOK: WebhookId = WebhookId(7);
 const OTHER: WebhookId = WebhookId(8);
 
-pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_wished(world: &mut World) {
+pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_requested(world: &mut World) {
     let mut ids = Vec::new();
     for call in 0..5 {
         ids.push(world.leave(call, HOOK).await);
         world.after(1);
     }
     let other = world.leave(9, OTHER).await;
-    world.told();
-    let wish = |webhook_id, limit| ClaimWish {
+    world.effects();
+    let request = |webhook_id, limit| ClaimRequest {
         webhook_id,
         limit,
         bytes: usize::MAX,
     };
-    let wishes = vec![wish(OTHER, 5), wish(HOOK, 3), wish(WebhookId(404), 1)];
+    let requests = vec![request(OTHER, 5), request(HOOK, 3), request(WebhookId(404), 1)];
     let claim = Claim {
-        wishes,
+        requests,
         now: world.now,
         until: world.now.plus(LEASE),
         expired: Expired::Claim,
@@ -55,8 +57,8 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_wished(
         ]
     );
     assert_eq!(
-        world.told(),
-        [other, ids[0], ids[1], ids[2]].map(|id| Told::Claimed(id, 1))
+        world.effects(),
+        [other, ids[0], ids[1], ids[2]].map(|id| Effect::Claimed(id, 1))
     );
     // Claimed or not, all of a webhook's are pending; of another's none is among them.
     let mut pending = world.store.pending_deliveries_of(HOOK, 9).await.unwrap();
@@ -80,7 +82,7 @@ pub(crate) async fn a_claim_ends_with_the_event_that_brings_its_bytes_together(w
         world.leave(call, HOOK).await;
         world.after(1);
     }
-    world.told();
+    world.effects();
     let size = {
         assert_eq!(world.claim_bytes(HOOK, 9, 1).await.claimed, 1, "one always is");
         let claimed = world.the_claimed();
@@ -96,7 +98,7 @@ pub(crate) async fn a_claim_ends_with_the_event_that_brings_its_bytes_together(w
 pub(crate) async fn what_is_not_due_is_not_claimed(world: &mut World) {
     let id = world.send(1, HOOK).await;
     world.fail(id, 1, 30).await;
-    world.told();
+    world.effects();
     let due_at = world.now.plus(Duration::from_secs(30));
     let nothing = ClaimAnswer {
         webhook_id: HOOK,
@@ -104,7 +106,7 @@ pub(crate) async fn what_is_not_due_is_not_claimed(world: &mut World) {
         next_due_at: Some(due_at),
     };
     assert_eq!(world.claim(HOOK, 9).await, nothing);
-    assert_eq!(world.told(), []);
+    assert_eq!(world.effects(), []);
     world.now = due_at;
     assert_eq!(world.claim(HOOK, 9).await.claimed, 1);
 }
@@ -118,7 +120,7 @@ pub(crate) async fn a_claim_carries_the_body_and_opens_the_next_attempt(world: &
     };
     world.record(event.clone()).await;
     world.fail(id, 1, 30).await;
-    world.told();
+    world.effects();
     world.after(30);
     world.claim(HOOK, 1).await;
     let claimed = world.the_claimed();
@@ -139,10 +141,10 @@ pub(crate) async fn a_claim_carries_the_body_and_opens_the_next_attempt(world: &
 pub(crate) async fn a_lease_that_ended_is_closed_as_lost(world: &mut World) {
     let id = world.send(1, HOOK).await;
     let opened_at = world.now;
-    world.told();
+    world.effects();
     world.now = world.now.plus(LEASE);
     assert_eq!(world.claim(HOOK, 9).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(id, 2)]);
+    assert_eq!(world.effects(), [Effect::Claimed(id, 2)]);
     let lost = world.attempts(id).await;
     assert_eq!(lost.len(), 1);
     assert!(is_lost(&lost[0]), "{lost:?}");
@@ -168,13 +170,16 @@ pub(crate) async fn a_lease_that_ended_is_closed_as_lost(world: &mut World) {
 
 pub(crate) async fn a_release_gives_the_attempts_number_back(world: &mut World) {
     let id = world.send(1, HOOK).await;
-    world.told();
+    world.effects();
     world.after(1);
     world.release(id, 1).await;
-    assert_eq!(world.told(), [Told::Settled(id), Told::Due(HOOK, world.now)]);
+    assert_eq!(
+        world.effects(),
+        [Effect::Settled(id), Effect::Due(HOOK, world.now)]
+    );
     assert_eq!(world.get(id).await.attempt_number, 0);
     assert_eq!(world.claim(HOOK, 9).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(id, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(id, 1)]);
     assert!(world.attempts(id).await.is_empty());
 }
 
@@ -182,9 +187,9 @@ pub(crate) async fn a_late_release_changes_nothing(world: &mut World) {
     let id = world.send(1, HOOK).await;
     world.now = world.now.plus(LEASE);
     world.claim(HOOK, 9).await;
-    world.told();
+    world.effects();
     world.release(id, 1).await;
-    assert_eq!(world.told(), [Told::Settled(id)]);
+    assert_eq!(world.effects(), [Effect::Settled(id)]);
     assert_eq!(world.get(id).await.attempt_number, 2);
     assert!(world.succeed(id, 2).await, "the newer claim still stands");
 }
@@ -195,7 +200,7 @@ pub(crate) async fn of_an_old_claim_and_the_new_one_given_back_together_the_new_
     let id = world.send(1, HOOK).await;
     world.now = world.now.plus(LEASE);
     world.claim(HOOK, 9).await;
-    world.told();
+    world.effects();
     let release = |attempt_number| Release {
         delivery_id: id,
         webhook_id: HOOK,
@@ -204,7 +209,10 @@ pub(crate) async fn of_an_old_claim_and_the_new_one_given_back_together_the_new_
     };
     let both = vec![release(1), release(2)];
     world.store.release_deliveries(both, world.now).await.unwrap();
-    let settled = world.told().into_iter().filter(|told| *told == Told::Settled(id));
+    let settled = world
+        .effects()
+        .into_iter()
+        .filter(|effect| *effect == Effect::Settled(id));
     assert_eq!(settled.count(), 2);
     assert_eq!(world.get(id).await.attempt_number, 1, "the lost one");
     assert_eq!(world.claim(HOOK, 9).await.claimed, 1, "nobody has it any more");
@@ -214,9 +222,9 @@ pub(crate) async fn what_looks_expired_is_left_if_the_time_is_not_known(world: &
     let expired = world.send(1, HOOK).await;
     let due = world.leave(2, HOOK).await;
     world.now = world.now.plus(LEASE);
-    world.told();
+    world.effects();
     let claim = Claim {
-        wishes: vec![ClaimWish {
+        requests: vec![ClaimRequest {
             webhook_id: HOOK,
             limit: 9,
             bytes: usize::MAX,
@@ -226,7 +234,7 @@ pub(crate) async fn what_looks_expired_is_left_if_the_time_is_not_known(world: &
         expired: Expired::Leave,
     };
     world.store.claim_due_deliveries(claim).await.unwrap();
-    assert_eq!(world.told(), [Told::Claimed(due, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(due, 1)]);
     assert!(world.succeed(expired, 1).await, "whoever has it may still say so");
 }
 
@@ -265,13 +273,13 @@ pub(crate) async fn what_has_waited_longest_is_found_claimed_or_not(world: &mut 
 
 pub(crate) async fn a_node_is_told_what_is_cancelled_of_what_it_has(world: &mut World) {
     let (unclaimed, claimed) = (world.leave(1, HOOK).await, world.send(2, HOOK).await);
-    world.told();
+    world.effects();
     for id in [unclaimed, claimed] {
         world.store.cancel_delivery(COMPANY, id, world.now).await.unwrap();
     }
-    assert_eq!(world.told(), [Told::Cancelled(claimed)]);
+    assert_eq!(world.effects(), [Effect::Cancelled(claimed)]);
     world.release(claimed, 1).await;
-    assert_eq!(world.told(), [Told::Settled(claimed)]);
+    assert_eq!(world.effects(), [Effect::Settled(claimed)]);
     let delivery = world.get(claimed).await;
     assert_eq!(
         (delivery.state, delivery.attempt_number),
@@ -284,7 +292,7 @@ pub(crate) async fn a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_
     for id in [unclaimed, claimed] {
         world.store.cancel_delivery(COMPANY, id, world.now).await.unwrap();
     }
-    world.told();
+    world.effects();
     world.now = world.now.plus(LEASE);
     assert_eq!(
         world.claim(HOOK, 9).await,
@@ -294,7 +302,7 @@ pub(crate) async fn a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_
             next_due_at: None
         }
     );
-    assert_eq!(world.told(), []);
+    assert_eq!(world.effects(), []);
     assert!(world.attempts(unclaimed).await.is_empty());
     assert!(world.attempts(claimed).await.iter().all(is_lost));
     assert_eq!(world.attempts(claimed).await.len(), 1);
@@ -368,10 +376,10 @@ pub(crate) async fn claims_of_an_earlier_life_are_lost_and_due_at_once(world: &m
         !world.succeed(open[0], 1).await,
         "the earlier life's answers come too late"
     );
-    world.told();
+    world.effects();
     assert_eq!(world.claim(HOOK, 9).await.claimed, 3);
     assert_eq!(
-        world.told(),
-        [open[0], open[1], open[2]].map(|id| Told::Claimed(id, 2))
+        world.effects(),
+        [open[0], open[1], open[2]].map(|id| Effect::Claimed(id, 2))
     );
 }

@@ -35,14 +35,14 @@ async fn fill(store: &dyn Store, events: i64) {
 
 /// The first delivery has an attempt.
 async fn claim_and_finish_one(store: &dyn Store) {
-    let wishes = vec![switchhook_store::ClaimWish {
+    let requests = vec![switchhook_store::ClaimRequest {
         webhook_id: HOOK,
         limit: 1,
         bytes: usize::MAX,
     }];
     let until = NOON.plus(samples::LEASE);
     let claim = switchhook_store::Claim {
-        wishes,
+        requests,
         now: NOON,
         until,
         expired: switchhook_store::Expired::Claim,

@@ -8,8 +8,8 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    Claim, ClaimAnswer, ClaimWish, Commit, CommitObserver, DeliveryFilter, NewEvent, PageRequest, SetAside,
-    Store, StoreError, StoreOptions,
+    Claim, ClaimAnswer, ClaimRequest, Commit, CommitObserver, DeliveryFilter, NewEvent, PageRequest,
+    SetAside, Store, StoreError, StoreOptions,
 };
 
 use crate::samples::{COMPANY, LEASE, NOON, delivery, event};
@@ -49,13 +49,13 @@ async fn fill(store: &SqliteStore, count: i64, is_claimed: bool) {
 }
 
 async fn claim(store: &SqliteStore) -> ClaimAnswer {
-    let wishes = vec![ClaimWish {
+    let requests = vec![ClaimRequest {
         webhook_id: HOOK,
         limit: 100,
         bytes: usize::MAX,
     }];
     let claim = Claim {
-        wishes,
+        requests,
         now: NOON,
         until: NOON.plus(LEASE),
         expired: switchhook_store::Expired::Claim,
@@ -91,14 +91,15 @@ async fn damaged_rows_are_set_aside_and_the_others_are_claimed() {
     assert_eq!(pending.len(), 1, "the others can be seen");
     let answer = claim(&store).await;
     assert_eq!((answer.claimed, answer.next_due_at), (2, None));
-    let told = watch.0.lock().clone();
-    let mut ids: Vec<_> = told.iter().map(|one| one.delivery_id.0).collect();
+    let reported = watch.0.lock().clone();
+    let mut ids: Vec<_> = reported.iter().map(|one| one.delivery_id.0).collect();
     ids.sort_unstable();
-    assert_eq!(ids, [21, 31, 41, 51, 61], "{told:?}");
+    assert_eq!(ids, [21, 31, 41, 51, 61], "{reported:?}");
     assert!(
-        told.iter()
+        reported
+            .iter()
             .any(|one| one.why.contains("row 21") && one.why.contains("kind")),
-        "{told:?}"
+        "{reported:?}"
     );
     assert_eq!(claim(&store).await.claimed, 0);
     assert_eq!(watch.0.lock().len(), 5, "once");

@@ -53,10 +53,10 @@ fn check_repeats(answer: &Recorded, first: &NewEvent) {
 pub(crate) async fn the_same_key_and_body_get_the_first_answer(world: &mut World) {
     let first = event(world, "a", "{}");
     assert_eq!(world.record(first.clone()).await, Recorded::Kept);
-    world.told();
+    world.effects();
     let again = event(world, "a", "{}");
     check_repeats(&world.record(again.clone()).await, &first);
-    assert_eq!(world.told(), [], "nothing is sent again");
+    assert_eq!(world.effects(), [], "nothing is sent again");
     assert!(
         world.store.event(first.company_id, again.id).await.is_err(),
         "nothing is kept again"

@@ -256,7 +256,7 @@ pub(crate) async fn a_check_leaves_nothing_behind(world: &mut World) {
     world.store.check().await.unwrap();
     world.store.check().await.unwrap();
     assert_eq!(world.store.last_id().await.unwrap(), 0);
-    assert_eq!(world.told(), []);
+    assert_eq!(world.effects(), []);
 }
 
 pub(crate) async fn a_closed_store_says_so(world: &mut World) {

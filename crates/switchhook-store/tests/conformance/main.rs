@@ -139,7 +139,7 @@ conformance! {
         what_follows_one_that_overtakes_says_so_too,
         ;
     claims:
-        what_is_due_is_claimed_oldest_first_and_no_more_than_wished,
+        what_is_due_is_claimed_oldest_first_and_no_more_than_requested,
         a_claim_ends_with_the_event_that_brings_its_bytes_together,
         what_is_not_due_is_not_claimed,
         a_claim_carries_the_body_and_opens_the_next_attempt,

@@ -8,12 +8,12 @@ use switchhook_domain::order::LONGEST_BLOCK;
 use switchhook_store::{NewDelivery, NewEvent, Release};
 
 use crate::samples::{NOON, answered, order_key};
-use crate::world::{Told, World};
+use crate::world::{Effect, World};
 
 const HOOK: WebhookId = WebhookId(7);
 
 async fn check_held(world: &mut World, id: DeliveryId, until: switchhook_domain::Timestamp) {
-    assert_eq!(world.told(), [Told::Due(HOOK, until)]);
+    assert_eq!(world.effects(), [Effect::Due(HOOK, until)]);
     let delivery = world.get(id).await;
     assert_eq!(
         (delivery.state, delivery.attempt_number),
@@ -26,8 +26,8 @@ pub(crate) async fn a_follower_of_a_claimed_one_is_handed_over_behind_it(world: 
     let second = world.send(1, HOOK).await;
     let third = world.send(1, HOOK).await;
     assert_eq!(
-        world.told(),
-        [first, second, third].map(|id| Told::Claimed(id, 1))
+        world.effects(),
+        [first, second, third].map(|id| Effect::Claimed(id, 1))
     );
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn a_follower_of_a_retry_is_held_until_the_block_ends(world: &m
     let first = world.send(1, HOOK).await;
     world.after(1);
     assert!(world.fail(first, 1, 30).await);
-    world.told();
+    world.effects();
     let second = world.send(1, HOOK).await;
     check_held(world, second, NOON.plus(LONGEST_BLOCK)).await;
     assert_eq!(world.claim(HOOK, 10).await.claimed, 0, "neither is due");
@@ -43,7 +43,7 @@ pub(crate) async fn a_follower_of_a_retry_is_held_until_the_block_ends(world: &m
 
 pub(crate) async fn a_follower_that_cannot_be_claimed_is_held(world: &mut World) {
     world.send(1, HOOK).await;
-    world.told();
+    world.effects();
     let second = world.leave(1, HOOK).await;
     check_held(world, second, NOON.plus(LONGEST_BLOCK)).await;
 }
@@ -51,7 +51,7 @@ pub(crate) async fn a_follower_that_cannot_be_claimed_is_held(world: &mut World)
 pub(crate) async fn other_keys_other_webhooks_and_the_unordered_go_at_once(world: &mut World) {
     let first = world.send(1, HOOK).await;
     world.fail(first, 1, 30).await;
-    world.told();
+    world.effects();
     let other_key = world.send(2, HOOK).await;
     let other_webhook = world.send(1, WebhookId(8)).await;
     let unordered = NewDelivery {
@@ -74,8 +74,8 @@ pub(crate) async fn other_keys_other_webhooks_and_the_unordered_go_at_once(world
             ..world.event()
         })
         .await;
-    let expected = [other_key, other_webhook, unordered_id, keyless_id].map(|id| Told::Claimed(id, 1));
-    assert_eq!(world.told(), expected);
+    let expected = [other_key, other_webhook, unordered_id, keyless_id].map(|id| Effect::Claimed(id, 1));
+    assert_eq!(world.effects(), expected);
     assert_eq!(world.get(unordered_id).await.order_key, None);
 }
 
@@ -85,16 +85,22 @@ pub(crate) async fn a_success_frees_exactly_the_next_one(world: &mut World) {
     let (second, third) = (world.send(1, HOOK).await, world.send(1, HOOK).await);
     world.after(30);
     assert_eq!(world.claim(HOOK, 10).await.claimed, 1);
-    world.told();
+    world.effects();
     assert!(world.succeed(first, 2).await);
-    assert_eq!(world.told(), [Told::Settled(first), Told::Due(HOOK, world.now)]);
+    assert_eq!(
+        world.effects(),
+        [Effect::Settled(first), Effect::Due(HOOK, world.now)]
+    );
     assert_eq!(world.claim(HOOK, 10).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(second, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(second, 1)]);
     assert_eq!(world.get(second).await.note, None, "it went in its turn");
     assert!(world.succeed(second, 1).await);
-    assert_eq!(world.told(), [Told::Settled(second), Told::Due(HOOK, world.now)]);
+    assert_eq!(
+        world.effects(),
+        [Effect::Settled(second), Effect::Due(HOOK, world.now)]
+    );
     assert_eq!(world.claim(HOOK, 10).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(third, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(third, 1)]);
 }
 
 pub(crate) async fn a_retry_goes_on_blocking_and_a_refusal_does_not(world: &mut World) {
@@ -103,18 +109,18 @@ pub(crate) async fn a_retry_goes_on_blocking_and_a_refusal_does_not(world: &mut 
     let second = world.send(1, HOOK).await;
     world.after(30);
     world.claim(HOOK, 10).await;
-    world.told();
+    world.effects();
     let retry = world.now.plus(Duration::from_secs(60));
     world.fail(first, 2, 60).await;
     assert_eq!(
-        world.told(),
-        [Told::Settled(first), Told::Due(HOOK, retry)],
+        world.effects(),
+        [Effect::Settled(first), Effect::Due(HOOK, retry)],
         "the second still waits"
     );
 
     world.after(60);
     world.claim(HOOK, 10).await;
-    world.told();
+    world.effects();
     let delivery = world.get(first).await;
     let refused = answered(3, 400, world.now);
     let retry = world.now.plus(Duration::from_secs(90));
@@ -127,24 +133,24 @@ pub(crate) async fn a_retry_goes_on_blocking_and_a_refusal_does_not(world: &mut 
         )
         .await;
     assert_eq!(
-        world.told(),
+        world.effects(),
         [
-            Told::Settled(first),
-            Told::Due(HOOK, retry),
-            Told::Due(HOOK, world.now)
+            Effect::Settled(first),
+            Effect::Due(HOOK, retry),
+            Effect::Due(HOOK, world.now)
         ]
     );
     assert_eq!(world.claim(HOOK, 10).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(second, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(second, 1)]);
     let note = world.get(second).await.note.expect("it says that it overtook");
     assert!(note.contains("call:1") && note.contains("refuses"), "{note}");
 
     assert!(world.succeed(second, 1).await);
-    world.told();
+    world.effects();
     let third = world.send(1, HOOK).await;
     assert_eq!(
-        world.told(),
-        [Told::Claimed(third, 1)],
+        world.effects(),
+        [Effect::Claimed(third, 1)],
         "later ones do not wait either"
     );
     assert!(world.get(third).await.note.is_some());
@@ -154,13 +160,13 @@ pub(crate) async fn cancelling_the_first_frees_the_next(world: &mut World) {
     let first = world.send(1, HOOK).await;
     world.fail(first, 1, 30).await;
     world.send(1, HOOK).await;
-    world.told();
+    world.effects();
     world
         .store
         .cancel_delivery(crate::samples::COMPANY, first, world.now)
         .await
         .unwrap();
-    assert_eq!(world.told(), [Told::Due(HOOK, world.now)]);
+    assert_eq!(world.effects(), [Effect::Due(HOOK, world.now)]);
 }
 
 pub(crate) async fn a_block_that_ends_lets_the_next_go_with_a_note(world: &mut World) {
@@ -169,9 +175,9 @@ pub(crate) async fn a_block_that_ends_lets_the_next_go_with_a_note(world: &mut W
     world.after(1);
     let second = world.send(123, HOOK).await;
     world.now = NOON.plus(LONGEST_BLOCK);
-    world.told();
+    world.effects();
     assert_eq!(world.claim(HOOK, 10).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(second, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(second, 1)]);
     assert_eq!(
         world.get(second).await.note.as_deref(),
         Some("sent before earlier events of call:123, which were not accepted within 15 minutes")
@@ -190,7 +196,7 @@ pub(crate) async fn what_is_behind_a_held_one_is_held_too(world: &mut World) {
     world.fail(first, 1, 3_600).await;
     world.after(60);
     world.send(1, HOOK).await;
-    world.told();
+    world.effects();
     world.after(60);
     let third = world.send(1, HOOK).await;
     check_held(world, third, NOON.plus(LONGEST_BLOCK)).await;
@@ -203,7 +209,7 @@ pub(crate) async fn a_released_follower_waits_behind_the_retry(world: &mut World
         world.send(1, HOOK).await,
     );
     world.fail(first, 1, 30).await;
-    world.told();
+    world.effects();
     let release = |delivery_id| Release {
         delivery_id,
         webhook_id: HOOK,
@@ -217,51 +223,51 @@ pub(crate) async fn a_released_follower_waits_behind_the_retry(world: &mut World
         .unwrap();
     let until = NOON.plus(LONGEST_BLOCK);
     assert_eq!(
-        world.told(),
+        world.effects(),
         [
-            Told::Settled(third),
-            Told::Due(HOOK, until),
-            Told::Settled(second),
-            Told::Due(HOOK, until)
+            Effect::Settled(third),
+            Effect::Due(HOOK, until),
+            Effect::Settled(second),
+            Effect::Due(HOOK, until)
         ]
     );
     assert_eq!(world.get(second).await.attempt_number, 0);
     world.after(30);
     assert_eq!(world.claim(HOOK, 10).await.claimed, 1);
-    world.told();
+    world.effects();
     world.succeed(first, 2).await;
     world.claim(HOOK, 10).await;
     let now = world.now;
     assert_eq!(
-        world.told(),
+        world.effects(),
         [
-            Told::Settled(first),
-            Told::Due(HOOK, now),
-            Told::Claimed(second, 1)
+            Effect::Settled(first),
+            Effect::Due(HOOK, now),
+            Effect::Claimed(second, 1)
         ]
     );
     world.succeed(second, 1).await;
     world.claim(HOOK, 10).await;
     assert_eq!(
-        world.told(),
+        world.effects(),
         [
-            Told::Settled(second),
-            Told::Due(HOOK, now),
-            Told::Claimed(third, 1)
+            Effect::Settled(second),
+            Effect::Due(HOOK, now),
+            Effect::Claimed(third, 1)
         ]
     );
 }
 
 pub(crate) async fn a_due_one_does_not_overtake_a_waiting_retry(world: &mut World) {
     let (first, second) = (world.send(1, HOOK).await, world.send(1, HOOK).await);
-    world.told();
+    world.effects();
     world.after(61);
     assert_eq!(
         world.claim(HOOK, 1).await.claimed,
         1,
         "both leases ended; there is room for one"
     );
-    assert_eq!(world.told(), [Told::Claimed(first, 2)]);
+    assert_eq!(world.effects(), [Effect::Claimed(first, 2)]);
     world.fail(first, 2, 3_600).await;
     let answer = world.claim(HOOK, 1).await;
     assert_eq!(answer.claimed, 0, "the second must wait for the first");
@@ -282,11 +288,14 @@ pub(crate) async fn one_whose_hold_is_over_waits_for_one_that_is_free_since_then
     let (second, third) = (world.send(1, HOOK).await, world.send(1, HOOK).await);
     assert_eq!(world.claim(HOOK, 1).await.claimed, 1, "the first");
     world.after(500);
-    world.told();
+    world.effects();
     assert!(world.succeed(first, 2).await);
-    assert_eq!(world.told(), [Told::Settled(first), Told::Due(HOOK, world.now)]);
+    assert_eq!(
+        world.effects(),
+        [Effect::Settled(first), Effect::Due(HOOK, world.now)]
+    );
     assert_eq!(world.claim(HOOK, 1).await.claimed, 1);
-    assert_eq!(world.told(), [Told::Claimed(second, 1)]);
+    assert_eq!(world.effects(), [Effect::Claimed(second, 1)]);
     world.fail(second, 1, 30).await;
     assert_eq!(world.claim(HOOK, 1).await.claimed, 0);
     let until = world.get(second).await.created_at.plus(LONGEST_BLOCK);

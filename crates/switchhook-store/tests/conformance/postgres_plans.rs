@@ -191,7 +191,7 @@ async fn do_what_is_done_for_every_event(world: &mut World) {
     };
     world.store.read_log(COMPANY, end, bounds).await.unwrap();
     world.after(660);
-    world.told();
+    world.effects();
     let mut claimed = Vec::new();
     for _ in 0..4 {
         world.claim(FAILING, 4).await;

@@ -9,7 +9,7 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{Idempotency, NewEvent, Recorded, StoreError};
 
 use crate::samples::{COMPANY, LEASE, order_key};
-use crate::world::{Told, World};
+use crate::world::{Effect, World};
 
 const HOOK: WebhookId = WebhookId(7);
 
@@ -84,7 +84,7 @@ pub(crate) async fn a_delivery_that_asks_for_it_is_born_claimed(world: &mut Worl
 
 pub(crate) async fn a_delivery_that_does_not_is_due_at_once(world: &mut World) {
     let id = world.leave(1, HOOK).await;
-    assert_eq!(world.told(), [Told::Due(HOOK, world.now)]);
+    assert_eq!(world.effects(), [Effect::Due(HOOK, world.now)]);
     let delivery = world.get(id).await;
     assert_eq!(
         (delivery.state, delivery.attempt_number),
@@ -103,16 +103,16 @@ pub(crate) async fn the_hand_over_comes_before_the_answer_and_in_order(world: &m
     let expected: Vec<_> = events
         .iter()
         .flat_map(|event| &event.deliveries)
-        .map(|new| Told::Claimed(new.id, 1))
+        .map(|new| Effect::Claimed(new.id, 1))
         .collect();
     world.store.record_events(events).await.unwrap();
-    assert_eq!(world.told(), expected);
+    assert_eq!(world.effects(), expected);
 }
 
 pub(crate) async fn an_event_without_deliveries_is_kept_and_hands_nothing_over(world: &mut World) {
     let event = world.event();
     assert_eq!(world.record(event.clone()).await, Recorded::Kept);
-    assert_eq!(world.told(), []);
+    assert_eq!(world.effects(), []);
     assert!(world.store.event(COMPANY, event.id).await.is_ok());
     assert_eq!(world.store.record_events(Vec::new()).await.unwrap(), []);
 }
@@ -137,7 +137,7 @@ pub(crate) async fn a_failing_neighbour_fails_alone(world: &mut World) {
             (is_bad, delivery_id, call)
         })
         .collect();
-    let mut expected: Vec<Told> = Vec::new();
+    let mut expected: Vec<Effect> = Vec::new();
     for (is_bad, delivery_id, call) in calls {
         let answer = call.await.unwrap();
         if is_bad {
@@ -145,28 +145,28 @@ pub(crate) async fn a_failing_neighbour_fails_alone(world: &mut World) {
             assert!(world.store.delivery(COMPANY, delivery_id).await.is_err());
         } else {
             assert_eq!(answer.unwrap(), [Recorded::Kept]);
-            expected.push(Told::Claimed(delivery_id, 1));
+            expected.push(Effect::Claimed(delivery_id, 1));
         }
     }
-    let mut told = world.told();
-    let id = |told: &Told| {
-        if let Told::Claimed(id, _) = told {
+    let mut effects = world.effects();
+    let id = |effect: &Effect| {
+        if let Effect::Claimed(id, _) = effect {
             *id
         } else {
             DeliveryId(0)
         }
     };
-    told.sort_by_key(id);
+    effects.sort_by_key(id);
     expected.sort_by_key(id);
     assert_eq!(
-        told, expected,
+        effects, expected,
         "each that was kept was handed over once, and no other"
     );
 }
 
 pub(crate) async fn an_event_is_kept_whole_or_not_at_all(world: &mut World) {
     let taken = world.leave(1, HOOK).await;
-    world.told();
+    world.effects();
     let mut second = world.delivery(HOOK);
     second.id = taken;
     let event = NewEvent {
@@ -183,7 +183,7 @@ pub(crate) async fn an_event_is_kept_whole_or_not_at_all(world: &mut World) {
             .await
             .is_err()
     );
-    assert_eq!(world.told(), []);
+    assert_eq!(world.effects(), []);
     let none_late: Timestamp = world.now;
     assert_eq!(
         world.state(taken).await,

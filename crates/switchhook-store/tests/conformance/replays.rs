@@ -14,7 +14,7 @@ use switchhook_store::{
 };
 
 use crate::samples::{self, COMPANY, OTHER_COMPANY, order_key};
-use crate::world::{Told, World};
+use crate::world::{Effect, World};
 
 const HOOK: WebhookId = WebhookId(7);
 const FIRST: PageRequest = PageRequest::first(100);
@@ -358,10 +358,14 @@ pub(crate) async fn a_step_makes_deliveries_and_moves_the_cursor_together(world:
     world.succeed(first, 1).await;
     let before = (world.get(first).await, world.get(second).await);
     let replay = world.replay_all().await;
-    world.told();
+    world.effects();
     world.after(1);
     let (advanced, made) = world.advance(&replay).await;
-    assert_eq!(world.told(), [Told::Due(HOOK, world.now)], "once for a webhook");
+    assert_eq!(
+        world.effects(),
+        [Effect::Due(HOOK, world.now)],
+        "once for a webhook"
+    );
     let event_id = world.event_of(second).await;
     assert_eq!((advanced.cursor, advanced.is_all_created), (event_id, true));
     assert_eq!(advanced.next_due_at, world.now.plus(Duration::from_millis(1)));
@@ -413,7 +417,7 @@ pub(crate) async fn a_step_from_elsewhere_does_nothing(world: &mut World) {
     let replay = world.replay_all().await;
     let step = world.step(&replay).await;
     let advanced = world.store.advance_replay(step.clone()).await.unwrap();
-    world.told();
+    world.effects();
     for step in [
         step.clone(),
         ReplayStep {
@@ -424,7 +428,7 @@ pub(crate) async fn a_step_from_elsewhere_does_nothing(world: &mut World) {
         let refused = world.store.advance_replay(step).await;
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     }
-    assert_eq!(world.told(), []);
+    assert_eq!(world.effects(), []);
     assert_eq!(world.current(&replay).await, advanced);
 
     let cancelled = world.replay_all().await;

@@ -9,13 +9,13 @@ use switchhook_domain::order::LONGEST_BLOCK;
 use switchhook_store::{LastAttempt, NewEvent, StoreError};
 
 use crate::samples::{COMPANY, LEASE, answered, attempt, unanswered};
-use crate::world::{Told, World, failures};
+use crate::world::{Effect, World, failures};
 
 const HOOK: WebhookId = WebhookId(7);
 
 pub(crate) async fn a_finished_attempt_is_kept_whole(world: &mut World) {
     let id = world.send(1, HOOK).await;
-    world.told();
+    world.effects();
     world.after(1);
     let accepted = answered(1, 204, world.now);
     assert!(
@@ -39,7 +39,7 @@ pub(crate) async fn a_finished_attempt_is_kept_whole(world: &mut World) {
     let delivery = world.get(id).await;
     assert_eq!(delivery.state, DeliveryState::Delivered { at: world.now });
     assert_eq!((delivery.attempt_number, delivery.blocks_until), (1, world.now));
-    assert_eq!(world.told(), [Told::Settled(id)]);
+    assert_eq!(world.effects(), [Effect::Settled(id)]);
     assert_eq!(world.store.pending_webhooks(None, 9).await.unwrap(), []);
 }
 
@@ -84,10 +84,10 @@ pub(crate) async fn every_outcome_reads_back_as_it_was(world: &mut World) {
 
 pub(crate) async fn a_retry_is_due_when_the_domain_says(world: &mut World) {
     let id = world.send(1, HOOK).await;
-    world.told();
+    world.effects();
     let due_at = world.now.plus(Duration::from_secs(30));
     world.fail(id, 1, 30).await;
-    assert_eq!(world.told(), [Told::Settled(id), Told::Due(HOOK, due_at)]);
+    assert_eq!(world.effects(), [Effect::Settled(id), Effect::Due(HOOK, due_at)]);
     let delivery = world.get(id).await;
     assert_eq!(
         (delivery.state, delivery.failures),
@@ -100,10 +100,10 @@ pub(crate) async fn a_late_answer_does_not_undo_a_newer_attempt(world: &mut Worl
     let id = world.send(1, HOOK).await;
     world.now = world.now.plus(LEASE);
     world.claim(HOOK, 1).await;
-    world.told();
+    world.effects();
     let before = world.get(id).await;
     assert!(!world.succeed(id, 1).await, "it is late");
-    assert_eq!(world.told(), [Told::Settled(id)]);
+    assert_eq!(world.effects(), [Effect::Settled(id)]);
     assert_eq!(world.get(id).await, before);
     assert_eq!(world.attempts(id).await.len(), 1, "only the lost one");
     assert!(world.succeed(id, 2).await);
@@ -150,10 +150,10 @@ pub(crate) async fn a_delivery_cancelled_during_its_attempt_stays_cancelled_and_
     world.after(1);
     let cancelled = world.store.cancel_delivery(COMPANY, id, world.now).await.unwrap();
     assert_eq!(cancelled.state, DeliveryState::Cancelled { at: world.now });
-    world.told();
+    world.effects();
     world.after(1);
     assert!(world.fail(id, 1, 30).await, "it is not late");
-    assert_eq!(world.told(), [Told::Settled(id)], "no retry is due");
+    assert_eq!(world.effects(), [Effect::Settled(id)], "no retry is due");
     let delivery = world.get(id).await;
     assert_eq!(
         (delivery.state, delivery.failures),
@@ -192,7 +192,7 @@ pub(crate) async fn a_redelivery_is_a_new_delivery_that_names_its_origin(world: 
     };
     world.record(event.clone()).await;
     world.fail(first, 1, 3_600).await;
-    world.told();
+    world.effects();
     world.after(5);
     let new_id = DeliveryId(world.id());
     let before = world.get(first).await;
@@ -201,7 +201,7 @@ pub(crate) async fn a_redelivery_is_a_new_delivery_that_names_its_origin(world: 
         .redeliver(COMPANY, first, new_id, world.now)
         .await
         .unwrap();
-    assert_eq!(world.told(), [Told::Due(webhook_id, world.now)]);
+    assert_eq!(world.effects(), [Effect::Due(webhook_id, world.now)]);
     assert_eq!((again.id, again.origin, again.ordinal), (new_id, Some(first), 2));
     assert_eq!(
         (again.order_key.as_ref(), again.attempt_number, again.failures),

@@ -9,7 +9,7 @@ use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, EventId, IdSequence, WebhookId};
 use switchhook_domain::retry::Failures;
 use switchhook_store::{
-    Claim, ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, NewDelivery,
+    Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, NewDelivery,
     NewEvent, Recorded, Release, Store,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -27,7 +27,7 @@ pub(crate) struct World {
 
 /// What was handed over, in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Effect {
     /// A delivery, with the number of its open attempt.
     Claimed(DeliveryId, u32),
     Due(WebhookId, Timestamp),
@@ -135,13 +135,13 @@ impl World {
     }
 
     pub(crate) async fn claim_bytes(&self, webhook_id: WebhookId, limit: u32, bytes: usize) -> ClaimAnswer {
-        let wishes = vec![ClaimWish {
+        let requests = vec![ClaimRequest {
             webhook_id,
             limit,
             bytes,
         }];
         let claim = Claim {
-            wishes,
+            requests,
             now: self.now,
             until: self.now.plus(LEASE),
             expired: switchhook_store::Expired::Claim,
@@ -151,7 +151,7 @@ impl World {
             .claim_due_deliveries(claim)
             .await
             .expect("it is claimed");
-        answers.pop().expect("an answer for each wish")
+        answers.pop().expect("an answer for each request")
     }
 
     /// Finishes the open attempt with `attempt`; answers whether it was in time.
@@ -224,8 +224,8 @@ impl World {
     }
 
     /// What the node was handed over since the last call.
-    pub(crate) fn told(&mut self) -> Vec<Told> {
-        self.handed_over().iter().map(Told::of).collect()
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+        self.handed_over().iter().map(Effect::of).collect()
     }
 
     pub(crate) fn handed_over(&mut self) -> Vec<HandedOver> {
@@ -258,7 +258,7 @@ impl World {
     }
 }
 
-impl Told {
+impl Effect {
     fn of(item: &HandedOver) -> Self {
         match item {
             HandedOver::Claimed(claimed) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
-use switchhook_store::{Claim, ClaimAnswer, ClaimWish, Expired, PendingWebhook, StoreError};
+use switchhook_store::{Claim, ClaimAnswer, ClaimRequest, Expired, PendingWebhook, StoreError};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -57,7 +57,7 @@ impl Dispatcher {
     }
 
     /// What is due and can be taken, for one claim, and the room for it.
-    fn wishes(&mut self, now: Timestamp) -> (Vec<ClaimWish>, Vec<Hold>) {
+    fn wishes(&mut self, now: Timestamp) -> (Vec<ClaimRequest>, Vec<Hold>) {
         let (mut wishes, mut holds) = (Vec::new(), Vec::new());
         while wishes.len() < WISHES {
             let Some((_, id)) = self.agenda.first().copied().filter(|(due_at, _)| *due_at <= now) else {
@@ -100,7 +100,7 @@ impl Dispatcher {
                     self.lane(id).claim_began();
                     self.wished += limit;
                     holds.push(hold);
-                    wishes.push(ClaimWish {
+                    wishes.push(ClaimRequest {
                         webhook_id: id,
                         limit,
                         bytes,
@@ -134,10 +134,10 @@ impl Dispatcher {
         self.reschedule(id);
     }
 
-    fn claim(&self, wishes: Vec<ClaimWish>, holds: Vec<Hold>, now: Timestamp) {
+    fn claim(&self, wishes: Vec<ClaimRequest>, holds: Vec<Hold>, now: Timestamp) {
         let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
         let claim = Claim {
-            wishes: wishes.clone(),
+            requests: wishes.clone(),
             now,
             until: now.plus(self.parts.lease.0),
             expired: match self.parts.clock.agreement().may_judge_leases(self.parts.lease) {
@@ -161,7 +161,11 @@ impl Dispatcher {
         });
     }
 
-    pub(super) fn take_claim(&mut self, wishes: &[ClaimWish], answer: Result<Vec<ClaimAnswer>, StoreError>) {
+    pub(super) fn take_claim(
+        &mut self,
+        wishes: &[ClaimRequest],
+        answer: Result<Vec<ClaimAnswer>, StoreError>,
+    ) {
         match answer {
             Ok(answers) => {
                 let now = self.parts.clock.now();

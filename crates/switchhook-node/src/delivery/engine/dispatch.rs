@@ -17,7 +17,7 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::retry::Profile;
 use switchhook_store::{
-    ClaimAnswer, ClaimWish, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, HoldRecord,
+    ClaimAnswer, ClaimRequest, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, HoldRecord,
     PendingWebhook, StoreError,
 };
 use tokio::runtime::Handle;
@@ -94,7 +94,7 @@ struct NoRoom;
 pub(super) enum News {
     Ended(Box<Ended>),
     Claimed {
-        wishes: Vec<ClaimWish>,
+        wishes: Vec<ClaimRequest>,
         /// The room for what they were granted.
         _holds: Vec<Hold>,
         answer: Result<Vec<ClaimAnswer>, StoreError>,
