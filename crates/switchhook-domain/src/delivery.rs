@@ -50,8 +50,8 @@ pub struct Delivery {
     pub replay_id: Option<ReplayId>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// How long it was due but waited because its webhook was held: that time does not count as tried.
-    pub held: Duration,
+    /// How long it was due but waited because its webhook was suspended: that time does not count as tried.
+    pub suspended: Duration,
 }
 
 /// Where a delivery stands.

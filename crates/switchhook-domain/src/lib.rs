@@ -31,7 +31,6 @@ pub mod company;
 pub mod credential;
 pub mod delivery;
 pub mod event;
-pub mod hold;
 pub mod id;
 pub mod key;
 pub mod lease;
@@ -45,6 +44,7 @@ pub mod scope;
 pub mod secret;
 pub mod source;
 pub mod subscription;
+pub mod suspension;
 pub mod webhook;
 pub mod websocket;
 

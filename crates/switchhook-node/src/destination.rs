@@ -12,10 +12,10 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
 use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::credential::{is_credential, shown_url};
-use switchhook_domain::hold::{Hold, HoldReason, held_time};
+use switchhook_domain::suspension::{Suspension, SuspensionReason, suspended_time};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
-use switchhook_store::HoldRecord;
+use switchhook_store::SuspensionRecord;
 
 use switchhook_http::address::Address;
 
@@ -48,7 +48,7 @@ pub struct Load {
     pub bytes: AtomicUsize,
     /// How many deliveries may be.
     pub allowance: AtomicU32,
-    /// When it was held lately, and whether its breaker is open.
+    /// When it was suspended lately, and whether its breaker is open.
     pub health: RwLock<Health>,
 }
 
@@ -56,7 +56,7 @@ pub struct Load {
 #[derive(Debug, Default)]
 pub struct Health {
     /// When it was paused or its breaker was open, oldest first.
-    pub holds: Vec<Hold>,
+    pub suspensions: Vec<Suspension>,
     /// How its breaker is.
     pub breaker: Breaker,
     /// When this node last sent to it with success.
@@ -74,8 +74,8 @@ impl Default for Load {
     }
 }
 
-/// How many holds of a webhook are remembered.
-const MOST_HOLDS: usize = 256;
+/// How many suspensions of a webhook are remembered.
+const MOST_SUSPENSIONS: usize = 256;
 
 /// What a webhook may have in memory before the engine knows it.
 const INITIAL_ALLOWANCE: u32 = 256;
@@ -89,41 +89,41 @@ impl Health {
         let was_open = self.breaker.is_open();
         let transition = self.breaker.note(class, now);
         match self.breaker {
-            Breaker::Open { since, .. } if !was_open => self.open(HoldReason::Breaker, since),
-            Breaker::Closed { .. } if was_open => self.close(HoldReason::Breaker, now),
+            Breaker::Open { since, .. } if !was_open => self.open(SuspensionReason::Breaker, since),
+            Breaker::Closed { .. } if was_open => self.close(SuspensionReason::Breaker, now),
             _ => {}
         }
         transition
     }
 
-    fn open(&mut self, reason: HoldReason, from: Timestamp) {
-        if self.holds.len() >= MOST_HOLDS {
-            self.holds.remove(0);
+    fn open(&mut self, reason: SuspensionReason, from: Timestamp) {
+        if self.suspensions.len() >= MOST_SUSPENSIONS {
+            self.suspensions.remove(0);
         }
-        self.holds.push(Hold {
+        self.suspensions.push(Suspension {
             reason,
             from,
             until: None,
         });
     }
 
-    fn close(&mut self, reason: HoldReason, until: Timestamp) {
-        for hold in self
-            .holds
+    fn close(&mut self, reason: SuspensionReason, until: Timestamp) {
+        for suspension in self
+            .suspensions
             .iter_mut()
-            .filter(|hold| hold.reason == reason && hold.until.is_none())
+            .filter(|suspension| suspension.reason == reason && suspension.until.is_none())
         {
-            hold.until = Some(until);
+            suspension.until = Some(until);
         }
     }
 }
 
 impl Load {
-    /// Takes note of a hold of an earlier life.
-    pub(crate) fn remember(&self, record: &HoldRecord) {
+    /// Takes note of a suspension of an earlier life.
+    pub(crate) fn remember(&self, record: &SuspensionRecord) {
         let mut health = self.health.write();
-        if !health.holds.contains(&record.hold) {
-            health.holds.push(record.hold);
+        if !health.suspensions.contains(&record.suspension) {
+            health.suspensions.push(record.suspension);
         }
         if let Some(breaker) = record.breaker() {
             health.breaker = breaker;
@@ -134,14 +134,14 @@ impl Load {
     ///
     /// One that opened counts unless this node has had a success since; its probes need not be made twice. One that closed
     /// after this one opened says that the receiver works again.
-    pub(crate) fn hear(&self, record: &HoldRecord) -> bool {
+    pub(crate) fn hear(&self, record: &SuspensionRecord) -> bool {
         let mut health = self.health.write();
-        match (record.hold.until, health.breaker, record.breaker()) {
+        match (record.suspension.until, health.breaker, record.breaker()) {
             (None, Breaker::Closed { .. }, Some(theirs)) => {
-                let is_news = health.succeeded_at.is_none_or(|at| at < record.hold.from);
+                let is_news = health.succeeded_at.is_none_or(|at| at < record.suspension.from);
                 if is_news {
                     health.breaker = theirs;
-                    health.open(HoldReason::Breaker, record.hold.from);
+                    health.open(SuspensionReason::Breaker, record.suspension.from);
                 }
                 is_news
             }
@@ -150,10 +150,10 @@ impl Load {
                 true
             }
             (Some(until), Breaker::Open { since, .. }, _)
-                if record.hold.reason == HoldReason::Breaker && since <= until =>
+                if record.suspension.reason == SuspensionReason::Breaker && since <= until =>
             {
                 health.breaker = Breaker::default();
-                health.close(HoldReason::Breaker, until);
+                health.close(SuspensionReason::Breaker, until);
                 true
             }
             _ => false,
@@ -163,8 +163,11 @@ impl Load {
     /// Takes note that the webhook was paused or resumed.
     pub(crate) fn pause_changed(&self, before: Option<Timestamp>, webhook: &Webhook) {
         match (before, webhook.paused_at) {
-            (None, Some(since)) => self.health.write().open(HoldReason::Paused, since),
-            (Some(_), None) => self.health.write().close(HoldReason::Paused, webhook.updated_at),
+            (None, Some(since)) => self.health.write().open(SuspensionReason::Paused, since),
+            (Some(_), None) => self
+                .health
+                .write()
+                .close(SuspensionReason::Paused, webhook.updated_at),
             _ => {}
         }
     }
@@ -212,13 +215,13 @@ impl Destination {
         self.webhook.paused_at.is_none() && self.load.has_room() && !self.load.health.read().breaker.is_open()
     }
 
-    /// How long of the time from `start` to `end` it was held.
+    /// How long of the time from `start` to `end` it was suspended.
     #[must_use]
-    pub fn held_time(&self, start: Timestamp, end: Timestamp) -> Duration {
+    pub fn suspended_time(&self, start: Timestamp, end: Timestamp) -> Duration {
         if start >= end {
             Duration::ZERO
         } else {
-            held_time(&self.load.health.read().holds, start, end)
+            suspended_time(&self.load.health.read().suspensions, start, end)
         }
     }
 
@@ -310,11 +313,11 @@ mod tests {
     }
 
     /// What another node tells of its breaker.
-    fn theirs(from: i64, until: Option<i64>, probe: i64) -> HoldRecord {
-        HoldRecord {
+    fn theirs(from: i64, until: Option<i64>, probe: i64) -> SuspensionRecord {
+        SuspensionRecord {
             webhook_id: WebhookId(1),
-            hold: Hold {
-                reason: HoldReason::Breaker,
+            suspension: Suspension {
+                reason: SuspensionReason::Breaker,
                 from: at(from),
                 until: until.map(at),
             },
@@ -333,7 +336,7 @@ mod tests {
         assert!(load.hear(&theirs(100, Some(120), 110)));
         assert!(!load.health.read().breaker.is_open());
         assert_eq!(
-            held_time(&load.health.read().holds, at(0), at(200)),
+            suspended_time(&load.health.read().suspensions, at(0), at(200)),
             Duration::from_secs(20)
         );
         load.health.write().note(OutcomeClass::Accepted, at(130));

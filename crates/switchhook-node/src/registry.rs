@@ -21,8 +21,8 @@ use tokio::sync::Mutex;
 
 use crate::destination::Destination;
 
-/// How far back a node remembers when webhooks were held.
-const HOLDS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How far back a node remembers when webhooks were suspended.
+const SUSPENSIONS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How many rows are read at a time.
 const PAGE: u32 = 1_000;
@@ -126,7 +126,7 @@ impl Registry {
         }
         for record in registry
             .store
-            .list_holds(None, now.minus(HOLDS_REMEMBERED))
+            .list_suspensions(None, now.minus(SUSPENSIONS_REMEMBERED))
             .await?
         {
             if let Some(destination) = registry.destination(record.webhook_id) {

@@ -128,8 +128,8 @@ pub struct FinishedAttempt {
     pub failures: Failures,
     /// Until when it goes on blocking its order key.
     pub blocks_until: Timestamp,
-    /// How long it has waited because its webhook was held.
-    pub held: Duration,
+    /// How long it has waited because its webhook was suspended.
+    pub suspended: Duration,
 }
 
 /// A claim given back unopened.
@@ -141,7 +141,7 @@ pub struct Release {
     pub webhook_id: WebhookId,
     /// The attempt that was not made.
     pub attempt_number: u32,
-    /// When it is due again, if nothing holds it up: since when it was before it was claimed, so that giving back makes
+    /// When it is due again, if it waits for nothing else: since when it was before it was claimed, so that giving back makes
     /// nothing younger.
     pub due_at: Timestamp,
 }

@@ -109,7 +109,7 @@ impl NewDelivery {
             note: None,
             origin: None,
             replay_id: None,
-            held: Duration::ZERO,
+            suspended: Duration::ZERO,
             created_at: event.accepted_at,
         }
     }

@@ -71,7 +71,7 @@ pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{Migrated, backup, check_url, migrate, open, restore};
 pub use options::{Role, StoreOptions};
 pub use page::{Page, PageRequest, RefusalSlice};
-pub use registry::{HoldRecord, SubscriptionFilter, SubscriptionLimits};
+pub use registry::{SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 pub use retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadRemoval, PayloadSlice, RemovalReason,
@@ -173,13 +173,13 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets the replaced secrets that no longer count; answers how many webhooks and sources had such.
     async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError>;
 
-    /// When and why webhooks of the company (or of all) were held, if it lasts or ended after `since`; by webhook, oldest
+    /// When and why webhooks of the company (or of all) were suspended, if it lasts or ended after `since`; by webhook, oldest
     /// first.
-    async fn list_holds(
+    async fn list_suspensions(
         &self,
         company_id: Option<CompanyId>,
         since: Timestamp,
-    ) -> Result<Vec<HoldRecord>, StoreError>;
+    ) -> Result<Vec<SuspensionRecord>, StoreError>;
     /// Keeps how a webhook's breaker is, so that it is known after a restart.
     async fn save_breaker(
         &self,

@@ -23,7 +23,7 @@ pub(crate) fn redelivery(origin: Delivery, new_id: DeliveryId, ordinal: u32, now
         note: None,
         origin: Some(origin.id),
         replay_id: None,
-        held: Duration::ZERO,
+        suspended: Duration::ZERO,
         created_at: now,
         ..origin
     }

@@ -1,9 +1,9 @@
-//! What lists of subscriptions can be narrowed to, how many there may be, and when webhooks were held.
+//! What lists of subscriptions can be narrowed to, how many there may be, and when webhooks were suspended.
 
 use switchhook_domain::breaker::Breaker;
-use switchhook_domain::hold::{Hold, HoldReason};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::subscription::{Endpoint, Subscription};
+use switchhook_domain::suspension::{Suspension, SuspensionReason};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::TargetType;
 
@@ -84,27 +84,28 @@ impl SubscriptionLimits {
     }
 }
 
-/// A hold of a webhook as it is kept.
+/// A suspension of a webhook as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HoldRecord {
+pub struct SuspensionRecord {
     /// Which webhook.
     pub webhook_id: WebhookId,
     /// When and why.
-    pub hold: Hold,
+    pub suspension: Suspension,
     /// For a breaker: when the next attempt may be made.
     pub probe_at: Option<Timestamp>,
     /// For a breaker: failures in a row.
     pub failures: u32,
 }
 
-impl HoldRecord {
-    /// The breaker that this hold is, if it is one and lasts.
+impl SuspensionRecord {
+    /// The breaker that this suspension is, if it is one and lasts.
     #[must_use]
     pub fn breaker(&self) -> Option<Breaker> {
-        let is_open_breaker = self.hold.reason == HoldReason::Breaker && self.hold.until.is_none();
+        let is_open_breaker =
+            self.suspension.reason == SuspensionReason::Breaker && self.suspension.until.is_none();
         let probe_at = self.probe_at.filter(|_| is_open_breaker)?;
         Some(Breaker::Open {
-            since: self.hold.from,
+            since: self.suspension.from,
             probe_at,
             failures: self.failures,
         })

@@ -72,7 +72,7 @@ impl ReplayDelivery {
             note: None,
             origin: planned.origin,
             replay_id: Some(replay.id),
-            held: Duration::ZERO,
+            suspended: Duration::ZERO,
             created_at: now,
         }
     }

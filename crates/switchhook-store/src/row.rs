@@ -5,12 +5,12 @@ pub(crate) mod attempt;
 pub(crate) mod company;
 pub(crate) mod delivery;
 pub(crate) mod event;
-pub(crate) mod hold;
 pub(crate) mod key;
 pub(crate) mod replay;
 pub(crate) mod secret;
 pub(crate) mod source;
 pub(crate) mod subscription;
+pub(crate) mod suspension;
 pub(crate) mod webhook;
 pub(crate) mod websocket;
 

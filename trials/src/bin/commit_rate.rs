@@ -225,6 +225,6 @@ fn finished(item: &HandedOver) -> Option<FinishedAttempt> {
         state: DeliveryState::Delivered { at },
         failures: Failures::default(),
         blocks_until: at,
-        held: Duration::ZERO,
+        suspended: Duration::ZERO,
     })
 }

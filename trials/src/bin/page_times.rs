@@ -271,7 +271,7 @@ fn attempted(claimed: &ClaimedDelivery, status: u16) -> FinishedAttempt {
             ..Failures::default()
         },
         blocks_until: at,
-        held: Duration::ZERO,
+        suspended: Duration::ZERO,
     }
 }
 

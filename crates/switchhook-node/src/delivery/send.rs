@@ -111,10 +111,10 @@ impl Judgement<'_> {
         let delivery = &claimed.delivery;
         let class = posted.outcome.class();
         let failures = delivery.failures.and(class);
-        let held = delivery.held + destination.held_time(claimed.was_due_at, self.started_at);
+        let suspended = delivery.suspended + destination.suspended_time(claimed.was_due_at, self.started_at);
         let context = RetryContext {
             failures,
-            age: self.now.since(delivery.created_at).saturating_sub(held),
+            age: self.now.since(delivery.created_at).saturating_sub(suspended),
         };
         let policy = RetryPolicy {
             profile: destination.webhook.settings.profile(self.defaults),
@@ -132,7 +132,7 @@ impl Judgement<'_> {
             state: state_after_attempt(&posted.outcome, context, policy, self.now, self.jitter),
             failures,
             blocks_until,
-            held,
+            suspended,
             attempt: Attempt {
                 number: delivery.attempt_number,
                 started_at: self.started_at,

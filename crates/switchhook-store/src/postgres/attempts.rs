@@ -100,7 +100,7 @@ async fn settle(
         i64: i64::from(end.1.failures.answered),
         i64: i64::from(end.1.failures.unanswered),
         i64: end.1.blocks_until.as_millis(),
-        i64: i64::try_from(end.1.held.as_millis()).unwrap_or(i64::MAX),
+        i64: i64::try_from(end.1.suspended.as_millis()).unwrap_or(i64::MAX),
     });
     let query = query.bind(transaction.node);
     let rows = query.fetch_all(&mut *transaction.connection).await?;

@@ -22,9 +22,9 @@ use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
 use super::{
-    PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, node, pending, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions,
-    versions, webhooks, websockets,
+    PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, keys, log,
+    node, pending, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions,
+    suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -35,7 +35,7 @@ use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest, RefusalSlice};
-use crate::registry::{HoldRecord, Subject, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
@@ -179,12 +179,12 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn list_holds(
+    async fn list_suspensions(
         &self,
         company_id: Option<CompanyId>,
         since: Timestamp,
-    ) -> Result<Vec<HoldRecord>, StoreError> {
-        self.read(work!(connection => holds::list(connection, company_id, since)))
+    ) -> Result<Vec<SuspensionRecord>, StoreError> {
+        self.read(work!(connection => suspensions::list(connection, company_id, since)))
             .await
     }
 
@@ -194,7 +194,7 @@ impl Store for PostgresStore {
         breaker: Breaker,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.keep(work!(transaction => holds::save_breaker(transaction, webhook_id, &breaker, now)))
+        self.keep(work!(transaction => suspensions::save_breaker(transaction, webhook_id, &breaker, now)))
             .await
     }
 

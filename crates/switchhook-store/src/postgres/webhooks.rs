@@ -9,7 +9,7 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{holds, subscriptions};
+use super::{subscriptions, suspensions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::secret;
@@ -101,7 +101,7 @@ pub(super) async fn update(
         .bind(id.0)
         .execute(&mut *connection)
         .await?;
-    holds::pause_changed(connection, id, paused_before, webhook.paused_at, now).await?;
+    suspensions::pause_changed(connection, id, paused_before, webhook.paused_at, now).await?;
     transaction.registry_changed(company_id).await?;
     Ok(webhook)
 }

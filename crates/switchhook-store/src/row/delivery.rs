@@ -51,7 +51,7 @@ pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Delivery, StoreE
         origin: columns.read::<Option<i64>>()?.map(DeliveryId),
         replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
         created_at: columns.time()?,
-        held: Duration::from_millis(columns.read::<i64>()?.unsigned_abs()),
+        suspended: Duration::from_millis(columns.read::<i64>()?.unsigned_abs()),
     })
 }
 

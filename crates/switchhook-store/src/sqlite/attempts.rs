@@ -53,7 +53,7 @@ fn finish_deferred(
         state: one.state,
         failures: one.failures,
         blocks_until: one.blocks_until,
-        held: one.held,
+        suspended: one.suspended,
         ..delivery
     };
     delivery_row::insert_ended(transaction, &ended, &one.attempt)?;
@@ -143,7 +143,7 @@ fn settle(
         failures.answered,
         failures.unanswered,
         one.blocks_until.as_millis(),
-        i64::try_from(one.held.as_millis()).unwrap_or(i64::MAX),
+        i64::try_from(one.suspended.as_millis()).unwrap_or(i64::MAX),
         outcome,
         status,
         one.delivery_id.0,

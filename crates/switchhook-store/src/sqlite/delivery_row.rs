@@ -82,7 +82,7 @@ fn write(
         delivery.replay_id.map(|id| id.0),
         delivery.created_at.as_millis(),
         delivery.note,
-        i64::try_from(delivery.held.as_millis()).unwrap_or(i64::MAX),
+        i64::try_from(delivery.suspended.as_millis()).unwrap_or(i64::MAX),
     ])?;
     Ok(())
 }

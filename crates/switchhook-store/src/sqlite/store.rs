@@ -27,9 +27,9 @@ use tokio::sync::mpsc;
 use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
-    SqliteStore, attempt_row, claims, companies, deliveries, erasure, events, explain, health, holds, keys,
-    log, pending, replay_scan, replays, reserve, retention, secrets, sessions, sources, subscriptions,
-    versions, webhooks, websockets,
+    SqliteStore, attempt_row, claims, companies, deliveries, erasure, events, explain, health, keys, log,
+    pending, replay_scan, replays, reserve, retention, secrets, sessions, sources, subscriptions,
+    suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -40,7 +40,7 @@ use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest, RefusalSlice};
-use crate::registry::{HoldRecord, Subject, SubscriptionFilter, SubscriptionLimits};
+use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
@@ -225,12 +225,12 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn list_holds(
+    async fn list_suspensions(
         &self,
         company_id: Option<CompanyId>,
         since: Timestamp,
-    ) -> Result<Vec<HoldRecord>, StoreError> {
-        self.read(move |connection| holds::list(connection, company_id, since))
+    ) -> Result<Vec<SuspensionRecord>, StoreError> {
+        self.read(move |connection| suspensions::list(connection, company_id, since))
             .await
     }
 
@@ -240,7 +240,7 @@ impl Store for SqliteStore {
         breaker: Breaker,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |transaction| holds::save_breaker(transaction, webhook_id, &breaker, now))
+        self.write(move |transaction| suspensions::save_breaker(transaction, webhook_id, &breaker, now))
             .await
     }
 

@@ -8,7 +8,7 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{holds, subscriptions};
+use super::{subscriptions, suspensions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::secret;
@@ -95,7 +95,7 @@ pub(super) fn update(
         webhook.updated_at.as_millis(),
         webhook.id.0,
     ])?;
-    holds::pause_changed(transaction, id, paused_before, webhook.paused_at, now)?;
+    suspensions::pause_changed(transaction, id, paused_before, webhook.paused_at, now)?;
     Ok(webhook)
 }
 

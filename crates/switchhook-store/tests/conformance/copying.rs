@@ -55,7 +55,7 @@ async fn claim_and_finish_one(store: &dyn Store) {
         state: DeliveryState::Delivered { at: NOON },
         failures: crate::world::failures(0, 0),
         blocks_until: NOON,
-        held: std::time::Duration::ZERO,
+        suspended: std::time::Duration::ZERO,
     };
     assert_eq!(store.finish_attempts(vec![finished]).await.unwrap(), 0);
 }

@@ -254,7 +254,7 @@ async fn read_pages(world: &mut World) {
         .explain_subscriptions(COMPANY, first, None, page)
         .await
         .unwrap_err();
-    store.list_holds(None, NOON).await.unwrap();
+    store.list_suspensions(None, NOON).await.unwrap();
     for filter in [
         ReplayFilter::default(),
         ReplayFilter {

@@ -182,7 +182,7 @@ impl World {
             state,
             failures,
             blocks_until,
-            held: Duration::ZERO,
+            suspended: Duration::ZERO,
         };
         self.store
             .finish_attempts(vec![finished])

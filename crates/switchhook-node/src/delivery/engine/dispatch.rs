@@ -17,8 +17,8 @@ use switchhook_domain::id::WebhookId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::retry::Profile;
 use switchhook_store::{
-    ClaimAnswer, ClaimRequest, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, HoldRecord,
-    PendingWebhook, StoreError,
+    ClaimAnswer, ClaimRequest, ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, PendingWebhook,
+    StoreError, SuspensionRecord,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -108,7 +108,7 @@ pub(super) enum News {
         webhook_id: WebhookId,
         answer: Result<usize, StoreError>,
     },
-    Held(Result<Vec<HoldRecord>, StoreError>),
+    Suspended(Result<Vec<SuspensionRecord>, StoreError>),
 }
 
 /// An attempt that ended.
@@ -397,7 +397,7 @@ impl Dispatcher {
             News::Surveyed(answer) => self.take_survey(answer),
             News::Cancelled { webhook_id, answer } => self.take_cancelled(webhook_id, &answer),
             News::MadeDue { webhook_id, answer } => self.take_made_due(webhook_id, &answer),
-            News::Held(answer) => self.take_holds(answer),
+            News::Suspended(answer) => self.take_suspensions(answer),
         }
     }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::hold::HoldReason;
 use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::suspension::SuspensionReason;
 use switchhook_domain::webhook::WebhookChange;
-use switchhook_store::{DeliveryFilter, HoldRecord, PageRequest, Store, StoreError};
+use switchhook_store::{DeliveryFilter, PageRequest, Store, StoreError, SuspensionRecord};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -113,22 +113,22 @@ impl Dispatcher {
         let (store, news) = (Arc::clone(&self.parts.store), self.news.clone());
         let since = self.parts.clock.now().minus(TOLD_FOR);
         self.spawn(async move {
-            let answer = store.list_holds(None, since).await;
-            let _ = news.send(News::Held(answer)).await;
+            let answer = store.list_suspensions(None, since).await;
+            let _ = news.send(News::Suspended(answer)).await;
         });
     }
 
-    pub(super) fn take_holds(&mut self, answer: Result<Vec<HoldRecord>, StoreError>) {
-        let held = match answer {
-            Ok(held) => held,
+    pub(super) fn take_suspensions(&mut self, answer: Result<Vec<SuspensionRecord>, StoreError>) {
+        let suspended = match answer {
+            Ok(suspended) => suspended,
             Err(error) => {
                 warn!(%error, "how other nodes fare with receivers could not be read");
                 return;
             }
         };
-        for record in held
+        for record in suspended
             .iter()
-            .filter(|record| record.hold.reason == HoldReason::Breaker)
+            .filter(|record| record.suspension.reason == SuspensionReason::Breaker)
         {
             let id = record.webhook_id;
             let Some(destination) = self.parts.registry.destination(id) else {
@@ -137,7 +137,7 @@ impl Dispatcher {
             if !destination.load().hear(record) || !self.lanes.contains_key(&id) {
                 continue;
             }
-            if record.hold.until.is_none() {
+            if record.suspension.until.is_none() {
                 let back = self.lane(id).give_back_all();
                 self.outbox.release(back);
             }

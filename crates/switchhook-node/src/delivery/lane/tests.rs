@@ -34,7 +34,7 @@ fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
         note: None,
         origin: None,
         replay_id: None,
-        held: Duration::ZERO,
+        suspended: Duration::ZERO,
         created_at: NOW,
     };
     Box::new(ClaimedDelivery {

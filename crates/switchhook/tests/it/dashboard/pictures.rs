@@ -164,7 +164,7 @@ fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
         state: DeliveryState::Delivered { at },
         failures: Failures::default(),
         blocks_until: at,
-        held: Duration::ZERO,
+        suspended: Duration::ZERO,
     };
     live.attempted(of, &finished);
 }

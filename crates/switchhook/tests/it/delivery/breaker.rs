@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::hold::HoldReason;
+use switchhook_domain::suspension::SuspensionReason;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
 use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
@@ -60,13 +60,13 @@ async fn new_events_do_not_hammer_a_receiver_that_is_down() {
     }
     let attempts = rig.network.seen().len();
     assert!((20..60).contains(&attempts), "{attempts} attempts in an hour");
-    let holds = rig.store.list_holds(Some(COMPANY), START).await.unwrap();
-    assert_eq!(holds.len(), 1);
+    let suspensions = rig.store.list_suspensions(Some(COMPANY), START).await.unwrap();
+    assert_eq!(suspensions.len(), 1);
     assert_eq!(
-        (holds[0].webhook_id, holds[0].hold.reason),
-        (id, HoldReason::Breaker)
+        (suspensions[0].webhook_id, suspensions[0].suspension.reason),
+        (id, SuspensionReason::Breaker)
     );
-    assert!(holds[0].hold.until.is_none());
+    assert!(suspensions[0].suspension.until.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +87,7 @@ async fn a_breaker_is_open_after_a_restart_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recovery_closes_the_hold_and_says_until_when() {
+async fn a_recovery_ends_the_suspension_and_says_until_when() {
     let switch = Arc::new(AtomicBool::new(false));
     let rig = down_until(&switch).await;
     rig.webhook(WebhookSettings::default()).await;
@@ -97,9 +97,14 @@ async fn a_recovery_closes_the_hold_and_says_until_when() {
     rig.wait(HOUR).await;
     switch.store(true, Ordering::Relaxed);
     rig.wait(HOUR).await;
-    let holds = rig.store.list_holds(Some(COMPANY), START).await.unwrap();
-    assert_eq!(holds.len(), 1);
-    assert!(holds[0].hold.until.is_some_and(|until| until > START.plus(HOUR)));
+    let suspensions = rig.store.list_suspensions(Some(COMPANY), START).await.unwrap();
+    assert_eq!(suspensions.len(), 1);
+    assert!(
+        suspensions[0]
+            .suspension
+            .until
+            .is_some_and(|until| until > START.plus(HOUR))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,9 +189,9 @@ async fn time_spent_paused_does_not_count_as_tried() {
         "it was tried for two days only"
     );
     assert!(
-        delivery.held >= 5 * 24 * HOUR - Duration::from_secs(60),
+        delivery.suspended >= 5 * 24 * HOUR - Duration::from_secs(60),
         "{:?}",
-        delivery.held
+        delivery.suspended
     );
     rig.wait(48 * HOUR).await;
     assert_eq!(rig.deliveries().await[0].state.name(), StateName::Exhausted);

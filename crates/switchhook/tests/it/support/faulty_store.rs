@@ -23,10 +23,10 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Change, Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter,
-    EventHead, EventRecord, Explained, FinishedAttempt, HandOver, HoldRecord, LastAttempt, LogBounds,
-    LogEntry, LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded,
+    EventHead, EventRecord, Explained, FinishedAttempt, HandOver, LastAttempt, LogBounds, LogEntry,
+    LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded,
     RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session,
-    Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, Waiting,
+    Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -200,7 +200,7 @@ delegated! {
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
         last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
         pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
-        list_holds(company_id: Option<CompanyId>, since: Timestamp) -> Vec<HoldRecord>;
+        list_suspensions(company_id: Option<CompanyId>, since: Timestamp) -> Vec<SuspensionRecord>;
         last_revision() -> Revision;
         subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;
         explain_subscriptions(company_id: CompanyId, event_id: EventId, only: Option<SubscriptionId>, page: PageRequest) -> Explained;

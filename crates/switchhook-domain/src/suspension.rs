@@ -1,4 +1,4 @@
-//! Holds: times during which a webhook was not sent to. They do not count towards how long its deliveries are tried.
+//! Suspensions: times during which a webhook was not sent to. They do not count towards how long its deliveries are tried.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use switchhook_protocol::{Timestamp, spelled_enum};
 
 spelled_enum! {
     /// Why a webhook is not sent to.
-    pub enum HoldReason: "reason for a hold" {
+    pub enum SuspensionReason: "reason for a suspension" {
         /// Somebody paused it.
         Paused = "paused",
         /// Its breaker is open: the receiver fails again and again.
@@ -16,31 +16,36 @@ spelled_enum! {
 
 /// A time during which a webhook was not sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hold {
+pub struct Suspension {
     /// Why.
-    pub reason: HoldReason,
+    pub reason: SuspensionReason,
     /// Since when.
     pub from: Timestamp,
     /// Until when; `None` while it lasts.
     pub until: Option<Timestamp>,
 }
 
-/// How much of the time from `start` to `end` was held, times that overlap counted once.
+/// How much of the time from `start` to `end` was suspended, times that overlap counted once.
 #[must_use]
-pub fn held_time(holds: &[Hold], start: Timestamp, end: Timestamp) -> Duration {
-    let mut spans: Vec<_> = holds
+pub fn suspended_time(suspensions: &[Suspension], start: Timestamp, end: Timestamp) -> Duration {
+    let mut spans: Vec<_> = suspensions
         .iter()
-        .map(|hold| (hold.from.max(start), hold.until.unwrap_or(end).min(end)))
+        .map(|suspension| {
+            (
+                suspension.from.max(start),
+                suspension.until.unwrap_or(end).min(end),
+            )
+        })
         .filter(|(from, until)| from < until)
         .collect();
     spans.sort_unstable();
     let mut counted_to = start;
-    let mut held = Duration::ZERO;
+    let mut suspended = Duration::ZERO;
     for (from, until) in spans {
-        held += until.since(from.max(counted_to));
+        suspended += until.since(from.max(counted_to));
         counted_to = counted_to.max(until);
     }
-    held
+    suspended
 }
 
 #[cfg(test)]
@@ -52,17 +57,17 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(holds: &[(i64, Option<i64>)], start: i64, end: i64, seconds: u64) {
-        let holds: Vec<_> = holds
+    fn check(suspensions: &[(i64, Option<i64>)], start: i64, end: i64, seconds: u64) {
+        let suspensions: Vec<_> = suspensions
             .iter()
-            .map(|(from, until)| Hold {
-                reason: HoldReason::Paused,
+            .map(|(from, until)| Suspension {
+                reason: SuspensionReason::Paused,
                 from: at(*from),
                 until: until.map(at),
             })
             .collect();
         assert_eq!(
-            held_time(&holds, at(start), at(end)),
+            suspended_time(&suspensions, at(start), at(end)),
             Duration::from_secs(seconds)
         );
     }

@@ -1,16 +1,16 @@
-//! Holds: since when and why webhooks are not sent to.
+//! Suspensions: since when and why webhooks are not sent to.
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
-use switchhook_domain::hold::HoldReason;
 use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::suspension::SuspensionReason;
 
 use super::list::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::registry::HoldRecord;
-use crate::row::hold::{hold_columns, read};
+use crate::registry::SuspensionRecord;
+use crate::row::suspension::{read, suspension_columns};
 
 /// Writes down that a webhook was paused, or is no longer.
 pub(super) async fn pause_changed(
@@ -21,8 +21,8 @@ pub(super) async fn pause_changed(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match (before, after) {
-        (None, Some(since)) => open(connection, webhook_id, HoldReason::Paused, since, None).await,
-        (Some(_), None) => close(connection, webhook_id, HoldReason::Paused, now).await,
+        (None, Some(since)) => open(connection, webhook_id, SuspensionReason::Paused, since, None).await,
+        (Some(_), None) => close(connection, webhook_id, SuspensionReason::Paused, now).await,
         _ => Ok(()),
     }
 }
@@ -36,14 +36,14 @@ pub(super) async fn save_breaker(
 ) -> Result<(), StoreError> {
     let connection = &mut *transaction.connection;
     match *breaker {
-        Breaker::Closed { .. } => close(connection, webhook_id, HoldReason::Breaker, now).await,
+        Breaker::Closed { .. } => close(connection, webhook_id, SuspensionReason::Breaker, now).await,
         Breaker::Open {
             since,
             probe_at,
             failures,
         } => {
             let probe = Some((probe_at, failures));
-            open(connection, webhook_id, HoldReason::Breaker, since, probe).await
+            open(connection, webhook_id, SuspensionReason::Breaker, since, probe).await
         }
     }
 }
@@ -51,7 +51,7 @@ pub(super) async fn save_breaker(
 async fn open(
     connection: &mut PgConnection,
     webhook_id: WebhookId,
-    reason: HoldReason,
+    reason: SuspensionReason,
     from: Timestamp,
     probe: Option<(Timestamp, u32)>,
 ) -> Result<(), StoreError> {
@@ -72,7 +72,7 @@ async fn open(
 async fn close(
     connection: &mut PgConnection,
     webhook_id: WebhookId,
-    reason: HoldReason,
+    reason: SuspensionReason,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql =
@@ -86,15 +86,15 @@ async fn close(
     Ok(())
 }
 
-/// The holds that last, or ended after `since`.
+/// The suspensions that last, or ended after `since`.
 pub(super) async fn list(
     connection: &mut PgConnection,
     company_id: Option<CompanyId>,
     since: Timestamp,
-) -> Result<Vec<HoldRecord>, StoreError> {
+) -> Result<Vec<SuspensionRecord>, StoreError> {
     let sql = concat!(
         "SELECT ",
-        hold_columns!(),
+        suspension_columns!(),
         " FROM webhook_holds h JOIN webhooks w ON w.id = h.webhook_id \
          WHERE w.deleted_at IS NULL AND ($1 IS NULL OR w.company_id = $1) \
          AND (h.until_at IS NULL OR h.until_at > $2) ORDER BY h.webhook_id, h.from_at"

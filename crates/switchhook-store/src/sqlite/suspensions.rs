@@ -1,16 +1,16 @@
-//! Holds: since when and why webhooks are not sent to.
+//! Suspensions: since when and why webhooks are not sent to.
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
-use switchhook_domain::hold::HoldReason;
 use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::suspension::SuspensionReason;
 
 use super::list::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::registry::HoldRecord;
-use crate::row::hold::{hold_columns, read};
+use crate::registry::SuspensionRecord;
+use crate::row::suspension::{read, suspension_columns};
 
 /// Writes down that a webhook was paused, or is no longer.
 pub(super) fn pause_changed(
@@ -21,8 +21,8 @@ pub(super) fn pause_changed(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match (before, after) {
-        (None, Some(since)) => open(transaction, webhook_id, HoldReason::Paused, since, None),
-        (Some(_), None) => close(transaction, webhook_id, HoldReason::Paused, now),
+        (None, Some(since)) => open(transaction, webhook_id, SuspensionReason::Paused, since, None),
+        (Some(_), None) => close(transaction, webhook_id, SuspensionReason::Paused, now),
         _ => Ok(()),
     }
 }
@@ -35,7 +35,7 @@ pub(super) fn save_breaker(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match *breaker {
-        Breaker::Closed { .. } => close(transaction, webhook_id, HoldReason::Breaker, now),
+        Breaker::Closed { .. } => close(transaction, webhook_id, SuspensionReason::Breaker, now),
         Breaker::Open {
             since,
             probe_at,
@@ -43,7 +43,7 @@ pub(super) fn save_breaker(
         } => open(
             transaction,
             webhook_id,
-            HoldReason::Breaker,
+            SuspensionReason::Breaker,
             since,
             Some((probe_at, failures)),
         ),
@@ -53,7 +53,7 @@ pub(super) fn save_breaker(
 fn open(
     transaction: &Transaction<'_>,
     webhook_id: WebhookId,
-    reason: HoldReason,
+    reason: SuspensionReason,
     from: Timestamp,
     probe: Option<(Timestamp, u32)>,
 ) -> Result<(), StoreError> {
@@ -72,7 +72,7 @@ fn open(
 fn close(
     transaction: &Transaction<'_>,
     webhook_id: WebhookId,
-    reason: HoldReason,
+    reason: SuspensionReason,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql =
@@ -83,15 +83,15 @@ fn close(
     Ok(())
 }
 
-/// The holds that last, or ended after `since`.
+/// The suspensions that last, or ended after `since`.
 pub(super) fn list(
     connection: &Connection,
     company_id: Option<CompanyId>,
     since: Timestamp,
-) -> Result<Vec<HoldRecord>, StoreError> {
+) -> Result<Vec<SuspensionRecord>, StoreError> {
     let sql = concat!(
         "SELECT ",
-        hold_columns!(),
+        suspension_columns!(),
         " FROM webhook_holds h JOIN webhooks w ON w.id = h.webhook_id \
          WHERE w.deleted_at IS NULL AND (?1 IS NULL OR w.company_id = ?1) \
          AND (h.until_at IS NULL OR h.until_at > ?2) ORDER BY h.webhook_id, h.from_at"
