@@ -1,8 +1,7 @@
 //! Clearance: what of its company's events a key may see, and so what it may send anywhere.
 //!
 //! Owns one rule: **whoever changes where something goes, or what it is signed with, must be cleared for everything that
-//! goes there.** Change logs, contacts and agent status need an admin's key; scopes show what they show, to admins too.
-//! What is unknown may be anything, so it is for those from whom nothing is kept.
+//! goes there.** What each kind takes to be seen is in the table of `kind.rs`; scopes show what they show, to admins too.
 //! Taking out of an event what a clearance does not show is `redaction.rs`; who has which is said by the keys (`key.rs`).
 
 use std::fmt;
@@ -12,6 +11,7 @@ use switchhook_protocol::{Kind, UnknownWord};
 
 use crate::delivery::Delivery;
 use crate::id::{DeliveryId, ReplayId, SubscriptionId};
+use crate::kind::rules;
 use crate::redaction::Hidden;
 use crate::replay::Replay;
 use crate::scope::{Scope, Scopes};
@@ -31,39 +31,36 @@ pub struct Clearance {
 const ADMIN: &str = "admin";
 
 impl Clearance {
+    /// Calls and messages without recordings and texts.
+    pub const NONE: Self = Self {
+        admin: false,
+        scopes: Scopes::NONE,
+    };
+
+    /// An admin's, without any scope.
+    pub const ADMIN: Self = Self {
+        admin: true,
+        ..Self::NONE
+    };
+
     /// Nothing is kept from it.
-    #[must_use]
-    pub fn full() -> Self {
-        Self {
-            admin: true,
-            scopes: Scopes::all(),
-        }
-    }
+    pub const FULL: Self = Self {
+        admin: true,
+        scopes: Scopes::ALL,
+    };
 
     /// What it takes to see that there are events of this kind.
     #[must_use]
-    pub fn for_kind(kind: Kind) -> Self {
-        let admins = Self {
-            admin: true,
-            ..Self::default()
-        };
-        match kind {
-            Kind::Call | Kind::Sms => Self::default(),
-            Kind::AgentStatus | Kind::Contact => admins,
-            Kind::Changelog => admins.with(Some(Scope::ChangeLog)),
-            Kind::Unknown => Self::full(),
-        }
+    pub const fn for_kind(kind: Kind) -> Self {
+        rules(kind).clearance
     }
 
     /// What it takes to see events of this kind from which only `hidden` is taken out.
     #[must_use]
     pub fn for_content(kind: Kind, hidden: Hidden) -> Self {
-        let shown = match kind {
-            Kind::Call => (!hidden.recordings).then_some(Scope::RecordingsExport),
-            Kind::Sms => (!hidden.message_text).then_some(Scope::MessageContentExportAll),
-            Kind::AgentStatus | Kind::Contact | Kind::Changelog | Kind::Unknown => None,
-        };
-        Self::for_kind(kind).with(shown)
+        let rules = rules(kind);
+        let is_shown = hidden.and(rules.hides).is_nothing();
+        Self::for_kind(kind).with(rules.shown_by.filter(|_| is_shown))
     }
 
     /// What it takes to see what a subscription lets through.
@@ -120,11 +117,7 @@ impl Clearance {
     /// Messages are shown only with the scope for the whole company: which target an event is about is not asked.
     #[must_use]
     pub fn hidden(self, kind: Kind) -> Hidden {
-        let by_scopes = Hidden::by_scopes(self.scopes);
-        Hidden {
-            recordings: by_scopes.recordings && kind == Kind::Call,
-            message_text: by_scopes.message_text && kind == Kind::Sms,
-        }
+        Hidden::by_scopes(self.scopes).and(rules(kind).hides)
     }
 
     /// What is taken out of events of this kind that come by a subscription: it may have a target, so for messages either

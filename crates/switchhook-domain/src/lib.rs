@@ -33,6 +33,7 @@ pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod key;
+pub mod kind;
 pub mod lease;
 pub mod matching;
 pub mod order;

@@ -49,16 +49,9 @@ impl OrderKey {
     /// The order key of an event: none if it has no id to go by.
     #[must_use]
     pub fn of(payload: &Payload<'_>) -> Option<Self> {
-        let (noun, id) = match payload {
-            Payload::Call(call) => ("call", call.call_id.as_ref()?),
-            Payload::Sms(sms) => ("sms", sms.id.as_ref()?),
-            Payload::AgentStatus(agent) => ("agent", agent.target.as_ref()?.id.as_ref()?),
-            Payload::Contact(contact) => ("contact", contact.contact.as_ref()?.id.as_ref()?),
-            Payload::Changelog(_) | Payload::Unknown => return None,
-        };
-        Some(Self(
-            format!("{noun}:{}", readable(id.as_str(), LONGEST_ID)).into(),
-        ))
+        let noun = payload.kind().subject()?.noun;
+        let id = readable(payload.subject_id()?.as_str(), LONGEST_ID);
+        Some(Self(format!("{noun}:{id}").into()))
     }
 }
 

@@ -38,9 +38,12 @@ impl Scopes {
     pub const NONE: Self = Self(0);
 
     /// Every scope.
+    pub const ALL: Self = Self((1 << Scope::ALL.len()) - 1);
+
+    /// The set with `scope` in it.
     #[must_use]
-    pub fn all() -> Self {
-        Scope::ALL.into_iter().collect()
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | scope.bit())
     }
 
     /// Whether `scope` is in the set.

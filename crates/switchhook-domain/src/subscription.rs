@@ -5,11 +5,13 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use switchhook_protocol::{
     AgentType, CallStateFilter, ContactType, Kind, SmsDirection, TargetType, Timestamp,
 };
 
 use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
+use crate::kind::rules;
 use crate::scope::Scopes;
 
 mod version;
@@ -192,6 +194,51 @@ impl From<CallStateSet> for Vec<CallStateFilter> {
 }
 
 impl Filter {
+    /// The filters that together let every event of a kind through.
+    #[must_use]
+    pub fn everything_of(kind: Kind) -> Vec<Self> {
+        match kind {
+            Kind::Call => vec![Self::Call(CallFilter::default())],
+            Kind::Sms => vec![Self::Sms(SmsFilter {
+                direction: SmsDirection::All,
+                include_internal: true,
+                status: true,
+                target: None,
+            })],
+            Kind::AgentStatus => AgentType::ALL
+                .map(|agent_type| Self::AgentStatus { agent_type })
+                .into(),
+            Kind::Contact => ContactType::ALL
+                .map(|contact_type| Self::Contact { contact_type })
+                .into(),
+            Kind::Changelog => vec![Self::Changelog],
+            Kind::Unknown => Vec::new(),
+        }
+    }
+
+    /// What the filter says, its target left out, by the names that the API and the database have for it.
+    ///
+    /// # Panics
+    /// Never: a filter is a JSON object.
+    #[must_use]
+    pub fn members(&self) -> Map<String, Value> {
+        let Ok(Value::Object(mut members)) = serde_json::to_value(self) else {
+            unreachable!("a filter is a JSON object");
+        };
+        members.retain(|name, _| !matches!(name.as_str(), "kind" | "target"));
+        members
+    }
+
+    /// Whether filters of a kind say something by that name, in the API: `direction`, `target_id`.
+    #[must_use]
+    pub fn takes(kind: Kind, name: &str) -> bool {
+        let is_of_target = matches!(name, "target_type" | "target_id");
+        is_of_target && rules(kind).has_target
+            || Self::everything_of(kind)
+                .iter()
+                .any(|filter| filter.members().contains_key(name))
+    }
+
     /// The kind of event that the filter is about.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -371,6 +418,26 @@ mod tests {
         });
         let json = serde_json::to_string(&filter).unwrap();
         assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter, "{json}");
+    }
+
+    #[test]
+    fn each_kind_takes_its_own_members() {
+        for (kind, members) in [
+            (Kind::Call, "call_states group_calls_only target_type target_id"),
+            (
+                Kind::Sms,
+                "direction include_internal status target_type target_id",
+            ),
+            (Kind::AgentStatus, "agent_type"),
+            (Kind::Contact, "contact_type"),
+            (Kind::Changelog, ""),
+            (Kind::Unknown, ""),
+        ] {
+            let all = "call_states group_calls_only direction include_internal status agent_type contact_type kind target \
+                       target_type target_id";
+            let taken: Vec<_> = all.split(' ').filter(|name| Filter::takes(kind, name)).collect();
+            assert_eq!(taken.join(" "), members, "{kind}");
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! An event in a few words, for lists and for the live view. Never holds the text of a message.
 
-use std::fmt::Display;
-
 use switchhook_protocol::{Contact, Kind, Payload, Target, Word};
 
 use crate::mask::Mask;
@@ -30,38 +28,18 @@ impl Summary {
 }
 
 fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
-    let (what, detail) = match payload {
-        Payload::Call(call) => {
-            let contact = contact(call.contact.as_ref(), mask);
-            let target = target(call.target.as_ref(), mask);
-            let way = call.direction.as_ref().map(Word::as_str);
-            (word(call.state.as_ref()), way_between(way, contact, target))
-        }
-        Payload::Sms(sms) => {
-            let contact = contact(sms.contact.as_ref(), mask);
-            let target = target(sms.target.as_ref(), mask);
-            let way = sms.direction.as_ref().map(Word::as_str);
-            (
-                word(sms.message_status.as_ref()),
-                way_between(way, contact, target),
-            )
-        }
-        Payload::AgentStatus(agent) => (
-            word(agent.on_duty_status.as_ref()),
-            target(agent.target.as_ref(), mask).unwrap_or_default(),
-        ),
-        Payload::Contact(change) => (
-            word(change.event.as_ref()),
-            contact(change.contact.as_ref(), mask).unwrap_or_default(),
-        ),
-        Payload::Changelog(change) => (
-            word(change.action.as_ref()),
-            target(change.target.as_ref(), mask).unwrap_or_default(),
-        ),
-        Payload::Unknown => ("of no known shape".to_owned(), String::new()),
+    let what = match payload {
+        Payload::Unknown => "of no known shape",
+        known => known.what_happened().unwrap_or("no state"),
     };
+    let way = payload.direction().map(Word::as_str);
+    let detail = way_between(
+        way,
+        contact(payload.contact(), mask),
+        target(payload.target(), mask),
+    );
     Summary {
-        what: shortened(&what),
+        what: shortened(what),
         detail: shortened(&detail),
     }
 }
@@ -96,10 +74,6 @@ fn way_between(way: Option<&str>, contact: Option<String>, target: Option<String
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => String::new(),
     }
-}
-
-fn word(word: Option<&impl Display>) -> String {
-    word.map_or_else(|| "no state".to_owned(), ToString::to_string)
 }
 
 /// Names come from anybody and may be of any length.

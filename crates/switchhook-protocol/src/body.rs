@@ -100,19 +100,21 @@ pub fn kind_instead_of(kind: Kind, body: &[u8]) -> Option<Kind> {
 /// The kinds whose shapes an event has, surest first.
 fn shapes_of(body: &[u8]) -> impl Iterator<Item = Kind> {
     let seen = signs_in(body).unwrap_or_default();
-    let complete = |((kind, signs), seen): (&(Kind, &[&str]), u8)| {
-        (seen.count_ones() as usize == signs.len()).then_some(*kind)
-    };
-    SHAPES.iter().zip(seen).filter_map(complete)
+    let is_complete = |(kind, seen): &(Kind, u8)| seen.count_ones() as usize == kind.signs().len();
+    Kind::ALL
+        .into_iter()
+        .zip(seen)
+        .filter(is_complete)
+        .map(|(kind, _)| kind)
 }
 
-/// Which of the signs of each shape an object has, as bits.
-fn signs_in(body: &[u8]) -> Option<[u8; SHAPES.len()]> {
+/// Which of the signs of each kind an object has, as bits.
+fn signs_in(body: &[u8]) -> Option<[u8; Kind::ALL.len()]> {
     let text = std::str::from_utf8(body).ok()?;
-    let mut seen = [0_u8; SHAPES.len()];
+    let mut seen = [0_u8; Kind::ALL.len()];
     walk_object(text, |key, _| {
-        for (seen, (_, signs)) in seen.iter_mut().zip(SHAPES) {
-            for (bit, sign) in signs.iter().enumerate() {
+        for (seen, kind) in seen.iter_mut().zip(Kind::ALL) {
+            for (bit, sign) in kind.signs().iter().enumerate() {
                 *seen |= u8::from(*sign == key) << bit;
             }
         }
@@ -120,15 +122,6 @@ fn signs_in(body: &[u8]) -> Option<[u8; SHAPES.len()]> {
     .ok()?;
     Some(seen)
 }
-
-/// The keys that mark each kind, surest first.
-const SHAPES: [(Kind, &[&str]); 5] = [
-    (Kind::Call, &["call_id", "state"]),
-    (Kind::Sms, &["from_number", "to_number"]),
-    (Kind::AgentStatus, &["on_duty_status"]),
-    (Kind::Contact, &["event", "contact"]),
-    (Kind::Changelog, &["action", "changed_by"]),
-];
 
 const JSON_WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 

@@ -1,10 +1,10 @@
 //! An event as its receiver sees it: a view of one of the five payloads, borrowed from the event's bytes.
 //! What all kinds have in common is asked here, so that callers need not match for it.
-//! The fields of each kind are in the file of that name.
+//! The fields of each kind, and where it has what all have in common, are in the file of that name.
 
 use crate::agent_status::AgentStatusEvent;
 use crate::body::{BodyError, as_text, check_object, explain};
-use crate::call::CallEvent;
+use crate::call::{CallEvent, Direction};
 use crate::changelog::ChangelogEvent;
 use crate::contact::{Contact, ContactEvent};
 use crate::kind::Kind;
@@ -12,6 +12,7 @@ use crate::reading::{View, read_view};
 use crate::sms::SmsEvent;
 use crate::target::Target;
 use crate::timestamp::Timestamp;
+use crate::value::{Id, Word};
 
 /// The typed view of one event.
 ///
@@ -71,36 +72,83 @@ impl<'a> Payload<'a> {
     /// The Dialpad entity the event is about. Contact events have none.
     #[must_use]
     pub fn target(&self) -> Option<&Target<'a>> {
-        match self {
-            Self::Call(event) => event.target.as_ref(),
-            Self::Sms(event) => event.target.as_ref(),
-            Self::AgentStatus(event) => event.target.as_ref(),
-            Self::Contact(_) | Self::Unknown => None,
-            Self::Changelog(event) => event.target.as_ref(),
-        }
+        self.view()?.target()
     }
 
     /// The outside party. Only calls, messages and contact events have one.
     #[must_use]
     pub fn contact(&self) -> Option<&Contact<'a>> {
-        match self {
-            Self::Call(event) => event.contact.as_ref(),
-            Self::Sms(event) => event.contact.as_ref(),
-            Self::Contact(event) => event.contact.as_ref(),
-            Self::AgentStatus(_) | Self::Changelog(_) | Self::Unknown => None,
-        }
+        self.view()?.contact()
     }
 
     /// When the event was made: `event_timestamp`, or a change log's `date`. Contact events do not say.
     #[must_use]
     pub fn event_timestamp(&self) -> Option<Timestamp> {
+        self.view()?.event_timestamp()
+    }
+
+    /// The id of the call, message, agent or contact that the event is about: the member that [`Kind::subject`] names.
+    #[must_use]
+    pub fn subject_id(&self) -> Option<&Id<'a>> {
+        self.view()?.subject_id()
+    }
+
+    /// What happened, in the payload's own word: a call's state, a message's status, what was done to a contact.
+    #[must_use]
+    pub fn what_happened(&self) -> Option<&str> {
+        self.view()?.what_happened()
+    }
+
+    /// Which way a call or a message went.
+    #[must_use]
+    pub fn direction(&self) -> Option<&Word<'a, Direction>> {
+        self.view()?.direction()
+    }
+
+    /// What tells the event from every other of its kind, if anything does.
+    pub(crate) fn natural_key(&self) -> Option<[String; 3]> {
+        self.view()?.natural_key()
+    }
+
+    fn view(&self) -> Option<&dyn Event<'a>> {
         match self {
-            Self::Call(event) => event.event_timestamp,
-            Self::Sms(event) => event.event_timestamp,
-            Self::AgentStatus(event) => event.event_timestamp,
-            Self::Contact(_) | Self::Unknown => None,
-            Self::Changelog(event) => event.date,
+            Self::Call(event) => Some(event),
+            Self::Sms(event) => Some(event),
+            Self::AgentStatus(event) => Some(event),
+            Self::Contact(event) => Some(event),
+            Self::Changelog(event) => Some(event),
+            Self::Unknown => None,
         }
+    }
+}
+
+/// What the views of all kinds have in common; what a kind lacks is `None`.
+pub(crate) trait Event<'a> {
+    fn target(&self) -> Option<&Target<'a>> {
+        None
+    }
+
+    fn contact(&self) -> Option<&Contact<'a>> {
+        None
+    }
+
+    fn event_timestamp(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn subject_id(&self) -> Option<&Id<'a>> {
+        None
+    }
+
+    fn what_happened(&self) -> Option<&str>;
+
+    fn direction(&self) -> Option<&Word<'a, Direction>> {
+        None
+    }
+
+    /// Three parts that no two events of the kind share; empty where fewer do.
+    fn natural_key(&self) -> Option<[String; 3]> {
+        None
     }
 }
 

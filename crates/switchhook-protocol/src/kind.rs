@@ -1,6 +1,7 @@
-//! The kinds of event and the one table of all their spellings outside this program.
-//! Routes, columns, headers, the AsyncAPI document and what people type all look their words up here.
-//! How a body without a label tells its kind is in `body`.
+//! The kinds of event and the one table of what is known of each: its spellings outside this program, what its events
+//! are about, and the keys that mark them.
+//! Routes, columns, headers, the AsyncAPI document, order keys and what people type all look their words up here.
+//! What our own rules say of each kind is the domain's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,65 +27,108 @@ pub enum Kind {
     Unknown,
 }
 
-/// A kind's spellings. Of these only `also` is not written by this program, only understood.
-struct Spellings {
+/// What there is to know of a kind outside its payload. Of the spellings only `also` is not written by this program,
+/// only understood.
+struct Facts {
+    title: &'static str,
     route: &'static str,
+    also: &'static [&'static str],
+    subject: Option<Subject>,
+    signs: &'static [&'static str],
     channel: &'static str,
     operation_id: &'static str,
     message: &'static str,
     schema: &'static str,
-    also: &'static [&'static str],
+}
+
+/// What an event of a kind is about: events with the same one belong in one order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// What it is, as order keys spell it: `call`, `sms`, `agent`, `contact`.
+    pub noun: &'static str,
+    /// The payload's member that has its id: `call_id`, `target.id`.
+    pub id_member: &'static str,
 }
 
 /// In the order of [`Kind::KEPT`], which is the order of the enum. What is unknown stands in no document.
-const TABLE: [Spellings; 6] = [
-    Spellings {
+const TABLE: [Facts; 6] = [
+    Facts {
+        title: "Call",
         route: "call",
+        also: &["calls"],
+        subject: Some(Subject {
+            noun: "call",
+            id_member: "call_id",
+        }),
+        signs: &["call_id", "state"],
         channel: "call-events",
         operation_id: "receiveCallEvent",
         message: "CallEvent",
         schema: "CallEventPayload",
-        also: &["calls"],
     },
-    Spellings {
+    Facts {
+        title: "SMS",
         route: "sms",
+        also: &["message", "messages", "mms"],
+        subject: Some(Subject {
+            noun: "sms",
+            id_member: "id",
+        }),
+        signs: &["from_number", "to_number"],
         channel: "sms-events",
         operation_id: "receiveSmsEvent",
         message: "SmsEvent",
         schema: "SmsEventPayload",
-        also: &["message", "messages", "mms"],
     },
-    Spellings {
+    Facts {
+        title: "Agent status",
         route: "agent_status",
+        also: &["agent", "agent_statuses"],
+        subject: Some(Subject {
+            noun: "agent",
+            id_member: "target.id",
+        }),
+        signs: &["on_duty_status"],
         channel: "agent-status-events",
         operation_id: "receiveAgentStatusEvent",
         message: "AgentStatusEvent",
         schema: "AgentStatusEventPayload",
-        also: &["agent", "agent_statuses"],
     },
-    Spellings {
+    Facts {
+        title: "Contact",
         route: "contact",
+        also: &["contacts"],
+        subject: Some(Subject {
+            noun: "contact",
+            id_member: "contact.id",
+        }),
+        signs: &["event", "contact"],
         channel: "contact-events",
         operation_id: "receiveContactEvent",
         message: "ContactEvent",
         schema: "ContactEventPayload",
-        also: &["contacts"],
     },
-    Spellings {
+    Facts {
+        title: "Change log",
         route: "changelog",
+        also: &["change_log", "changelogs", "change_logs"],
+        subject: None,
+        signs: &["action", "changed_by"],
         channel: "change-log-events",
         operation_id: "receiveChangeLogEvent",
         message: "ChangeLogEvent",
         schema: "ChangeLogEventPayload",
-        also: &["change_log", "changelogs", "change_logs"],
     },
-    Spellings {
+    Facts {
+        title: "Unknown",
         route: "unknown",
+        also: &[],
+        subject: None,
+        signs: &[],
         channel: "",
         operation_id: "",
         message: "",
         schema: "",
-        also: &[],
     },
 ];
 
@@ -119,49 +163,67 @@ impl Kind {
         }
     }
 
+    /// The kind's name for people: `Call`, `SMS`, `Agent status`.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.facts().title
+    }
+
+    /// What events of the kind are about, if they say so.
+    #[must_use]
+    pub const fn subject(self) -> Option<Subject> {
+        self.facts().subject
+    }
+
+    /// The keys that every payload of the kind has, even when their value is null, and that mark it.
+    pub(crate) const fn signs(self) -> &'static [&'static str] {
+        self.facts().signs
+    }
+
     /// The spelling in our routes, headers and columns, which is also that of Dialpad's subscription routes.
     #[must_use]
     pub const fn route(self) -> &'static str {
-        self.spellings().route
+        self.facts().route
     }
 
     /// The channel's name in the AsyncAPI document.
     #[must_use]
     pub const fn channel(self) -> &'static str {
-        self.spellings().channel
+        self.facts().channel
     }
 
     /// The `operationId` in the AsyncAPI document.
     #[must_use]
     pub const fn operation_id(self) -> &'static str {
-        self.spellings().operation_id
+        self.facts().operation_id
     }
 
     /// The message's name in the AsyncAPI document.
     #[must_use]
     pub const fn message(self) -> &'static str {
-        self.spellings().message
+        self.facts().message
     }
 
     /// The name of the payload's schema in the AsyncAPI document.
     #[must_use]
     pub const fn schema(self) -> &'static str {
-        self.spellings().schema
+        self.facts().schema
     }
 
-    const fn spellings(self) -> &'static Spellings {
+    const fn facts(self) -> &'static Facts {
         &TABLE[self as usize]
     }
 
     fn is_spelled(self, word: &str) -> bool {
-        let Spellings {
+        let Facts {
             route,
             channel,
             operation_id,
             message,
             schema,
             also,
-        } = self.spellings();
+            ..
+        } = self.facts();
         [route, channel, operation_id, message, schema]
             .into_iter()
             .chain(*also)
@@ -204,6 +266,7 @@ impl<'de> Deserialize<'de> for Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Payload;
 
     #[track_caller]
     fn check(word: &str, kind: Kind) {
@@ -238,6 +301,21 @@ mod tests {
     }
 
     #[test]
+    fn the_member_that_names_a_subject_is_where_its_id_is_read() {
+        for kind in Kind::KEPT {
+            let Some(Subject { id_member, .. }) = kind.subject() else {
+                continue;
+            };
+            let body = match id_member.split_once('.') {
+                Some((outer, inner)) => format!(r#"{{"{outer}":{{"{inner}":17}}}}"#),
+                None => format!(r#"{{"{id_member}":17}}"#),
+            };
+            let payload = Payload::read(kind, body.as_bytes()).unwrap();
+            assert_eq!(payload.subject_id().map(crate::Id::as_str), Some("17"), "{body}");
+        }
+    }
+
+    #[test]
     fn an_unknown_kind_names_the_known_ones() {
         let error = "fax".parse::<Kind>().unwrap_err().to_string();
         assert!(error.starts_with("`fax` is not"), "{error}");
@@ -258,8 +336,8 @@ mod tests {
     #[test]
     fn no_word_means_two_kinds() {
         for kind in Kind::ALL {
-            let spellings = kind.spellings();
-            for word in spellings.also.iter().chain([&spellings.route]) {
+            let facts = kind.facts();
+            for word in facts.also.iter().chain([&facts.route]) {
                 let claims = Kind::ALL.iter().filter(|other| other.is_spelled(word));
                 assert_eq!(claims.count(), 1, "{word}");
             }

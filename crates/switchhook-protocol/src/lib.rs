@@ -44,7 +44,7 @@ pub use call::{CallEvent, CallState, CallStateFilter, Direction, RecordingDetail
 pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
-pub use kind::Kind;
+pub use kind::{Kind, Subject};
 pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
     Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, Secret, SecretChange, Signer, TokenPart, Verifier,

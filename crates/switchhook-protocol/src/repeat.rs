@@ -10,7 +10,6 @@ use aws_lc_rs::digest;
 
 use crate::event::Payload;
 use crate::kind::Kind;
-use crate::value::Word;
 
 /// Tells events apart: two with the same key are the same event. A digest, so that it has one length and no content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,24 +85,7 @@ impl RepeatKey {
 }
 
 fn natural_key(payload: &Payload<'_>) -> Option<RepeatKey> {
-    let word = |word: Option<&str>| word.unwrap_or_default().to_owned();
-    let at = || payload.event_timestamp().map(|at| at.as_millis().to_string());
-    let parts = match payload {
-        Payload::Call(call) => {
-            let state = call.state.as_ref().map(Word::as_str);
-            [call.call_id.as_ref()?.to_string(), word(state), at()?]
-        }
-        Payload::Sms(sms) => {
-            let status = sms.message_status.as_ref().map(Word::as_str);
-            let result = sms.message_delivery_result.as_ref().map(Word::as_str);
-            [sms.id.as_ref()?.to_string(), word(status), word(result)]
-        }
-        Payload::AgentStatus(status) => {
-            let agent = status.target.as_ref()?.id.as_ref()?;
-            [agent.to_string(), at()?, String::new()]
-        }
-        Payload::Contact(_) | Payload::Changelog(_) | Payload::Unknown => return None,
-    };
+    let parts = payload.natural_key()?;
     let parts = parts.iter().map(String::as_bytes);
     Some(RepeatKey::of_parts(payload.kind().route(), parts))
 }

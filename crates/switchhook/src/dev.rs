@@ -13,14 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
+use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::Webhook;
-use switchhook_protocol::{AgentType, ContactType, SmsDirection};
+use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{PageRequest, StoreError};
 
 use crate::private_folder;
@@ -165,7 +164,7 @@ async fn keep_key(options: &DevOptions, node: &Node, text: &str, now: Timestamp)
             hash,
             admin: true,
             rights: Rights::all(),
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             created_at: now,
             expires_at: None,
             revoked_at: None,
@@ -194,7 +193,7 @@ async fn inspected_webhook(node: &Node, now: Timestamp) -> Result<Webhook> {
     let secret = Secret::new(keys::new_secret());
     let webhook = Webhook::new(id, COMPANY, hook_url, now).with_secret(Some(secret));
     let webhook = node.store.create_webhook(webhook).await?;
-    for filter in everything() {
+    for filter in Kind::ALL.into_iter().flat_map(Filter::everything_of) {
         subscribe(node, webhook.id, filter, now).await?;
     }
     node.registry.refresh(COMPANY).await?;
@@ -213,7 +212,7 @@ async fn subscribe(
         endpoint: Some(Endpoint::Webhook(webhook_id)),
         enabled: true,
         filter,
-        scopes: Scopes::all(),
+        scopes: Scopes::ALL,
         created_at: now,
         updated_at: now,
     };
@@ -221,26 +220,4 @@ async fn subscribe(
         .create_subscription(subscription, None)
         .await
         .map(|_| ())
-}
-
-fn everything() -> [Filter; 6] {
-    [
-        Filter::Call(CallFilter::default()),
-        Filter::Sms(SmsFilter {
-            direction: SmsDirection::All,
-            include_internal: true,
-            status: true,
-            target: None,
-        }),
-        Filter::AgentStatus {
-            agent_type: AgentType::Callcenter,
-        },
-        Filter::Contact {
-            contact_type: ContactType::Local,
-        },
-        Filter::Contact {
-            contact_type: ContactType::Shared,
-        },
-        Filter::Changelog,
-    ]
 }

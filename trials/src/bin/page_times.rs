@@ -137,7 +137,7 @@ impl Filling {
                     group_calls_only: false,
                     target: None,
                 }),
-                scopes: Scopes::all(),
+                scopes: Scopes::ALL,
                 created_at: START,
                 updated_at: START,
             };

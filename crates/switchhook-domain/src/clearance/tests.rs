@@ -193,9 +193,9 @@ fn a_clearance_reads_back_what_it_prints_and_the_full_one_covers_all() {
         "admin,change_log,message_content_export:all",
     ] {
         assert_eq!(cleared(text).to_string(), text);
-        assert_eq!(Clearance::full().covers(cleared(text)), Ok(()));
+        assert_eq!(Clearance::FULL.covers(cleared(text)), Ok(()));
     }
-    let missing = Clearance::default().covers(Clearance::full()).unwrap_err();
+    let missing = Clearance::default().covers(Clearance::FULL).unwrap_err();
     assert_eq!(
         missing.options(),
         "--admin --scopes change_log,recordings_export,message_content_export,message_content_export:all"

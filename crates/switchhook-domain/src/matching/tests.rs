@@ -654,6 +654,13 @@ proptest! {
     }
 
     #[test]
+    fn the_filters_for_everything_of_a_kind_let_each_of_its_events_through_once(facts in events()) {
+        let everything = Filter::everything_of(facts.kind()).into_iter().map(subscription);
+        let matching = everything.filter(|one| judge(one, &facts) == Verdict::Matches);
+        prop_assert_eq!(matching.count(), 1);
+    }
+
+    #[test]
     fn every_reason_can_be_explained(all in subscriptions(), facts in events()) {
         for one in &all {
             if let Verdict::PassedOver(reason) = judge(one, &facts) {

@@ -8,37 +8,19 @@ use std::time::Duration;
 use switchhook_protocol::Kind;
 
 use super::Failures;
+use crate::kind::rules;
 
 /// The whole attempt, connection included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-const SECOND: u64 = 1_000;
-const MINUTE: u64 = 60 * SECOND;
-
-/// Milliseconds after the first, second, … 5xx.
-const fn schedule(kind: Kind) -> &'static [u64] {
-    match kind {
-        Kind::Call => &[2 * SECOND, 4 * SECOND, 8 * SECOND],
-        Kind::Sms => &[
-            30 * SECOND,
-            MINUTE,
-            2 * MINUTE,
-            4 * MINUTE,
-            8 * MINUTE,
-            16 * MINUTE,
-            32 * MINUTE,
-            60 * MINUTE,
-            60 * MINUTE,
-            60 * MINUTE,
-        ],
-        Kind::AgentStatus | Kind::Contact | Kind::Changelog | Kind::Unknown => &[100, 200, 400, 800],
-    }
-}
-
 /// How long after a 5xx the next attempt follows; `None`: never.
 pub(super) fn delay(kind: Kind, failures: Failures) -> Option<Duration> {
     let step = failures.answered.max(1) as usize - 1;
-    schedule(kind).get(step).copied().map(Duration::from_millis)
+    rules(kind)
+        .dialpad_retries_ms
+        .get(step)
+        .copied()
+        .map(Duration::from_millis)
 }
 
 #[cfg(test)]

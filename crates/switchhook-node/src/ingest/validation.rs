@@ -85,16 +85,10 @@ impl Deviation {
 
     /// It lacks the id by which events follow one another.
     pub(super) fn without_order(kind: Kind) -> Option<Self> {
-        let id = match kind {
-            Kind::Call => "`call_id`",
-            Kind::Sms => "`id`",
-            Kind::AgentStatus => "`target.id`",
-            Kind::Contact => "`id` of a contact",
-            Kind::Changelog | Kind::Unknown => return None,
-        };
+        let id = kind.subject()?.id_member;
         Some(Self {
             pointer: String::new(),
-            message: format!("there is no {id}: its deliveries are in no order with those of other events"),
+            message: format!("there is no `{id}`: its deliveries are in no order with those of other events"),
             is_certain: false,
         })
     }

@@ -71,7 +71,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Replay, StoreError> {
 fn read_made_with(columns: &mut Columns<'_>) -> Result<Clearance, StoreError> {
     let text = columns.maybe_text()?;
     text.map_or_else(
-        || Ok(Clearance::full()),
+        || Ok(Clearance::FULL),
         |text| text.parse().map_err(|error| columns.corrupt(error)),
     )
 }

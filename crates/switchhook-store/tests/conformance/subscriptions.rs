@@ -60,7 +60,7 @@ pub(crate) async fn a_subscription_of_every_kind_reads_back_as_it_was(world: &mu
         let kind = filter.kind();
         let made = switchhook_domain::subscription::Subscription {
             enabled: id % 2 == 0,
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             ..subscription(id, Some(webhook_id), filter)
         };
         world.store.create_subscription(made.clone(), None).await.unwrap();

@@ -272,7 +272,7 @@ async fn require_clearance_for_kind(
     if source.kind == kind {
         return Ok(());
     }
-    let covered = caller.clearance().covers(Clearance::full());
+    let covered = caller.clearance().covers(Clearance::FULL);
     Ok(covered.map_err(|missing| uncleared(format_args!("changes of the kind of source {id}"), missing))?)
 }
 

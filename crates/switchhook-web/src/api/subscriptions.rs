@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use switchhook_domain::Kind;
 use switchhook_domain::id::SubscriptionId;
+use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{Filter, FilterChange, Subscription, SubscriptionChange, TargetRef};
 use switchhook_protocol::TargetType;
 use switchhook_store::{StoreError, SubscriptionFilter};
@@ -54,7 +55,7 @@ pub(crate) struct Standing {
 }
 
 /// To whom a list can be narrowed.
-#[derive(Debug, Clone, Copy, IntoParams)]
+#[derive(Debug, Clone, Copy, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TargetQuery {
     /// Only subscriptions with a target of this type.
@@ -83,23 +84,16 @@ async fn list<R: SubscriptionResource>(
     check_caller(R::KIND, caller)?;
     let query = Query::of(&uri);
     let page = PageQuery::read(query)?.compatible();
-    let filter = match R::KIND {
-        Kind::Call | Kind::Sms => {
-            let TargetQuery {
-                target_type,
-                target_id,
-            } = TargetQuery::read(query)?;
-            SubscriptionFilter {
-                kind: Some(R::KIND),
-                target_type,
-                target_id,
-                endpoint: None,
-            }
-        }
-        _ => SubscriptionFilter {
-            kind: Some(R::KIND),
-            ..SubscriptionFilter::default()
-        },
+    let of_target = if rules(R::KIND).has_target {
+        TargetQuery::read(query)?
+    } else {
+        TargetQuery::default()
+    };
+    let filter = SubscriptionFilter {
+        kind: Some(R::KIND),
+        target_type: of_target.target_type,
+        target_id: of_target.target_id,
+        endpoint: None,
     };
     let page = api
         .node

@@ -20,7 +20,7 @@ const MOST_PENDING: u32 = 10_000;
 /// Refuses a caller who may not see everything that goes there.
 pub(super) async fn require_clearance(api: &Api, caller: Caller, endpoint: Endpoint) -> Result<(), ApiError> {
     let clearance = caller.clearance();
-    if clearance.covers(Clearance::full()).is_ok() {
+    if clearance.covers(Clearance::FULL).is_ok() {
         return Ok(());
     }
     let company_id = caller.company_id;
@@ -50,7 +50,7 @@ pub(super) async fn require_clearance(api: &Api, caller: Caller, endpoint: Endpo
 /// Whether a caller may see everything that the subscriptions send there.
 pub(super) async fn is_cleared(api: &Api, caller: Caller, endpoint: Endpoint) -> Result<bool, StoreError> {
     let clearance = caller.clearance();
-    if clearance.covers(Clearance::full()).is_ok() {
+    if clearance.covers(Clearance::FULL).is_ok() {
         return Ok(true);
     }
     let traffic = Traffic {

@@ -23,7 +23,7 @@ use switchhook_store::StoreError;
 use super::SharedDesk;
 use super::json_text::pretty;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
-use super::part::{DeliveryRow, Moment, kind_name, span};
+use super::part::{DeliveryRow, Moment, span};
 use super::session::{Filled, Visitor};
 use crate::blocking;
 use switchhook_node::delivery::own_headers;
@@ -179,7 +179,7 @@ fn page(shown: Shown) -> Response {
     show_page(&DeliveryPage {
         frame,
         row: DeliveryRow::of(&delivery, url),
-        kind_name: kind_name(delivery.kind),
+        kind_name: delivery.kind.title(),
         next,
         is_pending: matches!(delivery.state, DeliveryState::Pending { .. }),
         order_key: delivery

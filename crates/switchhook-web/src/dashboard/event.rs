@@ -14,7 +14,7 @@ use super::deliveries::rows;
 use super::json_text::pretty;
 use super::ladder::{Ladder, around};
 use super::page::{Frame, Trouble, show as show_page};
-use super::part::{DeliveryRow, Moment, Sentence, kind_name};
+use super::part::{DeliveryRow, Moment, Sentence};
 use super::session::Visitor;
 use crate::blocking;
 use switchhook_node::json_text::raw_head;
@@ -110,7 +110,7 @@ pub(super) async fn show(
     let explained: Explanation = serde_json::from_value(explained).unwrap_or_default();
     let ladder = around(node, company_id, &event, mask).await?;
     let rows = rows(&desk, company_id, &deliveries.items).await?;
-    let frame = Frame::new(&desk, &visitor, "events", kind_name(event.kind));
+    let frame = Frame::new(&desk, &visitor, "events", event.kind.title());
     let page = move || page(frame, event, explained, ladder, rows, mask);
     Ok(blocking::run(bytes, page).await)
 }
@@ -130,7 +130,7 @@ fn page(
     show_page(&EventPage {
         frame,
         id: event.id.to_string(),
-        kind_name: kind_name(event.kind),
+        kind_name: event.kind.title(),
         what: summary.what,
         detail: summary.detail,
         at: Moment(event.accepted_at),

@@ -9,7 +9,7 @@ use switchhook_protocol::{CallState, MessageStatus};
 use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::page::{Frame, Trouble, show};
-use super::part::{self, Choice, Moment, kind_name, tone};
+use super::part::{self, Choice, Moment, tone};
 use super::search::{Looked, Wanted, look, sought_number};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
@@ -53,7 +53,7 @@ impl EventRow {
         let summary = Summary::of(event.kind, &event.body, mask);
         Self {
             id: event.id,
-            kind_name: kind_name(event.kind),
+            kind_name: event.kind.title(),
             what: summary.what,
             detail: summary.detail,
             at: Moment(event.accepted_at),

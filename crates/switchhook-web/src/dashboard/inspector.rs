@@ -13,7 +13,7 @@ use switchhook_protocol::headers;
 
 use super::json_text::pretty;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
-use super::part::{Moment, kind_name, many};
+use super::part::{Moment, many};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
 use crate::blocking;
@@ -157,7 +157,7 @@ fn row(arrival: &Arrival, mask: Mask) -> ArrivalRow {
     ArrivalRow {
         number: arrival.number,
         at: Moment(arrival.at),
-        kind: arrival.kind().map_or("", kind_name),
+        kind: arrival.kind().map_or("", Kind::title),
         what: summary.what,
         detail: summary.detail,
         attempt: arrival.header(headers::ATTEMPT).to_owned(),

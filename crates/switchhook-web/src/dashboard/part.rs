@@ -87,18 +87,6 @@ pub(super) fn many(count: usize, noun: &str) -> String {
     }
 }
 
-/// A kind for people.
-pub(super) const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Call => "Call",
-        Kind::Sms => "SMS",
-        Kind::AgentStatus => "Agent status",
-        Kind::Contact => "Contact",
-        Kind::Changelog => "Change log",
-        Kind::Unknown => "Unknown",
-    }
-}
-
 /// A row about a delivery.
 #[derive(Debug, Clone)]
 pub(super) struct DeliveryRow {
@@ -133,7 +121,7 @@ impl DeliveryRow {
                 |url| shown_url(url).into_owned(),
             ),
             webhook_id,
-            kind: kind_name(delivery.kind),
+            kind: delivery.kind.title(),
             state: delivery.state.name().as_str(),
             tone: tone(delivery),
             attempts: delivery.attempt_number,
@@ -179,7 +167,7 @@ impl Choice {
 pub(super) fn kinds(chosen: Option<&str>) -> Vec<Choice> {
     let kinds = Kind::KEPT.into_iter();
     kinds
-        .map(|kind| Choice::new(kind.route(), kind_name(kind), chosen))
+        .map(|kind| Choice::new(kind.route(), kind.title(), chosen))
         .collect()
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use switchhook_domain::Kind;
+use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
-use switchhook_protocol::{CallState, CallStateFilter, Payload, TargetType};
+use switchhook_protocol::{AgentType, CallState, CallStateFilter, Payload, TargetType};
 use switchhook_store::EventRecord;
 
 use super::form::Form;
@@ -195,29 +196,26 @@ impl SubscriptionForm {
             self.endpoint_id.as_deref().map_or(Value::Null, Value::from),
         );
         ask("enabled", json!(self.enabled));
-        match self.kind {
-            Kind::Call => {
-                ask("call_states", json!(self.call_states));
-                ask("group_calls_only", json!(self.group_calls_only));
+        for (name, value) in [
+            ("call_states", json!(self.call_states)),
+            ("group_calls_only", json!(self.group_calls_only)),
+            ("direction", json!(self.direction)),
+            ("include_internal", json!(self.include_internal)),
+            ("status", json!(self.status)),
+            ("contact_type", json!(self.contact_type)),
+            ("agent_type", json!(AgentType::Callcenter)),
+            ("target_type", or_null(&self.target_type)),
+            ("target_id", or_null(&self.target_id)),
+        ] {
+            if Filter::takes(self.kind, name) {
+                ask(name, value);
             }
-            Kind::Sms => {
-                ask("direction", json!(self.direction));
-                ask("include_internal", json!(self.include_internal));
-                ask("status", json!(self.status));
-            }
-            Kind::Contact => ask("contact_type", json!(self.contact_type)),
-            Kind::AgentStatus => ask("agent_type", json!("callcenter")),
-            Kind::Changelog | Kind::Unknown => {}
-        }
-        if self.has_target() {
-            ask("target_type", or_null(&self.target_type));
-            ask("target_id", or_null(&self.target_id));
         }
         Value::Object(request)
     }
 
     pub(super) const fn has_target(&self) -> bool {
-        matches!(self.kind, Kind::Call | Kind::Sms)
+        rules(self.kind).has_target
     }
 
     pub(super) fn is_of(&self, kind: &str) -> bool {

@@ -17,7 +17,7 @@ use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter}
 
 use super::events::bytes_of;
 use super::page::{Frame, Said, Trouble, go, show, show_again};
-use super::part::{self, Choice, Moment, kind_name};
+use super::part::{self, Choice, Moment};
 use super::session::{Filled, Visitor};
 use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
 use super::{Desk, SharedDesk};
@@ -63,7 +63,7 @@ impl SubscriptionRow {
         Self {
             id: subscription.id.to_string(),
             kind: kind.route(),
-            kind_name: kind_name(kind),
+            kind_name: kind.title(),
             filter: in_words(&subscription.filter),
             webhook_id: subscription.webhook_id().map(|id| id.to_string()),
             url: url.map_or(without_url, |url| shown_url(url).into_owned()),

@@ -18,7 +18,7 @@ use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilt
 
 use super::deliveries::rows;
 use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
-use super::part::{self, Choice, DeliveryRow, Moment, kind_name, many, millis};
+use super::part::{self, Choice, DeliveryRow, Moment, many, millis};
 use super::session::{Filled, Visitor};
 use super::subscriptions::SubscriptionRow;
 use super::webhook_form::{SecretChoice, WebhookForm};
@@ -121,7 +121,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
             .iter()
             .filter(|one| one.webhook_id() == Some(webhook.id))
         {
-            *kinds.entry(kind_name(own.filter.kind())).or_insert(0) += 1;
+            *kinds.entry(own.filter.kind().title()).or_insert(0) += 1;
         }
         WebhookRow {
             id: webhook.id.to_string(),

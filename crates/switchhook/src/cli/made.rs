@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
+use switchhook_domain::subscription::Filter;
 
 use switchhook_client::{Answer, Client, ClientError, Request};
 
@@ -93,12 +94,10 @@ pub(super) async fn remove(client: &Client, path: &str) -> Result<(), ClientErro
 
 /// The filters that together let every event of a kind through.
 fn everything(kind: Kind) -> Vec<Value> {
-    match kind {
-        Kind::Call | Kind::Changelog | Kind::Unknown => vec![json!({})],
-        Kind::Sms => vec![json!({"direction": "all", "status": true, "include_internal": true})],
-        Kind::AgentStatus => vec![json!({"agent_type": "callcenter"})],
-        Kind::Contact => ["local", "shared"]
-            .map(|contact_type| json!({ "contact_type": contact_type }))
-            .into(),
-    }
+    let said = |filter: &Filter| {
+        let mut members = filter.members();
+        members.retain(|_, value| *value != json!(false) && *value != json!([]));
+        Value::Object(members)
+    };
+    Filter::everything_of(kind).iter().map(said).collect()
 }

@@ -168,23 +168,19 @@ impl Create {
         Ok(())
     }
 
-    /// What to make: one subscription, and two to contacts if it is not said which.
+    /// What to make: one subscription, or several if it takes so many to get everything that was asked for.
     fn requests(&self) -> Result<Vec<Fields>, Misuse> {
-        let mut fields = self.filter.fields(self.kind)?;
-        if let Some((name, value)) = filter::needed(self.kind) {
-            fields.entry(name).or_insert_with(|| value.into());
+        let mut given = self.filter.fields(self.kind)?;
+        given.insert("endpoint_id".to_owned(), self.webhook.to_string().into());
+        given.insert("enabled".to_owned(), (!self.disabled).into());
+        let mut requests = Vec::new();
+        for mut fields in filter::required(self.kind) {
+            fields.extend(given.clone());
+            if !requests.contains(&fields) {
+                requests.push(fields);
+            }
         }
-        fields.insert("endpoint_id".to_owned(), self.webhook.to_string().into());
-        fields.insert("enabled".to_owned(), (!self.disabled).into());
-        if self.kind != Kind::Contact || fields.contains_key("contact_type") {
-            return Ok(vec![fields]);
-        }
-        let of_type = |contact_type: &str| {
-            let mut fields = fields.clone();
-            fields.insert("contact_type".to_owned(), contact_type.into());
-            fields
-        };
-        Ok(vec![of_type("local"), of_type("shared")])
+        Ok(requests)
     }
 }
 

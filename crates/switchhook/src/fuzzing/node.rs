@@ -232,7 +232,7 @@ async fn start() -> (Arc<switchhook_node::Node>, Router) {
             hash: keys::hash(text),
             admin: true,
             rights: Rights::all(),
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             created_at: now,
             expires_at: None,
             revoked_at: None,

@@ -27,7 +27,7 @@ impl Rig {
             filter,
             to,
             rate,
-            clearance: Clearance::full(),
+            clearance: Clearance::FULL,
         };
         let replay = replay::create(&self.node, wish).await.expect("it can be made");
         replay.id

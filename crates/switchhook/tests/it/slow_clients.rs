@@ -66,7 +66,7 @@ async fn start_with(dir: &Path, connections: ConnectionLimits, settings: Setting
         hash: keys::hash(KEY),
         admin: true,
         rights: Rights::all(),
-        scopes: Scopes::all(),
+        scopes: Scopes::ALL,
         created_at: now,
         expires_at: None,
         revoked_at: None,

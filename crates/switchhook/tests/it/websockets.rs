@@ -314,7 +314,7 @@ async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
         hash: switchhook_node::keys::hash("shk_admin"),
         admin: true,
         rights: Rights::all(),
-        scopes: Scopes::all(),
+        scopes: Scopes::ALL,
         created_at: now,
         expires_at: None,
         revoked_at: None,

@@ -22,7 +22,7 @@ fn replay(filter: ReplayFilter, to: Destination) -> Replay {
         to,
         rate: None,
         hidden: Hidden::EVERYTHING,
-        made_with: Clearance::full(),
+        made_with: Clearance::FULL,
         estimate: Estimate {
             total: 0,
             is_exact: true,

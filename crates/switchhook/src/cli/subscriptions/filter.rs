@@ -1,12 +1,11 @@
 //! Which events a subscription is for: as options, as the fields of each kind, and in words.
 
-use std::str::FromStr;
-
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
+use switchhook_domain::subscription::Filter;
 use switchhook_protocol::{CallStateFilter, ContactType, SmsDirection, TargetType};
 
 use super::Fields;
@@ -37,8 +36,8 @@ pub(super) struct FilterOptions {
     include_internal: Option<bool>,
 
     /// contact: local or shared; without it one subscription to each is made
-    #[arg(long, value_name = "TYPE", value_parser = words::of::<Subscribable>(["local", "shared"]))]
-    contact_type: Option<Subscribable>,
+    #[arg(long, value_name = "TYPE", value_parser = words::of::<ContactType>(ContactType::ALL.map(ContactType::as_str)))]
+    contact_type: Option<ContactType>,
 
     /// call, sms: what the target is
     #[arg(long, value_name = "TYPE", requires = "target_id", value_parser = words::of::<TargetType>(TargetType::ALL.map(TargetType::as_str)))]
@@ -54,42 +53,30 @@ pub(super) struct FilterOptions {
     target_id: Option<i64>,
 }
 
-const CALL: &[Kind] = &[Kind::Call];
-const SMS: &[Kind] = &[Kind::Sms];
-const CONTACT: &[Kind] = &[Kind::Contact];
-const TARGETED: &[Kind] = &[Kind::Call, Kind::Sms];
-
 impl FilterOptions {
     /// The options that were given, as the API takes them for a kind.
     pub(super) fn fields(&self, kind: Kind) -> Result<Fields, Misuse> {
         let states = (!self.call_states.is_empty()).then(|| json!(self.call_states));
         let all = [
-            ("call_states", CALL, states),
-            ("group_calls_only", CALL, self.group_calls_only.map(Value::from)),
-            ("direction", SMS, self.direction.map(|direction| json!(direction))),
-            ("status", SMS, self.status.map(Value::from)),
-            ("include_internal", SMS, self.include_internal.map(Value::from)),
+            ("call_states", states),
+            ("group_calls_only", self.group_calls_only.map(Value::from)),
+            ("direction", self.direction.map(|direction| json!(direction))),
+            ("status", self.status.map(Value::from)),
+            ("include_internal", self.include_internal.map(Value::from)),
             (
                 "contact_type",
-                CONTACT,
-                self.contact_type
-                    .map(|Subscribable(contact_type)| json!(contact_type)),
+                self.contact_type.map(|contact_type| json!(contact_type)),
             ),
             (
                 "target_type",
-                TARGETED,
                 self.target_type.map(|target_type| json!(target_type)),
             ),
-            (
-                "target_id",
-                TARGETED,
-                self.target_id.map(|id| id.to_string().into()),
-            ),
+            ("target_id", self.target_id.map(|id| id.to_string().into())),
         ];
         let mut fields = Fields::new();
-        for (name, kinds, value) in all {
+        for (name, value) in all {
             match value {
-                Some(_) if !kinds.contains(&kind) => return Err(misplaced(name, kinds, kind)),
+                Some(_) if !Filter::takes(kind, name) => return Err(misplaced(name, kind)),
                 Some(value) => _ = fields.insert(name.to_owned(), value),
                 None => {}
             }
@@ -98,39 +85,24 @@ impl FilterOptions {
     }
 }
 
-/// What a new subscription of a kind needs, and what we take if nothing is said.
-pub(super) fn needed(kind: Kind) -> Option<(&'static str, &'static str)> {
-    match kind {
-        Kind::Sms => Some(("direction", "all")),
-        Kind::AgentStatus => Some(("agent_type", "callcenter")),
-        Kind::Call | Kind::Contact | Kind::Changelog | Kind::Unknown => None,
-    }
+/// What subscriptions to a kind must say at least: one set of fields for each that it takes to get everything.
+pub(super) fn required(kind: Kind) -> Vec<Fields> {
+    let words = |filter: &Filter| {
+        let mut members = filter.members();
+        members.retain(|_, value| value.is_string());
+        members
+    };
+    Filter::everything_of(kind).iter().map(words).collect()
 }
 
-fn misplaced(name: &str, kinds: &[Kind], kind: Kind) -> Misuse {
+fn misplaced(name: &str, kind: Kind) -> Misuse {
     let option = name.replace('_', "-");
-    let kinds: Vec<_> = kinds.iter().map(|kind| kind.route()).collect();
+    let kinds = Kind::ALL.into_iter().filter(|kind| Filter::takes(*kind, name));
+    let kinds: Vec<_> = kinds.map(Kind::route).collect();
     Misuse(format!(
         "--{option} is for {} subscriptions, not for {kind}",
         kinds.join(" and ")
     ))
-}
-
-/// A type of contacts that one can subscribe to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Subscribable(ContactType);
-
-impl FromStr for Subscribable {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(known @ (ContactType::Local | ContactType::Shared)) => Ok(Self(known)),
-            _ => Err(format!(
-                "`{text}` is not a type of contacts to subscribe to; use local or shared"
-            )),
-        }
-    }
 }
 
 /// What we read of a subscription's filter.
@@ -203,11 +175,5 @@ mod tests {
             filter.in_words(Kind::Call),
             "hangup, missed, groups only, of office 7"
         );
-    }
-
-    #[test]
-    fn only_two_types_of_contacts_can_be_subscribed_to() {
-        assert_eq!("shared".parse(), Ok(Subscribable(ContactType::Shared)));
-        assert!("google".parse::<Subscribable>().is_err());
     }
 }

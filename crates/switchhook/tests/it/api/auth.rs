@@ -141,7 +141,7 @@ async fn company_wide_kinds_need_an_admin_and_change_logs_a_scope() {
     let server = TestServer::new().await;
     server
         .add_key("plain", |key| ApiKey {
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             ..key
         })
         .await;

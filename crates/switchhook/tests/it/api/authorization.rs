@@ -112,14 +112,14 @@ async fn server() -> TestServer {
         server
             .add_key(right, |key| ApiKey {
                 rights,
-                scopes: Scopes::all(),
+                scopes: Scopes::ALL,
                 ..key
             })
             .await;
     }
     let admin = |key| ApiKey {
         admin: true,
-        scopes: Scopes::all(),
+        scopes: Scopes::ALL,
         ..key
     };
     server

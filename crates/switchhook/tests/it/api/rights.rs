@@ -36,7 +36,7 @@ async fn with_keys(server: TestServer) -> TestServer {
     server
         .add_key(LOOKER, |key| ApiKey {
             rights: "read".parse::<Rights>().expect("it is a right"),
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             ..key
         })
         .await;

@@ -75,7 +75,7 @@ impl House {
             hash: keys::hash(text),
             admin: false,
             rights: Rights::all(),
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             created_at: now,
             expires_at: None,
             revoked_at: None,

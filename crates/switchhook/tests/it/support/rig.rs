@@ -276,7 +276,7 @@ impl Rig {
             endpoint: Some(Endpoint::Webhook(webhook_id)),
             enabled: true,
             filter,
-            scopes: Scopes::all(),
+            scopes: Scopes::ALL,
             created_at: now,
             updated_at: now,
         };

@@ -111,7 +111,7 @@ impl TestServer {
         server
             .add_key(ADMIN, |key| ApiKey {
                 admin: true,
-                scopes: Scopes::all(),
+                scopes: Scopes::ALL,
                 ..key
             })
             .await;
