@@ -355,7 +355,7 @@ fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
         .map_err(|error| Rejected::NotAnEvent(error.reason))
 }
 
-/// What there is to say of an event that nobody can destination.
+/// What there is to say of an event whose kind nobody knows.
 const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nobody: `switchhook events route ID --kind KIND` \
                           takes it as one, a replay sends it as it is, and `switchhook sources update ID --kind KIND` says \
                           what comes from its source";

@@ -92,7 +92,7 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
         ),
         (
             &["keys", "create", "--name", "x", "--rights", "rule"],
-            "read, write, ingest",
+            "read, write or ingest",
         ),
         (
             &["deliveries", "list", "--state", "lost"],
