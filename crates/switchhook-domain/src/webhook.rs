@@ -3,16 +3,21 @@
 //! Owns the object, its settings and how a change applies to it. Whether a `hook_url` may be used at all is decided
 //! where connections are made (the address guard) and where requests are read (the API).
 
-use std::collections::BTreeMap;
+mod settings;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use switchhook_protocol::Timestamp;
 
 use crate::id::{CompanyId, WebhookId};
 use crate::lease::Lease;
 use crate::retry::Profile;
 use crate::secret::Secret;
+
+pub use self::settings::{
+    Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_HEADERS,
+    MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch, ShownSettings, WebhookRequest, WebhookSettings,
+};
 
 /// Where we send.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,71 +56,8 @@ pub struct OldSecret {
 /// How many replaced secrets are kept at the most: rotating again and again forgets the oldest.
 pub const MOST_OLD_SECRETS: usize = 4;
 
-/// The highest rate that a webhook or a replay can be given, per second; who wants more gives none.
-pub const HIGHEST_RATE: f64 = 100_000.0;
-
-/// The most steps of a [`WebhookSettings::retry_schedule`].
-pub const MOST_RETRY_STEPS: usize = 100;
-
-/// The longest step of a [`WebhookSettings::retry_schedule`], in seconds.
-pub const LONGEST_RETRY_STEP: u32 = 7 * 24 * 3_600;
-
-/// The most days that a webhook can fail before it is disabled, if it ever is.
-pub const LONGEST_DISABLE_DAYS: u32 = 365;
-
-/// The most [`WebhookSettings::headers`].
-pub const MOST_HEADERS: usize = 32;
-
-/// The most bytes that [`WebhookSettings::headers`] have together.
-pub const LONGEST_HEADERS: usize = 8 * 1024;
-
 /// How long a connection may take to stand, unless a webhook says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What a webhook sets for itself; what is `None` follows the server.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WebhookSettings {
-    /// Which retry rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Profile>,
-    /// Whether deliveries with the same order key go one after the other.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ordered: Option<bool>,
-    /// How many POSTs may be under way at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_in_flight: Option<u32>,
-    /// Attempts a second at the most.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<f64>,
-    /// How long a connection may take to stand, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connect_timeout_ms: Option<u32>,
-    /// How long the answer's head may take once the connection stands, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub head_timeout_ms: Option<u32>,
-    /// How long the whole attempt may take, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u32>,
-    /// Seconds after the first, second, … failure, in place of those of the profile `durable`; empty for the profile's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub retry_schedule: Vec<u32>,
-    /// After how many days without a success it is disabled; 0 never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disable_after_days: Option<u32>,
-    /// Headers added to every attempt.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, String>,
-    /// The `Content-Type` of signed deliveries, if `application/jwt` is more than the receiver can take.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwt_content_type: Option<String>,
-    /// Whether API answers leave the secret out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub hide_secret: bool,
-    /// Whether the header of signed deliveries names the secret (`kid`).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub announce_kid: bool,
-}
 
 /// What the server does for webhooks that do not say.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -199,8 +141,8 @@ pub struct WebhookChange {
     pub secret: Option<Option<Secret>>,
     /// Until when the secret that is replaced still counts; `None` forgets it at once.
     pub old_secret_until: Option<Timestamp>,
-    /// New settings, whole.
-    pub settings: Option<WebhookSettings>,
+    /// The settings that change. Two changes of different settings at once both count.
+    pub settings: SettingsPatch,
     /// Held back since, or not any more.
     pub paused_at: Option<Option<Timestamp>>,
     /// Held back because its receiver had failed for too long; counts together with `paused_at`.
@@ -246,7 +188,7 @@ impl Webhook {
             replace_secret(&mut self.secret, &mut self.old_secrets, secret, until);
         }
         self.old_secrets.retain(|old| old.valid_until > now);
-        self.settings = change.settings.unwrap_or(self.settings);
+        self.settings = change.settings.apply(self.settings);
         if let Some(paused_at) = change.paused_at {
             self.paused_at = paused_at;
             self.disabled_at = paused_at.filter(|_| change.disabled);

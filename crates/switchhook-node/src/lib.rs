@@ -22,9 +22,11 @@ pub mod live;
 pub mod mask;
 mod node;
 pub mod pace;
+pub mod refusal;
 pub mod registry;
 pub mod replay;
 pub mod retention;
+pub mod secrets_shown;
 pub mod settings;
 pub mod share;
 pub mod sight;
@@ -33,8 +35,10 @@ pub mod storage;
 pub mod summary;
 
 pub mod telemetry;
+pub mod traffic;
 pub mod visible;
 pub mod vitals;
+pub mod webhooks;
 pub mod websocket;
 
 pub use self::node::{Node, Parts, assemble};

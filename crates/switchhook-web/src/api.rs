@@ -25,12 +25,9 @@ mod parameters;
 mod replays;
 mod request;
 mod rerouting;
-mod rotation;
-mod sample;
 mod sources;
 mod stream;
 mod subscriptions;
-mod traffic;
 mod webhook_settings;
 mod webhooks;
 mod websockets;
@@ -51,8 +48,7 @@ use utoipa_axum::routes;
 
 use self::auth::KeyCache;
 use self::compat::shortened;
-pub(crate) use self::compat::{SecretsShown, shown_headers, shown_hook_url};
-use self::error::ApiError;
+pub(crate) use self::error::ApiError;
 pub use self::front::FrontDoor;
 use self::health::LastReadiness;
 pub(crate) use self::inside::{Inside, Refusal};
@@ -61,7 +57,6 @@ use self::limits::{Limiter, limit_rate, limit_reads};
 pub(crate) use self::middleware::has_nul;
 use self::parameters::Parameters;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
-use self::webhook_settings::Bounds;
 use switchhook_node::Node;
 use switchhook_node::settings::Settings;
 use switchhook_node::source::Inlets;
@@ -109,12 +104,16 @@ fn compatible_routes() -> OpenApiRouter<SharedApi> {
 /// Ours.
 fn own_routes() -> OpenApiRouter<SharedApi> {
     OpenApiRouter::new()
-        .routes(routes!(webhook_settings::list))
-        .routes(routes!(webhook_settings::get, webhook_settings::update))
+        .routes(routes!(webhook_settings::list, webhook_settings::create))
+        .routes(routes!(
+            webhook_settings::get,
+            webhook_settings::update,
+            webhook_settings::delete
+        ))
         .routes(routes!(webhook_settings::pause))
         .routes(routes!(webhook_settings::resume))
-        .routes(routes!(rotation::rotate_secret))
-        .routes(routes!(sample::send))
+        .routes(routes!(webhook_settings::rotate_secret))
+        .routes(routes!(webhook_settings::test))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
         .routes(routes!(rerouting::route))
@@ -194,7 +193,7 @@ pub fn openapi() -> OpenApi {
 
 /// The same as JSON, with what can be sent to a server with these settings.
 pub fn openapi_text(settings: &Settings) -> String {
-    description::text(&openapi(), Bounds::of(settings))
+    description::text(&openapi(), settings)
 }
 
 async fn unknown_route(uri: Uri) -> ApiError {

@@ -68,6 +68,7 @@ conformance! {
         ;
     webhooks:
         a_webhook_is_kept_changed_and_deleted,
+        changes_of_different_settings_at_once_both_count,
         two_webhooks_of_a_company_cannot_share_a_url,
         one_address_in_another_spelling_is_the_same_address,
         credentials_are_no_part_of_what_webhooks_are_told_apart_by_in_the_store,

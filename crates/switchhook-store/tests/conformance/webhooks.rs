@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchhook_domain::Kind;
 use switchhook_domain::id::WebhookId;
-use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_domain::webhook::{SettingsPatch, WebhookChange};
 use switchhook_store::{PageRequest, StoreError};
 
 use crate::samples::{COMPANY, NOON, OTHER_COMPANY, subscription, webhook};
@@ -22,10 +22,10 @@ pub(crate) async fn a_webhook_is_kept_changed_and_deleted(world: &mut World) {
     );
 
     let later = NOON.plus(Duration::from_secs(9));
-    let settings = Some(WebhookSettings {
-        hide_secret: true,
-        ..WebhookSettings::default()
-    });
+    let settings = SettingsPatch {
+        hide_secret: Some(true),
+        ..SettingsPatch::default()
+    };
     let change = WebhookChange {
         hook_url: None,
         secret: Some(None),
@@ -52,6 +52,36 @@ pub(crate) async fn a_webhook_is_kept_changed_and_deleted(world: &mut World) {
         store.delete_webhook(COMPANY, made.id, later).await.is_err(),
         "only once"
     );
+}
+
+pub(crate) async fn changes_of_different_settings_at_once_both_count(world: &mut World) {
+    let store = &world.store;
+    let id = store.create_webhook(webhook(10, COMPANY)).await.unwrap().id;
+    let change = |settings| {
+        let change = WebhookChange {
+            settings,
+            ..WebhookChange::default()
+        };
+        store.update_webhook(COMPANY, id, change, NOON)
+    };
+    for value in 1..=20 {
+        let concurrency = SettingsPatch {
+            max_in_flight: Some(Some(value)),
+            ..SettingsPatch::default()
+        };
+        let timeout = SettingsPatch {
+            timeout_ms: Some(Some(value)),
+            ..SettingsPatch::default()
+        };
+        let (one, other) = tokio::join!(change(concurrency), change(timeout));
+        one.unwrap();
+        other.unwrap();
+        let settings = store.webhook(COMPANY, id).await.unwrap().settings;
+        assert_eq!(
+            (settings.max_in_flight, settings.timeout_ms),
+            (Some(value), Some(value))
+        );
+    }
 }
 
 pub(crate) async fn two_webhooks_of_a_company_cannot_share_a_url(world: &mut World) {

@@ -3,15 +3,15 @@
 //! Only `/api/v2` and what it shares with `/v1` use them; what the API does is in the files of its resources.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use switchhook_domain::credential::{shown_url, shown_value};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::webhook::Webhook;
+use switchhook_node::secrets_shown::{SecretsShown, shown_hook_url};
+use switchhook_node::webhooks::Changed;
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
@@ -115,11 +115,6 @@ pub(crate) fn endpoint(
     }
 }
 
-/// **An empty secret is none.**
-pub(crate) fn secret_or_none(secret: String) -> Option<Secret> {
-    (!secret.is_empty()).then(|| Secret::new(secret))
-}
-
 /// **An empty query value means that the parameter is absent.**
 pub(crate) fn absent_if_empty(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!value.is_empty()).then_some(value)
@@ -187,57 +182,14 @@ impl Signature {
     }
 }
 
-/// Whether an answer shows secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SecretsShown {
-    /// Unless the webhook hides its own.
-    AsSet,
-    /// No: the server hides them.
-    Never,
-    /// No, nor any credential beside them: whoever asks may not know them.
-    Masked,
-    /// Yes: this is the one time.
-    Always,
-}
-
-impl SecretsShown {
-    /// The secret, if it is shown.
-    pub(crate) fn of(self, secret: &Secret, settings: &WebhookSettings) -> Option<String> {
-        let is_shown = match self {
-            Self::AsSet => !settings.hide_secret,
-            Self::Never | Self::Masked => false,
-            Self::Always => true,
-        };
-        is_shown.then(|| secret.expose().to_owned())
-    }
-}
-
-/// A webhook's address, which may have credentials in it.
-pub(crate) fn shown_hook_url(webhook: &Webhook, shown: SecretsShown) -> String {
-    match shown {
-        SecretsShown::Masked => shown_url(&webhook.hook_url).into_owned(),
-        _ => webhook.hook_url.clone(),
-    }
-}
-
-/// A webhook's headers: some are credentials as the secret is, and hidden with it.
-pub(crate) fn shown_headers(
-    headers: BTreeMap<String, String>,
-    shown: SecretsShown,
-) -> BTreeMap<String, String> {
-    if shown == SecretsShown::AsSet {
-        return headers;
-    }
-    let shown = |(name, value): (String, String)| {
-        let value = shown_value(&name, &value).into_owned();
-        (name, value)
-    };
-    headers.into_iter().map(shown).collect()
-}
-
 impl WebhookAnswer {
     /// Shows a webhook.
-    pub(crate) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
+    pub(crate) fn of(changed: &Changed) -> Self {
+        Self::with(&changed.webhook, changed.secret_shown)
+    }
+
+    /// Shows a webhook, or as much of it.
+    pub(crate) fn with(webhook: &Webhook, shown: SecretsShown) -> Self {
         let signature = |secret: &Secret| Signature::with(shown.of(secret, &webhook.settings));
         Self {
             hook_url: shown_hook_url(webhook, shown),

@@ -23,13 +23,13 @@ use super::auth::{Reader, Writer};
 use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
-use super::traffic::leading_to;
 use super::words;
 use switchhook_node::caller::Caller;
 use switchhook_node::delivery::own_headers;
 use switchhook_node::destination::sent_name;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
+use switchhook_node::traffic::leading_to;
 
 /// Which deliveries a list is narrowed to.
 #[derive(Debug, utoipa::IntoParams)]
@@ -303,7 +303,12 @@ pub(crate) async fn redeliver(
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
     let delivery = seen(&api, caller, id).await?;
-    let subscriptions = leading_to(&api, caller.company_id, Endpoint::Webhook(delivery.webhook_id)).await?;
+    let subscriptions = leading_to(
+        &api.node,
+        caller.company_id,
+        Endpoint::Webhook(delivery.webhook_id),
+    )
+    .await?;
     caller.clearance().may_send(&delivery, &subscriptions)?;
     let now = api.node.clock.now();
     let new_id = DeliveryId(api.node.ids.next(now));

@@ -15,15 +15,15 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::error::{ErrorBody, ErrorDetail, ErrorEnvelope};
-use super::webhook_settings::Bounds;
+use switchhook_node::settings::Settings;
 
 const BEARER: &str = "bearer";
 const IN_QUERY: &str = "apikey";
 
-/// The document of a server with these bounds, as JSON.
-pub(super) fn text(gathered: &OpenApi, bounds: Bounds) -> String {
+/// The document of a server with these settings, as JSON.
+pub(super) fn text(gathered: &OpenApi, server: &Settings) -> String {
     let mut document = serde_json::to_value(gathered).expect("the document is plain text");
-    truth::tell(&mut document, bounds);
+    truth::tell(&mut document, server);
     serde_json::to_string_pretty(&document).expect("the document is plain text")
 }
 

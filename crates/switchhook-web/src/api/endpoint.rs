@@ -11,12 +11,13 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
-use super::compat::{LooseId, SecretsShown, WebhookAnswer};
+use super::compat::{LooseId, WebhookAnswer};
 use super::error::ApiError;
-use super::traffic::secrets_shown;
 use super::websockets::{self, WebsocketAnswer};
 use super::{Api, SharedApi};
 use switchhook_node::caller::Caller;
+use switchhook_node::secrets_shown::SecretsShown;
+use switchhook_node::traffic::secrets_shown;
 
 /// Where a subscription points: **`websocket` for a websocket, else `webhook`, null if that was deleted or never given**.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,13 +85,13 @@ impl Endpoints {
             match endpoint {
                 Endpoint::Webhook(id) if !endpoints.webhooks.contains_key(&id) => {
                     if let Some(webhook) = found(store.webhook(company_id, id).await)? {
-                        let shown = secrets_shown(api, caller, endpoint).await?;
+                        let shown = secrets_shown(&api.node, caller, endpoint).await?;
                         endpoints.webhooks.insert(id, (webhook, shown));
                     }
                 }
                 Endpoint::Websocket(id) if !endpoints.websockets.contains_key(&id) => {
                     if let Some(websocket) = found(store.websocket(company_id, id).await)? {
-                        let shown = secrets_shown(api, caller, endpoint).await?;
+                        let shown = secrets_shown(&api.node, caller, endpoint).await?;
                         endpoints.websockets.insert(id, (websocket, shown));
                     }
                 }
@@ -117,7 +118,7 @@ impl Endpoints {
             };
         }
         let webhook = subscription.webhook_id().and_then(|id| self.webhooks.get(&id));
-        let shown = webhook.map(|(webhook, shown)| WebhookAnswer::of(webhook, *shown));
+        let shown = webhook.map(|(webhook, shown)| WebhookAnswer::with(webhook, *shown));
         EndpointAnswer {
             webhook: Shown::Null(shown),
             websocket: None,

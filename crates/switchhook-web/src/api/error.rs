@@ -6,12 +6,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use switchhook_domain::clearance::Uncleared;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
 use switchhook_http::server::BodyTrouble;
 use switchhook_node::caller::Forbidden;
 use switchhook_node::ingest::Rejected;
+use switchhook_node::refusal::Refusal;
 
 /// What every error answer is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -235,6 +237,24 @@ impl IntoResponse for ApiError {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Required(message) => Self::required(message),
+            Refusal::Invalid(message) => Self::invalid(message),
+            Refusal::Forbidden(forbidden) => forbidden.into(),
+            Refusal::Rejected(rejected) => rejected.into(),
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Uncleared> for ApiError {
+    fn from(uncleared: Uncleared) -> Self {
+        Forbidden::from(uncleared).into()
     }
 }
 

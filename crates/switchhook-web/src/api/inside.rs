@@ -7,15 +7,10 @@ use axum::body::{Body, to_bytes};
 use http::{Method, Request, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use switchhook_domain::id::WebhookId;
-use switchhook_domain::subscription::Endpoint;
-use switchhook_store::StoreError;
 use tower::ServiceExt;
 
 use super::SharedApi;
-use super::compat::SecretsShown;
 use super::error::ApiError;
-use super::traffic;
 use switchhook_node::caller::{Caller, Forbidden};
 
 /// The largest answer that is looked at.
@@ -52,15 +47,6 @@ impl Inside {
     pub(crate) async fn caller(&self, key_hash: [u8; 32]) -> Result<Caller, Refusal> {
         let found = self.api.keys.find(&self.api, key_hash).await;
         found.map_err(Refusal::from)
-    }
-
-    /// What a caller gets to see of a webhook's credentials.
-    pub(crate) async fn secrets_shown(
-        &self,
-        caller: Caller,
-        id: WebhookId,
-    ) -> Result<SecretsShown, StoreError> {
-        traffic::secrets_shown(&self.api, caller, Endpoint::Webhook(id)).await
     }
 
     /// Asks on behalf of a caller; no body if it is null.

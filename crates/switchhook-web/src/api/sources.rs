@@ -6,22 +6,20 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::SourceId;
-use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items, secret_or_none};
+use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
-use super::rotation::overlap;
-use super::webhooks::check_secret;
 use super::{Api, SharedApi, words};
 use switchhook_node::caller::{Caller, uncleared};
 use switchhook_node::keys;
 use switchhook_node::sight::Sight;
 use switchhook_node::source::retry::{Retried, retry};
+use switchhook_node::webhooks::{overlap_of, secret_of};
 
 /// The longest name of a source.
 const LONGEST_NAME: usize = 200;
@@ -186,10 +184,9 @@ pub(crate) async fn create(
         .given()
         .ok_or_else(|| ApiError::required("name is required: what to call the source"))?;
     check_name(&name)?;
-    let secret = request.secret.given();
-    check_secret(secret.as_deref())?;
+    let secret = secret_of(request.secret.given())?;
     // There is no old secret yet; a length of time that is none is a mistake all the same.
-    overlap(request.overlap.given().as_deref())?;
+    overlap_of(request.overlap.given().as_deref())?;
     let (token, now) = (keys::new_secret(), api.node.clock.now());
     let source = Source {
         id: SourceId(api.node.ids.next(now)),
@@ -197,7 +194,7 @@ pub(crate) async fn create(
         name,
         kind: request.kind.one_of_five()?.given(),
         token_hash: keys::hash(&token),
-        secret: secret.and_then(secret_or_none),
+        secret,
         old_secrets: Vec::new(),
         created_at: now,
         updated_at: now,
@@ -240,11 +237,9 @@ pub(crate) async fn update(
 ) -> Result<Json<SourceAnswer>, ApiError> {
     let name = request.name.change_required("name")?;
     name.as_deref().map_or(Ok(()), check_name)?;
-    let secret = request.secret.change();
-    check_secret(secret.iter().flatten().next().map(String::as_str))?;
-    let overlap = overlap(request.overlap.given().as_deref())?;
+    let secret = request.secret.change().map(secret_of).transpose()?;
+    let overlap = overlap_of(request.overlap.given().as_deref())?;
     let now = api.node.clock.now();
-    let secret: Option<Option<Secret>> = secret.map(|secret| secret.and_then(secret_or_none));
     let kind = request.kind.one_of_five()?.change();
     let store = &api.node.store;
     if let Some(kind) = kind {

@@ -1,147 +1,43 @@
-//! `/v1/webhooks`: how each webhook wants to be sent to, whether it is held back, and a test event for it.
+//! `/v1/webhooks`: webhooks with their settings, and what can be done with them beyond Dialpad's API.
 //!
-//! What the settings do is the delivery engine's; here they are read, checked and shown.
+//! What is done is done by the node's verbs; here requests are read and webhooks are shown.
 
-mod bounds;
-
-use std::collections::BTreeMap;
+mod schema;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
-use switchhook_domain::credential::{MASK, shown_value};
+use switchhook_domain::credential::MASK;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::webhook::{
-    DeliveryDefaults, LONGEST_DISABLE_DAYS, MOST_RETRY_STEPS, OldSecret, Webhook, WebhookChange,
-    WebhookSettings,
-};
+use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookSettings};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::Node;
+use switchhook_node::secrets_shown::{SecretsShown, shown_headers};
+use switchhook_node::webhooks::{self, Changed, Rotation};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
-pub(super) use self::bounds::Bounds;
-use self::bounds::changed;
+use self::schema::{SettingsAnswer, SettingsRequest};
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items, SecretsShown, WebhookAnswer, shown_headers};
+use super::compat::{IdText, Items, WebhookAnswer};
 use super::error::ApiError;
+use super::events::{AcceptedEvent, accepted_answer};
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
-use super::traffic::{require_clearance, secrets_shown};
 use super::words;
-use switchhook_node::caller::Caller;
-
-/// The settings to change: what is not sent stays, null follows the server again.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "a JSON object")]
-pub(crate) struct SettingsRequest {
-    /// Which retry rules: `durable` or `dialpad`.
-    #[serde(default)]
-    #[schema(schema_with = words::profile_or_null)]
-    profile: Field<Profile>,
-    /// Whether deliveries of one call, message, agent or contact go one after the other.
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    ordered: Field<bool>,
-    /// How many POSTs may be under way at once.
-    #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, example = 64)]
-    max_in_flight: Field<u32>,
-    /// Attempts a second at the most.
-    #[serde(default)]
-    #[schema(value_type = Option<f64>, example = 50)]
-    rate: Field<f64>,
-    /// How long a connection may take to stand, in milliseconds.
-    #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, example = 5000)]
-    connect_timeout_ms: Field<u32>,
-    /// How long the answer's head may take once the connection stands, in milliseconds; null for as long as the attempt.
-    #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, example = 10000)]
-    head_timeout_ms: Field<u32>,
-    /// How long the whole attempt may take, in milliseconds.
-    #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, example = 15000)]
-    timeout_ms: Field<u32>,
-    /// Seconds after the first, second, … failure, ±20 %, in place of those of the profile `durable`; after the last the
-    /// delivery is given up. Null for the profile's own.
-    #[serde(default)]
-    #[schema(value_type = Option<Vec<u32>>, max_items = 100, example = json!([5, 30, 120]))]
-    retry_schedule: Field<Vec<u32>>,
-    /// After how many days without a success the webhook is disabled: held back, until it is resumed. 0 for never.
-    #[serde(default)]
-    #[schema(value_type = Option<u32>, maximum = 365, example = 5)]
-    disable_after_days: Field<u32>,
-    /// Headers added to every attempt, all of them; null for none. The value `***` keeps the one that is there.
-    #[serde(default)]
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
-    headers: Field<BTreeMap<String, String>>,
-    /// The `Content-Type` of signed deliveries, if `application/jwt` is more than the receiver can take.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, example = "application/jwt")]
-    jwt_content_type: Field<String>,
-    /// Whether API answers leave the secret out.
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    hide_secret: Field<bool>,
-    /// Whether the header of signed deliveries names the secret (`kid`).
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    announce_kid: Field<bool>,
-}
-
-// A schema takes only literals.
-const _: () = assert!(MOST_RETRY_STEPS == 100 && LONGEST_DISABLE_DAYS == 365);
-
-impl SettingsRequest {
-    const fn shows_secret(&self) -> bool {
-        !matches!(self.hide_secret, Field::Absent | Field::Given(true))
-    }
-
-    /// Whether a header's credential is among it. Which one there was before must not be told by whether that is a change.
-    fn names_credentials(&self) -> bool {
-        let Field::Given(headers) = &self.headers else {
-            return false;
-        };
-        headers
-            .iter()
-            .any(|(name, value)| value != MASK && shown_value(name, value) != *value)
-    }
-}
 
 /// A webhook with its settings; what is null follows the server.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct WebhookWithSettings {
     #[serde(flatten)]
     webhook: WebhookAnswer,
-    #[schema(schema_with = words::profile_or_null, required)]
-    profile: Option<Profile>,
-    #[schema(required)]
-    ordered: Option<bool>,
-    #[schema(required)]
-    max_in_flight: Option<u32>,
-    #[schema(required)]
-    rate: Option<f64>,
-    #[schema(required)]
-    connect_timeout_ms: Option<u32>,
-    #[schema(required)]
-    head_timeout_ms: Option<u32>,
-    #[schema(required)]
-    timeout_ms: Option<u32>,
-    #[schema(required)]
-    retry_schedule: Option<Vec<u32>>,
-    #[schema(required)]
-    disable_after_days: Option<u32>,
-    /// Values that are credentials by their names are `***` for keys that may only look.
-    headers: BTreeMap<String, String>,
-    #[schema(required)]
-    jwt_content_type: Option<String>,
-    hide_secret: bool,
-    announce_kid: bool,
+    #[serde(flatten)]
+    settings: SettingsAnswer,
     /// The name of the secret: what `kid` is, if it is announced. `***` for keys that may only look: guesses could be tried on it.
     #[schema(required, example = "9f86d081884c7d65")]
     kid: Option<String>,
@@ -209,6 +105,34 @@ pub(crate) struct SettingsInForce {
     disable_after_days: u32,
 }
 
+/// How to replace a secret; an empty body will do.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct RotationRequest {
+    /// The new secret; without one it is made up: 32 random bytes.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    secret: Field<String>,
+    /// For how long the old one still counts: `24h`, at most `90d`; `0s` forgets it at once.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "24h")]
+    overlap: Field<String>,
+    /// Whether the header of signed deliveries names the secret (`kid`) from now on; what is not sent stays.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    announce_kid: Field<bool>,
+}
+
+/// What to send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+pub(crate) struct SampleRequest {
+    /// The kind of event; `call` unless told otherwise.
+    #[serde(default)]
+    #[schema(schema_with = words::kind_or_null)]
+    kind: Field<Kind>,
+}
+
 /// Lists the company's webhooks with their settings, oldest first.
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks", operation_id = "webhook_settings.list",
@@ -224,12 +148,28 @@ pub(crate) async fn list(
     let page = api.node.store.list_webhooks(caller.company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for webhook in page.items {
-        items.push(show(&api, caller, webhook).await?);
+        let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
+        items.push(WebhookWithSettings::of(&api.node, shown));
     }
     Ok(Json(Items {
         items,
         cursor: page.next.map(IdText),
     }))
+}
+
+/// Makes a webhook with its settings: all of it, or nothing.
+#[utoipa::path(
+    post, path = "/v1/webhooks", tag = "webhooks", operation_id = "webhook_settings.create",
+    request_body = SettingsRequest,
+    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+)]
+pub(crate) async fn create(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    JsonBody(SettingsRequest(request)): JsonBody<SettingsRequest>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let made = webhooks::create(&api.node, caller, request).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, made)))
 }
 
 /// Shows a webhook with its settings.
@@ -244,12 +184,14 @@ pub(crate) async fn get(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let webhook = api.node.store.webhook(caller.company_id, id).await?;
-    show(&api, caller, webhook).await.map(Json)
+    let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, shown)))
 }
 
-/// Changes a webhook's settings: what is not sent stays, null follows the server again.
+/// Changes a webhook's URL, secret and settings in one change: what is not sent stays, null follows the server again.
 ///
-/// Other headers, and showing a secret that was hidden, take a key that may see everything that goes there.
+/// Another URL, secret or header, and showing a secret that was hidden, take a key that may see everything that goes
+/// there: each subscription with its scopes, and the deliveries that wait.
 #[utoipa::path(
     patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.update",
     params(("id" = IdText, Path, description = "The webhook's id")),
@@ -260,26 +202,50 @@ pub(crate) async fn update(
     State(api): State<SharedApi>,
     Writer(caller): Writer,
     PathId(id): PathId<WebhookId>,
-    JsonBody(request): JsonBody<SettingsRequest>,
+    JsonBody(SettingsRequest(request)): JsonBody<SettingsRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
-    // Settings are stored whole: two changes at once must not undo each other.
-    let share = api.node.shares.of(caller.company_id);
-    let _turn = share.change.lock().await;
-    let webhook = api.node.store.webhook(caller.company_id, id).await?;
-    let shows_secret = webhook.settings.hide_secret && request.shows_secret();
-    let names_credentials = request.names_credentials();
-    let headers = webhook.settings.headers.clone();
-    let settings = changed(webhook.settings, request, &Bounds::of(&api.node.settings))?;
-    // Receivers know us by headers, and proxies find their way by them.
-    if shows_secret || names_credentials || settings.headers != headers {
-        require_clearance(&api, caller, Endpoint::Webhook(id)).await?;
-    }
-    let change = WebhookChange {
-        settings: Some(settings),
-        ..WebhookChange::default()
+    let changed = webhooks::update(&api.node, caller, id, request).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
+}
+
+/// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
+#[utoipa::path(
+    delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "webhook_settings.delete",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    responses((status = 200, description = "What the webhook was", body = WebhookWithSettings)),
+)]
+pub(crate) async fn delete(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let deleted = webhooks::delete(&api.node, caller, id).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, deleted)))
+}
+
+/// Replaces a webhook's secret: deliveries are signed with the new one at once.
+///
+/// The old one still counts for events that others signed with it, until the overlap ends. A secret that is made up is
+/// shown in this answer even if the webhook hides its secret. Takes a key that may see everything that goes there.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/rotate-secret", tag = "webhooks", operation_id = "webhooks.rotate_secret",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    request_body = RotationRequest,
+    responses((status = 200, description = "The webhook with its new secret", body = WebhookWithSettings)),
+)]
+pub(crate) async fn rotate_secret(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+    JsonBody(request): JsonBody<RotationRequest>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let rotation = Rotation {
+        secret: request.secret.given(),
+        overlap: request.overlap.given(),
+        announce_kid: request.announce_kid.change_or(false),
     };
-    let webhook = change_webhook(&api, caller, id, change).await?;
-    show(&api, caller, webhook).await.map(Json)
+    let changed = webhooks::rotate_secret(&api.node, caller, id, rotation).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
 }
 
 /// Holds a webhook's deliveries back: none is lost, none is sent.
@@ -293,14 +259,8 @@ pub(crate) async fn pause(
     Writer(caller): Writer,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
-    let webhook = api.node.store.webhook(caller.company_id, id).await?;
-    let since = webhook.paused_at.unwrap_or_else(|| api.node.clock.now());
-    let change = WebhookChange {
-        paused_at: Some(Some(since)),
-        ..WebhookChange::default()
-    };
-    let webhook = change_webhook(&api, caller, id, change).await?;
-    show(&api, caller, webhook).await.map(Json)
+    let changed = webhooks::pause(&api.node, caller, id).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
 }
 
 /// Sends what was held back, oldest first.
@@ -314,94 +274,50 @@ pub(crate) async fn resume(
     Writer(caller): Writer,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
-    let change = WebhookChange {
-        paused_at: Some(None),
-        ..WebhookChange::default()
-    };
-    let webhook = change_webhook(&api, caller, id, change).await?;
-    show(&api, caller, webhook).await.map(Json)
+    let changed = webhooks::resume(&api.node, caller, id).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
 }
 
-/// Changes a webhook and makes the change count.
-pub(super) async fn change_webhook(
-    api: &SharedApi,
-    caller: Caller,
-    id: WebhookId,
-    change: WebhookChange,
-) -> Result<Webhook, ApiError> {
-    let now = api.node.clock.now();
-    let webhook = api
-        .node
-        .store
-        .update_webhook(caller.company_id, id, change, now)
-        .await?;
-    api.node.registry.refresh(caller.company_id).await?;
-    api.node.engine.nudge(id);
-    Ok(webhook)
+/// Sends a small sample event to this webhook only. It is kept like any other event.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "webhooks.test",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    request_body = SampleRequest,
+    responses((status = 202, description = "The event is kept and on its way", body = AcceptedEvent<'_>)),
+)]
+pub(crate) async fn test(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+    JsonBody(request): JsonBody<SampleRequest>,
+) -> Result<Response, ApiError> {
+    let kind = request.kind.given().unwrap_or(Kind::Call);
+    let accepted = webhooks::test(&api.node, caller, id, kind).await?;
+    Ok(accepted_answer(&accepted))
 }
 
-/// Shows a webhook as this caller may see it.
-pub(super) async fn show(
-    api: &SharedApi,
-    caller: Caller,
-    webhook: Webhook,
-) -> Result<WebhookWithSettings, ApiError> {
-    let shown = secrets_shown(api, caller, Endpoint::Webhook(webhook.id)).await?;
-    Ok(show_with(api, webhook, shown, shown))
-}
-
-/// Shows a webhook; its secret may be shown although other credentials are not.
-pub(super) fn show_with(
-    api: &SharedApi,
-    webhook: Webhook,
-    secret_shown: SecretsShown,
-    shown: SecretsShown,
-) -> WebhookWithSettings {
-    let defaults = &api.node.settings.delivery;
-    let answer = WebhookAnswer::of(&webhook, secret_shown);
-    let old_secrets = old_secrets(api, &webhook, shown);
-    let warnings = webhook.secret.iter().filter_map(Secret::weakness).collect();
-    let breaker = BreakerAnswer::of(api, webhook.id);
-    let in_force = SettingsInForce::of(&webhook.settings, defaults);
-    let WebhookSettings {
-        profile,
-        ordered,
-        max_in_flight,
-        rate,
-        connect_timeout_ms,
-        head_timeout_ms,
-        timeout_ms,
-        retry_schedule,
-        disable_after_days,
-        headers,
-        jwt_content_type,
-        hide_secret,
-        announce_kid,
-    } = webhook.settings;
-    WebhookWithSettings {
-        webhook: answer,
-        profile,
-        ordered,
-        max_in_flight,
-        rate,
-        connect_timeout_ms,
-        head_timeout_ms,
-        timeout_ms,
-        retry_schedule: Some(retry_schedule).filter(|schedule| !schedule.is_empty()),
-        disable_after_days,
-        headers: shown_headers(headers, shown),
-        jwt_content_type,
-        hide_secret,
-        announce_kid,
-        kid: webhook.secret.as_ref().map(|secret| name_of(secret, shown)),
-        old_secrets,
-        warnings,
-        in_force,
-        paused_at: webhook.paused_at,
-        disabled_at: webhook.disabled_at,
-        breaker,
-        created_at: webhook.created_at,
-        updated_at: webhook.updated_at,
+impl WebhookWithSettings {
+    fn of(node: &Node, changed: Changed) -> Self {
+        let webhook = WebhookAnswer::of(&changed);
+        let Changed {
+            webhook: own, shown, ..
+        } = changed;
+        Self {
+            webhook,
+            kid: own.secret.as_ref().map(|secret| name_of(secret, shown)),
+            old_secrets: old_secrets(node, &own, shown),
+            warnings: own.secret.iter().filter_map(Secret::weakness).collect(),
+            in_force: SettingsInForce::of(&own.settings, &node.settings.delivery),
+            paused_at: own.paused_at,
+            disabled_at: own.disabled_at,
+            breaker: BreakerAnswer::of(node, own.id),
+            created_at: own.created_at,
+            updated_at: own.updated_at,
+            settings: SettingsAnswer::of(WebhookSettings {
+                headers: shown_headers(own.settings.headers.clone(), shown),
+                ..own.settings
+            }),
+        }
     }
 }
 
@@ -412,8 +328,8 @@ fn name_of(secret: &Secret, shown: SecretsShown) -> String {
     }
 }
 
-fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSecretAnswer> {
-    let now = api.node.clock.now();
+fn old_secrets(node: &Node, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSecretAnswer> {
+    let now = node.clock.now();
     let valid = webhook
         .old_secrets
         .iter()
@@ -428,8 +344,8 @@ fn old_secrets(api: &SharedApi, webhook: &Webhook, shown: SecretsShown) -> Vec<O
 }
 
 impl BreakerAnswer {
-    fn of(api: &SharedApi, id: WebhookId) -> Self {
-        let destination = api.node.registry.destination(id);
+    fn of(node: &Node, id: WebhookId) -> Self {
+        let destination = node.registry.destination(id);
         let breaker = destination.map_or_else(Breaker::default, |destination| {
             destination.load().health.read().breaker
         });
@@ -445,7 +361,7 @@ impl BreakerAnswer {
                 probe_at,
                 failures,
             } => Self {
-                state: if probe_at <= api.node.clock.now() {
+                state: if probe_at <= node.clock.now() {
                     "probing"
                 } else {
                     "open"

@@ -14,12 +14,14 @@ use switchhook_domain::websocket::Websocket;
 use utoipa::ToSchema;
 
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items, SecretsShown, Signature, secret_or_none};
+use super::compat::{IdText, Items, Signature};
 use super::error::ApiError;
 use super::limits::too_many;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
-use super::traffic::{is_cleared, require_clearance, secrets_shown};
-use super::webhooks::check_secret;
+use switchhook_node::secrets_shown::SecretsShown;
+use switchhook_node::traffic::{is_cleared, require_clearance, secrets_shown};
+use switchhook_node::webhooks::secret_of;
+
 use super::{Api, SharedApi};
 use switchhook_node::caller::Caller;
 use switchhook_node::keys;
@@ -66,8 +68,8 @@ impl WebsocketAnswer {
     /// Shows it to whoever may hear what is told there, with a fresh URL; to others without one.
     async fn shown_to(api: &Api, caller: Caller, websocket: &Websocket) -> Result<Self, ApiError> {
         let endpoint = Endpoint::Websocket(websocket.id);
-        let shown = secrets_shown(api, caller, endpoint).await?;
-        let may_listen = is_cleared(api, caller, endpoint).await?;
+        let shown = secrets_shown(&api.node, caller, endpoint).await?;
+        let may_listen = is_cleared(&api.node, caller, endpoint).await?;
         let url = may_listen.then(|| url(api, caller, websocket, None));
         Ok(Self::of(websocket, shown, url))
     }
@@ -122,13 +124,12 @@ pub(crate) async fn create(
     Writer(caller): Writer,
     JsonBody(request): JsonBody<WebsocketRequest>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let secret = request.secret.given();
-    check_secret(secret.as_deref())?;
+    let secret = secret_of(request.secret.given())?;
     let now = api.node.clock.now();
     let websocket = Websocket {
         id: WebsocketId(api.node.ids.next(now)),
         company_id: caller.company_id,
-        secret: secret.and_then(secret_or_none),
+        secret,
         token_key: Secret::new(keys::new_secret()),
         created_at: now,
         updated_at: now,
@@ -158,7 +159,7 @@ pub(crate) async fn get(
     PathId(id): PathId<WebsocketId>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
     let websocket = api.node.store.websocket(caller.company_id, id).await?;
-    require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
+    require_clearance(&api.node, caller, Endpoint::Websocket(id)).await?;
     WebsocketAnswer::shown_to(&api, caller, &websocket)
         .await
         .map(Json)
@@ -178,17 +179,16 @@ pub(crate) async fn update(
     JsonBody(request): JsonBody<WebsocketRequest>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
     let store = &api.node.store;
-    let secret = request.secret.change();
-    check_secret(secret.iter().flatten().next().map(String::as_str))?;
+    let secret = request.secret.change().map(secret_of).transpose()?;
     // What is told there must not change between the look at it and the change.
     let share = api.node.shares.of(caller.company_id);
     let _turn = share.change.lock().await;
     let before = store.websocket(caller.company_id, id).await?;
-    require_clearance(&api, caller, Endpoint::Websocket(id)).await?;
+    require_clearance(&api.node, caller, Endpoint::Websocket(id)).await?;
     let websocket = match secret {
         None => before,
         Some(secret) => {
-            let (secret, now) = (secret.and_then(secret_or_none), api.node.clock.now());
+            let now = api.node.clock.now();
             let company_id = caller.company_id;
             store.update_websocket(company_id, id, secret, now).await?
         }

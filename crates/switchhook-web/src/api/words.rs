@@ -26,10 +26,16 @@ words! {
     direction, direction_or_null: SmsDirection::ALL, SmsDirection::as_str, "Which way the messages go.";
     contact_type, contact_type_or_null: ContactType::ALL, ContactType::as_str, "Which contacts.";
     agent_type, agent_type_or_null: AgentType::ALL, AgentType::as_str, "Always `callcenter`.";
-    profile, profile_or_null: Profile::ALL, Profile::as_str, "Which retry rules.";
     kind, kind_or_null: Kind::ALL, Kind::route, "The kind of event.";
     kept_kind, kept_kind_or_null: Kind::KEPT, Kind::route,
         "The kind of event; `unknown`: a source took it, and its shape is none of the five.";
+}
+
+pub(super) fn profile() -> Object {
+    one_of(
+        Profile::ALL.into_iter().map(Profile::as_str),
+        "Which retry rules.",
+    )
 }
 
 pub(super) fn state() -> Object {

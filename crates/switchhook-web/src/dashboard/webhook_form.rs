@@ -1,11 +1,13 @@
-//! The form of a webhook: what it shows of one, and what it asks the API for.
+//! The form of a webhook: what it shows of one, and the request that it makes. Its fields are the domain's table of settings.
 
 use serde_json::{Map, Value, json};
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::webhook::{
+    Form as Written, SETTINGS, Setting, ShownSettings, Webhook, WebhookRequest,
+};
+use switchhook_node::keys;
+use switchhook_node::secrets_shown::{SecretsShown, shown_headers, shown_hook_url};
 
 use super::form::Form;
-use crate::api::{SecretsShown, shown_headers, shown_hook_url};
-use switchhook_node::keys;
 
 /// A webhook's form, as it was filled in or as the webhook stands.
 #[derive(Debug, Clone, Default)]
@@ -13,19 +15,15 @@ pub(super) struct WebhookForm {
     pub(super) hook_url: String,
     pub(super) secret: SecretChoice,
     pub(super) own_secret: String,
-    pub(super) profile: String,
-    pub(super) ordered: String,
-    pub(super) max_in_flight: String,
-    pub(super) rate: String,
-    pub(super) connect_timeout_ms: String,
-    pub(super) timeout_ms: String,
-    pub(super) head_timeout_ms: String,
-    pub(super) disable_after_days: String,
-    pub(super) retry_schedule: String,
-    pub(super) headers: String,
-    pub(super) jwt_content_type: String,
-    pub(super) hide_secret: bool,
-    numbers: Map<String, Value>,
+    pub(super) fields: Vec<SettingField>,
+}
+
+/// The field of one setting.
+#[derive(Debug, Clone)]
+pub(super) struct SettingField {
+    setting: Setting,
+    /// As people write it; empty for what follows the server.
+    pub(super) value: String,
 }
 
 /// Which secret it shall have.
@@ -42,20 +40,129 @@ pub(super) enum SecretChoice {
     None,
 }
 
-const NUMBERS: [&str; 6] = [
-    "max_in_flight",
-    "rate",
-    "connect_timeout_ms",
-    "head_timeout_ms",
-    "timeout_ms",
-    "disable_after_days",
-];
+impl SettingField {
+    fn of(setting: Setting, value: &Value) -> Self {
+        let value = match value {
+            Value::Null | Value::Bool(false) if setting.form == Written::YesNo => String::new(),
+            Value::Null => String::new(),
+            Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            Value::Object(headers) => headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            number @ Value::Number(_) => number.to_string(),
+        };
+        Self { setting, value }
+    }
+
+    /// What was filled in, as the API takes it.
+    fn read(&self) -> Result<Value, String> {
+        let text = self.value.as_str();
+        if text.is_empty() && self.setting.form != Written::YesNo {
+            return Ok(Value::Null);
+        }
+        let wrong = |what: &str| format!("{}: {what}", self.setting.label);
+        match self.setting.form {
+            Written::Word(_) | Written::MediaType => Ok(json!(text)),
+            Written::YesNo | Written::YesNoOrProfile => Ok(json!(text == "yes")),
+            Written::Count | Written::Millis | Written::Days => {
+                let number = text.parse::<u32>();
+                number
+                    .map(Value::from)
+                    .map_err(|_| wrong(&format!("`{text}` is not a whole number")))
+            }
+            Written::Rate => {
+                let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+                number
+                    .map(Value::from)
+                    .ok_or_else(|| wrong(&format!("`{text}` is not a number")))
+            }
+            Written::Seconds => {
+                let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+                let seconds: Result<Vec<u32>, _> = words.map(str::parse).collect();
+                seconds
+                    .map(|seconds| json!(seconds))
+                    .map_err(|_| wrong("write seconds with commas between: 5, 30, 120"))
+            }
+            Written::Headers => {
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+                let header = |line: &str| match line.split_once(':') {
+                    Some((name, value)) => Ok((name.trim().to_owned(), json!(value.trim()))),
+                    None => Err(wrong(&format!(
+                        "`{line}` is not a header; write it as `Name: value`"
+                    ))),
+                };
+                lines
+                    .map(header)
+                    .collect::<Result<Map<_, _>, _>>()
+                    .map(Value::Object)
+            }
+        }
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        self.setting.name
+    }
+
+    pub(super) const fn label(&self) -> &'static str {
+        self.setting.label
+    }
+
+    /// What it does, without the marks of code.
+    pub(super) fn help(&self) -> String {
+        format!("{}.", self.setting.help.replace('`', ""))
+    }
+
+    pub(super) const fn example(&self) -> &'static str {
+        self.setting.example
+    }
+
+    /// The words to choose from, if it is a choice; the first is what follows the server.
+    pub(super) fn choices(&self) -> Vec<(&'static str, &'static str)> {
+        match self.setting.form {
+            Written::Word(words) => {
+                let words = words.iter().map(|word| (*word, *word));
+                [("", "server default")].into_iter().chain(words).collect()
+            }
+            Written::YesNoOrProfile => vec![("", "as the retry rules"), ("yes", "yes"), ("no", "no")],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn is_tick(&self) -> bool {
+        self.setting.form == Written::YesNo
+    }
+
+    pub(super) fn is_lines(&self) -> bool {
+        self.setting.form == Written::Headers
+    }
+
+    /// Which keys a phone shows.
+    pub(super) const fn keyboard(&self) -> &'static str {
+        match self.setting.form {
+            Written::Count | Written::Millis | Written::Days => "numeric",
+            Written::Rate => "decimal",
+            _ => "text",
+        }
+    }
+}
 
 impl WebhookForm {
     /// A form that nobody has filled in: with a secret, unless told otherwise.
     pub(super) fn blank() -> Self {
         Self {
             secret: SecretChoice::Generate,
+            fields: SETTINGS
+                .iter()
+                .map(|setting| SettingField::of(*setting, &Value::Null))
+                .collect(),
             ..Self::default()
         }
     }
@@ -63,6 +170,10 @@ impl WebhookForm {
     /// The form as it was filled in.
     pub(super) fn read(form: &Form) -> Self {
         let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
+        let field = |setting: &Setting| SettingField {
+            setting: *setting,
+            value: text(setting.name),
+        };
         Self {
             hook_url: text("hook_url"),
             secret: match form.text("secret") {
@@ -72,122 +183,40 @@ impl WebhookForm {
                 _ => SecretChoice::Keep,
             },
             own_secret: text("own_secret"),
-            profile: text("profile"),
-            ordered: text("ordered"),
-            max_in_flight: text("max_in_flight"),
-            rate: text("rate"),
-            connect_timeout_ms: text("connect_timeout_ms"),
-            timeout_ms: text("timeout_ms"),
-            head_timeout_ms: text("head_timeout_ms"),
-            disable_after_days: text("disable_after_days"),
-            retry_schedule: text("retry_schedule"),
-            headers: text("headers"),
-            jwt_content_type: text("jwt_content_type"),
-            hide_secret: form.is_ticked("hide_secret"),
-            numbers: NUMBERS
-                .iter()
-                .map(|name| ((*name).to_owned(), form.number(name)))
-                .collect(),
+            fields: SETTINGS.iter().map(field).collect(),
         }
     }
 
     /// The form as the webhook stands, with what is shown of its credentials. What is masked and sent back so stays.
     pub(super) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
-        let settings = &webhook.settings;
-        let schedule = settings.retry_schedule.iter().map(ToString::to_string);
-        let number = |value: Option<u32>| value.map_or_else(String::new, |value| value.to_string());
-        let headers = shown_headers(settings.headers.clone(), shown);
-        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+        let mut settings = webhook.settings.clone();
+        settings.headers = shown_headers(settings.headers, shown);
+        let values = serde_json::to_value(ShownSettings(settings)).unwrap_or_default();
         Self {
             hook_url: shown_hook_url(webhook, shown),
-            profile: settings
-                .profile
-                .map_or_else(String::new, |profile| profile.to_string()),
-            ordered: match settings.ordered {
-                None => String::new(),
-                Some(true) => "yes".to_owned(),
-                Some(false) => "no".to_owned(),
-            },
-            max_in_flight: number(settings.max_in_flight),
-            rate: settings.rate.map_or_else(String::new, |rate| rate.to_string()),
-            connect_timeout_ms: number(settings.connect_timeout_ms),
-            timeout_ms: number(settings.timeout_ms),
-            head_timeout_ms: number(settings.head_timeout_ms),
-            disable_after_days: number(settings.disable_after_days),
-            retry_schedule: schedule.collect::<Vec<_>>().join(", "),
-            headers: headers.collect::<Vec<_>>().join("\n"),
-            jwt_content_type: settings.jwt_content_type.clone().unwrap_or_default(),
-            hide_secret: settings.hide_secret,
+            fields: SETTINGS
+                .iter()
+                .map(|setting| SettingField::of(*setting, &values[setting.name]))
+                .collect(),
             ..Self::default()
         }
     }
 
-    /// The secret to ask for; null means none.
-    pub(super) fn new_secret(&self) -> Value {
-        match self.secret {
-            SecretChoice::Generate => json!(keys::new_secret()),
-            SecretChoice::Own => json!(self.own_secret),
-            SecretChoice::Keep | SecretChoice::None => Value::Null,
+    /// What to ask for: all of it; what is empty follows the server.
+    pub(super) fn request(&self) -> Result<WebhookRequest, String> {
+        let mut all = Map::new();
+        for field in &self.fields {
+            all.insert(field.name().to_owned(), field.read()?);
         }
-    }
-
-    /// Whether anything differs from what webhooks get anyway.
-    pub(super) fn has_settings(&self) -> bool {
-        let texts = [
-            &self.profile,
-            &self.ordered,
-            &self.headers,
-            &self.jwt_content_type,
-        ];
-        let has_number = self.numbers.values().any(|number| !number.is_null());
-        texts.into_iter().any(|text| !text.is_empty()) || has_number || self.hide_secret
-    }
-
-    /// The settings to ask for, all of them; what is empty follows the server.
-    pub(super) fn settings(&self) -> Result<Value, String> {
-        let word = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
-        let mut settings = self.numbers.clone();
-        settings.insert("profile".to_owned(), word(&self.profile));
-        let ordered = match self.ordered.as_str() {
-            "yes" => json!(true),
-            "no" => json!(false),
-            _ => Value::Null,
+        all.insert("hook_url".to_owned(), json!(self.hook_url));
+        let secret = match self.secret {
+            SecretChoice::Keep => None,
+            SecretChoice::Generate => Some(json!(keys::new_secret())),
+            SecretChoice::Own => Some(json!(self.own_secret)),
+            SecretChoice::None => Some(Value::Null),
         };
-        settings.insert("ordered".to_owned(), ordered);
-        settings.insert("headers".to_owned(), self.read_headers()?);
-        settings.insert("retry_schedule".to_owned(), self.read_schedule()?);
-        settings.insert("jwt_content_type".to_owned(), word(&self.jwt_content_type));
-        settings.insert("hide_secret".to_owned(), json!(self.hide_secret));
-        Ok(Value::Object(settings))
-    }
-
-    fn read_schedule(&self) -> Result<Value, String> {
-        if self.retry_schedule.is_empty() {
-            return Ok(Value::Null);
-        }
-        let words = self
-            .retry_schedule
-            .split([',', ' '])
-            .filter(|word| !word.is_empty());
-        let seconds: Result<Vec<u32>, _> = words.map(str::parse).collect();
-        let trouble = |_| "retry schedule: write seconds with commas between: 5, 30, 120".to_owned();
-        seconds.map(|seconds| json!(seconds)).map_err(trouble)
-    }
-
-    fn read_headers(&self) -> Result<Value, String> {
-        let mut headers = Map::new();
-        for line in self
-            .headers
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-        {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| format!("headers: `{line}` is no header; write it as `Name: value`"))?;
-            headers.insert(name.trim().to_owned(), json!(value.trim()));
-        }
-        Ok(Value::Object(headers))
+        all.extend(secret.map(|secret| ("secret".to_owned(), secret)));
+        serde_json::from_value(Value::Object(all)).map_err(|error| error.to_string())
     }
 
     pub(super) fn generates(&self) -> bool {
@@ -205,27 +234,73 @@ impl WebhookForm {
 
 #[cfg(test)]
 mod tests {
+    use switchhook_domain::webhook::WebhookSettings;
+
     use super::*;
 
-    #[test]
-    fn what_is_empty_follows_the_server_and_numbers_are_numbers() {
-        let form = Form::read(b"hook_url=https%3A%2F%2Fexample.com&secret=none&rate=2.5&timeout_ms=100&headers=X-A%3A+1%0D%0AX-B%3A2&profile=");
-        let form = WebhookForm::read(&form);
-        assert_eq!(
-            form.settings().unwrap(),
-            json!({
-                "profile": null, "ordered": null, "max_in_flight": null, "rate": 2.5, "connect_timeout_ms": null,
-                "head_timeout_ms": null, "timeout_ms": 100, "disable_after_days": null, "retry_schedule": null, "headers": { "X-A": "1", "X-B": "2" }, "jwt_content_type": null, "hide_secret": false,
-            })
-        );
-        assert!(form.has_settings());
-        assert_eq!(form.new_secret(), Value::Null);
-        assert!(!WebhookForm::read(&Form::read(b"hook_url=x")).has_settings());
+    fn filled(text: &str) -> WebhookForm {
+        WebhookForm::read(&Form::read(text.as_bytes()))
     }
 
     #[test]
-    fn a_line_that_is_no_header_is_named() {
-        let form = WebhookForm::read(&Form::read(b"headers=nonsense"));
-        assert!(form.settings().unwrap_err().contains("`nonsense`"));
+    fn what_is_empty_follows_the_server_and_numbers_are_numbers() {
+        let form = filled(
+            "hook_url=https%3A%2F%2Fexample.com&secret=none&rate=2.5&timeout_ms=100&headers=X-A%3A+1%0D%0AX-B%3A2&profile=&hide_secret=yes&ordered=no",
+        );
+        let request = form.request().unwrap();
+        assert_eq!(request.hook_url, Some(Some("https://example.com".to_owned())));
+        assert_eq!(request.secret, Some(None));
+        let before = WebhookSettings {
+            max_in_flight: Some(3),
+            ..WebhookSettings::default()
+        };
+        let settings = request.settings().apply(before);
+        assert_eq!(
+            (settings.rate, settings.timeout_ms, settings.max_in_flight),
+            (Some(2.5), Some(100), None)
+        );
+        assert_eq!(
+            (settings.profile, settings.ordered, settings.hide_secret),
+            (None, Some(false), true)
+        );
+        assert_eq!(settings.headers["x-b"], "2");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_by_its_label() {
+        for (text, message) in [
+            ("headers=nonsense", "Headers: `nonsense`"),
+            ("timeout_ms=soon", "Attempt timeout: `soon`"),
+            ("rate=inf", "Attempts per second: `inf`"),
+            ("retry_schedule=5,x", "Retry schedule: write seconds"),
+            ("profile=none", "none"),
+        ] {
+            let error = filled(text).request().err().unwrap();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_sent_back_as_it_was_shown_changes_nothing() {
+        let settings = WebhookSettings {
+            rate: Some(0.5),
+            retry_schedule: vec![5, 30],
+            headers: [("x-team".to_owned(), "a: b".to_owned())].into(),
+            hide_secret: true,
+            ordered: Some(false),
+            ..WebhookSettings::default()
+        };
+        let values = serde_json::to_value(ShownSettings(settings.clone())).unwrap();
+        let form = WebhookForm {
+            fields: SETTINGS
+                .iter()
+                .map(|setting| SettingField::of(*setting, &values[setting.name]))
+                .collect(),
+            ..WebhookForm::default()
+        };
+        assert_eq!(
+            form.request().unwrap().settings().apply(settings.clone()),
+            settings
+        );
     }
 }

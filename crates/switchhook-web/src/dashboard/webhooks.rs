@@ -6,13 +6,12 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::Method;
-use serde_json::{Value, json};
+use switchhook_domain::Kind;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::Subscription;
+use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::webhook::Webhook;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
 
@@ -21,9 +20,12 @@ use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
 use super::part::{self, Choice, DeliveryRow, Moment, many, millis};
 use super::session::{Filled, Visitor};
 use super::subscriptions::SubscriptionRow;
-use super::webhook_form::{SecretChoice, WebhookForm};
+use super::webhook_form::WebhookForm;
 use super::{Desk, SharedDesk};
 use switchhook_node::inspector::name_of;
+use switchhook_node::refusal::Refusal;
+use switchhook_node::traffic::secrets_shown;
+use switchhook_node::webhooks::{self, Rotation};
 
 /// How many webhooks a page has.
 const A_PAGE: u32 = 50;
@@ -235,7 +237,7 @@ pub(super) async fn show(
         .collect();
     let secret = match &webhook.secret {
         Some(secret) => {
-            let shown = desk.inside.secrets_shown(visitor.caller, id).await?;
+            let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(id)).await?;
             shown.of(secret, &webhook.settings)
         }
         None => None,
@@ -349,43 +351,20 @@ pub(super) async fn create(
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
     let form = WebhookForm::read(&form);
-    let settings = match form.settings() {
-        Ok(settings) => settings,
-        Err(trouble) => return Ok(show_again(&form_page(&desk, &visitor, None, form, Some(trouble)))),
+    let made = match form.request() {
+        Ok(request) => webhooks::create(&desk.node, visitor.caller, request).await,
+        Err(why) => Err(Refusal::Invalid(why)),
     };
-    let body = json!({ "hook_url": form.hook_url, "secret": form.new_secret() });
-    let made = desk
-        .inside
-        .ask(visitor.caller, Method::POST, "/api/v2/webhooks", body)
-        .await;
-    let id = match made {
-        Ok(made) => made["id"].as_str().unwrap_or_default().to_owned(),
+    match made {
+        Ok(made) => Ok(go(
+            &format!("/dashboard/webhooks/{}", made.webhook.id),
+            Said::Created,
+        )),
         Err(refusal) => {
-            let page = form_page(&desk, &visitor, None, form, Some(refusal.message));
-            return Ok(show_again(&page));
-        }
-    };
-    if form.has_settings() {
-        let path = format!("/v1/webhooks/{id}");
-        if let Err(refusal) = desk
-            .inside
-            .ask(visitor.caller, Method::PATCH, &path, settings)
-            .await
-        {
-            let trouble = format!(
-                "The webhook was made, but not with these settings: {}",
-                refusal.message
-            );
-            return Ok(show_again(&form_page(
-                &desk,
-                &visitor,
-                Some(id),
-                form,
-                Some(trouble),
-            )));
+            let trouble = Trouble::from(refusal).message;
+            Ok(show_again(&form_page(&desk, &visitor, None, form, Some(trouble))))
         }
     }
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Created))
 }
 
 /// The form for changing a webhook.
@@ -401,7 +380,7 @@ pub(super) async fn edit(
         .store
         .webhook(visitor.caller.company_id, webhook_id)
         .await?;
-    let shown = desk.inside.secrets_shown(visitor.caller, webhook_id).await?;
+    let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(webhook_id)).await?;
     let form = WebhookForm::of(&webhook, shown);
     Ok(show_page(&form_page(&desk, &visitor, Some(id), form, None)))
 }
@@ -415,29 +394,14 @@ pub(super) async fn update(
     let id = id_of(&id)?;
     visitor.must_write()?;
     let form = WebhookForm::read(&form);
-    let changed = async {
-        let settings = form.settings()?;
-        let mut body = json!({ "hook_url": form.hook_url });
-        if form.secret != SecretChoice::Keep {
-            body["secret"] = form.new_secret();
-        }
-        let path = format!("/api/v2/webhooks/{id}");
-        let inside = &desk.inside;
-        let told = |refusal: crate::api::Refusal| refusal.message;
-        inside
-            .ask(visitor.caller, Method::PATCH, &path, body)
-            .await
-            .map_err(told)?;
-        let path = format!("/v1/webhooks/{id}");
-        inside
-            .ask(visitor.caller, Method::PATCH, &path, settings)
-            .await
-            .map_err(told)?;
-        Ok::<_, String>(())
+    let changed = match form.request() {
+        Ok(request) => webhooks::update(&desk.node, visitor.caller, id, request).await,
+        Err(why) => Err(Refusal::Invalid(why)),
     };
-    match changed.await {
-        Ok(()) => Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Saved)),
-        Err(trouble) => {
+    match changed {
+        Ok(_) => Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Saved)),
+        Err(refusal) => {
+            let trouble = Trouble::from(refusal).message;
             let page = form_page(&desk, &visitor, Some(id.to_string()), form, Some(trouble));
             Ok(show_again(&page))
         }
@@ -450,7 +414,9 @@ pub(super) async fn pause(
     Path(id): Path<String>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
-    act(&desk, &visitor, &id, "pause", Value::Null, Said::Paused).await
+    let id = id_of(&id)?;
+    webhooks::pause(&desk.node, visitor.caller, id).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Paused))
 }
 
 /// Sends what was held back.
@@ -459,7 +425,9 @@ pub(super) async fn resume(
     Path(id): Path<String>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
-    act(&desk, &visitor, &id, "resume", Value::Null, Said::Resumed).await
+    let id = id_of(&id)?;
+    webhooks::resume(&desk.node, visitor.caller, id).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Resumed))
 }
 
 /// Gives it a new secret; the old one still counts for a while.
@@ -468,7 +436,9 @@ pub(super) async fn rotate_secret(
     Path(id): Path<String>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
-    act(&desk, &visitor, &id, "rotate-secret", Value::Null, Said::Rotated).await
+    let id = id_of(&id)?;
+    webhooks::rotate_secret(&desk.node, visitor.caller, id, Rotation::default()).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Rotated))
 }
 
 /// Sends a test event.
@@ -477,22 +447,11 @@ pub(super) async fn test(
     Path(id): Path<String>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
-    let body = json!({ "kind": form.text("kind").unwrap_or("call") });
-    act(&desk, &visitor, &id, "test", body, Said::Tested).await
-}
-
-async fn act(
-    desk: &Desk,
-    visitor: &Visitor,
-    id: &str,
-    verb: &str,
-    body: Value,
-    said: Said,
-) -> Result<Response, Trouble> {
-    let id = id_of(id)?;
-    let path = format!("/v1/webhooks/{id}/{verb}");
-    desk.inside.ask(visitor.caller, Method::POST, &path, body).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), said))
+    let id = id_of(&id)?;
+    let kind = form.text("kind").unwrap_or("call").parse::<Kind>();
+    let kind = kind.map_err(|error| Refusal::Invalid(format!("kind: {error}")))?;
+    webhooks::test(&desk.node, visitor.caller, id, kind).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Tested))
 }
 
 /// Asks whether to delete it, and says what that affects.
@@ -531,9 +490,6 @@ pub(super) async fn delete(
     Path(id): Path<String>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
-    let path = format!("/api/v2/webhooks/{}", id_of(&id)?);
-    desk.inside
-        .ask(visitor.caller, Method::DELETE, &path, Value::Null)
-        .await?;
+    webhooks::delete(&desk.node, visitor.caller, id_of(&id)?).await?;
     Ok(go("/dashboard/webhooks", Said::Deleted))
 }

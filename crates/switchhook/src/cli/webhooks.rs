@@ -1,13 +1,12 @@
-//! `switchhook webhooks`: where we send. Address and secret go over Dialpad's API, the settings over ours.
+//! `switchhook webhooks`: where we send.
 
 mod sample;
 mod settings;
 
-use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
 
@@ -190,9 +189,7 @@ impl Webhooks {
                         .await?
                 }
                 Command::Delete(Which { id }) => {
-                    let answer = client
-                        .send(Request::delete(format!("/api/v2/webhooks/{id}")))
-                        .await?;
+                    let answer = client.send(Request::delete(format!("/v1/webhooks/{id}"))).await?;
                     output::remark(format_args!("webhook {id} is deleted; this is what it was:"));
                     answer
                 }
@@ -222,21 +219,18 @@ impl Create {
 
     async fn make(&self, client: &Client, made: &mut Made) -> anyhow::Result<Answer> {
         let address = self.address.as_ref().or(self.hook_url.as_ref());
-        let mut request = json!({ "hook_url": address });
-        if let Some(secret) = self.secret.chosen() {
-            request["secret"] = secret.into();
-        }
-        let (id, _) = made.make(client, "/api/v2/webhooks", &request).await?;
-        let webhook = change_settings(client, &id, self.settings.chosen()).await;
-        let webhook = webhook.context("nothing is made: the webhook cannot have these settings")?;
+        let mut request = self.settings.chosen();
+        request.insert("hook_url".to_owned(), json!(address));
+        let secret = self.secret.chosen();
+        request.extend(secret.map(|secret| ("secret".to_owned(), secret.into())));
+        let (id, webhook) = made.make(client, "/v1/webhooks", &request.into()).await?;
         self.subscribe.to(client, made, &id, webhook).await
     }
 }
 
 impl Update {
     async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
-        let id = self.id.to_string();
-        let mut change = Map::new();
+        let mut change = self.settings.chosen();
         change.extend(
             self.hook_url
                 .clone()
@@ -250,17 +244,12 @@ impl Update {
         if self.no_secret {
             change.insert("secret".to_owned(), Value::Null);
         }
-        let mut settings = self.settings.chosen();
-        settings.extend(self.unset.iter().map(|name| (name.to_string(), Value::Null)));
-        if change.is_empty() && settings.is_empty() {
+        change.extend(self.unset.iter().map(|name| (name.to_string(), Value::Null)));
+        if change.is_empty() {
             return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
         }
-        if !change.is_empty() {
-            client
-                .send(Request::patch(format!("/api/v2/webhooks/{id}")).json(&change.into()))
-                .await?;
-        }
-        change_settings(client, &id, settings).await
+        let path = format!("/v1/webhooks/{}", self.id);
+        Ok(client.send(Request::patch(path).json(&change.into())).await?)
     }
 }
 
@@ -276,16 +265,6 @@ impl RotateSecret {
         let path = format!("/v1/webhooks/{}/rotate-secret", self.id);
         Ok(client.send(Request::post(path).json(&request)).await?)
     }
-}
-
-/// Changes settings, if any, and answers the whole webhook.
-async fn change_settings(client: &Client, id: &str, settings: Map<String, Value>) -> anyhow::Result<Answer> {
-    let path = format!("/v1/webhooks/{id}");
-    let request = match settings.is_empty() {
-        true => Request::get(&path, &[]),
-        false => Request::patch(path).json(&settings.into()),
-    };
-    Ok(client.send(request).await?)
 }
 
 /// What we read of a webhook.

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::webhook_settings::Bounds;
+use switchhook_node::settings::Settings;
+use switchhook_node::webhooks;
 
 /// The texts of requests: PostgreSQL can keep no NUL.
 const TEXT: &str = r"^[^\u0000]*$";
@@ -13,8 +14,9 @@ const TEXT: &str = r"^[^\u0000]*$";
 /// Ids, and places in lists, where nothing is as good as none.
 const ID_OR_EMPTY: &str = "^([0-9]{1,18}|[0-8][0-9]{18})?$";
 
-/// Tells the whole truth about a server with these bounds.
-pub(super) fn tell(document: &mut Value, bounds: Bounds) {
+/// Tells the whole truth about a server with these settings.
+pub(super) fn tell(document: &mut Value, server: &Settings) {
+    let bounds = webhooks::bounds(server);
     let overlay = serde_json::from_str(include_str!("overlay.json")).expect("the overlay is JSON");
     merge(document, overlay);
     let schemas = document["components"]["schemas"].as_object_mut();
@@ -28,17 +30,21 @@ pub(super) fn tell(document: &mut Value, bounds: Bounds) {
                 .for_each(tell_member);
         }
     }
-    let settings = &mut schemas["SettingsRequest"]["properties"];
+    let settings = &mut schemas["WebhookWithSettingsRequest"]["properties"];
     settings["max_in_flight"]["maximum"] = json!(bounds.max_in_flight);
     for name in ["connect_timeout_ms", "head_timeout_ms", "timeout_ms"] {
         settings[name]["maximum"] = json!(bounds.timeout_ms);
     }
-    let hook = if bounds.allow_http {
+    let hook = if server.hook_allow_http {
         "^https?://"
     } else {
         "^https://"
     };
-    for (request, member) in [("WebhookRequest", "hook_url"), ("ToRequest", "url")] {
+    for (request, member) in [
+        ("WebhookRequest", "hook_url"),
+        ("WebhookWithSettingsRequest", "hook_url"),
+        ("ToRequest", "url"),
+    ] {
         schemas[request]["properties"][member]["pattern"] = json!(hook);
     }
     let takes_nothing: Vec<String> = schemas

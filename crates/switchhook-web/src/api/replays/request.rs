@@ -12,12 +12,12 @@ use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
 use crate::api::SharedApi;
-use crate::api::compat::{LooseId, secret_or_none};
+use crate::api::compat::LooseId;
 use crate::api::error::ApiError;
-use crate::api::webhooks::{check_named_url, check_secret};
 use crate::api::words;
 use switchhook_node::caller::Caller;
 use switchhook_node::replay::{Wish, WishedDestination};
+use switchhook_node::webhooks::{check_url, secret_of};
 
 /// The most events that one request can name.
 const MOST_IDS: usize = 1_000;
@@ -208,9 +208,8 @@ impl ToRequest {
             )),
             (Some(id), None) => Ok(WishedDestination::Webhook(WebhookId(id.0))),
             (None, Some(url)) => {
-                check_named_url(api, "to.url", &url)?;
-                check_secret(self.secret.as_deref())?;
-                let secret = self.secret.and_then(secret_or_none);
+                check_url(&api.node, "to.url", &url)?;
+                let secret = secret_of(self.secret)?;
                 Ok(WishedDestination::Url { url, secret })
             }
             (None, None) | (Some(_), Some(_)) => Err(ApiError::invalid(

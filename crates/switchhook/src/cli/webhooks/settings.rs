@@ -1,201 +1,202 @@
-//! How a webhook wants to be sent to, as options and as shown.
+//! The settings of a webhook, as options and as shown. What there is comes from the domain's table of settings.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::Args;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, ValueParser};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use switchhook_domain::retry::Profile;
-use switchhook_protocol::UnknownWord;
-
-use crate::cli::output::Facts;
-use crate::cli::words;
+use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::duration::{parse_duration, show_duration};
 
-/// The settings of a webhook; what is not given is not changed.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Settings")]
-pub(super) struct SettingsOptions {
-    /// Retry rules: durable (for days, in order) or dialpad (exactly as Dialpad)
-    #[arg(long, value_parser = words::of::<Profile>(Profile::ALL.map(Profile::as_str)))]
-    profile: Option<Profile>,
+use crate::cli::output::Facts;
 
-    /// Whether deliveries of one call, message, agent or contact go one after the other
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
-    ordered: Option<bool>,
+/// The settings of a webhook that were given, as the API takes them; what is not given is not changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SettingsOptions(Map<String, Value>);
 
-    /// How many deliveries are sent at once
-    #[arg(long, value_name = "N")]
-    max_in_flight: Option<u32>,
-
-    /// Attempts a second at the most
-    #[arg(long, value_name = "N")]
-    rate: Option<f64>,
-
-    /// How long a connection may take to stand: 5s
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    connect_timeout: Option<Duration>,
-
-    /// How long the answer's head may take once the connection stands: 10s
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    head_timeout: Option<Duration>,
-
-    /// How long a whole attempt may take: 15s
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    timeout: Option<Duration>,
-
-    /// When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)
-    #[arg(long, value_name = "DURATIONS", value_delimiter = ',', value_parser = parse_duration)]
-    retry_schedule: Vec<Duration>,
-
-    /// Hold everything back after this many days without a success; 0 for never
-    #[arg(long, value_name = "DAYS")]
-    disable_after_days: Option<u32>,
-
-    /// A header added to every attempt; give all of them
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
-    headers: Vec<(String, String)>,
-
-    /// The Content-Type of signed deliveries, for receivers that cannot take application/jwt
-    #[arg(long, value_name = "TYPE")]
-    jwt_content_type: Option<String>,
-
-    /// Whether answers of the API leave the secret out
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
-    hide_secret: Option<bool>,
-
-    /// Whether the header of signed deliveries names the secret (kid)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
-    announce_kid: Option<bool>,
-}
-
-/// The names of options and of the settings they stand for.
-const NAMES: [(&str, &str); 13] = [
-    ("profile", "profile"),
-    ("ordered", "ordered"),
-    ("max-in-flight", "max_in_flight"),
-    ("rate", "rate"),
-    ("connect-timeout", "connect_timeout_ms"),
-    ("head-timeout", "head_timeout_ms"),
-    ("timeout", "timeout_ms"),
-    ("retry-schedule", "retry_schedule"),
-    ("disable-after-days", "disable_after_days"),
-    ("headers", "headers"),
-    ("jwt-content-type", "jwt_content_type"),
-    ("hide-secret", "hide_secret"),
-    ("announce-kid", "announce_kid"),
-];
-
-/// The setting that an option's name stands for.
-pub(super) fn parse_name(text: &str) -> Result<&'static str, UnknownWord> {
-    let found = NAMES
-        .iter()
-        .find(|(option, setting)| text == *option || text == *setting);
-    found
-        .map(|(_, setting)| *setting)
-        .ok_or_else(|| UnknownWord::new("setting", text, NAMES.map(|(option, _)| option)))
-}
-
-impl SettingsOptions {
-    /// The settings that were given, as the API takes them.
-    pub(super) fn chosen(&self) -> Map<String, Value> {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let headers: BTreeMap<_, _> = self.headers.iter().cloned().collect();
-        let schedule: Vec<_> = self.retry_schedule.iter().map(Duration::as_secs).collect();
-        let all = [
-            ("profile", self.profile.map(|profile| json!(profile))),
-            ("ordered", self.ordered.map(Value::from)),
-            ("max_in_flight", self.max_in_flight.map(Value::from)),
-            ("rate", self.rate.map(Value::from)),
-            (
-                "connect_timeout_ms",
-                self.connect_timeout.map(|timeout| millis(timeout).into()),
-            ),
-            (
-                "head_timeout_ms",
-                self.head_timeout.map(|timeout| millis(timeout).into()),
-            ),
-            ("timeout_ms", self.timeout.map(|timeout| millis(timeout).into())),
-            ("retry_schedule", (!schedule.is_empty()).then(|| json!(schedule))),
-            ("disable_after_days", self.disable_after_days.map(Value::from)),
-            ("headers", (!headers.is_empty()).then(|| json!(headers))),
-            ("jwt_content_type", self.jwt_content_type.clone().map(Value::from)),
-            ("hide_secret", self.hide_secret.map(Value::from)),
-            ("announce_kid", self.announce_kid.map(Value::from)),
-        ];
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect()
+/// The option for a setting: times are given with their unit, headers one by one.
+fn option_of(setting: &Setting) -> String {
+    match setting.form {
+        Form::Millis => setting.name.trim_end_matches("_ms").replace('_', "-"),
+        Form::Headers => "header".to_owned(),
+        _ => setting.name.replace('_', "-"),
     }
 }
 
-/// What we read of a webhook's settings.
-#[derive(Debug, Deserialize)]
-pub(super) struct ShownSettings {
-    #[serde(default)]
-    rate: Option<f64>,
-    #[serde(default)]
-    retry_schedule: Option<Vec<u64>>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    jwt_content_type: Option<String>,
-    #[serde(default)]
-    in_force: Option<InForce>,
+/// The name of a setting without its option: what `--unset` takes.
+fn word_of(setting: &Setting) -> String {
+    match setting.form {
+        Form::Headers => setting.name.to_owned(),
+        _ => option_of(setting),
+    }
 }
 
+/// The setting that an option's name stands for.
+pub(super) fn parse_name(text: &str) -> Result<&'static str, String> {
+    let found = SETTINGS
+        .iter()
+        .find(|setting| text == setting.name || text == word_of(setting));
+    found.map(|setting| setting.name).ok_or_else(|| {
+        let known: Vec<_> = SETTINGS.iter().map(word_of).collect();
+        format!("`{text}` is not a setting: use one of {}", known.join(", "))
+    })
+}
+
+fn argument(setting: &Setting) -> Arg {
+    let option = option_of(setting);
+    let help = match setting.form {
+        Form::Headers => "Header added to every attempt; give all of them".to_owned(),
+        Form::Seconds => {
+            "When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)"
+                .to_owned()
+        }
+        Form::Millis => format!(
+            "{}: {}",
+            without_null(setting),
+            show_duration(Duration::from_millis(setting.example.parse().unwrap_or_default()))
+        ),
+        _ => without_null(setting),
+    };
+    let argument = Arg::new(setting.name)
+        .long(option)
+        .help(help)
+        .help_heading("Settings");
+    let taking =
+        |name: &'static str, parser: ValueParser| argument.clone().value_name(name).value_parser(parser);
+    match setting.form {
+        Form::Word(words) => argument.clone().value_parser(PossibleValuesParser::new(words)),
+        Form::YesNo | Form::YesNoOrProfile => taking("BOOL", BoolishValueParser::new().into())
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        Form::Count => taking("N", clap::value_parser!(u32).into()),
+        Form::Days => taking("DAYS", clap::value_parser!(u32).into()),
+        Form::Rate => taking("N", clap::value_parser!(f64).into()),
+        Form::Millis => taking("DURATION", ValueParser::new(parse_duration)),
+        Form::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
+            .value_delimiter(',')
+            .action(ArgAction::Append),
+        Form::Headers => taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append),
+        Form::MediaType => taking("TYPE", ValueParser::string()),
+    }
+}
+
+/// The help of a setting without what null means, which options cannot say.
+fn without_null(setting: &Setting) -> String {
+    let help = setting.help.replace('`', "");
+    help.split("; null").next().unwrap_or_default().to_owned()
+}
+
+/// A setting's value as the API takes it.
+fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
+    let name = setting.name;
+    let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    match setting.form {
+        Form::Word(_) | Form::MediaType => json!(matches.get_one::<String>(name)),
+        Form::YesNo | Form::YesNoOrProfile => json!(matches.get_one::<bool>(name)),
+        Form::Count | Form::Days => json!(matches.get_one::<u32>(name)),
+        Form::Rate => json!(matches.get_one::<f64>(name)),
+        Form::Millis => json!(matches.get_one::<Duration>(name).map(millis)),
+        Form::Seconds => {
+            let steps = matches.get_many::<Duration>(name).into_iter().flatten();
+            steps.map(|step| json!(step.as_secs())).collect()
+        }
+        Form::Headers => {
+            let headers = matches.get_many::<(String, String)>(name).into_iter().flatten();
+            let headers = headers.map(|(name, value)| (name.clone(), json!(value)));
+            Value::Object(headers.collect())
+        }
+    }
+}
+
+impl SettingsOptions {
+    /// The settings that were given.
+    pub(super) fn chosen(&self) -> Map<String, Value> {
+        self.0.clone()
+    }
+}
+
+impl Args for SettingsOptions {
+    fn augment_args(command: Command) -> Command {
+        SETTINGS.iter().map(argument).fold(command, Command::arg)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingsOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let is_given =
+            |setting: &&Setting| matches.value_source(setting.name) == Some(ValueSource::CommandLine);
+        let given = SETTINGS.iter().filter(is_given);
+        let values = given.map(|setting| (setting.name.to_owned(), value_of(setting, matches)));
+        Ok(Self(values.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// What the API says of a webhook's settings: those that are set, and those in force.
 #[derive(Debug, Deserialize)]
-struct InForce {
-    profile: String,
-    ordered: bool,
-    max_in_flight: u32,
-    connect_timeout_ms: u64,
-    head_timeout_ms: u64,
-    timeout_ms: u64,
-    disable_after_days: u32,
+pub(super) struct ShownSettings {
+    #[serde(flatten)]
+    set: Map<String, Value>,
+    #[serde(default)]
+    in_force: Map<String, Value>,
 }
 
 impl ShownSettings {
     pub(super) fn profile_in_force(&self) -> String {
-        self.in_force
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |settings| settings.profile.clone())
+        let profile = self.in_force.get("profile").and_then(Value::as_str);
+        profile.unwrap_or("-").to_owned()
     }
 
+    /// Adds each setting that is in force or set, by the name of its option.
     pub(super) fn add_to(&self, facts: Facts) -> Facts {
-        let span = |millis| show_duration(Duration::from_millis(millis));
-        let facts = match &self.in_force {
-            Some(settings) => facts
-                .fact("profile", &settings.profile)
-                .fact("ordered", if settings.ordered { "yes" } else { "no" })
-                .fact("max in flight", settings.max_in_flight)
-                .fact("connect timeout", span(settings.connect_timeout_ms))
-                .fact("head timeout", span(settings.head_timeout_ms))
-                .fact("timeout", span(settings.timeout_ms))
-                .fact_if(
-                    "disabled after",
-                    Some(settings.disable_after_days)
-                        .filter(|days| *days > 0)
-                        .map(|days| format!("{days} days without a success")),
-                ),
-            None => facts,
-        };
-        let schedule = self.retry_schedule.as_ref().map(|schedule| {
-            let steps: Vec<_> = schedule.iter().map(|seconds| span(seconds * 1_000)).collect();
-            steps.join(", ")
-        });
-        let facts = facts
-            .fact_if("retry schedule", schedule)
-            .fact_if(
-                "rate",
-                self.rate.map(|rate| format!("{rate} a second at the most")),
-            )
-            .fact_if("jwt content type", self.jwt_content_type.as_ref());
-        self.headers.iter().fold(facts, |facts, (name, value)| {
-            facts.fact("header", format!("{name}: {value}"))
+        SETTINGS.iter().fold(facts, |facts, setting| {
+            let value = [&self.in_force, &self.set]
+                .into_iter()
+                .find_map(|settings| settings.get(setting.name).filter(|value| !value.is_null()));
+            let texts = value.map(|value| texts_of(setting, value)).unwrap_or_default();
+            texts.iter().fold(facts, |facts, text| {
+                facts.fact(&option_of(setting).replace('-', " "), text)
+            })
         })
+    }
+}
+
+/// A value as people read it; several headers are several texts, and what is not set has none.
+fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
+    let span = |millis: u64| show_duration(Duration::from_millis(millis));
+    match (setting.form, value) {
+        (Form::YesNo, Value::Bool(false)) => Vec::new(),
+        (_, Value::Bool(yes)) => vec![if *yes { "yes" } else { "no" }.to_owned()],
+        (Form::Millis, value) => value.as_u64().map(span).into_iter().collect(),
+        (Form::Days, value) => match value.as_u64() {
+            None | Some(0) => Vec::new(),
+            Some(days) => vec![format!("{days} days without a success")],
+        },
+        (Form::Rate, value) => vec![format!("{value} a second at the most")],
+        (Form::Seconds, Value::Array(steps)) => {
+            let steps = steps
+                .iter()
+                .filter_map(Value::as_u64)
+                .map(|seconds| span(seconds * 1_000));
+            vec![steps.collect::<Vec<_>>().join(", ")]
+        }
+        (Form::Headers, Value::Object(headers)) => headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
+            .collect(),
+        (_, Value::String(text)) => vec![text.clone()],
+        (_, value) => vec![value.to_string()],
     }
 }
 
@@ -212,12 +213,49 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 mod tests {
     use super::*;
 
+    fn given(arguments: &[&str]) -> Value {
+        let command = SettingsOptions::augment_args(Command::new("set").no_binary_name(true));
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        Value::Object(SettingsOptions::from_arg_matches(&matches).unwrap().chosen())
+    }
+
+    #[test]
+    fn what_is_given_is_what_the_api_takes() {
+        assert_eq!(given(&[]), json!({}));
+        let arguments = [
+            "--profile",
+            "dialpad",
+            "--ordered=false",
+            "--timeout",
+            "10s",
+            "--retry-schedule",
+            "5s,1m",
+            "--rate",
+            "2.5",
+            "--header",
+            "X-A: 1",
+            "--header",
+            "X-B: b:c",
+            "--hide-secret",
+            "--disable-after-days",
+            "0",
+        ];
+        assert_eq!(
+            given(&arguments),
+            json!({
+                "profile": "dialpad", "ordered": false, "timeout_ms": 10_000, "retry_schedule": [5, 60], "rate": 2.5,
+                "headers": {"X-A": "1", "X-B": "b:c"}, "hide_secret": true, "disable_after_days": 0,
+            })
+        );
+    }
+
     #[test]
     fn a_setting_is_known_by_its_option_and_by_its_name() {
         for name in ["timeout", "timeout_ms"] {
             assert_eq!(parse_name(name), Ok("timeout_ms"));
         }
-        assert!(parse_name("colour").is_err_and(|error| error.to_string().contains("hide-secret")));
+        assert_eq!(parse_name("headers"), Ok("headers"));
+        assert!(parse_name("colour").is_err_and(|error| error.contains("hide-secret")));
     }
 
     #[test]

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 69] = [
+const TABLE: [(&str, [u16; 8]); 71] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -64,8 +64,10 @@ const TABLE: [(&str, [u16; 8]); 69] = [
     ("patch /api/v2/subscriptions/changelog/{id}",   [401, 401, 403, 403, 403, 404, 403, 200]),
     ("delete /api/v2/subscriptions/changelog/{id}",  [401, 401, 403, 403, 403, 404, 403, 200]),
     ("get /v1/webhooks",                             [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("post /v1/webhooks",                            [401, 401, 403, 200, 403, 200, 200, 200]),
     ("get /v1/webhooks/{id}",                        [401, 401, 200, 403, 403, 404, 200, 200]),
     ("patch /v1/webhooks/{id}",                      [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("delete /v1/webhooks/{id}",                     [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/pause",                 [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/resume",                [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/rotate-secret",         [401, 401, 403, 200, 403, 404, 403, 200]),
@@ -243,7 +245,9 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
 /// A request that does what the operation is for.
 async fn body(server: &TestServer, operation: &str) -> Value {
     match operation {
-        "post /api/v2/webhooks" | "patch /api/v2/webhooks/{id}" => json!({"hook_url": some_url()}),
+        "post /api/v2/webhooks" | "post /v1/webhooks" | "patch /api/v2/webhooks/{id}" => {
+            json!({"hook_url": some_url()})
+        }
         "patch /api/v2/websockets/{id}" => json!({"secret": "another"}),
         "patch /api/v2/subscriptions/call/{id}" => json!({"group_calls_only": true}),
         "patch /api/v2/subscriptions/sms/{id}" => json!({"status": true}),

@@ -1,0 +1,54 @@
+//! What is shown of a webhook's credentials: its secret, those in its URL and those in its headers.
+//!
+//! To whom how much is shown is decided in `traffic.rs`, which knows what goes there.
+
+use std::collections::BTreeMap;
+
+use switchhook_domain::credential::{shown_url, shown_value};
+use switchhook_domain::secret::Secret;
+use switchhook_domain::webhook::{Webhook, WebhookSettings};
+
+/// Whether an answer shows secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretsShown {
+    /// Unless the webhook hides its own.
+    AsSet,
+    /// No: the server hides them.
+    Never,
+    /// No, nor any credential beside them: whoever asks may not know them.
+    Masked,
+    /// Yes: this is the one time.
+    Always,
+}
+
+impl SecretsShown {
+    /// The secret, if it is shown.
+    pub fn of(self, secret: &Secret, settings: &WebhookSettings) -> Option<String> {
+        let is_shown = match self {
+            Self::AsSet => !settings.hide_secret,
+            Self::Never | Self::Masked => false,
+            Self::Always => true,
+        };
+        is_shown.then(|| secret.expose().to_owned())
+    }
+}
+
+/// A webhook's address, which may have credentials in it.
+pub fn shown_hook_url(webhook: &Webhook, shown: SecretsShown) -> String {
+    match shown {
+        SecretsShown::Masked => shown_url(&webhook.hook_url).into_owned(),
+        _ => webhook.hook_url.clone(),
+    }
+}
+
+/// A webhook's headers: some are credentials as the secret is, and hidden with it.
+pub fn shown_headers(headers: BTreeMap<String, String>, shown: SecretsShown) -> BTreeMap<String, String> {
+    if shown == SecretsShown::AsSet {
+        return headers;
+    }
+    let shown = |(name, value): (String, String)| {
+        let value = shown_value(&name, &value).into_owned();
+        (name, value)
+    };
+    headers.into_iter().map(shown).collect()
+}

@@ -1,0 +1,342 @@
+//! What can be done with webhooks: every way to make, change and delete one, for the API, the dashboard and whoever else.
+//!
+//! Each verb takes a caller, refuses one who may not, has the store change what is kept in one transaction, and makes the
+//! change count on this node. What the settings mean is the domain's.
+
+use std::time::Duration;
+
+use switchhook_domain::Kind;
+use switchhook_domain::credential::shown_url;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::key::Right;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
+use switchhook_domain::webhook::{
+    Bounds, SettingsPatch, Webhook, WebhookChange, WebhookRequest, WebhookSettings,
+};
+
+use crate::caller::Caller;
+use crate::duration::parse_duration;
+use crate::ingest::{self, Accepted};
+use crate::refusal::Refusal;
+use crate::secrets_shown::SecretsShown;
+use crate::settings::Settings;
+use crate::traffic::{require_clearance, secrets_shown};
+use crate::{Node, inspector, keys};
+
+/// The longest URL and the longest secret, in characters.
+const LONGEST_TEXT: usize = 2_048;
+
+/// How long a replaced secret stays valid unless the request says.
+const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest that a replaced secret can stay valid.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How to replace a webhook's secret.
+#[derive(Debug, Default)]
+pub struct Rotation {
+    /// The new secret; without one it is made up.
+    pub secret: Option<String>,
+    /// How long the old one stays valid: `24h`.
+    pub overlap: Option<String>,
+    /// Whether signed deliveries name their secret from now on; `None` leaves it.
+    pub announce_kid: Option<bool>,
+}
+
+/// A webhook as a verb left it, with what its caller gets to see of its credentials.
+#[derive(Debug)]
+pub struct Changed {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// Whether its secret is shown: once, if it was made up.
+    pub secret_shown: SecretsShown,
+    /// What else is shown.
+    pub shown: SecretsShown,
+}
+
+/// Makes a webhook with all of its settings.
+///
+/// # Errors
+/// If the caller may not, the URL or a setting cannot be, the company has one with this URL or as many as it may have.
+pub async fn create(node: &Node, caller: Caller, request: WebhookRequest) -> Result<Changed, Refusal> {
+    caller.require(Right::Write)?;
+    let hook_url = request.hook_url.clone().flatten().ok_or_else(|| {
+        Refusal::Required("hook_url is required: the URL that events are posted to".to_owned())
+    })?;
+    check_url(node, "hook_url", &hook_url)?;
+    let secret = secret_of(request.secret.clone().flatten())?;
+    let settings = request.settings();
+    check_settings(node, &settings, &WebhookSettings::default())?;
+    let now = node.clock.now();
+    let webhook = Webhook::new(WebhookId(node.ids.next(now)), caller.company_id, hook_url, now)
+        .with_secret(secret)
+        .with_settings(settings.apply(WebhookSettings::default()));
+    let share = node.shares.of(caller.company_id);
+    let _alone = share.change.lock().await;
+    let there = node.registry.webhook_count(caller.company_id);
+    if !node.shares.limits().webhooks.allows_more_than(there) {
+        return Err(Refusal::too_many("webhooks", there, "--limit-webhooks"));
+    }
+    let webhook = node.store.create_webhook(webhook).await?;
+    node.registry.refresh(caller.company_id).await?;
+    shown_to(node, caller, webhook).await
+}
+
+/// Changes a webhook's URL, secret and settings in one change: what the request does not say stays.
+///
+/// # Errors
+/// If the caller may not, or may not see all that goes there and changes where it goes or what it is signed with; if the
+/// URL or a setting cannot be; if there is no such webhook.
+pub async fn update(
+    node: &Node,
+    caller: Caller,
+    id: WebhookId,
+    request: WebhookRequest,
+) -> Result<Changed, Refusal> {
+    caller.require(Right::Write)?;
+    let hook_url = match request.hook_url.clone() {
+        Some(None) => {
+            let why = "hook_url cannot be null: leave it out to keep it as it is";
+            return Err(Refusal::Invalid(why.to_owned()));
+        }
+        given => given.flatten(),
+    };
+    if let Some(url) = &hook_url {
+        check_url(node, "hook_url", url)?;
+    }
+    let secret = request.secret.clone().map(secret_of).transpose()?;
+    let settings = request.settings();
+    // What leads there must not change between the look at it and the change.
+    let share = node.shares.of(caller.company_id);
+    let _alone = share.change.lock().await;
+    let before = node.store.webhook(caller.company_id, id).await?;
+    check_settings(node, &settings, &before.settings)?;
+    // What was shown masked and comes back so stays.
+    let hook_url = hook_url.filter(|url| *url != shown_url(&before.hook_url));
+    // Whether it is the same credential as before is not told to whoever may not know that.
+    let signs = secret
+        .as_ref()
+        .is_some_and(|secret| secret.is_some() || before.secret.is_some());
+    if hook_url.is_some() || signs || settings.concerns_credentials(&before.settings) {
+        require_clearance(node, caller, Endpoint::Webhook(id)).await?;
+    }
+    let change = WebhookChange {
+        hook_url,
+        secret,
+        settings,
+        ..WebhookChange::default()
+    };
+    change_webhook(node, caller, id, change).await
+}
+
+/// Replaces a webhook's secret. Deliveries are signed with the new one at once; the old one still counts for a while for
+/// what others signed with it.
+///
+/// # Errors
+/// If the caller may not, or may not see all that goes there; if secret or overlap cannot be; if there is no such webhook.
+pub async fn rotate_secret(
+    node: &Node,
+    caller: Caller,
+    id: WebhookId,
+    rotation: Rotation,
+) -> Result<Changed, Refusal> {
+    caller.require(Right::Write)?;
+    let share = node.shares.of(caller.company_id);
+    let _alone = share.change.lock().await;
+    node.store.webhook(caller.company_id, id).await?;
+    require_clearance(node, caller, Endpoint::Webhook(id)).await?;
+    let overlap = overlap_of(rotation.overlap.as_deref())?;
+    let is_made_up = rotation.secret.is_none();
+    let secret = secret_of(Some(rotation.secret.unwrap_or_else(keys::new_secret)))?;
+    if secret.is_none() {
+        let why = "secret is empty: leave it out to have one made up";
+        return Err(Refusal::Invalid(why.to_owned()));
+    }
+    let change = WebhookChange {
+        secret: Some(secret),
+        old_secret_until: (!overlap.is_zero()).then(|| node.clock.now().plus(overlap)),
+        settings: SettingsPatch {
+            announce_kid: rotation.announce_kid,
+            ..SettingsPatch::default()
+        },
+        ..WebhookChange::default()
+    };
+    let changed = change_webhook(node, caller, id, change).await?;
+    Ok(Changed {
+        secret_shown: if is_made_up {
+            SecretsShown::Always
+        } else {
+            changed.secret_shown
+        },
+        ..changed
+    })
+}
+
+/// Holds a webhook's deliveries back: none is lost, none is sent.
+///
+/// # Errors
+/// If the caller may not, or there is no such webhook.
+pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed, Refusal> {
+    caller.require(Right::Write)?;
+    let before = node.store.webhook(caller.company_id, id).await?;
+    let since = before.paused_at.unwrap_or_else(|| node.clock.now());
+    let change = WebhookChange {
+        paused_at: Some(Some(since)),
+        ..WebhookChange::default()
+    };
+    change_webhook(node, caller, id, change).await
+}
+
+/// Sends what was held back, oldest first.
+///
+/// # Errors
+/// If the caller may not, or there is no such webhook.
+pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed, Refusal> {
+    caller.require(Right::Write)?;
+    let change = WebhookChange {
+        paused_at: Some(None),
+        ..WebhookChange::default()
+    };
+    change_webhook(node, caller, id, change).await
+}
+
+/// Sends a small sample event to a webhook, whatever it is subscribed to.
+///
+/// # Errors
+/// If the caller may not, there is no such webhook, or the event could not be kept.
+pub async fn test(node: &Node, caller: Caller, id: WebhookId, kind: Kind) -> Result<Accepted, Refusal> {
+    caller.require(Right::Write)?;
+    if kind == Kind::Unknown {
+        let why = "kind: there is no sample of `unknown`; use call, sms, agent_status, contact or changelog";
+        return Err(Refusal::Invalid(why.to_owned()));
+    }
+    let webhook = node.store.webhook(caller.company_id, id).await?;
+    Ok(ingest::accept_sample(node, webhook.company_id, webhook.id, kind).await?)
+}
+
+/// Deletes a webhook and answers what it was. Its subscriptions stay and deliver nothing.
+///
+/// # Errors
+/// If the caller may not, or there is no such webhook.
+pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed, Refusal> {
+    caller.require(Right::Write)?;
+    // Asked for before: nothing leads to a webhook that is gone.
+    let shown = secrets_shown(node, caller, Endpoint::Webhook(id)).await?;
+    let webhook = node
+        .store
+        .delete_webhook(caller.company_id, id, node.clock.now())
+        .await?;
+    node.registry.refresh(caller.company_id).await?;
+    node.engine.nudge(id);
+    Ok(Changed {
+        webhook,
+        secret_shown: shown,
+        shown,
+    })
+}
+
+/// A webhook with what this caller gets to see of it.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn shown_to(node: &Node, caller: Caller, webhook: Webhook) -> Result<Changed, Refusal> {
+    let shown = secrets_shown(node, caller, Endpoint::Webhook(webhook.id)).await?;
+    Ok(Changed {
+        webhook,
+        secret_shown: shown,
+        shown,
+    })
+}
+
+async fn change_webhook(
+    node: &Node,
+    caller: Caller,
+    id: WebhookId,
+    change: WebhookChange,
+) -> Result<Changed, Refusal> {
+    let now = node.clock.now();
+    let webhook = node
+        .store
+        .update_webhook(caller.company_id, id, change, now)
+        .await?;
+    node.registry.refresh(caller.company_id).await?;
+    node.engine.nudge(id);
+    shown_to(node, caller, webhook).await
+}
+
+/// How far settings may go on this server: an attempt must end within its claim's lease.
+#[must_use]
+pub fn bounds(settings: &Settings) -> Bounds {
+    let longest = settings.delivery.longest_attempt.as_millis();
+    Bounds {
+        max_in_flight: settings.max_in_flight,
+        timeout_ms: u32::try_from(longest).unwrap_or(u32::MAX),
+    }
+}
+
+fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSettings) -> Result<(), Refusal> {
+    patch.check(&bounds(&node.settings)).map_err(Refusal::Invalid)?;
+    if let Some(name) = patch.unknown_mask(before) {
+        return Err(Refusal::Invalid(format!(
+            "headers: *** keeps the value that is set, and there is no `{name}` yet: write its value"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks a URL that events are to be posted to, and that stands under this name in the request.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_url(node: &Node, name: &str, url: &str) -> Result<(), Refusal> {
+    if url.is_empty() {
+        return Err(Refusal::Required(format!(
+            "{name} is empty: send the URL that events are posted to"
+        )));
+    }
+    if url.chars().count() > LONGEST_TEXT {
+        return Err(Refusal::Invalid(format!(
+            "{name} is longer than {LONGEST_TEXT} characters"
+        )));
+    }
+    if url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+        return Err(Refusal::Invalid(format!(
+            "{name} has white space in it: escape it as %20"
+        )));
+    }
+    if node.inspector.is_some() && inspector::name_of(url).is_some() {
+        return Ok(());
+    }
+    let checked = node.address_guard.check_url(url);
+    checked.map_err(|refused| Refusal::Invalid(format!("{name}: {refused}")))
+}
+
+/// A secret as a request says it: an empty one is none.
+///
+/// # Errors
+/// If it is too long.
+pub fn secret_of(text: Option<String>) -> Result<Option<Secret>, Refusal> {
+    match text {
+        Some(text) if text.chars().count() > LONGEST_TEXT => Err(Refusal::Invalid(format!(
+            "secret is longer than {LONGEST_TEXT} characters"
+        ))),
+        text => Ok(text.filter(|text| !text.is_empty()).map(Secret::new)),
+    }
+}
+
+/// How long a replaced secret stays valid.
+///
+/// # Errors
+/// If it is no time, or too long.
+pub fn overlap_of(text: Option<&str>) -> Result<Duration, Refusal> {
+    let Some(text) = text else {
+        return Ok(OVERLAP);
+    };
+    let overlap = parse_duration(text).map_err(|error| Refusal::Invalid(format!("overlap: {error}")))?;
+    if overlap > LONGEST_OVERLAP {
+        let why = "overlap: an old secret counts for at most 90d";
+        return Err(Refusal::Invalid(why.to_owned()));
+    }
+    Ok(overlap)
+}

@@ -1,0 +1,138 @@
+//! The settings of a webhook in requests and answers, as the table of settings in the domain has them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use switchhook_domain::webhook::{
+    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_RETRY_STEP, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS,
+    Setting, ShownSettings, WebhookRequest, WebhookSettings,
+};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A webhook to make or to change, with its settings.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SettingsRequest(pub(crate) WebhookRequest);
+
+/// All settings of a webhook.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct SettingsAnswer(ShownSettings);
+
+impl SettingsAnswer {
+    pub(super) fn of(settings: WebhookSettings) -> Self {
+        Self(ShownSettings(settings))
+    }
+}
+
+impl PartialSchema for SettingsRequest {
+    fn schema() -> RefOr<Schema> {
+        let text = |help: &str| {
+            let or_null = SchemaType::from_iter([Type::String, Type::Null]);
+            ObjectBuilder::new().schema_type(or_null).description(Some(help))
+        };
+        let start = ObjectBuilder::new()
+            .description(Some(
+                "A webhook to make or to change: what is not sent stays, null follows the server.",
+            ))
+            .property(
+                "hook_url",
+                text("Where deliveries are posted to. Required to make a webhook."),
+            )
+            .property(
+                "secret",
+                text("With a secret deliveries are signed (HS256); null or an empty text means none."),
+            );
+        let all = SETTINGS.iter().fold(start, |object, setting| {
+            object.property(setting.name, schema(setting, true))
+        });
+        all.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+            .into()
+    }
+}
+
+impl ToSchema for SettingsRequest {
+    fn name() -> Cow<'static, str> {
+        "WebhookWithSettingsRequest".into()
+    }
+}
+
+impl PartialSchema for SettingsAnswer {
+    fn schema() -> RefOr<Schema> {
+        let all = SETTINGS.iter().fold(ObjectBuilder::new(), |object, setting| {
+            object
+                .property(setting.name, schema(setting, false))
+                .required(setting.name)
+        });
+        all.into()
+    }
+}
+
+impl ToSchema for SettingsAnswer {
+    fn name() -> Cow<'static, str> {
+        "WebhookSettings".into()
+    }
+}
+
+/// The schema of one setting. In requests everything can be null, in answers what has no other way to follow the server.
+fn schema(setting: &Setting, is_request: bool) -> Schema {
+    let is_nullable = is_request || !matches!(setting.form, Form::Headers | Form::YesNo);
+    let kind = |own: Type| match is_nullable {
+        true => SchemaType::from_iter([own, Type::Null]),
+        false => SchemaType::new(own),
+    };
+    let object = |own: Type| {
+        ObjectBuilder::new()
+            .schema_type(kind(own))
+            .description(Some(format!("{}.", setting.help)))
+    };
+    let int32 = Some(SchemaFormat::KnownFormat(KnownFormat::Int32));
+    let whole = |least: f64| object(Type::Integer).format(int32.clone()).minimum(Some(least));
+    match setting.form {
+        Form::Word(words) => {
+            let words = words.iter().map(|word| json!(word));
+            let null = is_nullable.then_some(Value::Null);
+            object(Type::String).enum_values(Some(words.chain(null))).into()
+        }
+        Form::YesNo | Form::YesNoOrProfile => object(Type::Boolean).into(),
+        Form::Count | Form::Millis => whole(1.0).into(),
+        Form::Days => whole(0.0).maximum(Some(LONGEST_DISABLE_DAYS)).into(),
+        Form::Rate => object(Type::Number)
+            .exclusive_minimum(Some(0.0))
+            .maximum(Some(HIGHEST_RATE))
+            .into(),
+        Form::Seconds => {
+            let step = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1.0))
+                .maximum(Some(LONGEST_RETRY_STEP));
+            ArrayBuilder::new()
+                .schema_type(kind(Type::Array))
+                .items(step)
+                .max_items(Some(MOST_RETRY_STEPS))
+                .description(Some(format!("{}.", setting.help)))
+                .examples([json!([5, 30, 120])])
+                .into()
+        }
+        Form::Headers => object(Type::Object)
+            .additional_properties(Some(
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some(r"^[\t -~]*$")),
+            ))
+            .property_names(Some(
+                ObjectBuilder::new().pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
+            ))
+            .max_properties(Some(MOST_HEADERS))
+            .into(),
+        Form::MediaType => object(Type::String)
+            .pattern(Some(r"^[\t -~]*/[\t -~]*$"))
+            .max_length(Some(127))
+            .into(),
+    }
+}
