@@ -3,6 +3,7 @@
 mod sample;
 mod settings;
 
+use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
@@ -223,7 +224,10 @@ impl Create {
         request.insert("hook_url".to_owned(), json!(address));
         let secret = self.secret.chosen();
         request.extend(secret.map(|secret| ("secret".to_owned(), secret.into())));
-        let (id, webhook) = made.make(client, "/v1/webhooks", &request.into()).await?;
+        let (id, webhook) = made
+            .make(client, "/v1/webhooks", &request.into())
+            .await
+            .context("nothing is made: the webhook cannot be made so")?;
         self.subscribe.to(client, made, &id, webhook).await
     }
 }
