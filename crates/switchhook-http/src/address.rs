@@ -57,6 +57,11 @@ impl Address {
             .host()
             .ok_or_else(|| format!("{text} names no host"))?
             .to_owned();
+        if let Host::Domain(name) = &host
+            && name.trim_end_matches('.').split('.').any(str::is_empty)
+        {
+            return Err(format!("{text}: the name {name} has a part without letters"));
+        }
         let port = url
             .port_or_known_default()
             .expect("http and https have a default port");
@@ -112,6 +117,8 @@ mod tests {
             ("ftp://example.com", "scheme"),
             ("nonsense", "no URL"),
             ("https://", "no URL"),
+            ("http://a..b/", "a..b has a part"),
+            ("http://.example.com/", "has a part"),
         ] {
             let error = Address::parse(text).unwrap_err();
             assert!(error.contains(part), "{error}");

@@ -38,8 +38,9 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
         contact(payload.contact(), mask),
         target(payload.target(), mask),
     );
+    // A state is a word, unless somebody sends something else in its place.
     Summary {
-        what: shortened(what),
+        what: mask.loose(&shortened(what)).into_owned(),
         detail: shortened(&detail),
     }
 }

@@ -68,7 +68,7 @@ pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDeli
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use observer::{Commit, CommitObserver, SetAside};
-pub use open::{Migrated, backup, check_url, migrate, open, restore};
+pub use open::{Migrated, backup, check_url, is_in_memory, migrate, open, restore};
 pub use options::{Role, StoreOptions};
 pub use page::{Page, PageRequest, RefusalSlice};
 pub use registry::{SubscriptionFilter, SubscriptionLimits, SuspensionRecord};

@@ -53,6 +53,12 @@ fn not_understood() -> StoreError {
     )
 }
 
+/// Whether a store's URL means one that is in memory only.
+#[must_use]
+pub fn is_in_memory(url: &str) -> bool {
+    matches!(driver_of(url), Ok(Driver::Memory))
+}
+
 /// Whether a store's URL is understood; it is not connected to.
 ///
 /// # Errors

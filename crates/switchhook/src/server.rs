@@ -9,7 +9,7 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::made_at;
 use switchhook_domain::lease::Lease;
-use switchhook_store::Store;
+use switchhook_store::{Store, is_in_memory};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -162,6 +162,9 @@ impl Server {
             Arc::clone(&node.store),
             node.telemetry.clone(),
         ));
+        if is_in_memory(&node.settings.store) {
+            warn!("the store is in memory: everything is lost when the server stops");
+        }
         info!(%address, max_connections, store = %shown_url(&node.settings.store), "listening");
         Ok(Self {
             node,

@@ -28,6 +28,12 @@ const SUBJECTS: [&str; 16] = [
     "share",
 ];
 
+/// Parts of a link's name that speak of one to a recording, although other members with them hold no address.
+const LINK_SUBJECTS: [&str; 4] = ["greeting", "download", "moment", "transcript"];
+
+/// The whole name of a link to a recording, but for its end.
+const REC: &[u8] = b"rec";
+
 /// The ends of a name whose value is an address.
 const LINKS: [&str; 8] = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
 
@@ -47,7 +53,7 @@ impl Name {
 
     /// Whether the member leads to a recording whatever it stands in.
     pub(super) fn leads_to_recording(&self, body: &[u8], value: usize) -> bool {
-        self.is_link() && self.has_subject()
+        self.is_link() && (self.has_subject() || self.is_link_to_recording())
             || self.0[..] == *VOICEMAIL_ID
             || self.has_subject() && self.has_address(body, value)
     }
@@ -55,6 +61,12 @@ impl Name {
     /// Whether the member leads to a recording if it stands in what holds recordings.
     pub(super) fn is_link_in_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() || self.has_address(body, value)
+    }
+
+    fn is_link_to_recording(&self) -> bool {
+        let speaks = |subject: &&str| memmem::find(&self.0, subject.as_bytes()).is_some();
+        let is_rec = |link: &&str| self.0.strip_suffix(link.as_bytes()) == Some(REC);
+        LINK_SUBJECTS.iter().any(|subject| speaks(&subject)) || LINKS.iter().any(|link| is_rec(&link))
     }
 
     fn has_address(&self, body: &[u8], value: usize) -> bool {

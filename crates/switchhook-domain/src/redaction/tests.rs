@@ -10,7 +10,7 @@ const RECORDINGS_HIDDEN: Hidden = Hidden {
     message_text: false,
 };
 /// Members that real traffic has, and some of their kind.
-const RECORDING_MEMBERS: [&str; 23] = [
+const RECORDING_MEMBERS: [&str; 28] = [
     "recording_url",
     "admin_recording_urls",
     "call_recording_share_links",
@@ -34,6 +34,11 @@ const RECORDING_MEMBERS: [&str; 23] = [
     "wav_link",
     "screenshot_url",
     "voicemail_transcript_url",
+    "transcript_url",
+    "rec_url",
+    "greeting_url",
+    "download_url",
+    "moments_url",
 ];
 
 const TEXT_HIDDEN: Hidden = Hidden {
@@ -237,6 +242,7 @@ fn what_leads_to_no_recording_stays() {
     for kept in [
         r#"{"was_recorded":true,"call_recording_ids":[1],"is_shared":true,"preview":"x"}"#,
         r#"{"contact":{"url":"https://example.com"},"avatar_url":"https://example.com","links":[]}"#,
+        r#"{"greeting":"https://example.com","transcript":"a/b.c","direction_url":1,"moments":2}"#,
         r#"{"play\back_link":1,"\"vide\"":"https://example.com"}"#,
         r#"{"recording_type":"audio/mp3","recording_note":"1/2, and so on.","voicemail":"a.mp3","recordings":["id-1",2]}"#,
         r#"{"recording_details":[{"transcription_text":"see https://example.com","type":"audio/wav"}]}"#,

@@ -182,6 +182,7 @@ fn is_hidden(name: &str, member: &Value, in_recordings: bool) -> bool {
     ["text", "text_content", "mms_url"].contains(&name)
         || letters == "voicemailrecordingid"
         || speaks_of_recording(&letters) && (is_link || is_address)
+        || is_link && speaks_of_linked_recording(&letters, &links)
         || in_recordings && (is_link || is_address)
 }
 
@@ -205,6 +206,12 @@ fn speaks_of_recording(letters: &str) -> bool {
         "share",
     ];
     subjects.iter().any(|subject| letters.contains(subject))
+}
+
+fn speaks_of_linked_recording(letters: &str, links: &[&str]) -> bool {
+    let parts = ["greeting", "download", "moment", "transcript"];
+    parts.iter().any(|part| letters.contains(part))
+        || links.iter().any(|link| letters.strip_suffix(link) == Some("rec"))
 }
 
 fn letters(name: &str) -> String {
