@@ -64,9 +64,9 @@ impl Name {
     }
 
     fn is_link_to_recording(&self) -> bool {
-        let speaks = |subject: &&str| memmem::find(&self.0, subject.as_bytes()).is_some();
-        let is_rec = |link: &&str| self.0.strip_suffix(link.as_bytes()) == Some(REC);
-        LINK_SUBJECTS.iter().any(|subject| speaks(&subject)) || LINKS.iter().any(|link| is_rec(&link))
+        let speaks = |subject: &str| memmem::find(&self.0, subject.as_bytes()).is_some();
+        let is_rec = |link: &str| self.0.strip_suffix(link.as_bytes()) == Some(REC);
+        LINK_SUBJECTS.into_iter().any(speaks) || LINKS.into_iter().any(is_rec)
     }
 
     fn has_address(&self, body: &[u8], value: usize) -> bool {
