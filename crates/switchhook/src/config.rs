@@ -40,35 +40,35 @@ use switchhook_node::share::{CompanyLimits, Limit};
 /// The options of `serve`.
 #[derive(Clone, Debug, Args)]
 pub struct ServeOptions {
-    /// A TOML file with any of these options as keys (`listen = "0.0.0.0:8400"`)
+    /// TOML file with any of these options as keys (`listen = "0.0.0.0:8400"`)
     #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// The address and port to listen at
+    /// Address and port to listen on
     #[arg(long, env = "SWITCHHOOK_LISTEN", hide_env_values = true, value_name = "ADDRESS", default_value = "127.0.0.1:8400", value_parser = parse_listen)]
     pub listen: SocketAddr,
 
-    /// Serve /metrics at this address and port, with /healthz and /readyz, and no longer at --listen
+    /// Address and port for /metrics, /healthz and /readyz, instead of serving /metrics at --listen
     #[arg(long, env = "SWITCHHOOK_METRICS_LISTEN", hide_env_values = true, value_name = "ADDRESS", value_parser = parse_listen)]
     pub metrics_listen: Option<SocketAddr>,
 
-    /// How many connections clients may have open at once [default: what the limit of open files leaves, at most 10000]
+    /// Maximum number of open client connections [default: what the limit of open files allows, at most 10000]
     #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: Option<u32>,
 
-    /// How long a connection may wait for its next request; longer than a load balancer in front keeps its own
+    /// Time after which an idle connection is closed; longer than the idle timeout of a load balancer in front
     #[arg(long, env = "SWITCHHOOK_IDLE_TIMEOUT", hide_env_values = true, value_name = "DURATION", default_value = "75s", value_parser = parse_idle_timeout)]
     pub idle_timeout: Duration,
 
-    /// Where events and deliveries are kept
+    /// Store for events and deliveries: sqlite:PATH or postgres://…
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
     pub store: String,
 
-    /// How the outside world reaches this server
+    /// URL at which clients reach this server
     #[arg(long, env = "SWITCHHOOK_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<String>,
 
-    /// Retry rules of webhooks that do not say: durable (for days) or dialpad (exactly as Dialpad)
+    /// Default retry rules of webhooks: durable (for days) or dialpad (exactly as Dialpad)
     #[arg(
         long,
         env = "SWITCHHOOK_PROFILE",
@@ -78,19 +78,19 @@ pub struct ServeOptions {
     )]
     pub profile: Profile,
 
-    /// How long a delivery that is being sent belongs to this server
+    /// Time for which this server claims a delivery that it sends
     #[arg(long, env = "SWITCHHOOK_LEASE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub lease: Duration,
 
-    /// How many deliveries are sent at once at the most
+    /// Maximum number of deliveries sent at once
     #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_in_flight: u32,
 
-    /// How much memory events may take that are being sent, at least 1MiB; what does not fit waits in the store
+    /// Memory for events that are being sent, at least 1MiB; the rest waits in the store
     #[arg(long, env = "SWITCHHOOK_MAX_HANDED_OVER_BYTES", hide_env_values = true, value_name = "SIZE", default_value = "256MiB", value_parser = parse_memory)]
     pub max_handed_over_bytes: u64,
 
-    /// Disable webhooks after this many days without a success (nothing is lost: resume them); 0 for never
+    /// Days without a success after which a webhook is disabled (nothing is lost; resume it); 0 for never
     #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=i64::from(LONGEST_DISABLE_DAYS)))]
     pub disable_after_days: u32,
 
@@ -100,20 +100,19 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub encryption: EncryptionOptions,
 
-    /// Leave every webhook's secret out of the API's answers
+    /// Leave secrets of webhooks out of API answers
     #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hide_secrets: bool,
 
-    /// Keep events and deliveries this long (at least 24h), or `none` for ever; what is pending always stays
+    /// Time to keep events and deliveries (at least 24h), or `none` to keep them forever; pending deliveries always stay
     #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
     pub retention: Keep<Duration>,
 
-    /// Remove the oldest when the store takes more than this (10GB), whatever its age
+    /// Maximum size of the store (10GB); beyond it the oldest events are removed, whatever their age
     #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
     pub retention_size: Keep<u64>,
 
-    /// What happens to events that deviate from their schema: off, warn (accept and tell) or strict (refuse; never what comes
-    /// from a source)
+    /// Schema validation of events: off, warn (accept with warnings) or strict (refuse, except from sources)
     #[arg(
         long,
         env = "SWITCHHOOK_VALIDATION",
@@ -123,7 +122,7 @@ pub struct ServeOptions {
     )]
     pub validation: ValidationMode,
 
-    /// Limits of /api/v2: off, or dialpad (Dialpad's rates and counts)
+    /// Rate and count limits of /api/v2: off, or dialpad (as Dialpad's)
     #[arg(
         long,
         env = "SWITCHHOOK_API_LIMITS",
@@ -133,7 +132,7 @@ pub struct ServeOptions {
     )]
     pub api_limits: ApiLimits,
 
-    /// How many webhooks a company may have, or `off`
+    /// Maximum number of webhooks per company, or `off`
     #[arg(
         long,
         env = "SWITCHHOOK_LIMIT_WEBHOOKS",
@@ -143,7 +142,7 @@ pub struct ServeOptions {
     )]
     pub limit_webhooks: Limit,
 
-    /// How many subscriptions a company may have, or `off`
+    /// Maximum number of subscriptions per company, or `off`
     #[arg(
         long,
         env = "SWITCHHOOK_LIMIT_SUBSCRIPTIONS",
@@ -153,7 +152,7 @@ pub struct ServeOptions {
     )]
     pub limit_subscriptions: Limit,
 
-    /// How many websockets a company may have, and how many connections to them at once, or `off`
+    /// Maximum number of websockets per company, and of connections to them, or `off`
     #[arg(
         long,
         env = "SWITCHHOOK_LIMIT_WEBSOCKETS",
@@ -163,7 +162,7 @@ pub struct ServeOptions {
     )]
     pub limit_websockets: Limit,
 
-    /// How many live streams a company may have open at once, and how many dashboard pages in sight, or `off`
+    /// Maximum number of live streams per company, and of dashboard pages that update live, or `off`
     #[arg(
         long,
         env = "SWITCHHOOK_LIMIT_STREAMS",
@@ -173,7 +172,7 @@ pub struct ServeOptions {
     )]
     pub limit_streams: Limit,
 
-    /// How many requests of a company read at once (more wait for a moment), or `off`
+    /// Maximum number of concurrent read requests per company (more wait briefly), or `off`
     #[arg(
         long,
         env = "SWITCHHOOK_LIMIT_READS",
@@ -183,11 +182,11 @@ pub struct ServeOptions {
     )]
     pub limit_reads: Limit,
 
-    /// Let webhooks be sent to `inspector://NAME`, a receiver in the server whose deliveries the dashboard shows
+    /// Allow webhooks to `inspector://NAME`: a receiver inside the server whose deliveries the dashboard shows
     #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub inspector: bool,
 
-    /// What the dashboard, the API and the live view do not show: numbers, text (of messages), both with a comma, or nothing
+    /// What the dashboard, the API and live views mask: numbers, text (of messages), numbers,text or nothing
     #[arg(
         long,
         env = "SWITCHHOOK_MASK",
@@ -197,11 +196,11 @@ pub struct ServeOptions {
     )]
     pub mask: Mask,
 
-    /// How long open deliveries may take to end when the server is stopped
+    /// Time for open deliveries to end when the server stops
     #[arg(long, env = "SWITCHHOOK_GRACE", hide_env_values = true, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub grace: Duration,
 
-    /// How log lines are written, to standard error
+    /// Format of log lines on standard error
     #[arg(
         long,
         env = "SWITCHHOOK_LOG",
@@ -211,7 +210,7 @@ pub struct ServeOptions {
     )]
     pub log: LogFormat,
 
-    /// What is logged: error, warn, info, debug, or module=level with commas between
+    /// Log level: error, warn, info, debug, or module=level pairs separated by commas
     #[arg(long, env = "SWITCHHOOK_LOG_LEVEL", hide_env_values = true, value_name = "LEVEL", default_value = "info", value_parser = NonEmptyStringValueParser::new())]
     pub log_level: String,
 }
@@ -223,7 +222,7 @@ pub struct StoreOptions {
     #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Where events and deliveries are kept
+    /// Store for events and deliveries: sqlite:PATH or postgres://…
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
     pub store: String,
 }

@@ -8,7 +8,7 @@ use super::output;
 /// The secrets that are known.
 #[derive(Debug, Args)]
 pub(super) struct AcceptedSecrets {
-    /// The webhook's secret; again for others to accept, such as the one of before a rotation
+    /// Secret of the webhook; repeat the option to accept others, such as the one before a rotation
     #[arg(
         long = "secret",
         value_name = "SECRET",

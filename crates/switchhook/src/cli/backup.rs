@@ -11,7 +11,7 @@ use switchhook_store::{Copied, Existing};
 use super::output;
 use crate::config::StoreOptions;
 
-/// Copy a store to a file, also while a server runs on it
+/// Back up a store to a file, also while a server uses it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,7 +37,7 @@ pub(super) struct BackUp {
     json: bool,
 }
 
-/// Put a backup in the place of a store; no server may be running on it
+/// Restore a store from a backup; no server may use it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

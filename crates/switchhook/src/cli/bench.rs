@@ -12,7 +12,7 @@ use crate::server::asked_to_stop;
 use switchhook_bench::report::{HEADINGS, Report};
 use switchhook_bench::{Options, Topic, floor};
 
-/// Measure how much a server carries on this machine, held against a forwarder that keeps nothing
+/// Measure the throughput and latency of a server on this machine, compared with a forwarder that stores nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -16,7 +16,7 @@ use crate::config::StoreOptions;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::storage;
 
-/// List companies and change what is kept of their events
+/// List companies and change how long their events are kept
 #[derive(Debug, Subcommand)]
 pub(super) enum Companies {
     List(List),

@@ -20,11 +20,11 @@ const USUAL: &str = "http://127.0.0.1:8400";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct Connection {
-    /// The Switchhook server to ask [default: the `switchhook dev` of this folder, or http://127.0.0.1:8400]
+    /// URL of the Switchhook server [default: the `switchhook dev` of this folder, or http://127.0.0.1:8400]
     #[arg(long, global = true, env = "SWITCHHOOK_URL", value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<Url>,
 
-    /// The API key; without one that of `switchhook dev` in this folder
+    /// API key [default: that of `switchhook dev` in this folder]
     #[arg(long, global = true, env = "SWITCHHOOK_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = parse_key)]
     key: Option<Secret>,
 }

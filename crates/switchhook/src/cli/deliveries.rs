@@ -20,7 +20,7 @@ use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::show_duration;
 
-/// List and show deliveries, send them again, give them up
+/// List, show, redeliver and cancel deliveries
 #[derive(Debug, Args)]
 pub(super) struct Deliveries {
     #[command(subcommand)]
@@ -43,10 +43,10 @@ enum Command {
         /// The delivery's id
         id: DeliveryId,
     },
-    /// Send the same events to the same webhooks again, as new deliveries
+    /// Redeliver: send the same events to the same webhooks again, as new deliveries
     #[command(after_help = "Example:\n  switchhook deliveries redeliver 7730318061039616")]
     Redeliver(Chosen),
-    /// Give pending deliveries up
+    /// Cancel pending deliveries
     #[command(after_help = "Example:\n  switchhook deliveries cancel 7730318061039616")]
     Cancel(Chosen),
 }
@@ -75,7 +75,7 @@ struct Which {
     #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
 
-    /// Only this kind
+    /// Show only this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 

@@ -8,8 +8,8 @@ use clap::Args;
 use crate::dev::{self, DevOptions};
 use crate::logging::{self, LogFormat};
 
-/// Run everything in one process, to try things out: server, API key, a receiver that shows what arrives, and a
-/// simulated company that makes calls
+/// Run everything in one process to try it out: server, API key, a receiver that shows what arrives, and a simulated
+/// company
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,31 +17,31 @@ Examples:
   switchhook dev --seed 7 --rate 20
   switchhook dev --fresh --no-simulate")]
 pub(super) struct Dev {
-    /// The address and port to listen at
+    /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
     listen: SocketAddr,
 
-    /// What the life of the simulated company follows from: the same seed, the same events
+    /// Seed of the simulated company: the same seed gives the same events
     #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
 
-    /// Simulated events a second
+    /// Simulated events per second
     #[arg(long, value_name = "EVENTS", default_value = "1", value_parser = parse_rate)]
     rate: f64,
 
-    /// No simulated company: only events that you send
+    /// Do not simulate a company; only events that you send
     #[arg(long)]
     no_simulate: bool,
 
-    /// Forget the events, webhooks and keys of the last time
+    /// Delete the events, webhooks and keys of earlier runs
     #[arg(long)]
     fresh: bool,
 
-    /// Where the store and the API key are kept
+    /// Folder for the store and the API key
     #[arg(long, value_name = "FOLDER", default_value = ".switchhook")]
     dir: PathBuf,
 
-    /// The API key to use instead of one that is made up
+    /// API key to use instead of a generated one
     #[arg(long, env = "SWITCHHOOK_API_KEY", value_name = "KEY", hide_env_values = true)]
     key: Option<String>,
 }

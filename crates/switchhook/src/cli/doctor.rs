@@ -20,7 +20,7 @@ use switchhook_node::clock::SystemClock;
 /// How far the server's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(5);
 
-/// Say what is wrong and what to do: exit code 0 if all is well, 1 if not
+/// Report problems and what to do about them; exit code 0 if there are none, 1 otherwise
 ///
 /// Looks at webhooks, subscriptions, secrets, late and given-up deliveries, clocks, and whether the server can connect to
 /// each webhook. No event is sent.
@@ -31,7 +31,7 @@ Examples:
   switchhook doctor --webhook 7730318061039616
   switchhook doctor --no-connect --json")]
 pub(super) struct Doctor {
-    /// Only this webhook
+    /// Examine only this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 

@@ -9,7 +9,7 @@ use super::output::{self, Facts};
 use super::{Misuse, wait_for};
 use switchhook_client::{Client, Request};
 
-/// Erase a phone number: the payloads of all events in which it occurs; the record of the deliveries stays
+/// Erase a phone number: delete the payloads of all events that contain it; the record of deliveries stays
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -37,7 +37,7 @@ pub(super) struct Events {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(Which),
-    /// Show an event as it came, and its deliveries
+    /// Show an event as it was received, and its deliveries
     #[command(after_help = "Example:\n  switchhook events show 7730318061039616")]
     Show {
         /// The event's id
@@ -47,7 +47,7 @@ enum Command {
     Route(Route),
 }
 
-/// Say what an event of unknown kind is: its bytes are taken in again as an event of that kind
+/// Assign a kind to an event of unknown kind and accept it again as an event of that kind
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -70,7 +70,7 @@ Examples:
   switchhook events list --order-key call:4513924407164928
   switchhook events list --since 2026-11-21T09:00:00Z --until 2026-11-21T10:00:00Z --json")]
 struct Which {
-    /// Only this kind
+    /// Show only this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 

@@ -20,7 +20,7 @@ use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
 use super::{diagnosis, jwt};
 
-/// Explain a captured request: what it is, whether its signature holds, and why not
+/// Explain a captured request: what it is, and whether its signature is valid
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

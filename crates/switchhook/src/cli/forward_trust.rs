@@ -11,11 +11,11 @@ use switchhook_http::proxy::read_certificates;
 /// Whose certificates are accepted from the receiver.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ForwardTrust {
-    /// Certificates (PEM) that the receiver's is accepted from beside those the machine trusts
+    /// Extra root certificates (PEM) to trust when connecting to the receiver
     #[arg(long, value_name = "FILE")]
     forward_ca: Option<PathBuf>,
 
-    /// Accept whatever certificate the receiver has
+    /// Accept any certificate of the receiver
     #[arg(long, conflicts_with = "forward_ca")]
     forward_insecure: bool,
 }

@@ -15,7 +15,7 @@ use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
 use super::{Misuse, diagnosis};
 
-/// Sign, verify and read the tokens that signed events are
+/// Sign, verify and read tokens of signed events
 #[derive(Debug, Subcommand)]
 pub(super) enum Jwt {
     Sign(Sign),

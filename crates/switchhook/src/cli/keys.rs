@@ -23,7 +23,7 @@ use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::parse_duration;
 use switchhook_node::{keys, storage};
 
-/// Make, list and revoke API keys
+/// Create, list and revoke API keys
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
     Create(Create),

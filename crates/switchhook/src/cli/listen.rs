@@ -28,7 +28,7 @@ use switchhook_node::duration::{parse_duration, show_duration};
 /// The first and the longest pause before trying again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// Pass events on to a program on this machine, as a webhook would get them
+/// Forward events to a program on this machine, as a webhook would get them
 ///
 /// Listens over a websocket of the server (--url), so that nothing has to reach this machine from outside: no tunnel.
 /// Makes what it needs there and removes it at the end. When the connection is lost it connects again, and what
@@ -43,27 +43,27 @@ Examples:
 Works with Dialpad's own API too (--url https://dialpad.com), which tells no position to go on from: what happens
 while the connection is down is lost there. Ends with 0 when it is asked to stop, with 1 when it cannot listen.")]
 pub(super) struct Listen {
-    /// Where to post each event to
+    /// URL to post each event to
     #[arg(long, value_name = "URL")]
     forward: Url,
 
-    /// Which kinds of events, with commas between; without it all that the key may have
+    /// Kinds of events, separated by commas [default: all that the key may see]
     #[arg(long, value_delimiter = ',', conflicts_with = "websocket", value_parser = super::words::kinds())]
     kinds: Vec<Kind>,
 
-    /// Sign what is posted with this secret (HS256)
+    /// Secret to sign with (HS256)
     #[arg(long, conflicts_with = "websocket", value_parser = parse_secret)]
     secret: Option<Secret>,
 
-    /// Listen at this websocket, whose subscriptions stay as they are
+    /// Websocket to listen on; its subscriptions stay as they are
     #[arg(long, value_name = "ID")]
     websocket: Option<WebsocketId>,
 
-    /// Go on after this position, as an earlier listen told it
+    /// Position to continue from, as an earlier listen printed it
     #[arg(long, value_name = "POSITION", requires = "websocket")]
     after: Option<String>,
 
-    /// How long the program has to answer
+    /// Time for the program to answer
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
     timeout: Duration,
 

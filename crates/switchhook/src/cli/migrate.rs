@@ -10,7 +10,7 @@ use super::output;
 use crate::config::StoreOptions;
 use switchhook_node::clock::SystemClock;
 
-/// Bring the schema of a store up to date
+/// Migrate the schema of a store to this version
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

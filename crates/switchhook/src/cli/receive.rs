@@ -29,7 +29,7 @@ use super::{output, wait_for_server};
 use crate::private_folder;
 use switchhook_node::duration::parse_duration;
 
-/// Receive events: verify them, drop repeats, and store them or hand them to a command before answering 200
+/// Receive events: verify them, drop repeats, and store them or pass them to a command before answering 200
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,34 +42,34 @@ answer. With --exec the event is the command's standard input, and SWITCHHOOK_EV
 _ATTEMPT are set; exit code 0 is answered with 200, anything else with 500, so that the event comes again. With both, the
 line is written once the command has succeeded.")]
 pub(super) struct Receive {
-    /// The address and port to listen at; any path takes events
+    /// Address and port to listen on; every path accepts events
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
     #[command(flatten)]
     secrets: AcceptedSecrets,
 
-    /// Take signed events in quotes too, as gateways make them that turn every body into JSON
+    /// Accept signed events in quotes, as gateways produce them that turn every body into JSON
     #[arg(long)]
     accept_quoted: bool,
 
-    /// Append the events to this file
+    /// File to append the events to
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Run this with the shell for each event
+    /// Shell command to run for each event
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
 
-    /// How many commands may run at once
+    /// Maximum number of commands running at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256))]
     exec_at_once: u16,
 
-    /// How long a command may take, waiting for its turn included; then it is killed and the event comes again
+    /// Time for a command, including its wait to start; then it is killed and the event is delivered again
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     exec_timeout: Duration,
 
-    /// With --exec and without --out: where it is kept which events were dealt with
+    /// File that remembers which events were handled, with --exec and without --out
     #[arg(long, value_name = "FILE", default_value = ".switchhook/received.seen")]
     remember: PathBuf,
 

@@ -25,7 +25,7 @@ use switchhook_node::duration::show_duration;
 /// How often a replay that is waited for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Send old events again, as new deliveries
+/// Replay old events as new deliveries
 #[derive(Debug, Args)]
 pub(super) struct Replays {
     #[command(subcommand)]

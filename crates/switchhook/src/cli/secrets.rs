@@ -15,7 +15,7 @@ use switchhook_node::storage;
 /// How many webhooks one commit rewrites.
 const SLICE: u32 = 200;
 
-/// Look after the secrets in the store
+/// Encrypt and re-encrypt the secrets in a store
 #[derive(Debug, Subcommand)]
 pub(super) enum Secrets {
     #[command(name = "re-encrypt")]

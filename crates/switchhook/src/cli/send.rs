@@ -27,7 +27,7 @@ use super::wait_for;
 use switchhook_client::{Client, IDEMPOTENCY_KEY, Request};
 use switchhook_node::ingest::SentAs;
 
-/// Send events to the server: one JSON object, a JSON array of them, or one to a line (NDJSON)
+/// Send events to the server: one JSON object, a JSON array, or NDJSON
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,15 +39,15 @@ Examples:
 The bytes of each event are sent as they are. With an idempotency key the same input can be sent again:
 what was accepted before counts as a duplicate. Exit code 1 if anything was rejected.")]
 pub(super) struct Send {
-    /// The kind of events; auto: each event's shape tells
+    /// Kind of the events; auto recognizes each by its shape
     #[arg(value_parser = super::words::of::<SentAs>(["auto"].into_iter().chain(Kind::ALL.map(Kind::route))))]
     kind: SentAs,
 
-    /// The file with the events; - for standard input
+    /// File with the events; - for standard input
     #[arg(default_value = "-")]
     file: PathBuf,
 
-    /// By which the server knows events that it has accepted in the last 24 hours
+    /// Key by which the server recognizes events that it accepted in the last 24 hours
     #[arg(long, value_name = "KEY", value_parser = parse_idempotency_key)]
     idempotency_key: Option<String>,
 

@@ -28,7 +28,7 @@ use super::{Misuse, wait_for, words};
 use switchhook_node::duration::parse_duration;
 use switchhook_node::pace::Speed;
 
-/// Send the events of a made-up company: a named scenario, or its whole life
+/// Send events of a simulated company: a named scenario, or its whole life
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +42,7 @@ Examples:
 Without --to the events go into the server, which delivers them to whoever has subscribed; nothing is created there.
 Exit code 1 if something was refused that should not have been, or --expect does not hold.")]
 pub(super) struct Simulate {
-    /// What to play, see --list; without it the company's whole life
+    /// Scenario to play (see --list); without one, the company's whole life
     #[arg(hide_possible_values = true, value_parser = words::of::<String>(Scenario::all().map(|scenario| scenario.name())))]
     scenario: Option<String>,
 
@@ -50,42 +50,42 @@ pub(super) struct Simulate {
     #[arg(long, conflicts_with_all = ["scenario", "to", "print"])]
     list: bool,
 
-    /// Send straight to this receiver, without any server
+    /// Send directly to this receiver, without a server
     #[arg(long, value_name = "URL", help_heading = "Where to")]
     to: Option<Url>,
 
-    /// Sign with this secret, as the receiver's webhook has it
+    /// Secret to sign with, the same as the receiver's
     #[arg(long, value_name = "SECRET", requires = "to", value_parser = parse_secret, help_heading = "Where to")]
     secret: Option<Secret>,
 
-    /// For old-secret: the secret of before a rotation, if the receiver still knows it
+    /// Secret from before a rotation, for the fault old-secret
     #[arg(long, value_name = "SECRET", requires = "secret", value_parser = parse_secret, help_heading = "Where to")]
     old_secret: Option<Secret>,
 
-    /// How long the receiver has to answer
+    /// Time for the receiver to answer
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, help_heading = "Where to")]
     timeout: Duration,
 
-    /// How many requests may be open at the receiver at once; those about one call never are
+    /// Maximum number of open requests to the receiver; requests about one call are sent one after another
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Where to")]
     in_flight: u16,
 
     #[command(flatten, next_help_heading = "Where to")]
     trust: ForwardTrust,
 
-    /// Print the events, one JSON object to a line, instead of sending them
+    /// Print the events as NDJSON instead of sending them
     #[arg(long, conflicts_with_all = ["to", "expect"], help_heading = "Where to")]
     print: bool,
 
-    /// What everything follows from: the same seed, the same events [default: another one each time]
+    /// Seed: the same seed gives the same events [default: random]
     #[arg(long, value_name = "N", help_heading = "What")]
     seed: Option<u64>,
 
-    /// When the company's time begins [default: so that it ends now, or else now]
+    /// Start of the company's time [default: so that it ends now, or else now]
     #[arg(long, value_name = "TIME", help_heading = "What")]
     start: Option<Timestamp>,
 
-    /// Events a second of the company's time, on average; for a scenario it plays again and again [default: 1]
+    /// Average events per second of the company's time; a scenario is repeated [default: 1]
     #[arg(long, value_name = "EVENTS", value_parser = parse_rate, help_heading = "What")]
     rate: Option<Rate>,
 
@@ -93,11 +93,11 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "RHYTHM", default_value = "steady", value_parser = words::of::<Rhythm>(Rhythm::ALL.map(Rhythm::as_str)), help_heading = "What")]
     rhythm: Rhythm,
 
-    /// End after so many events; a scenario is repeated until then
+    /// Number of events to send; a scenario is repeated until then
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What")]
     count: Option<u64>,
 
-    /// End after so much of the company's time; a scenario is repeated until then
+    /// Length of the company's time; a scenario is repeated until then
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "What")]
     duration: Option<Duration>,
 
@@ -105,12 +105,12 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "DIALECT", default_value_t, value_parser = words::of::<Dialect>(Dialect::ALL.map(Dialect::as_str)), help_heading = "What")]
     dialect: Dialect,
 
-    /// How fast the company's time goes: real, 60x, max [default: 10x for a scenario, else real]
+    /// Speed of the company's time: real, 60x or max [default: 10x for a scenario, else real]
     #[arg(long, value_name = "SPEED", help_heading = "What")]
     speed: Option<Speed>,
 
-    /// What goes wrong how often: duplicate, reorder, delay, burst, late-leg, and with --to bad-signature, old-secret,
-    /// wrong-content-type, truncated
+    /// Faults and their share of events: duplicate, reorder, delay, burst, late-leg; with --to also bad-signature,
+    /// old-secret, wrong-content-type, truncated
     #[arg(
         long,
         value_name = "FAULT=SHARE,…",
@@ -125,7 +125,7 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "WHAT", value_parser = words::of::<Expectation>(["2xx", "delivered", "rejected"]), help_heading = "Test")]
     expect: Option<Expectation>,
 
-    /// How long to wait for deliveries
+    /// Time to wait for deliveries
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = "Test")]
     within: Duration,
 

@@ -13,7 +13,7 @@ use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
 
-/// Create, list, show, change and delete sources: addresses that a real account posts its events to
+/// Create, list, show, change and delete sources: URLs that a real account posts its events to
 #[derive(Debug, Args)]
 pub(super) struct Sources {
     #[command(subcommand)]
@@ -29,7 +29,7 @@ pub(super) struct Sources {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a source; its address is shown this once
+    /// Create a source; its URL is shown only now
     #[command(after_help = "\
 Examples:
   switchhook sources create --name \"our account\" --generate-secret
@@ -56,10 +56,10 @@ Next: make a webhook with the address and the secret at the account, or let
     #[command(after_help = "Example:\n  switchhook sources show 7730318061039616")]
     Show(Which),
     Update(Update),
-    /// Delete a source; the events that came in by it stay
+    /// Delete a source; the events it received stay
     #[command(after_help = "Example:\n  switchhook sources delete 7730318061039616")]
     Delete(Which),
-    /// List what a source did not take and why, newest first: of the last 30 days, and 64 MiB
+    /// List requests that a source refused and why, newest first (30 days, at most 64 MiB)
     #[command(after_help = "\
 Examples:
   switchhook sources refusals 7730318061039616
@@ -79,7 +79,7 @@ Example:
     RetryRefusals(Which),
 }
 
-/// Change a source: what is not given stays
+/// Change a source; what is not given stays
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -7,7 +7,7 @@ use super::output;
 use switchhook_node::documents;
 use switchhook_node::settings::Settings;
 
-/// Print the documents that describe events and API
+/// Print the AsyncAPI and OpenAPI documents and JSON Schemas
 #[derive(Debug, Subcommand)]
 pub(super) enum Spec {
     /// Print the AsyncAPI document of the events, in YAML

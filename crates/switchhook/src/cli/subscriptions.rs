@@ -76,7 +76,7 @@ struct Create {
     filter: FilterOptions,
 }
 
-/// Change a subscription: what is not given stays
+/// Change a subscription; what is not given stays
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

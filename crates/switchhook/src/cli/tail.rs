@@ -28,23 +28,23 @@ Examples:
 Nothing is kept for a reader that is too slow: it is told how much it missed. After the server was away it goes on with
 what is new.")]
 pub(super) struct Tail {
-    /// Only this kind
+    /// Show only this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 
-    /// Only what goes to this webhook
+    /// Show only deliveries to this webhook
     #[arg(long, value_name = "ID")]
     webhook: Option<WebhookId>,
 
-    /// Only events that come in, or only attempts to deliver them
+    /// Show only accepted events, or only delivery attempts
     #[arg(long, value_name = "WHAT", conflicts_with = "failures")]
     only: Option<Only>,
 
-    /// Only attempts that failed
+    /// Show only failed attempts
     #[arg(long)]
     failures: bool,
 
-    /// End after so many lines
+    /// Number of lines after which to stop
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 

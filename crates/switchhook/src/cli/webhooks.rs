@@ -50,15 +50,15 @@ enum Command {
     Delete(Which),
     RotateSecret(RotateSecret),
     Test(sample::Test),
-    /// Hold a webhook's deliveries back: none is lost, none is sent
+    /// Pause a webhook: nothing is sent, nothing is lost
     #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
     Pause(Which),
-    /// Send what was held back, oldest first
+    /// Resume a webhook: send what waited, oldest first
     #[command(after_help = "Example:\n  switchhook webhooks resume 7730318061039616")]
     Resume(Which),
 }
 
-/// Create a webhook: an address that events are posted to, once subscriptions point at it
+/// Create a webhook: a URL that Switchhook posts subscribed events to
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -89,7 +89,7 @@ struct Create {
     settings: SettingsOptions,
 }
 
-/// Change a webhook: what is not given stays
+/// Change a webhook's URL, secret or settings; what is not given stays
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -130,7 +130,7 @@ struct SecretOptions {
     generate_secret: bool,
 }
 
-/// Replace a webhook's secret: deliveries are signed with the new one at once
+/// Replace a webhook's secret; deliveries are signed with the new one at once
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

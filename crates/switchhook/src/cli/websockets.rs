@@ -30,7 +30,7 @@ pub(super) struct Websockets {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a websocket: whoever connects to its URL is told what subscriptions that point at it let through
+    /// Create a websocket: a URL over which clients receive subscribed events
     #[command(after_help = "\
 Examples:
   switchhook websockets create
@@ -66,7 +66,7 @@ Examples:
         #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
         no_secret: bool,
     },
-    /// Delete a websocket; its subscriptions stay and tell nobody, whoever listens is let go
+    /// Delete a websocket; its subscriptions stay but deliver nothing, and its connections are closed
     #[command(after_help = "Example:\n  switchhook websockets delete 7730318061039616")]
     Delete(Which),
 }

@@ -11,7 +11,7 @@ use switchhook_node::encryption::{EncryptionKey, Keyring};
 /// The key that secrets in the store are encrypted with.
 #[derive(Clone, Debug, Default, Args)]
 pub struct EncryptionOptions {
-    /// Encrypt webhooks' secrets in the store with this key: 32 bytes as base64 or hexadecimal digits
+    /// Key that encrypts secrets in the store: 32 bytes as base64 or hexadecimal digits
     #[arg(
         long,
         env = "SWITCHHOOK_ENCRYPTION_KEY",
@@ -20,7 +20,7 @@ pub struct EncryptionOptions {
     )]
     pub encryption_key: Option<EncryptionKey>,
 
-    /// The same from a file: the first line is the key, further lines are older ones
+    /// File with the encryption key in its first line and older keys in further lines
     #[arg(
         long,
         env = "SWITCHHOOK_ENCRYPTION_KEY_FILE",
@@ -29,7 +29,7 @@ pub struct EncryptionOptions {
     )]
     pub encryption_key_file: Option<PathBuf>,
 
-    /// Older keys, with which secrets are still read, with commas between
+    /// Older encryption keys that can still decrypt secrets, separated by commas
     #[arg(
         long,
         env = "SWITCHHOOK_ENCRYPTION_KEYS_OLD",

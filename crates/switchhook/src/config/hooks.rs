@@ -15,23 +15,23 @@ use switchhook_node::duration::parse_duration;
 /// How receivers are reached.
 #[derive(Clone, Debug, Args)]
 pub struct HookOptions {
-    /// Addresses that hook URLs may lead to although they are not public: 10.0.0.0/8, several with commas
+    /// Non-public address ranges that hook URLs may lead to, separated by commas: 10.0.0.0/8
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub hook_allow: Vec<IpNet>,
 
-    /// Addresses that hook URLs may not lead to, though they are public or allowed: 203.0.114.0/24, several with commas
+    /// Address ranges that hook URLs must not lead to, even if public or allowed, separated by commas: 203.0.114.0/24
     #[arg(long, env = "SWITCHHOOK_HOOK_DENY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub hook_deny: Vec<IpNet>,
 
-    /// Let hook URLs begin with http://
+    /// Allow hook URLs with http://
     #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hook_allow_http: bool,
 
-    /// Certificates (PEM) that receivers' are accepted from beside those the machine trusts
+    /// Extra root certificates (PEM) to trust when connecting to receivers
     #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
     pub hook_ca: Option<PathBuf>,
 
-    /// An HTTP proxy that deliveries go through: http://HOST:PORT, with USER:PASSWORD@ before the host if need be
+    /// HTTP proxy for deliveries: http://[USER:PASSWORD@]HOST:PORT
     #[arg(
         long,
         env = "SWITCHHOOK_HOOK_PROXY",
@@ -40,11 +40,11 @@ pub struct HookOptions {
     )]
     pub hook_proxy: Option<Proxy>,
 
-    /// Give the proxy the names in hook URLs, which it looks up: --hook-allow and --hook-deny are then its business
+    /// Let the proxy resolve the names in hook URLs; --hook-allow and --hook-deny then do not apply to names
     #[arg(long, env = "SWITCHHOOK_HOOK_PROXY_BY_NAME", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hook_proxy_by_name: bool,
 
-    /// What is reached without the proxy: names with all that end in them, addresses, ranges; several with commas
+    /// Hosts to reach without the proxy, separated by commas: names (with their subdomains), addresses, ranges
     #[arg(
         long,
         env = "SWITCHHOOK_HOOK_NO_PROXY",
@@ -55,7 +55,7 @@ pub struct HookOptions {
     )]
     pub hook_no_proxy: Vec<String>,
 
-    /// How old a kept connection may become before a new one is made, for which the name is looked up again
+    /// Maximum age of a connection to a receiver; a new one resolves the name again
     #[arg(long, env = "SWITCHHOOK_HOOK_CONNECTION_AGE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub hook_connection_age: Duration,
 }

@@ -10,7 +10,7 @@ use crate::cli::output::{self, Table, time};
 use crate::cli::pages::{Extent, OUR_PAGE};
 use switchhook_client::{Client, Request};
 
-/// Explain why an event went, or did not go, to each subscription
+/// Explain why an event matched, or did not match, each subscription
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

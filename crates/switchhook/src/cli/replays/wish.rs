@@ -17,7 +17,7 @@ pub(super) struct Wish {
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<EventId>,
 
-    /// Only this kind
+    /// Show only this kind
     #[arg(long, value_parser = words::kept_kinds())]
     kind: Option<Kind>,
 

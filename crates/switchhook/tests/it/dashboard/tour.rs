@@ -23,7 +23,7 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
         )
         .await;
 
-    browser.click("a", "Subscribe it").await;
+    browser.click("a", "Add subscription").await;
     browser.click("button", "Create").await;
     browser
         .wait_for(
@@ -127,7 +127,7 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
     browser.click("nav a", "Replays").await;
     browser.click("a", "New replay").await;
     browser.choose("#kind", "call").await;
-    browser.click("button", "Count first").await;
+    browser.click("button", "Preview").await;
     browser
         .wait_for(
             "the count",
