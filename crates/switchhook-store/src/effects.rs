@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{DeliveryId, WebhookId};
 use tokio::sync::mpsc;
 
-use crate::claim::{HandOver, HandedOver};
+use crate::claim::{ClaimedDelivery, FinishedAttempt, HandOver, HandedOver, Release};
+use crate::event::NewEvent;
 use crate::observer::{Commit, CommitObserver, SetAside};
+use crate::order_queue::Start;
 
 /// What a commit changes for this node and for the operator.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    pub(crate) handed_over: HandOver,
-    pub(crate) set_aside: Vec<SetAside>,
+    handed_over: HandOver,
+    set_aside: Vec<SetAside>,
 }
 
 /// How many effects there were at some time.
@@ -22,6 +27,60 @@ pub(crate) struct Mark {
 }
 
 impl Effects {
+    /// The webhook has a delivery that is due then.
+    pub(crate) fn due(&mut self, webhook_id: WebhookId, due_at: Timestamp) {
+        self.handed_over.push(HandedOver::Due { webhook_id, due_at });
+    }
+
+    /// A delivery is this node's to send.
+    pub(crate) fn claimed(&mut self, claimed: ClaimedDelivery) {
+        self.handed_over.push(HandedOver::Claimed(Box::new(claimed)));
+    }
+
+    /// A new delivery of an event is due, or claimed at once.
+    pub(crate) fn made(&mut self, event: &NewEvent, delivery: Delivery, start: Start) {
+        match start {
+            Start::Claimed => self.claimed(ClaimedDelivery {
+                delivery,
+                body: event.body.clone(),
+                was_read: false,
+                was_due_at: event.accepted_at,
+            }),
+            Start::Free | Start::Waiting => self.due(delivery.webhook_id, delivery.state.at()),
+        }
+    }
+
+    /// A delivery that this node has was cancelled.
+    pub(crate) fn cancelled(&mut self, webhook_id: WebhookId, delivery_id: DeliveryId) {
+        self.handed_over.push(HandedOver::Cancelled {
+            webhook_id,
+            delivery_id,
+        });
+    }
+
+    /// This node no longer has the claim whose attempt ended, also if that came too late.
+    pub(crate) fn finished(&mut self, one: &FinishedAttempt) {
+        self.settled(one.webhook_id, one.delivery_id, one.attempt.number);
+    }
+
+    /// This node no longer has the claim that is given back, also if that came too late.
+    pub(crate) fn released(&mut self, one: &Release) {
+        self.settled(one.webhook_id, one.delivery_id, one.attempt_number);
+    }
+
+    fn settled(&mut self, webhook_id: WebhookId, delivery_id: DeliveryId, attempt_number: u32) {
+        self.handed_over.push(HandedOver::Settled {
+            webhook_id,
+            delivery_id,
+            attempt_number,
+        });
+    }
+
+    /// A delivery was set aside, because its row is damaged.
+    pub(crate) fn set_aside(&mut self, delivery_id: DeliveryId, why: String) {
+        self.set_aside.push(SetAside { delivery_id, why });
+    }
+
     pub(crate) const fn mark(&self) -> Mark {
         Mark {
             handed_over: self.handed_over.len(),

@@ -14,7 +14,7 @@ use super::order_queue::{self, QueueKey};
 use super::replays;
 use super::transaction::Transaction;
 use crate::attempt::LastAttempt;
-use crate::claim::{FinishedAttempt, HandedOver};
+use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
 use crate::row::attempt::{self, attempt_columns, last_attempt_columns, micros, outcome_name, status};
 use crate::row::{Columns, Row};
@@ -50,14 +50,9 @@ pub(super) async fn finish(
     let mut settled = settle(transaction, finished).await?;
     let (mut in_time, mut late) = (Vec::new(), Vec::new());
     for one in finished {
-        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
-        transaction.hand_over(HandedOver::Settled {
-            webhook_id,
-            delivery_id,
-            attempt_number: one.attempt.number,
-        });
+        transaction.effects.finished(one);
         // Taken out, so that an attempt is finished once even if it is reported twice.
-        let met = settled.remove(&(delivery_id, one.attempt.number));
+        let met = settled.remove(&(one.delivery_id, one.attempt.number));
         late.push(met.is_none());
         in_time.extend(met.map(|met| (*one, met)));
     }
@@ -65,10 +60,9 @@ pub(super) async fn finish(
     let (mut ended, mut queues) = (replays::Ended::new(), BTreeMap::<QueueKey, Timestamp>::new());
     for (one, met) in in_time {
         match one.state {
-            DeliveryState::Pending { due_at } if met.was_pending => transaction.hand_over(HandedOver::Due {
-                webhook_id: one.webhook_id,
-                due_at,
-            }),
+            DeliveryState::Pending { due_at } if met.was_pending => {
+                transaction.effects.due(one.webhook_id, due_at);
+            }
             state if met.was_pending => replays::note_ended(&mut ended, met.replay_id, state.name()),
             _ => {}
         }

@@ -15,7 +15,7 @@ use super::order_queue::{self, QueueKey};
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use super::{attempts, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery, HandedOver};
+use crate::claim::{Claim, ClaimAnswer, ClaimedDelivery};
 use crate::error::StoreError;
 use crate::order_queue::{Claimed, Queued, Verdict, verdict};
 use crate::row::attempt::lost;
@@ -213,12 +213,12 @@ async fn open(
         query.execute(&mut *transaction.connection).await?;
     }
     for one in opened {
-        transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery {
+        transaction.effects.claimed(ClaimedDelivery {
             delivery: one.delivery,
             body: one.body,
             was_read: true,
             was_due_at: one.was_due_at,
-        })));
+        });
     }
     answers(transaction.connection, claim, &claimed).await
 }

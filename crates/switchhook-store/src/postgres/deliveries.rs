@@ -15,7 +15,6 @@ use super::order_queue::{self, QueueLocks};
 use super::replays;
 use super::transaction::Transaction;
 use super::{events, webhooks};
-use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::filter::DeliveryFilter;
 use crate::page::{Page, PageRequest};
@@ -80,10 +79,7 @@ pub(super) async fn redeliver(
     let ordinal = next_ordinals.get(&origin.event_id).copied().unwrap_or(0);
     let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(connection, None, &[NewRow::free(delivery.clone())]).await?;
-    transaction.hand_over(HandedOver::Due {
-        webhook_id,
-        due_at: now,
-    });
+    transaction.effects.due(webhook_id, now);
     Ok(delivery)
 }
 

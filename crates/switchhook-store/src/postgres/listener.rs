@@ -17,7 +17,6 @@ use super::notice::{CHANNEL, Notice};
 use super::notifier::Notifier;
 use super::pool::Pool;
 use crate::change::Change;
-use crate::claim::HandedOver;
 use crate::effects::Effects;
 use crate::error::StoreError;
 
@@ -150,13 +149,11 @@ impl Listener {
                 node,
                 webhook_id,
                 delivery_id,
-            }) if node == self.node.id() => self.notifier.audience.notify(Effects {
-                handed_over: vec![HandedOver::Cancelled {
-                    webhook_id,
-                    delivery_id,
-                }],
-                ..Effects::default()
-            }),
+            }) if node == self.node.id() => {
+                let mut effects = Effects::default();
+                effects.cancelled(webhook_id, delivery_id);
+                self.notifier.audience.notify(effects);
+            }
             _ => {}
         }
     }

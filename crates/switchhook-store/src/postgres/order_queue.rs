@@ -14,7 +14,6 @@ use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
 use switchhook_domain::order::OrderKey;
 
 use super::transaction::Transaction;
-use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
 use crate::row::{Columns, Row};
@@ -182,10 +181,7 @@ pub(super) async fn free_followers(
             .bind(freed.id.0)
             .execute(&mut *transaction.connection)
             .await?;
-        transaction.hand_over(HandedOver::Due {
-            webhook_id: *webhook_id,
-            due_at: *now,
-        });
+        transaction.effects.due(*webhook_id, *now);
     }
     Ok(())
 }

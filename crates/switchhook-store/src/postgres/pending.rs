@@ -7,7 +7,7 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::transaction::Transaction;
-use crate::claim::{HandedOver, PendingWebhook, Waiting};
+use crate::claim::{PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
 
@@ -124,10 +124,7 @@ pub(super) async fn make_retries_due(
         .await?;
     let changed = usize::try_from(changed.rows_affected()).unwrap_or(usize::MAX);
     if changed > 0 {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id,
-            due_at: now,
-        });
+        transaction.effects.due(webhook_id, now);
     }
     Ok(changed)
 }

@@ -12,10 +12,9 @@ use super::delivery_row::{self, NewRow, insert_deliveries};
 use super::order_queue::{self, QueueKey, QueueLocks};
 use super::transaction::Transaction;
 use super::{deliveries, log};
-use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewDelivery, NewEvent, Recorded};
-use crate::order_queue::{Queued, Start, start_of};
+use crate::order_queue::{Queued, start_of};
 use crate::row::event::{event_columns, read, warnings};
 
 /// The order queues and logs that keeping these events decides about.
@@ -172,7 +171,7 @@ async fn keep(transaction: &mut Transaction<'_>, events: &[&NewEvent]) -> Result
     });
     query.execute(&mut *transaction.connection).await?;
     for (event, row) in of_events.into_iter().zip(deliveries) {
-        hand_over(transaction, event, row);
+        transaction.effects.made(event, row.delivery, row.start);
     }
     Ok(())
 }
@@ -252,19 +251,4 @@ fn started(
         start,
         line_position,
     }
-}
-
-fn hand_over(transaction: &mut Transaction<'_>, event: &NewEvent, row: NewRow) {
-    transaction.hand_over(match row.start {
-        Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
-            delivery: row.delivery,
-            body: event.body.clone(),
-            was_read: false,
-            was_due_at: event.accepted_at,
-        })),
-        Start::Free | Start::Waiting => HandedOver::Due {
-            webhook_id: row.delivery.webhook_id,
-            due_at: row.delivery.state.at(),
-        },
-    });
 }

@@ -10,7 +10,7 @@ use switchhook_domain::order::OrderKey;
 use super::columns::bind_columns;
 use super::order_queue;
 use super::transaction::Transaction;
-use crate::claim::{HandedOver, Release};
+use crate::claim::Release;
 use crate::error::StoreError;
 use crate::order_queue::waits_until;
 use crate::row::{Columns, Row};
@@ -42,7 +42,7 @@ pub(super) async fn release(
         // By the attempt too: of an old claim and the one that stands, both given back, only the second changes anything.
         match open.remove(&(one.delivery_id, one.attempt_number)) {
             Some(open) => waiting.push((*one, open)),
-            None => transaction.hand_over(settled(one)),
+            None => transaction.effects.released(one),
         }
     }
     // What a release makes of one in a queue counts for those behind it: one of each queue at a time.
@@ -115,24 +115,12 @@ async fn release_round(
     });
     query.execute(&mut *transaction.connection).await?;
     for row in &rows {
-        transaction.hand_over(settled(row.release));
+        transaction.effects.released(row.release);
         if row.is_pending {
-            transaction.hand_over(HandedOver::Due {
-                webhook_id: row.release.webhook_id,
-                due_at: row.due_at,
-            });
+            transaction.effects.due(row.release.webhook_id, row.due_at);
         }
     }
     Ok(())
-}
-
-/// The node no longer has it, also if it was given back too late.
-const fn settled(release: &Release) -> HandedOver {
-    HandedOver::Settled {
-        webhook_id: release.webhook_id,
-        delivery_id: release.delivery_id,
-        attempt_number: release.attempt_number,
-    }
 }
 
 const RELEASE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \

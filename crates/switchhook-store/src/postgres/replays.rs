@@ -17,7 +17,6 @@ use super::list::Listing;
 use super::order_queue::{self, QueueLocks};
 use super::transaction::Transaction;
 use super::{deliveries, events, webhooks};
-use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::order_queue::Start;
 use crate::page::{Page, PageRequest};
@@ -151,7 +150,7 @@ pub(super) async fn advance(
     step.check_start(&replay)?;
     let created = create_deliveries(transaction, &replay, step).await?;
     for (webhook_id, due_at) in step.first_due() {
-        transaction.hand_over(HandedOver::Due { webhook_id, due_at });
+        transaction.effects.due(webhook_id, due_at);
     }
     let missing = i64::try_from(step.deliveries.len() - created).unwrap_or(i64::MAX);
     sqlx::query(ADVANCE)

@@ -10,7 +10,6 @@ use super::list::Unreadable;
 use super::replays;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::observer::SetAside;
 
 /// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
 pub(super) async fn set_aside(
@@ -34,9 +33,6 @@ pub(super) async fn set_aside(
     let mut ended = replays::Ended::new();
     replays::note_ended(&mut ended, replay_id.map(ReplayId), StateName::Cancelled);
     replays::count_ended(transaction.connection, &ended).await?;
-    transaction.report(SetAside {
-        delivery_id: DeliveryId(id),
-        why,
-    });
+    transaction.effects.set_aside(DeliveryId(id), why);
     Ok(())
 }

@@ -11,10 +11,8 @@ use tokio::time::timeout;
 use super::failure::no_answer;
 use super::notice::Notice;
 use super::notifier::{Notifier, Ticket};
-use crate::claim::HandedOver;
 use crate::effects::Effects;
 use crate::error::StoreError;
-use crate::observer::SetAside;
 
 /// After how long without an answer the connection is given up.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -53,7 +51,7 @@ pub(super) struct Transaction<'c> {
     pub(super) connection: &'c mut PgConnection,
     /// Which node this is; `None`: it is a guest, which may claim nothing.
     pub(super) node: Option<i64>,
-    effects: Effects,
+    pub(super) effects: Effects,
     notices: Vec<Notice>,
 }
 
@@ -84,23 +82,10 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// Lets this node know of something, once the commit is done.
-    pub(super) fn hand_over(&mut self, item: HandedOver) {
-        self.effects.handed_over.push(item);
-    }
-
-    /// Lets the operator know of a delivery that was set aside, once the commit is done.
-    pub(super) fn report(&mut self, set_aside: SetAside) {
-        self.effects.set_aside.push(set_aside);
-    }
-
     /// Notifies the node that has a delivery in memory, this one or another, that it was cancelled.
     pub(super) fn notify_holder(&mut self, holder: i64, webhook_id: WebhookId, delivery_id: DeliveryId) {
         if Some(holder) == self.node {
-            self.hand_over(HandedOver::Cancelled {
-                webhook_id,
-                delivery_id,
-            });
+            self.effects.cancelled(webhook_id, delivery_id);
         } else {
             self.notices.push(Notice::Cancelled {
                 node: holder,

@@ -9,7 +9,7 @@ use switchhook_domain::order::OrderKey;
 use super::list::first;
 use super::transaction::Transaction;
 use super::{attempt_row, delivery_row, order_queue, replays};
-use crate::claim::{FinishedAttempt, HandedOver};
+use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
 use crate::order_queue::Start;
 use crate::row::attempt;
@@ -22,12 +22,8 @@ pub(super) fn finish(
 ) -> Result<usize, StoreError> {
     let mut late = 0;
     for one in finished {
-        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
-        transaction.hand_over(HandedOver::Settled {
-            webhook_id,
-            delivery_id,
-            attempt_number: one.attempt.number,
-        });
+        let delivery_id = one.delivery_id;
+        transaction.effects.finished(one);
         if let Some(delivery) = transaction.deferred.take(delivery_id, one.attempt.number) {
             if one.state.is_final() {
                 finish_deferred(transaction, one, delivery)?;
@@ -79,10 +75,7 @@ fn finish_one(
         replays::count_ended(transaction.connection, open.replay_id, state.name(), 1)?;
     }
     if let Some(DeliveryState::Pending { due_at }) = state {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id: one.webhook_id,
-            due_at,
-        });
+        transaction.effects.due(one.webhook_id, due_at);
     }
     if let Some(key) = &open.order_key {
         order_queue::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at)?;

@@ -10,7 +10,7 @@ use super::order_queue;
 use super::set_aside::set_aside;
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
-use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired, HandedOver};
+use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired};
 use crate::error::StoreError;
 use crate::order_queue::{Verdict, verdict};
 use crate::row::delivery::{self, delivery_columns};
@@ -200,12 +200,12 @@ fn open(
         delivery.note,
         delivery.id.0,
     ])?;
-    transaction.hand_over(HandedOver::Claimed(Box::new(ClaimedDelivery {
+    transaction.effects.claimed(ClaimedDelivery {
         delivery,
         body,
         was_read: true,
         was_due_at,
-    })));
+    });
     Ok(Some(bytes))
 }
 

@@ -10,7 +10,6 @@ use super::delivery_row;
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
 use super::{attempts, events, order_queue, replays, webhooks};
-use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::filter::DeliveryFilter;
 use crate::order_queue::Start;
@@ -39,10 +38,7 @@ pub(super) fn redeliver(
     let ordinal = next_ordinal(connection, origin.event_id)?;
     let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(connection, &delivery, Start::Free)?;
-    transaction.hand_over(HandedOver::Due {
-        webhook_id,
-        due_at: now,
-    });
+    transaction.effects.due(webhook_id, now);
     Ok(delivery)
 }
 
@@ -108,10 +104,7 @@ pub(super) fn notify_holder(
     delivery_id: DeliveryId,
 ) -> Result<(), StoreError> {
     if attempts::open_attempt(transaction.connection, delivery_id)?.is_some() {
-        transaction.hand_over(HandedOver::Cancelled {
-            webhook_id,
-            delivery_id,
-        });
+        transaction.effects.cancelled(webhook_id, delivery_id);
     }
     Ok(())
 }

@@ -7,7 +7,6 @@ use switchhook_domain::order::OrderKey;
 
 use super::list::{all, first};
 use super::transaction::Transaction;
-use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
 use crate::row::{Columns, Row};
@@ -60,10 +59,7 @@ pub(super) fn free_follower(
     transaction
         .prepare(sql)?
         .execute(params![now.as_millis(), freed.note, freed.id.0])?;
-    transaction.hand_over(HandedOver::Due {
-        webhook_id,
-        due_at: now,
-    });
+    transaction.effects.due(webhook_id, now);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::list::{all, first};
 use super::transaction::Transaction;
-use crate::claim::{HandedOver, PendingWebhook, Waiting};
+use crate::claim::{PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::row::delivery::{self, delivery_columns};
@@ -119,10 +119,7 @@ pub(super) fn make_retries_due(
         .prepare(MAKE_DUE)?
         .execute(params![now_ms, webhook_id.0, now_ms, limit])?;
     if changed > 0 {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id,
-            due_at: now,
-        });
+        transaction.effects.due(webhook_id, now);
     }
     Ok(changed)
 }

@@ -7,7 +7,6 @@ use super::list::first;
 use super::row::Verbatim;
 use super::transaction::Transaction;
 use super::{deliveries, delivery_row, log, order_queue};
-use crate::claim::{ClaimedDelivery, HandedOver};
 use crate::error::StoreError;
 use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
 use crate::order_queue::{Start, start_of};
@@ -76,18 +75,7 @@ fn deliver(
     } else {
         delivery_row::insert(transaction.connection, &delivery, start)?;
     }
-    transaction.hand_over(match start {
-        Start::Claimed => HandedOver::Claimed(Box::new(ClaimedDelivery {
-            delivery,
-            body: event.body.clone(),
-            was_read: false,
-            was_due_at: event.accepted_at,
-        })),
-        Start::Free | Start::Waiting => HandedOver::Due {
-            webhook_id: delivery.webhook_id,
-            due_at: delivery.state.at(),
-        },
-    });
+    transaction.effects.made(event, delivery, start);
     Ok(())
 }
 

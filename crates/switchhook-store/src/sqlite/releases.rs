@@ -6,7 +6,7 @@ use switchhook_domain::Timestamp;
 use super::attempts::{OpenAttempt, open_attempt};
 use super::order_queue;
 use super::transaction::Transaction;
-use crate::claim::{HandedOver, Release};
+use crate::claim::Release;
 use crate::error::StoreError;
 use crate::order_queue::waits_until;
 
@@ -17,13 +17,8 @@ pub(super) fn release(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for one in released {
-        let (webhook_id, delivery_id) = (one.webhook_id, one.delivery_id);
-        transaction.hand_over(HandedOver::Settled {
-            webhook_id,
-            delivery_id,
-            attempt_number: one.attempt_number,
-        });
-        match open_attempt(transaction.connection, delivery_id)? {
+        transaction.effects.released(one);
+        match open_attempt(transaction.connection, one.delivery_id)? {
             Some(open) if open.number == one.attempt_number => release_one(transaction, one, &open, now)?,
             _ => {}
         }
@@ -46,10 +41,7 @@ fn release_one(
         .prepare(sql)?
         .execute(params![due_at.as_millis(), held, one.delivery_id.0])?;
     if open.is_pending {
-        transaction.hand_over(HandedOver::Due {
-            webhook_id: one.webhook_id,
-            due_at,
-        });
+        transaction.effects.due(one.webhook_id, due_at);
     }
     Ok(())
 }

@@ -13,7 +13,6 @@ use super::list::{Listing, all, first};
 use super::replay_row;
 use super::transaction::Transaction;
 use super::{deliveries, webhooks};
-use crate::claim::HandedOver;
 use crate::error::StoreError;
 use crate::order_queue::Start;
 use crate::page::{Page, PageRequest};
@@ -112,7 +111,7 @@ pub(super) fn advance(transaction: &mut Transaction<'_>, step: &ReplayStep) -> R
         }
     }
     for (webhook_id, due_at) in step.first_due() {
-        transaction.hand_over(HandedOver::Due { webhook_id, due_at });
+        transaction.effects.due(webhook_id, due_at);
     }
     transaction.prepare(ADVANCE)?.execute(params![
         step.to.0,

@@ -10,7 +10,6 @@ use super::list::{Unreadable, first};
 use super::replays;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::observer::SetAside;
 
 /// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
 pub(super) fn set_aside(
@@ -30,10 +29,7 @@ pub(super) fn set_aside(
     })?;
     let replay_id = replay_id.flatten().map(ReplayId);
     replays::count_ended(transaction.connection, replay_id, StateName::Cancelled, 1)?;
-    transaction.report(SetAside {
-        delivery_id: DeliveryId(id),
-        why,
-    });
+    transaction.effects.set_aside(DeliveryId(id), why);
     Ok(())
 }
 

@@ -3,10 +3,8 @@
 use rusqlite::{CachedStatement, Connection};
 
 use super::deferred::Deferred;
-use crate::claim::HandedOver;
 use crate::effects::Effects;
 use crate::error::StoreError;
-use crate::observer::SetAside;
 use crate::write::{Answer, Reply, reply};
 
 /// The node that owns the file. There is only one: on PostgreSQL each has a number of its own.
@@ -21,12 +19,12 @@ pub(super) struct Transaction<'c> {
     pub(super) deferred: &'c mut Deferred,
     /// Whether deliveries may be among those, for now.
     pub(super) may_defer: bool,
-    outcome: Outcome,
+    pub(super) effects: Effects,
+    has_overwritten: bool,
     hot: Vec<(&'static str, CachedStatement<'c>)>,
 }
 
 /// What a transaction leaves to be done by whoever commits it.
-#[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) effects: Effects,
     /// Whether something was overwritten, and must not be found anywhere.
@@ -40,7 +38,8 @@ impl<'c> Transaction<'c> {
             may_claim,
             deferred,
             may_defer: false,
-            outcome: Outcome::default(),
+            effects: Effects::default(),
+            has_overwritten: false,
             hot: Vec::new(),
         }
     }
@@ -67,18 +66,11 @@ impl<'c> Transaction<'c> {
         self.deferred.write_all(self.connection)
     }
 
-    /// Lets this node know of something, once it is certain.
-    pub(super) fn hand_over(&mut self, item: HandedOver) {
-        self.outcome.effects.handed_over.push(item);
-    }
-
-    /// Lets the operator know of a delivery that was set aside, once it is certain.
-    pub(super) fn report(&mut self, set_aside: SetAside) {
-        self.outcome.effects.set_aside.push(set_aside);
-    }
-
     pub(super) fn into_outcome(self) -> Outcome {
-        self.outcome
+        Outcome {
+            effects: self.effects,
+            has_overwritten: self.has_overwritten,
+        }
     }
 
     /// Runs `work` so that what it deletes or replaces is overwritten with zeros in the file, and not only forgotten.
@@ -86,7 +78,7 @@ impl<'c> Transaction<'c> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.outcome.has_overwritten = true;
+        self.has_overwritten = true;
         self.connection
             .query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
         let result = work(self);
@@ -97,11 +89,11 @@ impl<'c> Transaction<'c> {
 
     /// Runs `work` so that its failing leaves no trace.
     pub(super) fn isolated(&mut self, work: impl FnOnce(&mut Self) -> Ran) -> Result<Ran, StoreError> {
-        let before = self.outcome.effects.mark();
+        let before = self.effects.mark();
         self.prepare("SAVEPOINT one_write")?.execute([])?;
         let ran = work(self);
         if let Ran::Failed = ran {
-            self.outcome.effects.take_back(before);
+            self.effects.take_back(before);
             self.prepare("ROLLBACK TO one_write")?.execute([])?;
         }
         if !matches!(ran, Ran::StoreFailed(_)) {
