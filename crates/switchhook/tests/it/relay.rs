@@ -2,7 +2,6 @@
 //! relay is killed in between.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use switchhook_simulator::{Rate, Simulation};
 
 use crate::support::http::{Arrival, Caller, RecordingReceiver};
 use crate::support::process::ServerProcess;
+use crate::support::proxy::Proxy;
 
 /// How many events are sent; as many as somebody likes with `SWITCHHOOK_RELAYED_EVENTS`.
 #[expect(
@@ -33,9 +33,16 @@ const EVERYTHING: [(&str, &str, &str); 6] = [
     ("changelog", "", ""),
 ];
 
+/// Makes a webhook that gets everything. It tries again soon, and has fewer attempts at once than failures open a breaker,
+/// so that the killing of a receiver does not make it wait.
 async fn subscribe_to_everything(caller: &Caller, hook_url: &str, secret: &str) {
     let webhook = json!({"hook_url": hook_url, "secret": secret}).to_string();
     let webhook = caller.ask("POST", "/api/v2/webhooks", &webhook).await;
+    let id = webhook["id"].as_str().expect("ids are strings");
+    let settings = json!({"max_in_flight": 8, "retry_schedule": vec![1; 60]}).to_string();
+    caller
+        .ask("PATCH", &format!("/v1/webhooks/{id}"), &settings)
+        .await;
     for (kind, member, value) in EVERYTHING {
         let mut request = json!({"endpoint_id": webhook["id"]});
         if !member.is_empty() {
@@ -88,7 +95,10 @@ async fn every_event_of_an_account_reaches_every_receiver_although_the_relay_is_
     let source = json!({"name": "dialpad", "secret": "the secret of this account"}).to_string();
     let source = relay.caller().ask("POST", "/v1/sources", &source).await;
     let address = source["url"].as_str().expect("a new source shows its address");
-    subscribe_to_everything(&dialpad.caller(), address, "the secret of this account").await;
+    // A wire that lets whoever comes wait while the relay is down.
+    let wire = Proxy::to(relay.address).await;
+    let address = address.replace(&relay.address.to_string(), &wire.address.to_string());
+    subscribe_to_everything(&dialpad.caller(), &address, "the secret of this account").await;
 
     let start = Timestamp::from_millis(1_795_253_400_000);
     let company = Simulation::builder(11, start)
@@ -109,7 +119,6 @@ async fn every_event_of_an_account_reaches_every_receiver_although_the_relay_is_
         let chunks = count.div_ceil(100);
         if nth % chunks.div_ceil(4) == 1 {
             relay.kill();
-            tokio::time::sleep(Duration::from_millis(300)).await;
             relay.start_again().await;
         }
     }

@@ -28,7 +28,7 @@ async fn check(method: &'static str, part: &str) {
     let changed = store.with_other_nodes();
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),
-        grace: Duration::from_secs(1),
+        grace: Duration::from_millis(100),
         ..Settings::default()
     };
     let vitals = Vitals::default();

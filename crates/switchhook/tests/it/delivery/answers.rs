@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
 use switchhook_node::delivery::transport::Posted;
 use tokio::io::AsyncWriteExt;
@@ -106,7 +107,7 @@ async fn headers_that_cannot_be_read_are_a_note() {
 #[tokio::test]
 async fn what_breaks_off_or_stalls_after_the_status_is_a_note() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    for (text, then, words) in [
+    let cases = [
         (
             "HTTP/1.1 200 OK\r\n".to_owned(),
             Then::End,
@@ -150,13 +151,16 @@ async fn what_breaks_off_or_stalls_after_the_status_is_a_note() {
             Then::Stall,
             "body was not complete within 300 ms",
         ),
-    ] {
+    ];
+    let check = async |(text, then, words): (String, Then, &str)| {
         let note = note_of(text.clone(), then, 200).await;
         assert!(
             note.as_ref().is_some_and(|note| note.contains(words)),
             "{text}: {note:?}"
         );
-    }
+    };
+    // All at once, because several wait for a deadline.
+    join_all(cases.map(check)).await;
 }
 
 #[tokio::test]
@@ -174,11 +178,7 @@ async fn what_was_read_of_a_broken_answer_is_kept() {
 
 #[tokio::test]
 async fn a_status_that_did_not_come_whole_is_none() {
-    for text in [
-        "HTTP/1.1 200 OK",
-        "HTTP/1.1 20",
-        "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n",
-    ] {
+    let check = async |text: &'static str| {
         let posted = answered_with(text, Then::Stall).await;
         check_unanswered(
             &posted,
@@ -190,7 +190,13 @@ async fn a_status_that_did_not_come_whole_is_none() {
             FailureReason::ConnectionLost,
             "",
         );
-    }
+    };
+    let texts = [
+        "HTTP/1.1 200 OK",
+        "HTTP/1.1 20",
+        "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n",
+    ];
+    join_all(texts.map(check)).await;
 }
 
 #[tokio::test]

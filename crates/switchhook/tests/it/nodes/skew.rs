@@ -19,7 +19,7 @@ use crate::support::postgres;
 use crate::support::rig::{Reaction, Rig};
 use crate::support::stall::{Load, missing, settings};
 
-const LEASE: Duration = Duration::from_secs(4);
+const LEASE: Duration = Duration::from_secs(2);
 
 /// A node on a machine whose clock is off.
 async fn node(url: &str, off_ms: i64) -> (Arc<Rig>, Arc<NodeClock>) {
@@ -28,7 +28,7 @@ async fn node(url: &str, off_ms: i64) -> (Arc<Rig>, Arc<NodeClock>) {
     let store = PostgresStore::open(url, StoreOptions::owner(clock.now())).expect("the store opens");
     clock.measure(&*store).await.expect("the store answers");
     // As long as an attempt may take at this lease, nearly.
-    let slow = |_: &_| Reaction::Slowly(200, Duration::from_millis(2_500));
+    let slow = |_: &_| Reaction::Slowly(200, Duration::from_millis(1_200));
     let rig = Rig::with_clock(
         Arc::clone(&store) as _,
         settings(LEASE),
@@ -46,7 +46,7 @@ async fn nodes_whose_clocks_differ_by_more_than_a_lease_send_nothing_twice() {
         return;
     };
     let (mut rigs, mut agreements) = (Vec::new(), Vec::new());
-    for off_ms in [0, 5_000, -5_000] {
+    for off_ms in [0, 2_500, -2_500] {
         let (rig, clock) = node(&url, off_ms).await;
         if rigs.is_empty() {
             let ordered = WebhookSettings {

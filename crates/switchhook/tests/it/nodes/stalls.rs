@@ -1,5 +1,5 @@
 //! PostgreSQL stalls for longer and shorter than a lease: afterwards everything goes out soon. The leases are shorter than a
-//! server allows, so that this takes seconds.
+//! server allows, so that this takes few seconds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,12 @@ use tokio::time::Instant;
 use super::crew::until;
 use crate::support::postgres;
 use crate::support::rig::{Reaction, Rig, START};
-use crate::support::stall::{Load, QUARTERS, missing, settings};
+use crate::support::stall::{Load, missing, settings};
 
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(1);
+
+/// How long stalls last, in quarters of a lease: less than a lease and more. The simulation tries more, in virtual time.
+const QUARTERS: [u32; 2] = [2, 6];
 
 /// What stalls it.
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +81,13 @@ async fn check(stall: Stall, count: usize) {
     let url = cluster::create_database(&server.url("postgres"), "stalls").expect("a database is made");
     let rigs = nodes(&url, count).await;
     for quarters in QUARTERS {
-        let load = Load::start(&rigs, Duration::from_millis(250));
-        until("the acknowledgement of events", || async { load.count() > 150 }).await;
+        let load = Load::start(&rigs, Duration::from_millis(100));
+        until("the acknowledgement of events", || async { load.count() > 60 }).await;
         let time = LEASE * quarters / 4;
         stall.last(&mut server, &url, time).await;
         let before = load.count();
         until("the acknowledgement of more", || async {
-            load.count() > before + 150
+            load.count() > before + 60
         })
         .await;
         let acknowledged = load.end().await;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
@@ -109,6 +110,7 @@ pub(crate) fn asking(at: SocketAddr) -> NameSettings {
     let server = NameServerConfig::new(at.ip(), true, vec![connection]);
     let mut options = ResolverOpts::default();
     options.attempts = 1;
+    options.timeout = Duration::from_millis(250);
     NameSettings {
         config: ResolverConfig::from_parts(None, Vec::new(), vec![server]),
         options,

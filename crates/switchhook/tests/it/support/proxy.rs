@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
+
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Passes connections on to an address.
 pub(crate) struct Proxy {
@@ -26,7 +29,13 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let passing = tokio::spawn(async move {
-                    let mut far = TcpStream::connect(target).await?;
+                    // While nobody listens there, whoever connected waits.
+                    let mut far = loop {
+                        match TcpStream::connect(target).await {
+                            Ok(far) => break far,
+                            Err(_) => tokio::time::sleep(CONNECT_AGAIN_AFTER).await,
+                        }
+                    };
                     copy_bidirectional(&mut near, &mut far).await
                 });
                 connections.lock().push(passing.abort_handle());
