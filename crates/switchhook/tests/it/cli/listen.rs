@@ -152,17 +152,15 @@ async fn a_connection_that_is_lost_again_and_again_loses_no_event() {
     }
     receiver
         .wait_until("every event", |arrivals| {
-            arrivals.iter().any(|arrival| arrival.body == event(CUTS * 30 - 1))
+            arrivals
+                .iter()
+                .any(|arrival| arrival.body == event(CUTS * 30 - 1))
         })
         .await;
     let mut arrived = bodies(&receiver.arrivals());
     // What was being answered when the wire was cut may come again.
     arrived.dedup();
-    assert_eq!(
-        arrived,
-        (0..CUTS * 30).map(event).collect::<Vec<_>>(),
-        "in order"
-    );
+    assert_eq!(arrived, (0..CUTS * 30).map(event).collect::<Vec<_>>(), "in order");
     wait_for_words(&log, "connected again", CUTS).await;
     assert_eq!(listening.stop(), Some(0));
     assert_eq!(websockets(&caller).await, Vec::<Value>::new());
