@@ -1,31 +1,34 @@
-//! The engine's handle, and what it is made of. The loop itself is `dispatch`.
+//! The engine's handle, what it is made of, and what it takes of an event at once. The loop itself is `dispatcher`.
 
-mod agenda;
-mod backlog;
-mod dispatch;
-mod offer;
+mod breakers;
+mod claiming;
+mod dispatcher;
+mod nodes;
 mod outbox;
-mod recovery;
-mod share;
+mod schedule;
+mod survey;
+mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
+use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use self::dispatch::Dispatcher;
-pub use self::offer::Offer;
-use super::memory::Memory;
+use self::dispatcher::Dispatcher;
+use super::memory::{Memory, Purpose, Reservation};
 use super::transport::Transport;
 use crate::chance::Dice;
+use crate::destination::Destination;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
 use crate::vitals::Vitals;
@@ -133,10 +136,10 @@ impl Engine {
         let (commands, received) = mpsc::unbounded_channel();
         let running = Running(Arc::clone(&shared));
         let vitals = parts.vitals.clone();
-        let dispatcher = Dispatcher::new(parts, Arc::clone(&shared), runtime.clone());
+        let (dispatcher, reports) = Dispatcher::new(parts, Arc::clone(&shared), runtime.clone());
         vitals.spawn(PART, runtime, async move {
             let _running = running;
-            dispatcher.run(hand_over, received).await;
+            dispatcher.run(received, hand_over, reports).await;
         });
         Self { shared, commands }
     }
@@ -144,13 +147,17 @@ impl Engine {
     /// Offers the engine an event of `size` bytes that is about to be kept.
     #[must_use]
     pub fn offer(&self, size: usize) -> Offer<'_> {
-        Offer::new(&self.shared, size)
+        Offer {
+            engine: &self.shared,
+            size,
+            room: None,
+        }
     }
 
     /// How many bytes of events, and of what is made of them, are in memory to be sent.
     #[must_use]
     pub fn bytes_in_memory(&self) -> usize {
-        self.shared.memory.held()
+        self.shared.memory.in_use()
     }
 
     /// Tells the engine that a webhook was changed, paused, resumed or deleted, or that something of it became due.
@@ -178,6 +185,49 @@ impl Engine {
         if self.commands.send(Command::Stop { grace, done }).is_ok() {
             // An error means that the engine is already gone, which is what was asked for.
             let _ = stopped.await;
+        }
+    }
+}
+
+/// An event that is about to be kept, offered to the engine: deliveries that this node has room for are born claimed.
+pub struct Offer<'e> {
+    engine: &'e Shared,
+    size: usize,
+    /// The room for its bytes, as soon as one delivery is claimed.
+    room: Option<Reservation>,
+}
+
+impl Offer<'_> {
+    /// Until when its delivery to `destination` may be born claimed; `None` if the node has no room for it now.
+    pub fn claim_until(&mut self, destination: &Destination, now: Timestamp) -> Option<Timestamp> {
+        if !self.engine.is_running.load(Ordering::Relaxed)
+            || !destination.has_room()
+            || !self.has_place(destination)
+        {
+            return None;
+        }
+        let load = destination.load();
+        if !self.engine.memory.is_within_share(&load, self.size) {
+            return None;
+        }
+        if self.room.is_none() {
+            let purpose = Purpose::event(load.bytes.load(Ordering::Relaxed), self.size);
+            self.room = Some(self.engine.memory.reserve(self.size, purpose)?);
+        }
+        Some(now.plus(self.engine.lease.0))
+    }
+
+    fn has_place(&self, destination: &Destination) -> bool {
+        self.engine.handed_over.load(Ordering::Relaxed) < self.engine.max_handed_over
+            || destination.load().handed_over.load(Ordering::Relaxed) < ALWAYS_TAKEN
+    }
+
+    /// The event's bytes: counted, if a delivery of it is claimed.
+    #[must_use]
+    pub fn keep(self, event_id: EventId, body: Bytes) -> Bytes {
+        match self.room {
+            Some(room) => self.engine.memory.keep(event_id, &body, room),
+            None => body,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How many bytes of events are in memory to be sent, and how many may be. What does not fit waits in the store.
 //!
-//! Bytes count from when a claim is granted until the last of those that have them lets go: the store's writer, the stream of
-//! claimed deliveries, a lane, an attempt, a socket. So an event that goes to twenty webhooks counts once. What is made of it
+//! Bytes count from when a claim is granted until the last of those that have them lets go: the store's writer, the hand-over
+//! stream, a webhook's queue, an attempt, a socket. So an event that goes to twenty webhooks counts once. What is made of it
 //! for one receiver (a JWT, or the event without what is hidden) counts by itself, for as long as it is being sent.
 //!
 //! Half is for events, half for what is made of them. A quarter of each half is kept for those who would have nothing else:
@@ -31,69 +31,70 @@ pub(super) struct Memory {
     /// How many deliveries share it.
     deliveries: u32,
     events: AtomicUsize,
-    copies: AtomicUsize,
-    large: Mutex<HashMap<EventId, Weak<Held<Bytes>>>>,
+    /// The bytes of what is made of events for their receivers.
+    bodies: AtomicUsize,
+    large: Mutex<HashMap<EventId, Weak<Counted<Bytes>>>>,
 }
 
 /// What bytes are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
+pub(super) enum Purpose {
     /// An event.
     Event,
     /// An event of a webhook that has next to nothing in memory.
     FirstEvent,
     /// What is made of an event for an attempt.
-    Copy,
+    Body,
     /// The same, for a webhook with no other attempt under way.
-    FirstCopy,
+    FirstBody,
 }
 
-/// So many bytes, held until it is dropped.
+/// The room for so many bytes, taken until it is dropped.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(super) struct Reservation {
     memory: Arc<Memory>,
-    want: Want,
+    purpose: Purpose,
     size: usize,
 }
 
-impl Drop for Hold {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.memory
-            .half(self.want)
+            .half(self.purpose)
             .fetch_sub(self.size, Ordering::Relaxed);
     }
 }
 
-impl Hold {
-    /// The same bytes, which are held for as long as anybody has them.
+impl Reservation {
+    /// The same bytes, which count for as long as anybody has them.
     pub(super) fn over(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
-        Bytes::from_owner(Held {
+        Bytes::from_owner(Counted {
             bytes,
             event_id: None,
-            _hold: self,
+            _reservation: self,
         })
     }
 }
 
 /// Bytes that are counted.
 #[derive(Debug)]
-struct Held<B> {
+struct Counted<B> {
     bytes: B,
-    /// By what a large event is known.
+    /// The id by which a large event is known.
     event_id: Option<EventId>,
-    _hold: Hold,
+    _reservation: Reservation,
 }
 
-impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Counted<B> {
     fn as_ref(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 }
 
-impl<B> Drop for Held<B> {
+impl<B> Drop for Counted<B> {
     fn drop(&mut self) {
         let Some(event_id) = self.event_id else { return };
-        let mut large = self._hold.memory.large.lock();
+        let mut large = self._reservation.memory.large.lock();
         // Another read of the event may have taken its place.
         if large
             .get(&event_id)
@@ -105,7 +106,7 @@ impl<B> Drop for Held<B> {
 }
 
 /// A large event, known by its id for as long as somebody has it.
-struct Shared(Arc<Held<Bytes>>);
+struct Shared(Arc<Counted<Bytes>>);
 
 impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {
@@ -121,28 +122,28 @@ impl Memory {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             deliveries: deliveries.max(1),
             events: AtomicUsize::new(0),
-            copies: AtomicUsize::new(0),
+            bodies: AtomicUsize::new(0),
             large: Mutex::default(),
         })
     }
 
     /// How many bytes are in memory.
     #[must_use]
-    pub(super) fn held(&self) -> usize {
-        self.events.load(Ordering::Relaxed) + self.copies.load(Ordering::Relaxed)
+    pub(super) fn in_use(&self) -> usize {
+        self.events.load(Ordering::Relaxed) + self.bodies.load(Ordering::Relaxed)
     }
 
-    const fn half(&self, want: Want) -> &AtomicUsize {
-        match want {
-            Want::Event | Want::FirstEvent => &self.events,
-            Want::Copy | Want::FirstCopy => &self.copies,
+    const fn half(&self, purpose: Purpose) -> &AtomicUsize {
+        match purpose {
+            Purpose::Event | Purpose::FirstEvent => &self.events,
+            Purpose::Body | Purpose::FirstBody => &self.bodies,
         }
     }
 
     /// How many bytes of a webhook may be in memory that may have `deliveries` there: the same part of either.
     pub(super) fn share(&self, deliveries: u32) -> usize {
         let deliveries = deliveries.min(self.deliveries) as usize;
-        (self.mark(Want::Event) / self.deliveries as usize).saturating_mul(deliveries)
+        (self.mark(Purpose::Event) / self.deliveries as usize).saturating_mul(deliveries)
     }
 
     /// Whether an event of `size` bytes is within the share of a webhook. One always is.
@@ -151,74 +152,74 @@ impl Memory {
         has == 0 || has + size <= self.share(load.allowance.load(Ordering::Relaxed))
     }
 
-    /// How much of its half may be held for this.
-    const fn mark(&self, want: Want) -> usize {
-        let eighths = match want {
-            Want::Event | Want::Copy => 3,
-            Want::FirstEvent | Want::FirstCopy => 4,
+    /// How much of its half may be in use for this purpose to get more.
+    const fn mark(&self, purpose: Purpose) -> usize {
+        let eighths = match purpose {
+            Purpose::Event | Purpose::Body => 3,
+            Purpose::FirstEvent | Purpose::FirstBody => 4,
         };
         self.limit / 8 * eighths
     }
 
-    /// How many more bytes may be held for this.
-    pub(super) fn room(&self, want: Want) -> usize {
-        self.mark(want)
-            .saturating_sub(self.half(want).load(Ordering::Relaxed))
+    /// How many more bytes there are for this purpose.
+    pub(super) fn room(&self, purpose: Purpose) -> usize {
+        self.mark(purpose)
+            .saturating_sub(self.half(purpose).load(Ordering::Relaxed))
     }
 
-    /// Holds bytes if there is room. While next to nothing is held of a half, there is room for anything: an event that is
+    /// Takes room if there is any. While next to nothing of a half is in use, there is room for anything: an event that is
     /// larger than it should be must go too.
-    pub(super) fn try_hold(self: &Arc<Self>, size: usize, want: Want) -> Option<Hold> {
-        let most = self.mark(want);
-        let more = |held: usize| {
-            (held <= self.limit / 8 || held.saturating_add(size) <= most).then(|| held.saturating_add(size))
+    pub(super) fn reserve(self: &Arc<Self>, size: usize, purpose: Purpose) -> Option<Reservation> {
+        let most = self.mark(purpose);
+        let more = |used: usize| {
+            (used <= self.limit / 8 || used.saturating_add(size) <= most).then(|| used.saturating_add(size))
         };
-        let half = self.half(want);
+        let half = self.half(purpose);
         half.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .ok()?;
-        Some(self.holding(size, want))
+        Some(self.reservation(size, purpose))
     }
 
-    /// Holds the bytes of an event that is there already.
-    fn hold(self: &Arc<Self>, size: usize) -> Hold {
+    /// Counts the bytes of an event that is there already.
+    fn count(self: &Arc<Self>, size: usize) -> Reservation {
         self.events.fetch_add(size, Ordering::Relaxed);
-        self.holding(size, Want::Event)
+        self.reservation(size, Purpose::Event)
     }
 
-    fn holding(self: &Arc<Self>, size: usize, want: Want) -> Hold {
-        Hold {
+    fn reservation(self: &Arc<Self>, size: usize, purpose: Purpose) -> Reservation {
+        Reservation {
             memory: Arc::clone(self),
-            want,
+            purpose,
             size,
         }
     }
 
-    /// The bytes of an event for which `hold` was granted. They are copied: those of a request may be a small part of a large
+    /// The bytes of an event for which `room` was granted. They are copied: those of a request may be a small part of a large
     /// piece of memory.
-    pub(super) fn keep(&self, event_id: EventId, body: &Bytes, hold: Hold) -> Bytes {
+    pub(super) fn keep(&self, event_id: EventId, body: &Bytes, room: Reservation) -> Bytes {
         if body.len() < LARGE {
-            return hold.over(Box::<[u8]>::from(&**body));
+            return room.over(Box::<[u8]>::from(&**body));
         }
-        self.keep_large(event_id, Bytes::copy_from_slice(body), hold)
+        self.keep_large(event_id, Bytes::copy_from_slice(body), room)
     }
 
     /// The bytes of an event that were read for a claim; those that are here already, if it is large.
     pub(super) fn keep_read(self: &Arc<Self>, event_id: EventId, body: Bytes) -> Bytes {
-        let hold = self.hold(body.len());
+        let room = self.count(body.len());
         if body.len() < LARGE {
-            return hold.over(body);
+            return room.over(body);
         }
-        self.keep_large(event_id, body, hold)
+        self.keep_large(event_id, body, room)
     }
 
-    fn keep_large(&self, event_id: EventId, bytes: Bytes, hold: Hold) -> Bytes {
+    fn keep_large(&self, event_id: EventId, bytes: Bytes, room: Reservation) -> Bytes {
         let mut large = self.large.lock();
         let known = large.get(&event_id).and_then(Weak::upgrade);
         let kept = known.unwrap_or_else(|| {
-            let kept = Arc::new(Held {
+            let kept = Arc::new(Counted {
                 bytes,
                 event_id: Some(event_id),
-                _hold: hold,
+                _reservation: room,
             });
             large.insert(event_id, Arc::downgrade(&kept));
             kept
@@ -228,8 +229,8 @@ impl Memory {
     }
 }
 
-impl Want {
-    /// For an event of `size` bytes to a webhook that has so many in memory.
+impl Purpose {
+    /// What an event of `size` bytes is wanted for by a webhook that `has` so many in memory.
     pub(super) const fn event(has: usize, size: usize) -> Self {
         if has == 0 || has + size <= NEXT_TO_NOTHING {
             Self::FirstEvent
@@ -253,13 +254,13 @@ mod tests {
     fn bytes_count_until_the_last_who_has_them_lets_go() {
         let memory = Memory::new(1 << 30, 100);
         for size in [10, LARGE, MIB] {
-            let hold = memory.try_hold(size, Want::Event).unwrap();
-            let kept = memory.keep(EventId(1), &event(size), hold);
+            let room = memory.reserve(size, Purpose::Event).unwrap();
+            let kept = memory.keep(EventId(1), &event(size), room);
             let also = kept.slice(1..);
             drop(kept);
-            assert_eq!(memory.held(), size);
+            assert_eq!(memory.in_use(), size);
             drop(also);
-            assert_eq!(memory.held(), 0, "{size}");
+            assert_eq!(memory.in_use(), 0, "{size}");
         }
         assert!(memory.large.lock().is_empty());
     }
@@ -270,43 +271,43 @@ mod tests {
         let all: Vec<_> = (0..20)
             .map(|_| memory.keep_read(EventId(7), event(MIB)))
             .collect();
-        assert_eq!(memory.held(), MIB);
+        assert_eq!(memory.in_use(), MIB);
         assert!(all.iter().all(|one| one.as_ptr() == all[0].as_ptr()));
         let other = memory.keep_read(EventId(8), event(MIB));
-        assert_eq!(memory.held(), 2 * MIB);
+        assert_eq!(memory.in_use(), 2 * MIB);
         drop((all, other));
-        assert_eq!(memory.held(), 0);
+        assert_eq!(memory.in_use(), 0);
         assert!(memory.large.lock().is_empty());
     }
 
     #[test]
     fn no_use_takes_the_room_of_the_next() {
         let memory = Memory::new(64 << 20, 100);
-        let mut holds = Vec::new();
-        for (want, mark) in [
-            (Want::Event, 24),
-            (Want::FirstEvent, 32),
-            (Want::Copy, 56),
-            (Want::FirstCopy, 64),
+        let mut rooms = Vec::new();
+        for (purpose, mark) in [
+            (Purpose::Event, 24),
+            (Purpose::FirstEvent, 32),
+            (Purpose::Body, 56),
+            (Purpose::FirstBody, 64),
         ] {
-            while let Some(hold) = memory.try_hold(MIB, want) {
-                holds.push(hold);
+            while let Some(room) = memory.reserve(MIB, purpose) {
+                rooms.push(room);
             }
-            assert_eq!(memory.held(), mark * MIB, "{want:?}");
+            assert_eq!(memory.in_use(), mark * MIB, "{purpose:?}");
         }
-        holds.clear();
-        assert_eq!(memory.held(), 0);
+        rooms.clear();
+        assert_eq!(memory.in_use(), 0);
     }
 
     #[test]
     fn an_event_larger_than_all_room_goes_alone() {
         let memory = Memory::new(1000, 100);
-        let hold = memory.try_hold(MIB, Want::Event).unwrap();
-        assert!(memory.try_hold(1, Want::FirstEvent).is_none());
-        let copy = memory.try_hold(MIB, Want::Copy).unwrap();
-        assert!(memory.try_hold(1, Want::FirstCopy).is_none());
-        drop((hold, copy));
-        assert!(memory.try_hold(MIB, Want::Event).is_some());
+        let event = memory.reserve(MIB, Purpose::Event).unwrap();
+        assert!(memory.reserve(1, Purpose::FirstEvent).is_none());
+        let body = memory.reserve(MIB, Purpose::Body).unwrap();
+        assert!(memory.reserve(1, Purpose::FirstBody).is_none());
+        drop((event, body));
+        assert!(memory.reserve(MIB, Purpose::Event).is_some());
     }
 
     #[test]

@@ -1,16 +1,11 @@
-//! What the engine has to tell the store: finished attempts and released claims, one batch of each under way at a time.
+//! Results on their way to the store: finished attempts and released claims, one batch of each under way at a time.
 //!
 //! While a batch is being committed the next one gathers, so batches grow with the load. What could not be stored is
 //! kept and tried again; the engine starts nothing new until it is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_store::{FinishedAttempt, Release, StoreError};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-
-use super::{EngineParts, PART};
 
 /// How long after a failure the same batch is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -21,78 +16,39 @@ const BATCH: usize = 2_000;
 /// How many bytes of answers may wait for the store before no more attempts are started.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What gathers for the store.
+/// What the store has yet to take.
 #[derive(Default)]
 pub(super) struct Outbox {
-    finished: Queue<FinishedAttempt>,
-    /// How many bytes of answers those have.
+    finished: Gathering<FinishedAttempt>,
+    released: Gathering<Release>,
+    /// The size of the answers that are not stored yet.
     bytes: usize,
-    released: Queue<Release>,
     /// Why the store did not take the last batch.
     failure: Option<String>,
 }
 
-struct Queue<T> {
-    gathering: Vec<T>,
-    is_under_way: bool,
-}
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self {
-            gathering: Vec::new(),
-            is_under_way: false,
-        }
-    }
-}
-
-impl<T> Queue<T> {
-    fn next_batch(&mut self) -> Option<Vec<T>> {
-        if self.is_under_way || self.gathering.is_empty() {
-            return None;
-        }
-        self.is_under_way = true;
-        let rest = self.gathering.split_off(self.gathering.len().min(BATCH));
-        Some(std::mem::replace(&mut self.gathering, rest))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.gathering.is_empty() && !self.is_under_way
-    }
-}
-
-/// What the store said to a batch.
+/// A batch that the store took, or that comes back with what was wrong.
 pub(super) enum Stored {
-    /// Finished attempts, or what was wrong and the batch back.
     Finished(Result<StoredAttempts, (StoreError, Vec<FinishedAttempt>)>),
-    /// Released claims.
     Released(Result<(), (StoreError, Vec<Release>)>),
 }
 
 /// Attempts that are stored.
 pub(super) struct StoredAttempts {
     /// How many came too late.
-    late: usize,
-    /// How many bytes of answers they had.
-    bytes: usize,
-}
-
-fn answer_bytes(attempt: &FinishedAttempt) -> usize {
-    let answer = attempt.attempt.answer.as_ref();
-    answer.map_or(0, |answer| {
-        let note = answer.note.as_ref().map_or(0, String::len);
-        answer.body_head.len() + answer.headers.as_json().len() + note
-    })
+    pub(super) late: usize,
+    /// The size of their answers.
+    pub(super) bytes: usize,
 }
 
 impl Outbox {
     pub(super) fn finish(&mut self, attempt: FinishedAttempt) {
         self.bytes += answer_bytes(&attempt);
-        self.finished.gathering.push(attempt);
+        self.finished.waiting.push(attempt);
     }
 
     pub(super) fn release(&mut self, released: impl IntoIterator<Item = Release>) {
-        self.released.gathering.extend(released);
+        self.released.waiting.extend(released);
     }
 
     /// Whether everything was stored.
@@ -110,77 +66,163 @@ impl Outbox {
         self.failure.as_deref()
     }
 
-    /// Sends what has gathered on its way; the answers come through `answers`.
-    pub(super) fn flush(&mut self, parts: &EngineParts, runtime: &Handle, answers: &mpsc::Sender<Stored>) {
-        let delay = self.failure.as_ref().map(|_| TRY_AGAIN_AFTER);
-        if let Some(batch) = self.finished.next_batch() {
-            let (store, answers) = (Arc::clone(&parts.store), answers.clone());
-            parts.vitals.spawn(PART, runtime, async move {
-                pause(delay).await;
-                let bytes = batch.iter().map(answer_bytes).sum();
-                let stored = store
-                    .finish_attempts(batch.clone())
-                    .await
-                    .map(|late| StoredAttempts { late, bytes })
-                    .map_err(|error| (error, batch));
-                let _ = answers.send(Stored::Finished(stored)).await;
-            });
-        }
-        if let Some(batch) = self.released.next_batch() {
-            let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
-            let answers = answers.clone();
-            parts.vitals.spawn(PART, runtime, async move {
-                pause(delay).await;
-                let stored = store
-                    .release_deliveries(batch.clone(), clock.now())
-                    .await
-                    .map_err(|error| (error, batch));
-                let _ = answers.send(Stored::Released(stored)).await;
-            });
-        }
+    /// How long the next batches wait before they are sent: a while, if the last one failed.
+    pub(super) fn delay(&self) -> Option<Duration> {
+        self.failure.as_ref().map(|_| TRY_AGAIN_AFTER)
     }
 
-    /// Takes the store's answer; answers how many attempts came too late.
+    /// The finished attempts to be stored next, if none are under way.
+    pub(super) fn next_finished(&mut self) -> Option<Vec<FinishedAttempt>> {
+        self.finished.next_batch()
+    }
+
+    /// The claims to be released next, if none are under way.
+    pub(super) fn next_released(&mut self) -> Option<Vec<Release>> {
+        self.released.next_batch()
+    }
+
+    /// Takes the store's answer to a batch; answers how many attempts came too late.
     pub(super) fn stored(&mut self, answer: Stored) -> usize {
-        match answer {
-            Stored::Finished(result) => {
-                self.finished.is_under_way = false;
-                let (late, bytes) = result
-                    .as_ref()
-                    .map_or((0, 0), |stored| (stored.late, stored.bytes));
-                self.bytes -= bytes;
-                put_back(
-                    &mut self.finished.gathering,
-                    &mut self.failure,
-                    result.map(|_| ()),
-                );
-                late
+        let mut late = 0;
+        let stored = match answer {
+            Stored::Finished(Ok(stored)) => {
+                late = stored.late;
+                self.bytes -= stored.bytes;
+                self.finished.batch_ended(Ok(()))
             }
-            Stored::Released(result) => {
-                self.released.is_under_way = false;
-                put_back(&mut self.released.gathering, &mut self.failure, result);
-                0
-            }
+            Stored::Finished(Err(failed)) => self.finished.batch_ended(Err(failed)),
+            Stored::Released(result) => self.released.batch_ended(result),
+        };
+        self.failure = stored.err().map(|error| error.to_string());
+        late
+    }
+}
+
+/// What gathers of one kind.
+struct Gathering<T> {
+    waiting: Vec<T>,
+    is_under_way: bool,
+}
+
+impl<T> Default for Gathering<T> {
+    fn default() -> Self {
+        Self {
+            waiting: Vec::new(),
+            is_under_way: false,
         }
     }
 }
 
-fn put_back<T>(
-    gathering: &mut Vec<T>,
-    failure: &mut Option<String>,
-    result: Result<(), (StoreError, Vec<T>)>,
-) {
-    match result {
-        Ok(()) => *failure = None,
-        Err((error, batch)) => {
-            gathering.splice(..0, batch);
-            *failure = Some(error.to_string());
+impl<T> Gathering<T> {
+    fn next_batch(&mut self) -> Option<Vec<T>> {
+        if self.is_under_way || self.waiting.is_empty() {
+            return None;
         }
+        self.is_under_way = true;
+        let rest = self.waiting.split_off(self.waiting.len().min(BATCH));
+        Some(std::mem::replace(&mut self.waiting, rest))
+    }
+
+    /// A batch is no longer under way. One that failed goes first again.
+    fn batch_ended(&mut self, result: Result<(), (StoreError, Vec<T>)>) -> Result<(), StoreError> {
+        self.is_under_way = false;
+        result.map_err(|(error, batch)| {
+            self.waiting.splice(..0, batch);
+            error
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.is_under_way
     }
 }
 
-async fn pause(delay: Option<Duration>) {
-    if let Some(delay) = delay {
-        tokio::time::sleep(delay).await;
+/// The size of the answers of finished attempts.
+pub(super) fn bytes_of(attempts: &[FinishedAttempt]) -> usize {
+    attempts.iter().map(answer_bytes).sum()
+}
+
+fn answer_bytes(attempt: &FinishedAttempt) -> usize {
+    let answer = attempt.attempt.answer.as_ref();
+    answer.map_or(0, |answer| {
+        let note = answer.note.as_ref().map_or(0, String::len);
+        answer.body_head.len() + answer.headers.as_json().len() + note
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_domain::attempt::Answer;
+
+    use super::*;
+    use crate::delivery::samples::{finished, release};
+
+    fn ids(batch: &[Release]) -> Vec<i64> {
+        batch.iter().map(|release| release.delivery_id.0).collect()
+    }
+
+    fn stored(batch: &[FinishedAttempt]) -> Stored {
+        let bytes = bytes_of(batch);
+        Stored::Finished(Ok(StoredAttempts { late: 0, bytes }))
+    }
+
+    fn failed<T>(batch: Vec<T>) -> Result<(), (StoreError, Vec<T>)> {
+        Err((StoreError::Unavailable("no disk".into()), batch))
+    }
+
+    #[test]
+    fn one_batch_is_under_way_while_the_next_one_gathers() {
+        let mut outbox = Outbox::default();
+        outbox.release([release(1), release(2)]);
+        assert_eq!(ids(&outbox.next_released().unwrap()), [1, 2]);
+        outbox.release([release(3)]);
+        assert!(outbox.next_released().is_none());
+        assert!(!outbox.is_empty());
+        outbox.stored(Stored::Released(Ok(())));
+        assert_eq!(ids(&outbox.next_released().unwrap()), [3]);
+        outbox.stored(Stored::Released(Ok(())));
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_stored_goes_first_and_a_while_later() {
+        let mut outbox = Outbox::default();
+        outbox.release([release(1)]);
+        let batch = outbox.next_released().unwrap();
+        outbox.release([release(2)]);
+        assert_eq!(outbox.delay(), None);
+        outbox.stored(Stored::Released(failed(batch)));
+        assert!(outbox.failure().unwrap().contains("no disk"));
+        assert_eq!(outbox.delay(), Some(TRY_AGAIN_AFTER));
+        assert_eq!(ids(&outbox.next_released().unwrap()), [1, 2]);
+        outbox.stored(Stored::Released(Ok(())));
+        assert_eq!(outbox.failure(), None);
+    }
+
+    #[test]
+    fn a_batch_has_a_bound() {
+        let mut outbox = Outbox::default();
+        outbox.release((0..BATCH as i64 + 1).map(release));
+        assert_eq!(outbox.next_released().unwrap().len(), BATCH);
+        outbox.stored(Stored::Released(Ok(())));
+        assert_eq!(outbox.next_released().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn answers_count_until_they_are_stored() {
+        let mut outbox = Outbox::default();
+        let large = || Answer {
+            body_head: vec![b' '; MOST_BYTES / 2],
+            ..Answer::default()
+        };
+        for id in 1..=2 {
+            assert!(!outbox.is_full());
+            outbox.finish(finished(id, Some(large())));
+        }
+        assert!(outbox.is_full(), "their headers count too");
+        let batch = outbox.next_finished().unwrap();
+        assert!(outbox.is_full());
+        outbox.stored(stored(&batch));
+        assert!(!outbox.is_full());
     }
 }

@@ -1,7 +1,7 @@
-//! What a receiver gets to see of an event: its JSON, or that signed, without what is hidden from it.
+//! The body that a receiver gets of an event: its JSON, or that signed, without what is hidden from it.
 //!
 //! The deliveries of an event often start one after the other on the same thread. So each thread remembers the last small
-//! event that it showed, and works out once what the deliveries have in common. Of a large one nothing is remembered: every
+//! event that it made bodies of, and works out once what they have in common. Of a large one nothing is remembered: every
 //! thread would keep it in memory for as long as it has nothing else to do.
 
 use std::borrow::Cow;
@@ -15,34 +15,27 @@ use switchhook_protocol::Signer;
 const REMEMBERED: usize = 4 * 1024;
 
 thread_local! {
-    static LAST: RefCell<Shown> = RefCell::new(Shown::of(&Bytes::new(), Hidden::NOTHING));
+    static LAST: RefCell<Bodies> = RefCell::new(Bodies::of(&Bytes::new(), Hidden::NOTHING));
 }
 
 /// The body of a POST that brings `event`, which is as it came.
-pub(super) fn shown_to(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) -> Bytes {
+pub(super) fn body_of(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) -> Bytes {
     if signer.is_none() && hidden.is_nothing() {
         return event.clone();
     }
     if event.len() > REMEMBERED {
-        let mut shown = Shown::of(event, hidden);
-        return match signer {
-            Some(signer) => shown.signed_by(signer),
-            None => shown.json(),
-        };
+        return Bodies::of(event, hidden).made_by(signer);
     }
     LAST.with_borrow_mut(|last| {
-        if !last.is_of(event, hidden) {
-            *last = Shown::of(event, hidden);
+        if !last.are_of(event, hidden) {
+            *last = Bodies::of(event, hidden);
         }
-        match signer {
-            Some(signer) => last.signed_by(signer),
-            None => last.json(),
-        }
+        last.made_by(signer)
     })
 }
 
-/// At most how many bytes [`shown_to`] makes of an event; 0 if it is shown as it is.
-pub(super) const fn size_of_copy(is_signed: bool, event: usize, hidden: Hidden) -> usize {
+/// At most how many bytes [`body_of`] makes of an event; 0 if the body is the event as it is.
+pub(super) const fn size_made(is_signed: bool, event: usize, hidden: Hidden) -> usize {
     /// The head of a JWT and its signature.
     const AROUND: usize = 512;
     let json = if hidden.is_nothing() { 0 } else { event };
@@ -50,16 +43,16 @@ pub(super) const fn size_of_copy(is_signed: bool, event: usize, hidden: Hidden) 
     json + token
 }
 
-/// What was worked out of an event so far.
-struct Shown {
+/// The bodies that were made of one event so far.
+struct Bodies {
     event: Bytes,
     hidden: Hidden,
     json: Option<Bytes>,
-    /// Signed by whoever was first.
+    /// The JWT, signed by whoever was first.
     token: Option<Bytes>,
 }
 
-impl Shown {
+impl Bodies {
     fn of(event: &Bytes, hidden: Hidden) -> Self {
         Self {
             event: event.clone(),
@@ -69,9 +62,17 @@ impl Shown {
         }
     }
 
-    /// Bytes at the same place are the same, since these are kept. Others may be too, but comparing them would not be free.
-    fn is_of(&self, event: &Bytes, hidden: Hidden) -> bool {
+    /// Whether they are of `event`. Bytes at the same place are the same, since these are kept. Others may be too, but
+    /// comparing them would not be free.
+    fn are_of(&self, event: &Bytes, hidden: Hidden) -> bool {
         std::ptr::eq(&*self.event, &**event) && self.hidden == hidden
+    }
+
+    fn made_by(&mut self, signer: Option<&Signer>) -> Bytes {
+        match signer {
+            Some(signer) => self.signed_by(signer),
+            None => self.json(),
+        }
     }
 
     fn json(&mut self) -> Bytes {
@@ -104,7 +105,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_shown_does_not_depend_on_what_was_shown_before() {
+    fn a_body_does_not_depend_on_what_was_made_before() {
         let large = format!(r#"{{"c":"{}","recording_url":"z"}}"#, "x".repeat(REMEMBERED));
         let events = [
             r#"{"a":1,"recording_url":"x"}"#,
@@ -125,8 +126,8 @@ mod tests {
                 .map_or_else(|| expected.to_vec(), |signer| signer.sign(&expected).into_bytes());
             // The same bytes somewhere else are as good.
             let event = [event.clone(), Bytes::copy_from_slice(event)][at(55, 2)].clone();
-            assert_eq!(shown_to(signer.as_ref(), &event, hidden), expected);
-            let most = size_of_copy(signer.is_some(), event.len(), hidden);
+            assert_eq!(body_of(signer.as_ref(), &event, hidden), expected);
+            let most = size_made(signer.is_some(), event.len(), hidden);
             assert!(
                 expected.len() <= most || (signer.is_none() && hidden.is_nothing()),
                 "{most}"

@@ -1,0 +1,221 @@
+//! One attempt: prepare → post → judge. What comes of it is data, whatever happened.
+
+use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue};
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{Attempt, FailureReason, OutcomeClass, Phases};
+use switchhook_domain::clock::Clock;
+use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
+use switchhook_domain::order::OrderKey;
+use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
+use switchhook_domain::webhook::DeliveryDefaults;
+use switchhook_protocol::headers;
+use switchhook_store::{ClaimedDelivery, FinishedAttempt};
+
+use super::EngineParts;
+use super::body::{body_of, size_made};
+use super::memory::Reservation;
+use super::transport::{Post, Posted, Transport};
+use crate::chance::Dice;
+use crate::destination::Destination;
+use crate::live::AttemptOf;
+
+/// What attempts are made with.
+pub(super) struct Means {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    dice: Arc<Dice>,
+    /// The settings of webhooks that do not say.
+    defaults: DeliveryDefaults,
+}
+
+impl Means {
+    pub(super) fn of(parts: &EngineParts) -> Self {
+        Self {
+            transport: Arc::clone(&parts.transport),
+            clock: Arc::clone(&parts.clock),
+            dice: Arc::clone(&parts.dice),
+            defaults: parts.defaults,
+        }
+    }
+}
+
+/// An attempt that ended.
+pub(super) struct Ended {
+    pub(super) finished: FinishedAttempt,
+    /// Where it went.
+    pub(super) destination: Arc<Destination>,
+    pub(super) of: AttemptOf,
+    pub(super) order_key: Option<OrderKey>,
+    pub(super) class: OutcomeClass,
+}
+
+/// Makes one attempt of a claimed delivery; `room` is for what is made of its event.
+pub(super) async fn attempt(
+    claimed: Box<ClaimedDelivery>,
+    destination: Arc<Destination>,
+    room: Option<Reservation>,
+    started_at: Timestamp,
+    means: Means,
+) -> Ended {
+    let posting = async {
+        let post = prepare(&claimed, &destination, room);
+        means.transport.post(post).await
+    };
+    // Whatever is odd about an event or a receiver ends one attempt, and not the engine.
+    let posted = AssertUnwindSafe(posting).catch_unwind().await;
+    let posted = posted.unwrap_or_else(|_panic| {
+        let words = "the attempt failed inside the server";
+        Posted::unanswered(FailureReason::BadRequest, words, Phases::default())
+    });
+    let class = posted.outcome.class();
+    let finished = judge(
+        &claimed.delivery,
+        posted,
+        &Circumstances {
+            destination: &destination,
+            defaults: &means.defaults,
+            was_due_at: claimed.was_due_at,
+            started_at,
+            finished_at: means.clock.now(),
+            jitter: means.dice.roll(),
+        },
+    );
+    Ended {
+        finished,
+        destination,
+        of: AttemptOf {
+            company_id: claimed.delivery.company_id,
+            event_id: claimed.delivery.event_id,
+            kind: claimed.delivery.kind,
+            created_at: claimed.delivery.created_at,
+        },
+        order_key: claimed.delivery.order_key,
+        class,
+    }
+}
+
+/// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
+pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
+    let is_signed = destination.signer.is_some();
+    size_made(is_signed, claimed.body.len(), claimed.delivery.hidden)
+}
+
+/// The POST for a claimed delivery.
+fn prepare(claimed: &ClaimedDelivery, destination: &Arc<Destination>, room: Option<Reservation>) -> Post {
+    let delivery = &claimed.delivery;
+    let mut headers = destination.headers.clone();
+    for (name, value) in own_headers(delivery, delivery.attempt_number) {
+        headers.insert(name, value);
+    }
+    let body = body_of(destination.signer.as_ref(), &claimed.body, delivery.hidden);
+    Post {
+        destination: Arc::clone(destination),
+        headers,
+        body: match room {
+            // Where nothing had to be hidden, nothing was made.
+            Some(room) if !std::ptr::eq(&*body, &*claimed.body) => room.over(body),
+            _ => body,
+        },
+    }
+}
+
+/// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
+pub fn own_headers(
+    delivery: &Delivery,
+    attempt_number: u32,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let [event_id, delivery_id, attempt] =
+        numbers([delivery.event_id.0, delivery.id.0, attempt_number.into()]);
+    let kind = HeaderValue::from_static(delivery.kind.route());
+    // Names that are made while the program is built need no memory of their own.
+    let always = [
+        (const { HeaderName::from_static(headers::EVENT_ID) }, event_id),
+        (const { HeaderName::from_static(headers::EVENT_KIND) }, kind),
+        (
+            const { HeaderName::from_static(headers::DELIVERY_ID) },
+            delivery_id,
+        ),
+        (const { HeaderName::from_static(headers::ATTEMPT) }, attempt),
+    ];
+    let replay = delivery.replay_id.map(|id| {
+        (
+            const { HeaderName::from_static(headers::REPLAY) },
+            HeaderValue::from(id.0),
+        )
+    });
+    always.into_iter().chain(replay)
+}
+
+/// Numbers as header values, which share one piece of memory.
+fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
+    const LONGEST: usize = "-9223372036854775808".len();
+    let mut text = BytesMut::with_capacity(N * LONGEST);
+    numbers.map(|number| {
+        write!(text, "{number}").expect("there is room for each");
+        HeaderValue::from_maybe_shared(text.split().freeze()).expect("digits may stand in a header")
+    })
+}
+
+/// What decides, besides the outcome, where a delivery goes after an attempt.
+struct Circumstances<'a> {
+    destination: &'a Destination,
+    defaults: &'a DeliveryDefaults,
+    was_due_at: Timestamp,
+    started_at: Timestamp,
+    finished_at: Timestamp,
+    /// The chance in the next delay.
+    jitter: Jitter,
+}
+
+/// The finished attempt of `delivery`, as the domain judges what came of the POST.
+fn judge(delivery: &Delivery, posted: Posted, circumstances: &Circumstances<'_>) -> FinishedAttempt {
+    let &Circumstances {
+        destination,
+        defaults,
+        was_due_at,
+        started_at,
+        finished_at,
+        jitter,
+    } = circumstances;
+    let settings = &destination.webhook.settings;
+    let class = posted.outcome.class();
+    let failures = delivery.failures.and(class);
+    let suspended = delivery.suspended + destination.suspended_time(was_due_at, started_at);
+    let context = RetryContext {
+        failures,
+        age: finished_at.since(delivery.created_at).saturating_sub(suspended),
+    };
+    let policy = RetryPolicy {
+        profile: settings.profile(defaults),
+        kind: delivery.kind,
+        schedule: &settings.retry_schedule,
+    };
+    let blocks_until = if still_blocks(class, failures) {
+        delivery.blocks_until
+    } else {
+        finished_at.min(delivery.blocks_until)
+    };
+    FinishedAttempt {
+        delivery_id: delivery.id,
+        webhook_id: delivery.webhook_id,
+        state: state_after_attempt(&posted.outcome, context, policy, finished_at, jitter),
+        failures,
+        blocks_until,
+        suspended,
+        attempt: Attempt {
+            number: delivery.attempt_number,
+            started_at,
+            finished_at,
+            outcome: posted.outcome,
+            request: Some(destination.record.clone()),
+            answer: posted.answer,
+            phases: posted.phases,
+        },
+    }
+}

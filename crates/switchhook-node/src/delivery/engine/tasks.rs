@@ -1,0 +1,259 @@
+//! Everything that the loop does not wait for: attempts, and what the store is asked. What comes of a task is a [`Report`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::breaker::Breaker;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::webhook::{Webhook, WebhookChange};
+use switchhook_store::{
+    Claim, ClaimAnswer, DeliveryFilter, FinishedAttempt, PageRequest, PendingWebhook,
+    Release, Store, StoreError, SuspensionRecord,
+};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use super::claiming::Requests;
+use super::outbox::{Stored, StoredAttempts, bytes_of};
+use super::survey::SURVEY_PAGE;
+use super::{EngineParts, PART};
+use crate::delivery::attempt::Ended;
+use crate::registry::Registry;
+use crate::vitals::Vitals;
+
+/// How many deliveries of a deleted webhook one commit cancels.
+const CANCEL_SLICE: u32 = 1_000;
+
+/// How many retries one commit makes due.
+const RETRY_SLICE: u32 = 1_000;
+
+/// How long after a failed claim the store is asked again.
+pub(super) const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// What came of a task.
+pub(super) enum Report {
+    Ended(Box<Ended>),
+    Claimed {
+        requests: Requests,
+        answer: Result<Vec<ClaimAnswer>, StoreError>,
+    },
+    Surveyed(Result<Vec<PendingWebhook>, StoreError>),
+    Cancelled {
+        webhook_id: WebhookId,
+        answer: Result<Cancelled, StoreError>,
+    },
+    BreakersRead(Result<Vec<SuspensionRecord>, StoreError>),
+    Stored(Stored),
+}
+
+/// What came of cancelling the deliveries of a webhook that this node does not know.
+pub(super) enum Cancelled {
+    /// So many were cancelled.
+    Some(usize),
+    /// None was: the webhook is there, and was only not known here yet. Another node made it a moment ago.
+    NotGone,
+}
+
+/// Starts tasks. One that fails takes the engine with it, which waits to hear of it.
+pub(super) struct Tasks {
+    store: Arc<dyn Store>,
+    registry: Arc<Registry>,
+    clock: Arc<dyn Clock>,
+    vitals: Vitals,
+    runtime: Handle,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Tasks {
+    pub(super) fn new(parts: &EngineParts, runtime: Handle) -> (Self, mpsc::Receiver<Report>) {
+        // Every attempt under way has a place, so that none waits to report; of all other tasks there are a handful.
+        let (reports, received) = mpsc::channel(parts.max_in_flight as usize + 64);
+        let tasks = Self {
+            store: Arc::clone(&parts.store),
+            registry: Arc::clone(&parts.registry),
+            clock: Arc::clone(&parts.clock),
+            vitals: parts.vitals.clone(),
+            runtime,
+            reports,
+        };
+        (tasks, received)
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.vitals.spawn(PART, &self.runtime, work);
+    }
+
+    fn spawn_reporting(&self, work: impl Future<Output = Report> + Send + 'static) {
+        let reports = self.reports.clone();
+        self.spawn(async move {
+            let report = work.await;
+            // An error means that the engine has stopped: what it did not hear of is settled when leases end.
+            let _ = reports.send(report).await;
+        });
+    }
+
+    /// Makes an attempt.
+    pub(super) fn attempt(&self, attempt: impl Future<Output = Ended> + Send + 'static) {
+        self.spawn_reporting(async { Report::Ended(Box::new(attempt.await)) });
+    }
+
+    // --- What the store has to send -------------------------------------------------------------------------------
+
+    /// Claims what is due.
+    pub(super) fn claim(&self, claim: Claim, requests: Requests) {
+        let store = Arc::clone(&self.store);
+        self.spawn_reporting(async move {
+            let answer = store.claim_due_deliveries(claim).await;
+            if answer.is_err() {
+                tokio::time::sleep(CLAIM_AGAIN_AFTER).await;
+            }
+            Report::Claimed { requests, answer }
+        });
+    }
+
+    /// Reads which webhooks have something pending.
+    pub(super) fn survey(&self, after: Option<WebhookId>) {
+        let store = Arc::clone(&self.store);
+        self.spawn_reporting(async move { Report::Surveyed(store.pending_webhooks(after, SURVEY_PAGE).await) });
+    }
+
+    /// Cancels deliveries of a webhook that is not known here, if it is gone.
+    pub(super) fn cancel(&self, webhook_id: WebhookId, now: Timestamp) {
+        let (store, registry) = (Arc::clone(&self.store), Arc::clone(&self.registry));
+        self.spawn_reporting(async move {
+            let answer = match registry.learn_of(webhook_id).await {
+                Ok(true) => Ok(Cancelled::NotGone),
+                Ok(false) => store
+                    .cancel_deliveries_of(webhook_id, now, CANCEL_SLICE)
+                    .await
+                    .map(Cancelled::Some),
+                Err(error) => Err(error),
+            };
+            Report::Cancelled { webhook_id, answer }
+        });
+    }
+
+    // --- What the store is told -----------------------------------------------------------------------------------
+
+    /// Stores finished attempts, after `delay`.
+    pub(super) fn finish(&self, batch: Vec<FinishedAttempt>, delay: Option<Duration>) {
+        let store = Arc::clone(&self.store);
+        self.spawn_reporting(async move {
+            pause(delay).await;
+            let bytes = bytes_of(&batch);
+            let stored = store
+                .finish_attempts(batch.clone())
+                .await
+                .map(|late| StoredAttempts { late, bytes })
+                .map_err(|error| (error, batch));
+            Report::Stored(Stored::Finished(stored))
+        });
+    }
+
+    /// Gives claims back, after `delay`.
+    pub(super) fn release(&self, batch: Vec<Release>, delay: Option<Duration>) {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        self.spawn_reporting(async move {
+            pause(delay).await;
+            let stored = store
+                .release_deliveries(batch.clone(), clock.now())
+                .await
+                .map_err(|error| (error, batch));
+            Report::Stored(Stored::Released(stored))
+        });
+    }
+
+    // --- Breakers -------------------------------------------------------------------------------------------------
+
+    /// Reads which webhooks were suspended since then.
+    pub(super) fn read_breakers(&self, since: Timestamp) {
+        let store = Arc::clone(&self.store);
+        self.spawn_reporting(async move { Report::BreakersRead(store.list_suspensions(None, since).await) });
+    }
+
+    pub(super) fn save_breaker(&self, id: WebhookId, breaker: Breaker, now: Timestamp) {
+        let store = Arc::clone(&self.store);
+        self.spawn(async move {
+            if let Err(error) = store.save_breaker(id, breaker, now).await {
+                warn!(%error, webhook_id = %id, "how the breaker is could not be stored: a restart will not know it");
+            }
+        });
+    }
+
+    /// Has waiting retries of a webhook go now, whose receiver works again.
+    pub(super) fn hurry_retries(&self, id: WebhookId, now: Timestamp) {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        self.spawn(async move {
+            let mut now = now;
+            loop {
+                match store.make_retries_due(id, now, RETRY_SLICE).await {
+                    Ok(made) if made == RETRY_SLICE as usize => now = clock.now(),
+                    Ok(_) => return,
+                    Err(error) => {
+                        warn!(%error, webhook_id = %id, "waiting retries could not be hurried: they go when due");
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Pauses a webhook to which no attempt succeeded `since` then.
+    pub(super) fn disable(&self, webhook: &Webhook, since: Timestamp, now: Timestamp) {
+        let (id, company_id) = (webhook.id, webhook.company_id);
+        let (store, registry) = (Arc::clone(&self.store), Arc::clone(&self.registry));
+        self.spawn(async move {
+            // Another node may well reach what this one does not.
+            if store.nodes() > 1 && !matches!(delivered_since(&*store, company_id, id, since).await, Ok(false)) {
+                return;
+            }
+            warn!(
+                webhook_id = %id, failing_since = %since,
+                "webhook disabled: no attempt succeeded for longer than it allows. Nothing is lost: resume it once the \
+                 receiver works"
+            );
+            let change = WebhookChange {
+                paused_at: Some(Some(now)),
+                disabled: true,
+                ..WebhookChange::default()
+            };
+            let disabled = store.update_webhook(company_id, id, change, now).await;
+            if let Err(error) = disabled.and(registry.refresh(company_id).await) {
+                warn!(%error, webhook_id = %id, "the webhook could not be disabled: tried again at the next probe");
+            }
+        });
+    }
+}
+
+/// Whether the last delivery that a webhook took came after `since`.
+async fn delivered_since(
+    store: &dyn Store,
+    company_id: CompanyId,
+    id: WebhookId,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let filter = DeliveryFilter {
+        webhook_id: Some(id),
+        state: Some(StateName::Delivered),
+        ..DeliveryFilter::default()
+    };
+    let mut page = PageRequest::first(1);
+    loop {
+        let read = store.list_deliveries(company_id, filter.clone(), page).await?;
+        match (read.items.first(), read.next) {
+            (Some(last), _) => return Ok(last.state.at() > since),
+            (None, Some(next)) => page.after = Some(next),
+            (None, None) => return Ok(false),
+        }
+    }
+}
+
+async fn pause(delay: Option<Duration>) {
+    if let Some(delay) = delay {
+        tokio::time::sleep(delay).await;
+    }
+}
