@@ -18,4 +18,3 @@ pub mod transport;
 pub use attempt::own_headers;
 pub use engine::{Engine, EngineParts, EngineState, Offer};
 pub use http_client::{Addresses, HttpTransport, Late, NameSettings, Names, SystemNames};
-

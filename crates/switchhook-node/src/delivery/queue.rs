@@ -29,8 +29,8 @@ use switchhook_store::{ClaimedDelivery, Release};
 use self::backlog::{Backlog, earlier};
 use self::claims::Claims;
 use self::limits::Limits;
-use super::memory::{Memory, Purpose, Reservation};
 use super::attempt::size_of_body;
+use super::memory::{Memory, Purpose, Reservation};
 use crate::destination::{Destination, Health, Load};
 use crate::ingest::LARGEST_EVENT;
 
@@ -320,13 +320,20 @@ impl WebhookQueue {
 
     /// Since when the oldest delivery that could start has existed.
     pub(super) fn oldest_ready(&self) -> Option<Timestamp> {
-        self.claims.ready().next().map(|claimed| claimed.delivery.created_at)
+        self.claims
+            .ready()
+            .next()
+            .map(|claimed| claimed.delivery.created_at)
     }
 
     fn publish(&self) {
-        self.load.handed_over.store(self.claims.count(), Ordering::Relaxed);
+        self.load
+            .handed_over
+            .store(self.claims.count(), Ordering::Relaxed);
         self.load.bytes.store(self.claims.bytes(), Ordering::Relaxed);
-        self.load.allowance.store(self.limits.allowance(), Ordering::Relaxed);
+        self.load
+            .allowance
+            .store(self.limits.allowance(), Ordering::Relaxed);
     }
 }
 

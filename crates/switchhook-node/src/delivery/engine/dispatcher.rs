@@ -202,7 +202,10 @@ impl Dispatcher {
         let (parts, now) = (&self.parts, self.parts.clock.now());
         parts.transport.tidy_up();
         if let Some(share) = self.nodes.set_count(parts.store.nodes()) {
-            info!(nodes = self.nodes.count(), "the work is shared by so many nodes now");
+            info!(
+                nodes = self.nodes.count(),
+                "the work is shared by so many nodes now"
+            );
             self.schedule.set_share(share);
         }
         parts.telemetry.nodes(self.nodes.count());

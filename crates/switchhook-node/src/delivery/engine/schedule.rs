@@ -68,11 +68,7 @@ impl Schedule {
                 self.share.of_cap(settings.max_in_flight(&self.defaults))
             });
             Place {
-                queue: WebhookQueue::new(
-                    load.unwrap_or_default(),
-                    max_in_flight,
-                    Arc::clone(&self.memory),
-                ),
+                queue: WebhookQueue::new(load.unwrap_or_default(), max_in_flight, Arc::clone(&self.memory)),
                 due_at: None,
                 is_runnable: false,
                 is_cancelling: false,

@@ -56,7 +56,10 @@ impl Survey {
         };
         self.note(&page);
         for webhook in page {
-            schedule.queue(webhook.webhook_id).backlog().due(webhook.first_due_at);
+            schedule
+                .queue(webhook.webhook_id)
+                .backlog()
+                .due(webhook.first_due_at);
             schedule.reschedule(webhook.webhook_id);
         }
     }

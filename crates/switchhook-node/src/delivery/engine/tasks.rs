@@ -10,8 +10,8 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_store::{
-    Claim, ClaimAnswer, DeliveryFilter, FinishedAttempt, PageRequest, PendingWebhook,
-    Release, Store, StoreError, SuspensionRecord,
+    Claim, ClaimAnswer, DeliveryFilter, FinishedAttempt, PageRequest, PendingWebhook, Release, Store,
+    StoreError, SuspensionRecord,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -118,7 +118,9 @@ impl Tasks {
     /// Reads which webhooks have something pending.
     pub(super) fn survey(&self, after: Option<WebhookId>) {
         let store = Arc::clone(&self.store);
-        self.spawn_reporting(async move { Report::Surveyed(store.pending_webhooks(after, SURVEY_PAGE).await) });
+        self.spawn_reporting(
+            async move { Report::Surveyed(store.pending_webhooks(after, SURVEY_PAGE).await) },
+        );
     }
 
     /// Cancels deliveries of a webhook that is not known here, if it is gone.

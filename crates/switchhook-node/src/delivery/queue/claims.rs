@@ -156,8 +156,9 @@ impl Claims {
 
     /// A delivery was cancelled: unless it is under way it goes back, and what is behind it goes on.
     pub(super) fn cancelled(&mut self, id: DeliveryId) -> Option<Release> {
-        let place_in =
-            |queue: &VecDeque<Box<ClaimedDelivery>>| queue.iter().position(|claimed| claimed.delivery.id == id);
+        let place_in = |queue: &VecDeque<Box<ClaimedDelivery>>| {
+            queue.iter().position(|claimed| claimed.delivery.id == id)
+        };
         if let Some(place) = place_in(&self.ready) {
             let claimed = self.ready.remove(place)?;
             let back = self.give_back(&claimed);

@@ -41,7 +41,9 @@ impl Limits {
 
     /// How many deliveries may be in memory.
     pub(super) fn allowance(&self) -> u32 {
-        self.cap.saturating_mul(CLAIMED_PER_ATTEMPT).min(self.within_a_lease)
+        self.cap
+            .saturating_mul(CLAIMED_PER_ATTEMPT)
+            .min(self.within_a_lease)
     }
 
     /// An attempt succeeded: one more may be under way, up to `most`.

@@ -81,7 +81,11 @@ fn an_old_claim_and_a_new_one_of_a_delivery_are_settled_each_by_itself() {
         claims.take(claimed_at(1, "call:a", attempt_number));
     }
     let old = claims.start().unwrap();
-    assert_eq!(claims.not_attempted(&old).len(), 2, "the new one waited behind it");
+    assert_eq!(
+        claims.not_attempted(&old).len(),
+        2,
+        "the new one waited behind it"
+    );
     assert!(claims.settled(DeliveryId(1), 1));
     assert!(
         claims.take(claimed_at(2, "call:a", 1)).is_some(),
