@@ -14,9 +14,11 @@ use crate::redaction::Hidden;
 
 mod pace;
 mod plan;
+mod request;
 
 pub use pace::{Estimate, HORIZON, Pace, Tally};
 pub use plan::{Candidate, PastDelivery, PlannedDelivery};
+pub use request::{InvalidReplay, LOWEST_RATE, MOST_NAMED, check_rate};
 
 /// A stored job that makes new deliveries of old events.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,8 +14,10 @@ use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use crate::kind::rules;
 use crate::scope::Scopes;
 
+mod request;
 mod version;
 
+pub use request::{InvalidRequest, SubscriptionRequest};
 pub use version::{Revision, Standing, SubscriptionVersion, VersionChange};
 
 /// "Send these events there."

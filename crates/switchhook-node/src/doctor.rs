@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::key::Right;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
@@ -23,7 +24,9 @@ use switchhook_store::{StoreError, SubscriptionFilter};
 use tokio::time::Instant;
 
 use crate::Node;
+use crate::caller::Caller;
 use crate::delivery::EngineState;
+use crate::refusal::Refusal;
 use crate::registry::all_pages;
 
 /// How many webhooks are looked at at once.
@@ -35,8 +38,6 @@ const LONGEST: Duration = Duration::from_secs(40);
 /// What to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Examination {
-    /// Whose things.
-    pub company_id: CompanyId,
     /// Only this webhook, and nothing else.
     pub only: Option<WebhookId>,
     /// Whether to try connections.
@@ -153,12 +154,32 @@ spelled_enum! {
     }
 }
 
-/// Looks at a company's things.
+/// Looks at a company's things; one examination of a company tries connections at a time.
 ///
 /// # Errors
-/// If the store cannot be read, or there is no such webhook.
-pub async fn examine(node: &Node, examination: Examination) -> Result<Report, StoreError> {
-    let Examination { company_id, only, .. } = examination;
+/// If the caller may not, others are being examined, the caller's key ended meanwhile, the store cannot be read, or there
+/// is no such webhook.
+pub async fn examine(node: &Node, caller: Caller, examination: Examination) -> Result<Report, Refusal> {
+    caller.require(Right::Read)?;
+    let share = node.shares.of(caller.company_id);
+    let _places = match examination.connecting {
+        Connecting::Try => Some(node.shares.place_to_examine(&share)?),
+        Connecting::Skip => None,
+    };
+    let lease = node.leases.hold(caller);
+    let mut report = tokio::select! {
+        report = look(node, caller.company_id, examination) => report?,
+        () = lease.ended() => return Err(Refusal::KeyEnded),
+    };
+    report.findings.retain(|finding| match finding.place {
+        Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
+        Place::Server | Place::Webhook { .. } => true,
+    });
+    Ok(report)
+}
+
+async fn look(node: &Node, company_id: CompanyId, examination: Examination) -> Result<Report, StoreError> {
+    let only = examination.only;
     let store = &node.store;
     let webhooks = match only {
         Some(id) => vec![store.webhook(company_id, id).await?],

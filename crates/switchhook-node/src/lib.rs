@@ -4,14 +4,17 @@
 //! `delivery` sends to a `destination`. `node` puts the parts together. HTTP and the terminal are other crates.
 
 pub mod caller;
+pub mod callers;
 pub mod chance;
 pub mod clock;
+pub mod deliveries;
 pub mod delivery;
 pub mod destination;
 pub mod doctor;
 pub mod documents;
 pub mod duration;
 pub mod encryption;
+pub mod events;
 pub mod follower;
 pub mod ingest;
 pub mod inspector;
@@ -25,20 +28,23 @@ pub mod pace;
 pub mod refusal;
 pub mod registry;
 pub mod replay;
+pub mod replays;
 pub mod retention;
 pub mod secrets_shown;
 pub mod settings;
 pub mod share;
 pub mod sight;
 pub mod source;
+pub mod sources;
 pub mod storage;
+pub mod subscriptions;
 pub mod summary;
-
 pub mod telemetry;
 pub mod traffic;
 pub mod visible;
 pub mod vitals;
 pub mod webhooks;
 pub mod websocket;
+pub mod websockets;
 
 pub use self::node::{Node, Parts, assemble};

@@ -9,6 +9,7 @@ use switchhook_domain::lease::Lease;
 use switchhook_store::Store;
 use tokio::runtime::Handle;
 
+use crate::callers::Callers;
 use crate::chance::Dice;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
@@ -36,6 +37,8 @@ pub struct Node {
     pub replays: Replays,
     /// Who listens.
     pub listeners: Listeners,
+    /// Who has which key.
+    pub callers: Callers,
     /// What stays open for no longer than its key is valid.
     pub leases: Leases,
     /// What each company may take of the node.
@@ -143,6 +146,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
     );
     let validator = Validator::new();
     Ok(Node {
+        callers: Callers::new(Arc::clone(&store), Arc::clone(&clock)),
         leases: Leases::new(Arc::clone(&store), Arc::clone(&clock)),
         shares: Shares::new(settings.company_limits),
         store,

@@ -1,10 +1,13 @@
 //! Why a verb of a node was not done.
 
 use switchhook_domain::clearance::Uncleared;
+use switchhook_domain::replay::InvalidReplay;
+use switchhook_domain::subscription::InvalidRequest;
 use switchhook_store::StoreError;
 
 use crate::caller::Forbidden;
 use crate::ingest::Rejected;
+use crate::share::Busy;
 
 /// Why a verb was not done. Every text is for a person: what is wrong, where, and what to try.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +18,21 @@ pub enum Refusal {
     /// Something that was given cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// Something that was named is not there, or not the caller's.
+    #[error("{0}")]
+    NotFound(String),
+    /// It collides with what is there.
+    #[error("{0}")]
+    Conflict(String),
     /// The caller may not.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// The caller's key was revoked, has expired or may do something else than when it was begun.
+    #[error("this API key was revoked or has expired in the meantime")]
+    KeyEnded,
+    /// Others have to be done first.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The event was not accepted.
     #[error(transparent)]
     Rejected(#[from] Rejected),
@@ -32,6 +47,32 @@ impl Refusal {
         Self::Store(StoreError::LimitReached(format!(
             "this company has {there} {what}, which is as many as it may have ({option}): delete one first"
         )))
+    }
+}
+
+impl From<InvalidRequest> for Refusal {
+    fn from(invalid: InvalidRequest) -> Self {
+        match invalid {
+            InvalidRequest::Required(_) => Self::Required(invalid.to_string()),
+            InvalidRequest::NotClearable(_) | InvalidRequest::NoSuchKind(_) => {
+                Self::Invalid(invalid.to_string())
+            }
+        }
+    }
+}
+
+impl From<InvalidReplay> for Refusal {
+    fn from(invalid: InvalidReplay) -> Self {
+        match invalid {
+            InvalidReplay::NoFilter => Self::Required(invalid.to_string()),
+            _ => Self::Invalid(invalid.to_string()),
+        }
+    }
+}
+
+impl From<Uncleared> for Refusal {
+    fn from(uncleared: Uncleared) -> Self {
+        Self::Forbidden(uncleared.into())
     }
 }
 

@@ -5,11 +5,13 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use switchhook_domain::id::CompanyId;
 use switchhook_store::NewEvent;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 /// How many of something there may be, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,12 @@ impl Limit {
     #[must_use]
     pub fn allows_more_than(self, count: usize) -> bool {
         self.0.is_none_or(|most| count < most as usize)
+    }
+
+    /// Whether there may be any number.
+    #[must_use]
+    pub const fn is_off(self) -> bool {
+        self.0.is_none()
     }
 
     fn places(self) -> Arc<Semaphore> {
@@ -69,6 +77,8 @@ pub struct CompanyLimits {
     pub subscriptions: Limit,
     /// Its websockets, and the connections to them.
     pub websockets: Limit,
+    /// Its sources.
+    pub sources: Limit,
     /// Its live streams, and its dashboard pages in sight.
     pub streams: Limit,
     /// Its requests that read at once.
@@ -81,6 +91,7 @@ impl Default for CompanyLimits {
             webhooks: Limit::of(1_000),
             subscriptions: Limit::of(10_000),
             websockets: Limit::of(200),
+            sources: Limit::of(1_000),
             streams: Limit::of(32),
             reads: Limit::of(4),
         }
@@ -91,25 +102,30 @@ impl Default for CompanyLimits {
 pub struct Shares {
     limits: CompanyLimits,
     companies: DashMap<CompanyId, Arc<Share>>,
+    examinations: Semaphore,
 }
 
 /// One company's share of this node.
 pub struct Share {
     pub streams: Arc<Semaphore>,
     pub pages: Arc<Semaphore>,
-    pub reads: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     /// Those who wait for a place to read.
-    pub readers_waiting: Semaphore,
+    readers_waiting: Semaphore,
     pub(crate) connections: Arc<Semaphore>,
-    pub examination: Semaphore,
+    examination: Semaphore,
     /// Held by who changes what is registered and must not be changed by two at once.
     pub change: Mutex<()>,
     /// In KiB of events.
     intake: Semaphore,
 }
 
-/// How many requests of a company may wait for a place to read.
+/// How many requests of a company may wait for a place to read, and how long each.
 const MOST_READERS_WAITING: usize = 64;
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How many examinations try connections at once, of all companies.
+const MOST_EXAMINATIONS: usize = 4;
 
 /// How much of a company's events may be on its way into the store at once. More waits, in order: the store takes all that
 /// waits for it in one commit, and others' events must not wait for one that is large.
@@ -131,6 +147,7 @@ impl Shares {
         Self {
             limits,
             companies: DashMap::new(),
+            examinations: Semaphore::new(MOST_EXAMINATIONS),
         }
     }
 
@@ -148,6 +165,78 @@ impl Shares {
         }
         let share = self.companies.entry(company_id);
         Arc::clone(&share.or_insert_with(|| Arc::new(Share::new(self.limits))))
+    }
+
+    /// Waits for one of a company's places to read: its requests take turns, so that others get to read too.
+    ///
+    /// # Errors
+    /// If others of the company's read and wait for too long.
+    pub async fn place_to_read(&self, company_id: CompanyId) -> Result<OwnedSemaphorePermit, Busy> {
+        let share = self.of(company_id);
+        let reads = Arc::clone(&share.reads);
+        if let Ok(place) = Arc::clone(&reads).try_acquire_owned() {
+            return Ok(place);
+        }
+        let waited = match share.readers_waiting.try_acquire() {
+            Ok(_waiting) => timeout(LONGEST_WAIT, reads.acquire_owned()).await.ok(),
+            Err(_) => None,
+        };
+        waited
+            .and_then(Result::ok)
+            .ok_or(Busy::Reading(self.limits.reads))
+    }
+
+    /// Takes the company's place to try connections and one among all of this node's.
+    ///
+    /// # Errors
+    /// If an examination of the company's, or too many of others', are under way.
+    pub(crate) fn place_to_examine<'a>(&'a self, own: &'a Share) -> Result<[SemaphorePermit<'a>; 2], Busy> {
+        let own = own.examination.try_acquire();
+        let of_all = self.examinations.try_acquire();
+        Ok([
+            own.map_err(|_| Busy::Examining)?,
+            of_all.map_err(|_| Busy::ExaminingOthers)?,
+        ])
+    }
+}
+
+/// Why something has to wait until others are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// As many of the company's requests read as may, and others wait.
+    #[error(
+        "{0} requests of this company are reading, which is as many as may at once (--limit-reads), and others wait: wait \
+         {READ_AGAIN_SECONDS} s and try again"
+    )]
+    Reading(Limit),
+    /// An examination of the company's tries connections.
+    #[error(
+        "another examination of this company is under way, and connections are tried by one at a time: ask again in a \
+         moment, or with connect=false"
+    )]
+    Examining,
+    /// Examinations of other companies' do.
+    #[error(
+        "examinations of {MOST_EXAMINATIONS} other companies are under way, which is as many as try connections at once: \
+         ask again in a moment, or with connect=false"
+    )]
+    ExaminingOthers,
+}
+
+/// How long to wait until others of the company have read.
+const READ_AGAIN_SECONDS: u64 = 1;
+
+/// How long to wait until an examination under way is over.
+const EXAMINE_AGAIN_SECONDS: u64 = 10;
+
+impl Busy {
+    /// How long to wait before trying again, in seconds.
+    #[must_use]
+    pub const fn retry_after_seconds(self) -> u64 {
+        match self {
+            Self::Reading(_) => READ_AGAIN_SECONDS,
+            Self::Examining | Self::ExaminingOthers => EXAMINE_AGAIN_SECONDS,
+        }
     }
 }
 

@@ -45,8 +45,8 @@ pub struct Rotation {
 }
 
 /// A webhook as a verb left it, with what its caller gets to see of its credentials.
-#[derive(Debug)]
-pub struct Changed {
+#[derive(Debug, Clone)]
+pub struct Shown {
     /// The webhook.
     pub webhook: Webhook,
     /// Whether its secret is shown: once, if it was made up.
@@ -59,7 +59,7 @@ pub struct Changed {
 ///
 /// # Errors
 /// If the caller may not, the URL or a setting cannot be, the company has one with this URL or as many as it may have.
-pub async fn create(node: &Node, caller: Caller, request: WebhookRequest) -> Result<Changed, Refusal> {
+pub async fn create(node: &Node, caller: Caller, request: WebhookRequest) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     let hook_url = request.hook_url.clone().flatten().ok_or_else(|| {
         Refusal::Required("hook_url is required: the URL that events are posted to".to_owned())
@@ -93,7 +93,7 @@ pub async fn update(
     caller: Caller,
     id: WebhookId,
     request: WebhookRequest,
-) -> Result<Changed, Refusal> {
+) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     let hook_url = match request.hook_url.clone() {
         Some(None) => {
@@ -140,7 +140,7 @@ pub async fn rotate_secret(
     caller: Caller,
     id: WebhookId,
     rotation: Rotation,
-) -> Result<Changed, Refusal> {
+) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
@@ -163,7 +163,7 @@ pub async fn rotate_secret(
         ..WebhookChange::default()
     };
     let changed = change_webhook(node, caller, id, change).await?;
-    Ok(Changed {
+    Ok(Shown {
         secret_shown: if is_made_up {
             SecretsShown::Always
         } else {
@@ -177,7 +177,7 @@ pub async fn rotate_secret(
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
-pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed, Refusal> {
+pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     let before = node.store.webhook(caller.company_id, id).await?;
     let since = before.paused_at.unwrap_or_else(|| node.clock.now());
@@ -192,7 +192,7 @@ pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
-pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed, Refusal> {
+pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     let change = WebhookChange {
         paused_at: Some(None),
@@ -219,7 +219,7 @@ pub async fn test(node: &Node, caller: Caller, id: WebhookId, kind: Kind) -> Res
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
-pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Changed, Refusal> {
+pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     // Asked for before: nothing leads to a webhook that is gone.
     let shown = secrets_shown(node, caller, Endpoint::Webhook(id)).await?;
@@ -229,7 +229,7 @@ pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Change
         .await?;
     node.registry.refresh(caller.company_id).await?;
     node.engine.nudge(id);
-    Ok(Changed {
+    Ok(Shown {
         webhook,
         secret_shown: shown,
         shown,
@@ -240,9 +240,9 @@ pub async fn delete(node: &Node, caller: Caller, id: WebhookId) -> Result<Change
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn shown_to(node: &Node, caller: Caller, webhook: Webhook) -> Result<Changed, Refusal> {
+pub async fn shown_to(node: &Node, caller: Caller, webhook: Webhook) -> Result<Shown, Refusal> {
     let shown = secrets_shown(node, caller, Endpoint::Webhook(webhook.id)).await?;
-    Ok(Changed {
+    Ok(Shown {
         webhook,
         secret_shown: shown,
         shown,
@@ -254,7 +254,7 @@ async fn change_webhook(
     caller: Caller,
     id: WebhookId,
     change: WebhookChange,
-) -> Result<Changed, Refusal> {
+) -> Result<Shown, Refusal> {
     let now = node.clock.now();
     let webhook = node
         .store

@@ -17,7 +17,6 @@ mod explain;
 mod front;
 mod health;
 mod inlet;
-mod inside;
 mod limits;
 mod listening;
 mod middleware;
@@ -46,13 +45,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::auth::KeyCache;
+pub(crate) use self::compat::id_of;
 use self::compat::shortened;
 pub(crate) use self::error::ApiError;
 pub use self::front::FrontDoor;
 use self::health::LastReadiness;
-pub(crate) use self::inside::{Inside, Refusal};
-pub(crate) use self::limits::reading;
 use self::limits::{Limiter, limit_rate, limit_reads};
 pub(crate) use self::middleware::has_nul;
 use self::parameters::Parameters;
@@ -64,7 +61,6 @@ use switchhook_node::source::Inlets;
 /// What every handler has.
 pub(crate) struct Api {
     node: Arc<Node>,
-    keys: KeyCache,
     limiter: Limiter,
     inlets: Inlets,
     readiness: LastReadiness,
@@ -72,8 +68,6 @@ pub(crate) struct Api {
     openapi: Bytes,
     /// The places of the streams that are open.
     streams: Arc<Semaphore>,
-    /// The places of the examinations that try connections.
-    examinations: Semaphore,
 }
 
 pub(crate) type SharedApi = Arc<Api>;
@@ -143,22 +137,20 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
 
 /// The whole API of a node.
 pub fn router(node: Arc<Node>) -> Router {
-    with_inside(node).0.into_router()
+    front_door(node).into_router()
 }
 
-/// The whole API of a node, from outside and from inside.
-pub(crate) fn with_inside(node: Arc<Node>) -> (FrontDoor, Inside) {
+/// The same, as what a server of connections asks.
+pub(crate) fn front_door(node: Arc<Node>) -> FrontDoor {
     let openapi = openapi_text(&node.settings);
     let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {
         node,
-        keys: KeyCache::default(),
         limiter,
         inlets: Inlets::default(),
         readiness: LastReadiness::default(),
         openapi: Bytes::from(openapi),
         streams: Arc::new(Semaphore::new(stream::MOST_STREAMS)),
-        examinations: Semaphore::new(doctor::MOST_AT_ONCE),
     });
     let limited = from_fn_with_state(Arc::clone(&api), limit_rate);
     let reading = from_fn_with_state(Arc::clone(&api), limit_reads);
@@ -177,11 +169,7 @@ pub(crate) fn with_inside(node: Arc<Node>) -> (FrontDoor, Inside) {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(middleware::check))
         .with_state(Arc::clone(&api));
-    let inside = Inside {
-        router: router.clone(),
-        api: Arc::clone(&api),
-    };
-    (FrontDoor { api, router }, inside)
+    FrontDoor { api, router }
 }
 
 /// The description of every route.

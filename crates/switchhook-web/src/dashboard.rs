@@ -1,7 +1,7 @@
 //! The dashboard: pages made on the server, one room each, readable without a script.
 //!
-//! What a page shows is read from the store, page by page of the key and never counted; what it changes goes through the
-//! API in process ([`Inside`]), with the rights of who is signed in. `session.rs` knows who that is, `page.rs` what all
+//! What a page shows is read from the store, page by page of the key and never counted; what it changes is done by the
+//! node's verbs, as for the API, with the rights of who is signed in. `session.rs` knows who that is, `page.rs` what all
 //! pages share, `part.rs` the small things on them. Scripts and styles are `assets.rs`.
 
 mod assets;
@@ -19,6 +19,7 @@ mod overview;
 mod page;
 mod part;
 mod pulse;
+mod replay_form;
 mod replays;
 mod search;
 mod session;
@@ -39,13 +40,11 @@ use self::attention::Attentions;
 use self::pulse::Pulses;
 use self::session::Sessions;
 use self::simulator::Plays;
-use crate::api::Inside;
 use switchhook_node::Node;
 
 /// What every page has.
 pub(crate) struct Desk {
     node: Arc<Node>,
-    inside: Inside,
     sessions: Sessions,
     attentions: Attentions,
     plays: Plays,
@@ -55,10 +54,9 @@ pub(crate) struct Desk {
 type SharedDesk = Arc<Desk>;
 
 /// Every page of the dashboard.
-pub(crate) fn router(node: Arc<Node>, inside: Inside) -> Router {
+pub(crate) fn router(node: Arc<Node>) -> Router {
     let desk = Arc::new(Desk {
         node,
-        inside,
         sessions: Sessions::default(),
         attentions: Attentions::default(),
         plays: Plays::default(),

@@ -18,6 +18,5 @@ pub fn router(node: Arc<Node>) -> Router {
 
 /// The same, as what a server of connections asks.
 pub fn front_door(node: Arc<Node>) -> FrontDoor {
-    let (door, inside) = api::with_inside(Arc::clone(&node));
-    door.with(dashboard::router(node, inside))
+    api::front_door(Arc::clone(&node)).with(dashboard::router(node))
 }

@@ -162,6 +162,16 @@ pub struct ServeOptions {
     )]
     pub limit_websockets: Limit,
 
+    /// Maximum number of sources per company, or `off`
+    #[arg(
+        long,
+        env = "SWITCHHOOK_LIMIT_SOURCES",
+        hide_env_values = true,
+        value_name = "N",
+        default_value = "1000"
+    )]
+    pub limit_sources: Limit,
+
     /// Maximum number of live streams per company, and of dashboard pages that update live, or `off`
     #[arg(
         long,
@@ -298,6 +308,7 @@ impl ServeOptions {
                 webhooks: self.limit_webhooks,
                 subscriptions: self.limit_subscriptions,
                 websockets: self.limit_websockets,
+                sources: self.limit_sources,
                 streams: self.limit_streams,
                 reads: self.limit_reads,
             },

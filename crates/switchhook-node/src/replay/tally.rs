@@ -2,9 +2,8 @@
 
 use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::replay::{Destination, Replay, Tally};
-use switchhook_store::{EventFilter, PageRequest, Scan, StoreError};
+use switchhook_store::{EventFilter, PageRequest, Scan, Store, StoreError};
 
-use crate::Node;
 use crate::registry::Registry;
 
 /// How many events are read at a time.
@@ -14,7 +13,12 @@ const PAGE: u32 = 2_000;
 ///
 /// # Errors
 /// `NotFound` if it names events that are not there; or the store cannot be read.
-pub async fn tally(node: &Node, replay: &Replay, most: u64) -> Result<Tally, StoreError> {
+pub(crate) async fn tally(
+    store: &dyn Store,
+    registry: &Registry,
+    replay: &Replay,
+    most: u64,
+) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
     let mut after = replay.cursor;
     loop {
@@ -23,12 +27,12 @@ pub async fn tally(node: &Node, replay: &Replay, most: u64) -> Result<Tally, Sto
             most_scanned: PAGE,
             most_selected: PAGE,
         };
-        let selection = node.store.select_for_replay(replay.clone(), scan).await?;
+        let selection = store.select_for_replay(replay.clone(), scan).await?;
         after = selection.cursor;
         tally.first = tally.first.or(selection.first);
         tally.scanned += u64::from(selection.scanned);
         for planned in selection.candidates.iter().flat_map(|event| replay.plan(event)) {
-            if can_be_made(&node.registry, replay, planned.webhook_id) {
+            if can_be_made(registry, replay, planned.webhook_id) {
                 tally.planned += 1;
             } else {
                 tally.skipped += 1;
@@ -39,14 +43,14 @@ pub async fn tally(node: &Node, replay: &Replay, most: u64) -> Result<Tally, Sto
             return Ok(tally);
         }
         if tally.scanned >= most {
-            tally.stopped_at = Some((after, last_event(node, replay).await?.unwrap_or(after)));
+            tally.stopped_at = Some((after, last_event(store, replay).await?.unwrap_or(after)));
             return Ok(tally);
         }
     }
 }
 
 /// The last event of the time in question.
-async fn last_event(node: &Node, replay: &Replay) -> Result<Option<EventId>, StoreError> {
+async fn last_event(store: &dyn Store, replay: &Replay) -> Result<Option<EventId>, StoreError> {
     let filter = EventFilter {
         until: replay.filter.until,
         ..EventFilter::default()
@@ -55,10 +59,7 @@ async fn last_event(node: &Node, replay: &Replay) -> Result<Option<EventId>, Sto
         after: Some(replay.id.0),
         limit: 1,
     };
-    let page = node
-        .store
-        .list_event_heads(replay.company_id, filter, one)
-        .await?;
+    let page = store.list_event_heads(replay.company_id, filter, one).await?;
     Ok(page.items.first().map(|event| event.id))
 }
 

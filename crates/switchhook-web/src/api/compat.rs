@@ -9,9 +9,8 @@ use std::str::FromStr;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::webhook::Webhook;
-use switchhook_node::secrets_shown::{SecretsShown, shown_hook_url};
-use switchhook_node::webhooks::Changed;
+use switchhook_node::secrets_shown::shown_hook_url;
+use switchhook_node::webhooks::Shown;
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
@@ -102,16 +101,14 @@ pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
 pub(crate) fn endpoint(
     endpoint_id: Field<LooseId>,
     webhook_id: Field<LooseId>,
-) -> Result<Field<LooseId>, ApiError> {
+) -> Result<Option<Option<i64>>, ApiError> {
     match (endpoint_id, webhook_id) {
         (Field::Given(one), Field::Given(other)) if one != other => Err(ApiError::invalid(
             "endpoint_id and webhook_id mean the same and differ here: send endpoint_id only",
         )),
-        (Field::Given(id), _) | (Field::Absent, Field::Given(id)) | (Field::Null, Field::Given(id)) => {
-            Ok(Field::Given(id))
-        }
-        (Field::Null, _) | (_, Field::Null) => Ok(Field::Null),
-        (Field::Absent, Field::Absent) => Ok(Field::Absent),
+        (Field::Given(id), _) | (_, Field::Given(id)) => Ok(Some(Some(id.0))),
+        (Field::Null, _) | (_, Field::Null) => Ok(Some(None)),
+        (Field::Absent, Field::Absent) => Ok(None),
     }
 }
 
@@ -184,15 +181,15 @@ impl Signature {
 
 impl WebhookAnswer {
     /// Shows a webhook.
-    pub(crate) fn of(changed: &Changed) -> Self {
-        Self::with(&changed.webhook, changed.secret_shown)
-    }
-
-    /// Shows a webhook, or as much of it.
-    pub(crate) fn with(webhook: &Webhook, shown: SecretsShown) -> Self {
-        let signature = |secret: &Secret| Signature::with(shown.of(secret, &webhook.settings));
+    pub(crate) fn of(shown: &Shown) -> Self {
+        let Shown {
+            webhook,
+            secret_shown,
+            ..
+        } = shown;
+        let signature = |secret: &Secret| Signature::with(secret_shown.of(secret, &webhook.settings));
         Self {
-            hook_url: shown_hook_url(webhook, shown),
+            hook_url: shown_hook_url(webhook, *secret_shown),
             id: IdText(webhook.id.0),
             signature: webhook.secret.as_ref().map(signature),
         }
@@ -233,13 +230,13 @@ mod tests {
 
     #[test]
     fn both_spellings_of_the_endpoint_are_one() {
-        let given = |id| Ok(Field::Given(LooseId(id)));
+        let given = |id| Ok(Some(Some(id)));
         assert_eq!(endpoint(ONE, Field::Absent), given(1));
         assert_eq!(endpoint(Field::Absent, ONE), given(1));
         assert_eq!(endpoint(Field::Null, ONE), given(1));
         assert_eq!(endpoint(ONE, ONE), given(1));
-        assert_eq!(endpoint(Field::Null, Field::Absent), Ok(Field::Null));
-        assert_eq!(endpoint(Field::Absent, Field::Absent), Ok(Field::Absent));
+        assert_eq!(endpoint(Field::Null, Field::Absent), Ok(Some(None)));
+        assert_eq!(endpoint(Field::Absent, Field::Absent), Ok(None));
         assert!(endpoint(ONE, TWO).is_err());
     }
 }

@@ -13,7 +13,6 @@ use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
-use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::DeliveryFilter;
 use utoipa::ToSchema;
@@ -24,12 +23,11 @@ use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
-use switchhook_node::caller::Caller;
+use switchhook_node::deliveries;
 use switchhook_node::delivery::own_headers;
 use switchhook_node::destination::sent_name;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
-use switchhook_node::traffic::leading_to;
 
 /// Which deliveries a list is narrowed to.
 #[derive(Debug, utoipa::IntoParams)]
@@ -278,7 +276,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryWithAttempts>, ApiError> {
-    let delivery = seen(&api, caller, id).await?;
+    let delivery = deliveries::get(&api.node, caller, id).await?;
     let attempts = api.node.store.attempts_of(id).await?;
     let sight = Sight::of(caller, &api.node);
     let attempts = attempts
@@ -302,26 +300,8 @@ pub(crate) async fn redeliver(
     Writer(caller): Writer,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
-    let delivery = seen(&api, caller, id).await?;
-    let subscriptions = leading_to(
-        &api.node,
-        caller.company_id,
-        Endpoint::Webhook(delivery.webhook_id),
-    )
-    .await?;
-    caller.clearance().may_send(&delivery, &subscriptions)?;
-    let now = api.node.clock.now();
-    let new_id = DeliveryId(api.node.ids.next(now));
-    let delivery = api
-        .node
-        .store
-        .redeliver(caller.company_id, id, new_id, now)
-        .await?;
-    api.node.engine.nudge(delivery.webhook_id);
-    Ok(Json(DeliveryAnswer::of(
-        delivery,
-        api.node.settings.dashboard.mask,
-    )))
+    let delivery = deliveries::redeliver(&api.node, caller, id).await?;
+    Ok(Json(shown(&api, delivery)))
 }
 
 /// Gives a pending delivery up.
@@ -335,22 +315,12 @@ pub(crate) async fn cancel(
     Writer(caller): Writer,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
-    seen(&api, caller, id).await?;
-    let now = api.node.clock.now();
-    let delivery = api.node.store.cancel_delivery(caller.company_id, id, now).await?;
-    // Those that it held up may go now.
-    api.node.engine.nudge(delivery.webhook_id);
-    Ok(Json(DeliveryAnswer::of(
-        delivery,
-        api.node.settings.dashboard.mask,
-    )))
+    let delivery = deliveries::cancel(&api.node, caller, id).await?;
+    Ok(Json(shown(&api, delivery)))
 }
 
-/// A delivery of a kind that the caller may see.
-async fn seen(api: &SharedApi, caller: Caller, id: DeliveryId) -> Result<Delivery, ApiError> {
-    let delivery = api.node.store.delivery(caller.company_id, id).await?;
-    caller.require_sight(delivery.kind)?;
-    Ok(delivery)
+fn shown(api: &SharedApi, delivery: Delivery) -> DeliveryAnswer {
+    DeliveryAnswer::of(delivery, api.node.settings.dashboard.mask)
 }
 
 impl DeliveryAnswer {

@@ -11,7 +11,7 @@ use switchhook_domain::id::WebhookId;
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::{Reader, key_has_ended};
+use super::auth::Reader;
 use super::compat::IdText;
 use super::error::ApiError;
 use super::request::Query;
@@ -20,12 +20,6 @@ use switchhook_node::doctor::{Connecting, Examination, Finding, Place, Report, e
 
 /// How many findings are shown.
 const MOST_FINDINGS: usize = 500;
-
-/// How many examinations try connections at once, of all companies.
-pub(super) const MOST_AT_ONCE: usize = 4;
-
-/// How long to wait until an examination under way is over.
-const ASK_AGAIN_SECONDS: u64 = 10;
 
 /// What is looked at.
 #[derive(Debug, utoipa::IntoParams)]
@@ -100,7 +94,6 @@ pub(crate) async fn see(
     let query = Query::of(&uri);
     let connects = query.get("connect", "true or false")?.unwrap_or(true);
     let examination = Examination {
-        company_id: caller.company_id,
         only: query.id("webhook_id")?,
         connecting: if connects {
             Connecting::Try
@@ -108,41 +101,8 @@ pub(crate) async fn see(
             Connecting::Skip
         },
     };
-    let share = api.node.shares.of(caller.company_id);
-    let _places = if connects {
-        let own = share.examination.try_acquire().map_err(|_| under_way())?;
-        Some((own, api.examinations.try_acquire().map_err(|_| too_many())?))
-    } else {
-        None
-    };
-    let lease = api.node.leases.hold(caller);
-    let mut report = tokio::select! {
-        report = examine(&api.node, examination) => report?,
-        () = lease.ended() => return Err(key_has_ended()),
-    };
-    report.findings.retain(|finding| match finding.place {
-        Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
-        Place::Server | Place::Webhook { .. } => true,
-    });
+    let report = examine(&api.node, caller, examination).await?;
     Ok(Json(DoctorAnswer::of(report, &api.node)))
-}
-
-fn under_way() -> ApiError {
-    ApiError::too_often(
-        "another examination of this company is under way, and connections are tried by one at a time: ask again in a \
-         moment, or with connect=false",
-        ASK_AGAIN_SECONDS,
-    )
-}
-
-fn too_many() -> ApiError {
-    ApiError::too_often(
-        format!(
-            "examinations of {MOST_AT_ONCE} other companies are under way, which is as many as try connections at once: \
-             ask again in a moment, or with connect=false"
-        ),
-        ASK_AGAIN_SECONDS,
-    )
 }
 
 impl DoctorAnswer {

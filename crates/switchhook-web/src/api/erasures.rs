@@ -1,30 +1,18 @@
 //! `POST /v1/erasures`: removing what the store knows of a phone number. What that touches is the store's.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::id::EventId;
-use switchhook_domain::phone_number::PhoneNumber;
-use switchhook_store::{Erased, ErasureExtent, ErasureSlice};
-use tokio::time::Instant;
-use tracing::info;
+use switchhook_node::events::{self, Erasure};
+use switchhook_store::ErasureExtent;
 use utoipa::ToSchema;
 
 use super::SharedApi;
-use super::auth::{Writer, key_has_ended};
+use super::auth::Writer;
 use super::compat::{IdText, LooseId};
 use super::error::ApiError;
 use super::request::{Field, JsonBody};
-use switchhook_node::caller::Caller;
-use switchhook_node::telemetry::Removal;
-
-/// How many events one commit may change.
-const SLICE: u32 = 500;
-
-/// How long one request goes on.
-const LONGEST: Duration = Duration::from_secs(5);
 
 /// What to erase.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,19 +67,20 @@ pub(crate) async fn erase(
     Writer(caller): Writer,
     JsonBody(request): JsonBody<ErasureRequest>,
 ) -> Result<Json<ErasureAnswer>, ApiError> {
-    caller.require_admin("erasures")?;
     let number = request.number.given().ok_or_else(|| {
         ApiError::required("number is required: the phone number to erase, as +15551234567")
     })?;
-    let number: PhoneNumber = number
-        .parse()
-        .map_err(|error| ApiError::invalid(format!("number: {error}")))?;
     let dry_run = request.dry_run.given().unwrap_or_default();
-    let after = request.cursor.given().map(|cursor| EventId(cursor.0));
-    let done = go_through(&api, caller, number, dry_run, after).await?;
-    if !dry_run {
-        tell(&api, &done);
-    }
+    let erasure = Erasure {
+        number,
+        extent: if dry_run {
+            ErasureExtent::Count
+        } else {
+            ErasureExtent::Erase
+        },
+        after: request.cursor.given().map(|cursor| EventId(cursor.0)),
+    };
+    let done = events::erase(&api.node, caller, erasure).await?;
     Ok(Json(ErasureAnswer {
         dry_run,
         examined: done.examined,
@@ -100,59 +89,4 @@ pub(crate) async fn erase(
         attempts_cleaned: done.attempts,
         cursor: done.next.map(|id| IdText(id.0)),
     }))
-}
-
-async fn go_through(
-    api: &SharedApi,
-    caller: Caller,
-    number: PhoneNumber,
-    dry_run: bool,
-    after: Option<EventId>,
-) -> Result<Erased, ApiError> {
-    let extent = if dry_run {
-        ErasureExtent::Count
-    } else {
-        ErasureExtent::Erase
-    };
-    let mut slice = ErasureSlice {
-        company_id: caller.company_id,
-        number,
-        after,
-        limit: SLICE,
-        extent,
-    };
-    let lease = api.node.leases.hold(caller);
-    let began = Instant::now();
-    let mut sum = Erased::default();
-    loop {
-        let now = api.node.clock.now();
-        let erased = api.node.store.erase_number(slice.clone(), now).await?;
-        sum.examined += erased.examined;
-        sum.events += erased.events;
-        sum.cancelled += erased.cancelled;
-        sum.attempts += erased.attempts;
-        sum.next = erased.next;
-        slice.after = erased.next;
-        if lease.is_over() {
-            return Err(key_has_ended());
-        }
-        if erased.next.is_none() || began.elapsed() > LONGEST {
-            return Ok(sum);
-        }
-    }
-}
-
-/// The number itself is in no log line.
-fn tell(api: &SharedApi, done: &Erased) {
-    api.node.telemetry.removed(Removal::Payloads, done.events);
-    if done.events > 0 {
-        let (events, cancelled, attempts) = (done.events, done.cancelled, done.attempts);
-        info!(
-            events,
-            cancelled,
-            attempts,
-            why = "a number was erased on request",
-            "removed"
-        );
-    }
 }

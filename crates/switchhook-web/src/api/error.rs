@@ -6,14 +6,15 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use switchhook_domain::clearance::Uncleared;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
 use switchhook_http::server::BodyTrouble;
 use switchhook_node::caller::Forbidden;
+use switchhook_node::callers::NoCaller;
 use switchhook_node::ingest::Rejected;
 use switchhook_node::refusal::Refusal;
+use switchhook_node::share::Busy;
 
 /// What every error answer is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -245,16 +246,29 @@ impl From<Refusal> for ApiError {
         match refusal {
             Refusal::Required(message) => Self::required(message),
             Refusal::Invalid(message) => Self::invalid(message),
+            Refusal::NotFound(message) => Self::not_found(message),
+            Refusal::Conflict(message) => Self::conflict(message),
             Refusal::Forbidden(forbidden) => forbidden.into(),
+            Refusal::KeyEnded => Self::unauthorized("invalid", refusal.to_string()),
+            Refusal::Busy(busy) => busy.into(),
             Refusal::Rejected(rejected) => rejected.into(),
             Refusal::Store(error) => error.into(),
         }
     }
 }
 
-impl From<Uncleared> for ApiError {
-    fn from(uncleared: Uncleared) -> Self {
-        Forbidden::from(uncleared).into()
+impl From<NoCaller> for ApiError {
+    fn from(nobody: NoCaller) -> Self {
+        match nobody {
+            NoCaller::Store(error) => error.into(),
+            nobody => Self::unauthorized("invalid", nobody.to_string()),
+        }
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(busy: Busy) -> Self {
+        Self::too_often(busy.to_string(), busy.retry_after_seconds())
     }
 }
 

@@ -4,7 +4,6 @@
 //! Sending events in and everything under `/v1` is never limited.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -16,17 +15,11 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use http::Method;
 use switchhook_domain::id::CompanyId;
-use switchhook_store::StoreError;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-
-use super::SharedApi;
-use switchhook_node::caller::Caller;
 use switchhook_node::settings::ApiLimits;
 
-use super::auth::{authenticate, shows_key};
+use super::SharedApi;
+use super::auth::authenticate;
 use super::error::ApiError;
-use switchhook_node::Node;
 
 /// From how many companies on those that are within their rates are forgotten.
 const MANY_COMPANIES: usize = 1_024;
@@ -102,8 +95,7 @@ pub(crate) async fn limit_rate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let is_inside = request.extensions().get::<Caller>().is_some();
-    if api.limiter.rates.is_some() && !is_inside {
+    if api.limiter.rates.is_some() {
         let caller = authenticate(&api, request.headers(), request.uri()).await?;
         let (method, path) = (request.method(), request.uri().path());
         let nodes = api.node.store.nodes();
@@ -113,20 +105,6 @@ pub(crate) async fn limit_rate(
     }
     Ok(next.run(request).await)
 }
-
-/// 400: a company has as many of something as it may have.
-pub(super) fn too_many(what: &str, there: usize, option: &str) -> ApiError {
-    StoreError::LimitReached(format!(
-        "this company has {there} {what}, which is as many as it may have ({option}): delete one first"
-    ))
-    .into()
-}
-
-/// How long a request waits for a place to read.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// How long to wait until others of the company have read.
-const READ_AGAIN_SECONDS: u64 = 1;
 
 /// What is no reading of the store, or has limits of its own.
 const NO_READING: [&str; 2] = ["/v1/stream", "/v1/doctor"];
@@ -140,37 +118,12 @@ pub(crate) async fn limit_reads(
     let (path, method) = (request.uri().path(), request.method());
     let needs_key = path.starts_with("/v1/") || path.starts_with("/api/v2/");
     let reads = matches!(*method, Method::GET | Method::HEAD) && needs_key && !NO_READING.contains(&path);
-    // Who asks from inside shows no key: the page that asks has a place already.
-    let is_inside = request.extensions().get::<Caller>().is_some() && !shows_key(&request);
-    if !reads || is_inside {
+    if !reads {
         return Ok(next.run(request).await);
     }
     let caller = authenticate(&api, request.headers(), request.uri()).await?;
-    let _place = reading(&api.node, caller.company_id).await?;
+    let _place = api.node.shares.place_to_read(caller.company_id).await?;
     Ok(next.run(request).await)
-}
-
-/// Waits for a company's place to read.
-pub(crate) async fn reading(node: &Node, company_id: CompanyId) -> Result<OwnedSemaphorePermit, ApiError> {
-    let share = node.shares.of(company_id);
-    let reads = Arc::clone(&share.reads);
-    if let Ok(place) = Arc::clone(&reads).try_acquire_owned() {
-        return Ok(place);
-    }
-    let waited = match share.readers_waiting.try_acquire() {
-        Ok(_waiting) => timeout(LONGEST_WAIT, reads.acquire_owned()).await.ok(),
-        Err(_) => None,
-    };
-    waited.and_then(Result::ok).ok_or_else(|| {
-        ApiError::too_often(
-            format!(
-                "{} requests of this company are reading, which is as many as may at once (--limit-reads), and others wait: \
-                 wait {READ_AGAIN_SECONDS} s and try again",
-                node.shares.limits().reads
-            ),
-            READ_AGAIN_SECONDS,
-        )
-    })
 }
 
 fn too_often(wait: Duration) -> ApiError {

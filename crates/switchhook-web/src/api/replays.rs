@@ -1,6 +1,6 @@
 //! `/v1/replays`: sending old events again, as a job that is kept, goes on after a restart and can be cancelled.
 //!
-//! What a request means is read in `replays/request.rs`; the work is done by `switchhook_node::replay`.
+//! What a request means is read in `replays/request.rs`; what is done is done by the node's verbs.
 
 mod request;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use switchhook_domain::Timestamp;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::ReplayId;
-use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState};
+use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState, Tally};
 use utoipa::ToSchema;
 
 use self::request::ReplayRequest;
@@ -20,14 +20,10 @@ use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::{IdText, Items};
 use super::error::ApiError;
-use super::limits::reading;
 use super::request::{JsonBody, PageQuery, PathId, Query};
 use super::words;
 use switchhook_node::mask::Mask;
-use switchhook_node::replay;
-
-/// How many events a dry run looks at.
-const LOOKED_AT: u64 = 1_000_000;
+use switchhook_node::replays;
 
 /// A replay.
 #[derive(Debug, Serialize, ToSchema)]
@@ -146,23 +142,13 @@ pub(crate) async fn create(
     Writer(caller): Writer,
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<Response, ApiError> {
-    let (wish, is_dry_run) = request.read(&api, caller)?;
-    // It looks at many events before it answers.
-    let _place = reading(&api.node, caller.company_id).await?;
+    let is_dry_run = request.is_dry_run();
+    let request = request.read()?;
     if is_dry_run {
-        let draft = replay::draft(&api.node, &wish).await?;
-        let tally = replay::tally(&api.node, &draft, LOOKED_AT).await?;
-        let Estimate { total, is_exact } = Estimate::of(tally);
-        let answer = DryRunAnswer {
-            dry_run: true,
-            total,
-            total_is_exact: is_exact,
-            scanned: tally.scanned,
-            skipped: tally.skipped,
-        };
-        return Ok(Json(answer).into_response());
+        let tally = replays::count(&api.node, caller, request).await?;
+        return Ok(Json(DryRunAnswer::of(tally)).into_response());
     }
-    let replay = replay::create(&api.node, wish).await?;
+    let replay = replays::create(&api.node, caller, request).await?;
     let answer = shown(&api, &replay, replay.created_at);
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
@@ -215,9 +201,8 @@ pub(crate) async fn cancel(
     Writer(caller): Writer,
     PathId(id): PathId<ReplayId>,
 ) -> Result<Json<ReplayAnswer>, ApiError> {
-    let now = api.node.clock.now();
-    let replay = replay::cancel(&api.node, caller.company_id, id, now).await?;
-    Ok(Json(shown(&api, &replay, now)))
+    let replay = replays::cancel(&api.node, caller, id).await?;
+    Ok(Json(shown(&api, &replay, api.node.clock.now())))
 }
 
 fn shown(api: &SharedApi, replay: &Replay, now: Timestamp) -> ReplayAnswer {
@@ -245,6 +230,19 @@ impl ReplayAnswer {
             eta: replay.expected_end(now),
             created_at: replay.created_at,
             ended_at: replay.state.ended_at(),
+        }
+    }
+}
+
+impl DryRunAnswer {
+    fn of(tally: Tally) -> Self {
+        let Estimate { total, is_exact } = Estimate::of(tally);
+        Self {
+            dry_run: true,
+            total,
+            total_is_exact: is_exact,
+            scanned: tally.scanned,
+            skipped: tally.skipped,
         }
     }
 }

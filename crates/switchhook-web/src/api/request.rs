@@ -12,7 +12,6 @@ use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use switchhook_domain::Kind;
 use tokio::time::Instant;
 
 pub(crate) use self::query::{PageQuery, Query};
@@ -58,29 +57,6 @@ impl<T> Field<T> {
     /// What it changes a value with a default to; `None` leaves it.
     pub(crate) fn change_or(self, default: T) -> Option<T> {
         self.change().map(|value| value.unwrap_or(default))
-    }
-
-    /// What it changes a value that must be there to; `None` leaves it.
-    pub(crate) fn change_required(self, name: &str) -> Result<Option<T>, ApiError> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Null => Err(ApiError::invalid(format!(
-                "{name} cannot be null: leave it out to keep it as it is"
-            ))),
-            Self::Given(value) => Ok(Some(value)),
-        }
-    }
-}
-
-impl Field<Kind> {
-    /// One of the five kinds, where there is no use in an unknown one.
-    pub(crate) fn one_of_five(self) -> Result<Self, ApiError> {
-        match self {
-            Self::Given(Kind::Unknown) => Err(ApiError::invalid(
-                "kind: `unknown` is what sources keep; here it is call, sms, agent_status, contact or changelog",
-            )),
-            kind => Ok(kind),
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::events::{AcceptedEvent, accepted_answer};
 use super::request::{Field, JsonBody, PathId};
 use super::words;
-use switchhook_node::ingest::{self, Submission};
+use switchhook_node::events as node_events;
 
 /// What an event is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,26 +40,8 @@ pub(crate) async fn route(
     PathId(id): PathId<EventId>,
     JsonBody(request): JsonBody<RouteRequest>,
 ) -> Result<Response, ApiError> {
-    let kind = request.kind.one_of_five()?.given();
+    let kind = request.kind.given();
     let kind = kind.ok_or_else(|| ApiError::required("kind is required: what the event is, as \"call\""))?;
-    caller.require_sight(Kind::Unknown)?;
-    let node = &api.node;
-    let event = node.store.event(caller.company_id, id).await?;
-    if event.kind != Kind::Unknown {
-        return Err(ApiError::conflict(format!(
-            "event {id} is of kind {} already: a replay sends it again",
-            event.kind
-        )));
-    }
-    if event.payload_removed.is_some() {
-        return Err(ApiError::conflict(format!("event {id} has no payload any more")));
-    }
-    let submission = Submission {
-        company_id: caller.company_id,
-        kind,
-        body: event.body,
-        idempotency_key: Some(format!("route:{id}:{kind}").into()),
-    };
-    let accepted = ingest::accept_from_source(node, submission).await?;
+    let accepted = node_events::route(&api.node, caller, id, kind).await?;
     Ok(accepted_answer(&accepted))
 }

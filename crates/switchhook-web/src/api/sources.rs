@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::SourceId;
-use switchhook_domain::source::{Refusal, Source, SourceChange};
+use switchhook_domain::source::{Refusal, Source};
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::sight::Sight;
+use switchhook_node::source::retry::Retried;
+use switchhook_node::sources::{self, Made};
 use utoipa::ToSchema;
 
 use super::auth::{Reader, Writer};
@@ -15,14 +17,6 @@ use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
 use super::{Api, SharedApi, words};
-use switchhook_node::caller::{Caller, uncleared};
-use switchhook_node::keys;
-use switchhook_node::sight::Sight;
-use switchhook_node::source::retry::{Retried, retry};
-use switchhook_node::webhooks::{overlap_of, secret_of};
-
-/// The longest name of a source.
-const LONGEST_NAME: usize = 200;
 
 /// A source to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -44,6 +38,17 @@ pub(crate) struct SourceRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "24h")]
     overlap: Field<String>,
+}
+
+impl From<SourceRequest> for sources::SourceRequest {
+    fn from(request: SourceRequest) -> Self {
+        Self {
+            name: request.name.change(),
+            kind: request.kind.change(),
+            secret: request.secret.change(),
+            overlap: request.overlap.given(),
+        }
+    }
 }
 
 /// A source. Its secret is never shown.
@@ -179,31 +184,10 @@ pub(crate) async fn create(
     Writer(caller): Writer,
     JsonBody(request): JsonBody<SourceRequest>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let name = request
-        .name
-        .given()
-        .ok_or_else(|| ApiError::required("name is required: what to call the source"))?;
-    check_name(&name)?;
-    let secret = secret_of(request.secret.given())?;
-    // There is no old secret yet; a length of time that is none is a mistake all the same.
-    overlap_of(request.overlap.given().as_deref())?;
-    let (token, now) = (keys::new_secret(), api.node.clock.now());
-    let source = Source {
-        id: SourceId(api.node.ids.next(now)),
-        company_id: caller.company_id,
-        name,
-        kind: request.kind.one_of_five()?.given(),
-        token_hash: keys::hash(&token),
-        secret,
-        old_secrets: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    };
-    let source = api.node.store.create_source(source).await?;
-    let base = api.node.settings.reachable_at();
+    let Made { source, url } = sources::create(&api.node, caller, request.into()).await?;
     Ok(Json(SourceAnswer {
-        url: Some(format!("{base}/in/{token}")),
-        ..SourceAnswer::of(&source, now)
+        url: Some(url),
+        ..shown(&api, &source)
     }))
 }
 
@@ -235,40 +219,8 @@ pub(crate) async fn update(
     PathId(id): PathId<SourceId>,
     JsonBody(request): JsonBody<SourceRequest>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let name = request.name.change_required("name")?;
-    name.as_deref().map_or(Ok(()), check_name)?;
-    let secret = request.secret.change().map(secret_of).transpose()?;
-    let overlap = overlap_of(request.overlap.given().as_deref())?;
-    let now = api.node.clock.now();
-    let kind = request.kind.one_of_five()?.change();
-    let store = &api.node.store;
-    if let Some(kind) = kind {
-        require_clearance_for_kind(&api, caller, id, kind).await?;
-    }
-    let change = SourceChange {
-        name,
-        kind,
-        // No secret at all takes plain JSON: a signed event would not be asked for its old one.
-        old_secret_until: matches!(secret, Some(Some(_))).then(|| now.plus(overlap)),
-        secret,
-    };
-    let source = store.update_source(caller.company_id, id, change, now).await?;
+    let source = sources::update(&api.node, caller, id, request.into()).await?;
     Ok(Json(shown(&api, &source)))
-}
-
-/// What comes by a source is seen by those who may see its kind. So another kind is set only by those from whom nothing is kept.
-async fn require_clearance_for_kind(
-    api: &SharedApi,
-    caller: Caller,
-    id: SourceId,
-    kind: Option<Kind>,
-) -> Result<(), ApiError> {
-    let source = api.node.store.source(caller.company_id, id).await?;
-    if source.kind == kind {
-        return Ok(());
-    }
-    let covered = caller.clearance().covers(Clearance::FULL);
-    Ok(covered.map_err(|missing| uncleared(format_args!("changes of the kind of source {id}"), missing))?)
 }
 
 /// Deletes a source and shows what it was. The events that came in by it stay, what it refused goes.
@@ -282,7 +234,7 @@ pub(crate) async fn delete(
     Writer(caller): Writer,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<SourceAnswer>, ApiError> {
-    let source = api.node.store.delete_source(caller.company_id, id).await?;
+    let source = sources::delete(&api.node, caller, id).await?;
     Ok(Json(shown(&api, &source)))
 }
 
@@ -326,12 +278,11 @@ pub(crate) async fn retry_refusals(
     Writer(caller): Writer,
     PathId(id): PathId<SourceId>,
 ) -> Result<Json<RetriedAnswer>, ApiError> {
-    let source = api.node.store.source(caller.company_id, id).await?;
     let Retried {
         taken,
         duplicates,
         still_refused,
-    } = retry(&api.node, source).await?;
+    } = sources::retry_refusals(&api.node, caller, id).await?;
     Ok(Json(RetriedAnswer {
         taken,
         duplicates,
@@ -341,13 +292,4 @@ pub(crate) async fn retry_refusals(
 
 fn shown(api: &Api, source: &Source) -> SourceAnswer {
     SourceAnswer::of(source, api.node.clock.now())
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if (1..=LONGEST_NAME).contains(&name.chars().count()) {
-        return Ok(());
-    }
-    Err(ApiError::invalid(format!(
-        "name: write 1 to {LONGEST_NAME} characters, such as \"our account\""
-    )))
 }

@@ -18,7 +18,7 @@ use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookSe
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::Node;
 use switchhook_node::secrets_shown::{SecretsShown, shown_headers};
-use switchhook_node::webhooks::{self, Changed, Rotation};
+use switchhook_node::webhooks::{self, Rotation, Shown};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
@@ -297,11 +297,11 @@ pub(crate) async fn test(
 }
 
 impl WebhookWithSettings {
-    fn of(node: &Node, changed: Changed) -> Self {
-        let webhook = WebhookAnswer::of(&changed);
-        let Changed {
+    fn of(node: &Node, shown: Shown) -> Self {
+        let webhook = WebhookAnswer::of(&shown);
+        let Shown {
             webhook: own, shown, ..
-        } = changed;
+        } = shown;
         Self {
             webhook,
             kid: own.secret.as_ref().map(|secret| name_of(secret, shown)),

@@ -6,26 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use switchhook_domain::Kind;
-use switchhook_domain::id::{SubscriptionId, WebsocketId};
+use switchhook_domain::id::WebsocketId;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::websocket::Websocket;
+use switchhook_node::secrets_shown::SecretsShown;
+use switchhook_node::websockets::{self, Shown};
 use utoipa::ToSchema;
 
+use super::SharedApi;
 use super::auth::{Reader, Writer};
 use super::compat::{IdText, Items, Signature};
 use super::error::ApiError;
-use super::limits::too_many;
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
-use switchhook_node::secrets_shown::SecretsShown;
-use switchhook_node::traffic::{is_cleared, require_clearance, secrets_shown};
-use switchhook_node::webhooks::secret_of;
-
-use super::{Api, SharedApi};
-use switchhook_node::caller::Caller;
-use switchhook_node::keys;
-use switchhook_node::websocket::token;
 
 /// A websocket to make or to change.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,39 +45,22 @@ pub(crate) struct WebsocketAnswer {
 
 impl WebsocketAnswer {
     /// Shows a websocket.
-    pub(super) fn of(websocket: &Websocket, shown: SecretsShown, url: Option<String>) -> Self {
+    pub(super) fn of(shown: Shown) -> Self {
+        let Shown {
+            websocket,
+            secret_shown,
+            url,
+        } = shown;
         let secret_shown =
-            |secret: &Secret| (shown == SecretsShown::AsSet).then(|| secret.expose().to_owned());
-        let secret = websocket.secret.as_ref();
+            |secret: Secret| (secret_shown == SecretsShown::AsSet).then(|| secret.expose().to_owned());
         Self {
             id: IdText(websocket.id.0),
-            signature: secret.map(|secret| Signature::with(secret_shown(secret))),
+            signature: websocket
+                .secret
+                .map(|secret| Signature::with(secret_shown(secret))),
             websocket_url: url,
         }
     }
-
-    /// Shows it to whoever may hear what is told there, with a fresh URL; to others without one.
-    async fn shown_to(api: &Api, caller: Caller, websocket: &Websocket) -> Result<Self, ApiError> {
-        let endpoint = Endpoint::Websocket(websocket.id);
-        let shown = secrets_shown(&api.node, caller, endpoint).await?;
-        let may_listen = is_cleared(&api.node, caller, endpoint).await?;
-        let url = may_listen.then(|| url(api, caller, websocket, None));
-        Ok(Self::of(websocket, shown, url))
-    }
-}
-
-/// Where to listen at a websocket, or at what one subscription has of it.
-pub(super) fn url(
-    api: &Api,
-    caller: Caller,
-    websocket: &Websocket,
-    only: Option<(Kind, SubscriptionId)>,
-) -> String {
-    let base = api.node.settings.reachable_at();
-    let token = token::issue(websocket, only, caller.key_id, &base, api.node.clock.now());
-    // http becomes ws, and https wss.
-    let base = base.strip_prefix("http").unwrap_or(&base);
-    format!("ws{base}/events/{token}")
 }
 
 /// Lists the company's websockets, oldest first.
@@ -104,8 +78,9 @@ pub(crate) async fn list(
     let company_id = Some(caller.company_id);
     let page = api.node.store.list_websockets(company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
-    for websocket in &page.items {
-        items.push(WebsocketAnswer::shown_to(&api, caller, websocket).await?);
+    for websocket in page.items {
+        let shown = websockets::shown_to(&api.node, caller, websocket).await?;
+        items.push(WebsocketAnswer::of(shown));
     }
     Ok(Json(Items {
         items,
@@ -124,27 +99,8 @@ pub(crate) async fn create(
     Writer(caller): Writer,
     JsonBody(request): JsonBody<WebsocketRequest>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let secret = secret_of(request.secret.given())?;
-    let now = api.node.clock.now();
-    let websocket = Websocket {
-        id: WebsocketId(api.node.ids.next(now)),
-        company_id: caller.company_id,
-        secret,
-        token_key: Secret::new(keys::new_secret()),
-        created_at: now,
-        updated_at: now,
-    };
-    let share = api.node.shares.of(caller.company_id);
-    let _turn = share.change.lock().await;
-    let there = api.node.registry.websocket_count(caller.company_id);
-    if !api.node.shares.limits().websockets.allows_more_than(there) {
-        return Err(too_many("websockets", there, "--limit-websockets"));
-    }
-    let websocket = api.node.store.create_websocket(websocket).await?;
-    api.node.registry.refresh(caller.company_id).await?;
-    WebsocketAnswer::shown_to(&api, caller, &websocket)
-        .await
-        .map(Json)
+    let made = websockets::create(&api.node, caller, request.secret.given()).await?;
+    Ok(Json(WebsocketAnswer::of(made)))
 }
 
 /// Shows a websocket, with a fresh URL: for a key that may see everything that is told there.
@@ -158,11 +114,8 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<WebsocketId>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let websocket = api.node.store.websocket(caller.company_id, id).await?;
-    require_clearance(&api.node, caller, Endpoint::Websocket(id)).await?;
-    WebsocketAnswer::shown_to(&api, caller, &websocket)
-        .await
-        .map(Json)
+    let shown = websockets::get(&api.node, caller, id).await?;
+    Ok(Json(WebsocketAnswer::of(shown)))
 }
 
 /// Changes a websocket's secret: the next frame is signed with it.
@@ -178,25 +131,8 @@ pub(crate) async fn update(
     PathId(id): PathId<WebsocketId>,
     JsonBody(request): JsonBody<WebsocketRequest>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let store = &api.node.store;
-    let secret = request.secret.change().map(secret_of).transpose()?;
-    // What is told there must not change between the look at it and the change.
-    let share = api.node.shares.of(caller.company_id);
-    let _turn = share.change.lock().await;
-    let before = store.websocket(caller.company_id, id).await?;
-    require_clearance(&api.node, caller, Endpoint::Websocket(id)).await?;
-    let websocket = match secret {
-        None => before,
-        Some(secret) => {
-            let now = api.node.clock.now();
-            let company_id = caller.company_id;
-            store.update_websocket(company_id, id, secret, now).await?
-        }
-    };
-    api.node.registry.refresh(caller.company_id).await?;
-    WebsocketAnswer::shown_to(&api, caller, &websocket)
-        .await
-        .map(Json)
+    let changed = websockets::set_secret(&api.node, caller, id, request.secret.change()).await?;
+    Ok(Json(WebsocketAnswer::of(changed)))
 }
 
 /// Deletes a websocket and shows what it was. Its subscriptions stay, with `webhook: null`; whoever listens is let go.
@@ -210,11 +146,6 @@ pub(crate) async fn delete(
     Writer(caller): Writer,
     PathId(id): PathId<WebsocketId>,
 ) -> Result<Json<WebsocketAnswer>, ApiError> {
-    let now = api.node.clock.now();
-    let store = &api.node.store;
-    let websocket = store.websocket(caller.company_id, id).await?;
-    let answer = WebsocketAnswer::shown_to(&api, caller, &websocket).await?;
-    store.delete_websocket(caller.company_id, id, now).await?;
-    api.node.registry.refresh(caller.company_id).await?;
-    Ok(Json(answer))
+    let deleted = websockets::delete(&api.node, caller, id).await?;
+    Ok(Json(WebsocketAnswer::of(deleted)))
 }

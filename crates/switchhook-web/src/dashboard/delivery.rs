@@ -9,8 +9,6 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::Method;
-use serde_json::Value;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, CountsAs, Phases};
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::delivery::{Delivery, DeliveryState};
@@ -26,6 +24,7 @@ use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{DeliveryRow, Moment, span};
 use super::session::{Filled, Visitor};
 use crate::blocking;
+use switchhook_node::deliveries;
 use switchhook_node::delivery::own_headers;
 use switchhook_node::destination::{Destination, sent_name};
 use switchhook_node::inspector::name_of;
@@ -211,13 +210,11 @@ pub(super) async fn redeliver(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    let path = format!("/v1/deliveries/{id}/redeliver");
-    let made = desk
-        .inside
-        .ask(visitor.caller, Method::POST, &path, Value::Null)
-        .await?;
-    let new_id = made["id"].as_str().unwrap_or_default();
-    Ok(go(&format!("/dashboard/deliveries/{new_id}"), Said::Redelivered))
+    let made = deliveries::redeliver(&desk.node, visitor.caller, id).await?;
+    Ok(go(
+        &format!("/dashboard/deliveries/{}", made.id),
+        Said::Redelivered,
+    ))
 }
 
 /// Gives it up.
@@ -227,10 +224,7 @@ pub(super) async fn cancel(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    let path = format!("/v1/deliveries/{id}/cancel");
-    desk.inside
-        .ask(visitor.caller, Method::POST, &path, Value::Null)
-        .await?;
+    deliveries::cancel(&desk.node, visitor.caller, id).await?;
     Ok(go(&format!("/dashboard/deliveries/{id}"), Said::Cancelled))
 }
 

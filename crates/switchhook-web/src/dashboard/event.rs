@@ -3,10 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::Method;
-use serde::Deserialize;
-use serde_json::Value;
-use switchhook_domain::id::EventId;
+use switchhook_domain::id::{DeliveryId, EventId, SubscriptionId, WebhookId};
+use switchhook_domain::matching::Verdict;
 use switchhook_store::{DeliveryFilter, EventRecord, PageRequest};
 
 use super::SharedDesk;
@@ -17,6 +15,7 @@ use super::page::{Frame, Trouble, show as show_page};
 use super::part::{DeliveryRow, Moment, Sentence};
 use super::session::Visitor;
 use crate::blocking;
+use switchhook_node::events::{self, Explained, Explanation};
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::Summary;
@@ -24,33 +23,30 @@ use switchhook_node::summary::Summary;
 /// How many deliveries and subscriptions are shown.
 const MOST_ROWS: u32 = 200;
 
-/// What the API says of an event at each subscription.
-#[derive(Debug, Default, Deserialize)]
-struct Explanation {
-    advice: Option<String>,
-    items: Vec<Explained>,
-    cursor: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Explained {
-    subscription_id: String,
-    kind: String,
-    webhook_id: Option<String>,
-    verdict: String,
+/// What a subscription said to the event.
+#[derive(Debug)]
+struct Said {
+    subscription_id: SubscriptionId,
+    kind: &'static str,
+    webhook_id: Option<WebhookId>,
+    was_sent: bool,
     explanation: Sentence,
-    changed_at: Option<i64>,
-    delivery: Option<Sent>,
+    changed: bool,
+    delivery_id: Option<DeliveryId>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Sent {
-    id: String,
-}
-
-impl Explained {
-    fn was_sent(&self) -> bool {
-        self.verdict == "sent"
+impl Said {
+    fn of(explained: Explained) -> Self {
+        let subscription = explained.subscription;
+        Self {
+            subscription_id: subscription.id,
+            kind: subscription.filter.kind().route(),
+            webhook_id: subscription.webhook_id(),
+            was_sent: explained.verdict == Verdict::Matches,
+            explanation: Sentence(explained.explanation),
+            changed: explained.changed_at.is_some(),
+            delivery_id: explained.delivery.map(|delivery| delivery.id),
+        }
     }
 }
 
@@ -72,8 +68,8 @@ struct EventPage {
     is_payload_gone: bool,
     ladder: Option<Ladder>,
     deliveries: Vec<DeliveryRow>,
-    sent: Vec<Explained>,
-    passed_over: Vec<Explained>,
+    sent: Vec<Said>,
+    passed_over: Vec<Said>,
     advice: Option<String>,
     has_more: bool,
 }
@@ -102,12 +98,8 @@ pub(super) async fn show(
         .store
         .list_deliveries(company_id, filter, PageRequest::first(MOST_ROWS))
         .await?;
-    let path = format!("/v1/events/{id}/explain?limit={MOST_ROWS}");
-    let explained = desk
-        .inside
-        .ask(visitor.caller, Method::GET, &path, Value::Null)
-        .await?;
-    let explained: Explanation = serde_json::from_value(explained).unwrap_or_default();
+    let first = PageRequest::first(MOST_ROWS);
+    let explained = events::explain(node, visitor.caller, id, None, first).await?;
     let ladder = around(node, company_id, &event, mask).await?;
     let rows = rows(&desk, company_id, &deliveries.items).await?;
     let frame = Frame::new(&desk, &visitor, "events", event.kind.title());
@@ -126,7 +118,8 @@ fn page(
     let summary = Summary::of(event.kind, &event.body, mask);
     frame.title = format!("{} {}", frame.title, summary.what);
     let body = String::from_utf8_lossy(&event.body);
-    let (sent, passed_over) = explained.items.into_iter().partition(Explained::was_sent);
+    let said = explained.items.into_iter().map(Said::of);
+    let (sent, passed_over) = said.partition(|one| one.was_sent);
     show_page(&EventPage {
         frame,
         id: event.id.to_string(),
@@ -146,6 +139,6 @@ fn page(
         sent,
         passed_over,
         advice: explained.advice,
-        has_more: explained.cursor.is_some(),
+        has_more: explained.next.is_some(),
     })
 }

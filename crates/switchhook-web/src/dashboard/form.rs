@@ -1,6 +1,5 @@
 //! Forms as browsers send them: names and values, empty ones absent.
 
-use serde_json::{Value, json};
 use url::form_urlencoded;
 
 /// A form that was filled in.
@@ -37,17 +36,5 @@ impl Form {
     /// Whether a box is ticked.
     pub(super) fn is_ticked(&self, name: &str) -> bool {
         self.text(name).is_some()
-    }
-
-    /// A number as the API wants it; what is none stays text, for the API to say so; nothing is null.
-    pub(super) fn number(&self, name: &str) -> Value {
-        let Some(text) = self.text(name) else {
-            return Value::Null;
-        };
-        match (text.parse::<i64>(), text.parse::<f64>()) {
-            (Ok(whole), _) => json!(whole),
-            (_, Ok(number)) if number.is_finite() => json!(number),
-            _ => json!(text),
-        }
     }
 }

@@ -7,14 +7,15 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, StatusCode};
 use switchhook_domain::key::Right;
-use switchhook_node::refusal as node;
+use switchhook_node::callers::NoCaller;
+use switchhook_node::refusal::Refusal;
 use switchhook_store::StoreError;
 use tokio::sync::Semaphore;
 
 use super::Desk;
 use super::assets;
 use super::session::Visitor;
-use crate::api::{ApiError, Refusal, has_nul};
+use crate::api::{ApiError, has_nul};
 use switchhook_node::visible;
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
@@ -159,16 +160,22 @@ impl Trouble {
     }
 }
 
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.status, refusal.message)
+/// In the words of the API, which are for people too.
+impl From<ApiError> for Trouble {
+    fn from(error: ApiError) -> Self {
+        Self::new(error.status(), error.message())
     }
 }
 
-impl From<node::Refusal> for Trouble {
-    fn from(refusal: node::Refusal) -> Self {
-        let error = ApiError::from(refusal);
-        Self::new(error.status(), error.message())
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        ApiError::from(refusal).into()
+    }
+}
+
+impl From<NoCaller> for Trouble {
+    fn from(nobody: NoCaller) -> Self {
+        ApiError::from(nobody).into()
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use askama::filters::HtmlSafe;
-use serde::Deserialize;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::webhook::Webhook;
@@ -29,9 +28,8 @@ impl fmt::Display for Moment {
 
 impl HtmlSafe for Moment {}
 
-/// A sentence of the API, in which instants are shown like others.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(transparent)]
+/// A sentence of the node's, in which instants are shown like others.
+#[derive(Debug, Clone)]
 pub(super) struct Sentence(pub(super) String);
 
 impl fmt::Display for Sentence {

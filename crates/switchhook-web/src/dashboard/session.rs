@@ -32,9 +32,11 @@ use super::page::{Said, Trouble, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
 use switchhook_node::caller::Caller;
 
-use crate::api::{Refusal, has_nul, reading};
+use crate::api::has_nul;
 use switchhook_http::server::{BodyTrouble, read_body};
+use switchhook_node::callers::NoCaller;
 use switchhook_node::keys;
+use switchhook_node::refusal::Refusal;
 use switchhook_node::sight::Sight;
 
 const COOKIE_NAME: &str = "switchhook_session";
@@ -179,10 +181,10 @@ impl Visitor {
                 (session.key_hash, session.csrf, Some(session.kept))
             }
         };
-        let found = desk.inside.caller(key_hash).await;
-        let caller = found.map_err(|refusal| match refusal.status {
-            StatusCode::UNAUTHORIZED => to_sign_in(&parts.uri),
-            _ => Trouble::from(refusal).into_response(),
+        let found = desk.node.callers.find(key_hash).await;
+        let caller = found.map_err(|nobody| match nobody {
+            NoCaller::Store(error) => Trouble::from(error).into_response(),
+            _ => to_sign_in(&parts.uri),
         })?;
         if !caller.may(Right::Read) {
             let message = "This key may not look at anything: sign in with one that has the right `read`.";
@@ -235,8 +237,8 @@ impl FromRequestParts<SharedDesk> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, desk: &SharedDesk) -> Result<Self, Response> {
         let visitor = Self::of(parts, desk).await?;
-        let place = reading(&desk.node, visitor.caller.company_id).await;
-        let place = place.map_err(|error| Trouble::from(Refusal::from(error)).into_response())?;
+        let place = desk.node.shares.place_to_read(visitor.caller.company_id).await;
+        let place = place.map_err(|busy| Trouble::from(Refusal::from(busy)).into_response())?;
         Ok(Self {
             _place: Some(Arc::new(place)),
             ..visitor
@@ -406,7 +408,7 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
     let next = own_page(form.text("next"));
     let shown = form.text("key").unwrap_or_default().trim();
     let key_hash = keys::hash(shown);
-    match desk.inside.caller(key_hash).await {
+    match desk.node.callers.find(key_hash).await {
         Ok(_) => {
             let now = desk.node.clock.now();
             let key = match desk.node.store.find_key(key_hash).await {
@@ -422,8 +424,8 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
                 .insert(SET_COOKIE, set_cookie(&desk, &token));
             response
         }
-        Err(refusal) => show_again(&SignIn {
-            trouble: Some(refusal.message),
+        Err(nobody) => show_again(&SignIn {
+            trouble: Some(Trouble::from(nobody).message),
             ..SignIn::page(next)
         }),
     }

@@ -1,16 +1,20 @@
-//! The forms of the five kinds of subscription: their options, and what they ask the API for.
+//! The forms of the five kinds of subscription: their options, and what they ask for.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
-use serde_json::{Map, Value, json};
 use switchhook_domain::Kind;
 use switchhook_domain::kind::rules;
-use switchhook_domain::subscription::{CallFilter, Endpoint, Filter, SmsFilter, Subscription};
+use switchhook_domain::subscription::{
+    CallFilter, CallStateSet, Endpoint, Filter, SmsFilter, Subscription, SubscriptionRequest,
+};
 use switchhook_protocol::{AgentType, CallState, CallStateFilter, Payload, TargetType};
 use switchhook_store::EventRecord;
 
 use super::form::Form;
 use super::part::Choice;
+use crate::api::id_of;
 use switchhook_node::summary::shortened;
 
 /// A subscription's form, as it was filled in or as the subscription stands.
@@ -184,34 +188,37 @@ impl SubscriptionForm {
         form
     }
 
-    /// What to ask the API for.
-    pub(super) fn request(&self) -> Value {
-        let mut request = Map::new();
-        let mut ask = |name: &str, value: Value| {
-            request.insert(name.to_owned(), value);
+    /// What to ask for: the options of its kind, and nothing else.
+    pub(super) fn request(&self) -> Result<SubscriptionRequest, String> {
+        let mut request = SubscriptionRequest {
+            endpoint_id: Some(id(
+                "endpoint_id",
+                self.endpoint_id.as_deref().unwrap_or_default(),
+            )?),
+            enabled: Some(Some(self.enabled)),
+            ..SubscriptionRequest::default()
         };
-        let or_null = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
-        ask(
-            "endpoint_id",
-            self.endpoint_id.as_deref().map_or(Value::Null, Value::from),
-        );
-        ask("enabled", json!(self.enabled));
-        for (name, value) in [
-            ("call_states", json!(self.call_states)),
-            ("group_calls_only", json!(self.group_calls_only)),
-            ("direction", json!(self.direction)),
-            ("include_internal", json!(self.include_internal)),
-            ("status", json!(self.status)),
-            ("contact_type", json!(self.contact_type)),
-            ("agent_type", json!(AgentType::Callcenter)),
-            ("target_type", or_null(&self.target_type)),
-            ("target_id", or_null(&self.target_id)),
-        ] {
-            if Filter::takes(self.kind, name) {
-                ask(name, value);
+        match self.kind {
+            Kind::Call => {
+                let states = self.call_states.iter().map(|state| state.parse());
+                let states: Result<CallStateSet, _> = states.collect();
+                request.call_states = Some(Some(states.map_err(|error| format!("call_states: {error}"))?));
+                request.group_calls_only = Some(Some(self.group_calls_only));
             }
+            Kind::Sms => {
+                request.direction = Some(word("direction", &self.direction)?);
+                request.include_internal = Some(Some(self.include_internal));
+                request.status = Some(Some(self.status));
+            }
+            Kind::Contact => request.contact_type = Some(word("contact_type", &self.contact_type)?),
+            Kind::AgentStatus => request.agent_type = Some(Some(AgentType::Callcenter)),
+            Kind::Changelog | Kind::Unknown => {}
         }
-        Value::Object(request)
+        if self.has_target() {
+            request.target_type = Some(word("target_type", &self.target_type)?);
+            request.target_id = Some(id("target_id", &self.target_id)?);
+        }
+        Ok(request)
     }
 
     pub(super) const fn has_target(&self) -> bool {
@@ -263,6 +270,26 @@ impl SubscriptionForm {
     }
 }
 
+/// One of some words; nothing is none.
+fn word<T: FromStr<Err: fmt::Display>>(name: &str, text: &str) -> Result<Option<T>, String> {
+    let given = (!text.is_empty()).then(|| text.parse());
+    given.transpose().map_err(|error| format!("{name}: {error}"))
+}
+
+fn id(name: &str, text: &str) -> Result<Option<i64>, String> {
+    let given = (!text.is_empty()).then(|| id_of(text));
+    given
+        .map(|id| {
+            id.ok_or_else(|| {
+                format!(
+                    "{name}: `{}` is not an id: ids are whole numbers",
+                    shortened(text)
+                )
+            })
+        })
+        .transpose()
+}
+
 /// A target that was seen lately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownTarget {
@@ -300,6 +327,8 @@ pub(super) fn known_targets(events: &[EventRecord]) -> Vec<KnownTarget> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use switchhook_protocol::ContactType;
+
     use super::*;
 
     #[test]
@@ -313,19 +342,48 @@ mod tests {
         assert_eq!(once, CallState::ALL.iter().copied().collect());
     }
 
+    fn request(form: &str) -> Result<SubscriptionRequest, String> {
+        SubscriptionForm::read(&Form::read(form.as_bytes())).request()
+    }
+
     #[test]
     fn a_form_asks_for_the_options_of_its_kind_only() {
-        let request = |form: &[u8]| SubscriptionForm::read(&Form::read(form)).request();
+        let states = [CallState::Hangup, CallState::Missed].map(CallStateFilter::State);
         assert_eq!(
-            request(b"kind=call&webhook=7&enabled=on&call_states=hangup&call_states=missed&target_id="),
-            json!({
-                "endpoint_id": "7", "enabled": true, "call_states": ["hangup", "missed"], "group_calls_only": false,
-                "target_type": null, "target_id": null,
+            request("kind=call&webhook=7&enabled=on&call_states=hangup&call_states=missed&target_id="),
+            Ok(SubscriptionRequest {
+                endpoint_id: Some(Some(7)),
+                enabled: Some(Some(true)),
+                call_states: Some(Some(states.into_iter().collect())),
+                group_calls_only: Some(Some(false)),
+                target_type: Some(None),
+                target_id: Some(None),
+                ..SubscriptionRequest::default()
             })
         );
         assert_eq!(
-            request(b"kind=contact&contact_type=local&call_states=hangup"),
-            json!({ "endpoint_id": null, "enabled": false, "contact_type": "local" })
+            request("kind=contact&contact_type=local&call_states=hangup"),
+            Ok(SubscriptionRequest {
+                endpoint_id: Some(None),
+                enabled: Some(Some(false)),
+                contact_type: Some(Some(ContactType::Local)),
+                ..SubscriptionRequest::default()
+            })
         );
+    }
+
+    #[test]
+    fn what_cannot_be_is_named_by_its_field() {
+        for (form, message) in [
+            ("webhook=seven", "endpoint_id: `seven` is not an id"),
+            ("call_states=sung", "call_states: `sung` is not a call state"),
+            ("target_type=moon", "target_type: `moon` is not a"),
+            ("target_id=-1", "target_id: `-1` is not an id"),
+            ("kind=sms&direction=up", "direction: `up` is not a"),
+            ("kind=contact&contact_type=x", "contact_type: `x` is not a"),
+        ] {
+            let error = request(form).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
+        }
     }
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::Method;
-use serde_json::{Value, json};
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::Webhook;
+use switchhook_node::refusal::Refusal;
+use switchhook_node::subscriptions;
 use switchhook_protocol::CallStateFilter;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
@@ -274,18 +274,18 @@ pub(super) async fn create(
     visitor.must_write()?;
     let form = SubscriptionForm::read(&form);
     visitor.must_see(form.kind)?;
-    let path = format!("/api/v2/subscriptions/{}", form.kind.route());
-    let made = desk
-        .inside
-        .ask(visitor.caller, Method::POST, &path, form.request())
-        .await;
+    let made = match form.request() {
+        Ok(request) => subscriptions::create(&desk.node, visitor.caller, form.kind, request).await,
+        Err(why) => Err(Refusal::Invalid(why)),
+    };
     match made {
         Ok(_) => Ok(match &form.endpoint_id {
             Some(id) => go(&format!("/dashboard/webhooks/{id}"), Said::Created),
             None => go("/dashboard/subscriptions", Said::Created),
         }),
         Err(refusal) => {
-            let page = form_page(&desk, &visitor, None, form, Some(refusal.message)).await?;
+            let trouble = Trouble::from(refusal).message;
+            let page = form_page(&desk, &visitor, None, form, Some(trouble)).await?;
             Ok(show_again(&page))
         }
     }
@@ -322,15 +322,14 @@ pub(super) async fn update(
     visitor.must_see(kind)?;
     let mut form = SubscriptionForm::read(&form);
     form.kind = kind;
-    let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
-    match desk
-        .inside
-        .ask(visitor.caller, Method::PATCH, &path, form.request())
-        .await
-    {
+    let changed = match form.request() {
+        Ok(request) => subscriptions::update(&desk.node, visitor.caller, kind, id, request).await,
+        Err(why) => Err(Refusal::Invalid(why)),
+    };
+    match changed {
         Ok(_) => Ok(go("/dashboard/subscriptions", Said::Saved)),
         Err(refusal) => {
-            let trouble = Some(refusal.message);
+            let trouble = Some(Trouble::from(refusal).message);
             let page = form_page(&desk, &visitor, Some(id.to_string()), form, trouble).await?;
             Ok(show_again(&page))
         }
@@ -362,11 +361,7 @@ async fn switch(
     enabled: bool,
 ) -> Result<Response, Trouble> {
     let (kind, id) = route(&kind, &id)?;
-    let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
-    let body = json!({ "enabled": enabled });
-    desk.inside
-        .ask(visitor.caller, Method::PATCH, &path, body)
-        .await?;
+    subscriptions::set_enabled(&desk.node, visitor.caller, kind, id, enabled).await?;
     let said = if enabled { Said::Enabled } else { Said::Disabled };
     Ok(go("/dashboard/subscriptions", said))
 }
@@ -399,9 +394,6 @@ pub(super) async fn delete(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     let (kind, id) = route(&kind, &id)?;
-    let path = format!("/api/v2/subscriptions/{}/{id}", kind.route());
-    desk.inside
-        .ask(visitor.caller, Method::DELETE, &path, Value::Null)
-        .await?;
+    subscriptions::delete(&desk.node, visitor.caller, kind, id).await?;
     Ok(go("/dashboard/subscriptions", Said::Deleted))
 }

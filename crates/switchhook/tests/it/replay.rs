@@ -8,29 +8,36 @@ mod selection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use switchhook_domain::clearance::Clearance;
-use switchhook_domain::id::{EventId, ReplayId};
+use switchhook_domain::id::{EventId, KeyId, ReplayId};
+use switchhook_domain::key::Rights;
 use switchhook_domain::replay::{Replay, ReplayFilter, ReplayState};
-use switchhook_node::replay::{self, Wish, WishedDestination};
+use switchhook_domain::scope::Scopes;
+use switchhook_node::caller::Caller;
+use switchhook_node::replays::{self, ReplayRequest, To};
 
 use crate::support::rig::{COMPANY, Rig, Seen};
+
+/// Whoever sees everything of the company.
+fn admin() -> Caller {
+    Caller {
+        key_id: KeyId(1),
+        company_id: COMPANY,
+        admin: true,
+        rights: Rights::all(),
+        scopes: Scopes::ALL,
+    }
+}
 
 impl Rig {
     /// Replays to where the events went.
     async fn replay(&self, filter: ReplayFilter) -> ReplayId {
-        self.replay_to(filter, WishedDestination::Origins, None).await
+        self.replay_to(filter, To::Origins, None).await
     }
 
-    async fn replay_to(&self, filter: ReplayFilter, to: WishedDestination, rate: Option<f64>) -> ReplayId {
-        let wish = Wish {
-            company_id: COMPANY,
-            filter,
-            to,
-            rate,
-            clearance: Clearance::FULL,
-        };
-        let replay = replay::create(&self.node, wish).await.expect("it can be made");
-        replay.id
+    async fn replay_to(&self, filter: ReplayFilter, to: To, rate: Option<f64>) -> ReplayId {
+        let request = ReplayRequest { filter, to, rate };
+        let made = replays::create(&self.node, admin(), request).await;
+        made.expect("it can be made").id
     }
 
     async fn replay_now(&self, id: ReplayId) -> Replay {

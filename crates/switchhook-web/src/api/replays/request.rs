@@ -7,23 +7,13 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::replay::ReplayFilter;
-use switchhook_domain::webhook::HIGHEST_RATE;
 use switchhook_domain::{Kind, Timestamp};
 use utoipa::ToSchema;
 
-use crate::api::SharedApi;
 use crate::api::compat::LooseId;
 use crate::api::error::ApiError;
 use crate::api::words;
-use switchhook_node::caller::Caller;
-use switchhook_node::replay::{Wish, WishedDestination};
-use switchhook_node::webhooks::{check_url, secret_of};
-
-/// The most events that one request can name.
-const MOST_IDS: usize = 1_000;
-
-/// The smallest rate.
-const LOWEST_RATE: f64 = 0.001;
+use switchhook_node::replays::{self, To};
 
 /// Old events to send again.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -115,42 +105,23 @@ impl<'de> Deserialize<'de> for Instant {
 }
 
 impl ReplayRequest {
-    /// What is wished, and whether only to count.
-    pub(super) fn read(self, api: &SharedApi, caller: Caller) -> Result<(Wish, bool), ApiError> {
-        let filter = self.filter.ok_or_else(no_filter)?.read()?;
-        if filter.is_empty() {
-            return Err(no_filter());
-        }
-        if let Some(kind) = filter.kind {
-            caller.require_sight(kind)?;
-        }
-        if let Some(rate) = self.rate
-            && !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate)
-        {
-            return Err(ApiError::invalid(format!(
-                "rate: {LOWEST_RATE} to {HIGHEST_RATE} events a second; leave it out to have no limit"
-            )));
-        }
-        let to = match self.to {
-            None => WishedDestination::Origins,
-            Some(to) => to.read(api)?,
-        };
-        let wish = Wish {
-            company_id: caller.company_id,
-            filter,
-            to,
-            rate: self.rate,
-            clearance: caller.clearance(),
-        };
-        Ok((wish, self.dry_run.unwrap_or_default()))
+    /// Whether only to count.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
     }
-}
 
-fn no_filter() -> ApiError {
-    ApiError::required(
-        "filter is required: say which events, for example {\"since\": \"2026-11-21T09:00:00Z\"} or {\"not_delivered\": \
-         true}; {\"since\": 0} means all",
-    )
+    /// What is asked for.
+    pub(super) fn read(self) -> Result<replays::ReplayRequest, ApiError> {
+        Ok(replays::ReplayRequest {
+            filter: self
+                .filter
+                .map(FilterRequest::read)
+                .transpose()?
+                .unwrap_or_default(),
+            to: self.to.map(ToRequest::read).transpose()?.unwrap_or_default(),
+            rate: self.rate,
+        })
+    }
 }
 
 impl FilterRequest {
@@ -159,12 +130,6 @@ impl FilterRequest {
         let state = state
             .transpose()
             .map_err(|error| ApiError::invalid(format!("filter.state: {error}")))?;
-        let not_delivered = self.not_delivered.unwrap_or_default();
-        if not_delivered && state.is_some() {
-            return Err(ApiError::invalid(
-                "filter.state and filter.not_delivered exclude each other: send one of them",
-            ));
-        }
         let order_key = match (self.order_key, self.call) {
             (Some(_), Some(_)) => {
                 return Err(ApiError::invalid(
@@ -174,44 +139,33 @@ impl FilterRequest {
             (Some(key), None) => Some(OrderKey::new(key)),
             (None, call) => call.map(|call| OrderKey::new(format!("call:{}", call.0))),
         };
+        let event_ids = |ids: Vec<LooseId>| ids.into_iter().map(|id| EventId(id.0)).collect();
         Ok(ReplayFilter {
-            ids: self.ids.map(read_ids).transpose()?,
+            ids: self.ids.map(event_ids),
             kind: self.kind,
             order_key,
             since: self.since.map(|at| at.0),
             until: self.until.map(|at| at.0),
             webhook_id: self.webhook_id.map(|id| WebhookId(id.0)),
             state,
-            not_delivered,
+            not_delivered: self.not_delivered.unwrap_or_default(),
         })
     }
 }
 
-fn read_ids(ids: Vec<LooseId>) -> Result<Vec<EventId>, ApiError> {
-    if !(1..=MOST_IDS).contains(&ids.len()) {
-        return Err(ApiError::invalid(format!(
-            "filter.ids names {} events: 1 to {MOST_IDS} can be named; filter by time for more",
-            ids.len()
-        )));
-    }
-    let mut ids: Vec<_> = ids.into_iter().map(|id| EventId(id.0)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
-}
-
 impl ToRequest {
-    fn read(self, api: &SharedApi) -> Result<WishedDestination, ApiError> {
-        match (self.webhook_id, self.url) {
-            (Some(_), None) if self.secret.is_some() => Err(ApiError::invalid(
+    fn read(self) -> Result<To, ApiError> {
+        let Self {
+            webhook_id,
+            url,
+            secret,
+        } = self;
+        match (webhook_id, url) {
+            (Some(_), None) if secret.is_some() => Err(ApiError::invalid(
                 "to.secret goes with to.url: a webhook signs with its own",
             )),
-            (Some(id), None) => Ok(WishedDestination::Webhook(WebhookId(id.0))),
-            (None, Some(url)) => {
-                check_url(&api.node, "to.url", &url)?;
-                let secret = secret_of(self.secret)?;
-                Ok(WishedDestination::Url { url, secret })
-            }
+            (Some(id), None) => Ok(To::Webhook(WebhookId(id.0))),
+            (None, Some(url)) => Ok(To::Url { url, secret }),
             (None, None) | (Some(_), Some(_)) => Err(ApiError::invalid(
                 "to: send webhook_id or url; leave `to` out to send to the same webhooks as before",
             )),

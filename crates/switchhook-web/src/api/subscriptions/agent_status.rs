@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{Filter, FilterChange, Subscription};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use switchhook_protocol::AgentType;
 use utoipa::ToSchema;
 
+use super::SubscriptionResource;
 use super::routes::subscription_routes;
-use super::{Standing, SubscriptionResource, required};
 use crate::api::compat::{IdText, LooseId, endpoint};
 use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
@@ -55,25 +55,13 @@ impl SubscriptionResource for AgentStatusSubscriptions {
     type Request = AgentStatusSubscriptionRequest;
     type Answer = AgentStatusSubscription;
 
-    fn standing(request: &AgentStatusSubscriptionRequest) -> Result<Standing, ApiError> {
-        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
-        Ok(Standing {
-            enabled: request.enabled,
-            endpoint,
+    fn read(request: AgentStatusSubscriptionRequest) -> Result<SubscriptionRequest, ApiError> {
+        Ok(SubscriptionRequest {
+            endpoint_id: endpoint(request.endpoint_id, request.webhook_id)?,
+            enabled: request.enabled.change(),
+            agent_type: request.agent_type.change(),
+            ..SubscriptionRequest::default()
         })
-    }
-
-    fn filter(request: AgentStatusSubscriptionRequest) -> Result<Filter, ApiError> {
-        let agent_type = required(
-            request.agent_type,
-            "agent_type is required: callcenter is the one there is",
-        )?;
-        Ok(Filter::AgentStatus { agent_type })
-    }
-
-    fn change(request: AgentStatusSubscriptionRequest) -> Result<FilterChange, ApiError> {
-        request.agent_type.change_required("agent_type")?;
-        Ok(FilterChange::default())
     }
 
     fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> AgentStatusSubscription {

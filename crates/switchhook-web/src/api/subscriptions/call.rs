@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{CallFilter, CallStateSet, Filter, FilterChange, Subscription};
+use switchhook_domain::subscription::{CallStateSet, Filter, Subscription, SubscriptionRequest};
 use switchhook_protocol::{CallStateFilter, TargetType};
 use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
-use super::{Standing, SubscriptionResource, TargetQuery, target};
+use super::{SubscriptionResource, TargetQuery};
 use crate::api::compat::{IdText, LooseId, endpoint};
 use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
@@ -74,29 +74,15 @@ impl SubscriptionResource for CallSubscriptions {
     type Request = CallSubscriptionRequest;
     type Answer = CallSubscription;
 
-    fn standing(request: &CallSubscriptionRequest) -> Result<Standing, ApiError> {
-        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
-        Ok(Standing {
-            enabled: request.enabled,
-            endpoint,
-        })
-    }
-
-    fn filter(request: CallSubscriptionRequest) -> Result<Filter, ApiError> {
-        Ok(Filter::Call(CallFilter {
-            call_states: request.call_states.given().unwrap_or_default(),
-            group_calls_only: request.group_calls_only.given().unwrap_or_default(),
-            target: target(request.target_type, request.target_id)?,
-        }))
-    }
-
-    fn change(request: CallSubscriptionRequest) -> Result<FilterChange, ApiError> {
-        Ok(FilterChange {
-            call_states: request.call_states.change_or(CallStateSet::default()),
-            group_calls_only: request.group_calls_only.change_or(false),
+    fn read(request: CallSubscriptionRequest) -> Result<SubscriptionRequest, ApiError> {
+        Ok(SubscriptionRequest {
+            endpoint_id: endpoint(request.endpoint_id, request.webhook_id)?,
+            enabled: request.enabled.change(),
+            call_states: request.call_states.change(),
+            group_calls_only: request.group_calls_only.change(),
             target_type: request.target_type.change(),
             target_id: request.target_id.change().map(|id| id.map(|id| id.0)),
-            ..FilterChange::default()
+            ..SubscriptionRequest::default()
         })
     }
 

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{Filter, FilterChange, Subscription};
+use switchhook_domain::subscription::{Subscription, SubscriptionRequest};
 use utoipa::ToSchema;
 
+use super::SubscriptionResource;
 use super::routes::subscription_routes;
-use super::{Standing, SubscriptionResource};
 use crate::api::compat::{IdText, LooseId, endpoint};
 use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
@@ -47,20 +47,12 @@ impl SubscriptionResource for ChangelogSubscriptions {
     type Request = ChangelogSubscriptionRequest;
     type Answer = ChangelogSubscription;
 
-    fn standing(request: &ChangelogSubscriptionRequest) -> Result<Standing, ApiError> {
-        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
-        Ok(Standing {
-            enabled: request.enabled,
-            endpoint,
+    fn read(request: ChangelogSubscriptionRequest) -> Result<SubscriptionRequest, ApiError> {
+        Ok(SubscriptionRequest {
+            endpoint_id: endpoint(request.endpoint_id, request.webhook_id)?,
+            enabled: request.enabled.change(),
+            ..SubscriptionRequest::default()
         })
-    }
-
-    fn filter(_: ChangelogSubscriptionRequest) -> Result<Filter, ApiError> {
-        Ok(Filter::Changelog)
-    }
-
-    fn change(_: ChangelogSubscriptionRequest) -> Result<FilterChange, ApiError> {
-        Ok(FilterChange::default())
     }
 
     fn answer(subscription: &Subscription, endpoint: EndpointAnswer) -> ChangelogSubscription {

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{Filter, FilterChange, Subscription};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use switchhook_protocol::ContactType;
 use utoipa::ToSchema;
 
+use super::SubscriptionResource;
 use super::routes::subscription_routes;
-use super::{Standing, SubscriptionResource, required};
 use crate::api::compat::{IdText, LooseId, endpoint};
 use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
@@ -55,27 +55,12 @@ impl SubscriptionResource for ContactSubscriptions {
     type Request = ContactSubscriptionRequest;
     type Answer = ContactSubscription;
 
-    fn standing(request: &ContactSubscriptionRequest) -> Result<Standing, ApiError> {
-        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
-        Ok(Standing {
-            enabled: request.enabled,
-            endpoint,
-        })
-    }
-
-    fn filter(request: ContactSubscriptionRequest) -> Result<Filter, ApiError> {
-        let contact_type = required(request.contact_type, "contact_type is required: local or shared")?;
-        Ok(Filter::Contact { contact_type })
-    }
-
-    fn change(request: ContactSubscriptionRequest) -> Result<FilterChange, ApiError> {
-        let contact_type = required(
-            request.contact_type,
-            "contact_type is required, also for a change: local or shared",
-        )?;
-        Ok(FilterChange {
-            contact_type: Some(contact_type),
-            ..FilterChange::default()
+    fn read(request: ContactSubscriptionRequest) -> Result<SubscriptionRequest, ApiError> {
+        Ok(SubscriptionRequest {
+            endpoint_id: endpoint(request.endpoint_id, request.webhook_id)?,
+            enabled: request.enabled.change(),
+            contact_type: request.contact_type.change(),
+            ..SubscriptionRequest::default()
         })
     }
 

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Kind;
-use switchhook_domain::subscription::{Filter, FilterChange, SmsFilter, Subscription};
+use switchhook_domain::subscription::{Filter, Subscription, SubscriptionRequest};
 use switchhook_protocol::{SmsDirection, TargetType};
 use utoipa::ToSchema;
 
 use super::routes::subscription_routes;
-use super::{Standing, SubscriptionResource, TargetQuery, required, target};
+use super::{SubscriptionResource, TargetQuery};
 use crate::api::compat::{IdText, LooseId, endpoint};
 use crate::api::endpoint::EndpointAnswer;
 use crate::api::error::ApiError;
@@ -79,35 +79,16 @@ impl SubscriptionResource for SmsSubscriptions {
     type Request = SmsSubscriptionRequest;
     type Answer = SmsSubscription;
 
-    fn standing(request: &SmsSubscriptionRequest) -> Result<Standing, ApiError> {
-        let endpoint = endpoint(request.endpoint_id, request.webhook_id)?;
-        Ok(Standing {
-            enabled: request.enabled,
-            endpoint,
-        })
-    }
-
-    fn filter(request: SmsSubscriptionRequest) -> Result<Filter, ApiError> {
-        let direction = required(
-            request.direction,
-            "direction is required: all, inbound or outbound",
-        )?;
-        Ok(Filter::Sms(SmsFilter {
-            direction,
-            include_internal: request.include_internal.given().unwrap_or_default(),
-            status: request.status.given().unwrap_or_default(),
-            target: target(request.target_type, request.target_id)?,
-        }))
-    }
-
-    fn change(request: SmsSubscriptionRequest) -> Result<FilterChange, ApiError> {
-        Ok(FilterChange {
-            direction: request.direction.change_required("direction")?,
-            include_internal: request.include_internal.change_or(false),
-            status: request.status.change_or(false),
+    fn read(request: SmsSubscriptionRequest) -> Result<SubscriptionRequest, ApiError> {
+        Ok(SubscriptionRequest {
+            endpoint_id: endpoint(request.endpoint_id, request.webhook_id)?,
+            enabled: request.enabled.change(),
+            direction: request.direction.change(),
+            include_internal: request.include_internal.change(),
+            status: request.status.change(),
             target_type: request.target_type.change(),
             target_id: request.target_id.change().map(|id| id.map(|id| id.0)),
-            ..FilterChange::default()
+            ..SubscriptionRequest::default()
         })
     }
 

@@ -135,6 +135,7 @@ async fn a_company_registers_no_more_than_it_may() {
         webhooks: Limit::of(2),
         websockets: Limit::of(1),
         subscriptions: Limit::of(1),
+        sources: Limit::of(1),
         ..CompanyLimits::default()
     }))
     .await;
@@ -171,6 +172,18 @@ async fn a_company_registers_no_more_than_it_may() {
     );
     server
         .ask(Method::POST, "/api/v2/websockets", "neighbour", json!({}))
+        .await
+        .ok();
+
+    let source = json!({"name": "our account"});
+    server.post("/v1/sources", source.clone()).await.ok();
+    let refused = server.post("/v1/sources", source.clone()).await;
+    refused.refused(
+        400,
+        "1 sources, which is as many as it may have (--limit-sources)",
+    );
+    server
+        .ask(Method::POST, "/v1/sources", "neighbour", source)
         .await
         .ok();
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::replay::ReplayState;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_node::replay::{self, WishedDestination};
+use switchhook_node::replays::{self, To};
 
-use super::{deliveries_by_event, event_of, everything};
-use crate::support::rig::{COMPANY, Reaction, Rig};
+use super::{admin, deliveries_by_event, event_of, everything};
+use crate::support::rig::{Reaction, Rig};
 
 /// A node that has delivered this many events of this many calls.
 async fn node(
@@ -30,9 +30,7 @@ async fn node(
 #[tokio::test(start_paused = true)]
 async fn the_rate_is_kept() {
     let rig = node(300, 300, |_| Reaction::Answer(200)).await;
-    let id = rig
-        .replay_to(everything(), WishedDestination::Origins, Some(20.0))
-        .await;
+    let id = rig.replay_to(everything(), To::Origins, Some(20.0)).await;
     rig.wait(Duration::from_secs(5)).await;
     let halfway = rig.replay_now(id).await;
     let made = halfway.progress.created;
@@ -62,9 +60,7 @@ async fn the_rate_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_rate_waits_between_events() {
     let rig = node(4, 4, |_| Reaction::Answer(200)).await;
-    let id = rig
-        .replay_to(everything(), WishedDestination::Origins, Some(0.02))
-        .await;
+    let id = rig.replay_to(everything(), To::Origins, Some(0.02)).await;
     rig.wait_for_replay(id).await;
     let seen = rig.seen_of(id);
     for pair in seen.windows(2) {
@@ -179,12 +175,9 @@ async fn a_receiver_that_takes_nothing_stops_the_replay_and_not_for_good() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_replay_sends_nothing_more() {
     let rig = node(500, 500, |_| Reaction::Answer(200)).await;
-    let id = rig
-        .replay_to(everything(), WishedDestination::Origins, Some(50.0))
-        .await;
+    let id = rig.replay_to(everything(), To::Origins, Some(50.0)).await;
     rig.wait(Duration::from_secs(4)).await;
-    let now = rig.node.clock.now();
-    let cancelled = replay::cancel(&rig.node, COMPANY, id, now).await.unwrap();
+    let cancelled = replays::cancel(&rig.node, admin(), id).await.unwrap();
     assert_eq!(cancelled.progress.pending(), 0);
     let sent = rig.seen_of(id).len();
     assert!((195..=205).contains(&sent), "{sent}");
@@ -208,10 +201,7 @@ async fn several_replays_run_beside_each_other() {
     let rig = node(100, 10, |_| Reaction::Answer(200)).await;
     let mut ids = Vec::new();
     for rate in [None, Some(30.0), Some(7.0)] {
-        ids.push(
-            rig.replay_to(everything(), WishedDestination::Origins, rate)
-                .await,
-        );
+        ids.push(rig.replay_to(everything(), To::Origins, rate).await);
     }
     for id in ids {
         assert_eq!(rig.wait_for_replay(id).await.progress.delivered, 100);

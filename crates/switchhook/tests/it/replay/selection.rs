@@ -5,9 +5,8 @@ use std::time::Duration;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::replay::{ReplayFilter, ReplayState};
-use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::WebhookSettings;
-use switchhook_node::replay::WishedDestination;
+use switchhook_node::replays::To;
 
 use super::{event_of, everything, header};
 use crate::support::rig::{COMPANY, Reaction, Rig};
@@ -95,9 +94,7 @@ async fn another_webhook_gets_each_event_once() {
     }
     rig.wait(Duration::from_secs(1)).await;
     let third = rig.webhook(WebhookSettings::default()).await;
-    let id = rig
-        .replay_to(everything(), WishedDestination::Webhook(third), None)
-        .await;
+    let id = rig.replay_to(everything(), To::Webhook(third), None).await;
     assert_eq!(rig.wait_for_replay(id).await.progress.delivered, 10);
     let seen = rig.seen_of(id);
     assert!(seen.iter().all(|one| one.webhook_id == third));
@@ -112,9 +109,9 @@ async fn an_address_gets_signed_deliveries_and_leaves_nothing_behind() {
         rig.call(call, "hangup").await;
     }
     rig.wait(Duration::from_secs(1)).await;
-    let to = WishedDestination::Url {
+    let to = To::Url {
         url: "https://example.com/elsewhere".to_owned(),
-        secret: Some(Secret::new("a secret")),
+        secret: Some("a secret".to_owned()),
     };
     let id = rig.replay_to(everything(), to, None).await;
     let replay = rig.wait_for_replay(id).await;
@@ -162,9 +159,7 @@ async fn a_deleted_webhook_is_skipped_or_ends_the_replay() {
         rig.call(call, "hangup").await;
     }
     rig.wait(Duration::from_secs(1)).await;
-    let slow = rig
-        .replay_to(everything(), WishedDestination::Webhook(gone), Some(1.0))
-        .await;
+    let slow = rig.replay_to(everything(), To::Webhook(gone), Some(1.0)).await;
     rig.wait(Duration::from_millis(500)).await;
     rig.store
         .delete_webhook(COMPANY, gone, rig.node.clock.now())

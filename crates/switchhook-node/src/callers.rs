@@ -1,0 +1,124 @@
+//! Callers by their keys: who has a key, if it is valid now.
+//!
+//! A key that was found is remembered for at most a second. So a revoked key stops working within a second, and a new
+//! one works at its first request, because nothing is remembered of keys that were not found. The key itself is never
+//! kept or logged, only its hash.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use parking_lot::RwLock;
+use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::key::ApiKey;
+use switchhook_store::{Store, StoreError};
+
+use crate::caller::Caller;
+
+/// How long a key that was found is taken to be as it was.
+pub const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// How many keys are remembered at the most.
+const MOST_REMEMBERED: usize = 1_024;
+
+type Hash = [u8; 32];
+
+/// Finds callers by their keys.
+pub struct Callers {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    found: RwLock<HashMap<Hash, Found>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    caller: Caller,
+    expires_at: Option<Timestamp>,
+    read_at: Timestamp,
+}
+
+/// Why there is no caller.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCaller {
+    /// Nobody ever had this key.
+    #[error("this API key is not known: `switchhook keys list` shows the ones that are")]
+    Unknown,
+    /// Somebody revoked it.
+    #[error("this API key was revoked at {0}: make a new one with `switchhook keys create`")]
+    Revoked(Timestamp),
+    /// Its time is over.
+    #[error("this API key expired at {0}: make a new one with `switchhook keys create`")]
+    Expired(Timestamp),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Found {
+    /// A clock that was put back makes everything old.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.read_at <= now && now.since(self.read_at) < REMEMBERED
+    }
+
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+impl Callers {
+    /// Nobody was found yet.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            found: RwLock::default(),
+        }
+    }
+
+    /// Who has the key with this hash.
+    ///
+    /// # Errors
+    /// If nobody has it now.
+    pub async fn find(&self, hash: Hash) -> Result<Caller, NoCaller> {
+        let now = self.clock.now();
+        let remembered = self.found.read().get(&hash).copied();
+        if let Some(found) = remembered.filter(|found| found.is_fresh(now) && !found.is_expired(now)) {
+            return Ok(found.caller);
+        }
+        let key = self.store.find_key(hash).await?;
+        let key = key.filter(|key| verify_slices_are_equal(&key.hash, &hash).is_ok());
+        let key = key.ok_or(NoCaller::Unknown)?;
+        check_validity(&key, now)?;
+        let found = Found {
+            caller: Caller::of(&key),
+            expires_at: key.expires_at,
+            read_at: now,
+        };
+        self.remember(hash, found, now);
+        Ok(found.caller)
+    }
+
+    fn remember(&self, hash: Hash, found: Found, now: Timestamp) {
+        let mut all = self.found.write();
+        if all.len() >= MOST_REMEMBERED {
+            all.retain(|_, found| found.is_fresh(now));
+        }
+        if all.len() >= MOST_REMEMBERED {
+            all.clear();
+        }
+        all.insert(hash, found);
+    }
+}
+
+fn check_validity(key: &ApiKey, now: Timestamp) -> Result<(), NoCaller> {
+    if key.is_valid_at(now) {
+        return Ok(());
+    }
+    match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => Err(NoCaller::Revoked(at)),
+        (None, Some(at)) => Err(NoCaller::Expired(at)),
+        (None, None) => Ok(()),
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be done with deliveries. One is sent again by making another: history is never rewritten.
+
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::DeliveryId;
+use switchhook_domain::key::Right;
+use switchhook_domain::subscription::Endpoint;
+
+use crate::Node;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+use crate::traffic::leading_to;
+
+/// Shows a delivery.
+///
+/// # Errors
+/// If there is none, or the caller may not see events of its kind.
+pub async fn get(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
+    let delivery = node.store.delivery(caller.company_id, id).await?;
+    caller.require_sight(delivery.kind)?;
+    Ok(delivery)
+}
+
+/// Sends the same event to the same webhook again, as a new delivery.
+///
+/// # Errors
+/// If the caller may not, or may not see what it shows; if there is no such delivery, or its webhook or payload is gone.
+pub async fn redeliver(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
+    caller.require(Right::Write)?;
+    let delivery = get(node, caller, id).await?;
+    let endpoint = Endpoint::Webhook(delivery.webhook_id);
+    let subscriptions = leading_to(node, caller.company_id, endpoint).await?;
+    caller.clearance().may_send(&delivery, &subscriptions)?;
+    let now = node.clock.now();
+    let new_id = DeliveryId(node.ids.next(now));
+    let delivery = node.store.redeliver(caller.company_id, id, new_id, now).await?;
+    node.engine.nudge(delivery.webhook_id);
+    Ok(delivery)
+}
+
+/// Gives a pending delivery up.
+///
+/// # Errors
+/// If the caller may not; if there is no such delivery, or it has ended.
+pub async fn cancel(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
+    caller.require(Right::Write)?;
+    get(node, caller, id).await?;
+    let now = node.clock.now();
+    let delivery = node.store.cancel_delivery(caller.company_id, id, now).await?;
+    // Those that it held up may go now.
+    node.engine.nudge(delivery.webhook_id);
+    Ok(delivery)
+}

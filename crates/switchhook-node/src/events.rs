@@ -1,0 +1,46 @@
+//! What can be done with events that are kept. How they come in is `ingest`; how they are shown is up to who shows them.
+
+mod erasure;
+mod explanation;
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::EventId;
+use switchhook_domain::key::Right;
+
+pub use self::erasure::{Erasure, erase};
+pub use self::explanation::{Explained, Explanation, explain};
+
+use crate::Node;
+use crate::caller::Caller;
+use crate::ingest::{self, Accepted, Submission};
+use crate::refusal::Refusal;
+use crate::sources::of_events;
+
+/// Takes the bytes of an event of unknown kind in again as one of this kind: a new event. The one that is there stays.
+/// Within 24 hours the same again is answered with the same.
+///
+/// # Errors
+/// If the caller may not, or may not see what is unknown; if there is no such event, its kind is known, its payload is
+/// gone, or it could not be kept.
+pub async fn route(node: &Node, caller: Caller, id: EventId, kind: Kind) -> Result<Accepted, Refusal> {
+    caller.require(Right::Ingest)?;
+    let kind = of_events(kind)?;
+    caller.require_sight(Kind::Unknown)?;
+    let event = node.store.event(caller.company_id, id).await?;
+    if event.kind != Kind::Unknown {
+        return Err(Refusal::Conflict(format!(
+            "event {id} is of kind {} already: a replay sends it again",
+            event.kind
+        )));
+    }
+    if event.payload_removed.is_some() {
+        return Err(Refusal::Conflict(format!("event {id} has no payload any more")));
+    }
+    let submission = Submission {
+        company_id: caller.company_id,
+        kind,
+        body: event.body,
+        idempotency_key: Some(format!("route:{id}:{kind}").into()),
+    };
+    Ok(ingest::accept_from_source(node, submission).await?)
+}

@@ -1,0 +1,214 @@
+//! Why an event went, or did not go, to each subscription.
+//!
+//! The store gives the subscriptions as they stood, the domain judges them again; here are the words for how a delivery
+//! stands and what to do if nothing was sent.
+
+use std::collections::HashMap;
+
+use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::event::EventFacts;
+use switchhook_domain::id::{CompanyId, EventId, SubscriptionId};
+use switchhook_domain::key::Right;
+use switchhook_domain::matching::{Decided, Reason, Verdict};
+use switchhook_domain::subscription::{Subscription, SubscriptionVersion};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::Payload;
+use switchhook_store::{self as store, EventHead, PageRequest, StoreError, SubscriptionFilter};
+
+use crate::Node;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+
+/// What became of an event at the company's subscriptions.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The event.
+    pub event: EventHead,
+    /// What to do, if the event went nowhere.
+    pub advice: Option<String>,
+    /// What each subscription said to it, as it stood then; by id.
+    pub items: Vec<Explained>,
+    /// What to go on from.
+    pub next: Option<i64>,
+}
+
+/// What a subscription said to an event.
+#[derive(Debug)]
+pub struct Explained {
+    /// The subscription as it stood then.
+    pub subscription: Subscription,
+    /// Whether it wanted the event. One that points at a websocket is passed over with [`Reason::Websocket`]: that makes no
+    /// delivery.
+    pub verdict: Verdict,
+    /// The same as a sentence, or how the delivery stands.
+    pub explanation: String,
+    /// When it was changed afterwards.
+    pub changed_at: Option<Timestamp>,
+    /// The delivery that it asked for; subscriptions of one webhook share one.
+    pub delivery: Option<Delivery>,
+}
+
+impl Explained {
+    /// Whether it told whoever listened at a websocket.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.verdict == Verdict::PassedOver(Reason::Websocket)
+    }
+}
+
+/// Explains why an event went, or did not go, to each subscription of the company, or to the one that is named.
+/// Subscriptions of kinds that the caller may not see are left out.
+///
+/// # Errors
+/// If the caller may not, or may not see events of this kind; if there is no such event or subscription.
+pub async fn explain(
+    node: &Node,
+    caller: Caller,
+    id: EventId,
+    only: Option<SubscriptionId>,
+    page: PageRequest,
+) -> Result<Explanation, Refusal> {
+    caller.require(Right::Read)?;
+    let company_id = caller.company_id;
+    let store = &node.store;
+    let explained = store.explain_subscriptions(company_id, id, only, page).await?;
+    if only.is_some() && page.after.is_none() && explained.versions.items.is_empty() {
+        return Err(StoreError::NotFound("subscription").into());
+    }
+    caller.require_sight(explained.event.kind)?;
+    let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
+    let mut explanation = tell(node, explained);
+    let clearance = caller.clearance();
+    let is_seen = |one: &Explained| clearance.sees(one.subscription.filter.kind()).is_ok();
+    explanation.items.retain(is_seen);
+    if goes_nowhere && !explanation.items.iter().any(Explained::is_told) {
+        explanation.advice = Some(advice(node, company_id, kind).await?);
+    }
+    Ok(explanation)
+}
+
+/// What to do about an event that went nowhere.
+async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String, StoreError> {
+    let of_kind = SubscriptionFilter {
+        kind: Some(kind),
+        ..SubscriptionFilter::default()
+    };
+    let one = PageRequest::first(1);
+    let store = &node.store;
+    let mut page = one;
+    let has_any = loop {
+        let read = store.list_subscriptions(company_id, of_kind, page).await?;
+        match read.next {
+            Some(next) if read.items.is_empty() => page.after = Some(next),
+            _ => break !read.items.is_empty(),
+        }
+    };
+    if has_any {
+        return Ok(format!(
+            "no subscription of kind {kind} took it: change one with `switchhook subscriptions update ID`, or add one \
+             with `switchhook subscriptions create {kind} --webhook ID`; that counts for events from then on"
+        ));
+    }
+    let webhooks = store.list_webhooks(company_id, one).await?;
+    let webhook = match webhooks.items.first() {
+        Some(webhook) => webhook.id.to_string(),
+        None => "ID, after `switchhook webhooks create URL`".to_owned(),
+    };
+    Ok(format!(
+        "there is no subscription of kind {kind}: create one with `switchhook subscriptions create {kind} --webhook \
+         {webhook}`"
+    ))
+}
+
+fn tell(node: &Node, explained: store::Explained) -> Explanation {
+    let decided = decided(&explained);
+    let store::Explained {
+        event,
+        deliveries,
+        versions,
+        ..
+    } = explained;
+    let by_subscription: HashMap<SubscriptionId, &Delivery> = deliveries
+        .iter()
+        .flat_map(|delivery| delivery.subscription_ids.iter().map(move |id| (*id, delivery)))
+        .collect();
+    let tell_one = |version: SubscriptionVersion| {
+        let delivery = by_subscription.get(&version.subscription.id).copied();
+        explained_one(node, &decided, version, delivery)
+    };
+    Explanation {
+        event: EventHead::from(event),
+        advice: None,
+        items: versions.items.into_iter().map(tell_one).collect(),
+        next: versions.next,
+    }
+}
+
+/// What is known of how the event was matched.
+fn decided(explained: &store::Explained) -> Decided {
+    let event = &explained.event;
+    let payload = Payload::read(event.kind, &event.body);
+    let has_payload = payload.is_ok();
+    let payload = payload.or_else(|_gone| Payload::read(event.kind, b"{}"));
+    Decided {
+        revision: explained.revision,
+        facts: EventFacts::of(&payload.expect("an empty object is an event of any kind")),
+        has_payload,
+        is_test: explained
+            .deliveries
+            .iter()
+            .any(|delivery| delivery.subscription_ids.is_empty()),
+    }
+}
+
+fn explained_one(
+    node: &Node,
+    decided: &Decided,
+    version: SubscriptionVersion,
+    delivery: Option<&Delivery>,
+) -> Explained {
+    let verdict = decided.verdict(&version, delivery.is_some());
+    let subscription = version.subscription;
+    let explanation = match verdict {
+        Verdict::PassedOver(Reason::Websocket) => Reason::Websocket.in_words().to_owned(),
+        Verdict::PassedOver(reason) => reason.explain(&subscription, &decided.facts),
+        Verdict::Matches => delivery.map_or_else(String::new, |it| stands(node, it)),
+    };
+    Explained {
+        subscription,
+        verdict,
+        explanation,
+        changed_at: version.until_at,
+        delivery: delivery.cloned(),
+    }
+}
+
+/// How a delivery stands, as a sentence.
+fn stands(node: &Node, delivery: &Delivery) -> String {
+    let id = delivery.id;
+    let attempts = attempts(delivery.attempt_number);
+    let destination = node.registry.destination(delivery.webhook_id);
+    let is_paused = destination.is_some_and(|destination| destination.webhook.paused_at.is_some());
+    match delivery.state {
+        DeliveryState::Pending { .. } if is_paused => {
+            format!("delivery {id} waits, because its webhook is paused")
+        }
+        DeliveryState::Pending { due_at } => match delivery.failures.total() {
+            0 => format!("delivery {id} is pending"),
+            failed => format!(
+                "delivery {id} is pending: {} failed, the next is due at {due_at}",
+                self::attempts(failed)
+            ),
+        },
+        DeliveryState::Delivered { at } => format!("delivery {id} was delivered at {at}, after {attempts}"),
+        DeliveryState::Exhausted { at } => format!("delivery {id} was given up at {at}, after {attempts}"),
+        DeliveryState::Cancelled { at } => format!("delivery {id} was cancelled at {at}, after {attempts}"),
+    }
+}
+
+fn attempts(count: u32) -> String {
+    match count {
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
+    }
+}

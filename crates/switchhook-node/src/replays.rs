@@ -1,0 +1,175 @@
+//! What can be done with replays: counting what one would send, making and cancelling it. What runs them is `replay`.
+
+use switchhook_domain::id::{ReplayId, WebhookId};
+use switchhook_domain::key::Right;
+use switchhook_domain::redaction::Hidden;
+use switchhook_domain::replay::{
+    Destination, Estimate, Progress, Replay, ReplayFilter, ReplayState, Tally, check_rate,
+};
+use switchhook_domain::scope::Scopes;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
+use switchhook_domain::webhook::Webhook;
+use switchhook_store::{NewReplay, StoreError};
+
+use crate::Node;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+use crate::replay::tally;
+use crate::traffic::leading_to;
+use crate::webhooks::{check_url, secret_of};
+
+/// How many replays of a company run at once.
+const MOST_RUNNING: u32 = 10;
+
+/// How many events are looked at before a replay is made, to tell how many deliveries it will make.
+const LOOKED_AT_FIRST: u64 = 100_000;
+
+/// How many are looked at to tell what one would do.
+const LOOKED_AT_IN_ALL: u64 = 1_000_000;
+
+/// A replay that somebody asks for.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayRequest {
+    /// Which events.
+    pub filter: ReplayFilter,
+    /// Where to.
+    pub to: To,
+    /// Events a second at the most.
+    pub rate: Option<f64>,
+}
+
+/// Where somebody asks for events to go.
+#[derive(Debug, Clone, Default)]
+pub enum To {
+    /// Each to the webhook to which it went at first.
+    #[default]
+    Origins,
+    /// All to one webhook.
+    Webhook(WebhookId),
+    /// All to an address.
+    Url {
+        /// The address.
+        url: String,
+        /// Signs the deliveries.
+        secret: Option<String>,
+    },
+}
+
+/// Counts what a replay would send. Nothing is kept and nothing is sent.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn count(node: &Node, caller: Caller, request: ReplayRequest) -> Result<Tally, Refusal> {
+    let (draft, _) = draft(node, caller, request).await?;
+    // It looks at many events before it answers.
+    let _place = node.shares.place_to_read(caller.company_id).await?;
+    Ok(tally(&*node.store, &node.registry, &draft, LOOKED_AT_IN_ALL).await?)
+}
+
+/// Makes a replay and sets it going. It sends nothing that the caller may not see.
+///
+/// # Errors
+/// If the caller may not; if the request says what cannot be, or names events or a webhook that are not there; if too many
+/// of the company's are running.
+pub async fn create(node: &Node, caller: Caller, request: ReplayRequest) -> Result<Replay, Refusal> {
+    let (mut replay, webhook) = draft(node, caller, request).await?;
+    // It looks at many events before it answers.
+    let _place = node.shares.place_to_read(caller.company_id).await?;
+    let tally = tally(&*node.store, &node.registry, &replay, LOOKED_AT_FIRST).await?;
+    replay.estimate = Estimate::of(tally);
+    let has_own = webhook.is_some();
+    let new = NewReplay {
+        replay,
+        webhook,
+        most_running: MOST_RUNNING,
+    };
+    let replay = node.store.create_replay(new).await?;
+    if has_own {
+        node.registry.refresh(replay.company_id).await?;
+    }
+    node.replays.nudge();
+    Ok(replay)
+}
+
+/// Cancels a replay with its pending deliveries.
+///
+/// # Errors
+/// If the caller may not, it ended otherwise, or there is no such replay.
+pub async fn cancel(node: &Node, caller: Caller, id: ReplayId) -> Result<Replay, Refusal> {
+    caller.require(Right::Write)?;
+    let (company_id, now) = (caller.company_id, node.clock.now());
+    let replay = node.store.cancel_replay(company_id, id, now).await?;
+    if let Destination::Url { webhook_id, .. } = replay.to {
+        node.registry.refresh(company_id).await?;
+        node.engine.nudge(webhook_id);
+    }
+    Ok(replay)
+}
+
+/// What the request would be as a replay, and the webhook that would exist for it only.
+async fn draft(
+    node: &Node,
+    caller: Caller,
+    request: ReplayRequest,
+) -> Result<(Replay, Option<Webhook>), Refusal> {
+    caller.require(Right::Write)?;
+    let ReplayRequest { mut filter, to, rate } = request;
+    filter.check()?;
+    if let Some(ids) = &mut filter.ids {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    if let Some(kind) = filter.kind {
+        caller.require_sight(kind)?;
+    }
+    check_rate(rate)?;
+    let (now, company_id) = (node.clock.now(), caller.company_id);
+    let (to, hidden, webhook) = match to {
+        To::Origins => (Destination::Origins, Hidden::EVERYTHING, None),
+        To::Webhook(id) => (
+            Destination::Webhook(id),
+            hidden_from(node, caller, id).await?,
+            None,
+        ),
+        To::Url { url, secret } => {
+            check_url(node, "to.url", &url)?;
+            let secret: Option<Secret> = secret_of(secret)?;
+            let webhook_id = WebhookId(node.ids.next(now));
+            let webhook = Webhook::new(webhook_id, company_id, &*url, now).with_secret(secret);
+            let hidden = Hidden::by_scopes(caller.scopes);
+            (Destination::Url { webhook_id, url }, hidden, Some(webhook))
+        }
+    };
+    let id = ReplayId(node.ids.next(now));
+    let replay = Replay {
+        id,
+        company_id,
+        cursor: filter.span(id).0,
+        filter,
+        to,
+        rate,
+        hidden,
+        made_with: caller.clearance(),
+        estimate: Estimate {
+            total: 0,
+            is_exact: false,
+        },
+        is_all_created: false,
+        next_due_at: now,
+        progress: Progress::default(),
+        state: ReplayState::Running,
+        created_at: now,
+    };
+    Ok((replay, webhook))
+}
+
+/// What a webhook does not see where no earlier delivery tells it: all but what its subscriptions may show it.
+async fn hidden_from(node: &Node, caller: Caller, id: WebhookId) -> Result<Hidden, StoreError> {
+    node.store.webhook(caller.company_id, id).await?;
+    let own = leading_to(node, caller.company_id, Endpoint::Webhook(id)).await?;
+    let scopes = own
+        .iter()
+        .fold(Scopes::NONE, |scopes, one| scopes.union(one.scopes));
+    Ok(Hidden::by_scopes(scopes))
+}

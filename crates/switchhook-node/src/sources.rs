@@ -1,0 +1,181 @@
+//! What can be done with sources: for the API and whoever else. What comes in by one is `source`.
+
+use switchhook_domain::Kind;
+use switchhook_domain::clearance::Clearance;
+use switchhook_domain::id::SourceId;
+use switchhook_domain::key::Right;
+use switchhook_domain::source::{Source, SourceChange};
+
+use crate::caller::{Caller, uncleared};
+use crate::refusal::Refusal;
+use crate::registry::all_pages;
+use crate::source::retry::{Retried, retry};
+use crate::webhooks::{overlap_of, secret_of};
+use crate::{Node, keys};
+
+/// The longest name of a source, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// A source to make or to change. Outer `None` was not said and leaves what is there; `Some(None)` clears.
+#[derive(Debug, Default)]
+pub struct SourceRequest {
+    /// What to call it.
+    pub name: Option<Option<String>>,
+    /// What comes in, if it is all of one kind.
+    pub kind: Option<Option<Kind>>,
+    /// What its sender signs with.
+    pub secret: Option<Option<String>>,
+    /// How long the secret before still counts: `24h`.
+    pub overlap: Option<String>,
+}
+
+/// A source that was just made.
+#[derive(Debug)]
+pub struct Made {
+    /// The source.
+    pub source: Source,
+    /// Where to post to, with the token. Only its hash is kept, so it is told this once.
+    pub url: String,
+}
+
+/// Makes a source: an address to give to a webhook of a real account.
+///
+/// # Errors
+/// If the caller may not, the request lacks a name or says what cannot be, or the company has as many as it may have.
+pub async fn create(node: &Node, caller: Caller, request: SourceRequest) -> Result<Made, Refusal> {
+    caller.require(Right::Write)?;
+    let name = request.name.flatten();
+    let name =
+        name.ok_or_else(|| Refusal::Required("name is required: what to call the source".to_owned()))?;
+    check_name(&name)?;
+    let secret = secret_of(request.secret.flatten())?;
+    // There is no old secret yet; a length of time that is none is a mistake all the same.
+    overlap_of(request.overlap.as_deref())?;
+    let kind = request.kind.flatten().map(of_events).transpose()?;
+    let company_id = caller.company_id;
+    let share = node.shares.of(company_id);
+    let _alone = share.change.lock().await;
+    check_room(node, caller).await?;
+    let (token, now) = (keys::new_secret(), node.clock.now());
+    let source = Source {
+        id: SourceId(node.ids.next(now)),
+        company_id,
+        name,
+        kind,
+        token_hash: keys::hash(&token),
+        secret,
+        old_secrets: Vec::new(),
+        created_at: now,
+        updated_at: now,
+    };
+    let source = node.store.create_source(source).await?;
+    let url = format!("{}/in/{token}", node.settings.reachable_at());
+    Ok(Made { source, url })
+}
+
+/// Changes a source: what the request does not say stays. A secret that is replaced still counts for the overlap.
+///
+/// # Errors
+/// If the caller may not, or may not see everything and changes the kind; if the request says what cannot be; if there is
+/// no such source.
+pub async fn update(
+    node: &Node,
+    caller: Caller,
+    id: SourceId,
+    request: SourceRequest,
+) -> Result<Source, Refusal> {
+    caller.require(Right::Write)?;
+    let name = match request.name {
+        Some(None) => {
+            let why = "name cannot be null: leave it out to keep it as it is";
+            return Err(Refusal::Invalid(why.to_owned()));
+        }
+        name => name.flatten(),
+    };
+    name.as_deref().map_or(Ok(()), check_name)?;
+    let secret = request.secret.map(secret_of).transpose()?;
+    let overlap = overlap_of(request.overlap.as_deref())?;
+    let kind = request.kind.map(|kind| kind.map(of_events).transpose());
+    let kind = kind.transpose()?;
+    if let Some(kind) = kind {
+        require_clearance_for_kind(node, caller, id, kind).await?;
+    }
+    let now = node.clock.now();
+    let change = SourceChange {
+        name,
+        kind,
+        // No secret at all takes plain JSON: a signed event would not be asked for its old one.
+        old_secret_until: matches!(secret, Some(Some(_))).then(|| now.plus(overlap)),
+        secret,
+    };
+    let store = &node.store;
+    Ok(store.update_source(caller.company_id, id, change, now).await?)
+}
+
+/// Deletes a source and answers what it was. The events that came in by it stay, what it refused goes.
+///
+/// # Errors
+/// If the caller may not, or there is no such source.
+pub async fn delete(node: &Node, caller: Caller, id: SourceId) -> Result<Source, Refusal> {
+    caller.require(Right::Write)?;
+    Ok(node.store.delete_source(caller.company_id, id).await?)
+}
+
+/// Judges what a source did not take again, oldest first.
+///
+/// # Errors
+/// If the caller may not, there is no such source, or the store does not do it now.
+pub async fn retry_refusals(node: &Node, caller: Caller, id: SourceId) -> Result<Retried, Refusal> {
+    caller.require(Right::Write)?;
+    let source = node.store.source(caller.company_id, id).await?;
+    Ok(retry(node, source).await?)
+}
+
+/// What comes by a source is seen by those who may see its kind. So another kind is set only by those from whom nothing is
+/// kept.
+async fn require_clearance_for_kind(
+    node: &Node,
+    caller: Caller,
+    id: SourceId,
+    kind: Option<Kind>,
+) -> Result<(), Refusal> {
+    let source = node.store.source(caller.company_id, id).await?;
+    if source.kind == kind {
+        return Ok(());
+    }
+    let covered = caller.clearance().covers(Clearance::FULL);
+    Ok(covered.map_err(|missing| uncleared(format_args!("changes of the kind of source {id}"), missing))?)
+}
+
+async fn check_room(node: &Node, caller: Caller) -> Result<(), Refusal> {
+    let limit = node.shares.limits().sources;
+    if limit.is_off() {
+        return Ok(());
+    }
+    let store = &node.store;
+    let there = all_pages(|page| store.list_sources(caller.company_id, page)).await?;
+    if !limit.allows_more_than(there.len()) {
+        return Err(Refusal::too_many("sources", there.len(), "--limit-sources"));
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    if (1..=LONGEST_NAME).contains(&name.chars().count()) {
+        return Ok(());
+    }
+    Err(Refusal::Invalid(format!(
+        "name: write 1 to {LONGEST_NAME} characters, such as \"our account\""
+    )))
+}
+
+/// One of the kinds that events are of: there is no use in naming the unknown one.
+pub(crate) fn of_events(kind: Kind) -> Result<Kind, Refusal> {
+    if kind == Kind::Unknown {
+        return Err(Refusal::Invalid(
+            "kind: `unknown` is what sources keep; here it is call, sms, agent_status, contact or changelog"
+                .to_owned(),
+        ));
+    }
+    Ok(kind)
+}

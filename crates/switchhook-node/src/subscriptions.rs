@@ -1,0 +1,297 @@
+//! What can be done with subscriptions of every kind: for the API, the dashboard and whoever else.
+//!
+//! Which fields a kind must have is the domain's (`SubscriptionRequest`), and so is who may change what
+//! (`Clearance::may_change`).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use switchhook_domain::Kind;
+use switchhook_domain::clearance::Clearance;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
+use switchhook_domain::key::Right;
+use switchhook_domain::subscription::{Endpoint, Subscription, SubscriptionChange, SubscriptionRequest};
+use switchhook_store::{Page, PageRequest, StoreError, SubscriptionFilter};
+
+use crate::Node;
+use crate::caller::{Caller, uncleared};
+use crate::refusal::Refusal;
+use crate::{webhooks, websockets};
+
+/// A subscription with what its caller gets to see of where it points.
+#[derive(Debug)]
+pub struct Shown {
+    /// The subscription.
+    pub subscription: Subscription,
+    /// Where it points; `None` if that was deleted or never given.
+    pub endpoint: Option<ShownEndpoint>,
+}
+
+/// A webhook or websocket, as a caller gets to see it.
+#[derive(Debug, Clone)]
+pub enum ShownEndpoint {
+    /// Events are posted there.
+    Webhook(webhooks::Shown),
+    /// Whoever listens there is told.
+    Websocket(websockets::Shown),
+}
+
+/// Lists a company's subscriptions of one kind, oldest first.
+///
+/// # Errors
+/// If the caller may not see the kind.
+pub async fn list(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    filter: SubscriptionFilter,
+    page: PageRequest,
+) -> Result<Page<Shown>, Refusal> {
+    require_sight(caller, kind)?;
+    let filter = SubscriptionFilter {
+        kind: Some(kind),
+        ..filter
+    };
+    let store = &node.store;
+    let page = store.list_subscriptions(caller.company_id, filter, page).await?;
+    Ok(Page {
+        items: shown_to(node, caller, page.items).await?,
+        next: page.next,
+    })
+}
+
+/// Shows one.
+///
+/// # Errors
+/// If the caller may not see the kind, or there is no such subscription.
+pub async fn get(node: &Node, caller: Caller, kind: Kind, id: SubscriptionId) -> Result<Shown, Refusal> {
+    require_sight(caller, kind)?;
+    let subscription = node.store.subscription(caller.company_id, kind, id).await?;
+    one_shown_to(node, caller, subscription).await
+}
+
+/// Makes a subscription. It sees of the events what the caller may see.
+///
+/// # Errors
+/// If the caller may not, the request lacks something, there is no such webhook or websocket, or the company has this
+/// subscription already or as many as it may have.
+pub async fn create(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    request: SubscriptionRequest,
+) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    require_sight(caller, kind)?;
+    let filter = request.filter(kind)?;
+    let company_id = caller.company_id;
+    // Whoever moves a webhook meanwhile must see that this leads there.
+    let share = node.shares.of(company_id);
+    let _alone = share.change.lock().await;
+    let endpoint = match request.endpoint_id.flatten() {
+        Some(id) => Some(find_endpoint(node, company_id, id).await?),
+        None => None,
+    };
+    let there = node.registry.subscription_count(company_id);
+    if !node.shares.limits().subscriptions.allows_more_than(there) {
+        return Err(Refusal::too_many("subscriptions", there, "--limit-subscriptions"));
+    }
+    let now = node.clock.now();
+    let subscription = Subscription {
+        id: SubscriptionId(node.ids.next(now)),
+        company_id,
+        endpoint,
+        enabled: request.enabled.flatten().unwrap_or(true),
+        filter,
+        scopes: caller.scopes,
+        created_at: now,
+        updated_at: now,
+    };
+    let limits = node.settings.api_limits.of_subscriptions();
+    let subscription = node.store.create_subscription(subscription, limits).await?;
+    node.registry.refresh(company_id).await?;
+    one_shown_to(node, caller, subscription).await
+}
+
+/// Changes a subscription: what the request does not say stays.
+///
+/// # Errors
+/// If the caller may not, or may not see what it lets through before and after; if the request cannot be; if there is no
+/// such subscription, webhook or websocket.
+pub async fn update(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    id: SubscriptionId,
+    request: SubscriptionRequest,
+) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    require_sight(caller, kind)?;
+    let filter = request.change(kind)?;
+    let endpoint = match request.endpoint_id {
+        Some(Some(id)) => Some(Some(find_endpoint(node, caller.company_id, id).await?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let change = SubscriptionChange {
+        endpoint,
+        enabled: request.enabled.map(|enabled| enabled.unwrap_or(true)),
+        filter,
+    };
+    change_subscription(node, caller, kind, id, change).await
+}
+
+/// Puts a subscription in force, or out of force: then it delivers nothing until it is enabled again.
+///
+/// # Errors
+/// If the caller may not, or would enable what it may not see; if there is no such subscription.
+pub async fn set_enabled(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    id: SubscriptionId,
+    enabled: bool,
+) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    require_sight(caller, kind)?;
+    let change = SubscriptionChange {
+        enabled: Some(enabled),
+        ..SubscriptionChange::default()
+    };
+    change_subscription(node, caller, kind, id, change).await
+}
+
+/// Deletes a subscription and answers what it was.
+///
+/// # Errors
+/// If the caller may not, or may not see what it let through; if there is no such subscription.
+pub async fn delete(node: &Node, caller: Caller, kind: Kind, id: SubscriptionId) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    require_sight(caller, kind)?;
+    let (store, company_id) = (&node.store, caller.company_id);
+    // It must not change between the look at it and its end.
+    let share = node.shares.of(company_id);
+    let _alone = share.change.lock().await;
+    let before = store.subscription(company_id, kind, id).await?;
+    caller.clearance().may_delete(&before)?;
+    let now = node.clock.now();
+    let deleted = store.delete_subscription(company_id, kind, id, now).await?;
+    node.registry.refresh(company_id).await?;
+    one_shown_to(node, caller, deleted).await
+}
+
+async fn change_subscription(
+    node: &Node,
+    caller: Caller,
+    kind: Kind,
+    id: SubscriptionId,
+    change: SubscriptionChange,
+) -> Result<Shown, Refusal> {
+    let (store, company_id, now) = (&node.store, caller.company_id, node.clock.now());
+    // It must not change between the look at it and the change.
+    let share = node.shares.of(company_id);
+    let _alone = share.change.lock().await;
+    let before = store.subscription(company_id, kind, id).await?;
+    let after = before.clone().changed(change, now).map_err(StoreError::from)?;
+    caller.clearance().may_change(&before, &after)?;
+    let changed = store
+        .update_subscription(company_id, kind, id, change, now)
+        .await?;
+    node.registry.refresh(company_id).await?;
+    one_shown_to(node, caller, changed).await
+}
+
+/// Subscriptions of a kind are for those who may see its events.
+fn require_sight(caller: Caller, kind: Kind) -> Result<(), Refusal> {
+    let seen = caller.clearance().sees(kind);
+    Ok(seen.map_err(|missing| uncleared(format_args!("{kind} subscriptions"), missing))?)
+}
+
+/// The webhook or websocket with this id.
+async fn find_endpoint(node: &Node, company_id: CompanyId, id: i64) -> Result<Endpoint, Refusal> {
+    let store = &node.store;
+    if found(store.webhook(company_id, WebhookId(id)).await)?.is_some() {
+        return Ok(Endpoint::Webhook(WebhookId(id)));
+    }
+    if found(store.websocket(company_id, WebsocketId(id)).await)?.is_some() {
+        return Ok(Endpoint::Websocket(WebsocketId(id)));
+    }
+    Err(Refusal::NotFound(format!(
+        "endpoint_id: there is no webhook {id} and no websocket: make one with POST /api/v2/webhooks or \
+         /api/v2/websockets"
+    )))
+}
+
+/// What may be gone by now.
+fn found<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn one_shown_to(node: &Node, caller: Caller, subscription: Subscription) -> Result<Shown, Refusal> {
+    let mut shown = shown_to(node, caller, vec![subscription]).await?;
+    Ok(shown.pop().expect("it is as many as were asked for"))
+}
+
+/// Subscriptions with where they point, each webhook and websocket read once.
+async fn shown_to(
+    node: &Node,
+    caller: Caller,
+    subscriptions: Vec<Subscription>,
+) -> Result<Vec<Shown>, Refusal> {
+    let mut known = HashMap::new();
+    for endpoint in subscriptions.iter().filter_map(|one| one.endpoint) {
+        if let Entry::Vacant(unknown) = known.entry(endpoint) {
+            unknown.insert(look_up(node, caller, endpoint).await?);
+        }
+    }
+    let shown = subscriptions.into_iter().map(|subscription| {
+        let known = subscription.endpoint.and_then(|endpoint| known.get(&endpoint));
+        let endpoint = known.cloned().flatten().map(|endpoint| match endpoint {
+            ShownEndpoint::Websocket(shown) => ShownEndpoint::Websocket(websockets::Shown {
+                url: url_of(node, caller, &shown, &subscription),
+                ..shown
+            }),
+            webhook @ ShownEndpoint::Webhook(_) => webhook,
+        });
+        Shown {
+            subscription,
+            endpoint,
+        }
+    });
+    Ok(shown.collect())
+}
+
+async fn look_up(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Option<ShownEndpoint>, Refusal> {
+    let (store, company_id) = (&node.store, caller.company_id);
+    Ok(match endpoint {
+        Endpoint::Webhook(id) => match found(store.webhook(company_id, id).await)? {
+            Some(webhook) => Some(ShownEndpoint::Webhook(
+                webhooks::shown_to(node, caller, webhook).await?,
+            )),
+            None => None,
+        },
+        Endpoint::Websocket(id) => match found(store.websocket(company_id, id).await)? {
+            Some(websocket) => Some(ShownEndpoint::Websocket(
+                websockets::without_url(node, caller, websocket).await?,
+            )),
+            None => None,
+        },
+    })
+}
+
+/// Where to listen to what this subscription lets through, for those who may hear it.
+fn url_of(
+    node: &Node,
+    caller: Caller,
+    shown: &websockets::Shown,
+    subscription: &Subscription,
+) -> Option<String> {
+    let needed = Clearance::for_subscription(subscription);
+    caller.clearance().covers(needed).ok()?;
+    let only = Some((subscription.filter.kind(), subscription.id));
+    Some(websockets::url(node, caller, &shown.websocket, only))
+}

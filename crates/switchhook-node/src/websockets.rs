@@ -1,0 +1,145 @@
+//! What can be done with websockets: for the API and whoever else. Listening at one is `websocket`.
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::{SubscriptionId, WebsocketId};
+use switchhook_domain::key::Right;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::Endpoint;
+use switchhook_domain::websocket::Websocket;
+use switchhook_store::StoreError;
+
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+use crate::secrets_shown::SecretsShown;
+use crate::traffic::{is_cleared, require_clearance, secrets_shown};
+use crate::webhooks::secret_of;
+use crate::websocket::token;
+use crate::{Node, keys};
+
+/// A websocket as its caller gets to see it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The websocket.
+    pub websocket: Websocket,
+    /// Whether its secret is shown.
+    pub secret_shown: SecretsShown,
+    /// Where to listen: fresh, for an hour. `None` for those who may not hear what is told there.
+    pub url: Option<String>,
+}
+
+/// Makes a websocket.
+///
+/// # Errors
+/// If the caller may not, the secret cannot be, or the company has as many as it may have.
+pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    let secret = secret_of(secret)?;
+    let company_id = caller.company_id;
+    let share = node.shares.of(company_id);
+    let _alone = share.change.lock().await;
+    let there = node.registry.websocket_count(company_id);
+    if !node.shares.limits().websockets.allows_more_than(there) {
+        return Err(Refusal::too_many("websockets", there, "--limit-websockets"));
+    }
+    let now = node.clock.now();
+    let websocket = Websocket {
+        id: WebsocketId(node.ids.next(now)),
+        company_id,
+        secret,
+        token_key: Secret::new(keys::new_secret()),
+        created_at: now,
+        updated_at: now,
+    };
+    let websocket = node.store.create_websocket(websocket).await?;
+    node.registry.refresh(company_id).await?;
+    Ok(shown_to(node, caller, websocket).await?)
+}
+
+/// Shows a websocket, with a fresh URL.
+///
+/// # Errors
+/// If there is no such websocket, or the caller may not hear all that is told there.
+pub async fn get(node: &Node, caller: Caller, id: WebsocketId) -> Result<Shown, Refusal> {
+    let websocket = node.store.websocket(caller.company_id, id).await?;
+    require_clearance(node, caller, Endpoint::Websocket(id)).await?;
+    Ok(shown_to(node, caller, websocket).await?)
+}
+
+/// Changes a websocket's secret: the next frame is signed with it. `None` leaves it, `Some(None)` takes it away.
+///
+/// # Errors
+/// If the caller may not, or may not hear all that is told there; if the secret cannot be; if there is no such websocket.
+pub async fn set_secret(
+    node: &Node,
+    caller: Caller,
+    id: WebsocketId,
+    secret: Option<Option<String>>,
+) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    let secret = secret.map(secret_of).transpose()?;
+    let (store, company_id) = (&node.store, caller.company_id);
+    // What is told there must not change between the look at it and the change.
+    let share = node.shares.of(company_id);
+    let _alone = share.change.lock().await;
+    let mut websocket = store.websocket(company_id, id).await?;
+    require_clearance(node, caller, Endpoint::Websocket(id)).await?;
+    if let Some(secret) = secret {
+        let now = node.clock.now();
+        websocket = store.update_websocket(company_id, id, secret, now).await?;
+        node.registry.refresh(company_id).await?;
+    }
+    Ok(shown_to(node, caller, websocket).await?)
+}
+
+/// Deletes a websocket and answers what it was. Its subscriptions stay and tell nobody; whoever listens is let go.
+///
+/// # Errors
+/// If the caller may not, or there is no such websocket.
+pub async fn delete(node: &Node, caller: Caller, id: WebsocketId) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    let (store, company_id) = (&node.store, caller.company_id);
+    let websocket = store.websocket(company_id, id).await?;
+    // Asked for before: nothing leads to a websocket that is gone.
+    let shown = shown_to(node, caller, websocket).await?;
+    store.delete_websocket(company_id, id, node.clock.now()).await?;
+    node.registry.refresh(company_id).await?;
+    Ok(shown)
+}
+
+/// A websocket with what the caller gets to see: the URL only if it may hear all that is told there.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn shown_to(node: &Node, caller: Caller, websocket: Websocket) -> Result<Shown, StoreError> {
+    let may_listen = is_cleared(node, caller, Endpoint::Websocket(websocket.id)).await?;
+    let url = may_listen.then(|| url(node, caller, &websocket, None));
+    let shown = without_url(node, caller, websocket).await?;
+    Ok(Shown { url, ..shown })
+}
+
+/// The same without a URL, where each subscription has its own.
+pub(crate) async fn without_url(
+    node: &Node,
+    caller: Caller,
+    websocket: Websocket,
+) -> Result<Shown, StoreError> {
+    Ok(Shown {
+        secret_shown: secrets_shown(node, caller, Endpoint::Websocket(websocket.id)).await?,
+        websocket,
+        url: None,
+    })
+}
+
+/// Where to listen at a websocket, or at what one subscription has of it.
+pub(crate) fn url(
+    node: &Node,
+    caller: Caller,
+    websocket: &Websocket,
+    only: Option<(Kind, SubscriptionId)>,
+) -> String {
+    let base = node.settings.reachable_at();
+    let token = token::issue(websocket, only, caller.key_id, &base, node.clock.now());
+    // http becomes ws, and https wss.
+    let base = base.strip_prefix("http").unwrap_or(&base);
+    format!("ws{base}/events/{token}")
+}
