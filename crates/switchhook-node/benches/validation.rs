@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::ingest::validation::Validator;
+use switchhook_node::validation::Validator;
 use switchhook_simulator::Simulation;
 
 fn validation(criterion: &mut Criterion) {

@@ -5,7 +5,6 @@
 
 pub mod batch;
 pub mod sample;
-pub mod validation;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,9 +24,10 @@ use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError}
 
 use crate::Node;
 use crate::delivery::Offer;
+use crate::live::EventOf;
 use crate::registry::Matched;
 use crate::summary::Summary;
-use validation::{Deviation, ValidationMode};
+use crate::validation::{Deviation, ValidationMode};
 
 /// How long an idempotency key counts.
 pub const KEY_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
@@ -499,7 +499,7 @@ struct Notice {
 
 impl Notice {
     fn of(node: &Node, submission: &Submission) -> Self {
-        let is_heard = node.telemetry.live().is_heard(submission.company_id);
+        let is_heard = node.live.is_heard(submission.company_id);
         Self {
             company_id: submission.company_id,
             kind: submission.kind,
@@ -519,8 +519,15 @@ fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
             node.telemetry.accepted(accepted.kind, accepted.is_duplicate);
             let mask = node.settings.dashboard.mask;
             let summary = || body.map(|body| Summary::of(kind, &body, mask));
-            let live = node.telemetry.live();
-            live.accepted(company_id, accepted, node.clock.now(), summary);
+            let event = EventOf {
+                id: accepted.id,
+                kind: accepted.kind,
+                is_duplicate: accepted.is_duplicate,
+            };
+            let deliveries = accepted.deliveries.iter();
+            let deliveries = deliveries.map(|delivery| (delivery.id, delivery.webhook_id));
+            let now = node.clock.now();
+            node.live.accepted(company_id, event, deliveries, now, summary);
         }
         Err(rejected) => node.telemetry.rejected(rejected.reason()),
     }

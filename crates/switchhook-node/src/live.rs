@@ -13,14 +13,13 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use switchhook_domain::attempt::{AttemptOutcome, OutcomeClass};
 use switchhook_domain::delivery::DeliveryState;
-use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::FinishedAttempt;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use self::history::{Counted, History, Sample};
-use crate::ingest::Accepted;
 use crate::summary::Summary;
 
 /// How far a listener may fall behind before it misses something.
@@ -87,6 +86,17 @@ struct AttemptTold<'a> {
     took_ms: f64,
     state: &'static str,
     due_at: Option<Timestamp>,
+}
+
+/// What is known of an event that was accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct EventOf {
+    /// Its id.
+    pub id: EventId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Whether it had been accepted before.
+    pub is_duplicate: bool,
 }
 
 /// What is known of an attempt beyond how it ended.
@@ -169,7 +179,8 @@ impl Live {
     pub fn accepted(
         &self,
         company_id: CompanyId,
-        accepted: &Accepted,
+        accepted: EventOf,
+        deliveries: impl Iterator<Item = (DeliveryId, WebhookId)>,
         now: Timestamp,
         summary: impl FnOnce() -> Option<Summary>,
     ) {
@@ -181,10 +192,15 @@ impl Live {
         }
         // None: nobody listened yet when it came.
         let Some(summary) = summary() else { return };
-        let deliveries = accepted.deliveries.iter().map(|delivery| DeliveryTold {
-            id: delivery.id.to_string(),
-            webhook_id: delivery.webhook_id.to_string(),
-        });
+        let (webhook_ids, deliveries) = deliveries
+            .map(|(id, webhook_id)| {
+                let told = DeliveryTold {
+                    id: id.to_string(),
+                    webhook_id: webhook_id.to_string(),
+                };
+                (webhook_id, told)
+            })
+            .unzip();
         let told = EventTold {
             id: accepted.id.to_string(),
             kind: accepted.kind,
@@ -192,10 +208,9 @@ impl Live {
             what: &summary.what,
             detail: &summary.detail,
             duplicate: accepted.is_duplicate,
-            deliveries: deliveries.collect(),
+            deliveries,
         };
-        let webhooks = accepted.deliveries.iter().map(|delivery| delivery.webhook_id);
-        self.tell(company_id, "event", accepted.kind, webhooks.collect(), &told);
+        self.tell(company_id, "event", accepted.kind, webhook_ids, &told);
     }
 
     /// An attempt ended.
@@ -292,14 +307,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
-    fn accepted() -> Accepted {
-        Accepted {
+    fn happen(live: &Live, summary: impl FnOnce() -> Option<Summary>) {
+        let event = EventOf {
             id: EventId(7),
             kind: Kind::Call,
             is_duplicate: false,
-            warnings: Vec::new(),
-            deliveries: Vec::new(),
-        }
+        };
+        live.accepted(CompanyId(1), event, std::iter::empty(), NOW, summary);
     }
 
     #[test]
@@ -307,7 +321,7 @@ mod tests {
         let live = Live::new();
         let mut slow = live.listen(CompanyId(1));
         for _ in 0..MOST_BEHIND + 5 {
-            live.accepted(CompanyId(1), &accepted(), NOW, || Some(Summary::default()));
+            happen(&live, || Some(Summary::default()));
         }
         assert_eq!(
             slow.try_recv().unwrap_err(),
@@ -320,7 +334,7 @@ mod tests {
     fn what_happens_to_a_company_costs_nothing_while_only_others_are_listened_to() {
         let live = Live::new();
         let mut other = live.listen(CompanyId(2));
-        live.accepted(CompanyId(1), &accepted(), NOW, || unreachable!("nobody listens"));
+        happen(&live, || unreachable!("nobody listens"));
         assert!(!live.is_heard(CompanyId(1)) && live.is_heard(CompanyId(2)));
         assert_eq!(other.try_recv(), Err(broadcast::error::TryRecvError::Empty));
         drop(other);
@@ -331,7 +345,7 @@ mod tests {
     #[test]
     fn without_a_listener_nothing_is_put_together_but_all_is_counted() {
         let live = Live::new();
-        live.accepted(CompanyId(1), &accepted(), NOW, || unreachable!("nobody listens"));
+        happen(&live, || unreachable!("nobody listens"));
         let newest = *live.history(CompanyId(1), NOW).last().unwrap();
         assert_eq!(newest.accepted, 1);
         assert_eq!(

@@ -14,16 +14,17 @@ use crate::chance::Dice;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts};
-use crate::ingest::validation::Validator;
 use crate::inspector::{InspectedTransport, Inspector};
 use crate::lease::Leases;
+use crate::listeners::Listeners;
+use crate::live::Live;
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
 use crate::settings::Settings;
 use crate::share::Shares;
 use crate::telemetry::Telemetry;
+use crate::validation::Validator;
 use crate::vitals::Vitals;
-use crate::websocket::Listeners;
 
 /// A running node.
 pub struct Node {
@@ -57,6 +58,8 @@ pub struct Node {
     pub validator: Validator,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// What happens, as it happens.
+    pub live: Live,
     /// Whether a part has failed without which this is no server.
     pub vitals: Vitals,
     /// The receiver in the house, if there is one.
@@ -116,6 +119,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         }),
         None => transport,
     };
+    let live = Live::new();
     let engine = Engine::start(
         EngineParts {
             store: Arc::clone(&store),
@@ -124,6 +128,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
             clock: Arc::clone(&clock),
             dice: Arc::new(dice),
             telemetry: telemetry.clone(),
+            live: live.clone(),
             vitals: vitals.clone(),
             defaults: settings.delivery,
             lease: Lease(settings.lease),
@@ -161,6 +166,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         transport,
         validator,
         telemetry,
+        live,
         vitals,
         inspector,
     })

@@ -45,24 +45,6 @@ const LARGEST_GAIN: Duration = Duration::from_secs(10 * 60);
 /// How long nothing is removed by age after that: time for somebody to see the warning and set it right.
 const DISTRUST: Duration = Duration::from_secs(60 * 60);
 
-/// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetentionSettings {
-    /// Events are kept this long, and longer while a delivery of theirs is pending; `None` keeps them for ever.
-    pub age: Option<Duration>,
-    /// The store may take this many bytes; `None` does not limit it.
-    pub size: Option<u64>,
-}
-
-impl Default for RetentionSettings {
-    fn default() -> Self {
-        Self {
-            age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
-            size: None,
-        }
-    }
-}
-
 /// Sweeps for as long as it is polled.
 pub async fn run(node: Arc<Node>) {
     let mut retention = Retention::new(&node);

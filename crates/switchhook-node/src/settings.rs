@@ -12,10 +12,9 @@ use switchhook_protocol::spelled_enum;
 use switchhook_store::SubscriptionLimits;
 
 use crate::encryption::Keyring;
-use crate::ingest::validation::ValidationMode;
 use crate::mask::Mask;
-use crate::retention::RetentionSettings;
 use crate::share::CompanyLimits;
+use crate::validation::ValidationMode;
 
 /// What an operator can decide about a node.
 #[derive(Debug, Clone)]
@@ -104,6 +103,24 @@ impl Default for Settings {
             company_limits: CompanyLimits::default(),
             grace: Duration::from_secs(20),
             dashboard: DashboardSettings::default(),
+        }
+    }
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// Events are kept this long, and longer while a delivery of theirs is pending; `None` keeps them for ever.
+    pub age: Option<Duration>,
+    /// The store may take this many bytes; `None` does not limit it.
+    pub size: Option<u64>,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self {
+            age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+            size: None,
         }
     }
 }

@@ -15,8 +15,6 @@ use switchhook_domain::Kind;
 use switchhook_domain::attempt::OutcomeClass;
 use switchhook_http::server::{ConnectionCounts, Overdue};
 
-use crate::live::Live;
-
 /// Seconds: from a commit on a fast disk to an attempt that took its whole deadline.
 const DURATIONS: [f64; 14] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
@@ -56,7 +54,6 @@ impl Removal {
 pub struct Telemetry(Arc<Handles>);
 
 struct Handles {
-    live: Live,
     rendered: PrometheusHandle,
     accepted: [Counter; Kind::KEPT.len()],
     duplicates: [Counter; Kind::KEPT.len()],
@@ -188,18 +185,10 @@ impl Telemetry {
                 "Operations that shared a commit",
             ),
             connections: connection_counts(&recorder),
-            live: Live::new(),
             rendered: recorder.handle(),
         };
         Self(Arc::new(handles))
     }
-
-    /// What happens, for those who watch.
-    #[must_use]
-    pub fn live(&self) -> &Live {
-        &self.0.live
-    }
-
     /// The metrics as Prometheus reads them.
     #[must_use]
     pub fn render(&self) -> String {

@@ -29,13 +29,12 @@ use self::sources::Mistakes;
 use crate::logging::LogFormat;
 use switchhook_http::server::ConnectionLimits;
 use switchhook_node::duration::{parse_duration, show_duration};
-use switchhook_node::ingest::validation::ValidationMode;
 use switchhook_node::ingest::{KEY_LASTS, LARGEST_EVENT};
 use switchhook_node::mask::Mask;
-use switchhook_node::retention::RetentionSettings;
 use switchhook_node::settings::ApiLimits;
-use switchhook_node::settings::{DashboardSettings, Settings};
+use switchhook_node::settings::{DashboardSettings, RetentionSettings, Settings};
 use switchhook_node::share::{CompanyLimits, Limit};
+use switchhook_node::validation::ValidationMode;
 
 /// The options of `serve`.
 #[derive(Clone, Debug, Args)]

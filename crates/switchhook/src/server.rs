@@ -214,7 +214,7 @@ impl Server {
     /// Stops taking requests, lets open attempts end, gives the rest back to the store and closes it.
     pub async fn stop(self) {
         let grace = self.node.settings.grace;
-        self.node.telemetry.live().end();
+        self.node.live.end();
         self.node.listeners.stop();
         let cut_off = self.http.stop(grace).await;
         if cut_off > 0 {

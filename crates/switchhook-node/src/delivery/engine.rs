@@ -29,6 +29,7 @@ use super::memory::{Memory, Purpose, Reservation};
 use super::transport::Transport;
 use crate::chance::Dice;
 use crate::destination::Destination;
+use crate::live::Live;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
 use crate::vitals::Vitals;
@@ -53,6 +54,8 @@ pub struct EngineParts {
     pub dice: Arc<Dice>,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// Who watches is told of attempts.
+    pub live: Live,
     /// Who is told if the engine fails.
     pub vitals: Vitals,
     /// What webhooks that do not say get.

@@ -24,6 +24,7 @@ use switchhook_domain::attempt::{OutcomeClass, Sign};
 use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
+use switchhook_protocol::LARGEST_EVENT;
 use switchhook_store::{ClaimedDelivery, Release};
 
 use self::backlog::{Backlog, earlier};
@@ -32,7 +33,6 @@ use self::limits::Limits;
 use super::attempt::size_of_body;
 use super::memory::{Memory, Purpose, Reservation};
 use crate::destination::{Destination, Health, Load};
-use crate::ingest::LARGEST_EVENT;
 
 /// One webhook's queue.
 pub(super) struct WebhookQueue {

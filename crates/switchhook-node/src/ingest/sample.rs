@@ -40,7 +40,7 @@ mod tests {
     use switchhook_protocol::tell_kind;
 
     use super::*;
-    use crate::ingest::validation::Validator;
+    use crate::validation::Validator;
 
     #[test]
     fn samples_are_events_of_their_kind_without_a_deviation() {

@@ -72,7 +72,7 @@ pub(crate) async fn stream(
         caller.require_sight(kind)?;
     }
     let clearance = caller.clearance();
-    let live = api.node.telemetry.live();
+    let live = &api.node.live;
     let share = api.node.shares.of(caller.company_id);
     let place = Place::take(&share.streams, &api.streams).map_err(|none| no_place(&api, none))?;
     let is_wanted = move |happening: &Happening| {

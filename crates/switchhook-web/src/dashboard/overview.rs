@@ -50,7 +50,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let company_id = visitor.caller.company_id;
     let node = &desk.node;
     let now = node.clock.now();
-    let live = node.telemetry.live();
+    let live = &node.live;
     let recent = live.total(company_id, now, NOW_SLOTS);
     let whole = live.total(company_id, now, ALL_SLOTS);
     let samples = live.history(company_id, now);

@@ -54,7 +54,7 @@ pub(super) async fn stream(State(desk): State<SharedDesk>, visitor: Visitor) -> 
         };
         Trouble::new(StatusCode::TOO_MANY_REQUESTS, message)
     })?;
-    let live = desk.node.telemetry.live().clone();
+    let live = desk.node.live.clone();
     let lease = desk.node.leases.hold_in(visitor.caller, visitor.session);
     let pulses = beat(live, company_id, lease.token(), (lease, place));
     let mut response = Sse::new(pulses)
@@ -101,19 +101,17 @@ mod tests {
     use switchhook_domain::id::EventId;
 
     use super::*;
-    use switchhook_node::ingest::Accepted;
+    use switchhook_node::live::EventOf;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
     fn happen(live: &Live, company_id: CompanyId) {
-        let accepted = Accepted {
+        let event = EventOf {
             id: EventId(7),
             kind: switchhook_domain::Kind::Call,
             is_duplicate: false,
-            warnings: Vec::new(),
-            deliveries: Vec::new(),
         };
-        live.accepted(company_id, &accepted, NOW, || None);
+        live.accepted(company_id, event, std::iter::empty(), NOW, || None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,9 +20,9 @@ use crate::config::amount::parse_size;
 use crate::config::sources::parse;
 use crate::config::{ServeOptions, file_options, mistakes_of};
 use switchhook_node::duration::{parse_duration, show_duration};
-use switchhook_node::ingest::validation::Validator;
 use switchhook_node::mask::{Content, Mask};
 use switchhook_node::summary::Summary;
+use switchhook_node::validation::Validator;
 use switchhook_node::websocket::token;
 
 const SECRETS: [&str; 2] = ["both sides know it", "an older one"];

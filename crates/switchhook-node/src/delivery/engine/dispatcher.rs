@@ -353,7 +353,7 @@ impl Dispatcher {
         self.in_flight -= 1;
         let telemetry = &self.parts.telemetry;
         telemetry.attempt_ended(class, finished.attempt.phases.total);
-        telemetry.live().attempted(ended.of, &finished);
+        self.parts.live.attempted(ended.of, &finished);
         if matches!(finished.state, DeliveryState::Exhausted { .. }) {
             telemetry.exhausted();
         }

@@ -7,8 +7,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
-use switchhook_node::ingest::validation::ValidationMode;
 use switchhook_node::settings::Settings;
+use switchhook_node::validation::ValidationMode;
 
 use crate::support::test_server::TestServer;
 

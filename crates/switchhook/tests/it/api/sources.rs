@@ -8,9 +8,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Request;
 use serde_json::{Value, json};
-use switchhook_node::ingest::validation::ValidationMode;
 use switchhook_node::retention::Retention;
 use switchhook_node::settings::Settings;
+use switchhook_node::validation::ValidationMode;
 use switchhook_protocol::sign;
 
 use crate::support::test_server::{Answered, TestServer};

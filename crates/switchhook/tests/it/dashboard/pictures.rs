@@ -131,7 +131,7 @@ fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
 }
 
 fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
-    let live = house.server.node.telemetry.live();
+    let live = &house.server.node.live;
     let accepted = Accepted {
         id: EventId(1),
         kind: Kind::Call,

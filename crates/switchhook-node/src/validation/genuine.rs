@@ -1,6 +1,6 @@
 //! Tests: what genuine accounts send, and what the contract allows, is never refused.
 
-#[path = "../../../../switchhook-protocol/tests/contract/fields.rs"]
+#[path = "../../../switchhook-protocol/tests/contract/fields.rs"]
 mod contract;
 
 use std::fs;

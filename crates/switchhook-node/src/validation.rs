@@ -73,7 +73,7 @@ impl Deviation {
     }
 
     /// It is sent as one kind and has the shape of another.
-    pub(super) fn wrong_kind(sent_as: Kind, other: Kind) -> Self {
+    pub(crate) fn wrong_kind(sent_as: Kind, other: Kind) -> Self {
         Self {
             pointer: String::new(),
             message: format!(
@@ -84,7 +84,7 @@ impl Deviation {
     }
 
     /// It lacks the id by which events follow one another.
-    pub(super) fn without_order(kind: Kind) -> Option<Self> {
+    pub(crate) fn without_order(kind: Kind) -> Option<Self> {
         let id = kind.subject()?.id_member;
         Some(Self {
             pointer: String::new(),

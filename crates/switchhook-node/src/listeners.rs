@@ -1,0 +1,57 @@
+//! Listeners: the connections to websockets that this node has, and what wakes and ends them.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use switchhook_domain::id::CompanyId;
+use tokio::sync::{Semaphore, watch};
+
+/// How many connections a node has at the most.
+const MOST_CONNECTIONS: usize = 1_000;
+
+/// Who listens on this node.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Wakes a company's connections. There is none for a company that nobody ever listened to.
+    bells: DashMap<CompanyId, watch::Sender<()>>,
+    pub(crate) stopping: watch::Sender<bool>,
+    /// The places of the connections that there are.
+    pub(crate) places: Arc<Semaphore>,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            bells: DashMap::new(),
+            stopping: watch::Sender::new(false),
+            places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+        }
+    }
+}
+
+impl Listeners {
+    /// Something new is in the company's log.
+    pub fn wake(&self, company_id: CompanyId) {
+        if let Some(bell) = self.bells.get(&company_id) {
+            bell.send_replace(());
+        }
+    }
+
+    /// Something may be new in any log.
+    pub fn wake_all(&self) {
+        for bell in &self.bells {
+            bell.send_replace(());
+        }
+    }
+
+    /// Lets every connection end.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Rings whenever something new may be in the company's log.
+    pub(crate) fn bell(&self, company_id: CompanyId) -> watch::Receiver<()> {
+        let bell = self.bells.entry(company_id).or_default();
+        bell.subscribe()
+    }
+}
