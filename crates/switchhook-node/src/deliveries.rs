@@ -13,8 +13,13 @@ use crate::traffic::leading_to;
 /// Shows a delivery.
 ///
 /// # Errors
-/// If there is none, or the caller may not see events of its kind.
+/// If the caller may not, or may not see events of its kind; if there is no such delivery.
 pub async fn get(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
+    caller.require(Right::Read)?;
+    seen(node, caller, id).await
+}
+
+async fn seen(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
     let delivery = node.store.delivery(caller.company_id, id).await?;
     caller.require_sight(delivery.kind)?;
     Ok(delivery)
@@ -26,7 +31,7 @@ pub async fn get(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery
 /// If the caller may not, or may not see what it shows; if there is no such delivery, or its webhook or payload is gone.
 pub async fn redeliver(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
     caller.require(Right::Write)?;
-    let delivery = get(node, caller, id).await?;
+    let delivery = seen(node, caller, id).await?;
     let endpoint = Endpoint::Webhook(delivery.webhook_id);
     let subscriptions = leading_to(node, caller.company_id, endpoint).await?;
     caller.clearance().may_send(&delivery, &subscriptions)?;
@@ -43,7 +48,7 @@ pub async fn redeliver(node: &Node, caller: Caller, id: DeliveryId) -> Result<De
 /// If the caller may not; if there is no such delivery, or it has ended.
 pub async fn cancel(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
     caller.require(Right::Write)?;
-    get(node, caller, id).await?;
+    seen(node, caller, id).await?;
     let now = node.clock.now();
     let delivery = node.store.cancel_delivery(caller.company_id, id, now).await?;
     // Those that it held up may go now.

@@ -39,7 +39,7 @@ pub enum ShownEndpoint {
 /// Lists a company's subscriptions of one kind, oldest first.
 ///
 /// # Errors
-/// If the caller may not see the kind.
+/// If the caller may not, or may not see the kind.
 pub async fn list(
     node: &Node,
     caller: Caller,
@@ -47,6 +47,7 @@ pub async fn list(
     filter: SubscriptionFilter,
     page: PageRequest,
 ) -> Result<Page<Shown>, Refusal> {
+    caller.require(Right::Read)?;
     require_sight(caller, kind)?;
     let filter = SubscriptionFilter {
         kind: Some(kind),
@@ -63,8 +64,9 @@ pub async fn list(
 /// Shows one.
 ///
 /// # Errors
-/// If the caller may not see the kind, or there is no such subscription.
+/// If the caller may not, or may not see the kind; if there is no such subscription.
 pub async fn get(node: &Node, caller: Caller, kind: Kind, id: SubscriptionId) -> Result<Shown, Refusal> {
+    caller.require(Right::Read)?;
     require_sight(caller, kind)?;
     let subscription = node.store.subscription(caller.company_id, kind, id).await?;
     one_shown_to(node, caller, subscription).await

@@ -58,8 +58,9 @@ pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Resu
 /// Shows a websocket, with a fresh URL.
 ///
 /// # Errors
-/// If there is no such websocket, or the caller may not hear all that is told there.
+/// If the caller may not, or may not hear all that is told there; if there is no such websocket.
 pub async fn get(node: &Node, caller: Caller, id: WebsocketId) -> Result<Shown, Refusal> {
+    caller.require(Right::Read)?;
     let websocket = node.store.websocket(caller.company_id, id).await?;
     require_clearance(node, caller, Endpoint::Websocket(id)).await?;
     Ok(shown_to(node, caller, websocket).await?)

@@ -1,0 +1,226 @@
+//! Who may use which verb: every verb, with every sort of caller, held against one table.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::{
+    DeliveryId, EventId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+};
+use switchhook_domain::key::Right;
+use switchhook_domain::replay::ReplayFilter;
+use switchhook_domain::subscription::SubscriptionRequest;
+use switchhook_domain::webhook::WebhookRequest;
+use switchhook_node::caller::Caller;
+use switchhook_node::doctor::{self, Connecting, Examination};
+use switchhook_node::events::{self, Erasure};
+use switchhook_node::refusal::Refusal;
+use switchhook_node::replays::{self, ReplayRequest};
+use switchhook_node::sources::{self, SourceRequest};
+use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::{Node, deliveries, subscriptions, websockets};
+use switchhook_store::{ErasureExtent, PageRequest, StoreError, SubscriptionFilter};
+
+use crate::house::{House, admin, stranger, unscoped, with_right};
+
+/// What there is of the company's for each trial.
+struct Things {
+    webhook: WebhookId,
+    websocket: WebsocketId,
+    subscription: SubscriptionId,
+    source: SourceId,
+    event: EventId,
+    unknown: EventId,
+    delivery: DeliveryId,
+    replay: ReplayId,
+}
+
+impl Things {
+    async fn of(house: &House) -> Self {
+        let node = &house.node;
+        let delivery = house.delivery().await;
+        let kept = deliveries::get(node, admin(), delivery).await.unwrap();
+        let websocket = house.websocket().await;
+        let source = SourceRequest {
+            name: Some(Some("ours".to_owned())),
+            ..SourceRequest::default()
+        };
+        let replay = replays::create(node, admin(), replay()).await.unwrap();
+        Self {
+            webhook: kept.webhook_id,
+            websocket,
+            subscription: house.subscription(websocket.0).await,
+            source: sources::create(node, admin(), source).await.unwrap().source.id,
+            event: kept.event_id,
+            unknown: house
+                .event(Kind::Unknown, r#"{"call_id":2,"state":"hangup"}"#)
+                .await,
+            delivery,
+            replay: replay.id,
+        }
+    }
+}
+
+fn replay() -> ReplayRequest {
+    ReplayRequest {
+        filter: ReplayFilter {
+            kind: Some(Kind::Call),
+            ..ReplayFilter::default()
+        },
+        ..ReplayRequest::default()
+    }
+}
+
+fn webhook() -> WebhookRequest {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    WebhookRequest {
+        hook_url: Some(Some(format!("https://example.com/another/{number}"))),
+        ..WebhookRequest::default()
+    }
+}
+
+fn source() -> SourceRequest {
+    SourceRequest {
+        name: Some(Some("another".to_owned())),
+        ..SourceRequest::default()
+    }
+}
+
+fn states() -> SubscriptionRequest {
+    SubscriptionRequest {
+        group_calls_only: Some(Some(true)),
+        ..SubscriptionRequest::default()
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + 'a>>;
+type Verb = for<'a> fn(&'a Node, Caller, &'a Things) -> Answer<'a>;
+
+/// A verb as the table has it.
+macro_rules! verb {
+    (|$node:ident, $caller:ident, $things:ident| $call:expr) => {
+        |$node, $caller, $things| {
+            let _ = $things;
+            Box::pin(async move { $call.await.map(drop) })
+        }
+    };
+}
+
+const NO_WRITE: &str = "this key may not write";
+const NO_INGEST: &str = "this key may not ingest";
+const NO_READ: &str = "this key may not read";
+const NOT_THERE: &str = "not found";
+const OK: &str = "";
+
+/// What a verb says to: who may only read, who may only ingest, who may do all but see recordings and no admin's things,
+/// and another company's admin. The company's own admin may do everything.
+#[rustfmt::skip]
+const TABLE: &[(&str, Verb, [&str; 4])] = &[
+    ("webhooks::create", verb!(|node, caller, things| webhooks::create(node, caller, webhook())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("webhooks::update", verb!(|node, caller, things| webhooks::update(node, caller, things.webhook, webhook())),
+        [NO_WRITE, NO_WRITE, "webhook", NOT_THERE]),
+    ("webhooks::rotate_secret", verb!(|node, caller, things| webhooks::rotate_secret(node, caller, things.webhook, Rotation::default())),
+        [NO_WRITE, NO_WRITE, "webhook", NOT_THERE]),
+    ("webhooks::pause", verb!(|node, caller, things| webhooks::pause(node, caller, things.webhook)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("webhooks::resume", verb!(|node, caller, things| webhooks::resume(node, caller, things.webhook)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("webhooks::test", verb!(|node, caller, things| webhooks::test(node, caller, things.webhook, Kind::Call)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("webhooks::delete", verb!(|node, caller, things| webhooks::delete(node, caller, things.webhook)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("websockets::create", verb!(|node, caller, things| websockets::create(node, caller, None)),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("websockets::get", verb!(|node, caller, things| websockets::get(node, caller, things.websocket)),
+        [OK, NO_READ, "websocket", NOT_THERE]),
+    ("websockets::set_secret", verb!(|node, caller, things| websockets::set_secret(node, caller, things.websocket, Some(None))),
+        [NO_WRITE, NO_WRITE, "websocket", NOT_THERE]),
+    ("websockets::delete", verb!(|node, caller, things| websockets::delete(node, caller, things.websocket)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("subscriptions::list", verb!(|node, caller, things| subscriptions::list(node, caller, Kind::Changelog, SubscriptionFilter::default(), PageRequest::first(1))),
+        ["changelog subscriptions need", NO_READ, "changelog subscriptions need", OK]),
+    ("subscriptions::get", verb!(|node, caller, things| subscriptions::get(node, caller, Kind::Call, things.subscription)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("subscriptions::create", verb!(|node, caller, things| subscriptions::create(node, caller, Kind::Call, states())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("subscriptions::update", verb!(|node, caller, things| subscriptions::update(node, caller, Kind::Call, things.subscription, states())),
+        [NO_WRITE, NO_WRITE, "call subscription", NOT_THERE]),
+    ("subscriptions::set_enabled", verb!(|node, caller, things| subscriptions::set_enabled(node, caller, Kind::Call, things.subscription, false)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("subscriptions::delete", verb!(|node, caller, things| subscriptions::delete(node, caller, Kind::Call, things.subscription)),
+        [NO_WRITE, NO_WRITE, "call subscription", NOT_THERE]),
+    ("sources::create", verb!(|node, caller, things| sources::create(node, caller, source())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("sources::update", verb!(|node, caller, things| sources::update(node, caller, things.source, source())),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("sources::retry_refusals", verb!(|node, caller, things| sources::retry_refusals(node, caller, things.source)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("sources::delete", verb!(|node, caller, things| sources::delete(node, caller, things.source)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("deliveries::get", verb!(|node, caller, things| deliveries::get(node, caller, things.delivery)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("deliveries::redeliver", verb!(|node, caller, things| deliveries::redeliver(node, caller, things.delivery)),
+        [NO_WRITE, NO_WRITE, "call delivery", NOT_THERE]),
+    ("deliveries::cancel", verb!(|node, caller, things| deliveries::cancel(node, caller, things.delivery)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("replays::count", verb!(|node, caller, things| replays::count(node, caller, replay())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("replays::create", verb!(|node, caller, things| replays::create(node, caller, replay())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("replays::cancel", verb!(|node, caller, things| replays::cancel(node, caller, things.replay)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("events::explain", verb!(|node, caller, things| events::explain(node, caller, things.event, None, PageRequest::first(1))),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("events::route", verb!(|node, caller, things| events::route(node, caller, things.unknown, Kind::Call)),
+        [NO_INGEST, "unknown events need", "unknown events need", NOT_THERE]),
+    ("events::erase", verb!(|node, caller, things| events::erase(node, caller, erasure())),
+        [NO_WRITE, NO_WRITE, "erasures need an admin's key", OK]),
+    ("doctor::examine", verb!(|node, caller, things| doctor::examine(node, caller, examination(things))),
+        [OK, NO_READ, OK, NOT_THERE]),
+];
+
+fn erasure() -> Erasure {
+    Erasure {
+        number: "+12025550100".to_owned(),
+        extent: ErasureExtent::Erase,
+        after: None,
+    }
+}
+
+fn examination(things: &Things) -> Examination {
+    Examination {
+        only: Some(things.webhook),
+        connecting: Connecting::Skip,
+    }
+}
+
+fn is_as_expected(answer: &Result<(), Refusal>, expected: &str) -> bool {
+    match answer {
+        Ok(()) => expected == OK,
+        Err(Refusal::Store(StoreError::NotFound(_))) => expected == NOT_THERE,
+        Err(refusal) => expected != OK && refusal.to_string().starts_with(expected),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_verb_refuses_who_may_not() {
+    let (reader, ingester) = (with_right(Right::Read), with_right(Right::Ingest));
+    let callers = [reader, ingester, unscoped(), stranger()];
+    for (name, verb, expected) in TABLE {
+        let house = House::new().await;
+        for (caller, expected) in callers.into_iter().zip(expected) {
+            let things = Things::of(&house).await;
+            let answer = verb(&house.node, caller, &things).await;
+            assert!(
+                is_as_expected(&answer, expected),
+                "{name} to {caller:?}: {answer:?}"
+            );
+        }
+        let things = Things::of(&house).await;
+        let answer = verb(&house.node, admin(), &things).await;
+        assert!(answer.is_ok(), "{name} to the admin: {answer:?}");
+    }
+}

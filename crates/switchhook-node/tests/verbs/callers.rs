@@ -1,0 +1,69 @@
+//! Callers by their keys.
+
+use std::time::Duration;
+
+use switchhook_domain::key::ApiKey;
+use switchhook_node::caller::Caller;
+
+use crate::house::{House, START};
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_not_valid_has_no_caller_and_says_why() {
+    let house = House::new().await;
+    let made = [
+        house.key(|key| ApiKey { hash: [1; 32], ..key }).await,
+        house
+            .key(|key| ApiKey {
+                hash: [2; 32],
+                revoked_at: Some(START),
+                ..key
+            })
+            .await,
+        house
+            .key(|key| ApiKey {
+                hash: [3; 32],
+                expires_at: Some(START),
+                ..key
+            })
+            .await,
+    ];
+    let found = house.node.callers.find(made[0].hash).await;
+    assert_eq!(found.expect("it is valid"), Caller::of(&made[0]));
+    for (hash, words) in [
+        ([2; 32], "this API key was revoked at "),
+        ([3; 32], "this API key expired at "),
+        ([4; 32], "this API key is not known"),
+    ] {
+        let nobody = house.node.callers.find(hash).await.expect_err(words);
+        assert!(nobody.to_string().starts_with(words), "{nobody}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_remembered_for_a_second_and_never_beyond_its_time() {
+    let house = House::new().await;
+    let soon = START.plus(Duration::from_millis(1_500));
+    let key = house
+        .key(|key| ApiKey {
+            expires_at: Some(soon),
+            ..key
+        })
+        .await;
+    let callers = &house.node.callers;
+    assert!(callers.find(key.hash).await.is_ok());
+    tokio::time::advance(Duration::from_millis(900)).await;
+    assert!(callers.find(key.hash).await.is_ok());
+    tokio::time::advance(Duration::from_millis(600)).await;
+    assert!(callers.find(key.hash).await.is_err());
+    let later = house.key(|key| ApiKey { hash: [8; 32], ..key }).await;
+    assert!(callers.find(later.hash).await.is_ok());
+    let now = house.node.clock.now();
+    house
+        .node
+        .store
+        .revoke_key(later.id, now)
+        .await
+        .expect("the key is there");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(callers.find(later.hash).await.is_err(), "it was revoked");
+}

@@ -1,0 +1,6 @@
+//! Verbs, without HTTP: who may do what, and what is refused in which words.
+
+mod authorization;
+mod callers;
+mod house;
+mod refusals;

@@ -1,0 +1,301 @@
+//! What is refused to the admin too: what a request says cannot be, collides with what is there, or is one too many.
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::{EventId, ReplayId, SourceId, SubscriptionId, WebhookId};
+use switchhook_domain::replay::ReplayFilter;
+use switchhook_domain::subscription::SubscriptionRequest;
+use switchhook_domain::webhook::WebhookRequest;
+use switchhook_node::events;
+use switchhook_node::replays::{self, ReplayRequest, To};
+use switchhook_node::share::{CompanyLimits, Limit};
+use switchhook_node::sources::{self, SourceRequest};
+use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::{deliveries, subscriptions, websockets};
+use switchhook_protocol::ContactType;
+
+use crate::house::{House, NOWHERE, admin, refused, unscoped};
+
+fn long() -> Option<Option<String>> {
+    Some(Some("s".repeat(2_049)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn webhooks_say_what_cannot_be() {
+    let house = House::new().await;
+    let node = &house.node;
+    let id = house.webhook().await;
+    let url = |url: &str| WebhookRequest {
+        hook_url: Some(Some(url.to_owned())),
+        ..WebhookRequest::default()
+    };
+    let secret = WebhookRequest {
+        secret: long(),
+        ..url("https://example.com/secret")
+    };
+    for (request, words) in [
+        (WebhookRequest::default(), "hook_url is required"),
+        (url(""), "hook_url is empty"),
+        (url("https://example.com/a b"), "hook_url has white space"),
+        (url("https://127.0.0.1/"), "hook_url: "),
+        (secret, "secret is longer than 2048 characters"),
+    ] {
+        refused(webhooks::create(node, admin(), request).await, words);
+    }
+    let cleared = WebhookRequest {
+        hook_url: Some(None),
+        ..WebhookRequest::default()
+    };
+    refused(
+        webhooks::update(node, admin(), id, cleared).await,
+        "hook_url cannot be null",
+    );
+    let long_overlap = Rotation {
+        overlap: Some("91d".to_owned()),
+        ..Rotation::default()
+    };
+    refused(
+        webhooks::rotate_secret(node, admin(), id, long_overlap).await,
+        "overlap: an old secret counts for at most 90d",
+    );
+    refused(
+        webhooks::test(node, admin(), id, Kind::Unknown).await,
+        "kind: there is no sample of `unknown`",
+    );
+    refused(
+        webhooks::pause(node, admin(), WebhookId(NOWHERE)).await,
+        "there is no such webhook",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_say_what_cannot_be() {
+    let house = House::new().await;
+    let node = &house.node;
+    let webhook = house.webhook().await;
+    let to = |id: i64| SubscriptionRequest {
+        endpoint_id: Some(Some(id)),
+        ..SubscriptionRequest::default()
+    };
+    for (kind, request, words) in [
+        (
+            Kind::Call,
+            to(NOWHERE),
+            "endpoint_id: there is no webhook 7 and no websocket",
+        ),
+        (Kind::Sms, to(webhook.0), "direction is required"),
+        (Kind::Contact, to(webhook.0), "contact_type is required"),
+        (
+            Kind::Unknown,
+            to(webhook.0),
+            "there are no subscriptions of kind unknown",
+        ),
+    ] {
+        refused(subscriptions::create(node, admin(), kind, request).await, words);
+    }
+    let id = house.subscription(webhook.0).await;
+    let half = SubscriptionRequest {
+        target_id: Some(Some(5)),
+        ..SubscriptionRequest::default()
+    };
+    refused(
+        subscriptions::update(node, admin(), Kind::Call, id, half).await,
+        "target_type and target_id go together",
+    );
+    refused(
+        subscriptions::delete(node, admin(), Kind::Sms, id).await,
+        "there is no such",
+    );
+    let absent = SubscriptionId(NOWHERE);
+    refused(
+        subscriptions::set_enabled(node, admin(), Kind::Call, absent, true).await,
+        "there is no such",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_was_disabled_is_enabled_by_who_may_see_it() {
+    let house = House::new().await;
+    let node = &house.node;
+    let request = SubscriptionRequest {
+        contact_type: Some(Some(ContactType::Shared)),
+        ..SubscriptionRequest::default()
+    };
+    let made = subscriptions::create(node, admin(), Kind::Contact, request).await;
+    let id = made.expect("it is new").subscription.id;
+    for enabled in [false, true] {
+        let switched = subscriptions::set_enabled(node, admin(), Kind::Contact, id, enabled).await;
+        assert_eq!(
+            switched.expect("an admin sees contacts").subscription.enabled,
+            enabled
+        );
+    }
+    let webhook = house.webhook().await;
+    let id = house.subscription(webhook.0).await;
+    let disabled = subscriptions::set_enabled(node, unscoped(), Kind::Call, id, false).await;
+    assert!(!disabled.expect("whoever writes may disable").subscription.enabled);
+    refused(
+        subscriptions::set_enabled(node, unscoped(), Kind::Call, id, true).await,
+        "call subscription",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_say_what_cannot_be() {
+    let house = House::new().await;
+    let node = &house.node;
+    let named = |name: &str| SourceRequest {
+        name: Some(Some(name.to_owned())),
+        ..SourceRequest::default()
+    };
+    let of_kind = |kind| SourceRequest {
+        kind: Some(Some(kind)),
+        ..named("ours")
+    };
+    let secret = SourceRequest {
+        secret: long(),
+        ..named("ours")
+    };
+    let overlap = SourceRequest {
+        overlap: Some("soon".to_owned()),
+        ..named("ours")
+    };
+    for (request, words) in [
+        (SourceRequest::default(), "name is required"),
+        (named(""), "name: write 1 to 200 characters"),
+        (named(&"n".repeat(201)), "name: write 1 to 200 characters"),
+        (of_kind(Kind::Unknown), "kind: `unknown` is what sources keep"),
+        (secret, "secret is longer"),
+        (overlap, "overlap: "),
+    ] {
+        refused(sources::create(node, admin(), request).await, words);
+    }
+    let id = sources::create(node, admin(), named("ours"))
+        .await
+        .unwrap()
+        .source
+        .id;
+    let unnamed = SourceRequest {
+        name: Some(None),
+        ..SourceRequest::default()
+    };
+    refused(
+        sources::update(node, admin(), id, unnamed).await,
+        "name cannot be null",
+    );
+    let another_kind = SourceRequest {
+        kind: Some(Some(Kind::Call)),
+        ..SourceRequest::default()
+    };
+    refused(
+        sources::update(node, unscoped(), id, another_kind).await,
+        "changes of the kind of source",
+    );
+    refused(
+        sources::delete(node, admin(), SourceId(NOWHERE)).await,
+        "there is no such source",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_or_is_known_stays_so() {
+    let house = House::new().await;
+    let node = &house.node;
+    let id = house.delivery().await;
+    let event = deliveries::cancel(node, admin(), id).await.unwrap().event_id;
+    assert!(deliveries::cancel(node, admin(), id).await.is_err());
+    refused(
+        events::route(node, admin(), event, Kind::Sms).await,
+        &format!("event {event} is of kind call already"),
+    );
+    refused(
+        events::route(node, admin(), EventId(NOWHERE), Kind::Sms).await,
+        "there is no such event",
+    );
+    refused(
+        websockets::create(node, admin(), long().flatten()).await,
+        "secret is longer",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn replays_say_what_cannot_be() {
+    let house = House::new().await;
+    let node = &house.node;
+    house.delivery().await;
+    let calls = || ReplayRequest {
+        filter: ReplayFilter {
+            kind: Some(Kind::Call),
+            ..ReplayFilter::default()
+        },
+        ..ReplayRequest::default()
+    };
+    let to = |to| ReplayRequest { to, ..calls() };
+    let inside = To::Url {
+        url: "https://127.0.0.1/".to_owned(),
+        secret: None,
+    };
+    let rate = ReplayRequest {
+        rate: Some(0.0),
+        ..calls()
+    };
+    for (request, words) in [
+        (ReplayRequest::default(), "filter is required"),
+        (rate, "rate: 0.001 to 100000 events a second"),
+        (to(To::Webhook(WebhookId(NOWHERE))), "there is no such webhook"),
+        (to(inside), "to.url: "),
+    ] {
+        refused(replays::count(node, admin(), request.clone()).await, words);
+        refused(replays::create(node, admin(), request).await, words);
+    }
+    let counted = replays::count(node, admin(), calls()).await.unwrap();
+    assert_eq!((counted.planned, counted.scanned), (1, 1));
+    let id = replays::create(node, admin(), calls()).await.unwrap().id;
+    replays::cancel(node, admin(), id).await.unwrap();
+    refused(
+        replays::cancel(node, admin(), ReplayId(NOWHERE)).await,
+        "there is no such replay",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_has_no_more_than_it_may() {
+    let one = Limit::of(1);
+    let house = House::limited(CompanyLimits {
+        webhooks: one,
+        subscriptions: one,
+        websockets: one,
+        sources: one,
+        ..CompanyLimits::default()
+    })
+    .await;
+    let node = &house.node;
+    let webhook = house.webhook().await;
+    house.websocket().await;
+    house.subscription(webhook.0).await;
+    let source = || SourceRequest {
+        name: Some(Some("ours".to_owned())),
+        ..SourceRequest::default()
+    };
+    sources::create(node, admin(), source()).await.unwrap();
+    let hook = WebhookRequest {
+        hook_url: Some(Some("https://example.com/second".to_owned())),
+        ..WebhookRequest::default()
+    };
+    let changes = SubscriptionRequest::default();
+    refused(
+        webhooks::create(node, admin(), hook).await,
+        "this company has 1 webhooks",
+    );
+    refused(
+        websockets::create(node, admin(), None).await,
+        "this company has 1 websockets",
+    );
+    refused(
+        subscriptions::create(node, admin(), Kind::Changelog, changes).await,
+        "this company has 1 subscriptions",
+    );
+    refused(
+        sources::create(node, admin(), source()).await,
+        "this company has 1 sources",
+    );
+}
