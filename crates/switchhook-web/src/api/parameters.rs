@@ -1,10 +1,10 @@
-//! Which query parameters our own routes know. What is misspelled would be passed over in silence, and a list be another
-//! than was asked for.
+//! Which query parameters our own routes know. What is misspelled or said twice would be passed over in silence, and a
+//! list be another than was asked for.
 //!
 //! What a route knows is what the OpenAPI document says of it. Dialpad's routes pass unknown parameters over, as Dialpad
 //! does; so do those that others call by an address that was made for them, or that machines ask.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::compat::shortened;
+use super::compat::{absent_if_empty, shortened};
 use super::error::ApiError;
 
 /// The parameter by which a key can come in every address.
@@ -61,12 +61,25 @@ impl Parameters {
         let Some(known) = self.0.get(&(method, path.as_str().to_owned())) else {
             return Ok(());
         };
-        let is_known = |name: &str| name == KEY || known.iter().any(|known| known == name);
-        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
-        names
-            .find(|name| !is_known(name))
-            .map_or(Ok(()), |name| Err(unknown(&name, known)))
+        check_query(query, known)
     }
+}
+
+/// Each parameter is known, and none has two values: which one was meant, nobody can tell. No route takes a list.
+fn check_query(query: &str, known: &[String]) -> Result<(), ApiError> {
+    let mut given = HashSet::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != KEY && !known.iter().any(|known| *known == name) {
+            return Err(unknown(&name, known));
+        }
+        let is_there = absent_if_empty(value).is_some();
+        if is_there && !given.insert(name.clone()) {
+            return Err(ApiError::invalid(format!(
+                "query parameter `{name}` is given more than once: send it once"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn unknown(name: &str, known: &[String]) -> ApiError {
@@ -106,5 +119,46 @@ pub(super) async fn check(State(known): State<Arc<Parameters>>, request: Request
     match known.check(&request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_known_and_given_once() {
+        let known = ["kind", "limit"].map(ToOwned::to_owned);
+        for (query, refusal) in [
+            ("", None),
+            ("kind=call&limit=1&apikey=k", None),
+            ("kind=&kind=call", None),
+            (
+                "kind=sms&kind=call",
+                Some("query parameter `kind` is given more than once"),
+            ),
+            (
+                "kind=call&kind=call",
+                Some("query parameter `kind` is given more than once"),
+            ),
+            (
+                "apikey=a&apikey=b",
+                Some("query parameter `apikey` is given more than once"),
+            ),
+            (
+                "kin%64=sms&kind=call",
+                Some("query parameter `kind` is given more than once"),
+            ),
+            (
+                "kinds=sms",
+                Some("unknown query parameter `kinds`; known here: kind, limit"),
+            ),
+        ] {
+            let told = check_query(query, &known).err().map(|error| error.body().message);
+            match (&told, refusal) {
+                (Some(told), Some(refusal)) => assert!(told.starts_with(refusal), "{query}: {told}"),
+                (told, refusal) => assert_eq!(told.as_deref(), refusal, "{query}"),
+            }
+        }
     }
 }

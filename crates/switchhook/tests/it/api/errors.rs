@@ -328,6 +328,10 @@ async fn a_query_parameter_that_nobody_knows_is_refused_on_our_own_routes() {
         ),
         ("/v1/deliveries?webhook=7", "unknown query parameter `webhook`"),
         (
+            "/v1/events?kind=sms&kind=call",
+            "query parameter `kind` is given more than once",
+        ),
+        (
             "/v1/webhooks?limit=5&state=paused",
             "unknown query parameter `state`",
         ),
