@@ -8,8 +8,8 @@ use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::retry::Failures;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::ingest::Accepted;
-use switchhook_node::live::AttemptOf;
+
+use switchhook_node::live::{AttemptOf, EventOf};
 use switchhook_store::FinishedAttempt;
 
 use super::house::{ADMIN, COMPANY, House};
@@ -132,14 +132,12 @@ fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
 
 fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
     let live = &house.server.node.live;
-    let accepted = Accepted {
+    let accepted = EventOf {
         id: EventId(1),
         kind: Kind::Call,
         is_duplicate: false,
-        warnings: Vec::new(),
-        deliveries: Vec::new(),
     };
-    live.accepted(COMPANY, &accepted, at, || None);
+    live.accepted(COMPANY, accepted, std::iter::empty(), at, || None);
     let of = AttemptOf {
         company_id: COMPANY,
         event_id: EventId(1),
