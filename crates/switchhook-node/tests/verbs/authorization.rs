@@ -40,18 +40,26 @@ impl Things {
     async fn of(house: &House) -> Self {
         let node = &house.node;
         let delivery = house.delivery().await;
-        let kept = deliveries::get(node, admin(), delivery).await.unwrap();
+        let kept = deliveries::get(node, admin(), delivery)
+            .await
+            .expect("it was made");
         let websocket = house.websocket().await;
         let source = SourceRequest {
             name: Some(Some("ours".to_owned())),
             ..SourceRequest::default()
         };
-        let replay = replays::create(node, admin(), replay()).await.unwrap();
+        let replay = replays::create(node, admin(), replay())
+            .await
+            .expect("it can be made");
         Self {
             webhook: kept.webhook_id,
             websocket,
             subscription: house.subscription(websocket.0).await,
-            source: sources::create(node, admin(), source).await.unwrap().source.id,
+            source: sources::create(node, admin(), source)
+                .await
+                .expect("it can be made")
+                .source
+                .id,
             event: kept.event_id,
             unknown: house
                 .event(Kind::Unknown, r#"{"call_id":2,"state":"hangup"}"#)
