@@ -126,7 +126,9 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
                     .pattern(Some(r"^[\t -~]*$")),
             ))
             .property_names(Some(
-                ObjectBuilder::new().pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
             ))
             .max_properties(Some(MOST_HEADERS))
             .into(),
