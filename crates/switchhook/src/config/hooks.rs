@@ -31,7 +31,7 @@ pub struct HookOptions {
     #[arg(long, env = "SWITCHHOOK_HOOK_CA", hide_env_values = true, value_name = "FILE")]
     pub hook_ca: Option<PathBuf>,
 
-    /// HTTP proxy for deliveries: http://[USER:PASSWORD@]HOST:PORT
+    /// HTTP proxy for deliveries: http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT
     #[arg(
         long,
         env = "SWITCHHOOK_HOOK_PROXY",
