@@ -50,6 +50,14 @@ impl Refusal {
     }
 }
 
+/// What a request changes a value to that must always be there; `None` leaves it.
+pub(crate) fn not_null<T>(name: &'static str, change: Option<Option<T>>) -> Result<Option<T>, Refusal> {
+    match change {
+        Some(None) => Err(InvalidRequest::NotClearable(name).into()),
+        given => Ok(given.flatten()),
+    }
+}
+
 impl From<InvalidRequest> for Refusal {
     fn from(invalid: InvalidRequest) -> Self {
         match invalid {

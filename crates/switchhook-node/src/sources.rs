@@ -7,7 +7,7 @@ use switchhook_domain::key::Right;
 use switchhook_domain::source::{Source, SourceChange};
 
 use crate::caller::{Caller, uncleared};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, not_null};
 use crate::registry::all_pages;
 use crate::source::retry::{Retried, retry};
 use crate::webhooks::{overlap_of, secret_of};
@@ -85,13 +85,7 @@ pub async fn update(
     request: SourceRequest,
 ) -> Result<Source, Refusal> {
     caller.require(Right::Write)?;
-    let name = match request.name {
-        Some(None) => {
-            let why = "name cannot be null: leave it out to keep it as it is";
-            return Err(Refusal::Invalid(why.to_owned()));
-        }
-        name => name.flatten(),
-    };
+    let name = not_null("name", request.name)?;
     name.as_deref().map_or(Ok(()), check_name)?;
     let secret = request.secret.map(secret_of).transpose()?;
     let overlap = overlap_of(request.overlap.as_deref())?;

@@ -18,7 +18,7 @@ use switchhook_domain::webhook::{
 use crate::caller::Caller;
 use crate::duration::parse_duration;
 use crate::ingest::{self, Accepted};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, not_null};
 use crate::secrets_shown::SecretsShown;
 use crate::settings::Settings;
 use crate::traffic::{require_clearance, secrets_shown};
@@ -59,13 +59,13 @@ pub struct Shown {
 ///
 /// # Errors
 /// If the caller may not, the URL or a setting cannot be, the company has one with this URL or as many as it may have.
-pub async fn create(node: &Node, caller: Caller, request: WebhookRequest) -> Result<Shown, Refusal> {
+pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
-    let hook_url = request.hook_url.clone().flatten().ok_or_else(|| {
+    let hook_url = request.hook_url.take().flatten().ok_or_else(|| {
         Refusal::Required("hook_url is required: the URL that events are posted to".to_owned())
     })?;
     check_url(node, "hook_url", &hook_url)?;
-    let secret = secret_of(request.secret.clone().flatten())?;
+    let secret = secret_of(request.secret.take().flatten())?;
     let settings = request.settings();
     check_settings(node, &settings, &WebhookSettings::default())?;
     let now = node.clock.now();
@@ -92,20 +92,14 @@ pub async fn update(
     node: &Node,
     caller: Caller,
     id: WebhookId,
-    request: WebhookRequest,
+    mut request: WebhookRequest,
 ) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
-    let hook_url = match request.hook_url.clone() {
-        Some(None) => {
-            let why = "hook_url cannot be null: leave it out to keep it as it is";
-            return Err(Refusal::Invalid(why.to_owned()));
-        }
-        given => given.flatten(),
-    };
+    let hook_url = not_null("hook_url", request.hook_url.take())?;
     if let Some(url) = &hook_url {
         check_url(node, "hook_url", url)?;
     }
-    let secret = request.secret.clone().map(secret_of).transpose()?;
+    let secret = request.secret.take().map(secret_of).transpose()?;
     let settings = request.settings();
     // What leads there must not change between the look at it and the change.
     let share = node.shares.of(caller.company_id);
