@@ -63,6 +63,10 @@ ids! {
     SourceId,
     /// Something that a source did not take.
     RefusalId,
+    /// Where notifications go.
+    ChannelId,
+    /// Something that people are told of.
+    NotificationId,
 }
 
 /// How many sequences can make ids at once without knowing of each other: each takes every 64th.

@@ -20,6 +20,8 @@
 //! | replay | a stored job that makes new deliveries of old events | a retry |
 //! | company | whose webhooks, subscriptions, keys and events these are | |
 //! | claim | a node's right, until its lease ends, to make a delivery's next attempt | |
+//! | notice | something that people should be told of, written down with the change that causes it | a notification's text |
+//! | channel | where notifications go: a URL, a chat room, a mailbox | a webhook |
 //! | order key | what deliveries of one webhook share that must go one after the other | |
 
 pub mod address;
@@ -36,6 +38,7 @@ pub mod key;
 pub mod kind;
 pub mod lease;
 pub mod matching;
+pub mod notification;
 pub mod order;
 pub mod phone_number;
 pub mod redaction;

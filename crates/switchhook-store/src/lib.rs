@@ -15,6 +15,7 @@ mod explain;
 mod filter;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod notification;
 mod observer;
 mod open;
 mod options;
@@ -47,6 +48,7 @@ use switchhook_domain::id::{
     WebhookId, WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::notification::Notice;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -67,6 +69,7 @@ pub use error::StoreError;
 pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
+pub use notification::NotificationRecord;
 pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{Migrated, backup, check_url, is_in_memory, migrate, open, restore};
 pub use options::{Role, StoreOptions};
@@ -471,6 +474,19 @@ pub trait Store: Send + Sync + 'static {
         id: ReplayId,
         now: Timestamp,
     ) -> Result<Replay, StoreError>;
+
+    // --- notifications --------------------------------------------------------------------------------------------
+
+    /// Writes down something that people are to be told of, unless it counts with what is still to be said or takes it back.
+    /// What the store itself changes is written down in the commit of the change.
+    async fn add_notice(&self, notice: Notice) -> Result<(), StoreError>;
+    /// The company's notifications, newest first, and what became of each. Those of the operator are the first company's.
+    async fn list_notifications(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<NotificationRecord>, StoreError>;
+
     // --- what is no longer kept -----------------------------------------------------------------------------------
 
     /// How much room it takes.

@@ -28,6 +28,8 @@ mod listener;
 mod log;
 mod node;
 mod notice;
+mod notices;
+mod notifications;
 mod notifier;
 mod order_queue;
 mod pending;

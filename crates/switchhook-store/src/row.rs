@@ -6,6 +6,7 @@ pub(crate) mod company;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod key;
+pub(crate) mod notification;
 pub(crate) mod replay;
 pub(crate) mod secret;
 pub(crate) mod source;

@@ -31,6 +31,8 @@ mod list;
 mod location;
 mod lock;
 mod log;
+mod notices;
+mod notifications;
 mod order_queue;
 mod owner;
 mod pending;

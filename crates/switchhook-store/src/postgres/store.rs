@@ -12,6 +12,7 @@ use switchhook_domain::id::{
     WebhookId, WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::notification::Notice;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -23,8 +24,8 @@ use tokio::sync::mpsc;
 
 use super::{
     PostgresStore, attempts, claims, companies, deliveries, erasure, events, explain, health, keys, log,
-    node, pending, replay_scan, replays, retention, secrets, sessions, size, sources, subscriptions,
-    suspensions, versions, webhooks, websockets,
+    node, notices, notifications, pending, replay_scan, replays, retention, secrets, sessions, size, sources,
+    subscriptions, suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -34,6 +35,7 @@ use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
+use crate::notification::NotificationRecord;
 use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
@@ -552,6 +554,20 @@ impl Store for PostgresStore {
 
     async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
         self.read(work!(connection => pending::longest_waiting(connection, webhook_id)))
+            .await
+    }
+
+    async fn add_notice(&self, notice: Notice) -> Result<(), StoreError> {
+        self.keep(work!(transaction => notices::add(transaction, &notice)))
+            .await
+    }
+
+    async fn list_notifications(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<NotificationRecord>, StoreError> {
+        self.read(work!(connection => notifications::list(connection, company_id, page)))
             .await
     }
 

@@ -23,7 +23,7 @@ pub(super) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Locks that last until the end of the transaction. Keys of order have a space of their own ([`lock_keys`]).
 ///
 /// Whoever takes several takes them in this order, then that of a replay, those of order queues, then the rows of events by id,
-/// of deliveries by id, and of replays.
+/// of deliveries by id, and of replays; last the subjects of notices.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lock {
     /// Who brings the schema up to date.
@@ -37,10 +37,23 @@ pub(super) enum Lock {
 /// What the first half of our locks is, so that other programs in the same database can have locks too.
 const LOCK_SPACE: i32 = 0x5377_6974;
 
+/// The same for the subjects of notices.
+const SUBJECT_SPACE: i32 = LOCK_SPACE + 1;
+
 pub(super) async fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
         .bind(LOCK_SPACE)
         .bind(lock as i32)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Locks what notices are about, so that of two at once one is new and the other counts with it.
+pub(super) async fn lock_subject(connection: &mut PgConnection, subject: &str) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2))")
+        .bind(SUBJECT_SPACE)
+        .bind(subject.to_owned())
         .execute(connection)
         .await?;
     Ok(())

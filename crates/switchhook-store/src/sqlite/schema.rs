@@ -15,7 +15,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -63,6 +63,10 @@ const MIGRATIONS: [Migration; 12] = [
     Migration {
         name: "refusals_by_bytes",
         sql: include_str!("../../migrations/sqlite/0012_refusals_by_bytes.sql"),
+    },
+    Migration {
+        name: "notifications",
+        sql: include_str!("../../migrations/sqlite/0013_notifications.sql"),
     },
 ];
 

@@ -15,6 +15,7 @@ use switchhook_domain::id::{
     WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::notification::Notice;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -28,8 +29,8 @@ use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
     SqliteStore, attempt_row, claims, companies, deliveries, erasure, events, explain, health, keys, log,
-    pending, replay_scan, replays, reserve, retention, secrets, sessions, sources, subscriptions,
-    suspensions, versions, webhooks, websockets,
+    notices, notifications, pending, replay_scan, replays, reserve, retention, secrets, sessions, sources,
+    subscriptions, suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -39,6 +40,7 @@ use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
+use crate::notification::NotificationRecord;
 use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
@@ -617,6 +619,20 @@ impl Store for SqliteStore {
 
     async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
         self.read(move |connection| pending::longest_waiting(connection, webhook_id))
+            .await
+    }
+
+    async fn add_notice(&self, notice: Notice) -> Result<(), StoreError> {
+        self.write(move |transaction| notices::add(transaction, &notice))
+            .await
+    }
+
+    async fn list_notifications(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<NotificationRecord>, StoreError> {
+        self.read(move |connection| notifications::list(connection, company_id, page))
             .await
     }
 

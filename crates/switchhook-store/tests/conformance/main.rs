@@ -14,6 +14,7 @@ mod idempotency;
 mod invariants;
 mod keys;
 mod lists;
+mod notifications;
 mod order;
 mod ownership;
 mod postgres;
@@ -89,6 +90,10 @@ conformance! {
         of_refusals_the_newest_are_kept,
         refusals_are_read_whole_in_slices_and_forgotten,
         a_number_is_erased_from_refusals_too,
+        ;
+    notifications:
+        a_notice_is_a_notification_until_it_counts_with_one_or_takes_it_back,
+        the_operators_notifications_are_shown_to_the_first_company_alone,
         ;
     subscriptions:
         a_subscription_of_every_kind_reads_back_as_it_was,

@@ -14,6 +14,7 @@ use switchhook_domain::id::{
     WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
+use switchhook_domain::notification::Notice;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -24,9 +25,9 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Change, Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter,
     EventHead, EventRecord, Explained, FinishedAttempt, HandOver, LastAttempt, LogBounds, LogEntry,
-    LogPosition, NewEvent, NewReplay, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded,
-    RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session,
-    Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
+    LogPosition, NewEvent, NewReplay, NotificationRecord, Page, PageRequest, PayloadSlice, PendingWebhook,
+    Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection,
+    Session, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -211,6 +212,7 @@ delegated! {
         select_for_replay(replay: Replay, scan: Scan) -> Selection;
         longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
         pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
+        list_notifications(company_id: CompanyId, page: PageRequest) -> Page<NotificationRecord>;
         size() -> StoreSize;
         last_id() -> i64;
         time() -> Option<Timestamp>;
@@ -249,6 +251,7 @@ delegated! {
         advance_replay(step: ReplayStep) -> Replay;
         end_replay(id: ReplayId, end: ReplayEnd, now: Timestamp) -> Replay;
         cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
+        add_notice(notice: Notice) -> ();
         remove_events(slice: RemovalSlice) -> Removed;
         drop_payloads(slice: PayloadSlice, now: Timestamp) -> DroppedPayloads;
         erase_number(slice: ErasureSlice, now: Timestamp) -> Erased;

@@ -1,0 +1,246 @@
+//! Notifications: what people are told when something goes wrong, and when it is right again.
+//!
+//! Owns the kinds, when one is said and when it is held back, and what becomes of it. What each says is
+//! `notification/news.rs`; where they go is `notification/channel.rs`.
+
+mod channel;
+mod news;
+
+use std::time::Duration;
+
+use switchhook_protocol::{Timestamp, spelled_enum};
+
+use crate::id::{ChannelId, CompanyId, NotificationId};
+
+pub use channel::{Channel, ChannelChange, ChannelType, MOST_CHANNELS, MOST_RECIPIENTS};
+pub use news::{
+    ExpiringKey, FailingWebhook, GivenUp, LastFailure, LateServer, News, RefusingSource, SilentSource,
+    SuspectStore, WebhookOf,
+};
+
+spelled_enum! {
+    /// What a notification is about.
+    pub enum NotificationKind: "kind of notification" {
+        /// A webhook's receiver fails again and again.
+        WebhookFailing = "webhook.failing",
+        /// It works again.
+        WebhookRecovered = "webhook.recovered",
+        /// A webhook was disabled, because its receiver had failed for too long.
+        WebhookDisabled = "webhook.disabled",
+        /// Deliveries were given up.
+        DeliveryExhausted = "delivery.exhausted",
+        /// A source refused what came in.
+        SourceRefusing = "source.refusing",
+        /// Nothing comes in by a source any more.
+        SourceSilent = "source.silent",
+        /// The server sends later than it should.
+        ServerLate = "server.late",
+        /// The store cannot be written, or is about to be full.
+        StoreTrouble = "store.trouble",
+        /// A key is about to expire.
+        KeyExpiring = "key.expiring",
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl NotificationKind {
+    /// For how long after one notification nothing more is said of the same subject. What happens meanwhile is counted
+    /// and said together afterwards. `None`: a subject is said once.
+    #[must_use]
+    pub const fn quiet_time(self) -> Option<Duration> {
+        Some(match self {
+            Self::SourceSilent | Self::KeyExpiring => return None,
+            Self::WebhookDisabled => Duration::ZERO,
+            Self::WebhookFailing
+            | Self::WebhookRecovered
+            | Self::DeliveryExhausted
+            | Self::ServerLate
+            | Self::StoreTrouble => MINUTE.saturating_mul(15),
+            Self::SourceRefusing => MINUTE.saturating_mul(60),
+        })
+    }
+
+    /// The kind that takes this one back. If one is still to be said when the other happens, neither is.
+    #[must_use]
+    pub const fn opposite(self) -> Option<Self> {
+        match self {
+            Self::WebhookFailing => Some(Self::WebhookRecovered),
+            Self::WebhookRecovered => Some(Self::WebhookFailing),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about the whole server, and so its operator's alone.
+    #[must_use]
+    pub const fn is_the_operators(self) -> bool {
+        matches!(self, Self::ServerLate | Self::StoreTrouble)
+    }
+}
+
+/// Something that people should be told of, as whoever finds it says it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Whose it is; `None`: the operator's of the server.
+    pub company_id: Option<CompanyId>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// How many times.
+    pub count: u32,
+    /// What happened.
+    pub news: News,
+}
+
+impl Notice {
+    /// Something that happened once.
+    #[must_use]
+    pub const fn new(company_id: Option<CompanyId>, at: Timestamp, news: News) -> Self {
+        Self {
+            company_id,
+            at,
+            count: 1,
+            news,
+        }
+    }
+
+    /// Something that happened so many times.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        Self { count, ..self }
+    }
+}
+
+/// The newest notification of the same kind and subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newest {
+    /// It is not handed to the channels yet.
+    Open(NotificationId),
+    /// It was, then.
+    HandedOut(Timestamp),
+}
+
+/// What becomes of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// It counts with one that is still to be said.
+    Joins(NotificationId),
+    /// It becomes a notification, to be handed to the channels then.
+    New {
+        /// When.
+        due_at: Timestamp,
+    },
+    /// Neither it nor the one that it takes back is said.
+    Cancels(NotificationId),
+    /// It was said, and is not said again.
+    Known,
+}
+
+/// Decides what becomes of a notice, given the newest notifications of its subject: of its kind, and of the opposite kind.
+#[must_use]
+pub fn placement(
+    kind: NotificationKind,
+    newest: Option<Newest>,
+    opposite: Option<Newest>,
+    now: Timestamp,
+) -> Placement {
+    match (opposite, newest) {
+        (Some(Newest::Open(id)), _) => Placement::Cancels(id),
+        (_, Some(Newest::Open(id))) => Placement::Joins(id),
+        (_, Some(Newest::HandedOut(at))) => match kind.quiet_time() {
+            Some(quiet) => Placement::New {
+                due_at: now.max(at.plus(quiet)),
+            },
+            None => Placement::Known,
+        },
+        (_, None) => Placement::New { due_at: now },
+    }
+}
+
+/// A notification as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// Its id.
+    pub id: NotificationId,
+    /// Whose it is; `None`: the operator's of the server.
+    pub company_id: Option<CompanyId>,
+    /// When it happened for the first time.
+    pub at: Timestamp,
+    /// How many times it happened until it was said.
+    pub count: u32,
+    /// What happened, the last time.
+    pub news: News,
+    /// When it is handed to the channels, or was due to be.
+    pub due_at: Timestamp,
+    /// Since when it is; it no longer grows.
+    pub handed_out_at: Option<Timestamp>,
+}
+
+impl Notification {
+    /// What people read.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.news.text(self.at, self.count)
+    }
+}
+
+/// Whom a notification goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Recipient {
+    /// A channel.
+    Channel(ChannelId),
+    /// The command that the server runs for its operator.
+    Command,
+}
+
+impl Recipient {
+    /// As it is kept: a channel's id, 0 for the command.
+    #[must_use]
+    pub const fn as_number(self) -> i64 {
+        match self {
+            Self::Channel(id) => id.0,
+            Self::Command => 0,
+        }
+    }
+
+    /// What [`Recipient::as_number`] made.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Command,
+            id => Self::Channel(ChannelId(id)),
+        }
+    }
+}
+
+/// How far a notification is on its way to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// To whom.
+    pub recipient: Recipient,
+    /// How many times it was tried.
+    pub attempts: u32,
+    /// When it is tried next; `None` if that is over.
+    pub due_at: Option<Timestamp>,
+    /// When it arrived.
+    pub sent_at: Option<Timestamp>,
+    /// Why it did not, the last time.
+    pub error: Option<String>,
+}
+
+/// How often a notification is tried for one recipient, the first time included.
+pub const MOST_ATTEMPTS: u32 = 12;
+
+/// How long to wait after so many attempts that failed; `None`: it is given up.
+///
+/// Ten seconds, doubled each time up to an hour: some five hours altogether.
+#[must_use]
+pub fn delay_after(attempts: u32) -> Option<Duration> {
+    if attempts >= MOST_ATTEMPTS {
+        return None;
+    }
+    let doubled = 10_u64.saturating_mul(1 << attempts.saturating_sub(1).min(20));
+    Some(Duration::from_secs(doubled.min(3_600)))
+}
+
+#[cfg(test)]
+mod tests;

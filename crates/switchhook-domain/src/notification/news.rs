@@ -1,0 +1,383 @@
+//! News: what a notification says, as data for programs and as a sentence for people.
+//!
+//! Neither holds a phone number, a message's text or a credential: whoever makes one passes URLs through
+//! [`shown_url`](crate::credential::shown_url).
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+use switchhook_protocol::Timestamp;
+
+use super::NotificationKind;
+use crate::attempt::{AttemptOutcome, FailureReason};
+use crate::credential::shown_url;
+use crate::id::{DeliveryId, KeyId, SourceId, WebhookId};
+
+/// What happened. In JSON `{"kind": …, "data": {…}}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data")]
+pub enum News {
+    /// See [`NotificationKind::WebhookFailing`].
+    #[serde(rename = "webhook.failing")]
+    WebhookFailing(FailingWebhook),
+    /// See [`NotificationKind::WebhookRecovered`]; how it had failed.
+    #[serde(rename = "webhook.recovered")]
+    WebhookRecovered(FailingWebhook),
+    /// See [`NotificationKind::WebhookDisabled`].
+    #[serde(rename = "webhook.disabled")]
+    WebhookDisabled(WebhookOf),
+    /// See [`NotificationKind::DeliveryExhausted`].
+    #[serde(rename = "delivery.exhausted")]
+    DeliveryExhausted(GivenUp),
+    /// See [`NotificationKind::SourceRefusing`].
+    #[serde(rename = "source.refusing")]
+    SourceRefusing(RefusingSource),
+    /// See [`NotificationKind::SourceSilent`].
+    #[serde(rename = "source.silent")]
+    SourceSilent(SilentSource),
+    /// See [`NotificationKind::ServerLate`].
+    #[serde(rename = "server.late")]
+    ServerLate(LateServer),
+    /// See [`NotificationKind::StoreTrouble`].
+    #[serde(rename = "store.trouble")]
+    StoreTrouble(SuspectStore),
+    /// See [`NotificationKind::KeyExpiring`].
+    #[serde(rename = "key.expiring")]
+    KeyExpiring(ExpiringKey),
+}
+
+/// A webhook, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookOf {
+    /// Which.
+    #[serde(with = "as_text")]
+    pub webhook_id: WebhookId,
+    /// Its address, without credentials.
+    pub hook_url: String,
+}
+
+/// A webhook whose receiver fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingWebhook {
+    /// Which.
+    #[serde(flatten)]
+    pub webhook: WebhookOf,
+    /// Since when, in unix milliseconds.
+    pub since: Timestamp,
+    /// How many attempts have failed in a row.
+    pub attempts: u32,
+    /// How the last one did.
+    #[serde(flatten)]
+    pub last: LastFailure,
+}
+
+/// Deliveries that were given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// Where they were to go.
+    #[serde(flatten)]
+    pub webhook: WebhookOf,
+    /// The last of them.
+    #[serde(with = "as_text")]
+    pub delivery_id: DeliveryId,
+    /// How its last attempt failed.
+    #[serde(flatten)]
+    pub last: LastFailure,
+}
+
+/// A source that refused what came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusingSource {
+    /// Which.
+    #[serde(with = "as_text")]
+    pub source_id: SourceId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The HTTP status that was answered, the last time.
+    pub status: u16,
+}
+
+/// A source by which nothing comes in any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SilentSource {
+    /// Which.
+    #[serde(with = "as_text")]
+    pub source_id: SourceId,
+    /// What its owner calls it.
+    pub name: String,
+    /// When its last event came, in unix milliseconds.
+    pub last_event_at: Timestamp,
+}
+
+/// A server that sends later than it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateServer {
+    /// The delivery that is due for longest.
+    #[serde(with = "as_text")]
+    pub delivery_id: DeliveryId,
+    /// Since when it is, in unix milliseconds.
+    pub due_since: Timestamp,
+}
+
+/// A store that does not do what it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspectStore {
+    /// What is wrong.
+    pub problem: String,
+    /// Since when, in unix milliseconds.
+    pub since: Timestamp,
+    /// Until when, once it is over: nothing can be written down before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A key that is about to expire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiringKey {
+    /// Which.
+    #[serde(with = "as_text")]
+    pub key_id: KeyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// When, in unix milliseconds.
+    pub expires_at: Timestamp,
+}
+
+/// How an attempt failed: with an answer, or without one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// The status that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_status: Option<u16>,
+    /// Why no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<FailureReason>,
+}
+
+impl LastFailure {
+    /// Of what came of an attempt.
+    #[must_use]
+    pub const fn of(outcome: &AttemptOutcome) -> Self {
+        match outcome {
+            AttemptOutcome::Answered { status, .. } => Self {
+                last_status: Some(*status),
+                last_error: None,
+            },
+            AttemptOutcome::Unanswered { reason, .. } => Self {
+                last_status: None,
+                last_error: Some(*reason),
+            },
+            AttemptOutcome::Lost => Self {
+                last_status: None,
+                last_error: None,
+            },
+        }
+    }
+
+    /// "was answered 500", as a verb.
+    fn verb(self) -> String {
+        match (self.last_status, self.last_error) {
+            (Some(status), _) => format!("was answered {status}"),
+            (None, Some(reason)) => format!("had no answer ({})", reason.as_str().replace('_', " ")),
+            (None, None) => "did not end".to_owned(),
+        }
+    }
+}
+
+impl WebhookOf {
+    /// A webhook with this address, whose credentials are left out.
+    #[must_use]
+    pub fn new(webhook_id: WebhookId, hook_url: &str) -> Self {
+        Self {
+            webhook_id,
+            hook_url: shown_url(hook_url).into_owned(),
+        }
+    }
+
+    /// "webhook 123 (https://…)".
+    fn named(&self) -> String {
+        format!("webhook {} ({})", self.webhook_id, self.hook_url)
+    }
+}
+
+impl News {
+    /// What it is about.
+    #[must_use]
+    pub const fn kind(&self) -> NotificationKind {
+        match self {
+            Self::WebhookFailing(_) => NotificationKind::WebhookFailing,
+            Self::WebhookRecovered(_) => NotificationKind::WebhookRecovered,
+            Self::WebhookDisabled(_) => NotificationKind::WebhookDisabled,
+            Self::DeliveryExhausted(_) => NotificationKind::DeliveryExhausted,
+            Self::SourceRefusing(_) => NotificationKind::SourceRefusing,
+            Self::SourceSilent(_) => NotificationKind::SourceSilent,
+            Self::ServerLate(_) => NotificationKind::ServerLate,
+            Self::StoreTrouble(_) => NotificationKind::StoreTrouble,
+            Self::KeyExpiring(_) => NotificationKind::KeyExpiring,
+        }
+    }
+
+    /// What it happened to: within a kind, what is said of one subject is said once in a while.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::WebhookFailing(news) | Self::WebhookRecovered(news) => {
+                format!("webhook {}", news.webhook.webhook_id)
+            }
+            Self::WebhookDisabled(webhook) => format!("webhook {}", webhook.webhook_id),
+            Self::DeliveryExhausted(news) => format!("webhook {}", news.webhook.webhook_id),
+            Self::SourceRefusing(news) => format!("source {}", news.source_id),
+            // Each silence is said once.
+            Self::SourceSilent(news) => format!("source {} since {}", news.source_id, news.last_event_at),
+            Self::KeyExpiring(news) => format!("key {}", news.key_id),
+            Self::ServerLate(_) | Self::StoreTrouble(_) => "server".to_owned(),
+        }
+    }
+
+    /// What programs read.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        let mut whole = serde_json::to_value(self).expect("it has no keys but texts");
+        whole["data"].take()
+    }
+
+    /// What [`News::kind`] and [`News::data`] were taken of.
+    ///
+    /// # Errors
+    /// If the data is not that of such news.
+    pub fn from_kept(kind: NotificationKind, data: &str) -> serde_json::Result<Self> {
+        let data: Value = serde_json::from_str(data)?;
+        serde_json::from_value(json!({"kind": kind, "data": data}))
+    }
+
+    /// What people read of something that happened at `at`, or so many times from then on.
+    #[must_use]
+    pub fn text(&self, at: Timestamp, count: u32) -> String {
+        match self {
+            Self::WebhookFailing(news) => format!(
+                "{} has failed since {}: {} in a row, the last {}.",
+                capitalized(&news.webhook.named()),
+                time(news.since),
+                counted(news.attempts, "attempt"),
+                news.last.verb(),
+            ),
+            Self::WebhookRecovered(news) => format!(
+                "{} works again. It had failed for {}, since {}: {} in a row, the last {}.",
+                capitalized(&news.webhook.named()),
+                span(at.since(news.since)),
+                time(news.since),
+                counted(news.attempts, "attempt"),
+                news.last.verb(),
+            ),
+            Self::WebhookDisabled(webhook) => format!(
+                "{} was disabled, because its receiver had failed for too long. Its deliveries wait: resume it once the \
+                 receiver works again.",
+                capitalized(&webhook.named()),
+            ),
+            Self::DeliveryExhausted(news) if count == 1 => format!(
+                "Delivery {} to {} was given up: its last attempt {}. Redeliver or replay it once the receiver works.",
+                news.delivery_id,
+                news.webhook.named(),
+                news.last.verb(),
+            ),
+            Self::DeliveryExhausted(news) => format!(
+                "{count} deliveries to {} were given up since {}. The last was delivery {}: its last attempt {}. Replay \
+                 them once the receiver works.",
+                news.webhook.named(),
+                time(at),
+                news.delivery_id,
+                news.last.verb(),
+            ),
+            Self::SourceRefusing(news) if count == 1 => format!(
+                "Source {} ({}) refused a request at {} with status {}. It is kept: see the source's refusals for the \
+                 reason, and retry them.",
+                news.source_id,
+                news.name,
+                time(at),
+                news.status,
+            ),
+            Self::SourceRefusing(news) => format!(
+                "Source {} ({}) refused {count} requests since {}, the last with status {}. They are kept: see the \
+                 source's refusals for the reason, and retry them.",
+                news.source_id,
+                news.name,
+                time(at),
+                news.status,
+            ),
+            Self::SourceSilent(news) => format!(
+                "Source {} ({}) has taken no event for {}, since {}. Check that the account still sends to it.",
+                news.source_id,
+                news.name,
+                span(at.since(news.last_event_at)),
+                time(news.last_event_at),
+            ),
+            Self::ServerLate(news) => format!(
+                "The server sends late: delivery {} has been due for {}, since {}. See `switchhook doctor`.",
+                news.delivery_id,
+                span(at.since(news.due_since)),
+                time(news.due_since),
+            ),
+            Self::StoreTrouble(news) => {
+                format!("The store has had trouble since {}: {}", time(at), news.problem)
+            }
+            Self::KeyExpiring(news) => format!(
+                "API key {} ({}) expires at {}. Make another one, and replace it before then.",
+                news.key_id,
+                news.name,
+                time(news.expires_at),
+            ),
+        }
+    }
+}
+
+/// `2026-11-30 12:04:05 UTC`.
+fn time(at: Timestamp) -> String {
+    let written = at.to_string();
+    match written.split_once('T') {
+        Some((day, time)) => format!("{day} {} UTC", &time[..time.len().min(8)]),
+        None => written,
+    }
+}
+
+/// A length of time in its two largest units: `3 h 20 min`.
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+fn counted(count: u32, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// Ids as programs in JavaScript read them without loss, and as the rest of the API shows them.
+mod as_text {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(id: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,186 @@
+use serde_json::json;
+
+use super::*;
+use crate::attempt::{AttemptOutcome, FailureReason};
+use crate::id::{DeliveryId, KeyId, SourceId, WebhookId};
+
+/// 2026-09-21T14:13:20Z.
+const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const ID: NotificationId = NotificationId(7);
+
+fn webhook() -> WebhookOf {
+    WebhookOf::new(WebhookId(123), "https://ann:s3cret@example.com/hook?token=t0k")
+}
+
+fn failing(attempts: u32) -> FailingWebhook {
+    FailingWebhook {
+        webhook: webhook(),
+        since: NOON,
+        attempts,
+        last: LastFailure::of(&AttemptOutcome::Answered {
+            status: 500,
+            retry_after: None,
+        }),
+    }
+}
+
+fn one_of_each() -> Vec<News> {
+    vec![
+        News::WebhookFailing(failing(12)),
+        News::WebhookRecovered(failing(1)),
+        News::WebhookDisabled(webhook()),
+        News::DeliveryExhausted(GivenUp {
+            webhook: webhook(),
+            delivery_id: DeliveryId(5),
+            last: LastFailure::of(&AttemptOutcome::Unanswered {
+                reason: FailureReason::ConnectTimeout,
+                detail: "10.0.0.1:443".to_owned(),
+            }),
+        }),
+        News::SourceRefusing(RefusingSource {
+            source_id: SourceId(9),
+            name: "our account".to_owned(),
+            status: 401,
+        }),
+        News::SourceSilent(SilentSource {
+            source_id: SourceId(9),
+            name: "our account".to_owned(),
+            last_event_at: NOON,
+        }),
+        News::ServerLate(LateServer {
+            delivery_id: DeliveryId(5),
+            due_since: NOON,
+        }),
+        News::StoreTrouble(SuspectStore {
+            problem: "the disk is full".to_owned(),
+            since: NOON,
+            until: Some(NOON.plus(Duration::from_secs(90))),
+        }),
+        News::KeyExpiring(ExpiringKey {
+            key_id: KeyId(4),
+            name: "crm".to_owned(),
+            expires_at: NOON,
+        }),
+    ]
+}
+
+#[track_caller]
+fn check(newest: Option<Newest>, opposite: Option<Newest>, expected: Placement) {
+    let kind = NotificationKind::WebhookFailing;
+    assert_eq!(placement(kind, newest, opposite, NOON), expected);
+}
+
+#[test]
+fn what_is_new_is_said_at_once_and_what_follows_waits_for_the_end_of_the_quiet_time() {
+    let quiet = NotificationKind::WebhookFailing
+        .quiet_time()
+        .expect("it can be said again");
+    let minute = Duration::from_secs(60);
+    check(None, None, Placement::New { due_at: NOON });
+    check(Some(Newest::Open(ID)), None, Placement::Joins(ID));
+    let lately = Newest::HandedOut(NOON.minus(minute));
+    let end = NOON.minus(minute).plus(quiet);
+    check(Some(lately), None, Placement::New { due_at: end });
+    let long_ago = Newest::HandedOut(NOON.minus(quiet));
+    check(Some(long_ago), None, Placement::New { due_at: NOON });
+}
+
+#[test]
+fn what_is_said_once_is_not_said_again() {
+    let kind = NotificationKind::KeyExpiring;
+    let said = Some(Newest::HandedOut(NOON));
+    assert_eq!(placement(kind, said, None, NOON), Placement::Known);
+    assert_eq!(placement(kind, None, None, NOON), Placement::New { due_at: NOON });
+}
+
+#[test]
+fn a_failure_and_its_recovery_within_the_quiet_time_are_not_said() {
+    let said = Some(Newest::HandedOut(NOON.minus(Duration::from_secs(1))));
+    check(said, Some(Newest::Open(ID)), Placement::Cancels(ID));
+    check(None, said, Placement::New { due_at: NOON });
+}
+
+#[test]
+fn a_kind_and_its_opposite_are_each_others() {
+    for kind in NotificationKind::ALL {
+        if let Some(opposite) = kind.opposite() {
+            assert_eq!(opposite.opposite(), Some(kind));
+        }
+    }
+}
+
+#[test]
+fn each_kind_of_news_reads_back_as_it_was_kept() {
+    let kinds: Vec<_> = one_of_each().iter().map(News::kind).collect();
+    assert_eq!(kinds, NotificationKind::ALL);
+    for news in one_of_each() {
+        let kept = news.data().to_string();
+        assert_eq!(News::from_kept(news.kind(), &kept).ok(), Some(news));
+    }
+    assert!(News::from_kept(NotificationKind::KeyExpiring, "{}").is_err());
+}
+
+#[test]
+fn data_has_ids_as_text_and_no_credentials() {
+    assert_eq!(
+        News::WebhookFailing(failing(12)).data(),
+        json!({
+            "webhook_id": "123",
+            "hook_url": "https://***@example.com/hook?token=***",
+            "since": 1_790_000_000_000_i64,
+            "attempts": 12,
+            "last_status": 500,
+        })
+    );
+}
+
+#[test]
+fn texts_say_what_happened_since_when_and_what_to_do() {
+    let later = NOON.plus(Duration::from_secs(12_000));
+    let texts: Vec<_> = one_of_each().iter().map(|news| news.text(later, 1)).collect();
+    assert_eq!(
+        texts,
+        [
+            "Webhook 123 (https://***@example.com/hook?token=***) has failed since 2026-09-21 14:13:20 UTC: 12 attempts in a \
+             row, the last was answered 500.",
+            "Webhook 123 (https://***@example.com/hook?token=***) works again. It had failed for 3 h 20 min, since 2026-09-21 \
+             14:13:20 UTC: 1 attempt in a row, the last was answered 500.",
+            "Webhook 123 (https://***@example.com/hook?token=***) was disabled, because its receiver had failed for too long. \
+             Its deliveries wait: resume it once the receiver works again.",
+            "Delivery 5 to webhook 123 (https://***@example.com/hook?token=***) was given up: its last attempt had no answer \
+             (connect timeout). Redeliver or replay it once the receiver works.",
+            "Source 9 (our account) refused a request at 2026-09-21 17:33:20 UTC with status 401. It is kept: see the source's \
+             refusals for the reason, and retry them.",
+            "Source 9 (our account) has taken no event for 3 h 20 min, since 2026-09-21 14:13:20 UTC. Check that the account \
+             still sends to it.",
+            "The server sends late: delivery 5 has been due for 3 h 20 min, since 2026-09-21 14:13:20 UTC. See `switchhook \
+             doctor`.",
+            "The store could not be written for 1 min, since 2026-09-21 14:13:20 UTC: the disk is full. It can again; nothing \
+             that was acknowledged is lost.",
+            "API key 4 (crm) expires at 2026-09-21 14:13:20 UTC. Make another one, and replace it before then.",
+        ]
+    );
+}
+
+#[test]
+fn what_happened_often_is_counted() {
+    let text = |n: usize| one_of_each()[n].text(NOON, 12);
+    assert!(text(3).starts_with("12 deliveries to webhook 123"));
+    assert!(text(4).contains("refused 12 requests since"));
+}
+
+#[test]
+fn a_notification_is_tried_for_hours_and_not_for_ever() {
+    let delays: Vec<_> = (1..=MOST_ATTEMPTS).map_while(delay_after).collect();
+    assert_eq!(delays.len(), MOST_ATTEMPTS as usize - 1);
+    assert_eq!(delays[0], Duration::from_secs(10));
+    let whole: Duration = delays.iter().sum();
+    assert!((2..8).contains(&(whole.as_secs() / 3_600)), "{whole:?}");
+}
+
+#[test]
+fn a_recipient_reads_back_as_it_was_kept() {
+    for recipient in [Recipient::Command, Recipient::Channel(ChannelId(77))] {
+        assert_eq!(Recipient::from_number(recipient.as_number()), recipient);
+    }
+}
