@@ -15,6 +15,7 @@ mod explain;
 mod filter;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod given_up;
 mod notification;
 mod observer;
 mod open;
@@ -44,11 +45,11 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, IdSequence, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
-    WebhookId, WebsocketId,
+    ChannelId, CompanyId, DeliveryId, EventId, IdSequence, KeyId, RefusalId, ReplayId, SourceId,
+    SubscriptionId, WebhookId, WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::notification::Notice;
+use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -69,7 +70,9 @@ pub use error::StoreError;
 pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
-pub use notification::NotificationRecord;
+pub use notification::{
+    ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord, Recipients,
+};
 pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{Migrated, backup, check_url, is_in_memory, migrate, open, restore};
 pub use options::{Role, StoreOptions};
@@ -262,6 +265,10 @@ pub trait Store: Send + Sync + 'static {
         after: Option<RefusalId>,
         most: RefusalSlice,
     ) -> Result<Vec<Refusal>, StoreError>;
+    /// Writes down when the last event came in by each of these sources.
+    async fn note_last_events(&self, last: Vec<(SourceId, Timestamp)>) -> Result<(), StoreError>;
+    /// The sources of all companies whose last event is from before `before`, with whose they are.
+    async fn silent_sources(&self, before: Timestamp) -> Result<Vec<(CompanyId, SilentSource)>, StoreError>;
     /// Removes refusals of a source that were taken after all.
     async fn forget_refusals(&self, id: SourceId, refusals: Vec<RefusalId>) -> Result<(), StoreError>;
     /// Removes the oldest refusals of before `before`, `most` at a time; answers how many.
@@ -486,6 +493,38 @@ pub trait Store: Send + Sync + 'static {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<NotificationRecord>, StoreError>;
+    /// Whether [`Store::claim_notifications`] would find any.
+    async fn are_notifications_due(&self, claim: NotificationClaim) -> Result<bool, StoreError>;
+    /// Hands out what is to be said by now, to the channels that want it, and claims what is due to some recipients: nobody else
+    /// gets that until the claim ends.
+    async fn claim_notifications(
+        &self,
+        claim: NotificationClaim,
+    ) -> Result<Vec<ClaimedNotification>, StoreError>;
+    /// Keeps what came of sending a notification.
+    async fn finish_notification(&self, finished: FinishedNotification) -> Result<(), StoreError>;
+    /// Removes the oldest notifications of before `before`, `most` at a time; answers how many.
+    async fn forget_old_notifications(&self, before: Timestamp, most: u32) -> Result<u32, StoreError>;
+    /// Keeps a channel.
+    async fn create_channel(&self, channel: Channel) -> Result<Channel, StoreError>;
+    /// One channel of the company.
+    async fn channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError>;
+    /// The company's channels, oldest first.
+    async fn list_channels(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Channel>, StoreError>;
+    /// Changes a channel.
+    async fn update_channel(
+        &self,
+        company_id: CompanyId,
+        id: ChannelId,
+        change: ChannelChange,
+        now: Timestamp,
+    ) -> Result<Channel, StoreError>;
+    /// Deletes a channel and answers what it was. What was to be sent there is not.
+    async fn delete_channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError>;
 
     // --- what is no longer kept -----------------------------------------------------------------------------------
 

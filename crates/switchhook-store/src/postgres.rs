@@ -7,6 +7,7 @@
 mod attempts;
 mod batch;
 mod changes;
+mod channels;
 mod claims;
 pub mod cluster;
 mod columns;

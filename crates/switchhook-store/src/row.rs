@@ -2,6 +2,7 @@
 //! and column. What the rows of a table mean is told in a file for each noun below.
 
 pub(crate) mod attempt;
+pub(crate) mod channel;
 pub(crate) mod company;
 pub(crate) mod delivery;
 pub(crate) mod event;

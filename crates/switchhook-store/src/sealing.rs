@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
+use switchhook_domain::id::{ChannelId, SourceId, WebhookId, WebsocketId};
 use switchhook_domain::secret::Secret;
 
 use crate::error::StoreError;
@@ -19,6 +19,8 @@ pub enum SecretOwner {
     Websocket(WebsocketId),
     /// It checks what a source gets.
     Source(SourceId),
+    /// It signs what a channel of notifications gets, or is where that goes.
+    Channel(ChannelId),
 }
 
 impl fmt::Display for SecretOwner {
@@ -28,6 +30,7 @@ impl fmt::Display for SecretOwner {
             Self::Credentials(id) => write!(f, "webhook {id} (credentials)"),
             Self::Websocket(id) => write!(f, "websocket {id}"),
             Self::Source(id) => write!(f, "source {id}"),
+            Self::Channel(id) => write!(f, "notification channel {id}"),
         }
     }
 }
@@ -47,6 +50,12 @@ impl From<WebsocketId> for SecretOwner {
 impl From<SourceId> for SecretOwner {
     fn from(id: SourceId) -> Self {
         Self::Source(id)
+    }
+}
+
+impl From<ChannelId> for SecretOwner {
+    fn from(id: ChannelId) -> Self {
+        Self::Channel(id)
     }
 }
 

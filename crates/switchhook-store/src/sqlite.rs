@@ -6,6 +6,7 @@
 mod attempt_row;
 mod attempts;
 mod backup;
+mod channels;
 mod checkpointer;
 mod claims;
 mod clock;

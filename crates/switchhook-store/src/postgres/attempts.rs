@@ -16,6 +16,7 @@ use super::transaction::Transaction;
 use crate::attempt::LastAttempt;
 use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
+use crate::given_up::GivenUpDeliveries;
 use crate::row::attempt::{self, attempt_columns, last_attempt_columns, micros, outcome_name, status};
 use crate::row::{Columns, Row};
 
@@ -42,11 +43,12 @@ struct Settled {
     is_followed: bool,
 }
 
-/// Records how attempts ended; answers for each whether it came too late. The queues of the deliveries are locked.
+/// Records how attempts ended; answers for each whether it came too late, and what was given up. The queues of the
+/// deliveries are locked.
 pub(super) async fn finish(
     transaction: &mut Transaction<'_>,
     finished: &[&FinishedAttempt],
-) -> Result<Vec<bool>, StoreError> {
+) -> Result<(Vec<bool>, GivenUpDeliveries), StoreError> {
     let mut settled = settle(transaction, finished).await?;
     let (mut in_time, mut late) = (Vec::new(), Vec::new());
     for one in finished {
@@ -58,7 +60,11 @@ pub(super) async fn finish(
     }
     forget_answers(transaction.connection, &in_time).await?;
     let (mut ended, mut queues) = (replays::Ended::new(), BTreeMap::<QueueKey, Timestamp>::new());
+    let mut given_up = GivenUpDeliveries::default();
     for (one, met) in in_time {
+        if met.was_pending {
+            given_up.note(one);
+        }
         match one.state {
             DeliveryState::Pending { due_at } if met.was_pending => {
                 transaction.effects.due(one.webhook_id, due_at);
@@ -72,7 +78,7 @@ pub(super) async fn finish(
     }
     order_queue::free_followers(transaction, &queues).await?;
     replays::count_ended(transaction.connection, &ended).await?;
-    Ok(late)
+    Ok((late, given_up))
 }
 
 /// Keeps the attempts that are this node's and open, ends their claims, and takes the deliveries where they go.

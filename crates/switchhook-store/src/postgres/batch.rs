@@ -3,7 +3,7 @@
 
 use super::order_queue::QueueLocks;
 use super::transaction::Transaction;
-use super::{attempts, record, releases};
+use super::{attempts, notices, record, releases};
 use crate::claim::{FinishedAttempt, Release};
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
@@ -54,8 +54,8 @@ async fn write_rows(
     let given_back = released.iter().map(|one| one.delivery_id);
     locks.of_deliveries = ended.chain(given_back).map(|id| id.0).collect();
     locks.take(transaction.connection).await?;
-    let late = match finished.is_empty() {
-        true => Vec::new(),
+    let (late, given_up) = match finished.is_empty() {
+        true => Default::default(),
         false => attempts::finish(transaction, &finished).await?,
     };
     if let Some(now) = released_at {
@@ -65,5 +65,7 @@ async fn write_rows(
         true => Vec::new(),
         false => record::record(transaction, &new).await?,
     };
+    // Last: what it locks, others may wait for who hold what this waits for.
+    notices::add_given_up(transaction, &given_up).await?;
     Ok((late, recorded))
 }

@@ -12,7 +12,7 @@ pub(super) async fn last_id(connection: &mut PgConnection) -> Result<i64, StoreE
         (SELECT max(id) FROM events), (SELECT max(id) FROM deliveries), (SELECT max(id) FROM webhooks),
         (SELECT max(id) FROM subscriptions), (SELECT max(id) FROM api_keys),
         (SELECT max(id) FROM replays), (SELECT max(id) FROM websockets), (SELECT max(id) FROM sources),
-        (SELECT max(id) FROM source_refusals)), 0)";
+        (SELECT max(id) FROM source_refusals), (SELECT max(id) FROM notification_channels)), 0)";
     let row = sqlx::query(sql).fetch_one(connection).await?;
     Ok(row.try_get(0)?)
 }

@@ -1,11 +1,13 @@
 //! Notices: what people are to be told of, written down in the commit of the change that they are told of.
 
-use switchhook_domain::id::first_id_at;
+use switchhook_domain::id::{CompanyId, WebhookId, first_id_at};
 use switchhook_domain::notification::{Newest, Notice, NotificationKind, Placement, placement};
 
-use super::list::first;
+use super::list::{all, first};
 use super::transaction::{Transaction, lock_subject};
 use crate::error::StoreError;
+use crate::given_up::GivenUpDeliveries;
+use crate::row::Row;
 use crate::row::notification::read_newest;
 
 /// Writes a notice down, or counts it with the notification of the same kind and subject that is still to be said.
@@ -41,6 +43,29 @@ pub(super) async fn add(transaction: &mut Transaction<'_>, notice: &Notice) -> R
         Placement::Cancels(id) => sqlx::query("DELETE FROM notifications WHERE id = $1").bind(id.0),
     };
     query.execute(&mut *transaction.connection).await?;
+    Ok(())
+}
+
+/// Writes down that deliveries were given up.
+pub(super) async fn add_given_up(
+    transaction: &mut Transaction<'_>,
+    given_up: &GivenUpDeliveries,
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = given_up.webhook_ids().into_iter().map(|id| id.0).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT id, company_id, hook_url FROM webhooks WHERE id = ANY($1)";
+    let read = |row: &Row<'_>| {
+        let id = WebhookId(row.get(0)?);
+        Ok(given_up.notice(id, CompanyId(row.get(1)?), row.get(2)?))
+    };
+    let notices = all(transaction.connection, sqlx::query(sql).bind(ids), read).await?;
+    let mut notices: Vec<_> = notices.into_iter().flatten().collect();
+    notices.sort_by_key(|notice| notice.news.subject());
+    for notice in &notices {
+        add(transaction, notice).await?;
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::transaction::Transaction;
 use super::webhooks;
 use crate::error::StoreError;
 use crate::row::secret::{
-    CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
+    CHANNELS, CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
 };
 use crate::sealing::{Resealed, Sealing};
 
@@ -36,7 +36,7 @@ const OF_WEBHOOKS: Place = Place {
 };
 
 /// These are few: whatever is done with them is done with all of them at once.
-const OTHERS: [Place; 4] = [
+const OTHERS: [Place; 6] = [
     Place {
         owners: SOURCES,
         some: "SELECT id, secret, old_secrets FROM sources \
@@ -65,6 +65,21 @@ const OTHERS: [Place; 4] = [
         some: "SELECT id, credentials, NULL::text FROM webhooks WHERE id > $1 AND credentials IS NOT NULL \
                ORDER BY id LIMIT $2",
         rewrite: "UPDATE webhooks AS kept SET credentials = given.secret \
+                  FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, secret, old_secrets) \
+                  WHERE kept.id = given.id",
+    },
+    Place {
+        owners: CHANNELS,
+        some: "SELECT id, secret, NULL::text FROM notification_channels WHERE id > $1 AND secret IS NOT NULL \
+               ORDER BY id LIMIT $2",
+        rewrite: "UPDATE notification_channels AS kept SET secret = given.secret \
+                  FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, secret, old_secrets) \
+                  WHERE kept.id = given.id",
+    },
+    Place {
+        owners: CHANNELS,
+        some: "SELECT id, destination, NULL::text FROM notification_channels WHERE id > $1 ORDER BY id LIMIT $2",
+        rewrite: "UPDATE notification_channels AS kept SET destination = given.secret \
                   FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, secret, old_secrets) \
                   WHERE kept.id = given.id",
     },

@@ -4,17 +4,20 @@
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId, first_id_at};
+use switchhook_domain::notification::SilentSource;
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::list::{Listing, all, first};
+use super::notices;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::row::secret;
 use crate::row::source::{
-    read, read_refusal, refusal_columns, refusal_head_columns, refusal_to_erase, source_columns,
+    read, read_refusal, read_silent, refusal_columns, refusal_head_columns, refusal_to_erase, refusing,
+    source_columns,
 };
 use crate::sealing::Sealing;
 
@@ -166,13 +169,14 @@ pub(super) async fn keep_refusal(
 ) -> Result<(), StoreError> {
     let connection = &mut *transaction.connection;
     let source_id = refusal.source_id.0;
-    let locked = sqlx::query("SELECT FROM sources WHERE id = $1 FOR UPDATE")
-        .bind(source_id)
-        .execute(&mut *connection)
-        .await?;
-    if locked.rows_affected() == 0 {
+    let query = sqlx::query("SELECT company_id, name FROM sources WHERE id = $1 FOR UPDATE").bind(source_id);
+    let locked = first(&mut *connection, query, |row| {
+        Ok(refusing(refusal, CompanyId(row.get(0)?), row.get(1)?))
+    })
+    .await?;
+    let Some(notice) = locked else {
         return Ok(());
-    }
+    };
     let sql = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, body_bytes, \
                body, bytes_so_far) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 + coalesce(max(bytes_so_far), 0) \
                FROM source_refusals WHERE source_id = $2 RETURNING bytes_so_far";
@@ -192,11 +196,38 @@ pub(super) async fn keep_refusal(
         .bind(so_far.unwrap_or_default() - bytes(bounds.bytes))
         .execute(connection)
         .await?;
-    Ok(())
+    notices::add(transaction, &notice).await
 }
 
 fn bytes(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Writes down when the last event came in by each.
+pub(super) async fn note_last_events(
+    transaction: &mut Transaction<'_>,
+    last: &[(SourceId, Timestamp)],
+) -> Result<(), StoreError> {
+    let mut last = last.to_vec();
+    // Rows are locked in the order of their ids.
+    last.sort_unstable();
+    for (id, at) in last {
+        sqlx::query("UPDATE sources SET last_event_at = greatest(last_event_at, $1) WHERE id = $2")
+            .bind(at.as_millis())
+            .bind(id.0)
+            .execute(&mut *transaction.connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Those whose last event is from before `before`. Sources are few, and this is asked now and then.
+pub(super) async fn silent(
+    connection: &mut PgConnection,
+    before: Timestamp,
+) -> Result<Vec<(CompanyId, SilentSource)>, StoreError> {
+    let sql = "SELECT id, company_id, name, last_event_at FROM sources WHERE last_event_at < $1 ORDER BY id";
+    all(connection, sqlx::query(sql).bind(before.as_millis()), read_silent).await
 }
 
 /// Removes refusals of a source that somebody dealt with.

@@ -4,12 +4,13 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
+use switchhook_domain::notification::{News, Notice, WebhookOf};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{subscriptions, suspensions};
+use super::{notices, subscriptions, suspensions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::secret;
@@ -78,7 +79,7 @@ pub(super) async fn update(
 ) -> Result<Webhook, StoreError> {
     let connection = &mut *transaction.connection;
     let before = find(connection, company_id, id, sealing).await?;
-    let paused_before = before.paused_at;
+    let (paused_before, was_disabled) = (before.paused_at, before.disabled_at.is_some());
     let url_before = before.hook_url.clone();
     let webhook = before.changed(change.clone(), now);
     // Two that were made before spellings counted can still be changed otherwise.
@@ -103,6 +104,10 @@ pub(super) async fn update(
         .await?;
     suspensions::pause_changed(connection, id, paused_before, webhook.paused_at, now).await?;
     transaction.registry_changed(company_id).await?;
+    if webhook.disabled_at.is_some() && !was_disabled {
+        let news = News::WebhookDisabled(WebhookOf::new(id, &webhook.hook_url));
+        notices::add(transaction, &Notice::new(Some(company_id), now, news)).await?;
+    }
     Ok(webhook)
 }
 

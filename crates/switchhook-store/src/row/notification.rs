@@ -1,10 +1,11 @@
-//! Notifications, channels, and how far one is on its way to the other, as rows.
+//! Notifications, and how far each is on its way, as rows.
 
 use switchhook_domain::id::{CompanyId, NotificationId};
 use switchhook_domain::notification::{Newest, News, Notification, Progress, Recipient};
 
 use super::{Columns, Row};
 use crate::error::StoreError;
+use crate::notification::Recipients;
 
 /// What [`read`] reads, in its order.
 macro_rules! notification_columns {
@@ -61,3 +62,31 @@ pub(crate) fn read_newest(row: &Row<'_>) -> Result<Newest, StoreError> {
         None => Newest::Open(NotificationId(columns.id())),
     })
 }
+
+/// Which notification is claimed for which recipient, and how many times it was tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claimed {
+    pub(crate) notification_id: i64,
+    pub(crate) channel_id: i64,
+    pub(crate) attempts: u32,
+}
+
+pub(crate) fn read_claimed(row: &Row<'_>) -> Result<Claimed, StoreError> {
+    let mut columns = Columns::of("notification_progress", row)?;
+    Ok(Claimed {
+        notification_id: columns.id(),
+        channel_id: columns.read()?,
+        attempts: columns.read()?,
+    })
+}
+
+/// The smallest channel id and the largest that belong to these recipients: 0 is the command.
+pub(crate) const fn channel_ids(recipients: Recipients) -> (i64, i64) {
+    match recipients {
+        Recipients::Channels => (1, i64::MAX),
+        Recipients::Command => (0, 0),
+    }
+}
+
+/// What is said of a notification whose channel was deleted before it was sent.
+pub(crate) const CHANNEL_DELETED: &str = "the channel was deleted";

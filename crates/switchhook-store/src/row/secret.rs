@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{SourceId, WebhookId, WebsocketId};
+use switchhook_domain::id::{ChannelId, SourceId, WebhookId, WebsocketId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::OldSecret;
 
@@ -104,6 +104,11 @@ pub(crate) const SOURCES: Owners = Owners {
 pub(crate) const WEBSOCKETS: Owners = Owners {
     table: "websockets",
     owner: |id| SecretOwner::Websocket(WebsocketId(id)),
+};
+
+pub(crate) const CHANNELS: Owners = Owners {
+    table: "notification_channels",
+    owner: |id| SecretOwner::Channel(ChannelId(id)),
 };
 
 /// The secret columns of a row.

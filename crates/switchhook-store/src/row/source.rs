@@ -1,6 +1,7 @@
 //! A source as a row, and what it did not take.
 
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
+use switchhook_domain::notification::{News, Notice, RefusingSource, SilentSource};
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, Source};
 
@@ -72,4 +73,26 @@ pub(crate) fn refusal_to_erase(row: &Row<'_>, number: &PhoneNumber) -> Result<Op
     let body = columns.bytes()?;
     let may_hold_it = !body.is_empty() && (!body.starts_with(b"{") || number.occurs_in(body));
     Ok(may_hold_it.then_some(columns.id()))
+}
+
+/// What people are told of a refusal. Its reason may quote what came, so it is left out.
+pub(crate) fn refusing(refusal: &Refusal, company_id: CompanyId, name: String) -> Notice {
+    let news = News::SourceRefusing(RefusingSource {
+        source_id: refusal.source_id,
+        name,
+        status: refusal.status,
+    });
+    Notice::new(Some(company_id), refusal.refused_at, news)
+}
+
+/// A source by which nothing came for a while, given as a row of its id, company, name and the time of its last event.
+pub(crate) fn read_silent(row: &Row<'_>) -> Result<(CompanyId, SilentSource), StoreError> {
+    let mut columns = Columns::of("sources", row)?;
+    let company_id = CompanyId(columns.read()?);
+    let silent = SilentSource {
+        source_id: SourceId(columns.id()),
+        name: columns.read()?,
+        last_event_at: columns.time()?,
+    };
+    Ok((company_id, silent))
 }

@@ -8,9 +8,10 @@ use switchhook_domain::order::OrderKey;
 
 use super::list::first;
 use super::transaction::Transaction;
-use super::{attempt_row, delivery_row, order_queue, replays};
+use super::{attempt_row, delivery_row, notices, order_queue, replays};
 use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
+use crate::given_up::GivenUpDeliveries;
 use crate::order_queue::Start;
 use crate::row::attempt;
 use crate::row::{Columns, Row};
@@ -20,22 +21,29 @@ pub(super) fn finish(
     transaction: &mut Transaction<'_>,
     finished: &[FinishedAttempt],
 ) -> Result<usize, StoreError> {
-    let mut late = 0;
+    let (mut late, mut given_up) = (0, GivenUpDeliveries::default());
     for one in finished {
         let delivery_id = one.delivery_id;
         transaction.effects.finished(one);
         if let Some(delivery) = transaction.deferred.take(delivery_id, one.attempt.number) {
             if one.state.is_final() {
                 finish_deferred(transaction, one, delivery)?;
+                given_up.note(one);
                 continue;
             }
             delivery_row::insert(transaction.connection, &delivery, Start::Claimed)?;
         }
         match open_attempt(transaction.connection, delivery_id)? {
-            Some(open) if open.number == one.attempt.number => finish_one(transaction, one, &open)?,
+            Some(open) if open.number == one.attempt.number => {
+                finish_one(transaction, one, &open)?;
+                if open.is_pending {
+                    given_up.note(one);
+                }
+            }
             _ => late += 1,
         }
     }
+    notices::add_given_up(transaction, &given_up)?;
     Ok(late)
 }
 

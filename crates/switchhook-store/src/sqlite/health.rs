@@ -9,6 +9,7 @@ pub(super) const LAST_ID: &str = "SELECT max(
        (SELECT coalesce(max(id), 0) FROM api_keys),
        (SELECT coalesce(max(id), 0) FROM webhooks),
        (SELECT coalesce(max(id), 0) FROM websockets),
+       (SELECT coalesce(max(id), 0) FROM notification_channels),
        (SELECT coalesce(max(id), 0) FROM sources),
        (SELECT coalesce(max(id), 0) FROM source_refusals),
        (SELECT coalesce(max(id), 0) FROM subscriptions),

@@ -1,12 +1,13 @@
 //! Notices: what people are to be told of, written down in the commit of the change that they are told of.
 
 use rusqlite::params;
-use switchhook_domain::id::first_id_at;
+use switchhook_domain::id::{CompanyId, first_id_at};
 use switchhook_domain::notification::{Newest, Notice, NotificationKind, Placement, placement};
 
 use super::list::first;
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::given_up::GivenUpDeliveries;
 use crate::row::notification::read_newest;
 
 /// Writes a notice down, or counts it with the notification of the same kind and subject that is still to be said.
@@ -36,6 +37,23 @@ pub(super) fn add(transaction: &Transaction<'_>, notice: &Notice) -> Result<(), 
             .prepare("DELETE FROM notifications WHERE id = ?")?
             .execute([id.0])?,
     };
+    Ok(())
+}
+
+/// Writes down that deliveries were given up.
+pub(super) fn add_given_up(
+    transaction: &Transaction<'_>,
+    given_up: &GivenUpDeliveries,
+) -> Result<(), StoreError> {
+    for id in given_up.webhook_ids() {
+        let sql = "SELECT company_id, hook_url FROM webhooks WHERE id = ?";
+        let notice = first(transaction.connection, sql, &[&id.0], |row| {
+            Ok(given_up.notice(id, CompanyId(row.get(0)?), row.get(1)?))
+        })?;
+        if let Some(notice) = notice.flatten() {
+            add(transaction, &notice)?;
+        }
+    }
     Ok(())
 }
 

@@ -10,9 +10,9 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::{Checkpoints, Place, open_writing};
 use super::list::Listing;
 use super::{
-    attempt_row, attempts, claims, companies, deliveries, erasure, events, keys, log, order_queue, pending,
-    record, recovery, replay_scan, replays, retention, schema, sessions, sources, subscriptions, versions,
-    webhooks, websockets,
+    attempt_row, attempts, channels, claims, companies, deliveries, erasure, events, keys, log, notices,
+    notifications, order_queue, pending, record, recovery, replay_scan, replays, retention, schema, sessions,
+    sources, subscriptions, versions, webhooks, websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -430,5 +430,48 @@ fn the_log_and_what_comes_in_are_found_by_their_indexes() {
         &connection,
         &websockets.sql(),
         "websockets_by_company (company_id=? AND rowid>?)",
+    );
+}
+
+#[test]
+fn notifications_are_found_by_their_indexes() {
+    let connection = empty();
+    check(
+        &connection,
+        notices::NEWEST,
+        "notifications_by_subject (subject=? AND kind=?)",
+    );
+    check(
+        &connection,
+        notifications::TO_HAND_OUT,
+        "notifications_to_hand_out (due_at<?)",
+    );
+    check(
+        &connection,
+        notifications::DUE,
+        "notification_progress_due (due_at<?)",
+    );
+    check(
+        &connection,
+        notifications::TO_CHANNELS,
+        "notification_channels_by_company (company_id=?)",
+    );
+    check(
+        &connection,
+        notifications::PROGRESS,
+        "PRIMARY KEY (notification_id=?)",
+    );
+    check(&connection, notifications::OLD, "INTEGER PRIMARY KEY (rowid<?)");
+    let listing = notifications::listing(COMPANY).newest_first(PAGE);
+    check(
+        &connection,
+        &listing.sql(),
+        "notifications_by_company (<expr>=? AND rowid<?)",
+    );
+    let channels = channels::listing(COMPANY).oldest_first(PAGE);
+    check(
+        &connection,
+        &channels.sql(),
+        "notification_channels_by_company (company_id=? AND rowid>?)",
     );
 }

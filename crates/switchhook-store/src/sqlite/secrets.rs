@@ -9,7 +9,7 @@ use super::transaction::Transaction;
 use super::webhooks;
 use crate::error::StoreError;
 use crate::row::secret::{
-    CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
+    CHANNELS, CREDENTIALS, Kept, Owners, SOURCES, WEBHOOKS, WEBSOCKETS, refuse_without_sealer, resealed,
 };
 use crate::sealing::{Resealed, Sealing};
 
@@ -30,7 +30,7 @@ const OF_WEBHOOKS: Place = Place {
 };
 
 /// These are few: whatever is done with them is done with all of them at once.
-const OTHERS: [Place; 4] = [
+const OTHERS: [Place; 6] = [
     Place {
         owners: CREDENTIALS,
         some: "SELECT id, credentials, NULL FROM webhooks WHERE id > ? AND credentials IS NOT NULL ORDER BY id LIMIT ?",
@@ -51,6 +51,16 @@ const OTHERS: [Place; 4] = [
         owners: WEBSOCKETS,
         some: "SELECT id, token_key, NULL FROM websockets WHERE id > ? ORDER BY id LIMIT ?",
         rewrite: "UPDATE websockets SET token_key = ?1 WHERE id = ?3",
+    },
+    Place {
+        owners: CHANNELS,
+        some: "SELECT id, secret, NULL FROM notification_channels WHERE id > ? AND secret IS NOT NULL ORDER BY id LIMIT ?",
+        rewrite: "UPDATE notification_channels SET secret = ?1 WHERE id = ?3",
+    },
+    Place {
+        owners: CHANNELS,
+        some: "SELECT id, destination, NULL FROM notification_channels WHERE id > ? ORDER BY id LIMIT ?",
+        rewrite: "UPDATE notification_channels SET destination = ?1 WHERE id = ?3",
     },
 ];
 

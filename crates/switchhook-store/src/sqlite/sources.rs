@@ -2,17 +2,20 @@
 
 use rusqlite::{Connection, params};
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId, first_id_at};
+use switchhook_domain::notification::SilentSource;
 use switchhook_domain::phone_number::PhoneNumber;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::list::{Listing, all, first};
+use super::notices;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::row::secret;
 use crate::row::source::{
-    read, read_refusal, refusal_columns, refusal_head_columns, refusal_to_erase, source_columns,
+    read, read_refusal, read_silent, refusal_columns, refusal_head_columns, refusal_to_erase, refusing,
+    source_columns,
 };
 use crate::sealing::Sealing;
 
@@ -120,12 +123,20 @@ pub(super) fn keep_refusal(
     bounds: RefusalBounds,
 ) -> Result<(), StoreError> {
     let source_id = refusal.source_id.0;
+    let sql = "SELECT company_id, name FROM sources WHERE id = ?";
+    let found = first(transaction.connection, sql, &[&source_id], |row| {
+        Ok(refusing(refusal, CompanyId(row.get(0)?), row.get(1)?))
+    })?;
+    let Some(notice) = found else {
+        return Ok(());
+    };
     let before: Option<i64> = first(transaction.connection, SO_FAR, &[&source_id], |row| row.get(0))?;
     let so_far = before.unwrap_or_default() + bytes(refusal.cost());
     let sql = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, body_bytes, \
-               body, bytes_so_far) SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM sources WHERE id = ?";
+               body, bytes_so_far) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare(sql)?.execute(params![
         refusal.id.0,
+        source_id,
         refusal.refused_at.as_millis(),
         refusal.status,
         refusal.reason,
@@ -133,13 +144,12 @@ pub(super) fn keep_refusal(
         refusal.body_bytes,
         refusal.body,
         so_far,
-        source_id,
     ])?;
     let too_much = so_far - bytes(bounds.bytes);
     transaction
         .prepare(FORGET)?
         .execute(params![source_id, too_much])?;
-    Ok(())
+    notices::add(transaction, &notice)
 }
 
 fn bytes(count: u64) -> i64 {
@@ -150,6 +160,28 @@ pub(super) const SO_FAR: &str =
     "SELECT bytes_so_far FROM source_refusals WHERE source_id = ? ORDER BY bytes_so_far DESC LIMIT 1";
 
 pub(super) const FORGET: &str = "DELETE FROM source_refusals WHERE source_id = ? AND bytes_so_far <= ?";
+
+/// Writes down when the last event came in by each.
+pub(super) fn note_last_events(
+    transaction: &mut Transaction<'_>,
+    last: &[(SourceId, Timestamp)],
+) -> Result<(), StoreError> {
+    let mut statement = transaction
+        .prepare("UPDATE sources SET last_event_at = max(coalesce(last_event_at, 0), ?) WHERE id = ?")?;
+    for (id, at) in last {
+        statement.execute([at.as_millis(), id.0])?;
+    }
+    Ok(())
+}
+
+/// Those whose last event is from before `before`. Sources are few, and this is asked now and then.
+pub(super) fn silent(
+    connection: &Connection,
+    before: Timestamp,
+) -> Result<Vec<(CompanyId, SilentSource)>, StoreError> {
+    let sql = "SELECT id, company_id, name, last_event_at FROM sources WHERE last_event_at < ? ORDER BY id";
+    all(connection, sql, &[&before.as_millis()], read_silent)
+}
 
 /// Removes refusals of a source that somebody dealt with.
 pub(super) fn forget_refusals(

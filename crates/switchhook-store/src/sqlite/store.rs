@@ -11,11 +11,11 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId, WebhookId,
-    WebsocketId,
+    ChannelId, CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
+    WebhookId, WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::notification::Notice;
+use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -28,9 +28,9 @@ use tokio::sync::mpsc;
 use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
-    SqliteStore, attempt_row, claims, companies, deliveries, erasure, events, explain, health, keys, log,
-    notices, notifications, pending, replay_scan, replays, reserve, retention, secrets, sessions, sources,
-    subscriptions, suspensions, versions, webhooks, websockets,
+    SqliteStore, attempt_row, channels, claims, companies, deliveries, erasure, events, explain, health,
+    keys, log, notices, notifications, pending, replay_scan, replays, reserve, retention, secrets, sessions,
+    sources, subscriptions, suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -40,7 +40,7 @@ use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
-use crate::notification::NotificationRecord;
+use crate::notification::{ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord};
 use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
@@ -633,6 +633,82 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<NotificationRecord>, StoreError> {
         self.read(move |connection| notifications::list(connection, company_id, page))
+            .await
+    }
+
+    async fn are_notifications_due(&self, claim: NotificationClaim) -> Result<bool, StoreError> {
+        self.read(move |connection| notifications::are_due(connection, &claim))
+            .await
+    }
+
+    async fn claim_notifications(
+        &self,
+        claim: NotificationClaim,
+    ) -> Result<Vec<ClaimedNotification>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| notifications::claim(transaction, &claim, &sealing))
+            .await
+    }
+
+    async fn finish_notification(&self, finished: FinishedNotification) -> Result<(), StoreError> {
+        self.write(move |transaction| notifications::finish(transaction, &finished))
+            .await
+    }
+
+    async fn forget_old_notifications(&self, before: Timestamp, most: u32) -> Result<u32, StoreError> {
+        self.write(move |transaction| notifications::forget_old(transaction, before, most))
+            .await
+    }
+
+    async fn create_channel(&self, channel: Channel) -> Result<Channel, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| channels::create(transaction, &channel, &sealing))
+            .await
+    }
+
+    async fn channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(move |connection| channels::find(connection, company_id, id, &sealing))
+            .await
+    }
+
+    async fn list_channels(
+        &self,
+        company_id: CompanyId,
+        page: PageRequest,
+    ) -> Result<Page<Channel>, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.read(move |connection| channels::list(connection, company_id, page, &sealing))
+            .await
+    }
+
+    async fn update_channel(
+        &self,
+        company_id: CompanyId,
+        id: ChannelId,
+        change: ChannelChange,
+        now: Timestamp,
+    ) -> Result<Channel, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| channels::update(transaction, company_id, id, &change, now, &sealing))
+            .await
+    }
+
+    async fn delete_channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError> {
+        let sealing = self.parts.sealing.clone();
+        self.write(move |transaction| {
+            transaction.overwriting(|transaction| channels::delete(transaction, company_id, id, &sealing))
+        })
+        .await
+    }
+
+    async fn note_last_events(&self, last: Vec<(SourceId, Timestamp)>) -> Result<(), StoreError> {
+        self.write(move |transaction| sources::note_last_events(transaction, &last))
+            .await
+    }
+
+    async fn silent_sources(&self, before: Timestamp) -> Result<Vec<(CompanyId, SilentSource)>, StoreError> {
+        self.read(move |connection| sources::silent(connection, before))
             .await
     }
 

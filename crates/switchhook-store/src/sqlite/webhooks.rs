@@ -3,12 +3,13 @@
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, ReplayId, WebhookId};
+use switchhook_domain::notification::{News, Notice, WebhookOf};
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 
 use super::list::{Listing, all, first};
 use super::transaction::Transaction;
-use super::{subscriptions, suspensions};
+use super::{notices, subscriptions, suspensions};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::row::secret;
@@ -73,7 +74,7 @@ pub(super) fn update(
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
     let before = find(transaction.connection, company_id, id, sealing)?;
-    let paused_before = before.paused_at;
+    let (paused_before, was_disabled) = (before.paused_at, before.disabled_at.is_some());
     let url_before = before.hook_url.clone();
     let webhook = before.changed(change.clone(), now);
     // Two that were made before spellings counted can still be changed otherwise.
@@ -96,6 +97,10 @@ pub(super) fn update(
         webhook.id.0,
     ])?;
     suspensions::pause_changed(transaction, id, paused_before, webhook.paused_at, now)?;
+    if webhook.disabled_at.is_some() && !was_disabled {
+        let news = News::WebhookDisabled(WebhookOf::new(id, &webhook.hook_url));
+        notices::add(transaction, &Notice::new(Some(company_id), now, news))?;
+    }
     Ok(webhook)
 }
 

@@ -94,6 +94,13 @@ conformance! {
     notifications:
         a_notice_is_a_notification_until_it_counts_with_one_or_takes_it_back,
         the_operators_notifications_are_shown_to_the_first_company_alone,
+        a_channel_is_kept_changed_and_deleted,
+        a_notification_goes_to_the_channels_that_want_it_and_to_the_command,
+        of_many_that_claim_at_once_one_gets_each_notification,
+        old_notifications_are_forgotten,
+        deliveries_that_are_given_up_are_told_once_by_webhook,
+        a_webhook_that_is_disabled_is_told,
+        a_source_that_refuses_or_is_silent_is_told,
         ;
     subscriptions:
         a_subscription_of_every_kind_reads_back_as_it_was,

@@ -10,11 +10,11 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{
-    CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId, WebhookId,
-    WebsocketId,
+    ChannelId, CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
+    WebhookId, WebsocketId,
 };
 use switchhook_domain::key::ApiKey;
-use switchhook_domain::notification::Notice;
+use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -23,11 +23,12 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Change, Claim, ClaimAnswer, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter,
-    EventHead, EventRecord, Explained, FinishedAttempt, HandOver, LastAttempt, LogBounds, LogEntry,
-    LogPosition, NewEvent, NewReplay, NotificationRecord, Page, PageRequest, PayloadSlice, PendingWebhook,
-    Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection,
-    Session, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
+    Change, Claim, ClaimAnswer, ClaimedNotification, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice,
+    EventFilter, EventHead, EventRecord, Explained, FinishedAttempt, FinishedNotification, HandOver,
+    LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
+    NotificationRecord, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, RefusalSlice, Release,
+    RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError,
+    StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -213,6 +214,10 @@ delegated! {
         longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
         pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
         list_notifications(company_id: CompanyId, page: PageRequest) -> Page<NotificationRecord>;
+        are_notifications_due(claim: NotificationClaim) -> bool;
+        channel(company_id: CompanyId, id: ChannelId) -> Channel;
+        list_channels(company_id: CompanyId, page: PageRequest) -> Page<Channel>;
+        silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
         size() -> StoreSize;
         last_id() -> i64;
         time() -> Option<Timestamp>;
@@ -252,6 +257,13 @@ delegated! {
         end_replay(id: ReplayId, end: ReplayEnd, now: Timestamp) -> Replay;
         cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
         add_notice(notice: Notice) -> ();
+        claim_notifications(claim: NotificationClaim) -> Vec<ClaimedNotification>;
+        finish_notification(finished: FinishedNotification) -> ();
+        forget_old_notifications(before: Timestamp, most: u32) -> u32;
+        create_channel(channel: Channel) -> Channel;
+        update_channel(company_id: CompanyId, id: ChannelId, change: ChannelChange, now: Timestamp) -> Channel;
+        delete_channel(company_id: CompanyId, id: ChannelId) -> Channel;
+        note_last_events(last: Vec<(SourceId, Timestamp)>) -> ();
         remove_events(slice: RemovalSlice) -> Removed;
         drop_payloads(slice: PayloadSlice, now: Timestamp) -> DroppedPayloads;
         erase_number(slice: ErasureSlice, now: Timestamp) -> Erased;

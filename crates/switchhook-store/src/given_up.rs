@@ -1,0 +1,58 @@
+//! Deliveries that a commit gives up, which people are told of by webhook.
+
+use std::collections::BTreeMap;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
+use switchhook_domain::notification::{GivenUp, LastFailure, News, Notice, WebhookOf};
+
+use crate::claim::FinishedAttempt;
+
+/// What is told of one webhook.
+#[derive(Debug)]
+struct Lately {
+    count: u32,
+    first_at: Timestamp,
+    delivery_id: DeliveryId,
+    last: LastFailure,
+}
+
+/// Deliveries that are given up, in the order of their webhooks.
+#[derive(Debug, Default)]
+pub(crate) struct GivenUpDeliveries(BTreeMap<WebhookId, Lately>);
+
+impl GivenUpDeliveries {
+    /// Notes an attempt that took effect.
+    pub(crate) fn note(&mut self, one: &FinishedAttempt) {
+        let DeliveryState::Exhausted { at } = one.state else {
+            return;
+        };
+        let lately = self.0.entry(one.webhook_id).or_insert(Lately {
+            count: 0,
+            first_at: at,
+            delivery_id: one.delivery_id,
+            last: LastFailure::default(),
+        });
+        lately.count += 1;
+        lately.first_at = lately.first_at.min(at);
+        lately.delivery_id = one.delivery_id;
+        lately.last = LastFailure::of(&one.attempt.outcome);
+    }
+
+    /// The webhooks concerned.
+    pub(crate) fn webhook_ids(&self) -> Vec<WebhookId> {
+        self.0.keys().copied().collect()
+    }
+
+    /// What people are told of a webhook that is here.
+    pub(crate) fn notice(&self, id: WebhookId, company_id: CompanyId, hook_url: &str) -> Option<Notice> {
+        let lately = self.0.get(&id)?;
+        let news = News::DeliveryExhausted(GivenUp {
+            webhook: WebhookOf::new(id, hook_url),
+            delivery_id: lately.delivery_id,
+            last: lately.last,
+        });
+        Some(Notice::new(Some(company_id), lately.first_at, news).times(lately.count))
+    }
+}
