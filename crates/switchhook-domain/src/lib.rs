@@ -33,6 +33,7 @@ pub mod company;
 pub mod credential;
 pub mod delivery;
 pub mod event;
+pub mod history;
 pub mod id;
 pub mod key;
 pub mod kind;

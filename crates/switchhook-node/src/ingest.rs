@@ -528,6 +528,9 @@ fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
             let deliveries = deliveries.map(|delivery| (delivery.id, delivery.webhook_id));
             let now = node.clock.now();
             node.live.accepted(company_id, event, deliveries, now, summary);
+            if !accepted.is_duplicate {
+                node.history.accepted(company_id, now);
+            }
         }
         Err(rejected) => node.telemetry.rejected(rejected.reason()),
     }

@@ -1,17 +1,16 @@
-//! What happens, as it happens: told to whoever listens now, and counted for the last quarter of an hour.
+//! What happens, as it happens: told to whoever listens now, and counted for the last half a minute.
 //!
 //! Nothing here is kept by the store and nothing waits for a listener: the hub is bounded, and a listener that is slower
-//! than what happens is told how much it missed. The counts are `history`; who asks is `api/stream.rs` and the dashboard.
+//! than what happens is told how much it missed. The counts are `recent`; who asks is `api/stream.rs` and the dashboard.
 
-pub mod history;
+pub mod recent;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use serde::Serialize;
-use switchhook_domain::attempt::{AttemptOutcome, OutcomeClass};
+use switchhook_domain::attempt::AttemptOutcome;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
@@ -19,13 +18,13 @@ use switchhook_store::FinishedAttempt;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use self::history::{Counted, History, Sample};
+use self::recent::{Counted, Recent, Sample};
 use crate::summary::Summary;
 
 /// How far a listener may fall behind before it misses something.
 const MOST_BEHIND: usize = 1_024;
 
-/// Of how many companies the last quarter of an hour is remembered.
+/// Of how many companies the last half a minute is remembered.
 const MOST_COMPANIES: usize = 1_024;
 
 /// The hub. Cheap to clone.
@@ -35,7 +34,7 @@ pub struct Live(Arc<Hub>);
 struct Hub {
     /// There is none for a company that nobody listens to: what happens to it costs nothing here.
     listeners: DashMap<CompanyId, broadcast::Sender<Arc<Happening>>>,
-    companies: DashMap<CompanyId, Arc<Mutex<History>>>,
+    companies: DashMap<CompanyId, Arc<Mutex<Recent>>>,
     ended: CancellationToken,
 }
 
@@ -151,28 +150,18 @@ impl Live {
         company.is_some_and(|company| company.receiver_count() > 0)
     }
 
-    /// The last quarter of an hour of a company, oldest first.
-    #[must_use]
-    pub fn history(&self, company_id: CompanyId, now: Timestamp) -> Vec<Sample> {
-        let history = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
-        history.map_or_else(
-            || History::default().samples(now),
-            |history| history.lock().samples(now),
-        )
-    }
-
-    /// The last so many slots of a company's history as one.
+    /// What happened to a company in the last so many slots, at most six.
     #[must_use]
     pub fn total(&self, company_id: CompanyId, now: Timestamp, slots: u32) -> Sample {
-        let history = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
-        history.map_or_else(Sample::default, |history| history.lock().total(now, slots))
+        let recent = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
+        recent.map_or_else(Sample::default, |recent| recent.lock().total(now, slots))
     }
 
     /// How much was counted of a company since the server was started: another number means that something happened.
     #[must_use]
     pub fn counted(&self, company_id: CompanyId) -> u64 {
-        let history = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
-        history.map_or(0, |history| history.lock().counted())
+        let recent = self.0.companies.get(&company_id).map(|entry| Arc::clone(&entry));
+        recent.map_or(0, |recent| recent.lock().counted())
     }
 
     /// An event was accepted. Its summary is asked for only if somebody listens.
@@ -218,7 +207,12 @@ impl Live {
         let attempt = &finished.attempt;
         let now = attempt.finished_at;
         let class = attempt.outcome.class();
-        self.count(of.company_id, now, counted(class, now.since(of.created_at)));
+        let counted = if class.is_success() {
+            Counted::Delivered
+        } else {
+            Counted::Failed
+        };
+        self.count(of.company_id, now, counted);
         if !self.is_heard(of.company_id) {
             return;
         }
@@ -278,20 +272,12 @@ impl Live {
     fn count(&self, company_id: CompanyId, now: Timestamp, counted: Counted) {
         let companies = &self.0.companies;
         let known = companies.get(&company_id).map(|entry| Arc::clone(&entry));
-        let history = match known {
-            Some(history) => history,
+        let recent = match known {
+            Some(recent) => recent,
             None if companies.len() >= MOST_COMPANIES => return,
             None => Arc::clone(&companies.entry(company_id).or_default()),
         };
-        history.lock().count(now, counted);
-    }
-}
-
-fn counted(class: OutcomeClass, after: Duration) -> Counted {
-    if class.is_success() {
-        Counted::Delivered { after }
-    } else {
-        Counted::Failed
+        recent.lock().count(now, counted);
     }
 }
 
@@ -303,6 +289,8 @@ impl Default for Live {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
@@ -346,14 +334,8 @@ mod tests {
     fn without_a_listener_nothing_is_put_together_but_all_is_counted() {
         let live = Live::new();
         happen(&live, || unreachable!("nobody listens"));
-        let newest = *live.history(CompanyId(1), NOW).last().unwrap();
-        assert_eq!(newest.accepted, 1);
-        assert_eq!(
-            live.history(CompanyId(2), NOW)
-                .iter()
-                .map(|sample| sample.accepted)
-                .sum::<u32>(),
-            0
-        );
+        let later = NOW.plus(Duration::from_secs(5));
+        assert_eq!(live.total(CompanyId(1), later, 1).accepted, 1);
+        assert_eq!(live.total(CompanyId(2), later, 1).accepted, 0);
     }
 }

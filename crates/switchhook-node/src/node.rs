@@ -14,6 +14,7 @@ use crate::chance::Dice;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts};
+use crate::history::Counters;
 use crate::inspector::{InspectedTransport, Inspector};
 use crate::lease::Leases;
 use crate::listeners::Listeners;
@@ -60,6 +61,8 @@ pub struct Node {
     pub telemetry: Telemetry,
     /// What happens, as it happens.
     pub live: Live,
+    /// What comes of attempts, on its way to the store.
+    pub history: Counters,
     /// Whether a part has failed without which this is no server.
     pub vitals: Vitals,
     /// The receiver in the house, if there is one.
@@ -119,7 +122,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         }),
         None => transport,
     };
-    let live = Live::new();
+    let (live, history) = (Live::new(), Counters::default());
     let engine = Engine::start(
         EngineParts {
             store: Arc::clone(&store),
@@ -129,6 +132,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
             dice: Arc::new(dice),
             telemetry: telemetry.clone(),
             live: live.clone(),
+            history: history.clone(),
             vitals: vitals.clone(),
             defaults: settings.delivery,
             lease: Lease(settings.lease),
@@ -167,6 +171,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         validator,
         telemetry,
         live,
+        history,
         vitals,
         inspector,
     })

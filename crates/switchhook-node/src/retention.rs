@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::history::{MINUTES_KEPT, Resolution};
 use switchhook_domain::id::{CompanyId, EventId, first_id_at};
 use switchhook_domain::source::RefusalBounds;
 use switchhook_store::{PageRequest, PayloadSlice, RemovalSlice, Removed, StoreError};
@@ -94,6 +95,11 @@ impl<'s> Retention<'s> {
                 self.tell(removed, "too old");
             }
             self.forget_refusals(now).await?;
+            self.forget_history(Resolution::Minute, now.minus(MINUTES_KEPT))
+                .await?;
+            if let Some(age) = settings.history {
+                self.forget_history(Resolution::Hour, now.minus(age)).await?;
+            }
         }
         if let Some(limit) = settings.size {
             self.shrink(limit, now).await?;
@@ -110,6 +116,18 @@ impl<'s> Retention<'s> {
         loop {
             let began = Instant::now();
             if self.node.store.forget_old_refusals(before, SLICE).await? < SLICE {
+                return Ok(());
+            }
+            pause(began).await;
+        }
+    }
+
+    /// Removes what was counted too long ago.
+    async fn forget_history(&self, resolution: Resolution, before: Timestamp) -> Result<(), StoreError> {
+        let store = &self.node.store;
+        loop {
+            let began = Instant::now();
+            if store.forget_old_history(resolution, before, SLICE).await? < SLICE {
                 return Ok(());
             }
             pause(began).await;

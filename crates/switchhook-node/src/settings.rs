@@ -114,6 +114,8 @@ pub struct RetentionSettings {
     pub age: Option<Duration>,
     /// The store may take this many bytes; `None` does not limit it.
     pub size: Option<u64>,
+    /// What came of attempts is kept by the hour for this long; `None` keeps it for ever.
+    pub history: Option<Duration>,
 }
 
 impl Default for RetentionSettings {
@@ -121,6 +123,7 @@ impl Default for RetentionSettings {
         Self {
             age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
             size: None,
+            history: Some(Duration::from_secs(30 * 24 * 60 * 60)),
         }
     }
 }

@@ -44,6 +44,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
+use switchhook_domain::history::{Resolution, Sum, Whose};
 use switchhook_domain::id::{
     ChannelId, CompanyId, DeliveryId, EventId, IdSequence, KeyId, RefusalId, ReplayId, SourceId,
     SubscriptionId, WebhookId, WebsocketId,
@@ -525,6 +526,27 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Channel, StoreError>;
     /// Deletes a channel and answers what it was. What was to be sent there is not.
     async fn delete_channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError>;
+
+    // --- what came of the attempts --------------------------------------------------------------------------------
+
+    /// Adds what was counted to what is kept; every node adds to the same sums, and waits for nobody who accepts or
+    /// delivers. No two of the sums are of the same time and whose.
+    async fn add_history(&self, sums: Vec<Sum>) -> Result<(), StoreError>;
+    /// The sums of some that begin at `from` or later and before `to`, oldest first for each.
+    async fn history(
+        &self,
+        whose: Vec<Whose>,
+        resolution: Resolution,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Sum>, StoreError>;
+    /// Removes the oldest sums of before `before`, `most` at a time; answers how many.
+    async fn forget_old_history(
+        &self,
+        resolution: Resolution,
+        before: Timestamp,
+        most: u32,
+    ) -> Result<u32, StoreError>;
 
     // --- what is no longer kept -----------------------------------------------------------------------------------
 

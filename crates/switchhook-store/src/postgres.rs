@@ -23,6 +23,7 @@ mod events;
 mod explain;
 mod failure;
 mod health;
+mod history;
 mod keys;
 mod list;
 mod listener;

@@ -6,6 +6,7 @@ pub(crate) mod channel;
 pub(crate) mod company;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod history;
 pub(crate) mod key;
 pub(crate) mod notification;
 pub(crate) mod replay;

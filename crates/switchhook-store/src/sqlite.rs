@@ -26,6 +26,7 @@ mod failing;
 mod failure;
 mod files;
 mod health;
+mod history;
 mod journal;
 mod keys;
 mod list;

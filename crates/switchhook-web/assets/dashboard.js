@@ -76,6 +76,56 @@
     });
   }
 
+  // A chart says what was at the place that the pointer or the arrow keys are at: what its title says, in the viewer's time.
+  function charts() {
+    const tip = document.createElement("div");
+    tip.className = "tip";
+    tip.setAttribute("role", "status");
+    tip.hidden = true;
+    const main = document.querySelector("main");
+    if (!main?.querySelector(".chart")) return;
+    main.append(tip);
+    let here = null;
+    const show = (place) => {
+      here?.classList.remove("here");
+      here = place;
+      tip.hidden = !place;
+      if (!place) return;
+      const title = place.querySelector("title");
+      if (title) {
+        place.dataset.says = title.textContent.split("\n").slice(1).join("\n");
+        title.remove();
+      }
+      place.classList.add("here");
+      const at = new Date(place.dataset.at);
+      const isToday = at.toDateString() === new Date().toDateString();
+      tip.textContent = `${(isToday ? today : other).format(at)}\n${place.dataset.says}`;
+      const box = place.getBoundingClientRect();
+      const left = box.left + box.width / 2 - tip.offsetWidth / 2;
+      const most = document.documentElement.clientWidth - tip.offsetWidth - 4;
+      tip.style.left = `${Math.max(4, Math.min(left, most))}px`;
+      tip.style.top = `${box.top - tip.offsetHeight - 4}px`;
+    };
+    const places = (chart) => [...chart.querySelectorAll(".place")];
+    const isChart = (element) => element?.classList?.contains("chart");
+    document.addEventListener("pointermove", (event) => {
+      const place = event.target.closest?.(".place") ?? null;
+      if (place !== here && (place || !isChart(document.activeElement))) show(place);
+    });
+    document.addEventListener("focusin", (event) => { if (isChart(event.target)) show(places(event.target).at(-1) ?? null); });
+    document.addEventListener("focusout", (event) => { if (isChart(event.target)) show(null); });
+    document.addEventListener("keydown", (event) => {
+      if (!isChart(event.target)) return;
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const all = places(event.target);
+      const next = step && all[all.indexOf(here) + step];
+      if (next) {
+        event.preventDefault();
+        show(next);
+      }
+    });
+  }
+
   // Live parts are made by the server; when something happened the page is asked again and they are exchanged. One
   // request at a time, at most one in a while, none while nobody looks.
   const EVERY = 1500;
@@ -105,8 +155,8 @@
   function exchange(fresh) {
     for (const old of parts()) {
       const next = fresh.getElementById(old.id);
-      // What somebody reads with the keyboard or has marked is not taken away from under them.
-      if (!next || old.contains(document.activeElement) || isMarked(old)) continue;
+      // What somebody reads with the keyboard or the pointer, or has marked, is not taken away from under them.
+      if (!next || old.contains(document.activeElement) || old.querySelector(".place:hover") || isMarked(old)) continue;
       const open = new Set([...old.querySelectorAll("details[open][id]")].map((details) => details.id));
       const scrolled = [...old.querySelectorAll(".table")].map((table) => table.scrollLeft);
       const node = document.importNode(next, true);
@@ -173,5 +223,6 @@
   stateBoxes();
   targetPicker();
   showPlace();
+  charts();
   live();
 })();

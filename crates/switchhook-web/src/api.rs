@@ -16,6 +16,7 @@ mod events;
 mod explain;
 mod front;
 mod health;
+mod history;
 mod inlet;
 mod limits;
 mod listening;
@@ -117,6 +118,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(history::get))
         .routes(routes!(stream::stream))
         .routes(routes!(replays::list, replays::create))
         .routes(routes!(replays::get, replays::cancel))

@@ -12,6 +12,7 @@ mod delivery;
 mod event;
 mod events;
 mod form;
+mod history;
 mod inspector;
 mod json_text;
 mod ladder;

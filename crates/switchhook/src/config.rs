@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use switchhook_domain::credential::shown_url;
+use switchhook_domain::history::MINUTES_KEPT;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::{DeliveryDefaults, LONGEST_DISABLE_DAYS};
@@ -110,6 +111,10 @@ pub struct ServeOptions {
     /// Maximum size of the store (10GB); beyond it the oldest events are removed, whatever their age
     #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
     pub retention_size: Keep<u64>,
+
+    /// Time to keep the hourly counts behind charts and /v1/history (at least 48h), or `none` to keep them forever
+    #[arg(long, env = "SWITCHHOOK_RETENTION_HISTORY", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_history)]
+    pub retention_history: Keep<Duration>,
 
     /// Schema validation of events: off, warn (accept with warnings) or strict (refuse, except from sources)
     #[arg(
@@ -300,6 +305,7 @@ impl ServeOptions {
             retention: RetentionSettings {
                 age: self.retention.0,
                 size: self.retention_size.0,
+                history: self.retention_history.0,
             },
             validation: self.validation,
             api_limits: self.api_limits,
@@ -365,6 +371,17 @@ fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
             "{} is shorter than idempotency keys count; use at least {}, or none to keep everything",
             show_duration(age),
             show_duration(KEY_LASTS),
+        )),
+        age => Ok(age),
+    }
+}
+
+fn parse_history(text: &str) -> Result<Keep<Duration>, String> {
+    match parse_age(text)? {
+        Keep(Some(age)) if age < MINUTES_KEPT => Err(format!(
+            "{} is shorter than the counts of each minute are kept; use at least {}, or none to keep all hours",
+            show_duration(age),
+            show_duration(MINUTES_KEPT),
         )),
         age => Ok(age),
     }
@@ -546,6 +563,17 @@ mod tests {
         let all = options("", &["--retention", "none", "--retention-size", "10GB"]).unwrap();
         let retention = all.settings().unwrap().retention;
         assert_eq!((retention.age, retention.size), (None, Some(10_000_000_000)));
+    }
+
+    #[test]
+    fn a_history_shorter_than_its_minutes_is_a_mistake() {
+        let told = mistakes("retention-history = \"47h\"", &[]);
+        assert!(
+            told[0].contains(":1: retention-history: 1d 23h is shorter"),
+            "{told:?}"
+        );
+        let all = options("", &["--retention-history", "none"]).unwrap();
+        assert_eq!(all.settings().unwrap().retention.history, None);
     }
 
     #[test]

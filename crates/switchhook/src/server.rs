@@ -25,7 +25,7 @@ use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble};
-use switchhook_node::{follower, retention, storage};
+use switchhook_node::{follower, history, retention, storage};
 use switchhook_web::front_door;
 
 use crate::open_files;
@@ -51,6 +51,7 @@ pub struct Server {
     metrics: Option<HttpServer>,
     tidying: JoinHandle<()>,
     sweeping: JoinHandle<()>,
+    counting: JoinHandle<()>,
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
     measuring: JoinHandle<()>,
@@ -156,6 +157,7 @@ impl Server {
         let (vitals, here) = (&node.vitals, Handle::current());
         let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(node.telemetry.clone()));
         let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&node)));
+        let counting = vitals.spawn("history", &here, history::run(Arc::clone(&node)));
         let following = follower::start(&node);
         let measuring = tokio::spawn(clock::keep_measuring(
             node_clock,
@@ -174,6 +176,7 @@ impl Server {
             metrics,
             tidying,
             sweeping,
+            counting,
             following,
             measuring,
             sending,
@@ -225,12 +228,17 @@ impl Server {
         }
         self.tidying.abort();
         self.sweeping.abort();
+        self.counting.abort();
         self.measuring.abort();
         if let Some(following) = &self.following {
             following.abort();
         }
         self.node.replays.stop().await;
         self.node.engine.stop(grace).await;
+        let node = &self.node;
+        if let Err(error) = node.history.flush(&*node.store, node.clock.now()).await {
+            warn!(%error, "what was counted last could not be stored: charts will lack it");
+        }
         self.node.store.close().await;
         drop(self.sending);
         info!("stopped");

@@ -29,6 +29,7 @@ use super::memory::{Memory, Purpose, Reservation};
 use super::transport::Transport;
 use crate::chance::Dice;
 use crate::destination::Destination;
+use crate::history::Counters;
 use crate::live::Live;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
@@ -56,6 +57,8 @@ pub struct EngineParts {
     pub telemetry: Telemetry,
     /// Who watches is told of attempts.
     pub live: Live,
+    /// Where what comes of attempts is counted.
+    pub history: Counters,
     /// Who is told if the engine fails.
     pub vitals: Vitals,
     /// What webhooks that do not say get.

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use switchhook_domain::Kind;
+use switchhook_domain::history::Range;
 use switchhook_domain::id::{
     DeliveryId, EventId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
 };
@@ -19,7 +21,7 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::replays::{self, ReplayRequest};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, Rotation};
-use switchhook_node::{Node, deliveries, subscriptions, websockets};
+use switchhook_node::{Node, deliveries, history, subscriptions, websockets};
 use switchhook_store::{ErasureExtent, PageRequest, StoreError, SubscriptionFilter};
 
 use crate::house::{House, admin, stranger, unscoped, with_right};
@@ -186,6 +188,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_INGEST, "unknown events need", "unknown events need", NOT_THERE]),
     ("events::erase", verb!(|node, caller, things| events::erase(node, caller, erasure())),
         [NO_WRITE, NO_WRITE, "erasures need an admin's key", OK]),
+    ("history::of", verb!(|node, caller, things| history::of(node, caller, Some(things.webhook), range(node))),
+        [OK, NO_READ, OK, NOT_THERE]),
     ("doctor::examine", verb!(|node, caller, things| doctor::examine(node, caller, examination(things))),
         [OK, NO_READ, OK, NOT_THERE]),
 ];
@@ -196,6 +200,10 @@ fn erasure() -> Erasure {
         extent: ErasureExtent::Erase,
         after: None,
     }
+}
+
+fn range(node: &Node) -> Range {
+    Range::last(Duration::from_secs(60 * 60), node.clock.now())
 }
 
 fn examination(things: &Things) -> Examination {

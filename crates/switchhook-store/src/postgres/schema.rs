@@ -17,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 13] = [
+const MIGRATIONS: [Migration; 14] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -69,6 +69,10 @@ const MIGRATIONS: [Migration; 13] = [
     Migration {
         name: "notifications",
         sql: include_str!("../../migrations/postgres/0013_notifications.sql"),
+    },
+    Migration {
+        name: "history",
+        sql: include_str!("../../migrations/postgres/0014_history.sql"),
     },
 ];
 

@@ -85,6 +85,7 @@ const OTHERS: &[&str] = &[
     "replays",
     "sources",
     "source_refusals",
+    "history",
 ];
 
 pub(super) async fn size(connection: &mut PgConnection) -> Result<StoreSize, StoreError> {

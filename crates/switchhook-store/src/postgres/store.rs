@@ -7,6 +7,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
+use switchhook_domain::history::{Resolution, Sum, Whose};
 use switchhook_domain::id::{
     ChannelId, CompanyId, DeliveryId, EventId, IdSequence, KeyId, RefusalId, ReplayId, SourceId,
     SubscriptionId, WebhookId, WebsocketId,
@@ -23,9 +24,9 @@ use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
 use super::{
-    PostgresStore, attempts, channels, claims, companies, deliveries, erasure, events, explain, health, keys,
-    log, node, notices, notifications, pending, replay_scan, replays, retention, secrets, sessions, size,
-    sources, subscriptions, suspensions, versions, webhooks, websockets,
+    PostgresStore, attempts, channels, claims, companies, deliveries, erasure, events, explain, health,
+    history, keys, log, node, notices, notifications, pending, replay_scan, replays, retention, secrets,
+    sessions, size, sources, subscriptions, suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -642,6 +643,32 @@ impl Store for PostgresStore {
 
     async fn silent_sources(&self, before: Timestamp) -> Result<Vec<(CompanyId, SilentSource)>, StoreError> {
         self.read(work!(connection => sources::silent(connection, before)))
+            .await
+    }
+
+    async fn add_history(&self, sums: Vec<Sum>) -> Result<(), StoreError> {
+        self.keep(work!(transaction => history::add(transaction, sums)))
+            .await
+    }
+
+    async fn history(
+        &self,
+        whose: Vec<Whose>,
+        resolution: Resolution,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Sum>, StoreError> {
+        self.read(work!(connection => history::list(connection, whose, resolution, from, to)))
+            .await
+    }
+
+    async fn forget_old_history(
+        &self,
+        resolution: Resolution,
+        before: Timestamp,
+        most: u32,
+    ) -> Result<u32, StoreError> {
+        self.keep(work!(transaction => history::forget(transaction, resolution, before, most)))
             .await
     }
 

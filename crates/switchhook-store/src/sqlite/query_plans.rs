@@ -10,9 +10,9 @@ use switchhook_domain::{Kind, Timestamp};
 use super::connection::{Checkpoints, Place, open_writing};
 use super::list::Listing;
 use super::{
-    attempt_row, attempts, channels, claims, companies, deliveries, erasure, events, keys, log, notices,
-    notifications, order_queue, pending, record, recovery, replay_scan, replays, retention, schema, sessions,
-    sources, subscriptions, versions, webhooks, websockets,
+    attempt_row, attempts, channels, claims, companies, deliveries, erasure, events, history, keys, log,
+    notices, notifications, order_queue, pending, record, recovery, replay_scan, replays, retention, schema,
+    sessions, sources, subscriptions, versions, webhooks, websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -95,6 +95,19 @@ fn who_asks_is_found_by_seeking() {
         &connection,
         sessions::IS_ENDED,
         "PRIMARY KEY (key_id=? AND token_hash=?)",
+    );
+}
+
+#[test]
+fn what_is_counted_is_found_by_its_key_and_removed_by_its_age() {
+    let connection = empty();
+    let key = "PRIMARY KEY (company_id=? AND webhook_id=? AND minutes=? AND from_at";
+    check(&connection, history::KEPT, key);
+    check(&connection, history::BETWEEN, key);
+    check(
+        &connection,
+        history::FORGET,
+        "history_by_age (minutes=? AND from_at<?)",
     );
 }
 

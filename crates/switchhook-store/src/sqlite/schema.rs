@@ -15,7 +15,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 13] = [
+const MIGRATIONS: [Migration; 14] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -67,6 +67,10 @@ const MIGRATIONS: [Migration; 13] = [
     Migration {
         name: "notifications",
         sql: include_str!("../../migrations/sqlite/0013_notifications.sql"),
+    },
+    Migration {
+        name: "history",
+        sql: include_str!("../../migrations/sqlite/0014_history.sql"),
     },
 ];
 

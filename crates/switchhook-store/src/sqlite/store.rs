@@ -10,6 +10,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
+use switchhook_domain::history::{Resolution, Sum, Whose};
 use switchhook_domain::id::{
     ChannelId, CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
     WebhookId, WebsocketId,
@@ -29,8 +30,8 @@ use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
     SqliteStore, attempt_row, channels, claims, companies, deliveries, erasure, events, explain, health,
-    keys, log, notices, notifications, pending, replay_scan, replays, reserve, retention, secrets, sessions,
-    sources, subscriptions, suspensions, versions, webhooks, websockets,
+    history, keys, log, notices, notifications, pending, replay_scan, replays, reserve, retention, secrets,
+    sessions, sources, subscriptions, suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -709,6 +710,32 @@ impl Store for SqliteStore {
 
     async fn silent_sources(&self, before: Timestamp) -> Result<Vec<(CompanyId, SilentSource)>, StoreError> {
         self.read(move |connection| sources::silent(connection, before))
+            .await
+    }
+
+    async fn add_history(&self, sums: Vec<Sum>) -> Result<(), StoreError> {
+        self.write(move |transaction| history::add(transaction, &sums))
+            .await
+    }
+
+    async fn history(
+        &self,
+        whose: Vec<Whose>,
+        resolution: Resolution,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Sum>, StoreError> {
+        self.read(move |connection| history::list(connection, &whose, resolution, from, to))
+            .await
+    }
+
+    async fn forget_old_history(
+        &self,
+        resolution: Resolution,
+        before: Timestamp,
+        most: u32,
+    ) -> Result<u32, StoreError> {
+        self.write(move |transaction| history::forget(transaction, resolution, before, most))
             .await
     }
 

@@ -10,6 +10,7 @@ mod claims;
 mod copying;
 mod damage;
 mod fixture;
+mod history;
 mod idempotency;
 mod invariants;
 mod keys;
@@ -76,6 +77,11 @@ conformance! {
         a_deleted_webhook_frees_its_url_and_orphans_its_subscriptions,
         nobody_sees_another_companys_things,
         scans_see_every_company,
+        ;
+    history:
+        sums_are_added_up_and_read_by_whose_and_when,
+        nodes_that_add_to_the_same_sums_at_once_lose_nothing,
+        the_oldest_sums_are_forgotten_by_slices,
         ;
     websockets:
         a_websocket_is_kept_changed_and_deleted,

@@ -16,6 +16,7 @@ use switchhook_domain::webhook::Webhook;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
 
 use super::deliveries::rows;
+use super::history::Charts;
 use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
 use super::part::{self, Choice, DeliveryRow, Moment, many, millis};
 use super::session::{Filled, Visitor};
@@ -76,6 +77,7 @@ struct WebhookPage {
     facts: Vec<(&'static str, String)>,
     subscriptions: Vec<SubscriptionRow>,
     deliveries: Vec<DeliveryRow>,
+    charts: Charts,
     kinds: Vec<Choice>,
     created_at: Moment,
     updated_at: Moment,
@@ -258,6 +260,7 @@ pub(super) async fn show(
             .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
             .collect(),
         deliveries: rows(&desk, company_id, &deliveries).await?,
+        charts: Charts::of(&desk, &visitor, Some(id)).await?,
         kinds: part::kinds(Some("call")),
         created_at: Moment(webhook.created_at),
         updated_at: Moment(webhook.updated_at),

@@ -20,7 +20,11 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn keeping(age: Option<Duration>, size: Option<u64>) -> Settings {
     Settings {
-        retention: RetentionSettings { age, size },
+        retention: RetentionSettings {
+            age,
+            size,
+            ..RetentionSettings::default()
+        },
         ..Settings::default()
     }
 }

@@ -354,6 +354,7 @@ impl Dispatcher {
         let telemetry = &self.parts.telemetry;
         telemetry.attempt_ended(class, finished.attempt.phases.total);
         self.parts.live.attempted(ended.of, &finished);
+        self.parts.history.attempted(ended.of, &finished);
         if matches!(finished.state, DeliveryState::Exhausted { .. }) {
             telemetry.exhausted();
         }

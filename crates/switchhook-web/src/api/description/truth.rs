@@ -108,12 +108,13 @@ fn tell_parameters(path: &str, operation: &mut Value) {
             | "after" => {
                 *schema = json!({ "type": "string", "pattern": ID_OR_EMPTY });
             }
-            "since" | "until" => {
+            "since" | "until" | "from" | "to" => {
                 *schema = json!({ "anyOf": [
                     { "type": "string", "format": "date-time" },
                     { "type": "string", "pattern": "^(-?[0-9]{1,15})?$" },
                 ] });
             }
+            "step" => *schema = json!({ "type": "string", "pattern": "^([1-9][0-9]{0,3}[mhd])?$" }),
             // Dialpad's lists take any limit, and give what they can.
             "limit" if path.starts_with("/api/v2/") => *schema = json!({ "type": "integer", "minimum": 1 }),
             "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": 200 }),

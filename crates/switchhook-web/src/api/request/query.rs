@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use http::Uri;
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::duration::parse_duration;
 use switchhook_store::PageRequest;
 use url::form_urlencoded;
 use utoipa::IntoParams;
@@ -69,6 +71,13 @@ impl<'a> Query<'a> {
         let kind = self.text("kind").map(|text| Kind::of_kept(&text));
         kind.transpose()
             .map_err(|error| ApiError::invalid(format!("kind: {error}")))
+    }
+
+    /// A parameter's value as a length of time.
+    pub(crate) fn length(self, name: &str) -> Result<Option<Duration>, ApiError> {
+        let text = self.text(name);
+        let length = text.map(|text| parse_duration(&text)).transpose();
+        length.map_err(|error| ApiError::invalid(format!("{name}: {error}")))
     }
 
     /// A parameter's value as an instant. A `+` that was not escaped has become a space.

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 71] = [
+const TABLE: [(&str, [u16; 8]); 72] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -82,6 +82,7 @@ const TABLE: [(&str, [u16; 8]); 71] = [
     ("get /v1/deliveries/{id}",                      [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/deliveries/{id}/redeliver",           [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/deliveries/{id}/cancel",              [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("get /v1/history",                              [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/stream",                               [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/replays",                              [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /v1/replays",                             [401, 401, 403, 202, 403, 202, 202, 202]),

@@ -35,7 +35,7 @@ async fn pictures_for_the_documentation_are_made_when_they_are_asked_for() {
         .expect("chromium and chromedriver are installed");
     let house = House::new().await;
     house.inspected("orders").await;
-    remember(&house);
+    remember(&house).await;
     house.sign_in(&browser, ADMIN).await;
     play(&house, &browser, "ring-all-missed").await;
     play(&house, &browser, "sms-conversation").await;
@@ -103,7 +103,7 @@ async fn play(house: &House, browser: &Browser, scenario: &str) {
 
 /// Counts a quarter of an hour as a company could have had it, so that the charts have something to show: busier and
 /// quieter minutes, one of them with a receiver that fails and then takes longer.
-fn remember(house: &House) {
+async fn remember(house: &House) {
     let node = &house.server.node;
     let now = node.clock.now();
     for second in 6..900_u32 {
@@ -120,6 +120,8 @@ fn remember(house: &House) {
             );
         }
     }
+    let flushed = node.history.flush(&*node.store, now).await;
+    flushed.expect("the store can be written");
 }
 
 fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
@@ -131,13 +133,15 @@ fn waited(second: u32, number: u32, is_bad: bool) -> u64 {
 }
 
 fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
-    let live = &house.server.node.live;
+    let node = &house.server.node;
     let accepted = EventOf {
         id: EventId(1),
         kind: Kind::Call,
         is_duplicate: false,
     };
-    live.accepted(COMPANY, accepted, std::iter::empty(), at, || None);
+    node.live
+        .accepted(COMPANY, accepted, std::iter::empty(), at, || None);
+    node.history.accepted(COMPANY, at);
     let of = AttemptOf {
         company_id: COMPANY,
         event_id: EventId(1),
@@ -164,5 +168,6 @@ fn count(house: &House, at: Timestamp, waited: Duration, has_failed: bool) {
         blocks_until: at,
         suspended: Duration::ZERO,
     };
-    live.attempted(of, &finished);
+    node.live.attempted(of, &finished);
+    node.history.attempted(of, &finished);
 }

@@ -9,6 +9,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::delivery::Delivery;
+use switchhook_domain::history::{Resolution, Sum, Whose};
 use switchhook_domain::id::{
     ChannelId, CompanyId, DeliveryId, EventId, KeyId, RefusalId, ReplayId, SourceId, SubscriptionId,
     WebhookId, WebsocketId,
@@ -218,6 +219,7 @@ delegated! {
         channel(company_id: CompanyId, id: ChannelId) -> Channel;
         list_channels(company_id: CompanyId, page: PageRequest) -> Page<Channel>;
         silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
+        history(whose: Vec<Whose>, resolution: Resolution, from: Timestamp, to: Timestamp) -> Vec<Sum>;
         size() -> StoreSize;
         last_id() -> i64;
         time() -> Option<Timestamp>;
@@ -267,6 +269,8 @@ delegated! {
         remove_events(slice: RemovalSlice) -> Removed;
         drop_payloads(slice: PayloadSlice, now: Timestamp) -> DroppedPayloads;
         erase_number(slice: ErasureSlice, now: Timestamp) -> Erased;
+        add_history(sums: Vec<Sum>) -> ();
+        forget_old_history(resolution: Resolution, before: Timestamp, most: u32) -> u32;
         check() -> ();
     }
 }

@@ -1,0 +1,150 @@
+//! `/v1/history`: what came of the attempts over the last weeks, step by step.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+use serde::Serialize;
+use switchhook_domain::Timestamp;
+use switchhook_domain::history::{Counts, Point, Range};
+use switchhook_domain::id::WebhookId;
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::Reader;
+use super::error::ApiError;
+use super::request::Query;
+use switchhook_node::history;
+
+/// How far back it goes if nobody says.
+const USUAL: Duration = Duration::from_secs(60 * 60);
+
+/// Of what and when.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct HistoryQuery {
+    /// Only this webhook; else the company with all its webhooks.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+    /// From this time on: RFC 3339 or unix milliseconds. An hour before `to` unless told otherwise.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Until this time: now unless told otherwise.
+    #[param(value_type = Option<String>)]
+    to: Option<Timestamp>,
+    /// How long the time of each point is, at least: whole minutes (`1m`, `15m`, `1h`). It is longer if `from` is more than
+    /// 48 hours ago (whole hours) or there would be more than 1500 points. Unless told otherwise it is such that there are
+    /// at most about 180.
+    #[param(value_type = Option<String>, example = "15m")]
+    step: Option<Duration>,
+}
+
+/// What came of the attempts, step by step.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HistoryAnswer {
+    /// When the first point begins, in unix milliseconds: `from`, or the beginning of the step that it is in.
+    #[schema(value_type = i64)]
+    from: Timestamp,
+    /// When the last point ends at the latest.
+    #[schema(value_type = i64)]
+    to: Timestamp,
+    /// How long the time of each point is, in seconds.
+    #[schema(example = 60)]
+    step: u64,
+    /// Since when most attempts fail; null if they do not now.
+    #[schema(value_type = Option<i64>, required)]
+    failing_since: Option<Timestamp>,
+    /// Oldest first. The last one may be of a time that has not passed yet.
+    points: Vec<PointAnswer>,
+}
+
+/// What came of the attempts of one step. All but `at` is null if no server ran then.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PointAnswer {
+    /// When it begins, in unix milliseconds.
+    #[schema(value_type = i64)]
+    at: Timestamp,
+    /// Events accepted; 0 for a webhook.
+    #[schema(required)]
+    accepted: Option<u64>,
+    /// Attempts that succeeded.
+    #[schema(required)]
+    delivered: Option<u64>,
+    /// Attempts that the receiver answered with an error.
+    #[schema(required)]
+    failed_answered: Option<u64>,
+    /// Attempts that no answer came to.
+    #[schema(required)]
+    failed_unanswered: Option<u64>,
+    /// Deliveries that were given up.
+    #[schema(required)]
+    exhausted: Option<u64>,
+    /// Which share of the attempts succeeded, from 0 to 1; null if there were none.
+    #[schema(required)]
+    success: Option<f64>,
+    /// How long half of what was delivered took at the most, from acceptance to delivery, to within a factor of 1.4.
+    #[schema(required)]
+    p50_ms: Option<f64>,
+    /// How long 95 % of it took at the most.
+    #[schema(required)]
+    p95_ms: Option<f64>,
+    /// How long 99 % of it took at the most.
+    #[schema(required)]
+    p99_ms: Option<f64>,
+}
+
+/// Shows what came of the attempts to a webhook, or to all of the company's: how many, how they ended, how long it took.
+///
+/// Counted by the minute for 48 hours and by the hour for as long as `--retention-history` says, on all nodes together; the last
+/// few seconds may be missing.
+#[utoipa::path(
+    get, path = "/v1/history", tag = "deliveries", operation_id = "history.get",
+    params(HistoryQuery),
+    responses((status = 200, description = "What came of the attempts", body = HistoryAnswer)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<HistoryAnswer>, ApiError> {
+    let query = Query::of(&uri);
+    let now = api.node.clock.now();
+    let to = query.instant("to")?.unwrap_or(now);
+    let from = query.instant("from")?.unwrap_or_else(|| to.minus(USUAL));
+    let step = query.length("step")?;
+    let range = Range::new(from, to, step, now);
+    let range = range.map_err(|uneven| ApiError::invalid(format!("step: {uneven}")))?;
+    let points = history::of(&api.node, caller, query.id("webhook_id")?, range).await?;
+    Ok(Json(HistoryAnswer {
+        from: range.from(),
+        to,
+        step: range.step().as_secs(),
+        failing_since: switchhook_domain::history::failing_since(&points),
+        points: points.into_iter().map(PointAnswer::from).collect(),
+    }))
+}
+
+impl From<Point> for PointAnswer {
+    fn from(point: Point) -> Self {
+        let counts = point.counts.as_ref();
+        let count = |count: fn(&Counts) -> u64| counts.map(count);
+        let percentile = |share| counts.and_then(|counts| counts.latencies.percentile(share));
+        Self {
+            at: point.at,
+            accepted: count(|counts| counts.accepted),
+            delivered: count(|counts| counts.delivered),
+            failed_answered: count(|counts| counts.failed_answered),
+            failed_unanswered: count(|counts| counts.failed_unanswered),
+            exhausted: count(|counts| counts.exhausted),
+            success: counts.and_then(Counts::success),
+            p50_ms: percentile(0.5),
+            p95_ms: percentile(0.95),
+            p99_ms: percentile(0.99),
+        }
+    }
+}
