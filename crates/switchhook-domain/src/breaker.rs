@@ -125,6 +125,13 @@ impl Breaker {
         }
     }
 
+    /// If it is open, the next attempt may be made at `now`.
+    pub fn probe_at_once(&mut self, now: Timestamp) {
+        if let Self::Open { probe_at, .. } = self {
+            *probe_at = now.min(*probe_at);
+        }
+    }
+
     /// Whether it is open.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -123,6 +123,77 @@ impl DeliveryState {
     }
 }
 
+/// What a pending delivery waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitingFor {
+    /// The receiver's answer: it is being sent.
+    Answer,
+    /// The time of its next attempt.
+    Retry,
+    /// A receiver that fails: its webhook's breaker is open.
+    Receiver,
+    /// Somebody who resumes its webhook.
+    Resume,
+    /// A delivery of the same call, message, agent or contact, which it must not overtake.
+    Delivery(DeliveryId),
+    /// Its turn: it is due, and others are before it, or its webhook's rate or concurrency is used up.
+    Turn,
+}
+
+impl WaitingFor {
+    /// The words that name what is waited for.
+    pub const WORDS: [&str; 6] = ["answer", "retry", "receiver", "resume", "delivery", "turn"];
+
+    /// The word that names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Retry => "retry",
+            Self::Receiver => "receiver",
+            Self::Resume => "resume",
+            Self::Delivery(_) => "delivery",
+            Self::Turn => "turn",
+        }
+    }
+}
+
+/// What decides, besides a pending delivery itself, what it waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PendingFacts {
+    /// Whether a node has it, to attempt it.
+    pub is_claimed: bool,
+    /// The first of those that it must not overtake, if it waits for them.
+    pub behind: Option<DeliveryId>,
+    /// Whether its webhook is paused.
+    pub is_paused: bool,
+    /// Whether its webhook's breaker is open.
+    pub is_breaker_open: bool,
+}
+
+impl Delivery {
+    /// What it waits for at `now`; `None` if it has ended.
+    #[must_use]
+    pub fn waiting_for(&self, facts: PendingFacts, now: Timestamp) -> Option<WaitingFor> {
+        let DeliveryState::Pending { due_at } = self.state else {
+            return None;
+        };
+        Some(if facts.is_claimed {
+            WaitingFor::Answer
+        } else if facts.is_paused {
+            WaitingFor::Resume
+        } else if let Some(id) = facts.behind.filter(|id| *id != self.id) {
+            WaitingFor::Delivery(id)
+        } else if facts.is_breaker_open {
+            WaitingFor::Receiver
+        } else if due_at > now && self.failures.total() > 0 {
+            WaitingFor::Retry
+        } else {
+            WaitingFor::Turn
+        })
+    }
+}
+
 /// Decides where a delivery goes after an attempt.
 ///
 /// This is the only place where a delivery changes state because of an attempt.
@@ -212,6 +283,71 @@ mod tests {
     fn due_in(delay: Duration) -> DeliveryState {
         DeliveryState::Pending {
             due_at: NOW.plus(delay),
+        }
+    }
+
+    #[test]
+    fn what_a_delivery_waits_for_is_what_keeps_it_now() {
+        let mut delivery = delivery(DeliveryState::Pending { due_at: NOW });
+        let later = NOW.plus(Duration::from_secs(5));
+        let waits = |delivery: &Delivery, facts| delivery.waiting_for(facts, NOW).map(WaitingFor::as_str);
+        let none = PendingFacts::default();
+        assert_eq!(waits(&delivery, none), Some("turn"));
+        delivery.state = DeliveryState::Pending { due_at: later };
+        assert_eq!(
+            waits(&delivery, none),
+            Some("turn"),
+            "a replay's pace is a turn too"
+        );
+        delivery.failures.answered = 1;
+        assert_eq!(waits(&delivery, none), Some("retry"));
+        let open = PendingFacts {
+            is_breaker_open: true,
+            ..none
+        };
+        assert_eq!(waits(&delivery, open), Some("receiver"));
+        let behind = PendingFacts {
+            behind: Some(DeliveryId(7)),
+            ..open
+        };
+        assert_eq!(
+            delivery.waiting_for(behind, NOW),
+            Some(WaitingFor::Delivery(DeliveryId(7)))
+        );
+        let paused = PendingFacts {
+            is_paused: true,
+            ..behind
+        };
+        assert_eq!(waits(&delivery, paused), Some("resume"));
+        let claimed = PendingFacts {
+            is_claimed: true,
+            ..paused
+        };
+        assert_eq!(waits(&delivery, claimed), Some("answer"));
+        delivery.state = DeliveryState::Delivered { at: NOW };
+        assert_eq!(waits(&delivery, claimed), None);
+    }
+
+    fn delivery(state: DeliveryState) -> Delivery {
+        Delivery {
+            id: DeliveryId(1),
+            event_id: EventId(1),
+            ordinal: 0,
+            company_id: CompanyId(1),
+            webhook_id: WebhookId(1),
+            kind: Kind::Call,
+            subscription_ids: Vec::new(),
+            hidden: Hidden::NOTHING,
+            order_key: None,
+            state,
+            attempt_number: 0,
+            failures: Failures::default(),
+            blocks_until: NOW,
+            note: None,
+            origin: None,
+            replay_id: None,
+            created_at: NOW,
+            suspended: Duration::ZERO,
         }
     }
 

@@ -19,6 +19,7 @@
 //! | contact | the outside party | a webhook's owner |
 //! | replay | a stored job that makes new deliveries of old events | a retry |
 //! | company | whose webhooks, subscriptions, keys and events these are | |
+//! | outage | a time in which every attempt to send to a webhook failed | a suspension: a time in which none was made |
 //! | claim | a node's right, until its lease ends, to make a delivery's next attempt | |
 //! | notice | something that people should be told of, written down with the change that causes it | a notification's text |
 //! | channel | where notifications go: a URL, a chat room, a mailbox | a webhook |
@@ -41,6 +42,7 @@ pub mod lease;
 pub mod matching;
 pub mod notification;
 pub mod order;
+pub mod outage;
 pub mod phone_number;
 pub mod redaction;
 pub mod replay;

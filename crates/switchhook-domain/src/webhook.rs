@@ -3,6 +3,7 @@
 //! Owns the object, its settings and how a change applies to it. Whether a `hook_url` may be used at all is decided
 //! where connections are made (the address guard) and where requests are read (the API).
 
+mod condition;
 mod settings;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::lease::Lease;
 use crate::retry::Profile;
 use crate::secret::Secret;
 
+pub use self::condition::{Condition, Severity};
 pub use self::settings::{
     Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_HEADERS,
     MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch, ShownSettings, WebhookRequest, WebhookSettings,
@@ -195,6 +197,25 @@ impl Webhook {
         }
         self.updated_at = now;
         self
+    }
+
+    /// Whether what its receiver is sent, or how long that may take, differs from before: what failed may succeed now.
+    #[must_use]
+    pub fn is_sent_otherwise_than(&self, before: &Self) -> bool {
+        let sent = |webhook: &Self| {
+            let settings = &webhook.settings;
+            (
+                settings.headers.clone(),
+                settings.jwt_content_type.clone(),
+                settings.announce_kid,
+                (
+                    settings.timeout_ms,
+                    settings.connect_timeout_ms,
+                    settings.head_timeout_ms,
+                ),
+            )
+        };
+        self.hook_url != before.hook_url || self.secret != before.secret || sent(self) != sent(before)
     }
 
     /// The secret and those before it that count at `now`.

@@ -1,5 +1,7 @@
 //! What can be done with deliveries. One is sent again by making another: history is never rewritten.
 
+mod standing;
+
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::key::Right;
@@ -9,6 +11,8 @@ use crate::Node;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::traffic::leading_to;
+
+pub use self::standing::{Standing, standing, standings};
 
 /// Shows a delivery.
 ///
@@ -25,7 +29,7 @@ async fn seen(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, R
     Ok(delivery)
 }
 
-/// Sends the same event to the same webhook again, as a new delivery.
+/// Sends the same event to the same webhook again, as a new delivery, at once and whatever the webhook's breaker says.
 ///
 /// # Errors
 /// If the caller may not, or may not see what it shows; if there is no such delivery, or its webhook or payload is gone.
@@ -38,6 +42,7 @@ pub async fn redeliver(node: &Node, caller: Caller, id: DeliveryId) -> Result<De
     let now = node.clock.now();
     let new_id = DeliveryId(node.ids.next(now));
     let delivery = node.store.redeliver(caller.company_id, id, new_id, now).await?;
+    node.engine.send(delivery.webhook_id, delivery.id);
     node.engine.nudge(delivery.webhook_id);
     Ok(delivery)
 }

@@ -12,6 +12,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
 use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::credential::{is_credential, shown_url};
+use switchhook_domain::outage::{Outage, Streak, StreakChange};
 use switchhook_domain::suspension::{Suspension, SuspensionReason, suspended_time};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
@@ -59,8 +60,21 @@ pub struct Health {
     pub suspensions: Vec<Suspension>,
     /// How its breaker is.
     pub breaker: Breaker,
+    /// The attempts that failed since the last success.
+    streak: Streak,
+    /// Whether somebody asked to have it tried now: the next success lets everything go that waits.
+    is_retry_asked: bool,
     /// When this node last sent to it with success.
     succeeded_at: Option<Timestamp>,
+}
+
+/// What the end of an attempt did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// To the breaker.
+    pub transition: Transition,
+    /// To the outage.
+    pub outage: StreakChange,
 }
 
 impl Default for Load {
@@ -81,11 +95,23 @@ const MOST_SUSPENSIONS: usize = 256;
 const INITIAL_ALLOWANCE: u32 = 256;
 
 impl Health {
-    /// Notes how an attempt ended.
-    pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
+    /// Notes how an attempt ended; `has_breaker`: whether failures open the webhook's breaker.
+    pub fn note(&mut self, class: OutcomeClass, has_breaker: bool, now: Timestamp) -> Noted {
+        let mut transition = match has_breaker {
+            true => self.note_breaker(class, now),
+            false => Transition::None,
+        };
         if class.is_success() {
             self.succeeded_at = self.succeeded_at.max(Some(now));
+            if std::mem::take(&mut self.is_retry_asked) {
+                transition = Transition::Recovered;
+            }
         }
+        let outage = self.streak.note(class, self.breaker.is_open(), now);
+        Noted { transition, outage }
+    }
+
+    fn note_breaker(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
         let was_open = self.breaker.is_open();
         let transition = self.breaker.note(class, now);
         match self.breaker {
@@ -94,6 +120,20 @@ impl Health {
             _ => {}
         }
         transition
+    }
+
+    /// Somebody wants it tried now: an open breaker lets one attempt through at once.
+    pub fn ask_to_retry(&mut self, now: Timestamp) {
+        self.is_retry_asked = true;
+        self.breaker.probe_at_once(now);
+    }
+
+    /// What made its attempts fail may be mended: its breaker, if it is open, is closed.
+    pub fn give_another_chance(&mut self, now: Timestamp) {
+        if self.breaker.is_open() {
+            self.breaker = Breaker::default();
+            self.close(SuspensionReason::Breaker, now);
+        }
     }
 
     fn open(&mut self, reason: SuspensionReason, from: Timestamp) {
@@ -160,6 +200,14 @@ impl Load {
         }
     }
 
+    /// Takes note of the outage that lasts, or that none does, as the store knows it.
+    pub(crate) fn hear_outage(&self, lasting: Option<&Outage>) {
+        let is_news = lasting.is_some() || self.health.read().streak.is_outage();
+        if is_news {
+            self.health.write().streak.hear(lasting);
+        }
+    }
+
     /// Takes note that the webhook was paused or resumed.
     pub(crate) fn pause_changed(&self, before: Option<Timestamp>, webhook: &Webhook) {
         match (before, webhook.paused_at) {
@@ -213,6 +261,12 @@ impl Destination {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.webhook.paused_at.is_none() && self.load.has_room() && !self.load.health.read().breaker.is_open()
+    }
+
+    /// How its breaker is, as this node knows it.
+    #[must_use]
+    pub fn breaker(&self) -> Breaker {
+        self.load.health.read().breaker
     }
 
     /// How long of the time from `start` to `end` it was suspended.
@@ -339,7 +393,7 @@ mod tests {
             suspended_time(&load.health.read().suspensions, at(0), at(200)),
             Duration::from_secs(20)
         );
-        load.health.write().note(OutcomeClass::Accepted, at(130));
+        load.health.write().note(OutcomeClass::Accepted, true, at(130));
         assert!(!load.hear(&theirs(125, None, 140)), "it went well after that");
     }
 
@@ -347,7 +401,7 @@ mod tests {
     fn what_another_breaker_did_before_this_one_opened_says_nothing() {
         let load = Load::default();
         for _ in 0..10 {
-            load.health.write().note(OutcomeClass::Failed, at(100));
+            load.health.write().note(OutcomeClass::Failed, true, at(100));
         }
         assert!(!load.hear(&theirs(50, Some(90), 60)));
         assert!(load.health.read().breaker.is_open());

@@ -1,11 +1,12 @@
 //! The doctor: what is wrong with a company's webhooks, subscriptions and deliveries, and what to do about each.
 //!
-//! Here: what is examined and what is found. `registered` looks at what was set up, `sending` at how deliveries do,
-//! `reach` whether a connection can be made from where the server stands. It changes nothing and sends no event.
+//! Here: what is examined and what is found. `registered` looks at what was set up, `sending` at how deliveries do, `sources` at
+//! what comes in, `reach` whether a connection can be made from where the server stands. It changes nothing and sends no event.
 
 mod reach;
 mod registered;
 mod sending;
+mod sources;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use switchhook_domain::credential::{shown_text, shown_url};
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{CompanyId, SourceId, SubscriptionId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::subscription::Subscription;
@@ -91,6 +92,13 @@ pub enum Place {
         /// Where it posts to.
         hook_url: String,
     },
+    /// At a source.
+    Source {
+        /// Its id.
+        id: SourceId,
+        /// What its owner calls it.
+        name: String,
+    },
     /// At a subscription.
     Subscription {
         /// Its id.
@@ -105,6 +113,7 @@ impl fmt::Display for Place {
         match self {
             Self::Server => f.write_str("the server"),
             Self::Webhook { id, hook_url } => write!(f, "webhook {id} ({hook_url})"),
+            Self::Source { id, name } => write!(f, "source {id} ({name})"),
             Self::Subscription { id, kind } => write!(f, "{kind} subscription {id}"),
         }
     }
@@ -147,10 +156,14 @@ spelled_enum! {
         ContentType = "content_type",
         /// The receiver's clock and ours differ, or the machine's and the database's.
         ClockSkew = "clock_skew",
+        /// A webhook's receiver fails: every attempt, for some time.
+        Failing = "failing",
         /// Deliveries are late.
         Behind = "behind",
         /// Deliveries were given up.
         GivenUp = "given_up",
+        /// A source refuses what comes to it.
+        SourceRefuses = "source_refuses",
     }
 }
 
@@ -173,7 +186,7 @@ pub async fn examine(node: &Node, caller: Caller, examination: Examination) -> R
     };
     report.findings.retain(|finding| match finding.place {
         Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
-        Place::Server | Place::Webhook { .. } => true,
+        Place::Server | Place::Webhook { .. } | Place::Source { .. } => true,
     });
     Ok(report)
 }
@@ -199,6 +212,7 @@ async fn look(node: &Node, company_id: CompanyId, examination: Examination) -> R
     }
     if only.is_none() {
         findings.extend(subscriptions.iter().filter_map(registered::subscription));
+        findings.extend(sources::all(node, company_id).await?);
     }
     Ok(Report {
         findings,

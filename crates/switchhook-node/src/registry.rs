@@ -13,7 +13,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::matching::{CompanyIndex, Match};
-use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
+use switchhook_domain::subscription::{Endpoint, Revision, Subscription, SubscriptionVersion, VersionChange};
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::websocket::Websocket;
 use switchhook_store::{Page, PageRequest, Store, StoreError, SubscriptionFilter};
@@ -131,6 +131,11 @@ impl Registry {
         {
             if let Some(destination) = registry.destination(record.webhook_id) {
                 destination.load().remember(&record);
+            }
+        }
+        for (webhook_id, outage) in registry.store.lasting_outages(None).await? {
+            if let Some(destination) = registry.destination(webhook_id) {
+                destination.load().hear_outage(Some(&outage));
             }
         }
         Ok(registry)
@@ -254,6 +259,21 @@ impl Registry {
             self.refresh(websocket.company_id).await?;
         }
         Ok(self.websocket(id))
+    }
+
+    /// How to send to each webhook of every company.
+    pub fn destinations(&self) -> impl Iterator<Item = Arc<Destination>> {
+        self.destinations.iter().map(|entry| Arc::clone(&entry))
+    }
+
+    /// The webhooks of a company that a subscription sends to which is enabled.
+    #[must_use]
+    pub fn subscribed_webhooks(&self, company_id: CompanyId) -> HashSet<WebhookId> {
+        let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
+            return HashSet::new();
+        };
+        let index = Arc::clone(&company.known.read().index);
+        index.endpoints().filter_map(Endpoint::webhook_id).collect()
     }
 
     /// How to send to each of a company's webhooks.

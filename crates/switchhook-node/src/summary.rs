@@ -1,6 +1,6 @@
 //! An event in a few words, for lists and for the live view. Never holds the text of a message.
 
-use switchhook_protocol::{Contact, Kind, Payload, Target, Word};
+use switchhook_protocol::{Contact, Direction, Kind, Payload, Target, Word};
 
 use crate::mask::Mask;
 
@@ -30,7 +30,7 @@ impl Summary {
 fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
     let what = match payload {
         Payload::Unknown => "of no known shape",
-        known => known.what_happened().unwrap_or("no state"),
+        known => known.what_happened().unwrap_or_else(|| without_state(payload)),
     };
     let way = payload.direction().map(Word::as_str);
     let detail = way_between(
@@ -42,6 +42,15 @@ fn told(payload: &Payload<'_>, mask: Mask) -> Summary {
     Summary {
         what: mask.loose(&shortened(what)).into_owned(),
         detail: shortened(&detail),
+    }
+}
+
+/// What happened, for an event that does not say. Only messages that were sent have a status.
+fn without_state(payload: &Payload<'_>) -> &'static str {
+    match (payload, payload.direction().and_then(Word::known)) {
+        (Payload::Sms(_), Some(Direction::Inbound)) => "received",
+        (Payload::Sms(_), _) => "sent",
+        _ => "no state",
     }
 }
 
@@ -124,6 +133,8 @@ mod tests {
             "(•••) •••-••01",
         );
         check(Kind::Changelog, "{}", Mask::NOTHING, "no state", "");
+        let received = r#"{"id":1,"direction":"inbound","contact":{"name":"Ann"}}"#;
+        check(Kind::Sms, received, Mask::NOTHING, "received", "Ann");
         check(Kind::Sms, "nonsense", Mask::NOTHING, "unreadable", "");
     }
 

@@ -121,7 +121,11 @@ pub async fn update(
         settings,
         ..WebhookChange::default()
     };
-    change_webhook(node, caller, id, change).await
+    let changed = change_webhook(node, caller, id, change).await?;
+    if changed.webhook.is_sent_otherwise_than(&before) {
+        node.engine.give_another_chance(id);
+    }
+    Ok(changed)
 }
 
 /// Replaces a webhook's secret. Deliveries are signed with the new one at once; the old one still counts for a while for
@@ -157,6 +161,7 @@ pub async fn rotate_secret(
         ..WebhookChange::default()
     };
     let changed = change_webhook(node, caller, id, change).await?;
+    node.engine.give_another_chance(id);
     Ok(Shown {
         secret_shown: if is_made_up {
             SecretsShown::Always
@@ -182,7 +187,7 @@ pub async fn pause(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, 
     change_webhook(node, caller, id, change).await
 }
 
-/// Sends what was held back, oldest first.
+/// Sends what was held back, oldest first, and tries at once if the receiver had failed.
 ///
 /// # Errors
 /// If the caller may not, or there is no such webhook.
@@ -192,10 +197,29 @@ pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown,
         paused_at: Some(None),
         ..WebhookChange::default()
     };
-    change_webhook(node, caller, id, change).await
+    let changed = change_webhook(node, caller, id, change).await?;
+    node.engine.retry(id);
+    Ok(changed)
 }
 
-/// Sends a small sample event to a webhook, whatever it is subscribed to.
+/// Tries a webhook now, whatever its breaker and its retry schedule say: one attempt at once, and if that succeeds everything
+/// that waits.
+///
+/// # Errors
+/// If the caller may not, there is no such webhook, or it is paused.
+pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    let webhook = node.store.webhook(caller.company_id, id).await?;
+    if webhook.paused_at.is_some() {
+        return Err(Refusal::Conflict(format!(
+            "webhook {id} is paused, so nothing is sent to it: resume it, and what waits is sent at once"
+        )));
+    }
+    node.engine.retry(id);
+    shown_to(node, caller, webhook).await
+}
+
+/// Sends a small sample event to a webhook at once, whatever it is subscribed to and whatever its breaker says.
 ///
 /// # Errors
 /// If the caller may not, there is no such webhook, or the event could not be kept.
@@ -206,7 +230,11 @@ pub async fn test(node: &Node, caller: Caller, id: WebhookId, kind: Kind) -> Res
         return Err(Refusal::Invalid(why.to_owned()));
     }
     let webhook = node.store.webhook(caller.company_id, id).await?;
-    Ok(ingest::accept_sample(node, webhook.company_id, webhook.id, kind).await?)
+    let accepted = ingest::accept_sample(node, webhook.company_id, webhook.id, kind).await?;
+    for delivery in &accepted.deliveries {
+        node.engine.send(id, delivery.id);
+    }
+    Ok(accepted)
 }
 
 /// Deletes a webhook and answers what it was. Its subscriptions stay and deliver nothing.

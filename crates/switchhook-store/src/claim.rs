@@ -100,6 +100,8 @@ pub struct ClaimRequest {
     pub limit: u32,
     /// No further one once their events have this many bytes.
     pub bytes: usize,
+    /// Only this delivery, whatever is due before it.
+    pub only: Option<DeliveryId>,
 }
 
 /// What came of a request.

@@ -32,6 +32,8 @@ pub struct DeliveryFilter {
     pub replay_id: Option<ReplayId>,
     /// Only those in this state.
     pub state: Option<StateName>,
+    /// Only those of which an attempt failed.
+    pub has_failed: bool,
     /// Only this kind.
     pub kind: Option<Kind>,
     /// Made at this time or later.

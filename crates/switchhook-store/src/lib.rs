@@ -21,6 +21,7 @@ mod observer;
 mod open;
 mod options;
 mod order_queue;
+mod outage;
 mod page;
 pub mod permission;
 pub mod postgres;
@@ -34,6 +35,7 @@ mod sealing;
 mod session;
 pub mod sqlite;
 mod sweeping;
+mod waiting;
 mod websocket;
 mod write;
 
@@ -51,6 +53,7 @@ use switchhook_domain::id::{
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
+use switchhook_domain::outage::Outage;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -77,6 +80,7 @@ pub use notification::{
 pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{Migrated, backup, check_url, is_in_memory, migrate, open, restore};
 pub use options::{Role, StoreOptions};
+pub use outage::OutageWrite;
 pub use page::{Page, PageRequest, RefusalSlice};
 pub use registry::{SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
@@ -87,6 +91,7 @@ pub use retention::{
 pub use sealing::{Resealed, Sealer, SecretOwner};
 pub use session::{ENDED_SESSIONS_KEPT, Session};
 pub use sqlite::{Copied, Existing};
+pub use waiting::{Backlog, Progress};
 pub use websocket::{LogBounds, LogEntry, LogPosition};
 
 /// What is kept, and the few things that are done with it.
@@ -194,6 +199,16 @@ pub trait Store: Send + Sync + 'static {
         breaker: Breaker,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Writes down when webhooks' outages begin, go on and end, in this order and in one commit.
+    async fn write_outages(&self, writes: Vec<OutageWrite>) -> Result<(), StoreError>;
+    /// The outages that last of the company's webhooks, or of all, by webhook.
+    async fn lasting_outages(
+        &self,
+        company_id: Option<CompanyId>,
+    ) -> Result<Vec<(WebhookId, Outage)>, StoreError>;
+    /// A webhook's outages, newest first; a thousand are kept.
+    async fn outages_of(&self, webhook_id: WebhookId, most: u32) -> Result<Vec<Outage>, StoreError>;
 
     // --- websockets -----------------------------------------------------------------------------------------------
 
@@ -383,6 +398,8 @@ pub trait Store: Send + Sync + 'static {
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
     /// The last finished attempt of each of these deliveries that has one.
     async fn last_attempts(&self, ids: Vec<DeliveryId>) -> Result<Vec<LastAttempt>, StoreError>;
+    /// What those of these deliveries are doing that are pending, in no order.
+    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError>;
     /// Makes a new delivery `new_id` of the same event to the same webhook, due at once and behind nobody.
     async fn redeliver(
         &self,
@@ -442,6 +459,9 @@ pub trait Store: Send + Sync + 'static {
         webhook_id: WebhookId,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// How many deliveries of a webhook are pending, counted up to `most`, and the oldest of those.
+    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError>;
 
     /// The delivery of a webhook that has waited longest for an attempt, whether a node has it in memory or not. One that is
     /// claimed and given back again and again has waited all the time.

@@ -34,6 +34,7 @@ mod notices;
 mod notifications;
 mod notifier;
 mod order_queue;
+mod outages;
 mod pending;
 mod pool;
 mod record;

@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod history;
 pub(crate) mod key;
 pub(crate) mod notification;
+pub(crate) mod outage;
 pub(crate) mod replay;
 pub(crate) mod secret;
 pub(crate) mod source;

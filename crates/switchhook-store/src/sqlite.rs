@@ -36,6 +36,7 @@ mod log;
 mod notices;
 mod notifications;
 mod order_queue;
+mod outages;
 mod owner;
 mod pending;
 #[cfg(test)]

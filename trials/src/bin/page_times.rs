@@ -187,6 +187,7 @@ impl Filling {
             webhook_id,
             limit: u32::try_from(count).unwrap_or(u32::MAX),
             bytes: usize::MAX,
+            only: None,
         };
         let claim = Claim {
             requests: vec![request(RARE), request(BUSY)],

@@ -68,6 +68,24 @@ spelled_enum! {
     }
 }
 
+impl FailureReason {
+    /// What the receiver did, as the end of a sentence about it.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Dns => "has a name without an address",
+            Self::AddressRefused => "is at an address that is not sent to",
+            Self::ConnectionRefused => "refused the connection",
+            Self::ConnectTimeout => "could not be connected to in time",
+            Self::Tls => "could not be connected to with TLS",
+            Self::AnswerTimeout => "did not answer in time",
+            Self::ConnectionLost => "broke the connection off",
+            Self::NotHttp => "answered something that is not HTTP",
+            Self::BadRequest => "could not be sent the request",
+        }
+    }
+}
+
 spelled_enum! {
     /// What an outcome means. What follows from each class is said by [`OutcomeClass::consequences`].
     pub enum OutcomeClass: "attempt outcome" {

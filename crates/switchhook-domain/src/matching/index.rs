@@ -139,6 +139,11 @@ impl CompanyIndex {
         index
     }
 
+    /// Where its subscriptions point, each as often as one does.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        self.entries.iter().map(|entry| entry.endpoint)
+    }
+
     fn post(&mut self, mut keyed: Vec<(Key, u32)>) {
         keyed.sort_unstable();
         self.postings.reserve_exact(keyed.len());

@@ -8,6 +8,7 @@ mod outbox;
 mod schedule;
 mod survey;
 mod tasks;
+mod urgent;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
-use switchhook_domain::id::{EventId, WebhookId};
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::lease::Lease;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::Store;
@@ -95,6 +96,12 @@ struct Shared {
 enum Command {
     /// Something about this webhook changed, or something of it became due.
     Nudge(WebhookId),
+    /// Try this webhook now, whatever its breaker and its delays say.
+    Retry(WebhookId),
+    /// What made attempts to this webhook fail may be mended: close its breaker, and try.
+    GiveAnotherChance(WebhookId),
+    /// Send this delivery now, whatever its webhook's breaker says.
+    Send(WebhookId, DeliveryId),
     /// Stop; answer when everything that can end has ended.
     Stop {
         grace: Duration,
@@ -170,6 +177,21 @@ impl Engine {
     pub fn nudge(&self, webhook_id: WebhookId) {
         // An engine that has stopped does not need to know.
         let _ = self.commands.send(Command::Nudge(webhook_id));
+    }
+
+    /// Has a webhook tried now: one attempt at once, and if it succeeds everything that waits.
+    pub fn retry(&self, webhook_id: WebhookId) {
+        let _ = self.commands.send(Command::Retry(webhook_id));
+    }
+
+    /// Tells the engine that what made attempts to a webhook fail may be mended: its breaker is closed, and it is tried now.
+    pub fn give_another_chance(&self, webhook_id: WebhookId) {
+        let _ = self.commands.send(Command::GiveAnotherChance(webhook_id));
+    }
+
+    /// Has one delivery sent now, whatever its webhook's breaker says. A paused webhook is sent nothing.
+    pub fn send(&self, webhook_id: WebhookId, delivery_id: DeliveryId) {
+        let _ = self.commands.send(Command::Send(webhook_id, delivery_id));
     }
 
     /// How the engine is.

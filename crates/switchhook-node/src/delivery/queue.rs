@@ -15,13 +15,14 @@ mod backlog;
 mod claims;
 mod limits;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{OutcomeClass, Sign};
-use switchhook_domain::breaker::{Breaker, Transition};
+use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
 use switchhook_protocol::LARGEST_EVENT;
@@ -32,7 +33,7 @@ use self::claims::Claims;
 use self::limits::Limits;
 use super::attempt::size_of_body;
 use super::memory::{Memory, Purpose, Reservation};
-use crate::destination::{Destination, Health, Load};
+use crate::destination::{Destination, Health, Load, Noted};
 
 /// One webhook's queue.
 pub(super) struct WebhookQueue {
@@ -41,6 +42,8 @@ pub(super) struct WebhookQueue {
     limits: Limits,
     /// How many attempts are under way.
     in_flight: u32,
+    /// The claimed deliveries that somebody wants to see sent now, whatever the breaker says.
+    urgent: BTreeSet<DeliveryId>,
     /// What whoever accepts events sees of this queue, and the receiver's health.
     load: Arc<Load>,
     memory: Arc<Memory>,
@@ -74,6 +77,7 @@ impl WebhookQueue {
             backlog: Backlog::default(),
             limits: Limits::new(max_in_flight),
             in_flight: 0,
+            urgent: BTreeSet::new(),
             load,
             memory,
         };
@@ -101,6 +105,7 @@ impl WebhookQueue {
     pub(super) fn settled(&mut self, id: DeliveryId, attempt_number: u32) -> bool {
         let was_here = self.claims.settled(id, attempt_number);
         if was_here {
+            self.urgent.remove(&id);
             self.publish();
         }
         was_here
@@ -139,8 +144,34 @@ impl WebhookQueue {
 
     /// Whether [`WebhookQueue::start`] would answer with a delivery.
     pub(super) fn can_start(&self, now: Timestamp) -> bool {
+        self.next_place(now).is_some()
+    }
+
+    /// Which of those that are ready may start now: one that is urgent, else the first.
+    fn next_place(&self, now: Timestamp) -> Option<usize> {
+        let is_due = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
+        if let Some(place) = self.urgent_place()
+            && self.in_flight <= self.limits.cap()
+            && is_due(self.limits.next_start_at())
+        {
+            return Some(place);
+        }
         let breaker = self.breaker();
-        self.has_free_attempt(breaker) && self.start_at(breaker).is_none_or(|at| at <= now)
+        let may_start = self.has_free_attempt(breaker) && is_due(self.start_at(breaker));
+        may_start.then_some(0)
+    }
+
+    fn urgent_place(&self) -> Option<usize> {
+        if self.urgent.is_empty() {
+            return None;
+        }
+        let mut ready = self.claims.ready();
+        ready.position(|claimed| self.urgent.contains(&claimed.delivery.id))
+    }
+
+    /// A claimed delivery is to be sent now, whatever the breaker says.
+    pub(super) fn make_urgent(&mut self, id: DeliveryId) {
+        self.urgent.insert(id);
     }
 
     /// Whether there is something that only time keeps from starting.
@@ -165,20 +196,25 @@ impl WebhookQueue {
         destination: Option<&Destination>,
         now: Timestamp,
     ) -> Result<Option<Started>, NoRoom> {
-        if !self.can_start(now) {
-            return Ok(None);
-        }
-        let room = self.room_for_body(destination)?;
-        let Some(claimed) = self.claims.start() else {
+        let Some(place) = self.next_place(now) else {
             return Ok(None);
         };
+        let room = self.room_for_body(place, destination)?;
+        let Some(claimed) = self.claims.start(place) else {
+            return Ok(None);
+        };
+        self.urgent.remove(&claimed.delivery.id);
         self.in_flight += 1;
         Ok(Some(Started { claimed, room }))
     }
 
-    /// The room for what is made of the next delivery for its receiver, if anything is.
-    fn room_for_body(&self, destination: Option<&Destination>) -> Result<Option<Reservation>, NoRoom> {
-        let (Some(destination), Some(next)) = (destination, self.claims.ready().next()) else {
+    /// The room for what is made of a delivery that is ready for its receiver, if anything is.
+    fn room_for_body(
+        &self,
+        place: usize,
+        destination: Option<&Destination>,
+    ) -> Result<Option<Reservation>, NoRoom> {
+        let (Some(destination), Some(next)) = (destination, self.claims.ready().nth(place)) else {
             return Ok(None);
         };
         let size = size_of_body(next, destination);
@@ -224,11 +260,11 @@ impl WebhookQueue {
         back
     }
 
-    /// Takes note of how an attempt ended; answers what that did to the breaker.
-    pub(super) fn note(&self, class: OutcomeClass, now: Timestamp) -> (Transition, Breaker) {
+    /// Takes note of how an attempt ended; answers what that did, and how the breaker is.
+    pub(super) fn note(&self, class: OutcomeClass, has_breaker: bool, now: Timestamp) -> (Noted, Breaker) {
         let mut health = self.load.health.write();
-        let transition = Health::note(&mut health, class, now);
-        (transition, health.breaker)
+        let noted = Health::note(&mut health, class, has_breaker, now);
+        (noted, health.breaker)
     }
 
     // --- Limits ---------------------------------------------------------------------------------------------------

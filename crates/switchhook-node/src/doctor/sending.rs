@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{Attempt, AttemptOutcome};
+use switchhook_domain::attempt::{Attempt, AttemptOutcome, FailureReason};
 use switchhook_domain::delivery::{Delivery, StateName};
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_protocol::parse_http_date;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
 use super::{Finding, Trouble, at_webhook, since};
 use crate::Node;
+use crate::health::{self, Health};
 
 /// How long a delivery may be due before it counts as late.
 const LATE: Duration = Duration::from_secs(60);
@@ -39,8 +40,11 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Result<Vec<Findin
         findings.extend(clock_skew(webhook, &attempt));
     }
     let now = node.clock.now();
-    if webhook.paused_at.is_none() {
-        findings.extend(behind(node, webhook, now).await?);
+    let health = health::of(node, webhook).await?;
+    match health.condition {
+        Condition::Failing | Condition::PausedByFailures => findings.push(failing(webhook, health)),
+        Condition::Active | Condition::NoSubscription => findings.extend(behind(node, webhook, now).await?),
+        Condition::Paused | Condition::Disabled => {}
     }
     findings.extend(given_up(node, webhook, now).await?);
     Ok(findings)
@@ -141,6 +145,50 @@ fn clock_skew(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
                 .to_owned(),
         )
     })
+}
+
+/// Every attempt fails, and has for some time.
+fn failing(webhook: &Webhook, health: Health) -> Finding {
+    let id = webhook.id;
+    let (look_at, delivery) = match &health.outage {
+        Some(outage) => (
+            where_to_look(outage.last.status, outage.last.reason),
+            format!(
+                "; its last attempt: switchhook deliveries show {}",
+                outage.last.delivery_id
+            ),
+        ),
+        None => ("see its log", String::new()),
+    };
+    at_webhook(
+        webhook,
+        Trouble::Failing,
+        health.text,
+        format!("repair the receiver ({look_at}), then: switchhook webhooks retry {id}{delivery}"),
+    )
+}
+
+/// Where the reason of a failure is likely to be found.
+const fn where_to_look(status: Option<u16>, reason: Option<FailureReason>) -> &'static str {
+    match (status, reason) {
+        (Some(300..=399), _) => "it redirects: post to where it leads",
+        (Some(401 | 403), _) => {
+            "it does not accept the signature or the credentials: compare the secret and the headers"
+        }
+        (Some(404 | 405 | 410), _) => "nothing takes a POST at this path: compare the URL",
+        (Some(413), _) => "it takes no body of this size: raise its limit",
+        (Some(415), _) => "it does not take this content type",
+        (Some(429), _) => "it wants fewer requests: set a rate or a lower concurrency",
+        (Some(400..=499), _) => "it finds the request wrong: its answer may say why",
+        (Some(502..=504), _) => "a proxy before it does not reach it: see whether it is running",
+        (Some(_), _) => "see its log",
+        (None, Some(FailureReason::Dns)) => "its name has no address: compare the URL",
+        (None, Some(FailureReason::AddressRefused)) => "see --hook-allow",
+        (None, Some(FailureReason::ConnectionRefused)) => "nothing listens there: see whether it is running",
+        (None, Some(FailureReason::Tls)) => "see its certificate",
+        (None, Some(FailureReason::AnswerTimeout)) => "let it answer first and work afterwards",
+        (None, _) => "see whether it is running and can be reached",
+    }
 }
 
 async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use switchhook_domain::delivery::{Delivery, DeliveryState};
+use switchhook_domain::delivery::Delivery;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, EventId, SubscriptionId};
 use switchhook_domain::key::Right;
@@ -17,6 +17,7 @@ use switchhook_store::{self as store, EventHead, PageRequest, StoreError, Subscr
 
 use crate::Node;
 use crate::caller::Caller;
+use crate::deliveries::{Standing, standings};
 use crate::refusal::Refusal;
 
 /// What became of an event at the company's subscriptions.
@@ -44,8 +45,8 @@ pub struct Explained {
     pub explanation: String,
     /// When it was changed afterwards.
     pub changed_at: Option<Timestamp>,
-    /// The delivery that it asked for; subscriptions of one webhook share one.
-    pub delivery: Option<Delivery>,
+    /// The delivery that it asked for, and how that stands; subscriptions of one webhook share one.
+    pub delivery: Option<(Delivery, Standing)>,
 }
 
 impl Explained {
@@ -77,7 +78,8 @@ pub async fn explain(
     }
     caller.require_sight(explained.event.kind)?;
     let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
-    let mut explanation = tell(node, explained);
+    let standings = standings(node, &explained.deliveries).await?;
+    let mut explanation = tell(explained, standings);
     let clearance = caller.clearance();
     let is_seen = |one: &Explained| clearance.sees(one.subscription.filter.kind()).is_ok();
     explanation.items.retain(is_seen);
@@ -120,7 +122,7 @@ async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String
     ))
 }
 
-fn tell(node: &Node, explained: store::Explained) -> Explanation {
+fn tell(explained: store::Explained, standings: Vec<Standing>) -> Explanation {
     let decided = decided(&explained);
     let store::Explained {
         event,
@@ -128,13 +130,14 @@ fn tell(node: &Node, explained: store::Explained) -> Explanation {
         versions,
         ..
     } = explained;
-    let by_subscription: HashMap<SubscriptionId, &Delivery> = deliveries
+    let deliveries: Vec<_> = deliveries.into_iter().zip(standings).collect();
+    let by_subscription: HashMap<SubscriptionId, &(Delivery, Standing)> = deliveries
         .iter()
-        .flat_map(|delivery| delivery.subscription_ids.iter().map(move |id| (*id, delivery)))
+        .flat_map(|one| one.0.subscription_ids.iter().map(move |id| (*id, one)))
         .collect();
     let tell_one = |version: SubscriptionVersion| {
         let delivery = by_subscription.get(&version.subscription.id).copied();
-        explained_one(node, &decided, version, delivery)
+        explained_one(&decided, version, delivery)
     };
     Explanation {
         event: EventHead::from(event),
@@ -162,17 +165,18 @@ fn decided(explained: &store::Explained) -> Decided {
 }
 
 fn explained_one(
-    node: &Node,
     decided: &Decided,
     version: SubscriptionVersion,
-    delivery: Option<&Delivery>,
+    delivery: Option<&(Delivery, Standing)>,
 ) -> Explained {
     let verdict = decided.verdict(&version, delivery.is_some());
     let subscription = version.subscription;
     let explanation = match verdict {
         Verdict::PassedOver(Reason::Websocket) => Reason::Websocket.in_words().to_owned(),
         Verdict::PassedOver(reason) => reason.explain(&subscription, &decided.facts),
-        Verdict::Matches => delivery.map_or_else(String::new, |it| stands(node, it)),
+        Verdict::Matches => delivery.map_or_else(String::new, |(it, standing)| {
+            format!("delivery {}: {}", it.id, standing.text)
+        }),
     };
     Explained {
         subscription,
@@ -180,35 +184,5 @@ fn explained_one(
         explanation,
         changed_at: version.until_at,
         delivery: delivery.cloned(),
-    }
-}
-
-/// How a delivery stands, as a sentence.
-fn stands(node: &Node, delivery: &Delivery) -> String {
-    let id = delivery.id;
-    let attempts = attempts(delivery.attempt_number);
-    let destination = node.registry.destination(delivery.webhook_id);
-    let is_paused = destination.is_some_and(|destination| destination.webhook.paused_at.is_some());
-    match delivery.state {
-        DeliveryState::Pending { .. } if is_paused => {
-            format!("delivery {id} waits, because its webhook is paused")
-        }
-        DeliveryState::Pending { due_at } => match delivery.failures.total() {
-            0 => format!("delivery {id} is pending"),
-            failed => format!(
-                "delivery {id} is pending: {} failed, the next is due at {due_at}",
-                self::attempts(failed)
-            ),
-        },
-        DeliveryState::Delivered { at } => format!("delivery {id} was delivered at {at}, after {attempts}"),
-        DeliveryState::Exhausted { at } => format!("delivery {id} was given up at {at}, after {attempts}"),
-        DeliveryState::Cancelled { at } => format!("delivery {id} was cancelled at {at}, after {attempts}"),
-    }
-}
-
-fn attempts(count: u32) -> String {
-    match count {
-        1 => "1 attempt".to_owned(),
-        count => format!("{count} attempts"),
     }
 }

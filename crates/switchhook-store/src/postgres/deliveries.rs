@@ -223,6 +223,9 @@ pub(super) async fn list(
         .await
 }
 
+/// As the index says it.
+const HAS_FAILED: &str = "failures_answered + failures_unanswered > 0";
+
 /// Each combination has one index that suits it.
 fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
@@ -239,6 +242,7 @@ fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
                 vec![company, ("state", state.as_str().into())],
                 "state <> 'delivered'",
             ),
+            (None, _) if filter.has_failed => (vec![company], HAS_FAILED),
             (None, Some(id)) => (vec![("webhook_id", id.0.into())], "true"),
             (None, None) => (vec![company], "true"),
         },
@@ -246,6 +250,10 @@ fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let of = format!("FROM deliveries WHERE {condition}");
     Listing::along(COLUMNS, of, company_id, path)
         .owned_by(company_id)
+        .narrowed(
+            "failures_answered + failures_unanswered > ?",
+            filter.has_failed.then_some(0_i64),
+        )
         .with_equal("event_id", filter.event_id.map(|id| id.0))
         .with_equal("replay_id", filter.replay_id.map(|id| id.0))
         .with_equal("webhook_id", filter.webhook_id.map(|id| id.0))

@@ -9,7 +9,7 @@ use switchhook_domain::delivery::Delivery;
 use super::columns::bind_columns;
 use super::list::{Unreadable, readable};
 use super::transaction::Transaction;
-use crate::claim::{Claim, Expired};
+use crate::claim::{Claim, ClaimRequest, Expired};
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
 use crate::row::{Columns, Row};
@@ -31,22 +31,37 @@ pub(super) async fn due_deliveries(
     claim: &Claim,
 ) -> Result<(Vec<DueDelivery>, Vec<Unreadable>), StoreError> {
     let (mut due, mut unreadable) = (Vec::new(), Vec::new());
-    let undated = bind_columns!(sqlx::query(UNDATED), claim.requests, |request| {
-        i64: request.webhook_id.0,
-        i64: i64::from(request.limit),
-    });
-    for row in undated.fetch_all(&mut *transaction.connection).await? {
-        let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
-        unreadable.push(Unreadable { id, why });
+    let (named, any): (Vec<&ClaimRequest>, Vec<&ClaimRequest>) =
+        claim.requests.iter().partition(|request| request.only.is_some());
+    if !any.is_empty() {
+        let undated = bind_columns!(sqlx::query(UNDATED), any, |request| {
+            i64: request.webhook_id.0,
+            i64: i64::from(request.limit),
+        });
+        for row in undated.fetch_all(&mut *transaction.connection).await? {
+            let (id, why) = (row.try_get(0)?, "it is pending, but not since when".to_owned());
+            unreadable.push(Unreadable { id, why });
+        }
     }
     let claimed: &[&str] = match claim.expired {
         Expired::Claim => &[EXPIRED, DUE],
         Expired::Leave => &[DUE],
     };
-    for sql in claimed {
-        let query = bind_columns!(sqlx::query(*sql), claim.requests, |request| {
+    for sql in claimed.iter().filter(|_| !any.is_empty()) {
+        let query = bind_columns!(sqlx::query(*sql), any, |request| {
             i64: request.webhook_id.0,
             i64: i64::from(request.limit),
+        });
+        let query = query.bind(claim.now.as_millis());
+        let rows = query.fetch_all(&mut *transaction.connection).await?;
+        let (some, damaged) = readable(&rows, read_due)?;
+        due.extend(some);
+        unreadable.extend(damaged);
+    }
+    if !named.is_empty() {
+        let query = bind_columns!(sqlx::query(ONLY), named, |request| {
+            i64: request.webhook_id.0,
+            Option<i64>: request.only.map(|id| id.0),
         });
         let query = query.bind(claim.now.as_millis());
         let rows = query.fetch_all(&mut *transaction.connection).await?;
@@ -110,6 +125,15 @@ const UNDATED: &str = of_requests!(
 const DUE: &str = of_requests!(
     "state = 'pending' AND claimed_by IS NULL AND due_at <= $3 ORDER BY due_at, id",
     due_columns!("due")
+);
+
+/// Deliveries that are asked for by name. Their rows are found by their ids.
+const ONLY: &str = concat!(
+    "SELECT ",
+    due_columns!("due"),
+    " FROM unnest($1::bigint[], $2::bigint[]) AS request (of_webhook, named) CROSS JOIN LATERAL (\
+     SELECT * FROM deliveries WHERE id = request.named AND webhook_id = request.of_webhook AND state = 'pending' \
+     AND coalesce(claimed_by, 0) = 0 AND due_at <= $3 FOR UPDATE SKIP LOCKED) AS due"
 );
 
 const EXPIRED: &str = of_requests!(

@@ -10,6 +10,7 @@ use super::transaction::Transaction;
 use crate::claim::{PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
+use crate::waiting::{Backlog, Progress};
 
 /// The webhooks after `after` for which something is pending.
 ///
@@ -84,6 +85,54 @@ const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM (\
      SELECT id, created_at, attempt_number, replay_id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
      AND webhook_id = $1 ORDER BY due_at, id OFFSET 0) AS claimed \
      WHERE attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
+
+/// How many deliveries of a webhook are pending, and the oldest of those that were counted.
+pub(super) async fn backlog_of(
+    connection: &mut PgConnection,
+    webhook_id: WebhookId,
+    most: u32,
+) -> Result<Backlog, StoreError> {
+    let row = sqlx::query(COUNT)
+        .bind(webhook_id.0)
+        .bind(i64::from(most))
+        .fetch_one(connection)
+        .await?;
+    let count: i64 = row.try_get(0)?;
+    Ok(Backlog {
+        count: u32::try_from(count).unwrap_or(most).min(most),
+        oldest: row.try_get::<Option<i64>, _>(1)?.map(DeliveryId),
+    })
+}
+
+const COUNT: &str = "SELECT count(*), min(id) FROM (\
+     (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 \
+     ORDER BY due_at, id LIMIT $2) UNION ALL \
+     (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
+     ORDER BY due_at, id LIMIT $2)) AS pending";
+
+/// What those of these deliveries are doing that are pending.
+pub(super) async fn progress_of(
+    connection: &mut PgConnection,
+    ids: &[DeliveryId],
+) -> Result<Vec<Progress>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query(PROGRESS).bind(ids).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Progress {
+                delivery_id: DeliveryId(row.try_get(0)?),
+                is_claimed: row.try_get(1)?,
+                behind: row.try_get::<Option<i64>, _>(2)?.map(DeliveryId),
+            })
+        })
+        .collect()
+}
+
+const PROGRESS: &str = "SELECT id, claimed_by IS NOT NULL, CASE WHEN held IS NOT NULL THEN (\
+     SELECT first.id FROM deliveries AS first WHERE first.state = 'pending' AND first.order_key IS NOT NULL \
+     AND first.webhook_id = deliveries.webhook_id AND first.order_key = deliveries.order_key \
+     ORDER BY first.webhook_id, first.order_key, first.line_position LIMIT 1) END \
+     FROM deliveries WHERE id = ANY($1) AND state = 'pending'";
 
 /// Some of a webhook's pending deliveries.
 pub(super) async fn pending_of(

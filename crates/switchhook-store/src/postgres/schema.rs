@@ -17,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 14] = [
+const MIGRATIONS: [Migration; 15] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -73,6 +73,10 @@ const MIGRATIONS: [Migration; 14] = [
     Migration {
         name: "history",
         sql: include_str!("../../migrations/postgres/0014_history.sql"),
+    },
+    Migration {
+        name: "outages",
+        sql: include_str!("../../migrations/postgres/0015_outages.sql"),
     },
 ];
 

@@ -97,12 +97,19 @@ fn due_deliveries(
         undated,
     )?;
     let mut due = Vec::new();
-    let claimed: &[&str] = match claim.expired {
-        Expired::Claim => &[EXPIRED, DUE],
-        Expired::Leave => &[DUE],
+    let claimed: &[&str] = match (request.only, claim.expired) {
+        (Some(_), _) => &[ONLY],
+        (None, Expired::Claim) => &[EXPIRED, DUE],
+        (None, Expired::Leave) => &[DUE],
     };
+    let only = request.only.map_or(0, |id| id.0);
     for sql in claimed {
-        let values: [&dyn ToSql; 3] = [&request.webhook_id.0, &claim.now.as_millis(), &request.limit];
+        let last: &dyn ToSql = if request.only.is_some() {
+            &only
+        } else {
+            &request.limit
+        };
+        let values = [&request.webhook_id.0 as &dyn ToSql, &claim.now.as_millis(), last];
         let (some, damaged) = readable(connection, sql, &values, read_due)?;
         due.extend(some);
         unreadable.extend(damaged);
@@ -121,6 +128,13 @@ pub(super) const DUE: &str = concat!(
     delivery_columns!(),
     ", claimed_at, due_at FROM deliveries INDEXED BY deliveries_due \
      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
+);
+
+pub(super) const ONLY: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", claimed_at, due_at FROM deliveries \
+     WHERE state = 'pending' AND claimed_by IS NULL AND +webhook_id = ? AND due_at <= ? AND id = ?"
 );
 
 pub(super) const EXPIRED: &str = concat!(

@@ -170,6 +170,9 @@ pub(super) fn list(
         .page_of_readable(connection, delivery::read)
 }
 
+/// As the index says it.
+const HAS_FAILED: &str = "failures_answered + failures_unanswered > 0";
+
 /// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.
 pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
@@ -197,16 +200,23 @@ pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
             )
             .with(company_id.0)
             .with(state.as_str()),
+            (None, _) if filter.has_failed => {
+                along("deliveries_failed", &format!("company_id = ? AND {HAS_FAILED}")).with(company_id.0)
+            }
             (None, Some(id)) => along("deliveries_by_webhook", "webhook_id = ?")
                 .with(id.0)
                 .owned_by(company_id),
             (None, None) => along("deliveries_by_company", "company_id = ?").with(company_id.0),
         },
     };
-    walk.narrowed("event_id = ?", filter.event_id.map(|id| id.0))
-        .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
-        .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
-        .narrowed("state = ?", filter.state.map(StateName::as_str))
-        .narrowed("kind = ?", filter.kind.map(Kind::route))
-        .between(filter.since, filter.until)
+    walk.narrowed(
+        "failures_answered + failures_unanswered > ?",
+        filter.has_failed.then_some(0),
+    )
+    .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
+    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
+    .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
+    .narrowed("state = ?", filter.state.map(StateName::as_str))
+    .narrowed("kind = ?", filter.kind.map(Kind::route))
+    .between(filter.since, filter.until)
 }

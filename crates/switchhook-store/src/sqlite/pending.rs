@@ -11,6 +11,7 @@ use crate::claim::{PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::row::delivery::{self, delivery_columns};
+use crate::waiting::{Backlog, Progress};
 
 /// The webhooks after `after` for which something is pending.
 pub(super) fn pending_webhooks(
@@ -70,6 +71,54 @@ pub(super) const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries INDEXED 
 pub(super) const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND attempt_number = 1 AND replay_id IS NULL \
      ORDER BY created_at LIMIT 1";
+
+/// How many deliveries of a webhook are pending, and the oldest of those that were counted.
+pub(super) fn backlog_of(
+    connection: &Connection,
+    webhook_id: WebhookId,
+    most: u32,
+) -> Result<Backlog, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Backlog {
+            count: row.get(0)?,
+            oldest: row.get::<Option<i64>>(1)?.map(DeliveryId),
+        })
+    };
+    let mut backlog = Backlog::default();
+    for sql in [COUNT_UNCLAIMED, COUNT_CLAIMED] {
+        let counted = first(connection, sql, &[&webhook_id.0, &most], read)?.unwrap_or_default();
+        backlog.count = most.min(backlog.count + counted.count);
+        backlog.oldest = backlog.oldest.into_iter().chain(counted.oldest).min();
+    }
+    Ok(backlog)
+}
+
+pub(super) const COUNT_UNCLAIMED: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? ORDER BY due_at LIMIT ?)";
+
+pub(super) const COUNT_CLAIMED: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? ORDER BY due_at LIMIT ?)";
+
+/// What those of these deliveries are doing that are pending.
+pub(super) fn progress_of(connection: &Connection, ids: &[DeliveryId]) -> Result<Vec<Progress>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Progress {
+            delivery_id: DeliveryId(row.get(0)?),
+            is_claimed: row.get(1)?,
+            behind: row.get::<Option<i64>>(2)?.map(DeliveryId),
+        })
+    };
+    let mut progress = Vec::new();
+    for id in ids {
+        progress.extend(first(connection, PROGRESS, &[&id.0], read)?);
+    }
+    Ok(progress)
+}
+
+pub(super) const PROGRESS: &str = "SELECT id, claimed_by IS NOT NULL, CASE WHEN held IS NOT NULL THEN (\
+     SELECT first.id FROM deliveries AS first INDEXED BY deliveries_by_order_key WHERE first.state = 'pending' \
+     AND first.webhook_id = deliveries.webhook_id AND first.order_key = deliveries.order_key ORDER BY first.id LIMIT 1) END \
+     FROM deliveries WHERE id = ? AND state = 'pending'";
 
 /// Some of a webhook's pending deliveries.
 pub(super) fn pending_of(

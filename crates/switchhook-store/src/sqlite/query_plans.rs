@@ -11,8 +11,8 @@ use super::connection::{Checkpoints, Place, open_writing};
 use super::list::Listing;
 use super::{
     attempt_row, attempts, channels, claims, companies, deliveries, erasure, events, history, keys, log,
-    notices, notifications, order_queue, pending, record, recovery, replay_scan, replays, retention, schema,
-    sessions, sources, subscriptions, versions, webhooks, websockets,
+    notices, notifications, order_queue, outages, pending, record, recovery, replay_scan, replays, retention,
+    schema, sessions, sources, subscriptions, versions, webhooks, websockets,
 };
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::PageRequest;
@@ -81,6 +81,26 @@ fn what_is_done_for_every_event_seeks() {
 }
 
 #[test]
+fn what_waits_and_what_fails_is_counted_along_its_index() {
+    let connection = empty();
+    for (sql, index) in [
+        (pending::COUNT_UNCLAIMED, "deliveries_due (webhook_id=?)"),
+        (pending::COUNT_CLAIMED, "deliveries_claimed (webhook_id=?)"),
+        (outages::OF, "PRIMARY KEY (webhook_id=?)"),
+    ] {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains(index), "{sql}\n{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+    }
+    let failed = DeliveryFilter {
+        has_failed: true,
+        ..DeliveryFilter::default()
+    };
+    let index = "deliveries_failed (company_id=?";
+    check_walk(&connection, deliveries::listing(COMPANY, &failed), index);
+}
+
+#[test]
 fn who_asks_is_found_by_seeking() {
     let connection = empty();
     check(&connection, keys::BY_ID, "INTEGER PRIMARY KEY (rowid=?)");
@@ -126,6 +146,13 @@ fn what_is_due_is_found_without_passing_what_is_not() {
     );
     check(&connection, claims::NEXT_DUE, "deliveries_due (webhook_id=?");
     check(&connection, pending::LONGEST_DUE, "deliveries_due (webhook_id=?");
+    check(&connection, claims::ONLY, "INTEGER PRIMARY KEY (rowid=?)");
+    check(&connection, pending::PROGRESS, "INTEGER PRIMARY KEY (rowid=?)");
+    check(
+        &connection,
+        pending::PROGRESS,
+        "first USING COVERING INDEX deliveries_by_order_key (webhook_id=? AND order_key=?)",
+    );
     check(
         &connection,
         claims::UNDATED,
@@ -339,6 +366,7 @@ fn every_list_of_deliveries_walks_along_what_narrows_it_most() {
                             webhook_id,
                             replay_id,
                             state,
+                            has_failed: false,
                             kind,
                             since: Some(since),
                             until: Some(since),

@@ -15,7 +15,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 14] = [
+const MIGRATIONS: [Migration; 15] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -71,6 +71,10 @@ const MIGRATIONS: [Migration; 14] = [
     Migration {
         name: "history",
         sql: include_str!("../../migrations/sqlite/0014_history.sql"),
+    },
+    Migration {
+        name: "outages",
+        sql: include_str!("../../migrations/sqlite/0015_outages.sql"),
     },
 ];
 

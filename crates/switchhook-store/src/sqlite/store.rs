@@ -17,6 +17,7 @@ use switchhook_domain::id::{
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
+use switchhook_domain::outage::Outage;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -30,8 +31,8 @@ use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
     SqliteStore, attempt_row, channels, claims, companies, deliveries, erasure, events, explain, health,
-    history, keys, log, notices, notifications, pending, replay_scan, replays, reserve, retention, secrets,
-    sessions, sources, subscriptions, suspensions, versions, webhooks, websockets,
+    history, keys, log, notices, notifications, outages, pending, replay_scan, replays, reserve, retention,
+    secrets, sessions, sources, subscriptions, suspensions, versions, webhooks, websockets,
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
@@ -42,6 +43,7 @@ use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::notification::{ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord};
+use crate::outage::OutageWrite;
 use crate::page::{Page, PageRequest, RefusalSlice};
 use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
@@ -50,6 +52,7 @@ use crate::retention::{
 };
 use crate::sealing::Resealed;
 use crate::session::Session;
+use crate::waiting::{Backlog, Progress};
 use crate::websocket::{LogBounds, LogEntry, LogPosition};
 use crate::write::HotWrite;
 
@@ -244,6 +247,34 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| suspensions::save_breaker(transaction, webhook_id, &breaker, now))
+            .await
+    }
+
+    async fn write_outages(&self, writes: Vec<OutageWrite>) -> Result<(), StoreError> {
+        self.write(move |transaction| outages::write(transaction, &writes))
+            .await
+    }
+
+    async fn lasting_outages(
+        &self,
+        company_id: Option<CompanyId>,
+    ) -> Result<Vec<(WebhookId, Outage)>, StoreError> {
+        self.read(move |connection| outages::lasting(connection, company_id))
+            .await
+    }
+
+    async fn outages_of(&self, webhook_id: WebhookId, most: u32) -> Result<Vec<Outage>, StoreError> {
+        self.read(move |connection| outages::of(connection, webhook_id, most))
+            .await
+    }
+
+    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
+        self.read(move |connection| pending::progress_of(connection, &ids))
+            .await
+    }
+
+    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError> {
+        self.read(move |connection| pending::backlog_of(connection, webhook_id, most))
             .await
     }
 

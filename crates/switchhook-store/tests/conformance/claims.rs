@@ -26,6 +26,7 @@ pub(crate) async fn what_is_due_is_claimed_oldest_first_and_no_more_than_request
         webhook_id,
         limit,
         bytes: usize::MAX,
+        only: None,
     };
     let requests = vec![request(OTHER, 5), request(HOOK, 3), request(WebhookId(404), 1)];
     let claim = Claim {
@@ -228,6 +229,7 @@ pub(crate) async fn what_looks_expired_is_left_if_the_time_is_not_known(world: &
             webhook_id: HOOK,
             limit: 9,
             bytes: usize::MAX,
+            only: None,
         }],
         now: world.now,
         until: world.now.plus(LEASE),

@@ -39,6 +39,7 @@ async fn claim_and_finish_one(store: &dyn Store) {
         webhook_id: HOOK,
         limit: 1,
         bytes: usize::MAX,
+        only: None,
     }];
     let until = NOON.plus(samples::LEASE);
     let claim = switchhook_store::Claim {

@@ -53,6 +53,7 @@ async fn claim(store: &SqliteStore) -> ClaimAnswer {
         webhook_id: HOOK,
         limit: 100,
         bytes: usize::MAX,
+        only: None,
     }];
     let claim = Claim {
         requests,

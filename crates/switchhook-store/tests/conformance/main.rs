@@ -17,6 +17,7 @@ mod keys;
 mod lists;
 mod notifications;
 mod order;
+mod outages;
 mod ownership;
 mod postgres;
 mod postgres_plans;
@@ -82,6 +83,16 @@ conformance! {
         sums_are_added_up_and_read_by_whose_and_when,
         nodes_that_add_to_the_same_sums_at_once_lose_nothing,
         the_oldest_sums_are_forgotten_by_slices,
+        ;
+    outages:
+        an_outage_grows_until_it_ends_and_stays_known,
+        an_outage_that_ends_within_the_batch_that_begins_it_is_over,
+        its_beginning_and_its_end_are_told_once_each,
+        a_webhook_that_is_gone_has_no_outage,
+        what_waits_for_a_webhook_is_counted_with_its_oldest,
+        what_a_delivery_waits_for_is_told,
+        a_delivery_is_claimed_by_name_before_what_is_due_earlier,
+        deliveries_that_failed_are_found_whatever_became_of_them,
         ;
     websockets:
         a_websocket_is_kept_changed_and_deleted,

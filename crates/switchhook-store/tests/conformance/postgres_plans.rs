@@ -235,6 +235,7 @@ async fn read_pages(world: &mut World) {
                 state: with(3).then_some(
                     [StateName::Pending, StateName::Exhausted, StateName::Delivered][set as usize % 3],
                 ),
+                has_failed: set % 5 == 4,
                 kind: with(4).then_some(Kind::Contact),
                 since,
                 until,
@@ -255,6 +256,13 @@ async fn read_pages(world: &mut World) {
         .await
         .unwrap_err();
     store.list_suspensions(None, NOON).await.unwrap();
+    store.lasting_outages(None).await.unwrap();
+    store.outages_of(FAILING, 9).await.unwrap();
+    store.backlog_of(FAILING, 1_000).await.unwrap();
+    store
+        .progress_of(vec![DeliveryId(first_id_at(NOON))])
+        .await
+        .unwrap();
     for filter in [
         ReplayFilter::default(),
         ReplayFilter {

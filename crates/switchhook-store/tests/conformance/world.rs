@@ -135,11 +135,28 @@ impl World {
     }
 
     pub(crate) async fn claim_bytes(&self, webhook_id: WebhookId, limit: u32, bytes: usize) -> ClaimAnswer {
-        let requests = vec![ClaimRequest {
+        self.claim_as(ClaimRequest {
             webhook_id,
             limit,
             bytes,
-        }];
+            only: None,
+        })
+        .await
+    }
+
+    /// Claims this delivery, whatever is due before it.
+    pub(crate) async fn claim_only(&self, webhook_id: WebhookId, id: DeliveryId) -> ClaimAnswer {
+        self.claim_as(ClaimRequest {
+            webhook_id,
+            limit: 1,
+            bytes: 1,
+            only: Some(id),
+        })
+        .await
+    }
+
+    async fn claim_as(&self, request: ClaimRequest) -> ClaimAnswer {
+        let requests = vec![request];
         let claim = Claim {
             requests,
             now: self.now,

@@ -11,7 +11,7 @@ use http::Uri;
 use serde::Serialize;
 use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
 use switchhook_domain::credential::{shown_text, shown_url};
-use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName, WaitingFor};
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::DeliveryFilter;
@@ -23,7 +23,7 @@ use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
-use switchhook_node::deliveries;
+use switchhook_node::deliveries::{self, Standing};
 use switchhook_node::delivery::own_headers;
 use switchhook_node::destination::sent_name;
 use switchhook_node::mask::Mask;
@@ -49,6 +49,8 @@ pub(crate) struct DeliveryQuery {
     /// Only those in this state: pending, delivered, exhausted or cancelled.
     #[param(schema_with = words::state)]
     state: Option<StateName>,
+    /// `true`: only those of which an attempt failed, whatever became of them.
+    failed: Option<bool>,
     /// Only this kind.
     #[param(schema_with = words::kept_kind)]
     kind: Option<Kind>,
@@ -72,6 +74,14 @@ pub(crate) struct DeliveryAnswer {
     subscription_ids: Vec<IdText>,
     #[schema(schema_with = words::state)]
     state: &'static str,
+    /// What a pending delivery waits for: the `answer` (it is being sent), a `retry` (at `due_at`), the `receiver` (it fails, and
+    /// the webhook's breaker is open), a `resume` (the webhook is paused), another `delivery` of the same call, message, agent or
+    /// contact, or its `turn`. Null once it has ended.
+    #[schema(schema_with = words::waiting_for_or_null, required)]
+    waiting_for: Option<&'static str>,
+    /// The delivery that it waits for, if `waiting_for` is `delivery`.
+    #[schema(required)]
+    waiting_for_delivery_id: Option<IdText>,
     /// When the next attempt is due, in unix milliseconds; null unless it is pending.
     #[schema(value_type = Option<i64>, required)]
     due_at: Option<Timestamp>,
@@ -219,6 +229,7 @@ pub(crate) async fn list(
         webhook_id: query.id("webhook_id")?,
         replay_id: query.id("replay_id")?,
         state: query.word("state")?,
+        has_failed: query.get("failed", "true or false")?.unwrap_or(false),
         kind: query.kind()?,
         since: query.instant("since")?,
         until: query.instant("until")?,
@@ -254,14 +265,18 @@ pub(crate) async fn listed(
         .into_iter()
         .map(|attempt| (attempt.delivery_id, attempt))
         .collect();
-    let listed = deliveries.into_iter().map(|delivery| ListedDelivery {
-        last_attempt: last.remove(&delivery.id).map(|attempt| LastAttemptAnswer {
-            number: attempt.number,
-            status: attempt.status,
-            total_ms: attempt.took.as_secs_f64() * 1_000.0,
-        }),
-        delivery: DeliveryAnswer::of(delivery, mask),
-    });
+    let standings = deliveries::standings(&api.node, &deliveries).await?;
+    let listed = deliveries
+        .into_iter()
+        .zip(standings)
+        .map(|(delivery, standing)| ListedDelivery {
+            last_attempt: last.remove(&delivery.id).map(|attempt| LastAttemptAnswer {
+                number: attempt.number,
+                status: attempt.status,
+                total_ms: attempt.took.as_secs_f64() * 1_000.0,
+            }),
+            delivery: DeliveryAnswer::of(delivery, &standing, mask),
+        });
     Ok(listed.collect())
 }
 
@@ -284,12 +299,12 @@ pub(crate) async fn get(
         .map(|attempt| AttemptAnswer::of(attempt, &delivery, sight))
         .collect();
     Ok(Json(DeliveryWithAttempts {
-        delivery: DeliveryAnswer::of(delivery, sight.mask),
+        delivery: shown(&api, delivery).await?,
         attempts,
     }))
 }
 
-/// Sends the same event to the same webhook again, as a new delivery. Takes a key that may see what it shows.
+/// Sends the same event to the same webhook again, as a new delivery, at once and also while the webhook's breaker is open. Takes a key that may see what it shows.
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/redeliver", tag = "deliveries", operation_id = "deliveries.redeliver",
     params(("id" = IdText, Path, description = "The delivery's id")),
@@ -301,7 +316,7 @@ pub(crate) async fn redeliver(
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
     let delivery = deliveries::redeliver(&api.node, caller, id).await?;
-    Ok(Json(shown(&api, delivery)))
+    Ok(Json(shown(&api, delivery).await?))
 }
 
 /// Gives a pending delivery up.
@@ -316,16 +331,21 @@ pub(crate) async fn cancel(
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryAnswer>, ApiError> {
     let delivery = deliveries::cancel(&api.node, caller, id).await?;
-    Ok(Json(shown(&api, delivery)))
+    Ok(Json(shown(&api, delivery).await?))
 }
 
-fn shown(api: &SharedApi, delivery: Delivery) -> DeliveryAnswer {
-    DeliveryAnswer::of(delivery, api.node.settings.dashboard.mask)
+async fn shown(api: &SharedApi, delivery: Delivery) -> Result<DeliveryAnswer, ApiError> {
+    let standing = deliveries::standing(&api.node, &delivery).await?;
+    Ok(DeliveryAnswer::of(
+        delivery,
+        &standing,
+        api.node.settings.dashboard.mask,
+    ))
 }
 
 impl DeliveryAnswer {
     /// The delivery as it is shown.
-    pub(crate) fn of(delivery: Delivery, mask: Mask) -> Self {
+    pub(crate) fn of(delivery: Delivery, standing: &Standing, mask: Mask) -> Self {
         let (due_at, ended_at) = match delivery.state {
             DeliveryState::Pending { due_at } => (Some(due_at), None),
             other => (None, Some(other.at())),
@@ -342,6 +362,11 @@ impl DeliveryAnswer {
             kind: delivery.kind,
             subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
             state: delivery.state.name().as_str(),
+            waiting_for: standing.waiting_for.map(WaitingFor::as_str),
+            waiting_for_delivery_id: match standing.waiting_for {
+                Some(WaitingFor::Delivery(id)) => Some(IdText(id.0)),
+                _ => None,
+            },
             due_at,
             ended_at,
             attempt_number: delivery.attempt_number,

@@ -70,6 +70,8 @@ pub(crate) struct FindingAnswer {
     webhook_id: Option<IdText>,
     #[schema(required)]
     subscription_id: Option<IdText>,
+    #[schema(required)]
+    source_id: Option<IdText>,
     /// What is wrong.
     #[schema(example = "no subscription sends to it: it gets nothing")]
     what: String,
@@ -123,16 +125,19 @@ impl DoctorAnswer {
 
 impl From<Finding> for FindingAnswer {
     fn from(finding: Finding) -> Self {
-        let (webhook_id, subscription_id) = match &finding.place {
-            Place::Server => (None, None),
-            Place::Webhook { id, .. } => (Some(IdText(id.0)), None),
-            Place::Subscription { id, .. } => (None, Some(IdText(id.0))),
-        };
+        let (mut webhook_id, mut subscription_id, mut source_id) = (None, None, None);
+        match &finding.place {
+            Place::Server => {}
+            Place::Webhook { id, .. } => webhook_id = Some(IdText(id.0)),
+            Place::Subscription { id, .. } => subscription_id = Some(IdText(id.0)),
+            Place::Source { id, .. } => source_id = Some(IdText(id.0)),
+        }
         Self {
             trouble: finding.trouble.as_str(),
             place: finding.place.to_string(),
             webhook_id,
             subscription_id,
+            source_id,
             what: finding.what,
             remedy: finding.remedy,
         }

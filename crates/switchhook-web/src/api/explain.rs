@@ -127,7 +127,7 @@ impl ExplainedSubscription {
             changed_at: explained.changed_at,
             delivery: explained
                 .delivery
-                .map(|delivery| DeliveryAnswer::of(delivery, mask)),
+                .map(|(delivery, standing)| DeliveryAnswer::of(delivery, &standing, mask)),
         }
     }
 }

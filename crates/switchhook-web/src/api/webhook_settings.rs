@@ -2,6 +2,7 @@
 //!
 //! What is done is done by the node's verbs; here requests are read and webhooks are shown.
 
+mod health_answer;
 mod schema;
 
 use axum::Json;
@@ -17,11 +18,15 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::Node;
+use switchhook_node::caller::Caller;
+use switchhook_node::health;
 use switchhook_node::secrets_shown::{SecretsShown, shown_headers};
+use switchhook_node::sight::Sight;
 use switchhook_node::webhooks::{self, Rotation, Shown};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
+use self::health_answer::HealthAnswer;
 use self::schema::{SettingsAnswer, SettingsRequest};
 use super::SharedApi;
 use super::auth::{Reader, Writer};
@@ -53,6 +58,8 @@ pub(crate) struct WebhookWithSettings {
     /// Since when it is held back because its receiver had failed for too long; null if that is not why.
     #[schema(value_type = Option<i64>, required)]
     disabled_at: Option<Timestamp>,
+    /// How it does.
+    health: HealthAnswer,
     /// Whether its receiver is sent to.
     breaker: BreakerAnswer,
     #[schema(value_type = i64)]
@@ -147,9 +154,12 @@ pub(crate) async fn list(
     let page = PageQuery::read(Query::of(&uri))?.ours()?;
     let page = api.node.store.list_webhooks(caller.company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
-    for webhook in page.items {
+    let healths = health::of_all(&api.node, &page.items).await?;
+    let sight = Sight::of(caller, &api.node);
+    for (webhook, health) in page.items.into_iter().zip(healths) {
+        let health = HealthAnswer::of(&api.node, sight, &webhook, health).await?;
         let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
-        items.push(WebhookWithSettings::of(&api.node, shown));
+        items.push(WebhookWithSettings::with_health(&api.node, shown, health));
     }
     Ok(Json(Items {
         items,
@@ -169,7 +179,7 @@ pub(crate) async fn create(
     JsonBody(SettingsRequest(request)): JsonBody<SettingsRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let made = webhooks::create(&api.node, caller, request).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, made)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, made).await?))
 }
 
 /// Shows a webhook with its settings.
@@ -185,7 +195,7 @@ pub(crate) async fn get(
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let webhook = api.node.store.webhook(caller.company_id, id).await?;
     let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, shown)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, shown).await?))
 }
 
 /// Changes a webhook's URL, secret and settings in one change: what is not sent stays, null follows the server again.
@@ -205,7 +215,7 @@ pub(crate) async fn update(
     JsonBody(SettingsRequest(request)): JsonBody<SettingsRequest>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let changed = webhooks::update(&api.node, caller, id, request).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, changed).await?))
 }
 
 /// Deletes a webhook and shows what it was. Its subscriptions stay, with `webhook: null`, and deliver nothing.
@@ -220,7 +230,7 @@ pub(crate) async fn delete(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let deleted = webhooks::delete(&api.node, caller, id).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, deleted)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, deleted).await?))
 }
 
 /// Replaces a webhook's secret: deliveries are signed with the new one at once.
@@ -245,7 +255,7 @@ pub(crate) async fn rotate_secret(
         announce_kid: request.announce_kid.change_or(false),
     };
     let changed = webhooks::rotate_secret(&api.node, caller, id, rotation).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, changed).await?))
 }
 
 /// Holds a webhook's deliveries back: none is lost, none is sent.
@@ -260,10 +270,10 @@ pub(crate) async fn pause(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let changed = webhooks::pause(&api.node, caller, id).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, changed).await?))
 }
 
-/// Sends what was held back, oldest first.
+/// Sends what was held back, oldest first, and tries at once if the receiver had failed. `health.waiting` says how much waits.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/resume", tag = "webhooks", operation_id = "webhooks.resume",
     params(("id" = IdText, Path, description = "The webhook's id")),
@@ -275,10 +285,28 @@ pub(crate) async fn resume(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Json<WebhookWithSettings>, ApiError> {
     let changed = webhooks::resume(&api.node, caller, id).await?;
-    Ok(Json(WebhookWithSettings::of(&api.node, changed)))
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, changed).await?))
 }
 
-/// Sends a small sample event to this webhook only. It is kept like any other event.
+/// Tries a webhook now, whatever its breaker and its retry schedule say: one attempt at once, and if it succeeds everything that
+/// waits is sent.
+///
+/// The answer shows the webhook as it is before that attempt. A webhook that is paused is refused (409): resume it.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/retry", tag = "webhooks", operation_id = "webhooks.retry",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    responses((status = 200, description = "The webhook", body = WebhookWithSettings)),
+)]
+pub(crate) async fn retry(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+) -> Result<Json<WebhookWithSettings>, ApiError> {
+    let shown = webhooks::retry(&api.node, caller, id).await?;
+    Ok(Json(WebhookWithSettings::of(&api.node, caller, shown).await?))
+}
+
+/// Sends a small sample event to this webhook only, at once and also while its breaker is open. It is kept like any other event.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "webhooks.test",
     params(("id" = IdText, Path, description = "The webhook's id")),
@@ -297,7 +325,14 @@ pub(crate) async fn test(
 }
 
 impl WebhookWithSettings {
-    fn of(node: &Node, shown: Shown) -> Self {
+    async fn of(node: &Node, caller: Caller, shown: Shown) -> Result<Self, ApiError> {
+        let health = health::of(node, &shown.webhook).await?;
+        let sight = Sight::of(caller, node);
+        let health = HealthAnswer::of(node, sight, &shown.webhook, health).await?;
+        Ok(Self::with_health(node, shown, health))
+    }
+
+    fn with_health(node: &Node, shown: Shown, health: HealthAnswer) -> Self {
         let webhook = WebhookAnswer::of(&shown);
         let Shown {
             webhook: own, shown, ..
@@ -310,6 +345,7 @@ impl WebhookWithSettings {
             in_force: SettingsInForce::of(&own.settings, &node.settings.delivery),
             paused_at: own.paused_at,
             disabled_at: own.disabled_at,
+            health,
             breaker: BreakerAnswer::of(node, own.id),
             created_at: own.created_at,
             updated_at: own.updated_at,

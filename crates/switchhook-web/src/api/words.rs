@@ -3,9 +3,10 @@
 //! The words themselves are the protocol's and the domain's; here is only how their lists are shown.
 
 use switchhook_domain::Kind;
-use switchhook_domain::delivery::StateName;
+use switchhook_domain::delivery::{StateName, WaitingFor};
 use switchhook_domain::replay::ReplayStateName;
 use switchhook_domain::retry::Profile;
+use switchhook_domain::webhook::Condition;
 use switchhook_protocol::{AgentType, CallStateFilter, ContactType, SmsDirection, TargetType};
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 
@@ -42,6 +43,20 @@ pub(super) fn state() -> Object {
     one_of(
         StateName::ALL.iter().copied().map(StateName::as_str),
         "Where a delivery stands.",
+    )
+}
+
+pub(super) fn waiting_for_or_null() -> Object {
+    one_of_or_null(
+        WaitingFor::WORDS.into_iter(),
+        "What a pending delivery waits for.",
+    )
+}
+
+pub(super) fn condition() -> Object {
+    one_of(
+        Condition::ALL.into_iter().map(Condition::as_str),
+        "How a webhook does.",
     )
 }
 

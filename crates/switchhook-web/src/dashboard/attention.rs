@@ -1,23 +1,22 @@
-//! Which webhooks need attention, and why, in words. Put together at most every few seconds for each company.
+//! Which webhooks need attention, and why. Put together at most every few seconds for each company.
 //!
-//! It looks at what is known by heart and at a bounded number of rows: `doctor` looks closer.
+//! What is wrong with a webhook is the node's to say (`health.rs`); here it is bounded, sorted, and told what to do about it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
-use switchhook_domain::breaker::Breaker;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::subscription::Subscription;
-use switchhook_domain::webhook::Webhook;
-use switchhook_store::{DeliveryFilter, PageRequest, PendingWebhook, StoreError, SubscriptionFilter};
-
-use super::part::{many, span};
+use switchhook_domain::webhook::{Condition, Severity, Webhook};
 use switchhook_node::Node;
+use switchhook_node::health::{self, Health};
+use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+
+use super::part::{Sentence, many, tone_of};
 
 /// How long what was found is taken to be so.
 const FRESH_FOR: Duration = Duration::from_secs(3);
@@ -25,16 +24,16 @@ const FRESH_FOR: Duration = Duration::from_secs(3);
 /// Of how many companies it is remembered.
 const MOST_COMPANIES: usize = 256;
 
-/// How many webhooks and subscriptions are looked at.
-const MOST_ROWS: u32 = 1_000;
+/// How many webhooks are looked at.
+const MOST_WEBHOOKS: u32 = 1_000;
+
+/// How many things are shown.
+const MOST_ITEMS: usize = 12;
 
 /// How many given-up deliveries are looked at.
 const MOST_GIVEN_UP: u32 = 200;
 
-/// How many failures in a row are worth a word.
-const FAILING_FROM: u32 = 2;
-
-/// How long a delivery may be due before it counts as late.
+/// How old a waiting delivery may be before a webhook that works counts as late.
 const LATE: Duration = Duration::from_secs(30);
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -44,24 +43,34 @@ const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 pub(super) struct Attention {
     /// What needs somebody, worst first.
     pub(super) items: Vec<Item>,
+    /// How much more there is.
+    pub(super) more: usize,
     /// How many webhooks there are.
     pub(super) webhooks: usize,
-    /// Since when the oldest due delivery waits.
-    pub(super) oldest_due: Option<Timestamp>,
+    /// When the oldest delivery was created that is not delivered yet.
+    pub(super) oldest: Option<Timestamp>,
 }
 
 /// A webhook that needs somebody.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) webhook_id: String,
     pub(super) url: String,
+    severity: Severity,
     /// `bad` or `wait`.
     pub(super) tone: &'static str,
     pub(super) label: &'static str,
-    pub(super) why: String,
-    /// What to do about it, and where.
-    pub(super) remedy: &'static str,
+    pub(super) why: Sentence,
+    pub(super) remedy: Remedy,
+}
+
+/// What can be done about it, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Remedy {
+    pub(super) label: &'static str,
     pub(super) link: String,
+    /// Whether it takes the right to change things.
+    pub(super) writes: bool,
 }
 
 type Remembered = BTreeMap<CompanyId, (Timestamp, Arc<Attention>)>;
@@ -91,42 +100,27 @@ impl Attentions {
 }
 
 async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Attention, StoreError> {
-    let store = &node.store;
-    let rows = PageRequest::first(MOST_ROWS);
-    let webhooks = store.list_webhooks(company_id, rows).await?.items;
-    let subscriptions = store
-        .list_subscriptions(company_id, SubscriptionFilter::default(), rows)
-        .await?;
-    let subscribed: HashSet<_> = subscriptions
-        .items
-        .iter()
-        .filter_map(Subscription::webhook_id)
-        .collect();
-    let pending = store.pending_webhooks(None, MOST_ROWS).await?;
+    let page = PageRequest::first(MOST_WEBHOOKS);
+    let webhooks = node.store.list_webhooks(company_id, page).await?.items;
+    let healths = health::of_all(node, &webhooks).await?;
     let given_up = given_up(node, company_id, now).await?;
+    let oldest = healths.iter().filter_map(|health| health.waiting.oldest_at).min();
     let mut items = Vec::new();
-    let mut oldest_due = None;
-    for webhook in &webhooks {
-        let waiting = pending.iter().find(|one| one.webhook_id == webhook.id);
-        let about = About {
+    for (webhook, health) in webhooks.iter().zip(healths) {
+        items.extend(condition(webhook, health, now));
+        items.extend(exhausted(
             webhook,
-            waiting,
-            now,
-        };
-        items.extend(about.held_or_failing(node));
-        items.extend(about.given_up(given_up.get(&webhook.id).copied().unwrap_or_default()));
-        if !subscribed.contains(&webhook.id) && subscriptions.next.is_none() {
-            items.push(about.without_subscription());
-        }
-        if let Some(due_at) = about.due_since(node) {
-            oldest_due = Some(oldest_due.map_or(due_at, |oldest: Timestamp| oldest.min(due_at)));
-        }
+            given_up.get(&webhook.id).copied().unwrap_or_default(),
+        ));
     }
-    items.sort_by_key(|item| item.tone != "bad");
+    items.sort_by_key(|item| std::cmp::Reverse(item.severity));
+    let more = items.len().saturating_sub(MOST_ITEMS);
+    items.truncate(MOST_ITEMS);
     Ok(Attention {
         items,
+        more,
         webhooks: webhooks.len(),
-        oldest_due,
+        oldest,
     })
 }
 
@@ -153,140 +147,81 @@ async fn given_up(
     Ok(counts)
 }
 
-/// A webhook and what waits for it.
-struct About<'a> {
-    webhook: &'a Webhook,
-    waiting: Option<&'a PendingWebhook>,
-    now: Timestamp,
+fn condition(webhook: &Webhook, health: Health, now: Timestamp) -> Option<Item> {
+    let id = webhook.id;
+    let page = format!("/dashboard/webhooks/{id}");
+    let (label, link, writes) = match health.condition {
+        Condition::Active => return late(webhook, &health, now),
+        Condition::Failing | Condition::PausedByFailures => ("Retry now", page, true),
+        Condition::Paused | Condition::Disabled => ("Resume", page, true),
+        Condition::NoSubscription => (
+            "Add subscription",
+            format!("/dashboard/subscriptions/new?webhook={id}"),
+            true,
+        ),
+    };
+    let remedy = Remedy { label, link, writes };
+    Some(Item::new(
+        webhook,
+        health.condition.severity(),
+        health.condition.in_words(),
+        health.text,
+        remedy,
+    ))
 }
 
-impl About<'_> {
-    fn item(
-        &self,
-        tone: &'static str,
-        label: &'static str,
-        why: String,
-        remedy: &'static str,
-        link: &str,
-    ) -> Item {
-        let webhook_id = self.webhook.id.to_string();
-        Item {
-            url: shown_url(&self.webhook.hook_url).into_owned(),
-            tone,
+/// A webhook that works, and is sent what comes too slowly.
+fn late(webhook: &Webhook, health: &Health, now: Timestamp) -> Option<Item> {
+    let oldest = health
+        .waiting
+        .oldest_at
+        .filter(|oldest| now.since(*oldest) > LATE)?;
+    let why = format!(
+        "{}, the oldest since {oldest}. The receiver is slow, or an earlier delivery of the same call is being retried.",
+        health.waiting.in_words()
+    );
+    let remedy = Remedy {
+        label: "Show waiting deliveries",
+        link: format!("/dashboard/deliveries?webhook={}&state=pending", webhook.id),
+        writes: false,
+    };
+    Some(Item::new(webhook, Severity::Waiting, "behind", why, remedy))
+}
+
+fn exhausted(webhook: &Webhook, count: usize) -> Option<Item> {
+    let more = match count {
+        0 => return None,
+        count if count == MOST_GIVEN_UP as usize => " or more",
+        _ => "",
+    };
+    let why = format!(
+        "{}{more} failed for good in the last 24 hours.",
+        many(count, "delivery")
+    );
+    let remedy = Remedy {
+        label: "Show failed deliveries",
+        link: format!("/dashboard/deliveries?webhook={}&state=exhausted", webhook.id),
+        writes: false,
+    };
+    Some(Item::new(
+        webhook,
+        Severity::Wrong,
+        "failed deliveries",
+        why,
+        remedy,
+    ))
+}
+
+impl Item {
+    fn new(webhook: &Webhook, severity: Severity, label: &'static str, why: String, remedy: Remedy) -> Self {
+        Self {
+            webhook_id: webhook.id.to_string(),
+            url: shown_url(&webhook.hook_url).into_owned(),
+            severity,
+            tone: tone_of(severity),
             label,
-            why,
+            why: Sentence(why),
             remedy,
-            link: link.replace("{id}", &webhook_id),
-            webhook_id,
         }
-    }
-
-    fn held_or_failing(&self, node: &Node) -> Option<Item> {
-        if let Some(since) = self.webhook.disabled_at {
-            return Some(self.item(
-                "bad",
-                "disabled",
-                format!(
-                    "Its receiver had failed for too long; disabled for {}.",
-                    span(self.now.since(since))
-                ),
-                "Resume it",
-                "/dashboard/webhooks/{id}",
-            ));
-        }
-        if let Some(since) = self.webhook.paused_at {
-            let how_long = span(self.now.since(since));
-            return Some(match self.waiting {
-                Some(_) => self.item(
-                    "wait",
-                    "paused",
-                    format!("Paused for {how_long}, and deliveries are waiting."),
-                    "Resume it",
-                    "/dashboard/webhooks/{id}",
-                ),
-                None => self.item(
-                    "wait",
-                    "paused",
-                    format!("Paused for {how_long}; nothing is waiting yet."),
-                    "Resume it",
-                    "/dashboard/webhooks/{id}",
-                ),
-            });
-        }
-        let breaker = node
-            .registry
-            .destination(self.webhook.id)?
-            .load()
-            .health
-            .read()
-            .breaker;
-        match breaker {
-            Breaker::Open { probe_at, failures, .. } => Some(self.item(
-                "bad",
-                "breaker open",
-                format!(
-                    "Its receiver failed {failures} times in a row, so it is only tried now and then: next {}.",
-                    match probe_at.since(self.now) {
-                        wait if wait.is_zero() => "now".to_owned(),
-                        wait => format!("in {}", span(wait)),
-                    }
-                ),
-                "See its failures",
-                "/dashboard/deliveries?webhook={id}&state=pending",
-            )),
-            Breaker::Closed { failures } if failures >= FAILING_FROM => Some(self.item(
-                "bad",
-                "failing",
-                format!("Its last {failures} attempts failed."),
-                "See its failures",
-                "/dashboard/deliveries?webhook={id}&state=pending",
-            )),
-            Breaker::Closed { .. } => {
-                let late = self.waiting.map(|one| self.now.since(one.first_due_at)).filter(|late| *late > LATE)?;
-                Some(self.item(
-                    "wait",
-                    "behind",
-                    format!("Its oldest delivery has been due for {}.", span(late)),
-                    "See what waits",
-                    "/dashboard/deliveries?webhook={id}&state=pending",
-                ))
-            }
-        }
-    }
-
-    fn given_up(&self, count: usize) -> Option<Item> {
-        let more = match count {
-            0 => return None,
-            count if count == MOST_GIVEN_UP as usize => " or more",
-            _ => "",
-        };
-        Some(self.item(
-            "bad",
-            "given up",
-            format!(
-                "{}{more} were given up in the last 24 hours.",
-                many(count, "delivery")
-            ),
-            "See them",
-            "/dashboard/deliveries?webhook={id}&state=exhausted",
-        ))
-    }
-
-    fn without_subscription(&self) -> Item {
-        self.item(
-            "wait",
-            "no subscription",
-            "No subscription sends to it, so it gets nothing.".to_owned(),
-            "Subscribe it",
-            "/dashboard/subscriptions/new?webhook={id}",
-        )
-    }
-
-    /// Since when something of it is due and could be sent.
-    fn due_since(&self, node: &Node) -> Option<Timestamp> {
-        let destination = node.registry.destination(self.webhook.id)?;
-        let is_held = self.webhook.paused_at.is_some() || destination.load().health.read().breaker.is_open();
-        let due_at = self.waiting?.first_due_at;
-        (!is_held && due_at <= self.now).then_some(due_at)
     }
 }

@@ -8,7 +8,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use switchhook_domain::Kind;
-use switchhook_domain::attempt::OutcomeClass;
+use switchhook_domain::attempt::{CountsAs, OutcomeClass};
 use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
@@ -19,6 +19,7 @@ use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, DeliveryRow, many};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
+use switchhook_node::deliveries::standings;
 use switchhook_node::sight::Sight;
 
 /// How many deliveries a page has.
@@ -68,6 +69,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         replay_id: None,
         webhook_id: None,
         state: None,
+        has_failed: false,
         kind: None,
         since: instant("from", query("since"), &mut troubles),
         until: instant("until", query("until"), &mut troubles),
@@ -148,8 +150,10 @@ impl Sought {
     /// The ways to go over what there is, each along one index. A webhook may have few among many of a state, or few of a
     /// state among many: which way is short shows on the way.
     fn ways(self, filter: &DeliveryFilter) -> Vec<DeliveryFilter> {
+        let has_failed = self.class.is_some_and(has_failed);
         let by_webhook = DeliveryFilter {
             webhook_id: self.webhook_id,
+            has_failed,
             ..filter.clone()
         };
         // What arrived is the rule, so no index knows it.
@@ -160,7 +164,7 @@ impl Sought {
                     state: Some(state),
                     ..filter.clone()
                 };
-                let both = self.webhook_id.is_some();
+                let both = self.webhook_id.is_some() || has_failed;
                 [Some(by_state), both.then_some(by_webhook)]
                     .into_iter()
                     .flatten()
@@ -168,6 +172,14 @@ impl Sought {
             }
         }
     }
+}
+
+/// Whether a delivery whose last attempt ended so has failed at least once: those have an index of their own.
+const fn has_failed(class: OutcomeClass) -> bool {
+    matches!(
+        class.consequences().counts_as,
+        CountsAs::Answered | CountsAs::Unanswered
+    )
 }
 
 /// What was found on one way.
@@ -263,13 +275,14 @@ pub(super) async fn rows(
 ) -> Result<Vec<DeliveryRow>, StoreError> {
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
     let mut rows = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
+    let standings = standings(&desk.node, deliveries).await?;
+    for (delivery, standing) in deliveries.iter().zip(standings) {
         let id = delivery.webhook_id;
         let url = match urls.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(url_of(desk, company_id, id).await?),
         };
-        rows.push(DeliveryRow::of(delivery, url.as_deref()));
+        rows.push(DeliveryRow::of(delivery, &standing, url.as_deref()));
     }
     Ok(rows)
 }

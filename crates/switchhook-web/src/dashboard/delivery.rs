@@ -21,10 +21,10 @@ use switchhook_store::StoreError;
 use super::SharedDesk;
 use super::json_text::pretty;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
-use super::part::{DeliveryRow, Moment, span};
+use super::part::{DeliveryRow, Moment, Sentence, span};
 use super::session::{Filled, Visitor};
 use crate::blocking;
-use switchhook_node::deliveries;
+use switchhook_node::deliveries::{self, Standing};
 use switchhook_node::delivery::own_headers;
 use switchhook_node::destination::{Destination, sent_name};
 use switchhook_node::inspector::name_of;
@@ -48,6 +48,8 @@ struct AttemptPart {
     answer: Option<AnswerPart>,
     bars: Vec<Bar>,
     retry_after: Option<Moment>,
+    /// Whether its answer is shown at once: it says what went wrong.
+    is_open: bool,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,7 @@ struct DeliveryPage {
     frame: Frame,
     row: DeliveryRow,
     kind_name: &'static str,
-    next: String,
+    next: Sentence,
     is_pending: bool,
     order_key: Option<String>,
     subscriptions: Vec<String>,
@@ -130,7 +132,7 @@ pub(super) async fn show(
         Err(StoreError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let next = what_comes_next(&delivery, webhook.as_ref(), desk.node.clock.now());
+    let standing = deliveries::standing(&desk.node, &delivery).await?;
     let answers = attempts.iter().filter_map(|attempt| attempt.answer.as_ref());
     let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
     let shown = Shown {
@@ -141,7 +143,7 @@ pub(super) async fn show(
         body: event.body,
         attempts,
         webhook,
-        next,
+        standing,
     };
     Ok(blocking::run(bytes, move || page(shown)).await)
 }
@@ -155,7 +157,7 @@ struct Shown {
     attempts: Vec<Attempt>,
     webhook: Option<Webhook>,
     route: Option<Arc<Destination>>,
-    next: String,
+    standing: Standing,
 }
 
 fn page(shown: Shown) -> Response {
@@ -167,7 +169,7 @@ fn page(shown: Shown) -> Response {
         attempts,
         webhook,
         route,
-        next,
+        standing,
     } = shown;
     let url = webhook.as_ref().map(|webhook| webhook.hook_url.as_str());
     let sent = sent(&delivery, route.as_deref(), &body, sight);
@@ -177,9 +179,9 @@ fn page(shown: Shown) -> Response {
         .rev();
     show_page(&DeliveryPage {
         frame,
-        row: DeliveryRow::of(&delivery, url),
+        row: DeliveryRow::of(&delivery, &standing, url),
         kind_name: delivery.kind.title(),
-        next,
+        next: Sentence(standing.text),
         is_pending: matches!(delivery.state, DeliveryState::Pending { .. }),
         order_key: delivery
             .order_key
@@ -226,41 +228,6 @@ pub(super) async fn cancel(
     let id = id_of(&id)?;
     deliveries::cancel(&desk.node, visitor.caller, id).await?;
     Ok(go(&format!("/dashboard/deliveries/{id}"), Said::Cancelled))
-}
-
-fn what_comes_next(
-    delivery: &Delivery,
-    webhook: Option<&Webhook>,
-    now: switchhook_domain::Timestamp,
-) -> String {
-    let attempts = delivery.attempt_number;
-    match delivery.state {
-        DeliveryState::Delivered { at } => format!("The receiver has it since {}.", Moment(at)),
-        DeliveryState::Exhausted { at } => format!(
-            "Given up at {}: it will not be tried again by itself. Redeliver it once the receiver works.",
-            Moment(at)
-        ),
-        DeliveryState::Cancelled { at } => format!("Somebody decided against it at {}.", Moment(at)),
-        DeliveryState::Pending { .. } if webhook.is_some_and(|webhook| webhook.paused_at.is_some()) => {
-            "It waits, because its webhook is paused.".to_owned()
-        }
-        DeliveryState::Pending { due_at } if due_at <= now => "It is due and goes next.".to_owned(),
-        // What has a turn is due at once: only what came before it can hold it up.
-        DeliveryState::Pending { due_at } if attempts == 0 && delivery.order_key.is_some() => format!(
-            "It waits until what came before it has arrived, so that order is kept; at {} it goes anyway.",
-            Moment(due_at)
-        ),
-        DeliveryState::Pending { due_at } if attempts > delivery.failures.total() => format!(
-            "Attempt {attempts} is under way; if nothing is heard of it, it is tried again at {}.",
-            Moment(due_at)
-        ),
-        DeliveryState::Pending { due_at } => format!(
-            "Attempt {} is made at {}, in {}.",
-            attempts + 1,
-            Moment(due_at),
-            span(due_at.since(now))
-        ),
-    }
 }
 
 /// `body` is what the visitor may see of the event.
@@ -354,6 +321,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
             body: sight.head(delivery.kind, &answer.body_head),
             is_truncated: answer.is_truncated,
         }),
+        is_open: !class.is_success(),
         bars: bars(&attempt.phases),
         retry_after: retry_after.map(Moment),
     }

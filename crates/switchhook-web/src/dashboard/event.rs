@@ -45,7 +45,7 @@ impl Said {
             was_sent: explained.verdict == Verdict::Matches,
             explanation: Sentence(explained.explanation),
             changed: explained.changed_at.is_some(),
-            delivery_id: explained.delivery.map(|delivery| delivery.id),
+            delivery_id: explained.delivery.map(|(delivery, _)| delivery.id),
         }
     }
 }

@@ -35,7 +35,7 @@ struct Overview {
     latency: String,
     latency_p95: String,
     latency_p99: String,
-    oldest_due: String,
+    oldest: String,
     oldest_tone: &'static str,
     charts: Charts,
     attention: Arc<Attention>,
@@ -59,7 +59,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .await?;
     let rows = EventRow::all(events.items, visitor.sight(&desk)).await;
     let events = EventRow::with_deliveries(&desk, company_id, rows).await?;
-    let oldest = attention.oldest_due.map(|at| now.since(at));
+    let oldest = attention.oldest.map(|at| now.since(at));
     let (success, success_tone) = success(&charts.total);
     let a_second = |count: u32| rate(f64::from(count) / f64::from(NOW_SLOTS * SLOT_SECONDS));
     let latency = |share| {
@@ -75,7 +75,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         latency: latency(0.5),
         latency_p95: latency(0.95),
         latency_p99: latency(0.99),
-        oldest_due: oldest.map_or_else(|| "none".to_owned(), span),
+        oldest: oldest.map_or_else(|| "none".to_owned(), span),
         oldest_tone: match oldest {
             Some(age) if age.as_secs() > 60 => "bad",
             _ => "good",

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use askama::filters::HtmlSafe;
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::delivery::{Delivery, DeliveryState};
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::delivery::{Delivery, DeliveryState, WaitingFor};
+use switchhook_domain::webhook::{Severity, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::json_text::escape;
+use switchhook_node::deliveries::Standing;
 
 /// An instant: in the viewer's zone where there is a script, in UTC where there is none, exact on hover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub(super) struct DeliveryRow {
     /// Where it goes, or what is known of it.
     pub(super) url: String,
     pub(super) kind: &'static str,
-    pub(super) state: &'static str,
+    pub(super) state: String,
     /// `good`, `bad`, `wait` or `off`.
     pub(super) tone: &'static str,
     pub(super) attempts: u32,
@@ -105,9 +106,10 @@ pub(super) struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    pub(super) fn of(delivery: &Delivery, url: Option<&str>) -> Self {
-        let due_at = match delivery.state {
-            DeliveryState::Pending { due_at } => Some(Moment(due_at)),
+    pub(super) fn of(delivery: &Delivery, standing: &Standing, url: Option<&str>) -> Self {
+        // Only of a planned retry it is known when it is made.
+        let due_at = match (delivery.state, standing.waiting_for) {
+            (DeliveryState::Pending { due_at }, Some(WaitingFor::Retry)) => Some(Moment(due_at)),
             _ => None,
         };
         let webhook_id = delivery.webhook_id.to_string();
@@ -120,7 +122,7 @@ impl DeliveryRow {
             ),
             webhook_id,
             kind: delivery.kind.title(),
-            state: delivery.state.name().as_str(),
+            state: standing.label.clone(),
             tone: tone(delivery),
             attempts: delivery.attempt_number,
             failures: delivery.failures.total(),
@@ -139,6 +141,15 @@ pub(super) fn tone(delivery: &Delivery) -> &'static str {
         DeliveryState::Cancelled { .. } => "off",
         DeliveryState::Pending { .. } if delivery.failures.total() > 0 => "bad",
         DeliveryState::Pending { .. } => "wait",
+    }
+}
+
+/// The tone of a condition.
+pub(super) const fn tone_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fine => "good",
+        Severity::Waiting => "wait",
+        Severity::Wrong => "bad",
     }
 }
 

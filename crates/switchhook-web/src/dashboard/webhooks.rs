@@ -6,23 +6,24 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use switchhook_domain::Kind;
-use switchhook_domain::breaker::Breaker;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::outage::Outage;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Endpoint, Subscription};
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::webhook::{Severity, Webhook};
+use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
 
 use super::deliveries::rows;
 use super::history::Charts;
 use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
-use super::part::{self, Choice, DeliveryRow, Moment, many, millis};
+use super::part::{self, Choice, DeliveryRow, Moment, Sentence, many, millis, span, tone_of};
 use super::session::{Filled, Visitor};
 use super::subscriptions::SubscriptionRow;
 use super::webhook_form::WebhookForm;
 use super::{Desk, SharedDesk};
+use switchhook_node::health;
 use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
@@ -34,6 +35,9 @@ const A_PAGE: u32 = 50;
 /// How many subscriptions are looked through for those of a webhook.
 const MOST_SUBSCRIPTIONS: u32 = 1_000;
 
+/// How many outages are shown.
+const MOST_OUTAGES: u32 = 5;
+
 /// How many of the latest deliveries are shown.
 const LATEST: u32 = 10;
 
@@ -44,6 +48,9 @@ struct WebhookRow {
     url: String,
     state: &'static str,
     tone: &'static str,
+    waiting: u32,
+    /// Whether more wait than were counted.
+    is_more: bool,
     subscriptions: Vec<(&'static str, usize)>,
     is_signed: bool,
     created_at: Moment,
@@ -58,6 +65,37 @@ struct WebhooksPage {
     is_first: bool,
 }
 
+/// How the last attempt of an outage failed.
+#[derive(Debug)]
+struct FailurePart {
+    delivery_id: String,
+    line: Option<String>,
+}
+
+/// A time in which every attempt failed.
+#[derive(Debug)]
+struct OutageRow {
+    since: Moment,
+    until: Option<Moment>,
+    lasted: String,
+    attempts: u32,
+    last: String,
+    delivery_id: String,
+}
+
+impl OutageRow {
+    fn of(outage: &Outage, now: Timestamp) -> Self {
+        Self {
+            since: Moment(outage.since),
+            until: outage.until.map(Moment),
+            lasted: span(outage.until.unwrap_or(now).since(outage.since)),
+            attempts: outage.attempts,
+            last: outage.last.in_words(),
+            delivery_id: outage.last.delivery_id.to_string(),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "webhook.html")]
 struct WebhookPage {
@@ -66,8 +104,13 @@ struct WebhookPage {
     url: String,
     state: &'static str,
     tone: &'static str,
-    state_in_words: String,
+    state_in_words: Sentence,
+    /// The last attempt of an outage: its delivery, and the first line of what was answered.
+    failure: Option<FailurePart>,
+    outages: Vec<OutageRow>,
     is_paused: bool,
+    /// Whether it can be tried now.
+    can_retry: bool,
     /// For those who may change it, unless it is hidden.
     secret: Option<String>,
     is_signed: bool,
@@ -118,8 +161,8 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     };
     let webhooks = desk.node.store.list_webhooks(company_id, page).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
-    let rows = webhooks.items.iter().map(|webhook| {
-        let (state, tone, _) = state_of(&desk, webhook, &subscriptions);
+    let healths = health::of_all(&desk.node, &webhooks.items).await?;
+    let rows = webhooks.items.iter().zip(healths).map(|(webhook, health)| {
         let mut kinds = BTreeMap::new();
         for own in subscriptions
             .iter()
@@ -130,8 +173,10 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         WebhookRow {
             id: webhook.id.to_string(),
             url: shown_url(&webhook.hook_url).into_owned(),
-            state,
-            tone,
+            state: health.condition.in_words(),
+            tone: tone_of(health.condition.severity()),
+            waiting: health.waiting.count,
+            is_more: health.waiting.is_more,
             subscriptions: kinds.into_iter().collect(),
             is_signed: webhook.secret.is_some(),
             created_at: Moment(webhook.created_at),
@@ -156,57 +201,6 @@ async fn all_subscriptions(desk: &Desk, company_id: CompanyId) -> Result<Vec<Sub
         .items)
 }
 
-/// How a webhook does: a word, its tone, and a sentence.
-fn state_of(
-    desk: &Desk,
-    webhook: &Webhook,
-    subscriptions: &[Subscription],
-) -> (&'static str, &'static str, String) {
-    if let Some(since) = webhook.disabled_at {
-        let why = format!(
-            "Disabled since {}: its receiver had failed for too long. Its deliveries are held back until it is resumed.",
-            Moment(since)
-        );
-        return ("disabled", "bad", why);
-    }
-    if let Some(since) = webhook.paused_at {
-        let why = format!(
-            "Paused since {}: its deliveries are held back, and none is lost.",
-            Moment(since)
-        );
-        return ("paused", "wait", why);
-    }
-    let destination = desk.node.registry.destination(webhook.id);
-    let breaker = destination.map(|destination| destination.load().health.read().breaker);
-    match breaker {
-        Some(Breaker::Open {
-            since,
-            probe_at,
-            failures,
-        }) => {
-            let why = format!(
-                "Its receiver failed {failures} times in a row, since {}. It is tried now and then, next at {}; what \
-                 waits goes as soon as one attempt succeeds.",
-                Moment(since),
-                Moment(probe_at)
-            );
-            ("breaker open", "bad", why)
-        }
-        Some(Breaker::Closed { failures }) if failures > 0 => {
-            let why = format!("The last {} failed.", many(failures as usize, "attempt"));
-            ("failing", "bad", why)
-        }
-        _ if !subscriptions
-            .iter()
-            .any(|one| one.webhook_id() == Some(webhook.id)) =>
-        {
-            let why = "No subscription sends to it, so it gets nothing.".to_owned();
-            ("no subscription", "wait", why)
-        }
-        _ => ("active", "good", "It is sent to.".to_owned()),
-    }
-}
-
 /// Shows a webhook.
 pub(super) async fn show(
     State(desk): State<SharedDesk>,
@@ -218,7 +212,16 @@ pub(super) async fn show(
     let store = &desk.node.store;
     let webhook = store.webhook(company_id, id).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
-    let (state, tone, state_in_words) = state_of(&desk, &webhook, &subscriptions);
+    let health = health::of(&desk.node, &webhook).await?;
+    let failure = match &health.outage {
+        Some(outage) => Some(FailurePart {
+            delivery_id: outage.last.delivery_id.to_string(),
+            line: health::last_line(&desk.node, visitor.sight(&desk), &webhook, outage).await?,
+        }),
+        None => None,
+    };
+    let outages = store.outages_of(id, MOST_OUTAGES).await?;
+    let now = desk.node.clock.now();
     let filter = DeliveryFilter {
         webhook_id: Some(id),
         ..DeliveryFilter::default()
@@ -247,10 +250,14 @@ pub(super) async fn show(
     Ok(show_page(&WebhookPage {
         id: id.to_string(),
         url,
-        state,
-        tone,
-        state_in_words,
+        state: health.condition.in_words(),
+        tone: tone_of(health.condition.severity()),
+        state_in_words: Sentence(health.text),
+        failure,
+        outages: outages.iter().map(|outage| OutageRow::of(outage, now)).collect(),
         is_paused: webhook.paused_at.is_some(),
+        can_retry: webhook.paused_at.is_none()
+            && (health.condition.severity() == Severity::Wrong || health.waiting.count > 0),
         secret,
         is_signed: webhook.secret.is_some(),
         weakness: webhook.secret.as_ref().and_then(Secret::weakness),
@@ -302,14 +309,11 @@ fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
         let waits = settings
             .retry_schedule
             .iter()
-            .map(|seconds| part::span(Duration::from_secs((*seconds).into())));
+            .map(|seconds| span(Duration::from_secs((*seconds).into())));
         facts.push(("Retried after", waits.collect::<Vec<_>>().join(", ")));
     }
     if let Some(after) = settings.disable_after(defaults) {
-        facts.push((
-            "Disabled after",
-            format!("{} without a success", part::span(after)),
-        ));
+        facts.push(("Disabled after", format!("{} without a success", span(after))));
     }
     if !settings.headers.is_empty() {
         let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
@@ -431,6 +435,17 @@ pub(super) async fn resume(
     let id = id_of(&id)?;
     webhooks::resume(&desk.node, visitor.caller, id).await?;
     Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Resumed))
+}
+
+/// Tries it now.
+pub(super) async fn retry(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    webhooks::retry(&desk.node, visitor.caller, id).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Retrying))
 }
 
 /// Gives it a new secret; the old one still counts for a while.

@@ -68,6 +68,8 @@ pub(super) struct Finding {
     place: String,
     webhook_id: Option<String>,
     subscription_id: Option<String>,
+    #[serde(default)]
+    source_id: Option<String>,
     pub(super) what: String,
     pub(super) remedy: String,
 }
@@ -105,7 +107,7 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
 impl Finding {
     /// What to do, with `ID` for the id of the one place.
     fn general_remedy(&self) -> String {
-        let ids = [&self.webhook_id, &self.subscription_id];
+        let ids = [&self.webhook_id, &self.subscription_id, &self.source_id];
         ids.into_iter()
             .flatten()
             .fold(self.remedy.clone(), |remedy, id| remedy.replace(id, "ID"))
@@ -177,6 +179,7 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
         place: "the server".to_owned(),
         webhook_id: None,
         subscription_id: None,
+        source_id: None,
         what: format!("its clock is {} s {way} this machine's", off.as_secs()),
         remedy: "set both clocks by NTP: retries and times in the log follow the server's".to_owned(),
     })
@@ -234,6 +237,7 @@ mod tests {
             place: format!("webhook {id} (https://example.com/{id})"),
             webhook_id: Some(id.to_string()),
             subscription_id: None,
+            source_id: None,
             what: what.to_owned(),
             remedy: format!("switchhook webhooks update {id} --hook-url URL"),
         };

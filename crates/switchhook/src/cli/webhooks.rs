@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::Condition;
 
 use self::settings::{SettingsOptions, ShownSettings};
 use super::connection::Connection;
@@ -21,7 +22,7 @@ use super::{Misuse, doctor, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
 
-/// Create, list, show, change, test, delete, pause and resume webhooks
+/// Create, list, show, change, test, delete, pause, resume and retry webhooks
 #[derive(Debug, Args)]
 pub(super) struct Webhooks {
     #[command(subcommand)]
@@ -56,6 +57,9 @@ enum Command {
     /// Resume a webhook: send what waited, oldest first
     #[command(after_help = "Example:\n  switchhook webhooks resume 7730318061039616")]
     Resume(Which),
+    /// Retry a webhook now: make one attempt at once, and send everything that waits if it succeeds
+    #[command(after_help = "Example:\n  switchhook webhooks retry 7730318061039616")]
+    Retry(Which),
 }
 
 /// Create a webhook: a URL that Switchhook posts subscribed events to
@@ -185,9 +189,22 @@ impl Webhooks {
                         .await?
                 }
                 Command::Resume(Which { id }) => {
-                    client
+                    let answer = client
                         .send(Request::post(format!("/v1/webhooks/{id}/resume")))
-                        .await?
+                        .await?;
+                    remark_waiting(&answer, "resumed", "what waits is sent now, oldest first")?;
+                    answer
+                }
+                Command::Retry(Which { id }) => {
+                    let answer = client
+                        .send(Request::post(format!("/v1/webhooks/{id}/retry")))
+                        .await?;
+                    remark_waiting(
+                        &answer,
+                        "retried",
+                        "one attempt is made now; if it succeeds, all are sent",
+                    )?;
+                    answer
                 }
                 Command::Delete(Which { id }) => {
                     let answer = client.send(Request::delete(format!("/v1/webhooks/{id}"))).await?;
@@ -277,12 +294,9 @@ struct Webhook {
     id: String,
     hook_url: String,
     signature: Option<Signature>,
+    /// Absent from what Dialpad's API answers.
     #[serde(default)]
-    paused_at: Option<Timestamp>,
-    #[serde(default)]
-    disabled_at: Option<Timestamp>,
-    #[serde(default)]
-    breaker: Option<Breaker>,
+    health: Option<Health>,
     #[serde(default)]
     created_at: Option<Timestamp>,
     #[serde(flatten)]
@@ -303,48 +317,79 @@ struct Signature {
     secret: Option<String>,
 }
 
+/// How a webhook does.
 #[derive(Debug, Deserialize)]
-struct Breaker {
-    state: String,
-    failures: u32,
-    since: Option<Timestamp>,
-    next_probe_at: Option<Timestamp>,
+struct Health {
+    condition: Condition,
+    text: String,
+    failures: Option<Failures>,
+    waiting: Waiting,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failures {
+    last_line: Option<String>,
+    last_delivery_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Waiting {
+    count: u32,
+    more: bool,
 }
 
 impl Webhook {
-    /// Whether nothing is sent to it.
-    fn holds_back(&self) -> bool {
-        self.disabled_at.is_some() || self.paused_at.is_some()
+    /// Why nothing is sent to it, if nothing is.
+    fn holds_back(&self) -> Option<Condition> {
+        self.condition()
+            .filter(|condition| matches!(condition, Condition::Paused | Condition::Disabled))
     }
 
-    /// In one word.
-    fn state(&self) -> &'static str {
-        let is_failing = |breaker: &Breaker| breaker.state != "closed";
-        if self.disabled_at.is_some() {
-            "disabled"
-        } else if self.paused_at.is_some() {
-            "paused"
-        } else if self.breaker.as_ref().is_some_and(is_failing) {
-            "failing"
-        } else {
-            "active"
+    fn condition(&self) -> Option<Condition> {
+        self.health.as_ref().map(|health| health.condition)
+    }
+}
+
+impl Health {
+    fn add_to(&self, facts: Facts) -> Facts {
+        let facts = facts
+            .fact("condition", self.condition.in_words())
+            .fact("", &self.text)
+            .fact("waiting", self.waiting.in_words());
+        match &self.failures {
+            Some(failures) => facts
+                .fact_if("last answer", failures.last_line.as_ref())
+                .fact("last delivery", &failures.last_delivery_id),
+            None => facts,
         }
     }
 }
 
-impl Breaker {
-    fn told(&self) -> Option<String> {
-        let since = self.since?;
-        let next = self
-            .next_probe_at
-            .map_or_else(String::new, |at| format!(", next attempt {}", time(at)));
-        Some(format!(
-            "{} since {} after {} failures{next}",
-            self.state,
-            time(since),
-            self.failures
-        ))
+impl Waiting {
+    fn in_words(&self) -> String {
+        match (self.count, self.more) {
+            (1, _) => "1 delivery".to_owned(),
+            (count, true) => format!("{count} deliveries or more"),
+            (count, false) => format!("{count} deliveries"),
+        }
     }
+}
+
+/// Says what was done to a webhook, and what that means for what waits.
+fn remark_waiting(answer: &Answer, done: &str, then: &str) -> anyhow::Result<()> {
+    let webhook: Webhook = answer.read()?;
+    match webhook.health {
+        Some(Health { waiting, .. }) if waiting.count > 0 => output::remark(format_args!(
+            "webhook {} is {done}; {} waiting: {then}",
+            webhook.id,
+            waiting.in_words()
+        )),
+        _ => output::remark(format_args!(
+            "webhook {} is {done}; no delivery waits",
+            webhook.id
+        )),
+    }
+    Ok(())
 }
 
 #[derive(Debug, Deserialize)]
@@ -358,22 +403,38 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     if json {
         return list.print_json();
     }
-    let mut table = Table::new(&["ID", "HOOK URL", "STATE", "BODY", "PROFILE", "CREATED"])
-        .cutting(&["HOOK URL"])
-        .sparing(&["CREATED", "PROFILE", "BODY"]);
+    let mut table = Table::new(&[
+        "ID",
+        "HOOK URL",
+        "CONDITION",
+        "WAITING",
+        "BODY",
+        "PROFILE",
+        "CREATED",
+    ])
+    .cutting(&["HOOK URL"])
+    .sparing(&["CREATED", "PROFILE", "BODY"]);
     for webhook in list.items::<Webhook>()? {
         let body = if webhook.signature.is_some() {
             "jwt"
         } else {
             "json"
         };
-        let state = webhook.state();
+        let condition = webhook.condition().map_or("-", Condition::in_words);
+        let waiting = webhook.health.as_ref().map_or_else(
+            || "-".to_owned(),
+            |health| {
+                let more = if health.waiting.more { "+" } else { "" };
+                format!("{}{more}", health.waiting.count)
+            },
+        );
         let profile = webhook.settings.profile_in_force();
         let created = output::time_or_dash(webhook.created_at);
         table.row([
             webhook.id,
             webhook.hook_url,
-            state.to_owned(),
+            condition.to_owned(),
+            waiting,
             body.to_owned(),
             profile,
             created,
@@ -413,10 +474,11 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .fact("hook_url", &webhook.hook_url)
         .fact("secret", secret)
         .fact_if("kid", webhook.kid.as_ref())
-        .fact_if("paused since", webhook.paused_at.map(time))
-        .fact_if("disabled since", webhook.disabled_at.map(time))
-        .fact_if("breaker", webhook.breaker.as_ref().and_then(Breaker::told))
         .fact_if("created", webhook.created_at.map(time));
+    let facts = match &webhook.health {
+        Some(health) => health.add_to(facts),
+        None => facts,
+    };
     let facts = webhook.old_secrets.iter().fold(facts, |facts, old| {
         facts.fact(
             "old secret",

@@ -9,6 +9,7 @@ mod erasures;
 mod errors;
 mod events;
 mod explain;
+mod health;
 mod history;
 mod limits;
 mod replays;

@@ -1,26 +1,30 @@
 //! What a breaker's transitions lead to: going back to the store when it opens, catching up when the receiver works again,
 //! and giving up on a receiver that failed for days, if that is wanted. What a breaker is, is the domain's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::{Breaker, Transition};
+use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::outage::Outage;
 use switchhook_domain::suspension::SuspensionReason;
 use switchhook_domain::webhook::DeliveryDefaults;
-use switchhook_store::{StoreError, SuspensionRecord};
+use switchhook_store::StoreError;
 use tracing::{info, warn};
 
 use super::EngineParts;
 use super::outbox::Outbox;
 use super::schedule::Schedule;
-use super::tasks::Tasks;
+use super::tasks::{OthersHealth, Tasks};
 use crate::registry::Registry;
 
 /// Follows the breakers of all webhooks.
 pub(super) struct Breakers {
     registry: Arc<Registry>,
     defaults: DeliveryDefaults,
+    clock: Arc<dyn Clock>,
 }
 
 impl Breakers {
@@ -28,6 +32,7 @@ impl Breakers {
         Self {
             registry: Arc::clone(&parts.registry),
             defaults: parts.defaults,
+            clock: Arc::clone(&parts.clock),
         }
     }
 
@@ -79,21 +84,69 @@ impl Breakers {
         }
     }
 
+    /// Tries a webhook now, because somebody asked for it: one attempt, and everything that waits if that succeeds.
+    pub(super) fn try_now(&self, id: WebhookId, schedule: &mut Schedule, tasks: &Tasks) {
+        let Some(destination) = self.registry.destination(id) else {
+            return;
+        };
+        let now = self.clock.now();
+        let breaker = {
+            let load = destination.load();
+            let mut health = load.health.write();
+            health.ask_to_retry(now);
+            health.breaker
+        };
+        if breaker.is_open() {
+            tasks.save_breaker(id, breaker, now);
+        }
+        tasks.hurry_one_retry(id, now);
+        schedule.queue(id).backlog().due(now);
+        schedule.make_runnable(id);
+        schedule.reschedule(id);
+    }
+
+    /// Closes the breaker of a webhook: what made its attempts fail may be mended.
+    pub(super) fn close(&self, id: WebhookId, tasks: &Tasks) {
+        let Some(destination) = self.registry.destination(id) else {
+            return;
+        };
+        let (load, now) = (destination.load(), self.clock.now());
+        if load.health.read().breaker.is_open() {
+            load.health.write().give_another_chance(now);
+            tasks.save_breaker(id, Breaker::default(), now);
+        }
+    }
+
+    /// Takes note of outages that other nodes wrote down, and of those that they saw end.
+    fn take_outages(&self, outages: &[(WebhookId, Outage)], outbox: &Outbox) {
+        // What this node has not written yet is not to be forgotten because it is not there.
+        if outbox.has_outages() {
+            return;
+        }
+        let lasting: HashMap<_, _> = outages.iter().map(|(id, outage)| (*id, outage)).collect();
+        for destination in self.registry.destinations() {
+            destination
+                .load()
+                .hear_outage(lasting.get(&destination.webhook.id).copied());
+        }
+    }
+
     /// Takes note of how the breakers of other nodes are.
     pub(super) fn take_others(
         &self,
-        answer: Result<Vec<SuspensionRecord>, StoreError>,
+        answer: Result<OthersHealth, StoreError>,
         schedule: &mut Schedule,
         outbox: &mut Outbox,
     ) {
-        let records = match answer {
-            Ok(records) => records,
+        let OthersHealth { suspensions, outages } = match answer {
+            Ok(read) => read,
             Err(error) => {
                 warn!(%error, "how other nodes fare with receivers could not be read");
                 return;
             }
         };
-        for record in records
+        self.take_outages(&outages, outbox);
+        for record in suspensions
             .iter()
             .filter(|record| record.suspension.reason == SuspensionReason::Breaker)
         {

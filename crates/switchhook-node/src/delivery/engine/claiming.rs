@@ -238,6 +238,7 @@ impl Count {
             webhook_id: id,
             limit,
             bytes,
+            only: None,
         });
         true
     }

@@ -2,7 +2,7 @@
 //!
 //! News are: deliveries handed over by the store, reports of tasks, commands, and time. Each goes to the part that it
 //! concerns: [`Schedule`] (what is due when), [`Claiming`] (what this node has of the store's deliveries), [`Survey`],
-//! [`Breakers`], [`Nodes`] (which share of the work is this one's), [`Outbox`] (results on their way to the store). After each
+//! [`Breakers`], [`Urgent`], [`Nodes`] (which share of the work is this one's), [`Outbox`] (results on their way to the store). After each
 //! bunch of news the loop claims what is due, starts what may start and sends off what has gathered for the store.
 
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use super::outbox::{Outbox, Stored};
 use super::schedule::Schedule;
 use super::survey::Survey;
 use super::tasks::{Report, Tasks};
+use super::urgent::Urgent;
 use super::{Command, EngineParts, Shared};
 use crate::delivery::attempt::{Ended, Means, attempt};
 use crate::delivery::queue::{AttemptEnd, NoRoom, Started, WebhookQueue};
@@ -48,6 +49,7 @@ pub(super) struct Dispatcher {
     breakers: Breakers,
     nodes: Nodes,
     outbox: Outbox,
+    urgent: Urgent,
     tasks: Tasks,
     parts: EngineParts,
     shared: Arc<Shared>,
@@ -78,6 +80,7 @@ impl Dispatcher {
             breakers: Breakers::new(&parts),
             nodes: Nodes::new(),
             outbox: Outbox::default(),
+            urgent: Urgent::default(),
             tasks,
             parts,
             shared,
@@ -169,6 +172,7 @@ impl Dispatcher {
             Report::Claimed { requests, answer } => self.claiming.answered(&requests, answer, schedule),
             Report::Cancelled { webhook_id, answer } => self.claiming.cancelled(webhook_id, answer, schedule),
             Report::Surveyed(page) => self.survey.take(page, schedule),
+            Report::ClaimedNow { id, answer } => self.urgent.answered(id, answer),
             Report::BreakersRead(answer) => self.breakers.take_others(answer, schedule, outbox),
         }
     }
@@ -185,6 +189,15 @@ impl Dispatcher {
                     self.outbox.release(queue.give_back_all());
                 }
                 self.schedule.reschedule(id);
+            }
+            Command::Retry(id) => self.breakers.try_now(id, &mut self.schedule, &self.tasks),
+            Command::GiveAnotherChance(id) => {
+                self.breakers.close(id, &self.tasks);
+                self.breakers.try_now(id, &mut self.schedule, &self.tasks);
+            }
+            Command::Send(webhook_id, delivery_id) => {
+                self.urgent
+                    .claim(webhook_id, delivery_id, &self.parts, &self.tasks);
             }
             Command::Stop { grace, done } => {
                 self.shared.is_running.store(false, Ordering::Relaxed);
@@ -235,6 +248,9 @@ impl Dispatcher {
         if let Some(batch) = self.outbox.next_released() {
             self.tasks.release(batch, delay);
         }
+        if let Some(batch) = self.outbox.next_outages() {
+            self.tasks.write_outages(batch, delay);
+        }
     }
 
     /// Whether it starts, claims and surveys at all: not while it stops or what comes of attempts cannot be stored.
@@ -279,7 +295,11 @@ impl Dispatcher {
             let body = std::mem::take(&mut claimed.body);
             claimed.body = self.shared.memory.keep_read(claimed.delivery.event_id, body);
         }
+        let delivery_id = claimed.delivery.id;
         self.add_claim(id, |queue| queue.take(claimed));
+        if self.urgent.take(delivery_id) {
+            self.schedule.queue(id).make_urgent(delivery_id);
+        }
         if self.stopping.is_some() {
             self.outbox.release(self.schedule.queue(id).give_back_all());
         }
@@ -367,14 +387,20 @@ impl Dispatcher {
         if let Some(queue) = self.schedule.existing_queue(id) {
             self.outbox.release(queue.ended(&end));
         }
-        self.outbox.finish(finished);
         let profile = destination.webhook.settings.profile(&self.parts.defaults);
-        if profile == Profile::Durable {
-            let noted = self.schedule.queue(id).note(class, now);
-            let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
-            self.breakers
-                .follow(id, noted, now, schedule, outbox, &self.tasks);
-        }
+        let has_breaker = profile == Profile::Durable;
+        let (noted, breaker) = self.schedule.queue(id).note(class, has_breaker, now);
+        self.outbox.note_outage(noted.outage, &finished);
+        self.outbox.finish(finished);
+        let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
+        self.breakers.follow(
+            id,
+            (noted.transition, breaker),
+            now,
+            schedule,
+            outbox,
+            &self.tasks,
+        );
         self.schedule.touch(id);
     }
 

@@ -1,11 +1,12 @@
-//! Results on their way to the store: finished attempts and released claims, one batch of each under way at a time.
+//! Results on their way to the store: finished attempts, released claims and outages, one batch of each under way at a time.
 //!
 //! While a batch is being committed the next one gathers, so batches grow with the load. What could not be stored is
 //! kept and tried again; the engine starts nothing new until it is.
 
 use std::time::Duration;
 
-use switchhook_store::{FinishedAttempt, Release, StoreError};
+use switchhook_domain::outage::{LastFailure, Outage, StreakChange};
+use switchhook_store::{FinishedAttempt, OutageWrite, Release, StoreError};
 
 /// How long after a failure the same batch is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -21,6 +22,8 @@ const MOST_BYTES: usize = 16 << 20;
 pub(super) struct Outbox {
     finished: Gathering<FinishedAttempt>,
     released: Gathering<Release>,
+    /// When outages of webhooks begin, go on and end.
+    outages: Gathering<OutageWrite>,
     /// The size of the answers that are not stored yet.
     bytes: usize,
     /// Why the store did not take the last batch.
@@ -31,6 +34,7 @@ pub(super) struct Outbox {
 pub(super) enum Stored {
     Finished(Result<StoredAttempts, (StoreError, Vec<FinishedAttempt>)>),
     Released(Result<(), (StoreError, Vec<Release>)>),
+    Outages(Result<(), (StoreError, Vec<OutageWrite>)>),
 }
 
 /// Attempts that are stored.
@@ -51,9 +55,36 @@ impl Outbox {
         self.released.waiting.extend(released);
     }
 
+    /// Takes note of what the end of an attempt did to its webhook's outage.
+    pub(super) fn note_outage(&mut self, change: StreakChange, finished: &FinishedAttempt) {
+        let (webhook_id, attempt) = (finished.webhook_id, &finished.attempt);
+        let write = match change {
+            StreakChange::None => return,
+            StreakChange::Ended => OutageWrite::Ended {
+                webhook_id,
+                at: attempt.finished_at,
+            },
+            StreakChange::Fails { since, more } => OutageWrite::Fails {
+                webhook_id,
+                outage: Outage {
+                    since,
+                    until: None,
+                    attempts: more,
+                    last: LastFailure::of(finished.delivery_id, attempt),
+                },
+            },
+        };
+        self.outages.waiting.push(write);
+    }
+
     /// Whether everything was stored.
     pub(super) fn is_empty(&self) -> bool {
-        self.finished.is_empty() && self.released.is_empty()
+        self.finished.is_empty() && self.released.is_empty() && self.outages.is_empty()
+    }
+
+    /// Whether anything of outages is not written yet.
+    pub(super) fn has_outages(&self) -> bool {
+        !self.outages.is_empty()
     }
 
     /// Whether so much waits that nothing should be started that adds to it.
@@ -81,6 +112,11 @@ impl Outbox {
         self.released.next_batch()
     }
 
+    /// What is to be written of outages next, if nothing is under way.
+    pub(super) fn next_outages(&mut self) -> Option<Vec<OutageWrite>> {
+        self.outages.next_batch()
+    }
+
     /// Takes the store's answer to a batch; answers how many attempts came too late.
     pub(super) fn stored(&mut self, answer: Stored) -> usize {
         let mut late = 0;
@@ -92,6 +128,7 @@ impl Outbox {
             }
             Stored::Finished(Err(failed)) => self.finished.batch_ended(Err(failed)),
             Stored::Released(result) => self.released.batch_ended(result),
+            Stored::Outages(result) => self.outages.batch_ended(result),
         };
         self.failure = stored.err().map(|error| error.to_string());
         late

@@ -7,11 +7,12 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
+use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_store::{
-    Claim, ClaimAnswer, DeliveryFilter, FinishedAttempt, PageRequest, PendingWebhook, Release, Store,
-    StoreError, SuspensionRecord,
+    Claim, ClaimAnswer, DeliveryFilter, FinishedAttempt, OutageWrite, PageRequest, PendingWebhook, Release,
+    Store, StoreError, SuspensionRecord,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -46,8 +47,19 @@ pub(super) enum Report {
         webhook_id: WebhookId,
         answer: Result<Cancelled, StoreError>,
     },
-    BreakersRead(Result<Vec<SuspensionRecord>, StoreError>),
+    /// What came of claiming one delivery by name.
+    ClaimedNow {
+        id: DeliveryId,
+        answer: Result<Vec<ClaimAnswer>, StoreError>,
+    },
+    BreakersRead(Result<OthersHealth, StoreError>),
     Stored(Stored),
+}
+
+/// How other nodes found receivers.
+pub(super) struct OthersHealth {
+    pub(super) suspensions: Vec<SuspensionRecord>,
+    pub(super) outages: Vec<(WebhookId, Outage)>,
 }
 
 /// What came of cancelling the deliveries of a webhook that this node does not know.
@@ -115,6 +127,15 @@ impl Tasks {
         });
     }
 
+    /// Claims one delivery by name.
+    pub(super) fn claim_now(&self, id: DeliveryId, claim: Claim) {
+        let store = Arc::clone(&self.store);
+        self.spawn_reporting(async move {
+            let answer = store.claim_due_deliveries(claim).await;
+            Report::ClaimedNow { id, answer }
+        });
+    }
+
     /// Reads which webhooks have something pending.
     pub(super) fn survey(&self, after: Option<WebhookId>) {
         let store = Arc::clone(&self.store);
@@ -169,12 +190,33 @@ impl Tasks {
         });
     }
 
+    /// Writes down what became of outages, after `delay`.
+    pub(super) fn write_outages(&self, batch: Vec<OutageWrite>, delay: Option<Duration>) {
+        let store = Arc::clone(&self.store);
+        self.spawn_reporting(async move {
+            pause(delay).await;
+            let stored = store
+                .write_outages(batch.clone())
+                .await
+                .map_err(|error| (error, batch));
+            Report::Stored(Stored::Outages(stored))
+        });
+    }
+
     // --- Breakers -------------------------------------------------------------------------------------------------
 
     /// Reads which webhooks were suspended since then.
     pub(super) fn read_breakers(&self, since: Timestamp) {
         let store = Arc::clone(&self.store);
-        self.spawn_reporting(async move { Report::BreakersRead(store.list_suspensions(None, since).await) });
+        self.spawn_reporting(async move {
+            let read = async {
+                Ok(OthersHealth {
+                    suspensions: store.list_suspensions(None, since).await?,
+                    outages: store.lasting_outages(None).await?,
+                })
+            };
+            Report::BreakersRead(read.await)
+        });
     }
 
     pub(super) fn save_breaker(&self, id: WebhookId, breaker: Breaker, now: Timestamp) {
@@ -200,6 +242,16 @@ impl Tasks {
                         return;
                     }
                 }
+            }
+        });
+    }
+
+    /// Has one of the retries of a webhook go now, if any waits.
+    pub(super) fn hurry_one_retry(&self, id: WebhookId, now: Timestamp) {
+        let store = Arc::clone(&self.store);
+        self.spawn(async move {
+            if let Err(error) = store.make_retries_due(id, now, 1).await {
+                warn!(%error, webhook_id = %id, "the webhook could not be tried at once: its retries go when due");
             }
         });
     }

@@ -123,9 +123,9 @@ impl Claims {
         self.ready.iter().map(|claimed| &**claimed)
     }
 
-    /// The next delivery, to be attempted now.
-    pub(super) fn start(&mut self) -> Option<Box<ClaimedDelivery>> {
-        self.ready.pop_front()
+    /// The delivery at this place of those that are ready, to be attempted now.
+    pub(super) fn start(&mut self, place: usize) -> Option<Box<ClaimedDelivery>> {
+        self.ready.remove(place)
     }
 
     /// The attempt of a delivery with this order key is over. If it blocks the key, what waits behind it is given back;

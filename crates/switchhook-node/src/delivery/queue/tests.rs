@@ -161,7 +161,7 @@ fn an_open_breaker_lets_one_delivery_probe_the_receiver() {
     let mut queue = queue_with(64, 5);
     let mut probe_at = None;
     while probe_at.is_none() {
-        let (_, breaker) = queue.note(OutcomeClass::Failed, NOW);
+        let (_, breaker) = queue.note(OutcomeClass::Failed, true, NOW);
         probe_at = breaker.not_before();
     }
     assert!(!queue.can_start(NOW));

@@ -53,9 +53,10 @@ impl Test {
         let id = self.id;
         let webhook = Request::get(&format!("/v1/webhooks/{id}"), &[]);
         let webhook: Webhook = client.send(webhook).await?.read()?;
-        if webhook.holds_back() {
-            let state = webhook.state();
-            bail!("webhook {id} is {state}, and nothing is sent: `switchhook webhooks resume {id}` first");
+        if let Some(condition) = webhook.holds_back() {
+            bail!(
+                "webhook {id} is {condition}, and nothing is sent: `switchhook webhooks resume {id}` first"
+            );
         }
         let request = Request::post(format!("/v1/webhooks/{id}/test")).json(&json!({ "kind": self.kind }));
         let sent: Sent = client.send(request).await?.read()?;

@@ -96,7 +96,7 @@ async fn every_subscription_says_why_it_did_or_did_not_take_an_event() {
     check(
         &explanation,
         &[
-            (&all, "sent", "was delivered at 2026-"),
+            (&all, "sent", "Delivered at 2026-"),
             (&ringing, "state_not_in_list", "(ringing) do not include hangup"),
             (&office, "other_target", "office 8"),
             (&off, "disabled", "it is disabled"),
@@ -174,7 +174,7 @@ async fn a_test_event_was_not_asked_for_and_a_paused_webhook_says_so() {
     let explanation = explain(&server, &event).await;
     check(
         &explanation,
-        &[(&subscription, "sent", "1 attempt failed, the next is due")],
+        &[(&subscription, "sent", "Attempt 2 is planned for 2026-")],
     );
     server
         .post(&format!("/v1/webhooks/{webhook}/pause"), Value::Null)

@@ -16,6 +16,7 @@ use switchhook_domain::id::{
 };
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
+use switchhook_domain::outage::Outage;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
@@ -24,12 +25,12 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Change, Claim, ClaimAnswer, ClaimedNotification, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice,
-    EventFilter, EventHead, EventRecord, Explained, FinishedAttempt, FinishedNotification, HandOver,
-    LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
-    NotificationRecord, Page, PageRequest, PayloadSlice, PendingWebhook, Recorded, RefusalSlice, Release,
-    RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session, Store, StoreError,
-    StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
+    Backlog, Change, Claim, ClaimAnswer, ClaimedNotification, DeliveryFilter, DroppedPayloads, Erased,
+    ErasureSlice, EventFilter, EventHead, EventRecord, Explained, FinishedAttempt, FinishedNotification,
+    HandOver, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
+    NotificationRecord, OutageWrite, Page, PageRequest, PayloadSlice, PendingWebhook, Progress, Recorded,
+    RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session,
+    Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -204,6 +205,10 @@ delegated! {
         last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
         pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
         list_suspensions(company_id: Option<CompanyId>, since: Timestamp) -> Vec<SuspensionRecord>;
+        lasting_outages(company_id: Option<CompanyId>) -> Vec<(WebhookId, Outage)>;
+        outages_of(webhook_id: WebhookId, most: u32) -> Vec<Outage>;
+        progress_of(ids: Vec<DeliveryId>) -> Vec<Progress>;
+        backlog_of(webhook_id: WebhookId, most: u32) -> Backlog;
         last_revision() -> Revision;
         subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;
         explain_subscriptions(company_id: CompanyId, event_id: EventId, only: Option<SubscriptionId>, page: PageRequest) -> Explained;
@@ -254,6 +259,7 @@ delegated! {
         make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
         cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
         save_breaker(webhook_id: WebhookId, breaker: Breaker, now: Timestamp) -> ();
+        write_outages(writes: Vec<OutageWrite>) -> ();
         create_replay(new: NewReplay) -> Replay;
         advance_replay(step: ReplayStep) -> Replay;
         end_replay(id: ReplayId, end: ReplayEnd, now: Timestamp) -> Replay;

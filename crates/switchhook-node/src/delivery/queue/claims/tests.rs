@@ -13,7 +13,7 @@ fn claims(deliveries: &[(i64, Option<&str>)]) -> Claims {
 }
 
 fn started(claims: &mut Claims) -> Vec<i64> {
-    std::iter::from_fn(|| claims.start())
+    std::iter::from_fn(|| claims.start(0))
         .map(|claimed| claimed.delivery.id.0)
         .collect()
 }
@@ -80,7 +80,7 @@ fn an_old_claim_and_a_new_one_of_a_delivery_are_settled_each_by_itself() {
     for attempt_number in [1, 2] {
         claims.take(claimed_at(1, "call:a", attempt_number));
     }
-    let old = claims.start().unwrap();
+    let old = claims.start(0).unwrap();
     assert_eq!(
         claims.not_attempted(&old).len(),
         2,
@@ -107,7 +107,7 @@ fn an_old_claim_and_a_new_one_of_a_delivery_are_settled_each_by_itself() {
 fn what_is_on_its_way_back_is_known_until_the_last_of_it_is_settled() {
     let key = Some("call:a");
     let mut claims = claims(&[(1, key), (2, key)]);
-    let first = claims.start().unwrap();
+    let first = claims.start(0).unwrap();
     assert_eq!(ids(&claims.not_attempted(&first)), [1, 2]);
     for id in [1, 2] {
         assert!(claims.is_returning());

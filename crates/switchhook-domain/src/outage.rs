@@ -1,0 +1,262 @@
+//! Outages: times in which every attempt to send to a webhook failed.
+//!
+//! Owns when failures in a row are an outage. One is written down when it begins, now and then while it lasts, and when it
+//! ends; what is shown of a webhook's condition and what people are notified of follow from that.
+
+use std::time::Duration;
+
+use switchhook_protocol::Timestamp;
+
+use crate::attempt::{Attempt, AttemptOutcome, CountsAs, FailureReason, OutcomeClass};
+use crate::id::DeliveryId;
+
+/// How many failures in a row are an outage at the least.
+pub const FAILURES: u32 = 2;
+
+/// Over how long they must be, so that two bad answers within a busy second are none. An open breaker needs no more time.
+pub const LASTING: Duration = Duration::from_secs(3);
+
+/// How often an outage that lasts is written down again at the most.
+const WRITTEN_EVERY: Duration = Duration::from_secs(5);
+
+/// A time in which every attempt to send to a webhook failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// When the first of the attempts failed.
+    pub since: Timestamp,
+    /// When one succeeded again; `None` while it lasts.
+    pub until: Option<Timestamp>,
+    /// How many attempts failed.
+    pub attempts: u32,
+    /// The last of them.
+    pub last: LastFailure,
+}
+
+/// The last attempt of an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastFailure {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Whose it was.
+    pub delivery_id: DeliveryId,
+    /// Its number.
+    pub attempt_number: u32,
+    /// The status of its answer; `None` if there was no answer.
+    pub status: Option<u16>,
+    /// Why there was none.
+    pub reason: Option<FailureReason>,
+}
+
+impl LastFailure {
+    /// How it failed, as the end of a sentence about the receiver: `answered 500`, `refused the connection`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (self.status, self.reason) {
+            (Some(status), _) => format!("answered {status}"),
+            (None, Some(reason)) => reason.in_words().to_owned(),
+            (None, None) => "did not answer".to_owned(),
+        }
+    }
+
+    /// The failure that a delivery's attempt was.
+    #[must_use]
+    pub const fn of(delivery_id: DeliveryId, attempt: &Attempt) -> Self {
+        let (status, reason) = match attempt.outcome {
+            AttemptOutcome::Answered { status, .. } => (Some(status), None),
+            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason)),
+            AttemptOutcome::Lost => (None, None),
+        };
+        Self {
+            at: attempt.finished_at,
+            delivery_id,
+            attempt_number: attempt.number,
+            status,
+            reason,
+        }
+    }
+}
+
+/// The attempts of a webhook that failed since the last that succeeded, as one node counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streak {
+    /// When the first of them failed.
+    since: Option<Timestamp>,
+    /// How many, beyond what is written down.
+    unwritten: u32,
+    /// How many.
+    failures: u32,
+    /// When the outage was written down last; `None` if these failures are none yet.
+    written_at: Option<Timestamp>,
+}
+
+/// What the end of an attempt does to a webhook's outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreakChange {
+    /// Nothing that is to be written down.
+    None,
+    /// An outage began or goes on, with so many failures that are not written down yet.
+    Fails {
+        /// When its first attempt failed.
+        since: Timestamp,
+        /// How many more.
+        more: u32,
+    },
+    /// The outage is over.
+    Ended,
+}
+
+impl Streak {
+    /// Takes note of how an attempt ended at `now`; `is_open`: whether the webhook's breaker is open after it.
+    pub fn note(&mut self, class: OutcomeClass, is_open: bool, now: Timestamp) -> StreakChange {
+        match class.consequences().counts_as {
+            CountsAs::Nothing => StreakChange::None,
+            CountsAs::Success => {
+                let was = std::mem::take(self);
+                match was.written_at {
+                    Some(_) => StreakChange::Ended,
+                    None => StreakChange::None,
+                }
+            }
+            CountsAs::Answered | CountsAs::Unanswered => self.fail(is_open, now),
+        }
+    }
+
+    fn fail(&mut self, is_open: bool, now: Timestamp) -> StreakChange {
+        let since = *self.since.get_or_insert(now);
+        self.unwritten = self.unwritten.saturating_add(1);
+        self.failures = self.failures.saturating_add(1);
+        let is_due = match self.written_at {
+            Some(at) => now.since(at) >= WRITTEN_EVERY,
+            None => is_open || (self.failures >= FAILURES && now.since(since) >= LASTING),
+        };
+        if !is_due {
+            return StreakChange::None;
+        }
+        self.written_at = Some(now);
+        let more = std::mem::take(&mut self.unwritten);
+        StreakChange::Fails { since, more }
+    }
+
+    /// Takes note of an outage that another node, or this one in an earlier life, wrote down, or that there is none.
+    pub fn hear(&mut self, lasting: Option<&Outage>) {
+        match (lasting, self.written_at) {
+            (Some(outage), None) => {
+                self.since = Some(self.since.map_or(outage.since, |since| since.min(outage.since)));
+                self.failures = self.failures.max(outage.attempts);
+                self.written_at = Some(outage.last.at);
+            }
+            // Another node reached the receiver.
+            (None, Some(_)) => *self = Self::default(),
+            _ => {}
+        }
+    }
+
+    /// Whether it is an outage.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        self.written_at.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_790_000_000_000 + millis)
+    }
+
+    fn fails(streak: &mut Streak, millis: i64) -> StreakChange {
+        streak.note(OutcomeClass::Failed, false, at(millis))
+    }
+
+    #[test]
+    fn failures_are_an_outage_when_they_last_or_open_the_breaker() {
+        let mut streak = Streak::default();
+        assert_eq!(fails(&mut streak, 0), StreakChange::None);
+        assert_eq!(fails(&mut streak, 2_999), StreakChange::None);
+        let begun = StreakChange::Fails {
+            since: at(0),
+            more: 3,
+        };
+        assert_eq!(fails(&mut streak, 3_000), begun);
+        let mut streak = Streak::default();
+        assert_eq!(fails(&mut streak, 0), StreakChange::None);
+        let opened = streak.note(OutcomeClass::Unanswered, true, at(5));
+        assert_eq!(
+            opened,
+            StreakChange::Fails {
+                since: at(0),
+                more: 2
+            }
+        );
+    }
+
+    #[test]
+    fn every_answer_but_2xx_counts_and_what_is_lost_does_not() {
+        for class in OutcomeClass::ALL {
+            let mut streak = Streak::default();
+            streak.note(class, false, at(0));
+            let second = streak.note(class, false, at(4_000));
+            let is_outage = !class.is_success() && class != OutcomeClass::Lost;
+            assert_eq!(second != StreakChange::None, is_outage, "{class}");
+        }
+    }
+
+    #[test]
+    fn an_outage_is_written_down_now_and_then_with_all_its_failures_and_when_it_ends() {
+        let mut streak = Streak::default();
+        fails(&mut streak, 0);
+        fails(&mut streak, 3_000);
+        assert_eq!(fails(&mut streak, 4_000), StreakChange::None);
+        let goes_on = StreakChange::Fails {
+            since: at(0),
+            more: 2,
+        };
+        assert_eq!(fails(&mut streak, 8_000), goes_on);
+        assert_eq!(
+            streak.note(OutcomeClass::Accepted, false, at(9_000)),
+            StreakChange::Ended
+        );
+        assert_eq!(
+            streak.note(OutcomeClass::Accepted, false, at(9_000)),
+            StreakChange::None
+        );
+        assert_eq!(fails(&mut streak, 10_000), StreakChange::None, "it counts anew");
+    }
+
+    #[test]
+    fn what_another_node_wrote_down_ends_with_the_first_success_here() {
+        let outage = Outage {
+            since: at(0),
+            until: None,
+            attempts: 7,
+            last: LastFailure {
+                at: at(5_000),
+                delivery_id: DeliveryId(1),
+                attempt_number: 1,
+                status: Some(500),
+                reason: None,
+            },
+        };
+        let mut streak = Streak::default();
+        streak.hear(Some(&outage));
+        assert!(streak.is_outage());
+        assert_eq!(
+            streak.note(OutcomeClass::Accepted, false, at(6_000)),
+            StreakChange::Ended
+        );
+        streak.hear(Some(&outage));
+        streak.hear(None);
+        assert_eq!(streak, Streak::default(), "another node saw its end");
+        assert_eq!(fails(&mut streak, 7_000), StreakChange::None);
+        streak.hear(None);
+        assert_eq!(
+            fails(&mut streak, 10_000),
+            StreakChange::Fails {
+                since: at(7_000),
+                more: 2
+            }
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! How deliveries stand, in words that are the same wherever they are shown: on the API, the dashboard, in an explanation.
+
+use std::collections::HashMap;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::delivery::{Delivery, DeliveryState, PendingFacts, WaitingFor};
+use switchhook_store::{Progress, StoreError};
+
+use crate::Node;
+
+/// How a delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What it waits for; `None` if it has ended.
+    pub waiting_for: Option<WaitingFor>,
+    /// In a few words: `delivered`, `retrying`, `held: receiver fails`.
+    pub label: String,
+    /// In sentences. Instants in it are in RFC 3339.
+    pub text: String,
+}
+
+/// How a delivery stands.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn standing(node: &Node, delivery: &Delivery) -> Result<Standing, StoreError> {
+    let mut all = standings(node, std::slice::from_ref(delivery)).await?;
+    Ok(all.pop().expect("one answer for one delivery"))
+}
+
+/// How deliveries stand, in their order.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn standings(node: &Node, deliveries: &[Delivery]) -> Result<Vec<Standing>, StoreError> {
+    let pending: Vec<_> = deliveries
+        .iter()
+        .filter(|delivery| !delivery.state.is_final())
+        .map(|delivery| delivery.id)
+        .collect();
+    let progress = match pending.is_empty() {
+        true => Vec::new(),
+        false => node.store.progress_of(pending).await?,
+    };
+    let progress: HashMap<_, _> = progress
+        .into_iter()
+        .map(|progress| (progress.delivery_id, progress))
+        .collect();
+    let now = node.clock.now();
+    let of = |delivery: &Delivery| judge(node, delivery, progress.get(&delivery.id), now);
+    Ok(deliveries.iter().map(of).collect())
+}
+
+fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Timestamp) -> Standing {
+    let destination = node.registry.destination(delivery.webhook_id);
+    let breaker = destination.as_ref().map(|destination| destination.breaker());
+    let facts = PendingFacts {
+        is_claimed: progress.is_some_and(|progress| progress.is_claimed),
+        behind: progress.and_then(|progress| progress.behind),
+        is_paused: destination.is_some_and(|destination| destination.webhook.paused_at.is_some()),
+        is_breaker_open: breaker.is_some_and(|breaker| breaker.is_open()),
+    };
+    let waiting_for = delivery.waiting_for(facts, now);
+    Standing {
+        waiting_for,
+        label: label(delivery, waiting_for),
+        text: text(
+            delivery,
+            waiting_for,
+            breaker.and_then(|breaker| breaker.not_before()),
+        ),
+    }
+}
+
+fn label(delivery: &Delivery, waiting_for: Option<WaitingFor>) -> String {
+    let label = match (delivery.state, waiting_for) {
+        (DeliveryState::Delivered { .. }, _) => "delivered",
+        (DeliveryState::Exhausted { .. }, _) => "failed",
+        (DeliveryState::Cancelled { .. }, _) => "cancelled",
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Answer)) => "sending",
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Retry)) => "retrying",
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Receiver)) => "held: receiver fails",
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Resume)) => "held: paused",
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Delivery(id))) => {
+            return format!("waits for delivery {id}");
+        }
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Turn) | None) => "queued",
+    };
+    label.to_owned()
+}
+
+fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, next_try_at: Option<Timestamp>) -> String {
+    let made = delivery.attempt_number;
+    let due_at = match delivery.state {
+        DeliveryState::Delivered { at } => return format!("Delivered at {at}, after {}.", attempts(made)),
+        DeliveryState::Exhausted { at } => {
+            return format!(
+                "Failed: given up at {at}, after {}. It is not retried by itself; redeliver it once the receiver works.",
+                attempts(made)
+            );
+        }
+        DeliveryState::Cancelled { at } => return format!("Cancelled at {at}, after {}.", attempts(made)),
+        DeliveryState::Pending { due_at } => due_at,
+    };
+    let failed = match delivery.failures.total() {
+        0 => String::new(),
+        failures => format!(" {} failed.", attempts(failures)),
+    };
+    let waits = match waiting_for {
+        Some(WaitingFor::Answer) => format!("Attempt {made} is being made."),
+        Some(WaitingFor::Retry) => format!("Attempt {} is planned for {due_at}.", made + 1),
+        Some(WaitingFor::Receiver) => {
+            let next = next_try_at.map_or_else(String::new, |at| format!(", the next at {at}"));
+            format!(
+                "Held, because the receiver fails. The webhook is sent one attempt now and then{next}; when one succeeds, this \
+                 delivery is sent."
+            )
+        }
+        Some(WaitingFor::Resume) => {
+            "Held, because the webhook is paused. It is sent when the webhook is resumed.".to_owned()
+        }
+        Some(WaitingFor::Delivery(id)) => format!(
+            "Waits for delivery {id} of the same {}, so that they arrive in order. It is sent at {due_at} at the latest.",
+            whose(delivery)
+        ),
+        Some(WaitingFor::Turn) | None => {
+            format!("Queued: it is due at {due_at} and sent when it is its turn.")
+        }
+    };
+    format!("{waits}{failed}")
+}
+
+/// What deliveries with one order key are about.
+const fn whose(delivery: &Delivery) -> &'static str {
+    use switchhook_domain::Kind;
+    match delivery.kind {
+        Kind::Call => "call",
+        Kind::Sms => "message",
+        Kind::AgentStatus => "agent",
+        Kind::Contact => "contact",
+        Kind::Changelog | Kind::Unknown => "subject",
+    }
+}
+
+fn attempts(count: u32) -> String {
+    match count {
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
+    }
+}

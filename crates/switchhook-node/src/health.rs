@@ -1,0 +1,291 @@
+//! How webhooks do: the condition of each, why, and what waits for it. Worked out here, and shown alike by the API, the commands,
+//! the dashboard and the doctor.
+
+use std::collections::HashMap;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::breaker::Breaker;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::outage::Outage;
+use switchhook_domain::webhook::{Condition, Webhook};
+use switchhook_store::{Backlog, StoreError};
+
+use crate::Node;
+use crate::sight::Sight;
+
+/// Up to how many waiting deliveries are counted for one webhook.
+const MOST_COUNTED: u32 = 10_000;
+
+/// The same for each of several.
+const MOST_COUNTED_OF_EACH: u32 = 1_000;
+
+/// The longest line of an answer that is shown, in characters.
+const LONGEST_LINE: usize = 200;
+
+/// How a webhook does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// In one word.
+    pub condition: Condition,
+    /// Since when, if that is known.
+    pub since: Option<Timestamp>,
+    /// In sentences. Instants in it are in RFC 3339.
+    pub text: String,
+    /// The outage that lasts.
+    pub outage: Option<Outage>,
+    /// When the next attempt is made, while its breaker is open.
+    pub next_try_at: Option<Timestamp>,
+    /// What waits for it.
+    pub waiting: Waiting,
+}
+
+/// The deliveries of a webhook that wait, those under way included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many were counted.
+    pub count: u32,
+    /// Whether counting ended there, and there may be more.
+    pub is_more: bool,
+    /// Since when the oldest of them has existed.
+    pub oldest_at: Option<Timestamp>,
+}
+
+impl Waiting {
+    fn of(backlog: Backlog, most: u32) -> Self {
+        Self {
+            count: backlog.count,
+            is_more: backlog.count >= most,
+            oldest_at: backlog.oldest.map(|id| switchhook_domain::id::made_at(id.0)),
+        }
+    }
+
+    /// How many, in words: `1 delivery waits`, `10000 deliveries or more wait`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self.count {
+            0 => "No delivery waits".to_owned(),
+            1 => "1 delivery waits".to_owned(),
+            count if self.is_more => format!("{count} deliveries or more wait"),
+            count => format!("{count} deliveries wait"),
+        }
+    }
+}
+
+/// How a webhook does.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn of(node: &Node, webhook: &Webhook) -> Result<Health, StoreError> {
+    let mut all = counted(node, std::slice::from_ref(webhook), MOST_COUNTED).await?;
+    Ok(all.pop().expect("one answer for one webhook"))
+}
+
+/// How webhooks of one company do, in their order.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn of_all(node: &Node, webhooks: &[Webhook]) -> Result<Vec<Health>, StoreError> {
+    counted(node, webhooks, MOST_COUNTED_OF_EACH).await
+}
+
+async fn counted(node: &Node, webhooks: &[Webhook], most: u32) -> Result<Vec<Health>, StoreError> {
+    let Some(first) = webhooks.first() else {
+        return Ok(Vec::new());
+    };
+    let company_id = first.company_id;
+    let lasting = node.store.lasting_outages(Some(company_id)).await?;
+    let mut outages: HashMap<WebhookId, Outage> = lasting.into_iter().collect();
+    let subscribed = node.registry.subscribed_webhooks(company_id);
+    let mut found = Vec::with_capacity(webhooks.len());
+    for webhook in webhooks {
+        let backlog = node.store.backlog_of(webhook.id, most).await?;
+        let breaker = node
+            .registry
+            .destination(webhook.id)
+            .map_or_else(Breaker::default, |destination| destination.breaker());
+        let outage = outages.remove(&webhook.id);
+        let is_subscribed = subscribed.contains(&webhook.id);
+        found.push(judge(
+            webhook,
+            breaker,
+            outage,
+            is_subscribed,
+            Waiting::of(backlog, most),
+        ));
+    }
+    Ok(found)
+}
+
+fn judge(
+    webhook: &Webhook,
+    breaker: Breaker,
+    outage: Option<Outage>,
+    is_subscribed: bool,
+    waiting: Waiting,
+) -> Health {
+    let condition = Condition::of(webhook, breaker, outage.as_ref(), is_subscribed);
+    let since = condition.since(webhook, breaker, outage.as_ref());
+    let next_try_at = match condition {
+        Condition::PausedByFailures => breaker.not_before(),
+        _ => None,
+    };
+    let mut text = sentence(condition, since, outage.as_ref());
+    if let Some(at) = next_try_at {
+        text.push_str(&format!(
+            " One attempt is made now and then, the next at {at}; when one succeeds, everything that waits is sent."
+        ));
+    }
+    if let (1.., Some(oldest)) = (waiting.count, waiting.oldest_at)
+        && condition != Condition::Active
+    {
+        text.push_str(&format!(" {}, the oldest since {oldest}.", waiting.in_words()));
+    }
+    Health {
+        condition,
+        since,
+        text,
+        outage,
+        next_try_at,
+        waiting,
+    }
+}
+
+fn sentence(condition: Condition, since: Option<Timestamp>, outage: Option<&Outage>) -> String {
+    let since = since.map_or_else(String::new, |at| format!(" since {at}"));
+    match condition {
+        Condition::Active => "The webhook is sent every event that its subscriptions ask for.".to_owned(),
+        Condition::Failing | Condition::PausedByFailures => match outage {
+            Some(outage) => format!(
+                "The receiver has failed{since}: {} in a row failed; at the last one it {}.",
+                attempts(outage.attempts),
+                outage.last.in_words()
+            ),
+            None => format!("The receiver has failed{since}."),
+        },
+        Condition::Paused => {
+            format!("The webhook has been paused{since}. Its deliveries wait; none is lost.")
+        }
+        Condition::Disabled => format!(
+            "The webhook has been disabled{since}, because its receiver had failed for too long. Its deliveries wait until it is \
+             resumed; none is lost."
+        ),
+        Condition::NoSubscription => {
+            "No enabled subscription sends to the webhook, so it receives nothing.".to_owned()
+        }
+    }
+}
+
+fn attempts(count: u32) -> String {
+    match count {
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
+    }
+}
+
+/// The first line of the answer to an outage's last attempt, or why there was none, as far as this reader may see it.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn last_line(
+    node: &Node,
+    sight: Sight,
+    webhook: &Webhook,
+    outage: &Outage,
+) -> Result<Option<String>, StoreError> {
+    let last = &outage.last;
+    let delivery = match node.store.delivery(webhook.company_id, last.delivery_id).await {
+        Ok(delivery) => delivery,
+        // It is old, and is no longer kept.
+        Err(StoreError::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !sight.sees(delivery.kind) {
+        return Ok(None);
+    }
+    let attempts = node.store.attempts_of(last.delivery_id).await?;
+    let attempt = attempts
+        .into_iter()
+        .find(|attempt| attempt.number == last.attempt_number);
+    Ok(attempt.and_then(|attempt| first_line(&attempt, sight, delivery.kind)))
+}
+
+fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domain::Kind) -> Option<String> {
+    let body = attempt
+        .answer
+        .as_ref()
+        .map(|answer| sight.text(kind, &answer.body_head));
+    let said = body.unwrap_or_else(|| {
+        let detail = attempt.detail().unwrap_or_default();
+        sight
+            .mask
+            .loose(&switchhook_domain::credential::shown_text(detail))
+            .into_owned()
+    });
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_domain::id::{CompanyId, DeliveryId};
+    use switchhook_domain::outage::LastFailure;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    #[test]
+    fn the_text_says_what_fails_since_when_what_is_next_and_what_waits() {
+        let webhook = Webhook::new(WebhookId(1), CompanyId(1), "https://example.com", NOW);
+        let outage = Outage {
+            since: NOW,
+            until: None,
+            attempts: 12,
+            last: LastFailure {
+                at: NOW,
+                delivery_id: DeliveryId(1),
+                attempt_number: 3,
+                status: Some(500),
+                reason: None,
+            },
+        };
+        let open = Breaker::Open {
+            since: NOW,
+            probe_at: NOW,
+            failures: 12,
+        };
+        let waiting = Waiting {
+            count: MOST_COUNTED,
+            is_more: true,
+            oldest_at: Some(NOW),
+        };
+        let health = judge(&webhook, open, Some(outage), true, waiting);
+        assert_eq!(health.condition, Condition::PausedByFailures);
+        assert_eq!(
+            health.text.replace(&NOW.to_string(), "T"),
+            "The receiver has failed since T: 12 attempts in a row failed; at the last one it answered 500. One attempt is made \
+             now and then, the next at T; when one succeeds, everything that waits is sent. 10000 deliveries or more wait, the \
+             oldest since T."
+        );
+    }
+
+    #[test]
+    fn a_webhook_that_does_well_says_so_whatever_is_under_way() {
+        let webhook = Webhook::new(WebhookId(1), CompanyId(1), "https://example.com", NOW);
+        let waiting = Waiting {
+            count: 3,
+            is_more: false,
+            oldest_at: Some(NOW),
+        };
+        let health = judge(&webhook, Breaker::default(), None, true, waiting);
+        assert_eq!(
+            health.text,
+            "The webhook is sent every event that its subscriptions ask for."
+        );
+        assert_eq!(health.waiting.in_words(), "3 deliveries wait");
+    }
+}

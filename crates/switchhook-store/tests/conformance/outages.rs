@@ -1,0 +1,252 @@
+//! Outages of webhooks, and what waits for a webhook.
+
+use std::time::Duration;
+
+use switchhook_domain::attempt::FailureReason;
+use switchhook_domain::delivery::DeliveryState;
+use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::outage::{LastFailure, Outage};
+use switchhook_store::{Backlog, DeliveryFilter, OutageWrite, PageRequest, Progress};
+
+use crate::samples::{COMPANY, OTHER_COMPANY};
+use crate::world::{Effect, World};
+
+const HOOK: WebhookId = WebhookId(7);
+
+fn outage(world: &World, attempts: u32, status: Option<u16>) -> Outage {
+    Outage {
+        since: world.now,
+        until: None,
+        attempts,
+        last: LastFailure {
+            at: world.now,
+            delivery_id: DeliveryId(11),
+            attempt_number: 2,
+            status,
+            reason: status.is_none().then_some(FailureReason::Tls),
+        },
+    }
+}
+
+async fn fails(world: &World, webhook_id: WebhookId, outage: &Outage) {
+    let outage = outage.clone();
+    let write = OutageWrite::Fails { webhook_id, outage };
+    world
+        .store
+        .write_outages(vec![write])
+        .await
+        .expect("it is written");
+}
+
+async fn ended(world: &World, webhook_id: WebhookId) {
+    let at = world.now;
+    let write = OutageWrite::Ended { webhook_id, at };
+    world
+        .store
+        .write_outages(vec![write])
+        .await
+        .expect("it is written");
+}
+
+pub(crate) async fn an_outage_grows_until_it_ends_and_stays_known(world: &mut World) {
+    let id = world.webhook().await;
+    let begun = outage(world, 3, Some(500));
+    fails(world, id, &begun).await;
+    world.after(10);
+    let more = outage(world, 2, None);
+    fails(world, id, &more).await;
+    let expected = Outage {
+        attempts: 5,
+        last: more.last,
+        ..begun.clone()
+    };
+    let lasting = world.store.lasting_outages(Some(COMPANY)).await.unwrap();
+    assert_eq!(lasting, [(id, expected.clone())]);
+    if world.fixture.outlives_its_process() {
+        world.reopen().await;
+    }
+    assert_eq!(
+        world.store.lasting_outages(None).await.unwrap(),
+        [(id, expected.clone())]
+    );
+    assert_eq!(
+        world.store.lasting_outages(Some(OTHER_COMPANY)).await.unwrap(),
+        []
+    );
+    world.after(10);
+    ended(world, id).await;
+    assert_eq!(world.store.lasting_outages(None).await.unwrap(), []);
+    let over = Outage {
+        until: Some(world.now),
+        ..expected
+    };
+    assert_eq!(
+        world.store.outages_of(id, 9).await.unwrap(),
+        std::slice::from_ref(&over)
+    );
+    ended(world, id).await;
+    world.after(10);
+    let second = outage(world, 1, Some(503));
+    fails(world, id, &second).await;
+    assert_eq!(
+        world.store.outages_of(id, 9).await.unwrap(),
+        [second.clone(), over]
+    );
+    assert_eq!(world.store.outages_of(id, 1).await.unwrap(), [second]);
+}
+
+pub(crate) async fn an_outage_that_ends_within_the_batch_that_begins_it_is_over(world: &mut World) {
+    let id = world.webhook().await;
+    let begun = outage(world, 2, Some(500));
+    let (outage, at) = (begun.clone(), world.now.plus(Duration::from_secs(1)));
+    let writes = vec![
+        OutageWrite::Fails {
+            webhook_id: id,
+            outage,
+        },
+        OutageWrite::Ended { webhook_id: id, at },
+    ];
+    world.store.write_outages(writes).await.unwrap();
+    let over = Outage {
+        until: Some(at),
+        ..begun.clone()
+    };
+    assert_eq!(world.store.outages_of(id, 9).await.unwrap(), [over]);
+    fails(world, id, &begun).await;
+    let again = world.store.outages_of(id, 9).await.unwrap();
+    assert_eq!((again.len(), again[0].until, again[0].attempts), (1, None, 4));
+}
+
+pub(crate) async fn its_beginning_and_its_end_are_told_once_each(world: &mut World) {
+    let id = world.webhook().await;
+    let begun = outage(world, 3, Some(500));
+    fails(world, id, &begun).await;
+    world.after(10);
+    fails(world, id, &begun).await;
+    let told = async |world: &World| {
+        let page = world.store.list_notifications(COMPANY, PageRequest::first(9));
+        let told = page.await.unwrap().items.into_iter();
+        told.map(|one| one.notification.news.kind().as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(world).await, ["webhook.failing"]);
+    ended(world, id).await;
+    assert_eq!(told(world).await, [""; 0], "nobody had heard of it yet");
+}
+
+pub(crate) async fn a_webhook_that_is_gone_has_no_outage(world: &mut World) {
+    let id = world.webhook().await;
+    let begun = outage(world, 2, Some(500));
+    fails(world, id, &begun).await;
+    world.store.delete_webhook(COMPANY, id, world.now).await.unwrap();
+    assert_eq!(world.store.lasting_outages(None).await.unwrap(), []);
+    fails(world, WebhookId(404), &begun).await;
+    assert_eq!(world.store.outages_of(WebhookId(404), 9).await.unwrap(), []);
+}
+
+pub(crate) async fn what_waits_for_a_webhook_is_counted_with_its_oldest(world: &mut World) {
+    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap(), Backlog::default());
+    let first = world.send(1, HOOK).await;
+    world.leave(2, HOOK).await;
+    world.leave(3, WebhookId(8)).await;
+    let backlog = |count| Backlog {
+        count,
+        oldest: Some(first),
+    };
+    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap(), backlog(2));
+    world.fail(first, 1, 30).await;
+    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap(), backlog(2));
+    assert_eq!(world.store.backlog_of(HOOK, 1).await.unwrap().count, 1);
+    world
+        .store
+        .cancel_delivery(COMPANY, first, world.now)
+        .await
+        .unwrap();
+    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap().count, 1);
+}
+
+pub(crate) async fn what_a_delivery_waits_for_is_told(world: &mut World) {
+    let first = world.send(1, HOOK).await;
+    world.fail(first, 1, 30).await;
+    let behind = world.leave(1, HOOK).await;
+    let claimed = world.send(2, HOOK).await;
+    let done = world.send(3, HOOK).await;
+    world.succeed(done, 1).await;
+    let ids = vec![first, behind, claimed, done, DeliveryId(404)];
+    let mut progress = world.store.progress_of(ids).await.unwrap();
+    progress.sort_by_key(|one| one.delivery_id);
+    let expected = |delivery_id, is_claimed, behind| Progress {
+        delivery_id,
+        is_claimed,
+        behind,
+    };
+    assert_eq!(
+        progress,
+        [
+            expected(first, false, None),
+            expected(behind, false, Some(first)),
+            expected(claimed, true, None)
+        ]
+    );
+}
+
+pub(crate) async fn a_delivery_is_claimed_by_name_before_what_is_due_earlier(world: &mut World) {
+    let first = world.leave(1, HOOK).await;
+    world.after(1);
+    let named = world.leave(2, HOOK).await;
+    world.effects();
+    assert_eq!(world.claim_only(HOOK, named).await.claimed, 1);
+    assert_eq!(world.effects(), [Effect::Claimed(named, 1)]);
+    assert_eq!(world.claim_only(HOOK, named).await.claimed, 0, "it is claimed");
+    assert_eq!(
+        world.claim_only(WebhookId(8), first).await.claimed,
+        0,
+        "it goes elsewhere"
+    );
+    let behind = world.leave(2, HOOK).await;
+    world.fail(named, 1, 30).await;
+    assert_eq!(
+        world.claim_only(HOOK, behind).await.claimed,
+        0,
+        "it must not overtake"
+    );
+    assert_eq!(world.claim(HOOK, 9).await.claimed, 1);
+    assert!(world.succeed(first, 1).await);
+}
+
+pub(crate) async fn deliveries_that_failed_are_found_whatever_became_of_them(world: &mut World) {
+    let recovered = world.send(1, HOOK).await;
+    world.fail(recovered, 1, 0).await;
+    world.claim(HOOK, 1).await;
+    world.succeed(recovered, 2).await;
+    let given_up = world.send(2, HOOK).await;
+    let attempt = crate::samples::answered(1, 410, world.now);
+    world
+        .finish(given_up, attempt, DeliveryState::Exhausted { at: world.now })
+        .await;
+    let fine = world.send(3, HOOK).await;
+    world.succeed(fine, 1).await;
+    let filter = DeliveryFilter {
+        has_failed: true,
+        ..DeliveryFilter::default()
+    };
+    for webhook_id in [None, Some(HOOK)] {
+        let filter = DeliveryFilter {
+            webhook_id,
+            ..filter.clone()
+        };
+        let page = world
+            .store
+            .list_deliveries(COMPANY, filter, PageRequest::first(9));
+        let found: Vec<_> = page.await.unwrap().items.iter().map(|one| one.id).collect();
+        assert_eq!(found, [given_up, recovered]);
+    }
+    let of_others = DeliveryFilter {
+        webhook_id: Some(WebhookId(8)),
+        ..filter
+    };
+    let page = world
+        .store
+        .list_deliveries(COMPANY, of_others, PageRequest::first(9));
+    assert_eq!(page.await.unwrap().items, []);
+}

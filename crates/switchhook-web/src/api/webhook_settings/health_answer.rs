@@ -1,0 +1,118 @@
+//! How a webhook does, as it is shown.
+
+use serde::Serialize;
+use switchhook_domain::Timestamp;
+use switchhook_domain::outage::Outage;
+use switchhook_domain::webhook::{Condition, Webhook};
+use switchhook_node::Node;
+use switchhook_node::health::{self, Health, Waiting};
+use switchhook_node::sight::Sight;
+use switchhook_store::StoreError;
+use utoipa::ToSchema;
+
+use crate::api::compat::IdText;
+use crate::api::words;
+
+/// How a webhook does: the same on every node, and in the same words as on the dashboard and from the commands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthAnswer {
+    #[schema(schema_with = words::condition)]
+    condition: Condition,
+    /// Since when, in unix milliseconds; null if nothing is wrong or nobody knows.
+    #[schema(value_type = Option<i64>, required)]
+    since: Option<Timestamp>,
+    /// The condition in sentences.
+    #[schema(example = "The webhook is sent every event that its subscriptions ask for.")]
+    text: String,
+    /// The attempts that failed in a row; null unless the webhook fails.
+    #[schema(required)]
+    failures: Option<FailuresAnswer>,
+    /// When the next attempt is made although the webhook is paused by failures, in unix milliseconds; null otherwise. `POST
+    /// /v1/webhooks/{id}/retry` makes one at once.
+    #[schema(value_type = Option<i64>, required)]
+    next_try_at: Option<Timestamp>,
+    waiting: WaitingAnswer,
+}
+
+/// The attempts to a webhook that failed in a row.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailuresAnswer {
+    /// How many.
+    attempts: u32,
+    /// When the last of them ended, in unix milliseconds.
+    #[schema(value_type = i64)]
+    last_at: Timestamp,
+    /// The HTTP status of its answer; null if no answer came.
+    #[schema(required, example = 500)]
+    last_status: Option<u16>,
+    /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like; null if one did.
+    #[schema(required)]
+    last_error: Option<&'static str>,
+    /// The first line of the answer, or why none came; null if there is nothing to show, or the key may not see it.
+    #[schema(required)]
+    last_line: Option<String>,
+    /// The delivery that it was an attempt of.
+    last_delivery_id: IdText,
+}
+
+/// The deliveries that wait for a webhook, those under way included.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WaitingAnswer {
+    /// How many, counted up to 10,000, in lists up to 1,000.
+    count: u32,
+    /// Whether there may be more than were counted.
+    more: bool,
+    /// When the oldest of them was created, in unix milliseconds; null if none waits.
+    #[schema(value_type = Option<i64>, required)]
+    oldest_at: Option<Timestamp>,
+}
+
+impl HealthAnswer {
+    /// How the webhook does, as this reader may see it.
+    pub(super) async fn of(
+        node: &Node,
+        sight: Sight,
+        webhook: &Webhook,
+        health: Health,
+    ) -> Result<Self, StoreError> {
+        let failures = match &health.outage {
+            Some(outage) => {
+                let line = health::last_line(node, sight, webhook, outage).await?;
+                Some(FailuresAnswer::of(outage, line))
+            }
+            None => None,
+        };
+        Ok(Self {
+            condition: health.condition,
+            since: health.since,
+            text: health.text,
+            failures,
+            next_try_at: health.next_try_at,
+            waiting: health.waiting.into(),
+        })
+    }
+}
+
+impl FailuresAnswer {
+    fn of(outage: &Outage, last_line: Option<String>) -> Self {
+        let last = &outage.last;
+        Self {
+            attempts: outage.attempts,
+            last_at: last.at,
+            last_status: last.status,
+            last_error: last.reason.map(switchhook_domain::attempt::FailureReason::as_str),
+            last_line,
+            last_delivery_id: IdText(last.delivery_id.0),
+        }
+    }
+}
+
+impl From<Waiting> for WaitingAnswer {
+    fn from(waiting: Waiting) -> Self {
+        Self {
+            count: waiting.count,
+            more: waiting.is_more,
+            oldest_at: waiting.oldest_at,
+        }
+    }
+}
