@@ -40,7 +40,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -116,6 +116,18 @@ const STEPS: [Step; 12] = [
         command: "cargo xtask strangers docs/receivers",
         about: About::Code,
         tool: None,
+    },
+    // Each alert fires on its trouble and where there is no server, and none fires when all is well.
+    Step {
+        name: "alerts",
+        command: "promtool test rules deploy/prometheus/alerts_test.yml",
+        about: About::Docs,
+        tool: Some(Tool {
+            name: "promtool",
+            probe: "promtool --version",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
     },
     Step {
         name: "deny",

@@ -16,6 +16,7 @@ pub mod duration;
 pub mod encryption;
 pub mod events;
 pub mod follower;
+pub mod gauges;
 pub mod health;
 pub mod history;
 pub mod ingest;

@@ -122,6 +122,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         }),
         None => transport,
     };
+    telemetry.show_single_webhooks(settings.metrics_per_webhook);
     let (live, history) = (Live::new(), Counters::default());
     let engine = Engine::start(
         EngineParts {

@@ -23,6 +23,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where metrics are served, if not with everything else.
     pub metrics_listen: Option<SocketAddr>,
+    /// For how many webhooks there are metrics of their own.
+    pub metrics_per_webhook: usize,
     /// What clients may take.
     pub connections: ConnectionLimits,
     /// Which store, as a URL.
@@ -83,6 +85,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
             metrics_listen: None,
+            metrics_per_webhook: 0,
             connections: ConnectionLimits::default(),
             store: "sqlite:./switchhook.db".to_owned(),
             public_url: None,

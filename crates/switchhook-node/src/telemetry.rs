@@ -3,17 +3,27 @@
 //! Metrics are handles, made once: counting is one atomic addition, and several nodes in one process (tests) do not
 //! mix. No label has unbounded values.
 
+mod requests;
+mod webhooks;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::{Method, StatusCode};
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use switchhook_domain::Kind;
 use switchhook_domain::attempt::OutcomeClass;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::Condition;
 use switchhook_http::server::{ConnectionCounts, Overdue};
+use switchhook_store::{PendingCount, StoreSize};
+
+use self::requests::Requests;
+use self::webhooks::WebhookMetrics;
 
 /// Seconds: from a commit on a fast disk to an attempt that took its whole deadline.
 const DURATIONS: [f64; 14] = [
@@ -49,6 +59,33 @@ impl Removal {
     ];
 }
 
+/// Why deliveries are pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingReason {
+    /// They are due, or being sent.
+    Due,
+    /// They are to be tried at a later time.
+    Later,
+    /// Their receiver failed so often that only a probe is sent now and then.
+    Breaker,
+    /// Their webhook is paused or disabled.
+    Paused,
+}
+
+impl PendingReason {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Due, Self::Later, Self::Breaker, Self::Paused];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Later => "later",
+            Self::Breaker => "breaker",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// What is counted. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Handles>);
@@ -70,6 +107,16 @@ struct Handles {
     handed_over: Gauge,
     handed_over_bytes: Gauge,
     oldest_due: Gauge,
+    oldest_undelivered: Gauge,
+    pending: [Gauge; PendingReason::ALL.len()],
+    webhooks: [Gauge; Condition::ALL.len()],
+    store_used: Gauge,
+    store_file: Gauge,
+    disk_left: Box<dyn Fn() -> Gauge + Send + Sync>,
+    requests: Requests,
+    single_webhooks: WebhookMetrics,
+    process: metrics_process::Collector,
+    recorder: Arc<PrometheusRecorder>,
     nodes: Gauge,
     clock_offset: Gauge,
     commit_duration: Histogram,
@@ -92,7 +139,7 @@ impl Telemetry {
         let recorder = Arc::new(recorder);
         let counter = |name, help, labels| counter(&recorder, name, help, labels);
         let by_kind = |name, help| Kind::KEPT.map(|kind| counter(name, help, label("kind", kind.route())));
-        let for_rejections = Arc::clone(&recorder);
+        let (for_rejections, for_disk) = (Arc::clone(&recorder), Arc::clone(&recorder));
         let handles = Handles {
             accepted: by_kind(
                 "switchhook_events_accepted_total",
@@ -164,6 +211,39 @@ impl Telemetry {
                 "switchhook_oldest_due_age_seconds",
                 "How long the oldest due delivery has been waiting; 0 if none is",
             ),
+            oldest_undelivered: gauge(
+                &recorder,
+                "switchhook_oldest_undelivered_age_seconds",
+                "How old the oldest pending delivery is, whatever it waits for; 0 if none is pending",
+            ),
+            pending: PendingReason::ALL.map(|reason| {
+                let help = "Pending deliveries: due, to be tried later, behind an open breaker, of paused webhooks; counted \
+                            up to 10000 of each webhook and 100000 in all";
+                let name = "switchhook_deliveries_pending";
+                labelled_gauge(&recorder, name, help, label("reason", reason.as_str()))
+            }),
+            webhooks: Condition::ALL.map(|condition| {
+                let help = "Webhooks by their condition, those of running replays included";
+                let label = label("state", condition.as_str());
+                labelled_gauge(&recorder, "switchhook_webhooks", help, label)
+            }),
+            store_used: gauge(
+                &recorder,
+                "switchhook_store_used_bytes",
+                "Bytes that the store uses; what was freed and will be used again does not count",
+            ),
+            store_file: gauge(
+                &recorder,
+                "switchhook_store_file_bytes",
+                "Bytes that the store takes on the disk, without its log",
+            ),
+            disk_left: Box::new(move || {
+                let help = "Bytes that the disk of the store has left; not there where that is not known (PostgreSQL)";
+                gauge(&for_disk, "switchhook_disk_free_bytes", help)
+            }),
+            requests: Requests::new(&recorder),
+            single_webhooks: WebhookMetrics::default(),
+            process: metrics_process::Collector::default(),
             nodes: gauge(
                 &recorder,
                 "switchhook_nodes",
@@ -186,13 +266,24 @@ impl Telemetry {
             ),
             connections: connection_counts(&recorder),
             rendered: recorder.handle(),
+            recorder: Arc::clone(&recorder),
         };
+        labelled_gauge(
+            &recorder,
+            "switchhook_build_info",
+            "1; which version this is",
+            label("version", env!("CARGO_PKG_VERSION")),
+        )
+        .set(1.0);
+        metrics::with_local_recorder(&*recorder, || handles.process.describe());
         Self(Arc::new(handles))
     }
     /// The metrics as Prometheus reads them.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.rendered.render()
+        let process = &self.0.process;
+        metrics::with_local_recorder(&*self.0.recorder, || process.collect());
+        self.0.rendered.render() + &self.0.single_webhooks.render()
     }
 
     /// Folds samples into their buckets; without it they pile up between scrapes.
@@ -221,7 +312,8 @@ impl Telemetry {
     }
 
     /// An attempt is over.
-    pub fn attempt_ended(&self, class: OutcomeClass, took: Duration) {
+    pub fn attempt_ended(&self, webhook_id: WebhookId, class: OutcomeClass, took: Duration) {
+        self.0.single_webhooks.attempted(webhook_id, class.is_success());
         self.0.in_flight.decrement(1.0);
         self.0.attempts[class as usize].increment(1);
         self.0.attempt_duration.record(took.as_secs_f64());
@@ -270,6 +362,49 @@ impl Telemetry {
     /// How long the oldest due delivery has been waiting.
     pub fn oldest_due(&self, age: Duration) {
         self.0.oldest_due.set(age.as_secs_f64());
+    }
+
+    /// How old the oldest pending delivery is.
+    pub fn oldest_undelivered(&self, age: Duration) {
+        self.0.oldest_undelivered.set(age.as_secs_f64());
+    }
+
+    /// How many deliveries are pending for each reason.
+    pub fn pending(&self, counts: [u64; PendingReason::ALL.len()]) {
+        for (gauge, count) in self.0.pending.iter().zip(counts) {
+            gauge.set(count as f64);
+        }
+    }
+
+    /// How many webhooks are in each condition.
+    pub fn webhooks(&self, counts: [u64; Condition::ALL.len()]) {
+        for (gauge, count) in self.0.webhooks.iter().zip(counts) {
+            gauge.set(count as f64);
+        }
+    }
+
+    /// How much room the store takes.
+    pub fn store_size(&self, size: StoreSize) {
+        self.0.store_used.set(size.used as f64);
+        self.0.store_file.set(size.file as f64);
+        if let Some(left) = size.disk_left {
+            (self.0.disk_left)().set(left as f64);
+        }
+    }
+
+    /// Shows so many single webhooks from now on.
+    pub fn show_single_webhooks(&self, most: usize) {
+        self.0.single_webhooks.show(most);
+    }
+
+    /// Chooses which of them.
+    pub fn choose_single_webhooks(&self, pending: &[PendingCount]) {
+        self.0.single_webhooks.choose(pending);
+    }
+
+    /// A request was answered, or its answer has begun.
+    pub fn answered(&self, route: &str, method: &Method, status: StatusCode) {
+        self.0.requests.count(&self.0.recorder, route, method, status);
     }
 
     /// How far the machine's clock is ahead of the database's.
@@ -360,8 +495,17 @@ fn counter(
 }
 
 fn gauge(recorder: &PrometheusRecorder, name: &'static str, help: &'static str) -> Gauge {
+    labelled_gauge(recorder, name, help, vec![])
+}
+
+fn labelled_gauge(
+    recorder: &PrometheusRecorder,
+    name: &'static str,
+    help: &'static str,
+    labels: Vec<Label>,
+) -> Gauge {
     recorder.describe_gauge(KeyName::from_const_str(name), None, SharedString::const_str(help));
-    recorder.register_gauge(&Key::from_static_name(name), &METADATA)
+    recorder.register_gauge(&Key::from_parts(name, labels), &METADATA)
 }
 
 fn histogram(recorder: &PrometheusRecorder, name: &'static str, help: &'static str) -> Histogram {

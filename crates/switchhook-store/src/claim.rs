@@ -148,6 +148,17 @@ pub struct Release {
     pub due_at: Timestamp,
 }
 
+/// How many deliveries of a webhook are pending, as far as they were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingCount {
+    /// Which.
+    pub webhook_id: WebhookId,
+    /// Those that are due, or being sent.
+    pub due: u64,
+    /// Those that wait for a later time.
+    pub later: u64,
+}
+
 /// A webhook that something waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingWebhook {

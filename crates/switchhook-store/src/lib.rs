@@ -67,7 +67,7 @@ pub use attempt::LastAttempt;
 pub use change::Change;
 pub use claim::{
     Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,
-    PendingWebhook, Release, Waiting,
+    PendingCount, PendingWebhook, Release, Waiting,
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
 pub use error::StoreError;
@@ -462,6 +462,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many deliveries of a webhook are pending, counted up to `most`, and the oldest of those.
     async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError>;
+    /// How many deliveries of each of these webhooks are pending, counted up to `most` of each sort.
+    async fn count_pending(
+        &self,
+        webhook_ids: Vec<WebhookId>,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<PendingCount>, StoreError>;
+    /// When the oldest delivery of all companies was made that is pending, whatever it waits for. Cost grows with the
+    /// companies, not with their deliveries.
+    async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// The delivery of a webhook that has waited longest for an attempt, whether a node has it in memory or not. One that is
     /// claimed and given back again and again has waited all the time.

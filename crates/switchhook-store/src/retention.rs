@@ -12,6 +12,8 @@ pub struct StoreSize {
     pub used: u64,
     /// What the file takes, without its log.
     pub file: u64,
+    /// What the disk has left; `None` where that is not known.
+    pub disk_left: Option<u64>,
 }
 
 /// Some of the oldest events.

@@ -3,6 +3,7 @@
 pub mod api;
 mod blocking;
 pub mod dashboard;
+pub mod observing;
 
 use std::sync::Arc;
 
@@ -18,5 +19,7 @@ pub fn router(node: Arc<Node>) -> Router {
 
 /// The same, as what a server of connections asks.
 pub fn front_door(node: Arc<Node>) -> FrontDoor {
-    api::front_door(Arc::clone(&node)).with(dashboard::router(node))
+    api::front_door(Arc::clone(&node))
+        .with(dashboard::router(node))
+        .observed()
 }

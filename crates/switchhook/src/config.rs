@@ -36,6 +36,7 @@ use switchhook_node::settings::ApiLimits;
 use switchhook_node::settings::{DashboardSettings, RetentionSettings, Settings};
 use switchhook_node::share::{CompanyLimits, Limit};
 use switchhook_node::validation::ValidationMode;
+use switchhook_web::observing::LOG_TARGET;
 
 /// The options of `serve`.
 #[derive(Clone, Debug, Args)]
@@ -51,6 +52,10 @@ pub struct ServeOptions {
     /// Address and port for /metrics, /healthz and /readyz, instead of serving /metrics at --listen
     #[arg(long, env = "SWITCHHOOK_METRICS_LISTEN", hide_env_values = true, value_name = "ADDRESS", value_parser = parse_listen)]
     pub metrics_listen: Option<SocketAddr>,
+
+    /// Number of webhooks with metrics of their own: those with the most pending, and with the most attempts
+    #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub metrics_per_webhook: u32,
 
     /// Maximum number of open client connections [default: what the limit of open files allows, at most 10000]
     #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -227,6 +232,10 @@ pub struct ServeOptions {
     /// Log level: error, warn, info, debug, or module=level pairs separated by commas
     #[arg(long, env = "SWITCHHOOK_LOG_LEVEL", hide_env_values = true, value_name = "LEVEL", default_value = "info", value_parser = NonEmptyStringValueParser::new())]
     pub log_level: String,
+
+    /// Log every request: method, route, status, time and company, never its path, query or body
+    #[arg(long, env = "SWITCHHOOK_LOG_REQUESTS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    pub log_requests: bool,
 }
 
 /// The store of a server, for commands that work on it directly.
@@ -280,6 +289,7 @@ impl ServeOptions {
         Ok(Settings {
             listen: self.listen,
             metrics_listen: self.metrics_listen,
+            metrics_per_webhook: self.metrics_per_webhook as usize,
             connections: ConnectionLimits {
                 max: self.max_connections,
                 idle: self.idle_timeout,
@@ -325,6 +335,17 @@ impl ServeOptions {
             },
             ..Settings::default()
         })
+    }
+
+    /// What is logged. Requests are logged if that is wanted, or the level of their target is given.
+    #[must_use]
+    pub fn log_filter(&self) -> String {
+        let level = &self.log_level;
+        if level.contains(&format!("{LOG_TARGET}=")) {
+            return level.clone();
+        }
+        let requests = if self.log_requests { "info" } else { "off" };
+        format!("{level},{LOG_TARGET}={requests}")
     }
 
     /// What each of the settings may be, and all of them together may not.
@@ -574,6 +595,17 @@ mod tests {
         );
         let all = options("", &["--retention-history", "none"]).unwrap();
         assert_eq!(all.settings().unwrap().retention.history, None);
+    }
+
+    #[test]
+    fn requests_are_logged_only_if_that_is_wanted() {
+        for (flags, filter) in [
+            (&[][..], "info,requests=off"),
+            (&["--log-requests"], "info,requests=info"),
+            (&["--log-level", "warn,requests=info"], "warn,requests=info"),
+        ] {
+            assert_eq!(options("", flags).expect("they are options").log_filter(), filter);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble};
-use switchhook_node::{follower, history, retention, storage};
+use switchhook_node::{follower, gauges, history, retention, storage};
 use switchhook_web::front_door;
 
 use crate::open_files;
@@ -52,6 +52,7 @@ pub struct Server {
     tidying: JoinHandle<()>,
     sweeping: JoinHandle<()>,
     counting: JoinHandle<()>,
+    gauging: JoinHandle<()>,
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
     measuring: JoinHandle<()>,
@@ -157,6 +158,7 @@ impl Server {
         let (vitals, here) = (&node.vitals, Handle::current());
         let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(node.telemetry.clone()));
         let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&node)));
+        let gauging = vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(&node)));
         let counting = vitals.spawn("history", &here, history::run(Arc::clone(&node)));
         let following = follower::start(&node);
         let measuring = tokio::spawn(clock::keep_measuring(
@@ -177,6 +179,7 @@ impl Server {
             tidying,
             sweeping,
             counting,
+            gauging,
             following,
             measuring,
             sending,
@@ -229,6 +232,7 @@ impl Server {
         self.tidying.abort();
         self.sweeping.abort();
         self.counting.abort();
+        self.gauging.abort();
         self.measuring.abort();
         if let Some(following) = &self.following {
             following.abort();

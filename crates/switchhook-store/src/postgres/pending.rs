@@ -7,7 +7,7 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::transaction::Transaction;
-use crate::claim::{PendingWebhook, Waiting};
+use crate::claim::{PendingCount, PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
 use crate::waiting::{Backlog, Progress};
@@ -157,6 +157,57 @@ const PENDING_OF: &str = concat!(
     " FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
      ORDER BY due_at, id LIMIT $2)) AS pending LIMIT $2"
 );
+
+/// How many deliveries of these webhooks are pending, counted up to `most` of each sort.
+pub(super) async fn count(
+    connection: &mut PgConnection,
+    webhook_ids: Vec<WebhookId>,
+    now: Timestamp,
+    most: u32,
+) -> Result<Vec<PendingCount>, StoreError> {
+    let rows = sqlx::query(COUNT_OF_EACH)
+        .bind(webhook_ids.iter().map(|id| id.0).collect::<Vec<_>>())
+        .bind(now.as_millis())
+        .bind(i64::from(most))
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let count = |column| {
+                row.try_get::<i64, _>(column)
+                    .map(|count| u64::try_from(count).unwrap_or(0))
+            };
+            Ok(PendingCount {
+                webhook_id: WebhookId(row.try_get(0)?),
+                due: count(1)? + count(2)?,
+                later: count(3)?,
+            })
+        })
+        .collect()
+}
+
+const COUNT_OF_EACH: &str = "SELECT k.webhook_id, \
+     (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
+      AND webhook_id = k.webhook_id AND due_at <= $2 ORDER BY webhook_id, due_at, id LIMIT $3) AS due), \
+     (SELECT count(*) FROM (SELECT FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
+      AND webhook_id = k.webhook_id ORDER BY webhook_id, due_at, id LIMIT $3) AS claimed), \
+     (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
+      AND webhook_id = k.webhook_id AND due_at > $2 ORDER BY webhook_id, due_at, id LIMIT $3) AS later) \
+     FROM unnest($1::bigint[]) AS k (webhook_id)";
+
+/// When the oldest delivery was made that is pending, whatever it waits for.
+pub(super) async fn oldest_undelivered(
+    connection: &mut PgConnection,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query(OLDEST_UNDELIVERED).fetch_one(connection).await?;
+    Ok(row.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_millis))
+}
+
+/// Bounds and order name the whole index, as `Listing::along` says why.
+const OLDEST_UNDELIVERED: &str = "SELECT min(oldest.created_at) FROM companies CROSS JOIN LATERAL (\
+     SELECT created_at FROM deliveries WHERE (company_id, state, id) >= (companies.id, 'pending', 0) \
+     AND (company_id, state) <= (companies.id, 'pending') AND state <> 'delivered' \
+     ORDER BY company_id, state, id LIMIT 1) AS oldest";
 
 /// Lets deliveries that wait for a retry go now: their receiver works again.
 pub(super) async fn make_retries_due(

@@ -99,6 +99,7 @@ pub(super) async fn size(connection: &mut PgConnection) -> Result<StoreSize, Sto
     let mut size = StoreSize {
         used: others.unsigned_abs(),
         file: others.unsigned_abs(),
+        disk_left: None,
     };
     for (table, bytes_of_rows) in GROWING {
         let one = size_of(connection, table, bytes_of_rows).await?;
@@ -128,6 +129,7 @@ async fn size_of(
     Ok(StoreSize {
         used: whole(used + fullness * real(indexes)),
         file: rows.unsigned_abs() + indexes.unsigned_abs(),
+        disk_left: None,
     })
 }
 

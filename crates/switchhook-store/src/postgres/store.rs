@@ -32,7 +32,9 @@ use super::{
 use crate::Store;
 use crate::attempt::LastAttempt;
 use crate::change::Change;
-use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
+use crate::claim::{
+    Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, Waiting,
+};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
 use crate::explain::Explained;
@@ -581,6 +583,21 @@ impl Store for PostgresStore {
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.read(work!(connection => pending::pending_of(connection, webhook_id, limit)))
+            .await
+    }
+
+    async fn count_pending(
+        &self,
+        webhook_ids: Vec<WebhookId>,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<PendingCount>, StoreError> {
+        self.read(work!(connection => pending::count(connection, webhook_ids, now, most)))
+            .await
+    }
+
+    async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(work!(connection => pending::oldest_undelivered(connection)))
             .await
     }
 

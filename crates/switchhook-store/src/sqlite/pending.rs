@@ -7,7 +7,7 @@ use switchhook_domain::id::{DeliveryId, WebhookId};
 
 use super::list::{all, first};
 use super::transaction::Transaction;
-use crate::claim::{PendingWebhook, Waiting};
+use crate::claim::{PendingCount, PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::row::delivery::{self, delivery_columns};
@@ -155,6 +155,54 @@ pub(super) const PENDING_CLAIMED: &str = concat!(
     " FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?"
 );
+
+/// How many deliveries of these webhooks are pending, counted up to `most` of each sort.
+pub(super) fn count(
+    connection: &Connection,
+    webhook_ids: &[WebhookId],
+    now: Timestamp,
+    most: u32,
+) -> Result<Vec<PendingCount>, StoreError> {
+    let one = |webhook_id: &WebhookId| {
+        let (id, now) = (webhook_id.0, now.as_millis());
+        let count = |sql, values: &[&dyn rusqlite::ToSql]| -> Result<u64, StoreError> {
+            Ok(first(connection, sql, values, |row| row.get(0))?.unwrap_or(0))
+        };
+        Ok(PendingCount {
+            webhook_id: *webhook_id,
+            due: count(COUNT_DUE, &[&id, &now, &most])? + count(COUNT_UNDER_WAY, &[&id, &most])?,
+            later: count(COUNT_LATER, &[&id, &now, &most])?,
+        })
+    };
+    webhook_ids.iter().map(one).collect()
+}
+
+pub(super) const COUNT_DUE: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at <= ? LIMIT ?)";
+
+pub(super) const COUNT_LATER: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? LIMIT ?)";
+
+pub(super) const COUNT_UNDER_WAY: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?)";
+
+/// When the oldest delivery was made that is pending, whatever it waits for.
+pub(super) fn oldest_undelivered(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let companies = all(connection, "SELECT id FROM companies", &[], |row| {
+        row.get::<i64>(0)
+    })?;
+    let mut oldest: Option<Timestamp> = None;
+    for company_id in companies {
+        let of_company = first(connection, OLDEST_OF_COMPANY, &[&company_id], |row| {
+            Ok(Timestamp::from_millis(row.get(0)?))
+        })?;
+        oldest = [oldest, of_company].into_iter().flatten().min();
+    }
+    Ok(oldest)
+}
+
+pub(super) const OLDEST_OF_COMPANY: &str = "SELECT created_at FROM deliveries INDEXED BY deliveries_unfinished \
+     WHERE company_id = ? AND state = 'pending' AND state <> 'delivered' ORDER BY id LIMIT 1";
 
 /// Lets deliveries that wait for a retry go now: their receiver works again.
 pub(super) fn make_retries_due(

@@ -85,7 +85,7 @@ fn what_waits_and_what_fails_is_counted_along_its_index() {
     let connection = empty();
     for (sql, index) in [
         (pending::COUNT_UNCLAIMED, "deliveries_due (webhook_id=?)"),
-        (pending::COUNT_CLAIMED, "deliveries_claimed (webhook_id=?)"),
+        (pending::COUNT_UNDER_WAY, "deliveries_claimed (webhook_id=?)"),
         (outages::OF, "PRIMARY KEY (webhook_id=?)"),
     ] {
         let plan = plan(&connection, sql);
@@ -193,6 +193,21 @@ fn what_is_due_is_found_without_passing_what_is_not() {
         pending::PENDING_CLAIMED,
         "deliveries_claimed (webhook_id=?)",
     );
+    for (sql, index) in [
+        (pending::COUNT_DUE, "deliveries_due (webhook_id=? AND due_at<?)"),
+        (pending::COUNT_LATER, "deliveries_due (webhook_id=? AND due_at>?)"),
+        (pending::COUNT_UNDER_WAY, "deliveries_claimed (webhook_id=?)"),
+        (
+            pending::OLDEST_OF_COMPANY,
+            "deliveries_unfinished (company_id=? AND state=?)",
+        ),
+    ] {
+        assert!(
+            plan(&connection, sql).contains(index),
+            "{}",
+            plan(&connection, sql)
+        );
+    }
     check(
         &connection,
         recovery::CLAIMED,

@@ -22,7 +22,16 @@ pub(super) fn size(connection: &Connection) -> Result<StoreSize, StoreError> {
     Ok(StoreSize {
         used: pages.saturating_sub(free) * page_size,
         file: pages * page_size,
+        disk_left: connection
+            .path()
+            .filter(|path| !path.is_empty())
+            .and_then(disk_left),
     })
+}
+
+fn disk_left(path: &str) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// The first events that can be removed.

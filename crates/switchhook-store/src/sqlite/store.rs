@@ -36,7 +36,9 @@ use super::{
 };
 use crate::Store;
 use crate::attempt::LastAttempt;
-use crate::claim::{Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingWebhook, Release, Waiting};
+use crate::claim::{
+    Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, Waiting,
+};
 use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
@@ -647,6 +649,20 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Delivery>, StoreError> {
         self.read(move |connection| pending::pending_of(connection, webhook_id, limit))
             .await
+    }
+
+    async fn count_pending(
+        &self,
+        webhook_ids: Vec<WebhookId>,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<PendingCount>, StoreError> {
+        self.read(move |connection| pending::count(connection, &webhook_ids, now, most))
+            .await
+    }
+
+    async fn oldest_undelivered(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(pending::oldest_undelivered).await
     }
 
     async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {

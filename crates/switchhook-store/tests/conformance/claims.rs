@@ -8,7 +8,7 @@ use switchhook_store::{
     Claim, ClaimAnswer, ClaimRequest, Expired, NewEvent, PendingWebhook, Release, Waiting,
 };
 
-use crate::samples::{COMPANY, LEASE};
+use crate::samples::{COMPANY, LEASE, key};
 use crate::world::{Effect, World, failures, is_lost};
 
 const HOOK: WebhookId = WebhookId(7);
@@ -238,6 +238,39 @@ pub(crate) async fn what_looks_expired_is_left_if_the_time_is_not_known(world: &
     world.store.claim_due_deliveries(claim).await.unwrap();
     assert_eq!(world.effects(), [Effect::Claimed(due, 1)]);
     assert!(world.succeed(expired, 1).await, "whoever has it may still say so");
+}
+
+pub(crate) async fn what_is_pending_is_counted_up_to_a_bound(world: &mut World) {
+    world.store.create_key(key(1, COMPANY)).await.unwrap();
+    let count = async |world: &World, most| {
+        let counts = world
+            .store
+            .count_pending(vec![HOOK, OTHER], world.now, most)
+            .await;
+        let counts = counts.unwrap().into_iter();
+        counts.map(|count| (count.due, count.later)).collect::<Vec<_>>()
+    };
+    let oldest = async |world: &World| world.store.oldest_undelivered().await.unwrap();
+    assert_eq!(oldest(world).await, None);
+    assert_eq!(count(world, 10).await, [(0, 0), (0, 0)]);
+    let start = world.now;
+    let failing = world.send(1, HOOK).await;
+    world.after(1);
+    let second = world.now;
+    world.leave(2, HOOK).await;
+    let sent = world.send(3, OTHER).await;
+    world.leave(4, HOOK).await;
+    assert_eq!(count(world, 10).await, [(3, 0), (1, 0)]);
+    assert_eq!(count(world, 1).await, [(2, 0), (1, 0)], "of each sort");
+    assert!(world.fail(failing, 1, 600).await);
+    assert!(world.succeed(sent, 1).await);
+    assert_eq!(count(world, 10).await, [(2, 1), (0, 0)]);
+    assert_eq!(oldest(world).await, Some(start), "also what waits for a retry");
+    world.after(600);
+    world.claim(HOOK, 3).await;
+    world.effects();
+    assert!(world.succeed(failing, 2).await);
+    assert_eq!(oldest(world).await, Some(second));
 }
 
 pub(crate) async fn what_has_waited_longest_is_found_claimed_or_not(world: &mut World) {

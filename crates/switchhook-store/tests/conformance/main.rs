@@ -179,6 +179,7 @@ conformance! {
         of_an_old_claim_and_the_new_one_given_back_together_the_new_one_counts,
         what_looks_expired_is_left_if_the_time_is_not_known,
         what_has_waited_longest_is_found_claimed_or_not,
+        what_is_pending_is_counted_up_to_a_bound,
         a_node_is_told_what_is_cancelled_of_what_it_has,
         a_cancelled_delivery_is_not_claimed_and_its_open_attempt_is_closed,
         webhooks_with_pending_deliveries_are_listed_with_their_first_due_time,

@@ -182,6 +182,8 @@ async fn do_what_is_done_for_every_event(world: &mut World) {
         store.keys(vec![KeyId(1), KeyId(2)]).await.unwrap();
         store.longest_waiting(FAILING).await.unwrap();
         store.pending_webhooks(None, 10).await.unwrap();
+        store.count_pending(vec![FAILING], world.now, 50).await.unwrap();
+        store.oldest_undelivered().await.unwrap();
         store.pending_deliveries_of(FAILING, 10).await.unwrap();
     }
     let end = world.store.log_end(COMPANY).await.unwrap();

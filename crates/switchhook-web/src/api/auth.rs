@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::error::ApiError;
 use super::request::Query;
 use super::{Api, SharedApi};
+use crate::observing::Asker;
 
 /// Names the company, where a key could be used for several. Ours belong to one.
 const COMPANY_HEADER: &str = "dp-company-id";
@@ -36,6 +37,7 @@ macro_rules! callers {
                     Some(caller) => caller,
                     None => authenticate(api, &parts.headers, &parts.uri).await?,
                 };
+                Asker::note(&parts.extensions, caller.company_id);
                 Ok(Self(caller.require(Right::$right)?))
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use switchhook_domain::Kind;
@@ -14,7 +15,11 @@ use switchhook_domain::Kind;
 use super::auth::Ingester;
 use super::middleware::forbid_caching;
 use super::{SharedApi, events, health};
+use crate::observing::{Observed, observe};
 use switchhook_http::server::{Answer, answer_by};
+
+/// The route of those that bring events.
+const EVENTS: &str = "/v1/events/{event}";
 
 /// What listens.
 pub struct FrontDoor {
@@ -28,6 +33,16 @@ impl FrontDoor {
     pub fn with(self, more: Router) -> Self {
         Self {
             router: self.router.merge(more),
+            ..self
+        }
+    }
+
+    /// The same, with each request counted, and logged if that is wanted.
+    #[must_use]
+    pub fn observed(self) -> Self {
+        let telemetry = self.api.node.telemetry.clone();
+        Self {
+            router: self.router.layer(from_fn_with_state(telemetry, observe)),
             ..self
         }
     }
@@ -63,15 +78,19 @@ fn brings_events(request: &Request) -> bool {
 
 async fn take_events(api: SharedApi, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
+    let observed = Observed::begin(&parts.method, &mut parts.extensions);
     let ingester = Ingester::from_request_parts(&mut parts, &api).await;
     let mut response = match ingester {
         Ok(ingester) => {
             let request = Request::from_parts(parts, body);
-            events::send(State(api), ingester, request).await.into_response()
+            events::send(State(Arc::clone(&api)), ingester, request)
+                .await
+                .into_response()
         }
         Err(refused) => refused.into_response(),
     };
     forbid_caching(response.headers_mut());
+    observed.end(&api.node.telemetry, EVENTS, response.status());
     response
 }
 

@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use super::form::Form;
 use super::page::{Said, Trouble, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
+use crate::observing::Asker;
 use switchhook_node::caller::Caller;
 
 use crate::api::has_nul;
@@ -186,6 +187,7 @@ impl Visitor {
             NoCaller::Store(error) => Trouble::from(error).into_response(),
             _ => to_sign_in(&parts.uri),
         })?;
+        Asker::note(&parts.extensions, caller.company_id);
         if !caller.may(Right::Read) {
             let message = "This key may not look at anything: sign in with one that has the right `read`.";
             return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());

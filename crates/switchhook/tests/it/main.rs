@@ -7,6 +7,7 @@ mod crash;
 mod dashboard;
 mod delivery;
 mod faults;
+mod metrics;
 mod nodes;
 mod ownership;
 mod power_cut;

@@ -372,7 +372,7 @@ impl Dispatcher {
         } = ended;
         self.in_flight -= 1;
         let telemetry = &self.parts.telemetry;
-        telemetry.attempt_ended(class, finished.attempt.phases.total);
+        telemetry.attempt_ended(id, class, finished.attempt.phases.total);
         self.parts.live.attempted(ended.of, &finished);
         self.parts.history.attempted(ended.of, &finished);
         if matches!(finished.state, DeliveryState::Exhausted { .. }) {

@@ -28,9 +28,9 @@ use switchhook_store::{
     Backlog, Change, Claim, ClaimAnswer, ClaimedNotification, DeliveryFilter, DroppedPayloads, Erased,
     ErasureSlice, EventFilter, EventHead, EventRecord, Explained, FinishedAttempt, FinishedNotification,
     HandOver, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
-    NotificationRecord, OutageWrite, Page, PageRequest, PayloadSlice, PendingWebhook, Progress, Recorded,
-    RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection, Session,
-    Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
+    NotificationRecord, OutageWrite, Page, PageRequest, PayloadSlice, PendingCount, PendingWebhook, Progress,
+    Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection,
+    Session, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -217,6 +217,8 @@ delegated! {
         running_replays(page: PageRequest) -> Page<Replay>;
         replay_webhooks(company_id: CompanyId) -> Vec<Webhook>;
         select_for_replay(replay: Replay, scan: Scan) -> Selection;
+        count_pending(webhook_ids: Vec<WebhookId>, now: Timestamp, most: u32) -> Vec<PendingCount>;
+        oldest_undelivered() -> Option<Timestamp>;
         longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
         pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
         list_notifications(company_id: CompanyId, page: PageRequest) -> Page<NotificationRecord>;

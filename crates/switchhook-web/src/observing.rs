@@ -1,0 +1,87 @@
+//! What is counted of every request, and logged if that is wanted: method, route, status, time and company. No path, query,
+//! header or body: they hold tokens, keys, numbers and texts.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{Extensions, Method, StatusCode};
+use switchhook_domain::id::CompanyId;
+use switchhook_node::telemetry::Telemetry;
+use tokio::time::Instant;
+use tracing::Level;
+
+/// What the log lines of requests are told apart by: `--log-level info,requests=info`.
+pub const LOG_TARGET: &str = "requests";
+
+/// The route of what leads nowhere.
+const NOWHERE: &str = "none";
+
+/// Whose request it is, as soon as that is known; only while requests are logged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asker(Arc<OnceLock<CompanyId>>);
+
+impl Asker {
+    /// Notes whose request this is.
+    pub(crate) fn note(extensions: &Extensions, company_id: CompanyId) {
+        if let Some(asker) = extensions.get::<Self>() {
+            let _ = asker.0.set(company_id);
+        }
+    }
+}
+
+/// A request that is being answered.
+pub(crate) struct Observed {
+    began: Instant,
+    method: Method,
+    asker: Option<Asker>,
+}
+
+impl Observed {
+    /// A request has come.
+    pub(crate) fn begin(method: &Method, extensions: &mut Extensions) -> Self {
+        let is_logged = tracing::enabled!(target: LOG_TARGET, Level::INFO);
+        let asker = is_logged.then(Asker::default);
+        if let Some(asker) = &asker {
+            extensions.insert(asker.clone());
+        }
+        Self {
+            began: Instant::now(),
+            method: method.clone(),
+            asker,
+        }
+    }
+
+    /// Its answer begins.
+    pub(crate) fn end(self, telemetry: &Telemetry, route: &str, status: StatusCode) {
+        telemetry.answered(route, &self.method, status);
+        let Some(asker) = self.asker else { return };
+        let ms = self.began.elapsed().as_secs_f64() * 1_000.0;
+        let company = asker.0.get().map(|id| id.0);
+        tracing::info!(
+            target: LOG_TARGET,
+            method = self.method.as_str(),
+            route,
+            status = status.as_u16(),
+            ms = (ms * 10.0).round() / 10.0,
+            company,
+            "request"
+        );
+    }
+}
+
+/// Stands before every route.
+pub(crate) async fn observe(
+    State(telemetry): State<Telemetry>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let observed = Observed::begin(&method, request.extensions_mut());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NOWHERE, MatchedPath::as_str);
+    observed.end(&telemetry, route, response.status());
+    response
+}
