@@ -79,6 +79,12 @@ pub(crate) struct DeliveryAnswer {
     /// contact, or its `turn`. Null once it has ended.
     #[schema(schema_with = words::waiting_for_or_null, required)]
     waiting_for: Option<&'static str>,
+    /// How it stands, in a few words: `delivered`, `retrying`, `held: receiver fails` and the like.
+    #[schema(example = "delivered")]
+    label: String,
+    /// The same in sentences.
+    #[schema(example = "Delivered at 2026-11-30T08:24:42.630Z, after 1 attempt.")]
+    text: String,
     /// The delivery that it waits for, if `waiting_for` is `delivery`.
     #[schema(required)]
     waiting_for_delivery_id: Option<IdText>,
@@ -275,7 +281,7 @@ pub(crate) async fn listed(
                 status: attempt.status,
                 total_ms: attempt.took.as_secs_f64() * 1_000.0,
             }),
-            delivery: DeliveryAnswer::of(delivery, &standing, mask),
+            delivery: DeliveryAnswer::of(delivery, standing, mask),
         });
     Ok(listed.collect())
 }
@@ -338,14 +344,14 @@ async fn shown(api: &SharedApi, delivery: Delivery) -> Result<DeliveryAnswer, Ap
     let standing = deliveries::standing(&api.node, &delivery).await?;
     Ok(DeliveryAnswer::of(
         delivery,
-        &standing,
+        standing,
         api.node.settings.dashboard.mask,
     ))
 }
 
 impl DeliveryAnswer {
     /// The delivery as it is shown.
-    pub(crate) fn of(delivery: Delivery, standing: &Standing, mask: Mask) -> Self {
+    pub(crate) fn of(delivery: Delivery, standing: Standing, mask: Mask) -> Self {
         let (due_at, ended_at) = match delivery.state {
             DeliveryState::Pending { due_at } => (Some(due_at), None),
             other => (None, Some(other.at())),
@@ -367,6 +373,8 @@ impl DeliveryAnswer {
                 Some(WaitingFor::Delivery(id)) => Some(IdText(id.0)),
                 _ => None,
             },
+            label: standing.label,
+            text: standing.text,
             due_at,
             ended_at,
             attempt_number: delivery.attempt_number,

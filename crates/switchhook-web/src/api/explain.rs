@@ -127,7 +127,7 @@ impl ExplainedSubscription {
             changed_at: explained.changed_at,
             delivery: explained
                 .delivery
-                .map(|(delivery, standing)| DeliveryAnswer::of(delivery, &standing, mask)),
+                .map(|(delivery, standing)| DeliveryAnswer::of(delivery, standing, mask)),
         }
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Attention {
     pub(super) more: usize,
     /// How many webhooks there are.
     pub(super) webhooks: usize,
+    /// Whether any of it is wrong, and not only waiting.
+    pub(super) is_wrong: bool,
     /// When the oldest delivery was created that is not delivered yet.
     pub(super) oldest: Option<Timestamp>,
 }
@@ -116,8 +118,10 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
     items.sort_by_key(|item| std::cmp::Reverse(item.severity));
     let more = items.len().saturating_sub(MOST_ITEMS);
     items.truncate(MOST_ITEMS);
+    let is_wrong = items.first().is_some_and(|item| item.severity == Severity::Wrong);
     Ok(Attention {
         items,
+        is_wrong,
         more,
         webhooks: webhooks.len(),
         oldest,

@@ -276,13 +276,17 @@ pub(super) async fn rows(
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
     let mut rows = Vec::with_capacity(deliveries.len());
     let standings = standings(&desk.node, deliveries).await?;
+    let ids = deliveries.iter().map(|delivery| delivery.id).collect();
+    let last = desk.node.store.last_attempts(ids).await?;
+    let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
     for (delivery, standing) in deliveries.iter().zip(standings) {
         let id = delivery.webhook_id;
         let url = match urls.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(url_of(desk, company_id, id).await?),
         };
-        rows.push(DeliveryRow::of(delivery, &standing, url.as_deref()));
+        let last = last.get(&delivery.id).copied();
+        rows.push(DeliveryRow::of(delivery, &standing, last, url.as_deref()));
     }
     Ok(rows)
 }

@@ -179,7 +179,7 @@ fn page(shown: Shown) -> Response {
         .rev();
     show_page(&DeliveryPage {
         frame,
-        row: DeliveryRow::of(&delivery, &standing, url),
+        row: DeliveryRow::of(&delivery, &standing, None, url),
         kind_name: delivery.kind.title(),
         next: Sentence(standing.text),
         is_pending: matches!(delivery.state, DeliveryState::Pending { .. }),

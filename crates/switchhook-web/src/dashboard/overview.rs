@@ -77,7 +77,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         latency_p99: latency(0.99),
         oldest: oldest.map_or_else(|| "none".to_owned(), span),
         oldest_tone: match oldest {
-            Some(age) if age.as_secs() > 60 => "bad",
+            Some(age) if age.as_secs() > 60 || attention.is_wrong => "bad",
             _ => "good",
         },
         charts,

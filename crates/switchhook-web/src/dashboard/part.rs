@@ -11,6 +11,7 @@ use switchhook_domain::{Kind, Timestamp};
 
 use super::json_text::escape;
 use switchhook_node::deliveries::Standing;
+use switchhook_store::LastAttempt;
 
 /// An instant: in the viewer's zone where there is a script, in UTC where there is none, exact on hover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl fmt::Display for Sentence {
             if place > 0 {
                 f.write_char(' ')?;
             }
-            let bare = word.trim_end_matches([',', ';', '.', ')']);
+            let bare = word.trim_end_matches([',', ';', ':', '.', ')']);
             match bare.parse::<Timestamp>() {
                 Ok(at) if bare.contains('T') => write!(f, "{}{}", Moment(at), &word[bare.len()..])?,
                 _ => write!(f, "{}", escape_html(word))?,
@@ -98,6 +99,9 @@ pub(super) struct DeliveryRow {
     pub(super) state: String,
     /// `good`, `bad`, `wait` or `off`.
     pub(super) tone: &'static str,
+    /// What the last attempt came to: a status, or that there was no answer.
+    pub(super) result: Option<String>,
+    pub(super) took: Option<String>,
     pub(super) attempts: u32,
     pub(super) failures: u32,
     pub(super) at: Moment,
@@ -106,7 +110,12 @@ pub(super) struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    pub(super) fn of(delivery: &Delivery, standing: &Standing, url: Option<&str>) -> Self {
+    pub(super) fn of(
+        delivery: &Delivery,
+        standing: &Standing,
+        last: Option<&LastAttempt>,
+        url: Option<&str>,
+    ) -> Self {
         // Only of a planned retry it is known when it is made.
         let due_at = match (delivery.state, standing.waiting_for) {
             (DeliveryState::Pending { due_at }, Some(WaitingFor::Retry)) => Some(Moment(due_at)),
@@ -124,6 +133,11 @@ impl DeliveryRow {
             kind: delivery.kind.title(),
             state: standing.label.clone(),
             tone: tone(delivery),
+            result: last.map(|last| {
+                last.status
+                    .map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+            }),
+            took: last.map(|last| span(last.took)),
             attempts: delivery.attempt_number,
             failures: delivery.failures.total(),
             at: Moment(delivery.created_at),

@@ -54,7 +54,7 @@ impl SubscriptionRow {
         let (state, tone) = match (subscription.enabled, subscription.endpoint) {
             (_, None) => ("sends nowhere", "bad"),
             (false, _) => ("disabled", "off"),
-            (true, _) => ("in force", "good"),
+            (true, _) => ("enabled", "good"),
         };
         let without_url = match subscription.endpoint {
             Some(Endpoint::Websocket(id)) => format!("whoever listens at websocket {id}"),

@@ -289,7 +289,10 @@ fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
                 "none".to_owned()
             },
         ),
-        ("At once", format!("up to {}", settings.max_in_flight(defaults))),
+        (
+            "Concurrency",
+            format!("up to {} attempts", settings.max_in_flight(defaults)),
+        ),
         (
             "Rate",
             settings
@@ -297,7 +300,7 @@ fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
                 .map_or_else(|| "not limited".to_owned(), |rate| format!("{rate} a second")),
         ),
         (
-            "Deadlines",
+            "Timeouts",
             format!(
                 "connect {}, whole attempt {}",
                 millis(settings.connect_timeout(defaults).as_secs_f64() * 1_000.0),

@@ -18,7 +18,6 @@ use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
-use switchhook_node::duration::show_duration;
 
 /// List, show, redeliver and cancel deliveries
 #[derive(Debug, Args)]
@@ -102,6 +101,10 @@ pub(super) struct Delivery {
     kind: String,
     subscription_ids: Vec<String>,
     state: String,
+    #[serde(default)]
+    waiting_for: Option<String>,
+    label: String,
+    text: String,
     due_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     attempt_number: u32,
@@ -177,10 +180,10 @@ impl Chosen {
                 Some(origin) if verb == "redeliver" => {
                     output::print(format_args!(
                         "delivery {} repeats {origin}: {}",
-                        delivery.id, delivery.state
+                        delivery.id, delivery.label
                     ))?;
                 }
-                _ => output::print(format_args!("delivery {} is {}", delivery.id, delivery.state))?,
+                _ => output::print(format_args!("delivery {} is {}", delivery.id, delivery.label))?,
             }
         }
         Ok(())
@@ -232,16 +235,19 @@ pub(super) fn table(deliveries: Vec<Delivery>, hook_urls: &HookUrls) -> Table {
     .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN"]);
     let dash = || "-".to_owned();
     for delivery in deliveries {
-        let when = match (delivery.due_at, delivery.ended_at) {
-            (Some(due_at), _) => format!("due {}", time(due_at)),
-            (None, ended_at) => output::time_or_dash(ended_at),
+        let when = match delivery
+            .due_at
+            .filter(|_| delivery.waiting_for.as_deref() == Some("retry"))
+        {
+            Some(due_at) => format!("next {}", time(due_at)),
+            None => output::time_or_dash(delivery.ended_at),
         };
         let last = delivery.last_attempt.as_ref();
         let status = last.and_then(|attempt| attempt.status);
         table.row([
             delivery.id,
             delivery.kind,
-            delivery.state,
+            delivery.label,
             status.map_or_else(dash, |status| status.to_string()),
             last.map_or_else(dash, |attempt| format!("{:.0} ms", attempt.total_ms)),
             delivery.attempt_number.to_string(),
@@ -265,7 +271,7 @@ pub(super) fn tell(answer: &Answer, json: bool) -> anyhow::Result<()> {
         return output::print_data(answer.text()?);
     }
     let delivery: Delivery = answer.read()?;
-    delivery.facts(SystemClock.now()).print()?;
+    delivery.facts().print()?;
     for attempt in &delivery.attempts {
         output::print("")?;
         attempt.facts().print()?;
@@ -283,7 +289,7 @@ impl Delivery {
         self.state == "delivered"
     }
 
-    fn facts(&self, now: Timestamp) -> Facts {
+    fn facts(&self) -> Facts {
         let hidden = (!self.hidden.is_empty()).then(|| self.hidden.join(", "));
         Facts::new()
             .fact("id", &self.id)
@@ -295,81 +301,8 @@ impl Delivery {
             .fact_if("about", self.order_key.as_ref())
             .fact_if("hidden", hidden)
             .fact("created", time(self.created_at))
-            .fact("state", self.state_in_words())
+            .fact("state", &self.label)
+            .fact("", &self.text)
             .fact_if("note", self.note.as_ref())
-            .fact("next", self.next(now))
-    }
-
-    fn state_in_words(&self) -> String {
-        match self.ended_at {
-            Some(at) => format!("{} since {}", self.state, time(at)),
-            None => self.state.clone(),
-        }
-    }
-
-    /// What comes next and when.
-    fn next(&self, now: Timestamp) -> String {
-        let Some(due_at) = self.due_at else {
-            return match self.state.as_str() {
-                "delivered" => "nothing: the receiver has it".to_owned(),
-                _ => format!(
-                    "nothing; `switchhook deliveries redeliver {}` sends it again",
-                    self.id
-                ),
-            };
-        };
-        let ended = self.attempts.last().map_or(0, |attempt| attempt.number);
-        if self.attempt_number > ended {
-            return format!(
-                "attempt {} is under way; if it gets lost, another follows at {}",
-                self.attempt_number,
-                time(due_at)
-            );
-        }
-        let next = self.attempt_number + 1;
-        if due_at <= now {
-            return format!(
-                "attempt {next} is due since {} ago",
-                show_duration(now.since(due_at))
-            );
-        }
-        format!(
-            "attempt {next} at {}, in {}",
-            time(due_at),
-            show_duration(due_at.since(now))
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_millis(1_795_253_400_000);
-
-    #[track_caller]
-    fn check(attempt_number: u32, due_in: i64, attempts: u32, expected: &str) {
-        let ended: Vec<_> = (1..=attempts).map(attempts::tests::failed).collect();
-        let delivery: Delivery = serde_json::from_value(json!({
-            "id": "1", "event_id": "2", "webhook_id": "3", "kind": "call", "subscription_ids": [], "state": "pending",
-            "due_at": NOW.as_millis() + due_in, "ended_at": null, "attempt_number": attempt_number, "order_key": null,
-            "hidden": [], "note": null, "origin": null, "replay_id": null, "created_at": NOW, "attempts": ended,
-        }))
-        .unwrap();
-        assert_eq!(delivery.next(NOW), expected);
-    }
-
-    #[test]
-    fn what_comes_next_is_told() {
-        check(1, 5_000, 1, "attempt 2 at 2026-11-21 09:30:05.000Z, in 5s");
-        check(1, -1_500, 1, "attempt 2 is due since 1s 500ms ago");
-        check(
-            2,
-            60_000,
-            1,
-            "attempt 2 is under way; if it gets lost, another follows at 2026-11-21 09:31:00.000Z",
-        );
     }
 }

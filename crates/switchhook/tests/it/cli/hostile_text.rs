@@ -143,7 +143,7 @@ async fn no_command_shows_what_strangers_wrote_as_it_is() {
 async fn a_server_that_is_not_ours_is_repeated_in_visible_characters() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = json!({ "error": { "code": 400, "message": HOSTILE } }).to_string();
-    let thing = json!({ "id": HOSTILE, "kind": HOSTILE, "state": HOSTILE, "name": HOSTILE, "hook_url": HOSTILE,
+    let thing = json!({ "id": HOSTILE, "kind": HOSTILE, "state": HOSTILE, "label": HOSTILE, "text": HOSTILE, "name": HOSTILE, "hook_url": HOSTILE,
         "event_id": HOSTILE, "webhook_id": HOSTILE, "duplicate": false, "warnings": [HOSTILE], "deliveries": [],
         "items": [{ "id": HOSTILE, "name": HOSTILE }], "cursor": HOSTILE })
     .to_string();

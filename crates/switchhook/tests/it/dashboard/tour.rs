@@ -89,7 +89,7 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
         )
         .await;
     let page = browser.text().await;
-    assert!(page.contains("Attempt 2 is made at"), "{page}");
+    assert!(page.contains("Attempt 2 is planned for"), "{page}");
     assert!(page.contains("The signature holds"), "{page}");
     browser
         .wait_for(
