@@ -232,7 +232,7 @@ pub const MOST_ATTEMPTS: u32 = 12;
 
 /// How long to wait after so many attempts that failed; `None`: it is given up.
 ///
-/// Ten seconds, doubled each time up to an hour: some five hours altogether.
+/// Ten seconds, doubled each time up to an hour: some three and a half hours altogether.
 #[must_use]
 pub fn delay_after(attempts: u32) -> Option<Duration> {
     if attempts >= MOST_ATTEMPTS {

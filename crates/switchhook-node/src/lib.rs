@@ -28,6 +28,8 @@ pub mod listeners;
 pub mod live;
 pub mod mask;
 mod node;
+pub mod notification;
+pub mod notifications;
 pub mod pace;
 pub mod refusal;
 pub mod registry;

@@ -19,6 +19,7 @@ use crate::inspector::{InspectedTransport, Inspector};
 use crate::lease::Leases;
 use crate::listeners::Listeners;
 use crate::live::Live;
+use crate::notification::{LastEvents, Sender};
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
 use crate::settings::Settings;
@@ -63,6 +64,10 @@ pub struct Node {
     pub live: Live,
     /// What comes of attempts, on its way to the store.
     pub history: Counters,
+    /// What tells people when something goes wrong.
+    pub notifications: Sender,
+    /// When the last event came in by each source.
+    pub last_events: LastEvents,
     /// Whether a part has failed without which this is no server.
     pub vitals: Vitals,
     /// The receiver in the house, if there is one.
@@ -92,7 +97,7 @@ pub struct Parts {
 /// Puts a node together; its engine runs on `sending`.
 ///
 /// # Errors
-/// If the store cannot be read.
+/// If the store cannot be read, or mail cannot be sent with these settings.
 pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
     let Parts {
         settings,
@@ -154,6 +159,11 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         &vitals,
         sending,
     );
+    let notifications = Sender::new(
+        &settings.notifications,
+        Arc::clone(&transport),
+        &settings.outbound,
+    )?;
     let validator = Validator::new();
     Ok(Node {
         callers: Callers::new(Arc::clone(&store), Arc::clone(&clock)),
@@ -173,6 +183,8 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         telemetry,
         live,
         history,
+        notifications,
+        last_events: LastEvents::default(),
         vitals,
         inspector,
     })

@@ -30,6 +30,9 @@ const SLICE_BYTES: u64 = 4 << 20;
 /// How many events are looked at for payloads that can go.
 const PAYLOAD_SLICE: u32 = 1_000;
 
+/// How long notifications are kept.
+const NOTIFICATIONS_LAST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// How much the pause between slices is longer than a slice took: others get two thirds of the writer.
 const PAUSE_FACTOR: u32 = 2;
 
@@ -100,6 +103,7 @@ impl<'s> Retention<'s> {
             if let Some(age) = settings.history {
                 self.forget_history(Resolution::Hour, now.minus(age)).await?;
             }
+            self.forget_notifications(now).await?;
         }
         if let Some(limit) = settings.size {
             self.shrink(limit, now).await?;
@@ -128,6 +132,18 @@ impl<'s> Retention<'s> {
         loop {
             let began = Instant::now();
             if store.forget_old_history(resolution, before, SLICE).await? < SLICE {
+                return Ok(());
+            }
+            pause(began).await;
+        }
+    }
+
+    /// Removes notifications that are too old.
+    async fn forget_notifications(&self, now: Timestamp) -> Result<(), StoreError> {
+        let before = now.minus(NOTIFICATIONS_LAST);
+        loop {
+            let began = Instant::now();
+            if self.node.store.forget_old_notifications(before, SLICE).await? < SLICE {
                 return Ok(());
             }
             pause(began).await;

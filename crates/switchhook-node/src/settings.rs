@@ -13,6 +13,7 @@ use switchhook_store::SubscriptionLimits;
 
 use crate::encryption::Keyring;
 use crate::mask::Mask;
+use crate::notification::NotificationSettings;
 use crate::share::CompanyLimits;
 use crate::validation::ValidationMode;
 
@@ -65,6 +66,8 @@ pub struct Settings {
     pub grace: Duration,
     /// What people get to see.
     pub dashboard: DashboardSettings,
+    /// How people are told when something goes wrong.
+    pub notifications: NotificationSettings,
 }
 
 /// What an operator can decide about what people get to see.
@@ -106,6 +109,7 @@ impl Default for Settings {
             company_limits: CompanyLimits::default(),
             grace: Duration::from_secs(20),
             dashboard: DashboardSettings::default(),
+            notifications: NotificationSettings::default(),
         }
     }
 }

@@ -129,6 +129,9 @@ impl Inlet {
     async fn try_to_take(&self, node: &Node, content: &[u8]) -> Result<Accepted, NotTaken> {
         let submission = self.judge(node, content)?;
         let accepted = ingest::accept_from_source(node, submission).await;
+        if accepted.is_ok() {
+            node.last_events.note(self.source.id, node.clock.now());
+        }
         accepted.map_err(not_taken)
     }
 

@@ -21,6 +21,9 @@ pub const ATTEMPT: &str = "switchhook-attempt";
 /// The id of the replay that made the delivery; absent on every other delivery.
 pub const REPLAY: &str = "switchhook-replay";
 
+/// What a notification to people is about; no delivery has it.
+pub const NOTIFICATION_KIND: &str = "switchhook-notification-kind";
+
 /// On the answer that opens a websocket: its frames say where to go on from and what a delivery's headers would say.
 pub const LABELLED: &str = "switchhook-labelled";
 

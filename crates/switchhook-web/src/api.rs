@@ -21,6 +21,7 @@ mod inlet;
 mod limits;
 mod listening;
 mod middleware;
+mod notifications;
 mod parameters;
 mod replays;
 mod request;
@@ -127,6 +128,17 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(sources::get, sources::update, sources::delete))
         .routes(routes!(sources::list_refusals))
         .routes(routes!(sources::retry_refusals))
+        .routes(routes!(notifications::list))
+        .routes(routes!(
+            notifications::list_channels,
+            notifications::create_channel
+        ))
+        .routes(routes!(
+            notifications::get_channel,
+            notifications::update_channel,
+            notifications::delete_channel
+        ))
+        .routes(routes!(notifications::test_channel))
         .routes(routes!(inlet::take))
         .routes(routes!(listening::listen))
         .routes(routes!(doctor::see))

@@ -28,6 +28,7 @@ mod keys;
 mod listen;
 mod made;
 mod migrate;
+mod notifications;
 mod output;
 mod pages;
 mod receive;
@@ -87,6 +88,7 @@ enum Command {
     Websockets(websockets::Websockets),
     Subscriptions(subscriptions::Subscriptions),
     Sources(sources::Sources),
+    Notifications(notifications::Notifications),
     #[command(subcommand)]
     Connect(connect::Connect),
     Listen(listen::Listen),
@@ -149,6 +151,7 @@ impl Command {
             Self::Websockets(command) => command.run(),
             Self::Subscriptions(command) => command.run(),
             Self::Sources(command) => command.run(),
+            Self::Notifications(command) => command.run(),
             Self::Connect(command) => command.run(),
             Self::Listen(command) => command.run(),
             Self::Send(command) => command.run(),

@@ -8,6 +8,7 @@ pub mod amount;
 pub mod encryption;
 pub mod file;
 pub mod hooks;
+pub mod notifications;
 pub mod sources;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use switchhook_store::StoreError;
 use self::amount::{Keep, parse_age, parse_size};
 pub use self::encryption::EncryptionOptions;
 pub use self::hooks::HookOptions;
+pub use self::notifications::NotificationOptions;
 use self::sources::Mistakes;
 use crate::logging::LogFormat;
 use switchhook_http::server::ConnectionLimits;
@@ -104,6 +106,9 @@ pub struct ServeOptions {
 
     #[command(flatten)]
     pub encryption: EncryptionOptions,
+
+    #[command(flatten)]
+    pub notifications: NotificationOptions,
 
     /// Leave secrets of webhooks out of API answers
     #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
@@ -283,6 +288,11 @@ impl ServeOptions {
         let mut tell = |theirs: Mistakes| mistakes.extend(theirs.0);
         let outbound = self.hooks.outbound().map_err(&mut tell).unwrap_or_default();
         let encryption = self.encryption.keyring().map_err(&mut tell).unwrap_or_default();
+        let notifications = self
+            .notifications
+            .settings()
+            .map_err(&mut tell)
+            .unwrap_or_default();
         if !mistakes.is_empty() {
             return Err(Mistakes(mistakes));
         }
@@ -333,6 +343,7 @@ impl ServeOptions {
                 inspector: self.inspector,
                 ..DashboardSettings::default()
             },
+            notifications,
             ..Settings::default()
         })
     }

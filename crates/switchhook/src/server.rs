@@ -25,7 +25,7 @@ use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble};
-use switchhook_node::{follower, gauges, history, retention, storage};
+use switchhook_node::{follower, gauges, history, notification, retention, storage};
 use switchhook_web::front_door;
 
 use crate::open_files;
@@ -56,6 +56,7 @@ pub struct Server {
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
     measuring: JoinHandle<()>,
+    notifying: JoinHandle<()>,
     sending: Sending,
 }
 
@@ -161,6 +162,7 @@ impl Server {
         let gauging = vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(&node)));
         let counting = vitals.spawn("history", &here, history::run(Arc::clone(&node)));
         let following = follower::start(&node);
+        let notifying = notification::start(&node);
         let measuring = tokio::spawn(clock::keep_measuring(
             node_clock,
             Arc::clone(&node.store),
@@ -182,6 +184,7 @@ impl Server {
             gauging,
             following,
             measuring,
+            notifying,
             sending,
         })
     }
@@ -234,6 +237,7 @@ impl Server {
         self.counting.abort();
         self.gauging.abort();
         self.measuring.abort();
+        self.notifying.abort();
         if let Some(following) = &self.following {
             following.abort();
         }

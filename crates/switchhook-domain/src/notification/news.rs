@@ -320,9 +320,20 @@ impl News {
                 span(at.since(news.due_since)),
                 time(news.due_since),
             ),
-            Self::StoreTrouble(news) => {
-                format!("The store has had trouble since {}: {}", time(at), news.problem)
-            }
+            Self::StoreTrouble(news) => match news.until {
+                None => format!(
+                    "The store cannot be written since {}: {}. Nothing is accepted or sent until it can.",
+                    time(news.since),
+                    news.problem,
+                ),
+                Some(until) => format!(
+                    "The store could not be written for {}, since {}: {}. It can again; nothing that was acknowledged is \
+                     lost.",
+                    span(until.since(news.since)),
+                    time(news.since),
+                    news.problem,
+                ),
+            },
             Self::KeyExpiring(news) => format!(
                 "API key {} ({}) expires at {}. Make another one, and replace it before then.",
                 news.key_id,

@@ -8,15 +8,17 @@ use std::time::Duration;
 use switchhook_domain::Kind;
 use switchhook_domain::history::Range;
 use switchhook_domain::id::{
-    DeliveryId, EventId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+    ChannelId, DeliveryId, EventId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
 };
 use switchhook_domain::key::Right;
+use switchhook_domain::notification::ChannelType;
 use switchhook_domain::replay::ReplayFilter;
 use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
 use switchhook_node::caller::Caller;
 use switchhook_node::doctor::{self, Connecting, Examination};
 use switchhook_node::events::{self, Erasure};
+use switchhook_node::notifications::{self, ChannelRequest};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::replays::{self, ReplayRequest};
 use switchhook_node::sources::{self, SourceRequest};
@@ -36,6 +38,7 @@ struct Things {
     unknown: EventId,
     delivery: DeliveryId,
     replay: ReplayId,
+    channel: ChannelId,
 }
 
 impl Things {
@@ -68,7 +71,28 @@ impl Things {
                 .await,
             delivery,
             replay: replay.id,
+            channel: channel_of(house).await,
         }
+    }
+}
+
+/// Only some may be there.
+async fn channel_of(house: &House) -> ChannelId {
+    let node = &house.node;
+    let all = notifications::list_channels(node, admin(), PageRequest::first(50)).await;
+    for channel in all.expect("they can be read").items {
+        let deleted = notifications::delete_channel(node, admin(), channel.id).await;
+        deleted.expect("it is there");
+    }
+    let made = notifications::create_channel(node, admin(), channel()).await;
+    made.expect("it can be made").id
+}
+
+fn channel() -> ChannelRequest {
+    ChannelRequest {
+        channel_type: Some(Some(ChannelType::Slack)),
+        url: Some(Some("https://hooks.example.com/services/T0".to_owned())),
+        ..ChannelRequest::default()
     }
 }
 
@@ -192,6 +216,18 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, "erasures need an admin's key", OK]),
     ("history::of", verb!(|node, caller, things| history::of(node, caller, Some(things.webhook), range(node))),
         [OK, NO_READ, OK, NOT_THERE]),
+    ("notifications::list", verb!(|node, caller, things| notifications::list(node, caller, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("notifications::list_channels", verb!(|node, caller, things| notifications::list_channels(node, caller, PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("notifications::channel", verb!(|node, caller, things| notifications::channel(node, caller, things.channel)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("notifications::create_channel", verb!(|node, caller, things| notifications::create_channel(node, caller, channel())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("notifications::update_channel", verb!(|node, caller, things| notifications::update_channel(node, caller, things.channel, ChannelRequest::default())),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("notifications::delete_channel", verb!(|node, caller, things| notifications::delete_channel(node, caller, things.channel)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("doctor::examine", verb!(|node, caller, things| doctor::examine(node, caller, examination(things))),
         [OK, NO_READ, OK, NOT_THERE]),
 ];

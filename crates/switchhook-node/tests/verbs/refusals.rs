@@ -2,18 +2,21 @@
 
 use switchhook_domain::Kind;
 use switchhook_domain::id::{EventId, ReplayId, SourceId, SubscriptionId, WebhookId};
+use switchhook_domain::notification::{ChannelType, MOST_CHANNELS, NotificationKind};
 use switchhook_domain::replay::ReplayFilter;
 use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
 use switchhook_node::events;
+use switchhook_node::notifications::{self, ChannelRequest};
 use switchhook_node::replays::{self, ReplayRequest, To};
 use switchhook_node::share::{CompanyLimits, Limit};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, Rotation};
 use switchhook_node::{deliveries, subscriptions, websockets};
 use switchhook_protocol::ContactType;
+use switchhook_store::PageRequest;
 
-use crate::house::{House, NOWHERE, admin, refused, unscoped};
+use crate::house::{House, NOWHERE, admin, refused, stranger, unscoped};
 
 fn long() -> Option<Option<String>> {
     Some(Some("s".repeat(2_049)))
@@ -298,4 +301,82 @@ async fn a_company_has_no_more_than_it_may() {
         sources::create(node, admin(), source()).await,
         "this company has 1 sources",
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn notification_channels_say_what_cannot_be() {
+    let house = House::new().await;
+    let node = &house.node;
+    let of_type = |channel_type| ChannelRequest {
+        channel_type: Some(Some(channel_type)),
+        ..ChannelRequest::default()
+    };
+    let at = |channel_type, url: &str| ChannelRequest {
+        url: Some(Some(url.to_owned())),
+        ..of_type(channel_type)
+    };
+    let slack = || at(ChannelType::Slack, "https://hooks.example.com/T0");
+    let to = ChannelRequest {
+        to: Some(Some(vec!["ops@example.com".to_owned()])),
+        ..of_type(ChannelType::Email)
+    };
+    let signed_slack = ChannelRequest {
+        secret: Some(Some("s".repeat(40))),
+        ..slack()
+    };
+    let of_kinds = |kinds: &[NotificationKind]| ChannelRequest {
+        kinds: Some(Some(kinds.to_vec())),
+        ..slack()
+    };
+    for (request, words) in [
+        (ChannelRequest::default(), "type is required: webhook, slack"),
+        (
+            of_type(ChannelType::Discord),
+            "url is required: where to post to for type discord",
+        ),
+        (of_type(ChannelType::Email), "to is required"),
+        (
+            to,
+            "type: this server cannot send e-mail: start it with --notify-email-host",
+        ),
+        (
+            at(ChannelType::Email, "https://example.com"),
+            "url: a channel of type email has none",
+        ),
+        (at(ChannelType::Webhook, "https://127.0.0.1/"), "url: "),
+        (
+            at(ChannelType::Webhook, "inspector://dev"),
+            "url: the inspector takes no notifications",
+        ),
+        (signed_slack, "secret: only a channel of type webhook signs"),
+        (of_kinds(&[]), "kinds: name at least one of webhook.failing"),
+    ] {
+        refused(notifications::create_channel(node, admin(), request).await, words);
+    }
+    let theirs = of_kinds(&[NotificationKind::StoreTrouble]);
+    refused(
+        notifications::create_channel(node, stranger(), theirs).await,
+        "kinds: store.trouble is about the whole server",
+    );
+    let made = notifications::create_channel(node, stranger(), slack()).await;
+    let kinds = made.expect("it can be made").kinds;
+    assert!(!kinds.iter().any(|kind| kind.is_the_operators()), "{kinds:?}");
+    for _ in 0..MOST_CHANNELS {
+        let made = notifications::create_channel(node, admin(), slack()).await;
+        made.expect("there is room");
+    }
+    refused(
+        notifications::create_channel(node, admin(), slack()).await,
+        "this company has 20 notification channels",
+    );
+    let page = notifications::list_channels(node, admin(), PageRequest::first(1)).await;
+    let id = page.expect("they can be read").items[0].id;
+    refused(
+        notifications::update_channel(node, admin(), id, of_type(ChannelType::Teams)).await,
+        "type: channel ",
+    );
+    let as_shown = at(ChannelType::Slack, "https://hooks.example.com/***");
+    let same = notifications::update_channel(node, admin(), id, as_shown).await;
+    let same = same.expect("what was shown stays what it is");
+    assert_eq!(same.destination.expose(), "https://hooks.example.com/T0");
 }

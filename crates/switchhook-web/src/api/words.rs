@@ -4,6 +4,7 @@
 
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::{StateName, WaitingFor};
+use switchhook_domain::notification::{ChannelType, NotificationKind};
 use switchhook_domain::replay::ReplayStateName;
 use switchhook_domain::retry::Profile;
 use switchhook_domain::webhook::Condition;
@@ -65,6 +66,27 @@ pub(super) fn replay_state() -> Object {
         ReplayStateName::ALL.into_iter().map(ReplayStateName::as_str),
         "Where a replay stands.",
     )
+}
+
+pub(super) fn channel_type() -> Object {
+    one_of(
+        ChannelType::ALL.into_iter().map(ChannelType::as_str),
+        "What a notification channel is.",
+    )
+}
+
+pub(super) fn notification_kind() -> Object {
+    one_of(
+        NotificationKind::ALL.into_iter().map(NotificationKind::as_str),
+        "What a notification is about.",
+    )
+}
+
+pub(super) fn notification_kinds() -> Array {
+    ArrayBuilder::new()
+        .items(notification_kind())
+        .description(Some("What the channel is told."))
+        .build()
 }
 
 pub(super) fn call_states() -> Array {

@@ -14,6 +14,7 @@ mod jwt;
 mod keys;
 mod listen;
 mod network;
+mod notifications;
 mod receive;
 mod replays;
 mod run;

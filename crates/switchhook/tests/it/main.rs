@@ -9,6 +9,7 @@ mod delivery;
 mod faults;
 mod metrics;
 mod nodes;
+mod notifications;
 mod ownership;
 mod power_cut;
 mod real_shape;

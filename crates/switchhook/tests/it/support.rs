@@ -5,6 +5,7 @@ pub(crate) mod faulty_store;
 pub(crate) mod hostile;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod mailbox;
 pub(crate) mod name_server;
 pub(crate) mod postgres;
 pub(crate) mod process;

@@ -43,6 +43,7 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
     for (request, member) in [
         ("WebhookRequest", "hook_url"),
         ("WebhookWithSettingsRequest", "hook_url"),
+        ("NotificationChannelRequest", "url"),
         ("ToRequest", "url"),
     ] {
         schemas[request]["properties"][member]["pattern"] = json!(hook);

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 73] = [
+const TABLE: [(&str, [u16; 8]); 80] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -96,6 +96,13 @@ const TABLE: [(&str, [u16; 8]); 73] = [
     ("delete /v1/sources/{id}",                      [401, 401, 403, 200, 403, 404, 200, 200]),
     ("get /v1/sources/{id}/refusals",                [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/sources/{id}/retry-refusals",         [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("get /v1/notifications",                        [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("get /v1/notification-channels",                [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("post /v1/notification-channels",               [401, 401, 403, 200, 403, 200, 200, 200]),
+    ("get /v1/notification-channels/{id}",           [401, 401, 200, 403, 403, 404, 200, 200]),
+    ("patch /v1/notification-channels/{id}",         [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("delete /v1/notification-channels/{id}",        [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("post /v1/notification-channels/{id}/test",     [401, 401, 403, 200, 403, 404, 200, 200]),
     ("get /v1/doctor",                               [401, 401, 200, 403, 403, 200, 200, 200]),
     // The token in the address is the right. A websocket is opened by an upgrade, which this is none of.
     ("post /in/{token}",                             [200; 8]),
@@ -197,6 +204,22 @@ async fn unknown(server: &TestServer) -> String {
     taken["id"].as_str().expect("ids are strings").to_owned()
 }
 
+fn channel() -> Value {
+    json!({"type": "slack", "url": some_url(), "kinds": ["webhook.failing"]})
+}
+
+/// Only some may be there.
+async fn empty_channels(server: &TestServer) {
+    let all = server.get("/v1/notification-channels?limit=50").await.ok();
+    for channel in all["items"].as_array().expect("it is a list") {
+        let id = channel["id"].as_str().expect("ids are strings");
+        server
+            .delete(&format!("/v1/notification-channels/{id}"))
+            .await
+            .ok();
+    }
+}
+
 /// A new object of the admin's for a path, as the path with its id.
 async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
     let own = ["/api/v2", "/v1"].iter().find_map(|base| path.strip_prefix(base));
@@ -239,6 +262,10 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
             id_of_new(server, "/v1/replays", json!({"filter": {"ids": [event]}})).await
         }
         (_, Some("sources"), _) => id_of_new(server, "/v1/sources", json!({"name": "one"})).await,
+        (_, Some("notification-channels"), _) => {
+            empty_channels(server).await;
+            id_of_new(server, "/v1/notification-channels", channel()).await
+        }
         other => panic!("{path}: what is {other:?}?"),
     };
     path.replace("{id}", &id).replace("{event}", &id)
@@ -261,6 +288,8 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         "post /v1/events/{event}/route" => json!({"kind": "call"}),
         "post /v1/erasures" => json!({"number": "+15551234567", "dry_run": true}),
         "post /v1/replays" => json!({"filter": {"since": 0, "until": 1}}),
+        "post /v1/notification-channels" => channel(),
+        "patch /v1/notification-channels/{id}" => json!({"kinds": ["key.expiring"]}),
         "post /v1/sources" | "patch /v1/sources/{id}" => json!({"name": "another"}),
         _ => match operation.strip_prefix("post /api/v2/subscriptions/") {
             Some(kind) => subscription(kind, &server.webhook(&some_url()).await),

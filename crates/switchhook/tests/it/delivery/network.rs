@@ -68,7 +68,7 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-pub(super) fn transport(guard: AddressGuard) -> HttpTransport {
+pub(crate) fn transport(guard: AddressGuard) -> HttpTransport {
     let clock: Arc<dyn Clock> = Arc::new(|| START);
     HttpTransport::new(
         Arc::new(guard),

@@ -1,0 +1,77 @@
+//! Notifications on their way: what the store has to say goes to channels and to the operator's command.
+//!
+//! What is said and when is the domain's; that it is written down with the change that causes it is the store's. Here is who
+//! carries it: `delivery.rs` takes what is due, `sender.rs` sends it in the form of `message.rs`, by `mail.rs` or `command.rs`
+//! where that is no POST; `watch.rs` looks for what nobody's change would tell.
+
+mod command;
+mod delivery;
+mod mail;
+mod message;
+mod sender;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_domain::secret::Secret;
+use switchhook_protocol::spelled_enum;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::Node;
+
+pub use mail::is_mailbox;
+pub use message::Message;
+pub use sender::{NotSent, Sender};
+pub use watch::{LastEvents, Watch};
+
+/// What an operator can decide about notifications.
+#[derive(Debug, Clone, Default)]
+pub struct NotificationSettings {
+    /// A program and its arguments, run for each notification.
+    pub command: Vec<String>,
+    /// How e-mail is sent, if it is.
+    pub mail: Option<MailSettings>,
+    /// After how long without an event a source counts as silent, if it ever does.
+    pub source_silent: Option<Duration>,
+}
+
+/// How e-mail is sent.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// The name or address of the server that takes it.
+    pub host: String,
+    /// Its port, if it is not the usual one.
+    pub port: Option<u16>,
+    /// How the connection is secured.
+    pub tls: MailTls,
+    /// Who we are to it.
+    pub credentials: Option<(String, Secret)>,
+    /// Whom the mails are from.
+    pub from: String,
+}
+
+spelled_enum! {
+    /// How a connection to a mail server is secured.
+    #[derive(Default)]
+    pub enum MailTls: "kind of TLS" {
+        /// It begins in the clear and must be secured at once (port 587).
+        #[default]
+        StartTls = "starttls",
+        /// It is secure from the start (port 465).
+        Implicit = "implicit",
+        /// It is not: for a server on this machine (port 25).
+        Without = "none",
+    }
+}
+
+/// Sends and watches for as long as the task lives.
+#[must_use]
+pub fn start(node: &Arc<Node>) -> JoinHandle<()> {
+    let node_of_task = Arc::clone(node);
+    let work = async move {
+        tokio::join!(delivery::run(&node_of_task), watch::run(&node_of_task));
+    };
+    node.vitals.spawn("notifications", &Handle::current(), work)
+}

@@ -1,0 +1,107 @@
+//! Takes what is due from the store, has it sent, and writes down what came of it.
+//!
+//! Of several nodes one gets each: a claim lasts longer than sending takes. What was sent when the process ended before that
+//! was written down is sent again, with the same id.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use switchhook_domain::notification::delay_after;
+use switchhook_store::{
+    ClaimedNotification, FinishedNotification, NotificationClaim, Recipients, StoreError,
+};
+use tracing::{info, warn};
+
+use super::message::Message;
+use super::sender::{LONGEST, NotSent};
+use crate::Node;
+
+/// How often it looks for what is due.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How soon it looks again if the store did not answer.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// How many channels are sent to at once.
+const MOST_AT_ONCE: u32 = 16;
+
+/// Sends for as long as it is polled. A slow command holds up no channel.
+pub(super) async fn run(node: &Node) {
+    if node.notifications.has_command() {
+        let (to_channels, to_command) = (send(node, Recipients::Channels), send(node, Recipients::Command));
+        tokio::join!(to_channels, to_command);
+    } else {
+        send(node, Recipients::Channels).await;
+    }
+}
+
+async fn send(node: &Node, recipients: Recipients) {
+    loop {
+        let pause = match send_due(node, recipients).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => LOOK_EVERY,
+            Err(error) => {
+                warn!(%error, "notifications cannot be read; it is tried again");
+                LOOK_AGAIN_AFTER
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Sends some of what is due; answers whether there was any.
+async fn send_due(node: &Node, recipients: Recipients) -> Result<bool, StoreError> {
+    let now = node.clock.now();
+    let claim = NotificationClaim {
+        recipients,
+        has_command: node.notifications.has_command(),
+        now,
+        until: now.plus(LONGEST),
+        most: match recipients {
+            Recipients::Channels => MOST_AT_ONCE,
+            Recipients::Command => 1,
+        },
+    };
+    if !node.store.are_notifications_due(claim).await? {
+        return Ok(false);
+    }
+    let claimed = node.store.claim_notifications(claim).await?;
+    let sent = claimed.iter().map(|one| send_one(node, one));
+    join_all(sent).await.into_iter().collect::<Result<(), _>>()?;
+    Ok(!claimed.is_empty())
+}
+
+async fn send_one(node: &Node, claimed: &ClaimedNotification) -> Result<(), StoreError> {
+    let message = Message::of(&claimed.notification);
+    let sent = match &claimed.channel {
+        Some(channel) => node.notifications.send(&message, channel).await,
+        None => node.notifications.run_command(&message).await,
+    };
+    let finished = finished(node, claimed, sent);
+    let (notification, channel) = (claimed.notification.id, claimed.recipient().as_number());
+    match &finished.error {
+        None => info!(%notification, channel, kind = message.kind, "a notification was sent"),
+        Some(error) => {
+            let is_over = finished.due_at.is_none();
+            warn!(%notification, channel, kind = message.kind, error, is_over, "a notification was not sent");
+        }
+    }
+    node.store.finish_notification(finished).await
+}
+
+fn finished(node: &Node, claimed: &ClaimedNotification, sent: Result<(), NotSent>) -> FinishedNotification {
+    let now = node.clock.now();
+    let again = |not_sent: &NotSent| {
+        let due_at = now.plus(delay_after(claimed.attempts)?);
+        Some(due_at.max(not_sent.retry_at.unwrap_or(due_at)))
+    };
+    let not_sent = sent.err();
+    FinishedNotification {
+        notification_id: claimed.notification.id,
+        recipient: claimed.recipient(),
+        attempts: claimed.attempts,
+        sent_at: not_sent.is_none().then_some(now),
+        due_at: not_sent.as_ref().and_then(again),
+        error: not_sent.map(|not_sent| not_sent.why),
+    }
+}

@@ -1,0 +1,252 @@
+//! Looks for what no change tells: keys that are about to expire, sources by which nothing comes, a server that sends late,
+//! a store that cannot be written.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use switchhook_domain::Timestamp;
+use switchhook_domain::credential::shown_text;
+use switchhook_domain::id::{CompanyId, SourceId, WebhookId};
+use switchhook_domain::notification::{ExpiringKey, LateServer, News, Notice, SuspectStore};
+use switchhook_store::{StoreError, Waiting};
+use tracing::{error, info, warn};
+
+use super::message::Message;
+use crate::Node;
+use crate::destination::Destination;
+use crate::registry::all_pages;
+
+/// How often it looks whether the store can be written.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
+
+/// How many of those looks go by between looks for everything else.
+const LOOK_EVERY: u32 = 4;
+
+/// How long before its end a key is told to expire.
+const EXPIRES_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long a delivery may be due before the server counts as late.
+const LATE: Duration = Duration::from_secs(120);
+
+/// How many webhooks that wait are looked at at a time; with more, the next look goes on there.
+const WEBHOOKS: u32 = 500;
+
+/// How many subjects are remembered that were told.
+const MOST_TOLD: usize = 10_000;
+
+/// When the last event came in by each source, until that is written down.
+#[derive(Debug, Default)]
+pub struct LastEvents(Mutex<HashMap<SourceId, Timestamp>>);
+
+impl LastEvents {
+    /// An event came in.
+    pub fn note(&self, source_id: SourceId, at: Timestamp) {
+        self.0.lock().insert(source_id, at);
+    }
+
+    fn take(&self) -> Vec<(SourceId, Timestamp)> {
+        self.0.lock().drain().collect()
+    }
+}
+
+/// Watches for as long as it is polled.
+pub(super) async fn run(node: &Node) {
+    let mut watch = Watch::new(node);
+    let mut looks = 0_u32;
+    loop {
+        tokio::time::sleep(CHECK_EVERY).await;
+        watch.look_at_store().await;
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(LOOK_EVERY)
+            && let Err(error) = watch.look().await
+        {
+            warn!(%error, "what people should be told of could not be looked for; the next try is in a minute");
+        }
+    }
+}
+
+/// What one look passes on to the next.
+pub struct Watch<'n> {
+    node: &'n Node,
+    /// What is wrong with the store, and since when.
+    trouble: Option<(Timestamp, String)>,
+    /// Up to which webhook it was looked for late deliveries, and which of them is late for longest.
+    looked_to: Option<WebhookId>,
+    latest: Option<Waiting>,
+    is_late: bool,
+    /// What is told once, so that not every look writes.
+    told: BTreeSet<String>,
+}
+
+impl<'n> Watch<'n> {
+    /// Nothing was seen yet.
+    #[must_use]
+    pub const fn new(node: &'n Node) -> Self {
+        Self {
+            node,
+            trouble: None,
+            looked_to: None,
+            latest: None,
+            is_late: false,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Looks whether the store can be written. What cannot be written down is told to the operator's command at once, and to
+    /// everybody else when it can be.
+    pub async fn look_at_store(&mut self) {
+        let checked = self.node.store.check().await;
+        let now = self.node.clock.now();
+        match (checked, self.trouble.take()) {
+            (Ok(()), None) => {}
+            (Ok(()), Some((since, problem))) => {
+                info!("the store can be written again");
+                let news = News::StoreTrouble(SuspectStore {
+                    problem: problem.clone(),
+                    since,
+                    until: Some(now),
+                });
+                if self
+                    .node
+                    .store
+                    .add_notice(Notice::new(None, now, news))
+                    .await
+                    .is_err()
+                {
+                    self.trouble = Some((since, problem));
+                }
+            }
+            (Err(_), Some(trouble)) => self.trouble = Some(trouble),
+            (Err(failed), None) => {
+                error!(%failed, "the store cannot be written");
+                let problem = shown_text(&failed.to_string()).into_owned();
+                self.trouble = Some((now, problem.clone()));
+                self.tell_command(problem, now).await;
+            }
+        }
+    }
+
+    async fn tell_command(&self, problem: String, now: Timestamp) {
+        if !self.node.notifications.has_command() {
+            return;
+        }
+        let news = News::StoreTrouble(SuspectStore {
+            problem,
+            since: now,
+            until: None,
+        });
+        let message = Message {
+            id: String::new(),
+            kind: news.kind().as_str(),
+            at: now,
+            company_id: None,
+            text: news.text(now, 1),
+            data: news.data(),
+        };
+        if let Err(not_sent) = self.node.notifications.run_command(&message).await {
+            warn!(%not_sent, kind = message.kind, "a notification was not sent");
+        }
+    }
+
+    /// Looks for everything else.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written.
+    pub async fn look(&mut self) -> Result<(), StoreError> {
+        let now = self.node.clock.now();
+        self.look_at_sources(now).await?;
+        self.look_at_keys(now).await?;
+        self.look_at_lateness(now).await
+    }
+
+    async fn look_at_sources(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(silent) = self.node.settings.notifications.source_silent else {
+            return Ok(());
+        };
+        let last = self.node.last_events.take();
+        if !last.is_empty() {
+            self.node.store.note_last_events(last).await?;
+        }
+        for (company_id, source) in self.node.store.silent_sources(now.minus(silent)).await? {
+            self.tell_once(company_id, News::SourceSilent(source), now)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn look_at_keys(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let soon = now.plus(EXPIRES_WITHIN);
+        let keys = all_pages(|page| self.node.store.list_keys(None, page)).await?;
+        for key in keys.into_iter().filter(|key| key.is_valid_at(now)) {
+            if let Some(expires_at) = key.expires_at.filter(|end| *end <= soon) {
+                let news = News::KeyExpiring(ExpiringKey {
+                    key_id: key.id,
+                    name: key.name,
+                    expires_at,
+                });
+                self.tell_once(key.company_id, news, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_once(
+        &mut self,
+        company_id: CompanyId,
+        news: News,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let subject = news.subject();
+        if self.told.contains(&subject) {
+            return Ok(());
+        }
+        let notice = Notice::new(Some(company_id), now, news);
+        self.node.store.add_notice(notice).await?;
+        if self.told.len() >= MOST_TOLD {
+            // The store knows too what was told.
+            self.told.clear();
+        }
+        self.told.insert(subject);
+        Ok(())
+    }
+
+    /// Looks at some of the webhooks that wait, and judges once all were looked at.
+    async fn look_at_lateness(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let page = self.node.store.pending_webhooks(self.looked_to, WEBHOOKS).await?;
+        for pending in &page {
+            let destination = self.node.registry.destination(pending.webhook_id);
+            if destination.is_some_and(|destination| is_sent_to(&destination)) {
+                let waiting = self.node.store.longest_waiting(pending.webhook_id).await?;
+                let late = waiting.filter(|waiting| now.since(waiting.since) >= LATE);
+                self.latest = self
+                    .latest
+                    .into_iter()
+                    .chain(late)
+                    .min_by_key(|waiting| waiting.since);
+            }
+        }
+        self.looked_to = page.last().map(|pending| pending.webhook_id);
+        if page.len() == WEBHOOKS as usize {
+            return Ok(());
+        }
+        self.looked_to = None;
+        let latest = self.latest.take();
+        let was_late = std::mem::replace(&mut self.is_late, latest.is_some());
+        if let Some(waiting) = latest.filter(|_| !was_late) {
+            let news = News::ServerLate(LateServer {
+                delivery_id: waiting.delivery_id,
+                due_since: waiting.since,
+            });
+            self.node.store.add_notice(Notice::new(None, now, news)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing holds its deliveries back: no pause, no open breaker, no rate that its owner set.
+fn is_sent_to(destination: &Destination) -> bool {
+    let webhook = &destination.webhook;
+    let is_failing = destination.load().health.read().breaker.is_open();
+    webhook.paused_at.is_none() && webhook.settings.rate.is_none() && !is_failing
+}

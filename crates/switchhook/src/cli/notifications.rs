@@ -1,0 +1,308 @@
+//! `switchhook notifications`: what people were told when something went wrong, and the channels they are told by.
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::ChannelId;
+use switchhook_domain::notification::{ChannelType, NotificationKind};
+
+use super::connection::Connection;
+use super::output::{self, Facts, Table, time};
+use super::pages::{Extent, List, OUR_PAGE};
+use super::{Misuse, wait_for};
+use switchhook_client::{Answer, Client, Request};
+
+/// See what people were told when something went wrong, and set up channels: Slack, Teams, Discord, e-mail, webhooks
+#[derive(Debug, Args)]
+pub(super) struct Notifications {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List notifications and what became of each, newest first (30 days)
+    #[command(after_help = "Example:\n  switchhook notifications list")]
+    List(Extent),
+    /// Create, list, change, delete and test the channels that notifications go to
+    #[command(subcommand)]
+    Channels(Channels),
+}
+
+#[derive(Debug, Subcommand)]
+enum Channels {
+    /// Create a channel
+    #[command(after_help = "\
+Examples:
+  switchhook notifications channels create --type slack --to \"$SLACK_WEBHOOK_URL\"
+  switchhook notifications channels create --type email --to ops@example.com --kind webhook.failing
+  switchhook notifications channels create --type webhook --to https://example.com/alerts --secret \"$SECRET\"
+
+Next: switchhook notifications channels test ID")]
+    Create {
+        /// What the channel is: webhook, slack, teams, discord or email
+        #[arg(long = "type", value_name = "TYPE")]
+        channel_type: ChannelType,
+
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// List channels, oldest first
+    #[command(after_help = "Example:\n  switchhook notifications channels list")]
+    List(Extent),
+    /// Change a channel; what is not given stays
+    #[command(after_help = "\
+Example:
+  switchhook notifications channels update 7730318061039616 --kind webhook.failing --kind webhook.recovered")]
+    Update {
+        #[command(flatten)]
+        which: Which,
+
+        #[command(flatten)]
+        settings: Settings,
+
+        /// Sign nothing any more
+        #[arg(long, conflicts_with = "secret")]
+        no_secret: bool,
+    },
+    /// Delete a channel
+    #[command(after_help = "Example:\n  switchhook notifications channels delete 7730318061039616")]
+    Delete(Which),
+    /// Send a test message to a channel now, and see whether it arrives
+    #[command(after_help = "Example:\n  switchhook notifications channels test 7730318061039616")]
+    Test(Which),
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The channel's id
+    id: ChannelId,
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// URL to post to, or for type email a mailbox to write to; mailboxes can be given several times
+    #[arg(long, value_name = "URL|MAILBOX")]
+    to: Vec<String>,
+
+    /// Secret to sign with, HS256 (type webhook)
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// What to tell, such as webhook.failing; can be given several times [default: everything]
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<NotificationKind>,
+}
+
+impl Settings {
+    fn fields(self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.extend(self.secret.map(|secret| ("secret".to_owned(), secret.into())));
+        match &self.to[..] {
+            [] => {}
+            [url] if url.contains("://") => {
+                fields.insert("url".to_owned(), url.as_str().into());
+            }
+            mailboxes => {
+                fields.insert("to".to_owned(), mailboxes.into());
+            }
+        }
+        if !self.kinds.is_empty() {
+            let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+            fields.insert("kinds".to_owned(), kinds.into());
+        }
+        fields
+    }
+}
+
+/// What we read of a channel.
+#[derive(Debug, Deserialize)]
+struct Channel {
+    id: String,
+    #[serde(rename = "type")]
+    channel_type: String,
+    url: Option<String>,
+    to: Option<String>,
+    secret: Option<String>,
+    kinds: Vec<String>,
+    created_at: Timestamp,
+}
+
+/// What we read of a notification.
+#[derive(Debug, Deserialize)]
+struct Notification {
+    id: String,
+    kind: String,
+    at: Timestamp,
+    text: String,
+    held_until: Option<Timestamp>,
+    sends: Vec<Send>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Send {
+    channel_id: Option<String>,
+    state: String,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tested {
+    sent: bool,
+    error: Option<String>,
+}
+
+impl Notifications {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            let request = match self.command {
+                Command::List(extent) => return list(&client, &extent, self.json).await,
+                Command::Channels(Channels::List(extent)) => {
+                    return list_channels(&client, &extent, self.json).await;
+                }
+                Command::Channels(Channels::Test(Which { id })) => return test(&client, id, self.json).await,
+                Command::Channels(Channels::Create {
+                    channel_type,
+                    settings,
+                }) => {
+                    let mut fields = settings.fields();
+                    fields.insert("type".to_owned(), channel_type.as_str().into());
+                    Request::post(CHANNELS).json(&fields.into())
+                }
+                Command::Channels(Channels::Update {
+                    which,
+                    settings,
+                    no_secret,
+                }) => {
+                    let mut fields = settings.fields();
+                    if no_secret {
+                        fields.insert("secret".to_owned(), Value::Null);
+                    }
+                    if fields.is_empty() {
+                        let words = "nothing to change: give an option; --help lists them";
+                        return Err(Misuse(words.to_owned()).into());
+                    }
+                    Request::patch(path(which.id)).json(&fields.into())
+                }
+                Command::Channels(Channels::Delete(Which { id })) => {
+                    let answer = client.send(Request::delete(path(id))).await?;
+                    output::remark(format_args!("channel {id} is deleted; this is what it was:"));
+                    return show(&answer, self.json);
+                }
+            };
+            show(&client.send(request).await?, self.json)
+        })
+    }
+}
+
+const CHANNELS: &str = "/v1/notification-channels";
+
+fn path(id: ChannelId) -> String {
+    format!("{CHANNELS}/{id}")
+}
+
+async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/notifications", &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["ID", "AT", "KIND", "BECAME", "TEXT"])
+        .cutting(&["TEXT"])
+        .sparing(&["ID"]);
+    for notification in list.items::<Notification>()? {
+        let became = notification.became();
+        table.row([
+            notification.id,
+            time(notification.at),
+            notification.kind,
+            became,
+            notification.text,
+        ]);
+    }
+    table.print_or("nobody was told anything")?;
+    list.remark_rest();
+    Ok(())
+}
+
+impl Notification {
+    fn became(&self) -> String {
+        if let Some(until) = self.held_until {
+            return format!("held until {}", time(until));
+        }
+        if self.sends.is_empty() {
+            return "no channel wanted it".to_owned();
+        }
+        let sends = self.sends.iter().map(|send| {
+            let to = send.channel_id.as_deref().unwrap_or("command");
+            match &send.error {
+                Some(error) if send.state != "sent" => format!("{} ({to}): {error}", send.state),
+                _ => format!("{} ({to})", send.state),
+            }
+        });
+        sends.collect::<Vec<_>>().join(", ")
+    }
+}
+
+async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, CHANNELS, &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&["ID", "TYPE", "TO", "KINDS", "CREATED"])
+        .cutting(&["TO", "KINDS"])
+        .sparing(&["CREATED"]);
+    for channel in list.items::<Channel>()? {
+        let to = channel.url.or(channel.to).unwrap_or_default();
+        table.row([
+            channel.id,
+            channel.channel_type,
+            to,
+            channel.kinds.join(", "),
+            time(channel.created_at),
+        ]);
+    }
+    table.print_or(
+        "there are no channels; `switchhook notifications channels create --type slack --to URL` makes one",
+    )?;
+    list.remark_rest();
+    Ok(())
+}
+
+async fn test(client: &Client, id: ChannelId, json: bool) -> anyhow::Result<()> {
+    let answer = client.send(Request::post(format!("{}/test", path(id)))).await?;
+    let tested: Tested = answer.read()?;
+    if json {
+        output::print_data(answer.text()?)?;
+    }
+    match tested.error.filter(|_| !tested.sent) {
+        Some(error) => bail!("the test message did not arrive: {error}"),
+        None if json => Ok(()),
+        None => Facts::new().fact("sent", "the test message has arrived").print(),
+    }
+}
+
+fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print_data(answer.text()?);
+    }
+    let channel: Channel = answer.read()?;
+    Facts::new()
+        .fact("id", &channel.id)
+        .fact("type", &channel.channel_type)
+        .fact_if("url", channel.url.as_ref())
+        .fact_if("to", channel.to.as_ref())
+        .fact("signed", if channel.secret.is_some() { "yes" } else { "no" })
+        .fact("kinds", channel.kinds.join(", "))
+        .fact("created", time(channel.created_at))
+        .print()
+}
