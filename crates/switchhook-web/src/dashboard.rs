@@ -9,6 +9,7 @@ mod attention;
 mod chart;
 mod deliveries;
 mod delivery;
+mod doctor;
 mod event;
 mod events;
 mod form;
@@ -25,6 +26,7 @@ mod replays;
 mod search;
 mod session;
 mod simulator;
+mod sources;
 mod subscription_form;
 mod subscriptions;
 mod webhook_form;
@@ -115,6 +117,13 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/dashboard/deliveries/{id}", get(delivery::show))
         .route("/dashboard/deliveries/{id}/redeliver", post(delivery::redeliver))
         .route("/dashboard/deliveries/{id}/cancel", post(delivery::cancel))
+        .route("/dashboard/sources", get(sources::list))
+        .route("/dashboard/sources/{id}", get(sources::show))
+        .route(
+            "/dashboard/sources/{id}/retry-refusals",
+            post(sources::retry_refusals),
+        )
+        .route("/dashboard/doctor", get(doctor::show))
         .route("/dashboard/replays", get(replays::list).post(replays::create))
         .route("/dashboard/replays/new", get(replays::blank))
         .route("/dashboard/replays/{id}", get(replays::show))

@@ -136,6 +136,7 @@ said! {
     Cleared = "cleared": "Forgotten.",
     Playing = "playing": "The scenario is being played.",
     Replaying = "replaying": "The replay has begun.",
+    Judged = "judged": "The refused requests were judged again; what is left here was refused again.",
     ReplayCancelled = "replay-cancelled": "The replay was cancelled.",
     Rotated = "rotated": "The webhook has a new secret; the old one still counts for 24 hours.",
     SignedOut = "signed-out": "You are signed out.",

@@ -28,7 +28,7 @@ const SORTS: [&str; 8] = [
 /// What a route does: `in` leads to signing in, `done` leads on after it was done, a number is a status. Objects are the
 /// admin's and about calls; what is another company's is not there.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 8]); 51] = [
+const TABLE: [(&str, [&str; 8]); 55] = [
     //                                                       nobody revoked ingest read   write   other   unscop  admin
     ("get /dashboard",                                      ["308", "308", "308", "308", "308",  "308",  "308",  "308"]),
     ("get /dashboard/",                                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
@@ -70,6 +70,10 @@ const TABLE: [(&str, [&str; 8]); 51] = [
     ("get /dashboard/replays/new",                          ["in",  "in",  "403", "403", "200",  "200",  "200",  "200"]),
     ("get /dashboard/replays/{id}",                         ["in",  "in",  "403", "200", "200",  "404",  "200",  "200"]),
     ("post /dashboard/replays/{id}/cancel",                 ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("get /dashboard/sources",                              ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
+    ("get /dashboard/sources/{id}",                         ["in",  "in",  "403", "200", "200",  "404",  "200",  "200"]),
+    ("post /dashboard/sources/{id}/retry-refusals",         ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("get /dashboard/doctor",                               ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/inspector",                            ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/inspector/{name}",                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("post /dashboard/inspector/{name}/behaviour",          ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
@@ -97,6 +101,7 @@ struct Things {
     change_delivery: String,
     change_subscription: String,
     replay: String,
+    source: String,
 }
 
 fn id(value: &Value) -> String {
@@ -125,6 +130,7 @@ impl Things {
         )
         .await;
         let replay = ask(house, "/v1/replays", json!({"filter": {"ids": [event["id"]]}})).await;
+        let source = ask(house, "/v1/sources", json!({"name": "our account"})).await;
         Self {
             event: id(&event["id"]),
             delivery: id(&event["deliveries"][0]["id"]),
@@ -132,6 +138,7 @@ impl Things {
             change_delivery: id(&change["deliveries"][0]["id"]),
             change_subscription: id(&change_subscription["id"]),
             replay: id(&replay["id"]),
+            source: id(&source["id"]),
         }
     }
 
@@ -159,6 +166,7 @@ impl Things {
                 by_id(&id(&replay["id"]))
             }
             Some("replays") => by_id(&self.replay),
+            Some("sources") => by_id(&self.source),
             Some("inspector") if method == "post" => path.replace("{name}", "other"),
             Some("inspector") => path.replace("{name}", "seen").replace("{number}", "1"),
             Some("assets") => path.replace("{name}", "nothing"),

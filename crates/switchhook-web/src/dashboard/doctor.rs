@@ -1,0 +1,79 @@
+//! The doctor: what is wrong, where, and what to do about it. What is examined is the node's.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use switchhook_node::doctor::{Connecting, Examination, Finding, Place, examine};
+
+use super::SharedDesk;
+use super::page::{Frame, Trouble, show as show_page};
+use super::part::{Sentence, many};
+use super::session::Visitor;
+
+/// How many findings are shown.
+const MOST_FINDINGS: usize = 200;
+
+#[derive(Template)]
+#[template(path = "doctor.html")]
+struct DoctorPage {
+    frame: Frame,
+    findings: Vec<FindingRow>,
+    more: usize,
+    webhooks: String,
+    subscriptions: String,
+    /// Whether connections were tried.
+    connects: bool,
+    unreached: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Debug)]
+struct FindingRow {
+    place: String,
+    /// The page about the place, if there is one.
+    link: Option<String>,
+    what: Sentence,
+    remedy: String,
+}
+
+impl FindingRow {
+    fn of(finding: Finding) -> Self {
+        Self {
+            link: match &finding.place {
+                Place::Server => None,
+                Place::Webhook { id, .. } => Some(format!("/dashboard/webhooks/{id}")),
+                Place::Source { id, .. } => Some(format!("/dashboard/sources/{id}")),
+                Place::Subscription { id, kind } => {
+                    Some(format!("/dashboard/subscriptions/{}/{id}/edit", kind.route()))
+                }
+            },
+            place: finding.place.to_string(),
+            what: Sentence(finding.what),
+            remedy: finding.remedy,
+        }
+    }
+}
+
+/// Shows what is wrong. Connections are tried if that is asked for.
+pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    let connects = visitor.query("connect").is_some();
+    let examination = Examination {
+        only: None,
+        connecting: match connects {
+            true => Connecting::Try,
+            false => Connecting::Skip,
+        },
+    };
+    let report = examine(&desk.node, visitor.caller, examination).await?;
+    let more = report.findings.len().saturating_sub(MOST_FINDINGS);
+    let findings = report.findings.into_iter().take(MOST_FINDINGS);
+    Ok(show_page(&DoctorPage {
+        frame: Frame::new(&desk, &visitor, "doctor", "Doctor"),
+        findings: findings.map(FindingRow::of).collect(),
+        more,
+        webhooks: many(report.webhooks, "webhook"),
+        subscriptions: many(report.subscriptions, "subscription"),
+        connects,
+        unreached: report.unreached,
+    }))
+}

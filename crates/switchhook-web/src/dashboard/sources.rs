@@ -1,0 +1,148 @@
+//! Sources: the list, one of them with what it refused, and judging that again. They are made and changed by the commands.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use switchhook_domain::Kind;
+use switchhook_domain::credential::shown_text;
+use switchhook_domain::id::SourceId;
+use switchhook_domain::source::{Refusal, Source};
+use switchhook_node::sight::Sight;
+use switchhook_node::sources;
+use switchhook_store::PageRequest;
+
+use super::SharedDesk;
+use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::part::Moment;
+use super::session::{Filled, Visitor};
+
+/// How many sources or refusals a page has.
+const A_PAGE: u32 = 50;
+
+/// A row about a source.
+#[derive(Debug)]
+struct SourceRow {
+    id: String,
+    name: String,
+    kind: &'static str,
+    is_signed: bool,
+    created_at: Moment,
+}
+
+impl SourceRow {
+    fn of(source: &Source) -> Self {
+        Self {
+            id: source.id.to_string(),
+            name: source.name.clone(),
+            kind: source.kind.map_or("any, told by its shape", Kind::title),
+            is_signed: source.secret.is_some(),
+            created_at: Moment(source.created_at),
+        }
+    }
+}
+
+/// Something that a source refused.
+#[derive(Debug)]
+struct RefusalRow {
+    id: String,
+    at: Moment,
+    status: u16,
+    reason: String,
+    content_type: String,
+    size: u32,
+    /// For those who may see everything.
+    body: Option<String>,
+}
+
+impl RefusalRow {
+    fn of(refusal: &Refusal, sight: Sight) -> Self {
+        Self {
+            id: refusal.id.to_string(),
+            at: Moment(refusal.refused_at),
+            status: refusal.status,
+            reason: shown_text(&refusal.reason).into_owned(),
+            content_type: refusal.content_type.clone().unwrap_or_else(|| "–".to_owned()),
+            size: refusal.body_bytes,
+            body: sight.anything(&refusal.body),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sources.html")]
+struct SourcesPage {
+    frame: Frame,
+    rows: Vec<SourceRow>,
+    next: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "source.html")]
+struct SourcePage {
+    frame: Frame,
+    row: SourceRow,
+    refusals: Vec<RefusalRow>,
+    next: Option<i64>,
+}
+
+fn id_of(text: &str) -> Result<SourceId, Trouble> {
+    text.parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
+}
+
+fn page_of(visitor: &Visitor) -> PageRequest {
+    PageRequest {
+        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
+        limit: A_PAGE,
+    }
+}
+
+/// Lists sources.
+pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    let company_id = visitor.caller.company_id;
+    let sources = desk
+        .node
+        .store
+        .list_sources(company_id, page_of(&visitor))
+        .await?;
+    Ok(show_page(&SourcesPage {
+        frame: Frame::new(&desk, &visitor, "sources", "Sources"),
+        rows: sources.items.iter().map(SourceRow::of).collect(),
+        next: sources.next,
+    }))
+}
+
+/// Shows a source and what it refused, newest first.
+pub(super) async fn show(
+    State(desk): State<SharedDesk>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let company_id = visitor.caller.company_id;
+    let store = &desk.node.store;
+    let source = store.source(company_id, id).await?;
+    let refusals = store.list_refusals(company_id, id, page_of(&visitor)).await?;
+    let sight = visitor.sight(&desk);
+    Ok(show_page(&SourcePage {
+        frame: Frame::new(&desk, &visitor, "sources", format!("Source {}", source.name)),
+        row: SourceRow::of(&source),
+        refusals: refusals
+            .items
+            .iter()
+            .map(|refusal| RefusalRow::of(refusal, sight))
+            .collect(),
+        next: refusals.next,
+    }))
+}
+
+/// Judges what it refused again.
+pub(super) async fn retry_refusals(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    sources::retry_refusals(&desk.node, visitor.caller, id).await?;
+    Ok(go(&format!("/dashboard/sources/{id}"), Said::Judged))
+}
