@@ -26,6 +26,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -110,6 +111,11 @@ impl HttpServer {
         let _ = (&mut self.accepting).await;
     }
 
+    /// Goes on as before, but closes each connection with its next answer.
+    pub fn drain(&self) {
+        self.connections.drain();
+    }
+
     /// Accepts nothing more, closes at once what has no request, and lets requests end for so long. Answers how many
     /// connections were cut off.
     pub async fn stop(mut self, grace: Duration) -> usize {
@@ -140,6 +146,16 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Listens at a socket that somebody else has bound.
+///
+/// # Errors
+/// If it is none that listens.
+pub fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER as usize)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 /// Accepts until it is stopped, then until the last connection is closed.
@@ -173,6 +189,8 @@ async fn run(
         }
     }
     drop(listener);
+    connections.drain();
+    connections.hear_the_new().await;
     connections.finish();
     while connections.remaining() > 0 {
         tokio::select! {

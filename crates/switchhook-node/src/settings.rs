@@ -62,6 +62,8 @@ pub struct Settings {
     pub api_limits: ApiLimits,
     /// What each company is limited to.
     pub company_limits: CompanyLimits,
+    /// How long requests are still taken when the server is asked to stop.
+    pub drain: Duration,
     /// How long open attempts may take to end when the server stops.
     pub grace: Duration,
     /// What people get to see.
@@ -107,6 +109,7 @@ impl Default for Settings {
             validation: ValidationMode::Warn,
             api_limits: ApiLimits::Off,
             company_limits: CompanyLimits::default(),
+            drain: Duration::ZERO,
             grace: Duration::from_secs(20),
             dashboard: DashboardSettings::default(),
             notifications: NotificationSettings::default(),

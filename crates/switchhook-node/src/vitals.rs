@@ -9,6 +9,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
@@ -18,11 +19,17 @@ use tracing::error;
 
 /// Knows whether a part has failed. All copies know the same.
 #[derive(Debug, Clone)]
-pub struct Vitals(Arc<watch::Sender<Option<String>>>);
+pub struct Vitals {
+    failure: Arc<watch::Sender<Option<String>>>,
+    is_stopping: Arc<AtomicBool>,
+}
 
 impl Default for Vitals {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self {
+            failure: Arc::new(watch::Sender::new(None)),
+            is_stopping: Arc::default(),
+        }
     }
 }
 
@@ -49,7 +56,7 @@ impl Vitals {
     /// A part has failed. What failed first stays known: the rest may follow from it.
     pub fn fail(&self, part: &str, why: &str) {
         error!(part, why, "a part of the server has failed: the server ends");
-        self.0.send_if_modified(|failure| {
+        self.failure.send_if_modified(|failure| {
             let is_first = failure.is_none();
             if is_first {
                 *failure = Some(format!("the {part} has failed: {why}"));
@@ -58,15 +65,26 @@ impl Vitals {
         });
     }
 
+    /// The server was asked to stop: nobody new should be sent here.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
     /// What has failed first.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.0.borrow().clone()
+        self.failure.borrow().clone()
     }
 
     /// Waits until something has failed, and answers what.
     pub async fn failed(&self) -> String {
-        let mut failure = self.0.subscribe();
+        let mut failure = self.failure.subscribe();
         let failed = failure.wait_for(Option::is_some).await;
         failed
             .expect("this is one of those who tell")

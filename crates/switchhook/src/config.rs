@@ -220,6 +220,10 @@ pub struct ServeOptions {
     )]
     pub mask: Mask,
 
+    /// Time to go on taking requests when the server is asked to stop, while /readyz says that it stops (5s)
+    #[arg(long, env = "SWITCHHOOK_DRAIN", hide_env_values = true, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
+    pub drain: Duration,
+
     /// Time for open deliveries to end when the server stops
     #[arg(long, env = "SWITCHHOOK_GRACE", hide_env_values = true, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub grace: Duration,
@@ -337,6 +341,7 @@ impl ServeOptions {
                 streams: self.limit_streams,
                 reads: self.limit_reads,
             },
+            drain: self.drain,
             grace: self.grace,
             dashboard: DashboardSettings {
                 mask: self.mask,

@@ -13,4 +13,5 @@ mod logging;
 mod open_files;
 pub mod private_folder;
 pub mod server;
+mod systemd;
 pub mod terminal;

@@ -29,6 +29,7 @@ use switchhook_node::{follower, gauges, history, notification, retention, storag
 use switchhook_web::front_door;
 
 use crate::open_files;
+use crate::systemd::{self, Sockets};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -66,6 +67,11 @@ impl Server {
     /// # Errors
     /// If the store cannot be opened or the address cannot be listened at.
     pub async fn start(settings: Settings) -> Result<Self> {
+        Self::start_at(Sockets::default(), settings).await
+    }
+
+    /// The same, at sockets that we were started with, as far as there are such.
+    async fn start_at(sockets: Sockets, settings: Settings) -> Result<Self> {
         let (telemetry, vitals) = (Telemetry::new(), Vitals::default());
         let store = storage::open_as_owner(
             &settings.store,
@@ -73,7 +79,7 @@ impl Server {
             storage::Observer::new(&telemetry, &vitals),
             settings.encryption.as_ref(),
         )?;
-        Self::on(store, settings, telemetry, vitals).await
+        Self::on_at(sockets, store, settings, telemetry, vitals).await
     }
 
     /// Starts sending from a store that is open, and listens.
@@ -81,6 +87,16 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened at.
     pub async fn on(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        telemetry: Telemetry,
+        vitals: Vitals,
+    ) -> Result<Self> {
+        Self::on_at(Sockets::default(), store, settings, telemetry, vitals).await
+    }
+
+    async fn on_at(
+        sockets: Sockets,
         store: Arc<dyn Store>,
         settings: Settings,
         telemetry: Telemetry,
@@ -96,8 +112,11 @@ impl Server {
         }
         let node_clock = Arc::clone(&clock);
         let clock: Arc<dyn Clock> = clock;
-        let listener = listen(settings.listen)?;
-        let metrics_listener = settings.metrics_listen.map(listen).transpose()?;
+        let listener = adopt_or_listen(sockets.listen, settings.listen)?;
+        let metrics_listener = match (sockets.metrics, settings.metrics_listen) {
+            (None, None) => None,
+            (given, address) => Some(adopt_or_listen(given, address.unwrap_or(settings.listen))?),
+        };
         let address = listener.local_addr()?;
         let metrics_address = metrics_listener
             .as_ref()
@@ -209,6 +228,20 @@ impl Server {
                 vitals.failure()
             }
         };
+        vitals.stop();
+        systemd::stopping();
+        let drain = self.node.settings.drain;
+        if failure.is_none() && !drain.is_zero() {
+            info!(
+                ?drain,
+                "stopping: requests are taken until then; stop again to stop at once"
+            );
+            self.http.drain();
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                () = self::asked_to_stop() => {}
+            }
+        }
         info!("stopping");
         let Some(failure) = failure else {
             self.stop().await;
@@ -305,6 +338,15 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
         .with_context(|| format!("cannot listen at {address}: is another server running there?"))
 }
 
+fn adopt_or_listen(given: Option<std::net::TcpListener>, address: SocketAddr) -> Result<TcpListener> {
+    match given {
+        Some(given) => {
+            http_server::adopt(given).context("the socket that the server was started with cannot be used")
+        }
+        None => listen(address),
+    }
+}
+
 /// How many files others than clients may need: attempts under way, and as many connections that wait to be used again.
 fn files_of_others(settings: &Settings) -> u64 {
     2 * u64::from(settings.max_in_flight)
@@ -322,8 +364,12 @@ async fn tidy_up(telemetry: Telemetry) {
 /// # Errors
 /// If it could not start, or failed.
 pub async fn serve(settings: Settings) -> Result<()> {
-    let server = Server::start(settings).await?;
-    server.run_until(asked_to_stop()).await
+    let server = Server::start_at(Sockets::take()?, settings).await?;
+    systemd::ready();
+    let telling = tokio::spawn(systemd::keep_alive(server.node.vitals.clone()));
+    let ended = server.run_until(asked_to_stop()).await;
+    telling.abort();
+    ended
 }
 
 /// Waits for Ctrl-C or SIGTERM.

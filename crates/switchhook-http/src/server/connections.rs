@@ -27,6 +27,9 @@ const YOUNG_MS: u64 = 250;
 /// How long is waited until somebody may have to, if nobody does yet.
 const SOON: Duration = Duration::from_millis(20);
 
+/// How long those that have just come may take to ask before the server stops.
+const MOMENT: Duration = Duration::from_millis(250);
+
 /// How often it is said that there are too many connections.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
@@ -76,6 +79,8 @@ pub(super) struct Connections {
     /// Bytes of bodies that are not complete.
     pub(super) held: AtomicUsize,
     open: Mutex<Open>,
+    /// Whether connections close with their next answer.
+    is_draining: AtomicBool,
     is_stopping: AtomicBool,
     one_closed: Notify,
     unsaid: Mutex<Unsaid>,
@@ -123,6 +128,7 @@ impl Connections {
             clock: AtomicU64::new(0),
             held: AtomicUsize::new(0),
             open: Mutex::default(),
+            is_draining: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             one_closed: Notify::new(),
             unsaid: Mutex::default(),
@@ -372,6 +378,25 @@ impl Connections {
     pub(super) fn finish(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
         self.tell_all(Order::Finish);
+    }
+
+    /// Lets every connection close with its next answer.
+    pub(super) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Waits a moment for those that have just come to ask: what they send is on its way.
+    pub(super) async fn hear_the_new(&self) {
+        let until = Instant::now() + MOMENT;
+        let is_new =
+            |connection: &Arc<Connection>| matches!(connection.state().0, Phase::Fresh | Phase::Head);
+        while Instant::now() < until && self.open.lock().connections.values().any(is_new) {
+            sleep(SOON).await;
+        }
     }
 
     /// Ends every connection.

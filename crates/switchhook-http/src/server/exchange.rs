@@ -73,7 +73,8 @@ impl Future for Answering {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.connection.enter(Phase::Upgraded);
         }
-        if self.connection.is_spare {
+        let is_last = self.connection.is_spare || self.connection.all.is_draining();
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }

@@ -85,7 +85,7 @@ fn what_waits_and_what_fails_is_counted_along_its_index() {
     let connection = empty();
     for (sql, index) in [
         (pending::COUNT_UNCLAIMED, "deliveries_due (webhook_id=?)"),
-        (pending::COUNT_UNDER_WAY, "deliveries_claimed (webhook_id=?)"),
+        (pending::COUNT_CLAIMED, "deliveries_claimed (webhook_id=?)"),
         (outages::OF, "PRIMARY KEY (webhook_id=?)"),
     ] {
         let plan = plan(&connection, sql);

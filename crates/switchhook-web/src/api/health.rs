@@ -35,6 +35,10 @@ pub(crate) struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "the retention has failed: it panicked")]
     failed: Option<String>,
+    /// Whether it was asked to stop: requests are still taken for the time of `--drain`. Absent if it was not.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    stopping: bool,
     /// How many deliveries were cancelled since the start because their rows are damaged: somebody should look at the
     /// disk. The server works all the same. Absent if there are none.
     #[serde(skip_serializing_if = "is_none")]
@@ -45,6 +49,11 @@ pub(crate) struct Readiness {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_none(count: &u64) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(yes: &bool) -> bool {
+    !*yes
 }
 
 /// Asking the store costs a commit: everybody who asks within a second gets the same answer.
@@ -97,9 +106,11 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
         EngineState::Stopped => "stopped".to_owned(),
     };
     let failed = api.node.vitals.failure();
+    let stopping = api.node.vitals.is_stopping();
     let trouble = api.node.clock.agreement().trouble(Lease(api.node.settings.lease));
     let clock = trouble.unwrap_or_else(|| "ok".to_owned());
-    let ready = [&store, &delivery, &clock].into_iter().all(|one| one == "ok") && failed.is_none();
+    let ready =
+        [&store, &delivery, &clock].into_iter().all(|one| one == "ok") && failed.is_none() && !stopping;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -112,6 +123,7 @@ pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
             store,
             delivery,
             failed,
+            stopping,
             clock,
             set_aside: api.node.telemetry.set_aside_count(),
         }),

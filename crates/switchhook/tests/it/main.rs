@@ -18,6 +18,7 @@ mod replay;
 mod retention;
 mod simulation;
 mod slow_clients;
+mod stopping;
 mod support;
 mod vitals;
 mod websocket_endings;

@@ -25,6 +25,11 @@ fn the_units_that_we_ship_are_understood_by_systemd() {
             "switchhook@8400.service",
             include_str!("../../../../../deploy/switchhook@.service"),
         ),
+        // After the service that it starts.
+        (
+            "switchhook.socket",
+            include_str!("../../../../../deploy/switchhook.socket"),
+        ),
     ] {
         let path = dir.path().join(name);
         // It looks whether the program is there.

@@ -112,6 +112,14 @@ impl Caller {
         Ok((status, body))
     }
 
+    /// The headers of what is answered.
+    pub(crate) async fn head(&self, path: &str) -> Result<HeaderMap, String> {
+        let request = Request::head(format!("{}{path}", self.base)).body(Full::from(String::new()));
+        let request = request.map_err(|error| error.to_string())?;
+        let response = self.client.request(request).await;
+        Ok(response.map_err(|error| error.to_string())?.headers().clone())
+    }
+
     /// As [`Caller::send`], for what must go well.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Value {
         match self.send(method, path, body).await {

@@ -89,6 +89,11 @@ impl ServerProcess {
         assert_eq!(code, Some(0), "{log}");
     }
 
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
     /// Waits until it ends by itself; answers its exit code and all that it logged.
     pub(crate) async fn ended(&mut self) -> (Option<i32>, String) {
         for _ in 0..400 {

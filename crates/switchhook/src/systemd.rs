@@ -1,0 +1,68 @@
+//! What systemd gives us and is told: sockets that it listens at, and how the server does.
+//!
+//! Without systemd there are no sockets, and nothing is told to anybody.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use switchhook_node::vitals::Vitals;
+use tracing::warn;
+
+/// The sockets that we were started with: for clients, and for metrics. Connections wait in them while no server runs, so
+/// that a restart refuses none.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    /// The first.
+    pub(crate) listen: Option<TcpListener>,
+    /// The second.
+    pub(crate) metrics: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Takes them, as far as there are such.
+    ///
+    /// # Errors
+    /// If one is no TCP socket that listens.
+    pub(crate) fn take() -> Result<Self> {
+        let mut given = ListenFd::from_env();
+        let mut take = |place| {
+            let taken = given.take_tcp_listener(place);
+            taken.context("a socket that the server was started with (LISTEN_FDS) is no listening TCP socket")
+        };
+        Ok(Self {
+            listen: take(0)?,
+            metrics: take(1)?,
+        })
+    }
+}
+
+/// Says that requests are taken.
+pub(crate) fn ready() {
+    notify(&NotifyState::Ready);
+}
+
+/// Says that the server stops.
+pub(crate) fn stopping() {
+    notify(&NotifyState::Stopping);
+}
+
+/// Says now and then that the server is well, if systemd wants to know, for as long as no part of it has failed.
+pub(crate) async fn keep_alive(vitals: Vitals) {
+    let Some(patience) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    let every = (patience / 3).max(Duration::from_millis(10));
+    while vitals.failure().is_none() {
+        notify(&NotifyState::Watchdog);
+        tokio::time::sleep(every).await;
+    }
+}
+
+fn notify(state: &NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
+        warn!(%error, ?state, "systemd could not be told");
+    }
+}
