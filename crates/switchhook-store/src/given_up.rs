@@ -40,6 +40,10 @@ impl GivenUpDeliveries {
         lately.last = LastFailure::of(&one.attempt.outcome);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The webhooks concerned.
     pub(crate) fn webhook_ids(&self) -> Vec<WebhookId> {
         self.0.keys().copied().collect()

@@ -39,25 +39,11 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Makes a page of what was read with a limit one larger than asked for.
     #[must_use]
-    pub fn of(items: Vec<T>, limit: u32, id_of: impl Fn(&T) -> i64) -> Self {
-        Self::of_first(items, limit, End::NoMore, id_of)
-    }
-
-    /// Makes a page of the first items of what could be read with such a limit.
-    pub(crate) fn of_first(mut items: Vec<T>, limit: u32, end: End, id_of: impl Fn(&T) -> i64) -> Self {
+    pub fn of(mut items: Vec<T>, limit: u32, id_of: impl Fn(&T) -> i64) -> Self {
         let limit = limit as usize;
-        let has_more = items.len() > limit || end == End::LargeEnough;
+        let has_more = items.len() > limit;
         items.truncate(limit);
         let next = if has_more { items.last().map(id_of) } else { None };
         Self { items, next }
     }
-}
-
-/// Why no more items were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// There are no more, or there is the one more that was asked for.
-    NoMore,
-    /// Those that were read have enough bytes, and there are more.
-    LargeEnough,
 }

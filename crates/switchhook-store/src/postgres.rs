@@ -7,12 +7,10 @@
 mod attempts;
 mod batch;
 mod changes;
-mod channels;
 mod claims;
 pub mod cluster;
 mod columns;
 mod committer;
-mod companies;
 mod connection;
 pub(crate) mod copying;
 mod deliveries;
@@ -20,21 +18,14 @@ mod delivery_row;
 mod due;
 mod erasure;
 mod events;
-mod explain;
 mod failure;
 mod health;
 mod history;
-mod keys;
-mod list;
 mod listener;
-mod log;
 mod node;
 mod notice;
-mod notices;
-mod notifications;
 mod notifier;
 mod order_queue;
-mod outages;
 mod pending;
 mod pool;
 mod record;
@@ -45,25 +36,18 @@ mod replays;
 mod retention;
 mod row;
 mod schema;
-mod secrets;
-mod sessions;
 mod set_aside;
 mod size;
-mod sources;
+mod sql;
 mod store;
-mod subscriptions;
-mod suspensions;
 mod targets;
+mod tasks;
 mod transaction;
-mod versions;
-mod webhooks;
-mod websockets;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, watch};
@@ -77,7 +61,6 @@ use self::node::Node;
 use self::notifier::Notifier;
 use self::pool::Pool;
 use self::targets::Targets;
-use self::transaction::{Lock, Transaction, Work, lock, transact};
 use crate::change::Change;
 use crate::claim::HandOver;
 use crate::copy;
@@ -87,6 +70,7 @@ use crate::observer::Watch;
 use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
+use crate::shared::secrets;
 
 /// How many threads the connections have. They wait most of the time.
 const THREADS: usize = 2;
@@ -146,104 +130,6 @@ impl PostgresStore {
             let to = schema::number(connection).await?;
             Ok(Migrated { from, to })
         })
-    }
-
-    /// Reads, on any connection.
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.read_on(self.parts.pool.clone(), work).await
-    }
-
-    /// Looks up who somebody is. Nothing else reads on that connection, so that no list of events can keep anybody's request
-    /// waiting.
-    async fn look_up<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.read_on(self.parts.key_pool.clone(), work).await
-    }
-
-    async fn read_on<T, F>(&self, pool: Pool, work: F) -> Result<T, StoreError>
-    where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.on_runtime(async move {
-            let mut lent = pool.acquire().await?;
-            let result = work(&mut lent.connection).await;
-            pool.give_back(lent, result).await
-        })
-        .await
-    }
-
-    /// Changes what is registered, in a transaction of its own. One at a time on all nodes, so that changes have an order.
-    async fn register<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.transact_locked(Some(Lock::Registry), work).await
-    }
-
-    /// Changes something that no order depends on, in a transaction of its own.
-    async fn keep<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.transact_locked(None, work).await
-    }
-
-    async fn transact_locked<T, F>(&self, first: Option<Lock>, work: F) -> Result<T, StoreError>
-    where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        let parts = Arc::clone(&self.parts);
-        self.on_runtime(async move {
-            let mut lent = parts.pool.acquire().await?;
-            let node = parts.node.as_ref().map(|node| node.id());
-            let transaction = transact(
-                &mut lent.connection,
-                node,
-                &parts.notifier,
-                async move |transaction: &mut Transaction<'_>| {
-                    if let Some(first) = first {
-                        lock(transaction.connection, first).await?;
-                    }
-                    work(transaction).await
-                },
-            );
-            let result = transaction.await.map_err(StoreError::from);
-            let (value, outcome) = parts.pool.give_back(lent, result).await?;
-            parts.notifier.notify(outcome).await;
-            Ok(value)
-        })
-        .await
-    }
-
-    /// Makes, claims, ends or changes deliveries, in a transaction of its own.
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.parts.writer.run(work).await
-    }
-
-    async fn on_runtime<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let handle = self.threads.handle().ok_or_else(StoreError::closed)?;
-        handle
-            .spawn(in_time(work))
-            .await
-            .map_err(|_| StoreError::closed())?
     }
 }
 

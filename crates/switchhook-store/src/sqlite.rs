@@ -6,12 +6,10 @@
 mod attempt_row;
 mod attempts;
 mod backup;
-mod channels;
 mod checkpointer;
 mod claims;
 mod clock;
 mod committer;
-mod companies;
 mod connection;
 pub(crate) mod copying;
 mod custody;
@@ -20,7 +18,6 @@ mod deliveries;
 mod delivery_row;
 mod erasure;
 mod events;
-mod explain;
 #[cfg(test)]
 mod failing;
 mod failure;
@@ -28,15 +25,9 @@ mod files;
 mod health;
 mod history;
 mod journal;
-mod keys;
-mod list;
 mod location;
 mod lock;
-mod log;
-mod notices;
-mod notifications;
 mod order_queue;
-mod outages;
 mod owner;
 mod pending;
 #[cfg(test)]
@@ -45,24 +36,16 @@ mod readers;
 mod record;
 mod recovery;
 mod releases;
-mod replay_row;
 mod replay_scan;
 mod replays;
 mod reserve;
 mod retention;
 mod row;
 mod schema;
-mod secrets;
-mod sessions;
 mod set_aside;
-mod sources;
+mod sql;
 mod store;
-mod subscriptions;
-mod suspensions;
 mod transaction;
-mod versions;
-mod webhooks;
-mod websockets;
 mod write_connection;
 mod writer;
 
@@ -89,6 +72,7 @@ use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
 use self::reserve::Reserve;
 use self::schema::Age;
+use self::sql::{OnThread, at_once};
 use self::write_connection::WriteConnection;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
@@ -99,6 +83,7 @@ use crate::observer::Watch;
 use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
+use crate::shared::secrets;
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +228,7 @@ impl SqliteStore {
         bring_up_to_date(&mut connection, place, options)?;
         let sealing = Sealing(options.sealer.clone());
         if secrets == Secrets::Readable {
-            secrets::check(&connection, &sealing)?;
+            at_once(secrets::check(&mut OnThread::new(&connection), &sealing))?;
         }
         let (sender, receiver) = match options.role {
             // Bounded by what the node asks for: nothing is claimed that it did not request.

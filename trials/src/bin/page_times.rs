@@ -31,8 +31,8 @@ use switchhook_protocol::Payload;
 use switchhook_simulator::{Dialect, Rate, Simulation};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    Claim, ClaimRequest, ClaimedDelivery, DeliveryFilter, EventFilter, FinishedAttempt, HandOver, HandedOver,
-    NewDelivery, NewEvent, PageRequest, Store, StoreOptions,
+    Claim, ClaimRequest, ClaimedDelivery, DeliveryFilter, EventFilter, EventStore, FinishedAttempt, HandOver,
+    HandedOver, NewDelivery, NewEvent, PageRequest, Store, StoreOptions, SubscriptionStore, WebhookStore,
 };
 use tokio::sync::mpsc;
 use trials::server::{Http, Server, http, new_key};

@@ -13,7 +13,7 @@ use switchhook_domain::retry::Failures;
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::sqlite::SqliteStore;
-use switchhook_store::{ClaimedDelivery, FinishedAttempt, Release, Store, StoreOptions};
+use switchhook_store::{ClaimedDelivery, FinishedAttempt, Release, StoreOptions, WebhookStore};
 
 use crate::registry::Registry;
 

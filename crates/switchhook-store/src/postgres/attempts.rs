@@ -13,11 +13,10 @@ use super::columns::{Query, bind_columns};
 use super::order_queue::{self, QueueKey};
 use super::replays;
 use super::transaction::Transaction;
-use crate::attempt::LastAttempt;
 use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
 use crate::given_up::GivenUpDeliveries;
-use crate::row::attempt::{self, attempt_columns, last_attempt_columns, micros, outcome_name, status};
+use crate::row::attempt::{attempt_columns, micros, outcome_name, status};
 use crate::row::{Columns, Row};
 
 /// What [`bind`] binds, as rows, with further columns if there are any.
@@ -231,32 +230,3 @@ const INSERT: &str = concat!(
     ") SELECT * FROM ",
     attempt_arrays!()
 );
-
-/// The finished attempts of a delivery, first to last.
-pub(super) async fn all_of(
-    connection: &mut PgConnection,
-    id: DeliveryId,
-) -> Result<Vec<Attempt>, StoreError> {
-    let sql = concat!(
-        "SELECT ",
-        attempt_columns!(),
-        " FROM attempts WHERE delivery_id = $1 ORDER BY number"
-    );
-    let rows = sqlx::query(sql).bind(id.0).fetch_all(connection).await?;
-    rows.iter().map(|row| attempt::read(row)).collect()
-}
-
-/// The last finished attempt of each delivery that has one.
-pub(super) async fn last_of(
-    connection: &mut PgConnection,
-    ids: &[DeliveryId],
-) -> Result<Vec<LastAttempt>, StoreError> {
-    let sql = concat!(
-        "SELECT last.* FROM unnest($1::bigint[]) AS wanted(id) CROSS JOIN LATERAL (SELECT ",
-        last_attempt_columns!(),
-        " FROM attempts WHERE delivery_id = wanted.id ORDER BY number DESC LIMIT 1) AS last"
-    );
-    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query(sql).bind(ids).fetch_all(connection).await?;
-    rows.iter().map(|row| attempt::read_last(row)).collect()
-}

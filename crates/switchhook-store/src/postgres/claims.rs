@@ -10,8 +10,8 @@ use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 
 use super::columns::bind_columns;
 use super::due::{DueDelivery, due_deliveries};
-use super::list::Unreadable;
 use super::order_queue::{self, QueueKey};
+use super::set_aside::Unreadable;
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use super::{attempts, events};

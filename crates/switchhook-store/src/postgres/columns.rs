@@ -1,5 +1,6 @@
 //! Rows as columns: a batch goes to the database as one array for each column.
 
+use sqlx::SqlSafeStr;
 use sqlx::postgres::{PgArguments, Postgres};
 
 /// A statement and what is bound to it.
@@ -14,3 +15,9 @@ macro_rules! bind_columns {
     };
 }
 pub(super) use bind_columns;
+
+/// A query that is planned each time for the values that it has, because which index suits depends on them. A prepared
+/// one may be planned once for all values.
+pub(super) fn unprepared(sql: impl SqlSafeStr) -> Query<'static> {
+    sqlx::query(sql).persistent(false)
+}

@@ -16,10 +16,11 @@ use super::batch;
 use super::connection::{Connector, Link};
 use super::node::Node;
 use super::notifier::Notifier;
-use super::transaction::{Transaction, Uncommitted, Work, transact};
+use super::transaction::{Transaction, Uncommitted, transact};
 use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, Weight, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Commit;
+use crate::sql::Work;
 use crate::write::{self, Answer, HotWrite, Reply, reply};
 
 /// How much one commit takes on. Each row may have a lock on its order key, of which the database has some thousands for

@@ -4,58 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
+use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
-use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row::{self, NewRow};
-use super::list::{Listing, first};
+use super::events;
 use super::order_queue::{self, QueueLocks};
 use super::replays;
 use super::transaction::Transaction;
-use super::{events, webhooks};
 use crate::error::StoreError;
-use crate::filter::DeliveryFilter;
-use crate::page::{Page, PageRequest};
 use crate::redelivery::{self, redelivery};
-use crate::row::delivery::{self, COLUMNS, delivery_columns};
-
-pub(super) async fn find(
-    connection: &mut PgConnection,
-    company_id: CompanyId,
-    id: DeliveryId,
-) -> Result<Delivery, StoreError> {
-    let sql = concat!(
-        "SELECT ",
-        delivery_columns!(),
-        " FROM deliveries WHERE id = $1 AND company_id = $2"
-    );
-    let query = sqlx::query(sql).bind(id.0).bind(company_id.0);
-    first(connection, query, delivery::read)
-        .await?
-        .ok_or(StoreError::NotFound("delivery"))
-}
-
-/// The deliveries made with each of the events, in their order.
-pub(super) async fn originals_of(
-    connection: &mut PgConnection,
-    event_ids: Vec<EventId>,
-) -> Result<HashMap<EventId, Vec<Delivery>>, StoreError> {
-    let sql = concat!(
-        "SELECT ",
-        delivery_columns!(),
-        " FROM deliveries WHERE event_id = ANY($1) AND origin_id IS NULL AND replay_id IS NULL ORDER BY event_id, ordinal"
-    );
-    let ids: Vec<_> = event_ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query(sql).bind(ids).fetch_all(connection).await?;
-    let mut deliveries = HashMap::<EventId, Vec<Delivery>>::new();
-    for row in &rows {
-        let delivery = delivery::read(row)?;
-        deliveries.entry(delivery.event_id).or_default().push(delivery);
-    }
-    Ok(deliveries)
-}
+use crate::shared::deliveries::find;
+use crate::shared::webhooks;
 
 /// A new delivery of the same event to the same webhook.
 pub(super) async fn redeliver(
@@ -210,53 +172,3 @@ const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at =
        (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $2 \
         ORDER BY due_at, id LIMIT $3)\
      ) AS pending LIMIT $3) RETURNING replay_id";
-
-pub(super) async fn list(
-    connection: &mut PgConnection,
-    company_id: CompanyId,
-    filter: &DeliveryFilter,
-    page: PageRequest,
-) -> Result<Page<Delivery>, StoreError> {
-    listing(company_id, filter)
-        .newest_first_of(filter.since, filter.until, page)
-        .page_of_readable(connection, delivery::read)
-        .await
-}
-
-/// As the index says it.
-const HAS_FAILED: &str = "failures_answered + failures_unanswered > 0";
-
-/// Each combination has one index that suits it.
-fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
-    let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
-    let company = ("company_id", company_id.0.into());
-    let (path, condition) = match *filter {
-        DeliveryFilter {
-            event_id: Some(id), ..
-        } => (vec![("event_id", id.0.into())], "true"),
-        DeliveryFilter {
-            replay_id: Some(id), ..
-        } => (vec![("replay_id", id.0.into())], "replay_id IS NOT NULL"),
-        DeliveryFilter { webhook_id, .. } => match (unfinished, webhook_id) {
-            (Some(state), _) => (
-                vec![company, ("state", state.as_str().into())],
-                "state <> 'delivered'",
-            ),
-            (None, _) if filter.has_failed => (vec![company], HAS_FAILED),
-            (None, Some(id)) => (vec![("webhook_id", id.0.into())], "true"),
-            (None, None) => (vec![company], "true"),
-        },
-    };
-    let of = format!("FROM deliveries WHERE {condition}");
-    Listing::along(COLUMNS, of, company_id, path)
-        .owned_by(company_id)
-        .narrowed(
-            "failures_answered + failures_unanswered > ?",
-            filter.has_failed.then_some(0_i64),
-        )
-        .with_equal("event_id", filter.event_id.map(|id| id.0))
-        .with_equal("replay_id", filter.replay_id.map(|id| id.0))
-        .with_equal("webhook_id", filter.webhook_id.map(|id| id.0))
-        .with_equal("state", filter.state.map(StateName::as_str))
-        .with_equal("kind", filter.kind.map(Kind::route))
-}

@@ -7,7 +7,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
 
 use super::columns::bind_columns;
-use super::list::{Unreadable, readable};
+use super::set_aside::{Unreadable, readable};
 use super::transaction::Transaction;
 use crate::claim::{Claim, ClaimRequest, Expired};
 use crate::error::StoreError;

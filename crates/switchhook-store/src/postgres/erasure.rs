@@ -9,8 +9,8 @@ use switchhook_domain::id::EventId;
 use switchhook_domain::phone_number::PhoneNumber;
 
 use super::columns::bind_columns;
+use super::columns::unprepared;
 use super::deliveries;
-use super::list::unprepared;
 use super::order_queue::QueueLocks;
 use super::retention::{lock, numbers, remove_payloads};
 use super::transaction::Transaction;
@@ -36,7 +36,7 @@ pub(super) async fn find(connection: &mut PgConnection, slice: &ErasureSlice) ->
     Ok(search.end(slice))
 }
 
-/// No more than what is looked through at a time. Bounds and order name the whole index, as `Listing::along` says why.
+/// No more than what is looked through at a time. Bounds and order name the whole index, as `sql/listing.rs` says why.
 const BODIES: &str = "SELECT id, body, idempotency_key, order_key FROM (\
        SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS bytes_before FROM (\
          SELECT id, body, idempotency_key, order_key FROM events WHERE (company_id, id) > ($1, $2) AND (company_id, id) < ($1 + 1, 0) \

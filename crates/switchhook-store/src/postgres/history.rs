@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use switchhook_domain::Timestamp;
 use switchhook_domain::history::{Resolution, Sum, Whose};
 
-use super::list::all;
+use super::row::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::row::history::{column, history_columns, read};

@@ -203,7 +203,7 @@ pub(super) async fn oldest_undelivered(
     Ok(row.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_millis))
 }
 
-/// Bounds and order name the whole index, as `Listing::along` says why.
+/// Bounds and order name the whole index, as `sql/listing.rs` says why.
 const OLDEST_UNDELIVERED: &str = "SELECT min(oldest.created_at) FROM companies CROSS JOIN LATERAL (\
      SELECT created_at FROM deliveries WHERE (company_id, state, id) >= (companies.id, 'pending', 0) \
      AND (company_id, state) <= (companies.id, 'pending') AND state <> 'delivered' \

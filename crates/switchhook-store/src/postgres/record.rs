@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::CompanyId;
+use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::order::OrderKey;
 
 use super::columns::bind_columns;
 use super::delivery_row::{self, NewRow, insert_deliveries};
 use super::order_queue::{self, QueueKey, QueueLocks};
 use super::transaction::Transaction;
-use super::{deliveries, log};
 use crate::error::StoreError;
 use crate::event::{EventRecord, NewDelivery, NewEvent, Recorded};
 use crate::order_queue::{Queued, start_of};
+use crate::row::delivery::{self, delivery_columns};
 use crate::row::event::{event_columns, read, warnings};
+use crate::shared::log;
 
 /// The order queues and logs that keeping these events decides about.
 pub(super) fn add_locks(locks: &mut QueueLocks, events: &[&NewEvent]) {
@@ -78,8 +79,8 @@ impl Earlier {
         });
         let rows = query.fetch_all(&mut *connection).await?;
         let records = rows.iter().map(|row| read(row)).collect::<Result<Vec<_>, _>>()?;
-        let ids = records.iter().map(|event| event.id).collect();
-        let mut deliveries = deliveries::originals_of(connection, ids).await?;
+        let ids = records.iter().map(|event| event.id.0).collect();
+        let mut deliveries = originals_of(connection, ids).await?;
         for event in records {
             if let Some(key) = &event.idempotency_key {
                 let key = (event.company_id, key.clone());
@@ -198,7 +199,7 @@ async fn positions(
         }
         let end = match ends.get(&event.company_id) {
             Some(end) => *end,
-            None => log::last_position(transaction.connection, event.company_id).await?,
+            None => log::end(transaction, event.company_id).await?.0,
         };
         let position = event.id.0.max(end + 1);
         ends.insert(event.company_id, position);
@@ -251,4 +252,23 @@ fn started(
         start,
         line_position,
     }
+}
+
+/// The deliveries made with each of the events, in their order.
+async fn originals_of(
+    connection: &mut PgConnection,
+    event_ids: Vec<i64>,
+) -> Result<HashMap<EventId, Vec<Delivery>>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        " FROM deliveries WHERE event_id = ANY($1) AND origin_id IS NULL AND replay_id IS NULL ORDER BY event_id, ordinal"
+    );
+    let rows = sqlx::query(sql).bind(event_ids).fetch_all(connection).await?;
+    let mut deliveries = HashMap::<EventId, Vec<Delivery>>::new();
+    for row in &rows {
+        let delivery = delivery::read(row)?;
+        deliveries.entry(delivery.event_id).or_default().push(delivery);
+    }
+    Ok(deliveries)
 }

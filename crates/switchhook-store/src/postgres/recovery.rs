@@ -5,8 +5,8 @@ use switchhook_domain::Timestamp;
 
 use super::claims::close_as_lost;
 use super::due::{due_columns, read_due};
-use super::list::readable;
 use super::notifier::Notifier;
+use super::set_aside::readable;
 use super::set_aside::set_aside;
 use super::transaction::transact;
 use crate::error::StoreError;

@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use switchhook_domain::id::EventId;
 use switchhook_domain::replay::{PastDelivery, Replay};
 
-use super::list::unprepared;
+use super::columns::unprepared;
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};
@@ -57,7 +57,7 @@ async fn accepted(
     })
 }
 
-/// Bounds and order name the whole index, as `Listing::along` says why.
+/// Bounds and order name the whole index, as `sql/listing.rs` says why.
 const ACCEPTED: &str = "SELECT id, kind, order_key FROM events WHERE (company_id, id) > ($1, $2) \
      AND (company_id, id) < ($1, $3) ORDER BY company_id, id LIMIT $4";
 

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{EventId, first_id_at};
 
-use super::list::unprepared;
+use super::columns::unprepared;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed};
@@ -135,7 +135,7 @@ pub(super) async fn droppable(
     Ok(Found::droppable(&seen(&rows)?, slice.limit))
 }
 
-/// Bounds and order name the whole index, as `Listing::along` says why.
+/// Bounds and order name the whole index, as `sql/listing.rs` says why.
 const WITH_PAYLOAD: &str = concat!(
     "SELECT id, needs + (payload_removed_at IS NOT NULL)::int, 0::bigint FROM (\
      SELECT id, payload_removed_at FROM events WHERE (company_id, id) > ($1, $2) AND (company_id, id) < ($1 + 1, 0) \

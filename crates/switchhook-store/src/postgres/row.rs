@@ -1,9 +1,11 @@
 //! Rows of PostgreSQL as the crate reads rows.
 
-use sqlx::postgres::{PgRow, Postgres};
+use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::{Column, Decode, Row as _, Type, ValueRef};
 
-use crate::row::DriverRow;
+use super::columns::Query;
+use crate::error::StoreError;
+use crate::row::{DriverRow, Row};
 
 impl DriverRow for PgRow {
     fn number(&self, column: usize) -> Result<Option<i64>, String> {
@@ -38,4 +40,14 @@ fn decoded<'r, T: Decode<'r, Postgres> + Type<Postgres>>(
     column: usize,
 ) -> Result<Option<T>, String> {
     row.try_get(column).map_err(|error| error.to_string())
+}
+
+/// Every row of a query.
+pub(super) async fn all<T>(
+    connection: &mut PgConnection,
+    query: Query<'_>,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = query.fetch_all(connection).await?;
+    rows.iter().map(|row| read(row)).collect()
 }

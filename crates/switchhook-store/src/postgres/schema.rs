@@ -5,8 +5,8 @@ use sqlx::{Connection, Row};
 use switchhook_domain::Timestamp;
 
 use super::transaction::{Lock, lock};
-use super::webhooks;
 use crate::StoreError;
+use crate::shared::webhooks;
 
 /// The one that has more to do than its statements say: what fills it in is no SQL.
 const URL_KEYS: &str = "url_keys";
@@ -109,7 +109,7 @@ async fn migrate_by_one(connection: &mut PgConnection, now: Timestamp) -> Result
     if let Some(migration) = MIGRATIONS.get(done as usize) {
         sqlx::raw_sql(migration.sql).execute(&mut *transaction).await?;
         if migration.name == URL_KEYS {
-            webhooks::fill_url_keys(&mut transaction).await?;
+            webhooks::fill_url_keys(&mut *transaction).await?;
         }
         sqlx::query("INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)")
             .bind(i64::from(done) + 1)

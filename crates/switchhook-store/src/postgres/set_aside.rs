@@ -1,15 +1,39 @@
 //! Deliveries that cannot be sent because their rows are damaged: they are cancelled, with a note that says why, and
 //! reported to the operator. One of them must not stop the others.
 
-use sqlx::Row;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, ReplayId};
 
-use super::list::Unreadable;
 use super::replays;
 use super::transaction::Transaction;
 use crate::error::StoreError;
+use crate::row::Row;
+
+/// A row that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) id: i64,
+    pub(super) why: String,
+}
+
+/// The rows that can be read, and those that cannot. The first column is the row's id.
+pub(super) fn readable<T>(
+    rows: &[PgRow],
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, Vec<Unreadable>), StoreError> {
+    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+    for row in rows {
+        let row: &Row<'_> = row;
+        match read(row) {
+            Err(StoreError::Corrupt(why)) => unreadable.push(Unreadable { id: row.get(0)?, why }),
+            item => items.push(item?),
+        }
+    }
+    Ok((items, unreadable))
+}
 
 /// Cancels a delivery whatever its row says. Its event stays, and can be sent again once a person has looked at it.
 pub(super) async fn set_aside(

@@ -2,55 +2,31 @@
 
 use std::sync::Arc;
 
+use super::history;
 use async_trait::async_trait;
-use switchhook_domain::attempt::Attempt;
-use switchhook_domain::breaker::Breaker;
-use switchhook_domain::company::{Company, CompanyChange};
+use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::history::{Resolution, Sum, Whose};
-use switchhook_domain::id::{
-    ChannelId, CompanyId, DeliveryId, EventId, IdSequence, KeyId, RefusalId, ReplayId, SourceId,
-    SubscriptionId, WebhookId, WebsocketId,
-};
-use switchhook_domain::key::ApiKey;
-use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSource};
-use switchhook_domain::outage::Outage;
+use switchhook_domain::id::{CompanyId, DeliveryId, IdSequence, ReplayId, WebhookId};
 use switchhook_domain::replay::Replay;
-use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
-use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
-use switchhook_domain::webhook::{Webhook, WebhookChange};
-use switchhook_domain::websocket::Websocket;
-use switchhook_domain::{Kind, Timestamp};
 use tokio::sync::mpsc;
 
 use super::{
-    PostgresStore, attempts, channels, claims, companies, deliveries, erasure, events, explain, health,
-    history, keys, log, node, notices, notifications, outages, pending, replay_scan, replays, retention,
-    secrets, sessions, size, sources, subscriptions, suspensions, versions, webhooks, websockets,
+    PostgresStore, claims, deliveries, erasure, health, node, pending, replay_scan, replays, retention, size,
 };
 use crate::Store;
-use crate::attempt::LastAttempt;
 use crate::change::Change;
 use crate::claim::{
     Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, Waiting,
 };
 use crate::error::StoreError;
-use crate::event::{EventHead, EventRecord, NewEvent, Recorded};
-use crate::explain::Explained;
-use crate::filter::{DeliveryFilter, EventFilter};
-use crate::notification::{ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord};
-use crate::outage::OutageWrite;
-use crate::page::{Page, PageRequest, RefusalSlice};
-use crate::registry::{Subject, SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
-use crate::replay::{NewReplay, ReplayEnd, ReplayStep, Scan, Selection};
+use crate::event::{NewEvent, Recorded};
+use crate::replay::{ReplayStep, Scan, Selection};
 use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
-use crate::sealing::Resealed;
-use crate::session::Session;
+use crate::shared::refusals;
 use crate::waiting::{Backlog, Progress};
-use crate::websocket::{LogBounds, LogEntry, LogPosition};
 use crate::write::HotWrite;
 
 /// A closure that does something on a connection or in a transaction.
@@ -74,444 +50,8 @@ impl Store for PostgresStore {
         self.parts.node.as_ref().map_or(1, |node| node.nodes())
     }
 
-    async fn create_key(&self, key: ApiKey) -> Result<ApiKey, StoreError> {
-        self.keep(work!(transaction => keys::create(transaction, &key)))
-            .await
-    }
-
-    async fn list_keys(
-        &self,
-        company_id: Option<CompanyId>,
-        page: PageRequest,
-    ) -> Result<Page<ApiKey>, StoreError> {
-        self.read(work!(connection => keys::list(connection, company_id, page)))
-            .await
-    }
-
-    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError> {
-        self.keep(work!(transaction => keys::revoke(transaction, id, now)))
-            .await
-    }
-
-    async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        self.look_up(work!(connection => keys::find(connection, hash)))
-            .await
-    }
-
-    async fn keys(&self, ids: Vec<KeyId>) -> Result<Vec<ApiKey>, StoreError> {
-        self.look_up(work!(connection => keys::with_ids(connection, ids)))
-            .await
-    }
-
-    async fn ended_sessions(&self, sessions: Vec<Session>) -> Result<Vec<Session>, StoreError> {
-        self.look_up(work!(connection => sessions::ended(connection, sessions)))
-            .await
-    }
-
-    async fn end_session(&self, session: Session, now: Timestamp) -> Result<(), StoreError> {
-        self.keep(work!(transaction => sessions::end(transaction, session, now)))
-            .await
-    }
-
-    async fn list_companies(&self, page: PageRequest) -> Result<Page<Company>, StoreError> {
-        self.read(work!(connection => companies::list(connection, page)))
-            .await
-    }
-
-    async fn update_company(&self, id: CompanyId, change: CompanyChange) -> Result<Company, StoreError> {
-        self.keep(work!(transaction => companies::update(transaction, id, &change)))
-            .await
-    }
-
-    async fn create_webhook(&self, webhook: Webhook) -> Result<Webhook, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(work!(transaction => webhooks::create(transaction, &webhook, &sealing)))
-            .await
-    }
-
-    async fn webhook(&self, company_id: CompanyId, id: WebhookId) -> Result<Webhook, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => webhooks::find(connection, company_id, id, &sealing)))
-            .await
-    }
-
-    async fn list_webhooks(
-        &self,
-        company_id: CompanyId,
-        page: PageRequest,
-    ) -> Result<Page<Webhook>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => webhooks::list(connection, company_id, page, &sealing)))
-            .await
-    }
-
-    async fn update_webhook(
-        &self,
-        company_id: CompanyId,
-        id: WebhookId,
-        change: WebhookChange,
-        now: Timestamp,
-    ) -> Result<Webhook, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(
-            work!(transaction => webhooks::update(transaction, company_id, id, &change, now, &sealing)),
-        )
-        .await
-    }
-
-    async fn delete_webhook(
-        &self,
-        company_id: CompanyId,
-        id: WebhookId,
-        now: Timestamp,
-    ) -> Result<Webhook, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(work!(transaction => webhooks::delete(transaction, company_id, id, now, &sealing)))
-            .await
-    }
-
-    async fn scan_webhooks(&self, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => webhooks::scan(connection, page, &sealing)))
-            .await
-    }
-
-    async fn reseal_secrets(&self, after: Option<WebhookId>, limit: u32) -> Result<Resealed, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => secrets::reseal(transaction, &sealing, after, limit)))
-            .await
-    }
-
-    async fn forget_old_secrets(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.keep(work!(transaction => secrets::forget_old(transaction, now)))
-            .await
-    }
-
-    async fn list_suspensions(
-        &self,
-        company_id: Option<CompanyId>,
-        since: Timestamp,
-    ) -> Result<Vec<SuspensionRecord>, StoreError> {
-        self.read(work!(connection => suspensions::list(connection, company_id, since)))
-            .await
-    }
-
-    async fn save_breaker(
-        &self,
-        webhook_id: WebhookId,
-        breaker: Breaker,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.keep(work!(transaction => suspensions::save_breaker(transaction, webhook_id, &breaker, now)))
-            .await
-    }
-
-    async fn write_outages(&self, writes: Vec<OutageWrite>) -> Result<(), StoreError> {
-        self.keep(work!(transaction => outages::write(transaction, &writes)))
-            .await
-    }
-
-    async fn lasting_outages(
-        &self,
-        company_id: Option<CompanyId>,
-    ) -> Result<Vec<(WebhookId, Outage)>, StoreError> {
-        self.read(work!(connection => outages::lasting(connection, company_id)))
-            .await
-    }
-
-    async fn outages_of(&self, webhook_id: WebhookId, most: u32) -> Result<Vec<Outage>, StoreError> {
-        self.read(work!(connection => outages::of(connection, webhook_id, most)))
-            .await
-    }
-
-    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
-        self.read(work!(connection => pending::progress_of(connection, &ids)))
-            .await
-    }
-
-    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError> {
-        self.read(work!(connection => pending::backlog_of(connection, webhook_id, most)))
-            .await
-    }
-
-    async fn create_websocket(&self, websocket: Websocket) -> Result<Websocket, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(work!(transaction => websockets::create(transaction, &websocket, &sealing)))
-            .await
-    }
-
-    async fn websocket(&self, company_id: CompanyId, id: WebsocketId) -> Result<Websocket, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => websockets::find(connection, company_id, id, &sealing)))
-            .await
-    }
-
-    async fn list_websockets(
-        &self,
-        company_id: Option<CompanyId>,
-        page: PageRequest,
-    ) -> Result<Page<Websocket>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => websockets::list(connection, company_id, page, &sealing)))
-            .await
-    }
-
-    async fn update_websocket(
-        &self,
-        company_id: CompanyId,
-        id: WebsocketId,
-        secret: Option<Secret>,
-        now: Timestamp,
-    ) -> Result<Websocket, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(work!(transaction => websockets::update(transaction, company_id, id, secret.clone(), now, &sealing)))
-        .await
-    }
-
-    async fn delete_websocket(
-        &self,
-        company_id: CompanyId,
-        id: WebsocketId,
-        now: Timestamp,
-    ) -> Result<Websocket, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(work!(transaction => websockets::delete(transaction, company_id, id, now, &sealing)))
-            .await
-    }
-
-    async fn log_end(&self, company_id: CompanyId) -> Result<LogPosition, StoreError> {
-        self.read(work!(connection => log::end(connection, company_id)))
-            .await
-    }
-
-    async fn read_log(
-        &self,
-        company_id: CompanyId,
-        after: LogPosition,
-        bounds: LogBounds,
-    ) -> Result<Vec<LogEntry>, StoreError> {
-        self.read(work!(connection => log::read(connection, company_id, after, bounds)))
-            .await
-    }
-
-    async fn create_source(&self, source: Source) -> Result<Source, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => sources::create(transaction, &source, &sealing)))
-            .await
-    }
-
-    async fn source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => sources::find(connection, company_id, id, &sealing)))
-            .await
-    }
-
-    async fn find_source(&self, token_hash: [u8; 32]) -> Result<Option<Source>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.look_up(work!(connection => sources::find_by_token(connection, token_hash, &sealing)))
-            .await
-    }
-
-    async fn list_sources(
-        &self,
-        company_id: CompanyId,
-        page: PageRequest,
-    ) -> Result<Page<Source>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => sources::list(connection, company_id, page, &sealing)))
-            .await
-    }
-
-    async fn update_source(
-        &self,
-        company_id: CompanyId,
-        id: SourceId,
-        change: SourceChange,
-        now: Timestamp,
-    ) -> Result<Source, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => sources::update(transaction, company_id, id, &change, now, &sealing)))
-            .await
-    }
-
-    async fn delete_source(&self, company_id: CompanyId, id: SourceId) -> Result<Source, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => sources::delete(transaction, company_id, id, &sealing)))
-            .await
-    }
-
-    async fn keep_refusal(&self, refusal: Refusal, bounds: RefusalBounds) -> Result<(), StoreError> {
-        self.keep(work!(transaction => sources::keep_refusal(transaction, &refusal, bounds)))
-            .await
-    }
-
-    async fn read_refusals(
-        &self,
-        id: SourceId,
-        after: Option<RefusalId>,
-        most: RefusalSlice,
-    ) -> Result<Vec<Refusal>, StoreError> {
-        self.read(work!(connection => sources::read_refusals(connection, id, after, most)))
-            .await
-    }
-
-    async fn forget_refusals(&self, id: SourceId, refusals: Vec<RefusalId>) -> Result<(), StoreError> {
-        self.keep(work!(transaction => sources::forget_refusals(transaction, id, &refusals)))
-            .await
-    }
-
-    async fn forget_old_refusals(&self, before: Timestamp, most: u32) -> Result<u32, StoreError> {
-        self.keep(work!(transaction => sources::forget_old_refusals(transaction, before, most)))
-            .await
-    }
-
-    async fn list_refusals(
-        &self,
-        company_id: CompanyId,
-        id: SourceId,
-        page: PageRequest,
-    ) -> Result<Page<Refusal>, StoreError> {
-        self.read(work!(connection => sources::list_refusals(connection, company_id, id, page)))
-            .await
-    }
-
-    async fn create_subscription(
-        &self,
-        subscription: Subscription,
-        limits: Option<SubscriptionLimits>,
-    ) -> Result<Subscription, StoreError> {
-        self.register(work!(transaction => subscriptions::create(transaction, &subscription, limits)))
-            .await
-    }
-
-    async fn subscription(
-        &self,
-        company_id: CompanyId,
-        kind: Kind,
-        id: SubscriptionId,
-    ) -> Result<Subscription, StoreError> {
-        let subject = Subject { company_id, kind, id };
-        self.read(work!(connection => subscriptions::find(connection, subject)))
-            .await
-    }
-
-    async fn list_subscriptions(
-        &self,
-        company_id: CompanyId,
-        filter: SubscriptionFilter,
-        page: PageRequest,
-    ) -> Result<Page<Subscription>, StoreError> {
-        self.read(work!(connection => subscriptions::list(connection, company_id, filter, page)))
-            .await
-    }
-
-    async fn update_subscription(
-        &self,
-        company_id: CompanyId,
-        kind: Kind,
-        id: SubscriptionId,
-        change: SubscriptionChange,
-        now: Timestamp,
-    ) -> Result<Subscription, StoreError> {
-        let subject = Subject { company_id, kind, id };
-        self.register(work!(transaction => subscriptions::update(transaction, subject, change, now)))
-            .await
-    }
-
-    async fn delete_subscription(
-        &self,
-        company_id: CompanyId,
-        kind: Kind,
-        id: SubscriptionId,
-        now: Timestamp,
-    ) -> Result<Subscription, StoreError> {
-        let subject = Subject { company_id, kind, id };
-        self.register(work!(transaction => subscriptions::delete(transaction, subject, now)))
-            .await
-    }
-
-    async fn scan_subscriptions(&self, page: PageRequest) -> Result<Page<Subscription>, StoreError> {
-        self.read(work!(connection => subscriptions::scan(connection, page)))
-            .await
-    }
-
-    async fn last_revision(&self) -> Result<Revision, StoreError> {
-        self.read(work!(connection => versions::last_revision(connection)))
-            .await
-    }
-
-    async fn subscription_changes(
-        &self,
-        company_id: Option<CompanyId>,
-        page: PageRequest,
-    ) -> Result<Page<SubscriptionVersion>, StoreError> {
-        self.read(work!(connection => versions::changes(connection, company_id, page)))
-            .await
-    }
-
-    async fn explain_subscriptions(
-        &self,
-        company_id: CompanyId,
-        event_id: EventId,
-        only: Option<SubscriptionId>,
-        page: PageRequest,
-    ) -> Result<Explained, StoreError> {
-        self.read(work!(connection => explain::explain(connection, company_id, event_id, only, page)))
-            .await
-    }
-
     async fn record_events(&self, new: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
         self.parts.writer.write(HotWrite::record(new)).await
-    }
-
-    async fn event(&self, company_id: CompanyId, id: EventId) -> Result<EventRecord, StoreError> {
-        self.read(work!(connection => events::find(connection, company_id, id)))
-            .await
-    }
-
-    async fn list_events(
-        &self,
-        company_id: CompanyId,
-        filter: EventFilter,
-        page: PageRequest,
-    ) -> Result<Page<EventRecord>, StoreError> {
-        self.read(work!(connection => events::list(connection, company_id, &filter, page)))
-            .await
-    }
-
-    async fn list_event_heads(
-        &self,
-        company_id: CompanyId,
-        filter: EventFilter,
-        page: PageRequest,
-    ) -> Result<Page<EventHead>, StoreError> {
-        self.read(work!(connection => events::list_heads(connection, company_id, &filter, page)))
-            .await
-    }
-
-    async fn delivery(&self, company_id: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError> {
-        self.read(work!(connection => deliveries::find(connection, company_id, id)))
-            .await
-    }
-
-    async fn list_deliveries(
-        &self,
-        company_id: CompanyId,
-        filter: DeliveryFilter,
-        page: PageRequest,
-    ) -> Result<Page<Delivery>, StoreError> {
-        self.read(work!(connection => deliveries::list(connection, company_id, &filter, page)))
-            .await
-    }
-
-    async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-        self.read(work!(connection => attempts::all_of(connection, id)))
-            .await
-    }
-
-    async fn last_attempts(&self, ids: Vec<DeliveryId>) -> Result<Vec<LastAttempt>, StoreError> {
-        self.read(work!(connection => attempts::last_of(connection, &ids)))
-            .await
     }
 
     async fn redeliver(
@@ -586,6 +126,16 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
+        self.read(work!(connection => pending::progress_of(connection, &ids)))
+            .await
+    }
+
+    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError> {
+        self.read(work!(connection => pending::backlog_of(connection, webhook_id, most)))
+            .await
+    }
+
     async fn count_pending(
         &self,
         webhook_ids: Vec<WebhookId>,
@@ -603,94 +153,6 @@ impl Store for PostgresStore {
 
     async fn longest_waiting(&self, webhook_id: WebhookId) -> Result<Option<Waiting>, StoreError> {
         self.read(work!(connection => pending::longest_waiting(connection, webhook_id)))
-            .await
-    }
-
-    async fn add_notice(&self, notice: Notice) -> Result<(), StoreError> {
-        self.keep(work!(transaction => notices::add(transaction, &notice)))
-            .await
-    }
-
-    async fn list_notifications(
-        &self,
-        company_id: CompanyId,
-        page: PageRequest,
-    ) -> Result<Page<NotificationRecord>, StoreError> {
-        self.read(work!(connection => notifications::list(connection, company_id, page)))
-            .await
-    }
-
-    async fn are_notifications_due(&self, claim: NotificationClaim) -> Result<bool, StoreError> {
-        self.read(work!(connection => notifications::are_due(connection, claim)))
-            .await
-    }
-
-    async fn claim_notifications(
-        &self,
-        claim: NotificationClaim,
-    ) -> Result<Vec<ClaimedNotification>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => notifications::claim(transaction, claim, &sealing)))
-            .await
-    }
-
-    async fn finish_notification(&self, finished: FinishedNotification) -> Result<(), StoreError> {
-        self.keep(work!(transaction => notifications::finish(transaction, &finished)))
-            .await
-    }
-
-    async fn forget_old_notifications(&self, before: Timestamp, most: u32) -> Result<u32, StoreError> {
-        self.keep(work!(transaction => notifications::forget_old(transaction, before, most)))
-            .await
-    }
-
-    async fn create_channel(&self, channel: Channel) -> Result<Channel, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => channels::create(transaction, &channel, &sealing)))
-            .await
-    }
-
-    async fn channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => channels::find(connection, company_id, id, &sealing)))
-            .await
-    }
-
-    async fn list_channels(
-        &self,
-        company_id: CompanyId,
-        page: PageRequest,
-    ) -> Result<Page<Channel>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => channels::list(connection, company_id, page, &sealing)))
-            .await
-    }
-
-    async fn update_channel(
-        &self,
-        company_id: CompanyId,
-        id: ChannelId,
-        change: ChannelChange,
-        now: Timestamp,
-    ) -> Result<Channel, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => channels::update(transaction, company_id, id, &change, now, &sealing)))
-            .await
-    }
-
-    async fn delete_channel(&self, company_id: CompanyId, id: ChannelId) -> Result<Channel, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.keep(work!(transaction => channels::delete(transaction, company_id, id, &sealing)))
-            .await
-    }
-
-    async fn note_last_events(&self, last: Vec<(SourceId, Timestamp)>) -> Result<(), StoreError> {
-        self.keep(work!(transaction => sources::note_last_events(transaction, &last)))
-            .await
-    }
-
-    async fn silent_sources(&self, before: Timestamp) -> Result<Vec<(CompanyId, SilentSource)>, StoreError> {
-        self.read(work!(connection => sources::silent(connection, before)))
             .await
     }
 
@@ -777,7 +239,7 @@ impl Store for PostgresStore {
             self.write(move |transaction| {
                 Box::pin(async move {
                     if is_last {
-                        sources::erase_from_refusals(transaction, company_id, &number).await?;
+                        refusals::erase(transaction, company_id, &number).await?;
                     }
                     erasure::erase(transaction, &found.ids, &number, now).await
                 })
@@ -791,37 +253,6 @@ impl Store for PostgresStore {
         })
     }
 
-    async fn create_replay(&self, new: NewReplay) -> Result<Replay, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.register(work!(transaction => replays::create(transaction, &new, &sealing)))
-            .await
-    }
-
-    async fn replay(&self, company_id: CompanyId, id: ReplayId) -> Result<Replay, StoreError> {
-        self.read(work!(connection => replays::find(connection, company_id, id)))
-            .await
-    }
-
-    async fn list_replays(
-        &self,
-        company_id: CompanyId,
-        page: PageRequest,
-    ) -> Result<Page<Replay>, StoreError> {
-        self.read(work!(connection => replays::list(connection, company_id, page)))
-            .await
-    }
-
-    async fn running_replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
-        self.read(work!(connection => replays::running(connection, page)))
-            .await
-    }
-
-    async fn replay_webhooks(&self, company_id: CompanyId) -> Result<Vec<Webhook>, StoreError> {
-        let sealing = self.parts.sealing.clone();
-        self.read(work!(connection => webhooks::of_replays(connection, company_id, &sealing)))
-            .await
-    }
-
     async fn select_for_replay(&self, replay: Replay, scan: Scan) -> Result<Selection, StoreError> {
         self.read(work!(connection => replay_scan::select(connection, &replay, scan)))
             .await
@@ -829,11 +260,6 @@ impl Store for PostgresStore {
 
     async fn advance_replay(&self, step: ReplayStep) -> Result<Replay, StoreError> {
         self.write(work!(transaction => replays::advance(transaction, &step)))
-            .await
-    }
-
-    async fn end_replay(&self, id: ReplayId, end: ReplayEnd, now: Timestamp) -> Result<Replay, StoreError> {
-        self.register(work!(transaction => replays::end(transaction, id, &end, now)))
             .await
     }
 

@@ -1,24 +1,23 @@
 //! One transaction, from its beginning to its commit, and what it leaves to be done then.
 
-use std::pin::Pin;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
 use tokio::time::timeout;
 
+use super::changes;
 use super::failure::no_answer;
 use super::notice::Notice;
 use super::notifier::{Notifier, Ticket};
 use crate::effects::Effects;
 use crate::error::StoreError;
+use crate::sql::{Sql, SqlTransaction, values};
 
 /// After how long without an answer the connection is given up.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What a closure that works on a connection or in a transaction gives back.
-pub(super) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
 
 /// Locks that last until the end of the transaction. Keys of order have a space of their own ([`lock_keys`]).
 ///
@@ -44,16 +43,6 @@ pub(super) async fn lock(connection: &mut PgConnection, lock: Lock) -> Result<()
     sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
         .bind(LOCK_SPACE)
         .bind(lock as i32)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Locks what notices are about, so that of two at once one is new and the other counts with it.
-pub(super) async fn lock_subject(connection: &mut PgConnection, subject: &str) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2))")
-        .bind(SUBJECT_SPACE)
-        .bind(subject.to_owned())
         .execute(connection)
         .await?;
     Ok(())
@@ -116,13 +105,6 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// Notifies every node that webhooks, websockets or subscriptions of the company changed.
-    pub(super) async fn registry_changed(&mut self, company_id: CompanyId) -> Result<(), StoreError> {
-        super::changes::keep(self.connection, company_id).await?;
-        self.notices.push(Notice::Registry);
-        Ok(())
-    }
-
     /// Ends the work: notices go out with the commit, which is to follow.
     async fn into_outcome(self, notifier: &Notifier) -> Result<Outcome, StoreError> {
         for notice in &self.notices {
@@ -132,6 +114,33 @@ impl<'c> Transaction<'c> {
             ticket: notifier.draw_ticket(),
             effects: self.effects,
         })
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for Transaction<'_> {
+    async fn registry_changed(&mut self, company_id: CompanyId) -> Result<(), StoreError> {
+        changes::keep(self.connection, company_id).await?;
+        self.notices.push(Notice::Registry);
+        Ok(())
+    }
+
+    /// Comes after the registry's lock and before those of order queues.
+    async fn lock_replay(&mut self, id: ReplayId) -> Result<(), StoreError> {
+        let lock = "SELECT pg_advisory_xact_lock(hashtextextended('replay', ?))";
+        self.execute(lock, values![id.0]).await?;
+        Ok(())
+    }
+
+    async fn lock_subject(&mut self, subject: &str) -> Result<(), StoreError> {
+        let lock = format!("SELECT pg_advisory_xact_lock({SUBJECT_SPACE}, hashtext(?))");
+        self.execute(&lock, values![subject]).await?;
+        Ok(())
+    }
+
+    /// What a vacuum has taken back is used again some time.
+    async fn overwrite(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

@@ -22,8 +22,6 @@ macro_rules! delivery_columns {
 pub(crate) use delivery_columns;
 
 /// The same as a value.
-pub(crate) const COLUMNS: &str = delivery_columns!();
-
 pub(crate) fn read(row: &Row<'_>) -> Result<Delivery, StoreError> {
     read_columns(&mut Columns::of("deliveries", row)?)
 }

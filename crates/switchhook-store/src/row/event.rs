@@ -20,8 +20,6 @@ macro_rules! event_columns {
 }
 pub(crate) use event_columns;
 
-pub(crate) const COLUMNS: &str = event_columns!();
-
 /// What [`read_head`] reads, in its order. Both databases know the length without reading the body.
 macro_rules! event_head_columns {
     () => {

@@ -9,18 +9,15 @@ use super::{Columns, Row};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order. Untried deliveries are few: a replay makes no more before they are tried.
-/// `$index` is what a driver has to say about how they are counted.
 macro_rules! replay_columns {
-    ($index:literal) => {
-        concat!(
-            "id, company_id, filter, webhook_id, \
+    () => {
+        "id, company_id, filter, webhook_id, \
              (SELECT hook_url FROM webhooks WHERE webhooks.id = webhook_id AND webhooks.replay_id = replays.id), \
              rate, hidden, made_with, total, total_is_exact, cursor, all_created, next_due_at, scanned, created, skipped, delivered, \
-             exhausted, cancelled, (SELECT count(*) FROM deliveries ",
-            $index,
-            " WHERE deliveries.replay_id = replays.id AND state = 'pending' AND attempt_number = 0), \
-             state, ended_at, reason, created_at"
-        )
+             exhausted, cancelled, \
+         (SELECT count(*) FROM deliveries INDEXED BY deliveries_of_replay \
+         WHERE deliveries.replay_id = replays.id AND state = 'pending' AND attempt_number = 0), \
+         state, ended_at, reason, created_at"
     };
 }
 pub(crate) use replay_columns;

@@ -1,17 +1,13 @@
 //! An attempt becomes a row.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::id::DeliveryId;
 
-use super::list::all;
 use super::transaction::Transaction;
-use crate::attempt::LastAttempt;
 use crate::error::StoreError;
-use crate::row::attempt::{
-    attempt_columns, last_attempt_columns, lost, micros, outcome_name, read, read_last, status,
-};
+use crate::row::attempt::{lost, micros, outcome_name, status};
 
 pub(super) fn insert(
     transaction: &mut Transaction<'_>,
@@ -62,29 +58,3 @@ pub(super) fn insert_lost(
 ) -> Result<(), StoreError> {
     insert(transaction, id, &lost(number, started_at, now))
 }
-
-/// The finished attempts of a delivery, first to last.
-pub(super) fn all_of(connection: &Connection, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-    all(connection, ALL, &[&id.0], read)
-}
-
-pub(super) const ALL: &str = concat!(
-    "SELECT ",
-    attempt_columns!(),
-    " FROM attempts WHERE delivery_id = ? ORDER BY number"
-);
-
-/// The last finished attempt of each delivery that has one.
-pub(super) fn last_of(connection: &Connection, ids: &[DeliveryId]) -> Result<Vec<LastAttempt>, StoreError> {
-    let mut last = Vec::new();
-    for id in ids {
-        last.extend(all(connection, LAST, &[&id.0], read_last)?);
-    }
-    Ok(last)
-}
-
-pub(super) const LAST: &str = concat!(
-    "SELECT ",
-    last_attempt_columns!(),
-    " FROM attempts WHERE delivery_id = ? ORDER BY number DESC LIMIT 1"
-);

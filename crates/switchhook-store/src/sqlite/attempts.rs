@@ -6,15 +6,17 @@ use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
 
-use super::list::first;
+use super::row::first;
+use super::sql::{TransactionOnThread, at_once};
 use super::transaction::Transaction;
-use super::{attempt_row, delivery_row, notices, order_queue, replays};
+use super::{attempt_row, delivery_row, order_queue, replays};
 use crate::claim::FinishedAttempt;
 use crate::error::StoreError;
 use crate::given_up::GivenUpDeliveries;
 use crate::order_queue::Start;
 use crate::row::attempt;
 use crate::row::{Columns, Row};
+use crate::shared::notices;
 
 /// Records how attempts ended; answers how many came too late.
 pub(super) fn finish(
@@ -43,7 +45,10 @@ pub(super) fn finish(
             _ => late += 1,
         }
     }
-    notices::add_given_up(transaction, &given_up)?;
+    if !given_up.is_empty() {
+        let sql = &mut TransactionOnThread::new(transaction);
+        at_once(notices::add_given_up(sql, &given_up))?;
+    }
     Ok(late)
 }
 

@@ -5,9 +5,10 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::WebhookId;
 
-use super::list::{Unreadable, all, first, readable};
 use super::order_queue;
+use super::row::{all, first};
 use super::set_aside::set_aside;
+use super::set_aside::{Unreadable, readable};
 use super::transaction::{THIS_NODE, Transaction};
 use super::{attempt_row, events};
 use crate::claim::{Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired};

@@ -10,11 +10,13 @@ use switchhook_domain::Timestamp;
 use super::connection::{self, Checkpoints, Place};
 use super::location::StoreFile;
 use super::lock::OwnerLock;
-use super::{SqliteStore, schema, secrets};
+use super::sql::{OnThread, at_once};
+use super::{SqliteStore, schema};
 use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
 use crate::error::StoreError;
 use crate::options::StoreOptions;
 use crate::sealing::Sealing;
+use crate::shared::secrets;
 
 /// Tables that belong to one store and its driver.
 const ITS_OWN: [&str; 3] = ["schema_migrations", "checks", "owner"];
@@ -102,7 +104,7 @@ impl Side for SqliteSide {
     }
 
     async fn check_secrets(&mut self, sealing: &Sealing) -> Result<(), StoreError> {
-        secrets::check(&self.connection, sealing)
+        at_once(secrets::check(&mut OnThread::new(&self.connection), sealing))
     }
 
     async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError> {

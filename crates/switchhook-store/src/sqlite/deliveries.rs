@@ -1,22 +1,22 @@
 //! Deliveries: how they are found, made anew and called off. How they come into being with an event: `record.rs`.
 
 use rusqlite::{Connection, params};
+use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
-use switchhook_domain::{Kind, Timestamp};
 
 use super::delivery_row;
-use super::list::{Listing, all, first};
+use super::row::{all, first};
+use super::sql::{OnThread, at_once};
 use super::transaction::Transaction;
-use super::{attempts, events, order_queue, replays, webhooks};
+use super::{attempts, events, order_queue, replays};
 use crate::error::StoreError;
-use crate::filter::DeliveryFilter;
 use crate::order_queue::Start;
-use crate::page::{Page, PageRequest};
 use crate::redelivery::{self, redelivery};
 use crate::row::Row;
-use crate::row::delivery::{self, COLUMNS, delivery_columns};
+use crate::shared::deliveries::find;
+use crate::shared::webhooks;
 
 /// A new delivery of the same event to the same webhook.
 pub(super) fn redeliver(
@@ -27,9 +27,10 @@ pub(super) fn redeliver(
     now: Timestamp,
 ) -> Result<Delivery, StoreError> {
     let connection = transaction.connection;
-    let origin = find(connection, company_id, id)?;
+    let sql = &mut OnThread::new(connection);
+    let origin = at_once(find(sql, company_id, id))?;
     let webhook_id = origin.webhook_id;
-    if !webhooks::exists(connection, company_id, webhook_id)? {
+    if !at_once(webhooks::exists(sql, company_id, webhook_id))? {
         return Err(redelivery::webhook_is_gone(&origin));
     }
     if events::body(connection, origin.event_id)?.is_some_and(|body| body.is_empty()) {
@@ -56,7 +57,8 @@ pub(super) fn cancel(
     id: DeliveryId,
     now: Timestamp,
 ) -> Result<Delivery, StoreError> {
-    let mut delivery = find(transaction.connection, company_id, id)?;
+    let sql = &mut OnThread::new(transaction.connection);
+    let mut delivery = at_once(find(sql, company_id, id))?;
     if delivery.state.is_final() {
         return Err(redelivery::is_final(&delivery));
     }
@@ -136,87 +138,3 @@ pub(super) const UNCLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDE
 
 pub(super) const CLAIMED_OF: &str = "SELECT id, replay_id FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?";
-
-pub(super) fn find(
-    connection: &Connection,
-    company_id: CompanyId,
-    id: DeliveryId,
-) -> Result<Delivery, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE id = ? AND company_id = ?");
-    first(connection, &sql, &[&id.0, &company_id.0], delivery::read)?.ok_or(StoreError::NotFound("delivery"))
-}
-
-/// The deliveries made with an event, in their order.
-pub(super) fn originals_of(connection: &Connection, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
-    let mut deliveries = all(connection, ORIGINALS, &[&event_id.0], delivery::read)?;
-    deliveries.sort_by_key(|delivery| delivery.ordinal);
-    Ok(deliveries)
-}
-
-pub(super) const ORIGINALS: &str = concat!(
-    "SELECT ",
-    delivery_columns!(),
-    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL AND replay_id IS NULL"
-);
-
-pub(super) fn list(
-    connection: &Connection,
-    company_id: CompanyId,
-    filter: &DeliveryFilter,
-    page: PageRequest,
-) -> Result<Page<Delivery>, StoreError> {
-    listing(company_id, filter)
-        .newest_first(page)
-        .page_of_readable(connection, delivery::read)
-}
-
-/// As the index says it.
-const HAS_FAILED: &str = "failures_answered + failures_unanswered > 0";
-
-/// Each combination has one index that suits it, and SQLite, which counts nothing, cannot guess which.
-pub(super) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
-    let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
-    let along = |index: &str, condition: &str| {
-        Listing::new(
-            COLUMNS,
-            format!("FROM deliveries INDEXED BY {index} WHERE {condition}"),
-        )
-    };
-    let walk = match *filter {
-        DeliveryFilter {
-            event_id: Some(id), ..
-        } => along("deliveries_by_event", "event_id = ?")
-            .with(id.0)
-            .owned_by(company_id),
-        DeliveryFilter {
-            replay_id: Some(id), ..
-        } => along("deliveries_by_replay", "replay_id = ? AND replay_id IS NOT NULL")
-            .with(id.0)
-            .owned_by(company_id),
-        DeliveryFilter { webhook_id, .. } => match (unfinished, webhook_id) {
-            (Some(state), _) => along(
-                "deliveries_unfinished",
-                "company_id = ? AND state = ? AND state <> 'delivered'",
-            )
-            .with(company_id.0)
-            .with(state.as_str()),
-            (None, _) if filter.has_failed => {
-                along("deliveries_failed", &format!("company_id = ? AND {HAS_FAILED}")).with(company_id.0)
-            }
-            (None, Some(id)) => along("deliveries_by_webhook", "webhook_id = ?")
-                .with(id.0)
-                .owned_by(company_id),
-            (None, None) => along("deliveries_by_company", "company_id = ?").with(company_id.0),
-        },
-    };
-    walk.narrowed(
-        "failures_answered + failures_unanswered > ?",
-        filter.has_failed.then_some(0),
-    )
-    .narrowed("event_id = ?", filter.event_id.map(|id| id.0))
-    .narrowed("replay_id = ?", filter.replay_id.map(|id| id.0))
-    .narrowed("webhook_id = ?", filter.webhook_id.map(|id| id.0))
-    .narrowed("state = ?", filter.state.map(StateName::as_str))
-    .narrowed("kind = ?", filter.kind.map(Kind::route))
-    .between(filter.since, filter.until)
-}

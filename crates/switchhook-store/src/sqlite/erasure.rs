@@ -10,8 +10,8 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::phone_number::PhoneNumber;
 
 use super::deliveries::{self, PendingDelivery};
-use super::list::all;
 use super::retention::remove_payload;
+use super::row::all;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{Erased, ErasureSlice, RemovalReason};

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::history::{Resolution, Sum, Whose};
 
-use super::list::{all, first};
+use super::row::{all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::row::history::{column, history_columns, read};

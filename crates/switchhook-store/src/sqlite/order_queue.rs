@@ -5,7 +5,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::order::OrderKey;
 
-use super::list::{all, first};
+use super::row::{all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};

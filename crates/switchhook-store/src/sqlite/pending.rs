@@ -5,7 +5,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 
-use super::list::{all, first};
+use super::row::{all, first};
 use super::transaction::Transaction;
 use crate::claim::{PendingCount, PendingWebhook, Waiting};
 use crate::error::StoreError;

@@ -3,14 +3,17 @@
 use rusqlite::params;
 use switchhook_domain::order::OrderKey;
 
-use super::list::first;
 use super::row::Verbatim;
+use super::row::first;
+use super::sql::{OnThread, at_once};
 use super::transaction::Transaction;
-use super::{deliveries, delivery_row, log, order_queue};
+use super::{delivery_row, order_queue};
 use crate::error::StoreError;
 use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
 use crate::order_queue::{Start, start_of};
 use crate::row::event::{event_columns, read, warnings};
+use crate::shared::deliveries::originals_of;
+use crate::shared::log;
 
 /// Keeps events, each with its deliveries.
 pub(super) fn record(
@@ -37,7 +40,7 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
 }
 
 fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
-    let position = log::next(transaction, event)?;
+    let position = next_position(transaction, event)?;
     transaction.hot(INSERT)?.execute(params![
         event.id.0,
         event.company_id.0,
@@ -105,7 +108,7 @@ fn answer_to_repetition(
         return Ok(Some(Recorded::KeyReused));
     }
     transaction.write_deferred()?;
-    let deliveries = deliveries::originals_of(connection, earlier.id)?;
+    let deliveries = at_once(originals_of(&mut OnThread::new(connection), earlier.id))?;
     Ok(Some(Recorded::Repeated {
         event: earlier,
         deliveries,
@@ -117,3 +120,16 @@ pub(super) const BY_IDEMPOTENCY_KEY: &str = concat!(
     event_columns!(),
     " FROM events WHERE company_id = ? AND idempotency_key = ?"
 );
+
+/// The place in the log of an event that is being recorded: its own id, or after the last if others with larger ids were
+/// faster. So places grow even when every event before was removed.
+fn next_position(transaction: &Transaction<'_>, event: &NewEvent) -> Result<Option<i64>, StoreError> {
+    if !event.is_for_websockets {
+        return Ok(None);
+    }
+    let company_id = event.company_id.0;
+    let end = first(transaction.connection, log::END, &[&company_id], |row| {
+        row.get::<i64>(0)
+    })?;
+    Ok(Some(event.id.0.max(end.unwrap_or(0) + 1)))
+}

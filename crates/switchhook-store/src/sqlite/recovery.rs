@@ -4,7 +4,7 @@ use rusqlite::params;
 use switchhook_domain::Timestamp;
 
 use super::claims::close_as_lost;
-use super::list::readable;
+use super::set_aside::readable;
 use super::set_aside::set_aside;
 use super::transaction::Transaction;
 use crate::error::StoreError;

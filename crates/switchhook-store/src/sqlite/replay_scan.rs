@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use switchhook_domain::id::EventId;
 use switchhook_domain::replay::Replay;
 
-use super::list::{all, first};
+use super::row::{all, first};
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};

@@ -122,7 +122,7 @@ mod tests {
     use crate::StoreOptions;
     use crate::sqlite::writer::Writer;
     use crate::sqlite::{SqliteStore, WriterMode};
-    use crate::{NewEvent, Store};
+    use crate::{NewEvent, Store, WebhookStore};
     use bytes::Bytes;
     use switchhook_domain::Kind;
     use switchhook_domain::id::{CompanyId, EventId};

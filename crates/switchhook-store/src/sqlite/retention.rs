@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{EventId, first_id_at};
 
-use super::list::{all, first};
+use super::row::{all, first};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::retention::{PayloadSlice, RemovalReason, RemovalSlice, Removed, StoreSize};

@@ -3,8 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use switchhook_domain::Timestamp;
 
-use super::webhooks;
+use super::sql::{OnThread, at_once};
 use crate::StoreError;
+use crate::shared::webhooks;
 
 /// The one that has more to do than its statements say: what fills it in is no SQL.
 const URL_KEYS: &str = "url_keys";
@@ -122,7 +123,7 @@ fn migrate_by_one(connection: &mut Connection, now: Timestamp) -> Result<(), Sto
     if let Some(migration) = MIGRATIONS.get(done as usize) {
         transaction.execute_batch(migration.sql)?;
         if migration.name == URL_KEYS {
-            webhooks::fill_url_keys(&transaction)?;
+            at_once(webhooks::fill_url_keys(&mut OnThread::new(&transaction)))?;
         }
         transaction.execute(
             "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, ?)",
@@ -155,8 +156,8 @@ mod tests {
 
     use super::*;
     use crate::page::PageRequest;
+    use crate::shared::versions;
     use crate::sqlite::connection::{Checkpoints, Place, open_writing};
-    use crate::sqlite::versions;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_261_200_000);
 
@@ -174,13 +175,21 @@ mod tests {
             )
             .unwrap();
         migrate(&mut connection, NOW).unwrap();
-        let kept = versions::changes(&connection, Some(CompanyId(1)), PageRequest::first(9)).unwrap();
+        let kept = at_once(versions::changes(
+            &mut OnThread::new(&connection),
+            Some(CompanyId(1)),
+            PageRequest::first(9),
+        ))
+        .unwrap();
         let [version] = &kept.items[..] else {
             panic!("{kept:?}")
         };
         assert_eq!(version.change, VersionChange::CarriedOver);
         assert_eq!(version.from_at, Timestamp::from_millis(6));
-        assert_eq!(versions::first_revision(&connection).unwrap(), Revision(1));
+        assert_eq!(
+            at_once(versions::first_revision(&mut OnThread::new(&connection))).unwrap(),
+            Revision(1)
+        );
     }
 
     #[test]

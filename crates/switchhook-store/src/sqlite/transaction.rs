@@ -21,6 +21,7 @@ pub(super) struct Transaction<'c> {
     pub(super) may_defer: bool,
     pub(super) effects: Effects,
     has_overwritten: bool,
+    is_overwriting: bool,
     hot: Vec<(&'static str, CachedStatement<'c>)>,
 }
 
@@ -40,6 +41,7 @@ impl<'c> Transaction<'c> {
             may_defer: false,
             effects: Effects::default(),
             has_overwritten: false,
+            is_overwriting: false,
             hot: Vec::new(),
         }
     }
@@ -78,13 +80,27 @@ impl<'c> Transaction<'c> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.has_overwritten = true;
-        self.connection
-            .query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+        self.begin_overwriting()?;
         let result = work(self);
-        self.connection
-            .query_row("PRAGMA secure_delete = OFF", [], |_| Ok(()))?;
+        self.end_overwriting()?;
         result
+    }
+
+    /// What is deleted or replaced from now on is overwritten too.
+    pub(super) fn begin_overwriting(&mut self) -> Result<(), StoreError> {
+        self.has_overwritten = true;
+        self.is_overwriting = true;
+        let pragma = "PRAGMA secure_delete = ON";
+        Ok(self.connection.query_row(pragma, [], |_| Ok(()))?)
+    }
+
+    pub(super) fn end_overwriting(&mut self) -> Result<(), StoreError> {
+        if self.is_overwriting {
+            self.is_overwriting = false;
+            let pragma = "PRAGMA secure_delete = OFF";
+            self.connection.query_row(pragma, [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// Runs `work` so that its failing leaves no trace.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use switchhook_domain::id::EventId;
 use switchhook_store::sqlite::SqliteStore;
-use switchhook_store::{Copied, Existing, Store, StoreError, StoreOptions};
+use switchhook_store::{Copied, EventStore, Existing, Store, StoreError, StoreOptions};
 
 use crate::samples::{COMPANY, NOON, event};
 

@@ -8,8 +8,8 @@ use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    Claim, ClaimAnswer, ClaimRequest, Commit, CommitObserver, DeliveryFilter, NewEvent, PageRequest,
-    SetAside, Store, StoreError, StoreOptions,
+    Claim, ClaimAnswer, ClaimRequest, Commit, CommitObserver, DeliveryFilter, EventStore, NewEvent,
+    PageRequest, SetAside, Store, StoreError, StoreOptions,
 };
 
 use crate::samples::{COMPANY, LEASE, NOON, delivery, event};

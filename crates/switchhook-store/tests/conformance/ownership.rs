@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use switchhook_domain::id::EventId;
 use switchhook_store::sqlite::{Existing, SqliteStore};
-use switchhook_store::{Store, StoreError, StoreOptions};
+use switchhook_store::{EventStore, KeyStore, Store, StoreError, StoreOptions};
 
 use crate::samples::{COMPANY, NOON, event, key};
 

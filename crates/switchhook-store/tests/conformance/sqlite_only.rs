@@ -9,7 +9,8 @@ use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{
-    Commit, ErasureExtent, ErasureSlice, NewEvent, PageRequest, Recorded, Store, StoreError, StoreOptions,
+    Commit, ErasureExtent, ErasureSlice, EventStore, KeyStore, NewEvent, PageRequest, Recorded, Store,
+    StoreError, StoreOptions,
 };
 
 use crate::samples::{COMPANY, LEASE, NOON, delivery, event, key};

@@ -26,11 +26,13 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Backlog, Change, Claim, ClaimAnswer, ClaimedNotification, DeliveryFilter, DroppedPayloads, Erased,
-    ErasureSlice, EventFilter, EventHead, EventRecord, Explained, FinishedAttempt, FinishedNotification,
-    HandOver, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
-    NotificationRecord, OutageWrite, Page, PageRequest, PayloadSlice, PendingCount, PendingWebhook, Progress,
-    Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep, Resealed, Scan, Selection,
-    Session, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SuspensionRecord, Waiting,
+    ErasureSlice, EventFilter, EventHead, EventRecord, EventStore, Explained, FinishedAttempt,
+    FinishedNotification, HandOver, KeyStore, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent,
+    NewReplay, NotificationClaim, NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest,
+    PayloadSlice, PendingCount, PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice,
+    Removed, ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store,
+    StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord,
+    Waiting, WebhookStore, WebsocketStore,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -123,44 +125,17 @@ impl FaultyStore {
     }
 }
 
+/// A part of the store, of which what is given after `with` is done otherwise.
 macro_rules! delegated {
     (
+        $part:ident
         reads { $($read:ident($($read_arg:ident: $read_type:ty),*) -> $read_answer:ty;)* }
         writes { $($write:ident($($write_arg:ident: $write_type:ty),*) -> $write_answer:ty;)* }
+        $(with { $($other:item)* })?
     ) => {
         #[async_trait]
-        impl Store for FaultyStore {
-            fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>> {
-                self.inner.take_hand_over()
-            }
-
-            fn take_changes(&self) -> Option<mpsc::Receiver<Change>> {
-                self.changes.lock().take()
-            }
-
-            fn nodes(&self) -> u32 {
-                self.called("nodes");
-                self.inner.nodes()
-            }
-
-            async fn close(&self) {
-                self.inner.close().await;
-            }
-
-            async fn list_event_heads(
-                &self,
-                company_id: CompanyId,
-                filter: EventFilter,
-                page: PageRequest,
-            ) -> Result<Page<EventHead>, StoreError> {
-                let _held = self.lists.read().await;
-                self.inner.list_event_heads(company_id, filter, page).await
-            }
-
-            async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
-                self.released.fetch_add(released.len(), Ordering::Relaxed);
-                self.write(self.inner.release_deliveries(released, now)).await
-            }
+        impl $part for FaultyStore {
+            $($($other)*)?
 
             $(async fn $read(&self, $($read_arg: $read_type),*) -> Result<$read_answer, StoreError> {
                 self.called(stringify!($read));
@@ -176,96 +151,144 @@ macro_rules! delegated {
 }
 
 delegated! {
+    KeyStore
     reads {
         list_keys(company_id: Option<CompanyId>, page: PageRequest) -> Page<ApiKey>;
         find_key(hash: [u8; 32]) -> Option<ApiKey>;
         keys(ids: Vec<KeyId>) -> Vec<ApiKey>;
         ended_sessions(sessions: Vec<Session>) -> Vec<Session>;
         list_companies(page: PageRequest) -> Page<Company>;
-        webhook(company_id: CompanyId, id: WebhookId) -> Webhook;
-        list_webhooks(company_id: CompanyId, page: PageRequest) -> Page<Webhook>;
-        scan_webhooks(page: PageRequest) -> Page<Webhook>;
-        websocket(company_id: CompanyId, id: WebsocketId) -> Websocket;
-        list_websockets(company_id: Option<CompanyId>, page: PageRequest) -> Page<Websocket>;
-        log_end(company_id: CompanyId) -> LogPosition;
-        read_log(company_id: CompanyId, after: LogPosition, bounds: LogBounds) -> Vec<LogEntry>;
-        source(company_id: CompanyId, id: SourceId) -> Source;
-        find_source(token_hash: [u8; 32]) -> Option<Source>;
-        list_sources(company_id: CompanyId, page: PageRequest) -> Page<Source>;
-        read_refusals(id: SourceId, after: Option<RefusalId>, most: RefusalSlice) -> Vec<Refusal>;
-        list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
-        subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId) -> Subscription;
-        list_subscriptions(company_id: CompanyId, filter: SubscriptionFilter, page: PageRequest) -> Page<Subscription>;
-        scan_subscriptions(page: PageRequest) -> Page<Subscription>;
-        event(company_id: CompanyId, id: EventId) -> EventRecord;
-        list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
-        delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
-        list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
-        attempts_of(id: DeliveryId) -> Vec<Attempt>;
-        last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
-        pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
-        list_suspensions(company_id: Option<CompanyId>, since: Timestamp) -> Vec<SuspensionRecord>;
-        lasting_outages(company_id: Option<CompanyId>) -> Vec<(WebhookId, Outage)>;
-        outages_of(webhook_id: WebhookId, most: u32) -> Vec<Outage>;
-        progress_of(ids: Vec<DeliveryId>) -> Vec<Progress>;
-        backlog_of(webhook_id: WebhookId, most: u32) -> Backlog;
-        last_revision() -> Revision;
-        subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;
-        explain_subscriptions(company_id: CompanyId, event_id: EventId, only: Option<SubscriptionId>, page: PageRequest) -> Explained;
-        replay(company_id: CompanyId, id: ReplayId) -> Replay;
-        list_replays(company_id: CompanyId, page: PageRequest) -> Page<Replay>;
-        running_replays(page: PageRequest) -> Page<Replay>;
-        replay_webhooks(company_id: CompanyId) -> Vec<Webhook>;
-        select_for_replay(replay: Replay, scan: Scan) -> Selection;
-        count_pending(webhook_ids: Vec<WebhookId>, now: Timestamp, most: u32) -> Vec<PendingCount>;
-        oldest_undelivered() -> Option<Timestamp>;
-        longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
-        pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
-        list_notifications(company_id: CompanyId, page: PageRequest) -> Page<NotificationRecord>;
-        are_notifications_due(claim: NotificationClaim) -> bool;
-        channel(company_id: CompanyId, id: ChannelId) -> Channel;
-        list_channels(company_id: CompanyId, page: PageRequest) -> Page<Channel>;
-        silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
-        history(whose: Vec<Whose>, resolution: Resolution, from: Timestamp, to: Timestamp) -> Vec<Sum>;
-        size() -> StoreSize;
-        last_id() -> i64;
-        time() -> Option<Timestamp>;
     }
     writes {
         create_key(key: ApiKey) -> ApiKey;
         revoke_key(id: KeyId, now: Timestamp) -> ApiKey;
         end_session(session: Session, now: Timestamp) -> ();
         update_company(id: CompanyId, change: CompanyChange) -> Company;
+    }
+}
+
+delegated! {
+    WebhookStore
+    reads {
+        lasting_outages(company_id: Option<CompanyId>) -> Vec<(WebhookId, Outage)>;
+        outages_of(webhook_id: WebhookId, most: u32) -> Vec<Outage>;
+        webhook(company_id: CompanyId, id: WebhookId) -> Webhook;
+        list_webhooks(company_id: CompanyId, page: PageRequest) -> Page<Webhook>;
+        scan_webhooks(page: PageRequest) -> Page<Webhook>;
+        list_suspensions(company_id: Option<CompanyId>, since: Timestamp) -> Vec<SuspensionRecord>;
+    }
+    writes {
+        write_outages(writes: Vec<OutageWrite>) -> ();
         create_webhook(webhook: Webhook) -> Webhook;
         update_webhook(company_id: CompanyId, id: WebhookId, change: WebhookChange, now: Timestamp) -> Webhook;
         delete_webhook(company_id: CompanyId, id: WebhookId, now: Timestamp) -> Webhook;
         reseal_secrets(after: Option<WebhookId>, limit: u32) -> Resealed;
         forget_old_secrets(now: Timestamp) -> usize;
+        save_breaker(webhook_id: WebhookId, breaker: Breaker, now: Timestamp) -> ();
+    }
+}
+
+delegated! {
+    WebsocketStore
+    reads {
+        websocket(company_id: CompanyId, id: WebsocketId) -> Websocket;
+        list_websockets(company_id: Option<CompanyId>, page: PageRequest) -> Page<Websocket>;
+        log_end(company_id: CompanyId) -> LogPosition;
+        read_log(company_id: CompanyId, after: LogPosition, bounds: LogBounds) -> Vec<LogEntry>;
+    }
+    writes {
         create_websocket(websocket: Websocket) -> Websocket;
         update_websocket(company_id: CompanyId, id: WebsocketId, secret: Option<Secret>, now: Timestamp) -> Websocket;
         delete_websocket(company_id: CompanyId, id: WebsocketId, now: Timestamp) -> Websocket;
+    }
+}
+
+delegated! {
+    SourceStore
+    reads {
+        source(company_id: CompanyId, id: SourceId) -> Source;
+        find_source(token_hash: [u8; 32]) -> Option<Source>;
+        list_sources(company_id: CompanyId, page: PageRequest) -> Page<Source>;
+        read_refusals(id: SourceId, after: Option<RefusalId>, most: RefusalSlice) -> Vec<Refusal>;
+        list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
+        silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
+    }
+    writes {
+        note_last_events(last: Vec<(SourceId, Timestamp)>) -> ();
         create_source(source: Source) -> Source;
         update_source(company_id: CompanyId, id: SourceId, change: SourceChange, now: Timestamp) -> Source;
         delete_source(company_id: CompanyId, id: SourceId) -> Source;
         keep_refusal(refusal: Refusal, bounds: RefusalBounds) -> ();
         forget_refusals(id: SourceId, refusals: Vec<RefusalId>) -> ();
         forget_old_refusals(before: Timestamp, most: u32) -> u32;
+    }
+}
+
+delegated! {
+    SubscriptionStore
+    reads {
+        subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId) -> Subscription;
+        list_subscriptions(company_id: CompanyId, filter: SubscriptionFilter, page: PageRequest) -> Page<Subscription>;
+        scan_subscriptions(page: PageRequest) -> Page<Subscription>;
+        last_revision() -> Revision;
+        subscription_changes(company_id: Option<CompanyId>, page: PageRequest) -> Page<SubscriptionVersion>;
+        explain_subscriptions(company_id: CompanyId, event_id: EventId, only: Option<SubscriptionId>, page: PageRequest) -> Explained;
+    }
+    writes {
         create_subscription(subscription: Subscription, limits: Option<SubscriptionLimits>) -> Subscription;
         update_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, change: SubscriptionChange, now: Timestamp) -> Subscription;
         delete_subscription(company_id: CompanyId, kind: Kind, id: SubscriptionId, now: Timestamp) -> Subscription;
-        record_events(events: Vec<NewEvent>) -> Vec<Recorded>;
-        redeliver(company_id: CompanyId, id: DeliveryId, new_id: DeliveryId, now: Timestamp) -> Delivery;
-        cancel_delivery(company_id: CompanyId, id: DeliveryId, now: Timestamp) -> Delivery;
-        claim_due_deliveries(claim: Claim) -> Vec<ClaimAnswer>;
-        finish_attempts(finished: Vec<FinishedAttempt>) -> usize;
-        make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
-        cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
-        save_breaker(webhook_id: WebhookId, breaker: Breaker, now: Timestamp) -> ();
-        write_outages(writes: Vec<OutageWrite>) -> ();
+    }
+}
+
+delegated! {
+    EventStore
+    reads {
+        event(company_id: CompanyId, id: EventId) -> EventRecord;
+        list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
+        delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
+        list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
+        attempts_of(id: DeliveryId) -> Vec<Attempt>;
+        last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
+    }
+    writes {
+    }
+    with {
+        async fn list_event_heads(
+            &self,
+            company_id: CompanyId,
+            filter: EventFilter,
+            page: PageRequest,
+        ) -> Result<Page<EventHead>, StoreError> {
+            let _held = self.lists.read().await;
+            self.inner.list_event_heads(company_id, filter, page).await
+        }
+    }
+}
+
+delegated! {
+    ReplayStore
+    reads {
+        replay(company_id: CompanyId, id: ReplayId) -> Replay;
+        list_replays(company_id: CompanyId, page: PageRequest) -> Page<Replay>;
+        running_replays(page: PageRequest) -> Page<Replay>;
+        replay_webhooks(company_id: CompanyId) -> Vec<Webhook>;
+    }
+    writes {
         create_replay(new: NewReplay) -> Replay;
-        advance_replay(step: ReplayStep) -> Replay;
         end_replay(id: ReplayId, end: ReplayEnd, now: Timestamp) -> Replay;
-        cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
+    }
+}
+
+delegated! {
+    NotificationStore
+    reads {
+        list_notifications(company_id: CompanyId, page: PageRequest) -> Page<NotificationRecord>;
+        are_notifications_due(claim: NotificationClaim) -> bool;
+        channel(company_id: CompanyId, id: ChannelId) -> Channel;
+        list_channels(company_id: CompanyId, page: PageRequest) -> Page<Channel>;
+    }
+    writes {
         add_notice(notice: Notice) -> ();
         claim_notifications(claim: NotificationClaim) -> Vec<ClaimedNotification>;
         finish_notification(finished: FinishedNotification) -> ();
@@ -273,12 +296,63 @@ delegated! {
         create_channel(channel: Channel) -> Channel;
         update_channel(company_id: CompanyId, id: ChannelId, change: ChannelChange, now: Timestamp) -> Channel;
         delete_channel(company_id: CompanyId, id: ChannelId) -> Channel;
-        note_last_events(last: Vec<(SourceId, Timestamp)>) -> ();
+    }
+}
+
+delegated! {
+    Store
+    reads {
+        progress_of(ids: Vec<DeliveryId>) -> Vec<Progress>;
+        backlog_of(webhook_id: WebhookId, most: u32) -> Backlog;
+        count_pending(webhook_ids: Vec<WebhookId>, now: Timestamp, most: u32) -> Vec<PendingCount>;
+        oldest_undelivered() -> Option<Timestamp>;
+        history(whose: Vec<Whose>, resolution: Resolution, from: Timestamp, to: Timestamp) -> Vec<Sum>;
+        pending_deliveries_of(webhook_id: WebhookId, limit: u32) -> Vec<Delivery>;
+        select_for_replay(replay: Replay, scan: Scan) -> Selection;
+        longest_waiting(webhook_id: WebhookId) -> Option<Waiting>;
+        pending_webhooks(after: Option<WebhookId>, limit: u32) -> Vec<PendingWebhook>;
+        size() -> StoreSize;
+        last_id() -> i64;
+        time() -> Option<Timestamp>;
+    }
+    writes {
+        add_history(sums: Vec<Sum>) -> ();
+        forget_old_history(resolution: Resolution, before: Timestamp, most: u32) -> u32;
+        record_events(events: Vec<NewEvent>) -> Vec<Recorded>;
+        redeliver(company_id: CompanyId, id: DeliveryId, new_id: DeliveryId, now: Timestamp) -> Delivery;
+        cancel_delivery(company_id: CompanyId, id: DeliveryId, now: Timestamp) -> Delivery;
+        claim_due_deliveries(claim: Claim) -> Vec<ClaimAnswer>;
+        finish_attempts(finished: Vec<FinishedAttempt>) -> usize;
+        make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
+        cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
+        advance_replay(step: ReplayStep) -> Replay;
+        cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
         remove_events(slice: RemovalSlice) -> Removed;
         drop_payloads(slice: PayloadSlice, now: Timestamp) -> DroppedPayloads;
         erase_number(slice: ErasureSlice, now: Timestamp) -> Erased;
-        add_history(sums: Vec<Sum>) -> ();
-        forget_old_history(resolution: Resolution, before: Timestamp, most: u32) -> u32;
         check() -> ();
+    }
+    with {
+        fn take_hand_over(&self) -> Option<mpsc::UnboundedReceiver<HandOver>> {
+            self.inner.take_hand_over()
+        }
+
+        fn take_changes(&self) -> Option<mpsc::Receiver<Change>> {
+            self.changes.lock().take()
+        }
+
+        fn nodes(&self) -> u32 {
+            self.called("nodes");
+            self.inner.nodes()
+        }
+
+        async fn close(&self) {
+            self.inner.close().await;
+        }
+
+        async fn release_deliveries(&self, released: Vec<Release>, now: Timestamp) -> Result<(), StoreError> {
+            self.released.fetch_add(released.len(), Ordering::Relaxed);
+            self.write(self.inner.release_deliveries(released, now)).await
+        }
     }
 }

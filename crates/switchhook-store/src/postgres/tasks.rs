@@ -1,0 +1,171 @@
+//! Where tasks run: on which connection, in which transaction, under which lock.
+
+use std::sync::Arc;
+
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+
+use super::pool::Pool;
+use super::transaction::{Lock, Transaction, lock, transact};
+use super::{PostgresStore, in_time};
+use crate::error::StoreError;
+use crate::sealing::Sealing;
+use crate::sql::{Driver, Given, Reading, Work, Writing};
+
+impl PostgresStore {
+    /// Reads, on any connection.
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.read_on(self.parts.pool.clone(), work).await
+    }
+
+    async fn read_on<T, F>(&self, pool: Pool, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.on_runtime(async move {
+            let mut lent = pool.acquire().await?;
+            let result = work(&mut lent.connection).await;
+            pool.give_back(lent, result).await
+        })
+        .await
+    }
+
+    /// Changes what is registered, in a transaction of its own. One at a time on all nodes, so that changes have an order.
+    pub(super) async fn register<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.transact_locked(Some(Lock::Registry), work).await
+    }
+
+    /// Changes something that no order depends on, in a transaction of its own.
+    pub(super) async fn keep<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.transact_locked(None, work).await
+    }
+
+    async fn transact_locked<T, F>(&self, first: Option<Lock>, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let parts = Arc::clone(&self.parts);
+        self.on_runtime(async move {
+            let mut lent = parts.pool.acquire().await?;
+            let node = parts.node.as_ref().map(|node| node.id());
+            let transaction = transact(
+                &mut lent.connection,
+                node,
+                &parts.notifier,
+                async move |transaction: &mut Transaction<'_>| {
+                    if let Some(first) = first {
+                        lock(transaction.connection, first).await?;
+                    }
+                    work(transaction).await
+                },
+            );
+            let result = transaction.await.map_err(StoreError::from);
+            let (value, outcome) = parts.pool.give_back(lent, result).await?;
+            parts.notifier.notify(outcome).await;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Makes, claims, ends or changes deliveries, in a transaction of its own.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.parts.writer.run(work).await
+    }
+
+    pub(super) async fn on_runtime<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let handle = self.threads.handle().ok_or_else(StoreError::closed)?;
+        handle
+            .spawn(in_time(work))
+            .await
+            .map_err(|_| StoreError::closed())?
+    }
+}
+
+impl Driver for PostgresStore {
+    fn sealing(&self) -> Sealing {
+        self.parts.sealing.clone()
+    }
+
+    async fn read<A: Given, T: Send + 'static>(
+        &self,
+        given: A,
+        task: Reading<A, T>,
+    ) -> Result<T, StoreError> {
+        self.read_on(self.parts.pool.clone(), move |connection| {
+            Box::pin(async move { task(connection, &given).await })
+        })
+        .await
+    }
+
+    async fn read_moment<A: Given, T: Send + 'static>(
+        &self,
+        given: A,
+        task: Reading<A, T>,
+    ) -> Result<T, StoreError> {
+        self.read_on(self.parts.pool.clone(), move |connection| {
+            Box::pin(async move {
+                let begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                let mut moment = connection.begin_with(begin).await?;
+                let result = task(&mut *moment, &given).await;
+                moment.rollback().await?;
+                result
+            })
+        })
+        .await
+    }
+
+    async fn look_up<A: Given, T: Send + 'static>(
+        &self,
+        given: A,
+        task: Reading<A, T>,
+    ) -> Result<T, StoreError> {
+        self.read_on(self.parts.key_pool.clone(), move |connection| {
+            Box::pin(async move { task(connection, &given).await })
+        })
+        .await
+    }
+
+    async fn keep_bytes<A: Given, T: Send + 'static>(
+        &self,
+        _bytes: usize,
+        given: A,
+        task: Writing<A, T>,
+    ) -> Result<T, StoreError> {
+        self.transact_locked(None, move |transaction| {
+            Box::pin(async move { task(transaction, &given).await })
+        })
+        .await
+    }
+
+    async fn register<A: Given, T: Send + 'static>(
+        &self,
+        given: A,
+        task: Writing<A, T>,
+    ) -> Result<T, StoreError> {
+        self.transact_locked(Some(Lock::Registry), move |transaction| {
+            Box::pin(async move { task(transaction, &given).await })
+        })
+        .await
+    }
+}

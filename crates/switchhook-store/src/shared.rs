@@ -1,0 +1,26 @@
+//! What both drivers do alike, written once: each file has a noun's part of [`Store`](crate::Store) and its statements.
+//!
+//! What differs for a reason is in `sqlite/` and `postgres/`: whatever makes, claims, ends and removes deliveries.
+
+pub(crate) mod channels;
+pub(crate) mod companies;
+pub(crate) mod deliveries;
+pub(crate) mod events;
+mod explain;
+pub(crate) mod keys;
+pub(crate) mod log;
+pub(crate) mod notices;
+pub(crate) mod notification_store;
+pub(crate) mod notifications;
+pub(crate) mod outages;
+pub(crate) mod refusals;
+pub(crate) mod replays;
+pub(crate) mod secrets;
+pub(crate) mod sessions;
+pub(crate) mod sources;
+pub(crate) mod subscription_store;
+pub(crate) mod subscriptions;
+mod suspensions;
+pub(crate) mod versions;
+pub(crate) mod webhooks;
+pub(crate) mod websockets;

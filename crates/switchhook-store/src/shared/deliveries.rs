@@ -1,0 +1,122 @@
+//! Deliveries and the attempts at them: how they are found again.
+
+use switchhook_domain::Kind;
+use switchhook_domain::attempt::Attempt;
+use switchhook_domain::delivery::{Delivery, StateName};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId};
+
+use crate::attempt::LastAttempt;
+use crate::error::StoreError;
+use crate::filter::DeliveryFilter;
+use crate::page::{Page, PageRequest};
+use crate::row::attempt::{self, attempt_columns, last_attempt_columns};
+use crate::row::delivery::{delivery_columns, read};
+use crate::sql::{Listing, Sql, all, first, values};
+
+pub(crate) async fn find(
+    sql: &mut dyn Sql,
+    company_id: CompanyId,
+    id: DeliveryId,
+) -> Result<Delivery, StoreError> {
+    let select = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        " FROM deliveries WHERE id = ? AND company_id = ?"
+    );
+    first(sql, select, values![id.0, company_id.0], read)
+        .await?
+        .ok_or(StoreError::NotFound("delivery"))
+}
+
+/// The deliveries made with an event, in their order.
+pub(crate) async fn originals_of(sql: &mut dyn Sql, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
+    let mut deliveries = all(sql, ORIGINALS, values![event_id.0], read).await?;
+    deliveries.sort_by_key(|delivery| delivery.ordinal);
+    Ok(deliveries)
+}
+
+pub(crate) const ORIGINALS: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ? AND origin_id IS NULL AND replay_id IS NULL"
+);
+
+pub(super) async fn list(
+    sql: &mut dyn Sql,
+    company_id: CompanyId,
+    filter: &DeliveryFilter,
+    page: PageRequest,
+) -> Result<Page<Delivery>, StoreError> {
+    let listing = listing(company_id, filter).newest_first(page);
+    listing.page_of_readable(sql, read).await
+}
+
+/// Each combination has one index that suits it, and neither database can be relied on to find out which.
+pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
+    let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
+    let of = |of| Listing::new(delivery_columns!(), of);
+    let walk = match *filter {
+        DeliveryFilter {
+            event_id: Some(id), ..
+        } => of("FROM deliveries INDEXED BY deliveries_by_event WHERE true").along("event_id", Some(id.0)),
+        DeliveryFilter {
+            replay_id: Some(id), ..
+        } => of("FROM deliveries INDEXED BY deliveries_by_replay WHERE replay_id IS NOT NULL")
+            .along("replay_id", Some(id.0)),
+        DeliveryFilter { webhook_id, .. } => match (unfinished, webhook_id) {
+            (Some(state), _) => {
+                of("FROM deliveries INDEXED BY deliveries_unfinished WHERE state <> 'delivered'")
+                    .along("company_id", Some(company_id.0))
+                    .along("state", Some(state.as_str()))
+            }
+            (None, _) if filter.has_failed => of(FAILED).along("company_id", Some(company_id.0)),
+            (None, Some(id)) => of("FROM deliveries INDEXED BY deliveries_by_webhook WHERE true")
+                .along("webhook_id", Some(id.0)),
+            (None, None) => of("FROM deliveries INDEXED BY deliveries_by_company WHERE true")
+                .along("company_id", Some(company_id.0)),
+        },
+    };
+    walk.owned_by(company_id)
+        .narrowed_to(
+            "failures_answered + failures_unanswered > ?",
+            filter.has_failed.then_some(0_i64),
+        )
+        .narrowed("event_id", filter.event_id.map(|id| id.0))
+        .narrowed("replay_id", filter.replay_id.map(|id| id.0))
+        .narrowed("webhook_id", filter.webhook_id.map(|id| id.0))
+        .narrowed("state", filter.state.map(StateName::as_str))
+        .narrowed("kind", filter.kind.map(Kind::route))
+        .between(filter.since, filter.until)
+}
+
+/// As the index says it.
+const FAILED: &str =
+    "FROM deliveries INDEXED BY deliveries_failed WHERE failures_answered + failures_unanswered > 0";
+
+/// The finished attempts of a delivery, first to last.
+pub(super) async fn attempts_of(sql: &mut dyn Sql, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+    all(sql, ATTEMPTS, values![id.0], attempt::read).await
+}
+
+pub(crate) const ATTEMPTS: &str = concat!(
+    "SELECT ",
+    attempt_columns!(),
+    " FROM attempts WHERE delivery_id = ? ORDER BY number"
+);
+
+/// The last finished attempt of each delivery that has one.
+pub(super) async fn last_attempts(
+    sql: &mut dyn Sql,
+    ids: &[DeliveryId],
+) -> Result<Vec<LastAttempt>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    all(sql, LAST_ATTEMPTS, values![ids], attempt::read_last).await
+}
+
+/// Seeks the end of each delivery's attempts.
+pub(crate) const LAST_ATTEMPTS: &str = concat!(
+    "SELECT ",
+    last_attempt_columns!(),
+    " FROM deliveries d CROSS JOIN attempts ON delivery_id = d.id AND number = (SELECT last.number FROM attempts last \
+     WHERE last.delivery_id = d.id ORDER BY last.number DESC LIMIT 1) WHERE d.id = ANY(?)"
+);
