@@ -54,6 +54,8 @@ pub(super) async fn list(
 /// Each combination has one index that suits it, and neither database can be relied on to find out which.
 pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
+    let is_along_failed =
+        filter.has_failed && filter.event_id.is_none() && filter.replay_id.is_none() && unfinished.is_none();
     let of = |of| Listing::new(delivery_columns!(), of);
     let walk = match *filter {
         DeliveryFilter {
@@ -69,7 +71,7 @@ pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
                     .along("company_id", Some(company_id.0))
                     .along("state", Some(state.as_str()))
             }
-            (None, _) if filter.has_failed => of(FAILED).along("company_id", Some(company_id.0)),
+            (None, _) if is_along_failed => of(FAILED).along("company_id", Some(company_id.0)),
             (None, Some(id)) => of("FROM deliveries INDEXED BY deliveries_by_webhook WHERE true")
                 .along("webhook_id", Some(id.0)),
             (None, None) => of("FROM deliveries INDEXED BY deliveries_by_company WHERE true")
@@ -79,7 +81,7 @@ pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
     walk.owned_by(company_id)
         .narrowed_to(
             "failures_answered + failures_unanswered > ?",
-            filter.has_failed.then_some(0_i64),
+            (filter.has_failed && !is_along_failed).then_some(0_i64),
         )
         .narrowed("event_id", filter.event_id.map(|id| id.0))
         .narrowed("replay_id", filter.replay_id.map(|id| id.0))
