@@ -121,7 +121,7 @@ const STEPS: [Step; 13] = [
     Step {
         name: "alerts",
         command: "promtool test rules deploy/prometheus/alerts_test.yml",
-        about: About::Docs,
+        about: About::Code,
         tool: Some(Tool {
             name: "promtool",
             probe: "promtool --version",

@@ -116,7 +116,7 @@ async fn a_webhook_is_tried_out_with_a_sample_event() {
     assert_eq!(receiver.arrivals().len(), 2);
     // Both attempts have ended: the list says how, and where they went.
     let listed = shell.run(&["deliveries", "list"]).ok().stdout;
-    for words in ["delivered  200", "pending    418", &receiver.url()] {
+    for words in ["delivered  200", "retrying   418", &receiver.url()] {
         assert!(listed.contains(words), "{words}: {listed}");
     }
 
