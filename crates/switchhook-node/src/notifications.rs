@@ -74,6 +74,9 @@ pub async fn create_channel(
     let channel_type = request.channel_type.flatten().ok_or_else(|| {
         Refusal::Required("type is required: webhook, slack, teams, discord or email".to_owned())
     })?;
+    if let Some(why) = misfit(channel_type, &request) {
+        return Err(Refusal::Invalid(why));
+    }
     let destination = destination(node, channel_type, request.url, request.to)?.ok_or_else(|| {
         Refusal::Required(match channel_type {
             ChannelType::Email => {
@@ -82,7 +85,7 @@ pub async fn create_channel(
             _ => format!("url is required: where to post to for type {channel_type}"),
         })
     })?;
-    let secret = secret_for(channel_type, request.secret)?.flatten();
+    let secret = secret_for(request.secret)?.flatten();
     let kinds = match request.kinds.flatten() {
         Some(kinds) => checked_kinds(caller, kinds)?,
         None => all_kinds(caller),
@@ -122,25 +125,30 @@ pub async fn update_channel(
     node: &Node,
     caller: Caller,
     id: ChannelId,
-    request: ChannelRequest,
+    mut request: ChannelRequest,
 ) -> Result<Channel, Refusal> {
     caller.require(Right::Write)?;
     let before = node.store.channel(caller.company_id, id).await?;
     let channel_type = before.channel_type;
     if not_null("type", request.channel_type)?.is_some_and(|other| other != channel_type) {
-        return Err(Refusal::Invalid(format!(
+        return Err(Refusal::Conflict(format!(
             "type: channel {id} is of type {channel_type}, which cannot be changed: make another channel"
         )));
     }
     // What was shown masked and comes back so stays.
-    let url = request
+    request.url = request
         .url
         .filter(|url| url.as_deref() != shown_destination(&before).as_deref());
-    let secret = request.secret.filter(|secret| secret.as_deref() != Some(MASK));
+    request.secret = request.secret.filter(|secret| secret.as_deref() != Some(MASK));
+    // It is the channel that the request does not suit, and not the request that is wrong.
+    if let Some(why) = misfit(channel_type, &request) {
+        return Err(Refusal::Conflict(why));
+    }
+    let (url, secret) = (request.url, request.secret);
     let kinds = not_null("kinds", request.kinds)?;
     let change = ChannelChange {
         destination: destination(node, channel_type, url, request.to)?,
-        secret: secret_for(channel_type, secret)?,
+        secret: secret_for(secret)?,
         kinds: kinds.map(|kinds| checked_kinds(caller, kinds)).transpose()?,
     };
     let store = &node.store;
@@ -208,15 +216,9 @@ fn destination(
 ) -> Result<Option<Secret>, Refusal> {
     let (url, to) = (not_null("url", url)?, not_null("to", to)?);
     match (channel_type, url, to) {
-        (ChannelType::Email, Some(_), _) => Err(Refusal::Invalid(
-            "url: a channel of type email has none; its mailbox is `to`".to_owned(),
-        )),
-        (ChannelType::Email, None, to) => to.map(|to| mailboxes(node, &to)).transpose(),
-        (_, _, Some(_)) => Err(Refusal::Invalid(format!(
-            "to: a channel of type {channel_type} has none; where it posts to is `url`"
-        ))),
-        (_, None, None) => Ok(None),
-        (_, Some(url), None) => {
+        (ChannelType::Email, _, to) => to.map(|to| mailboxes(node, &to)).transpose(),
+        (_, None, _) => Ok(None),
+        (_, Some(url), _) => {
             if inspector::name_of(&url).is_some() {
                 let why = "url: the inspector takes no notifications; use an https:// URL";
                 return Err(Refusal::Invalid(why.to_owned()));
@@ -229,7 +231,7 @@ fn destination(
 
 fn mailboxes(node: &Node, to: &[String]) -> Result<Secret, Refusal> {
     if !node.notifications.has_mail() {
-        return Err(Refusal::Invalid(
+        return Err(Refusal::Conflict(
             "type: this server cannot send e-mail: start it with --notify-email-host and --notify-email-from (and \
              --notify-email-user with a password, if the mail server wants one)"
                 .to_owned(),
@@ -254,17 +256,32 @@ fn mailboxes(node: &Node, to: &[String]) -> Result<Secret, Refusal> {
     Ok(Secret::new(to.join(", ")))
 }
 
-fn secret_for(
-    channel_type: ChannelType,
-    secret: Option<Option<String>>,
-) -> Result<Option<Option<Secret>>, Refusal> {
-    let secret = secret.map(secret_of).transpose()?;
-    if channel_type != ChannelType::Webhook && matches!(secret, Some(Some(_))) {
-        return Err(Refusal::Invalid(format!(
+/// What of a request a channel of this type has no use for, in words.
+fn misfit(channel_type: ChannelType, request: &ChannelRequest) -> Option<String> {
+    let is_given = |text: &Option<Option<String>>| text.as_ref().is_some_and(Option::is_some);
+    let is_email = channel_type == ChannelType::Email;
+    let secret = request
+        .secret
+        .as_ref()
+        .and_then(Option::as_deref)
+        .unwrap_or_default();
+    if is_email && is_given(&request.url) {
+        Some("url: a channel of type email has none; its mailbox is `to`".to_owned())
+    } else if !is_email && request.to.as_ref().is_some_and(Option::is_some) {
+        Some(format!(
+            "to: a channel of type {channel_type} has none; where it posts to is `url`"
+        ))
+    } else if channel_type != ChannelType::Webhook && !secret.is_empty() {
+        Some(format!(
             "secret: only a channel of type webhook signs what it sends; {channel_type} has nothing to verify it with"
-        )));
+        ))
+    } else {
+        None
     }
-    Ok(secret)
+}
+
+fn secret_for(secret: Option<Option<String>>) -> Result<Option<Option<Secret>>, Refusal> {
+    secret.map(secret_of).transpose()
 }
 
 /// What is about the whole server is told to the company that its operator has.
