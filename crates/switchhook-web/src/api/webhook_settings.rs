@@ -19,10 +19,10 @@ use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookSe
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::Node;
 use switchhook_node::caller::Caller;
-use switchhook_node::health;
 use switchhook_node::secrets_shown::{SecretsShown, shown_headers};
 use switchhook_node::sight::Sight;
 use switchhook_node::webhooks::{self, Rotation, Shown};
+use switchhook_node::{health, history};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
 
@@ -155,9 +155,11 @@ pub(crate) async fn list(
     let page = api.node.store.list_webhooks(caller.company_id, page).await?;
     let mut items = Vec::with_capacity(page.items.len());
     let healths = health::of_all(&api.node, &page.items).await?;
+    let ids: Vec<_> = page.items.iter().map(|webhook| webhook.id).collect();
+    let rates = history::rates(&api.node, caller.company_id, &ids).await?;
     let sight = Sight::of(caller, &api.node);
     for (webhook, health) in page.items.into_iter().zip(healths) {
-        let health = HealthAnswer::of(&api.node, sight, &webhook, health).await?;
+        let health = HealthAnswer::of(&api.node, sight, &webhook, health, &rates[&webhook.id]).await?;
         let shown = webhooks::shown_to(&api.node, caller, webhook).await?;
         items.push(WebhookWithSettings::with_health(&api.node, shown, health));
     }
@@ -328,7 +330,9 @@ impl WebhookWithSettings {
     async fn of(node: &Node, caller: Caller, shown: Shown) -> Result<Self, ApiError> {
         let health = health::of(node, &shown.webhook).await?;
         let sight = Sight::of(caller, node);
-        let health = HealthAnswer::of(node, sight, &shown.webhook, health).await?;
+        let id = shown.webhook.id;
+        let rates = history::rates(node, caller.company_id, &[id]).await?;
+        let health = HealthAnswer::of(node, sight, &shown.webhook, health, &rates[&id]).await?;
         Ok(Self::with_health(node, shown, health))
     }
 

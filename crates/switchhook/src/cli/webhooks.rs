@@ -324,6 +324,15 @@ struct Health {
     text: String,
     failures: Option<Failures>,
     waiting: Waiting,
+    last_hour: Recent,
+    last_day: Recent,
+}
+
+/// How attempts went lately.
+#[derive(Debug, Deserialize)]
+struct Recent {
+    success_rate: Option<f64>,
+    p95_ms: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -355,13 +364,27 @@ impl Health {
         let facts = facts
             .fact("condition", self.condition.in_words())
             .fact("", &self.text)
-            .fact("waiting", self.waiting.in_words());
+            .fact("waiting", self.waiting.in_words())
+            .fact_if("last hour", self.last_hour.in_words())
+            .fact_if("last day", self.last_day.in_words());
         match &self.failures {
             Some(failures) => facts
                 .fact_if("last answer", failures.last_line.as_ref())
                 .fact("last delivery", &failures.last_delivery_id),
             None => facts,
         }
+    }
+}
+
+impl Recent {
+    /// Nothing, if there were no attempts.
+    fn in_words(&self) -> Option<String> {
+        // What failed must not be rounded away.
+        let percent = (self.success_rate? * 1_000.0).floor() / 10.0;
+        let latency = self
+            .p95_ms
+            .map_or_else(String::new, |p95| format!(", 95 % within {p95:.0} ms"));
+        Some(format!("{percent} % of attempts succeeded{latency}"))
     }
 }
 

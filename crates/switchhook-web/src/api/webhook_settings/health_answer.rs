@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use switchhook_domain::Timestamp;
+use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_node::Node;
 use switchhook_node::health::{self, Health, Waiting};
+use switchhook_node::history::Rates;
 use switchhook_node::sight::Sight;
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
@@ -32,6 +34,21 @@ pub(crate) struct HealthAnswer {
     #[schema(value_type = Option<i64>, required)]
     next_try_at: Option<Timestamp>,
     waiting: WaitingAnswer,
+    /// How attempts went in the last 60 minutes.
+    last_hour: RecentAnswer,
+    /// How attempts went in the last 24 hours, by whole hours.
+    last_day: RecentAnswer,
+}
+
+/// How attempts to a webhook went lately.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecentAnswer {
+    /// Which share of them succeeded, from 0 to 1; null if there were none.
+    #[schema(required, example = 1.0)]
+    success_rate: Option<f64>,
+    /// Within how many milliseconds of acceptance 95 % of what was delivered had arrived; null if nothing was.
+    #[schema(required, example = 11.3)]
+    p95_ms: Option<f64>,
 }
 
 /// The attempts to a webhook that failed in a row.
@@ -74,6 +91,7 @@ impl HealthAnswer {
         sight: Sight,
         webhook: &Webhook,
         health: Health,
+        rates: &Rates,
     ) -> Result<Self, StoreError> {
         let failures = match &health.outage {
             Some(outage) => {
@@ -89,7 +107,18 @@ impl HealthAnswer {
             failures,
             next_try_at: health.next_try_at,
             waiting: health.waiting.into(),
+            last_hour: RecentAnswer::of(&rates.hour),
+            last_day: RecentAnswer::of(&rates.day),
         })
+    }
+}
+
+impl RecentAnswer {
+    fn of(counts: &Counts) -> Self {
+        Self {
+            success_rate: counts.success(),
+            p95_ms: counts.latencies.percentile(0.95),
+        }
     }
 }
 
