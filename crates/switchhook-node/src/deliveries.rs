@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::traffic::leading_to;
 
+pub(crate) use self::standing::attempts;
 pub use self::standing::{Standing, standing, standings};
 
 /// Shows a delivery.

@@ -107,7 +107,7 @@ fn tell_pending(node: &Node, pending: &[PendingCount]) {
                 if destination.webhook.paused_at.is_some() || destination.webhook.disabled_at.is_some() {
                     Some(PendingReason::Paused)
                 } else {
-                    let is_open = destination.load().health.read().breaker.is_open();
+                    let is_open = destination.breaker().is_open();
                     is_open.then_some(PendingReason::Breaker)
                 }
             });

@@ -12,6 +12,7 @@ use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_store::{Backlog, StoreError};
 
 use crate::Node;
+use crate::deliveries::attempts;
 use crate::sight::Sight;
 
 /// Up to how many waiting deliveries are counted for one webhook.
@@ -173,13 +174,6 @@ fn sentence(condition: Condition, since: Option<Timestamp>, outage: Option<&Outa
         Condition::NoSubscription => {
             "No enabled subscription sends to the webhook, so it receives nothing.".to_owned()
         }
-    }
-}
-
-fn attempts(count: u32) -> String {
-    match count {
-        1 => "1 attempt".to_owned(),
-        count => format!("{count} attempts"),
     }
 }
 

@@ -142,7 +142,8 @@ const fn whose(delivery: &Delivery) -> &'static str {
     }
 }
 
-fn attempts(count: u32) -> String {
+/// How many attempts, in words.
+pub(crate) fn attempts(count: u32) -> String {
     match count {
         1 => "1 attempt".to_owned(),
         count => format!("{count} attempts"),

@@ -247,6 +247,6 @@ impl<'n> Watch<'n> {
 /// Whether nothing holds its deliveries back: no pause, no open breaker, no rate that its owner set.
 fn is_sent_to(destination: &Destination) -> bool {
     let webhook = &destination.webhook;
-    let is_failing = destination.load().health.read().breaker.is_open();
+    let is_failing = destination.breaker().is_open();
     webhook.paused_at.is_none() && webhook.settings.rate.is_none() && !is_failing
 }

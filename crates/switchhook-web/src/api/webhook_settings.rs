@@ -386,9 +386,7 @@ fn old_secrets(node: &Node, webhook: &Webhook, shown: SecretsShown) -> Vec<OldSe
 impl BreakerAnswer {
     fn of(node: &Node, id: WebhookId) -> Self {
         let destination = node.registry.destination(id);
-        let breaker = destination.map_or_else(Breaker::default, |destination| {
-            destination.load().health.read().breaker
-        });
+        let breaker = destination.map_or_else(Breaker::default, |destination| destination.breaker());
         match breaker {
             Breaker::Closed { failures } => Self {
                 state: "closed",
