@@ -1,9 +1,13 @@
 //! `switchhook dev`: the whole system for one person, in one process, with something to see within seconds.
 //!
 //! It is an ordinary server on an embedded store, opened up to loopback, plus an API key, a webhook that it receives
-//! itself (`arrivals` tells what it gets), and a made-up company that produces events (`simulation`).
+//! itself (`arrivals` tells what it gets) or one to a receiver of one's own (`forward`), and a made-up company that produces
+//! events (`simulation`).
 
 mod arrivals;
+mod forward;
+mod port;
+mod registered;
 mod simulation;
 mod welcome;
 
@@ -13,20 +17,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use switchhook_domain::id::{CompanyId, KeyId, SubscriptionId, WebhookId};
+use ipnet::IpNet;
+use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
-use switchhook_domain::secret::Secret;
-use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
-use switchhook_domain::webhook::Webhook;
-use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{PageRequest, StoreError};
+use tokio::task::JoinHandle;
 
+pub use self::forward::Forward;
+use self::forward::Watch;
 use crate::private_folder;
 use crate::server::{Server, asked_to_stop};
 use switchhook_node::Node;
+use switchhook_node::caller::Caller;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::inspector::SCHEME;
 use switchhook_node::keys;
 use switchhook_node::settings::{DashboardSettings, Settings};
 
@@ -37,8 +40,17 @@ const COMPANY: CompanyId = CompanyId(1);
 pub(crate) const KEY_FILE: &str = "key";
 pub(crate) const ADDRESS_FILE: &str = "address";
 
-/// The name of its inspector.
-const INSPECTOR: &str = "dev";
+/// The files of its store.
+const STORE_FILES: [&str; 5] = [
+    "switchhook.db",
+    "switchhook.db-wal",
+    "switchhook.db-shm",
+    "switchhook.db.intake",
+    "switchhook.db.reserve",
+];
+
+/// Where a receiver of one's own may be besides this machine: in its network, or around its containers.
+const NEARBY: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
@@ -57,44 +69,88 @@ pub struct DevOptions {
     pub dir: PathBuf,
     /// The API key, if it is not to be made up.
     pub key: Option<String>,
+    /// The receiver that gets everything, if it is not only the inspector.
+    pub forward: Option<Forward>,
 }
 
-/// Runs until it is asked to stop.
+/// Runs until it is asked to stop, or enough was forwarded.
 ///
 /// # Errors
-/// If the server could not start.
+/// If the server could not start, or less was forwarded than should be.
 pub async fn run(options: DevOptions) -> Result<()> {
     prepare_directory(&options.dir, options.fresh)?;
     let key = api_key(&options);
-    let server = Server::start(settings(&options, &key)).await?;
+    let listener = port::listen_at_or_after(options.listen)?;
+    let server = Server::start_with(listener, settings(&options, &key)).await?;
     let node = Arc::clone(&server.node);
-    let now = node.clock.now();
-    keep_key(&options, &node, &key, now).await?;
-    let webhook = inspected_webhook(&node, now).await?;
+    let caller = keep_key(&options, &node, &key).await?;
+    let inspected = registered::inspected(&node).await?;
+    let forwarded = match &options.forward {
+        Some(forward) => Some(registered::forwarded(&node, caller, &forward.url).await?),
+        None => None,
+    };
     let url = format!("http://{}", reachable(server.address));
     let left = options.dir.join(ADDRESS_FILE);
     keys::write_private(&left, &url)?;
-    welcome::print(&url, &key, &options, &webhook);
-    let telling = tokio::spawn(arrivals::tell(Arc::clone(&node)));
-    let simulating = options.simulate.then(|| {
-        tokio::spawn(simulation::run(
-            Arc::clone(&node),
-            COMPANY,
-            options.seed,
-            options.rate,
-        ))
-    });
-    let ended = async {
-        asked_to_stop().await;
-        if let Some(simulating) = &simulating {
-            simulating.abort();
-        }
-        telling.abort();
-    };
-    let ended = server.run_until(ended).await;
+    welcome::print(&url, &key, &options, &inspected, forwarded.as_ref());
+    let watch = options
+        .forward
+        .clone()
+        .zip(forwarded)
+        .map(|(forward, webhook)| Watch::new(Arc::clone(&node), webhook.id, forward));
+    let ended = run_company(server, &options, watch).await;
     // One that stays sends the commands to where nobody listens, and they say so.
     let _ = std::fs::remove_file(left);
     ended
+}
+
+/// Runs the server with a company that lives and somebody who shows what arrives.
+async fn run_company(server: Server, options: &DevOptions, watch: Option<Watch>) -> Result<()> {
+    let node = Arc::clone(&server.node);
+    let telling = watch
+        .is_none()
+        .then(|| tokio::spawn(arrivals::tell(Arc::clone(&node))));
+    let simulating = options.simulate.then(|| {
+        let life = simulation::run(node, COMPANY, options.seed, options.rate);
+        tokio::spawn(life)
+    });
+    let mut verdict = Ok(());
+    let ended = async {
+        verdict = until_asked_or_enough(watch).await;
+        [simulating, telling].iter().flatten().for_each(JoinHandle::abort);
+    };
+    server.run_until(ended).await?;
+    verdict
+}
+
+async fn until_asked_or_enough(watch: Option<Watch>) -> Result<()> {
+    let Some(mut watch) = watch else {
+        asked_to_stop().await;
+        return Ok(());
+    };
+    let ended = tokio::select! {
+        ended = watch.run() => Some(ended),
+        () = asked_to_stop() => None,
+    };
+    ended.unwrap_or_else(|| watch.stopped())
+}
+
+/// Whether events can be forwarded to a URL.
+///
+/// # Errors
+/// Says why not.
+pub fn check_forward(url: &str) -> Result<(), String> {
+    guard(true).check_url(url).map_err(|refused| refused.to_string())
+}
+
+/// Where may be sent. Whoever names a receiver may have it next door.
+fn guard(is_forwarding: bool) -> AddressGuard {
+    let mut guard = AddressGuard::allowing_loopback();
+    if is_forwarding {
+        let nearby = NEARBY.map(|range| range.parse::<IpNet>().expect("a range"));
+        guard.allow.extend(nearby);
+    }
+    guard
 }
 
 /// Where a server is reached from its own machine that listens at `address`.
@@ -109,7 +165,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 fn settings(options: &DevOptions, key: &str) -> Settings {
     let is_private = options.listen.ip().is_loopback();
-    let guard = AddressGuard::allowing_loopback();
+    let guard = guard(options.forward.is_some());
     Settings {
         listen: options.listen,
         store: format!("sqlite:{}", options.dir.join("switchhook.db").display()),
@@ -128,12 +184,7 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
 
 fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
     if fresh && dir.exists() {
-        for name in [
-            "switchhook.db",
-            "switchhook.db-wal",
-            "switchhook.db-shm",
-            "switchhook.db.reserve",
-        ] {
+        for name in STORE_FILES {
             let file = dir.join(name);
             if file.exists() {
                 std::fs::remove_file(&file)
@@ -154,70 +205,32 @@ fn api_key(options: &DevOptions) -> String {
     options.key.clone().or(kept).unwrap_or_else(keys::new_key)
 }
 
-async fn keep_key(options: &DevOptions, node: &Node, text: &str, now: Timestamp) -> Result<()> {
-    let hash = keys::hash(text);
-    if node.store.find_key(hash).await?.is_none() {
-        let key = ApiKey {
-            id: KeyId(node.ids.next(now)),
-            company_id: COMPANY,
-            name: "dev".to_owned(),
-            hash,
-            admin: true,
-            rights: Rights::all(),
-            scopes: Scopes::ALL,
-            created_at: now,
-            expires_at: None,
-            revoked_at: None,
-        };
-        node.store.create_key(key).await?;
-    }
-    keys::write_private(&options.dir.join(KEY_FILE), text)?;
-    Ok(())
-}
-
-/// The webhook that this very process receives, subscribed to everything; made at the first start.
-async fn inspected_webhook(node: &Node, now: Timestamp) -> Result<Webhook> {
-    let hook_url = format!("{SCHEME}{INSPECTOR}");
-    let known = node
-        .store
-        .list_webhooks(COMPANY, PageRequest::first(1_000))
-        .await?;
-    if let Some(webhook) = known
-        .items
-        .into_iter()
-        .find(|webhook| webhook.hook_url == hook_url)
-    {
-        return Ok(webhook);
-    }
-    let id = WebhookId(node.ids.next(now));
-    let secret = Secret::new(keys::new_secret());
-    let webhook = Webhook::new(id, COMPANY, hook_url, now).with_secret(Some(secret));
-    let webhook = node.store.create_webhook(webhook).await?;
-    for filter in Kind::ALL.into_iter().flat_map(Filter::everything_of) {
-        subscribe(node, webhook.id, filter, now).await?;
-    }
-    node.registry.refresh(COMPANY).await?;
-    Ok(webhook)
-}
-
-async fn subscribe(
-    node: &Node,
-    webhook_id: WebhookId,
-    filter: Filter,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let subscription = Subscription {
-        id: SubscriptionId(node.ids.next(now)),
-        company_id: COMPANY,
-        endpoint: Some(Endpoint::Webhook(webhook_id)),
-        enabled: true,
-        filter,
-        scopes: Scopes::ALL,
-        created_at: now,
-        updated_at: now,
+/// Has the store know the key; answers who has it, who may do everything here.
+async fn keep_key(options: &DevOptions, node: &Node, text: &str) -> Result<Caller> {
+    let (hash, now) = (keys::hash(text), node.clock.now());
+    let key = match node.store.find_key(hash).await? {
+        Some(known) => known,
+        None => {
+            let key = ApiKey {
+                id: KeyId(node.ids.next(now)),
+                company_id: COMPANY,
+                name: "dev".to_owned(),
+                hash,
+                admin: true,
+                rights: Rights::all(),
+                scopes: Scopes::ALL,
+                created_at: now,
+                expires_at: None,
+                revoked_at: None,
+            };
+            node.store.create_key(key.clone()).await?;
+            key
+        }
     };
-    node.store
-        .create_subscription(subscription, None)
-        .await
-        .map(|_| ())
+    keys::write_private(&options.dir.join(KEY_FILE), text)?;
+    Ok(Caller {
+        admin: true,
+        scopes: Scopes::ALL,
+        ..Caller::of(&key)
+    })
 }

@@ -70,6 +70,18 @@ impl Server {
         Self::start_at(Sockets::default(), settings).await
     }
 
+    /// The same, at a socket that listens already.
+    ///
+    /// # Errors
+    /// If the store cannot be opened or the socket cannot be used.
+    pub async fn start_with(listener: std::net::TcpListener, settings: Settings) -> Result<Self> {
+        let sockets = Sockets {
+            listen: Some(listener),
+            ..Sockets::default()
+        };
+        Self::start_at(sockets, settings).await
+    }
+
     /// The same, at sockets that we were started with, as far as there are such.
     async fn start_at(sockets: Sockets, settings: Settings) -> Result<Self> {
         let (telemetry, vitals) = (Telemetry::new(), Vitals::default());

@@ -1,11 +1,14 @@
 //! `switchhook dev`: the whole system for one person. What it does is `dev.rs` of the library.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use switchhook_node::duration::parse_duration;
 
-use crate::dev::{self, DevOptions};
+use crate::dev::{self, DevOptions, Forward};
 use crate::logging::{self, LogFormat};
 
 /// Run everything in one process to try it out: server, API key, a receiver that shows what arrives, and a simulated
@@ -14,10 +17,28 @@ use crate::logging::{self, LogFormat};
 #[command(after_help = "\
 Examples:
   switchhook dev
+  switchhook dev --forward http://localhost:3000/hook             # signed events to your receiver
+  switchhook dev --forward http://localhost:3000/hook --events 3  # for CI: exit code 0 once it accepted three
   switchhook dev --seed 7 --rate 20
   switchhook dev --fresh --no-simulate")]
 pub(super) struct Dev {
-    /// Address and port to listen on
+    /// Send every event, signed, to this URL too, and show its answers; prints the secret as SECRET=…
+    #[arg(long, value_name = "URL", value_parser = parse_forward)]
+    forward: Option<String>,
+
+    /// Stop after the receiver accepted this many events
+    #[arg(long, value_name = "N", requires = "forward")]
+    events: Option<NonZeroU32>,
+
+    /// With --events: time without an accepted event after which to fail
+    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "events", value_parser = parse_duration)]
+    timeout: Duration,
+
+    /// Port to listen on at 127.0.0.1; if it is taken, the next free one is used
+    #[arg(long, value_name = "PORT", conflicts_with = "listen")]
+    port: Option<u16>,
+
+    /// Address and port to listen on; if the port is taken, the next free one is used
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
     listen: SocketAddr,
 
@@ -49,17 +70,29 @@ pub(super) struct Dev {
 impl Dev {
     pub(super) fn run(self) -> anyhow::Result<()> {
         logging::init(LogFormat::Text, "warn");
+        let listen = self.port.map(|port| (Ipv4Addr::LOCALHOST, port).into());
+        let forward = self.forward.map(|url| Forward {
+            url,
+            events: self.events,
+            timeout: self.timeout,
+        });
         let options = DevOptions {
-            listen: self.listen,
+            listen: listen.unwrap_or(self.listen),
             seed: self.seed,
             rate: self.rate,
             simulate: !self.no_simulate,
             fresh: self.fresh,
             dir: self.dir,
             key: self.key.filter(|key| !key.is_empty()),
+            forward,
         };
         super::wait_for_server(dev::run(options))
     }
+}
+
+fn parse_forward(text: &str) -> Result<String, String> {
+    dev::check_forward(text)?;
+    Ok(text.to_owned())
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

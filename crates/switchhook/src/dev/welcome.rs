@@ -8,7 +8,69 @@ use super::DevOptions;
 use crate::{private_folder, terminal};
 
 /// Says what is there and what to try.
-pub(super) fn print(url: &str, key: &str, options: &DevOptions, webhook: &Webhook) {
+pub(super) fn print(
+    url: &str,
+    key: &str,
+    options: &DevOptions,
+    inspected: &Webhook,
+    forwarded: Option<&Webhook>,
+) {
+    let place = options.dir.join("switchhook.db");
+    let sign_in = if options.listen.ip().is_loopback() {
+        ""
+    } else {
+        "  (sign in with the key)"
+    };
+    let receiver = match forwarded {
+        Some(webhook) => format!("forwarding    {}", about(webhook)),
+        None => format!("inspector     {}", about(inspected)),
+    };
+    let text = format!(
+        "Switchhook is listening at {url}
+
+  dashboard     {url}/dashboard/{sign_in}
+  API key       {key}
+  {receiver}
+  store         {}
+
+{}{}
+
+{}",
+        place.display(),
+        secret_line(forwarded),
+        pace(options, forwarded),
+        what_to_try(url, key, options, forwarded),
+    );
+    // It serves whether or not somebody reads this.
+    let _ = terminal::print_text(text);
+}
+
+fn about(webhook: &Webhook) -> String {
+    format!(
+        "{}  (webhook {}, signed, subscribed to everything)",
+        webhook.hook_url, webhook.id
+    )
+}
+
+/// What the receiver verifies with, on a line that can be pasted into a shell.
+fn secret_line(forwarded: Option<&Webhook>) -> String {
+    let secret = forwarded.and_then(|webhook| webhook.secret.as_ref());
+    secret.map_or_else(String::new, |secret| {
+        format!("SECRET={}\n\n", in_a_shell(secret.expose()))
+    })
+}
+
+/// A word as a shell reads it. Ours need no quotes; somebody's own secret may.
+fn in_a_shell(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+=:@%,".contains(letter);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn pace(options: &DevOptions, forwarded: Option<&Webhook>) -> String {
     let pace = if options.simulate {
         format!(
             "A made-up company (seed {}) produces about {} events a second.",
@@ -17,45 +79,55 @@ pub(super) fn print(url: &str, key: &str, options: &DevOptions, webhook: &Webhoo
     } else {
         "No events are made up: send your own.".to_owned()
     };
+    let below = match forwarded {
+        Some(_) => "What your receiver answers is shown below.",
+        None => "Deliveries to the inspector are shown below.",
+    };
+    format!("{pace} {below}")
+}
+
+fn what_to_try(url: &str, key: &str, options: &DevOptions, forwarded: Option<&Webhook>) -> String {
     // There the commands find the address and the key by themselves.
     let where_to_try = if options.dir == Path::new(private_folder::NAME) {
         " in this folder".to_owned()
     } else {
         format!(", after `export SWITCHHOOK_URL={url} SWITCHHOOK_API_KEY={key}`")
     };
-    let text = format!(
-        "Switchhook is listening at {url}
-
-  dashboard     {url}/dashboard/{}
-  API key       {key}
-  inspector     {}  (webhook {}, signed, subscribed to everything)
-  store         {}
-
-{pace} Deliveries to the inspector are shown below.
-
-Try, in another terminal{where_to_try}:
-  switchhook simulate inbound-voicemail
-  switchhook webhooks list
+    let of_webhooks = match forwarded {
+        Some(webhook) => format!("  switchhook webhooks test {}", webhook.id),
+        None => "  switchhook webhooks list
   switchhook webhooks create http://127.0.0.1:3000/hook --generate-secret --subscribe all
-  switchhook webhooks test ID
+  switchhook webhooks test ID"
+            .to_owned(),
+    };
+    format!(
+        "Try, in another terminal{where_to_try}:
+  switchhook simulate inbound-voicemail
+{of_webhooks}
   switchhook deliveries list
 
 Ctrl-C stops.
-",
-        if options.listen.ip().is_loopback() {
-            ""
-        } else {
-            "  (sign in with the key)"
-        },
-        webhook.hook_url,
-        webhook.id,
-        options.dir.join("switchhook.db").display(),
-    );
-    // It serves whether or not somebody reads this.
-    let _ = terminal::print_text(text);
+"
+    )
 }
 
 /// Shows one line.
 pub(super) fn show(line: &str) {
     let _ = terminal::print(line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_pasted_as_it_is() {
+        for (secret, pasted) in [
+            ("aB3-_x", "aB3-_x"),
+            ("two words", "'two words'"),
+            ("it's $HOME", "'it'\\''s $HOME'"),
+        ] {
+            assert_eq!(in_a_shell(secret), pasted);
+        }
+    }
 }

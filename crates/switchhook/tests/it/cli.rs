@@ -6,6 +6,7 @@ mod client;
 mod companies;
 mod config;
 mod connect;
+mod dev;
 mod doctor;
 mod help;
 mod hostile_text;

@@ -86,6 +86,8 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
         (&["serve", "--lisen", "x"], "--listen"),
         (&["send", "fax"], "call, sms, agent_status, contact or changelog"),
         (&["keys", "create"], "--name"),
+        (&["dev", "--forward", "localhost:3000/hook"], "http://"),
+        (&["dev", "--events", "3"], "--forward"),
         (
             &["keys", "create", "--name", "x", "--scopes", "everything"],
             "message_content_export:all",

@@ -1,0 +1,102 @@
+//! The webhooks that `dev` makes: one to its own inspector, and one to the receiver that it forwards to. Both are subscribed
+//! to everything, and those of an earlier run are taken up again.
+
+use anyhow::{Context, Result};
+use switchhook_domain::address::ComparedAddress;
+use switchhook_domain::id::{SubscriptionId, WebhookId};
+use switchhook_domain::scope::Scopes;
+use switchhook_domain::secret::Secret;
+use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
+use switchhook_domain::webhook::{Webhook, WebhookRequest};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::{PageRequest, StoreError};
+
+use super::COMPANY;
+use switchhook_node::caller::Caller;
+use switchhook_node::inspector::SCHEME;
+use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::{Node, keys};
+
+/// The name of the inspector.
+const INSPECTOR: &str = "dev";
+
+/// How many webhooks of earlier runs are looked through.
+const MOST_KNOWN: u32 = 1_000;
+
+/// The webhook that this very process receives.
+pub(super) async fn inspected(node: &Node) -> Result<Webhook> {
+    let hook_url = format!("{SCHEME}{INSPECTOR}");
+    if let Some(known) = find(node, &hook_url).await? {
+        return Ok(known);
+    }
+    let now = node.clock.now();
+    let secret = Secret::new(keys::new_secret());
+    let id = WebhookId(node.ids.next(now));
+    let webhook = Webhook::new(id, COMPANY, hook_url, now).with_secret(Some(secret));
+    let webhook = node.store.create_webhook(webhook).await?;
+    subscribe_to_everything(node, webhook.id, now).await?;
+    Ok(webhook)
+}
+
+/// The webhook to a receiver of one's own. Its secret stays from run to run, so that the receiver need not be told again.
+pub(super) async fn forwarded(node: &Node, caller: Caller, url: &str) -> Result<Webhook> {
+    let made = match find(node, url).await? {
+        Some(known) => take_up(node, caller, known).await,
+        None => make(node, caller, url).await,
+    };
+    let webhook = made.with_context(|| format!("events cannot be forwarded to {url}"))?;
+    subscribe_to_everything(node, webhook.id, node.clock.now()).await?;
+    Ok(webhook)
+}
+
+async fn make(node: &Node, caller: Caller, url: &str) -> Result<Webhook> {
+    let request = WebhookRequest {
+        hook_url: Some(Some(url.to_owned())),
+        secret: Some(Some(keys::new_secret())),
+        ..WebhookRequest::default()
+    };
+    Ok(webhooks::create(node, caller, request).await?.webhook)
+}
+
+/// Whatever was the matter with it in an earlier run is over.
+async fn take_up(node: &Node, caller: Caller, known: Webhook) -> Result<Webhook> {
+    if known.secret.is_none() {
+        webhooks::rotate_secret(node, caller, known.id, Rotation::default()).await?;
+    }
+    Ok(webhooks::resume(node, caller, known.id).await?.webhook)
+}
+
+async fn find(node: &Node, url: &str) -> Result<Option<Webhook>, StoreError> {
+    let wanted = ComparedAddress::of(url).place;
+    let known = node
+        .store
+        .list_webhooks(COMPANY, PageRequest::first(MOST_KNOWN))
+        .await?;
+    let is_wanted = |webhook: &Webhook| ComparedAddress::of(&webhook.hook_url).place == wanted;
+    Ok(known.items.into_iter().find(is_wanted))
+}
+
+/// What it is subscribed to already stays.
+async fn subscribe_to_everything(
+    node: &Node,
+    webhook_id: WebhookId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for filter in Kind::ALL.into_iter().flat_map(Filter::everything_of) {
+        let subscription = Subscription {
+            id: SubscriptionId(node.ids.next(now)),
+            company_id: COMPANY,
+            endpoint: Some(Endpoint::Webhook(webhook_id)),
+            enabled: true,
+            filter,
+            scopes: Scopes::ALL,
+            created_at: now,
+            updated_at: now,
+        };
+        match node.store.create_subscription(subscription, None).await {
+            Ok(_) | Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    node.registry.refresh(COMPANY).await
+}
