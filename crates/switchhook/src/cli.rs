@@ -23,10 +23,12 @@ mod erase;
 mod events;
 mod explain_request;
 mod forward_trust;
+mod init;
 mod jwt;
 mod keys;
 mod listen;
 mod made;
+mod man;
 mod migrate;
 mod notifications;
 mod output;
@@ -81,6 +83,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Dev),
+    Init(init::Init),
     Serve(serve::Serve),
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -121,6 +124,7 @@ enum Command {
     #[command(subcommand)]
     Spec(spec::Spec),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// The program, from its arguments to its exit code.
@@ -145,6 +149,7 @@ impl Command {
     fn run(self, parsed: &Parsed) -> anyhow::Result<()> {
         match self {
             Self::Dev(command) => command.run(),
+            Self::Init(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Webhooks(command) => command.run(),
@@ -176,6 +181,7 @@ impl Command {
             Self::BenchFloor(command) => command.run(),
             Self::Spec(command) => command.run(),
             Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
         }
     }
 }
@@ -320,6 +326,7 @@ mod tests {
             "serve",
             "bench-floor",
             "completions",
+            "man",
             "asyncapi",
             "openapi",
             "schema",

@@ -10,6 +10,7 @@ pub mod file;
 pub mod hooks;
 pub mod notifications;
 pub mod sources;
+pub mod template;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -424,7 +425,7 @@ fn parse_history(text: &str) -> Result<Keep<Duration>, String> {
     }
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let full = text
         .strip_prefix("localhost:")
         .map(|port| format!("127.0.0.1:{port}"));
@@ -443,7 +444,7 @@ pub(crate) fn parse_store(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_public_url(text: &str) -> Result<String, String> {
+pub(crate) fn parse_public_url(text: &str) -> Result<String, String> {
     let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     match url::Url::parse(text) {
         Ok(url) if is_web(&url) => Ok(text.trim_end_matches('/').to_owned()),

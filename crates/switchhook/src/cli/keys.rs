@@ -141,19 +141,14 @@ impl Create {
     }
 
     fn key(&self, text: &str, now: Timestamp) -> ApiKey {
-        // Other processes make ids too, and none of them knows of us: chance keeps them apart.
-        let apart = i64::from(Dice::from_entropy().roll().0 >> 4);
+        let key = admin_key(&self.name, text, now);
         ApiKey {
-            id: KeyId(first_id_at(now) + apart),
-            company_id: self.company.unwrap_or(keys::DEFAULT_COMPANY),
-            name: self.name.clone(),
-            hash: keys::hash(text),
+            company_id: self.company.unwrap_or(key.company_id),
             admin: self.admin,
             rights: self.rights,
             scopes: self.scopes,
-            created_at: now,
             expires_at: self.expires.map(|after| now.plus(after)),
-            revoked_at: None,
+            ..key
         }
     }
 }
@@ -191,6 +186,24 @@ impl Revoke {
             "key {} ({}) is revoked since {since}",
             revoked.id, revoked.name
         ))
+    }
+}
+
+/// A key that may do and see everything of the default company.
+pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
+    // Other processes make ids too, and none of them knows of us: chance keeps them apart.
+    let apart = i64::from(Dice::from_entropy().roll().0 >> 4);
+    ApiKey {
+        id: KeyId(first_id_at(now) + apart),
+        company_id: keys::DEFAULT_COMPANY,
+        name: name.to_owned(),
+        hash: keys::hash(text),
+        admin: true,
+        rights: Rights::all(),
+        scopes: Scopes::ALL,
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod dev;
 mod doctor;
 mod help;
 mod hostile_text;
+mod init;
 mod installing;
 mod jwt;
 mod keys;

@@ -4,6 +4,7 @@ use super::run::Shell;
 
 const COMMANDS: &[&[&str]] = &[
     &["dev"],
+    &["init"],
     &["serve"],
     &["keys", "create"],
     &["keys", "list"],

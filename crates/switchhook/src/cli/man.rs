@@ -1,0 +1,26 @@
+//! `switchhook man`: the pages of the manual, for whoever makes a package.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, CommandFactory};
+
+/// Write the pages of the manual, one for each command, to a folder
+#[derive(Debug, Args)]
+#[command(
+    hide = true,
+    after_help = "Example:\n  switchhook man /usr/local/share/man/man1"
+)]
+pub(super) struct Man {
+    /// Folder for the pages; it is made if it is not there
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+impl Man {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let what = || format!("the pages cannot be written to {}", self.folder.display());
+        std::fs::create_dir_all(&self.folder).with_context(what)?;
+        clap_mangen::generate_to(super::Cli::command(), &self.folder).with_context(what)
+    }
+}
