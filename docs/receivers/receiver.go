@@ -74,7 +74,8 @@ func main() {
 			CallID int64  `json:"call_id"`
 			State  string `json:"state"`
 		}
-		if err := json.Unmarshal(payload, &event); err != nil {
+		isObject := bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) // Go would take null for an empty one
+		if err := json.Unmarshal(payload, &event); err != nil || !isObject {
 			http.Error(w, "not an event", http.StatusBadRequest)
 			return
 		}

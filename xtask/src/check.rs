@@ -40,7 +40,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -116,6 +116,18 @@ const STEPS: [Step; 13] = [
         command: "cargo xtask strangers docs/receivers",
         about: About::Code,
         tool: None,
+    },
+    // The packages for other languages, built, installed from their files and run in each runtime.
+    Step {
+        name: "packages",
+        command: "python3 packages/check.py",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "what packages/check.py runs",
+            probe: "python3 packages/check.py --probe",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
     },
     // Each alert fires on its trouble and where there is no server, and none fires when all is well.
     Step {

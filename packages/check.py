@@ -1,0 +1,211 @@
+"""Builds the packages, installs them from their files, and runs everything there is to run with them.
+
+    python3 packages/check.py --install    installs what the checks need, with npm and pip, into target/packages
+    python3 packages/check.py --probe      succeeds if that is there
+    python3 packages/check.py              runs the checks; a step of `cargo xtask check`
+
+Needs npm and Python's venv. Redis is asked if `redis-server` is there.
+"""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+PACKAGES = pathlib.Path(__file__).resolve().parent
+ROOT = PACKAGES.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / "packages"
+NODE = TARGET / "node"
+VENV = TARGET / "venv"
+PYTHON = VENV / "bin/python"
+DONE = TARGET / "installed"
+VECTORS = PACKAGES / "vectors.json"
+PINS = [PACKAGES / "check/package.json", PACKAGES / "check/requirements.txt"]
+
+#: What the npm package may have, unpacked, in bytes: the code that runs without any adapter, and all of it.
+MOST_OF_CORE = 30_000
+MOST_OF_ALL = 60_000
+
+
+def say(text):
+    print(f"packages: {text}", flush=True)
+
+
+def run(*command, cwd=ROOT, **environment):
+    words = [str(word) for word in command]
+    subprocess.run(words, cwd=cwd, env={**os.environ, **environment}, check=True)
+
+
+def pins():
+    return hashlib.sha256(b"".join(path.read_bytes() for path in PINS)).hexdigest()
+
+
+def install():
+    if is_installed():
+        return say("everything is installed already")
+    shutil.rmtree(TARGET, ignore_errors=True)
+    NODE.mkdir(parents=True)
+    shutil.copy(PINS[0], NODE)
+    run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=NODE)
+    run(sys.executable, "-m", "venv", VENV)
+    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", PINS[1])
+    # Deno and Bun fetch their programs when they are first called.
+    run("npx", "deno", "--version", cwd=NODE)
+    run("npx", "bun", "--version", cwd=NODE)
+    DONE.write_text(pins())
+
+
+def is_installed():
+    return DONE.exists() and DONE.read_text() == pins()
+
+
+def check_generated():
+    run(sys.executable, PACKAGES / "make_vectors.py", "--check")
+    run(PYTHON, PACKAGES / "make_types.py", "--check")
+
+
+def pack_typescript():
+    """The package as npm would publish it, installed where the frameworks are."""
+    source = TARGET / "typescript"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(PACKAGES / "typescript", source, ignore=shutil.ignore_patterns("node_modules", "dist", "*.tgz"))
+    (source / "node_modules").symlink_to(NODE / "node_modules")
+    run("npm", "pack", "--silent", cwd=source)
+    (packed,) = source.glob("*.tgz")
+    run("npm", "install", "--no-save", "--offline", "--no-audit", "--no-fund", "--loglevel=error", packed, cwd=NODE)
+    check_size(NODE / "node_modules/@switchhook/receiver")
+    return packed
+
+
+def check_size(package):
+    sizes = {path.name: path.stat().st_size for path in package.rglob("*") if path.is_file()}
+    # The core is its own file and the pieces that it imports.
+    core, pieces = 0, ["index.js"]
+    for name in pieces:
+        core += sizes[name]
+        imported = re.findall(r'"\./([\w-]+\.js)"', (package / "dist" / name).read_text())
+        pieces += [piece for piece in imported if piece not in pieces]
+    say(f"the npm package has {sum(sizes.values())} bytes unpacked, of which {core} are the core's code")
+    if core > MOST_OF_CORE or sum(sizes.values()) > MOST_OF_ALL:
+        sys.exit(f"more than {MOST_OF_CORE} and {MOST_OF_ALL} were meant")
+
+
+def check_typescript(packed, redis_url):
+    empty = fresh("empty-node")
+    (empty / "package.json").write_text('{"name": "empty", "private": true, "type": "module"}\n')
+    run("npm", "install", "--offline", "--no-audit", "--no-fund", "--loglevel=error", packed, cwd=empty)
+    for folder in (empty, NODE):
+        for name in ("test", "examples"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+            shutil.copytree(PACKAGES / "typescript" / name, folder / name)
+    for runtime in (["node"], [binary("deno"), "run", "-A"], [binary("bun")]):
+        run(*runtime, "test/vectors.mjs", VECTORS, cwd=empty)
+    run("npx", "tsc", "-p", "test", cwd=NODE)
+    run("node", "--test", "--test-reporter=dot", *sorted((NODE / "test").glob("*.test.mjs")), cwd=NODE)
+    folder = fresh("stores")
+    run(binary("deno"), "run", "-A", "--unstable-kv", "test/stores.mjs", folder, *redis_url, cwd=NODE)
+
+
+def binary(name):
+    return NODE / "node_modules/.bin" / name
+
+
+def fresh(name):
+    folder = TARGET / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def build_wheel():
+    out = fresh("wheel")
+    run(PYTHON, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, PACKAGES / "python", cwd=TARGET)
+    (wheel,) = out.glob("*.whl")
+    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall", wheel)
+    return wheel
+
+
+def check_python(wheel, redis_url):
+    empty = fresh("empty-python")
+    run(sys.executable, "-m", "venv", empty)
+    run(empty / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", wheel)
+    tests = PACKAGES / "python/tests"
+    environment = {"SWITCHHOOK_VECTORS": str(VECTORS), "PYTHONDONTWRITEBYTECODE": "1"}
+    run(empty / "bin/python", "-m", "unittest", "test_vectors", "test_receiver", cwd=tests, **environment)
+    if redis_url:
+        environment["SWITCHHOOK_TEST_REDIS"] = redis_url[0]
+    run(PYTHON, "-W", "ignore", "-m", "unittest", cwd=tests, **environment)
+    source = PACKAGES / "python/src"
+    run(binary_of_python("vermin"), "--quiet", "--target=3.9-", "--no-tips", "--eval-annotations", source)
+    cache = f"--cache-dir={TARGET / 'mypy'}"
+    run(binary_of_python("mypy"), cache, "--strict", "--ignore-missing-imports", "--python-version=3.10", source)
+
+
+def binary_of_python(name):
+    return VENV / "bin" / name
+
+
+def check_receivers():
+    """Every scenario with every fault, to both packages in each runtime."""
+    for name in ("keeps.mjs", "keeps.py", "receivers.toml"):
+        shutil.copy(PACKAGES / "check" / name, NODE)
+    run("cargo", "xtask", "strangers", NODE)
+
+
+@contextlib.contextmanager
+def redis():
+    """The URL of a server, in a list; an empty one where there is none."""
+    if not shutil.which("redis-server"):
+        say("`redis-server` is not here: the examples for Redis are left out")
+        yield []
+        return
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        listener.close()
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            next(line for line in server.stdout if "Ready to accept connections" in line)
+            yield [f"redis://127.0.0.1:{port}"]
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.communicate()
+
+
+def check():
+    if not is_installed():
+        sys.exit("not installed: run python3 packages/check.py --install")
+    check_generated()
+    packed, wheel = pack_typescript(), build_wheel()
+    with redis() as redis_url:
+        check_typescript(packed, redis_url)
+        check_python(wheel, redis_url)
+    check_receivers()
+    say("all right")
+
+
+def main():
+    argument = sys.argv[1:]
+    if argument == ["--install"]:
+        install()
+    elif argument == ["--probe"]:
+        sys.exit(0 if is_installed() else 1)
+    elif argument == []:
+        try:
+            check()
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"packages: failed: {' '.join(error.cmd)}")
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
