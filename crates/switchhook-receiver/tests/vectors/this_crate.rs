@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use switchhook_protocol::{BodyError, Payload, Timestamp, VerifyError};
+use switchhook_protocol::{BodyError, Milliseconds, Payload, Timestamp, VerifyError};
 use switchhook_receiver::{CallOf, Calls, Kind, Labels, LegOrder, Received, Receiver, Refusal};
 
 use super::{Accept, Vector, file};
@@ -69,7 +69,7 @@ fn read(event: &Received, path: &str) -> Option<Value> {
     let payload = event.payload().ok()?;
     let subject = payload.subject_id().map(ToString::to_string);
     match (&payload, path) {
-        (Payload::Call(call), "duration_ms") => Some(call.duration.map(|duration| duration.as_f64()).into()),
+        (Payload::Call(call), "duration_ms") => Some(call.duration.map(Milliseconds::as_f64).into()),
         (Payload::Call(_), "call_id")
         | (Payload::Sms(_), "id")
         | (Payload::AgentStatus(_), "target.id")
