@@ -4,7 +4,9 @@
 //! `cargo xtask simulate --seeds 10000` runs more histories, with `--first 123` they begin at that seed. A failure names its
 //! seed; the same seed gives the same history again.
 
+mod fate;
 mod history;
+mod outage;
 mod promises;
 mod stalls;
 

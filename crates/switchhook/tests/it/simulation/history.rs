@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,10 +18,10 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::clock::NodeClock;
 use switchhook_node::ingest::{self, Submission};
 use switchhook_node::settings::Settings;
-use switchhook_store::sqlite::{SqliteStore, WriterMode};
-use switchhook_store::{Commit, DeliveryFilter, PageRequest, Store, StoreOptions};
+use switchhook_store::{DeliveryFilter, PageRequest, Store};
 use tokio::time::Instant;
 
+use super::fate::{Fate, in_memory_directory};
 use super::promises;
 use crate::support::rig::{COMPANY, Reaction, Rig, START, Seen};
 
@@ -99,27 +99,6 @@ impl Luck {
     }
 }
 
-/// A crash: after so many commits nothing works any more.
-struct Fate {
-    commits_left: AtomicU64,
-    has_struck: AtomicBool,
-    news: tokio::sync::Notify,
-}
-
-impl Fate {
-    fn commit(&self) {
-        let left = self.commits_left.load(Ordering::Relaxed);
-        if left > 0 {
-            self.commits_left.store(left - 1, Ordering::Relaxed);
-            return;
-        }
-        // The commit is durable, but nobody will hear of it.
-        self.has_struck.store(true, Ordering::Relaxed);
-        self.news.notify_one();
-        std::panic::resume_unwind(Box::new("the process is gone"));
-    }
-}
-
 impl History {
     /// Lives through a history and checks the promises.
     pub(super) fn live(seed: u64) -> Self {
@@ -185,16 +164,12 @@ impl Teller {
             .start_paused(true)
             .build();
         let runtime = runtime.expect("a runtime can be made");
-        let fate = Arc::new(Fate {
-            commits_left: AtomicU64::new(commits.unwrap_or(u64::MAX)),
-            has_struck: AtomicBool::new(false),
-            news: tokio::sync::Notify::new(),
-        });
-        let store = open(&self.path, self.now, &fate);
+        let fate = Fate::after(commits.unwrap_or(u64::MAX));
+        let store = fate.open(&self.path, self.now);
         runtime.block_on(self.life(store, &fate, commits.is_none()));
         // Dropped with everything that was under way, as by `kill -9`.
         drop(runtime);
-        self.history.crashes += u32::from(fate.has_struck.load(Ordering::Relaxed));
+        self.history.crashes += u32::from(fate.has_struck());
     }
 
     async fn life(&mut self, store: Arc<dyn Store>, fate: &Arc<Fate>, is_last: bool) {
@@ -218,7 +193,7 @@ impl Teller {
             // Fate strikes in whoever commits: in a task of the node, or in this step.
             let step = AssertUnwindSafe(self.step(&rig)).catch_unwind();
             tokio::select! {
-                () = fate.news.notified() => break,
+                () = fate.strikes() => break,
                 lived = step => if lived.is_err() { break },
             }
         }
@@ -368,35 +343,6 @@ async fn set_paused(rig: &Rig, id: WebhookId, paused_at: Option<Timestamp>) {
         .await;
     let _ = rig.node.registry.refresh(COMPANY).await;
     rig.node.engine.nudge(id);
-}
-
-/// A directory without a disk under it where there is one: these stores are synced thousands of times.
-fn in_memory_directory() -> tempfile::TempDir {
-    let fast = Path::new("/dev/shm");
-    let made = if fast.is_dir() {
-        tempfile::tempdir_in(fast)
-    } else {
-        tempfile::tempdir()
-    };
-    made.expect("a temporary directory can be made")
-}
-
-fn open(path: &Path, now: Timestamp, fate: &Arc<Fate>) -> Arc<dyn Store> {
-    let armed = Arc::new(AtomicBool::new(false));
-    let (strikes, is_armed) = (Arc::clone(fate), Arc::clone(&armed));
-    let observer = move |_: Commit| {
-        if is_armed.load(Ordering::Relaxed) {
-            strikes.commit();
-        }
-    };
-    let options = StoreOptions {
-        writer: WriterMode::Inline,
-        observer: Some(Arc::new(observer)),
-        ..StoreOptions::owner(now)
-    };
-    let store = SqliteStore::open(path, options).expect("the store opens after every crash");
-    armed.store(true, Ordering::Relaxed);
-    store
 }
 
 /// Receivers with moods that change; in the last life they are well.

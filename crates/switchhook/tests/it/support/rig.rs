@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{ChannelId, CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::retry::Jitter;
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::secret::Secret;
@@ -61,6 +61,13 @@ pub(crate) enum Reaction {
     Refuse,
 }
 
+/// One notification as a channel got it.
+#[derive(Debug, Clone)]
+pub(crate) struct Notified {
+    pub(crate) channel_id: ChannelId,
+    pub(crate) message: serde_json::Value,
+}
+
 type Script = Box<dyn Fn(&Seen) -> Reaction + Send + Sync>;
 
 /// A network that does as it is told and remembers what it saw.
@@ -68,12 +75,17 @@ pub(crate) struct ScriptedNetwork {
     started: Instant,
     script: Script,
     seen: Mutex<Vec<Seen>>,
+    notified: Mutex<Vec<Notified>>,
     under_way: Mutex<HashMap<WebhookId, (u32, u32)>>,
 }
 
 impl ScriptedNetwork {
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().clone()
+    }
+
+    pub(crate) fn notified(&self) -> Vec<Notified> {
+        self.notified.lock().clone()
     }
 
     /// The most attempts to one webhook that were under way at once.
@@ -105,7 +117,11 @@ impl Transport for ScriptedNetwork {
     async fn post(&self, post: Post) -> Posted {
         let webhook_id = post.destination.webhook.id;
         if post.headers.get("switchhook-delivery-id").is_none() {
-            // A notification, which no script is about.
+            // A notification, which no script is about: it arrives.
+            self.notified.lock().push(Notified {
+                channel_id: ChannelId(webhook_id.0),
+                message: serde_json::from_slice(&post.body).expect("a message is JSON"),
+            });
             return react(Reaction::Answer(200), &post, self.started).await;
         }
         let seen = Seen {
@@ -162,7 +178,7 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
 
 /// A node and its surroundings.
 pub(crate) struct Rig {
-    pub(crate) node: Node,
+    pub(crate) node: Arc<Node>,
     pub(crate) network: Arc<ScriptedNetwork>,
     pub(crate) store: Arc<dyn Store>,
 }
@@ -232,6 +248,7 @@ impl Rig {
             started,
             script: Box::new(script),
             seen: Mutex::default(),
+            notified: Mutex::default(),
             under_way: Mutex::default(),
         });
         let parts = Parts {
@@ -247,7 +264,11 @@ impl Rig {
         let node = assemble(parts, &tokio::runtime::Handle::current())
             .await
             .expect("an empty store can be read");
-        Self { node, network, store }
+        Self {
+            node: Arc::new(node),
+            network,
+            store,
+        }
     }
 
     /// A webhook that gets every call event.

@@ -101,7 +101,6 @@ impl TestServer {
 
     async fn around(rig: Rig) -> Self {
         let Rig { node, network, store } = rig;
-        let node = Arc::new(node);
         let server = Self {
             router: api::router(Arc::clone(&node)),
             node,
