@@ -4,7 +4,7 @@
     python3 packages/check.py --probe      succeeds if that is there
     python3 packages/check.py              runs the checks; a step of `cargo xtask check`
 
-Needs npm and Python's venv. Redis is asked if `redis-server` is there.
+Needs npm and Python's venv. Redis is asked if `redis-server` is there, and the Go module is checked if `go` is.
 """
 
 import contextlib
@@ -152,11 +152,40 @@ def binary_of_python(name):
     return VENV / "bin" / name
 
 
+def check_go():
+    if not shutil.which("go"):
+        return say("`go` is not here: the Go module is left out")
+    folder = PACKAGES / "go"
+    if subprocess.run(["gofmt", "-l", "."], cwd=folder, check=True, capture_output=True, text=True).stdout:
+        sys.exit("packages: run gofmt -w packages/go")
+    run("go", "vet", "./...", cwd=folder)
+    run("go", "test", "-count=1", "./...", cwd=folder)
+
+
 def check_receivers():
     """Every scenario with every fault, to both packages in each runtime."""
     for name in ("keeps.mjs", "keeps.py", "receivers.toml"):
         shutil.copy(PACKAGES / "check" / name, NODE)
-    run("cargo", "xtask", "strangers", NODE)
+    run("cargo", "xtask", "strangers", NODE, GO_MODULE=str(PACKAGES / "go"))
+
+
+def check_recipes():
+    """The programs of docs/recipes, cut out of their pages: every scenario with every fault, to each of them."""
+    folder = NODE / "recipes"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    fence = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+    for page in sorted((ROOT / "docs/recipes").glob("*.md")):
+        for name, code in fence.findall(page.read_text(encoding="utf-8")):
+            path = folder / page.stem / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(code, encoding="utf-8")
+    for path in (PACKAGES / "check/recipes").iterdir():
+        shutil.copy(path, folder)
+    shutil.copy(ROOT / "docs/recipes/receivers.toml", folder)
+    run("node", "--test", "--test-reporter=dot", "no-code.test.mjs", cwd=folder, VECTORS=str(VECTORS))
+    run("npx", "next", "build", cwd=folder / "nextjs", NEXT_TELEMETRY_DISABLED="1")
+    run("cargo", "xtask", "strangers", folder, VENV=str(VENV), NEXT_TELEMETRY_DISABLED="1")
 
 
 @contextlib.contextmanager
@@ -188,7 +217,9 @@ def check():
     with redis() as redis_url:
         check_typescript(packed, redis_url)
         check_python(wheel, redis_url)
+    check_go()
     check_receivers()
+    check_recipes()
     say("all right")
 
 

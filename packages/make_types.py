@@ -1,4 +1,4 @@
-"""Makes the types of events in both packages from the AsyncAPI document.
+"""Makes the types of events in the packages from the AsyncAPI document.
 
     python3 packages/make_types.py            writes the files
     python3 packages/make_types.py --check    fails if the files are not what this program writes
@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).parent
 DOCUMENT = HERE.parent / "crates/switchhook-protocol/asyncapi.yaml"
 TYPESCRIPT = HERE / "typescript/src/events.ts"
 PYTHON = HERE / "python/src/switchhook_receiver/events.py"
+GO = HERE / "go/events.go"
 PYDANTIC = HERE / "python/src/switchhook_receiver/models.py"
 
 NOT_OF_EVENTS = ("DeliveryHeaders", "SignedEvent")
@@ -241,9 +242,59 @@ def pydantic(schemas):
     return "".join(out)
 
 
+GO_WORDS = {
+    "list": "[]{}", "any": "json.RawMessage", "or": " ", "string": "string", "number": "*float64", "integer": "*int64",
+    "boolean": "*bool", "object": "map[string]json.RawMessage", "array": "[]json.RawMessage",
+}
+
+
+def go_name(name):
+    initials = {"id": "ID", "ids": "IDs", "url": "URL", "urls": "URLs", "sms": "SMS", "mms": "MMS", "ai": "AI", "ms": "MS"}
+    return "".join(initials.get(word, word.capitalize()) for word in name.split("_"))
+
+
+def go_type(name, member, schemas):
+    target = referred(member)
+    if target:
+        return "string" if "enum" in schemas[target] else "*" + target
+    kind = type_of(name, member, GO_WORDS)
+    if kind == "Id":
+        return "ID"
+    if kind == "[]Id":
+        return "[]ID"
+    if is_duration(member):
+        return "*Milliseconds"
+    if is_time(member):
+        return "Time"
+    return "json.RawMessage" if " " in kind else kind
+
+
+def go(schemas):
+    out = [
+        "// Made from the AsyncAPI document by packages/make_types.py; do not change it here.\n\npackage receiver\n\n"
+        'import "encoding/json"\n'
+    ]
+    for name, schema in ordered(schemas):
+        out.append("\n" + go_comment(f"{name}: {schema['description']}", "") + f"type {name} struct {{\n")
+        rows = []
+        for member, described in schema["properties"].items():
+            # Every member has a comment, so that gofmt has no columns to align.
+            says = described.get("description") or schemas[referred(described)]["description"]
+            field = go_name(member) + ("MS" if is_duration(described) else "")
+            rows.append((says, field, go_type(member, described, schemas), f'`json:"{member}"`'))
+        for says, field, kind, tag in rows:
+            out.append(go_comment(says, "\t") + f"\t{field} {kind} {tag}\n")
+        out.append("}\n")
+    return "".join(out)
+
+
+def go_comment(text, indent):
+    return "".join(f"{indent}// {line}\n" for line in textwrap.wrap(" ".join(text.split()), 112))
+
+
 def main():
     schemas = read_schemas()
-    files = {TYPESCRIPT: typescript(schemas), PYTHON: python(schemas), PYDANTIC: pydantic(schemas)}
+    files = {TYPESCRIPT: typescript(schemas), GO: go(schemas), PYTHON: python(schemas), PYDANTIC: pydantic(schemas)}
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if sys.argv[1:] == ["--check"]:
         if stale:

@@ -1,0 +1,3 @@
+module github.com/switchhook/switchhook/packages/go
+
+go 1.19
