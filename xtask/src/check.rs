@@ -40,7 +40,7 @@ struct Tool {
     substitute: Option<&'static str>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: &[Step] = &[
     Step {
         name: "fmt",
         command: "cargo fmt --all --check",
@@ -109,6 +109,18 @@ const STEPS: [Step; 14] = [
         command: "target/debug/switchhook bench --quick --only live",
         about: About::Code,
         tool: None,
+    },
+    // What an event costs an optimised server, part by part, in instructions: other work on the machine does not change those.
+    Step {
+        name: "instructions",
+        command: "cargo xtask instructions",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "valgrind",
+            probe: "callgrind_control --version",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
     },
     // The receivers of the docs, where their languages are installed.
     Step {
@@ -180,7 +192,7 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<()> {
     let begun = now();
     let mut ran = Vec::new();
     let mut skipped = Vec::new();
-    for step in &STEPS {
+    for step in STEPS {
         match plan(step, extent, |probe| is_installed(root, probe)) {
             Plan::Run(command) => {
                 let took = run_step(root, step.name, command)?;

@@ -1,7 +1,8 @@
 //! `cargo xtask`: the project's checks.
 //!
 //! Reads the command line. `check` runs every step that CI runs, `tidy` checks rules about the repository, `simulate` runs
-//! random histories, `scale` computes what a number of events needs, `strangers` tests the receivers of a list.
+//! random histories, `scale` computes what a number of events needs, `instructions` counts what one costs, `strangers` tests the
+//! receivers of a list.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +11,7 @@
 )]
 
 mod check;
+mod instructions;
 mod scale;
 mod simulate;
 mod strangers;
@@ -27,6 +29,8 @@ usage: cargo xtask check [--fast]   everything that CI checks; --fast leaves the
                                     random histories of a whole node with crashes, the promises checked after each
        cargo xtask scale [EVENTS/S …]
                                     what it takes to carry so many events a second (docs/scaling.md)
+       cargo xtask instructions [--write | --program FILE]
+                                    what an event costs in instructions, against the baseline (docs/performance.md)
        cargo xtask strangers DIR    whether the receivers that DIR/receivers.toml names are right (docs/receiving.md)";
 
 fn main() -> ExitCode {
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(root()),
         ["simulate", ref options @ ..] => simulate::run(root(), options),
         ["scale", ref rates @ ..] => scale::run(rates),
+        ["instructions", ref options @ ..] => instructions::run(root(), options),
         ["strangers", folder] => strangers::run(root(), Path::new(folder)),
         _ => {
             eprintln!("{USAGE}");

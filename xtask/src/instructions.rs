@@ -1,0 +1,221 @@
+//! `cargo xtask instructions`: how many instructions a server executes for an event, counted by callgrind.
+//!
+//! An optimised server runs under callgrind and gets events from 64 senders, each of which it stores (SQLite), signs and
+//! delivers to one webhook. Counted is what the threads that accept, write, send and checkpoint do meanwhile, in their own
+//! code: not in the kernel. Other work on the machine does not change that, so that a baseline can be kept in the repository
+//! and whatever costs more be found. `profile` reads what callgrind counted, `server` is what it counts, `load` the rest.
+
+mod load;
+mod profile;
+mod server;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use self::load::{Receiver, Senders};
+use self::profile::Part;
+use self::server::Server;
+use crate::check::in_target_folder;
+
+/// How many events are sent before anything is counted, and how many are counted.
+const WARM_UP: u64 = 1_000;
+const COUNTED: u64 = 3_000;
+
+/// How much more than the baseline a part may cost, in per cent.
+const TOLERANCE: u64 = 5;
+
+/// What the baseline was counted on. Other processors have other instructions.
+const ARCHITECTURE: &str = "x86_64";
+
+const BASELINE: &str = "xtask/instructions.toml";
+
+const BUILD: [&str; 6] = [
+    "build",
+    "--profile",
+    "counting",
+    "--package",
+    "switchhook",
+    "--locked",
+];
+
+/// Instructions for each event, by part.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Counts(BTreeMap<Part, u64>);
+
+pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
+    let (is_new_baseline, program) = match options {
+        [] => (false, build(root)?),
+        ["--write"] => (true, build(root)?),
+        ["--program", file] => (false, PathBuf::from(file)),
+        _ => bail!(
+            "--write makes what is counted now the baseline, --program FILE counts a server that was built before"
+        ),
+    };
+    let found = count(root, &program)?;
+    let file = root.join(BASELINE);
+    if is_new_baseline {
+        std::fs::write(&file, found.as_file()?).with_context(|| format!("{BASELINE} cannot be written"))?;
+    }
+    let baseline = std::fs::read_to_string(&file).with_context(|| format!("{BASELINE} cannot be read"))?;
+    let baseline = toml::from_str(&baseline).with_context(|| format!("{BASELINE} is not as it should be"))?;
+    println!("{}", found.table(&baseline));
+    if std::env::consts::ARCH != ARCHITECTURE {
+        println!("the baseline was counted on {ARCHITECTURE}, so nothing is judged here");
+        return Ok(());
+    }
+    let grown = found.grown_beyond(&baseline);
+    ensure!(
+        grown.is_empty(),
+        "an event costs more than {TOLERANCE} % over {BASELINE} in {}: find out why, or accept it with `cargo xtask instructions \
+         --write`",
+        grown.join(" and in ")
+    );
+    Ok(())
+}
+
+/// Builds a server; answers where it is.
+fn build(root: &Path) -> Result<PathBuf> {
+    let built = Command::new("cargo").args(BUILD).current_dir(root).status();
+    ensure!(
+        built.context("cargo cannot be started")?.success(),
+        "the server cannot be built"
+    );
+    Ok(root.join(in_target_folder("target/counting/switchhook")))
+}
+
+/// Counts what a server does.
+fn count(root: &Path, program: &Path) -> Result<Counts> {
+    let folder = root.join(in_target_folder("target/instructions"));
+    // What an earlier count left.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder)?;
+    let receiver = Receiver::start()?;
+    let server = Server::start(program, &folder)?;
+    server.subscribe(receiver.address)?;
+    let mut senders = Senders::connect(server.address, &server.key)?;
+    for events in [WARM_UP, COUNTED] {
+        let before = receiver.received();
+        senders.send(events)?;
+        receiver.wait_for(before + events)?;
+        server.dump()?;
+    }
+    let dumped = server.dumped(2)?;
+    let of_all = profile::read(&dumped)?;
+    Ok(Counts(
+        of_all
+            .into_iter()
+            .map(|(part, count)| (part, count / COUNTED))
+            .collect(),
+    ))
+}
+
+impl Counts {
+    fn of(&self, part: Part) -> u64 {
+        self.0.get(&part).copied().unwrap_or_default()
+    }
+
+    /// Of everything but the hash, which costs a fraction of it outside of callgrind.
+    fn total(&self) -> u64 {
+        Part::ALL
+            .into_iter()
+            .filter(|part| part.is_in_total())
+            .map(|part| self.of(part))
+            .sum()
+    }
+
+    /// The parts that cost too much, each with how much more.
+    fn grown_beyond(&self, baseline: &Self) -> Vec<String> {
+        let parts = Part::ALL.into_iter().filter(|part| part.is_judged());
+        let parts = parts.map(|part| (part.name(), self.of(part), baseline.of(part)));
+        parts
+            .chain([("total", self.total(), baseline.total())])
+            .filter(|(_, now, before)| now * 100 > before * (100 + TOLERANCE))
+            .map(|(name, now, before)| format!("{name} ({:+.1} %)", change(now, before)))
+            .collect()
+    }
+
+    fn table(&self, baseline: &Self) -> String {
+        let mut text = format!("{:12} {:>12} {:>12}\n", "part", "an event", "baseline");
+        let mut line = |name: &str, now: u64, before: u64| {
+            let change = change(now, before);
+            writeln!(text, "{name:12} {now:>12} {before:>12} {change:>+6.1} %")
+                .expect("a String takes every text");
+        };
+        for part in Part::ALL.into_iter().filter(|part| part.is_in_total()) {
+            line(part.name(), self.of(part), baseline.of(part));
+        }
+        line("total", self.total(), baseline.total());
+        writeln!(
+            text,
+            "Not in it: {} instructions of SHA-256, to sign it. Callgrind knows no processor that has instructions for that; \
+             with them it takes about a sixth.",
+            self.of(Part::Hash)
+        )
+        .expect("a String takes every text");
+        text
+    }
+
+    fn as_file(&self) -> Result<String> {
+        let figures = toml::to_string(self)?;
+        Ok(format!(
+            "# Instructions for each event, by part, counted on {ARCHITECTURE} by `cargo xtask instructions --write`.\n{figures}"
+        ))
+    }
+}
+
+/// How much more `now` is than `before`, in per cent.
+#[expect(clippy::cast_precision_loss, reason = "some hundred thousand instructions")]
+fn change(now: u64, before: u64) -> f64 {
+    (now as f64 / before.max(1) as f64 - 1.0) * 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(accept: u64, send: u64, hash: u64) -> Counts {
+        Counts(BTreeMap::from([
+            (Part::Accept, accept),
+            (Part::Write, 100_000),
+            (Part::Send, send),
+            (Part::Checkpoint, 20_000),
+            (Part::Others, 1_000),
+            (Part::Hash, hash),
+        ]))
+    }
+
+    #[test]
+    fn a_part_that_grew_by_more_than_a_twentieth_is_named() {
+        let baseline = counts(100_000, 100_000, 50_000);
+        assert_eq!(counts(105_000, 90_000, 99_000).grown_beyond(&baseline), [""; 0]);
+        assert_eq!(
+            counts(106_000, 90_000, 50_000).grown_beyond(&baseline),
+            ["accept (+6.0 %)"]
+        );
+        assert_eq!(
+            counts(120_000, 120_000, 50_000).grown_beyond(&baseline),
+            ["accept (+20.0 %)", "send (+20.0 %)", "total (+12.5 %)"]
+        );
+    }
+
+    #[test]
+    fn a_part_that_the_baseline_does_not_know_is_too_much() {
+        let grown = counts(1, 1, 1).grown_beyond(&Counts::default());
+        assert!(grown.iter().any(|part| part.starts_with("write")), "{grown:?}");
+    }
+
+    #[test]
+    fn the_baseline_reads_back_what_was_written() {
+        let counts = counts(1, 2, 3);
+        assert_eq!(
+            toml::from_str::<Counts>(&counts.as_file().unwrap()).unwrap(),
+            counts
+        );
+    }
+}
