@@ -2,8 +2,9 @@
 //!
 //! Owns opening and closing; `postgres/store.rs` is the list of what it can do. What makes, claims or ends deliveries
 //! goes through its `committer`s, which share commits among callers; what is registered and what is read goes over a
-//! few pooled connections. Nodes let each other know of changes by `notice`s, and `listener` hears them.
+//! few pooled connections. Nodes let each other know of changes by `announcement`s, and `listener` hears them.
 
+mod announcement;
 mod attempts;
 mod batch;
 mod changes;
@@ -23,7 +24,6 @@ mod health;
 mod history;
 mod listener;
 mod node;
-mod notice;
 mod notifier;
 mod order_queue;
 mod pending;

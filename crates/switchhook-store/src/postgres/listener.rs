@@ -1,6 +1,6 @@
 //! The listener: says that this node lives, and hears what the others announce.
 //!
-//! Notices are hints. What changed is read from the table of changes: when a notice comes, and once a second anyway.
+//! Announcements are hints. What changed is read from the table of changes: when one comes, and once a second anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::announcement::{Announcement, CHANNEL};
 use super::changes::{self, Changed};
 use super::failure::no_answer;
 use super::node::{Node, SAYS_SO_EVERY};
-use super::notice::{CHANNEL, Notice};
 use super::notifier::Notifier;
 use super::pool::Pool;
 use crate::change::Change;
 use crate::effects::Effects;
 use crate::error::StoreError;
 
-/// How often changes are looked for without a notice.
+/// How often changes are looked for without an announcement.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a look or a connection may take.
@@ -42,7 +42,7 @@ struct Heard {
     last_change: Option<i64>,
     next_look: Instant,
     next_sign_of_life: Instant,
-    /// Whether it was logged that there are no notices.
+    /// Whether it was logged that there are no announcements.
     is_deaf: bool,
 }
 
@@ -64,7 +64,7 @@ impl Listener {
                     tracing::warn!(%error, "other nodes are not heard; what they change is looked for meanwhile");
                     heard.is_deaf = true;
                 }
-                // The connection for notices may be all that is missing. If it is not, that was logged.
+                // The connection for announcements may be all that is missing. If it is not, that was logged.
                 let _ = self.do_what_is_due(&mut heard).await;
                 sleep(TRY_AGAIN_AFTER).await;
             }
@@ -91,8 +91,8 @@ impl Listener {
             self.do_what_is_due(heard).await?;
             let wake = heard.next_look.min(heard.next_sign_of_life);
             tokio::select! {
-                notice = listener.try_recv() => match notice? {
-                    Some(notice) => self.take(notice.payload(), heard),
+                announcement = listener.try_recv() => match announcement? {
+                    Some(announcement) => self.take(announcement.payload(), heard),
                     // The connection was lost: its server may not be the one to listen to.
                     None => return Ok(()),
                 },
@@ -142,10 +142,10 @@ impl Listener {
     }
 
     fn take(&self, payload: &str, heard: &mut Heard) {
-        match Notice::read(payload) {
-            Some(Notice::Registry) => heard.next_look = Instant::now(),
-            Some(Notice::Log(company_id)) => self.notify(Change::Log(company_id), heard),
-            Some(Notice::Cancelled {
+        match Announcement::read(payload) {
+            Some(Announcement::Registry) => heard.next_look = Instant::now(),
+            Some(Announcement::Log(company_id)) => self.notify(Change::Log(company_id), heard),
+            Some(Announcement::Cancelled {
                 node,
                 webhook_id,
                 delivery_id,

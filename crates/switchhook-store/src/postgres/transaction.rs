@@ -8,9 +8,9 @@ use sqlx::postgres::PgConnection;
 use switchhook_domain::id::{CompanyId, DeliveryId, ReplayId, WebhookId};
 use tokio::time::timeout;
 
+use super::announcement::Announcement;
 use super::changes;
 use super::failure::no_answer;
-use super::notice::Notice;
 use super::notifier::{Notifier, Ticket};
 use crate::effects::Effects;
 use crate::error::StoreError;
@@ -54,7 +54,7 @@ pub(super) struct Transaction<'c> {
     /// Which node this is; `None`: it is a guest, which may claim nothing.
     pub(super) node: Option<i64>,
     pub(super) effects: Effects,
-    notices: Vec<Notice>,
+    announcements: Vec<Announcement>,
 }
 
 /// What a transaction leaves to be done once it is committed.
@@ -80,7 +80,7 @@ impl<'c> Transaction<'c> {
             connection,
             node,
             effects: Effects::default(),
-            notices: Vec::new(),
+            announcements: Vec::new(),
         }
     }
 
@@ -89,7 +89,7 @@ impl<'c> Transaction<'c> {
         if Some(holder) == self.node {
             self.effects.cancelled(webhook_id, delivery_id);
         } else {
-            self.notices.push(Notice::Cancelled {
+            self.announcements.push(Announcement::Cancelled {
                 node: holder,
                 webhook_id,
                 delivery_id,
@@ -99,16 +99,16 @@ impl<'c> Transaction<'c> {
 
     /// Notifies whoever listens, on every node, that the company's log has grown.
     pub(super) fn log_grew(&mut self, company_id: CompanyId) {
-        let notice = Notice::Log(company_id);
-        if !self.notices.contains(&notice) {
-            self.notices.push(notice);
+        let announcement = Announcement::Log(company_id);
+        if !self.announcements.contains(&announcement) {
+            self.announcements.push(announcement);
         }
     }
 
-    /// Ends the work: notices go out with the commit, which is to follow.
+    /// Ends the work: announcements go out with the commit, which is to follow.
     async fn into_outcome(self, notifier: &Notifier) -> Result<Outcome, StoreError> {
-        for notice in &self.notices {
-            notice.send(self.connection).await?;
+        for announcement in &self.announcements {
+            announcement.send(self.connection).await?;
         }
         Ok(Outcome {
             ticket: notifier.draw_ticket(),
@@ -121,7 +121,7 @@ impl<'c> Transaction<'c> {
 impl SqlTransaction for Transaction<'_> {
     async fn registry_changed(&mut self, company_id: CompanyId) -> Result<(), StoreError> {
         changes::keep(self.connection, company_id).await?;
-        self.notices.push(Notice::Registry);
+        self.announcements.push(Announcement::Registry);
         Ok(())
     }
 

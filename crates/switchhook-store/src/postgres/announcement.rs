@@ -1,4 +1,4 @@
-//! Notices: what nodes announce to each other through the database. They are hints; each may be lost.
+//! Announcements: what nodes tell each other through the database. They are hints; each may be lost.
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
@@ -9,7 +9,7 @@ use crate::error::StoreError;
 pub(super) const CHANNEL: &str = "switchhook";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Notice {
+pub(super) enum Announcement {
     /// Something was registered or changed: read the changes.
     Registry,
     /// The company's log has grown.
@@ -22,7 +22,7 @@ pub(super) enum Notice {
     },
 }
 
-impl Notice {
+impl Announcement {
     pub(super) async fn send(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         sqlx::query("SELECT pg_notify($1, $2)")
             .bind(CHANNEL)
@@ -50,7 +50,7 @@ impl Notice {
     }
 }
 
-impl std::fmt::Display for Notice {
+impl std::fmt::Display for Announcement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Registry => write!(f, "registry"),
@@ -69,17 +69,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_reads_back_as_it_was() {
-        let cancelled = Notice::Cancelled {
+    fn an_announcement_reads_back_as_it_was() {
+        let cancelled = Announcement::Cancelled {
             node: 3,
             webhook_id: WebhookId(4),
             delivery_id: DeliveryId(5),
         };
-        for notice in [Notice::Registry, Notice::Log(CompanyId(1)), cancelled] {
-            assert_eq!(Notice::read(&notice.to_string()), Some(notice));
+        for announcement in [Announcement::Registry, Announcement::Log(CompanyId(1)), cancelled] {
+            assert_eq!(Announcement::read(&announcement.to_string()), Some(announcement));
         }
         for other in ["", "log", "log x", "cancelled 1 2", "hello"] {
-            assert_eq!(Notice::read(other), None, "{other}");
+            assert_eq!(Announcement::read(other), None, "{other}");
         }
     }
 }
