@@ -12,8 +12,10 @@ use switchhook_protocol::Timestamp;
 
 use crate::credential::shown_value;
 
+mod failure;
 mod outcome;
 
+pub use failure::Failure;
 pub use outcome::{AttemptOutcome, Blocks, Consequences, CountsAs, FailureReason, OutcomeClass, Retry, Sign};
 
 /// How much of an answer's body is read and kept.

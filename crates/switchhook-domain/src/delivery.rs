@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
-use crate::attempt::{AttemptOutcome, Blocks, OutcomeClass};
+use crate::attempt::{AttemptOutcome, Blocks, Failure, OutcomeClass};
+use crate::dead_letter::Resolved;
 use crate::id::{CompanyId, DeliveryId, EventId, ReplayId, SubscriptionId, WebhookId};
 use crate::order::{ATTEMPTS_THAT_BLOCK, OrderKey};
 use crate::redaction::Hidden;
@@ -40,6 +41,8 @@ pub struct Delivery {
     pub attempt_number: u32,
     /// The failures so far.
     pub failures: Failures,
+    /// How the last of them went.
+    pub last_failure: Option<Failure>,
     /// Until when it holds up its followers.
     pub blocks_until: Timestamp,
     /// Something a person should know of it.
@@ -52,6 +55,8 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// How long it was due but waited because its webhook was suspended: that time does not count as tried.
     pub suspended: Duration,
+    /// If it was given up: what somebody did about it since.
+    pub resolved: Option<Resolved>,
 }
 
 /// Where a delivery stands.
@@ -348,6 +353,8 @@ mod tests {
             replay_id: None,
             created_at: NOW,
             suspended: Duration::ZERO,
+            last_failure: None,
+            resolved: None,
         }
     }
 

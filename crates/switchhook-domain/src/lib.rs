@@ -14,6 +14,7 @@
 //! | event | something that happened: one of five kinds, with its bytes as received | a log line |
 //! | delivery | one event for one webhook; has a state | an SMS's delivery result |
 //! | attempt | one POST of a delivery, numbered from 1; never changed once finished | |
+//! | dead letter | a delivery that was given up, and that nobody has sent again or dismissed since | |
 //! | source | where events come in from outside | |
 //! | target | the entity of the phone system that an event is about | where we send |
 //! | contact | the outside party | a webhook's owner |
@@ -32,6 +33,7 @@ pub mod clearance;
 pub mod clock;
 pub mod company;
 pub mod credential;
+pub mod dead_letter;
 pub mod delivery;
 pub mod event;
 pub mod history;

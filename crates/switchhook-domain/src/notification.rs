@@ -14,8 +14,8 @@ use crate::id::{ChannelId, CompanyId, NotificationId};
 
 pub use channel::{Channel, ChannelChange, ChannelType, MOST_CHANNELS, MOST_RECIPIENTS};
 pub use news::{
-    ExpiringKey, FailingWebhook, GivenUp, LastFailure, LateServer, News, RefusingSource, SilentSource,
-    SuspectStore, WebhookOf,
+    ExpiringKey, FailingWebhook, GivenUp, LateServer, News, RefusingSource, SilentSource, SuspectStore,
+    WebhookOf,
 };
 
 spelled_enum! {

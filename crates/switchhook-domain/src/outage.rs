@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use switchhook_protocol::Timestamp;
 
-use crate::attempt::{Attempt, AttemptOutcome, CountsAs, FailureReason, OutcomeClass};
+use crate::attempt::{Attempt, CountsAs, Failure, OutcomeClass};
 use crate::id::DeliveryId;
 
 /// How many failures in a row are an outage at the least.
@@ -41,37 +41,26 @@ pub struct LastFailure {
     pub delivery_id: DeliveryId,
     /// Its number.
     pub attempt_number: u32,
-    /// The status of its answer; `None` if there was no answer.
-    pub status: Option<u16>,
-    /// Why there was none.
-    pub reason: Option<FailureReason>,
+    /// How it failed, if that is known.
+    pub failure: Option<Failure>,
 }
 
 impl LastFailure {
     /// How it failed, as the end of a sentence about the receiver: `answered 500`, `refused the connection`.
     #[must_use]
     pub fn in_words(&self) -> String {
-        match (self.status, self.reason) {
-            (Some(status), _) => format!("answered {status}"),
-            (None, Some(reason)) => reason.in_words().to_owned(),
-            (None, None) => "did not answer".to_owned(),
-        }
+        self.failure
+            .map_or_else(|| "did not answer".to_owned(), Failure::in_words)
     }
 
     /// The failure that a delivery's attempt was.
     #[must_use]
     pub const fn of(delivery_id: DeliveryId, attempt: &Attempt) -> Self {
-        let (status, reason) = match attempt.outcome {
-            AttemptOutcome::Answered { status, .. } => (Some(status), None),
-            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason)),
-            AttemptOutcome::Lost => (None, None),
-        };
         Self {
             at: attempt.finished_at,
             delivery_id,
             attempt_number: attempt.number,
-            status,
-            reason,
+            failure: Failure::of(&attempt.outcome),
         }
     }
 }
@@ -235,8 +224,7 @@ mod tests {
                 at: at(5_000),
                 delivery_id: DeliveryId(1),
                 attempt_number: 1,
-                status: Some(500),
-                reason: None,
+                failure: Some(Failure::Status(500)),
             },
         };
         let mut streak = Streak::default();

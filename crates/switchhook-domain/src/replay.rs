@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use switchhook_protocol::{Kind, Timestamp, spelled_enum};
 
+use crate::attempt::Failure;
 use crate::clearance::Clearance;
 use crate::delivery::StateName;
 use crate::id::{CompanyId, EventId, ReplayId, WebhookId, first_id_at};
@@ -39,7 +40,7 @@ pub struct Replay {
     pub made_with: Clearance,
     /// How many deliveries it will make, as was thought when it was made.
     pub estimate: Estimate,
-    /// The last event that it has looked at; 0 before the first.
+    /// The last event, or dead letter, that it has looked at; 0 before the first.
     pub cursor: EventId,
     /// Whether it has looked at all of them.
     pub is_all_created: bool,
@@ -109,6 +110,12 @@ pub struct ReplayFilter {
     /// about to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub not_delivered: bool,
+    /// Only deliveries that were given up and not dealt with since, whatever made them. Times are those of the deliveries then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dead_letters: bool,
+    /// Of dead letters, only those whose last attempt failed so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 impl ReplayFilter {

@@ -1,5 +1,6 @@
 //! What can be done with deliveries. One is sent again by making another: history is never rewritten.
 
+mod search;
 mod standing;
 
 use switchhook_domain::delivery::Delivery;
@@ -12,6 +13,7 @@ use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::traffic::leading_to;
 
+pub use self::search::{Found, LONGEST_TEXT, Sought, search};
 pub(crate) use self::standing::attempts;
 pub use self::standing::{Standing, standing, standings};
 

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use crate::Node;
 use crate::caller::Caller;
 use crate::delivery::EngineState;
+use crate::health::{self, Health};
 use crate::refusal::Refusal;
 use crate::registry::all_pages;
 
@@ -206,7 +207,8 @@ async fn look(node: &Node, company_id: CompanyId, examination: Examination) -> R
         findings.extend(registered::none_at_all(&webhooks, &subscriptions));
     }
     let mut unreached = 0;
-    for (seen, was_reached) in each_webhook(node, examination, &webhooks, &subscriptions).await {
+    let healths = health::of_all(node, &webhooks).await?;
+    for (seen, was_reached) in each_webhook(node, examination, &webhooks, healths, &subscriptions).await {
         findings.extend(seen?);
         unreached += usize::from(!was_reached);
     }
@@ -267,12 +269,23 @@ async fn each_webhook(
     node: &Node,
     examination: Examination,
     webhooks: &[Webhook],
+    healths: Vec<Health>,
     subscriptions: &[Subscription],
 ) -> Vec<Examined> {
     let until = Instant::now() + LONGEST;
     let examined: Vec<_> = webhooks
         .iter()
-        .map(|webhook| one_webhook(node, examination.connecting, webhook, subscriptions, until))
+        .zip(healths)
+        .map(|(webhook, health)| {
+            one_webhook(
+                node,
+                examination.connecting,
+                webhook,
+                health,
+                subscriptions,
+                until,
+            )
+        })
         .collect();
     stream::iter(examined).buffered(AT_ONCE).collect().await
 }
@@ -281,6 +294,7 @@ async fn one_webhook(
     node: &Node,
     connecting: Connecting,
     webhook: &Webhook,
+    health: Health,
     subscriptions: &[Subscription],
     until: Instant,
 ) -> Examined {
@@ -291,7 +305,7 @@ async fn one_webhook(
     };
     let was_reached = reached.is_ok();
     findings.extend(reached.ok().flatten());
-    let sending = sending::webhook(node, webhook).await;
+    let sending = sending::webhook(node, webhook, health).await;
     let findings = sending.map(|more| {
         findings.extend(more);
         findings

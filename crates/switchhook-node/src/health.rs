@@ -9,7 +9,7 @@ use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Condition, Webhook};
-use switchhook_store::{Backlog, StoreError};
+use switchhook_store::{PendingCount, StoreError};
 
 use crate::Node;
 use crate::deliveries::attempts;
@@ -53,11 +53,12 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    fn of(backlog: Backlog, most: u32) -> Self {
+    fn of(pending: PendingCount, most: u32) -> Self {
+        let count = u32::try_from(pending.due + pending.later).unwrap_or(most);
         Self {
-            count: backlog.count,
-            is_more: backlog.count >= most,
-            oldest_at: backlog.oldest.map(|id| switchhook_domain::id::made_at(id.0)),
+            count: count.min(most),
+            is_more: count >= most,
+            oldest_at: pending.oldest.map(|id| switchhook_domain::id::made_at(id.0)),
         }
     }
 
@@ -98,9 +99,10 @@ async fn counted(node: &Node, webhooks: &[Webhook], most: u32) -> Result<Vec<Hea
     let lasting = node.store.lasting_outages(Some(company_id)).await?;
     let mut outages: HashMap<WebhookId, Outage> = lasting.into_iter().collect();
     let subscribed = node.registry.subscribed_webhooks(company_id);
+    let ids = webhooks.iter().map(|webhook| webhook.id).collect();
+    let pending = node.store.count_pending(ids, node.clock.now(), most).await?;
     let mut found = Vec::with_capacity(webhooks.len());
-    for webhook in webhooks {
-        let backlog = node.store.backlog_of(webhook.id, most).await?;
+    for (webhook, pending) in webhooks.iter().zip(pending) {
         let breaker = node
             .registry
             .destination(webhook.id)
@@ -112,7 +114,7 @@ async fn counted(node: &Node, webhooks: &[Webhook], most: u32) -> Result<Vec<Hea
             breaker,
             outage,
             is_subscribed,
-            Waiting::of(backlog, most),
+            Waiting::of(pending, most),
         ));
     }
     Ok(found)
@@ -204,7 +206,8 @@ pub async fn last_line(
     Ok(attempt.and_then(|attempt| first_line(&attempt, sight, delivery.kind)))
 }
 
-fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domain::Kind) -> Option<String> {
+/// The first line of what was answered to an attempt, or why there was no answer, as far as this reader may see it.
+pub(crate) fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domain::Kind) -> Option<String> {
     let body = attempt
         .answer
         .as_ref()
@@ -225,6 +228,7 @@ fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domain::Kind) ->
 
 #[cfg(test)]
 mod tests {
+    use switchhook_domain::attempt::Failure;
     use switchhook_domain::id::{CompanyId, DeliveryId};
     use switchhook_domain::outage::LastFailure;
 
@@ -243,8 +247,7 @@ mod tests {
                 at: NOW,
                 delivery_id: DeliveryId(1),
                 attempt_number: 3,
-                status: Some(500),
-                reason: None,
+                failure: Some(Failure::Status(500)),
             },
         };
         let open = Breaker::Open {

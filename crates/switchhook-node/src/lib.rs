@@ -7,6 +7,7 @@ pub mod caller;
 pub mod callers;
 pub mod chance;
 pub mod clock;
+pub mod dead_letters;
 pub mod deliveries;
 pub mod delivery;
 pub mod destination;

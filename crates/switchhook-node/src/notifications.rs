@@ -88,7 +88,7 @@ pub async fn create_channel(
     let secret = secret_for(request.secret)?.flatten();
     let kinds = match request.kinds.flatten() {
         Some(kinds) => checked_kinds(caller, kinds)?,
-        None => all_kinds(caller),
+        None => kinds_for(caller),
     };
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
@@ -287,7 +287,7 @@ fn secret_for(secret: Option<Option<String>>) -> Result<Option<Option<Secret>>, 
 /// What is about the whole server is told to the company that its operator has.
 fn checked_kinds(caller: Caller, mut kinds: Vec<NotificationKind>) -> Result<Vec<NotificationKind>, Refusal> {
     if kinds.is_empty() {
-        let all: Vec<_> = all_kinds(caller).iter().map(|kind| kind.as_str()).collect();
+        let all: Vec<_> = kinds_for(caller).iter().map(|kind| kind.as_str()).collect();
         return Err(Refusal::Invalid(format!(
             "kinds: name at least one of {}",
             all.join(", ")
@@ -305,7 +305,9 @@ fn checked_kinds(caller: Caller, mut kinds: Vec<NotificationKind>) -> Result<Vec
     Ok(kinds)
 }
 
-fn all_kinds(caller: Caller) -> Vec<NotificationKind> {
+/// The kinds of notifications that a caller's company can be told.
+#[must_use]
+pub fn kinds_for(caller: Caller) -> Vec<NotificationKind> {
     let may =
         |kind: &NotificationKind| !kind.is_the_operators() || caller.company_id == keys::DEFAULT_COMPANY;
     NotificationKind::ALL.into_iter().filter(may).collect()

@@ -157,6 +157,8 @@ pub struct PendingCount {
     pub due: u64,
     /// Those that wait for a later time.
     pub later: u64,
+    /// The oldest of those that were counted.
+    pub oldest: Option<DeliveryId>,
 }
 
 /// A webhook that something waits for.

@@ -110,6 +110,8 @@ impl NewDelivery {
             origin: None,
             replay_id: None,
             suspended: Duration::ZERO,
+            last_failure: None,
+            resolved: None,
             created_at: event.accepted_at,
         }
     }

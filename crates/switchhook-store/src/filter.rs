@@ -3,6 +3,7 @@
 //! Not every filter has an index. A page that has passed by some ten thousand rows ends there with what it has found, be it
 //! nothing, and says where the next one starts.
 
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{EventId, ReplayId, WebhookId};
 use switchhook_domain::order::OrderKey;
@@ -34,6 +35,8 @@ pub struct DeliveryFilter {
     pub state: Option<StateName>,
     /// Only those of which an attempt failed.
     pub has_failed: bool,
+    /// Only those whose last failed attempt failed so.
+    pub failure: Option<Failure>,
     /// Only this kind.
     pub kind: Option<Kind>,
     /// Made at this time or later.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
-use switchhook_domain::notification::{GivenUp, LastFailure, News, Notice, WebhookOf};
+use switchhook_domain::notification::{GivenUp, News, Notice, WebhookOf};
 
 use crate::claim::FinishedAttempt;
 
@@ -15,7 +16,7 @@ struct Lately {
     count: u32,
     first_at: Timestamp,
     delivery_id: DeliveryId,
-    last: LastFailure,
+    last: Option<Failure>,
 }
 
 /// Deliveries that are given up, in the order of their webhooks.
@@ -32,12 +33,12 @@ impl GivenUpDeliveries {
             count: 0,
             first_at: at,
             delivery_id: one.delivery_id,
-            last: LastFailure::default(),
+            last: None,
         });
         lately.count += 1;
         lately.first_at = lately.first_at.min(at);
         lately.delivery_id = one.delivery_id;
-        lately.last = LastFailure::of(&one.attempt.outcome);
+        lately.last = Failure::of(&one.attempt.outcome);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -8,6 +8,7 @@ mod change;
 mod claim;
 mod commit;
 mod copy;
+mod dead_letter;
 mod effects;
 mod error;
 mod event;
@@ -58,6 +59,7 @@ pub use claim::{
     PendingCount, PendingWebhook, Release, Waiting,
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
+pub use dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup};
 pub use error::StoreError;
 pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;
@@ -78,6 +80,7 @@ pub use retention::{
 };
 pub use sealing::{Resealed, Sealer, SecretOwner};
 pub use session::{ENDED_SESSIONS_KEPT, Session};
+pub use shared::dead_letters::DeadLetterStore;
 pub use shared::events::EventStore;
 pub use shared::keys::KeyStore;
 pub use shared::notification_store::NotificationStore;
@@ -87,7 +90,7 @@ pub use shared::subscription_store::SubscriptionStore;
 pub use shared::webhooks::WebhookStore;
 pub use shared::websockets::WebsocketStore;
 pub use sqlite::{Copied, Existing};
-pub use waiting::{Backlog, Progress};
+pub use waiting::Progress;
 pub use websocket::{LogBounds, LogEntry, LogPosition};
 
 /// What is kept, and the few things that are done with it.
@@ -105,6 +108,7 @@ pub trait Store:
     + SourceStore
     + SubscriptionStore
     + EventStore
+    + DeadLetterStore
     + ReplayStore
     + NotificationStore
     + 'static
@@ -200,9 +204,8 @@ pub trait Store:
 
     /// What those of these deliveries are doing that are pending, in no order.
     async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError>;
-    /// How many deliveries of a webhook are pending, counted up to `most`, and the oldest of those.
-    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError>;
-    /// How many deliveries of each of these webhooks are pending, counted up to `most` of each sort.
+    /// How many deliveries of each of these webhooks are pending, counted up to `most` of each sort, and the oldest of those; in
+    /// the order of the webhooks.
     async fn count_pending(
         &self,
         webhook_ids: Vec<WebhookId>,

@@ -2,7 +2,7 @@
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::notification::{FailingWebhook, LastFailure, News, Notice, WebhookOf};
+use switchhook_domain::notification::{FailingWebhook, News, Notice, WebhookOf};
 use switchhook_domain::outage::Outage;
 
 use crate::error::StoreError;
@@ -77,10 +77,7 @@ impl Failing {
             webhook: WebhookOf::new(self.id, &self.hook_url),
             since: outage.since,
             attempts: outage.attempts,
-            last: LastFailure {
-                last_status: outage.last.status,
-                last_error: outage.last.reason,
-            },
+            last: outage.last.failure,
         }
     }
 }

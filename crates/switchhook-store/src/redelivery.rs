@@ -24,6 +24,8 @@ pub(crate) fn redelivery(origin: Delivery, new_id: DeliveryId, ordinal: u32, now
         origin: Some(origin.id),
         replay_id: None,
         suspended: Duration::ZERO,
+        last_failure: None,
+        resolved: None,
         created_at: now,
         ..origin
     }

@@ -73,6 +73,8 @@ impl ReplayDelivery {
             origin: planned.origin,
             replay_id: Some(replay.id),
             suspended: Duration::ZERO,
+            last_failure: None,
+            resolved: None,
             created_at: now,
         }
     }

@@ -150,6 +150,13 @@ impl<'r> Columns<'r> {
         text.parse().map_err(|error| self.unreadable(column, error))
     }
 
+    /// Parses the next column's text, if it has one.
+    pub(crate) fn maybe_word<T: FromStr<Err: Display>>(&mut self) -> Result<Option<T>, StoreError> {
+        let column = self.next;
+        let word = self.maybe_text()?.map(str::parse);
+        word.transpose().map_err(|error| self.unreadable(column, error))
+    }
+
     pub(crate) fn kind(&mut self) -> Result<Kind, StoreError> {
         let column = self.next;
         let text = self.text()?;

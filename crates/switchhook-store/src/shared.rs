@@ -4,6 +4,7 @@
 
 pub(crate) mod channels;
 pub(crate) mod companies;
+pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod events;
 mod explain;

@@ -1,15 +1,6 @@
-//! What is known of deliveries that wait: how many there are, and what each is waiting for.
+//! What is known of a delivery that waits.
 
 use switchhook_domain::id::DeliveryId;
-
-/// The deliveries of a webhook that are pending.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many, counted up to a bound.
-    pub count: u32,
-    /// The oldest of those that were counted.
-    pub oldest: Option<DeliveryId>,
-}
 
 /// What a pending delivery is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

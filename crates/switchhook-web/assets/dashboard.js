@@ -1,4 +1,4 @@
-// Makes pages that can be read without it nicer: times in the viewer's zone, live parts, copying. Nothing depends on it.
+// Makes pages that can be read without it nicer: times in the viewer's zone, live parts, copying, keys. Nothing depends on it.
 "use strict";
 
 (() => {
@@ -45,7 +45,7 @@
       button.hidden = false;
       button.addEventListener("click", async () => {
         const source = document.getElementById(button.dataset.copy);
-        await navigator.clipboard.writeText(source.textContent);
+        await navigator.clipboard.writeText(button.dataset.text ?? source.textContent);
         const label = button.textContent;
         button.textContent = "Copied";
         setTimeout(() => { button.textContent = label; }, 1500);
@@ -130,9 +130,11 @@
   // request at a time, at most one in a while, none while nobody looks.
   const EVERY = 1500;
   const ANYWAY = 10000;
+  const PAUSED = "switchhook-paused";
   let isAsking = false;
   let isStale = false;
   let askedAt = 0;
+  let isPaused = sessionStorage.getItem(PAUSED) !== null;
 
   function parts() { return document.querySelectorAll("[data-live]"); }
 
@@ -155,17 +157,56 @@
   function exchange(fresh) {
     for (const old of parts()) {
       const next = fresh.getElementById(old.id);
-      // What somebody reads with the keyboard or the pointer, or has marked, is not taken away from under them.
-      if (!next || old.contains(document.activeElement) || old.querySelector(".place:hover") || isMarked(old)) continue;
-      const open = new Set([...old.querySelectorAll("details[open][id]")].map((details) => details.id));
-      const scrolled = [...old.querySelectorAll(".table")].map((table) => table.scrollLeft);
-      const node = document.importNode(next, true);
-      for (const details of node.querySelectorAll("details[id]")) details.open = open.has(details.id) || details.open;
-      localTimes(node);
-      old.replaceChildren(...node.childNodes);
-      [...old.querySelectorAll(".table")].forEach((table, place) => { table.scrollLeft = scrolled[place] ?? 0; });
-      copyButtons(old);
+      if (!next) continue;
+      if (isHeld(old)) offer(old, next);
+      else put(old, next);
     }
+  }
+
+  // What somebody reads with the keyboard or the pointer, or has marked, is not taken away from under them. A list also holds still
+  // while the pointer is over it, or while it is scrolled so far that what is new would push it away.
+  function isHeld(part) {
+    if (part.contains(document.activeElement) || part.querySelector(".place:hover, button:hover") || isMarked(part)) return true;
+    const list = part.querySelector("[data-list]");
+    return list !== null && (part.matches(":hover") || part.getBoundingClientRect().top < 0);
+  }
+
+  function put(old, next) {
+    const open = new Set([...old.querySelectorAll("details[open][id]")].map((details) => details.id));
+    const scrolled = [...old.querySelectorAll(".table")].map((table) => table.scrollLeft);
+    const node = document.importNode(next, true);
+    for (const details of node.querySelectorAll("details[id]")) details.open = open.has(details.id) || details.open;
+    localTimes(node);
+    old.replaceChildren(...node.childNodes);
+    [...old.querySelectorAll(".table")].forEach((table, place) => { table.scrollLeft = scrolled[place] ?? 0; });
+    copyButtons(old);
+    offers.get(old)?.remove();
+    offers.delete(old);
+  }
+
+  // A list that holds still says how much is new, and shows it when asked.
+  const offers = new Map();
+
+  function offer(old, next) {
+    const keys = (part) => [...part.querySelectorAll("[data-row]")].map((row) => row.dataset.row);
+    const known = new Set(keys(old));
+    const all = keys(next);
+    const count = all.filter((key) => !known.has(key)).length;
+    if (count === 0) return;
+    let button = offers.get(old);
+    if (!button) {
+      button = document.createElement("button");
+      button.type = "button";
+      button.className = "button fresh";
+      offers.set(old, button);
+      old.before(button);
+    }
+    button.textContent = `${count}${count === all.length ? " or more" : ""} new ↑`;
+    button.onclick = () => {
+      put(old, next);
+      old.scrollIntoView({ block: "nearest" });
+      isStale = true;
+    };
   }
 
   function isMarked(element) {
@@ -175,7 +216,7 @@
 
   function tick() {
     const waited = Date.now() - askedAt;
-    if (!document.hidden && !isAsking && ((isStale && waited >= EVERY) || waited >= ANYWAY)) refresh();
+    if (!document.hidden && !isPaused && !isAsking && ((isStale && waited >= EVERY) || waited >= ANYWAY)) refresh();
   }
 
   // While the page is out of sight it does not listen: a browser keeps few connections to a server, for all its tabs.
@@ -184,19 +225,30 @@
     const pulse = document.querySelector("[data-pulse]");
     const label = pulse.querySelector("[data-pulse-label]");
     let stream = null;
+    const pause = document.querySelector("[data-pause]");
     const tell = (isLost, words) => {
-      pulse.hidden = false;
+      pulse.hidden = pause.hidden = false;
       pulse.classList.toggle("lost", isLost);
+      pulse.classList.toggle("still", isPaused);
+      if (isPaused && !isLost) words = isStale ? "paused; there is more" : "paused";
       if (label.textContent !== words) label.textContent = words;
+      pause.textContent = isPaused ? "Resume" : "Pause";
     };
+    pause.addEventListener("click", () => {
+      isPaused = !isPaused;
+      if (isPaused) sessionStorage.setItem(PAUSED, "");
+      else sessionStorage.removeItem(PAUSED);
+      isStale = !isPaused;
+      tell(false, "live");
+    });
     const listen = () => {
       stream?.close();
       stream = null;
       if (document.hidden) return;
-      isStale = true;
+      isStale = !isPaused;
       stream = new EventSource("/dashboard/stream");
-      stream.addEventListener("changed", () => { isStale = true; });
-      stream.addEventListener("open", () => { tell(false, "live"); isStale = true; });
+      stream.addEventListener("changed", () => { isStale = true; if (isPaused) tell(false, "live"); });
+      stream.addEventListener("open", () => { isStale = !isPaused; tell(false, "live"); });
       stream.addEventListener("error", () => {
         const isOver = stream.readyState === EventSource.CLOSED;
         tell(true, isOver ? "not live: load the page again" : "the server is away");
@@ -217,6 +269,56 @@
     if (own) nav.scrollLeft = own.offsetLeft - nav.offsetLeft - (nav.clientWidth - own.offsetWidth) / 2;
   }
 
+  // Keys that lead to pages, after a g.
+  const PAGES = {
+    o: "/dashboard/", e: "/dashboard/events", d: "/dashboard/deliveries", w: "/dashboard/webhooks", s: "/dashboard/subscriptions",
+    l: "/dashboard/dead-letters", r: "/dashboard/replays", n: "/dashboard/notifications",
+  };
+
+  // The keys that the dialogue in the frame tells. None counts where somebody writes, or with Ctrl, Alt or Meta.
+  function shortcuts() {
+    const dialog = document.getElementById("keys");
+    const opener = document.querySelector("[data-keys]");
+    if (!dialog?.showModal || !opener) return;
+    opener.hidden = false;
+    opener.addEventListener("click", () => dialog.showModal());
+    let wentAt = -Infinity;
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || dialog.open) return;
+      if (event.target.closest?.("input, select, textarea, [contenteditable]")) return;
+      const isAfterG = event.timeStamp - wentAt < 1500;
+      wentAt = -Infinity;
+      if (isAfterG && PAGES[event.key]) location.assign(PAGES[event.key]);
+      else if (event.key === "g") wentAt = event.timeStamp;
+      else if (event.key === "?") dialog.showModal();
+      else if (event.key === "/") document.querySelector("main form input:not([type=hidden]), main form select")?.focus();
+      else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  // To the next row of a list, or the one before: its own link gets the focus, so that Enter opens it.
+  function step(by) {
+    const rows = [...document.querySelectorAll("main [data-row]")].filter((row) => row.checkVisibility());
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by];
+    (next?.querySelector("[data-open]") ?? next?.querySelector("a"))?.focus();
+  }
+
+  // What is open above the page closes like other things do.
+  function menu() {
+    const more = document.querySelector("details.more");
+    if (!more) return;
+    const close = () => { more.open = false; };
+    document.addEventListener("click", (event) => { if (!more.contains(event.target)) close(); });
+    more.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !more.open) return;
+      close();
+      more.querySelector("summary").focus();
+    });
+  }
+
   localTimes(document);
   localFields();
   copyButtons(document);
@@ -225,4 +327,6 @@
   showPlace();
   charts();
   live();
+  menu();
+  shortcuts();
 })();

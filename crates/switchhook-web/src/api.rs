@@ -5,6 +5,7 @@
 
 mod auth;
 mod compat;
+mod dead_letters;
 mod deliveries;
 mod description;
 mod doctor;
@@ -120,6 +121,10 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::export))
+        .routes(routes!(dead_letters::resend))
+        .routes(routes!(dead_letters::dismiss))
         .routes(routes!(history::get))
         .routes(routes!(stream::stream))
         .routes(routes!(replays::list, replays::create))

@@ -7,6 +7,7 @@
 mod assets;
 mod attention;
 mod chart;
+mod dead_letters;
 mod deliveries;
 mod delivery;
 mod doctor;
@@ -16,11 +17,14 @@ mod form;
 mod history;
 mod inspector;
 mod json_text;
+mod keys;
 mod ladder;
+mod notifications;
 mod overview;
 mod page;
 mod part;
 mod pulse;
+mod reference;
 mod replay_form;
 mod replays;
 mod search;
@@ -31,8 +35,9 @@ mod subscription_form;
 mod subscriptions;
 mod webhook_form;
 mod webhooks;
+mod websockets;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -41,6 +46,7 @@ use axum::routing::{get, post};
 
 use self::attention::Attentions;
 use self::pulse::Pulses;
+use self::reference::Reference;
 use self::session::Sessions;
 use self::simulator::Plays;
 use switchhook_node::Node;
@@ -52,6 +58,7 @@ pub(crate) struct Desk {
     attentions: Attentions,
     plays: Plays,
     pulses: Pulses,
+    reference: OnceLock<Reference>,
 }
 
 type SharedDesk = Arc<Desk>;
@@ -64,6 +71,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         attentions: Attentions::default(),
         plays: Plays::default(),
         pulses: Pulses::default(),
+        reference: OnceLock::new(),
     });
     let pages = Router::new()
         .route("/dashboard/", get(overview::show))
@@ -117,12 +125,32 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/dashboard/deliveries/{id}", get(delivery::show))
         .route("/dashboard/deliveries/{id}/redeliver", post(delivery::redeliver))
         .route("/dashboard/deliveries/{id}/cancel", post(delivery::cancel))
+        .route("/dashboard/dead-letters", get(dead_letters::list))
+        .route("/dashboard/dead-letters/resend", post(dead_letters::resend))
+        .route("/dashboard/dead-letters/dismiss", post(dead_letters::dismiss))
         .route("/dashboard/sources", get(sources::list))
         .route("/dashboard/sources/{id}", get(sources::show))
         .route(
             "/dashboard/sources/{id}/retry-refusals",
             post(sources::retry_refusals),
         )
+        .route(
+            "/dashboard/websockets",
+            get(websockets::list).post(websockets::create),
+        )
+        .route("/dashboard/websockets/{id}/delete", post(websockets::delete))
+        .route("/dashboard/keys", get(keys::list))
+        .route(
+            "/dashboard/notifications",
+            get(notifications::list).post(notifications::create),
+        )
+        .route("/dashboard/notifications/new", get(notifications::blank))
+        .route("/dashboard/notifications/{id}/test", post(notifications::test))
+        .route(
+            "/dashboard/notifications/{id}/delete",
+            post(notifications::delete),
+        )
+        .route("/dashboard/api", get(reference::show_reference))
         .route("/dashboard/doctor", get(doctor::show))
         .route("/dashboard/replays", get(replays::list).post(replays::create))
         .route("/dashboard/replays/new", get(replays::blank))

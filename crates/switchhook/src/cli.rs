@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod connect;
 mod connection;
+mod dead_letters;
 mod deliveries;
 mod dev;
 mod diagnosis;
@@ -99,6 +100,7 @@ enum Command {
     Simulate(Box<simulate::Simulate>),
     Events(events::Events),
     Deliveries(deliveries::Deliveries),
+    DeadLetters(dead_letters::DeadLetters),
     Replays(replays::Replays),
     Tail(tail::Tail),
     Receive(receive::Receive),
@@ -163,6 +165,7 @@ impl Command {
             Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::DeadLetters(command) => command.run(),
             Self::Replays(command) => command.run(),
             Self::Tail(command) => command.run(),
             Self::Receive(command) => command.run(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use switchhook_protocol::Timestamp;
 
 use super::NotificationKind;
-use crate::attempt::{AttemptOutcome, FailureReason};
+use crate::attempt::{Failure, FailureReason};
 use crate::credential::shown_url;
 use crate::id::{DeliveryId, KeyId, SourceId, WebhookId};
 
@@ -70,8 +70,8 @@ pub struct FailingWebhook {
     /// How many attempts have failed in a row.
     pub attempts: u32,
     /// How the last one did.
-    #[serde(flatten)]
-    pub last: LastFailure,
+    #[serde(flatten, with = "in_parts")]
+    pub last: Option<Failure>,
 }
 
 /// Deliveries that were given up.
@@ -84,8 +84,8 @@ pub struct GivenUp {
     #[serde(with = "as_text")]
     pub delivery_id: DeliveryId,
     /// How its last attempt failed.
-    #[serde(flatten)]
-    pub last: LastFailure,
+    #[serde(flatten, with = "in_parts")]
+    pub last: Option<Failure>,
 }
 
 /// A source that refused what came in.
@@ -144,47 +144,6 @@ pub struct ExpiringKey {
     pub name: String,
     /// When, in unix milliseconds.
     pub expires_at: Timestamp,
-}
-
-/// How an attempt failed: with an answer, or without one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastFailure {
-    /// The status that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_status: Option<u16>,
-    /// Why no answer came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<FailureReason>,
-}
-
-impl LastFailure {
-    /// Of what came of an attempt.
-    #[must_use]
-    pub const fn of(outcome: &AttemptOutcome) -> Self {
-        match outcome {
-            AttemptOutcome::Answered { status, .. } => Self {
-                last_status: Some(*status),
-                last_error: None,
-            },
-            AttemptOutcome::Unanswered { reason, .. } => Self {
-                last_status: None,
-                last_error: Some(*reason),
-            },
-            AttemptOutcome::Lost => Self {
-                last_status: None,
-                last_error: None,
-            },
-        }
-    }
-
-    /// "was answered 500", as a verb.
-    fn verb(self) -> String {
-        match (self.last_status, self.last_error) {
-            (Some(status), _) => format!("was answered {status}"),
-            (None, Some(reason)) => format!("had no answer ({})", reason.as_str().replace('_', " ")),
-            (None, None) => "did not end".to_owned(),
-        }
-    }
 }
 
 impl WebhookOf {
@@ -258,19 +217,19 @@ impl News {
     pub fn text(&self, at: Timestamp, count: u32) -> String {
         match self {
             Self::WebhookFailing(news) => format!(
-                "{} has failed since {}: {} in a row, the last {}.",
+                "{} has failed since {}: {} in a row failed; at the last one the receiver {}.",
                 capitalized(&news.webhook.named()),
                 time(news.since),
                 counted(news.attempts, "attempt"),
-                news.last.verb(),
+                last_in_words(news.last),
             ),
             Self::WebhookRecovered(news) => format!(
-                "{} works again. It had failed for {}, since {}: {} in a row, the last {}.",
+                "{} works again. It had failed for {}, since {}: {} in a row failed; at the last one the receiver {}.",
                 capitalized(&news.webhook.named()),
                 span(at.since(news.since)),
                 time(news.since),
                 counted(news.attempts, "attempt"),
-                news.last.verb(),
+                last_in_words(news.last),
             ),
             Self::WebhookDisabled(webhook) => format!(
                 "{} was disabled, because its receiver had failed for too long. Its deliveries wait: resume it once the \
@@ -278,18 +237,18 @@ impl News {
                 capitalized(&webhook.named()),
             ),
             Self::DeliveryExhausted(news) if count == 1 => format!(
-                "Delivery {} to {} was given up: its last attempt {}. Redeliver or replay it once the receiver works.",
+                "Delivery {} to {} was given up: at its last attempt the receiver {}. Redeliver it once the receiver works.",
                 news.delivery_id,
                 news.webhook.named(),
-                news.last.verb(),
+                last_in_words(news.last),
             ),
             Self::DeliveryExhausted(news) => format!(
-                "{count} deliveries to {} were given up since {}. The last was delivery {}: its last attempt {}. Replay \
-                 them once the receiver works.",
+                "{count} deliveries to {} were given up since {}. The last was delivery {}: at its last attempt the \
+                 receiver {}. Send them again once it works: `switchhook dead-letters resend`.",
                 news.webhook.named(),
                 time(at),
                 news.delivery_id,
-                news.last.verb(),
+                last_in_words(news.last),
             ),
             Self::SourceRefusing(news) if count == 1 => format!(
                 "Source {} ({}) refused a request at {} with status {}. It is kept: see the source's refusals for the \
@@ -344,6 +303,10 @@ impl News {
     }
 }
 
+fn last_in_words(last: Option<Failure>) -> String {
+    last.map_or_else(|| "did not answer".to_owned(), Failure::in_words)
+}
+
 /// `2026-11-30 12:04:05 UTC`.
 fn time(at: Timestamp) -> String {
     let written = at.to_string();
@@ -390,5 +353,37 @@ mod as_text {
     {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A failure as two members of which one is there.
+mod in_parts {
+    use super::{Deserialize, Deserializer, Failure, FailureReason, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Parts {
+        /// The status that was answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_status: Option<u16>,
+        /// Why no answer came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_error: Option<FailureReason>,
+    }
+
+    #[expect(clippy::ref_option, reason = "serde gives it so")]
+    pub(super) fn serialize<S: Serializer>(last: &Option<Failure>, serializer: S) -> Result<S::Ok, S::Error> {
+        let (last_status, last_error) = last.map_or((None, None), Failure::parts);
+        let parts = Parts {
+            last_status,
+            last_error,
+        };
+        parts.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Failure>, D::Error> {
+        let parts = Parts::deserialize(deserializer)?;
+        Ok(Failure::from_parts(parts.last_status, parts.last_error))
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::attempt::{AttemptOutcome, FailureReason};
+use crate::attempt::{Failure, FailureReason};
 use crate::id::{DeliveryId, KeyId, SourceId, WebhookId};
 
 /// 2026-09-21T14:13:20Z.
@@ -17,10 +17,7 @@ fn failing(attempts: u32) -> FailingWebhook {
         webhook: webhook(),
         since: NOON,
         attempts,
-        last: LastFailure::of(&AttemptOutcome::Answered {
-            status: 500,
-            retry_after: None,
-        }),
+        last: Some(Failure::Status(500)),
     }
 }
 
@@ -32,10 +29,7 @@ fn one_of_each() -> Vec<News> {
         News::DeliveryExhausted(GivenUp {
             webhook: webhook(),
             delivery_id: DeliveryId(5),
-            last: LastFailure::of(&AttemptOutcome::Unanswered {
-                reason: FailureReason::ConnectTimeout,
-                detail: "10.0.0.1:443".to_owned(),
-            }),
+            last: Some(Failure::NoAnswer(FailureReason::ConnectTimeout)),
         }),
         News::SourceRefusing(RefusingSource {
             source_id: SourceId(9),
@@ -142,13 +136,13 @@ fn texts_say_what_happened_since_when_and_what_to_do() {
         texts,
         [
             "Webhook 123 (https://***@example.com/hook?token=***) has failed since 2026-09-21 14:13:20 UTC: 12 attempts in a \
-             row, the last was answered 500.",
+             row failed; at the last one the receiver answered 500.",
             "Webhook 123 (https://***@example.com/hook?token=***) works again. It had failed for 3 h 20 min, since 2026-09-21 \
-             14:13:20 UTC: 1 attempt in a row, the last was answered 500.",
+             14:13:20 UTC: 1 attempt in a row failed; at the last one the receiver answered 500.",
             "Webhook 123 (https://***@example.com/hook?token=***) was disabled, because its receiver had failed for too long. \
              Its deliveries wait: resume it once the receiver works again.",
-            "Delivery 5 to webhook 123 (https://***@example.com/hook?token=***) was given up: its last attempt had no answer \
-             (connect timeout). Redeliver or replay it once the receiver works.",
+            "Delivery 5 to webhook 123 (https://***@example.com/hook?token=***) was given up: at its last attempt the \
+             receiver could not be connected to in time. Redeliver it once the receiver works.",
             "Source 9 (our account) refused a request at 2026-09-21 17:33:20 UTC with status 401. It is kept: see the source's \
              refusals for the reason, and retry them.",
             "Source 9 (our account) has taken no event for 3 h 20 min, since 2026-09-21 14:13:20 UTC. Check that the account \

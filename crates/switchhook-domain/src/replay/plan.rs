@@ -17,7 +17,7 @@ pub struct Candidate {
     pub kind: Kind,
     /// What it shares with those it must not overtake.
     pub order_key: Option<OrderKey>,
-    /// Every delivery of it, by id.
+    /// Every delivery of it, by id; for a replay of dead letters, the one that is meant.
     pub deliveries: Vec<PastDelivery>,
 }
 
@@ -60,13 +60,13 @@ pub struct PlannedDelivery {
 impl ReplayFilter {
     /// Whether earlier deliveries decide, and not the event alone.
     const fn asks_for_deliveries(&self) -> bool {
-        self.webhook_id.is_some() || self.state.is_some() || self.not_delivered
+        self.webhook_id.is_some() || self.state.is_some() || self.not_delivered || self.dead_letters
     }
 
-    /// The original deliveries that it means.
+    /// The original deliveries that it means; of dead letters, which the store finds as such, all.
     fn meant<'a>(&'a self, all: &'a [PastDelivery]) -> impl Iterator<Item = &'a PastDelivery> {
         all.iter().filter(|one| {
-            one.is_original
+            (one.is_original || self.dead_letters)
                 && self.webhook_id.is_none_or(|wanted| wanted == one.webhook_id)
                 && self.state.is_none_or(|wanted| wanted == one.state)
                 && (!self.not_delivered || never_arrived(one, all))

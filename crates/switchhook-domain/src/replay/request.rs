@@ -21,6 +21,9 @@ pub enum InvalidReplay {
     /// What is not delivered is in one of two states.
     #[error("filter.state and filter.not_delivered exclude each other: send one of them")]
     StateOfNotDelivered,
+    /// Dead letters are found in another way.
+    #[error("filter: dead letters are narrowed by webhook, failure, kind and time only")]
+    NotOfDeadLetters,
     /// It names no event, or too many.
     #[error("filter.ids names {0} events: 1 to {MOST_NAMED} can be named; filter by time for more")]
     Named(usize),
@@ -37,6 +40,11 @@ impl ReplayFilter {
     pub fn check(&self) -> Result<(), InvalidReplay> {
         if self.not_delivered && self.state.is_some() {
             return Err(InvalidReplay::StateOfNotDelivered);
+        }
+        let is_of_events =
+            self.ids.is_some() || self.order_key.is_some() || self.state.is_some() || self.not_delivered;
+        if (self.dead_letters && is_of_events) || (self.failure.is_some() && !self.dead_letters) {
+            return Err(InvalidReplay::NotOfDeadLetters);
         }
         if self.is_empty() {
             return Err(InvalidReplay::NoFilter);
@@ -62,6 +70,7 @@ pub fn check_rate(rate: Option<f64>) -> Result<(), InvalidReplay> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::Failure;
     use crate::delivery::StateName;
     use crate::id::EventId;
 
@@ -91,6 +100,24 @@ mod tests {
             ..lost
         };
         check(&both, Err(InvalidReplay::StateOfNotDelivered));
+        let dead = ReplayFilter {
+            dead_letters: true,
+            failure: Some(Failure::Status(503)),
+            ..nothing()
+        };
+        check(&dead, Ok(()));
+        for other in [
+            ReplayFilter {
+                dead_letters: false,
+                ..dead.clone()
+            },
+            ReplayFilter {
+                dead_letters: true,
+                ..named(1)
+            },
+        ] {
+            check(&other, Err(InvalidReplay::NotOfDeadLetters));
+        }
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::Failure;
     use crate::id::{CompanyId, DeliveryId, WebhookId};
     use crate::outage::LastFailure;
 
@@ -113,8 +114,7 @@ mod tests {
                 at: NOW,
                 delivery_id: DeliveryId(1),
                 attempt_number: 1,
-                status: Some(500),
-                reason: None,
+                failure: Some(Failure::Status(500)),
             },
         };
         let over = Outage {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::dead_letter::{Resolution, Resolved};
 use switchhook_domain::delivery::{Delivery, DeliveryState, PendingFacts, WaitingFor};
 use switchhook_store::{Progress, StoreError};
 
@@ -95,8 +96,9 @@ fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, next_try_at: Optio
         DeliveryState::Delivered { at } => return format!("Delivered at {at}, after {}.", attempts(made)),
         DeliveryState::Exhausted { at } => {
             return format!(
-                "Failed: given up at {at}, after {}. It is not retried by itself; redeliver it once the receiver works.",
-                attempts(made)
+                "Failed: given up at {at}, after {}. {}",
+                attempts(made),
+                next(delivery)
             );
         }
         DeliveryState::Cancelled { at } => return format!("Cancelled at {at}, after {}.", attempts(made)),
@@ -128,6 +130,21 @@ fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, next_try_at: Optio
         }
     };
     format!("{waits}{failed}")
+}
+
+/// What becomes of a delivery that was given up.
+fn next(delivery: &Delivery) -> String {
+    match delivery.resolved {
+        None => "It is not retried by itself; redeliver it once the receiver works.".to_owned(),
+        Some(Resolved {
+            how: Resolution::Resent,
+            at,
+        }) => format!("It was sent again at {at}, as another delivery."),
+        Some(Resolved {
+            how: Resolution::Dismissed,
+            at,
+        }) => format!("It was dismissed at {at}."),
+    }
 }
 
 /// What deliveries with one order key are about.

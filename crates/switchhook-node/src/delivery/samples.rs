@@ -39,6 +39,8 @@ pub(super) fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
         origin: None,
         replay_id: None,
         suspended: Duration::ZERO,
+        last_failure: None,
+        resolved: None,
         created_at: NOW,
     };
     Box::new(ClaimedDelivery {

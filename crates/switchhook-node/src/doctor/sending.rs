@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{Attempt, AttemptOutcome, FailureReason};
-use switchhook_domain::delivery::{Delivery, StateName};
+use switchhook_domain::attempt::{Attempt, AttemptOutcome, Failure, FailureReason};
 use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_protocol::parse_http_date;
-use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+use switchhook_store::{DeadLetterFilter, DeliveryFilter, PageRequest, StoreError};
 
 use super::{Finding, Trouble, at_webhook, since};
 use crate::Node;
-use crate::health::{self, Health};
+use crate::health::Health;
 
 /// How long a delivery may be due before it counts as late.
 const LATE: Duration = Duration::from_secs(60);
-
-/// How long ago a delivery that was given up still counts.
-const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How far a receiver's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(60);
@@ -25,14 +21,18 @@ const SKEW: Duration = Duration::from_secs(60);
 /// How many of the latest deliveries are looked at for an answer.
 const LATEST: u32 = 3;
 
-/// How many given-up deliveries are counted.
+/// Up to how many dead letters that failed alike are counted.
 const MOST_COUNTED: u32 = 1_000;
 
-/// In how many pages they are looked for among those of the company.
-const MOST_PAGES: usize = 10;
+/// How many ways in which dead letters failed are told.
+const MOST_SORTS: u32 = 12;
 
 /// What is wrong with how a webhook's deliveries do.
-pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Result<Vec<Finding>, StoreError> {
+pub(super) async fn webhook(
+    node: &Node,
+    webhook: &Webhook,
+    health: Health,
+) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     if let Some(attempt) = last_attempt(node, webhook).await? {
         findings.extend(redirects(webhook, &attempt));
@@ -40,13 +40,12 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Result<Vec<Findin
         findings.extend(clock_skew(webhook, &attempt));
     }
     let now = node.clock.now();
-    let health = health::of(node, webhook).await?;
     match health.condition {
         Condition::Failing | Condition::PausedByFailures => findings.push(failing(webhook, health)),
         Condition::Active | Condition::NoSubscription => findings.extend(behind(node, webhook, now).await?),
         Condition::Paused | Condition::Disabled => {}
     }
-    findings.extend(given_up(node, webhook, now).await?);
+    findings.extend(given_up(node, webhook).await?);
     Ok(findings)
 }
 
@@ -152,7 +151,7 @@ fn failing(webhook: &Webhook, health: Health) -> Finding {
     let id = webhook.id;
     let (look_at, delivery) = match &health.outage {
         Some(outage) => (
-            where_to_look(outage.last.status, outage.last.reason),
+            where_to_look(outage.last.failure),
             format!(
                 "; its last attempt: switchhook deliveries show {}",
                 outage.last.delivery_id
@@ -169,25 +168,28 @@ fn failing(webhook: &Webhook, health: Health) -> Finding {
 }
 
 /// Where the reason of a failure is likely to be found.
-const fn where_to_look(status: Option<u16>, reason: Option<FailureReason>) -> &'static str {
-    match (status, reason) {
-        (Some(300..=399), _) => "it redirects: post to where it leads",
-        (Some(401 | 403), _) => {
+const fn where_to_look(failure: Option<Failure>) -> &'static str {
+    use Failure::{NoAnswer, Status};
+    match failure {
+        Some(Status(300..=399)) => "it redirects: post to where it leads",
+        Some(Status(401 | 403)) => {
             "it does not accept the signature or the credentials: compare the secret and the headers"
         }
-        (Some(404 | 405 | 410), _) => "nothing takes a POST at this path: compare the URL",
-        (Some(413), _) => "it takes no body of this size: raise its limit",
-        (Some(415), _) => "it does not take this content type",
-        (Some(429), _) => "it wants fewer requests: set a rate or a lower concurrency",
-        (Some(400..=499), _) => "it finds the request wrong: its answer may say why",
-        (Some(502..=504), _) => "a proxy before it does not reach it: see whether it is running",
-        (Some(_), _) => "see its log",
-        (None, Some(FailureReason::Dns)) => "its name has no address: compare the URL",
-        (None, Some(FailureReason::AddressRefused)) => "see --hook-allow",
-        (None, Some(FailureReason::ConnectionRefused)) => "nothing listens there: see whether it is running",
-        (None, Some(FailureReason::Tls)) => "see its certificate",
-        (None, Some(FailureReason::AnswerTimeout)) => "let it answer first and work afterwards",
-        (None, _) => "see whether it is running and can be reached",
+        Some(Status(404 | 405 | 410)) => "nothing takes a POST at this path: compare the URL",
+        Some(Status(413)) => "it takes no body of this size: raise its limit",
+        Some(Status(415)) => "it does not take this content type",
+        Some(Status(429)) => "it wants fewer requests: set a rate or a lower concurrency",
+        Some(Status(400..=499)) => "it finds the request wrong: its answer may say why",
+        Some(Status(502..=504)) => "a proxy before it does not reach it: see whether it is running",
+        Some(Status(_)) => "see its log",
+        Some(NoAnswer(FailureReason::Dns)) => "its name has no address: compare the URL",
+        Some(NoAnswer(FailureReason::AddressRefused)) => "see --hook-allow",
+        Some(NoAnswer(FailureReason::ConnectionRefused)) => {
+            "nothing listens there: see whether it is running"
+        }
+        Some(NoAnswer(FailureReason::Tls)) => "see its certificate",
+        Some(NoAnswer(FailureReason::AnswerTimeout)) => "let it answer first and work afterwards",
+        Some(NoAnswer(_)) | None => "see whether it is running and can be reached",
     }
 }
 
@@ -211,40 +213,37 @@ async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option
     }))
 }
 
-async fn given_up(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
-    let filter = DeliveryFilter {
-        webhook_id: Some(webhook.id),
-        state: Some(StateName::Exhausted),
-        ..DeliveryFilter::default()
+/// Dead letters: what was given up and nobody has dealt with since.
+async fn given_up(node: &Node, webhook: &Webhook) -> Result<Option<Finding>, StoreError> {
+    let id = webhook.id;
+    let filter = DeadLetterFilter {
+        webhook_id: Some(id),
+        ..DeadLetterFilter::default()
     };
-    let mut page = PageRequest::first(MOST_COUNTED);
-    let mut count = 0;
-    for _ in 0..MOST_PAGES {
-        let list = node
-            .store
-            .list_deliveries(webhook.company_id, filter.clone(), page);
-        let exhausted = list.await?;
-        let is_lately = |delivery: &&Delivery| now.since(delivery.state.at()) < LATELY;
-        count += exhausted.items.iter().filter(is_lately).count();
-        page.after = exhausted.next;
-        if exhausted.next.is_none() || !exhausted.items.is_empty() {
-            break;
-        }
-    }
-    let more = if count == MOST_COUNTED as usize {
-        " or more"
-    } else {
-        ""
-    };
+    let groups = node
+        .store
+        .dead_letter_groups(webhook.company_id, filter, MOST_SORTS, MOST_COUNTED)
+        .await?;
+    let count: u32 = groups.iter().map(|group| group.count).sum();
+    let is_more = groups.iter().any(|group| group.is_more) || groups.len() >= MOST_SORTS as usize;
+    let more = if is_more { " or more" } else { "" };
+    let mut ways: Vec<_> = groups
+        .iter()
+        .map(|group| group.alike.failure.in_words())
+        .collect();
+    ways.sort_unstable();
+    ways.dedup();
     Ok((count > 0).then(|| {
-        let id = webhook.id;
         at_webhook(
             webhook,
             Trouble::GivenUp,
-            format!("{count}{more} of its deliveries were given up in the last 24 hours"),
             format!(
-                "see why: switchhook deliveries list --webhook {id} --state exhausted; then send them again: \
-                 switchhook deliveries redeliver ID"
+                "{count}{more} of its deliveries were given up and wait for a decision: its receiver {}",
+                ways.join(", or ")
+            ),
+            format!(
+                "see why: switchhook dead-letters list --webhook {id}; then send them again: switchhook dead-letters resend \
+                 --webhook {id}; or dismiss them: switchhook dead-letters dismiss --webhook {id}"
             ),
         )
     }))

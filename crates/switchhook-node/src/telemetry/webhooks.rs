@@ -134,6 +134,7 @@ mod tests {
             webhook_id: WebhookId(id),
             due: 0,
             later,
+            oldest: None,
         };
         metrics.choose(&[pending(3, 10), pending(1, 2), pending(9, 400)]);
         let text = metrics.render();

@@ -23,8 +23,8 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::replays::{self, ReplayRequest};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, Rotation};
-use switchhook_node::{Node, deliveries, history, subscriptions, websockets};
-use switchhook_store::{ErasureExtent, PageRequest, StoreError, SubscriptionFilter};
+use switchhook_node::{Node, dead_letters, deliveries, history, subscriptions, websockets};
+use switchhook_store::{DeadLetterFilter, ErasureExtent, PageRequest, StoreError, SubscriptionFilter};
 
 use crate::house::{House, admin, stranger, unscoped, with_right};
 
@@ -202,6 +202,16 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, "call delivery", NOT_THERE]),
     ("deliveries::cancel", verb!(|node, caller, things| deliveries::cancel(node, caller, things.delivery)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("dead_letters::list", verb!(|node, caller, things| dead_letters::list(node, caller, DeadLetterFilter::default())),
+        [OK, NO_READ, OK, OK]),
+    ("dead_letters::page", verb!(|node, caller, things| dead_letters::page(node, caller, DeadLetterFilter::default(), PageRequest::first(1))),
+        [OK, NO_READ, OK, OK]),
+    ("dead_letters::count", verb!(|node, caller, things| dead_letters::count(node, caller, DeadLetterFilter::default())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("dead_letters::resend", verb!(|node, caller, things| dead_letters::resend(node, caller, DeadLetterFilter::default(), None)),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("dead_letters::dismiss", verb!(|node, caller, things| dead_letters::dismiss(node, caller, DeadLetterFilter::default())),
+        [NO_WRITE, NO_WRITE, OK, OK]),
     ("replays::count", verb!(|node, caller, things| replays::count(node, caller, replay())),
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("replays::create", verb!(|node, caller, things| replays::create(node, caller, replay())),

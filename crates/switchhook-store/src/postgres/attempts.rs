@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{Attempt, AttemptOutcome};
+use switchhook_domain::attempt::{Attempt, AttemptOutcome, Failure};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
@@ -100,6 +100,7 @@ async fn settle(
         i64: i64::from(end.1.failures.unanswered),
         i64: end.1.blocks_until.as_millis(),
         i64: i64::try_from(end.1.suspended.as_millis()).unwrap_or(i64::MAX),
+        Option<String>: Failure::of(&end.1.attempt.outcome).map(|failure| failure.to_string()),
     });
     let query = query.bind(transaction.node);
     let rows = query.fetch_all(&mut *transaction.connection).await?;
@@ -131,15 +132,16 @@ const SETTLE: &str = concat!(
      blocks_until = CASE deliveries.state WHEN 'pending' THEN one.blocks_until ELSE deliveries.blocks_until END, \
      held_ms = CASE deliveries.state WHEN 'pending' THEN one.held_ms ELSE deliveries.held_ms END, \
      failures_answered = one.answered, failures_unanswered = one.unanswered, \
-     last_outcome = one.outcome, last_status = one.status FROM ",
+     last_outcome = one.outcome, last_status = one.status, \
+     last_failure = coalesce(one.failure, deliveries.last_failure) FROM ",
     attempt_arrays!(
-        "$20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[]"
+        "$20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::text[]"
     ),
     " AS one (",
     attempt_columns!(),
-    ", next_state, next_due_at, next_ended_at, answered, unanswered, blocks_until, held_ms) \
+    ", next_state, next_due_at, next_ended_at, answered, unanswered, blocks_until, held_ms, failure) \
      WHERE deliveries.id = one.delivery_id AND deliveries.attempt_number = one.number \
-     AND coalesce(deliveries.claimed_by, 0) = $27 \
+     AND coalesce(deliveries.claimed_by, 0) = $28 \
      RETURNING one.*, deliveries.state, webhook_id, order_key, replay_id\
      ), kept AS (INSERT INTO attempts (",
     attempt_columns!(),

@@ -17,7 +17,7 @@ use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::redelivery::{self, redelivery};
 use crate::shared::deliveries::find;
-use crate::shared::webhooks;
+use crate::shared::{dead_letters, webhooks};
 
 /// A new delivery of the same event to the same webhook.
 pub(super) async fn redeliver(
@@ -41,6 +41,7 @@ pub(super) async fn redeliver(
     let ordinal = next_ordinals.get(&origin.event_id).copied().unwrap_or(0);
     let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(connection, None, &[NewRow::free(delivery.clone())]).await?;
+    dead_letters::resent(connection, delivery.event_id, webhook_id, now).await?;
     transaction.effects.due(webhook_id, now);
     Ok(delivery)
 }

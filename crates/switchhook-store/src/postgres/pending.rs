@@ -10,7 +10,7 @@ use super::transaction::Transaction;
 use crate::claim::{PendingCount, PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::delivery::{self, delivery_columns};
-use crate::waiting::{Backlog, Progress};
+use crate::waiting::Progress;
 
 /// The webhooks after `after` for which something is pending.
 ///
@@ -86,30 +86,6 @@ const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM (\
      AND webhook_id = $1 ORDER BY due_at, id OFFSET 0) AS claimed \
      WHERE attempt_number = 1 AND replay_id IS NULL ORDER BY created_at LIMIT 1";
 
-/// How many deliveries of a webhook are pending, and the oldest of those that were counted.
-pub(super) async fn backlog_of(
-    connection: &mut PgConnection,
-    webhook_id: WebhookId,
-    most: u32,
-) -> Result<Backlog, StoreError> {
-    let row = sqlx::query(COUNT)
-        .bind(webhook_id.0)
-        .bind(i64::from(most))
-        .fetch_one(connection)
-        .await?;
-    let count: i64 = row.try_get(0)?;
-    Ok(Backlog {
-        count: u32::try_from(count).unwrap_or(most).min(most),
-        oldest: row.try_get::<Option<i64>, _>(1)?.map(DeliveryId),
-    })
-}
-
-const COUNT: &str = "SELECT count(*), min(id) FROM (\
-     (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 \
-     ORDER BY due_at, id LIMIT $2) UNION ALL \
-     (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
-     ORDER BY due_at, id LIMIT $2)) AS pending";
-
 /// What those of these deliveries are doing that are pending.
 pub(super) async fn progress_of(
     connection: &mut PgConnection,
@@ -181,19 +157,23 @@ pub(super) async fn count(
                 webhook_id: WebhookId(row.try_get(0)?),
                 due: count(1)? + count(2)?,
                 later: count(3)?,
+                oldest: row.try_get::<Option<i64>, _>(4)?.map(DeliveryId),
             })
         })
         .collect()
 }
 
-const COUNT_OF_EACH: &str = "SELECT k.webhook_id, \
-     (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
-      AND webhook_id = k.webhook_id AND due_at <= $2 ORDER BY webhook_id, due_at, id LIMIT $3) AS due), \
-     (SELECT count(*) FROM (SELECT FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' \
-      AND webhook_id = k.webhook_id ORDER BY webhook_id, due_at, id LIMIT $3) AS claimed), \
-     (SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL \
-      AND webhook_id = k.webhook_id AND due_at > $2 ORDER BY webhook_id, due_at, id LIMIT $3) AS later) \
-     FROM unnest($1::bigint[]) AS k (webhook_id)";
+const COUNT_OF_EACH: &str = "SELECT k.webhook_id, due.count, claimed.count, later.count, \
+     least(due.oldest, claimed.oldest, later.oldest) FROM unnest($1::bigint[]) WITH ORDINALITY AS k (webhook_id, place) \
+     CROSS JOIN LATERAL (SELECT count(*), min(id) AS oldest FROM (SELECT id FROM deliveries \
+      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = k.webhook_id AND due_at <= $2 \
+      ORDER BY webhook_id, due_at, id LIMIT $3) AS one) AS due \
+     CROSS JOIN LATERAL (SELECT count(*), min(id) AS oldest FROM (SELECT id FROM deliveries \
+      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = k.webhook_id \
+      ORDER BY webhook_id, due_at, id LIMIT $3) AS one) AS claimed \
+     CROSS JOIN LATERAL (SELECT count(*), min(id) AS oldest FROM (SELECT id FROM deliveries \
+      WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = k.webhook_id AND due_at > $2 \
+      ORDER BY webhook_id, due_at, id LIMIT $3) AS one) AS later ORDER BY k.place";
 
 /// When the oldest delivery was made that is pending, whatever it waits for.
 pub(super) async fn oldest_undelivered(

@@ -11,12 +11,16 @@ use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};
 use crate::row::Columns;
+use crate::shared::dead_letters;
 
 pub(super) async fn select(
     connection: &mut PgConnection,
     replay: &Replay,
     scan: Scan,
 ) -> Result<Selection, StoreError> {
+    if replay.filter.dead_letters {
+        return dead_letters::select(connection, replay, scan).await;
+    }
     let looked = match &replay.filter.ids {
         Some(ids) => named(connection, replay, ids, scan).await?,
         None => accepted(connection, replay, scan).await?,

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
+use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, ReplayId};
 use switchhook_domain::replay::Replay;
 
+use super::columns::bind_columns;
 use super::delivery_row::{self, NewRow};
 use super::order_queue::{self, QueueLocks};
 use super::transaction::Transaction;
@@ -98,8 +100,26 @@ async fn create_deliveries(
         });
     }
     delivery_row::insert(transaction.connection, transaction.node, &rows).await?;
+    resolve(transaction.connection, &rows, step.now).await?;
     Ok(rows.len())
 }
+
+/// What was given up of the same events at the same webhooks is no dead letter any more; as `dead_letters::resent` does it for one.
+async fn resolve(connection: &mut PgConnection, rows: &[NewRow], now: Timestamp) -> Result<(), StoreError> {
+    let query = bind_columns!(sqlx::query(RESOLVE), rows, |row| {
+        i64: row.delivery.event_id.0,
+        i64: row.delivery.webhook_id.0,
+    });
+    let query = query.bind(Resolution::Resent.as_str()).bind(now.as_millis());
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Rows are found by their events, whatever the statistics say of what else holds.
+const RESOLVE: &str = "UPDATE deliveries SET resolution = $3, resolved_at = $4 \
+     FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS one (event_id, webhook_id)) AS one \
+     WHERE deliveries.event_id = one.event_id AND deliveries.webhook_id + 0 = one.webhook_id \
+     AND coalesce(deliveries.state, '') = 'exhausted' AND coalesce(deliveries.resolved_at, 0) = 0";
 
 /// How many deliveries of each replay reached which final state.
 pub(super) type Ended = BTreeMap<(ReplayId, &'static str), i64>;

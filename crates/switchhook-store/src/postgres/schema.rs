@@ -17,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 15] = [
+const MIGRATIONS: [Migration; 16] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -77,6 +77,10 @@ const MIGRATIONS: [Migration; 15] = [
     Migration {
         name: "outages",
         sql: include_str!("../../migrations/postgres/0015_outages.sql"),
+    },
+    Migration {
+        name: "dead_letters",
+        sql: include_str!("../../migrations/postgres/0016_dead_letters.sql"),
     },
 ];
 

@@ -26,7 +26,7 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::shared::refusals;
-use crate::waiting::{Backlog, Progress};
+use crate::waiting::Progress;
 use crate::write::HotWrite;
 
 /// A closure that does something on a connection or in a transaction.
@@ -128,11 +128,6 @@ impl Store for PostgresStore {
 
     async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
         self.read(work!(connection => pending::progress_of(connection, &ids)))
-            .await
-    }
-
-    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError> {
-        self.read(work!(connection => pending::backlog_of(connection, webhook_id, most)))
             .await
     }
 

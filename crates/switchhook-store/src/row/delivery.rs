@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
+use switchhook_domain::dead_letter::Resolved;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, ReplayId, SubscriptionId, WebhookId};
 use switchhook_domain::order::OrderKey;
@@ -16,7 +17,8 @@ use crate::error::StoreError;
 macro_rules! delivery_columns {
     () => {
         "id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, hidden, order_key, state, due_at, \
-         ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, note, origin_id, replay_id, created_at, held_ms"
+         ended_at, attempt_number, failures_answered, failures_unanswered, blocks_until, note, origin_id, replay_id, created_at, held_ms, \
+         last_failure, resolution, resolved_at"
     };
 }
 pub(crate) use delivery_columns;
@@ -50,7 +52,14 @@ pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Delivery, StoreE
         replay_id: columns.read::<Option<i64>>()?.map(ReplayId),
         created_at: columns.time()?,
         suspended: Duration::from_millis(columns.read::<i64>()?.unsigned_abs()),
+        last_failure: columns.maybe_word()?,
+        resolved: read_resolved(columns)?,
     })
+}
+
+fn read_resolved(columns: &mut Columns<'_>) -> Result<Option<Resolved>, StoreError> {
+    let (how, at) = (columns.maybe_word()?, columns.maybe_time()?);
+    Ok(how.zip(at).map(|(how, at)| Resolved { how, at }))
 }
 
 fn read_state(columns: &mut Columns<'_>) -> Result<DeliveryState, StoreError> {

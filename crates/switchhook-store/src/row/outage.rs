@@ -1,6 +1,6 @@
 //! An outage as a row.
 
-use switchhook_domain::attempt::FailureReason;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::outage::{LastFailure, Outage};
 
@@ -27,14 +27,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<(WebhookId, Outage), StoreError> {
             at: columns.time()?,
             delivery_id: DeliveryId(columns.read()?),
             attempt_number: columns.read()?,
-            status: columns.read()?,
-            reason: match columns.maybe_text()? {
-                Some(word) => Some(
-                    word.parse::<FailureReason>()
-                        .map_err(|error| columns.corrupt(error))?,
-                ),
-                None => None,
-            },
+            failure: Failure::from_parts(columns.read()?, columns.maybe_word()?),
         },
     };
     Ok((webhook_id, outage))

@@ -54,8 +54,9 @@ pub(super) async fn list(
 /// Each combination has one index that suits it, and neither database can be relied on to find out which.
 pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
-    let is_along_failed =
-        filter.has_failed && filter.event_id.is_none() && filter.replay_id.is_none() && unfinished.is_none();
+    let is_of_one = filter.event_id.is_some() || filter.replay_id.is_some();
+    let is_along_failure = filter.failure.is_some() && !is_of_one;
+    let is_along_failed = filter.has_failed && !is_of_one && !is_along_failure && unfinished.is_none();
     let of = |of| Listing::new(delivery_columns!(), of);
     let walk = match *filter {
         DeliveryFilter {
@@ -65,6 +66,12 @@ pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
             replay_id: Some(id), ..
         } => of("FROM deliveries INDEXED BY deliveries_by_replay WHERE replay_id IS NOT NULL")
             .along("replay_id", Some(id.0)),
+        DeliveryFilter {
+            failure: Some(failure),
+            ..
+        } => of("FROM deliveries INDEXED BY deliveries_by_failure WHERE last_failure IS NOT NULL")
+            .along("company_id", Some(company_id.0))
+            .along("last_failure", Some(failure.to_string())),
         DeliveryFilter { webhook_id, .. } => match (unfinished, webhook_id) {
             (Some(state), _) => {
                 of("FROM deliveries INDEXED BY deliveries_unfinished WHERE state <> 'delivered'")
@@ -86,6 +93,7 @@ pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing
         .narrowed("event_id", filter.event_id.map(|id| id.0))
         .narrowed("replay_id", filter.replay_id.map(|id| id.0))
         .narrowed("webhook_id", filter.webhook_id.map(|id| id.0))
+        .narrowed("last_failure", filter.failure.map(|failure| failure.to_string()))
         .narrowed("state", filter.state.map(StateName::as_str))
         .narrowed("kind", filter.kind.map(Kind::route))
         .between(filter.since, filter.until)

@@ -1,7 +1,7 @@
 //! Outages: times in which every attempt to send to a webhook failed.
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::FailureReason;
+use switchhook_domain::attempt::{Failure, FailureReason};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::notification::Notice;
 use switchhook_domain::outage::Outage;
@@ -41,6 +41,7 @@ async fn fails(
         return Ok(None);
     };
     let last = &outage.last;
+    let (status, reason) = last.failure.map_or((None, None), Failure::parts);
     for statement in [GO_ON, BEGIN] {
         let values = values![
             webhook_id.0,
@@ -48,8 +49,8 @@ async fn fails(
             last.at,
             last.delivery_id.0,
             last.attempt_number,
-            last.status,
-            last.reason.map(FailureReason::as_str),
+            status,
+            reason.map(FailureReason::as_str),
             outage.since,
         ];
         if sql.execute(statement, values).await? > 0 {

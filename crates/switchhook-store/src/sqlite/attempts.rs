@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
@@ -63,6 +64,7 @@ fn finish_deferred(
         failures: one.failures,
         blocks_until: one.blocks_until,
         suspended: one.suspended,
+        last_failure: Failure::of(&one.attempt.outcome),
         ..delivery
     };
     delivery_row::insert_ended(transaction, &ended, &one.attempt)?;
@@ -127,12 +129,14 @@ fn settle(
     let status = attempt::status(&one.attempt);
     let outcome = attempt::outcome_name(&one.attempt.outcome);
     let failures = one.failures;
+    let failure = Failure::of(&one.attempt.outcome).map(|failure| failure.to_string());
     let Some(state) = state else {
         connection.prepare_cached(SETTLE_FINAL)?.execute(params![
             failures.answered,
             failures.unanswered,
             outcome,
             status,
+            failure,
             one.delivery_id.0,
         ])?;
         return Ok(());
@@ -152,16 +156,19 @@ fn settle(
         i64::try_from(one.suspended.as_millis()).unwrap_or(i64::MAX),
         outcome,
         status,
+        failure,
         one.delivery_id.0,
     ])?;
     Ok(())
 }
 
 const SETTLE: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, state = ?, due_at = ?, ended_at = ?, \
-     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, held_ms = ?, last_outcome = ?, last_status = ? WHERE id = ?";
+     failures_answered = ?, failures_unanswered = ?, blocks_until = ?, held_ms = ?, last_outcome = ?, last_status = ?, \
+     last_failure = coalesce(?, last_failure) WHERE id = ?";
 
 const SETTLE_FINAL: &str = "UPDATE deliveries SET claimed_by = NULL, claimed_at = NULL, \
-     failures_answered = ?, failures_unanswered = ?, last_outcome = ?, last_status = ? WHERE id = ?";
+     failures_answered = ?, failures_unanswered = ?, last_outcome = ?, last_status = ?, \
+     last_failure = coalesce(?, last_failure) WHERE id = ?";
 
 /// The attempt of a delivery that is under way.
 pub(super) struct OpenAttempt {

@@ -16,7 +16,7 @@ use crate::order_queue::Start;
 use crate::redelivery::{self, redelivery};
 use crate::row::Row;
 use crate::shared::deliveries::find;
-use crate::shared::webhooks;
+use crate::shared::{dead_letters, webhooks};
 
 /// A new delivery of the same event to the same webhook.
 pub(super) fn redeliver(
@@ -39,6 +39,7 @@ pub(super) fn redeliver(
     let ordinal = next_ordinal(connection, origin.event_id)?;
     let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(connection, &delivery, Start::Free)?;
+    at_once(dead_letters::resent(sql, delivery.event_id, webhook_id, now))?;
     transaction.effects.due(webhook_id, now);
     Ok(delivery)
 }

@@ -83,11 +83,12 @@ fn write(
         delivery.created_at.as_millis(),
         delivery.note,
         i64::try_from(delivery.suspended.as_millis()).unwrap_or(i64::MAX),
+        delivery.last_failure.map(|failure| failure.to_string()),
     ])?;
     Ok(())
 }
 
 const INSERT: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
      hidden, order_key, state, due_at, ended_at, held, claimed_by, claimed_at, attempt_number, failures_answered, \
-     failures_unanswered, blocks_until, last_outcome, last_status, origin_id, replay_id, created_at, note, held_ms) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+     failures_unanswered, blocks_until, last_outcome, last_status, origin_id, replay_id, created_at, note, held_ms, last_failure) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -11,7 +11,7 @@ use crate::claim::{PendingCount, PendingWebhook, Waiting};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::row::delivery::{self, delivery_columns};
-use crate::waiting::{Backlog, Progress};
+use crate::waiting::Progress;
 
 /// The webhooks after `after` for which something is pending.
 pub(super) fn pending_webhooks(
@@ -71,33 +71,6 @@ pub(super) const LONGEST_DUE: &str = "SELECT id, due_at FROM deliveries INDEXED 
 pub(super) const LONGEST_UNSTARTED: &str = "SELECT id, created_at FROM deliveries INDEXED BY deliveries_claimed \
      WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND attempt_number = 1 AND replay_id IS NULL \
      ORDER BY created_at LIMIT 1";
-
-/// How many deliveries of a webhook are pending, and the oldest of those that were counted.
-pub(super) fn backlog_of(
-    connection: &Connection,
-    webhook_id: WebhookId,
-    most: u32,
-) -> Result<Backlog, StoreError> {
-    let read = |row: &Row<'_>| {
-        Ok(Backlog {
-            count: row.get(0)?,
-            oldest: row.get::<Option<i64>>(1)?.map(DeliveryId),
-        })
-    };
-    let mut backlog = Backlog::default();
-    for sql in [COUNT_UNCLAIMED, COUNT_CLAIMED] {
-        let counted = first(connection, sql, &[&webhook_id.0, &most], read)?.unwrap_or_default();
-        backlog.count = most.min(backlog.count + counted.count);
-        backlog.oldest = backlog.oldest.into_iter().chain(counted.oldest).min();
-    }
-    Ok(backlog)
-}
-
-pub(super) const COUNT_UNCLAIMED: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? ORDER BY due_at LIMIT ?)";
-
-pub(super) const COUNT_CLAIMED: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_claimed \
-     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? ORDER BY due_at LIMIT ?)";
 
 /// What those of these deliveries are doing that are pending.
 pub(super) fn progress_of(connection: &Connection, ids: &[DeliveryId]) -> Result<Vec<Progress>, StoreError> {
@@ -165,26 +138,32 @@ pub(super) fn count(
 ) -> Result<Vec<PendingCount>, StoreError> {
     let one = |webhook_id: &WebhookId| {
         let (id, now) = (webhook_id.0, now.as_millis());
-        let count = |sql, values: &[&dyn rusqlite::ToSql]| -> Result<u64, StoreError> {
-            Ok(first(connection, sql, values, |row| row.get(0))?.unwrap_or(0))
+        let count = |sql, values: &[&dyn rusqlite::ToSql]| {
+            let read = |row: &Row<'_>| Ok((row.get::<u64>(0)?, row.get::<Option<i64>>(1)?));
+            Ok::<_, StoreError>(first(connection, sql, values, read)?.unwrap_or_default())
         };
+        let (due, oldest_due) = count(COUNT_DUE, &[&id, &now, &most])?;
+        let (under_way, oldest_under_way) = count(COUNT_UNDER_WAY, &[&id, &most])?;
+        let (later, oldest_later) = count(COUNT_LATER, &[&id, &now, &most])?;
+        let oldest = [oldest_due, oldest_under_way, oldest_later];
         Ok(PendingCount {
             webhook_id: *webhook_id,
-            due: count(COUNT_DUE, &[&id, &now, &most])? + count(COUNT_UNDER_WAY, &[&id, &most])?,
-            later: count(COUNT_LATER, &[&id, &now, &most])?,
+            due: due + under_way,
+            later,
+            oldest: oldest.into_iter().flatten().min().map(DeliveryId),
         })
     };
     webhook_ids.iter().map(one).collect()
 }
 
-pub(super) const COUNT_DUE: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at <= ? LIMIT ?)";
+pub(super) const COUNT_DUE: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at <= ? ORDER BY due_at LIMIT ?)";
 
-pub(super) const COUNT_LATER: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_due \
-     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? LIMIT ?)";
+pub(super) const COUNT_LATER: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND due_at > ? ORDER BY due_at LIMIT ?)";
 
-pub(super) const COUNT_UNDER_WAY: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_claimed \
-     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? LIMIT ?)";
+pub(super) const COUNT_UNDER_WAY: &str = "SELECT count(*), min(id) FROM (SELECT id FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? ORDER BY due_at LIMIT ?)";
 
 /// When the oldest delivery was made that is pending, whatever it waits for.
 pub(super) fn oldest_undelivered(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {

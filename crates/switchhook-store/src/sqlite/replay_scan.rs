@@ -5,12 +5,17 @@ use switchhook_domain::id::EventId;
 use switchhook_domain::replay::Replay;
 
 use super::row::{all, first};
+use super::sql::{OnThread, at_once};
 use crate::error::StoreError;
 use crate::replay::{Scan, Selection};
 use crate::replaying::{LookedAt, read_event, read_past_delivery};
 use crate::row::Columns;
+use crate::shared::dead_letters;
 
 pub(super) fn select(connection: &Connection, replay: &Replay, scan: Scan) -> Result<Selection, StoreError> {
+    if replay.filter.dead_letters {
+        return at_once(dead_letters::select(&mut OnThread::new(connection), replay, scan));
+    }
     let looked = match &replay.filter.ids {
         Some(ids) => named(connection, replay, ids, scan)?,
         None => accepted(connection, replay, scan)?,

@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::order_queue::Start;
 use crate::replay::{ReplayDelivery, ReplayStep};
 use crate::replaying::check_cancel;
+use crate::shared::dead_letters;
 use crate::shared::replays::{by_id, close, find};
 
 /// Moves the cursor and makes the deliveries up to there.
@@ -65,6 +66,13 @@ fn create_delivery(
     let delivery = new.unsent(replay, ordinal, now);
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
     delivery_row::insert(connection, &delivery, Start::Free)?;
+    let sql = &mut OnThread::new(connection);
+    at_once(dead_letters::resent(
+        sql,
+        planned.event_id,
+        planned.webhook_id,
+        now,
+    ))?;
     Ok(true)
 }
 

@@ -32,7 +32,7 @@ use crate::retention::{
     DroppedPayloads, Erased, ErasureExtent, ErasureSlice, PayloadSlice, RemovalSlice, Removed, StoreSize,
 };
 use crate::shared::refusals;
-use crate::waiting::{Backlog, Progress};
+use crate::waiting::Progress;
 use crate::write::HotWrite;
 
 /// How often an idle store looks whether its file is still its own.
@@ -174,11 +174,6 @@ impl Store for SqliteStore {
 
     async fn progress_of(&self, ids: Vec<DeliveryId>) -> Result<Vec<Progress>, StoreError> {
         self.read_committed(move |connection| pending::progress_of(connection, &ids))
-            .await
-    }
-
-    async fn backlog_of(&self, webhook_id: WebhookId, most: u32) -> Result<Backlog, StoreError> {
-        self.read_committed(move |connection| pending::backlog_of(connection, webhook_id, most))
             .await
     }
 

@@ -9,6 +9,7 @@ mod backup;
 mod claims;
 mod copying;
 mod damage;
+mod dead_letters;
 mod fixture;
 mod history;
 mod idempotency;
@@ -93,6 +94,13 @@ conformance! {
         what_a_delivery_waits_for_is_told,
         a_delivery_is_claimed_by_name_before_what_is_due_earlier,
         deliveries_that_failed_are_found_whatever_became_of_them,
+        ;
+    dead_letters:
+        the_last_failure_of_a_delivery_is_known_whatever_became_of_it,
+        dead_letters_are_told_apart_by_what_they_have_in_common,
+        dead_letters_are_listed_oldest_first_and_narrow,
+        what_is_dismissed_or_sent_again_is_no_dead_letter,
+        a_replay_of_dead_letters_sends_each_event_once,
         ;
     websockets:
         a_websocket_is_kept_changed_and_deleted,

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::AttemptOutcome;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{ChannelId, CompanyId, RefusalId, SourceId, WebhookId};
 use switchhook_domain::notification::{
-    Channel, ChannelChange, ChannelType, FailingWebhook, GivenUp, LastFailure, News, Notice, Notification,
+    Channel, ChannelChange, ChannelType, FailingWebhook, GivenUp, News, Notice, Notification,
     NotificationKind, Progress, Recipient, RefusingSource, SilentSource, SuspectStore, WebhookOf,
 };
 use switchhook_domain::secret::Secret;
@@ -27,7 +26,7 @@ fn failing(attempts: u32) -> FailingWebhook {
         webhook: WebhookOf::new(HOOK, "https://example.com"),
         since: NOON,
         attempts,
-        last: LastFailure::of(&AttemptOutcome::Lost),
+        last: None,
     }
 }
 

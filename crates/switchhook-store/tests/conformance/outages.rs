@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use switchhook_domain::attempt::FailureReason;
+use switchhook_domain::attempt::{Failure, FailureReason};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::outage::{LastFailure, Outage};
-use switchhook_store::{Backlog, DeliveryFilter, OutageWrite, PageRequest, Progress};
+use switchhook_store::{DeliveryFilter, OutageWrite, PageRequest, Progress};
 
 use crate::samples::{COMPANY, OTHER_COMPANY};
 use crate::world::{Effect, World};
@@ -22,8 +22,7 @@ fn outage(world: &World, attempts: u32, status: Option<u16>) -> Outage {
             at: world.now,
             delivery_id: DeliveryId(11),
             attempt_number: 2,
-            status,
-            reason: status.is_none().then_some(FailureReason::Tls),
+            failure: Some(status.map_or(Failure::NoAnswer(FailureReason::Tls), Failure::Status)),
         },
     }
 }
@@ -145,24 +144,25 @@ pub(crate) async fn a_webhook_that_is_gone_has_no_outage(world: &mut World) {
 }
 
 pub(crate) async fn what_waits_for_a_webhook_is_counted_with_its_oldest(world: &mut World) {
-    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap(), Backlog::default());
-    let first = world.send(1, HOOK).await;
-    world.leave(2, HOOK).await;
-    world.leave(3, WebhookId(8)).await;
-    let backlog = |count| Backlog {
-        count,
-        oldest: Some(first),
+    let counted = async |world: &World, most| {
+        let hooks = vec![WebhookId(8), HOOK];
+        let counts = world.store.count_pending(hooks, world.now, most).await;
+        let own = counts.unwrap().pop().expect("one for each webhook");
+        (own.webhook_id, own.due + own.later, own.oldest)
     };
-    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap(), backlog(2));
+    assert_eq!(counted(world, 9).await, (HOOK, 0, None));
+    let first = world.send(1, HOOK).await;
+    let second = world.leave(2, HOOK).await;
+    world.leave(3, WebhookId(8)).await;
+    assert_eq!(counted(world, 9).await, (HOOK, 2, Some(first)));
     world.fail(first, 1, 30).await;
-    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap(), backlog(2));
-    assert_eq!(world.store.backlog_of(HOOK, 1).await.unwrap().count, 1);
+    assert_eq!(counted(world, 9).await, (HOOK, 2, Some(first)));
     world
         .store
         .cancel_delivery(COMPANY, first, world.now)
         .await
         .unwrap();
-    assert_eq!(world.store.backlog_of(HOOK, 9).await.unwrap().count, 1);
+    assert_eq!(counted(world, 9).await, (HOOK, 1, Some(second)));
 }
 
 pub(crate) async fn what_a_delivery_waits_for_is_told(world: &mut World) {

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId, first_id_at};
 use switchhook_domain::replay::{Destination, ReplayFilter};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::postgres::cluster::{Cluster, Durability, create_database};
 use switchhook_store::{
-    DeliveryFilter, ErasureExtent, ErasureSlice, EventFilter, Idempotency, LogBounds, NewEvent, PageRequest,
-    PayloadSlice, Recorded, RemovalSlice,
+    DeadLetterFilter, DeliveryFilter, ErasureExtent, ErasureSlice, EventFilter, Idempotency, LogBounds,
+    NewEvent, PageRequest, PayloadSlice, Recorded, RemovalSlice,
 };
 
 use crate::fixture::Postgres;
@@ -126,7 +127,10 @@ fn fill(cluster: &Cluster, database: &str, analyzed: Analyzed) {
          line_position, state, due_at, held, attempt_number, failures_answered, failures_unanswered, blocks_until, created_at) \
          SELECT id + 1, id, 0, company_id, {failing}, kind, '5', '', order_key, id, 'pending', \
          {due} + id % 1000, CASE WHEN (id - {next}) / 8 > 5000 THEN 'order' END, \
-         1, 1, 0, {due}, accepted_at FROM events WHERE id > {next}"
+         1, 1, 0, {due}, accepted_at FROM events WHERE id > {next}; \
+         UPDATE deliveries SET last_failure = '503' WHERE webhook_id = {failing} AND state = 'pending'; \
+         UPDATE deliveries SET state = 'exhausted', ended_at = created_at, due_at = NULL, held = NULL \
+         WHERE webhook_id = {failing} AND id > {next} + {NEW} * 4"
     ));
     analyze_if(Analyzed::Now);
 }
@@ -238,6 +242,7 @@ async fn read_pages(world: &mut World) {
                     [StateName::Pending, StateName::Exhausted, StateName::Delivered][set as usize % 3],
                 ),
                 has_failed: set % 5 == 4,
+                failure: (set % 7 == 6).then_some(Failure::Status(503)),
                 kind: with(4).then_some(Kind::Contact),
                 since,
                 until,
@@ -260,7 +265,30 @@ async fn read_pages(world: &mut World) {
     store.list_suspensions(None, NOON).await.unwrap();
     store.lasting_outages(None).await.unwrap();
     store.outages_of(FAILING, 9).await.unwrap();
-    store.backlog_of(FAILING, 1_000).await.unwrap();
+    let dead = DeadLetterFilter::default();
+    for filter in [
+        dead,
+        DeadLetterFilter {
+            webhook_id: Some(FAILING),
+            failure: Some(Failure::Status(503)),
+            kind: Some(Kind::Contact),
+            since: Some(NOON.minus(Duration::from_secs(86_300))),
+            until: Some(NOON),
+        },
+    ] {
+        store
+            .dead_letter_groups(COMPANY, filter, 50, 1_000)
+            .await
+            .unwrap();
+        store.dead_letters(COMPANY, filter, page).await.unwrap();
+    }
+    let ids = store.dead_letters(COMPANY, dead, page).await.unwrap();
+    let ids: Vec<_> = ids.items.iter().map(|delivery| delivery.id).collect();
+    assert_eq!(ids.len(), 50, "there are some");
+    store
+        .dismiss_dead_letters(COMPANY, ids.clone(), world.now)
+        .await
+        .unwrap();
     store
         .progress_of(vec![DeliveryId(first_id_at(NOON))])
         .await
@@ -273,6 +301,11 @@ async fn read_pages(world: &mut World) {
         },
         ReplayFilter {
             order_key: Some(order_key(3)),
+            ..ReplayFilter::default()
+        },
+        ReplayFilter {
+            dead_letters: true,
+            failure: Some(Failure::Status(503)),
             ..ReplayFilter::default()
         },
     ] {

@@ -9,8 +9,9 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use serde::Serialize;
-use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Phases};
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Failure, Phases};
 use switchhook_domain::credential::{shown_text, shown_url};
+use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName, WaitingFor};
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
@@ -23,7 +24,7 @@ use super::compat::{IdText, Items};
 use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
-use switchhook_node::deliveries::{self, Standing};
+use switchhook_node::deliveries::{self, LONGEST_TEXT, Sought, Standing};
 use switchhook_node::delivery::own_headers;
 use switchhook_node::destination::sent_name;
 use switchhook_node::mask::Mask;
@@ -51,6 +52,13 @@ pub(crate) struct DeliveryQuery {
     state: Option<StateName>,
     /// `true`: only those of which an attempt failed, whatever became of them.
     failed: Option<bool>,
+    /// Only those whose last failed attempt failed so, whatever became of them: an HTTP status, or why no answer came.
+    #[param(schema_with = words::failure)]
+    failure: Option<Failure>,
+    /// Only those with an attempt that failed and has this text in its answer, or in the words for why there was none. Small and large
+    /// letters are alike. At most 1,000 deliveries are looked at for a page.
+    #[param(example = "upstream connect error")]
+    error: Option<String>,
     /// Only this kind.
     #[param(schema_with = words::kept_kind)]
     kind: Option<Kind>,
@@ -115,6 +123,16 @@ pub(crate) struct DeliveryAnswer {
     /// The replay that made it; null for others.
     #[schema(required)]
     replay_id: Option<IdText>,
+    /// How its last failed attempt failed: an HTTP status, or why no answer came. Null if none failed.
+    #[schema(schema_with = words::failure_or_null, required)]
+    last_failure: Option<Failure>,
+    /// If it was given up: what was done about it since. `resent`: its event was sent to the webhook again, as another delivery;
+    /// `dismissed`: somebody decided against it. Null for a dead letter, which waits for one of the two.
+    #[schema(schema_with = words::resolution_or_null, required)]
+    resolution: Option<Resolution>,
+    /// When that was done, in unix milliseconds.
+    #[schema(value_type = Option<i64>, required)]
+    resolved_at: Option<Timestamp>,
     #[schema(value_type = i64)]
     created_at: Timestamp,
 }
@@ -236,6 +254,7 @@ pub(crate) async fn list(
         replay_id: query.id("replay_id")?,
         state: query.word("state")?,
         has_failed: query.get("failed", "true or false")?.unwrap_or(false),
+        failure: query.word("failure")?,
         kind: query.kind()?,
         since: query.instant("since")?,
         until: query.instant("until")?,
@@ -243,19 +262,22 @@ pub(crate) async fn list(
     if let Some(kind) = filter.kind {
         caller.require_sight(kind)?;
     }
-    let page = api
-        .node
-        .store
-        .list_deliveries(caller.company_id, filter, page)
-        .await?;
-    let sight = Sight::of(caller, &api.node);
-    let seen = page
-        .items
-        .into_iter()
-        .filter(|delivery| sight.sees(delivery.kind));
+    let text = query.text("error");
+    if text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT) {
+        return Err(ApiError::invalid(format!(
+            "error: look for at most {LONGEST_TEXT} bytes"
+        )));
+    }
+    let sought = Sought {
+        filter,
+        class: None,
+        text: text.map(Into::into),
+    };
+    let found = deliveries::search(&api.node, caller, &sought, page).await?;
+    let mask = api.node.settings.dashboard.mask;
     Ok(Json(Items {
-        items: listed(&api, seen.collect(), sight.mask).await?,
-        cursor: page.next.map(IdText),
+        items: listed(&api, found.deliveries, mask).await?,
+        cursor: found.next.map(IdText),
     }))
 }
 
@@ -388,13 +410,16 @@ impl DeliveryAnswer {
             note: delivery.note,
             origin: delivery.origin.map(|id| IdText(id.0)),
             replay_id: delivery.replay_id.map(|id| IdText(id.0)),
+            last_failure: delivery.last_failure,
+            resolution: delivery.resolved.map(|resolved| resolved.how),
+            resolved_at: delivery.resolved.map(|resolved| resolved.at),
             created_at: delivery.created_at,
         }
     }
 }
 
 impl AttemptAnswer {
-    fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
+    pub(super) fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
         let outcome = attempt.outcome.class().as_str();
         let detail = attempt
             .detail()

@@ -107,7 +107,7 @@ pub(crate) async fn limit_rate(
 }
 
 /// What is no reading of the store, or has limits of its own.
-const NO_READING: [&str; 2] = ["/v1/stream", "/v1/doctor"];
+const NO_READING: [&str; 3] = ["/v1/stream", "/v1/doctor", "/v1/dead-letters/export"];
 
 /// Stands before every route: requests of one company that read take turns, so that others get to read too.
 pub(crate) async fn limit_reads(

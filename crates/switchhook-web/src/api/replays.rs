@@ -10,11 +10,13 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::ReplayId;
 use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState, Tally};
 use utoipa::ToSchema;
 
+pub(super) use self::request::Instant;
 use self::request::ReplayRequest;
 use super::SharedApi;
 use super::auth::{Reader, Writer};
@@ -80,6 +82,13 @@ pub(crate) struct FilterAnswer {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     not_delivered: bool,
+    /// Whether it sends dead letters again: see `POST /v1/dead-letters/resend`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    dead_letters: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::failure, required = false)]
+    failure: Option<Failure>,
 }
 
 /// Where everything goes.
@@ -205,7 +214,7 @@ pub(crate) async fn cancel(
     Ok(Json(shown(&api, &replay, api.node.clock.now())))
 }
 
-fn shown(api: &SharedApi, replay: &Replay, now: Timestamp) -> ReplayAnswer {
+pub(super) fn shown(api: &SharedApi, replay: &Replay, now: Timestamp) -> ReplayAnswer {
     ReplayAnswer::of(replay, now, api.node.settings.dashboard.mask)
 }
 
@@ -235,7 +244,7 @@ impl ReplayAnswer {
 }
 
 impl DryRunAnswer {
-    fn of(tally: Tally) -> Self {
+    pub(super) fn of(tally: Tally) -> Self {
         let Estimate { total, is_exact } = Estimate::of(tally);
         Self {
             dry_run: true,
@@ -266,6 +275,8 @@ impl FilterAnswer {
             webhook_id: filter.webhook_id.map(|id| IdText(id.0)),
             state: filter.state.map(switchhook_domain::delivery::StateName::as_str),
             not_delivered: filter.not_delivered,
+            dead_letters: filter.dead_letters,
+            failure: filter.failure,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! The words themselves are the protocol's and the domain's; here is only how their lists are shown.
 
 use switchhook_domain::Kind;
+use switchhook_domain::attempt::FailureReason;
+use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::{StateName, WaitingFor};
 use switchhook_domain::notification::{ChannelType, NotificationKind};
 use switchhook_domain::replay::ReplayStateName;
@@ -45,6 +47,34 @@ pub(super) fn state() -> Object {
         StateName::ALL.iter().copied().map(StateName::as_str),
         "Where a delivery stands.",
     )
+}
+
+pub(super) fn resolution_or_null() -> Object {
+    one_of_or_null(
+        Resolution::ALL.into_iter().map(Resolution::as_str),
+        "What was done about a delivery that was given up.",
+    )
+}
+
+/// A status, or why no answer came.
+pub(super) fn failure() -> Object {
+    failure_of(SchemaType::new(Type::String))
+}
+
+pub(super) fn failure_or_null() -> Object {
+    failure_of(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn failure_of(schema_type: SchemaType) -> Object {
+    let reasons = FailureReason::ALL.map(FailureReason::as_str).join("|");
+    ObjectBuilder::new()
+        .schema_type(schema_type)
+        .pattern(Some(format!("^([1-9][0-9]{{2}}|{reasons})$")))
+        .examples(["503"])
+        .description(Some(
+            "How an attempt failed: the HTTP status of its answer, or why no answer came.",
+        ))
+        .build()
 }
 
 pub(super) fn waiting_for_or_null() -> Object {

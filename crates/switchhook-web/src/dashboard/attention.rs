@@ -2,19 +2,19 @@
 //!
 //! What is wrong with a webhook is the node's to say (`health.rs`); here it is bounded, sorted, and told what to do about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::webhook::{Condition, Severity, Webhook};
 use switchhook_node::Node;
 use switchhook_node::health::{self, Health};
-use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+use switchhook_store::{DeadLetterFilter, PageRequest, StoreError};
 
 use super::part::{Sentence, many, tone_of};
 
@@ -30,13 +30,14 @@ const MOST_WEBHOOKS: u32 = 1_000;
 /// How many things are shown.
 const MOST_ITEMS: usize = 12;
 
-/// How many given-up deliveries are looked at.
-const MOST_GIVEN_UP: u32 = 200;
+/// How many sorts of dead letters are told apart.
+const MOST_SORTS: u32 = 100;
+
+/// Up to how many of each are counted.
+const MOST_COUNTED: u32 = 1_000;
 
 /// How old a waiting delivery may be before a webhook that works counts as late.
 const LATE: Duration = Duration::from_secs(30);
-
-const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How things stand.
 #[derive(Debug, Clone, Default)]
@@ -105,15 +106,14 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
     let page = PageRequest::first(MOST_WEBHOOKS);
     let webhooks = node.store.list_webhooks(company_id, page).await?.items;
     let healths = health::of_all(node, &webhooks).await?;
-    let given_up = given_up(node, company_id, now).await?;
+    let dead = dead_letters(node, company_id).await?;
     let oldest = healths.iter().filter_map(|health| health.waiting.oldest_at).min();
     let mut items = Vec::new();
     for (webhook, health) in webhooks.iter().zip(healths) {
         items.extend(condition(webhook, health, now));
-        items.extend(exhausted(
-            webhook,
-            given_up.get(&webhook.id).copied().unwrap_or_default(),
-        ));
+        if let Some((count, is_more, failures)) = dead.get(&webhook.id) {
+            items.push(given_up(webhook, *count, *is_more, failures));
+        }
     }
     items.sort_by_key(|item| std::cmp::Reverse(item.severity));
     let more = items.len().saturating_sub(MOST_ITEMS);
@@ -128,27 +128,23 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
     })
 }
 
-async fn given_up(
-    node: &Node,
-    company_id: CompanyId,
-    now: Timestamp,
-) -> Result<BTreeMap<WebhookId, usize>, StoreError> {
-    let filter = DeliveryFilter {
-        state: Some(StateName::Exhausted),
-        since: Some(now.minus(A_DAY * 4)),
-        ..DeliveryFilter::default()
-    };
-    let page = PageRequest::first(MOST_GIVEN_UP);
-    let exhausted = node.store.list_deliveries(company_id, filter, page).await?;
-    let mut counts = BTreeMap::new();
-    for delivery in exhausted
-        .items
-        .iter()
-        .filter(|one| now.since(one.state.at()) < A_DAY)
-    {
-        *counts.entry(delivery.webhook_id).or_default() += 1;
+/// Dead letters: how many there are of each webhook, whether there are more, and how they failed.
+type DeadLetters = BTreeMap<WebhookId, (u32, bool, BTreeSet<Failure>)>;
+
+async fn dead_letters(node: &Node, company_id: CompanyId) -> Result<DeadLetters, StoreError> {
+    let filter = DeadLetterFilter::default();
+    let groups = node
+        .store
+        .dead_letter_groups(company_id, filter, MOST_SORTS, MOST_COUNTED)
+        .await?;
+    let mut dead = DeadLetters::new();
+    for group in groups {
+        let (count, is_more, failures) = dead.entry(group.alike.webhook_id).or_default();
+        *count += group.count;
+        *is_more |= group.is_more;
+        failures.insert(group.alike.failure);
     }
-    Ok(counts)
+    Ok(dead)
 }
 
 fn condition(webhook: &Webhook, health: Health, now: Timestamp) -> Option<Item> {
@@ -192,28 +188,25 @@ fn late(webhook: &Webhook, health: &Health, now: Timestamp) -> Option<Item> {
     Some(Item::new(webhook, Severity::Waiting, "behind", why, remedy))
 }
 
-fn exhausted(webhook: &Webhook, count: usize) -> Option<Item> {
-    let more = match count {
-        0 => return None,
-        count if count == MOST_GIVEN_UP as usize => " or more",
-        _ => "",
-    };
+fn given_up(webhook: &Webhook, count: u32, is_more: bool, failures: &BTreeSet<Failure>) -> Item {
+    let more = if is_more { " or more" } else { "" };
+    let ways: Vec<_> = failures
+        .iter()
+        .take(3)
+        .map(|failure| failure.in_words())
+        .collect();
     let why = format!(
-        "{}{more} failed for good in the last 24 hours.",
-        many(count, "delivery")
+        "{}{more} failed for good and {} for a decision. The receiver {}.",
+        many(count as usize, "delivery"),
+        if count == 1 { "waits" } else { "wait" },
+        ways.join(", or ")
     );
     let remedy = Remedy {
-        label: "Show failed deliveries",
-        link: format!("/dashboard/deliveries?webhook={}&state=exhausted", webhook.id),
+        label: "Resend or dismiss",
+        link: format!("/dashboard/dead-letters?webhook={}", webhook.id),
         writes: false,
     };
-    Some(Item::new(
-        webhook,
-        Severity::Wrong,
-        "failed deliveries",
-        why,
-        remedy,
-    ))
+    Item::new(webhook, Severity::Wrong, "dead letters", why, remedy)
 }
 
 impl Item {

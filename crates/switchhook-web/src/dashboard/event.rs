@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use switchhook_domain::Kind;
 use switchhook_domain::id::{DeliveryId, EventId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::Verdict;
 use switchhook_store::{DeliveryFilter, EventRecord, PageRequest};
@@ -64,6 +65,8 @@ struct EventPage {
     warnings: Vec<String>,
     pretty: String,
     raw: String,
+    /// The command that sends the same event in again.
+    curl: Option<String>,
     bytes: usize,
     is_payload_gone: bool,
     ladder: Option<Ladder>,
@@ -107,6 +110,16 @@ pub(super) async fn show(
     Ok(blocking::run(bytes, page).await)
 }
 
+/// The command that sends an event of this kind and body in, at the server that shows it.
+fn curl(kind: Kind, body: &str) -> String {
+    let body = body.replace('\'', r"'\''");
+    format!(
+        "curl -X POST \"$SWITCHHOOK_URL/v1/events/{}\" \\\n  -H \"Authorization: Bearer $SWITCHHOOK_API_KEY\" \\\n  \
+         -H 'Content-Type: application/json' \\\n  --data-binary '{body}'",
+        kind.route()
+    )
+}
+
 fn page(
     mut frame: Frame,
     event: EventRecord,
@@ -131,6 +144,9 @@ fn page(
         idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
         warnings: mask.all_loose(event.warnings),
         pretty: pretty(&body, mask),
+        curl: mask
+            .is_nothing()
+            .then(|| curl(event.kind, &raw_head(&body, mask))),
         raw: raw_head(&body, mask),
         bytes: event.body.len(),
         is_payload_gone: event.payload_removed.is_some(),

@@ -1,5 +1,7 @@
 //! The list of events, and what it can be narrowed to. How payloads are searched is `search.rs`.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -9,7 +11,7 @@ use switchhook_protocol::{CallState, MessageStatus};
 use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::page::{Frame, Trouble, show};
-use super::part::{self, Choice, Moment, tone};
+use super::part::{self, Choice, Moment, result, span, tone};
 use super::search::{Looked, Wanted, look, sought_number};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
@@ -25,7 +27,7 @@ const A_PAGE: u32 = 50;
 const LONGEST_TEXT: usize = 256;
 
 /// How many deliveries of an event are hinted at.
-const MOST_DOTS: u32 = 4;
+const MOST_GLANCES: u32 = 4;
 
 /// A row about an event.
 #[derive(Debug, Clone)]
@@ -35,16 +37,19 @@ pub(super) struct EventRow {
     pub(super) what: String,
     pub(super) detail: String,
     pub(super) at: Moment,
-    pub(super) deliveries: Vec<Dot>,
+    pub(super) deliveries: Vec<Glance>,
     pub(super) has_warnings: bool,
 }
 
 /// A delivery at a glance.
 #[derive(Debug, Clone)]
-pub(super) struct Dot {
+pub(super) struct Glance {
     pub(super) id: String,
     pub(super) tone: &'static str,
     pub(super) state: &'static str,
+    /// What its last attempt came to, and how long that took.
+    pub(super) result: Option<String>,
+    pub(super) took: Option<String>,
 }
 
 impl EventRow {
@@ -78,20 +83,31 @@ impl EventRow {
         company_id: CompanyId,
         mut rows: Vec<Self>,
     ) -> Result<Vec<Self>, StoreError> {
-        for row in &mut rows {
+        let mut all = Vec::with_capacity(rows.len());
+        for row in &rows {
             let filter = DeliveryFilter {
                 event_id: Some(row.id),
                 ..DeliveryFilter::default()
             };
-            let page = PageRequest::first(MOST_DOTS);
+            let page = PageRequest::first(MOST_GLANCES);
             let store = &desk.node.store;
-            let deliveries = store.list_deliveries(company_id, filter, page).await?;
-            let dots = deliveries.items.iter().map(|delivery| Dot {
-                id: delivery.id.to_string(),
-                tone: tone(delivery),
-                state: delivery.state.name().as_str(),
+            all.push(store.list_deliveries(company_id, filter, page).await?.items);
+        }
+        let ids = all.iter().flatten().map(|delivery| delivery.id).collect();
+        let last = desk.node.store.last_attempts(ids).await?;
+        let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
+        for (row, deliveries) in rows.iter_mut().zip(all) {
+            let glances = deliveries.iter().map(|delivery| {
+                let last = last.get(&delivery.id).copied();
+                Glance {
+                    id: delivery.id.to_string(),
+                    tone: tone(delivery),
+                    state: delivery.state.name().as_str(),
+                    result: last.map(|last| result(last, delivery)),
+                    took: last.map(|last| span(last.took)),
+                }
             });
-            row.deliveries = dots.collect();
+            row.deliveries = glances.collect();
         }
         Ok(rows)
     }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::history::{Counts, Point, Range, failing_since};
+use switchhook_domain::history::{Counts, Point, Range};
 use switchhook_domain::id::WebhookId;
 
 use super::Desk;
 use super::chart::{Axes, Line, Scale, chart, rate};
 use super::page::Trouble;
-use super::part::{Choice, Moment, millis, span};
+use super::part::{Choice, millis, span};
 use super::session::Visitor;
 use switchhook_node::history;
 
@@ -35,18 +35,17 @@ pub(super) struct Charts {
     pub(super) has_accepted: bool,
     pub(super) rates: String,
     pub(super) times: String,
-    /// Since when most attempts fail, if they do.
-    pub(super) failing_since: Option<Moment>,
     /// What all of it came to.
     pub(super) total: Counts,
 }
 
 impl Charts {
-    /// The charts of a webhook, or of the whole company, over the time that the address says.
+    /// The charts of a webhook, or of the whole company, over the time that the address says; `failing_since` is marked.
     pub(super) async fn of(
         desk: &Desk,
         visitor: &Visitor,
         webhook_id: Option<WebhookId>,
+        failing_since: Option<Timestamp>,
     ) -> Result<Self, Trouble> {
         let wish = visitor.query("span");
         let chosen = SPANS.iter().find(|(name, ..)| wish.as_deref() == Some(name));
@@ -59,7 +58,6 @@ impl Charts {
         for counts in points.iter().filter_map(|point| point.counts.as_ref()) {
             total.add(counts);
         }
-        let failing_since = failing_since(&points);
         let view = View {
             points: &points,
             now,
@@ -74,7 +72,6 @@ impl Charts {
             has_accepted: webhook_id.is_none(),
             rates: view.rates(range, webhook_id.is_none()),
             times: view.times(),
-            failing_since: failing_since.map(Moment),
             total,
         })
     }

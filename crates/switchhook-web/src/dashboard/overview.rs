@@ -50,7 +50,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let now = node.clock.now();
     let live = &node.live;
     let recent = live.total(company_id, now, NOW_SLOTS);
-    let charts = Charts::of(&desk, &visitor, None).await?;
+    let charts = Charts::of(&desk, &visitor, None, None).await?;
     let attention = desk.attentions.of(node, company_id).await?;
     let latest = PageRequest::first(LATEST);
     let events = node

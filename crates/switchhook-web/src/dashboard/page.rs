@@ -30,6 +30,8 @@ pub(super) struct Frame {
     pub(super) section: &'static str,
     pub(super) csrf: String,
     pub(super) can_write: bool,
+    /// Whether everything of the company is open to the visitor.
+    is_admin: bool,
     /// Whether nobody needs to sign in.
     pub(super) is_open: bool,
     pub(super) has_inspector: bool,
@@ -55,6 +57,7 @@ impl Frame {
             section,
             csrf: visitor.csrf.clone(),
             can_write: visitor.caller.may(Right::Write),
+            is_admin: visitor.caller.admin,
             is_open: visitor.is_open,
             has_inspector: desk.node.inspector.is_some(),
             has_simulator: settings.simulator,
@@ -68,6 +71,25 @@ impl Frame {
     pub(super) fn troubled(mut self, trouble: Option<String>) -> Self {
         self.trouble = trouble;
         self
+    }
+
+    /// The pages that the navigation has under "More": section, path and name.
+    pub(super) fn more(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let mut more = vec![
+            ("dead_letters", "/dashboard/dead-letters", "Dead letters"),
+            ("websockets", "/dashboard/websockets", "Websockets"),
+            ("notifications", "/dashboard/notifications", "Notifications"),
+            ("keys", "/dashboard/keys", "API keys"),
+            ("doctor", "/dashboard/doctor", "Doctor"),
+            ("api", "/dashboard/api", "API reference"),
+        ];
+        more.retain(|(section, ..)| self.is_admin || *section != "keys");
+        more
+    }
+
+    /// Whether the page is one of those.
+    pub(super) fn is_under_more(&self) -> bool {
+        self.more().iter().any(|(section, ..)| self.is_in(section))
     }
 
     /// Whether the navigation's entry is the page's own.
@@ -98,7 +120,8 @@ fn show_with(status: StatusCode, page: &impl Template) -> Response {
 
 /// Goes on to a page, which then says that something was done.
 pub(super) fn go(path: &str, said: Said) -> Response {
-    Redirect::to(&format!("{path}?said={}", said.as_str())).into_response()
+    let join = if path.contains('?') { '&' } else { '?' };
+    Redirect::to(&format!("{path}{join}said={}", said.as_str())).into_response()
 }
 
 macro_rules! said {
@@ -136,6 +159,7 @@ said! {
     Cleared = "cleared": "Forgotten.",
     Playing = "playing": "The scenario is being played.",
     Replaying = "replaying": "The replay has begun.",
+    Dismissed = "dismissed": "Dismissed: they stay in the history, and need nobody any more.",
     Judged = "judged": "The refused requests were judged again; what is left here was refused again.",
     ReplayCancelled = "replay-cancelled": "The replay was cancelled.",
     Rotated = "rotated": "The webhook has a new secret; the old one still counts for 24 hours.",

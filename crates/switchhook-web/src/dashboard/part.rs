@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use askama::filters::HtmlSafe;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::{Delivery, DeliveryState, WaitingFor};
 use switchhook_domain::webhook::{Severity, Webhook};
@@ -96,6 +97,9 @@ pub(super) struct DeliveryRow {
     /// Where it goes, or what is known of it.
     pub(super) url: String,
     pub(super) kind: &'static str,
+    /// What happened, to whom; empty where nobody asked.
+    pub(super) what: String,
+    pub(super) who: String,
     pub(super) state: String,
     /// `good`, `bad`, `wait` or `off`.
     pub(super) tone: &'static str,
@@ -131,12 +135,11 @@ impl DeliveryRow {
             ),
             webhook_id,
             kind: delivery.kind.title(),
+            what: String::new(),
+            who: String::new(),
             state: standing.label.clone(),
             tone: tone(delivery),
-            result: last.map(|last| {
-                last.status
-                    .map_or_else(|| "no answer".to_owned(), |status| status.to_string())
-            }),
+            result: last.map(|last| result(last, delivery)),
             took: last.map(|last| span(last.took)),
             attempts: delivery.attempt_number,
             failures: delivery.failures.total(),
@@ -147,10 +150,20 @@ impl DeliveryRow {
     }
 }
 
+/// What a delivery's last attempt came to: a status, or why there was no answer.
+pub(super) fn result(last: &LastAttempt, delivery: &Delivery) -> String {
+    match (last.status, delivery.last_failure) {
+        (Some(status), _) => status.to_string(),
+        (None, Some(Failure::NoAnswer(reason))) => reason.as_str().replace('_', " "),
+        (None, _) => "no answer".to_owned(),
+    }
+}
+
 /// How a delivery does, at a glance.
 pub(super) fn tone(delivery: &Delivery) -> &'static str {
     match delivery.state {
         DeliveryState::Delivered { .. } => "good",
+        DeliveryState::Exhausted { .. } if delivery.resolved.is_some() => "off",
         DeliveryState::Exhausted { .. } => "bad",
         DeliveryState::Cancelled { .. } => "off",
         DeliveryState::Pending { .. } if delivery.failures.total() > 0 => "bad",

@@ -102,6 +102,8 @@ fn which(filter: &ReplayFilter, mask: Mask) -> String {
         named("webhook", filter.webhook_id.map(|id| id.to_string())),
         named("state", filter.state.map(|state| state.as_str().to_owned())),
         filter.not_delivered.then(|| "not delivered".to_owned()),
+        filter.dead_letters.then(|| "dead letters".to_owned()),
+        named("failure", filter.failure.map(|failure| failure.to_string())),
         named("since", filter.since.map(|at| at.to_string())),
         named("until", filter.until.map(|at| at.to_string())),
     ];

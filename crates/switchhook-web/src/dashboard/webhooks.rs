@@ -15,7 +15,7 @@ use switchhook_domain::webhook::{Severity, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
 
-use super::deliveries::rows;
+use super::deliveries::rows_about_events;
 use super::history::Charts;
 use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
 use super::part::{self, Choice, DeliveryRow, Moment, Sentence, many, millis, span, tone_of};
@@ -220,6 +220,7 @@ pub(super) async fn show(
         }),
         None => None,
     };
+    let failing_since = health.outage.as_ref().map(|outage| outage.since);
     let outages = store.outages_of(id, MOST_OUTAGES).await?;
     let now = desk.node.clock.now();
     let filter = DeliveryFilter {
@@ -266,8 +267,8 @@ pub(super) async fn show(
         subscriptions: own
             .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
             .collect(),
-        deliveries: rows(&desk, company_id, &deliveries).await?,
-        charts: Charts::of(&desk, &visitor, Some(id)).await?,
+        deliveries: rows_about_events(&desk, &visitor, &deliveries).await?,
+        charts: Charts::of(&desk, &visitor, Some(id), failing_since).await?,
         kinds: part::kinds(Some("call")),
         created_at: Moment(webhook.created_at),
         updated_at: Moment(webhook.updated_at),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
@@ -56,6 +57,8 @@ enum Command {
 Examples:
   switchhook deliveries list --state exhausted --since 1d
   switchhook deliveries list --webhook 7730318061039616 --state pending
+  switchhook deliveries list --failure 503
+  switchhook deliveries list --error \"upstream connect error\"
   switchhook deliveries list --event 7730318061039616 --json")]
 struct Which {
     /// Only those to this webhook
@@ -73,6 +76,14 @@ struct Which {
     /// Only those in this state
     #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
+
+    /// Only those whose last failed attempt failed so: an HTTP status, or a reason such as connection_refused
+    #[arg(long, value_name = "STATUS|REASON")]
+    failure: Option<Failure>,
+
+    /// Only those with a failed attempt that has this text in its answer, or in the words for why there was none
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
 
     /// Show only this kind
     #[arg(long, value_parser = words::kept_kinds())]
@@ -112,6 +123,8 @@ pub(super) struct Delivery {
     hidden: Vec<String>,
     note: Option<String>,
     origin: Option<String>,
+    #[serde(default)]
+    last_failure: Option<String>,
     replay_id: Option<String>,
     created_at: Timestamp,
     /// Only of a delivery in a list.
@@ -150,6 +163,8 @@ impl Which {
             ("event_id", self.event.map(|id| id.to_string())),
             ("replay_id", self.replay.map(|id| id.to_string())),
             ("state", self.state.map(|state| state.to_string())),
+            ("failure", self.failure.map(|failure| failure.to_string())),
+            ("error", self.error.clone()),
             ("kind", self.kind.map(|kind| kind.to_string())),
         ];
         query.extend(self.period.query(SystemClock.now()));
@@ -248,7 +263,11 @@ pub(super) fn table(deliveries: Vec<Delivery>, hook_urls: &HookUrls) -> Table {
             delivery.id,
             delivery.kind,
             delivery.label,
-            status.map_or_else(dash, |status| status.to_string()),
+            match (status, last) {
+                (Some(status), _) => status.to_string(),
+                (None, Some(_)) => delivery.last_failure.unwrap_or_else(dash).replace('_', " "),
+                (None, None) => dash(),
+            },
             last.map_or_else(dash, |attempt| format!("{:.0} ms", attempt.total_ms)),
             delivery.attempt_number.to_string(),
             when,

@@ -173,23 +173,34 @@ impl Create {
         if self.dry_run {
             return tell_dry_run(&answer, json);
         }
-        let replay: Replay = answer.read()?;
         if self.wait {
-            return follow(client, &format!("/v1/replays/{}", replay.id), json).await;
+            return wait_for_end(client, &answer, json).await;
         }
-        if json {
-            return output::print_data(answer.text()?);
-        }
-        output::print(format_args!(
-            "replay {} makes {}: `switchhook replays show {} --wait` follows it",
-            replay.id,
-            replay.progress.total_in_words(),
-            replay.id,
-        ))
+        tell_begun(&answer, json)
     }
 }
 
-fn tell_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
+/// Tells of a replay that was begun.
+pub(super) fn tell_begun(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print_data(answer.text()?);
+    }
+    let replay: Replay = answer.read()?;
+    output::print(format_args!(
+        "replay {} makes {}: `switchhook replays show {} --wait` follows it",
+        replay.id,
+        replay.progress.total_in_words(),
+        replay.id,
+    ))
+}
+
+/// Stays until a replay that was begun has ended.
+pub(super) async fn wait_for_end(client: &Client, answer: &Answer, json: bool) -> anyhow::Result<()> {
+    let replay: Replay = answer.read()?;
+    follow(client, &format!("/v1/replays/{}", replay.id), json).await
+}
+
+pub(super) fn tell_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
@@ -327,6 +338,7 @@ impl Replay {
         let member = |(name, value): (&String, &Value)| match (name.as_str(), value) {
             ("ids", Value::Array(ids)) => format!("{} named", ids.len()),
             ("not_delivered", _) => "not delivered".to_owned(),
+            ("dead_letters", _) => "dead letters".to_owned(),
             ("since" | "until", at) => {
                 let at = at.as_i64().map(Timestamp::from_millis);
                 format!("{name} {}", output::time_or_dash(at))

@@ -2,6 +2,7 @@
 
 mod auth;
 mod authorization;
+mod dead_letters;
 mod deliveries;
 mod doctor;
 mod documents;

@@ -1,6 +1,7 @@
 //! What is selected, where it goes, and what it shows.
 
 use super::*;
+use crate::attempt::Failure;
 use crate::clearance::Clearance;
 use crate::id::{CompanyId, ReplayId};
 use crate::replay::{Estimate, Progress, ReplayState};
@@ -129,6 +130,18 @@ fn one_destination_gets_an_event_once_however_many_deliveries_it_had() {
 }
 
 #[test]
+fn a_dead_letter_is_sent_again_whatever_made_it() {
+    use StateName::Exhausted;
+    let filter = ReplayFilter {
+        dead_letters: true,
+        ..ReplayFilter::default()
+    };
+    let past = [again(4, TWO, Exhausted)];
+    check(filter.clone(), Destination::Origins, &past, &[(2, Some(4))]);
+    check(filter, Destination::Origins, &[], &[]);
+}
+
+#[test]
 fn what_was_not_delivered_is_what_neither_came_nor_is_on_its_way() {
     use StateName::{Cancelled, Delivered, Exhausted, Pending};
     for (state, expected) in [
@@ -241,6 +254,8 @@ fn a_filter_reads_back_what_it_writes() {
         webhook_id: Some(ONE),
         state: Some(StateName::Exhausted),
         not_delivered: true,
+        dead_letters: false,
+        failure: Some(Failure::Status(503)),
     };
     for filter in [filter, ReplayFilter::default()] {
         let text = serde_json::to_string(&filter).unwrap();

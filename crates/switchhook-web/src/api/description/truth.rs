@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use switchhook_node::deliveries::LONGEST_TEXT;
 use switchhook_node::settings::Settings;
 use switchhook_node::webhooks;
 
@@ -119,6 +120,18 @@ fn tell_parameters(path: &str, operation: &mut Value) {
             // Dialpad's lists take any limit, and give what they can.
             "limit" if path.starts_with("/api/v2/") => *schema = json!({ "type": "integer", "minimum": 1 }),
             "limit" => *schema = json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+            "failure" => {
+                let pattern = schema["pattern"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .replace(")$", ")?$");
+                schema["pattern"] = json!(pattern);
+            }
+            "error" => {
+                schema["pattern"] = json!(TEXT);
+                // In UTF-8 a character has up to four bytes.
+                schema["maxLength"] = json!(LONGEST_TEXT / 4);
+            }
             "order_key" => schema["pattern"] = json!(TEXT),
             "Idempotency-Key" => {
                 *schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });

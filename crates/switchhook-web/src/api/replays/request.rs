@@ -75,7 +75,7 @@ pub(crate) struct ToRequest {
 
 /// An instant as RFC 3339 or as milliseconds.
 #[derive(Debug, Clone, Copy)]
-struct Instant(Timestamp);
+pub(in crate::api) struct Instant(pub(in crate::api) Timestamp);
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -149,6 +149,7 @@ impl FilterRequest {
             webhook_id: self.webhook_id.map(|id| WebhookId(id.0)),
             state,
             not_delivered: self.not_delivered.unwrap_or_default(),
+            ..ReplayFilter::default()
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{Failure, FailureReason};
 use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Condition, Webhook};
@@ -125,11 +126,12 @@ impl RecentAnswer {
 impl FailuresAnswer {
     fn of(outage: &Outage, last_line: Option<String>) -> Self {
         let last = &outage.last;
+        let (status, reason) = last.failure.map_or((None, None), Failure::parts);
         Self {
             attempts: outage.attempts,
             last_at: last.at,
-            last_status: last.status,
-            last_error: last.reason.map(switchhook_domain::attempt::FailureReason::as_str),
+            last_status: status,
+            last_error: reason.map(FailureReason::as_str),
             last_line,
             last_delivery_id: IdText(last.delivery_id.0),
         }

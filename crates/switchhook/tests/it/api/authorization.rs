@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 80] = [
+const TABLE: [(&str, [u16; 8]); 84] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -83,6 +83,10 @@ const TABLE: [(&str, [u16; 8]); 80] = [
     ("get /v1/deliveries/{id}",                      [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/deliveries/{id}/redeliver",           [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/deliveries/{id}/cancel",              [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("get /v1/dead-letters",                         [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("get /v1/dead-letters/export",                  [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("post /v1/dead-letters/resend",                 [401, 401, 403, 200, 403, 200, 200, 200]),
+    ("post /v1/dead-letters/dismiss",                [401, 401, 403, 200, 403, 200, 200, 200]),
     ("get /v1/history",                              [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/stream",                               [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/replays",                              [401, 401, 200, 403, 403, 200, 200, 200]),
@@ -287,6 +291,7 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         }
         "post /v1/events/{event}/route" => json!({"kind": "call"}),
         "post /v1/erasures" => json!({"number": "+15551234567", "dry_run": true}),
+        "post /v1/dead-letters/resend" => json!({"dry_run": true}),
         "post /v1/replays" => json!({"filter": {"since": 0, "until": 1}}),
         "post /v1/notification-channels" => channel(),
         "patch /v1/notification-channels/{id}" => json!({"kinds": ["key.expiring"]}),

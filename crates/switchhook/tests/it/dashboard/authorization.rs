@@ -28,7 +28,7 @@ const SORTS: [&str; 8] = [
 /// What a route does: `in` leads to signing in, `done` leads on after it was done, a number is a status. Objects are the
 /// admin's and about calls; what is another company's is not there.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 8]); 55] = [
+const TABLE: [(&str, [&str; 8]); 68] = [
     //                                                       nobody revoked ingest read   write   other   unscop  admin
     ("get /dashboard",                                      ["308", "308", "308", "308", "308",  "308",  "308",  "308"]),
     ("get /dashboard/",                                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
@@ -65,6 +65,9 @@ const TABLE: [(&str, [&str; 8]); 55] = [
     ("get /dashboard/deliveries/{id}",                      ["in",  "in",  "403", "200", "200",  "404",  "200",  "200"]),
     ("post /dashboard/deliveries/{id}/redeliver",           ["in",  "in",  "403", "403", "done", "404",  "403",  "done"]),
     ("post /dashboard/deliveries/{id}/cancel",              ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("get /dashboard/dead-letters",                         ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
+    ("post /dashboard/dead-letters/resend",                 ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
+    ("post /dashboard/dead-letters/dismiss",                ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
     ("get /dashboard/replays",                              ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("post /dashboard/replays",                             ["in",  "in",  "403", "403", "200",  "200",  "200",  "200"]),
     ("get /dashboard/replays/new",                          ["in",  "in",  "403", "403", "200",  "200",  "200",  "200"]),
@@ -73,6 +76,16 @@ const TABLE: [(&str, [&str; 8]); 55] = [
     ("get /dashboard/sources",                              ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/sources/{id}",                         ["in",  "in",  "403", "200", "200",  "404",  "200",  "200"]),
     ("post /dashboard/sources/{id}/retry-refusals",         ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("get /dashboard/websockets",                           ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
+    ("post /dashboard/websockets",                          ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
+    ("post /dashboard/websockets/{id}/delete",              ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("get /dashboard/keys",                                 ["in",  "in",  "403", "403", "403",  "200",  "200",  "200"]),
+    ("get /dashboard/notifications",                        ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
+    ("post /dashboard/notifications",                       ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
+    ("get /dashboard/notifications/new",                    ["in",  "in",  "403", "403", "200",  "200",  "200",  "200"]),
+    ("post /dashboard/notifications/{id}/test",             ["in",  "in",  "403", "403", "200",  "404",  "200",  "200"]),
+    ("post /dashboard/notifications/{id}/delete",           ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("get /dashboard/api",                                  ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/doctor",                               ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/inspector",                            ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("get /dashboard/inspector/{name}",                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
@@ -166,6 +179,18 @@ impl Things {
                 by_id(&id(&replay["id"]))
             }
             Some("replays") => by_id(&self.replay),
+            Some("websockets") if path.contains("{id}") => {
+                by_id(&id(&ask(house, "/api/v2/websockets", json!({})).await["id"]))
+            }
+            Some("notifications") if path.contains("{id}") => {
+                empty_channels(house).await;
+                let channel = json!({"type": "slack", "url": "https://hook.invalid/x"});
+                by_id(&id(&ask(house, "/v1/notification-channels", channel).await["id"]))
+            }
+            Some("notifications") => {
+                empty_channels(house).await;
+                path.to_owned()
+            }
             Some("sources") => by_id(&self.source),
             Some("inspector") if method == "post" => path.replace("{name}", "other"),
             Some("inspector") => path.replace("{name}", "seen").replace("{number}", "1"),
@@ -196,12 +221,24 @@ async fn pending(house: &House) -> String {
     delivery
 }
 
+/// Only some may be there.
+async fn empty_channels(house: &House) {
+    let all = house.caller().ask("GET", "/v1/notification-channels", "").await;
+    for channel in all["items"].as_array().expect("it is a list") {
+        let path = format!("/v1/notification-channels/{}", id(&channel["id"]));
+        house.caller().ask("DELETE", &path, "").await;
+    }
+}
+
 /// A form that does what the route is for.
 fn form(row: &str) -> String {
     match row {
         "post /dashboard/webhooks" => format!("hook_url=inspector://{}&secret=none", some_name()),
         "post /dashboard/webhooks/{id}/edit" => format!("hook_url=inspector://{}", some_name()),
         "post /dashboard/subscriptions/{kind}/{id}/edit" => "enabled=on&call_states=hangup".to_owned(),
+        "post /dashboard/notifications" => {
+            "type=slack&destination=https://hook.invalid/x&kinds=webhook.failing".to_owned()
+        }
         "post /dashboard/replays" => "since=2026-11-24T10:30".to_owned(),
         "post /dashboard/inspector/{name}/behaviour" => "behaviour=accept".to_owned(),
         "post /dashboard/simulator" => "scenario=none-of-this-name".to_owned(),

@@ -37,6 +37,24 @@ impl House {
     }
 
     pub(super) async fn with(dashboard: DashboardSettings) -> Self {
+        Self::of(Settings {
+            dashboard,
+            ..Settings::default()
+        })
+        .await
+    }
+
+    /// One that also posts to receivers on this machine.
+    pub(super) async fn posting_here() -> Self {
+        Self::of(Settings {
+            hook_allow: vec!["127.0.0.0/8".parse().expect("it is a network")],
+            hook_allow_http: true,
+            ..Settings::default()
+        })
+        .await
+    }
+
+    async fn of(settings: Settings) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a store");
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -44,9 +62,9 @@ impl House {
             dashboard: DashboardSettings {
                 inspector: true,
                 simulator: true,
-                ..dashboard
+                ..settings.dashboard
             },
-            ..Settings::default()
+            ..settings
         };
         let server = Server::start(settings).await.expect("loopback has a free port");
         let house = Self {

@@ -157,8 +157,9 @@ for (const element of document.body.children) {
 const landmarks = new Set();
 for (const landmark of document.querySelectorAll("nav,[role=region],section")) {
   const by = landmark.getAttribute("aria-labelledby");
-  const name = `${landmark.tagName} ${landmark.getAttribute("aria-label") ?? document.getElementById(by)?.textContent ?? ""}`.trim();
-  if (name === landmark.tagName) tell("a landmark without a name", landmark);
+  const role = landmark.tagName === "NAV" ? "navigation" : "region";
+  const name = `${role} ${landmark.getAttribute("aria-label") ?? document.getElementById(by)?.textContent ?? ""}`.trim();
+  if (name === role) tell("a landmark without a name", landmark);
   if (landmarks.has(name)) tell("two landmarks of the same name", landmark);
   landmarks.add(name);
 }

@@ -1,8 +1,11 @@
 //! Two minutes of somebody who sees Switchhook for the first time, in a real browser.
 
+use axum::http::StatusCode;
+
 use super::house::{ADMIN, House};
 use super::sight;
 use crate::support::browser::Browser;
+use crate::support::http::RecordingReceiver;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
@@ -185,6 +188,14 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
             "/dashboard/subscriptions",
             "/dashboard/subscriptions/new?kind=call",
             "/dashboard/subscriptions/new?kind=sms",
+            "/dashboard/dead-letters",
+            "/dashboard/websockets",
+            "/dashboard/keys",
+            "/dashboard/notifications",
+            "/dashboard/notifications/new",
+            "/dashboard/api",
+            "/dashboard/doctor",
+            "/dashboard/sources",
             "/dashboard/replays",
             "/dashboard/replays/new",
             "/dashboard/inspector",
@@ -233,6 +244,122 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
         }
     }
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_holds_still_for_who_reads_it_and_keys_lead_on() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let house = House::new().await;
+    let send = async |call: u32| {
+        let body = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
+        house.caller().ask("POST", "/v1/events/call", &body).await;
+    };
+    send(1).await;
+    house.sign_in(&browser, ADMIN).await;
+    browser.press("g").await;
+    browser.press("e").await;
+    browser
+        .wait_for("the events", "return location.pathname === '/dashboard/events'")
+        .await;
+    browser.press("j").await;
+    browser
+        .wait_for(
+            "the focus on the row's link",
+            "return document.activeElement.matches('[data-row] [data-open]')",
+        )
+        .await;
+    send(2).await;
+    browser
+        .wait_for(
+            "what is new is offered",
+            "return document.querySelector('button.fresh')?.textContent === '1 new ↑'",
+        )
+        .await;
+    let rows = |count: u32| format!("return document.querySelectorAll('[data-row]').length === {count}");
+    browser.wait_for("the list holds still", &rows(1)).await;
+    browser.click("button.fresh", "").await;
+    browser.wait_for("what is new is there", &rows(2)).await;
+
+    browser.click("[data-pause]", "Pause").await;
+    send(3).await;
+    let label = "return document.querySelector('[data-pulse-label]').textContent === 'paused; there is more'";
+    browser.wait_for("that there is more", label).await;
+    browser.wait_for("the list is paused", &rows(2)).await;
+    browser.click("[data-pause]", "Resume").await;
+    browser.wait_for("what came meanwhile", &rows(3)).await;
+
+    browser.press("?").await;
+    let dialog = "return document.getElementById('keys').open";
+    browser.wait_for("the shortcuts", dialog).await;
+    browser.click("dialog button", "Close").await;
+    browser
+        .wait_for("their end", "return !document.getElementById('keys').open")
+        .await;
+    browser.press("/").await;
+    browser
+        .wait_for(
+            "the first field",
+            "return document.activeElement.matches('main form select, main form input')",
+        )
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_and_channels_are_dealt_with_on_their_pages() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let house = House::posting_here().await;
+    let receiver = RecordingReceiver::start(|_| StatusCode::GONE).await;
+    let caller = house.caller();
+    let hook = format!(r#"{{"hook_url":"{}"}}"#, receiver.url());
+    let webhook = caller.ask("POST", "/v1/webhooks", &hook).await;
+    let endpoint = format!(r#"{{"endpoint_id":{}}}"#, webhook["id"]);
+    caller.ask("POST", "/api/v2/subscriptions/call", &endpoint).await;
+    house.sign_in(&browser, ADMIN).await;
+    caller
+        .ask("POST", "/v1/events/call", r#"{"call_id":1,"state":"hangup"}"#)
+        .await;
+    browser.open(&house.url("/dashboard/")).await;
+    browser
+        .wait_for(
+            "what needs attention",
+            "return document.body.innerText.includes('dead letters')",
+        )
+        .await;
+    browser.click("a", "Resend or dismiss").await;
+    let text = browser.text().await;
+    assert!(text.contains("1 delivery") && text.contains("410"), "{text}");
+    browser.click("li button", "Dismiss").await;
+    browser
+        .wait_for(
+            "that they are dismissed",
+            "return document.body.innerText.includes('There are no dead letters')",
+        )
+        .await;
+
+    browser.open(&house.url("/dashboard/notifications")).await;
+    browser.click("a", "New channel").await;
+    browser.choose("#type", "slack").await;
+    browser.fill("#destination", "https://hook.invalid/x").await;
+    browser.click("button", "Create").await;
+    browser.click("button", "Test").await;
+    browser
+        .wait_for(
+            "what came of the test",
+            "return document.body.innerText.includes('The test message did not arrive')",
+        )
+        .await;
+    browser.click("button", "Delete").await;
+    browser
+        .wait_for(
+            "that it is gone",
+            "return document.body.innerText.includes('Nobody is told')",
+        )
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

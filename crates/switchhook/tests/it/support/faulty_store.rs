@@ -25,14 +25,14 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Backlog, Change, Claim, ClaimAnswer, ClaimedNotification, DeliveryFilter, DroppedPayloads, Erased,
-    ErasureSlice, EventFilter, EventHead, EventRecord, EventStore, Explained, FinishedAttempt,
-    FinishedNotification, HandOver, KeyStore, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent,
-    NewReplay, NotificationClaim, NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest,
-    PayloadSlice, PendingCount, PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice,
-    Removed, ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store,
-    StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord,
-    Waiting, WebhookStore, WebsocketStore,
+    Change, Claim, ClaimAnswer, ClaimedNotification, DeadLetterFilter, DeadLetterGroup, DeadLetterStore,
+    DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead, EventRecord, EventStore,
+    Explained, FinishedAttempt, FinishedNotification, HandOver, KeyStore, LastAttempt, LogBounds, LogEntry,
+    LogPosition, NewEvent, NewReplay, NotificationClaim, NotificationRecord, NotificationStore, OutageWrite,
+    Page, PageRequest, PayloadSlice, PendingCount, PendingWebhook, Progress, Recorded, RefusalSlice, Release,
+    RemovalSlice, Removed, ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session,
+    SourceStore, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore,
+    SuspensionRecord, Waiting, WebhookStore, WebsocketStore,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -267,6 +267,17 @@ delegated! {
 }
 
 delegated! {
+    DeadLetterStore
+    reads {
+        dead_letter_groups(company_id: CompanyId, filter: DeadLetterFilter, most: u32, most_of_each: u32) -> Vec<DeadLetterGroup>;
+        dead_letters(company_id: CompanyId, filter: DeadLetterFilter, page: PageRequest) -> Page<Delivery>;
+    }
+    writes {
+        dismiss_dead_letters(company_id: CompanyId, ids: Vec<DeliveryId>, now: Timestamp) -> u64;
+    }
+}
+
+delegated! {
     ReplayStore
     reads {
         replay(company_id: CompanyId, id: ReplayId) -> Replay;
@@ -303,7 +314,6 @@ delegated! {
     Store
     reads {
         progress_of(ids: Vec<DeliveryId>) -> Vec<Progress>;
-        backlog_of(webhook_id: WebhookId, most: u32) -> Backlog;
         count_pending(webhook_ids: Vec<WebhookId>, now: Timestamp, most: u32) -> Vec<PendingCount>;
         oldest_undelivered() -> Option<Timestamp>;
         history(whose: Vec<Whose>, resolution: Resolution, from: Timestamp, to: Timestamp) -> Vec<Sum>;

@@ -1,0 +1,263 @@
+//! What can be done with dead letters: deliveries that were given up and that nobody has dealt with since. They can be looked at by
+//! what they have in common, sent again, dismissed and taken out.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use switchhook_domain::attempt::Failure;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::{DeliveryId, WebhookId, made_at};
+use switchhook_domain::key::Right;
+use switchhook_domain::replay::{Replay, ReplayFilter, Tally};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::{DeadLetterFilter, DeadLetterGroup, Page, PageRequest, StoreError};
+
+use crate::Node;
+use crate::caller::Caller;
+use crate::health::first_line;
+use crate::refusal::Refusal;
+use crate::replays::{self, ReplayRequest, To};
+use crate::sight::Sight;
+
+/// How many sorts of dead letters are told apart.
+const MOST_SORTS: u32 = 500;
+
+/// Up to how many of each are counted.
+const MOST_COUNTED: u32 = 10_000;
+
+/// How many are dismissed in one commit.
+const AT_ONCE: u32 = 500;
+
+/// How many are dismissed at one request.
+const MOST_DISMISSED: u64 = 100_000;
+
+/// Dead letters of one webhook that failed alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Where they were to go.
+    pub webhook_id: WebhookId,
+    /// Its address; `None` if the webhook is gone: these cannot be sent again.
+    pub hook_url: Option<String>,
+    /// How their last attempts failed.
+    pub failure: Failure,
+    /// How many, as far as they were counted.
+    pub count: u32,
+    /// Whether there are more.
+    pub is_more: bool,
+    /// When the first of them was made.
+    pub oldest_at: Timestamp,
+    /// When the last of them was made.
+    pub newest_at: Timestamp,
+    /// The last of them.
+    pub newest: DeliveryId,
+    /// The first line of what was answered to it, or why no answer came.
+    pub last_line: Option<String>,
+}
+
+impl Group {
+    /// How many, in words: `1 delivery`, `10000 deliveries or more`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self.count {
+            1 => "1 delivery".to_owned(),
+            count if self.is_more => format!("{count} deliveries or more"),
+            count => format!("{count} deliveries"),
+        }
+    }
+}
+
+/// The dead letters of a company, by webhook and by how they failed, the largest group first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// Whether there are more groups than these.
+    pub are_more: bool,
+}
+
+/// What came of dismissing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dismissed {
+    /// How many were.
+    pub count: u64,
+    /// Whether there are more, so that it is to be done again.
+    pub is_more: bool,
+}
+
+/// Shows dead letters by what they have in common, as far as the caller may see them.
+///
+/// # Errors
+/// If the caller may not, or may not see events of the kind that is asked for; or the store cannot be read.
+pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Result<Groups, Refusal> {
+    caller.require(Right::Read)?;
+    check(caller, filter)?;
+    let company_id = caller.company_id;
+    let found = node
+        .store
+        .dead_letter_groups(company_id, filter, MOST_SORTS, MOST_COUNTED)
+        .await?;
+    let are_more = found.len() >= MOST_SORTS as usize;
+    let sight = Sight::of(caller, node);
+    let mut alike: HashMap<(WebhookId, Failure), DeadLetterGroup> = HashMap::new();
+    for one in found.into_iter().filter(|one| sight.sees(one.alike.kind)) {
+        let key = (one.alike.webhook_id, one.alike.failure);
+        alike
+            .entry(key)
+            .and_modify(|known| *known = together(*known, one))
+            .or_insert(one);
+    }
+    let mut sorted: Vec<_> = alike.into_values().collect();
+    sorted.sort_by_key(|one| (Reverse(one.count), Reverse(one.newest)));
+    let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
+    let mut groups = Vec::with_capacity(sorted.len());
+    for one in sorted {
+        let id = one.alike.webhook_id;
+        let hook_url = match urls.entry(id) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => unknown.insert(url_of(node, caller, id).await?).clone(),
+        };
+        groups.push(Group {
+            webhook_id: id,
+            hook_url,
+            failure: one.alike.failure,
+            count: one.count,
+            is_more: one.is_more,
+            oldest_at: made_at(one.oldest.0),
+            newest_at: made_at(one.newest.0),
+            newest: one.newest,
+            last_line: last_line(node, sight, one.alike.kind, one.newest).await?,
+        });
+    }
+    Ok(Groups { groups, are_more })
+}
+
+/// Two sorts that differ only in what is not told apart.
+fn together(one: DeadLetterGroup, other: DeadLetterGroup) -> DeadLetterGroup {
+    let newest = if one.newest > other.newest { one } else { other };
+    DeadLetterGroup {
+        alike: newest.alike,
+        count: one.count + other.count,
+        is_more: one.is_more || other.is_more,
+        oldest: one.oldest.min(other.oldest),
+        newest: newest.newest,
+    }
+}
+
+async fn url_of(node: &Node, caller: Caller, id: WebhookId) -> Result<Option<String>, StoreError> {
+    match node.store.webhook(caller.company_id, id).await {
+        Ok(webhook) => Ok(Some(webhook.hook_url)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn last_line(
+    node: &Node,
+    sight: Sight,
+    kind: Kind,
+    id: DeliveryId,
+) -> Result<Option<String>, StoreError> {
+    let attempts = node.store.attempts_of(id).await?;
+    let last = attempts
+        .iter()
+        .rev()
+        .find(|attempt| Failure::of(&attempt.outcome).is_some());
+    Ok(last.and_then(|attempt| first_line(attempt, sight, kind)))
+}
+
+/// A page of dead letters, oldest first; kinds that the caller may not see are left out.
+///
+/// # Errors
+/// As for [`list`].
+pub async fn page(
+    node: &Node,
+    caller: Caller,
+    filter: DeadLetterFilter,
+    page: PageRequest,
+) -> Result<Page<Delivery>, Refusal> {
+    caller.require(Right::Read)?;
+    check(caller, filter)?;
+    let mut page = node.store.dead_letters(caller.company_id, filter, page).await?;
+    let sight = Sight::of(caller, node);
+    page.items.retain(|delivery| sight.sees(delivery.kind));
+    Ok(page)
+}
+
+/// Counts what sending dead letters again would send.
+///
+/// # Errors
+/// As for [`replays::create`].
+pub async fn count(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Result<Tally, Refusal> {
+    replays::count(node, caller, replay_of(filter, None)).await
+}
+
+/// Sends dead letters again, each to the webhook that it was for, by a replay. It sends nothing that the caller may not see.
+///
+/// # Errors
+/// As for [`replays::create`].
+pub async fn resend(
+    node: &Node,
+    caller: Caller,
+    filter: DeadLetterFilter,
+    rate: Option<f64>,
+) -> Result<Replay, Refusal> {
+    replays::create(node, caller, replay_of(filter, rate)).await
+}
+
+fn replay_of(filter: DeadLetterFilter, rate: Option<f64>) -> ReplayRequest {
+    ReplayRequest {
+        filter: ReplayFilter {
+            dead_letters: true,
+            failure: filter.failure,
+            webhook_id: filter.webhook_id,
+            kind: filter.kind,
+            since: filter.since,
+            until: filter.until,
+            ..ReplayFilter::default()
+        },
+        to: To::Origins,
+        rate,
+    }
+}
+
+/// Dismisses dead letters: they stay in the history, and need nobody any more. Kinds that the caller may not see are left as they
+/// are.
+///
+/// # Errors
+/// If the caller may not, or may not see events of the kind that is asked for; or the store cannot be written.
+pub async fn dismiss(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Result<Dismissed, Refusal> {
+    caller.require(Right::Write)?;
+    check(caller, filter)?;
+    // It looks at many deliveries before it answers.
+    let _place = node.shares.place_to_read(caller.company_id).await?;
+    let sight = Sight::of(caller, node);
+    let mut page = PageRequest::first(AT_ONCE);
+    let mut count = 0;
+    loop {
+        let found = node.store.dead_letters(caller.company_id, filter, page).await?;
+        let seen = found.items.iter().filter(|delivery| sight.sees(delivery.kind));
+        let ids: Vec<_> = seen.map(|delivery| delivery.id).collect();
+        if !ids.is_empty() {
+            let now = node.clock.now();
+            count += node
+                .store
+                .dismiss_dead_letters(caller.company_id, ids, now)
+                .await?;
+        }
+        page.after = found.next;
+        if found.next.is_none() || count >= MOST_DISMISSED {
+            return Ok(Dismissed {
+                count,
+                is_more: found.next.is_some(),
+            });
+        }
+    }
+}
+
+fn check(caller: Caller, filter: DeadLetterFilter) -> Result<(), Refusal> {
+    if let Some(kind) = filter.kind {
+        caller.require_sight(kind)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Notifications: what people were told and what became of it, and the channels it goes to.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use switchhook_domain::id::ChannelId;
+use switchhook_domain::notification::{Channel, ChannelType, NotificationKind, Progress, Recipient};
+use switchhook_node::notifications::{self, ChannelRequest, shown_destination};
+use switchhook_node::refusal::Refusal;
+use switchhook_store::{NotificationRecord, PageRequest};
+
+use super::events::{told, word};
+use super::form::Form;
+use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::part::{Choice, Moment, Sentence, many};
+use super::session::{Filled, Visitor};
+use super::{Desk, SharedDesk};
+
+/// How many notifications a page has.
+const A_PAGE: u32 = 50;
+
+/// How many channels are shown: more than a company may have.
+const MOST_CHANNELS: u32 = 100;
+
+/// A channel as it is shown.
+#[derive(Debug)]
+struct ChannelRow {
+    id: String,
+    type_name: &'static str,
+    destination: String,
+    kinds: String,
+    is_signed: bool,
+    created_at: Moment,
+}
+
+impl ChannelRow {
+    fn of(channel: &Channel) -> Self {
+        let kinds: Vec<_> = channel.kinds.iter().map(|kind| kind.as_str()).collect();
+        Self {
+            id: channel.id.to_string(),
+            type_name: channel.channel_type.as_str(),
+            destination: shown_destination(channel)
+                .unwrap_or_else(|| channel.destination.expose().to_owned()),
+            kinds: kinds.join(", "),
+            is_signed: channel.secret.is_some(),
+            created_at: Moment(channel.created_at),
+        }
+    }
+}
+
+/// A notification as it is shown.
+#[derive(Debug)]
+struct NotificationRow {
+    id: String,
+    kind: &'static str,
+    tone: &'static str,
+    text: Sentence,
+    at: Moment,
+    held_until: Option<Moment>,
+    sends: Vec<Sentence>,
+}
+
+impl NotificationRow {
+    fn of(record: NotificationRecord) -> Self {
+        let NotificationRecord {
+            notification,
+            progress,
+        } = record;
+        let kind = notification.news.kind();
+        let is_held = notification.handed_out_at.is_none();
+        Self {
+            id: notification.id.to_string(),
+            kind: kind.as_str(),
+            tone: match kind {
+                NotificationKind::WebhookRecovered => "good",
+                NotificationKind::KeyExpiring | NotificationKind::SourceSilent => "wait",
+                _ => "bad",
+            },
+            text: Sentence(notification.text()),
+            at: Moment(notification.at),
+            held_until: is_held.then_some(Moment(notification.due_at)),
+            sends: progress.iter().map(|one| Sentence(sent(one))).collect(),
+        }
+    }
+}
+
+/// What became of a notification at one recipient.
+fn sent(progress: &Progress) -> String {
+    let to = match progress.recipient {
+        Recipient::Channel(id) => format!("channel {id}"),
+        Recipient::Command => "the command of --notify-exec".to_owned(),
+    };
+    let why = progress.error.as_deref().unwrap_or("it was not tried yet");
+    let attempts = many(progress.attempts as usize, "attempt");
+    match (progress.sent_at, progress.due_at) {
+        (Some(at), _) => format!("Sent to {to} at {at}."),
+        (None, Some(at)) => format!("Waits for {to}: {why} ({attempts}); tried next at {at}."),
+        (None, None) => format!("Did not reach {to} after {attempts}: {why}."),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "notifications.html")]
+struct NotificationsPage {
+    frame: Frame,
+    /// What came of a test: at which channel it arrived, or why it did not.
+    tested: Option<Result<String, String>>,
+    channels: Vec<ChannelRow>,
+    rows: Vec<NotificationRow>,
+    next: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "channel_form.html")]
+struct FormPage {
+    frame: Frame,
+    types: Vec<Choice>,
+    kinds: Vec<Choice>,
+    destination: String,
+}
+
+/// Shows channels and what was said.
+pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    page(&desk, &visitor, None).await
+}
+
+async fn page(
+    desk: &Desk,
+    visitor: &Visitor,
+    tested: Option<Result<String, String>>,
+) -> Result<Response, Trouble> {
+    let all = PageRequest::first(MOST_CHANNELS);
+    let channels = notifications::list_channels(&desk.node, visitor.caller, all).await?;
+    let page = PageRequest {
+        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
+        limit: A_PAGE,
+    };
+    let found = notifications::list(&desk.node, visitor.caller, page).await?;
+    Ok(show(&NotificationsPage {
+        frame: Frame::new(desk, visitor, "notifications", "Notifications"),
+        tested,
+        channels: channels.items.iter().map(ChannelRow::of).collect(),
+        rows: found.items.into_iter().map(NotificationRow::of).collect(),
+        next: found.next,
+    }))
+}
+
+/// The form for a new channel.
+pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    Ok(show(&form_page(&desk, &visitor, &Form::default(), None)))
+}
+
+fn form_page(desk: &Desk, visitor: &Visitor, form: &Form, trouble: Option<String>) -> FormPage {
+    let chosen = form.text("type");
+    let kinds = form.all("kinds");
+    let is_blank = trouble.is_none();
+    FormPage {
+        frame: Frame::new(desk, visitor, "notifications", "New channel").troubled(trouble),
+        types: ChannelType::ALL
+            .into_iter()
+            .map(|one| Choice::new(one.as_str(), one.as_str(), chosen))
+            .collect(),
+        kinds: notifications::kinds_for(visitor.caller)
+            .into_iter()
+            .map(|kind| Choice {
+                value: kind.as_str().to_owned(),
+                label: kind.as_str().to_owned(),
+                is_chosen: is_blank || kinds.contains(&kind.as_str()),
+            })
+            .collect(),
+        destination: form.text("destination").unwrap_or_default().to_owned(),
+    }
+}
+
+/// What a form asks for; or all that is wrong with it.
+fn asked(form: &Form) -> Result<ChannelRequest, String> {
+    let mut troubles = Vec::new();
+    let text = |name: &str| form.text(name).map(ToOwned::to_owned);
+    let channel_type = word::<ChannelType>("type", text("type"), &mut troubles);
+    let kinds = form.all("kinds").into_iter();
+    let kinds: Vec<_> = kinds
+        .filter_map(|kind| word::<NotificationKind>("kinds", Some(kind.to_owned()), &mut troubles))
+        .collect();
+    if let Some(troubles) = told(&troubles) {
+        return Err(troubles);
+    }
+    let is_mail = channel_type == Some(ChannelType::Email);
+    let destination = text("destination");
+    Ok(ChannelRequest {
+        channel_type: Some(channel_type),
+        url: (!is_mail).then(|| destination.clone()),
+        to: is_mail.then(|| destination.map(|to| vec![to])),
+        secret: text("secret").map(Some),
+        kinds: Some(Some(kinds)),
+    })
+}
+
+/// Makes a channel.
+pub(super) async fn create(
+    State(desk): State<SharedDesk>,
+    Filled(visitor, form): Filled,
+) -> Result<Response, Trouble> {
+    visitor.must_write()?;
+    let made = match asked(&form) {
+        Ok(request) => notifications::create_channel(&desk.node, visitor.caller, request).await,
+        Err(why) => Err(Refusal::Invalid(why)),
+    };
+    match made {
+        Ok(_) => Ok(go("/dashboard/notifications", Said::Created)),
+        Err(refusal) => {
+            let trouble = Trouble::from(refusal).message;
+            Ok(show_again(&form_page(&desk, &visitor, &form, Some(trouble))))
+        }
+    }
+}
+
+/// Sends a test message and shows what came of it.
+pub(super) async fn test(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let came = notifications::test_channel(&desk.node, visitor.caller, id).await?;
+    let tested = came.map(|()| id.to_string()).map_err(|not_sent| not_sent.why);
+    page(&desk, &visitor, Some(tested)).await
+}
+
+/// Deletes a channel.
+pub(super) async fn delete(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    notifications::delete_channel(&desk.node, visitor.caller, id_of(&id)?).await?;
+    Ok(go("/dashboard/notifications", Said::Deleted))
+}
+
+fn id_of(text: &str) -> Result<ChannelId, Trouble> {
+    text.parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
+}

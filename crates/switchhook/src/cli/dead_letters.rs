@@ -1,0 +1,249 @@
+//! `switchhook dead-letters`: deliveries that were given up, until somebody deals with them.
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use switchhook_client::{Client, Request};
+use switchhook_domain::attempt::Failure;
+use switchhook_domain::clock::Clock;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::clock::SystemClock;
+
+use super::connection::Connection;
+use super::output::{self, Table, time};
+use super::pages::Period;
+use super::replays::{tell_begun, tell_dry_run, wait_for_end};
+use super::{wait_for, words};
+
+/// How many lines of an export come in one answer: each may have an event of a megabyte.
+const AT_ONCE: usize = 40;
+
+/// List, resend, dismiss and export dead letters: deliveries that were given up
+#[derive(Debug, Args)]
+pub(super) struct DeadLetters {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List dead letters by webhook and by how they failed
+    #[command(after_help = "\
+Examples:
+  switchhook dead-letters list
+  switchhook dead-letters list --webhook 7730318061039616 --since 1d")]
+    List(Which),
+    Resend(Resend),
+    /// Dismiss dead letters: give them up. They stay in the history, and need nobody any more
+    #[command(after_help = "\
+Examples:
+  switchhook dead-letters dismiss --webhook 7730318061039616 --failure 410
+  switchhook dead-letters dismiss --until 2026-11-01T00:00:00Z")]
+    Dismiss(Which),
+    /// Export dead letters with their events, oldest first: one JSON object a line
+    #[command(after_help = "\
+Example:
+  switchhook dead-letters export --webhook 7730318061039616 > dead-letters.ndjson")]
+    Export(Which),
+}
+
+/// Resend dead letters, each to the webhook that it was for
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook dead-letters resend --webhook 7730318061039616 --dry-run
+  switchhook dead-letters resend --webhook 7730318061039616 --failure 503 --rate 50 --wait
+
+The server does it, as a replay: it goes on when this command ends and when the server restarts.
+With --wait the exit code is 1 unless everything was delivered.")]
+struct Resend {
+    #[command(flatten)]
+    which: Which,
+
+    /// Events a second at the most; without it as fast as the receivers take them
+    #[arg(long, value_name = "EVENTS/S")]
+    rate: Option<f64>,
+
+    /// Only tell how many deliveries it would make
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+
+    /// Stay until it has ended, and show how far it comes
+    #[arg(long)]
+    wait: bool,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Only those to this webhook
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Only those whose last attempt failed so: an HTTP status, or a reason such as connection_refused
+    #[arg(long, value_name = "STATUS|REASON")]
+    failure: Option<Failure>,
+
+    /// Only this kind
+    #[arg(long, value_parser = words::kept_kinds())]
+    kind: Option<Kind>,
+
+    #[command(flatten)]
+    period: Period,
+}
+
+/// What we read of the groups.
+#[derive(Debug, Deserialize)]
+struct Groups {
+    items: Vec<Group>,
+    more: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    webhook_id: String,
+    hook_url: Option<String>,
+    failure: String,
+    last_line: Option<String>,
+    count: u32,
+    more: bool,
+    oldest_at: Timestamp,
+    newest_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dismissed {
+    dismissed: u64,
+    more: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    id: String,
+}
+
+impl DeadLetters {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            match self.command {
+                Command::List(which) => which.list(&client, self.json).await,
+                Command::Resend(resend) => resend.run(&client, self.json).await,
+                Command::Dismiss(which) => which.dismiss(&client, self.json).await,
+                Command::Export(which) => which.export(&client).await,
+            }
+        })
+    }
+}
+
+impl Which {
+    fn query(&self) -> Vec<(&'static str, Option<String>)> {
+        let mut query = vec![
+            ("webhook_id", self.webhook.map(|id| id.to_string())),
+            ("failure", self.failure.map(|failure| failure.to_string())),
+            ("kind", self.kind.map(|kind| kind.to_string())),
+        ];
+        query.extend(self.period.query(SystemClock.now()));
+        query
+    }
+
+    fn filter(&self) -> Map<String, Value> {
+        let given = self.query().into_iter();
+        given
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+            .collect()
+    }
+
+    async fn list(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let answer = client
+            .send(Request::get("/v1/dead-letters", &self.query()))
+            .await?;
+        if json {
+            return output::print_data(answer.text()?);
+        }
+        let groups: Groups = answer.read()?;
+        let mut table = Table::new(&["COUNT", "FAILURE", "WEBHOOK", "TO", "OLDEST", "NEWEST", "ANSWER"])
+            .cutting(&["TO", "ANSWER"])
+            .sparing(&["ANSWER", "OLDEST", "TO"]);
+        for group in groups.items {
+            table.row([
+                format!("{}{}", group.count, if group.more { "+" } else { "" }),
+                group.failure.replace('_', " "),
+                group.webhook_id,
+                group.hook_url.unwrap_or_else(|| "deleted".to_owned()),
+                time(group.oldest_at),
+                time(group.newest_at),
+                group.last_line.unwrap_or_else(|| "-".to_owned()),
+            ]);
+        }
+        table.print_or("there are no dead letters")?;
+        if groups.more {
+            output::remark("there are more groups: narrow it with --webhook or --failure");
+        }
+        Ok(())
+    }
+
+    async fn dismiss(&self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let request = json!({"filter": self.filter()});
+        let mut dismissed = 0;
+        loop {
+            let request = Request::post("/v1/dead-letters/dismiss").json(&request);
+            let done: Dismissed = client.send(request).await?.read()?;
+            dismissed += done.dismissed;
+            if !done.more {
+                break;
+            }
+        }
+        if json {
+            return output::print_json(&json!({"dismissed": dismissed}));
+        }
+        let what = if dismissed == 1 {
+            "dead letter"
+        } else {
+            "dead letters"
+        };
+        output::print(format_args!("{dismissed} {what} dismissed"))
+    }
+
+    async fn export(&self, client: &Client) -> anyhow::Result<()> {
+        let mut cursor = None;
+        loop {
+            let mut query = self.query();
+            query.push(("limit", Some(AT_ONCE.to_string())));
+            query.push(("cursor", cursor.take()));
+            let answer = client
+                .send(Request::get("/v1/dead-letters/export", &query))
+                .await?;
+            let text = answer.text()?;
+            for line in text.lines() {
+                output::print_data(line)?;
+                cursor = Some(serde_json::from_str::<Line>(line)?.id);
+            }
+            if text.lines().count() < AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Resend {
+    async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let request = json!({"filter": self.which.filter(), "rate": self.rate, "dry_run": self.dry_run});
+        let request = Request::post("/v1/dead-letters/resend").json(&request);
+        let answer = client.send(request).await?;
+        if self.dry_run {
+            tell_dry_run(&answer, json)
+        } else if self.wait {
+            wait_for_end(client, &answer, json).await
+        } else {
+            tell_begun(&answer, json)
+        }
+    }
+}
