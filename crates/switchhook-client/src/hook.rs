@@ -73,6 +73,27 @@ impl Hook {
         }
     }
 
+    /// Asks for what is there: the text of an answer of 2xx, if there is one.
+    pub async fn text(&self) -> Option<String> {
+        let mut request = http::Request::new(Full::new(Bytes::new()));
+        *request.uri_mut() = self.url.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        let asking = async {
+            let response = self.http.request(request).await.ok()?;
+            if !response.status().is_success() {
+                return None;
+            }
+            let body = Limited::new(response.into_body(), LARGEST_ANSWER);
+            Some(body.collect().await.ok()?.to_bytes())
+        };
+        let body = tokio::time::timeout(self.timeout, asking).await.ok()??;
+        String::from_utf8(body.to_vec()).ok()
+    }
+
     async fn exchange(&self, request: http::Request<Full<Bytes>>) -> HookAnswer {
         match self.http.request(request).await {
             Ok(response) => {

@@ -30,6 +30,7 @@ mod keys;
 mod listen;
 mod made;
 mod man;
+mod mcp;
 mod migrate;
 mod notifications;
 mod output;
@@ -125,6 +126,7 @@ enum Command {
     BenchFloor(bench::Floor),
     #[command(subcommand)]
     Spec(spec::Spec),
+    Mcp(mcp::Mcp),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -183,6 +185,7 @@ impl Command {
             Self::Bench(command) => command.run(),
             Self::BenchFloor(command) => command.run(),
             Self::Spec(command) => command.run(),
+            Self::Mcp(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }

@@ -1,8 +1,9 @@
 //! `switchhook simulate`: a made-up company's events, into the server or straight at a receiver.
 //!
 //! `stream` says which events, `receiver` and `server` send them, `tally` counts what became of them and judges it. What
-//! the company is like is the simulator's; how fast its time goes is `pace`.
+//! the company is like is the simulator's; how fast its time goes is `pace`. What is wrong with a receiver is found by `diagnosis`.
 
+pub(super) mod diagnosis;
 mod progress;
 mod receiver;
 mod server;
@@ -19,6 +20,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_simulator::{Dialect, Faults, Rate, Rhythm, Scenario};
 use url::Url;
 
+use self::diagnosis::{Subject, diagnose};
 use self::stream::Stream;
 use super::accepted_secrets::parse_secret;
 use super::connection::Connection;
@@ -38,6 +40,7 @@ Examples:
   switchhook simulate ring-all-answered --to http://127.0.0.1:3000/hook --secret S
   switchhook simulate --to http://127.0.0.1:3000/hook --secret S --speed max --count 1000 \\
       --fault duplicate=0.05,bad-signature=0.1,late-leg=0.2 --expect 2xx
+  switchhook simulate --to http://127.0.0.1:3000/hook --secret S --diagnose
 
 Without --to the events go into the server, which delivers them to whoever has subscribed; nothing is created there.
 Exit code 1 if something was refused that should not have been, or --expect does not hold.")]
@@ -125,6 +128,15 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "WHAT", value_parser = words::of::<Expectation>(["2xx", "delivered", "rejected"]), help_heading = "Test")]
     expect: Option<Expectation>,
 
+    /// Find out what the receiver gets wrong, from its answers to genuine, forged and odd requests; exit code 1 if
+    /// anything is
+    #[arg(long, requires = "to", conflicts_with_all = ["scenario", "print", "expect", "fault", "count", "duration", "rate"], help_heading = "Test")]
+    diagnose: bool,
+
+    /// Where the receiver says how many events it has stored (a number, or {"count": N}), to see what answers do not show
+    #[arg(long, value_name = "URL", requires = "diagnose", help_heading = "Test")]
+    count_at: Option<Url>,
+
     /// Time to wait for deliveries
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = "Test")]
     within: Duration,
@@ -154,6 +166,18 @@ impl Simulate {
             return list(self.json);
         }
         self.check()?;
+        if let (true, Some(url)) = (self.diagnose, &self.to) {
+            let subject = Subject {
+                url,
+                secret: self.secret.as_ref(),
+                count_at: self.count_at.as_ref(),
+                timeout: self.timeout,
+                trust: self.trust.trust()?,
+            };
+            let diagnosis = wait_for(diagnose(&subject))?;
+            diagnosis.tell(self.json)?;
+            return diagnosis.verdict();
+        }
         let stream = Stream::choose(&self)?;
         if self.print {
             return stream

@@ -7,6 +7,7 @@ mod companies;
 mod config;
 mod connect;
 mod dev;
+mod diagnose;
 mod doctor;
 mod help;
 mod hostile_text;

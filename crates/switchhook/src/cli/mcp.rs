@@ -1,0 +1,158 @@
+//! `switchhook mcp`: lets an assistant find out what happened to events, over the Model Context Protocol.
+//!
+//! Here: over what it is asked, and whose key counts. What can be asked is `tools`, how strangers' text is set apart is
+//! `untrusted`. Everything goes through the HTTP API, so that what a key may see and do is decided there and nowhere else.
+
+mod tools;
+mod untrusted;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use clap::Args;
+use rmcp::ServiceExt;
+use rmcp::transport::stdio;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use switchhook_domain::secret::Secret;
+use switchhook_http::server::{Answer, ConnectionCounts, ConnectionLimits, HttpServer, listen};
+use url::Url;
+
+use self::tools::Desk;
+use super::connection::Connection;
+use super::{output, wait_for, wait_for_server};
+use crate::server::asked_to_stop;
+use switchhook_client::{Client, ClientError};
+
+/// Answer an assistant's questions about events and deliveries (a server of the Model Context Protocol)
+///
+/// Reads only, unless --allow-write is given. What it may see and do is what the API key may.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook mcp                                  # over standard input and output, as assistants start it
+  switchhook mcp --allow-write                    # may also redeliver, play scenarios and diagnose receivers
+  switchhook mcp --http 127.0.0.1:8500            # at http://127.0.0.1:8500/mcp, with each caller's own API key
+
+In an assistant's settings:
+  {\"command\": \"switchhook\", \"args\": [\"mcp\"], \"env\": {\"SWITCHHOOK_URL\": \"…\", \"SWITCHHOOK_API_KEY\": \"…\"}}")]
+pub(super) struct Mcp {
+    /// Listen here instead; callers send their API key as `Authorization: Bearer KEY`
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+
+    /// Name under which callers reach it, if not localhost (the `Host` that a proxy passes on)
+    #[arg(long, value_name = "HOST", requires = "http")]
+    http_host: Vec<String>,
+
+    /// Also offer tools that change or send something
+    #[arg(long)]
+    allow_write: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// With whose key the API is asked.
+#[derive(Clone)]
+enum Access {
+    /// That of the command.
+    Own(Client),
+    /// That of the request: whoever calls has one.
+    OfCaller(Url),
+}
+
+impl Access {
+    /// A client for a request, of which only one over HTTP has headers.
+    fn client(&self, headers: Option<&HeaderMap>) -> Result<Client, ClientError> {
+        match self {
+            Self::Own(client) => Ok(client.clone()),
+            Self::OfCaller(url) => {
+                let key = headers.and_then(bearer).map(Secret::new);
+                Client::new(url, key.as_ref())
+            }
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    let is_key = scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty();
+    is_key.then_some(key.trim())
+}
+
+impl Mcp {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self.http {
+            None => wait_for(self.answer_on_standard_streams()),
+            Some(address) => wait_for_server(self.answer_over_http(address)),
+        }
+    }
+
+    async fn answer_on_standard_streams(self) -> anyhow::Result<()> {
+        let desk = Desk::new(Access::Own(self.connection.client()?), self.allow_write);
+        let session = desk.serve(stdio()).await;
+        let session = session.context("standard input holds no session of the Model Context Protocol")?;
+        session.waiting().await?;
+        Ok(())
+    }
+
+    async fn answer_over_http(self, address: SocketAddr) -> anyhow::Result<()> {
+        let access = Access::OfCaller(self.connection.url());
+        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+        hosts.extend(self.http_host);
+        let config = StreamableHttpServerConfig::default().with_allowed_hosts(hosts);
+        let allow_write = self.allow_write;
+        let desk = move || Ok(Desk::new(access.clone(), allow_write));
+        let sessions = Arc::new(LocalSessionManager::default());
+        let service = StreamableHttpService::new(desk, sessions, config);
+        let listener = listen(address)
+            .with_context(|| format!("cannot listen at {address}: is something running there?"))?;
+        output::remark(format_args!("listening at http://{}/mcp", listener.local_addr()?));
+        let handler = Arc::new(move |request| Box::pin(take(service.clone(), request)) as Answer);
+        let limits = ConnectionLimits::default();
+        let mut server = HttpServer::start(
+            listener,
+            handler,
+            limits,
+            MOST_CONNECTIONS,
+            ConnectionCounts::none(),
+        );
+        tokio::select! {
+            () = asked_to_stop() => {}
+            () = server.failed() => bail!("no requests were taken any more, which is a fault of the server's own"),
+        }
+        server.stop(GRACE).await;
+        Ok(())
+    }
+}
+
+/// How many connections are open at once.
+const MOST_CONNECTIONS: usize = 256;
+
+/// How long open requests have to end when it is asked to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+async fn take(service: StreamableHttpService<Desk, LocalSessionManager>, request: Request) -> Response {
+    if request.uri().path() != "/mcp" {
+        return (
+            StatusCode::NOT_FOUND,
+            "the Model Context Protocol is spoken at /mcp\n",
+        )
+            .into_response();
+    }
+    if bearer(request.headers()).is_none() {
+        let scheme = [(WWW_AUTHENTICATE, "Bearer")];
+        let why = "send an API key of the server as `Authorization: Bearer KEY`\n";
+        return (StatusCode::UNAUTHORIZED, scheme, why).into_response();
+    }
+    service.handle(request).await.map(Body::new)
+}
