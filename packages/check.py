@@ -12,6 +12,7 @@ import hashlib
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -27,6 +28,8 @@ VENV = TARGET / "venv"
 PYTHON = VENV / "bin/python"
 DONE = TARGET / "installed"
 VECTORS = PACKAGES / "vectors.json"
+#: Built by `cargo xtask strangers`.
+SWITCHHOOK = TARGET.parent / "debug/switchhook"
 PINS = [PACKAGES / "check/package.json", PACKAGES / "check/requirements.txt"]
 
 #: What the npm package may have, unpacked, in bytes: the code that runs without any adapter, and all of it.
@@ -188,6 +191,38 @@ def check_recipes():
     run("cargo", "xtask", "strangers", folder, VENV=str(VENV), NEXT_TELEMETRY_DISABLED="1")
 
 
+def check_dev():
+    """Both packages in each runtime beside `switchhook dev --forward`, set up as the recipes say."""
+    for words in (["node", "keeps.mjs"], [binary("deno"), "run", "-A", "keeps.mjs"], [binary("bun"), "keeps.mjs"], [PYTHON, "keeps.py"]):
+        hook, listen = free_port(), free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            options = ["--events", "5", "--rate", "20", "--listen", f"127.0.0.1:{listen}", "--dir", f"{folder}/dev"]
+            command = [SWITCHHOOK, "dev", "--forward", f"http://127.0.0.1:{hook}/hook", *options]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dev:
+                secret = next(line for line in dev.stdout if line.startswith("SECRET=")).removeprefix("SECRET=")
+                variables = {"PORT": str(hook), "SECRET": shlex.split(secret)[0], "KEPT": f"{folder}/kept"}
+                receiver = subprocess.Popen([str(word) for word in words], cwd=NODE, env={**os.environ, **variables})
+                try:
+                    dev.communicate(timeout=120)
+                finally:
+                    receiver.kill()
+                    receiver.wait()
+            if dev.returncode != 0 or len(pathlib.Path(folder, "kept").read_text().splitlines()) < 5:
+                sys.exit(f"packages: `dev --forward` ended with {dev.returncode} beside {words[0]}")
+    say("each receiver got five events of `switchhook dev --forward`")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def check_mcp():
+    """`switchhook mcp`, asked by the official Python SDK."""
+    run(PYTHON, PACKAGES / "check/mcp_session.py", SWITCHHOOK)
+
+
 @contextlib.contextmanager
 def redis():
     """The URL of a server, in a list; an empty one where there is none."""
@@ -195,10 +230,8 @@ def redis():
         say("`redis-server` is not here: the examples for Redis are left out")
         yield []
         return
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        listener.close()
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
@@ -220,6 +253,8 @@ def check():
     check_go()
     check_receivers()
     check_recipes()
+    check_dev()
+    check_mcp()
     say("all right")
 
 
