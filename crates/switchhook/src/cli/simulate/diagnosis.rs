@@ -1,11 +1,12 @@
 //! `switchhook simulate --diagnose`: what a receiver gets wrong, told from its answers to genuine, forged and odd requests.
 //!
-//! Here: which requests are sent, the next depending on what was answered. What a request holds is `probe`, what the answers
-//! mean is `judgement`, which looks at nothing else, and the words for it are `finding`.
+//! Here: which requests are sent, the next depending on what was answered. What there is to ask is `probe`, how it is asked
+//! `request`, what the answers mean is `judgement`, which looks at nothing else, and the words for it are `finding`.
 
 mod finding;
 mod judgement;
 mod probe;
+mod request;
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use url::Url;
 
 use self::finding::Found;
 use self::judgement::{Observation, Seen, Setup, judge};
-use self::probe::{Break, Forgery, HEADERS, HeaderForm, INVENTED, Probe, Requests, Shape, Way};
+use self::probe::{Break, Forgery, HEADERS, HeaderForm, INVENTED, Probe, Shape, Way};
+use self::request::Requests;
 use crate::cli::output;
 use switchhook_client::{Hook, HookAnswer, Trust};
 

@@ -1,0 +1,245 @@
+//! The requests of a diagnosis. Every event is a new one, so that none is a repeat of another, except where a repeat is meant.
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::{Value, json};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::{headers, sign};
+
+use super::probe::{Break, Forgery, HEADERS, HeaderForm, INVENTED, Probe, Shape, Way};
+
+/// Makes requests.
+pub(super) struct Requests {
+    secret: Option<Vec<u8>>,
+    now: Timestamp,
+    /// How many events were made.
+    count: u64,
+}
+
+impl Requests {
+    pub(super) fn new(secret: Option<impl AsRef<[u8]>>, now: Timestamp) -> Self {
+        Self {
+            secret: secret.map(|secret| secret.as_ref().to_vec()),
+            now,
+            count: 0,
+        }
+    }
+
+    pub(super) fn is_signed(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// Whether a request can go that way: some take a secret.
+    pub(super) fn can_go(&self, way: Way) -> bool {
+        let takes_a_secret = matches!(way, Way::Plain | Way::Header(..) | Way::AllHeaders);
+        self.is_signed() || !takes_a_secret
+    }
+
+    /// The ways to try where the genuine one is refused, the likeliest first.
+    pub(super) fn other_ways(&self) -> Vec<Way> {
+        let content_types = if self.is_signed() {
+            ["text/plain", "application/json", "application/octet-stream"]
+        } else {
+            [
+                "text/plain",
+                "application/x-www-form-urlencoded",
+                "application/octet-stream",
+            ]
+        };
+        let mut ways: Vec<_> = content_types.map(Way::As).into();
+        ways.extend([Way::Labelled, Way::Plain]);
+        ways.retain(|way| self.can_go(*way));
+        ways
+    }
+
+    /// The headers and the body of the next request.
+    pub(super) fn make(&mut self, way: Way, probe: Probe) -> (HeaderMap, Bytes) {
+        // The repeat is the event before it.
+        if !matches!(probe, Probe::Repeat(_)) {
+            self.count += 1;
+        }
+        let event = self.event(probe).to_string();
+        let body = match probe {
+            Probe::Forged(forgery) => self.forged(forgery, &event),
+            Probe::Broken(Break::Empty) => String::new(),
+            Probe::Broken(Break::Truncated) => {
+                let whole = self.signed(&event);
+                whole.get(..whole.len() / 2).unwrap_or_default().to_owned()
+            }
+            _ if matches!(way, Way::Plain | Way::AllHeaders) => event,
+            _ if matches!(way, Way::Header(_, form) if form != HeaderForm::Token) => event,
+            _ => self.signed(&event),
+        };
+        (self.headers(way, probe, &body), Bytes::from(body))
+    }
+
+    fn headers(&self, way: Way, probe: Probe, body: &str) -> HeaderMap {
+        let is_token = body.starts_with("ey") || (self.is_signed() && body.is_empty());
+        let content_type = match way {
+            Way::As(content_type) => content_type,
+            _ if is_token => headers::CONTENT_TYPE_JWT,
+            _ => headers::CONTENT_TYPE_JSON,
+        };
+        let mut map = HeaderMap::new();
+        map.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let names: &[&'static str] = match &way {
+            Way::Header(name, _) => std::slice::from_ref(name),
+            Way::AllHeaders => &HEADERS,
+            _ => &[],
+        };
+        let form = match way {
+            Way::Header(_, form) => form,
+            _ => HeaderForm::Hexadecimal,
+        };
+        for name in names {
+            let value = self.header_value(form, body);
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::try_from(value)) {
+                map.insert(name, value);
+            }
+        }
+        if way == Way::Labelled {
+            let attempt = if matches!(probe, Probe::Repeat(_)) { 2 } else { 1 };
+            map.insert(headers::EVENT_ID, self.number().into());
+            map.insert(headers::EVENT_KIND, HeaderValue::from_static(Kind::Call.route()));
+            map.insert(headers::DELIVERY_ID, self.number().into());
+            map.insert(headers::ATTEMPT, HeaderValue::from(attempt));
+        }
+        map
+    }
+
+    fn header_value(&self, form: HeaderForm, body: &str) -> String {
+        let secret = self.secret.as_deref().unwrap_or_default();
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), body.as_bytes());
+        let hexadecimal: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = String::from_utf8_lossy(secret);
+        match form {
+            HeaderForm::Hexadecimal | HeaderForm::Token => hexadecimal,
+            HeaderForm::Base64 => STANDARD.encode(tag),
+            HeaderForm::Sha256 => format!("sha256={hexadecimal}"),
+            HeaderForm::Secret => secret.into_owned(),
+            HeaderForm::Bearer => format!("Bearer {secret}"),
+        }
+    }
+
+    /// The body as it is sent: a token if there is a secret.
+    fn signed(&self, event: &str) -> String {
+        match &self.secret {
+            Some(secret) => sign(secret, event.as_bytes()),
+            None => event.to_owned(),
+        }
+    }
+
+    fn forged(&self, forgery: Forgery, event: &str) -> String {
+        let genuine = self.signed(event);
+        let (signed, tag) = genuine.rsplit_once('.').unwrap_or_default();
+        let payload = URL_SAFE_NO_PAD.encode(event);
+        match forgery {
+            Forgery::OtherSecret => {
+                let other = digest::digest(&digest::SHA256, genuine.as_bytes());
+                sign(other, event.as_bytes())
+            }
+            Forgery::ChangedPayload => {
+                let changed = URL_SAFE_NO_PAD.encode(event.replacen("hangup", "missed", 1));
+                format!("{}.{tag}", signed.replacen(&payload, &changed, 1))
+            }
+            Forgery::AlgorithmNone => {
+                let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+                format!("{header}.{payload}.")
+            }
+            Forgery::Plain => event.to_owned(),
+        }
+    }
+
+    /// A number of its own for each event, below 2^53, and another in each diagnosis.
+    fn number(&self) -> u64 {
+        self.now.as_millis().unsigned_abs() % 1_000_000_000_000 * 1_000 + self.count
+    }
+
+    fn event(&self, probe: Probe) -> Value {
+        match probe {
+            Probe::Event(shape) | Probe::Counted(shape) | Probe::Repeat(shape) => self.call(shape),
+            Probe::Kind(kind) => self.other(kind),
+            Probe::Invented(name) => self.imagined(name),
+            Probe::Forged(_) | Probe::Broken(_) => self.call(Shape::Documented),
+        }
+    }
+
+    fn call(&self, shape: Shape) -> Value {
+        let now = self.now.as_millis();
+        let mut call = json!({
+            "call_id": self.number(),
+            "state": "hangup",
+            "direction": "inbound",
+            "target": {"id": 5_724_160_613_416_960_u64, "type": "user", "name": "Zoe Almeida", "email": "zoe@example.com",
+                "phone": "+15550100"},
+            "contact": {"id": "5109482775412736", "type": "local", "name": "Ada Byron", "display_name": "Ada Byron",
+                "phone": "+15550142", "primary_phone": "+15550142", "email": "ada@example.com"},
+            "date_started": now - 15_000,
+            "date_connected": now - 9_000,
+            "date_ended": now,
+            "duration": 8_951,
+            "event_timestamp": now,
+        });
+        let more = match shape {
+            Shape::Documented => json!({}),
+            Shape::Nulls => json!({
+                "contact": {}, "date_connected": null, "duration": null, "entry_point_call_id": null,
+                "master_call_id": null, "operator_call_id": null, "entry_point_target": {}, "external_number": null,
+                "labels": [], "recording_details": [], "transcription_text": null, "voicemail_link": null,
+            }),
+            Shape::MoreMembers => json!({"of_tomorrow": {"id": 1}, "integrations": {}, "mos_score": 4.41}),
+            Shape::NewState => json!({"state": "of_tomorrow"}),
+            Shape::Fractions => {
+                json!({"duration": 8_951.029_999, "total_duration": 15_000.5, "talk_time": 8_951.03})
+            }
+            Shape::LargeIds => json!({"call_id": (1_u64 << 62) + self.number()}),
+        };
+        merge(&mut call, more);
+        call
+    }
+
+    fn other(&self, kind: Kind) -> Value {
+        let (id, now) = (self.number(), self.now.as_millis());
+        let target = json!({"id": 5_724_160_613_416_960_u64, "type": "user", "name": "Zoe Almeida"});
+        match kind {
+            Kind::Sms => json!({
+                "id": id, "created_date": now, "direction": "outbound", "target": target,
+                "contact": {"id": "5109482775412736", "type": "local", "name": "Ada Byron"}, "from_number": "+15550100",
+                "to_number": ["+15550142"], "mms": false, "text": "See you at nine.", "message_status": "delivered",
+                "message_delivery_result": "accepted", "event_timestamp": now,
+            }),
+            Kind::AgentStatus => json!({
+                "availability_status": "unavailable", "on_duty_status": "wrapup", "on_duty_status_reason": null,
+                "call_center_ids": ["4893016274501632"], "powerdialer_mode": false, "target": target, "date": now,
+                "event_timestamp": now,
+            }),
+            Kind::Contact => json!({
+                "event": "Updated",
+                "contact": {"id": id.to_string(), "type": "shared", "display_name": "Ada Byron", "phones": ["+15550142"]},
+            }),
+            _ => json!({
+                "date": now, "action": "updated_ivr", "note": format!("Menu {id} was changed."), "additional_data": null,
+                "target": {"id": 6_002_147_231_088_640_u64, "type": "Office", "name": "Head office"},
+                "changed_by": {"id": 5_724_160_613_416_960_u64, "name": "Zoe Almeida"},
+            }),
+        }
+    }
+
+    fn imagined(&self, name: &str) -> Value {
+        let mut body = json!({"timestamp": self.now.as_millis()});
+        for invented in INVENTED.iter().filter(|invented| invented.name == name) {
+            let call = self.call(Shape::Documented);
+            merge(&mut body, json!({ invented.member: name, invented.inner: call }));
+        }
+        body
+    }
+}
+
+fn merge(into: &mut Value, more: Value) {
+    if let (Value::Object(into), Value::Object(more)) = (into, more) {
+        into.extend(more);
+    }
+}
