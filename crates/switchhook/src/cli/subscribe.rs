@@ -45,6 +45,11 @@ impl FromStr for Wish {
 }
 
 impl Subscribe {
+    /// Whether nothing is to be subscribed to.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.subscribe.is_empty()
+    }
+
     fn wants(&self, kind: Kind) -> bool {
         self.subscribe
             .iter()

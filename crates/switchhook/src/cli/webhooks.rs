@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::Condition;
@@ -245,7 +245,18 @@ impl Create {
             .make(client, "/v1/webhooks", &request.into())
             .await
             .context("nothing is made: the webhook cannot be made so")?;
-        self.subscribe.to(client, made, &id, webhook).await
+        let webhook = self.subscribe.to(client, made, &id, webhook).await?;
+        if self.subscribe.is_empty() {
+            return Ok(webhook);
+        }
+        // When it was made it had no subscription, and its health said so.
+        let mut webhook: Map<String, Value> = webhook.read()?;
+        let now = client
+            .send(Request::get(&format!("/v1/webhooks/{id}"), &[]))
+            .await?;
+        let mut now: Map<String, Value> = now.read()?;
+        webhook.extend(now.remove_entry("health"));
+        Ok(Answer(serde_json::to_vec(&webhook)?.into()))
     }
 }
 

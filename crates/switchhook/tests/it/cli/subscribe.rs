@@ -53,6 +53,7 @@ async fn a_webhook_is_made_with_its_subscriptions_or_not_at_all() {
         (&true.into(), &true.into())
     );
     assert_eq!(sms["webhook"]["id"], made["id"]);
+    assert_eq!(made["health"]["condition"], "active");
 
     let told = shell.run(&["websockets", "create", "--subscribe", "call"]).ok();
     assert!(told.stdout.contains("call: every state"), "{told:?}");
