@@ -38,8 +38,9 @@ class Refusing(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(401)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(ATTACK)))
         self.end_headers()
+        self.wfile.write(ATTACK.encode())
 
     def log_message(self, *_):
         pass
@@ -109,33 +110,37 @@ async def refused(client, tool, part, **arguments):
         raise SystemExit(f"{tool} was not refused")
 
 
-async def find_out(client, call_id):
+async def find_out(client, call_id, webhook):
     """Why did the webhook not get this call's event? Only what the tools tell is used."""
     events = await call(client, "list_events", order_key=f"call:{call_id}")
     (event,) = events["items"]
     explained = await call(client, "explain_event", id=event["id"])
-    deliveries = await call(client, "list_deliveries", event_id=event["id"])
+    (why,) = [one for one in explained["items"] if one["webhook_id"] == webhook]
+    deliveries = await call(client, "list_deliveries", event_id=event["id"], webhook_id=webhook)
     attempts = [(await call(client, "show_delivery", id=one["id"]))["attempts"] for one in deliveries["items"]]
-    return event, json.dumps(explained), attempts
+    return event, why, attempts
 
 
-async def read(client, server):
-    webhook = server.ask("GET", "/v1/webhooks")["items"]
-    event, explained, attempts = await find_out(client, 1001)
-    assert '"state"' in explained and not attempts, explained
-    print("not delivered: the subscription takes other states")
+async def read(client, webhook):
+    event, why, attempts = await find_out(client, 1001, webhook)
+    assert why["reason"] == "state_not_in_list" and not attempts, why
+    print(f"not delivered: {why['explanation']}")
 
     async def failed():
-        _, _, attempts = await find_out(client, 1002)
+        _, _, attempts = await find_out(client, 1002, webhook)
         return attempts and attempts[0] and json.dumps(attempts)
 
     seen = await until("an attempt", failed)
-    assert "401" in seen, seen
-    doctor = await call(client, "run_doctor")
-    assert any("401" in json.dumps(finding) for finding in doctor["findings"]), doctor
+    assert "401" in seen and json.dumps({"untrusted_text": ATTACK}) in seen, seen
+
+    async def diagnosed():
+        doctor = await call(client, "run_doctor")
+        return [finding for finding in doctor["findings"] if "401" in json.dumps(finding)]
+
+    await until("a finding", diagnosed)
     print("not delivered: the receiver answers 401, says the attempt, and the doctor what to do")
-    health = await call(client, "show_webhook", id=str(webhook[-1]["id"]))
-    assert health["health"], health
+    shown = await call(client, "show_webhook", id=webhook)
+    assert shown["health"], shown
     await call(client, "list_webhooks")
     scenarios = await call(client, "list_scenarios")
     assert any(one["name"] == "inbound-answered" for one in scenarios)
@@ -159,11 +164,11 @@ async def write(client, hook):
 WRITING = {"play_scenario", "redeliver", "retry_webhook", "diagnose_receiver"}
 
 
-async def over_standard_streams(server, folder, hook):
+async def over_standard_streams(server, webhook, folder, hook):
     environment = {"SWITCHHOOK_URL": server.url, "SWITCHHOOK_API_KEY": KEY}
     parameters = StdioServerParameters(command=SWITCHHOOK, args=["mcp"], env=environment, cwd=folder)
     async with Client(parameters) as client:
-        names = await read(client, server)
+        names = await read(client, webhook)
         assert not names & WRITING, names
         print(f"{len(names)} tools, none of which writes")
     parameters = StdioServerParameters(command=SWITCHHOOK, args=["mcp", "--allow-write"], env=environment, cwd=folder)
@@ -173,7 +178,7 @@ async def over_standard_streams(server, folder, hook):
         print("with --allow-write: played, diagnosed, redelivered, retried")
 
 
-async def over_http(server, folder):
+async def over_http(server, webhook):
     port = free_port()
     url = f"http://127.0.0.1:{port}/mcp"
     with started("mcp", "--http", f"127.0.0.1:{port}", SWITCHHOOK_URL=server.url):
@@ -190,7 +195,7 @@ async def over_http(server, folder):
             http_client = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"})
             async with Client(streamable_http_client(url, http_client=http_client)) as client:
                 if is_known:
-                    assert not await read(client, server) & WRITING
+                    assert not await read(client, webhook) & WRITING
                 else:
                     await refused(client, "list_events", "401")
         print("over HTTP: the caller's key counts, and without one nothing is answered")
@@ -209,11 +214,11 @@ async def main():
             webhook = server.ask("POST", "/api/v2/webhooks", {"hook_url": hook, "secret": "a secret of some length, long enough"})
             wanted = {"endpoint_id": webhook["id"], "call_states": ["hangup"]}
             server.ask("POST", "/api/v2/subscriptions/call", wanted)
-            for call_id, state in [(1001, "ringing"), (1002, "hangup")]:
+            for call_id, state in [(1001, "ringing"), *((other, "hangup") for other in range(1002, 1012))]:
                 event = {"call_id": call_id, "state": state, "event_timestamp": 1795253415180, "transcription_text": ATTACK}
                 server.ask("POST", "/v1/events/call", event)
-            await over_standard_streams(server, folder, hook)
-            await over_http(server, folder)
+            await over_standard_streams(server, webhook["id"], folder, hook)
+            await over_http(server, webhook["id"])
     receiver.shutdown()
 
 
