@@ -109,7 +109,12 @@ impl Mcp {
         let access = Access::OfCaller(self.connection.url());
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
         hosts.extend(self.http_host);
-        let config = StreamableHttpServerConfig::default().with_allowed_hosts(hosts);
+        // Each request stands for itself: nothing is kept of a caller.
+        let config = StreamableHttpServerConfig::default()
+            .with_allowed_hosts(hosts)
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_max_request_body_bytes(LARGEST_REQUEST);
         let allow_write = self.allow_write;
         let desk = move || Ok(Desk::new(access.clone(), allow_write));
         let sessions = Arc::new(LocalSessionManager::default());
@@ -134,6 +139,9 @@ impl Mcp {
         Ok(())
     }
 }
+
+/// The largest request that is read: a question is small.
+const LARGEST_REQUEST: usize = 64 << 10;
 
 /// How many connections are open at once.
 const MOST_CONNECTIONS: usize = 256;
