@@ -3,19 +3,22 @@
 //! Clients may be strangers, so everything that is waited for has an end (`limits.rs`): the head of a request, the next
 //! request, a body, the reader of an answer. `connections.rs` goes over all connections twice a second and closes what is
 //! overdue, and makes room for new ones; `connection.rs` is what it sees of one. A request costs no timer. `body.rs` is how
-//! handlers read bodies, `exchange.rs` and `stream.rs` stand between hyper and the socket.
+//! handlers read bodies, `exchange.rs` and `stream.rs` stand between hyper and the socket, `tls.rs` makes connections secure,
+//! and `client.rs` says who is at their other end.
 
 mod body;
+mod client;
 mod coding;
 mod connection;
 mod connections;
 mod exchange;
 mod limits;
 mod stream;
+mod tls;
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,8 +27,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::TokioIo;
+use hyper::server::conn::http1::{self, UpgradeableConnection};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use ipnet::IpNet;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -34,16 +39,23 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::Service;
 
 pub use self::body::{BodyTrouble, is_packed, next_piece, read_body};
-use self::connection::Order;
+pub use self::client::Client;
+use self::client::Origin;
 pub use self::connection::Overdue;
+use self::connection::{Connection, Order};
 pub use self::connections::ConnectionCounts;
 use self::connections::{Connections, Entry};
 use self::exchange::Exchange;
 pub use self::limits::ConnectionLimits;
 use self::stream::Stream;
+pub use self::tls::{Certificate, Identity};
+use self::tls::{Securing, Speech};
 
 /// The largest head, and how much of an answer is waiting to be written, in bytes.
 const BUFFER: usize = 64 * 1024;
+
+/// How many requests a client may make at once on one connection, where it can.
+const STREAMS: u32 = 128;
 
 /// What the kernel keeps of an answer that is not read. Without it, one reader could hold megabytes.
 const SEND_BUFFER: u32 = 128 * 1024;
@@ -72,6 +84,27 @@ pub fn answer_by(router: &Router, request: Request) -> Answer {
     })
 }
 
+/// Where clients come in.
+pub struct Entrance {
+    /// Where they connect to.
+    pub listener: TcpListener,
+    /// Who they see, where connections are secure.
+    pub identity: Option<Arc<Identity>>,
+    /// Where those are who are believed when they say for whom they ask.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl From<TcpListener> for Entrance {
+    /// One that is neither secure nor behind anybody.
+    fn from(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            identity: None,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
 /// Something that listens and answers.
 pub struct HttpServer {
     connections: Arc<Connections>,
@@ -87,9 +120,9 @@ enum Stage {
 }
 
 impl HttpServer {
-    /// Answers what comes to `listener`, on at most `max` connections at once.
+    /// Answers what comes in at `entrance`, on at most `max` connections at once.
     pub fn start(
-        listener: TcpListener,
+        entrance: impl Into<Entrance>,
         handler: Arc<Handler>,
         limits: ConnectionLimits,
         max: usize,
@@ -97,7 +130,10 @@ impl HttpServer {
     ) -> Self {
         let connections = Connections::new(limits, max, counts);
         let (stop, stopped) = watch::channel(Stage::Open);
-        let accepting = tokio::spawn(run(listener, handler, Arc::clone(&connections), stopped));
+        let entrance = entrance.into();
+        let house = Arc::new(House::of(handler, entrance.identity, entrance.trusted_proxies));
+        let accepting = run(entrance.listener, house, Arc::clone(&connections), stopped);
+        let accepting = tokio::spawn(accepting);
         Self {
             connections,
             stop,
@@ -158,16 +194,56 @@ pub fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
+/// What all connections have in common.
+struct House {
+    handler: Arc<Handler>,
+    securing: Option<Securing>,
+    trusted: Arc<[IpNet]>,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl House {
+    fn of(handler: Arc<Handler>, identity: Option<Arc<Identity>>, trusted: Vec<IpNet>) -> Self {
+        let mut http1 = http1::Builder::new();
+        // What hyper could wait for is seen by the sweep.
+        http1.header_read_timeout(None).max_buf_size(BUFFER);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(BUFFER as u32)
+            .max_send_buf_size(BUFFER);
+        Self {
+            handler,
+            securing: identity.map(Securing::as_one),
+            trusted: trusted.into(),
+            http1,
+            http2,
+        }
+    }
+
+    fn exchange(&self, connection: &Arc<Connection>, peer: IpAddr) -> Exchange {
+        let is_secure = self.securing.is_some();
+        let origin = (is_secure || !self.trusted.is_empty()).then(|| Origin {
+            peer,
+            is_secure,
+            trusted: Arc::clone(&self.trusted),
+        });
+        Exchange {
+            handler: Arc::clone(&self.handler),
+            connection: Arc::clone(connection),
+            origin,
+        }
+    }
+}
+
 /// Accepts until it is stopped, then until the last connection is closed.
 async fn run(
     listener: TcpListener,
-    handler: Arc<Handler>,
+    house: Arc<House>,
     connections: Arc<Connections>,
     mut stop: watch::Receiver<Stage>,
 ) {
-    let mut http = Builder::new();
-    // What hyper could wait for is seen by the sweep.
-    http.header_read_timeout(None).max_buf_size(BUFFER);
     let mut sweep = interval(connections.sweep_every());
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -175,7 +251,7 @@ async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     if let Some(entry) = connections.admit(peer.ip()).await {
-                        tokio::spawn(converse(http.clone(), stream, entry, Arc::clone(&handler)));
+                        tokio::spawn(converse(Arc::clone(&house), stream, peer.ip(), entry));
                     }
                     if connections.is_crowded() {
                         sleep(BREATH).await;
@@ -215,16 +291,61 @@ async fn cannot_accept(error: &io::Error, connections: &Connections) {
 }
 
 /// Serves a connection until it ends, is told to, or becomes a websocket.
-async fn converse(http: Builder, stream: TcpStream, entry: Entry, handler: Arc<Handler>) {
+async fn converse(house: Arc<House>, stream: TcpStream, peer: IpAddr, entry: Entry) {
     // An error means that it is gone already.
     let _ = stream.set_nodelay(true);
     let connection = Arc::clone(&entry.connection);
-    let exchange = Exchange {
-        handler,
-        connection: Arc::clone(&connection),
+    let exchange = house.exchange(&connection, peer);
+    let stream = Stream::new(stream, entry);
+    let Some(securing) = &house.securing else {
+        let serving = house.http1.serve_connection(TokioIo::new(stream), exchange);
+        return serve(
+            serving.with_upgrades(),
+            UpgradeableConnection::graceful_shutdown,
+            &connection,
+        )
+        .await;
     };
-    let stream = TokioIo::new(Stream::new(stream, entry));
-    let mut serving = pin!(http.serve_connection(stream, exchange).with_upgrades());
+    // What goes wrong here is told to the client by TLS itself, and is its business.
+    let Some(Ok((stream, speech))) = unless_told(&connection, securing.secure(stream)).await else {
+        return;
+    };
+    let stream = TokioIo::new(stream);
+    match speech {
+        Speech::Http1 => {
+            let serving = house.http1.serve_connection(stream, exchange);
+            serve(
+                serving.with_upgrades(),
+                UpgradeableConnection::graceful_shutdown,
+                &connection,
+            )
+            .await;
+        }
+        Speech::Http2 => {
+            connection.carries_many();
+            let serving = house.http2.serve_connection(stream, exchange);
+            serve(serving, http2::Connection::graceful_shutdown, &connection).await;
+        }
+        Speech::Nothing => {}
+    }
+}
+
+/// Waits for something that comes before the first request; `None` if the connection is to end.
+async fn unless_told<T>(connection: &Connection, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        connection.task.register(cx.waker());
+        match connection.order() {
+            Order::GoOn => work.as_mut().poll(cx).map(Some),
+            Order::Finish | Order::Close | Order::Cut => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+/// Serves what is spoken on a connection; `finish` has it end with what is under way.
+async fn serve<S: Future>(serving: S, finish: impl Fn(Pin<&mut S>), connection: &Arc<Connection>) {
+    let mut serving = pin!(serving);
     let mut is_finishing = false;
     poll_fn(|cx| {
         connection.task.register(cx.waker());
@@ -232,7 +353,7 @@ async fn converse(http: Builder, stream: TcpStream, entry: Entry, handler: Arc<H
             Order::GoOn => {}
             Order::Finish if is_finishing => {}
             Order::Finish => {
-                serving.as_mut().graceful_shutdown();
+                finish(serving.as_mut());
                 is_finishing = true;
             }
             Order::Close => {}
@@ -240,7 +361,9 @@ async fn converse(http: Builder, stream: TcpStream, entry: Entry, handler: Arc<H
         }
         // How a connection breaks off is its client's business.
         let has_ended = serving.as_mut().poll(cx).is_ready();
-        if has_ended || (is_finishing && !connection.is_busy()) {
+        // Where many answers are under way, only who writes them knows when the last one is out.
+        let is_done = is_finishing && !connection.is_busy() && !connection.has_many();
+        if has_ended || is_done {
             return Poll::Ready(());
         }
         if connection.order() == Order::Close {
@@ -248,7 +371,7 @@ async fn converse(http: Builder, stream: TcpStream, entry: Entry, handler: Arc<H
             if !connection.is_working() {
                 return Poll::Ready(());
             }
-            connection.all.spare(&connection);
+            connection.all.spare(connection);
         }
         Poll::Pending
     })

@@ -1,6 +1,7 @@
 //! What an operator can decide about a node.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -28,6 +29,10 @@ pub struct Settings {
     pub metrics_per_webhook: usize,
     /// What clients may take.
     pub connections: ConnectionLimits,
+    /// How their connections are made secure.
+    pub tls: TlsSettings,
+    /// Who is believed that says for whom it asks.
+    pub trusted_proxies: Vec<IpNet>,
     /// Which store, as a URL.
     pub store: String,
     /// How the outside world reaches the server.
@@ -92,6 +97,8 @@ impl Default for Settings {
             metrics_listen: None,
             metrics_per_webhook: 0,
             connections: ConnectionLimits::default(),
+            tls: TlsSettings::Off,
+            trusted_proxies: Vec::new(),
             store: "sqlite:./switchhook.db".to_owned(),
             public_url: None,
             delivery: DeliveryDefaults::default(),
@@ -115,6 +122,38 @@ impl Default for Settings {
             notifications: NotificationSettings::default(),
         }
     }
+}
+
+/// How clients' connections are made secure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TlsSettings {
+    /// Not at all: somebody in front of the server does it.
+    #[default]
+    Off,
+    /// With a certificate from a file.
+    Files {
+        /// The chain.
+        certificate: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
+    /// With certificates that the server gets itself.
+    Acme(AcmeSettings),
+}
+
+/// How the server gets certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcmeSettings {
+    /// For which names; at least one.
+    pub names: Vec<String>,
+    /// Where the authority can write to.
+    pub email: Option<String>,
+    /// Where the authority is.
+    pub directory: String,
+    /// Whom to trust when asking it, besides this machine's roots.
+    pub root: Option<PathBuf>,
+    /// Where account and certificate are kept.
+    pub folder: PathBuf,
 }
 
 /// How much is kept.
@@ -149,7 +188,12 @@ impl Settings {
         if address.ip().is_unspecified() {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        format!("http://{address}")
+        match &self.tls {
+            TlsSettings::Off => format!("http://{address}"),
+            TlsSettings::Files { .. } => format!("https://{address}"),
+            // The authority looks for the server at this port.
+            TlsSettings::Acme(acme) => format!("https://{}", acme.names[0]),
+        }
     }
 }
 

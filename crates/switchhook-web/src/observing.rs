@@ -1,5 +1,5 @@
-//! What is counted of every request, and logged if that is wanted: method, route, status, time and company. No path, query,
-//! header or body: they hold tokens, keys, numbers and texts.
+//! What is counted of every request, and logged if that is wanted: method, route, status, time, company, and the client's address
+//! where the server knows it. No path, query, header or body: they hold tokens, keys, numbers and texts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{Extensions, Method, StatusCode};
 use switchhook_domain::id::CompanyId;
+use switchhook_http::server::Client;
 use switchhook_node::telemetry::Telemetry;
 use tokio::time::Instant;
 use tracing::Level;
@@ -36,6 +37,7 @@ pub(crate) struct Observed {
     began: Instant,
     method: Method,
     asker: Option<Asker>,
+    client: Option<Client>,
 }
 
 impl Observed {
@@ -50,6 +52,7 @@ impl Observed {
             began: Instant::now(),
             method: method.clone(),
             asker,
+            client: extensions.get().copied(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Observed {
         let Some(asker) = self.asker else { return };
         let ms = self.began.elapsed().as_secs_f64() * 1_000.0;
         let company = asker.0.get().map(|id| id.0);
+        let client = self.client.map(|client| tracing::field::display(client.address));
         tracing::info!(
             target: LOG_TARGET,
             method = self.method.as_str(),
@@ -66,6 +70,7 @@ impl Observed {
             status = status.as_u16(),
             ms = (ms * 10.0).round() / 10.0,
             company,
+            client,
             "request"
         );
     }

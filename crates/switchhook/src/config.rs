@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod notifications;
 pub mod sources;
 pub mod template;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use self::encryption::EncryptionOptions;
 pub use self::hooks::HookOptions;
 pub use self::notifications::NotificationOptions;
 use self::sources::Mistakes;
+pub use self::tls::TlsOptions;
 use crate::logging::LogFormat;
 use switchhook_http::server::ConnectionLimits;
 use switchhook_node::duration::{parse_duration, show_duration};
@@ -67,6 +69,9 @@ pub struct ServeOptions {
     /// Time after which an idle connection is closed; longer than the idle timeout of a load balancer in front
     #[arg(long, env = "SWITCHHOOK_IDLE_TIMEOUT", hide_env_values = true, value_name = "DURATION", default_value = "75s", value_parser = parse_idle_timeout)]
     pub idle_timeout: Duration,
+
+    #[command(flatten)]
+    pub tls: TlsOptions,
 
     /// Store for events and deliveries: sqlite:PATH or postgres://…
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
@@ -293,6 +298,7 @@ impl ServeOptions {
         let mut tell = |theirs: Mistakes| mistakes.extend(theirs.0);
         let outbound = self.hooks.outbound().map_err(&mut tell).unwrap_or_default();
         let encryption = self.encryption.keyring().map_err(&mut tell).unwrap_or_default();
+        let tls = self.tls.settings().map_err(&mut tell).unwrap_or_default();
         let notifications = self
             .notifications
             .settings()
@@ -310,6 +316,8 @@ impl ServeOptions {
                 idle: self.idle_timeout,
                 ..ConnectionLimits::default()
             },
+            tls,
+            trusted_proxies: self.tls.trusted_proxy.clone(),
             store: self.store.clone(),
             public_url: self.public_url.clone(),
             delivery: DeliveryDefaults {

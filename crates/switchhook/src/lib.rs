@@ -15,3 +15,4 @@ pub mod private_folder;
 pub mod server;
 mod systemd;
 pub mod terminal;
+mod tls;

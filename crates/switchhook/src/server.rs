@@ -16,7 +16,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use switchhook_http::server::{self as http_server, ConnectionCounts, ConnectionLimits, HttpServer};
+use switchhook_http::server::{
+    self as http_server, ConnectionCounts, ConnectionLimits, Entrance, HttpServer,
+};
 use switchhook_node::chance::Dice;
 use switchhook_node::clock::{self, NodeClock, SystemClock};
 use switchhook_node::delivery::HttpTransport;
@@ -28,8 +30,9 @@ use switchhook_node::{Node, Parts, assemble};
 use switchhook_node::{follower, gauges, history, notification, retention, storage};
 use switchhook_web::front_door;
 
-use crate::open_files;
 use crate::systemd::{self, Sockets};
+use crate::tls::Secured;
+use crate::{open_files, tls};
 
 /// How often metrics fold their samples.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -58,6 +61,8 @@ pub struct Server {
     following: Option<JoinHandle<()>>,
     measuring: JoinHandle<()>,
     notifying: JoinHandle<()>,
+    /// Not where somebody else makes connections secure.
+    _secured: Option<Secured>,
     sending: Sending,
 }
 
@@ -151,6 +156,7 @@ impl Server {
             settings.delivery,
             &settings.outbound,
         )?;
+        let secured = tls::start(&settings.tls)?;
         let sending = Sending::start()?;
         let parts = Parts {
             settings,
@@ -180,8 +186,13 @@ impl Server {
                 "the limit of open files allows fewer connections than were asked for"
             );
         }
-        let http = HttpServer::start(
+        let entrance = Entrance {
             listener,
+            identity: secured.as_ref().map(Secured::identity),
+            trusted_proxies: node.settings.trusted_proxies.clone(),
+        };
+        let http = HttpServer::start(
+            entrance,
             Arc::new(move |request| door.answer(request)),
             limits,
             max_connections,
@@ -216,6 +227,7 @@ impl Server {
             following,
             measuring,
             notifying,
+            _secured: secured,
             sending,
         })
     }

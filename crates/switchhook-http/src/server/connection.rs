@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use futures_util::task::AtomicWaker;
 use switchhook_protocol::spelled_enum;
@@ -131,6 +131,10 @@ pub(super) struct Connection {
     /// The phase and, in milliseconds of the clock, since when.
     state: AtomicU64,
     order: AtomicU8,
+    /// How many requests are being dealt with.
+    requests: AtomicU32,
+    /// Whether there can be several at once (HTTP/2).
+    has_many: AtomicBool,
     /// Wakes its task.
     pub(super) task: AtomicWaker,
     pub(super) body: Waiting,
@@ -149,6 +153,8 @@ impl Connection {
             is_spare,
             state: AtomicU64::new(pack(Phase::Fresh, now)),
             order: AtomicU8::new(Order::GoOn as u8),
+            requests: AtomicU32::new(0),
+            has_many: AtomicBool::new(false),
             task: AtomicWaker::new(),
             body: Waiting::default(),
             body_failed: AtomicBool::new(false),
@@ -168,10 +174,22 @@ impl Connection {
             .store(pack(phase, self.all.coarse_now()), Ordering::Relaxed);
     }
 
+    /// From now on it carries several requests at once.
+    pub(super) fn carries_many(&self) {
+        self.has_many.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_many(&self) -> bool {
+        self.has_many.load(Ordering::Relaxed)
+    }
+
     /// Bytes came.
     pub(super) fn read(&self) {
-        if matches!(self.state().0, Phase::Fresh | Phase::Idle) {
-            self.enter(Phase::Head);
+        match self.state().0 {
+            Phase::Fresh => self.enter(Phase::Head),
+            // Where there can be many, what comes need not be the head of one.
+            Phase::Idle if !self.has_many() => self.enter(Phase::Head),
+            _ => {}
         }
     }
 
@@ -189,6 +207,7 @@ impl Connection {
     }
 
     pub(super) fn begin_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Request);
         if self.answer.debt_ms.load(Ordering::Relaxed) != 0 {
             self.answer.clear();
@@ -196,7 +215,8 @@ impl Connection {
     }
 
     pub(super) fn end_request(&self) {
-        if self.state().0 == Phase::Request {
+        let remaining = self.requests.fetch_sub(1, Ordering::Relaxed) - 1;
+        if remaining == 0 && self.state().0 == Phase::Request {
             self.enter(Phase::Idle);
         }
     }

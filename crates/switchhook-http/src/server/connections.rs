@@ -314,11 +314,12 @@ impl Connections {
         };
         for (connection, why) in &overdue {
             let is_news = match why {
-                Overdue::Body => {
+                Overdue::Body if !connection.has_many() => {
                     connection.fail_body();
                     true
                 }
-                Overdue::Head | Overdue::Idle | Overdue::Answer => self.close(connection),
+                // Of several bodies nobody knows which one is slow.
+                Overdue::Body | Overdue::Head | Overdue::Idle | Overdue::Answer => self.close(connection),
             };
             if is_news {
                 self.counts.overdue[*why as usize].increment(1);

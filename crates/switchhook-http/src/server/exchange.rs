@@ -17,7 +17,8 @@ use http::{HeaderValue, Request, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 
-use super::connection::{Connection, Phase};
+use super::client::Origin;
+use super::connection::{Connection, Order, Phase};
 use super::{Answer, Handler};
 
 /// More than this is not held of a body by anybody.
@@ -27,6 +28,8 @@ const MOST_HELD: usize = 2 * 1024 * 1024;
 pub(super) struct Exchange {
     pub(super) handler: Arc<Handler>,
     pub(super) connection: Arc<Connection>,
+    /// Who asks, where somebody wants to know.
+    pub(super) origin: Option<Origin>,
 }
 
 impl Service<Request<Incoming>> for Exchange {
@@ -34,8 +37,11 @@ impl Service<Request<Incoming>> for Exchange {
     type Error = Infallible;
     type Future = Answering;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
-        self.connection.begin_request();
+    fn call(&self, mut request: Request<Incoming>) -> Answering {
+        let in_hand = InHand::begin(&self.connection);
+        if let Some(origin) = &self.origin {
+            origin.note(&mut request);
+        }
         let is_refused = self.connection.is_spare && !asks_whether_the_server_is_well(&request);
         let answer = if is_refused {
             Box::pin(async { too_many_connections() })
@@ -44,8 +50,24 @@ impl Service<Request<Incoming>> for Exchange {
         };
         Answering {
             answer,
-            connection: Arc::clone(&self.connection),
+            in_hand: Some(in_hand),
         }
+    }
+}
+
+/// A request that is being dealt with, until this is dropped.
+struct InHand(Arc<Connection>);
+
+impl InHand {
+    fn begin(connection: &Arc<Connection>) -> Self {
+        connection.begin_request();
+        Self(Arc::clone(connection))
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.end_request();
     }
 }
 
@@ -62,7 +84,7 @@ fn too_many_connections() -> Response {
 /// An answer that is being worked out.
 pub(super) struct Answering {
     answer: Answer,
-    connection: Arc<Connection>,
+    in_hand: Option<InHand>,
 }
 
 impl Future for Answering {
@@ -70,23 +92,34 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = ready!(self.answer.as_mut().poll(cx));
+        let in_hand = self.in_hand.take().expect("it is asked for its answer once");
+        let connection = &in_hand.0;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.connection.enter(Phase::Upgraded);
+            connection.enter(Phase::Upgraded);
+        } else if connection.is_spare || connection.all.is_draining() {
+            be_last(connection, &mut response);
         }
-        let is_last = self.connection.is_spare || self.connection.all.is_draining();
-        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
-        }
-        let connection = Arc::clone(&self.connection);
-        Poll::Ready(Ok(response.map(|body| AnswerBody { body, connection })))
+        Poll::Ready(Ok(response.map(|body| AnswerBody {
+            body,
+            _in_hand: in_hand,
+        })))
+    }
+}
+
+/// Has a connection close with this answer.
+fn be_last(connection: &Connection, response: &mut Response) {
+    if connection.has_many() {
+        connection.tell(Order::Finish);
+    } else {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
 }
 
 /// An answer's body. When it is dropped, the request is dealt with.
 pub(super) struct AnswerBody {
     body: Body,
-    connection: Arc<Connection>,
+    _in_hand: InHand,
 }
 
 impl HttpBody for AnswerBody {
@@ -106,12 +139,6 @@ impl HttpBody for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for AnswerBody {
-    fn drop(&mut self) {
-        self.connection.end_request();
     }
 }
 

@@ -4,9 +4,13 @@ use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Extensions, HeaderValue, Method, StatusCode};
 use switchhook_domain::key::Right;
+use switchhook_http::server::Client;
 use switchhook_node::callers::NoCaller;
 use switchhook_node::refusal::Refusal;
 use switchhook_store::StoreError;
@@ -277,10 +281,22 @@ pub(super) async fn wait_for_a_place(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// For a year a browser that was here comes by HTTPS only.
+const ONLY_SECURELY: &str = "max-age=31536000";
+
+/// Whether nobody on the way can read a request, as far as the server knows.
+pub(super) fn comes_securely(extensions: &Extensions) -> bool {
+    extensions.get::<Client>().is_some_and(|client| client.is_secure)
+}
+
 /// Adds the headers that protect a page.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
+    let is_secure = comes_securely(request.extensions());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if is_secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_SECURELY));
+    }
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));

@@ -28,7 +28,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::form::Form;
-use super::page::{Said, Trouble, go, show, show_again};
+use super::page::{Said, Trouble, comes_securely, go, show, show_again};
 use super::{Desk, SharedDesk, assets};
 use crate::observing::Asker;
 use switchhook_node::caller::Caller;
@@ -423,7 +423,7 @@ pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) ->
             let mut response = Redirect::to(&next).into_response();
             response
                 .headers_mut()
-                .insert(SET_COOKIE, set_cookie(&desk, &token));
+                .insert(SET_COOKIE, set_cookie(&desk, &parts, &token));
             response
         }
         Err(nobody) => show_again(&SignIn {
@@ -451,9 +451,10 @@ pub(super) async fn sign_out(
     Ok(response)
 }
 
-fn set_cookie(desk: &Desk, token: &str) -> HeaderValue {
+fn set_cookie(desk: &Desk, parts: &Parts, token: &str) -> HeaderValue {
     let public_url = desk.node.settings.public_url.as_deref();
-    let secure = match public_url.is_some_and(|url| url.starts_with("https://")) {
+    let is_public = public_url.is_some_and(|url| url.starts_with("https://"));
+    let secure = match is_public || comes_securely(&parts.extensions) {
         true => "; Secure",
         false => "",
     };

@@ -64,7 +64,7 @@ pub(super) struct Mcp {
 #[derive(Clone)]
 enum Access {
     /// That of the command.
-    Own(Client),
+    Own(Box<Client>),
     /// That of the request: whoever calls has one.
     OfCaller(Url),
 }
@@ -73,7 +73,7 @@ impl Access {
     /// A client for a request, of which only one over HTTP has headers.
     fn client(&self, headers: Option<&HeaderMap>) -> Result<Client, ClientError> {
         match self {
-            Self::Own(client) => Ok(client.clone()),
+            Self::Own(client) => Ok(Client::clone(client)),
             Self::OfCaller(url) => {
                 let key = headers.and_then(bearer).map(Secret::new);
                 Client::new(url, key.as_ref())
@@ -98,7 +98,7 @@ impl Mcp {
     }
 
     async fn answer_on_standard_streams(self) -> anyhow::Result<()> {
-        let desk = Desk::new(Access::Own(self.connection.client()?), self.allow_write);
+        let desk = Desk::new(Access::Own(Box::new(self.connection.client()?)), self.allow_write);
         let session = desk.serve(stdio()).await;
         let session = session.context("standard input holds no session of the Model Context Protocol")?;
         session.waiting().await?;

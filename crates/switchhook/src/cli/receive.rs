@@ -26,8 +26,13 @@ use self::command::Command;
 use self::inbox::{Inbox, Keeping};
 use super::accepted_secrets::AcceptedSecrets;
 use super::{output, wait_for_server};
-use crate::private_folder;
+use crate::config::TlsOptions;
+use crate::logging::{self, LogFormat};
+use crate::tls::Secured;
+use crate::{private_folder, tls};
+use switchhook_http::server::Entrance;
 use switchhook_node::duration::parse_duration;
+use switchhook_node::settings::TlsSettings;
 
 /// Receive events: verify them, drop repeats, and store them or pass them to a command before answering 200
 #[derive(Debug, Args)]
@@ -36,6 +41,7 @@ Examples:
   switchhook receive --listen 127.0.0.1:3000 --secret S --out events.ndjson
   switchhook receive --secret S --exec './on-event.sh'
   switchhook receive --secret NEW --secret OLD --json
+  switchhook receive --listen 0.0.0.0:443 --acme-domain hooks.example.com --secret S --out events.ndjson
 
 With --out each event is a line: {\"received_at\":…, \"kind\":…, \"event_id\":…, \"event\":{…}}, on the disk before the
 answer. With --exec the event is the command's standard input, and SWITCHHOOK_EVENT_ID, _EVENT_KIND, _DELIVERY_ID and
@@ -76,18 +82,34 @@ pub(super) struct Receive {
     /// Print what happens as JSON, one object to a line
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    tls: TlsOptions,
 }
 
 impl Receive {
     pub(super) fn run(self) -> anyhow::Result<()> {
         self.secrets.warn();
         let listen = self.listen;
+        let (tls, trusted_proxies) = (self.tls.settings()?, self.tls.trusted_proxy.clone());
+        if tls != TlsSettings::Off {
+            // A renewed certificate, or one that cannot be had, is told in the log.
+            logging::init(LogFormat::Text, "warn,switchhook::tls=info");
+        }
         let inbox = Arc::new(self.inbox()?);
         wait_for_server(async move {
             let listener = switchhook_http::server::listen(listen)
                 .with_context(|| format!("cannot listen at {listen}: is something running there?"))?;
-            output::remark(format_args!("listening at http://{}", listener.local_addr()?));
-            door::serve(listener, inbox).await
+            let address = listener.local_addr()?;
+            let secured = tls::start(&tls)?;
+            let scheme = if secured.is_some() { "https" } else { "http" };
+            output::remark(format_args!("listening at {scheme}://{address}"));
+            let entrance = Entrance {
+                listener,
+                identity: secured.as_ref().map(Secured::identity),
+                trusted_proxies,
+            };
+            door::serve(entrance, inbox).await
         })
     }
 

@@ -79,7 +79,7 @@ impl HookOptions {
     }
 }
 
-fn parse_network(text: &str) -> Result<IpNet, String> {
+pub(super) fn parse_network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
     let network = text.parse().or_else(|_| single()).map_err(|_| {

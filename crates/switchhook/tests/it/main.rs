@@ -16,6 +16,7 @@ mod real_shape;
 mod relay;
 mod replay;
 mod retention;
+mod secure;
 mod simulation;
 mod slow_clients;
 mod stopping;

@@ -192,7 +192,7 @@ async fn a_connection_ends_with_its_tokens_hour() {
 }
 
 /// Makes a key that is this text.
-async fn key(server: &Server, text: &str) -> KeyId {
+pub(crate) async fn key(server: &Server, text: &str) -> KeyId {
     let now = server.node.clock.now();
     let key = ApiKey {
         id: KeyId(server.node.ids.next(now)),

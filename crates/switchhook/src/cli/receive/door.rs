@@ -10,14 +10,13 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use switchhook_receiver::{Labels, MAX_BODY_BYTES, Refusal};
-use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::inbox::Inbox;
 use crate::open_files;
 use crate::server::asked_to_stop;
 use switchhook_http::server::{
-    Answer, BodyTrouble, ConnectionCounts, ConnectionLimits, HttpServer, read_body,
+    Answer, BodyTrouble, ConnectionCounts, ConnectionLimits, Entrance, HttpServer, read_body,
 };
 
 /// How many requests are looked at at once, when their bodies are there; each may hold 2 MiB and what is made of it.
@@ -36,7 +35,7 @@ struct Door {
 }
 
 /// Takes requests until it is asked to stop, and ends when the last one is answered.
-pub(super) async fn serve(listener: TcpListener, inbox: Arc<Inbox>) -> anyhow::Result<()> {
+pub(super) async fn serve(entrance: Entrance, inbox: Arc<Inbox>) -> anyhow::Result<()> {
     let limits = ConnectionLimits::default();
     let max = limits.max_within(open_files::allow_many(), FILES_OF_COMMANDS);
     let door = Door {
@@ -44,7 +43,7 @@ pub(super) async fn serve(listener: TcpListener, inbox: Arc<Inbox>) -> anyhow::R
         places: Arc::new(Semaphore::new(AT_ONCE)),
     };
     let handler = Arc::new(move |request| Box::pin(take(door.clone(), request)) as Answer);
-    let mut server = HttpServer::start(listener, handler, limits, max, ConnectionCounts::none());
+    let mut server = HttpServer::start(entrance, handler, limits, max, ConnectionCounts::none());
     tokio::select! {
         () = asked_to_stop() => {}
         () = server.failed() => bail!("no requests were taken any more, which is a fault of the receiver's own"),

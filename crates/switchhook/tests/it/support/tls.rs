@@ -66,6 +66,18 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Writes certificate and key as PEM to files of these names.
+    pub(crate) fn write(&self, folder: &std::path::Path) -> [std::path::PathBuf; 2] {
+        let paths = ["cert.pem", "key.pem"].map(|name| folder.join(name));
+        std::fs::write(&paths[0], pem("CERTIFICATE", &self.certificate)).expect("the folder is ours");
+        std::fs::write(&paths[1], pem("PRIVATE KEY", &self.key)).expect("the folder is ours");
+        paths
+    }
+
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
     pub(crate) fn plain(self) -> ServerConfig {
         let key = PrivateKeyDer::try_from(self.key).expect("it is a key");
         ServerConfig::builder()
@@ -106,4 +118,14 @@ pub(crate) async fn secure(config: ServerConfig) -> SocketAddr {
     })
     .await;
     address
+}
+
+/// A block of PEM.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }

@@ -1,0 +1,153 @@
+//! How clients' connections are made secure: with a certificate from files, or with one that an authority gives (ACME).
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ipnet::IpNet;
+use switchhook_node::settings::{AcmeSettings, TlsSettings};
+use url::Url;
+
+use super::hooks::parse_network;
+use super::sources::Mistakes;
+use crate::tls::read_certificate;
+
+/// Where most certificates come from.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
+/// How clients' connections are made secure.
+#[derive(Clone, Debug, Args)]
+pub struct TlsOptions {
+    /// Certificate chain (PEM) for HTTPS; read again when the file changes, and on SIGHUP
+    #[arg(
+        long,
+        env = "SWITCHHOOK_TLS_CERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key (PEM) of --tls-cert
+    #[arg(long, env = "SWITCHHOOK_TLS_KEY", hide_env_values = true, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Name to get and renew a certificate for by ACME (TLS-ALPN-01, at port 443), or several separated by commas
+    #[arg(long, env = "SWITCHHOOK_ACME_DOMAIN", hide_env_values = true, value_name = "NAME", value_delimiter = ',', value_parser = parse_name)]
+    pub acme_domain: Vec<String>,
+
+    /// E-mail address that the certificate authority may write to
+    #[arg(
+        long,
+        env = "SWITCHHOOK_ACME_EMAIL",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    pub acme_email: Option<String>,
+
+    /// ACME directory of the certificate authority
+    #[arg(long, env = "SWITCHHOOK_ACME_DIRECTORY", hide_env_values = true, value_name = "URL", default_value = LETS_ENCRYPT, value_parser = parse_directory)]
+    pub acme_directory: String,
+
+    /// Root certificate (PEM) of a certificate authority that this machine does not trust anyway
+    #[arg(long, env = "SWITCHHOOK_ACME_CA", hide_env_values = true, value_name = "FILE")]
+    pub acme_ca: Option<PathBuf>,
+
+    /// Folder for the account at the certificate authority and the certificate
+    #[arg(
+        long,
+        env = "SWITCHHOOK_ACME_FOLDER",
+        hide_env_values = true,
+        value_name = "FOLDER",
+        default_value = "acme"
+    )]
+    pub acme_folder: PathBuf,
+
+    /// Address ranges of proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8
+    #[arg(long, env = "SWITCHHOOK_TRUSTED_PROXY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub trusted_proxy: Vec<IpNet>,
+}
+
+impl TlsOptions {
+    /// What the options mean.
+    ///
+    /// # Errors
+    /// If they contradict each other, or the files hold no certificate.
+    pub fn settings(&self) -> Result<TlsSettings, Mistakes> {
+        let mistake = |what: String| Err(Mistakes(vec![what]));
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) if self.acme_domain.is_empty() => Ok(TlsSettings::Off),
+            (None, None) => Ok(TlsSettings::Acme(self.acme())),
+            (Some(_), Some(_)) if !self.acme_domain.is_empty() => mistake(
+                "tls-cert and acme-domain are both set: a certificate comes from files or from an authority"
+                    .to_owned(),
+            ),
+            (Some(certificate), Some(key)) => match read_certificate(certificate, key) {
+                Ok(_) => Ok(TlsSettings::Files {
+                    certificate: certificate.clone(),
+                    key: key.clone(),
+                }),
+                Err(error) => mistake(format!("tls-cert: {error:#}")),
+            },
+            (Some(_), None) => mistake("tls-cert is set without tls-key: set both".to_owned()),
+            (None, Some(_)) => mistake("tls-key is set without tls-cert: set both".to_owned()),
+        }
+    }
+
+    fn acme(&self) -> AcmeSettings {
+        AcmeSettings {
+            names: self.acme_domain.clone(),
+            email: self.acme_email.clone(),
+            directory: self.acme_directory.clone(),
+            root: self.acme_ca.clone(),
+            folder: self.acme_folder.clone(),
+        }
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_address = name.parse::<std::net::IpAddr>().is_ok();
+    if name.len() <= 253 && !is_address && name.split('.').all(is_label) {
+        return Ok(name);
+    }
+    Err(format!(
+        "`{text}` is not a name that a certificate can be had for; write it as hooks.example.com, without a * or a port"
+    ))
+}
+
+fn parse_directory(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not the directory of a certificate authority; write it as {LETS_ENCRYPT}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_that_an_authority_can_look_up() {
+        assert_eq!(
+            parse_name("Hooks.Example.com."),
+            Ok("hooks.example.com".to_owned())
+        );
+        for wrong in [
+            "*.example.com",
+            "https://example.com",
+            "example.com:443",
+            "192.0.2.1",
+            "",
+            "a..b",
+        ] {
+            assert!(parse_name(wrong).is_err(), "{wrong}");
+        }
+    }
+}

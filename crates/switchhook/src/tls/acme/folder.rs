@@ -1,0 +1,141 @@
+//! What is kept of an authority: the account, and the certificate with its key. Each is for certain names at a certain
+//! authority: with other settings it does not count.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use instant_acme::AccountCredentials;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Timestamp;
+use switchhook_http::server::Certificate;
+use switchhook_node::settings::AcmeSettings;
+use tracing::warn;
+use x509_parser::pem::Pem;
+
+const ACCOUNT: &str = "account.json";
+const CERTIFICATE: &str = "certificate.json";
+
+/// Where it is kept.
+pub(super) struct Folder {
+    path: PathBuf,
+    directory: String,
+    names: Vec<String>,
+}
+
+/// A certificate, and when the next one should be there.
+pub(super) struct Kept {
+    pub(super) certificate: Certificate,
+    pub(super) renew_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptAccount {
+    directory: String,
+    credentials: AccountCredentials,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptCertificate {
+    directory: String,
+    names: Vec<String>,
+    chain: String,
+    key: String,
+}
+
+impl Folder {
+    /// Makes the folder, for its owner only, if it is not there.
+    pub(super) fn open(settings: &AcmeSettings) -> Result<Self> {
+        let path = settings.folder.clone();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("acme-folder: {} cannot be made", path.display()))?;
+        Ok(Self {
+            path,
+            directory: settings.directory.clone(),
+            names: settings.names.clone(),
+        })
+    }
+
+    pub(super) fn account(&self) -> Option<AccountCredentials> {
+        let kept: KeptAccount = self.read(ACCOUNT)?;
+        (kept.directory == self.directory).then_some(kept.credentials)
+    }
+
+    pub(super) fn keep_account(&self, credentials: AccountCredentials) -> Result<()> {
+        let directory = self.directory.clone();
+        self.write(
+            ACCOUNT,
+            &KeptAccount {
+                directory,
+                credentials,
+            },
+        )
+    }
+
+    pub(super) fn certificate(&self) -> Option<Kept> {
+        let kept: KeptCertificate = self.read(CERTIFICATE)?;
+        if kept.directory != self.directory || kept.names != self.names {
+            return None;
+        }
+        let read = of_pem(&kept.chain, &kept.key);
+        read.inspect_err(|error| {
+            warn!(
+                error = format!("{error:#}"),
+                "the kept certificate cannot be used"
+            );
+        })
+        .ok()
+    }
+
+    /// Keeps what the authority gave.
+    pub(super) fn keep_certificate(&self, chain: String, key: String) -> Result<Kept> {
+        let kept = of_pem(&chain, &key)?;
+        let certificate = KeptCertificate {
+            directory: self.directory.clone(),
+            names: self.names.clone(),
+            chain,
+            key,
+        };
+        self.write(CERTIFICATE, &certificate)?;
+        Ok(kept)
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let text = std::fs::read(self.path.join(name)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Whole or not at all, and for its owner only.
+    fn write(&self, name: &str, what: &impl Serialize) -> Result<()> {
+        let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
+        let text = serde_json::to_vec_pretty(what)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let written = options
+            .open(&new)
+            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(&new, &path));
+        written.with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
+
+/// A certificate is renewed when two thirds of its time are over.
+fn of_pem(chain: &str, key: &str) -> Result<Kept> {
+    let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?;
+    let first = Pem::iter_from_buffer(chain.as_bytes())
+        .next()
+        .context("there is no certificate")??;
+    let validity = first.parse_x509()?.validity().clone();
+    let (from, until) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    let renew_at = from + (until - from) * 2 / 3;
+    Ok(Kept {
+        certificate,
+        renew_at: Timestamp::from_millis(renew_at * 1_000),
+    })
+}

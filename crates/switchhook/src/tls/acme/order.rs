@@ -1,0 +1,117 @@
+//! How a certificate is asked for: an order, a proof for each name, and what comes of it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use instant_acme::{
+    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, Order, OrderStatus,
+    RetryPolicy,
+};
+use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use switchhook_http::server::{Certificate, Identity};
+use switchhook_node::settings::AcmeSettings;
+
+use super::folder::{Folder, Kept};
+
+/// How long the authority may take to look at the proofs, and to make the certificate.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Gets a certificate and keeps it. The proofs are shown for as long as [`Identity::forget_challenges`] was not called.
+pub(super) async fn certificate(
+    settings: &AcmeSettings,
+    folder: &Folder,
+    identity: &Identity,
+) -> Result<Kept> {
+    let account = account(settings, folder).await?;
+    let names: Vec<_> = settings.names.iter().cloned().map(Identifier::Dns).collect();
+    let order = account.new_order(&NewOrder::new(&names)).await;
+    let mut order = order.context("the authority takes no order")?;
+    prove(&mut order, identity).await?;
+    let patience = RetryPolicy::default().timeout(PATIENCE);
+    match order.poll_ready(&patience).await? {
+        OrderStatus::Ready => {}
+        status => bail!("{}", refused(&mut order, status).await),
+    }
+    let key = order
+        .finalize()
+        .await
+        .context("the authority makes no certificate")?;
+    let chain = order.poll_certificate(&patience).await;
+    folder.keep_certificate(chain.context("the certificate did not come")?, key)
+}
+
+/// The account of an earlier order, or a new one.
+async fn account(settings: &AcmeSettings, folder: &Folder) -> Result<Account> {
+    let builder = match &settings.root {
+        Some(root) => Account::builder_with_root(root)
+            .with_context(|| format!("acme-ca: {} cannot be used", root.display()))?,
+        None => Account::builder()?,
+    };
+    let unreachable = || format!("the authority at {} cannot be asked", settings.directory);
+    if let Some(known) = folder.account() {
+        return builder.from_credentials(known).await.with_context(unreachable);
+    }
+    let contact: Vec<_> = settings
+        .email
+        .iter()
+        .map(|email| format!("mailto:{email}"))
+        .collect();
+    let new = NewAccount {
+        contact: &contact.iter().map(String::as_str).collect::<Vec<_>>(),
+        terms_of_service_agreed: true,
+        only_return_existing: false,
+    };
+    let made = builder.create(&new, settings.directory.clone(), None).await;
+    let (account, credentials) = made.with_context(unreachable)?;
+    folder.keep_account(credentials)?;
+    Ok(account)
+}
+
+/// Shows for each name that it is ours.
+async fn prove(order: &mut Order, identity: &Identity) -> Result<()> {
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization?;
+        match authorization.status {
+            AuthorizationStatus::Valid => continue,
+            AuthorizationStatus::Pending => {}
+            status => bail!("the authority has made up its mind already: {status:?}"),
+        }
+        let mut challenge = authorization
+            .challenge(ChallengeType::TlsAlpn01)
+            .context("the authority takes no proof over TLS (tls-alpn-01)")?;
+        let name = challenge.identifier().to_string();
+        let proof = proof(&name, challenge.key_authorization().digest().as_ref())?;
+        identity.answer_challenge(&name, proof);
+        challenge.set_ready().await?;
+    }
+    Ok(())
+}
+
+/// A certificate that nobody but the authority gets to see.
+fn proof(name: &str, digest: &[u8]) -> Result<Certificate> {
+    let mut params = CertificateParams::new([name.to_owned()])?;
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
+    let key = KeyPair::generate()?;
+    let made = params.self_signed(&key)?;
+    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
+    Certificate::from_der(vec![made.der().clone()], key)
+}
+
+/// Why there is no certificate, in the authority's words.
+async fn refused(order: &mut Order, status: OrderStatus) -> String {
+    let mut why = Vec::new();
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(authorization)) = authorizations.next().await {
+        let problems = authorization
+            .challenges
+            .iter()
+            .filter_map(|challenge| challenge.error.as_ref());
+        why.extend(problems.map(|problem| format!("{}: {problem}", authorization.identifier())));
+    }
+    if why.is_empty() {
+        return format!("the authority says only that the order is {status:?}");
+    }
+    why.join("; ")
+}

@@ -1,0 +1,243 @@
+//! Servers with certificates of their own: over HTTP/2 and HTTP/1.1, with certificates that change, and from an authority.
+
+mod acme;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use switchhook::server::Server;
+use switchhook_http::proxy::read_certificates;
+use switchhook_node::settings::{Settings, TlsSettings};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::tls::Authority;
+use crate::websockets::key;
+
+/// What was answered, and by whom.
+struct Answered {
+    version: Version,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    certificate: CertificateDer<'static>,
+}
+
+/// Who trusts one authority.
+struct Visitor {
+    roots: RootCertStore,
+    name: &'static str,
+}
+
+impl Visitor {
+    fn trusting(pem: &str, name: &'static str) -> Self {
+        let mut roots = RootCertStore::empty();
+        for root in read_certificates(pem.as_bytes()).expect("it is PEM") {
+            roots.add(root).expect("it is an authority");
+        }
+        Self { roots, name }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's own address needs no judge")]
+    async fn connect(&self, address: SocketAddr, speech: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = ClientConfig::builder()
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = vec![speech.to_vec()];
+        let tcp = TcpStream::connect(address).await?;
+        let name = ServerName::try_from(self.name).expect("it is a name");
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+    }
+
+    async fn get(&self, address: SocketAddr, speech: &[u8], path: &str) -> std::io::Result<Answered> {
+        let request = Request::get(format!("https://{}{path}", self.name)).body(Full::new(Bytes::new()));
+        self.ask(address, speech, request.expect("it is a request")).await
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's client must not be the product's"
+    )]
+    async fn ask(
+        &self,
+        address: SocketAddr,
+        speech: &[u8],
+        request: Request<Full<Bytes>>,
+    ) -> std::io::Result<Answered> {
+        let stream = self.connect(address, speech).await?;
+        let shown = stream.get_ref().1.peer_certificates().expect("it shows one")[0].clone();
+        let io = TokioIo::new(stream);
+        let response = if speech == b"h2" {
+            let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io)
+                .await
+                .expect("it speaks HTTP/2");
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        } else {
+            let (mut sender, connection) = http1::handshake(io).await.expect("it speaks HTTP/1.1");
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        };
+        let (head, body) = response.expect("it answers").into_parts();
+        Ok(Answered {
+            version: head.version,
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.expect("the answer is whole").to_bytes(),
+            certificate: shown,
+        })
+    }
+}
+
+/// A server that is secured in this way, on a store in memory.
+async fn serve(tls: TlsSettings) -> Server {
+    let settings = Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        store: "sqlite::memory:".to_owned(),
+        tls,
+        ..Settings::default()
+    };
+    Server::start(settings).await.expect("it starts")
+}
+
+fn from_files(authority: &Authority, folder: &Path) -> (TlsSettings, CertificateDer<'static>) {
+    let made = authority.for_names(&["hooks.example.com"]);
+    let [certificate, key] = made.write(folder);
+    (
+        TlsSettings::Files { certificate, key },
+        made.certificate().clone(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secure_server_speaks_both_versions_and_has_browsers_come_securely_only() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let server = serve(from_files(&authority, folder.path()).0).await;
+    let visitor = Visitor::trusting(&authority.pem(), "hooks.example.com");
+    for (speech, version) in [(&b"h2"[..], Version::HTTP_2), (b"http/1.1", Version::HTTP_11)] {
+        let ready = visitor.get(server.address, speech, "/readyz").await.unwrap();
+        assert_eq!((ready.version, ready.status), (version, StatusCode::OK));
+        let page = visitor
+            .get(server.address, speech, "/dashboard/sign-in")
+            .await
+            .unwrap();
+        assert_eq!(page.status, StatusCode::OK, "{:?}", page.body);
+        assert_eq!(page.headers["strict-transport-security"], "max-age=31536000");
+    }
+    assert_eq!(
+        server.node.settings.reachable_at(),
+        format!("https://{}", server.address)
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_come_in_over_both_versions() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let server = serve(from_files(&authority, folder.path()).0).await;
+    key(&server, "shk_sender").await;
+    let visitor = Visitor::trusting(&authority.pem(), "hooks.example.com");
+    for speech in [&b"h2"[..], b"http/1.1"] {
+        // Longer than what comes in one piece.
+        let event = format!(
+            r#"{{"call_id":1,"state":"hangup","note":"{}"}}"#,
+            "x".repeat(300_000)
+        );
+        let request = Request::post("https://hooks.example.com/v1/events/call")
+            .header("authorization", "Bearer shk_sender")
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(event)));
+        let answered = visitor
+            .ask(server.address, speech, request.unwrap())
+            .await
+            .unwrap();
+        assert_eq!(answered.status, StatusCode::ACCEPTED, "{:?}", answered.body);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_requests_share_a_connection_and_all_are_answered_before_it_ends() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let server = serve(from_files(&authority, folder.path()).0).await;
+    let visitor = Visitor::trusting(&authority.pem(), "hooks.example.com");
+    let stream = visitor.connect(server.address, b"h2").await.unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's client must not be the product's"
+    )]
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    let open = tokio::spawn(connection);
+    let asking = (0..200).map(|_| {
+        let mut sender = sender.clone();
+        async move {
+            sender.ready().await.unwrap();
+            let request = Request::get("https://hooks.example.com/openapi.json");
+            let response = sender
+                .send_request(request.body(Full::new(Bytes::new())).unwrap())
+                .await;
+            response
+                .unwrap()
+                .into_body()
+                .collect()
+                .await
+                .unwrap()
+                .to_bytes()
+                .len()
+        }
+    });
+    let lengths = futures_util::future::join_all(asking).await;
+    assert!(lengths[0] > 10_000 && lengths.iter().all(|length| *length == lengths[0]));
+    // Nothing is under way, so that nobody need wait for the client.
+    tokio::join!(server.stop(), async { open.await.unwrap().unwrap() });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_replaced_is_shown_after_a_signal_and_a_broken_one_never() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (settings, first) = from_files(&authority, folder.path());
+    let server = serve(settings).await;
+    let visitor = Visitor::trusting(&authority.pem(), "hooks.example.com");
+    let shown = async || {
+        let answered = visitor.get(server.address, b"h2", "/readyz").await.unwrap();
+        answered.certificate
+    };
+    assert_eq!(shown().await, first);
+    let key = folder.path().join("key.pem");
+    let old_key = std::fs::read(&key).unwrap();
+    let (_, second) = from_files(&authority, folder.path());
+    let new_key = std::fs::read(&key).unwrap();
+    // So far only the certificate is new.
+    std::fs::write(&key, old_key).unwrap();
+    hang_up();
+    assert_eq!(shown().await, first);
+    std::fs::write(&key, new_key).unwrap();
+    hang_up();
+    loop {
+        match shown().await {
+            certificate if certificate == second => break,
+            certificate => assert_eq!(certificate, first),
+        }
+    }
+    server.stop().await;
+}
+
+/// Sends ourselves the signal by which an operator has files read again.
+fn hang_up() {
+    let sent = Command::new("kill")
+        .args(["-HUP", &std::process::id().to_string()])
+        .status();
+    assert!(sent.is_ok_and(|status| status.success()));
+}
