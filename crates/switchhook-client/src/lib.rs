@@ -6,6 +6,7 @@ mod hook;
 mod listening;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::secret::Secret;
 use switchhook_protocol::headers;
@@ -142,7 +144,7 @@ impl Request {
 
     /// The request with a JSON body.
     #[must_use]
-    pub fn json(self, value: &serde_json::Value) -> Self {
+    pub fn json(self, value: &Value) -> Self {
         self.body("application/json", value.to_string().into())
     }
 
@@ -273,7 +275,13 @@ impl Client {
                 status: status.as_u16(),
                 message: error.message,
             },
-            Err(_) => self.strange(format!("HTTP {status} without an explanation")),
+            Err(_) => match serde_json::from_slice::<NotReady>(body) {
+                Ok(NotReady { ready: false, parts }) => ClientError::Refused {
+                    status: status.as_u16(),
+                    message: what_is_not_ready(&parts),
+                },
+                _ => self.strange(format!("HTTP {status} without an explanation")),
+            },
         }
     }
 
@@ -283,6 +291,21 @@ impl Client {
             what,
         }
     }
+}
+
+/// What `/readyz` says instead of an envelope.
+#[derive(Deserialize)]
+struct NotReady {
+    ready: bool,
+    #[serde(flatten)]
+    parts: BTreeMap<String, Value>,
+}
+
+fn what_is_not_ready(parts: &BTreeMap<String, Value>) -> String {
+    let is_well = |what: &Value| [Value::Null, false.into(), 0.into(), "ok".into()].contains(what);
+    let trouble = parts.iter().filter(|(_, what)| !is_well(what));
+    let trouble: Vec<_> = trouble.map(|(part, what)| format!("{part}: {what}")).collect();
+    format!("the server is not ready: {}", trouble.join(", "))
 }
 
 #[derive(Deserialize)]
@@ -338,6 +361,17 @@ fn http_client(scheme: &str, trust: &Trust) -> Result<Http, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_ready_is_named_and_nothing_else() {
+        let parts = serde_json::from_str(
+            r#"{"store":"disk full","delivery":"ok","failed":null,"stopping":true,"clock":"ok","set_aside":0}"#,
+        );
+        assert_eq!(
+            what_is_not_ready(&parts.unwrap()),
+            "the server is not ready: stopping: true, store: \"disk full\""
+        );
+    }
 
     #[test]
     fn a_query_is_escaped_and_leaves_out_what_is_not_asked() {

@@ -35,6 +35,7 @@ mod migrate;
 mod notifications;
 mod output;
 mod pages;
+mod ready;
 mod receive;
 mod replays;
 mod secrets;
@@ -108,6 +109,7 @@ enum Command {
     #[command(subcommand)]
     Jwt(jwt::Jwt),
     ExplainRequest(explain_request::ExplainRequest),
+    Ready(ready::Ready),
     Doctor(doctor::Doctor),
     Erase(erase::Erase),
     #[command(subcommand)]
@@ -173,6 +175,7 @@ impl Command {
             Self::Receive(command) => command.run(),
             Self::Jwt(command) => command.run(),
             Self::ExplainRequest(command) => command.run(),
+            Self::Ready(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Erase(command) => command.run(),
             Self::Companies(command) => command.run(),

@@ -47,6 +47,7 @@ const COMMANDS: &[&[&str]] = &[
     &["jwt", "verify"],
     &["jwt", "decode"],
     &["explain-request"],
+    &["ready"],
     &["doctor"],
     &["deliveries", "list"],
     &["deliveries", "show"],

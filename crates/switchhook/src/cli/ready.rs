@@ -1,0 +1,36 @@
+//! `switchhook ready`: whether a server can keep events and send them, for health checks where there is nothing but the program.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::connection::Connection;
+use super::{output, wait_for};
+use switchhook_client::Request;
+
+/// Ask whether the server can store events and send them: exit code 0 if it can
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook ready
+  switchhook ready --url https://hooks.example.com --json")]
+pub(super) struct Ready {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Ready {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        let answer = wait_for(async { Ok(client.send(Request::get("/readyz", &[])).await?) })?;
+        let readiness: Value = answer.read()?;
+        if self.json {
+            output::print_json(&readiness)
+        } else {
+            output::print("ready")
+        }
+    }
+}
