@@ -90,6 +90,36 @@ const STEPS: &[Step] = &[
         about: About::Docs,
         tool: None,
     },
+    // The program as people install it: each package made from the program of the tests, installed from its file, and delivering.
+    Step {
+        name: "installing",
+        command: "packages/test target/debug/switchhook",
+        about: About::Code,
+        tool: None,
+    },
+    Step {
+        name: "image",
+        command: "target/linters/bin/hadolint deploy/Dockerfile",
+        about: About::Code,
+        tool: Some(Tool {
+            name: "hadolint",
+            probe: "target/linters/bin/hadolint --version",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
+    },
+    // Fails if a link between pages, or to a heading, leads nowhere.
+    Step {
+        name: "site",
+        command: "NO_MKDOCS_2_WARNING=1 target/linters/bin/mkdocs build --strict",
+        about: About::Docs,
+        tool: Some(Tool {
+            name: "mkdocs-material",
+            probe: "target/linters/bin/mkdocs --version",
+            lack: NOT_INSTALLED,
+            substitute: None,
+        }),
+    },
     // Holds what the OpenAPI document says against what a server does. More examples find more: `scripts/check-api 100`.
     Step {
         name: "openapi",
@@ -338,7 +368,7 @@ mod tests {
             .filter(|step| matches!(plan(step, Extent::WithoutDocs, |_| true), Plan::Skip(_)))
             .map(|step| step.name)
             .collect();
-        assert_eq!(skipped, ["doc", "doc tests"]);
+        assert_eq!(skipped, ["doc", "doc tests", "site"]);
     }
 
     #[test]

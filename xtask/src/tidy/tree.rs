@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// Folders of what was built or run.
-const GENERATED: [&str; 4] = [".git", "target", ".switchhook", "node_modules"];
+const GENERATED: [&str; 5] = [".git", "target", ".switchhook", "node_modules", "__pycache__"];
 
 pub(super) struct Tree {
     /// In the order of their paths.
