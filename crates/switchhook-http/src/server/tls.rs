@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -41,25 +41,25 @@ impl Certificate {
         let key = PrivateKeyDer::from_pem_slice(key).context(
             "the key cannot be used: it should have a block that begins with -----BEGIN PRIVATE KEY-----",
         )?;
-        Self::from_der(chain, key)
-    }
-
-    /// The same of what is no PEM any more.
-    ///
-    /// # Errors
-    /// If the key belongs to another certificate.
-    pub fn from_der(
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-    ) -> anyhow::Result<Self> {
-        // Chosen at the first line of the program; tests and other programs may not have.
-        let chosen = CryptoProvider::get_default().map(Arc::clone);
-        let provider = chosen.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
-        let certified = CertifiedKey::from_der(chain, key, &provider)
+        let certified = CertifiedKey::from_der(chain, key, &provider())
             .context("the key does not belong to the certificate, or is of no known kind")?;
-        ensure!(!certified.cert.is_empty(), "there is no certificate");
         Ok(Self(Arc::new(certified)))
     }
+
+    /// The answer to a challenge, which only an authority understands: it is not looked at here.
+    ///
+    /// # Errors
+    /// If the key is of no known kind.
+    pub fn of_challenge(proof: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> anyhow::Result<Self> {
+        let key = provider().key_provider.load_private_key(key)?;
+        Ok(Self(Arc::new(CertifiedKey::new(vec![proof], key))))
+    }
+}
+
+/// How is encrypted: chosen in the first line of the program, which tests and other programs may not have.
+fn provider() -> Arc<CryptoProvider> {
+    let chosen = CryptoProvider::get_default().map(Arc::clone);
+    chosen.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
 }
 
 /// Who the server says it is.

@@ -91,7 +91,7 @@ impl Dev {
 }
 
 fn parse_forward(text: &str) -> Result<String, String> {
-    dev::check_forward(text)?;
+    dev::check_forward(text).map_err(|why| format!("{why}; write it as http://localhost:3000/hook"))?;
     Ok(text.to_owned())
 }
 

@@ -96,7 +96,7 @@ fn proof(name: &str, digest: &[u8]) -> Result<Certificate> {
     let key = KeyPair::generate()?;
     let made = params.self_signed(&key)?;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
-    Certificate::from_der(vec![made.der().clone()], key)
+    Certificate::of_challenge(made.der().clone(), key)
 }
 
 /// Why there is no certificate, in the authority's words.
