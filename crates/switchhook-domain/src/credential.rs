@@ -33,9 +33,25 @@ const WORDS: [&str; 13] = [
 /// Names that sound like one and are none: a setting of PostgreSQL's URLs.
 const PLAIN: [&str; 1] = ["targetsessionattrs"];
 
+/// Names that nearly every answer has, which need no closer look.
+const ORDINARY: [&str; 8] = [
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "server",
+    "transfer-encoding",
+    "vary",
+];
+
 /// Whether what has this name (a header, a parameter, a member, a setting) is a credential.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
+    !ORDINARY.contains(&name) && sounds_like_one(name)
+}
+
+fn sounds_like_one(name: &str) -> bool {
     let name = in_small_words(name);
     let joined: String = name.split(' ').collect();
     if PLAIN.contains(&joined.as_str()) {
@@ -193,6 +209,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn ordinary_names_do_not_sound_like_credentials() {
+        for name in ORDINARY {
+            assert!(!sounds_like_one(name), "{name}");
+        }
+    }
 
     #[test]
     fn names_that_speak_of_secrets_are_credentials_however_they_are_spelled() {

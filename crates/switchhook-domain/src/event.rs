@@ -173,6 +173,10 @@ impl fmt::Display for PayloadState {
 
 /// Text from outside, short enough to be shown and kept, without control characters: not every database keeps those.
 pub(crate) fn readable(text: &str, longest: usize) -> String {
+    // Most are, as they stand.
+    if text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
     text.chars()
         .take(longest)
         .map(|c| {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use crate::scope::{Scope, Scopes};
 use crate::subscription::{Filter, Subscription};
@@ -327,13 +327,16 @@ impl Key<'_> {
 
     /// What is written, `\u0074` resolved; characters that take more than a byte that way are a question mark.
     fn characters(self) -> impl Iterator<Item = u8> {
-        let mut written = self.0;
-        let all = std::iter::from_fn(move || {
+        // Most have no escapes, and are read as they stand.
+        let plain = memchr(b'\\', self.0).unwrap_or(self.0.len());
+        let (plain, mut written) = self.0.split_at(plain);
+        let others = std::iter::from_fn(move || {
             let (first, rest) = first_letter(written)?;
             written = rest;
             Some(first)
         });
-        all.map(|character| u8::try_from(character).unwrap_or(b'?'))
+        let others = others.map(|character| u8::try_from(character).unwrap_or(b'?'));
+        plain.iter().copied().chain(others)
     }
 }
 

@@ -19,7 +19,7 @@ use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::{Kind, Timestamp};
 pub use switchhook_protocol::LARGEST_EVENT;
-use switchhook_protocol::{BodyError, Payload, UnknownWord, check_object, kind_instead_of, tell_kind};
+use switchhook_protocol::{BodyError, Outline, Payload, UnknownWord, check_object, tell_kind};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded, StoreError};
 
 use crate::Node;
@@ -303,7 +303,7 @@ pub async fn accept_sample(
         idempotency_key: None,
     };
     let notice = Notice::of(node, &submission);
-    let facts = facts(&submission)?;
+    let facts = facts(kind, &Outline::read(&submission.body)?);
     if node.registry.destination(webhook_id).is_none() {
         // Another node may have made it a moment ago.
         node.registry.learn_of(webhook_id).await?;
@@ -342,17 +342,16 @@ fn prepare(
     if submission.body.len() > LARGEST_EVENT {
         return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
     }
-    let facts = facts(&submission)?;
-    let warnings = validate(node, mode, &submission, &facts)?;
+    let kind = submission.kind;
+    let outline = Outline::read(&submission.body)?;
+    let facts = facts(kind, &outline);
+    let warnings = validate(node, mode, kind, &outline, &facts)?;
     let matched = node.registry.match_event(submission.company_id, &facts);
     Ok(decide(node, submission, &facts, matched, warnings, now))
 }
 
-fn facts(submission: &Submission) -> Result<EventFacts, Rejected> {
-    let payload = Payload::read(submission.kind, &submission.body);
-    payload
-        .map(|payload| EventFacts::of(&payload))
-        .map_err(|error| Rejected::NotAnEvent(error.reason))
+fn facts(kind: Kind, outline: &Outline<'_>) -> EventFacts {
+    EventFacts::of(&Payload::of(kind, outline))
 }
 
 /// What there is to say of an event whose kind nobody knows.
@@ -363,19 +362,19 @@ const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nob
 fn validate(
     node: &Node,
     mode: ValidationMode,
-    submission: &Submission,
+    kind: Kind,
+    outline: &Outline<'_>,
     facts: &EventFacts,
 ) -> Result<Vec<String>, Rejected> {
-    let (kind, body) = (submission.kind, &submission.body);
     if kind == Kind::Unknown {
         return Ok(vec![OF_NO_KIND.to_owned()]);
     }
     if mode == ValidationMode::Off {
         return Ok(Vec::new());
     }
-    let mut deviations = node.validator.check(kind, body);
+    let mut deviations = node.validator.check(kind, outline);
     let no_order = || Deviation::without_order(kind).filter(|_| facts.order_key.is_none());
-    deviations.extend(wrong_kind(kind, body, facts).or_else(no_order));
+    deviations.extend(wrong_kind(kind, outline, facts).or_else(no_order));
     if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {
         return Err(Rejected::Deviates(deviations));
     }
@@ -384,11 +383,12 @@ fn validate(
 
 /// What is said of an event that looks like another kind. Calls and messages, of which there are most, are known by their
 /// ids: only those without one are looked at once more.
-fn wrong_kind(kind: Kind, body: &[u8], facts: &EventFacts) -> Option<Deviation> {
+fn wrong_kind(kind: Kind, outline: &Outline<'_>, facts: &EventFacts) -> Option<Deviation> {
     if facts.order_key.is_some() && matches!(kind, Kind::Call | Kind::Sms) {
         return None;
     }
-    kind_instead_of(kind, body).map(|other| Deviation::wrong_kind(kind, other))
+    let other = outline.kind_instead_of(kind);
+    other.map(|other| Deviation::wrong_kind(kind, other))
 }
 
 /// Gives the event and its deliveries their ids, and claims what the engine has room for.

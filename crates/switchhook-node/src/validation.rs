@@ -7,6 +7,7 @@ mod asked;
 mod claims;
 #[cfg(test)]
 mod genuine;
+mod shape;
 mod tree;
 
 use std::fmt;
@@ -14,9 +15,10 @@ use std::fmt;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError};
 use serde_json::Value;
-use switchhook_protocol::{Kind, same_word, spelled_enum};
+use switchhook_protocol::{Kind, Outline, same_word, spelled_enum};
 
 use self::asked::Reading;
+use self::shape::Shape;
 use self::tree::{Tree, Trees};
 use crate::documents;
 
@@ -122,9 +124,10 @@ const MOST_VALUES: usize = 50_000;
 #[derive(Debug)]
 pub struct Validator([Schema; Kind::ALL.len()]);
 
-/// The schema of one kind in both readings. Most events keep to the close one, and the other is not asked.
+/// The schema of one kind in both readings. Most events keep to the close one, and nothing but its shape is asked.
 #[derive(Debug)]
 struct Schema {
+    shape: Shape,
     closely: jsonschema::Validator<Trees>,
     loosely: jsonschema::Validator<Trees>,
 }
@@ -143,14 +146,16 @@ impl Validator {
     #[must_use]
     pub fn new() -> Self {
         Self(Kind::ALL.map(|kind| {
+            let asked = |reading| asked::schema(documents::schema(kind), reading);
             let read = |reading| {
                 jsonschema::options_for::<Trees>()
                     .with_draft(Draft::Draft7)
                     .should_validate_formats(false)
-                    .build(&asked::schema(documents::schema(kind), reading))
+                    .build(&asked(reading))
                     .expect("the schemas of our own document are schemas")
             };
             Schema {
+                shape: Shape::of(&asked(Reading::Closely)),
                 closely: read(Reading::Closely),
                 loosely: read(Reading::Loosely),
             }
@@ -159,26 +164,38 @@ impl Validator {
 
     /// What deviates in an event; nothing if it is as its schema says.
     #[must_use]
-    pub fn check(&self, kind: Kind, body: &[u8]) -> Vec<Deviation> {
+    pub fn check(&self, kind: Kind, event: &Outline<'_>) -> Vec<Deviation> {
         let Some(schema) = self.0.get(kind as usize) else {
             return Vec::new(); // What nobody knows has no schema.
         };
-        if has_too_many_values(body) {
+        if has_too_many_values(event.text().as_bytes()) {
             return vec![Deviation::unjudged(&format_args!(
                 "it has more than {MOST_VALUES} values"
             ))];
         }
+        let is_as_it_should_be =
+            event.is_plain() && schema.shape.fits(event.root()) && !claims::has_mistakable(event);
+        if is_as_it_should_be {
+            return Vec::new();
+        }
+        schema.judge(event.text())
+    }
+}
+
+impl Schema {
+    /// What deviates in an event, as the JSON Schema crate tells.
+    fn judge(&self, event: &str) -> Vec<Deviation> {
         // What is JSON and yet cannot be read (1e400, half a surrogate pair, very deep nesting) cannot be judged.
-        let event: Tree<'_> = match serde_json::from_slice(body) {
+        let event: Tree<'_> = match serde_json::from_str(event) {
             Ok(event) => event,
             Err(error) => return vec![Deviation::unjudged(&error)],
         };
-        if schema.closely.is_valid(&event) {
+        if self.closely.is_valid(&event) {
             return claims::mistakable(&event).collect();
         }
-        let errors = schema.loosely.iter_errors(&event);
+        let errors = self.loosely.iter_errors(&event);
         let mut found: Vec<_> = bounded(errors.map(|error| Deviation::of(&error, true))).collect();
-        let errors = schema.closely.iter_errors(&event);
+        let errors = self.closely.iter_errors(&event);
         let others = errors
             .filter(|error| !is_spelled_otherwise(error))
             .map(|error| Deviation::of(&error, false))
@@ -257,9 +274,14 @@ fn type_of(value: &Value) -> &'static str {
 mod tests {
     use super::*;
 
+    fn deviations_of(kind: Kind, body: &str) -> Vec<Deviation> {
+        let event = Outline::read(body.as_bytes()).expect("it is one JSON object");
+        Validator::new().check(kind, &event)
+    }
+
     #[track_caller]
     fn check(kind: Kind, body: &str, deviations: &[&str]) {
-        let found = Validator::new().check(kind, body.as_bytes());
+        let found = deviations_of(kind, body);
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, deviations, "{body}");
     }
@@ -297,7 +319,7 @@ mod tests {
     fn what_is_new_or_was_only_observed_is_told_and_no_reason_to_refuse() {
         let body = r#"{"call_id": "12", "state": "sung", "labels": "x", "contact": {"id": 1, "type": "robot"},
             "recording_details": [{"recording_type": 1}], "target": {"id": "2", "type": "desk"}}"#;
-        let found = Validator::new().check(Kind::Call, body.as_bytes());
+        let found = deviations_of(Kind::Call, body);
         assert!(found.iter().all(|one| !one.is_certain()), "{found:?}");
         let mut pointers: Vec<_> = found.iter().map(|one| one.pointer.as_str()).collect();
         pointers.sort_unstable();
@@ -319,7 +341,7 @@ mod tests {
         for name in ["iat", "exp", "nbf", "aud", "iss", "sub", "jti"] {
             for rest in ["", r#", "state": "sung""#] {
                 let body = format!(r#"{{"call_id": 1, "{name}": 1795253415180{rest}}}"#);
-                let found = Validator::new().check(Kind::Call, body.as_bytes());
+                let found = deviations_of(Kind::Call, &body);
                 let told = found.iter().find(|one| one.pointer == format!("/{name}"));
                 assert!(told.is_some_and(|told| !told.is_certain()), "{body}: {found:?}");
             }
@@ -341,7 +363,7 @@ mod tests {
             r#"{"duration": "long"}"#,
             r#"{"target": []}"#,
         ] {
-            let found = Validator::new().check(Kind::Call, body.as_bytes());
+            let found = deviations_of(Kind::Call, body);
             assert_eq!(found.len(), 1, "{body}: {found:?}");
             assert!(found[0].is_certain(), "{body}");
         }
@@ -350,7 +372,7 @@ mod tests {
     #[test]
     fn a_deviation_is_named_with_its_pointer() {
         let body = r#"{"call_id": {}, "target": {"id": 1, "type": "desk"}}"#;
-        let found = Validator::new().check(Kind::Call, body.as_bytes());
+        let found = deviations_of(Kind::Call, body);
         let mut pointers: Vec<_> = found.iter().map(|deviation| deviation.pointer.as_str()).collect();
         pointers.sort_unstable();
         assert_eq!(pointers, ["/call_id", "/target/type"]);
@@ -365,7 +387,7 @@ mod tests {
     #[test]
     fn what_a_message_says_is_not_told() {
         let body = r#"{"text": ["a private matter"], "direction": "a private matter"}"#;
-        let found = Validator::new().check(Kind::Sms, body.as_bytes());
+        let found = deviations_of(Kind::Sms, body);
         assert!(!found.is_empty());
         for deviation in found {
             assert!(!deviation.message.contains("private"), "{deviation}");
@@ -375,7 +397,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_not_judged() {
         for body in [r#"{"call_id": 1e400}"#, r#"{"state": "\ud83d"}"#] {
-            let found = Validator::new().check(Kind::Call, body.as_bytes());
+            let found = deviations_of(Kind::Call, body);
             assert_eq!(found.len(), 1, "{body}");
             assert!(found[0].message.starts_with("not validated: "), "{body}");
             assert!(!found[0].is_certain());
@@ -383,20 +405,26 @@ mod tests {
     }
 
     #[test]
+    fn of_a_repeated_member_the_last_counts() {
+        check(Kind::Call, r#"{"call_id": {}, "call_id": 1}"#, &[]);
+        assert_eq!(
+            deviations_of(Kind::Call, r#"{"call_id": 1, "call_id": {}}"#).len(),
+            1
+        );
+    }
+
+    #[test]
     fn deviations_are_bounded() {
         let many = vec!["{}"; 10_000].join(",");
         let body = format!(r#"{{"to_number": [{many}]}}"#);
-        assert_eq!(
-            Validator::new().check(Kind::Sms, body.as_bytes()).len(),
-            MOST_DEVIATIONS
-        );
+        assert_eq!(deviations_of(Kind::Sms, &body).len(), MOST_DEVIATIONS);
     }
 
     #[test]
     fn what_would_take_much_memory_is_not_judged() {
         let values = vec![r#"{"":{}}"#; 100_000].join(",");
         let body = format!(r#"{{"call_id": {{}}, "new": [{values}]}}"#);
-        let found = Validator::new().check(Kind::Call, body.as_bytes());
+        let found = deviations_of(Kind::Call, &body);
         assert!(found[0].message.starts_with("not validated: "), "{found:?}");
         assert!(!found[0].is_certain());
     }

@@ -3,6 +3,7 @@
 //! and strings. Both are read, neither is rewritten.
 
 use crate::event::Event;
+use crate::outline::Value;
 use crate::reading::{Read, view};
 use crate::spelled_enum;
 use crate::spelling::same_word;
@@ -51,9 +52,9 @@ impl Availability<'_> {
 }
 
 impl<'a> Read<'a> for Availability<'a> {
-    fn read(json: &'a str) -> Option<Self> {
-        let flag = bool::read(json).map(Self::Flag);
-        flag.or_else(|| Text::read(json).map(Self::Word))
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        let flag = bool::read(value).map(Self::Flag);
+        flag.or_else(|| Text::read(value).map(Self::Word))
     }
 }
 
@@ -107,11 +108,13 @@ impl<'a> Event<'a> for AgentStatusEvent<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outline::Outline;
     use crate::reading::read_view;
 
     #[track_caller]
     fn check(body: &str, is_available: bool, ids: [&str; 2]) {
-        let event: AgentStatusEvent<'_> = read_view(body).expect("the body is an object");
+        let outline = Outline::read(body.as_bytes()).expect("the body is an object");
+        let event: AgentStatusEvent<'_> = read_view(&outline);
         let availability = event.availability_status.expect("it is there");
         assert_eq!(availability.is_available(), Some(is_available));
         assert_eq!(

@@ -5,7 +5,7 @@
 use serde::de::IgnoredAny;
 
 use crate::kind::Kind;
-use crate::reading::walk_object;
+use crate::outline::Outline;
 
 /// The largest event that Switchhook takes and sends, in bytes of its JSON: 1 MiB.
 pub const LARGEST_EVENT: usize = 1024 * 1024;
@@ -78,7 +78,7 @@ pub fn check_object(body: &[u8]) -> Result<&str, BodyError> {
 /// The signs are keys that Dialpad's payloads always hold, even when their value is null.
 #[must_use]
 pub fn tell_kind(body: &[u8]) -> Option<Kind> {
-    shapes_of(body).next()
+    shapes_of(&Outline::read(body).ok()?).next()
 }
 
 /// The kind whose shape an event has, if it has not that of the kind that it is said to be.
@@ -92,14 +92,22 @@ pub fn tell_kind(body: &[u8]) -> Option<Kind> {
 /// ```
 #[must_use]
 pub fn kind_instead_of(kind: Kind, body: &[u8]) -> Option<Kind> {
-    let mut others = shapes_of(body);
-    let surest = others.next()?;
-    (surest != kind && others.all(|other| other != kind)).then_some(surest)
+    Outline::read(body).ok()?.kind_instead_of(kind)
+}
+
+impl Outline<'_> {
+    /// The kind whose shape the event has, if it has not that of the kind that it is said to be: [`kind_instead_of`].
+    #[must_use]
+    pub fn kind_instead_of(&self, kind: Kind) -> Option<Kind> {
+        let mut others = shapes_of(self);
+        let surest = others.next()?;
+        (surest != kind && others.all(|other| other != kind)).then_some(surest)
+    }
 }
 
 /// The kinds whose shapes an event has, surest first.
-fn shapes_of(body: &[u8]) -> impl Iterator<Item = Kind> {
-    let seen = signs_in(body).unwrap_or_default();
+fn shapes_of(outline: &Outline<'_>) -> impl Iterator<Item = Kind> + use<> {
+    let seen = signs_in(outline);
     let is_complete = |(kind, seen): &(Kind, u8)| seen.count_ones() as usize == kind.signs().len();
     Kind::ALL
         .into_iter()
@@ -109,18 +117,16 @@ fn shapes_of(body: &[u8]) -> impl Iterator<Item = Kind> {
 }
 
 /// Which of the signs of each kind an object has, as bits.
-fn signs_in(body: &[u8]) -> Option<[u8; Kind::ALL.len()]> {
-    let text = std::str::from_utf8(body).ok()?;
+fn signs_in(outline: &Outline<'_>) -> [u8; Kind::ALL.len()] {
     let mut seen = [0_u8; Kind::ALL.len()];
-    walk_object(text, |key, _| {
+    for (key, _) in outline.root().members() {
         for (seen, kind) in seen.iter_mut().zip(Kind::ALL) {
             for (bit, sign) in kind.signs().iter().enumerate() {
                 *seen |= u8::from(*sign == key) << bit;
             }
         }
-    })
-    .ok()?;
-    Some(seen)
+    }
+    seen
 }
 
 const JSON_WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -129,12 +135,6 @@ pub(crate) fn as_text(body: &[u8]) -> Result<&str, BodyError> {
     std::str::from_utf8(body).map_err(|error| BodyError::NotUtf8 {
         at: error.valid_up_to(),
     })
-}
-
-/// Why `text` could not be walked through as an object, in the words of [`check_object`].
-pub(crate) fn explain(text: &str, error: &serde_json::Error) -> BodyError {
-    let reason = check_object(text.as_bytes()).err();
-    reason.unwrap_or_else(|| not_json(error, first_letter(text).unwrap_or_default()))
 }
 
 fn first_letter(text: &str) -> Option<char> {

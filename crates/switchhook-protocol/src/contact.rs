@@ -112,13 +112,14 @@ impl<'a> Event<'a> for ContactEvent<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outline::Outline;
     use crate::reading::read_view;
 
     #[test]
     fn a_contact_event_is_read() {
         let body = r#"{"event": "Updated", "contact": {"id": "local_1", "type": "local",
             "display_name": "Ada Byron", "phones": ["+15550101"], "emails": null}}"#;
-        let event: ContactEvent<'_> = read_view(body).unwrap();
+        let event: ContactEvent<'_> = read_view(&Outline::read(body.as_bytes()).unwrap());
         assert_eq!(
             event.event.and_then(|word| word.known()),
             Some(ContactChange::Updated)

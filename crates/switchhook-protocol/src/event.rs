@@ -3,12 +3,13 @@
 //! The fields of each kind, and where it has what all have in common, are in the file of that name.
 
 use crate::agent_status::AgentStatusEvent;
-use crate::body::{BodyError, as_text, check_object, explain};
+use crate::body::BodyError;
 use crate::call::{CallEvent, Direction};
 use crate::changelog::ChangelogEvent;
 use crate::contact::{Contact, ContactEvent};
 use crate::kind::Kind;
-use crate::reading::{View, read_view};
+use crate::outline::Outline;
+use crate::reading::read_view;
 use crate::sms::SmsEvent;
 use crate::target::Target;
 use crate::timestamp::Timestamp;
@@ -44,15 +45,22 @@ impl<'a> Payload<'a> {
     /// # Errors
     /// Only if the bytes are not one JSON object; [`check_object`](crate::check_object) accepts exactly what this reads.
     pub fn read(kind: Kind, body: &'a [u8]) -> Result<Self, ReadError> {
+        match Outline::read(body) {
+            Ok(outline) => Ok(Self::of(kind, &outline)),
+            Err(reason) => Err(ReadError { kind, reason }),
+        }
+    }
+
+    /// The event of which this is the outline as one of `kind`.
+    #[must_use]
+    pub fn of(kind: Kind, outline: &Outline<'a>) -> Self {
         match kind {
-            Kind::Call => read(kind, body).map(Self::Call),
-            Kind::Sms => read(kind, body).map(Self::Sms),
-            Kind::AgentStatus => read(kind, body).map(Self::AgentStatus),
-            Kind::Contact => read(kind, body).map(Self::Contact),
-            Kind::Changelog => read(kind, body).map(Self::Changelog),
-            Kind::Unknown => check_object(body)
-                .map(|_| Self::Unknown)
-                .map_err(|reason| ReadError { kind, reason }),
+            Kind::Call => Self::Call(read_view(outline)),
+            Kind::Sms => Self::Sms(read_view(outline)),
+            Kind::AgentStatus => Self::AgentStatus(read_view(outline)),
+            Kind::Contact => Self::Contact(read_view(outline)),
+            Kind::Changelog => Self::Changelog(read_view(outline)),
+            Kind::Unknown => Self::Unknown,
         }
     }
 
@@ -161,10 +169,4 @@ pub struct ReadError {
     /// What is wrong with the bytes.
     #[source]
     pub reason: BodyError,
-}
-
-fn read<'a, T: View<'a>>(kind: Kind, body: &'a [u8]) -> Result<T, ReadError> {
-    let refuse = |reason| ReadError { kind, reason };
-    let text = as_text(body).map_err(refuse)?;
-    read_view(text).map_err(|error| refuse(explain(text, &error)))
 }

@@ -28,6 +28,7 @@ mod contact;
 mod event;
 pub mod headers;
 mod kind;
+mod outline;
 mod reading;
 mod repeat;
 mod signature;
@@ -45,6 +46,7 @@ pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, Subject};
+pub use outline::{Outline, Sort, Value};
 pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
     Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, Secret, SecretChange, Signer, TokenPart, Verifier,

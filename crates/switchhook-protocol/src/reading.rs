@@ -1,5 +1,5 @@
-//! How a view is read out of an event's bytes: one pass over the top level, each wanted value looked at once more.
-//! Values are cut out as raw JSON text first, so that a number too large for a double, an unexpected type or a
+//! How a view is read out of an event's outline: one pass over the members, each wanted value looked at once more.
+//! Values are their JSON text until then, so that a number too large for a double, an unexpected type or a
 //! broken escape costs its own field and nothing else. Which fields there are is in the file of each kind.
 //!
 //! serde's derive is not used because it refuses a repeated key; here the last one wins.
@@ -7,103 +7,95 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, Visitor};
 
+use crate::outline::{Outline, Sort, Value};
 use crate::timestamp::Timestamp;
 use crate::value::Text;
 
-/// A value that can be read from JSON text known to be valid. `None` means absent or of another type.
+/// What can be read from a value. `None` means absent or of another type.
 pub(crate) trait Read<'a>: Sized {
-    fn read(json: &'a str) -> Option<Self>;
+    fn read(value: Value<'_, 'a>) -> Option<Self>;
 }
 
 /// What may stand behind a key: a value or none, or a list.
 pub(crate) trait Field<'a>: Default {
-    fn read(json: &'a str) -> Self;
+    fn read(value: Value<'_, 'a>) -> Self;
 }
 
 impl<'a, T: Read<'a>> Field<'a> for Option<T> {
-    fn read(json: &'a str) -> Self {
-        T::read(json)
+    fn read(value: Value<'_, 'a>) -> Self {
+        T::read(value)
     }
 }
 
 /// A single value counts as a list of one; elements of another type are left out.
 impl<'a, T: Read<'a>> Field<'a> for Vec<T> {
-    fn read(json: &'a str) -> Self {
-        if !json.starts_with('[') {
-            return T::read(json).into_iter().collect();
+    fn read(value: Value<'_, 'a>) -> Self {
+        if value.sort() == Sort::Array {
+            value.elements().filter_map(T::read).collect()
+        } else {
+            T::read(value).into_iter().collect()
         }
-        let mut list = Self::new();
-        // Valid JSON text that begins like an array is one, so there is no error to tell about.
-        let _ = walk_array(json, |element| list.extend(T::read(element)));
-        list
     }
 }
 
 /// An object whose fields are set one by one as the pass meets their keys.
 pub(crate) trait View<'a>: Default {
-    fn set(&mut self, key: &str, json: &'a str);
+    fn set(&mut self, key: &str, value: Value<'_, 'a>);
 }
 
-/// Reads a whole body. An empty object is a view without any field.
-pub(crate) fn read_view<'a, T: View<'a>>(body: &'a str) -> Result<T, serde_json::Error> {
+/// Reads a whole event. An empty object is a view without any field.
+pub(crate) fn read_view<'a, T: View<'a>>(outline: &Outline<'a>) -> T {
     let mut view = T::default();
-    walk_object(body, |key, json| view.set(key, json))?;
-    Ok(view)
+    for (key, value) in outline.root().members() {
+        view.set(&key, value);
+    }
+    view
 }
 
 /// A nested object; an empty one is how real traffic writes an absent one.
 impl<'a, T: View<'a>> Read<'a> for T {
-    fn read(json: &'a str) -> Option<Self> {
-        if !json.starts_with('{') {
-            return None;
-        }
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        let mut members = value.members().peekable();
+        members.peek()?;
         let mut view = T::default();
-        let mut is_empty = true;
-        let read = walk_object(json, |key, json| {
-            is_empty = false;
-            view.set(key, json);
-        });
-        (read.is_ok() && !is_empty).then_some(view)
+        for (key, value) in members {
+            view.set(&key, value);
+        }
+        Some(view)
     }
 }
 
 impl<'a> Read<'a> for Text<'a> {
-    fn read(json: &'a str) -> Option<Self> {
-        read_text(json)
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        value.text()
     }
 }
 
 impl<'a> Read<'a> for bool {
-    fn read(json: &'a str) -> Option<Self> {
-        match json {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        (value.sort() == Sort::Boolean).then(|| value.json() == "true")
     }
 }
 
 impl<'a> Read<'a> for f64 {
-    fn read(json: &'a str) -> Option<Self> {
-        let number: Self = is_number(json).then(|| json.parse().ok())??;
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        let number: Self = value.is_number().then(|| value.json().parse().ok())??;
         number.is_finite().then_some(number)
     }
 }
 
 /// Whole milliseconds, whether sent as an integer, with a fraction, or as a string of digits.
 impl<'a> Read<'a> for Timestamp {
-    fn read(json: &'a str) -> Option<Self> {
-        if is_number(json) {
-            return json
-                .parse()
-                .ok()
-                .or_else(|| within_int64(f64::read(json)?))
-                .map(Self::from_millis);
-        }
-        read_text(json)?.parse().ok().map(Self::from_millis)
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        let millis = if value.is_number() {
+            let whole = value.json().parse().ok();
+            whole.or_else(|| within_int64(f64::read(value)?))
+        } else {
+            value.text()?.parse().ok()
+        };
+        millis.map(Self::from_millis)
     }
 }
 
@@ -116,10 +108,6 @@ fn within_int64(number: f64) -> Option<i64> {
     (-BOUND..BOUND).contains(&number).then_some(number as i64)
 }
 
-pub(crate) fn is_number(json: &str) -> bool {
-    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-}
-
 /// A JSON string's text. Half a surrogate pair (a text cut inside an emoji) becomes U+FFFD characters.
 pub(crate) fn read_text(json: &str) -> Option<Text<'_>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -128,59 +116,6 @@ pub(crate) fn read_text(json: &str) -> Option<Text<'_>> {
     }
     let Lossy(text) = serde_json::from_str(json).ok()?;
     Some(Cow::Owned(text))
-}
-
-/// Calls `each` with every key and the JSON text of its value, in order, repeated keys included.
-pub(crate) fn walk_object<'a>(
-    json: &'a str,
-    each: impl FnMut(&str, &'a str),
-) -> Result<(), serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    deserializer.deserialize_map(EachMember(each))?;
-    deserializer.end()
-}
-
-fn walk_array<'a>(json: &'a str, each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    deserializer.deserialize_seq(EachElement(each))?;
-    deserializer.end()
-}
-
-struct EachMember<F>(F);
-
-impl<'a, F: FnMut(&str, &'a str)> Visitor<'a> for EachMember<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
-        // Keys are cut out raw too: decoding them would refuse keys that are valid JSON (a lone surrogate).
-        while let Some((key, value)) = members.next_entry::<&RawValue, &RawValue>()? {
-            if let Some(key) = read_text(key.get()) {
-                (self.0)(&key, value.get());
-            }
-        }
-        Ok(())
-    }
-}
-
-struct EachElement<F>(F);
-
-impl<'a, F: FnMut(&'a str)> Visitor<'a> for EachElement<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(mut self, mut elements: A) -> Result<(), A::Error> {
-        while let Some(element) = elements.next_element::<&RawValue>()? {
-            (self.0)(element.get());
-        }
-        Ok(())
-    }
 }
 
 struct Lossy(String);
@@ -221,10 +156,10 @@ macro_rules! view {
         }
 
         impl<$life> $crate::reading::View<$life> for $name<$life> {
-            fn set(&mut self, key: &str, json: &$life str) {
+            fn set(&mut self, key: &str, value: $crate::outline::Value<'_, $life>) {
                 $(
                     if key == $crate::reading::key!($field $($key)?) {
-                        self.$field = $crate::reading::Field::read(json);
+                        self.$field = $crate::reading::Field::read(value);
                         return;
                     }
                 )+
@@ -243,6 +178,15 @@ macro_rules! key {
 }
 
 pub(crate) use {key, view};
+
+/// What is read of a value that stands by itself.
+#[cfg(test)]
+pub(crate) fn read_alone<T>(json: &str, read: impl FnOnce(Value<'_, '_>) -> T) -> T {
+    let object = format!(r#"{{"it":{json}}}"#);
+    let outline = Outline::read(object.as_bytes()).expect("a value stands in it");
+    let (_name, value) = outline.root().members().next().expect("it has a member");
+    read(value)
+}
 
 #[cfg(test)]
 mod tests {
@@ -273,13 +217,13 @@ mod tests {
     }
 
     impl<'a> Read<'a> for Box<Nested<'a>> {
-        fn read(json: &'a str) -> Option<Self> {
-            Nested::read(json).map(Self::new)
+        fn read(value: Value<'_, 'a>) -> Option<Self> {
+            Nested::read(value).map(Self::new)
         }
     }
 
     fn sample(json: &str) -> Sample<'_> {
-        read_view(json).expect("the sample is an object")
+        read_view(&Outline::read(json.as_bytes()).expect("the sample is an object"))
     }
 
     #[test]

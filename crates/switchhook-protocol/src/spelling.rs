@@ -144,9 +144,13 @@ macro_rules! spelled {
             type Err = $crate::UnknownWord;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                Self::ALL
-                    .into_iter()
-                    .find(|known| $crate::same_word(known.as_str(), word))
+                // Most words are spelled as they should be.
+                let exact = Self::ALL.into_iter().find(|known| known.as_str() == word);
+                exact
+                    .or_else(|| {
+                        let mut all = Self::ALL.into_iter();
+                        all.find(|known| $crate::same_word(known.as_str(), word))
+                    })
                     .ok_or_else(|| $crate::UnknownWord::new($what, word, Self::ALL.map(Self::as_str)))
             }
         }

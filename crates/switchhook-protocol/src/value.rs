@@ -8,7 +8,8 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::reading::{Read, is_number, read_text};
+use crate::outline::Value;
+use crate::reading::Read;
 
 /// Text out of an event: borrowed from its bytes unless it held escapes.
 pub type Text<'a> = Cow<'a, str>;
@@ -44,11 +45,11 @@ impl<'a> Id<'a> {
 }
 
 impl<'a> Read<'a> for Id<'a> {
-    fn read(json: &'a str) -> Option<Self> {
-        if is_number(json) {
-            return Some(Self(Cow::Borrowed(json)));
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        if value.is_number() {
+            return Some(Self(Cow::Borrowed(value.json())));
         }
-        read_text(json).filter(|text| !text.is_empty()).map(Self)
+        value.text().filter(|text| !text.is_empty()).map(Self)
     }
 }
 
@@ -77,8 +78,8 @@ impl Milliseconds {
 }
 
 impl<'a> Read<'a> for Milliseconds {
-    fn read(json: &'a str) -> Option<Self> {
-        f64::read(json).map(Self)
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        f64::read(value).map(Self)
     }
 }
 
@@ -106,8 +107,8 @@ impl<T: FromStr> Word<'_, T> {
 }
 
 impl<'a, T> Read<'a> for Word<'a, T> {
-    fn read(json: &'a str) -> Option<Self> {
-        let text = read_text(json).filter(|text| !text.is_empty())?;
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        let text = value.text().filter(|text| !text.is_empty())?;
         Some(Self {
             text,
             kind: PhantomData,
@@ -140,14 +141,8 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Read<'a> for Json<'a> {
-    fn read(json: &'a str) -> Option<Self> {
-        let is_empty = |open, close| {
-            json.strip_prefix(open)
-                .and_then(|rest: &str| rest.strip_suffix(close))
-                .is_some_and(|inner| inner.trim_ascii().is_empty())
-        };
-        let is_absent = json == "null" || is_empty('{', '}') || is_empty('[', ']');
-        (!is_absent).then_some(Self(json))
+    fn read(value: Value<'_, 'a>) -> Option<Self> {
+        (!value.is_nothing()).then(|| Self(value.json()))
     }
 }
 
@@ -160,12 +155,15 @@ impl fmt::Display for Json<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::read_alone;
 
     #[track_caller]
     fn check_id(json: &str, text: Option<&str>, number: Option<i64>) {
-        let id = Id::read(json);
-        assert_eq!(id.as_ref().map(Id::as_str), text, "{json}");
-        assert_eq!(id.and_then(|id| id.as_i64()), number, "{json}");
+        read_alone(json, |value| {
+            let id = Id::read(value);
+            assert_eq!(id.as_ref().map(Id::as_str), text, "{json}");
+            assert_eq!(id.and_then(|id| id.as_i64()), number, "{json}");
+        });
     }
 
     #[test]
@@ -196,7 +194,11 @@ mod tests {
 
     #[test]
     fn milliseconds_are_not_seconds() {
-        let read = |json| Milliseconds::read(json).map(Milliseconds::as_duration);
+        let read = |json| {
+            read_alone(json, |value| {
+                Milliseconds::read(value).map(Milliseconds::as_duration)
+            })
+        };
         assert_eq!(read("8951.03"), Some(Duration::from_nanos(8_951_030_000)));
         assert_eq!(read("-1"), Some(Duration::ZERO));
         assert_eq!(read("1e300"), Some(Duration::MAX));
@@ -206,10 +208,12 @@ mod tests {
     #[test]
     fn a_free_value_is_absent_when_it_holds_nothing() {
         for json in ["null", "{}", "{ }", "[]", "[\n]"] {
-            assert_eq!(Json::read(json), None, "{json}");
+            read_alone(json, |value| assert_eq!(Json::read(value), None, "{json}"));
         }
         for json in ["{\"a\":1}", "[0]", "\"\"", "0"] {
-            assert_eq!(Json::read(json).map(Json::as_str), Some(json));
+            read_alone(json, |value| {
+                assert_eq!(Json::read(value).map(Json::as_str), Some(json));
+            });
         }
     }
 }

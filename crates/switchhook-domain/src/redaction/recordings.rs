@@ -9,27 +9,32 @@ use smallvec::SmallVec;
 use super::{Key, string_end};
 
 /// Parts of a name that speak of something to listen to or to look at. A shared page or a review of a call plays it.
-const SUBJECTS: [&str; 16] = [
-    "record",
-    "voicemail",
-    "voicemessage",
-    "audio",
-    "video",
-    "media",
-    "sound",
-    "mp3",
-    "mp4",
-    "wav",
-    "listen",
-    "screencapture",
-    "screenshot",
-    "playback",
-    "review",
-    "share",
+const SUBJECTS: [Part; 16] = [
+    Part::new("record"),
+    Part::new("voicemail"),
+    Part::new("voicemessage"),
+    Part::new("audio"),
+    Part::new("video"),
+    Part::new("media"),
+    Part::new("sound"),
+    Part::new("mp3"),
+    Part::new("mp4"),
+    Part::new("wav"),
+    Part::new("listen"),
+    Part::new("screencapture"),
+    Part::new("screenshot"),
+    Part::new("playback"),
+    Part::new("review"),
+    Part::new("share"),
 ];
 
 /// Parts of a link's name that speak of one to a recording, although other members with them hold no address.
-const LINK_SUBJECTS: [&str; 4] = ["greeting", "download", "moment", "transcript"];
+const LINK_SUBJECTS: [Part; 4] = [
+    Part::new("greeting"),
+    Part::new("download"),
+    Part::new("moment"),
+    TRANSCRIPT,
+];
 
 /// The whole name of a link to a recording, but for its end.
 const REC: &[u8] = b"rec";
@@ -38,23 +43,76 @@ const REC: &[u8] = b"rec";
 const LINKS: [&str; 8] = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
 
 /// What was said in a recording is no address of it, even if somebody spelled one out.
-const TRANSCRIPT: &[u8] = b"transcript";
+const TRANSCRIPT: Part = Part::new("transcript");
 
 /// An id that Dialpad gives out with the same scope only.
 const VOICEMAIL_ID: &[u8] = b"voicemailrecordingid";
 
+/// What a name may have in it.
+struct Part {
+    text: &'static str,
+    letters: Letters,
+}
+
+/// Which letters and digits there are, as bits. Most names lack some of each part, and need not be searched for it.
+#[derive(Clone, Copy)]
+struct Letters(u64);
+
+impl Letters {
+    const NONE: Self = Self(0);
+
+    const fn with(self, letter: u8) -> Self {
+        Self(self.0 | 1 << (letter % 64))
+    }
+
+    const fn has_all(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+}
+
+impl Part {
+    const fn new(text: &'static str) -> Self {
+        let mut letters = Letters::NONE;
+        let mut rest = text.as_bytes();
+        while let [letter, others @ ..] = rest {
+            letters = letters.with(*letter);
+            rest = others;
+        }
+        Self { text, letters }
+    }
+}
+
 /// A member's name, as far as it matters here: small letters and digits, escapes resolved.
-pub(super) struct Name(SmallVec<[u8; 64]>);
+pub(super) struct Name {
+    text: SmallVec<[u8; 64]>,
+    letters: Letters,
+}
 
 impl Name {
     pub(super) fn of(key: Key<'_>) -> Self {
-        Self(key.letters().collect())
+        let (mut text, mut letters) = (SmallVec::new(), Letters::NONE);
+        key.letters().for_each(|letter| {
+            text.push(letter);
+            letters = letters.with(letter);
+        });
+        Self { text, letters }
+    }
+
+    #[inline]
+    fn has(&self, part: &Part) -> bool {
+        self.letters.has_all(part.letters) && self.spells(part)
+    }
+
+    /// Kept apart, so that what is asked first of every name stays small.
+    #[inline(never)]
+    fn spells(&self, part: &Part) -> bool {
+        memmem::find(&self.text, part.text.as_bytes()).is_some()
     }
 
     /// Whether the member leads to a recording whatever it stands in.
     pub(super) fn leads_to_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() && (self.has_subject() || self.is_link_to_recording())
-            || self.0[..] == *VOICEMAIL_ID
+            || self.text[..] == *VOICEMAIL_ID
             || self.has_subject() && self.has_address(body, value)
     }
 
@@ -64,25 +122,24 @@ impl Name {
     }
 
     fn is_link_to_recording(&self) -> bool {
-        let speaks = |subject: &str| memmem::find(&self.0, subject.as_bytes()).is_some();
-        let is_rec = |link: &str| self.0.strip_suffix(link.as_bytes()) == Some(REC);
-        LINK_SUBJECTS.into_iter().any(speaks) || LINKS.into_iter().any(is_rec)
+        let is_rec = |link: &str| self.text.strip_suffix(link.as_bytes()) == Some(REC);
+        LINK_SUBJECTS.iter().any(|subject| self.has(subject)) || LINKS.into_iter().any(is_rec)
     }
 
     fn has_address(&self, body: &[u8], value: usize) -> bool {
-        is_address(body, value) && memmem::find(&self.0, TRANSCRIPT).is_none()
+        is_address(body, value) && !self.has(&TRANSCRIPT)
     }
 
     /// Whether the value is an address, going by its name alone.
     fn is_link(&self) -> bool {
-        LINKS.iter().any(|link| self.0.ends_with(link.as_bytes()))
+        // Most names end in another letter than any of these.
+        matches!(self.text.last(), Some(b'f' | b'i' | b'k' | b'l' | b's'))
+            && LINKS.iter().any(|link| self.text.ends_with(link.as_bytes()))
     }
 
     /// Whether the name speaks of a recording.
     pub(super) fn has_subject(&self) -> bool {
-        SUBJECTS
-            .iter()
-            .any(|subject| memmem::find(&self.0, subject.as_bytes()).is_some())
+        SUBJECTS.iter().any(|subject| self.has(subject))
     }
 }
 
@@ -113,4 +170,25 @@ pub(super) fn is_address(body: &[u8], value: usize) -> bool {
         (before_last, last) = (last, letter);
     }
     has_slash && has_dot && !has_gap
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_ends_in_a_letter_that_is_looked_for() {
+        for link in LINKS {
+            assert!(Name::of(Key(link.as_bytes())).is_link(), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_found_wherever_it_stands() {
+        for part in SUBJECTS.iter().chain(&LINK_SUBJECTS) {
+            for name in [part.text.to_owned(), format!("my_{}_2", part.text.to_uppercase())] {
+                assert!(Name::of(Key(name.as_bytes())).has(part), "{name}");
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub fn body(kind: Kind, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use switchhook_protocol::tell_kind;
+    use switchhook_protocol::{Outline, tell_kind};
 
     use super::*;
     use crate::validation::Validator;
@@ -48,7 +48,8 @@ mod tests {
         for kind in Kind::ALL {
             let body = body(kind, Timestamp::from_millis(1_790_000_000_000));
             assert_eq!(tell_kind(body.as_bytes()), Some(kind), "{body}");
-            assert_eq!(validator.check(kind, body.as_bytes()), [], "{body}");
+            let event = Outline::read(body.as_bytes()).unwrap();
+            assert_eq!(validator.check(kind, &event), [], "{body}");
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A signed event's claims are the event and nothing else, so that a member named `exp` is the token's end to every library
 //! that looks for one. No kind of event has such members; somebody's own events may.
 
+use switchhook_protocol::Outline;
+
 use super::Deviation;
 use super::tree::Tree;
 
@@ -16,6 +18,13 @@ const REGISTERED: [(&str, &str); 7] = [
     ("nbf", "the beginning of the token"),
     ("sub", "whom the token is about, a text"),
 ];
+
+/// Whether there is any note on an event.
+pub(super) fn has_mistakable(event: &Outline<'_>) -> bool {
+    // Most names have another length.
+    let is_registered = |name: &str| name.len() == 3 && REGISTERED.iter().any(|(other, _)| *other == name);
+    event.root().members().any(|(name, _)| is_registered(&name))
+}
 
 /// A note for each member of the event that has the name of a registered claim.
 pub(super) fn mistakable<'e>(event: &'e Tree<'e>) -> impl Iterator<Item = Deviation> + 'e {

@@ -1,4 +1,4 @@
-//! Tests: what genuine accounts send, and what the contract allows, is never refused.
+//! Tests: what genuine accounts send, and what the contract allows, is never refused; and the quick verdict is the slow one's.
 
 #[path = "../../../switchhook-protocol/tests/contract/fields.rs"]
 mod contract;
@@ -10,11 +10,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
-use switchhook_protocol::{Kind, Timestamp, tell_kind};
+use switchhook_protocol::{Kind, Outline, Timestamp, tell_kind};
 use switchhook_simulator::{Dialect, Scenario, Simulation};
 
 use self::contract::{CHANGED_BY, CONTRACT, Type};
-use super::Validator;
+use super::tree::Tree;
+use super::{Deviation, Validator};
 
 const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
@@ -22,10 +23,29 @@ thread_local! {
     static VALIDATOR: Validator = Validator::new();
 }
 
+fn deviations_of(kind: Kind, body: &str) -> Vec<Deviation> {
+    let event = Outline::read(body.as_bytes()).expect("it is one JSON object");
+    VALIDATOR.with(|validator| validator.check(kind, &event))
+}
+
 #[track_caller]
 fn check_perfect(kind: Kind, body: &str) {
-    let found = VALIDATOR.with(|validator| validator.check(kind, body.as_bytes()));
-    assert_eq!(found, [], "{body}");
+    check_verdict(kind, body);
+    assert_eq!(deviations_of(kind, body), [], "{body}");
+}
+
+/// The quick verdict on an event of which nothing is spelled oddly is that of the JSON Schema crate.
+#[track_caller]
+fn check_verdict(kind: Kind, body: &str) {
+    let event = Outline::read(body.as_bytes()).expect("it is one JSON object");
+    let tree: Tree<'_> = serde_json::from_str(body).expect("it can be read");
+    VALIDATOR.with(|validator| {
+        let schema = &validator.0[kind as usize];
+        let fits = schema.shape.fits(event.root());
+        assert_eq!(fits, schema.closely.is_valid(&tree), "{body}");
+        // Whichever it is, what is told is what the crate tells.
+        assert_eq!(validator.check(kind, &event), schema.judge(body), "{body}");
+    });
 }
 
 /// Events that owners of accounts captured, and the kind of each.
@@ -120,6 +140,33 @@ fn turned(event: &mut Value, turns: &[(Index, Turn)]) {
     }
 }
 
+/// What may stand anywhere, whether it belongs there or not.
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        Just(json!(1.5)),
+        "[a-z_]{0,12}|[0-9]{1,5}".prop_map(Value::from),
+        proptest::sample::select(
+            &[
+                "hangup",
+                "inbound",
+                "user",
+                "local",
+                "sent",
+                "Available",
+                "Created"
+            ][..]
+        )
+        .prop_map(Value::from),
+        Just(json!([])),
+        Just(json!([1, "a", null])),
+        Just(json!({})),
+        Just(json!({"id": {}, "type": 1, "url": []})),
+    ]
+}
+
 fn any_turns() -> impl Strategy<Value = Vec<(Index, Turn)>> {
     let turn = prop_oneof![
         Just(Turn::Absent),
@@ -194,7 +241,9 @@ proptest! {
         let simulated = (simulated.kind, serde_json::from_str(&simulated.body).expect("it is JSON"));
         for (kind, mut event) in [capture.get(&captures()).clone(), simulated] {
             turned(&mut event, &turns);
-            let found = VALIDATOR.with(|validator| validator.check(kind, event.to_string().as_bytes()));
+            let body = event.to_string();
+            check_verdict(kind, &body);
+            let found = deviations_of(kind, &body);
             prop_assert!(found.iter().all(|one| !one.is_certain()), "{found:?} in {event}");
         }
     }
@@ -202,5 +251,44 @@ proptest! {
     #[test]
     fn what_the_contract_allows_never_deviates((kind, event) in an_event_of_the_contract()) {
         check_perfect(kind, &event.to_string());
+    }
+
+    #[test]
+    fn the_quick_verdict_is_that_of_the_json_schema_crate(
+        (kind, mut event) in an_event_of_the_contract(), capture: Index, mistakes in vec((any::<Index>(), any_value()), 1..4),
+    ) {
+        let (captured, mut capture) = capture.get(&captures()).clone();
+        for (kind, event) in [(kind, &mut event), (captured, &mut capture)] {
+            for (at, value) in &mistakes {
+                let mut all = Vec::new();
+                places(event, "", &mut all);
+                if let Some(place) = (!all.is_empty()).then(|| at.get(&all))
+                    && let Some(there) = event.pointer_mut(place)
+                {
+                    *there = value.clone();
+                }
+            }
+            check_verdict(kind, &event.to_string());
+        }
+    }
+
+    #[test]
+    fn a_verdict_that_depends_on_spelling_is_never_wrongly_good(
+        (kind, event) in an_event_of_the_contract(), at: Index,
+        odd in proptest::sample::select(&["1.0", "1e3", "-0", "1e400", r#""\u0068angup""#, r#""\ud83d""#, "12345678901234567890"][..]),
+    ) {
+        let Value::Object(members) = &event else { unreachable!("an event is an object") };
+        prop_assume!(!members.is_empty());
+        let place = at.index(members.len());
+        let written = members.iter().enumerate().map(|(nth, (name, value))| {
+            let value = if nth == place { odd.to_owned() } else { value.to_string() };
+            format!("{}:{value}", json!(name))
+        });
+        let body = format!("{{{}}}", written.collect::<Vec<_>>().join(","));
+        let event = Outline::read(body.as_bytes()).expect("it is one JSON object");
+        VALIDATOR.with(|validator| {
+            let schema = &validator.0[kind as usize];
+            assert_eq!(validator.check(kind, &event), schema.judge(&body), "{body}");
+        });
     }
 }

@@ -187,8 +187,12 @@ pub(crate) fn accepted_answer(accepted: &Accepted) -> Response {
     })
 }
 
+/// How many bytes the answer to an event with one delivery has at most, so that its memory is taken once.
+const USUAL_ANSWER: usize = 256;
+
 fn answer(value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).expect("an answer is plain text");
+    let mut body = Vec::with_capacity(USUAL_ANSWER);
+    serde_json::to_writer(&mut body, value).expect("an answer is plain text");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::ACCEPTED;
     response

@@ -14,7 +14,7 @@ use switchhook_domain::redaction::{Hidden, redact};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{Payload, RepeatKey, check_object, diagnose, sign, tell_kind, verify};
+use switchhook_protocol::{Outline, Payload, RepeatKey, check_object, diagnose, sign, tell_kind, verify};
 
 use crate::config::amount::parse_size;
 use crate::config::sources::parse;
@@ -259,6 +259,11 @@ pub(super) fn event(input: &[u8]) {
     }
     let told = tell_kind(input);
     assert!(told.is_none() || std::str::from_utf8(input).is_ok());
+    let outline = Outline::read(input);
+    assert_eq!(
+        outline.as_ref().map(Outline::text),
+        check_object(input).as_ref().copied()
+    );
     for kind in Kind::ALL {
         let summary = Summary::of(kind, input, Mask::NOTHING);
         assert!(
@@ -266,8 +271,8 @@ pub(super) fn event(input: &[u8]) {
             "a summary is short"
         );
         let _ = RepeatKey::natural(Some(kind), input);
-        if check_object(input).is_ok() {
-            let _ = VALIDATOR.with(|validator| validator.check(kind, input));
+        if let Ok(outline) = &outline {
+            let _ = VALIDATOR.with(|validator| validator.check(kind, outline));
         }
         if let Ok(payload) = std::str::from_utf8(input)
             .map_err(drop)
