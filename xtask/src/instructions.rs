@@ -43,6 +43,10 @@ const BUILD: [&str; 6] = [
     "--locked",
 ];
 
+/// Tells the store, while it is built, that it will be as slow as callgrind makes it: what goes by the clock has to be for as
+/// many events as otherwise.
+const IS_COUNTED: &str = "SWITCHHOOK_IS_COUNTED";
+
 /// Instructions for each event, by part.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -81,7 +85,8 @@ pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
 
 /// Builds a server; answers where it is.
 fn build(root: &Path) -> Result<PathBuf> {
-    let built = Command::new("cargo").args(BUILD).current_dir(root).status();
+    let mut cargo = Command::new("cargo");
+    let built = cargo.args(BUILD).env(IS_COUNTED, "").current_dir(root).status();
     ensure!(
         built.context("cargo cannot be started")?.success(),
         "the server cannot be built"

@@ -6,6 +6,7 @@
 mod attempt_row;
 mod attempts;
 mod backup;
+mod bulk;
 mod checkpointer;
 mod claims;
 mod clock;
@@ -17,6 +18,7 @@ mod deferred;
 mod deliveries;
 mod delivery_row;
 mod erasure;
+mod event_row;
 mod events;
 #[cfg(test)]
 mod failing;

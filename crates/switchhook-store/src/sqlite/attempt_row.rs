@@ -5,6 +5,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
 use switchhook_domain::id::DeliveryId;
 
+use super::bulk::{self, Insertion, Values};
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::row::attempt::{lost, micros, outcome_name, status};
@@ -14,13 +15,27 @@ pub(super) fn insert(
     id: DeliveryId,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
+    insert_all(transaction, &[(id, attempt)])
+}
+
+/// Attempts of several deliveries.
+pub(super) fn insert_all(
+    transaction: &mut Transaction<'_>,
+    attempts: &[(DeliveryId, &Attempt)],
+) -> Result<(), StoreError> {
+    bulk::insert(transaction, &INSERT, attempts, |(id, attempt), values| {
+        bind(*id, attempt, values)
+    })
+}
+
+fn bind(id: DeliveryId, attempt: &Attempt, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
     let (retry_after, reason) = match &attempt.outcome {
         AttemptOutcome::Answered { retry_after, .. } => (*retry_after, None),
         AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str())),
         AttemptOutcome::Lost => (None, None),
     };
     let (request, answer, phases) = (attempt.request.as_ref(), attempt.answer.as_ref(), attempt.phases);
-    transaction.hot(INSERT)?.execute(params![
+    values.bind(params![
         id.0,
         attempt.number,
         attempt.started_at.as_millis(),
@@ -40,11 +55,12 @@ pub(super) fn insert(
         phases.tls.map(micros),
         phases.first_byte.map(micros),
         micros(phases.total),
-    ])?;
-    Ok(())
+    ])
 }
 
-const INSERT: &str = "INSERT INTO attempts (delivery_id, number, started_at, finished_at, outcome, reason, detail, \
+static INSERT: Insertion = Insertion::new(INSERT_ONE, || bulk::many(INSERT_ONE));
+
+const INSERT_ONE: &str = "INSERT INTO attempts (delivery_id, number, started_at, finished_at, outcome, reason, detail, \
      status, retry_after_at, url, request_headers, answer_headers, answer_body, answer_truncated, dns_us, connect_us, \
      tls_us, first_byte_us, total_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 

@@ -25,12 +25,16 @@ pub(super) fn finish(
     finished: &[FinishedAttempt],
 ) -> Result<usize, StoreError> {
     let (mut late, mut given_up) = (0, GivenUpDeliveries::default());
+    let mut ended = Vec::new();
     for one in finished {
         let delivery_id = one.delivery_id;
         transaction.effects.finished(one);
         if let Some(delivery) = transaction.deferred.take(delivery_id, one.attempt.number) {
             if one.state.is_final() {
-                finish_deferred(transaction, one, delivery)?;
+                if let Some(key) = &delivery.order_key {
+                    order_queue::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at)?;
+                }
+                ended.push((ended_by(one, delivery), &one.attempt));
                 given_up.note(one);
                 continue;
             }
@@ -46,6 +50,12 @@ pub(super) fn finish(
             _ => late += 1,
         }
     }
+    delivery_row::insert_ended(transaction, &ended)?;
+    let attempts: Vec<_> = ended
+        .iter()
+        .map(|(delivery, attempt)| (delivery.id, *attempt))
+        .collect();
+    attempt_row::insert_all(transaction, &attempts)?;
     if !given_up.is_empty() {
         let sql = &mut TransactionOnThread::new(transaction);
         at_once(notices::add_given_up(sql, &given_up))?;
@@ -53,25 +63,15 @@ pub(super) fn finish(
     Ok(late)
 }
 
-/// One that has no row yet gets the one that it will always have.
-fn finish_deferred(
-    transaction: &mut Transaction<'_>,
-    one: &FinishedAttempt,
-    delivery: Delivery,
-) -> Result<(), StoreError> {
-    let ended = Delivery {
+/// One that has no row yet, as its row will always be.
+fn ended_by(one: &FinishedAttempt, delivery: Delivery) -> Delivery {
+    Delivery {
         state: one.state,
         failures: one.failures,
         blocks_until: one.blocks_until,
         suspended: one.suspended,
         last_failure: Failure::of(&one.attempt.outcome),
         ..delivery
-    };
-    delivery_row::insert_ended(transaction, &ended, &one.attempt)?;
-    attempt_row::insert(transaction, one.delivery_id, &one.attempt)?;
-    match &ended.order_key {
-        Some(key) => order_queue::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at),
-        None => Ok(()),
     }
 }
 

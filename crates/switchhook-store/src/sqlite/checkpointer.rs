@@ -11,10 +11,11 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
+use super::clock;
 use crate::observer::Watch;
 
 /// How long after a checkpoint the next one follows, if there was a commit.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = clock::millis(20);
 
 /// How many pages of 4 KiB the log may have before it is started over: 64 MiB.
 const LONG_LOG: i64 = (64 << 20) / 4096;

@@ -141,6 +141,7 @@ impl Committer {
                 }
             }
         };
+        self.database.note_finished(finished(writes));
         self.make_certain(writes, durability, &outcome)?;
         Ok(outcome.effects)
     }
@@ -157,6 +158,12 @@ impl Committer {
         for write in writes {
             let isolation = isolation(write);
             run_one(write, &mut transaction, isolation)?;
+        }
+        // Which event it is that cannot be written is found when they are written one by one.
+        match Ran::of(&transaction.write_events()) {
+            Ran::StoreFailed(message) => return Err(Failure::Store(StoreError::Unavailable(message))),
+            Ran::Failed => return Err(Failure::Neighbour),
+            Ran::Done => {}
         }
         Ok(transaction.into_outcome())
     }
@@ -271,6 +278,15 @@ fn events(writes: &[Write]) -> impl Iterator<Item = &NewEvent> {
         Write::Hot(HotWrite::Record { events, .. }) => &events[..],
         _ => &[],
     })
+}
+
+/// How many attempts ended.
+fn finished(writes: &[Write]) -> usize {
+    let finished = writes.iter().map(|write| match write {
+        Write::Hot(HotWrite::Finish { attempts, .. }) => attempts.len(),
+        _ => 0,
+    });
+    finished.sum()
 }
 
 /// The callers of a batch that was not committed may try again, whatever the reason was.

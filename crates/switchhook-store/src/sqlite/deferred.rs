@@ -6,13 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::order::OrderKey;
 
-use super::delivery_row;
-use crate::error::StoreError;
 use crate::order_queue::{Queued, Start};
 
 /// All of them are claimed by this node.
@@ -59,13 +56,10 @@ impl Deferred {
             .map(|delivery| Queued::made(delivery, Start::Claimed, delivery.id.0))
     }
 
-    /// Gives all of them their rows.
-    pub(super) fn write_all(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        for delivery in self.deliveries.values() {
-            delivery_row::insert(connection, delivery, Start::Claimed)?;
-        }
-        self.clear();
-        Ok(())
+    /// Takes all of them out: they get their rows now.
+    pub(super) fn take_all(&mut self) -> Vec<Delivery> {
+        self.queues.clear();
+        std::mem::take(&mut self.deliveries).into_values().collect()
     }
 
     /// Forgets all: their transaction was rolled back.

@@ -6,6 +6,7 @@ use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::order::OrderKey;
 
+use super::bulk::{self, Insertion, Values};
 use super::transaction::{THIS_NODE, Transaction};
 use crate::error::StoreError;
 use crate::order_queue::Start;
@@ -27,27 +28,33 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery, start: Start)
             "a delivery cannot be made in a final state".into(),
         ));
     }
-    write(
-        &mut *connection.prepare_cached(INSERT)?,
-        delivery,
-        Stand::Started(start),
-    )
+    let mut statement = connection.prepare_cached(INSERT_ONE)?;
+    bulk::execute(&mut statement, &[delivery], |delivery, values| {
+        bind(delivery, Stand::Started(start), values)
+    })
 }
 
-/// A delivery that ended with its first attempt, before it had a row.
+/// New deliveries that this node has claimed.
+pub(super) fn insert_claimed(
+    transaction: &mut Transaction<'_>,
+    claimed: &[Delivery],
+) -> Result<(), StoreError> {
+    bulk::insert(transaction, &INSERT, claimed, |delivery, values| {
+        bind(delivery, Stand::Started(Start::Claimed), values)
+    })
+}
+
+/// Deliveries that ended with their first attempt, before they had a row.
 pub(super) fn insert_ended(
     transaction: &mut Transaction<'_>,
-    delivery: &Delivery,
-    last: &Attempt,
+    ended: &[(Delivery, &Attempt)],
 ) -> Result<(), StoreError> {
-    write(transaction.hot(INSERT)?, delivery, Stand::Ended(last))
+    bulk::insert(transaction, &INSERT, ended, |(delivery, last), values| {
+        bind(delivery, Stand::Ended(last), values)
+    })
 }
 
-fn write(
-    statement: &mut rusqlite::Statement<'_>,
-    delivery: &Delivery,
-    stand: Stand<'_>,
-) -> Result<(), StoreError> {
+fn bind(delivery: &Delivery, stand: Stand<'_>, values: &mut Values<'_, '_>) -> Result<(), StoreError> {
     let (due_at, ended_at) = match delivery.state {
         DeliveryState::Pending { due_at } => (Some(due_at), None),
         ended => (None, Some(ended.at())),
@@ -56,7 +63,7 @@ fn write(
         Stand::Started(start) => (start == Start::Claimed, start == Start::Waiting, None),
         Stand::Ended(last) => (false, false, Some(last)),
     };
-    statement.execute(params![
+    values.bind(params![
         delivery.id.0,
         delivery.event_id.0,
         delivery.ordinal,
@@ -84,11 +91,12 @@ fn write(
         delivery.note,
         i64::try_from(delivery.suspended.as_millis()).unwrap_or(i64::MAX),
         delivery.last_failure.map(|failure| failure.to_string()),
-    ])?;
-    Ok(())
+    ])
 }
 
-const INSERT: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
+static INSERT: Insertion = Insertion::new(INSERT_ONE, || bulk::many(INSERT_ONE));
+
+const INSERT_ONE: &str = "INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, \
      hidden, order_key, state, due_at, ended_at, held, claimed_by, claimed_at, attempt_number, failures_answered, \
      failures_unanswered, blocks_until, last_outcome, last_status, origin_id, replay_id, created_at, note, held_ms, last_failure) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -1,11 +1,11 @@
 //! Order queues as rows: who is ahead of a delivery, and letting the next one go. The rules are in `src/order_queue.rs`.
 
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::order::OrderKey;
 
-use super::row::{all, first};
+use super::row::first;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::order_queue::{Claimed, LONGEST_WALK, Queued, freed};
@@ -43,8 +43,14 @@ pub(super) fn free_follower(
     key: &OrderKey,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let values: [&dyn ToSql; 3] = [&webhook_id.0, &key.as_str(), &LONGEST_WALK];
-    let mut queue = all(transaction.connection, FIRST, &values, read)?;
+    let mut queue = Vec::new();
+    let mut rows = transaction
+        .hot(FIRST)?
+        .query(params![webhook_id.0, key.as_str(), LONGEST_WALK])?;
+    while let Some(row) = rows.next()? {
+        queue.push(read(row)?);
+    }
+    drop(rows);
     if queue.is_empty() {
         // Those without a row are claimed, and none waits.
         return Ok(());

@@ -1,9 +1,8 @@
 //! Recording: new events become rows, each with its deliveries.
 
 use rusqlite::params;
-use switchhook_domain::order::OrderKey;
 
-use super::row::Verbatim;
+use super::event_row::{self, EventRow};
 use super::row::first;
 use super::sql::{OnThread, at_once};
 use super::transaction::Transaction;
@@ -11,7 +10,7 @@ use super::{delivery_row, order_queue};
 use crate::error::StoreError;
 use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
 use crate::order_queue::{Start, start_of};
-use crate::row::event::{event_columns, read, warnings};
+use crate::row::event::{event_columns, read};
 use crate::shared::deliveries::originals_of;
 use crate::shared::log;
 
@@ -39,25 +38,16 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
     Ok(Recorded::Kept)
 }
 
+/// Its row may be gathered with others, unless somebody may look for it or its failing must be its own.
 fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
     let position = next_position(transaction, event)?;
-    transaction.hot(INSERT)?.execute(params![
-        event.id.0,
-        event.company_id.0,
-        event.kind.route(),
-        event.accepted_at.as_millis(),
-        event.order_key.as_ref().map(OrderKey::as_str),
-        event.idempotency.as_ref().map(|idempotency| &*idempotency.key),
-        warnings(&event.warnings)?,
-        Verbatim(&event.body),
-        event.revision.0,
-        position,
-    ])?;
-    Ok(())
+    let row = EventRow::of(event, position)?;
+    if transaction.may_defer && !row.is_looked_for() {
+        transaction.new_events.push(row);
+        return Ok(());
+    }
+    event_row::insert(transaction, &[row])
 }
-
-const INSERT: &str = "INSERT INTO events (id, company_id, kind, accepted_at, order_key, idempotency_key, warnings, body, \
-     revision, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Makes a delivery: claimed if this node can send it now, waiting if another must go first.
 fn deliver(

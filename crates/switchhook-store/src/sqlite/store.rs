@@ -18,7 +18,8 @@ use super::sql::{TransactionOnThread, at_once};
 use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
-    SqliteStore, claims, deliveries, erasure, health, pending, replay_scan, replays, reserve, retention,
+    SqliteStore, claims, clock, deliveries, erasure, health, pending, replay_scan, replays, reserve,
+    retention,
 };
 use crate::Store;
 use crate::claim::{
@@ -36,7 +37,7 @@ use crate::waiting::Progress;
 use crate::write::HotWrite;
 
 /// How often an idle store looks whether its file is still its own.
-const LOOK_FOR_LOSS_EVERY: Duration = Duration::from_millis(500);
+const LOOK_FOR_LOSS_EVERY: Duration = clock::millis(500);
 
 impl SqliteStore {
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>

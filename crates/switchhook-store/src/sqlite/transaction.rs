@@ -3,6 +3,8 @@
 use rusqlite::{CachedStatement, Connection};
 
 use super::deferred::Deferred;
+use super::delivery_row;
+use super::event_row::{self, EventRow};
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::write::{Answer, Reply, reply};
@@ -17,7 +19,9 @@ pub(super) struct Transaction<'c> {
     pub(super) may_claim: bool,
     /// Claimed deliveries without a row.
     pub(super) deferred: &'c mut Deferred,
-    /// Whether deliveries may be among those, for now.
+    /// Events without a row, which get theirs at the end of the batch.
+    pub(super) new_events: Vec<EventRow>,
+    /// Whether deliveries and events may be among those, for now.
     pub(super) may_defer: bool,
     pub(super) effects: Effects,
     has_overwritten: bool,
@@ -38,6 +42,7 @@ impl<'c> Transaction<'c> {
             connection,
             may_claim,
             deferred,
+            new_events: Vec::new(),
             may_defer: false,
             effects: Effects::default(),
             has_overwritten: false,
@@ -63,9 +68,17 @@ impl<'c> Transaction<'c> {
         Ok(&mut self.hot[place].1)
     }
 
-    /// Gives every delivery its row: somebody is about to look at rows.
+    /// Gives every event its row.
+    pub(super) fn write_events(&mut self) -> Result<(), StoreError> {
+        let rows = std::mem::take(&mut self.new_events);
+        event_row::insert(self, &rows)
+    }
+
+    /// Gives every event and delivery its row: somebody is about to look at rows.
     pub(super) fn write_deferred(&mut self) -> Result<(), StoreError> {
-        self.deferred.write_all(self.connection)
+        self.write_events()?;
+        let claimed = self.deferred.take_all();
+        delivery_row::insert_claimed(self, &claimed)
     }
 
     pub(super) fn into_outcome(self) -> Outcome {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::clock::now;
+use super::clock::{self, now};
 use super::custody::Custody;
 use super::deferred::Deferred;
 use super::journal::{self, Journal, LeftBesideLinks};
@@ -24,9 +24,11 @@ use super::{connection, record};
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
-/// How long a transaction stays open for more: long enough for most of its deliveries to end within it. After a crash
-/// what ended in so many milliseconds is sent again.
-const OPEN_FOR: Duration = Duration::from_millis(20);
+/// How long a transaction stays open for more, so that few commits are needed where little happens.
+const OPEN_FOR: Duration = clock::millis(100);
+
+/// How many attempts may have ended in it: after a crash their deliveries are sent again.
+const MOST_FINISHED: usize = 500;
 
 pub(super) struct WriteConnection {
     pub(super) connection: Connection,
@@ -36,6 +38,8 @@ pub(super) struct WriteConnection {
     journal: Option<Journal>,
     /// Until when the transaction that is open stays so, if one is.
     open_until: Option<Instant>,
+    /// How many attempts have ended in it.
+    finished: usize,
     deferred: Deferred,
     /// Whether something was answered that readers do not see yet.
     is_ahead: Arc<AtomicBool>,
@@ -50,6 +54,7 @@ impl WriteConnection {
             may_claim,
             journal: None,
             open_until: None,
+            finished: 0,
             deferred: Deferred::default(),
             is_ahead: Arc::default(),
             custody: Custody::default(),
@@ -75,9 +80,14 @@ impl WriteConnection {
         self.journal.as_ref().is_some_and(Journal::is_owing)
     }
 
-    /// Whether the journal takes more events.
+    /// Whether the transaction that is open takes more, and the journal does.
     pub(super) fn takes_more(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::takes_more)
+        self.finished < MOST_FINISHED && self.journal.as_ref().is_some_and(Journal::takes_more)
+    }
+
+    /// So many attempts have ended in the transaction that is open.
+    pub(super) const fn note_finished(&mut self, count: usize) {
+        self.finished += count;
     }
 
     // --- the transaction ------------------------------------------------------------------------------------------
@@ -94,6 +104,7 @@ impl WriteConnection {
         }
         self.execute("BEGIN IMMEDIATE")?;
         self.open_until = Some(now() + OPEN_FOR);
+        self.finished = 0;
         self.custody.check_owner(&self.connection)?;
         if let Some(journal) = &mut self.journal {
             let generation = journal::generation(&self.connection)?;
@@ -142,7 +153,7 @@ impl WriteConnection {
     }
 
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        self.deferred.write_all(&self.connection)?;
+        self.transaction().write_deferred()?;
         let next_generation = match &self.journal {
             Some(journal) if journal.has_something() => Some(journal.conclude(&self.connection)?),
             _ => None,
