@@ -149,7 +149,7 @@ fn dead_letters_are_found_and_told_apart_by_indexes_of_their_own() {
         kind: Some(Kind::Call),
         ..DeadLetterFilter::default()
     };
-    let index = "deliveries_dead (company_id=? AND rowid>? AND rowid<?)";
+    let index = "deliveries_dead (company_id=? AND id>? AND id<?)";
     check_walk(
         &connection,
         dead_letters::listing("id, company_id", COMPANY, &filter),
@@ -176,7 +176,7 @@ fn dead_letters_are_found_and_told_apart_by_indexes_of_their_own() {
     check(
         &connection,
         &sql_of(&listing),
-        "COVERING INDEX deliveries_dead_alike (company_id=? AND webhook_id=? AND last_failure=? AND kind=? AND rowid>? AND rowid<?)",
+        "COVERING INDEX deliveries_dead_alike (company_id=? AND webhook_id=? AND last_failure=? AND kind=? AND id>? AND id<?)",
     );
     check(
         &connection,

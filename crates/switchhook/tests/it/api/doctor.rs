@@ -145,6 +145,9 @@ async fn redirects_and_given_up_deliveries_are_found() {
     let says = |number: usize| report["findings"][number]["what"].as_str().unwrap();
     assert!(says(1).contains("answers 308") && says(2).starts_with("1 of its deliveries"));
     server.wait(Duration::from_secs(25 * 60 * 60)).await;
+    let later = see(&server, "").await;
+    assert!(troubles(&later).contains(&"given_up"), "until somebody decides");
+    server.post("/v1/dead-letters/dismiss", json!({})).await.ok();
     assert!(!troubles(&see(&server, "").await).contains(&"given_up"));
 }
 

@@ -1,6 +1,6 @@
 //! What a page must be so that everybody can use it, checked in the browser itself: names, headings, landmarks, contrast,
-//! width, and what the Tab key reaches. The rules are those of WCAG 2.1 AA that a program can tell; axe-core knows more
-//! than these, and found nothing else when the pages were held against it.
+//! width, and what the Tab key reaches. The rules are those of WCAG 2.1 AA that a program can tell; axe-core, which knows more,
+//! looks at the pages too where it is installed.
 
 use serde_json::Value;
 
@@ -27,6 +27,28 @@ pub(super) async fn check(browser: &Browser, looks: Looks) -> Vec<String> {
     let width = format!("const WIDTH = {};", looks.width);
     words(&browser.run(&format!("{width}{TELL}{COLOURS}{CHECK}")).await)
 }
+
+/// What axe-core finds, where it is there: `scripts/check` puts it there and says where.
+pub(super) async fn axe(browser: &Browser) -> Vec<String> {
+    let Some(script) = axe_script() else {
+        return Vec::new();
+    };
+    let script = std::fs::read_to_string(script).expect("axe-core can be read");
+    words(&browser.run(&format!("{script}\n{AXE}")).await)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "says where axe-core is; no setting of the product"
+)]
+fn axe_script() -> Option<std::ffi::OsString> {
+    std::env::var_os("SWITCHHOOK_AXE")
+}
+
+const AXE: &str = r#"
+const options = { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } };
+return axe.run(document, options).then((found) => found.violations.map((one) => `axe: ${one.id}: ${one.nodes[0].html.slice(0, 120)}`));
+"#;
 
 /// Presses Tab until all was reached, and answers what is wrong on the way: what cannot be reached, what cannot be seen
 /// to have the focus, what is reached in another order than it is read.

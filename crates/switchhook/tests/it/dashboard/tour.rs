@@ -233,6 +233,7 @@ async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
         for page in &pages {
             browser.open(page).await;
             let mut found = sight::check(&browser, looks).await;
+            found.extend(sight::axe(&browser).await);
             if !looks.is_phone {
                 found.extend(sight::walk(&browser).await);
             }
