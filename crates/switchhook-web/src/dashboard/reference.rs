@@ -22,6 +22,8 @@ pub(super) struct Reference {
 /// Operations about one thing.
 #[derive(Debug, Clone)]
 struct Tag {
+    /// Its name as an element's id.
+    id: String,
     name: String,
     operations: Vec<Operation>,
 }
@@ -91,6 +93,7 @@ impl Reference {
                 match tags.iter_mut().find(|tag| tag.name == name) {
                     Some(tag) => tag.operations.push(shown),
                     None => tags.push(Tag {
+                        id: format!("tag-{}", name.replace(' ', "-")),
                         name: name.to_owned(),
                         operations: vec![shown],
                     }),

@@ -205,7 +205,7 @@ for (const field of document.querySelectorAll("input:not([type=hidden]):not([typ
 }
 for (const button of document.querySelectorAll(".button,select,input,summary,nav a")) {
   const box = (button.closest("label") ?? button).getBoundingClientRect();
-  if (seen(button) && (box.height < 24 || box.width < 24)) tell(`hard to hit, ${box.width}×${box.height}`, button);
+  if (button.checkVisibility() && seen(button) && (box.height < 24 || box.width < 24)) tell(`hard to hit, ${box.width}×${box.height}`, button);
 }
 for (const time of document.querySelectorAll("time")) {
   if (time.textContent.includes("UTC") || !time.title.includes(time.dateTime)) tell("a time that is not the viewer's", time);
