@@ -1,9 +1,10 @@
-//! `cargo xtask strangers DIR`: is a receiver right? Every scenario in both dialects, with everything that can go wrong, is
-//! played to each receiver that `DIR/receivers.toml` names; what there is to play, and what an answer must be, is known to
-//! `switchhook simulate`.
+//! `cargo xtask strangers DIR`: is a receiver right? Each receiver that `DIR/receivers.toml` names is diagnosed, and then every
+//! scenario in both dialects is played to it, with everything that can go wrong; what there is to play, and what an answer must
+//! be, is known to `switchhook simulate`.
 //!
-//! Here: the list, and the verdict. `running` starts receivers and ends them, `play` plays.
+//! Here: the list, and the verdict. `running` starts receivers and ends them, `diagnosis` examines them, `play` plays.
 
+mod diagnosis;
 mod play;
 mod running;
 
@@ -160,6 +161,9 @@ fn judge(places: &Places<'_>, receiver: &Receiver, plays: &[Play]) -> Result<(u6
         Err(why) => return Ok((0, vec![Wrong::before_all(why)])),
     };
     let (mut events, mut wrong) = (0, Vec::new());
+    if diagnosis::is_wanted(receiver) {
+        wrong.extend(diagnosis::diagnose(places, receiver, &running.url)?);
+    }
     for (seed, play) in (1_u64..).zip(plays) {
         let before = running.kept();
         let played = play.to(places, receiver, &running.url, seed)?;
