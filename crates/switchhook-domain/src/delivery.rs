@@ -214,6 +214,9 @@ pub fn state_after_attempt(
     if class.is_success() {
         return DeliveryState::Delivered { at: now };
     }
+    if context.is_unwanted {
+        return DeliveryState::Exhausted { at: now };
+    }
     match policy.delay_after(class, context, jitter) {
         Some(delay) => DeliveryState::Pending {
             due_at: now.plus(policy.at_least(delay, outcome, now)),
@@ -273,6 +276,7 @@ mod tests {
         RetryContext {
             failures: Failures::default().and(class),
             age: Duration::ZERO,
+            is_unwanted: false,
         }
     }
 
@@ -395,6 +399,7 @@ mod tests {
                 unanswered: 100,
             },
             age: Duration::from_secs(30 * 24 * HOUR),
+            is_unwanted: false,
         };
         for profile in [Profile::Durable, Profile::Dialpad] {
             assert_eq!(
@@ -473,6 +478,7 @@ mod tests {
                 unanswered: 0,
             },
             age: Duration::from_secs(72 * HOUR),
+            is_unwanted: false,
         };
         let failed = AttemptOutcome::Answered {
             status: 503,
@@ -485,6 +491,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_receiver_wants_no_more_is_given_up_at_once() {
+        for class in [
+            OutcomeClass::Failed,
+            OutcomeClass::Refused,
+            OutcomeClass::Postponed,
+        ] {
+            let unwanted = RetryContext {
+                is_unwanted: true,
+                ..first_context(class)
+            };
+            for profile in [Profile::Durable, Profile::Dialpad] {
+                let state = after(profile, &outcome(class), unwanted);
+                assert_eq!(state, DeliveryState::Exhausted { at: NOW });
+                let taken = after(profile, &answered(200), unwanted);
+                assert_eq!(taken, DeliveryState::Delivered { at: NOW });
+            }
+        }
+    }
+
+    #[test]
     fn a_lost_attempt_is_no_failure() {
         let failures = Failures {
             answered: 3,
@@ -494,6 +520,7 @@ mod tests {
         let context = RetryContext {
             failures,
             age: Duration::from_secs(100 * HOUR),
+            is_unwanted: false,
         };
         for profile in [Profile::Durable, Profile::Dialpad] {
             assert_eq!(

@@ -25,7 +25,7 @@ spelled_enum! {
         WebhookFailing = "webhook.failing",
         /// It works again.
         WebhookRecovered = "webhook.recovered",
-        /// A webhook was disabled, because its receiver had failed for too long.
+        /// A webhook was disabled, because its receiver had failed for too long or asked for it.
         WebhookDisabled = "webhook.disabled",
         /// Deliveries were given up.
         DeliveryExhausted = "delivery.exhausted",

@@ -68,6 +68,8 @@ pub struct RetryContext {
     pub failures: Failures,
     /// How long the delivery has been tried; time spent paused is left out.
     pub age: Duration,
+    /// Whether the receiver said that it wants no more attempts of it.
+    pub is_unwanted: bool,
 }
 
 /// The chance in a delay: 0 to 65,535, every value as likely.

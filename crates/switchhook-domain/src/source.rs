@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use switchhook_protocol::{Kind, Timestamp};
+use switchhook_protocol::{Kind, StandardHeaders, Timestamp};
 
 use crate::id::{CompanyId, RefusalId, SourceId};
 use crate::secret::Secret;
@@ -62,6 +62,8 @@ pub struct Refusal {
     pub reason: String,
     /// What its sender called it.
     pub content_type: Option<String>,
+    /// How it was signed beside its body, if it was.
+    pub signature: Option<StandardHeaders>,
     /// How many bytes it had.
     pub body_bytes: u32,
     /// These bytes; in a list only the first [`REFUSAL_HEAD`] of them.
@@ -92,7 +94,11 @@ impl Refusal {
     /// What it counts for: its bytes, and what every row takes.
     #[must_use]
     pub fn cost(&self) -> u64 {
-        1024 + (self.body.len() + self.reason.len()) as u64
+        let signature = self
+            .signature
+            .as_ref()
+            .map_or(0, |one| one.id.len() + one.signature.len());
+        1024 + (self.body.len() + self.reason.len() + signature) as u64
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Webhook {
     pub settings: WebhookSettings,
     /// Since when its deliveries are held back.
     pub paused_at: Option<Timestamp>,
-    /// Since when that is so because its receiver had failed for too long, rather than because somebody asked for it.
+    /// Since when that is so because its receiver had failed for too long or asked for it, rather than because somebody here did.
     pub disabled_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -46,7 +46,8 @@ pub struct Webhook {
     pub updated_at: Timestamp,
 }
 
-/// A secret that was replaced. Nothing is signed with it any more, but what others signed with it is still accepted.
+/// A secret that was replaced. No JWT is signed with it any more, but what others signed with it is still accepted, and
+/// Standard Webhooks have a signature with it beside the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldSecret {
     /// The secret.
@@ -147,7 +148,7 @@ pub struct WebhookChange {
     pub settings: SettingsPatch,
     /// Held back since, or not any more.
     pub paused_at: Option<Option<Timestamp>>,
-    /// Held back because its receiver had failed for too long; counts together with `paused_at`.
+    /// Held back because its receiver had failed for too long or asked for it; counts together with `paused_at`.
     pub disabled: bool,
 }
 
@@ -199,6 +200,12 @@ impl Webhook {
         self
     }
 
+    /// Whether the body of its deliveries is a signed JWT.
+    #[must_use]
+    pub fn sends_jwt(&self) -> bool {
+        self.secret.is_some() && self.settings.jwt.unwrap_or(true)
+    }
+
     /// Whether what its receiver is sent, or how long that may take, differs from before: what failed may succeed now.
     #[must_use]
     pub fn is_sent_otherwise_than(&self, before: &Self) -> bool {
@@ -208,6 +215,7 @@ impl Webhook {
                 settings.headers.clone(),
                 settings.jwt_content_type.clone(),
                 settings.announce_kid,
+                (settings.standard_webhooks, settings.jwt),
                 (
                     settings.timeout_ms,
                     settings.connect_timeout_ms,

@@ -1,5 +1,7 @@
 //! How to send to one webhook: everything that can be worked out before there is an event.
 
+mod standard;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
 use switchhook_domain::breaker::{Breaker, Transition};
-use switchhook_domain::credential::{is_credential, shown_url};
+use switchhook_domain::credential::{MASK, is_credential, shown_url};
 use switchhook_domain::outage::{Outage, Streak, StreakChange};
 use switchhook_domain::suspension::{Suspension, SuspensionReason, suspended_time};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
@@ -19,6 +21,9 @@ use switchhook_protocol::{Signer, headers};
 use switchhook_store::SuspensionRecord;
 
 use switchhook_http::address::Address;
+
+use self::standard::SIGNATURE;
+pub use self::standard::{StandardSigner, Unwanted, told};
 
 /// How we introduce ourselves.
 const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
@@ -30,8 +35,10 @@ pub struct Destination {
     pub webhook: Webhook,
     /// Where its URL leads, or why it leads nowhere.
     pub address: Result<Address, String>,
-    /// Signs its deliveries, if it has a secret.
+    /// Signs its deliveries, if they are JWTs.
     pub signer: Option<Signer>,
+    /// Signs its deliveries beside the body, if it wants that.
+    pub standard: Option<StandardSigner>,
     /// The headers that every attempt has.
     pub headers: HeaderMap,
     /// What is kept of its requests.
@@ -235,16 +242,19 @@ impl Destination {
         let signer = webhook
             .secret
             .as_ref()
+            .filter(|_| webhook.sends_jwt())
             .map(|secret| match webhook.settings.announce_kid {
                 true => Signer::with_key_id(secret.expose()),
                 false => Signer::new(secret.expose()),
             });
+        let standard = StandardSigner::of(&webhook);
         let headers = standing_headers(&webhook, address.as_ref().ok());
-        let record = record(&webhook, &headers);
+        let record = record(&webhook, &headers, standard.is_some());
         Self {
             webhook,
             address,
             signer,
+            standard,
             headers,
             record,
             load,
@@ -293,7 +303,7 @@ impl Destination {
 }
 
 /// What is kept of the requests to a webhook: credentials are left out.
-fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
+fn record(webhook: &Webhook, headers: &HeaderMap, has_signature: bool) -> AttemptRequest {
     let shown = headers
         .iter()
         .filter(|(name, _)| *name != HOST)
@@ -305,6 +315,9 @@ fn record(webhook: &Webhook, headers: &HeaderMap) -> AttemptRequest {
             };
             (sent_name(name), text)
         });
+    // It differs with each attempt, and can be made again by whoever has the secret.
+    let signature = has_signature.then(|| (sent_name(&SIGNATURE), MASK.into()));
+    let shown = shown.chain(signature);
     AttemptRequest {
         url: shown_url(&webhook.hook_url).into(),
         headers: HeaderRecord::of(shown),
@@ -336,10 +349,10 @@ fn standing_headers(webhook: &Webhook, address: Option<&Address>) -> HeaderMap {
     }
     // Some frameworks refuse, or answer with a page, who does not say what he takes.
     map.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    let content_type = match (&webhook.secret, &webhook.settings.jwt_content_type) {
-        (None, _) => headers::CONTENT_TYPE_JSON,
-        (Some(_), Some(own)) => own,
-        (Some(_), None) => headers::CONTENT_TYPE_JWT,
+    let content_type = match (webhook.sends_jwt(), &webhook.settings.jwt_content_type) {
+        (false, _) => headers::CONTENT_TYPE_JSON,
+        (true, Some(own)) => own,
+        (true, None) => headers::CONTENT_TYPE_JWT,
     };
     let fallback = HeaderValue::from_static(headers::CONTENT_TYPE_JWT);
     map.insert(

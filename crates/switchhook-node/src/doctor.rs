@@ -137,7 +137,7 @@ spelled_enum! {
         Disabled = "disabled",
         /// A webhook is paused.
         Paused = "paused",
-        /// A webhook was disabled, because its receiver had failed for too long.
+        /// A webhook was disabled, because its receiver had failed for too long or asked for it.
         WebhookDisabled = "webhook_disabled",
         /// A webhook has no secret.
         NoSecret = "no_secret",

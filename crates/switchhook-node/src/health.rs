@@ -170,7 +170,7 @@ fn sentence(condition: Condition, since: Option<Timestamp>, outage: Option<&Outa
             format!("The webhook has been paused{since}. Its deliveries wait; none is lost.")
         }
         Condition::Disabled => format!(
-            "The webhook has been disabled{since}, because its receiver had failed for too long. Its deliveries wait until it is \
+            "The webhook has been disabled{since}, because its receiver had failed for too long or asked for it. Its deliveries wait until it is \
              resumed; none is lost."
         ),
         Condition::NoSubscription => {

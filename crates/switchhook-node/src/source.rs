@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use switchhook_domain::id::RefusalId;
 use switchhook_domain::source::{Refusal, RefusalBounds, Source};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::RepeatKey;
+use switchhook_protocol::{RepeatKey, StandardError, StandardHeaders, StandardKey, tell_kind};
 use switchhook_receiver::Receiver;
 use switchhook_store::StoreError;
 
@@ -37,12 +37,25 @@ const MOST_REMEMBERED: usize = 1_024;
 pub struct Inlet {
     source: Source,
     receiver: Receiver,
+    /// The same secrets, for what is signed beside its body.
+    standard: Vec<StandardKey>,
     read_at: Timestamp,
 }
 
 /// The sources that were found lately.
 #[derive(Debug, Default)]
 pub struct Inlets(RwLock<HashMap<[u8; 32], Arc<Inlet>>>);
+
+/// A request to a source.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What its sender calls its body.
+    pub content_type: Option<String>,
+    /// How it is signed beside its body, or what that lacks.
+    pub signature: Result<Option<StandardHeaders>, StandardError>,
+    /// Its body.
+    pub content: Bytes,
+}
 
 /// Why a request is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +109,12 @@ impl Inlet {
             builder = builder.also_accept(old);
         }
         let receiver = builder.build().expect("an empty secret is none");
+        let secrets = source.valid_secrets(now);
+        let standard = secrets.map(|secret| StandardKey::new(secret.expose())).collect();
         Self {
             source,
             receiver,
+            standard,
             read_at: now,
         }
     }
@@ -112,22 +128,22 @@ impl Inlet {
     ///
     /// # Errors
     /// Says why not.
-    pub async fn take(
-        &self,
-        node: &Node,
-        content_type: Option<&str>,
-        content: Bytes,
-    ) -> Result<Accepted, NotTaken> {
-        let taken = self.try_to_take(node, &content).await;
+    pub async fn take(&self, node: &Node, incoming: Incoming) -> Result<Accepted, NotTaken> {
+        let taken = self.try_to_take(node, &incoming).await;
         if let Err(NotTaken::Refused { status, reason }) = &taken {
-            self.keep_refusal(node, content_type, &content, *status, reason)
-                .await;
+            self.keep_refusal(node, &incoming, *status, reason).await;
         }
         taken
     }
 
-    async fn try_to_take(&self, node: &Node, content: &[u8]) -> Result<Accepted, NotTaken> {
-        let submission = self.judge(node, content)?;
+    async fn try_to_take(&self, node: &Node, incoming: &Incoming) -> Result<Accepted, NotTaken> {
+        let signature = match &incoming.signature {
+            Err(error) if self.may_be_signed_beside(&incoming.content) => {
+                return Err(self.not_genuine(node, error));
+            }
+            signature => signature.as_ref().ok().and_then(Option::as_ref),
+        };
+        let submission = self.judge(node, &incoming.content, signature, node.clock.now())?;
         let accepted = ingest::accept_from_source(node, submission).await;
         if accepted.is_ok() {
             node.last_events.note(self.source.id, node.clock.now());
@@ -135,8 +151,34 @@ impl Inlet {
         accepted.map_err(not_taken)
     }
 
-    /// What there is to keep of a request, if it is authentic.
-    fn judge(&self, node: &Node, content: &[u8]) -> Result<Submission, NotTaken> {
+    /// What there is to keep of a request that came then, if it is authentic.
+    fn judge(
+        &self,
+        node: &Node,
+        content: &[u8],
+        signature: Option<&StandardHeaders>,
+        came_at: Timestamp,
+    ) -> Result<Submission, NotTaken> {
+        let (told_kind, body) = match signature.filter(|_| self.may_be_signed_beside(content)) {
+            // The body is the event itself, every byte of it.
+            Some(signature) => {
+                let verified = signature.verify(&self.standard, content, came_at);
+                verified.map_err(|error| self.not_genuine(node, &error))?;
+                (tell_kind(content), content.to_vec())
+            }
+            None => self.read(node, content)?,
+        };
+        let kind = self.source.kind.or(told_kind).unwrap_or(Kind::Unknown);
+        Ok(Submission {
+            company_id: self.source.company_id,
+            kind,
+            idempotency_key: Some(self.repeat_key(kind, &body)),
+            body: body.into(),
+        })
+    }
+
+    /// The event of a request as Dialpad makes them: a JWT, or plain where there is no secret.
+    fn read(&self, node: &Node, content: &[u8]) -> Result<(Option<Kind>, Vec<u8>), NotTaken> {
         // Some gateways end every body with a newline. Of an event that is not signed every byte is its own.
         let content = match self.source.secret {
             Some(_) => content.trim_ascii(),
@@ -146,13 +188,17 @@ impl Inlet {
             node.telemetry.rejected("source");
             refused(refusal.answer_status(), &refusal)
         })?;
-        let kind = self.source.kind.or(received.kind).unwrap_or(Kind::Unknown);
-        Ok(Submission {
-            company_id: self.source.company_id,
-            kind,
-            idempotency_key: Some(self.repeat_key(kind, &received.body)),
-            body: received.body.into(),
-        })
+        Ok((received.kind, received.body))
+    }
+
+    /// Whether the signature of a body may stand beside it: a JWT has its own, and without a secret none is asked for.
+    fn may_be_signed_beside(&self, content: &[u8]) -> bool {
+        self.source.secret.is_some() && content.trim_ascii_start().starts_with(b"{")
+    }
+
+    fn not_genuine(&self, node: &Node, error: &StandardError) -> NotTaken {
+        node.telemetry.rejected("source");
+        refused(401, error)
     }
 
     /// The sender may post an event twice, and its body carries no id: an event with the same natural key and the same
@@ -168,14 +214,8 @@ impl Inlet {
     }
 
     /// Keeps a request that is not taken, so that somebody can see why.
-    pub async fn keep_refusal(
-        &self,
-        node: &Node,
-        content_type: Option<&str>,
-        content: &[u8],
-        status: u16,
-        reason: &str,
-    ) {
+    pub async fn keep_refusal(&self, node: &Node, incoming: &Incoming, status: u16, reason: &str) {
+        let content = &incoming.content;
         let now = node.clock.now();
         let refusal = Refusal {
             id: RefusalId(node.ids.next(now)),
@@ -184,7 +224,11 @@ impl Inlet {
             status,
             // It may quote what came, and PostgreSQL can keep no NUL.
             reason: reason.replace('\0', "\u{fffd}"),
-            content_type: content_type.map(|text| text.chars().take(100).collect()),
+            content_type: incoming
+                .content_type
+                .as_deref()
+                .map(|text| text.chars().take(100).collect()),
+            signature: incoming.signature.clone().ok().flatten(),
             body_bytes: u32::try_from(content.len()).unwrap_or(u32::MAX),
             body: content.to_vec(),
         };

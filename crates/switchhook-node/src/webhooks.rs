@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::key::Right;
@@ -14,6 +13,8 @@ use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{
     Bounds, SettingsPatch, Webhook, WebhookChange, WebhookRequest, WebhookSettings,
 };
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::is_broken_standard_secret;
 
 use crate::caller::Caller;
 use crate::duration::parse_duration;
@@ -72,6 +73,7 @@ pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) ->
     let webhook = Webhook::new(WebhookId(node.ids.next(now)), caller.company_id, hook_url, now)
         .with_secret(secret)
         .with_settings(settings.apply(WebhookSettings::default()));
+    check_signing(&webhook).map_err(Refusal::Invalid)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
     let there = node.registry.webhook_count(caller.company_id);
@@ -121,6 +123,7 @@ pub async fn update(
         settings,
         ..WebhookChange::default()
     };
+    check_change_of_signing(&before, &change, node.clock.now())?;
     let changed = change_webhook(node, caller, id, change).await?;
     if changed.webhook.is_sent_otherwise_than(&before) {
         node.engine.give_another_chance(id);
@@ -142,7 +145,7 @@ pub async fn rotate_secret(
     caller.require(Right::Write)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
-    node.store.webhook(caller.company_id, id).await?;
+    let before = node.store.webhook(caller.company_id, id).await?;
     require_clearance(node, caller, Endpoint::Webhook(id)).await?;
     let overlap = overlap_of(rotation.overlap.as_deref())?;
     let is_made_up = rotation.secret.is_none();
@@ -160,6 +163,7 @@ pub async fn rotate_secret(
         },
         ..WebhookChange::default()
     };
+    check_change_of_signing(&before, &change, node.clock.now())?;
     let changed = change_webhook(node, caller, id, change).await?;
     node.engine.give_another_chance(id);
     Ok(Shown {
@@ -305,6 +309,32 @@ fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSettings) 
         )));
     }
     Ok(())
+}
+
+/// Refuses a change that leaves a webhook without what its signatures are made with. One that was so before can be changed
+/// otherwise.
+fn check_change_of_signing(before: &Webhook, change: &WebhookChange, now: Timestamp) -> Result<(), Refusal> {
+    if change.secret.is_none() && change.settings.standard_webhooks.is_none() {
+        return Ok(());
+    }
+    check_signing(&before.clone().changed(change.clone(), now)).map_err(Refusal::Conflict)
+}
+
+fn check_signing(webhook: &Webhook) -> Result<(), String> {
+    match &webhook.secret {
+        _ if !webhook.settings.standard_webhooks => Ok(()),
+        None => Err(
+            "standard_webhooks: there is no secret to make the signatures with: set `secret` too, or turn \
+             standard_webhooks off"
+                .to_owned(),
+        ),
+        Some(secret) if is_broken_standard_secret(secret.expose()) => Err(
+            "secret: it begins with `whsec_`, and what follows is not base64: copy it again, or use a text without that \
+             prefix"
+                .to_owned(),
+        ),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Checks a URL that events are to be posted to, and that stands under this name in the request.

@@ -30,6 +30,18 @@ pub const LABELLED: &str = "switchhook-labelled";
 /// On events that are sent in: the key by which a repetition is known.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// The id of a message as Standard Webhooks have it: the event's, as `evt_…`.
+pub const WEBHOOK_ID: &str = "webhook-id";
+
+/// When the attempt was made, in unix seconds, as Standard Webhooks have it.
+pub const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
+
+/// The signatures of a message as Standard Webhooks have them: one for each secret that counts, with spaces between them.
+pub const WEBHOOK_SIGNATURE: &str = "webhook-signature";
+
+/// On the answer of a receiver of Standard Webhooks: what it wants no more of.
+pub const WEBHOOK_DELIVERY: &str = "webhook-delivery";
+
 /// The content type of a signed event: the body is one compact JWS. Dialpad sends the same.
 pub const CONTENT_TYPE_JWT: &str = "application/jwt";
 

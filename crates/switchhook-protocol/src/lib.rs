@@ -49,8 +49,9 @@ pub use kind::{Kind, Subject};
 pub use outline::{Outline, Sort, Value};
 pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
-    Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, Secret, SecretChange, Signer, TokenPart, Verifier,
-    VerifyError, diagnose, key_id, sign, verify,
+    Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, Secret,
+    SecretChange, Signer, StandardError, StandardHeaders, StandardKey, TokenPart, Verifier, VerifyError,
+    diagnose, is_broken_standard_secret, key_id, sign, standard_secret, verify,
 };
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::{UnknownWord, same_word};

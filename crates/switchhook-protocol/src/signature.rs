@@ -5,6 +5,7 @@
 
 mod diagnosis;
 mod error;
+mod standard;
 mod verify;
 
 use std::borrow::Cow;
@@ -19,6 +20,10 @@ use zeroize::Zeroize;
 
 pub use diagnosis::{Cause, Diagnosis, Hash, Respelling, SecretChange, diagnose};
 pub use error::{TokenPart, VerifyError};
+pub use standard::{
+    STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, StandardError, StandardHeaders, StandardKey,
+    is_broken_standard_secret, standard_secret,
+};
 pub use verify::{MAX_TOKEN_BYTES, Verifier, verify};
 
 /// A shared secret, kept out of logs: its `Debug` shows nothing of it, and it has no `Display`.

@@ -232,7 +232,7 @@ impl News {
                 last_in_words(news.last),
             ),
             Self::WebhookDisabled(webhook) => format!(
-                "{} was disabled, because its receiver had failed for too long. Its deliveries wait: resume it once the \
+                "{} was disabled, because its receiver had failed for too long or asked for it. Its deliveries wait: resume it once the \
                  receiver works again.",
                 capitalized(&webhook.named()),
             ),

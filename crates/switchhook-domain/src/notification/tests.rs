@@ -139,7 +139,7 @@ fn texts_say_what_happened_since_when_and_what_to_do() {
              row failed; at the last one the receiver answered 500.",
             "Webhook 123 (https://***@example.com/hook?token=***) works again. It had failed for 3 h 20 min, since 2026-09-21 \
              14:13:20 UTC: 1 attempt in a row failed; at the last one the receiver answered 500.",
-            "Webhook 123 (https://***@example.com/hook?token=***) was disabled, because its receiver had failed for too long. \
+            "Webhook 123 (https://***@example.com/hook?token=***) was disabled, because its receiver had failed for too long or asked for it. \
              Its deliveries wait: resume it once the receiver works again.",
             "Delivery 5 to webhook 123 (https://***@example.com/hook?token=***) was given up: at its last attempt the \
              receiver could not be connected to in time. Redeliver it once the receiver works.",

@@ -39,6 +39,7 @@ mod tests {
         let context = RetryContext {
             failures: Failures { answered, unanswered },
             age: Duration::ZERO,
+            is_unwanted: false,
         };
         let delay = policy.delay_after(class, context, Jitter::NONE);
         assert_eq!(

@@ -56,7 +56,11 @@ mod tests {
             answered: failures,
             unanswered: 0,
         };
-        RetryContext { failures, age }
+        RetryContext {
+            failures,
+            age,
+            is_unwanted: false,
+        }
     }
 
     #[track_caller]

@@ -17,7 +17,7 @@ spelled_enum! {
         PausedByFailures = "paused_by_failures",
         /// Somebody paused it.
         Paused = "paused",
-        /// It was paused because its receiver had failed for too long.
+        /// It was paused because its receiver had failed for too long or asked for it.
         Disabled = "disabled",
         /// No subscription that is enabled sends to it.
         NoSubscription = "no_subscription",

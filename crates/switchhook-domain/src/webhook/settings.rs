@@ -34,8 +34,8 @@ pub const LONGEST_HEADERS: usize = 8 * 1024;
 pub enum Form {
     /// One of a few words.
     Word(&'static [&'static str]),
-    /// Yes or no; without a value the webhook does as its profile says.
-    YesNoOrProfile,
+    /// Yes or no, or what follows from something else, which is said in a few words.
+    YesNoOr(&'static str),
     /// Yes or no; no unless it is set.
     YesNo,
     /// A whole number from 1.
@@ -171,7 +171,7 @@ macro_rules! settings {
 settings! {
     profile: Option<Profile>, "Retry rules", Form::Word(&["durable", "dialpad"]), "durable", any,
         "Retry rules: `durable` (for days, in order) or `dialpad` (exactly as Dialpad)";
-    ordered: Option<bool>, "Order", Form::YesNoOrProfile, "true", any,
+    ordered: Option<bool>, "Order", Form::YesNoOr("as the retry rules"), "true", any,
         "Whether deliveries of one call, message, agent or contact go one after the other";
     max_in_flight: Option<u32>, "Concurrency", Form::Count, "64", check_count,
         "How many deliveries are sent at once";
@@ -196,6 +196,12 @@ settings! {
         "Whether API answers and the dashboard leave the secret out";
     announce_kid: bool, "Announce kid", Form::YesNo, "true", any,
         "Whether the header of signed deliveries names the secret (`kid`)";
+    standard_webhooks: bool, "Standard Webhooks", Form::YesNo, "true", any,
+        "Whether deliveries carry the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` of Standard Webhooks, \
+         made with the secret";
+    jwt: Option<bool>, "Body as a JWT", Form::YesNoOr("with a secret"), "false", any,
+        "Whether the body of a webhook with a secret is a signed JWT; false for plain JSON, which libraries for Standard \
+         Webhooks expect; null for a JWT";
 }
 
 impl SettingsPatch {
@@ -206,20 +212,25 @@ impl SettingsPatch {
     }
 
     /// Whether the change shows or says something that only those may know or decide who may see what the webhook gets:
-    /// its secret, and the headers by which receivers know us and proxies find their way.
+    /// its secret, how that signs, and the headers by which receivers know us and proxies find their way.
     ///
     /// A credential among the headers counts even if it is the one that is set: which one that is must not be found out by
     /// trying.
     #[must_use]
     pub fn concerns_credentials(&self, before: &WebhookSettings) -> bool {
         let shows_secret = before.hide_secret && self.hide_secret == Some(false);
+        let signs_otherwise = self.jwt.is_some_and(|jwt| jwt != before.jwt)
+            || self
+                .standard_webhooks
+                .is_some_and(|standard| standard != before.standard_webhooks);
         let Some(headers) = &self.headers else {
-            return shows_secret;
+            return shows_secret || signs_otherwise;
         };
         let names_credential = headers
             .iter()
             .any(|(name, value)| value != MASK && shown_value(name, value) != *value);
         shows_secret
+            || signs_otherwise
             || names_credential
             || headers.clone().in_place_of(before.headers.clone()) != before.headers
     }

@@ -1,5 +1,6 @@
 //! One attempt: prepare → post → judge. What comes of it is data, whatever happened.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use super::body::{body_of, size_made};
 use super::memory::Reservation;
 use super::transport::{Post, Posted, Transport};
 use crate::chance::Dice;
-use crate::destination::Destination;
+use crate::destination::{Destination, Unwanted, sent_name, told};
 use crate::live::AttemptOf;
 
 /// What attempts are made with.
@@ -53,6 +54,8 @@ pub(super) struct Ended {
     pub(super) of: AttemptOf,
     pub(super) order_key: Option<OrderKey>,
     pub(super) class: OutcomeClass,
+    /// What the receiver wants no more of.
+    pub(super) unwanted: Option<Unwanted>,
 }
 
 /// Makes one attempt of a claimed delivery; `room` is for what is made of its event.
@@ -64,21 +67,23 @@ pub(super) async fn attempt(
     means: Means,
 ) -> Ended {
     let posting = async {
-        let post = prepare(&claimed, &destination, room);
+        let post = prepare(&claimed, &destination, room, started_at);
         means.transport.post(post).await
     };
     // Whatever is odd about an event or a receiver ends one attempt, and not the engine.
     let posted = AssertUnwindSafe(posting).catch_unwind().await;
-    let posted = posted.unwrap_or_else(|_panic| {
+    let mut posted = posted.unwrap_or_else(|_panic| {
         let words = "the attempt failed inside the server";
         Posted::unanswered(FailureReason::BadRequest, words, Phases::default())
     });
     let class = posted.outcome.class();
+    let unwanted = unwanted(&destination, &mut posted);
     let finished = judge(
         &claimed.delivery,
         posted,
         &Circumstances {
             destination: &destination,
+            unwanted,
             defaults: &means.defaults,
             was_due_at: claimed.was_due_at,
             started_at,
@@ -97,6 +102,7 @@ pub(super) async fn attempt(
         },
         order_key: claimed.delivery.order_key,
         class,
+        unwanted,
     }
 }
 
@@ -106,14 +112,30 @@ pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination)
     size_made(is_signed, claimed.body.len(), claimed.delivery.hidden)
 }
 
-/// The POST for a claimed delivery.
-fn prepare(claimed: &ClaimedDelivery, destination: &Arc<Destination>, room: Option<Reservation>) -> Post {
+/// What the receiver wants no more of, which is noted on its answer. Receivers of others are not listened to.
+fn unwanted(destination: &Destination, posted: &mut Posted) -> Option<Unwanted> {
+    destination.standard.as_ref()?;
+    let unwanted = Unwanted::told_by(posted.answer.as_ref()?)?;
+    posted.answer = posted.answer.take().map(|answer| answer.noting(unwanted.note()));
+    Some(unwanted)
+}
+
+/// The POST for a claimed delivery, made at `now`.
+fn prepare(
+    claimed: &ClaimedDelivery,
+    destination: &Arc<Destination>,
+    room: Option<Reservation>,
+    now: Timestamp,
+) -> Post {
     let delivery = &claimed.delivery;
     let mut headers = destination.headers.clone();
     for (name, value) in own_headers(delivery, delivery.attempt_number) {
         headers.insert(name, value);
     }
     let body = body_of(destination.signer.as_ref(), &claimed.body, delivery.hidden);
+    if let Some(signer) = &destination.standard {
+        headers.extend(signer.headers(delivery.event_id, now, &body));
+    }
     Post {
         destination: Arc::clone(destination),
         headers,
@@ -126,10 +148,7 @@ fn prepare(claimed: &ClaimedDelivery, destination: &Arc<Destination>, room: Opti
 }
 
 /// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
-pub fn own_headers(
-    delivery: &Delivery,
-    attempt_number: u32,
-) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+fn own_headers(delivery: &Delivery, attempt_number: u32) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let [event_id, delivery_id, attempt] =
         numbers([delivery.event_id.0, delivery.id.0, attempt_number.into()]);
     let kind = HeaderValue::from_static(delivery.kind.route());
@@ -152,6 +171,20 @@ pub fn own_headers(
     always.into_iter().chain(replay)
 }
 
+/// Adds to what was kept of an attempt's headers those that follow from its delivery and from when it was made.
+pub fn add_own_headers(
+    kept: &mut BTreeMap<String, String>,
+    delivery: &Delivery,
+    number: u32,
+    started_at: Timestamp,
+) {
+    let is_standard = kept.contains_key(&sent_name(&HeaderName::from_static(headers::WEBHOOK_SIGNATURE)));
+    let standard = is_standard.then(|| told(delivery.event_id, started_at));
+    for (name, value) in own_headers(delivery, number).chain(standard.into_iter().flatten()) {
+        kept.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
+    }
+}
+
 /// Numbers as header values, which share one piece of memory.
 fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
     const LONGEST: usize = "-9223372036854775808".len();
@@ -165,6 +198,7 @@ fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
 /// What decides, besides the outcome, where a delivery goes after an attempt.
 struct Circumstances<'a> {
     destination: &'a Destination,
+    unwanted: Option<Unwanted>,
     defaults: &'a DeliveryDefaults,
     was_due_at: Timestamp,
     started_at: Timestamp,
@@ -177,6 +211,7 @@ struct Circumstances<'a> {
 fn judge(delivery: &Delivery, posted: Posted, circumstances: &Circumstances<'_>) -> FinishedAttempt {
     let &Circumstances {
         destination,
+        unwanted,
         defaults,
         was_due_at,
         started_at,
@@ -190,13 +225,14 @@ fn judge(delivery: &Delivery, posted: Posted, circumstances: &Circumstances<'_>)
     let context = RetryContext {
         failures,
         age: finished_at.since(delivery.created_at).saturating_sub(suspended),
+        is_unwanted: unwanted.is_some(),
     };
     let policy = RetryPolicy {
         profile: settings.profile(defaults),
         kind: delivery.kind,
         schedule: &settings.retry_schedule,
     };
-    let blocks_until = if still_blocks(class, failures) {
+    let blocks_until = if unwanted.is_none() && still_blocks(class, failures) {
         delivery.blocks_until
     } else {
         finished_at.min(delivery.blocks_until)

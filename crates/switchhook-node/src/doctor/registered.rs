@@ -34,7 +34,7 @@ pub(super) fn webhook(webhook: &Webhook, subscriptions: &[Subscription]) -> Vec<
             webhook,
             Trouble::WebhookDisabled,
             format!(
-                "it was disabled {}, because no attempt had succeeded for too long",
+                "it was disabled {}, because no attempt had succeeded for too long or its receiver asked for it",
                 since(at)
             ),
             format!("mend its receiver, then send what was held back: switchhook webhooks resume {id}"),

@@ -6,7 +6,7 @@ use switchhook_store::{RefusalSlice, StoreError};
 
 use super::Inlet;
 use crate::Node;
-use crate::ingest::{self, Rejected};
+use crate::ingest::{self, Rejected, Submission};
 
 /// How many refusals are in memory at once, and become one commit.
 const SLICE: RefusalSlice = RefusalSlice {
@@ -56,7 +56,7 @@ async fn take(
     for refusal in refusals {
         // Of some only the head was kept: they were too large, or an older version refused them.
         let is_whole = refusal.body.len() == refusal.body_bytes as usize;
-        if let Some(submission) = is_whole.then(|| inlet.judge(node, &refusal.body).ok()).flatten() {
+        if let Some(submission) = is_whole.then(|| judge_again(inlet, node, &refusal)).flatten() {
             ids.push(refusal.id);
             submissions.push(submission);
         }
@@ -74,4 +74,12 @@ async fn take(
     }
     sum.still_refused += count - settled.len() as u64;
     Ok(settled)
+}
+
+/// As of when it came: what was signed then was recent then.
+fn judge_again(inlet: &Inlet, node: &Node, refusal: &Refusal) -> Option<Submission> {
+    let signature = refusal.signature.as_ref();
+    inlet
+        .judge(node, &refusal.body, signature, refusal.refused_at)
+        .ok()
 }

@@ -20,7 +20,7 @@ pub(crate) use source_columns;
 /// What [`read_refusal`] reads, in its order, the whole body.
 macro_rules! refusal_columns {
     () => {
-        "id, source_id, refused_at, status, reason, content_type, body_bytes, body"
+        "id, source_id, refused_at, status, reason, content_type, signature, body_bytes, body"
     };
 }
 pub(crate) use refusal_columns;
@@ -28,7 +28,7 @@ pub(crate) use refusal_columns;
 /// The same with the body's head, for lists.
 macro_rules! refusal_head_columns {
     () => {
-        "id, source_id, refused_at, status, reason, content_type, body_bytes, coalesce(substr(body, 1, 16384), body)"
+        "id, source_id, refused_at, status, reason, content_type, signature, body_bytes, coalesce(substr(body, 1, 16384), body)"
     };
 }
 pub(crate) use refusal_head_columns;
@@ -61,6 +61,7 @@ pub(crate) fn read_refusal(row: &Row<'_>) -> Result<Refusal, StoreError> {
         status: columns.read()?,
         reason: columns.read()?,
         content_type: columns.read()?,
+        signature: columns.maybe_json()?,
         body_bytes: columns.read()?,
         body: columns.bytes()?.to_vec(),
     })

@@ -28,8 +28,11 @@ pub(super) async fn keep(
     };
     let before: Option<i64> = first(sql, SO_FAR, values![source_id], |row| row.get(0)).await?;
     let so_far = before.unwrap_or_default() + bytes(refusal.cost());
-    let insert = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, body_bytes, \
-                  body, bytes_so_far) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let insert = "INSERT INTO source_refusals (id, source_id, refused_at, status, reason, content_type, \
+                  signature, body_bytes, body, bytes_so_far) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let signature = refusal.signature.as_ref().map(serde_json::to_string).transpose();
+    let signature =
+        signature.map_err(|error| StoreError::Conflict(format!("the signature cannot be kept: {error}")))?;
     let values = values![
         refusal.id.0,
         source_id,
@@ -37,6 +40,7 @@ pub(super) async fn keep(
         refusal.status,
         &refusal.reason,
         refusal.content_type.as_deref(),
+        signature,
         refusal.body_bytes,
         &refusal.body[..],
         so_far,

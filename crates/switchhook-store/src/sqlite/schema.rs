@@ -16,7 +16,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 16] = [
+const MIGRATIONS: [Migration; 17] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -80,6 +80,10 @@ const MIGRATIONS: [Migration; 16] = [
     Migration {
         name: "dead_letters",
         sql: include_str!("../../migrations/sqlite/0016_dead_letters.sql"),
+    },
+    Migration {
+        name: "refused_signatures",
+        sql: include_str!("../../migrations/sqlite/0017_refused_signatures.sql"),
     },
 ];
 

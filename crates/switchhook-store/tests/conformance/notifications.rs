@@ -402,6 +402,7 @@ pub(crate) async fn a_source_that_refuses_or_is_silent_is_told(world: &mut World
             status: 401,
             reason: "the signature of +1 415 555 0100 does not match".to_owned(),
             content_type: None,
+            signature: None,
             body_bytes: 2,
             body: b"{}".to_vec(),
         };

@@ -5,6 +5,7 @@ use switchhook_domain::id::{RefusalId, SourceId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::source::{REFUSAL_HEAD, Refusal, RefusalBounds, Source, SourceChange};
 use switchhook_domain::webhook::OldSecret;
+use switchhook_protocol::StandardHeaders;
 use switchhook_store::{ErasureExtent, ErasureSlice, PageRequest, RefusalSlice};
 
 use crate::World;
@@ -37,6 +38,11 @@ fn refusal(id: i64, source_id: SourceId) -> Refusal {
         status: 401,
         reason: format!("reason {id}"),
         content_type: (id % 2 == 0).then(|| "application/jwt".to_owned()),
+        signature: (id % 2 == 1).then(|| StandardHeaders {
+            id: format!("evt_{id}"),
+            timestamp: "1790000000".to_owned(),
+            signature: "v1,AAAA".to_owned(),
+        }),
         body_bytes: 70_000,
         body: vec![0, 255, b'{'],
     }

@@ -25,8 +25,7 @@ use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
 use switchhook_node::deliveries::{self, LONGEST_TEXT, Sought, Standing};
-use switchhook_node::delivery::own_headers;
-use switchhook_node::destination::sent_name;
+use switchhook_node::delivery::add_own_headers;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 
@@ -438,9 +437,9 @@ impl AttemptAnswer {
             error,
             detail,
             retry_after,
-            request: attempt
-                .request
-                .map(|request| RequestAnswer::of(&request, delivery, attempt.number, sight)),
+            request: attempt.request.map(|request| {
+                RequestAnswer::of(&request, delivery, (attempt.number, attempt.started_at), sight)
+            }),
             answer: attempt
                 .answer
                 .map(|answer| AnswerHead::of(&answer, delivery.kind, sight)),
@@ -451,11 +450,14 @@ impl AttemptAnswer {
 
 impl RequestAnswer {
     /// What was kept, and what followed from the delivery.
-    fn of(request: &AttemptRequest, delivery: &Delivery, attempt_number: u32, sight: Sight) -> Self {
+    fn of(
+        request: &AttemptRequest,
+        delivery: &Delivery,
+        (number, started_at): (u32, Timestamp),
+        sight: Sight,
+    ) -> Self {
         let mut headers = sight.headers(request.headers.to_map());
-        for (name, value) in own_headers(delivery, attempt_number) {
-            headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
-        }
+        add_own_headers(&mut headers, delivery, number, started_at);
         Self {
             url: shown_url(&request.url).into_owned(),
             headers,

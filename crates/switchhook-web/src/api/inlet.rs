@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use switchhook_domain::Kind;
@@ -14,7 +15,8 @@ use super::compat::IdText;
 use super::error::ApiError;
 use super::words;
 use switchhook_http::server::read_body;
-use switchhook_node::source::{Inlet, LARGEST_REQUEST, NotTaken};
+use switchhook_node::source::{Incoming, Inlet, LARGEST_REQUEST, NotTaken};
+use switchhook_protocol::StandardHeaders;
 
 /// An event that came in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,7 +28,8 @@ pub(crate) struct TakenAnswer {
     duplicate: bool,
 }
 
-/// Takes an event from outside: what Dialpad posts to a webhook, a JWT or JSON, whatever its content type.
+/// Takes an event from outside: what Dialpad posts to a webhook, a JWT or JSON, whatever its content type; or JSON that is
+/// signed as Standard Webhooks are (`webhook-id`, `webhook-timestamp`, `webhook-signature`), at most five minutes ago.
 ///
 /// The source's secret is checked, the event's shape tells its kind unless the source says it, and an event that was
 /// taken before is known by its natural key and its bytes. The answer comes when the event is kept. What is refused is kept for
@@ -49,20 +52,25 @@ pub(crate) async fn take(
     let node = &api.node;
     let inlet = find(&api, &token).await?;
     let (parts, body) = request.into_parts();
-    let content_type = parts.headers.get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let incoming = |content| Incoming {
+        content_type: header(CONTENT_TYPE.as_str()).map(str::to_owned),
+        signature: StandardHeaders::read(header),
+        content,
+    };
     let content = match read_body(&parts.headers, body, LARGEST_REQUEST).await {
         Ok(content) => content,
         Err(trouble) => {
             let error = ApiError::from(trouble);
             let (status, reason) = (error.status().as_u16(), error.message());
-            inlet.keep_refusal(node, content_type, b"", status, reason).await;
+            let nothing = incoming(Bytes::new());
+            inlet.keep_refusal(node, &nothing, status, reason).await;
             return Err(error);
         }
     };
     // A body may have come slowly, and the source be gone or changed since.
     let inlet = find(&api, &token).await?;
-    match inlet.take(node, content_type, content).await {
+    match inlet.take(node, incoming(content)).await {
         Ok(accepted) => Ok(Json(TakenAnswer {
             id: IdText(accepted.id.0),
             kind: accepted.kind,

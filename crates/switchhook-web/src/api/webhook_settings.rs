@@ -46,6 +46,9 @@ pub(crate) struct WebhookWithSettings {
     /// The name of the secret: what `kid` is, if it is announced. `***` for keys that may only look: guesses could be tried on it.
     #[schema(required, example = "9f86d081884c7d65")]
     kid: Option<String>,
+    /// The secret as libraries for Standard Webhooks take it; null unless `standard_webhooks` is on and the secret is shown.
+    #[schema(required, example = "whsec_YSBzaGFyZWQgc2VjcmV0")]
+    standard_secret: Option<String>,
     /// The secrets before it that still count, the newest first.
     old_secrets: Vec<OldSecretAnswer>,
     /// What should not stay as it is.
@@ -55,7 +58,7 @@ pub(crate) struct WebhookWithSettings {
     /// Since when its deliveries are held back, in unix milliseconds; null if they are not.
     #[schema(value_type = Option<i64>, required)]
     paused_at: Option<Timestamp>,
-    /// Since when it is held back because its receiver had failed for too long; null if that is not why.
+    /// Since when it is held back because its receiver had failed for too long or asked for it; null if that is not why.
     #[schema(value_type = Option<i64>, required)]
     disabled_at: Option<Timestamp>,
     /// How it does.
@@ -68,7 +71,7 @@ pub(crate) struct WebhookWithSettings {
     updated_at: Timestamp,
 }
 
-/// A secret that was replaced. Nothing is signed with it any more.
+/// A secret that was replaced. No JWT is signed with it any more; Standard Webhooks have a signature with it, too.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OldSecretAnswer {
     /// Its name.
@@ -339,10 +342,18 @@ impl WebhookWithSettings {
     fn with_health(node: &Node, shown: Shown, health: HealthAnswer) -> Self {
         let webhook = WebhookAnswer::of(&shown);
         let Shown {
-            webhook: own, shown, ..
+            webhook: own,
+            secret_shown,
+            shown,
         } = shown;
+        let standard = own.secret.as_ref().filter(|_| own.settings.standard_webhooks);
+        let standard_secret = standard.and_then(|secret| secret_shown.of(secret, &own.settings));
+        let standard_secret = standard_secret
+            .as_deref()
+            .map(switchhook_protocol::standard_secret);
         Self {
             webhook,
+            standard_secret,
             kid: own.secret.as_ref().map(|secret| name_of(secret, shown)),
             old_secrets: old_secrets(node, &own, shown),
             warnings: own.secret.iter().filter_map(Secret::weakness).collect(),

@@ -25,7 +25,7 @@ use super::part::{DeliveryRow, Moment, Sentence, span};
 use super::session::{Filled, Visitor};
 use crate::blocking;
 use switchhook_node::deliveries::{self, Standing};
-use switchhook_node::delivery::own_headers;
+use switchhook_node::delivery::add_own_headers;
 use switchhook_node::destination::{Destination, sent_name};
 use switchhook_node::inspector::name_of;
 use switchhook_node::json_text::raw_head;
@@ -292,9 +292,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         .map(|request| sight.headers(request.headers.to_map()))
         .unwrap_or_default();
     if url.is_some() {
-        for (name, value) in own_headers(delivery, attempt.number) {
-            headers.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
-        }
+        add_own_headers(&mut headers, delivery, attempt.number, attempt.started_at);
     }
     let headers: Vec<_> = headers.into_iter().collect();
     AttemptPart {

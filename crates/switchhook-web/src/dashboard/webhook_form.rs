@@ -71,7 +71,7 @@ impl SettingField {
         let wrong = |what: &str| format!("{}: {what}", self.setting.label);
         match self.setting.form {
             Written::Word(_) | Written::MediaType => Ok(json!(text)),
-            Written::YesNo | Written::YesNoOrProfile => Ok(json!(text == "yes")),
+            Written::YesNo | Written::YesNoOr(_) => Ok(json!(text == "yes")),
             Written::Count | Written::Millis | Written::Days => {
                 let number = text.parse::<u32>();
                 number
@@ -131,7 +131,7 @@ impl SettingField {
                 let words = words.iter().map(|word| (*word, *word));
                 [("", "server default")].into_iter().chain(words).collect()
             }
-            Written::YesNoOrProfile => vec![("", "as the retry rules"), ("yes", "yes"), ("no", "no")],
+            Written::YesNoOr(otherwise) => vec![("", otherwise), ("yes", "yes"), ("no", "no")],
             _ => Vec::new(),
         }
     }

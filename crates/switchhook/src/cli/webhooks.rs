@@ -315,6 +315,8 @@ struct Webhook {
     #[serde(default)]
     kid: Option<String>,
     #[serde(default)]
+    standard_secret: Option<String>,
+    #[serde(default)]
     old_secrets: Vec<OldSecret>,
     #[serde(default)]
     warnings: Vec<String>,
@@ -508,6 +510,7 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .fact("hook_url", &webhook.hook_url)
         .fact("secret", secret)
         .fact_if("kid", webhook.kid.as_ref())
+        .fact_if("standard secret", webhook.standard_secret.as_ref())
         .fact_if("created", webhook.created_at.map(time));
     let facts = match &webhook.health {
         Some(health) => health.add_to(facts),

@@ -14,3 +14,4 @@ pub(crate) mod network;
 mod order;
 mod retries;
 mod settings;
+mod standard_webhooks;

@@ -30,7 +30,7 @@ use super::urgent::Urgent;
 use super::{Command, EngineParts, Shared};
 use crate::delivery::attempt::{Ended, Means, attempt};
 use crate::delivery::queue::{AttemptEnd, NoRoom, Started, WebhookQueue};
-use crate::destination::Destination;
+use crate::destination::{Destination, Unwanted};
 
 /// How often the loop looks around without news: clocks jump, hints get lost.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
@@ -368,6 +368,7 @@ impl Dispatcher {
             finished,
             destination,
             class,
+            unwanted,
             ..
         } = ended;
         self.in_flight -= 1;
@@ -392,6 +393,9 @@ impl Dispatcher {
         let (noted, breaker) = self.schedule.queue(id).note(class, has_breaker, now);
         self.outbox.note_outage(noted.outage, &finished);
         self.outbox.finish(finished);
+        if unwanted == Some(Unwanted::Everything) && destination.webhook.paused_at.is_none() {
+            self.tasks.disable_as_asked(&destination.webhook, now);
+        }
         let (schedule, outbox) = (&mut self.schedule, &mut self.outbox);
         self.breakers.follow(
             id,

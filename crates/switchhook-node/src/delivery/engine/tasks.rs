@@ -270,16 +270,36 @@ impl Tasks {
                 "webhook disabled: no attempt succeeded for longer than it allows. Nothing is lost: resume it once the \
                  receiver works"
             );
-            let change = WebhookChange {
-                paused_at: Some(Some(now)),
-                disabled: true,
-                ..WebhookChange::default()
-            };
-            let disabled = store.update_webhook(company_id, id, change, now).await;
-            if let Err(error) = disabled.and(registry.refresh(company_id).await) {
-                warn!(%error, webhook_id = %id, "the webhook could not be disabled: tried again at the next probe");
-            }
+            disable(&*store, &registry, company_id, id, now).await;
         });
+    }
+
+    /// Pauses a webhook whose receiver asks for it.
+    pub(super) fn disable_as_asked(&self, webhook: &Webhook, now: Timestamp) {
+        let (id, company_id) = (webhook.id, webhook.company_id);
+        let (store, registry) = (Arc::clone(&self.store), Arc::clone(&self.registry));
+        self.spawn(async move {
+            warn!(webhook_id = %id, "webhook disabled: its receiver answered `webhook-delivery: disable`");
+            disable(&*store, &registry, company_id, id, now).await;
+        });
+    }
+}
+
+async fn disable(
+    store: &dyn Store,
+    registry: &Registry,
+    company_id: CompanyId,
+    id: WebhookId,
+    now: Timestamp,
+) {
+    let change = WebhookChange {
+        paused_at: Some(Some(now)),
+        disabled: true,
+        ..WebhookChange::default()
+    };
+    let disabled = store.update_webhook(company_id, id, change, now).await;
+    if let Err(error) = disabled.and(registry.refresh(company_id).await) {
+        warn!(%error, webhook_id = %id, "the webhook could not be disabled: tried again at the next attempt");
     }
 }
 

@@ -99,7 +99,7 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
             let null = is_nullable.then_some(Value::Null);
             object(Type::String).enum_values(Some(words.chain(null))).into()
         }
-        Form::YesNo | Form::YesNoOrProfile => object(Type::Boolean).into(),
+        Form::YesNo | Form::YesNoOr(_) => object(Type::Boolean).into(),
         Form::Count | Form::Millis => whole(1.0).into(),
         Form::Days => whole(0.0).maximum(Some(LONGEST_DISABLE_DAYS)).into(),
         Form::Rate => object(Type::Number)

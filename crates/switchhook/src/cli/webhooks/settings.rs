@@ -67,7 +67,7 @@ fn argument(setting: &Setting) -> Arg {
         |name: &'static str, parser: ValueParser| argument.clone().value_name(name).value_parser(parser);
     match setting.form {
         Form::Word(words) => argument.clone().value_parser(PossibleValuesParser::new(words)),
-        Form::YesNo | Form::YesNoOrProfile => taking("BOOL", BoolishValueParser::new().into())
+        Form::YesNo | Form::YesNoOr(_) => taking("BOOL", BoolishValueParser::new().into())
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
@@ -95,7 +95,7 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
     let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match setting.form {
         Form::Word(_) | Form::MediaType => json!(matches.get_one::<String>(name)),
-        Form::YesNo | Form::YesNoOrProfile => json!(matches.get_one::<bool>(name)),
+        Form::YesNo | Form::YesNoOr(_) => json!(matches.get_one::<bool>(name)),
         Form::Count | Form::Days => json!(matches.get_one::<u32>(name)),
         Form::Rate => json!(matches.get_one::<f64>(name)),
         Form::Millis => json!(matches.get_one::<Duration>(name).map(millis)),

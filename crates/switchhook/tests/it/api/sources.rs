@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use switchhook_node::retention::Retention;
 use switchhook_node::settings::Settings;
 use switchhook_node::validation::ValidationMode;
-use switchhook_protocol::sign;
+use switchhook_protocol::{StandardKey, Timestamp, sign};
 
 use crate::support::test_server::{Answered, TestServer};
 
@@ -412,4 +412,64 @@ async fn a_source_shows_neither_its_secret_nor_twice_its_address() {
         .get(&format!("/v1/sources/{id}/refusals"))
         .await
         .refused(404, "source");
+}
+
+/// Posts an event that is signed as Standard Webhooks are, `age` seconds ago by its own account.
+async fn take_standard(server: &TestServer, path: &str, secret: &str, age: u64, body: &str) -> Answered {
+    let now = server.node.clock.now().as_millis() - i64::try_from(age * 1_000).unwrap();
+    let at = Timestamp::from_millis(now);
+    let signature = StandardKey::new(secret).sign("msg_1", at, body.as_bytes());
+    let request = Request::post(path)
+        .header("webhook-id", "msg_1")
+        .header("webhook-timestamp", at.as_millis() / 1_000)
+        .header("webhook-signature", signature);
+    server.send(request.body(body.to_owned().into()).unwrap()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_may_be_signed_beside_its_body() {
+    let server = TestServer::new().await;
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let (id, path) = source(&server, json!({"name": "standard", "secret": secret})).await;
+    let taken = take_standard(&server, &path, secret, 0, CALL).await.ok();
+    assert_eq!(taken["kind"], "call");
+    let event = server
+        .get(&format!("/v1/events/{}", taken["id"].as_str().unwrap()))
+        .await;
+    assert!(
+        String::from_utf8_lossy(&event.body).contains(CALL),
+        "byte for byte"
+    );
+    let again = take_standard(&server, &path, secret, 1, CALL).await.ok();
+    assert_eq!(again["duplicate"], true);
+    take_standard(&server, &path, secret, 301, CALL)
+        .await
+        .refused(401, "301 s old");
+    take_standard(&server, &path, "another", 0, CALL)
+        .await
+        .refused(401, "no signature");
+    let half = Request::post(&path).header("webhook-signature", "v1,AAAA");
+    let half = server.send(half.body(CALL.to_owned().into()).unwrap()).await;
+    half.refused(401, "no `webhook-id`");
+    take(&server, &path, sign(secret, CALL.as_bytes())).await.ok();
+    assert_eq!(refusals(&server, &id).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_signed_beside_its_body_is_judged_again_as_of_when_it_came() {
+    let server = TestServer::new().await;
+    let (id, path) = source(&server, json!({"name": "standard", "secret": "not yet"})).await;
+    take_standard(&server, &path, "the right one", 0, CALL)
+        .await
+        .refused(401, "no signature");
+    server.wait(Duration::from_secs(3_600)).await;
+    server
+        .patch(&format!("/v1/sources/{id}"), json!({"secret": "the right one"}))
+        .await
+        .ok();
+    let retried = server
+        .post(&format!("/v1/sources/{id}/retry-refusals"), Value::Null)
+        .await
+        .ok();
+    assert_eq!(retried["taken"], 1, "{retried}");
 }

@@ -108,3 +108,36 @@ async fn a_test_event_goes_to_one_webhook_whatever_it_is_subscribed_to() {
         .await
         .refused(400, "kind: `fax` is not a kind of event");
 }
+
+#[tokio::test(start_paused = true)]
+async fn standard_webhooks_need_a_secret_that_their_libraries_can_read() {
+    let server = TestServer::new().await;
+    let request = json!({"hook_url": "https://example.com", "standard_webhooks": true});
+    let made = server.post("/v1/webhooks", request).await;
+    made.refused(400, "there is no secret");
+    let request =
+        json!({"hook_url": "https://example.com", "standard_webhooks": true, "secret": "a shared secret"});
+    let made = server.post("/v1/webhooks", request).await.ok();
+    assert_eq!(made["standard_secret"], "whsec_YSBzaGFyZWQgc2VjcmV0");
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    server
+        .patch(&path, json!({"secret": null}))
+        .await
+        .refused(409, "there is no secret");
+    server
+        .patch(&path, json!({"secret": "whsec_!"}))
+        .await
+        .refused(409, "not base64");
+    let hidden = server.patch(&path, json!({"hide_secret": true})).await.ok();
+    assert_eq!(hidden["standard_secret"], Value::Null);
+    let off = server
+        .patch(&path, json!({"hide_secret": false, "standard_webhooks": null}))
+        .await
+        .ok();
+    assert_eq!(off["standard_secret"], Value::Null);
+    server.patch(&path, json!({"secret": "whsec_!"})).await.ok();
+    server
+        .patch(&path, json!({"standard_webhooks": true}))
+        .await
+        .refused(409, "not base64");
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
+use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, HeaderRecord, Phases};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{ChannelId, CompanyId, SubscriptionId, WebhookId};
@@ -53,6 +53,8 @@ pub(crate) enum Reaction {
     Answer(u16),
     /// Answers with a status and a wish for patience.
     AnswerLater(u16, Duration),
+    /// Answers with a status and a header.
+    AnswerWith(u16, &'static str, &'static str),
     /// Answers with a status after some time.
     Slowly(u16, Duration),
     /// Says nothing until the deadline.
@@ -156,6 +158,14 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
         Reaction::AnswerLater(status, patience) => {
             answered(status, Some(START.plus(started.elapsed()).plus(patience)))
         }
+        Reaction::AnswerWith(status, name, value) => Posted {
+            answer: Some(Answer {
+                status,
+                headers: HeaderRecord::of([(name, value.into())]),
+                ..Answer::default()
+            }),
+            ..answered(status, None)
+        },
         Reaction::Slowly(status, wait) => {
             tokio::time::sleep(wait).await;
             answered(status, None)
