@@ -120,6 +120,7 @@ impl NewStore {
                 target: Some(target),
                 ..CallFilter::default()
             }),
+            payload_filter: None,
             scopes: Scopes::NONE,
             created_at: self.now,
             updated_at: self.now,

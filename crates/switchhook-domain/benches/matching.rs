@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use switchhook_domain::event::EventFacts;
+use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::CompanyIndex;
 use switchhook_domain::scope::Scopes;
@@ -34,6 +35,7 @@ fn subscription(number: i64) -> Subscription {
             target,
             ..CallFilter::default()
         }),
+        payload_filter: None,
         scopes: Scopes::NONE,
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
@@ -51,12 +53,39 @@ fn matching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("match a call with one of so many subscriptions");
     for count in [10, 1_000, 100_000] {
         let index = CompanyIndex::build((0..count).map(subscription));
-        assert_eq!(index.match_event(&facts).len(), 1);
+        assert_eq!(index.match_event(&facts, BODY).len(), 1);
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| index.match_event(black_box(&facts)));
+            bencher.iter(|| index.match_event(black_box(&facts), BODY));
         });
     }
     group.finish();
+    filtered(criterion, &facts);
+}
+
+/// What filters on the payload cost an event that none of the subscriptions wants, and one that a filter must be asked about.
+fn filtered(criterion: &mut Criterion, facts: &EventFacts) {
+    let filter = PayloadFilter::parse(r#"{"duration": {"$gt": 1e9}, "contact": {"name": "Nobody"}}"#);
+    let filter = filter.expect("it is a filter");
+    let with = |every: i64| {
+        let filter = filter.clone();
+        move |number: i64| Subscription {
+            payload_filter: (number % every == 0).then(|| filter.clone()),
+            ..subscription(number)
+        }
+    };
+    let mut group = criterion.benchmark_group("match a call that none of a million subscriptions wants");
+    for (name, every) in [("without filters", i64::MAX), ("a tenth with filters", 10)] {
+        let index = CompanyIndex::build((1..=1_000_000).map(with(every)));
+        assert_eq!(index.match_event(facts, BODY).len(), 0);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| index.match_event(black_box(facts), BODY))
+        });
+    }
+    group.finish();
+    let index = CompanyIndex::build((0..1).map(with(1)));
+    criterion.bench_function("ask a filter about a call", |bencher| {
+        bencher.iter(|| index.match_event(black_box(facts), BODY));
+    });
 }
 
 criterion_group!(benches, matching);

@@ -137,7 +137,8 @@ impl Clearance {
     /// # Errors
     /// Says what is missing.
     pub fn may_change(self, before: &Subscription, after: &Subscription) -> Result<(), Uncleared> {
-        let sends_no_more = after.filter == before.filter && (!after.enabled || before.enabled);
+        let passes = |one: &Subscription| (one.filter.clone(), one.payload_filter.clone());
+        let sends_no_more = passes(after) == passes(before) && (!after.enabled || before.enabled);
         if after.endpoint == before.endpoint && sends_no_more {
             return Ok(());
         }

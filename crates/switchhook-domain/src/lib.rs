@@ -36,6 +36,7 @@ pub mod credential;
 pub mod dead_letter;
 pub mod delivery;
 pub mod event;
+pub mod filter;
 pub mod history;
 pub mod id;
 pub mod key;

@@ -6,6 +6,8 @@
 use switchhook_protocol::{CallStateFilter, ContactType, Direction, SmsDirection, spelled_enum};
 
 use crate::event::{EventDetail, EventFacts, PayloadState};
+use crate::filter::Looks;
+use crate::redaction::Hidden;
 use crate::subscription::{CallFilter, Filter, SmsFilter, Subscription, TargetRef};
 
 mod explain;
@@ -52,6 +54,8 @@ spelled_enum! {
         InternalMessagesOff = "internal_messages_off",
         /// It is for the other type of contacts.
         OtherContactType = "other_contact_type",
+        /// Its filter on the payload does not let it through.
+        Filter = "filter",
         /// The event's payload is no longer kept: what its filter says to it cannot be told any more.
         PayloadGone = "payload_gone",
         /// It asked for the event, but its webhook was being created or deleted at that moment.
@@ -113,6 +117,7 @@ impl Reason {
                 "this message is between two users of the company, and its include_internal is false"
             }
             Self::OtherContactType => "its contact_type is not this contact's",
+            Self::Filter => "its filter does not let this event through",
             Self::PayloadGone => {
                 "this event's payload is no longer kept: whether its filter let it through cannot be told"
             }
@@ -147,15 +152,25 @@ fn other_target(wanted: Option<TargetRef>, targets: &[TargetRef]) -> String {
     )
 }
 
-/// Decides whether `subscription` wants the event.
+/// Decides whether `subscription` wants the event, of which `looks` shows the bytes.
 ///
 /// That the two belong to the same company, and which was there first, is for the caller to see to.
 #[must_use]
-pub fn judge(subscription: &Subscription, facts: &EventFacts) -> Verdict {
-    match reason_against(subscription, facts) {
+pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &Looks<'_>) -> Verdict {
+    let refused = || (!filter_holds(subscription, looks)).then_some(Reason::Filter);
+    match reason_against(subscription, facts).or_else(refused) {
         Some(reason) => Verdict::PassedOver(reason),
         None => Verdict::Matches,
     }
+}
+
+/// Whether its filter on the payload lets an event through, as far as the subscription sees it.
+fn filter_holds(subscription: &Subscription, looks: &Looks<'_>) -> bool {
+    let Some(filter) = &subscription.payload_filter else {
+        return true;
+    };
+    let event = looks.without(Hidden::of(subscription));
+    event.is_some_and(|event| filter.lets_through(event))
 }
 
 fn reason_against(subscription: &Subscription, facts: &EventFacts) -> Option<Reason> {

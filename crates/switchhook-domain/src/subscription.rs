@@ -10,6 +10,7 @@ use switchhook_protocol::{
     AgentType, CallStateFilter, ContactType, Kind, SmsDirection, TargetType, Timestamp,
 };
 
+use crate::filter::PayloadFilter;
 use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use crate::kind::rules;
 use crate::scope::Scopes;
@@ -33,6 +34,8 @@ pub struct Subscription {
     pub enabled: bool,
     /// Which events.
     pub filter: Filter,
+    /// Which of those, by what stands in them.
+    pub payload_filter: Option<PayloadFilter>,
     /// The scopes of the key that made it: what its deliveries may show.
     pub scopes: Scopes,
     /// When it was made.
@@ -264,7 +267,7 @@ impl Filter {
 }
 
 /// A change to a subscription; what is `None` stays.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SubscriptionChange {
     /// Another webhook or websocket, or none any more.
     pub endpoint: Option<Option<Endpoint>>,
@@ -272,6 +275,8 @@ pub struct SubscriptionChange {
     pub enabled: Option<bool>,
     /// What changes in the filter.
     pub filter: FilterChange,
+    /// Another filter on the payload, or none any more.
+    pub payload_filter: Option<Option<PayloadFilter>>,
 }
 
 /// A change to a filter: each part belongs to one or two kinds, the others do not look at it.
@@ -324,6 +329,7 @@ impl Subscription {
         self.endpoint = change.endpoint.unwrap_or(self.endpoint);
         self.enabled = change.enabled.unwrap_or(self.enabled);
         self.filter = self.filter.changed(&change.filter)?;
+        self.payload_filter = change.payload_filter.unwrap_or(self.payload_filter);
         self.updated_at = now;
         Ok(self)
     }

@@ -2,6 +2,7 @@
 
 mod erasure;
 mod explanation;
+mod filtering;
 
 use switchhook_domain::Kind;
 use switchhook_domain::id::EventId;
@@ -9,6 +10,7 @@ use switchhook_domain::key::Right;
 
 pub use self::erasure::{Erasure, erase};
 pub use self::explanation::{Explained, Explanation, explain};
+pub use self::filtering::{MOST_TRIED, RefusedBy, Tried, try_filter};
 
 use crate::Node;
 use crate::caller::Caller;

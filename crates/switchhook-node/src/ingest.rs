@@ -346,7 +346,9 @@ fn prepare(
     let outline = Outline::read(&submission.body)?;
     let facts = facts(kind, &outline);
     let warnings = validate(node, mode, kind, &outline, &facts)?;
-    let matched = node.registry.match_event(submission.company_id, &facts);
+    let matched = node
+        .registry
+        .match_event(submission.company_id, &facts, &submission.body);
     Ok(decide(node, submission, &facts, matched, warnings, now))
 }
 

@@ -320,9 +320,9 @@ impl Registry {
         self.companies.iter().map(|entry| *entry.key()).collect()
     }
 
-    /// Where an event of the company goes.
+    /// Where an event of the company with these bytes goes.
     #[must_use]
-    pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts) -> Matched {
+    pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts, body: &[u8]) -> Matched {
         let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
             return Matched {
                 matches: Vec::new(),
@@ -334,7 +334,7 @@ impl Registry {
             (Arc::clone(&known.index), known.revision)
         };
         Matched {
-            matches: index.match_event(facts),
+            matches: index.match_event(facts, body),
             revision,
         }
     }

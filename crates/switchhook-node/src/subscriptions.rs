@@ -10,7 +10,9 @@ use switchhook_domain::Kind;
 use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::key::Right;
-use switchhook_domain::subscription::{Endpoint, Subscription, SubscriptionChange, SubscriptionRequest};
+use switchhook_domain::subscription::{
+    Endpoint, Filter, Subscription, SubscriptionChange, SubscriptionRequest,
+};
 use switchhook_store::{Page, PageRequest, StoreError, SubscriptionFilter};
 
 use crate::Node;
@@ -72,6 +74,29 @@ pub async fn get(node: &Node, caller: Caller, kind: Kind, id: SubscriptionId) ->
     one_shown_to(node, caller, subscription).await
 }
 
+/// Which kind a subscription is of that is only known by its id.
+///
+/// # Errors
+/// If the caller may not, or the company has none with this id.
+pub async fn kind_of(node: &Node, caller: Caller, id: SubscriptionId) -> Result<Kind, Refusal> {
+    caller.require(Right::Read)?;
+    find_kind(node, caller, id).await
+}
+
+async fn find_kind(node: &Node, caller: Caller, id: SubscriptionId) -> Result<Kind, Refusal> {
+    let at_it = PageRequest {
+        after: Some(id.0.saturating_sub(1)),
+        limit: 1,
+    };
+    let every = SubscriptionFilter::default();
+    let found = node
+        .store
+        .list_subscriptions(caller.company_id, every, at_it)
+        .await?;
+    let one = found.items.first().filter(|one| one.id == id);
+    Ok(one.ok_or(StoreError::NotFound("subscription"))?.filter.kind())
+}
+
 /// Makes a subscription. It sees of the events what the caller may see.
 ///
 /// # Errors
@@ -105,6 +130,7 @@ pub async fn create(
         endpoint,
         enabled: request.enabled.flatten().unwrap_or(true),
         filter,
+        payload_filter: request.payload_filter.flatten(),
         scopes: caller.scopes,
         created_at: now,
         updated_at: now,
@@ -139,8 +165,34 @@ pub async fn update(
         endpoint,
         enabled: request.enabled.map(|enabled| enabled.unwrap_or(true)),
         filter,
+        payload_filter: request.payload_filter,
     };
     change_subscription(node, caller, kind, id, change).await
+}
+
+/// Changes what subscriptions of all kinds have: where they point, whether they are in force, their filter on the payload.
+///
+/// # Errors
+/// As [`update`].
+pub async fn update_any(
+    node: &Node,
+    caller: Caller,
+    id: SubscriptionId,
+    request: SubscriptionRequest,
+) -> Result<Shown, Refusal> {
+    caller.require(Right::Write)?;
+    let kind = find_kind(node, caller, id).await?;
+    let before = node.store.subscription(caller.company_id, kind, id).await?;
+    let contact_type = match before.filter {
+        // A change of contacts names their type.
+        Filter::Contact { contact_type } => Some(Some(contact_type)),
+        _ => None,
+    };
+    let request = SubscriptionRequest {
+        contact_type,
+        ..request
+    };
+    update(node, caller, kind, id, request).await
 }
 
 /// Puts a subscription in force, or out of force: then it delivers nothing until it is enabled again.
@@ -194,7 +246,10 @@ async fn change_subscription(
     let share = node.shares.of(company_id);
     let _alone = share.change.lock().await;
     let before = store.subscription(company_id, kind, id).await?;
-    let after = before.clone().changed(change, now).map_err(StoreError::from)?;
+    let after = before
+        .clone()
+        .changed(change.clone(), now)
+        .map_err(StoreError::from)?;
     caller.clearance().may_change(&before, &after)?;
     let changed = store
         .update_subscription(company_id, kind, id, change, now)

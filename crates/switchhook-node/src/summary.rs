@@ -14,6 +14,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// All of it in one line.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        match (self.what.as_str(), self.detail.as_str()) {
+            (what, "") => what.to_owned(),
+            (what, detail) => format!("{what}, {detail}"),
+        }
+    }
+
     /// Sums up an event; numbers are masked if they are to be.
     #[must_use]
     pub fn of(kind: Kind, body: &[u8], mask: Mask) -> Self {

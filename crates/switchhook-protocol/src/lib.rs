@@ -25,6 +25,7 @@ mod body;
 mod call;
 mod changelog;
 mod contact;
+mod document;
 mod event;
 pub mod headers;
 mod kind;
@@ -44,6 +45,7 @@ pub use body::{BodyError, LARGEST_EVENT, check_object, kind_instead_of, tell_kin
 pub use call::{CallEvent, CallState, CallStateFilter, Direction, RecordingDetail};
 pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
+pub use document::{JsonNode, Shape};
 pub use event::{Payload, ReadError};
 pub use kind::{Kind, Subject};
 pub use outline::{Outline, Sort, Value};

@@ -76,6 +76,36 @@
     });
   }
 
+  // A filter is tried on the last events while it is being written. Without this there is a button for it.
+  function filterTrial() {
+    const field = document.querySelector("textarea[data-tries]");
+    const place = field && document.getElementById(field.dataset.tries);
+    if (!place) return;
+    let waiting = 0;
+    let asked = 0;
+    const trial = async () => {
+      const number = ++asked;
+      const body = new URLSearchParams(new FormData(field.form));
+      body.set("do", "try");
+      try {
+        const answer = await fetch(field.form.action, { method: "POST", body, redirect: "error" });
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        if (number !== asked || !answer.ok) return;
+        const fresh = page.getElementById(place.id);
+        const trouble = page.querySelector(".said.bad");
+        const shown = fresh?.childElementCount ? [...fresh.childNodes] : trouble ? [trouble] : [];
+        place.replaceChildren(...shown.map((node) => document.importNode(node, true)));
+        localTimes(place);
+      } catch {
+        // The button is still there.
+      }
+    };
+    field.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(trial, 400);
+    });
+  }
+
   // A chart says what was at the place that the pointer or the arrow keys are at: what its title says, in the viewer's time.
   function charts() {
     const tip = document.createElement("div");
@@ -324,6 +354,7 @@
   copyButtons(document);
   stateBoxes();
   targetPicker();
+  filterTrial();
   showPlace();
   charts();
   live();

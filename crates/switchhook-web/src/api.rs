@@ -15,6 +15,7 @@ mod erasures;
 mod error;
 mod events;
 mod explain;
+mod filtered;
 mod front;
 mod health;
 mod history;
@@ -112,6 +113,8 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::retry))
         .routes(routes!(webhook_settings::rotate_secret))
         .routes(routes!(webhook_settings::test))
+        .routes(routes!(filtered::get, filtered::update))
+        .routes(routes!(filtered::try_filter))
         .routes(routes!(events::list))
         .routes(routes!(events::get, events::send))
         .routes(routes!(rerouting::route))

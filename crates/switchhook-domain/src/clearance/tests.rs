@@ -19,6 +19,7 @@ fn subscription(filter: Filter, scopes: &str) -> Subscription {
         endpoint: Some(Endpoint::Webhook(WebhookId(1))),
         enabled: true,
         filter,
+        payload_filter: None,
         scopes: scopes.parse().expect("they are scopes"),
         created_at: NOON,
         updated_at: NOON,

@@ -5,7 +5,9 @@
 
 use super::{Reason, Verdict, judge};
 use crate::event::EventFacts;
-use crate::subscription::{Revision, Standing, SubscriptionVersion};
+use crate::filter::{Content, Looks, Unmet};
+use crate::redaction::Hidden;
+use crate::subscription::{Revision, Standing, Subscription, SubscriptionVersion};
 
 /// What is known of an event that was decided in the past.
 #[derive(Debug, Clone)]
@@ -14,6 +16,8 @@ pub struct Decided {
     pub revision: Revision,
     /// What it says of itself.
     pub facts: EventFacts,
+    /// Its bytes, for filters on them.
+    pub body: Vec<u8>,
     /// Whether its payload is still there; if not, the facts are only its kind.
     pub has_payload: bool,
     /// Whether it was a test, for one webhook and whatever is subscribed.
@@ -36,9 +40,18 @@ impl Decided {
         })
     }
 
+    /// The clause of its filter on the payload that does not hold, if it has one that says no.
+    #[must_use]
+    pub fn unmet(&self, subscription: &Subscription) -> Option<Unmet> {
+        let filter = subscription.payload_filter.as_ref()?;
+        let content = Content::of(&self.body);
+        filter.why_not(Looks::at(&content).without(Hidden::of(subscription))?)
+    }
+
     fn reason_now(&self, version: &SubscriptionVersion) -> Reason {
         use Reason::{Disabled, NoWebhook, OtherKind};
-        match judge(&version.subscription, &self.facts) {
+        let content = Content::of(&self.body);
+        match judge(&version.subscription, &self.facts, &Looks::at(&content)) {
             Verdict::PassedOver(reason) if self.has_payload => reason,
             // These do not depend on the payload.
             Verdict::PassedOver(reason @ (OtherKind | Disabled | NoWebhook)) => reason,

@@ -3,6 +3,7 @@
 //! Owns how subscriptions are looked up. It says what the rule in `matching.rs` says, and a test holds it to that.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
@@ -10,6 +11,7 @@ use switchhook_protocol::{CallState, CallStateFilter, ContactType, Direction, Sm
 
 use super::Demands;
 use crate::event::{EventDetail, EventFacts, PayloadState};
+use crate::filter::{Content, Looks, PayloadFilter};
 use crate::id::SubscriptionId;
 use crate::redaction::Hidden;
 use crate::subscription::{Endpoint, Filter, Subscription, TargetRef};
@@ -36,6 +38,8 @@ pub struct CompanyIndex {
     keys: HashMap<Key, Range<u32>>,
     /// Indexes of `entries`.
     postings: Vec<u32>,
+    /// Of the few entries that have one.
+    filters: Vec<PayloadFilter>,
 }
 
 /// What matching needs of a subscription.
@@ -45,6 +49,8 @@ pub(super) struct Entry {
     endpoint: Endpoint,
     demands: Demands,
     hidden: Hidden,
+    /// Its number among `filters`, from 1.
+    filter: Option<NonZeroU32>,
 }
 
 /// What a subscription is found by: one facet and its target, or the whole company.
@@ -122,9 +128,13 @@ impl CompanyIndex {
         let mut index = Self::default();
         let mut keyed = Vec::new();
         for subscription in subscriptions {
-            let Some(entry) = Entry::of(&subscription) else {
+            let Some(mut entry) = Entry::of(&subscription) else {
                 continue;
             };
+            if let Some(filter) = subscription.payload_filter {
+                index.filters.push(filter);
+                entry.filter = NonZeroU32::new(position(index.filters.len()));
+            }
             let target = subscription.filter.target();
             let position = position(index.entries.len());
             keyed.extend(
@@ -168,16 +178,35 @@ impl CompanyIndex {
         self.entries.is_empty()
     }
 
-    /// The endpoints that the event goes to, in ascending order, each once. Says what [`judge`](super::judge) says.
+    /// The endpoints that the event with these bytes goes to, in ascending order, each once. Says what
+    /// [`judge`](super::judge) says. The bytes are looked at only if a subscription has a filter on them and wants the event
+    /// otherwise.
     #[must_use]
-    pub fn match_event(&self, facts: &EventFacts) -> Vec<Match> {
+    pub fn match_event(&self, facts: &EventFacts, body: &[u8]) -> Vec<Match> {
         let mut found = self.matching(facts);
         found.sort_unstable_by_key(|entry| (entry.endpoint, entry.id));
         found.dedup_by_key(|entry| entry.id);
+        if found.iter().any(|entry| entry.filter.is_some()) {
+            self.drop_filtered(&mut found, body);
+        }
         found
             .chunk_by(|one, other| one.endpoint == other.endpoint)
             .map(Match::of)
             .collect()
+    }
+
+    fn drop_filtered(&self, found: &mut SmallVec<[Entry; 8]>, body: &[u8]) {
+        let content = Content::of(body);
+        let looks = Looks::at(&content);
+        found.retain(|entry| match entry.filter {
+            None => true,
+            Some(number) => {
+                let filter = &self.filters[number.get() as usize - 1];
+                looks
+                    .without(entry.hidden)
+                    .is_some_and(|event| filter.lets_through(event))
+            }
+        });
     }
 
     fn matching(&self, facts: &EventFacts) -> SmallVec<[Entry; 8]> {
@@ -216,6 +245,7 @@ impl Entry {
             endpoint,
             demands: Demands::of(&subscription.filter),
             hidden: Hidden::of(subscription),
+            filter: None,
         })
     }
 }

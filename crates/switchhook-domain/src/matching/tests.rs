@@ -6,6 +6,7 @@ use switchhook_protocol::{AgentType, CallState, Kind, Payload, TargetType, Times
 
 use super::index::Facet;
 use super::*;
+use crate::filter::{Content, PayloadFilter};
 use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use crate::redaction::Hidden;
 use crate::scope::{Scope, Scopes};
@@ -18,6 +19,7 @@ fn subscription(filter: Filter) -> Subscription {
         endpoint: Some(Endpoint::Webhook(WebhookId(1))),
         enabled: true,
         filter,
+        payload_filter: None,
         scopes: Scopes::NONE,
         created_at: Timestamp::from_millis(0),
         updated_at: Timestamp::from_millis(0),
@@ -26,6 +28,11 @@ fn subscription(filter: Filter) -> Subscription {
 
 fn event(kind: Kind, body: &str) -> EventFacts {
     EventFacts::of(&Payload::read(kind, body.as_bytes()).unwrap())
+}
+
+/// What a subscription says to an event of these bytes.
+fn said(subscription: &Subscription, facts: &EventFacts, body: &str) -> Verdict {
+    judge(subscription, facts, &Looks::at(&Content::of(body.as_bytes())))
 }
 
 fn states(names: &[&str]) -> CallFilter {
@@ -59,12 +66,12 @@ fn check(filter: Filter, kind: Kind, body: &str, expected: Option<Reason>) {
     let (subscription, facts) = (subscription(filter), event(kind, body));
     let verdict = expected.map_or(Verdict::Matches, Verdict::PassedOver);
     assert_eq!(
-        judge(&subscription, &facts),
+        said(&subscription, &facts, body),
         verdict,
         "{:?} and {body}",
         subscription.filter
     );
-    let found = CompanyIndex::build([subscription]).match_event(&facts);
+    let found = CompanyIndex::build([subscription]).match_event(&facts, body.as_bytes());
     assert_eq!(
         found.is_empty(),
         expected.is_some(),
@@ -293,15 +300,21 @@ fn the_disabled_and_the_orphaned_are_passed_over() {
         endpoint: None,
         ..subscription(Filter::Changelog)
     };
-    assert_eq!(judge(&disabled, &facts), Verdict::PassedOver(Reason::Disabled));
-    assert_eq!(judge(&orphaned, &facts), Verdict::PassedOver(Reason::NoWebhook));
+    assert_eq!(
+        said(&disabled, &facts, "{}"),
+        Verdict::PassedOver(Reason::Disabled)
+    );
+    assert_eq!(
+        said(&orphaned, &facts, "{}"),
+        Verdict::PassedOver(Reason::NoWebhook)
+    );
     assert!(CompanyIndex::build([disabled, orphaned]).is_empty());
 }
 
 #[track_caller]
 fn check_explained(filter: Filter, kind: Kind, body: &str, expected: &str) {
     let (subscription, facts) = (subscription(filter), event(kind, body));
-    let Verdict::PassedOver(reason) = judge(&subscription, &facts) else {
+    let Verdict::PassedOver(reason) = said(&subscription, &facts, "{}") else {
         panic!("{body} matches")
     };
     assert_eq!(reason.explain(&subscription, &facts), expected);
@@ -414,7 +427,7 @@ fn several_subscriptions_of_a_webhook_make_one_match() {
     };
     let ids = |ids: [i64; 2]| ids.map(SubscriptionId).to_vec();
     assert_eq!(
-        index.match_event(&event(Kind::Call, r#"{"state":"hangup"}"#)),
+        index.match_event(&event(Kind::Call, r#"{"state":"hangup"}"#), b"{}"),
         [
             Match {
                 endpoint: Endpoint::Webhook(WebhookId(1)),
@@ -430,7 +443,7 @@ fn several_subscriptions_of_a_webhook_make_one_match() {
     );
     assert!(
         index
-            .match_event(&event(Kind::Call, r#"{"state":"ringing"}"#))
+            .match_event(&event(Kind::Call, r#"{"state":"ringing"}"#), b"{}")
             .is_empty()
     );
 }
@@ -522,7 +535,7 @@ fn other_targets_and_states_cost_nothing() {
         .into_iter()
         .flat_map(|facet| [(facet, Some(OFFICE)), (facet, None)]);
     assert_eq!(keys.map(|key| index.candidates(key).count()).sum::<usize>(), 0);
-    let found = index.match_event(&facts);
+    let found = index.match_event(&facts, b"{}");
     assert_eq!(found.capacity(), 0, "nothing was allocated");
 }
 
@@ -637,11 +650,11 @@ fn events() -> impl Strategy<Value = EventFacts> {
 proptest! {
     #[test]
     fn the_index_says_what_judging_one_by_one_says(all in subscriptions(), facts in events()) {
-        let found = CompanyIndex::build(all.clone()).match_event(&facts);
+        let found = CompanyIndex::build(all.clone()).match_event(&facts, b"{}");
         let webhooks: Vec<_> = found.iter().map(|one| one.endpoint).collect();
         prop_assert!(webhooks.is_sorted_by(|one, next| one < next), "one match per webhook: {:?}", webhooks);
 
-        let mut expected: Vec<_> = all.iter().filter(|one| judge(one, &facts) == Verdict::Matches).collect();
+        let mut expected: Vec<_> = all.iter().filter(|one| said(one, &facts, "{}") == Verdict::Matches).collect();
         expected.sort_by_key(|one| (one.endpoint, one.id));
         let pairs = |one: &Match| one.subscription_ids.iter().map(|id| (Some(one.endpoint), *id)).collect::<Vec<_>>();
         let said: Vec<_> = found.iter().flat_map(pairs).collect();
@@ -656,14 +669,14 @@ proptest! {
     #[test]
     fn the_filters_for_everything_of_a_kind_let_each_of_its_events_through_once(facts in events()) {
         let everything = Filter::everything_of(facts.kind()).into_iter().map(subscription);
-        let matching = everything.filter(|one| judge(one, &facts) == Verdict::Matches);
+        let matching = everything.filter(|one| said(one, &facts, "{}") == Verdict::Matches);
         prop_assert_eq!(matching.count(), 1);
     }
 
     #[test]
     fn every_reason_can_be_explained(all in subscriptions(), facts in events()) {
         for one in &all {
-            if let Verdict::PassedOver(reason) = judge(one, &facts) {
+            if let Verdict::PassedOver(reason) = said(one, &facts, "{}") {
                 prop_assert!(!reason.explain(one, &facts).is_empty());
             }
         }
@@ -685,6 +698,7 @@ fn decided(body: &str) -> Decided {
     Decided {
         revision: Revision(7),
         facts: event(Kind::Call, body),
+        body: body.as_bytes().to_vec(),
         has_payload: true,
         is_test: false,
     }
@@ -737,4 +751,81 @@ fn a_test_event_and_one_without_its_payload_are_not_judged_by_filters() {
     check_verdict(&emptied, &version, Reason::PayloadGone);
     version.subscription.enabled = false;
     check_verdict(&emptied, &version, Reason::Disabled);
+}
+
+fn filtered(filter: Filter, scopes: &[Scope], payload_filter: &str) -> Subscription {
+    Subscription {
+        payload_filter: Some(PayloadFilter::parse(payload_filter).unwrap()),
+        scopes: scopes.iter().copied().collect(),
+        ..subscription(filter)
+    }
+}
+
+#[track_caller]
+fn check_filtered(subscription: Subscription, body: &str, expected: Option<Reason>) {
+    let facts = event(subscription.filter.kind(), body);
+    let verdict = expected.map_or(Verdict::Matches, Verdict::PassedOver);
+    assert_eq!(said(&subscription, &facts, body), verdict, "{body}");
+    let found = CompanyIndex::build([subscription]).match_event(&facts, body.as_bytes());
+    assert_eq!(
+        found.is_empty(),
+        expected.is_some(),
+        "the index disagrees about {body}"
+    );
+}
+
+#[test]
+fn a_filter_on_the_payload_is_asked_last_and_says_no_or_nothing() {
+    let long = |states_wanted: &[&str]| {
+        let filter = r#"{"duration": {"$gt": 30000}}"#;
+        filtered(Filter::Call(states(states_wanted)), &[], filter)
+    };
+    check_filtered(long(&[]), r#"{"state":"hangup","duration":30000.5}"#, None);
+    check_filtered(
+        long(&[]),
+        r#"{"state":"hangup","duration":30000}"#,
+        Some(Reason::Filter),
+    );
+    check_filtered(long(&[]), r#"{"state":"hangup"}"#, Some(Reason::Filter));
+    check_filtered(
+        long(&["ringing"]),
+        r#"{"state":"hangup"}"#,
+        Some(Reason::StateNotInList),
+    );
+}
+
+#[test]
+fn a_filter_sees_what_its_subscription_sees_and_no_more() {
+    let body = r#"{"direction":"inbound","text":"the code is 1234","recording_url":"https://x"}"#;
+    for (scopes, expected) in [
+        ([].as_slice(), Some(Reason::Filter)),
+        (&[Scope::MessageContentExportAll], None),
+    ] {
+        let asks = r#"{"text": {"$contains": "1234"}}"#;
+        let subscription = filtered(Filter::Sms(messages(SmsDirection::All)), scopes, asks);
+        check_filtered(subscription, body, expected);
+    }
+    let asks = r#"{"text": {"$exist": false}}"#;
+    check_filtered(
+        filtered(Filter::Sms(messages(SmsDirection::All)), &[], asks),
+        body,
+        None,
+    );
+    let asks = r#"{"recording_url": {"$startsWith": "https://x"}}"#;
+    let call = |scopes| filtered(Filter::Call(CallFilter::default()), scopes, asks);
+    check_filtered(call(&[]), body, Some(Reason::Filter));
+    check_filtered(call(&[Scope::RecordingsExport]), body, None);
+}
+
+#[test]
+fn what_a_filter_saw_is_explained_as_of_its_version() {
+    let decided = decided(r#"{"state":"hangup","duration":5}"#);
+    let mut version = version(7, VersionChange::Updated);
+    version.subscription.payload_filter = Some(PayloadFilter::parse(r#"{"duration": {"$gt": 30}}"#).unwrap());
+    check_verdict(&decided, &version, Reason::Filter);
+    let unmet = decided.unmet(&version.subscription).unwrap();
+    assert_eq!(unmet.clause, r#"duration: {"$gt":30}"#);
+    version.subscription.payload_filter = Some(PayloadFilter::parse(r#"{"duration": 5.0}"#).unwrap());
+    check_verdict(&decided, &version, Reason::WebhookGone);
+    assert_eq!(decided.unmet(&version.subscription), None);
 }

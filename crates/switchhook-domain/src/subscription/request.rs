@@ -4,12 +4,13 @@
 
 use switchhook_protocol::{AgentType, ContactType, Kind, SmsDirection, TargetType};
 
+use crate::filter::PayloadFilter;
 use crate::kind::rules;
 
 use super::{CallFilter, CallStateSet, Filter, FilterChange, SmsFilter, TargetRef};
 
 /// A subscription to make or to change. Outer `None` was not said and leaves what is there; `Some(None)` clears.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SubscriptionRequest {
     /// The id of the webhook or websocket to point at.
     pub endpoint_id: Option<Option<i64>>,
@@ -33,6 +34,8 @@ pub struct SubscriptionRequest {
     pub target_type: Option<Option<TargetType>>,
     /// Calls and messages: the target's id.
     pub target_id: Option<Option<i64>>,
+    /// Of every kind: only those in which this stands.
+    pub payload_filter: Option<Option<PayloadFilter>>,
 }
 
 /// Why a request cannot be made or changed into a subscription.

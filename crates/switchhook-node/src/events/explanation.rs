@@ -3,6 +3,7 @@
 //! The store gives the subscriptions as they stood, the domain judges them again; here are the words for how a delivery
 //! stands and what to do if nothing was sent.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use switchhook_domain::delivery::Delivery;
@@ -15,10 +16,12 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::Payload;
 use switchhook_store::{self as store, EventHead, PageRequest, StoreError, SubscriptionFilter};
 
+use super::filtering::RefusedBy;
 use crate::Node;
 use crate::caller::Caller;
 use crate::deliveries::{Standing, standings};
 use crate::refusal::Refusal;
+use crate::sight::Sight;
 
 /// What became of an event at the company's subscriptions.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub struct Explained {
     pub verdict: Verdict,
     /// The same as a sentence, or how the delivery stands.
     pub explanation: String,
+    /// What of its filter on the payload said no.
+    pub refused_by: Option<RefusedBy>,
     /// When it was changed afterwards.
     pub changed_at: Option<Timestamp>,
     /// The delivery that it asked for, and how that stands; subscriptions of one webhook share one.
@@ -79,7 +84,7 @@ pub async fn explain(
     caller.require_sight(explained.event.kind)?;
     let (kind, goes_nowhere) = (explained.event.kind, explained.deliveries.is_empty());
     let standings = standings(node, &explained.deliveries).await?;
-    let mut explanation = tell(explained, standings);
+    let mut explanation = tell(explained, standings, Sight::of(caller, node));
     let clearance = caller.clearance();
     let is_seen = |one: &Explained| clearance.sees(one.subscription.filter.kind()).is_ok();
     explanation.items.retain(is_seen);
@@ -122,8 +127,10 @@ async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String
     ))
 }
 
-fn tell(explained: store::Explained, standings: Vec<Standing>) -> Explanation {
+fn tell(explained: store::Explained, standings: Vec<Standing>, sight: Sight) -> Explanation {
     let decided = decided(&explained);
+    let kind = explained.event.kind;
+    let shown = LazyCell::new(|| sight.text(kind, &decided.body));
     let store::Explained {
         event,
         deliveries,
@@ -137,7 +144,9 @@ fn tell(explained: store::Explained, standings: Vec<Standing>) -> Explanation {
         .collect();
     let tell_one = |version: SubscriptionVersion| {
         let delivery = by_subscription.get(&version.subscription.id).copied();
-        explained_one(&decided, version, delivery)
+        let refused = |unmet| RefusedBy::told(unmet, &decided.body, &shown);
+        let unmet = decided.unmet(&version.subscription);
+        explained_one(&decided, version, delivery, unmet.map(refused))
     };
     Explanation {
         event: EventHead::from(event),
@@ -155,6 +164,7 @@ fn decided(explained: &store::Explained) -> Decided {
     let payload = payload.or_else(|_gone| Payload::read(event.kind, b"{}"));
     Decided {
         revision: explained.revision,
+        body: event.body.to_vec(),
         facts: EventFacts::of(&payload.expect("an empty object is an event of any kind")),
         has_payload,
         is_test: explained
@@ -168,12 +178,17 @@ fn explained_one(
     decided: &Decided,
     version: SubscriptionVersion,
     delivery: Option<&(Delivery, Standing)>,
+    refused_by: Option<RefusedBy>,
 ) -> Explained {
     let verdict = decided.verdict(&version, delivery.is_some());
+    let refused_by = refused_by.filter(|_| verdict == Verdict::PassedOver(Reason::Filter));
     let subscription = version.subscription;
     let explanation = match verdict {
         Verdict::PassedOver(Reason::Websocket) => Reason::Websocket.in_words().to_owned(),
-        Verdict::PassedOver(reason) => reason.explain(&subscription, &decided.facts),
+        Verdict::PassedOver(reason) => match &refused_by {
+            Some(clause) => format!("its filter says no: {}", clause.in_words()),
+            None => reason.explain(&subscription, &decided.facts),
+        },
         Verdict::Matches => delivery.map_or_else(String::new, |(it, standing)| {
             format!("delivery {}: {}", it.id, standing.text)
         }),
@@ -182,6 +197,7 @@ fn explained_one(
         subscription,
         verdict,
         explanation,
+        refused_by,
         changed_at: version.until_at,
         delivery: delivery.cloned(),
     }

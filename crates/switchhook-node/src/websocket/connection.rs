@@ -236,7 +236,7 @@ impl<'a> Connection<'a> {
             return Ok(None);
         };
         let matches = registry
-            .match_event(company_id, &EventFacts::of(&payload))
+            .match_event(company_id, &EventFacts::of(&payload), &entry.event.body)
             .matches;
         let here = Endpoint::Websocket(grant.websocket_id);
         let wanted = matches.into_iter().find(|one| {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use switchhook_domain::Kind;
+use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::history::Range;
 use switchhook_domain::id::{
     ChannelId, DeliveryId, EventId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
@@ -122,6 +123,13 @@ fn source() -> SourceRequest {
     }
 }
 
+fn filtered() -> SubscriptionRequest {
+    SubscriptionRequest {
+        payload_filter: Some(PayloadFilter::parse(r#"{"state": "hangup"}"#).ok()),
+        ..SubscriptionRequest::default()
+    }
+}
+
 fn states() -> SubscriptionRequest {
     SubscriptionRequest {
         group_calls_only: Some(Some(true)),
@@ -184,6 +192,12 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("subscriptions::update", verb!(|node, caller, things| subscriptions::update(node, caller, Kind::Call, things.subscription, states())),
         [NO_WRITE, NO_WRITE, "call subscription", NOT_THERE]),
+    ("subscriptions::update_any", verb!(|node, caller, things| subscriptions::update_any(node, caller, things.subscription, filtered())),
+        [NO_WRITE, NO_WRITE, "call subscription", NOT_THERE]),
+    ("subscriptions::kind_of", verb!(|node, caller, things| subscriptions::kind_of(node, caller, things.subscription)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("events::try_filter", verb!(|node, caller, things| events::try_filter(node, caller, Kind::Changelog, &PayloadFilter::parse("{\"a\":1}").unwrap())),
+        ["changelog", NO_READ, "changelog", OK]),
     ("subscriptions::set_enabled", verb!(|node, caller, things| subscriptions::set_enabled(node, caller, Kind::Call, things.subscription, false)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("subscriptions::delete", verb!(|node, caller, things| subscriptions::delete(node, caller, Kind::Call, things.subscription)),

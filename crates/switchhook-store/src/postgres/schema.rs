@@ -17,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 17] = [
+const MIGRATIONS: [Migration; 18] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -85,6 +85,10 @@ const MIGRATIONS: [Migration; 17] = [
     Migration {
         name: "refused_signatures",
         sql: include_str!("../../migrations/postgres/0017_refused_signatures.sql"),
+    },
+    Migration {
+        name: "payload_filters",
+        sql: include_str!("../../migrations/postgres/0018_payload_filters.sql"),
     },
 ];
 

@@ -9,7 +9,8 @@ use crate::error::StoreError;
 /// What [`read`] reads, in its order.
 macro_rules! subscription_columns {
     () => {
-        "id, company_id, webhook_id, websocket_id, enabled, filter, scopes, created_at, updated_at"
+        "id, company_id, webhook_id, websocket_id, enabled, filter, payload_filter, scopes, created_at, \
+         updated_at"
     };
 }
 pub(crate) use subscription_columns;
@@ -18,7 +19,7 @@ pub(crate) use subscription_columns;
 macro_rules! version_columns {
     () => {
         "v.revision, v.company_id, v.subscription_id, v.change, v.webhook_id, v.websocket_id, v.enabled, v.filter, \
-         v.from_at, v.until_at, s.scopes, s.created_at"
+         v.payload_filter, v.from_at, v.until_at, s.scopes, s.created_at"
     };
 }
 pub(crate) use version_columns;
@@ -31,6 +32,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Subscription, StoreError> {
         endpoint: read_endpoint(&mut columns)?,
         enabled: columns.read()?,
         filter: columns.json()?,
+        payload_filter: columns.maybe_json()?,
         scopes: columns.word()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
@@ -46,6 +48,7 @@ pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreEr
     let endpoint = read_endpoint(&mut columns)?;
     let enabled = columns.read()?;
     let filter = columns.json()?;
+    let payload_filter = columns.maybe_json()?;
     let from_at = columns.time()?;
     let until_at = columns.maybe_time()?;
     Ok(SubscriptionVersion {
@@ -57,6 +60,7 @@ pub(crate) fn read_version(row: &Row<'_>) -> Result<SubscriptionVersion, StoreEr
             endpoint,
             enabled,
             filter,
+            payload_filter,
             scopes: columns.word()?,
             created_at: columns.time()?,
             updated_at: from_at,
@@ -94,5 +98,9 @@ pub(crate) fn refuse_second(other: Option<i64>, endpoint: Endpoint) -> Result<()
 
 /// Whether a change changed anything that decides where events go.
 pub(crate) fn is_another_version(before: &Subscription, after: &Subscription) -> bool {
-    (before.endpoint, before.enabled, &before.filter) != (after.endpoint, after.enabled, &after.filter)
+    let decides = |one: &Subscription| {
+        let filters = (one.filter.clone(), one.payload_filter.clone());
+        (one.endpoint, one.enabled, filters)
+    };
+    decides(before) != decides(after)
 }

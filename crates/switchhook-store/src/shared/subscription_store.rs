@@ -126,7 +126,7 @@ impl<D: Driver> SubscriptionStore for D {
     ) -> Result<Subscription, StoreError> {
         let subject = Subject { company_id, kind, id };
         self.register((subject, change, now), |sql, (subject, change, now)| {
-            Box::pin(subscriptions::update(sql, *subject, *change, *now))
+            Box::pin(subscriptions::update(sql, *subject, change, *now))
         })
         .await
     }

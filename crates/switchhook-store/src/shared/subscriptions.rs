@@ -1,5 +1,6 @@
 //! Subscriptions: "send these events there". What they promise is in [`SubscriptionStore`](super::SubscriptionStore).
 
+use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::subscription::{Endpoint, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::{Kind, Timestamp};
@@ -23,7 +24,7 @@ pub(super) async fn create(
     let insert = concat!(
         "INSERT INTO subscriptions (",
         subscription_columns!(),
-        ", kind, target_type, target_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ", kind, target_type, target_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     );
     let filter = &subscription.filter;
     let values = values![
@@ -33,6 +34,7 @@ pub(super) async fn create(
         subscription.websocket_id().map(|id| id.0),
         subscription.enabled,
         json(filter)?,
+        payload_filter(subscription),
         subscription.scopes.to_string(),
         subscription.created_at,
         subscription.updated_at,
@@ -50,13 +52,13 @@ pub(super) async fn create(
 pub(super) async fn update(
     sql: &mut dyn SqlTransaction,
     subject: Subject,
-    change: SubscriptionChange,
+    change: &SubscriptionChange,
     now: Timestamp,
 ) -> Result<Subscription, StoreError> {
     let before = find(sql, subject).await?;
-    let subscription = before.clone().changed(change, now)?;
+    let subscription = before.clone().changed(change.clone(), now)?;
     check(sql, &subscription).await?;
-    let update = "UPDATE subscriptions SET webhook_id = ?, websocket_id = ?, enabled = ?, filter = ?, \
+    let update = "UPDATE subscriptions SET webhook_id = ?, websocket_id = ?, enabled = ?, filter = ?, payload_filter = ?, \
                   target_type = ?, target_id = ?, updated_at = ? WHERE id = ?";
     let filter = &subscription.filter;
     let values = values![
@@ -64,6 +66,7 @@ pub(super) async fn update(
         subscription.websocket_id().map(|id| id.0),
         subscription.enabled,
         json(filter)?,
+        payload_filter(&subscription),
         filter.target().map(|target| target.target_type.as_str()),
         filter.target().map(|target| target.target_id),
         subscription.updated_at,
@@ -163,16 +166,28 @@ async fn check(sql: &mut dyn Sql, subscription: &Subscription) -> Result<(), Sto
         return Err(StoreError::NotFound(what));
     }
     let filter = json(&subscription.filter)?;
-    let values = values![company_id.0, endpoint_id, filter, subscription.id.0];
+    let values = values![
+        company_id.0,
+        endpoint_id,
+        filter,
+        payload_filter(subscription).unwrap_or_default(),
+        subscription.id.0,
+    ];
     let other = first(sql, same, values, |row| row.get::<i64>(0)).await?;
     refuse_second(other, endpoint)
 }
 
 const SAME_WEBHOOK_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE company_id = ? AND webhook_id = ? \
-     AND filter = ? AND deleted_at IS NULL AND id <> ?";
+     AND filter = ? AND coalesce(payload_filter, '') = ? AND deleted_at IS NULL AND id <> ?";
 
 const SAME_WEBSOCKET_AND_FILTER: &str = "SELECT id FROM subscriptions WHERE company_id = ? AND websocket_id = ? \
-     AND filter = ? AND deleted_at IS NULL AND id <> ?";
+     AND filter = ? AND coalesce(payload_filter, '') = ? AND deleted_at IS NULL AND id <> ?";
+
+/// A filter on the payload as text: equal ones have equal text.
+fn payload_filter(subscription: &Subscription) -> Option<&str> {
+    let filter = subscription.payload_filter.as_ref();
+    filter.map(PayloadFilter::as_json)
+}
 
 async fn count(sql: &mut dyn Sql, new: &Subscription) -> Result<SubscriptionCounts, StoreError> {
     let select = "SELECT count(*), count(*) FILTER (WHERE target_id IS NULL) FROM subscriptions \

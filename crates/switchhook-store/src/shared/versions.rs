@@ -20,8 +20,9 @@ pub(super) async fn keep(
 ) -> Result<(), StoreError> {
     sql.execute(END_LAST, values![now, ids]).await?;
     let insert = "INSERT INTO subscription_versions \
-                  (company_id, subscription_id, change, webhook_id, websocket_id, enabled, filter, from_at) \
-                  SELECT company_id, id, ?, webhook_id, websocket_id, enabled, filter, ? FROM subscriptions \
+                  (company_id, subscription_id, change, webhook_id, websocket_id, enabled, filter, payload_filter, from_at) \
+                  SELECT company_id, id, ?, webhook_id, websocket_id, enabled, filter, payload_filter, ? \
+                  FROM subscriptions \
                   WHERE id = ANY(?) ORDER BY id";
     sql.execute(insert, values![change.as_str(), now, ids]).await?;
     Ok(())

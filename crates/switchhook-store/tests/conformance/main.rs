@@ -128,6 +128,7 @@ conformance! {
         a_source_that_refuses_or_is_silent_is_told,
         ;
     subscriptions:
+        a_filter_on_the_payload_is_kept_changed_and_told_by_each_version,
         a_subscription_of_every_kind_reads_back_as_it_was,
         a_second_subscription_to_the_same_is_refused_by_name,
         a_subscription_needs_a_webhook_of_its_company,

@@ -65,6 +65,7 @@ pub(crate) fn subscription(id: i64, webhook_id: Option<WebhookId>, filter: Filte
         endpoint: webhook_id.map(Endpoint::Webhook),
         enabled: true,
         filter,
+        payload_filter: None,
         scopes: Scopes::NONE,
         created_at: NOON,
         updated_at: NOON,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchhook_domain::Kind;
+use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::{SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::scope::Scopes;
 use switchhook_domain::subscription::{
@@ -60,6 +61,7 @@ pub(crate) async fn a_subscription_of_every_kind_reads_back_as_it_was(world: &mu
         let kind = filter.kind();
         let made = switchhook_domain::subscription::Subscription {
             enabled: id % 2 == 0,
+            payload_filter: (id % 2 == 0).then(|| payload_filter("1")),
             scopes: Scopes::ALL,
             ..subscription(id, Some(webhook_id), filter)
         };
@@ -73,6 +75,60 @@ pub(crate) async fn a_subscription_of_every_kind_reads_back_as_it_was(world: &mu
             made
         );
     }
+}
+
+fn payload_filter(number: &str) -> PayloadFilter {
+    PayloadFilter::parse(&format!("{{\"id\": {number}}}")).expect("it is a filter")
+}
+
+/// A digit more would be another number, and no driver may round it.
+const LONG: &str = "123456789012345678901234567890";
+
+pub(crate) async fn a_filter_on_the_payload_is_kept_changed_and_told_by_each_version(world: &mut World) {
+    let webhook_id = world.webhook().await;
+    let store = std::sync::Arc::clone(&world.store);
+    let made = subscription(40, Some(webhook_id), of_target(40));
+    store.create_subscription(made.clone(), None).await.unwrap();
+    let filters = [None, Some(payload_filter(LONG)), Some(payload_filter("2")), None];
+    for filter in &filters[1..] {
+        let change = SubscriptionChange {
+            payload_filter: Some(filter.clone()),
+            ..SubscriptionChange::default()
+        };
+        let changed = store
+            .update_subscription(COMPANY, Kind::Call, SubscriptionId(40), change, NOON)
+            .await
+            .unwrap();
+        assert_eq!(&changed.payload_filter, filter);
+        let read = store
+            .subscription(COMPANY, Kind::Call, SubscriptionId(40))
+            .await
+            .unwrap();
+        assert_eq!(read, changed);
+    }
+    let page = PageRequest::first(1_000);
+    let changes = store.subscription_changes(Some(COMPANY), page).await.unwrap();
+    let versions = changes.items.into_iter().map(|version| version.subscription);
+    let told = versions
+        .filter(|one| one.id == SubscriptionId(40))
+        .map(|one| one.payload_filter);
+    assert_eq!(told.collect::<Vec<_>>(), filters);
+    let mut other = subscription(41, Some(webhook_id), of_target(40));
+    other.payload_filter = Some(payload_filter("3"));
+    store
+        .create_subscription(other.clone(), None)
+        .await
+        .expect("another filter lets other events through");
+    let refused = store
+        .create_subscription(
+            switchhook_domain::subscription::Subscription {
+                id: SubscriptionId(42),
+                ..other
+            },
+            None,
+        )
+        .await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
 }
 
 pub(crate) async fn a_second_subscription_to_the_same_is_refused_by_name(world: &mut World) {

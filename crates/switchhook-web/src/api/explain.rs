@@ -71,6 +71,12 @@ pub(crate) struct ExplainedSubscription {
     /// The same as a sentence, or how the delivery stands.
     #[schema(example = "its call_states (hangup) do not include ringing")]
     explanation: String,
+    /// With reason `filter`: the clause of its filter that does not hold, and where in the event it looks.
+    #[schema(required, example = "duration: {\"$gt\":30000}")]
+    clause: Option<String>,
+    /// With reason `filter`: what stands there, as JSON; `***` if the key may not see it, null if nothing does.
+    #[schema(required, example = "8951.03")]
+    seen: Option<String>,
     /// When the subscription was changed afterwards: from then on it may say something else.
     #[schema(value_type = Option<i64>, required)]
     changed_at: Option<Timestamp>,
@@ -116,6 +122,8 @@ impl ExplainedSubscription {
             Verdict::PassedOver(reason) => ("passed_over", Some(reason.as_str())),
         };
         let subscription = explained.subscription;
+        let refused_by = explained.refused_by.map(|by| (Some(by.clause), by.seen));
+        let (clause, seen) = refused_by.unwrap_or_default();
         Self {
             subscription_id: IdText(subscription.id.0),
             kind: subscription.filter.kind(),
@@ -124,6 +132,8 @@ impl ExplainedSubscription {
             verdict,
             reason,
             explanation: explained.explanation,
+            clause,
+            seen,
             changed_at: explained.changed_at,
             delivery: explained
                 .delivery

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::Value;
+use serde_json::value::RawValue;
 use switchhook_domain::Kind;
+use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::kind::rules;
 use switchhook_domain::subscription::{
     CallFilter, CallStateSet, Endpoint, Filter, SmsFilter, Subscription, SubscriptionRequest,
@@ -31,6 +34,8 @@ pub(super) struct SubscriptionForm {
     pub(super) contact_type: String,
     target_type: String,
     pub(super) target_id: String,
+    /// The filter on the payload, as people write it.
+    pub(super) filter: String,
 }
 
 /// States that mean something similar.
@@ -119,6 +124,7 @@ impl SubscriptionForm {
             contact_type: "shared".to_owned(),
             target_type: String::new(),
             target_id: String::new(),
+            filter: String::new(),
         }
     }
 
@@ -144,6 +150,7 @@ impl SubscriptionForm {
             contact_type: text("contact_type"),
             target_type: text("target_type"),
             target_id: text("target_id"),
+            filter: text("filter"),
             ..Self::blank(kind, None)
         }
     }
@@ -156,6 +163,10 @@ impl SubscriptionForm {
         });
         let mut form = Self::blank(subscription.filter.kind(), endpoint_id);
         form.enabled = subscription.enabled;
+        form.filter = subscription
+            .payload_filter
+            .as_ref()
+            .map_or_else(String::new, indented);
         if let Some(target) = subscription.filter.target() {
             form.target_type = target.target_type.as_str().to_owned();
             form.target_id = target.target_id.to_string();
@@ -196,6 +207,7 @@ impl SubscriptionForm {
                 self.endpoint_id.as_deref().unwrap_or_default(),
             )?),
             enabled: Some(Some(self.enabled)),
+            payload_filter: Some(self.payload_filter()?),
             ..SubscriptionRequest::default()
         };
         match self.kind {
@@ -219,6 +231,12 @@ impl SubscriptionForm {
             request.target_id = Some(id("target_id", &self.target_id)?);
         }
         Ok(request)
+    }
+
+    /// The filter on the payload, if one is written.
+    pub(super) fn payload_filter(&self) -> Result<Option<PayloadFilter>, String> {
+        let written = (!self.filter.is_empty()).then(|| PayloadFilter::parse(&self.filter));
+        written.transpose().map_err(|error| error.to_string())
     }
 
     pub(super) const fn has_target(&self) -> bool {
@@ -268,6 +286,18 @@ impl SubscriptionForm {
     pub(super) fn is_contact_type(&self, contact_type: &str) -> bool {
         self.contact_type == contact_type
     }
+}
+
+/// A filter with a line for each of its members. Its numbers are not read, so that none is rounded.
+fn indented(filter: &PayloadFilter) -> String {
+    let members: Result<BTreeMap<String, Box<RawValue>>, _> = serde_json::from_str(filter.as_json());
+    let Ok(members) = members else {
+        return filter.as_json().to_owned();
+    };
+    let line =
+        |(name, value): (&String, &Box<RawValue>)| format!("  {}: {value}", Value::from(name.as_str()));
+    let lines: Vec<_> = members.iter().map(line).collect();
+    format!("{{\n{}\n}}", lines.join(",\n"))
 }
 
 /// One of some words; nothing is none.
@@ -358,6 +388,7 @@ mod tests {
                 group_calls_only: Some(Some(false)),
                 target_type: Some(None),
                 target_id: Some(None),
+                payload_filter: Some(None),
                 ..SubscriptionRequest::default()
             })
         );
@@ -367,8 +398,19 @@ mod tests {
                 endpoint_id: Some(None),
                 enabled: Some(Some(false)),
                 contact_type: Some(Some(ContactType::Local)),
+                payload_filter: Some(None),
                 ..SubscriptionRequest::default()
             })
+        );
+    }
+
+    #[test]
+    fn a_filter_is_shown_with_a_line_for_each_member_and_keeps_its_digits() {
+        let json = r#"{"id":12345678901234567890123,"a":{"$gt":1.50}}"#;
+        let shown = indented(&PayloadFilter::parse(json).unwrap());
+        assert_eq!(
+            shown,
+            "{\n  \"a\": {\"$gt\":1.50},\n  \"id\": 12345678901234567890123\n}"
         );
     }
 
@@ -381,6 +423,7 @@ mod tests {
             ("target_id=-1", "target_id: `-1` is not an id"),
             ("kind=sms&direction=up", "direction: `up` is not a"),
             ("kind=contact&contact_type=x", "contact_type: `x` is not a"),
+            ("kind=call&filter=5", "filter: it must be an object"),
         ] {
             let error = request(form).unwrap_err();
             assert!(error.starts_with(message), "{error}");

@@ -10,6 +10,7 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::Webhook;
+use switchhook_node::events::{self, RefusedBy, Tried};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
 use switchhook_protocol::CallStateFilter;
@@ -64,7 +65,10 @@ impl SubscriptionRow {
             id: subscription.id.to_string(),
             kind: kind.route(),
             kind_name: kind.title(),
-            filter: in_words(&subscription.filter),
+            filter: match &subscription.payload_filter {
+                None => in_words(&subscription.filter),
+                Some(filter) => format!("{}, where {}", in_words(&subscription.filter), filter.as_json()),
+            },
             webhook_id: subscription.webhook_id().map(|id| id.to_string()),
             url: url.map_or(without_url, |url| shown_url(url).into_owned()),
             state,
@@ -139,6 +143,38 @@ struct FormPage {
     endpoints: Vec<Choice>,
     form: SubscriptionForm,
     targets: Vec<KnownTarget>,
+    /// What the filter would say to the last events, if that was asked.
+    trial: Option<Trial>,
+}
+
+/// What a filter would say to the last events.
+struct Trial {
+    matching: usize,
+    rows: Vec<TriedRow>,
+}
+
+/// What it would say to one.
+struct TriedRow {
+    event_id: String,
+    accepted_at: Moment,
+    summary: String,
+    /// What says no.
+    refused_by: Option<String>,
+}
+
+impl TriedRow {
+    fn of(tried: Tried) -> Self {
+        let why = |by: RefusedBy| match by.seen {
+            Some(seen) => format!("{}, and it is {seen}", by.clause),
+            None => format!("{}, and there is nothing", by.clause),
+        };
+        Self {
+            event_id: tried.id.to_string(),
+            accepted_at: Moment(tried.accepted_at),
+            summary: tried.summary.in_a_line(),
+            refused_by: tried.refused_by.map(why),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -243,7 +279,35 @@ async fn form_page(
         endpoints: endpoints(&webhooks.items, form.endpoint_id.as_deref()),
         form,
         targets,
+        trial: None,
     })
+}
+
+/// The form again, with what its filter would say to the last events.
+async fn try_filter(
+    desk: &Desk,
+    visitor: &Visitor,
+    id: Option<String>,
+    form: SubscriptionForm,
+) -> Result<Response, Trouble> {
+    let kind = form.kind;
+    let (trial, trouble) = match form.payload_filter() {
+        Ok(None) => (
+            None,
+            Some("filter: write one to see what it lets through".to_owned()),
+        ),
+        Ok(Some(filter)) => {
+            let tried = events::try_filter(&desk.node, visitor.caller, kind, &filter).await?;
+            let trial = Trial {
+                matching: tried.iter().filter(|one| one.refused_by.is_none()).count(),
+                rows: tried.into_iter().map(TriedRow::of).collect(),
+            };
+            (Some(trial), None)
+        }
+        Err(why) => (None, Some(why)),
+    };
+    let page = form_page(desk, visitor, id, form, trouble).await?;
+    Ok(show(&FormPage { trial, ..page }))
 }
 
 /// The webhooks, and a websocket if the subscription has one: those are made by their listeners.
@@ -272,8 +336,12 @@ pub(super) async fn create(
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
+    let is_trial = form.text("do") == Some("try");
     let form = SubscriptionForm::read(&form);
     visitor.must_see(form.kind)?;
+    if is_trial {
+        return try_filter(&desk, &visitor, None, form).await;
+    }
     let made = match form.request() {
         Ok(request) => subscriptions::create(&desk.node, visitor.caller, form.kind, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
@@ -320,8 +388,12 @@ pub(super) async fn update(
     let (kind, id) = route(&kind, &id)?;
     visitor.must_write()?;
     visitor.must_see(kind)?;
+    let is_trial = form.text("do") == Some("try");
     let mut form = SubscriptionForm::read(&form);
     form.kind = kind;
+    if is_trial {
+        return try_filter(&desk, &visitor, Some(id.to_string()), form).await;
+    }
     let changed = match form.request() {
         Ok(request) => subscriptions::update(&desk.node, visitor.caller, kind, id, request).await,
         Err(why) => Err(Refusal::Invalid(why)),

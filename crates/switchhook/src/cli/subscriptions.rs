@@ -1,11 +1,13 @@
 //! `switchhook subscriptions`: "send these events there", over Dialpad's API.
 
 mod filter;
+mod payload;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use switchhook_domain::Kind;
+use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
 
 use self::filter::FilterOptions;
@@ -15,7 +17,7 @@ use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::{Misuse, wait_for, words};
-use switchhook_client::{Answer, Client, Request};
+use switchhook_client::{Answer, Client, ClientError, Request};
 
 /// Create, list, show, change and delete subscriptions
 #[derive(Debug, Args)]
@@ -43,6 +45,7 @@ enum Command {
     #[command(after_help = "Example:\n  switchhook subscriptions show call 7730318061039616")]
     Show(One),
     Update(Update),
+    TryFilter(payload::TryFilter),
     /// Delete a subscription
     #[command(after_help = "Example:\n  switchhook subscriptions delete call 7730318061039616")]
     Delete(One),
@@ -57,6 +60,7 @@ Examples:
   switchhook subscriptions create sms --webhook 7730318061039616 --direction inbound
   switchhook subscriptions create contact --webhook 7730318061039616
   switchhook subscriptions create call --websocket 7730318061039618
+  switchhook subscriptions create call --webhook 7730318061039616 --filter '{\"duration\": {\"$gt\": 30000}}'
 
 Contacts are local or shared, and a subscription is to one of them: without --contact-type two are made.")]
 struct Create {
@@ -74,6 +78,10 @@ struct Create {
 
     #[command(flatten)]
     filter: FilterOptions,
+
+    /// Only events in which this stands: JSON that looks like the event, or @FILE with it
+    #[arg(long = "filter", value_name = "JSON", value_parser = payload::parse)]
+    payload_filter: Option<PayloadFilter>,
 }
 
 /// Change a subscription; what is not given stays
@@ -82,7 +90,8 @@ struct Create {
 Examples:
   switchhook subscriptions update call 7730318061039616 --call-states all
   switchhook subscriptions update sms 7730318061039616 --status=false --webhook 7730318061039617
-  switchhook subscriptions update changelog 7730318061039616 --disable")]
+  switchhook subscriptions update changelog 7730318061039616 --disable
+  switchhook subscriptions update call 7730318061039616 --filter '{\"state\": [\"hangup\", \"missed\"]}'")]
 struct Update {
     /// The kind of events
     #[arg(value_parser = words::kinds())]
@@ -109,6 +118,14 @@ struct Update {
 
     #[command(flatten)]
     filter: FilterOptions,
+
+    /// Only events in which this stands: JSON that looks like the event, or @FILE with it
+    #[arg(long = "filter", value_name = "JSON", value_parser = payload::parse)]
+    payload_filter: Option<PayloadFilter>,
+
+    /// Whatever stands in the events: no such filter any more
+    #[arg(long, conflicts_with = "payload_filter")]
+    no_filter: bool,
 }
 
 #[derive(Debug, Args)]
@@ -132,18 +149,24 @@ impl Subscriptions {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
         wait_for(async {
-            let (kind, request) = match self.command {
-                Command::List(Which { kind }) => return list(&client, kind, self.json).await,
-                Command::Create(create) => return create.run(&client, self.json).await,
-                Command::Update(update) => (update.kind, update.request()?),
-                Command::Show(One { kind, id }) => (kind, Request::get(&path(kind, id), &[])),
+            match self.command {
+                Command::List(Which { kind }) => list(&client, kind, self.json).await,
+                Command::Create(create) => create.run(&client, self.json).await,
+                Command::Update(update) => {
+                    let answer = update.send(&client).await?;
+                    show_filtered(&client, update.kind, answer, self.json).await
+                }
+                Command::TryFilter(trial) => trial.run(&client, self.json).await,
+                Command::Show(One { kind, id }) => {
+                    let answer = client.send(Request::get(&path(kind, id), &[])).await?;
+                    show_filtered(&client, kind, answer, self.json).await
+                }
                 Command::Delete(One { kind, id }) => {
                     let answer = client.send(Request::delete(path(kind, id))).await?;
                     output::remark(format_args!("subscription {id} is deleted; this is what it was:"));
-                    return show(kind, &answer, self.json);
+                    show(kind, &answer, self.json)
                 }
-            };
-            show(kind, &client.send(request).await?, self.json)
+            }
         })
     }
 }
@@ -154,9 +177,9 @@ impl Create {
         let mut made = Made::default();
         let mut answers = Vec::new();
         for fields in self.requests()? {
-            match made.make(client, &path, &fields.into()).await {
-                Ok((_, answer)) => answers.push(answer),
-                Err(error) => return Err(made.take_back(error.into()).await),
+            match self.make(client, &mut made, &path, fields).await {
+                Ok(answer) => answers.push(answer),
+                Err(error) => return Err(made.take_back(error).await),
             }
         }
         for (number, answer) in answers.iter().enumerate() {
@@ -166,6 +189,24 @@ impl Create {
             show(self.kind, answer, json)?;
         }
         Ok(())
+    }
+
+    /// Makes one. With a filter it is not in force before it has that.
+    async fn make(
+        &self,
+        client: &Client,
+        made: &mut Made,
+        path: &str,
+        mut fields: Fields,
+    ) -> anyhow::Result<Answer> {
+        let Some(filter) = &self.payload_filter else {
+            return Ok(made.make(client, path, &fields.into()).await?.1);
+        };
+        let enabled = fields.insert("enabled".to_owned(), false.into());
+        let (id, _) = made.make(client, path, &fields.into()).await?;
+        let mut rest = Fields::new();
+        rest.extend(enabled.map(|enabled| ("enabled".to_owned(), enabled)));
+        payload::set(client, &id, Some(filter), &rest).await
     }
 
     /// What to make: one subscription, or several if it takes so many to get everything that was asked for.
@@ -185,7 +226,25 @@ impl Create {
 }
 
 impl Update {
-    fn request(&self) -> anyhow::Result<Request> {
+    async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let sets_filter = self.payload_filter.is_some() || self.no_filter;
+        let fields = self.fields()?;
+        if fields.is_empty() && !sets_filter {
+            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+        }
+        // The filter first: what else changes may let more through.
+        if sets_filter {
+            let id = self.id.to_string();
+            let answer = payload::set(client, &id, self.payload_filter.as_ref(), &Fields::new()).await?;
+            if fields.is_empty() {
+                return Ok(answer);
+            }
+        }
+        let request = Request::patch(path(self.kind, self.id)).json(&fields.into());
+        Ok(client.send(request).await?)
+    }
+
+    fn fields(&self) -> anyhow::Result<Fields> {
         let mut fields = self.filter.fields(self.kind)?;
         fields.extend(
             self.webhook
@@ -197,10 +256,7 @@ impl Update {
         if self.company_wide {
             fields.extend(["target_type", "target_id"].map(|name| (name.to_owned(), Value::Null)));
         }
-        if fields.is_empty() {
-            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
-        }
-        Ok(Request::patch(path(self.kind, self.id)).json(&fields.into()))
+        Ok(fields)
     }
 }
 
@@ -219,6 +275,15 @@ struct Subscription {
     websocket: Option<Websocket>,
     #[serde(flatten)]
     filter: ShownFilter,
+    #[serde(skip)]
+    payload_filter: Option<PayloadFilter>,
+}
+
+/// What we read of its filter on the payload, by itself: its numbers would be rounded among members that are gathered.
+#[derive(Debug, Default, Deserialize)]
+struct WithFilter {
+    #[serde(default)]
+    filter: Option<PayloadFilter>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -296,22 +361,41 @@ async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result
 
 /// Whether the key may not see that.
 pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
-    use switchhook_client::ClientError;
     matches!(
         error.downcast_ref(),
         Some(ClientError::Refused { status: 403, .. })
     )
 }
 
+/// Shows a subscription with its filter on the payload, which Dialpad's API does not tell.
+async fn show_filtered(client: &Client, kind: Kind, answer: Answer, json: bool) -> anyhow::Result<()> {
+    let subscription: Subscription = answer.read()?;
+    let path = format!("/v1/subscriptions/{}", subscription.id);
+    let answer = match client.send(Request::get(&path, &[])).await {
+        Ok(filtered) => filtered,
+        // Dialpad has no such path.
+        Err(ClientError::Refused { status: 404, .. }) => answer,
+        Err(error) => return Err(error.into()),
+    };
+    show(kind, &answer, json)
+}
+
 fn show(kind: Kind, answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let subscription: Subscription = answer.read()?;
+    let subscription = Subscription {
+        payload_filter: answer.read::<WithFilter>().unwrap_or_default().filter,
+        ..answer.read()?
+    };
     Facts::new()
         .fact("id", &subscription.id)
         .fact("kind", kind)
         .fact("events", subscription.filter.in_words(kind))
+        .fact_if(
+            "filter",
+            subscription.payload_filter.as_ref().map(PayloadFilter::as_json),
+        )
         .fact("state", subscription.state())
         .fact("goes to", subscription.goes_to())
         .print()

@@ -89,6 +89,7 @@ async fn subscribe_to_everything(
             endpoint: Some(Endpoint::Webhook(webhook_id)),
             enabled: true,
             filter,
+            payload_filter: None,
             scopes: Scopes::ALL,
             created_at: now,
             updated_at: now,

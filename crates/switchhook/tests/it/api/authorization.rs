@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 84] = [
+const TABLE: [(&str, [u16; 8]); 87] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -73,6 +73,9 @@ const TABLE: [(&str, [u16; 8]); 84] = [
     ("post /v1/webhooks/{id}/retry",                 [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/rotate-secret",         [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/webhooks/{id}/test",                  [401, 401, 403, 202, 403, 404, 202, 202]),
+    ("get /v1/subscriptions/{id}",                   [401, 401, 200, 403, 403, 404, 200, 200]),
+    ("patch /v1/subscriptions/{id}",                 [401, 401, 403, 200, 403, 404, 403, 200]),
+    ("post /v1/subscriptions/try-filter",            [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/events",                               [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/events/{event}",                       [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/events/{event}",                      [401, 401, 403, 403, 202, 202, 202, 202]),
@@ -248,6 +251,10 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
             subscribed(server, "call", &id).await;
             id
         }
+        (_, Some("subscriptions"), Some("{id}")) => {
+            let webhook = server.webhook(&some_url()).await;
+            subscribed(server, "call", &webhook).await
+        }
         (_, Some("subscriptions"), Some(kind)) => {
             let webhook = server.webhook(&some_url()).await;
             subscribed(server, kind, &webhook).await
@@ -286,6 +293,8 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         "patch /api/v2/subscriptions/sms/{id}" => json!({"status": true}),
         "patch /api/v2/subscriptions/contact/{id}" => json!({"contact_type": "local"}),
         "patch /v1/webhooks/{id}" => json!({"rate": 5}),
+        "patch /v1/subscriptions/{id}" => json!({"filter": {"state": "hangup"}}),
+        "post /v1/subscriptions/try-filter" => json!({"kind": "call", "filter": {"state": "hangup"}}),
         "post /v1/events/{event}" | "post /in/{token}" => {
             json!({"call_id": 1, "state": "hangup", "target": {"type": "office"}})
         }

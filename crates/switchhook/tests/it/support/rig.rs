@@ -311,6 +311,7 @@ impl Rig {
             endpoint: Some(Endpoint::Webhook(webhook_id)),
             enabled: true,
             filter,
+            payload_filter: None,
             scopes: Scopes::ALL,
             created_at: now,
             updated_at: now,

@@ -1,0 +1,170 @@
+//! An event's JSON as a tree that is read where somebody looks: each part once, however many look at it. Numbers stay text.
+
+use std::cell::OnceCell;
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::reading::read_text;
+use crate::value::Text;
+
+/// A value in valid JSON text, of which nothing is read before it is looked at.
+#[derive(Debug)]
+pub struct JsonNode<'a> {
+    json: &'a str,
+    shape: OnceCell<Box<Shape<'a>>>,
+}
+
+/// What a value is.
+#[derive(Debug)]
+pub enum Shape<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number as it stands there.
+    Number(&'a str),
+    /// A text.
+    Text(Text<'a>),
+    /// A list.
+    List(Vec<JsonNode<'a>>),
+    /// An object: its members by name. Of a repeated name the last one counts.
+    Object(Vec<(String, JsonNode<'a>)>),
+}
+
+impl<'a> JsonNode<'a> {
+    /// The value of a JSON text that is known to be valid.
+    #[must_use]
+    pub const fn of(json: &'a str) -> Self {
+        Self {
+            json,
+            shape: OnceCell::new(),
+        }
+    }
+
+    /// Its JSON text.
+    #[must_use]
+    pub const fn json(&self) -> &'a str {
+        self.json
+    }
+
+    /// What it is.
+    pub fn shape(&self) -> &Shape<'a> {
+        self.shape.get_or_init(|| Box::new(Shape::read(self.json)))
+    }
+
+    /// A member, if it is an object that has one by that name.
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        let Shape::Object(members) = self.shape() else {
+            return None;
+        };
+        let at = members.binary_search_by(|(own, _)| own.as_str().cmp(name)).ok()?;
+        Some(&members[at].1)
+    }
+}
+
+impl<'a> Shape<'a> {
+    fn read(json: &'a str) -> Self {
+        let json = json.trim_ascii();
+        match json.as_bytes().first() {
+            Some(b'{') => Self::read_object(json),
+            Some(b'[') => {
+                let mut elements = Vec::new();
+                // Valid JSON text that begins like a list is one, so there is no error to tell about.
+                let _ = walk_array(json, |element| elements.push(JsonNode::of(element)));
+                Self::List(elements)
+            }
+            Some(b'"') => Self::Text(read_text(json).unwrap_or_default()),
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'-' | b'0'..=b'9') => Self::Number(json),
+            _ => Self::Null,
+        }
+    }
+
+    fn read_object(json: &'a str) -> Self {
+        let mut members = Vec::new();
+        let _ = walk_object(json, |name, value| {
+            members.push((name.to_owned(), JsonNode::of(value)))
+        });
+        // The last of those with the same name is to be the first of them, which is the one that stays.
+        members.reverse();
+        members.sort_by(|one, other| one.0.cmp(&other.0));
+        members.dedup_by(|later, earlier| later.0 == earlier.0);
+        Self::Object(members)
+    }
+}
+
+/// Calls `each` with every key and the JSON text of its value, in order, repeated keys included.
+fn walk_object<'a>(json: &'a str, each: impl FnMut(&str, &'a str)) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    deserializer.deserialize_map(EachMember(each))?;
+    deserializer.end()
+}
+
+fn walk_array<'a>(json: &'a str, each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    deserializer.deserialize_seq(EachElement(each))?;
+    deserializer.end()
+}
+
+struct EachMember<F>(F);
+
+impl<'a, F: FnMut(&str, &'a str)> Visitor<'a> for EachMember<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
+        // Keys are cut out raw too: decoding them would refuse keys that are valid JSON (a lone surrogate).
+        while let Some((key, value)) = members.next_entry::<&RawValue, &RawValue>()? {
+            if let Some(key) = read_text(key.get()) {
+                (self.0)(&key, value.get());
+            }
+        }
+        Ok(())
+    }
+}
+
+struct EachElement<F>(F);
+
+impl<'a, F: FnMut(&'a str)> Visitor<'a> for EachElement<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            (self.0)(element.get());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_what_its_text_says() {
+        let json = " {\"b\": [1, \"x\\u00e9\", null, true], \"a\": {\"c\": 1e400}, \"b2\": false, \"a\": {\"c\": 2.50}} ";
+        let node = JsonNode::of(json);
+        let a = node.member("a").unwrap();
+        assert_eq!(a.json(), "{\"c\": 2.50}", "the last one counts");
+        assert!(matches!(a.member("c").unwrap().shape(), Shape::Number("2.50")));
+        let Shape::List(list) = node.member("b").unwrap().shape() else {
+            panic!("it is a list");
+        };
+        let texts: Vec<_> = list.iter().map(JsonNode::json).collect();
+        assert_eq!(texts, ["1", "\"x\\u00e9\"", "null", "true"]);
+        assert!(matches!(list[1].shape(), Shape::Text(text) if text == "xé"));
+        assert!(matches!(list[2].shape(), Shape::Null));
+        assert!(node.member("d").is_none());
+        assert!(list[0].member("a").is_none());
+    }
+}

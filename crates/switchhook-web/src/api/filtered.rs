@@ -1,0 +1,225 @@
+//! `/v1/subscriptions`: subscriptions of every kind with their filter on the payload, which Dialpad's API does not have.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use switchhook_domain::filter::PayloadFilter;
+use switchhook_domain::id::SubscriptionId;
+use switchhook_domain::subscription::SubscriptionRequest;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::events::{self, Tried};
+use switchhook_node::subscriptions::{self, Shown};
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::{Reader, Writer};
+use super::compat::{IdText, LooseId};
+use super::endpoint::EndpointAnswer;
+use super::error::ApiError;
+use super::request::{Field, JsonBody, PathId};
+use super::subscriptions::SubscriptionResource;
+use super::subscriptions::agent_status::{AgentStatusSubscription, AgentStatusSubscriptions};
+use super::subscriptions::call::{CallSubscription, CallSubscriptions};
+use super::subscriptions::changelog::{ChangelogSubscription, ChangelogSubscriptions};
+use super::subscriptions::contact::{ContactSubscription, ContactSubscriptions};
+use super::subscriptions::sms::{SmsSubscription, SmsSubscriptions};
+use super::words;
+
+/// A subscription as Dialpad's API shows it, with its kind and its filter on the payload.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FilteredSubscription {
+    #[serde(flatten)]
+    subscription: OfSomeKind,
+    #[schema(schema_with = words::kind)]
+    kind: Kind,
+    /// Which of these events, by what stands in them; null for all of them.
+    #[schema(value_type = Option<Object>, required, example = json!({"duration": {"$gt": 30000}}))]
+    filter: Option<PayloadFilter>,
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+    #[schema(value_type = i64)]
+    updated_at: Timestamp,
+}
+
+/// What the kind adds.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum OfSomeKind {
+    Call(CallSubscription),
+    Sms(SmsSubscription),
+    AgentStatus(AgentStatusSubscription),
+    Contact(ContactSubscription),
+    Changelog(ChangelogSubscription),
+}
+
+/// What to change: what is not sent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct FilteredRequest {
+    /// Which events, by what stands in them: JSON that looks like the event, with operators such as `$gt`; null for all.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, example = json!({"duration": {"$gt": 30000}, "direction": ["inbound"]}))]
+    filter: Field<Box<RawValue>>,
+    /// Whether it is in force.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Field<bool>,
+    /// The webhook to send to, or the websocket to tell.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    endpoint_id: Field<LooseId>,
+}
+
+/// A filter to try.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct TrialRequest {
+    /// The kind of events to try it on.
+    #[schema(schema_with = words::kind)]
+    kind: Kind,
+    /// The filter, as a subscription takes it.
+    #[schema(value_type = Object, example = json!({"duration": {"$gt": 30000}}))]
+    filter: Box<RawValue>,
+}
+
+/// What a filter would say to the last events.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TrialAnswer {
+    /// How many of them it lets through.
+    matching: usize,
+    /// The events, newest first: at most 50, and fewer if they are large.
+    items: Vec<TriedEvent>,
+}
+
+/// What a filter would say to an event.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TriedEvent {
+    event_id: IdText,
+    #[schema(value_type = i64)]
+    accepted_at: Timestamp,
+    /// The event in a few words.
+    #[schema(example = "hangup")]
+    summary: String,
+    /// Whether it is let through.
+    matches: bool,
+    /// The clause that does not hold; null if it is let through.
+    #[schema(required, example = "duration: {\"$gt\":30000}")]
+    clause: Option<String>,
+    /// What stands there, as JSON; `***` if the key may not see it, null if nothing does.
+    #[schema(required, example = "8951.03")]
+    seen: Option<String>,
+}
+
+/// Shows a subscription of any kind with its filter on the payload.
+#[utoipa::path(
+    get, path = "/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "subscriptions.get",
+    params(("id" = IdText, Path, description = "The subscription's id")),
+    responses((status = 200, description = "The subscription", body = FilteredSubscription)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<SubscriptionId>,
+) -> Result<Json<FilteredSubscription>, ApiError> {
+    let kind = subscriptions::kind_of(&api.node, caller, id).await?;
+    let shown = subscriptions::get(&api.node, caller, kind, id).await?;
+    Ok(Json(FilteredSubscription::of(shown)))
+}
+
+/// Changes the filter of a subscription of any kind, or where it points, or whether it is in force.
+///
+/// A filter sees of an event what the subscription's deliveries show. Changing it takes a key that may see that.
+#[utoipa::path(
+    patch, path = "/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "subscriptions.update",
+    params(("id" = IdText, Path, description = "The subscription's id")),
+    request_body = FilteredRequest,
+    responses((status = 200, description = "The subscription", body = FilteredSubscription)),
+)]
+pub(crate) async fn update(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<SubscriptionId>,
+    JsonBody(request): JsonBody<FilteredRequest>,
+) -> Result<Json<FilteredSubscription>, ApiError> {
+    let filter = request.filter.change();
+    let filter = filter.map(|filter| filter.map(|json| parsed(&json)).transpose());
+    let request = SubscriptionRequest {
+        endpoint_id: request.endpoint_id.change().map(|id| id.map(|id| id.0)),
+        enabled: request.enabled.change(),
+        payload_filter: filter.transpose()?,
+        ..SubscriptionRequest::default()
+    };
+    let changed = subscriptions::update_any(&api.node, caller, id, request).await?;
+    Ok(Json(FilteredSubscription::of(changed)))
+}
+
+/// Tries a filter on the last 50 events of a kind: which it would let through, and what would say no. Nothing is changed.
+#[utoipa::path(
+    post, path = "/v1/subscriptions/try-filter", tag = "subscriptions", operation_id = "subscriptions.try_filter",
+    request_body = TrialRequest,
+    responses((status = 200, description = "What it would say", body = TrialAnswer)),
+)]
+pub(crate) async fn try_filter(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    JsonBody(TrialRequest { kind, filter }): JsonBody<TrialRequest>,
+) -> Result<Json<TrialAnswer>, ApiError> {
+    let tried = events::try_filter(&api.node, caller, kind, &parsed(&filter)?).await?;
+    Ok(Json(TrialAnswer {
+        matching: tried.iter().filter(|one| one.refused_by.is_none()).count(),
+        items: tried.into_iter().map(TriedEvent::of).collect(),
+    }))
+}
+
+fn parsed(json: &RawValue) -> Result<PayloadFilter, ApiError> {
+    PayloadFilter::parse(json.get()).map_err(|error| ApiError::invalid(error.to_string()))
+}
+
+impl FilteredSubscription {
+    fn of(shown: Shown) -> Self {
+        let Shown {
+            subscription,
+            endpoint,
+        } = shown;
+        let endpoint = EndpointAnswer::of(endpoint);
+        let kind = subscription.filter.kind();
+        Self {
+            kind,
+            subscription: match kind {
+                Kind::Sms => OfSomeKind::Sms(SmsSubscriptions::answer(&subscription, endpoint)),
+                Kind::AgentStatus => {
+                    OfSomeKind::AgentStatus(AgentStatusSubscriptions::answer(&subscription, endpoint))
+                }
+                Kind::Contact => OfSomeKind::Contact(ContactSubscriptions::answer(&subscription, endpoint)),
+                Kind::Changelog => {
+                    OfSomeKind::Changelog(ChangelogSubscriptions::answer(&subscription, endpoint))
+                }
+                Kind::Call | Kind::Unknown => {
+                    OfSomeKind::Call(CallSubscriptions::answer(&subscription, endpoint))
+                }
+            },
+            filter: subscription.payload_filter,
+            created_at: subscription.created_at,
+            updated_at: subscription.updated_at,
+        }
+    }
+}
+
+impl TriedEvent {
+    fn of(tried: Tried) -> Self {
+        let matches = tried.refused_by.is_none();
+        let (clause, seen) = tried
+            .refused_by
+            .map(|by| (Some(by.clause), by.seen))
+            .unwrap_or_default();
+        Self {
+            event_id: IdText(tried.id.0),
+            accepted_at: tried.accepted_at,
+            summary: tried.summary.in_a_line(),
+            matches,
+            clause,
+            seen,
+        }
+    }
+}

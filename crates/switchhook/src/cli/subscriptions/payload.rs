@@ -1,0 +1,141 @@
+//! Filters on the payload in the terminal: given as JSON or a file, set, and tried on the last events.
+
+use clap::Args;
+use serde::Deserialize;
+use switchhook_client::{Answer, Client, Request};
+use switchhook_domain::filter::PayloadFilter;
+use switchhook_domain::id::SubscriptionId;
+use switchhook_domain::{Kind, Timestamp};
+
+use super::Fields;
+use crate::cli::output::{self, Table, time};
+use crate::cli::{Misuse, words};
+
+/// Show which of the last 50 events a filter lets through, and what says no; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook subscriptions try-filter call '{\"duration\": {\"$gt\": 30000}}'
+  switchhook subscriptions try-filter sms @filter.json
+  switchhook subscriptions try-filter call --subscription 7730318061039616
+
+A filter is JSON that looks like the event: a value must be equal, a list has one of its elements. Operators:
+$eq $neq $gt $gte $lt $lte $in $nin $startsWith $endsWith $contains $exist $or $and $not.")]
+pub(super) struct TryFilter {
+    /// The kind of events
+    #[arg(value_parser = words::kinds())]
+    kind: Kind,
+
+    /// The filter: JSON, or @FILE with it
+    #[arg(value_name = "JSON", value_parser = parse, required_unless_present = "subscription")]
+    filter: Option<PayloadFilter>,
+
+    /// The filter that this subscription has
+    #[arg(long, value_name = "ID", conflicts_with = "filter")]
+    subscription: Option<SubscriptionId>,
+}
+
+const JSON: &str = "application/json";
+
+/// Reads a filter as it is given: JSON, or `@` and the file that it is in.
+pub(super) fn parse(text: &str) -> Result<PayloadFilter, String> {
+    let json = match text.strip_prefix('@') {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?
+        }
+        None => text.to_owned(),
+    };
+    PayloadFilter::parse(&json).map_err(|error| error.to_string())
+}
+
+/// Gives a subscription a filter, or none, and changes more of it in the same request.
+pub(super) async fn set(
+    client: &Client,
+    id: &str,
+    filter: Option<&PayloadFilter>,
+    more: &Fields,
+) -> anyhow::Result<Answer> {
+    let mut members: Vec<_> = more
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    members.push(format!(
+        "\"filter\":{}",
+        filter.map_or("null", PayloadFilter::as_json)
+    ));
+    // As text: a value of JSON would round its numbers.
+    let body = format!("{{{}}}", members.join(","));
+    let request = Request::patch(format!("/v1/subscriptions/{id}")).body(JSON, body.into());
+    Ok(client.send(request).await?)
+}
+
+/// What we read of a trial.
+#[derive(Debug, Deserialize)]
+struct Trial {
+    matching: usize,
+    items: Vec<Tried>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tried {
+    event_id: String,
+    accepted_at: Timestamp,
+    summary: String,
+    matches: bool,
+    clause: Option<String>,
+    seen: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct OfSubscription {
+    filter: Option<PayloadFilter>,
+}
+
+impl TryFilter {
+    pub(super) async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
+        let filter = self.filter(client).await?;
+        let body = format!("{{\"kind\":\"{}\",\"filter\":{}}}", self.kind, filter.as_json());
+        let request = Request::post("/v1/subscriptions/try-filter").body(JSON, body.into());
+        let answer = client.send(request).await?;
+        if json {
+            return output::print_data(answer.text()?);
+        }
+        let trial: Trial = answer.read()?;
+        let mut table = Table::new(&["EVENT", "ACCEPTED", "WHAT", "FILTER"]).cutting(&["WHAT"]);
+        let count = trial.items.len();
+        for tried in trial.items {
+            let said = said(&tried);
+            table.row([tried.event_id, time(tried.accepted_at), tried.summary, said]);
+        }
+        table.print_or(&format!("there are no {} events to try it on", self.kind))?;
+        output::remark(format_args!(
+            "{} of the last {count} events would be let through",
+            trial.matching
+        ));
+        Ok(())
+    }
+
+    async fn filter(&self, client: &Client) -> anyhow::Result<PayloadFilter> {
+        let Some(id) = self.subscription else {
+            return self
+                .filter
+                .clone()
+                .ok_or_else(|| Misuse("give a filter".to_owned()).into());
+        };
+        let answer = client
+            .send(Request::get(&format!("/v1/subscriptions/{id}"), &[]))
+            .await?;
+        let of: OfSubscription = answer.read()?;
+        let none = || Misuse(format!("subscription {id} has no filter: give one to try"));
+        Ok(of.filter.ok_or_else(none)?)
+    }
+}
+
+fn said(tried: &Tried) -> String {
+    match (&tried.clause, &tried.seen) {
+        _ if tried.matches => "lets through".to_owned(),
+        (Some(clause), Some(seen)) => format!("no: {clause}, and it is {seen}"),
+        (Some(clause), None) => format!("no: {clause}, and there is nothing"),
+        (None, _) => "no".to_owned(),
+    }
+}
