@@ -146,7 +146,7 @@ impl NewStore {
             order_key: Some(OrderKey::new(format!("call:{number}"))),
             warnings: Vec::new(),
             idempotency: None,
-            is_for_websockets: false,
+            is_logged: false,
             deliveries: vec![NewDelivery {
                 id: DeliveryId(id + 1),
                 webhook_id,

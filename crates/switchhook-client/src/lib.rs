@@ -130,6 +130,12 @@ impl Request {
         Self::new(Method::POST, path)
     }
 
+    /// `PUT` without a body.
+    #[must_use]
+    pub fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     /// `PATCH` without a body.
     #[must_use]
     pub fn patch(path: impl Into<String>) -> Self {

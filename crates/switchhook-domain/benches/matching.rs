@@ -78,7 +78,7 @@ fn filtered(criterion: &mut Criterion, facts: &EventFacts) {
         let index = CompanyIndex::build((1..=1_000_000).map(with(every)));
         assert_eq!(index.match_event(facts, BODY).len(), 0);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| index.match_event(black_box(facts), BODY))
+            bencher.iter(|| index.match_event(black_box(facts), BODY));
         });
     }
     group.finish();

@@ -253,7 +253,7 @@ async fn accept_many_judged(
         events => {
             let told: BTreeSet<_> = events
                 .iter()
-                .filter(|event| event.is_for_websockets)
+                .filter(|event| event.is_logged)
                 .map(|event| event.company_id)
                 .collect();
             let share = events.first().map(|event| node.shares.of(event.company_id));
@@ -311,6 +311,7 @@ pub async fn accept_sample(
     let matched = Matched {
         matches: vec![only],
         revision: node.registry.revision(company_id),
+        has_feed: false,
     };
     let (event, accepted) = decide(node, submission, &facts, matched, Vec::new(), now);
     let outcome = keep_one(node, event, accepted).await;
@@ -319,7 +320,7 @@ pub async fn accept_sample(
 }
 
 async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Accepted, Rejected> {
-    let told = event.is_for_websockets.then_some(event.company_id);
+    let told = event.is_logged.then_some(event.company_id);
     let share = node.shares.of(event.company_id);
     let place = share.take_in(std::slice::from_ref(&event)).await;
     let recorded = node.store.record_events(vec![event]).await?;
@@ -402,8 +403,12 @@ fn decide(
     warnings: Vec<String>,
     now: Timestamp,
 ) -> (NewEvent, Accepted) {
-    let Matched { matches, revision } = matched;
-    let is_for_websockets = matches.iter().any(|one| one.endpoint.webhook_id().is_none());
+    let Matched {
+        matches,
+        revision,
+        has_feed,
+    } = matched;
+    let is_logged = has_feed || matches.iter().any(|one| one.endpoint.webhook_id().is_none());
     let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
     let reserved = node.ids.reserve(now, 1 + count);
     let id = reserved.first;
@@ -435,7 +440,7 @@ fn decide(
         }),
         deliveries,
         revision,
-        is_for_websockets,
+        is_logged,
     };
     (event, accepted)
 }

@@ -16,6 +16,7 @@ pub mod documents;
 pub mod duration;
 pub mod encryption;
 pub mod events;
+pub mod feed;
 pub mod follower;
 pub mod gauges;
 pub mod health;

@@ -44,6 +44,8 @@ pub struct Matched {
     pub matches: Vec<Match>,
     /// The revision of the subscriptions that it was matched with, so that this can be explained later.
     pub revision: Revision,
+    /// Whether its company keeps a feed, so that it is logged whoever asked for it.
+    pub has_feed: bool,
 }
 
 /// One company's part.
@@ -65,6 +67,8 @@ struct Known {
     websocket_ids: HashSet<WebsocketId>,
     /// Disabled ones included.
     subscription_ids: HashSet<SubscriptionId>,
+    /// Whether all of its events are in its log.
+    has_feed: bool,
 }
 
 /// Where a company's events can go.
@@ -72,6 +76,7 @@ struct Known {
 struct Endpoints {
     webhooks: Vec<Webhook>,
     websockets: Vec<Websocket>,
+    has_feed: bool,
 }
 
 /// Subscriptions as they were at one revision.
@@ -104,6 +109,9 @@ impl Registry {
         for websocket in all_pages(|page| store.list_websockets(None, page)).await? {
             let company = endpoints.entry(websocket.company_id).or_default();
             company.websockets.push(websocket);
+        }
+        for company_id in store.feeds(None).await? {
+            endpoints.entry(company_id).or_default().has_feed = true;
         }
         let mut subscriptions = BTreeMap::<CompanyId, Vec<Subscription>>::new();
         for subscription in snapshot.subscriptions {
@@ -159,7 +167,11 @@ impl Registry {
         let mut webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
         webhooks.extend(store.replay_webhooks(company_id).await?);
         let websockets = all_pages(|page| store.list_websockets(Some(company_id), page)).await?;
-        let endpoints = Endpoints { webhooks, websockets };
+        let endpoints = Endpoints {
+            webhooks,
+            websockets,
+            has_feed: store.feeds(Some(company_id)).await?.contains(&company_id),
+        };
         self.learn(company_id, endpoints, snapshot);
         *served = serves;
         Ok(())
@@ -210,6 +222,11 @@ impl Registry {
         }
         let gone = missing.into_iter().filter_map(|id| self.websocket(id));
         changed.extend(gone.map(|websocket| websocket.company_id));
+        for company_id in store.feeds(None).await? {
+            if !self.has_feed(company_id) {
+                changed.insert(company_id);
+            }
+        }
         let since = PageRequest {
             after: Some(self.loaded_at.0),
             limit: PAGE,
@@ -327,16 +344,25 @@ impl Registry {
             return Matched {
                 matches: Vec::new(),
                 revision: self.loaded_at,
+                has_feed: false,
             };
         };
-        let (index, revision) = {
+        let (index, revision, has_feed) = {
             let known = company.known.read();
-            (Arc::clone(&known.index), known.revision)
+            (Arc::clone(&known.index), known.revision, known.has_feed)
         };
         Matched {
+            has_feed,
             matches: index.match_event(facts, body),
             revision,
         }
+    }
+
+    /// Whether all of a company's events are in its log.
+    #[must_use]
+    pub fn has_feed(&self, company_id: CompanyId) -> bool {
+        let company = self.companies.get(&company_id);
+        company.is_some_and(|company| company.known.read().has_feed)
     }
 
     /// The revision of the subscriptions that an event of the company would be matched with now.
@@ -370,7 +396,11 @@ impl Registry {
     }
 
     fn learn(&self, company_id: CompanyId, endpoints: Endpoints, snapshot: Snapshot) {
-        let Endpoints { webhooks, websockets } = endpoints;
+        let Endpoints {
+            webhooks,
+            websockets,
+            has_feed,
+        } = endpoints;
         let websocket_ids: HashSet<_> = websockets.iter().map(|websocket| websocket.id).collect();
         for websocket in websockets {
             let known = self.websocket(websocket.id);
@@ -417,6 +447,7 @@ impl Registry {
             webhook_ids,
             websocket_ids,
             subscription_ids,
+            has_feed,
         };
     }
 }

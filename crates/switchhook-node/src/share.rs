@@ -344,7 +344,7 @@ mod tests {
             idempotency: None,
             deliveries: Vec::new(),
             revision: Revision(0),
-            is_for_websockets: false,
+            is_logged: false,
         }
     }
 

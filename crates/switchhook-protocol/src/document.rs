@@ -86,7 +86,7 @@ impl<'a> Shape<'a> {
     fn read_object(json: &'a str) -> Self {
         let mut members = Vec::new();
         let _ = walk_object(json, |name, value| {
-            members.push((name.to_owned(), JsonNode::of(value)))
+            members.push((name.to_owned(), JsonNode::of(value)));
         });
         // The last of those with the same name is to be the first of them, which is the one that stays.
         members.reverse();

@@ -28,7 +28,7 @@ fn event(ids: &IdSequence) -> NewEvent {
         order_key: Some(OrderKey::new(format!("call:{id}"))),
         warnings: Vec::new(),
         idempotency: None,
-        is_for_websockets: false,
+        is_logged: false,
         deliveries: vec![NewDelivery {
             id: DeliveryId(id + 1),
             webhook_id: WebhookId(7),

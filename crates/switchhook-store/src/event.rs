@@ -36,8 +36,8 @@ pub struct NewEvent {
     pub deliveries: Vec<NewDelivery>,
     /// Which subscriptions it was matched with.
     pub revision: Revision,
-    /// Whether a subscription with a websocket asked for it, so that it has its place in the log.
-    pub is_for_websockets: bool,
+    /// Whether it has its place in the log: a subscription with a websocket asked for it, or its company keeps a feed.
+    pub is_logged: bool,
 }
 
 /// By which a repetition is known.

@@ -82,6 +82,7 @@ pub use sealing::{Resealed, Sealer, SecretOwner};
 pub use session::{ENDED_SESSIONS_KEPT, Session};
 pub use shared::dead_letters::DeadLetterStore;
 pub use shared::events::EventStore;
+pub use shared::feeds::FeedStore;
 pub use shared::keys::KeyStore;
 pub use shared::notification_store::NotificationStore;
 pub use shared::replays::ReplayStore;
@@ -91,7 +92,7 @@ pub use shared::webhooks::WebhookStore;
 pub use shared::websockets::WebsocketStore;
 pub use sqlite::{Copied, Existing};
 pub use waiting::Progress;
-pub use websocket::{LogBounds, LogEntry, LogPosition};
+pub use websocket::{Consumer, LogBounds, LogEntry, LogPosition};
 
 /// What is kept, and the few things that are done with it.
 ///
@@ -109,6 +110,7 @@ pub trait Store:
     + SubscriptionStore
     + EventStore
     + DeadLetterStore
+    + FeedStore
     + ReplayStore
     + NotificationStore
     + 'static

@@ -8,6 +8,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod events;
 mod explain;
+pub(crate) mod feeds;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod notices;

@@ -1,4 +1,7 @@
-//! The log as whoever listens at a websocket reads it.
+//! The log as whoever listens at a websocket, or polls a feed, reads it.
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::CompanyId;
 
 use crate::event::EventRecord;
 
@@ -23,4 +26,19 @@ pub struct LogEntry {
     pub position: LogPosition,
     /// The event.
     pub event: EventRecord,
+}
+
+/// A reader of the log whose place is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    /// Whose it is.
+    pub company_id: CompanyId,
+    /// Its name, unique in the company.
+    pub name: String,
+    /// What it has acknowledged: everything up to here.
+    pub position: LogPosition,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last moved.
+    pub updated_at: Timestamp,
 }

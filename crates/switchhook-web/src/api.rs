@@ -15,6 +15,7 @@ mod erasures;
 mod error;
 mod events;
 mod explain;
+mod feed;
 mod filtered;
 mod front;
 mod health;
@@ -113,6 +114,12 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::retry))
         .routes(routes!(webhook_settings::rotate_secret))
         .routes(routes!(webhook_settings::test))
+        .routes(routes!(feed::read))
+        .routes(routes!(feed::list))
+        .routes(routes!(feed::get, feed::put, feed::delete))
+        .routes(routes!(feed::read_as))
+        .routes(routes!(feed::acknowledge))
+        .routes(routes!(feed::seek))
         .routes(routes!(filtered::get, filtered::update))
         .routes(routes!(filtered::try_filter))
         .routes(routes!(events::list))

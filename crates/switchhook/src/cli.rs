@@ -23,6 +23,7 @@ mod doctor;
 mod erase;
 mod events;
 mod explain_request;
+mod feed;
 mod forward_trust;
 mod init;
 mod jwt;
@@ -101,6 +102,7 @@ enum Command {
     Send(send::Send),
     Simulate(Box<simulate::Simulate>),
     Events(events::Events),
+    Feed(feed::Feed),
     Deliveries(deliveries::Deliveries),
     DeadLetters(dead_letters::DeadLetters),
     Replays(replays::Replays),
@@ -168,6 +170,7 @@ impl Command {
             Self::Send(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Events(command) => command.run(),
+            Self::Feed(command) => command.run(),
             Self::Deliveries(command) => command.run(),
             Self::DeadLetters(command) => command.run(),
             Self::Replays(command) => command.run(),

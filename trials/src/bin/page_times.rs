@@ -137,6 +137,7 @@ impl Filling {
                     group_calls_only: false,
                     target: None,
                 }),
+                payload_filter: None,
                 scopes: Scopes::ALL,
                 created_at: START,
                 updated_at: START,
@@ -170,7 +171,7 @@ impl Filling {
                 claim_until: Some(at.plus(Duration::from_secs(30))),
             }],
             revision: Revision(2),
-            is_for_websockets: false,
+            is_logged: false,
         }
     }
 

@@ -19,13 +19,16 @@ use switchhook_domain::webhook::WebhookRequest;
 use switchhook_node::caller::Caller;
 use switchhook_node::doctor::{self, Connecting, Examination};
 use switchhook_node::events::{self, Erasure};
+use switchhook_node::feed::{self, FeedRequest, Only, Start, consumers};
 use switchhook_node::notifications::{self, ChannelRequest};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::replays::{self, ReplayRequest};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, Rotation};
 use switchhook_node::{Node, dead_letters, deliveries, history, subscriptions, websockets};
-use switchhook_store::{DeadLetterFilter, ErasureExtent, PageRequest, StoreError, SubscriptionFilter};
+use switchhook_store::{
+    DeadLetterFilter, ErasureExtent, LogPosition, PageRequest, StoreError, SubscriptionFilter,
+};
 
 use crate::house::{House, admin, stranger, unscoped, with_right};
 
@@ -40,6 +43,7 @@ struct Things {
     delivery: DeliveryId,
     replay: ReplayId,
     channel: ChannelId,
+    consumer: String,
 }
 
 impl Things {
@@ -73,8 +77,14 @@ impl Things {
             delivery,
             replay: replay.id,
             channel: channel_of(house).await,
+            consumer: consumer_of(house).await,
         }
     }
+}
+
+async fn consumer_of(house: &House) -> String {
+    let made = consumers::put(&house.node, admin(), "two", Start::Oldest).await;
+    made.expect("it can be made").0.name
 }
 
 /// Only some may be there.
@@ -123,9 +133,23 @@ fn source() -> SourceRequest {
     }
 }
 
+fn polled() -> FeedRequest {
+    FeedRequest {
+        start: Start::Oldest,
+        limit: 1,
+        wait: Duration::ZERO,
+        only: Only::default(),
+        is_signed: false,
+    }
+}
+
+fn asked() -> PayloadFilter {
+    PayloadFilter::parse(r#"{"state": "hangup"}"#).expect("it is a filter")
+}
+
 fn filtered() -> SubscriptionRequest {
     SubscriptionRequest {
-        payload_filter: Some(PayloadFilter::parse(r#"{"state": "hangup"}"#).ok()),
+        payload_filter: Some(Some(asked())),
         ..SubscriptionRequest::default()
     }
 }
@@ -196,12 +220,28 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, "call subscription", NOT_THERE]),
     ("subscriptions::kind_of", verb!(|node, caller, things| subscriptions::kind_of(node, caller, things.subscription)),
         [OK, NO_READ, OK, NOT_THERE]),
-    ("events::try_filter", verb!(|node, caller, things| events::try_filter(node, caller, Kind::Changelog, &PayloadFilter::parse("{\"a\":1}").unwrap())),
+    ("events::try_filter", verb!(|node, caller, things| events::try_filter(node, caller, Kind::Changelog, &asked())),
         ["changelog", NO_READ, "changelog", OK]),
     ("subscriptions::set_enabled", verb!(|node, caller, things| subscriptions::set_enabled(node, caller, Kind::Call, things.subscription, false)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("subscriptions::delete", verb!(|node, caller, things| subscriptions::delete(node, caller, Kind::Call, things.subscription)),
         [NO_WRITE, NO_WRITE, "call subscription", NOT_THERE]),
+    ("feed::read", verb!(|node, caller, things| feed::read(node, caller, polled())),
+        [OK, NO_READ, OK, OK]),
+    ("consumers::put", verb!(|node, caller, things| consumers::put(node, caller, "one", Start::Oldest)),
+        [NO_WRITE, NO_WRITE, OK, OK]),
+    ("consumers::list", verb!(|node, caller, things| consumers::list(node, caller)),
+        [OK, NO_READ, OK, OK]),
+    ("consumers::get", verb!(|node, caller, things| consumers::get(node, caller, &things.consumer)),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("consumers::read", verb!(|node, caller, things| consumers::read(node, caller, &things.consumer, polled())),
+        [OK, NO_READ, OK, NOT_THERE]),
+    ("consumers::acknowledge", verb!(|node, caller, things| consumers::acknowledge(node, caller, &things.consumer, LogPosition(0))),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("consumers::seek", verb!(|node, caller, things| consumers::seek(node, caller, &things.consumer, Start::Now)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("consumers::delete", verb!(|node, caller, things| consumers::delete(node, caller, &things.consumer)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("sources::create", verb!(|node, caller, things| sources::create(node, caller, source())),
         [NO_WRITE, NO_WRITE, OK, OK]),
     ("sources::update", verb!(|node, caller, things| sources::update(node, caller, things.source, source())),

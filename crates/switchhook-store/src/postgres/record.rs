@@ -26,7 +26,7 @@ pub(super) fn add_locks(locks: &mut QueueLocks, events: &[&NewEvent]) {
                 locks.add(delivery.webhook_id, key);
             }
         }
-        if event.is_for_websockets {
+        if event.is_logged {
             locks.add_log(event.company_id);
         }
     }
@@ -193,7 +193,7 @@ async fn positions(
     let mut ends = BTreeMap::<CompanyId, i64>::new();
     let mut positions = Vec::with_capacity(events.len());
     for event in events {
-        if !event.is_for_websockets {
+        if !event.is_logged {
             positions.push(None);
             continue;
         }

@@ -17,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 18] = [
+const MIGRATIONS: [Migration; 19] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -89,6 +89,10 @@ const MIGRATIONS: [Migration; 18] = [
     Migration {
         name: "payload_filters",
         sql: include_str!("../../migrations/postgres/0018_payload_filters.sql"),
+    },
+    Migration {
+        name: "feeds",
+        sql: include_str!("../../migrations/postgres/0019_feeds.sql"),
     },
 ];
 

@@ -80,6 +80,8 @@ const OTHERS: &[&str] = &[
     "webhooks",
     "webhook_holds",
     "websockets",
+    "feeds",
+    "consumers",
     "subscriptions",
     "subscription_versions",
     "replays",

@@ -114,7 +114,7 @@ pub(super) const BY_IDEMPOTENCY_KEY: &str = concat!(
 /// The place in the log of an event that is being recorded: its own id, or after the last if others with larger ids were
 /// faster. So places grow even when every event before was removed.
 fn next_position(transaction: &Transaction<'_>, event: &NewEvent) -> Result<Option<i64>, StoreError> {
-    if !event.is_for_websockets {
+    if !event.is_logged {
         return Ok(None);
     }
     let company_id = event.company_id.0;

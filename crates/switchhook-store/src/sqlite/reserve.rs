@@ -138,7 +138,7 @@ mod tests {
             accepted_at,
             order_key: None,
             revision: switchhook_domain::subscription::Revision::default(),
-            is_for_websockets: false,
+            is_logged: false,
             warnings: Vec::new(),
             idempotency: None,
             deliveries: Vec::new(),

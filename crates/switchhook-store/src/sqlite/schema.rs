@@ -16,7 +16,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 18] = [
+const MIGRATIONS: [Migration; 19] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -88,6 +88,10 @@ const MIGRATIONS: [Migration; 18] = [
     Migration {
         name: "payload_filters",
         sql: include_str!("../../migrations/sqlite/0018_payload_filters.sql"),
+    },
+    Migration {
+        name: "feeds",
+        sql: include_str!("../../migrations/sqlite/0019_feeds.sql"),
     },
 ];
 

@@ -83,10 +83,10 @@ fn dump(url: &str) -> Vec<String> {
         .collect();
     let mut rows = Vec::new();
     for table in tables {
-        let mut statement = connection
-            .prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3"))
-            .unwrap();
-        let columns = statement.column_count();
+        let select = format!("SELECT * FROM {table}");
+        let columns = connection.prepare(&select).unwrap().column_count();
+        let order = if columns < 3 { "1, 2" } else { "1, 2, 3" };
+        let mut statement = connection.prepare(&format!("{select} ORDER BY {order}")).unwrap();
         let mut found = statement.query([]).unwrap();
         while let Some(row) = found.next().unwrap() {
             let cells: Vec<_> = (0..columns)

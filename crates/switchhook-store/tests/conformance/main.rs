@@ -108,6 +108,8 @@ conformance! {
         a_deleted_websocket_orphans_its_subscriptions,
         the_log_follows_the_commits_and_not_the_ids,
         the_log_has_what_a_websocket_wanted_and_is_read_within_bounds,
+        a_feed_is_opened_once_and_earlier_events_come_first,
+        a_consumer_is_moved_on_by_acknowledging_and_anywhere_by_seeking,
         ;
     sources:
         a_source_is_found_by_its_token_changed_and_deleted,

@@ -164,7 +164,7 @@ async fn do_what_is_done_for_every_event(world: &mut World) {
             idempotency: key("another key"),
             order_key: Some(order_key(1_000_000 + n)),
             deliveries: vec![world.claimed(healthy), world.claimed(FAILING)],
-            is_for_websockets: n % 2 == 0,
+            is_logged: n % 2 == 0,
             ..world.event()
         };
         let (event, delivery) = (fresh.id, fresh.deliveries[0].id);

@@ -84,7 +84,7 @@ pub(crate) fn event(id: i64, accepted_at: Timestamp) -> NewEvent {
         idempotency: None,
         deliveries: Vec::new(),
         revision: Revision(0),
-        is_for_websockets: false,
+        is_logged: false,
     }
 }
 

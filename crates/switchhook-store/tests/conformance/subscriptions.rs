@@ -204,6 +204,7 @@ pub(crate) async fn a_subscription_is_changed_and_deleted(world: &mut World) {
         endpoint: Some(Some(Endpoint::Webhook(webhook_id))),
         enabled: Some(false),
         filter,
+        ..SubscriptionChange::default()
     };
     let changed = store
         .update_subscription(COMPANY, Kind::Call, made.id, change, later)

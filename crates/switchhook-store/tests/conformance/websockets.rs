@@ -4,7 +4,9 @@ use switchhook_domain::id::{CompanyId, WebsocketId};
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::websocket::Websocket;
-use switchhook_store::{LogBounds, LogPosition, NewEvent, PageRequest, StoreError, SubscriptionFilter};
+use switchhook_store::{
+    Consumer, LogBounds, LogPosition, NewEvent, PageRequest, StoreError, SubscriptionFilter,
+};
 
 use crate::World;
 use crate::samples::{self, COMPANY, NOON, OTHER_COMPANY, is_missing};
@@ -160,7 +162,7 @@ async fn log(world: &World, after: LogPosition, bounds: LogBounds) -> Vec<(LogPo
 
 fn wanted(event: NewEvent) -> NewEvent {
     NewEvent {
-        is_for_websockets: true,
+        is_logged: true,
         ..event
     }
 }
@@ -212,4 +214,71 @@ pub(crate) async fn the_log_has_what_a_websocket_wanted_and_is_read_within_bound
         entry.event,
         world.store.event(COMPANY, wanted[0].id).await.unwrap()
     );
+}
+
+pub(crate) async fn a_feed_is_opened_once_and_earlier_events_come_first(world: &mut World) {
+    let earlier: Vec<_> = (0..4).map(|_| world.event()).collect();
+    world.store.record_events(earlier.clone()).await.unwrap();
+    let logged = wanted(world.event());
+    world.record(logged.clone()).await;
+    assert_eq!(world.store.feeds(Some(COMPANY)).await.unwrap().len(), 0);
+    assert!(world.store.open_feed(COMPANY, world.now).await.unwrap());
+    assert!(
+        !world.store.open_feed(COMPANY, world.now).await.unwrap(),
+        "it is open"
+    );
+    assert!(world.store.feeds(None).await.unwrap().contains(&COMPANY));
+    assert_eq!(world.store.feeds(Some(OTHER_COMPANY)).await.unwrap().len(), 0);
+    world.store.log_earlier_events(COMPANY, 3).await.unwrap();
+    let ids = |found: &[(LogPosition, i64)]| found.iter().map(|(_, id)| *id).collect::<Vec<_>>();
+    let found = log(world, LogPosition(0), AT_ONCE).await;
+    let mut expected: Vec<_> = earlier[1..].iter().map(|event| event.id.0).collect();
+    expected.push(logged.id.0);
+    assert_eq!(
+        ids(&found),
+        expected,
+        "the last three, before what was logged since"
+    );
+    assert!(found.is_sorted_by(|one, next| one.0 < next.0), "{found:?}");
+    world.store.log_earlier_events(COMPANY, 100).await.unwrap();
+    assert_eq!(log(world, LogPosition(0), AT_ONCE).await.len(), 5);
+}
+
+pub(crate) async fn a_consumer_is_moved_on_by_acknowledging_and_anywhere_by_seeking(world: &mut World) {
+    let store = std::sync::Arc::clone(&world.store);
+    let consumer = |name: &str| Consumer {
+        company_id: COMPANY,
+        name: name.to_owned(),
+        position: LogPosition(10),
+        created_at: NOON,
+        updated_at: NOON,
+    };
+    let made = store.create_consumer(consumer("b"), 2).await.unwrap();
+    assert_eq!(made, (consumer("b"), true));
+    let (now, name) = (NOON.plus(std::time::Duration::from_secs(5)), || "b".to_owned());
+    let moved = store
+        .acknowledge(COMPANY, name(), LogPosition(12), now)
+        .await
+        .unwrap();
+    assert_eq!((moved.position, moved.updated_at), (LogPosition(12), now));
+    let again = store.create_consumer(consumer("b"), 2).await.unwrap();
+    assert_eq!(again, (moved.clone(), false), "it stays where it is");
+    let back = store
+        .acknowledge(COMPANY, name(), LogPosition(11), NOON)
+        .await
+        .unwrap();
+    assert_eq!(back, moved, "what was acknowledged stays so");
+    let sought = store.seek(COMPANY, name(), LogPosition(3), now).await.unwrap();
+    assert_eq!(sought.position, LogPosition(3));
+    store.create_consumer(consumer("a"), 2).await.unwrap();
+    let refused = store.create_consumer(consumer("c"), 2).await;
+    assert!(matches!(refused, Err(StoreError::LimitReached(_))), "{refused:?}");
+    let listed = store.list_consumers(COMPANY).await.unwrap();
+    let names: Vec<_> = listed.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(store.list_consumers(OTHER_COMPANY).await.unwrap(), []);
+    let missing = store.seek(OTHER_COMPANY, name(), LogPosition(1), now).await;
+    assert!(is_missing(&missing, "consumer"));
+    assert_eq!(store.delete_consumer(COMPANY, name()).await.unwrap(), sought);
+    assert!(is_missing(&store.consumer(COMPANY, name()).await, "consumer"));
 }

@@ -78,11 +78,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem {
         get,
         post,
+        put,
         patch,
         delete,
         ..
     } = item;
-    [get, post, patch, delete].into_iter().flatten()
+    [get, post, put, patch, delete].into_iter().flatten()
 }
 
 /// Every operation can fail, and always in the same form.

@@ -107,7 +107,12 @@ pub(crate) async fn limit_rate(
 }
 
 /// What is no reading of the store, or has limits of its own.
-const NO_READING: [&str; 3] = ["/v1/stream", "/v1/doctor", "/v1/dead-letters/export"];
+const NO_READING: [&str; 4] = ["/v1/stream", "/v1/doctor", "/v1/dead-letters/export", "/v1/feed"];
+
+/// Whether a path is a consumer's feed, which waits as the feed does.
+fn is_of_consumer(path: &str) -> bool {
+    path.starts_with("/v1/consumers/") && path.ends_with("/feed")
+}
 
 /// Stands before every route: requests of one company that read take turns, so that others get to read too.
 pub(crate) async fn limit_reads(
@@ -117,7 +122,8 @@ pub(crate) async fn limit_reads(
 ) -> Result<Response, ApiError> {
     let (path, method) = (request.uri().path(), request.method());
     let needs_key = path.starts_with("/v1/") || path.starts_with("/api/v2/");
-    let reads = matches!(*method, Method::GET | Method::HEAD) && needs_key && !NO_READING.contains(&path);
+    let has_own_limit = NO_READING.contains(&path) || is_of_consumer(path);
+    let reads = matches!(*method, Method::GET | Method::HEAD) && needs_key && !has_own_limit;
     if !reads {
         return Ok(next.run(request).await);
     }

@@ -96,7 +96,7 @@ pub(crate) async fn stream(
     Ok(response)
 }
 
-fn no_place(api: &Api, none: NoPlace) -> ApiError {
+pub(super) fn no_place(api: &Api, none: NoPlace) -> ApiError {
     let message = match none {
         NoPlace::OfCompany => format!(
             "this company has {} streams open, which is as many as it may have (--limit-streams): close one",

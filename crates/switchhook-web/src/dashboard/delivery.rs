@@ -26,7 +26,7 @@ use super::session::{Filled, Visitor};
 use crate::blocking;
 use switchhook_node::deliveries::{self, Standing};
 use switchhook_node::delivery::add_own_headers;
-use switchhook_node::destination::{Destination, sent_name};
+use switchhook_node::destination::Destination;
 use switchhook_node::inspector::name_of;
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;

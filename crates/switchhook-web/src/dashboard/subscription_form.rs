@@ -294,9 +294,10 @@ fn indented(filter: &PayloadFilter) -> String {
     let Ok(members) = members else {
         return filter.as_json().to_owned();
     };
-    let line =
-        |(name, value): (&String, &Box<RawValue>)| format!("  {}: {value}", Value::from(name.as_str()));
-    let lines: Vec<_> = members.iter().map(line).collect();
+    let lines: Vec<_> = members
+        .iter()
+        .map(|(name, value)| format!("  {}: {value}", Value::from(name.as_str())))
+        .collect();
     format!("{{\n{}\n}}", lines.join(",\n"))
 }
 

@@ -10,6 +10,7 @@ mod erasures;
 mod errors;
 mod events;
 mod explain;
+mod feed;
 mod filters;
 mod health;
 mod history;

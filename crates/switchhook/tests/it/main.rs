@@ -7,6 +7,7 @@ mod crash;
 mod dashboard;
 mod delivery;
 mod faults;
+mod feed;
 mod metrics;
 mod nodes;
 mod notifications;

@@ -34,7 +34,7 @@ fn event(id: i64) -> NewEvent {
         idempotency: None,
         deliveries: Vec::new(),
         revision: Revision::default(),
-        is_for_websockets: false,
+        is_logged: false,
     }
 }
 

@@ -80,7 +80,7 @@ fn put_event(to: &mut Vec<u8>, event: &NewEvent) {
     put_text(to, event.kind.route());
     to.put_i64_le(event.accepted_at.as_millis());
     to.put_i64_le(event.revision.0);
-    to.put_u8(event.is_for_websockets.into());
+    to.put_u8(event.is_logged.into());
     put_maybe(to, event.order_key.as_ref(), |to, key| put_text(to, key.as_str()));
     put_maybe(to, event.idempotency.as_ref(), |to, idempotency| {
         put_text(to, &idempotency.key);
@@ -98,7 +98,7 @@ fn get_event(from: &mut &[u8]) -> Result<NewEvent, Unreadable> {
         kind: Kind::of_kept(get_text(from)?).map_err(|_| Unreadable)?,
         accepted_at: get_time(from)?,
         revision: Revision(from.try_get_i64_le()?),
-        is_for_websockets: from.try_get_u8()? != 0,
+        is_logged: from.try_get_u8()? != 0,
         order_key: get_maybe(from, |from| get_text(from).map(OrderKey::new))?,
         idempotency: get_maybe(from, |from| {
             Ok(Idempotency {
@@ -246,7 +246,7 @@ mod tests {
         );
         let deliveries = prop::collection::vec(any_delivery(), 0..4);
         (numbers, texts, deliveries, any::<String>()).prop_map(
-            |((numbers, is_for_websockets, kind), (order_key, key, warnings), deliveries, body)| NewEvent {
+            |((numbers, is_logged, kind), (order_key, key, warnings), deliveries, body)| NewEvent {
                 id: EventId(numbers[0]),
                 company_id: CompanyId(numbers[1]),
                 kind: Kind::KEPT[kind],
@@ -260,7 +260,7 @@ mod tests {
                 }),
                 deliveries,
                 revision: Revision(numbers[1]),
-                is_for_websockets,
+                is_logged,
             },
         )
     }

@@ -70,7 +70,7 @@ pub fn frame_seeds() -> Vec<Vec<u8>> {
             claim_until: Some(Timestamp::from_millis(6)),
         }],
         revision: Revision(3),
-        is_for_websockets: true,
+        is_logged: true,
     };
     let mut whole = Vec::new();
     frame::write(&mut whole, PLACE, [event(Some("call:1")), event(None)].iter());

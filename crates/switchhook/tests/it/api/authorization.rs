@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 87] = [
+const TABLE: [(&str, [u16; 8]); 95] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -73,6 +73,14 @@ const TABLE: [(&str, [u16; 8]); 87] = [
     ("post /v1/webhooks/{id}/retry",                 [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/rotate-secret",         [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/webhooks/{id}/test",                  [401, 401, 403, 202, 403, 404, 202, 202]),
+    ("get /v1/feed",                                 [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("get /v1/consumers",                            [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("get /v1/consumers/{name}",                     [401, 401, 200, 403, 403, 404, 200, 200]),
+    ("put /v1/consumers/{name}",                     [401, 401, 403, 200, 403, 201, 200, 200]),
+    ("delete /v1/consumers/{name}",                  [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("get /v1/consumers/{name}/feed",                [401, 401, 200, 403, 403, 404, 200, 200]),
+    ("post /v1/consumers/{name}/ack",                [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("post /v1/consumers/{name}/seek",               [401, 401, 403, 200, 403, 404, 200, 200]),
     ("get /v1/subscriptions/{id}",                   [401, 401, 200, 403, 403, 404, 200, 200]),
     ("patch /v1/subscriptions/{id}",                 [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/subscriptions/try-filter",            [401, 401, 200, 403, 403, 200, 200, 200]),
@@ -277,9 +285,18 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
             empty_channels(server).await;
             id_of_new(server, "/v1/notification-channels", channel()).await
         }
+        (_, Some("consumers"), _) => {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("consumer-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = format!("/v1/consumers/{name}");
+            server.ask(Method::PUT, &path, ADMIN, json!({})).await;
+            name
+        }
         other => panic!("{path}: what is {other:?}?"),
     };
-    path.replace("{id}", &id).replace("{event}", &id)
+    path.replace("{id}", &id)
+        .replace("{event}", &id)
+        .replace("{name}", &id)
 }
 
 /// A request that does what the operation is for.
@@ -293,6 +310,7 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         "patch /api/v2/subscriptions/sms/{id}" => json!({"status": true}),
         "patch /api/v2/subscriptions/contact/{id}" => json!({"contact_type": "local"}),
         "patch /v1/webhooks/{id}" => json!({"rate": 5}),
+        "post /v1/consumers/{name}/ack" | "post /v1/consumers/{name}/seek" => json!({"cursor": "0"}),
         "patch /v1/subscriptions/{id}" => json!({"filter": {"state": "hangup"}}),
         "post /v1/subscriptions/try-filter" => json!({"kind": "call", "filter": {"state": "hangup"}}),
         "post /v1/events/{event}" | "post /in/{token}" => {

@@ -416,14 +416,15 @@ async fn a_source_shows_neither_its_secret_nor_twice_its_address() {
 
 /// Posts an event that is signed as Standard Webhooks are, `age` seconds ago by its own account.
 async fn take_standard(server: &TestServer, path: &str, secret: &str, age: u64, body: &str) -> Answered {
-    let now = server.node.clock.now().as_millis() - i64::try_from(age * 1_000).unwrap();
+    let now = server.node.clock.now().as_millis() - i64::try_from(age * 1_000).expect("ages are small");
     let at = Timestamp::from_millis(now);
     let signature = StandardKey::new(secret).sign("msg_1", at, body.as_bytes());
     let request = Request::post(path)
         .header("webhook-id", "msg_1")
         .header("webhook-timestamp", at.as_millis() / 1_000)
         .header("webhook-signature", signature);
-    server.send(request.body(body.to_owned().into()).unwrap()).await
+    let request = request.body(body.to_owned().into());
+    server.send(request.expect("it is a request")).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,11 +119,11 @@ async fn a_receiver_gives_up_a_delivery_or_all_of_them() {
     let aborted = rig.call(1, "hangup").await.deliveries[0].id;
     rig.wait(Duration::from_secs(60)).await;
     assert_eq!(rig.network.seen().len(), 1, "no retry");
-    let delivery = rig.store.delivery(COMPANY, aborted).await.unwrap().delivery;
+    let delivery = rig.store.delivery(COMPANY, aborted).await.unwrap();
     assert_eq!(delivery.state.name(), StateName::Exhausted);
     let taken = rig.call(2, "hangup").await.deliveries[0].id;
     rig.wait(Duration::from_secs(10)).await;
-    let delivery = rig.store.delivery(COMPANY, taken).await.unwrap().delivery;
+    let delivery = rig.store.delivery(COMPANY, taken).await.unwrap();
     assert_eq!(delivery.state.name(), StateName::Delivered);
     let webhook = rig.store.webhook(COMPANY, id).await.unwrap();
     assert!(webhook.disabled_at.is_some(), "until somebody resumes it");
@@ -179,7 +179,7 @@ async fn sent_now() -> Value {
         let headers: serde_json::Map<_, _> = seen
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())))
+            .map(|(name, value)| (name.to_string(), json!(value.to_str().expect("it is ASCII"))))
             .collect();
         sent.push(json!([
             standard_secret(secret),
@@ -230,7 +230,9 @@ async fn the_official_library_of_node_verifies_what_is_sent() {
             &sent_now().await,
         ),
         None => {
-            skip("SWITCHHOOK_TEST_NODE_PATH names no packages with standardwebhooks: scripts/check --install")
+            skip(
+                "SWITCHHOOK_TEST_NODE_PATH names no packages with standardwebhooks: scripts/check --install",
+            );
         }
     }
 }

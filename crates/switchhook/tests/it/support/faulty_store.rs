@@ -1,5 +1,6 @@
 //! A store that fails or stalls when it is told to: everything is the real one's work, unless a fault is set.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,14 +26,15 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Change, Claim, ClaimAnswer, ClaimedNotification, DeadLetterFilter, DeadLetterGroup, DeadLetterStore,
-    DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead, EventRecord, EventStore,
-    Explained, FinishedAttempt, FinishedNotification, HandOver, KeyStore, LastAttempt, LogBounds, LogEntry,
-    LogPosition, NewEvent, NewReplay, NotificationClaim, NotificationRecord, NotificationStore, OutageWrite,
-    Page, PageRequest, PayloadSlice, PendingCount, PendingWebhook, Progress, Recorded, RefusalSlice, Release,
-    RemovalSlice, Removed, ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session,
-    SourceStore, Store, StoreError, StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore,
-    SuspensionRecord, Waiting, WebhookStore, WebsocketStore,
+    Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, DeadLetterFilter, DeadLetterGroup,
+    DeadLetterStore, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
+    EventRecord, EventStore, Explained, FeedStore, FinishedAttempt, FinishedNotification, HandOver, KeyStore,
+    LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
+    NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest, PayloadSlice, PendingCount,
+    PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep,
+    ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store, StoreError, StoreSize,
+    SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord, Waiting, WebhookStore,
+    WebsocketStore,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -274,6 +276,23 @@ delegated! {
     }
     writes {
         dismiss_dead_letters(company_id: CompanyId, ids: Vec<DeliveryId>, now: Timestamp) -> u64;
+    }
+}
+
+delegated! {
+    FeedStore
+    reads {
+        feeds(company_id: Option<CompanyId>) -> BTreeSet<CompanyId>;
+        consumer(company_id: CompanyId, name: String) -> Consumer;
+        list_consumers(company_id: CompanyId) -> Vec<Consumer>;
+    }
+    writes {
+        open_feed(company_id: CompanyId, now: Timestamp) -> bool;
+        log_earlier_events(company_id: CompanyId, most: u32) -> ();
+        create_consumer(consumer: Consumer, most: u32) -> (Consumer, bool);
+        acknowledge(company_id: CompanyId, name: String, position: LogPosition, now: Timestamp) -> Consumer;
+        seek(company_id: CompanyId, name: String, position: LogPosition, now: Timestamp) -> Consumer;
+        delete_consumer(company_id: CompanyId, name: String) -> Consumer;
     }
 }
 

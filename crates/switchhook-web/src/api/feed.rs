@@ -1,0 +1,400 @@
+//! `/v1/feed` and `/v1/consumers`: the log, polled.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::feed::{
+    self, FeedItem, FeedPage, FeedRequest, LONGEST_WAIT, MOST_ITEMS, Only, Start, consumers,
+};
+use switchhook_node::share::Place;
+use switchhook_store::{Consumer, LogPosition};
+use utoipa::ToSchema;
+
+use super::SharedApi;
+use super::auth::{Reader, Writer};
+use super::compat::{IdText, Items};
+use super::error::ApiError;
+use super::request::{Field, JsonBody, Query};
+use super::stream::no_place;
+use super::words;
+
+/// Which page of a feed.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct FeedQuery {
+    /// How many items at the most, up to 200; 100 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// How many seconds to wait if there is nothing, up to 30; 0 unless told otherwise.
+    #[param(minimum = 0, maximum = 30)]
+    wait: Option<u32>,
+    /// Only this kind.
+    #[param(schema_with = words::kept_kind)]
+    kind: Option<Kind>,
+    /// Only what the subscriptions to this webhook let through now.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+    /// Only what this subscription lets through now.
+    #[param(value_type = Option<String>)]
+    subscription_id: Option<SubscriptionId>,
+    /// `json`, or `jwt` for what is sent to the webhook: signed with its secret; takes `webhook_id`.
+    #[param(example = "json")]
+    format: Option<String>,
+}
+
+/// Where to begin.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by name from the query; the fields are there for the document"
+)]
+pub(crate) struct AfterQuery {
+    /// A `cursor` that was answered, `start` (the oldest event; so it is without) or `now`.
+    #[param(example = "start")]
+    after: Option<String>,
+}
+
+/// A page of the feed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FeedAnswer {
+    /// The events, in the order in which they were accepted.
+    items: Vec<FeedItemAnswer>,
+    /// What to send as `after` to go on, or to acknowledge.
+    cursor: IdText,
+    /// Whether there is nothing more now.
+    done: bool,
+}
+
+/// An event of the feed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FeedItemAnswer {
+    /// Its place: everything up to it is acknowledged with it.
+    cursor: IdText,
+    event_id: IdText,
+    #[schema(schema_with = words::kept_kind)]
+    kind: Kind,
+    #[schema(value_type = i64)]
+    accepted_at: Timestamp,
+    /// The event as it came, without what the key may not see; absent with `format=jwt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    event: Option<Box<RawValue>>,
+    /// The event as it is sent to the webhook, signed; absent without `format=jwt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    jwt: Option<String>,
+}
+
+/// A consumer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConsumerAnswer {
+    name: String,
+    /// What it has acknowledged: everything up to here.
+    cursor: IdText,
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+    /// When it was last moved.
+    #[schema(value_type = i64)]
+    updated_at: Timestamp,
+}
+
+/// A consumer to make; an empty body will do.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct ConsumerRequest {
+    /// Where it begins: a `cursor`, `start` (so it is without) or `now`. Counts only if it is new.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "start")]
+    after: Field<String>,
+}
+
+/// What to acknowledge.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct AckRequest {
+    /// The `cursor` of a page or of an item: everything up to it.
+    cursor: String,
+}
+
+/// Where to put it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct SeekRequest {
+    /// A `cursor`, `start` or `now`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "start")]
+    cursor: Field<String>,
+    /// Or a time: everything that was accepted from then on, in unix milliseconds. A little from before may be among it.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    at: Field<Timestamp>,
+}
+
+/// Reads the feed: every event that the key may see, in the order in which they were accepted.
+///
+/// It is the log that websockets read. The first request has the company keep a feed: its last 1,000 events are in it then, and all
+/// that come. With `wait` the answer comes as soon as there is an event, or empty when the time is over.
+#[utoipa::path(
+    get, path = "/v1/feed", tag = "feed", operation_id = "feed.read",
+    params(AfterQuery, FeedQuery),
+    responses((status = 200, description = "A page of the feed", body = FeedAnswer)),
+)]
+pub(crate) async fn read(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<FeedAnswer>, ApiError> {
+    let query = Query::of(&uri);
+    let start = query
+        .text("after")
+        .map(|text| parsed("after", &text))
+        .transpose()?;
+    let request = request(query, start.unwrap_or(Start::Oldest))?;
+    let _place = place(&api, caller.company_id)?;
+    Ok(Json(FeedAnswer::of(
+        feed::read(&api.node, caller, request).await?,
+    )))
+}
+
+/// Lists the company's consumers, by name.
+#[utoipa::path(
+    get, path = "/v1/consumers", tag = "feed", operation_id = "consumers.list",
+    responses((status = 200, description = "All consumers: a company has at most 1,000", body = Items<ConsumerAnswer>)),
+)]
+pub(crate) async fn list(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+) -> Result<Json<Items<ConsumerAnswer>>, ApiError> {
+    let all = consumers::list(&api.node, caller).await?;
+    Ok(Json(Items {
+        items: all.into_iter().map(ConsumerAnswer::of).collect(),
+        cursor: None,
+    }))
+}
+
+/// Makes a consumer: a reader of the feed whose place the server keeps. One that is there stays as it is.
+#[utoipa::path(
+    put, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.put",
+    params(("name" = String, Path, description = "Letters, digits, `.`, `_` and `-`, at most 64")),
+    request_body = ConsumerRequest,
+    responses(
+        (status = 200, description = "The consumer that was there", body = ConsumerAnswer),
+        (status = 201, description = "The new consumer", body = ConsumerAnswer),
+    ),
+)]
+pub(crate) async fn put(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    Path(name): Path<String>,
+    JsonBody(request): JsonBody<ConsumerRequest>,
+) -> Result<(StatusCode, Json<ConsumerAnswer>), ApiError> {
+    let start = request
+        .after
+        .given()
+        .map(|text| parsed("after", &text))
+        .transpose()?;
+    let start = start.unwrap_or(Start::Oldest);
+    let (consumer, is_new) = consumers::put(&api.node, caller, &name, start).await?;
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(ConsumerAnswer::of(consumer))))
+}
+
+/// Shows a consumer.
+#[utoipa::path(
+    get, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.get",
+    params(("name" = String, Path, description = "The consumer's name")),
+    responses((status = 200, description = "The consumer", body = ConsumerAnswer)),
+)]
+pub(crate) async fn get(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    Path(name): Path<String>,
+) -> Result<Json<ConsumerAnswer>, ApiError> {
+    Ok(Json(ConsumerAnswer::of(
+        consumers::get(&api.node, caller, &name).await?,
+    )))
+}
+
+/// Forgets a consumer and shows what it was.
+#[utoipa::path(
+    delete, path = "/v1/consumers/{name}", tag = "feed", operation_id = "consumers.delete",
+    params(("name" = String, Path, description = "The consumer's name")),
+    responses((status = 200, description = "What the consumer was", body = ConsumerAnswer)),
+)]
+pub(crate) async fn delete(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    Path(name): Path<String>,
+) -> Result<Json<ConsumerAnswer>, ApiError> {
+    Ok(Json(ConsumerAnswer::of(
+        consumers::delete(&api.node, caller, &name).await?,
+    )))
+}
+
+/// Reads the feed from where a consumer is. The same comes again until it is acknowledged.
+#[utoipa::path(
+    get, path = "/v1/consumers/{name}/feed", tag = "feed", operation_id = "consumers.read",
+    params(("name" = String, Path, description = "The consumer's name"), FeedQuery),
+    responses((status = 200, description = "A page of the feed", body = FeedAnswer)),
+)]
+pub(crate) async fn read_as(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<FeedAnswer>, ApiError> {
+    let request = request(Query::of(&uri), Start::Oldest)?;
+    let _place = place(&api, caller.company_id)?;
+    let page = consumers::read(&api.node, caller, &name, request).await?;
+    Ok(Json(FeedAnswer::of(page)))
+}
+
+/// Acknowledges everything up to a cursor: it does not come again. What was acknowledged before stays so.
+#[utoipa::path(
+    post, path = "/v1/consumers/{name}/ack", tag = "feed", operation_id = "consumers.acknowledge",
+    params(("name" = String, Path, description = "The consumer's name")),
+    request_body = AckRequest,
+    responses((status = 200, description = "The consumer", body = ConsumerAnswer)),
+)]
+pub(crate) async fn acknowledge(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    Path(name): Path<String>,
+    JsonBody(request): JsonBody<AckRequest>,
+) -> Result<Json<ConsumerAnswer>, ApiError> {
+    let position = position("cursor", &request.cursor)?;
+    let consumer = consumers::acknowledge(&api.node, caller, &name, position).await?;
+    Ok(Json(ConsumerAnswer::of(consumer)))
+}
+
+/// Puts a consumer anywhere, back too: to a cursor or to a time.
+#[utoipa::path(
+    post, path = "/v1/consumers/{name}/seek", tag = "feed", operation_id = "consumers.seek",
+    params(("name" = String, Path, description = "The consumer's name")),
+    request_body = SeekRequest,
+    responses((status = 200, description = "The consumer", body = ConsumerAnswer)),
+)]
+pub(crate) async fn seek(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    Path(name): Path<String>,
+    JsonBody(request): JsonBody<SeekRequest>,
+) -> Result<Json<ConsumerAnswer>, ApiError> {
+    let start = match (request.cursor.given(), request.at.given()) {
+        (Some(cursor), None) => parsed("cursor", &cursor)?,
+        (None, Some(at)) => consumers::place_at(at),
+        _ => return Err(ApiError::invalid("send `cursor` or `at`, and not both")),
+    };
+    let consumer = consumers::seek(&api.node, caller, &name, start).await?;
+    Ok(Json(ConsumerAnswer::of(consumer)))
+}
+
+/// Whoever waits has a place among the streams of the company.
+fn place(api: &SharedApi, company_id: CompanyId) -> Result<Place, ApiError> {
+    let share = api.node.shares.of(company_id);
+    Place::take(&share.streams, &api.streams).map_err(|none| no_place(api, none))
+}
+
+fn request(query: Query<'_>, start: Start) -> Result<FeedRequest, ApiError> {
+    let within = |name: &str, most: u64, unless: u64, least: u64| {
+        let number: Option<u64> = query.get(name, "a whole number")?;
+        match number {
+            None => Ok(unless),
+            Some(number) if (least..=most).contains(&number) => Ok(number),
+            Some(number) => Err(ApiError::invalid(format!(
+                "{name}: {number} is not between {least} and {most}"
+            ))),
+        }
+    };
+    let limit = within("limit", MOST_ITEMS.into(), 100, 1)?;
+    let wait = within("wait", LONGEST_WAIT.as_secs(), 0, 0)?;
+    let is_signed = match query.text("format").as_deref() {
+        None | Some("json") => false,
+        Some("jwt") => true,
+        Some(_) => return Err(ApiError::invalid("format: use json or jwt")),
+    };
+    Ok(FeedRequest {
+        start,
+        limit: u32::try_from(limit).unwrap_or(MOST_ITEMS),
+        wait: Duration::from_secs(wait),
+        only: Only {
+            kind: query.kind()?,
+            webhook_id: query.id("webhook_id")?,
+            subscription_id: query.id("subscription_id")?,
+        },
+        is_signed,
+    })
+}
+
+fn parsed(name: &str, text: &str) -> Result<Start, ApiError> {
+    match text {
+        "start" => Ok(Start::Oldest),
+        "now" => Ok(Start::Now),
+        cursor => position(name, cursor).map(Start::After),
+    }
+}
+
+fn position(name: &str, text: &str) -> Result<LogPosition, ApiError> {
+    let wrong = || {
+        ApiError::invalid(format!(
+            "{name}: `{}` is not a cursor: send one that the feed answered, or `start` or `now`",
+            super::compat::shortened(text)
+        ))
+    };
+    let position = i64::from_str(text).ok().filter(|position| *position >= 0);
+    position.map(LogPosition).ok_or_else(wrong)
+}
+
+impl FeedAnswer {
+    fn of(page: FeedPage) -> Self {
+        Self {
+            items: page.items.into_iter().map(FeedItemAnswer::of).collect(),
+            cursor: IdText(page.position.0),
+            done: page.is_done,
+        }
+    }
+}
+
+impl FeedItemAnswer {
+    fn of(item: FeedItem) -> Self {
+        let (event, jwt) = match item.body.starts_with("eyJ") {
+            true => (None, Some(item.body)),
+            false => (RawValue::from_string(item.body).ok(), None),
+        };
+        Self {
+            cursor: IdText(item.position.0),
+            event_id: IdText(item.event.id.0),
+            kind: item.event.kind,
+            accepted_at: item.event.accepted_at,
+            event,
+            jwt,
+        }
+    }
+}
+
+impl ConsumerAnswer {
+    fn of(consumer: Consumer) -> Self {
+        Self {
+            name: consumer.name,
+            cursor: IdText(consumer.position.0),
+            created_at: consumer.created_at,
+            updated_at: consumer.updated_at,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `switchhook feed`: the events of the feed in the terminal, a line each, for scripts and for looking.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use switchhook_client::{Client, ClientError, Request};
+use switchhook_domain::Kind;
+use switchhook_domain::id::{SubscriptionId, WebhookId};
+
+use super::connection::Connection;
+use super::output;
+use super::{wait_for, words};
+
+/// How long to wait before asking a server again that has gone away.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// How long the server waits for an event, in seconds.
+const WAIT: u32 = 20;
+
+/// Print events, one JSON object a line, in the order in which they were accepted
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook feed                                  # what there is
+  switchhook feed --after now --follow | jq .state # what comes
+  switchhook feed --consumer crm >> events.ndjson  # from cron: each event once
+
+A consumer's place is kept by the server. It is made on first use, begins with the oldest event (or --after), and is moved on
+once the lines were written.")]
+pub(super) struct Feed {
+    /// Go on where this consumer is, and acknowledge what was printed
+    #[arg(long, value_name = "NAME")]
+    consumer: Option<String>,
+
+    /// Where to begin: a cursor, start or now; for a consumer when it is made
+    #[arg(long, value_name = "CURSOR", default_value = "start")]
+    after: String,
+
+    /// Wait for more, until it is interrupted
+    #[arg(long, short)]
+    follow: bool,
+
+    /// Stop after so many events
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+
+    /// Only this kind
+    #[arg(long, value_parser = words::kept_kinds())]
+    kind: Option<Kind>,
+
+    /// Only what the subscriptions to this webhook let through
+    #[arg(long, value_name = "ID")]
+    webhook: Option<WebhookId>,
+
+    /// Only what this subscription lets through
+    #[arg(long, value_name = "ID")]
+    subscription: Option<SubscriptionId>,
+
+    /// Print JWTs, signed as the deliveries of --webhook are
+    #[arg(long, requires = "webhook")]
+    signed: bool,
+
+    /// Print the whole items, with cursor, id, kind and time
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    items: Vec<Box<RawValue>>,
+    cursor: String,
+    done: bool,
+}
+
+/// What we read of an item.
+#[derive(Debug, Deserialize)]
+struct Item {
+    cursor: String,
+    event: Option<Box<RawValue>>,
+    jwt: Option<String>,
+}
+
+impl Feed {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client()?;
+        wait_for(async {
+            if let Some(name) = &self.consumer {
+                let request = Request::put(format!("/v1/consumers/{name}"));
+                client.send(request.json(&json!({"after": self.after}))).await?;
+            }
+            self.print(&client).await
+        })
+    }
+
+    async fn print(&self, client: &Client) -> anyhow::Result<()> {
+        let mut after = self.after.clone();
+        let mut left = self.count.unwrap_or(u64::MAX);
+        while left > 0 {
+            let Some(page) = self.page(client, &after, left).await? else {
+                continue;
+            };
+            let mut cursor = page.cursor;
+            for item in page.items {
+                cursor = self.print_item(&item)?;
+                left = left.saturating_sub(1);
+            }
+            if let Some(name) = &self.consumer {
+                let request = Request::post(format!("/v1/consumers/{name}/ack"));
+                client.send(request.json(&json!({"cursor": cursor}))).await?;
+            }
+            after = cursor;
+            if page.done && !self.follow {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints an item; answers its cursor.
+    fn print_item(&self, item: &RawValue) -> anyhow::Result<String> {
+        let read: Item = serde_json::from_str(item.get())?;
+        match (self.json, &read.jwt, &read.event) {
+            (true, ..) => output::print_data(item.get())?,
+            (false, Some(jwt), _) => output::print_data(jwt)?,
+            (false, None, Some(event)) => output::print_data(in_a_line(event))?,
+            (false, None, None) => {}
+        }
+        Ok(read.cursor)
+    }
+
+    /// The next page; `None` if the server is away and there is time to wait for it.
+    async fn page(&self, client: &Client, after: &str, left: u64) -> anyhow::Result<Option<Page>> {
+        let path = match &self.consumer {
+            Some(name) => format!("/v1/consumers/{name}/feed"),
+            None => "/v1/feed".to_owned(),
+        };
+        let query = [
+            ("after", self.consumer.is_none().then(|| after.to_owned())),
+            ("limit", Some(left.min(200).to_string())),
+            ("wait", self.follow.then(|| WAIT.to_string())),
+            ("kind", self.kind.map(|kind| kind.to_string())),
+            ("webhook_id", self.webhook.map(|id| id.to_string())),
+            ("subscription_id", self.subscription.map(|id| id.to_string())),
+            ("format", self.signed.then(|| "jwt".to_owned())),
+        ];
+        match client.send(Request::get(&path, &query)).await {
+            Ok(answer) => Ok(Some(answer.read()?)),
+            Err(error @ ClientError::Refused { .. }) => Err(error.into()),
+            Err(error) if self.follow => {
+                output::remark(format_args!("{error}; trying again"));
+                tokio::time::sleep(AGAIN_AFTER).await;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// JSON whose line breaks are white space between its parts: in texts they are escaped.
+fn in_a_line(json: &RawValue) -> String {
+    json.get().replace(['\r', '\n'], " ")
+}
