@@ -53,6 +53,8 @@ pub struct PlannedDelivery {
     pub subscription_ids: Vec<SubscriptionId>,
     /// What is taken out.
     pub hidden: Hidden,
+    /// Whether it shows all that the one it repeats showed, so that nobody has to deal with that one any more.
+    pub settles: bool,
     /// What it shares with those it must not overtake: keys of this replay.
     pub order_key: Option<OrderKey>,
 }
@@ -86,7 +88,8 @@ impl Replay {
     /// # What they show
     /// A webhook that had an original delivery sees what that one showed. For another webhook the replay's `hidden`
     /// says it. An address sees no more than the replayed delivery showed, and no more than `hidden` allows. Nothing
-    /// shows more than the key may see that the replay was made with, and kinds that it may not see are left out.
+    /// shows more than the key may see that the replay was made with, and kinds that it may not see are left out. So are dead
+    /// letters of which it would show less: somebody who may see all of them is to deal with those.
     #[must_use]
     pub fn plan(&self, candidate: &Candidate) -> Vec<PlannedDelivery> {
         let (kind, order_key) = (candidate.kind, candidate.order_key.as_ref());
@@ -97,6 +100,7 @@ impl Replay {
         match &self.to {
             Destination::Origins => meant
                 .map(|origin| self.planned(candidate, origin.webhook_id, Some(origin), origin.hidden))
+                .filter(|planned| planned.settles || !self.filter.dead_letters)
                 .collect(),
             Destination::Webhook(id) => {
                 let first = meant.next();
@@ -130,6 +134,7 @@ impl Replay {
             Some(_) => self.made_with.hidden_by_subscription(candidate.kind),
             None => self.made_with.hidden(candidate.kind),
         };
+        let hidden = hidden.or(kept_from_maker);
         PlannedDelivery {
             event_id: candidate.event_id,
             kind: candidate.kind,
@@ -138,7 +143,8 @@ impl Replay {
             subscription_ids: same_webhook
                 .map(|origin| origin.subscription_ids.clone())
                 .unwrap_or_default(),
-            hidden: hidden.or(kept_from_maker),
+            hidden,
+            settles: same_webhook.is_none_or(|origin| origin.hidden == hidden),
             order_key: candidate.order_key.as_ref().map(|key| key.in_replay(self.id)),
         }
     }

@@ -201,11 +201,16 @@ async fn go_over(
         let read = list.await?;
         let last = read.items.last().map(|delivery| delivery.id.0);
         for delivery in read.items {
+            if sought.reads_attempts() && found.looked_at > 0 && begun.elapsed() > LONGEST {
+                found.is_cut_short = true;
+                return Ok(found);
+            }
             found.looked_at += 1;
             let id = delivery.id.0;
             if sought.is_in(node, sight, &delivery).await? {
                 found.deliveries.push(delivery);
             }
+            found.next = Some(id);
             if found.deliveries.len() >= page.limit as usize {
                 found.next = if last == Some(id) { read.next } else { Some(id) };
                 return Ok(found);

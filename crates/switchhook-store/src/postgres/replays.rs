@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::dead_letter::Resolution;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::{CompanyId, ReplayId};
+use switchhook_domain::id::{CompanyId, EventId, ReplayId, WebhookId};
 use switchhook_domain::replay::Replay;
 
 use super::columns::bind_columns;
@@ -82,6 +82,7 @@ async fn create_deliveries(
         .map(|(queue, last)| (queue, last.map(|last| last.position)))
         .collect();
     let mut rows = Vec::with_capacity(step.deliveries.len());
+    let mut settled = Vec::new();
     for new in &step.deliveries {
         let event_id = new.planned.event_id;
         if !with_payload.contains(&event_id) {
@@ -89,6 +90,9 @@ async fn create_deliveries(
         }
         let ordinal = ordinals.entry(event_id).or_default();
         let delivery = new.unsent(replay, *ordinal, step.now);
+        if new.planned.settles {
+            settled.push((event_id, new.planned.webhook_id));
+        }
         *ordinal += 1;
         let last = order_queue::queue_of(&delivery).and_then(|queue| positions.get_mut(&queue));
         let line_position = last.map(|last| *last.insert(order_queue::position_after(*last, delivery.id)));
@@ -100,15 +104,19 @@ async fn create_deliveries(
         });
     }
     delivery_row::insert(transaction.connection, transaction.node, &rows).await?;
-    resolve(transaction.connection, &rows, step.now).await?;
+    resolve(transaction.connection, &settled, step.now).await?;
     Ok(rows.len())
 }
 
 /// What was given up of the same events at the same webhooks is no dead letter any more; as `dead_letters::resent` does it for one.
-async fn resolve(connection: &mut PgConnection, rows: &[NewRow], now: Timestamp) -> Result<(), StoreError> {
-    let query = bind_columns!(sqlx::query(RESOLVE), rows, |row| {
-        i64: row.delivery.event_id.0,
-        i64: row.delivery.webhook_id.0,
+async fn resolve(
+    connection: &mut PgConnection,
+    settled: &[(EventId, WebhookId)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let query = bind_columns!(sqlx::query(RESOLVE), settled, |one| {
+        i64: one.0.0,
+        i64: one.1.0,
     });
     let query = query.bind(Resolution::Resent.as_str()).bind(now.as_millis());
     query.execute(connection).await?;

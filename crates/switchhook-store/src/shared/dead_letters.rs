@@ -22,7 +22,7 @@ use crate::sql::{Dialect, Driver, Listing, Sql, SqlTransaction, first, values};
 /// Deliveries that were given up and that nobody has dealt with.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync {
-    /// What dead letters of a company have in common, after `after`, in no particular order: each sort of them that the filter lets
+    /// What dead letters of a company have in common, in no particular order: each sort of them that the filter lets
     /// through, at most `most` sorts. Each is counted up to `most_of_each`. Cost grows with the sorts.
     async fn dead_letter_groups(
         &self,
@@ -157,7 +157,7 @@ async fn groups(
 /// Hops from one sort to the next in the index. What each database has to be told to do so differs.
 pub(crate) const NEXT_ALIKE: &str = "SELECT webhook_id, last_failure, kind FROM deliveries INDEXED BY deliveries_dead_alike \
      WHERE state = 'exhausted' AND resolved_at IS NULL AND company_id = ?1 AND (webhook_id, last_failure, kind) > (?2, ?3, ?4) \
-     ORDER BY webhook_id, last_failure, kind LIMIT 1";
+     AND last_failure IS NOT NULL ORDER BY webhook_id, last_failure, kind LIMIT 1";
 
 const NEXT_ALIKE_OF_POSTGRES: &str = "SELECT webhook_id, last_failure, kind FROM deliveries \
      WHERE state = 'exhausted' AND resolved_at IS NULL AND (company_id, webhook_id, last_failure, kind) > (?1, ?2, ?3, ?4) \

@@ -66,13 +66,15 @@ fn create_delivery(
     let delivery = new.unsent(replay, ordinal, now);
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
     delivery_row::insert(connection, &delivery, Start::Free)?;
-    let sql = &mut OnThread::new(connection);
-    at_once(dead_letters::resent(
-        sql,
-        planned.event_id,
-        planned.webhook_id,
-        now,
-    ))?;
+    if planned.settles {
+        let sql = &mut OnThread::new(connection);
+        at_once(dead_letters::resent(
+            sql,
+            planned.event_id,
+            planned.webhook_id,
+            now,
+        ))?;
+    }
     Ok(true)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! They are sent again, dismissed, or taken out with their events, line by line.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 
@@ -366,6 +367,7 @@ impl Export {
             while let Some(delivery) = self.ready.pop_front() {
                 let line = self.line(delivery).await?;
                 if line.is_some() {
+                    self.left -= 1;
                     return Ok(line);
                 }
             }
@@ -382,8 +384,6 @@ impl Export {
             limit: AT_ONCE.min(self.left),
         };
         let page = dead_letters::page(&self.api.node, self.caller, self.filter, page).await?;
-        let found = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
-        self.left = self.left.saturating_sub(found);
         self.ready.extend(page.items);
         self.after = page.next;
         self.is_last = page.next.is_none();
@@ -403,6 +403,7 @@ impl Export {
         let bytes = event.body.len();
         let write = move || {
             let body = sight.text(event.kind, &event.body);
+            let body = on_one_line(&body);
             let is_there = event.payload_removed.is_none();
             let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
             let payload = is_there.then(read);
@@ -420,5 +421,14 @@ impl Export {
             Bytes::from(line)
         };
         Ok(Some(blocking::run(bytes, write).await))
+    }
+}
+
+/// JSON without its line breaks: they stand between tokens only.
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) {
+        Cow::Owned(json.replace(['\n', '\r'], " "))
+    } else {
+        Cow::Borrowed(json)
     }
 }

@@ -24,6 +24,9 @@ use switchhook_node::summary::Summary;
 /// How many deliveries and subscriptions are shown.
 const MOST_ROWS: u32 = 200;
 
+/// The longest event that is offered as a command, in bytes.
+const LONGEST_ARGUMENT: usize = 100_000;
+
 /// What a subscription said to the event.
 #[derive(Debug)]
 struct Said {
@@ -144,9 +147,8 @@ fn page(
         idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
         warnings: mask.all_loose(event.warnings),
         pretty: pretty(&body, mask),
-        curl: mask
-            .is_nothing()
-            .then(|| curl(event.kind, &raw_head(&body, mask))),
+        // Part of an event, or what is masked, is not to be sent; and no shell takes a long argument.
+        curl: (mask.is_nothing() && body.len() <= LONGEST_ARGUMENT).then(|| curl(event.kind, &body)),
         raw: raw_head(&body, mask),
         bytes: event.body.len(),
         is_payload_gone: event.payload_removed.is_some(),

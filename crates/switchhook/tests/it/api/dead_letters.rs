@@ -206,6 +206,44 @@ async fn an_export_shows_what_its_key_may_see_page_by_page() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exported_event_is_one_line_however_it_was_written() {
+    let given = Given::up(Settings::default()).await;
+    let event = "{\r\n  \"call_id\": 9,\n  \"state\": \"hangup\",\n  \"text\": \"a\\nb\"\n}";
+    given.server.event("call", event.to_owned(), &[]).await.ok();
+    given.server.wait(Duration::from_secs(1)).await;
+    let lines = given.export(crate::support::test_server::ADMIN, "").await;
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[3]["event"]["payload"]["text"], "a\nb");
+}
+
+/// Sent again without what the key may not see, it would be over for everybody.
+#[tokio::test(start_paused = true)]
+async fn who_may_not_see_all_of_a_dead_letter_does_not_settle_it() {
+    let given = Given::up(Settings::default()).await;
+    given
+        .server
+        .add_key("unscoped", |key| ApiKey {
+            scopes: Scopes::NONE,
+            ..key
+        })
+        .await;
+    given.works.store(true, Ordering::Relaxed);
+    for path in ["/v1/dead-letters/resend", "/v1/replays"] {
+        let request = match path {
+            "/v1/replays" => json!({"filter": {"state": "exhausted"}}),
+            _ => json!({}),
+        };
+        let answer = given.server.ask(Method::POST, path, "unscoped", request).await;
+        assert_eq!(answer.status, 202, "{path}: {answer:?}");
+        given.server.wait(Duration::from_secs(60)).await;
+        assert_eq!(given.groups("").await[0]["count"], 3, "{path}");
+    }
+    given.server.post("/v1/dead-letters/resend", json!({})).await.ok();
+    given.server.wait(Duration::from_secs(60)).await;
+    assert_eq!(given.groups("").await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_export_is_masked_where_the_server_masks() {
     let dashboard = DashboardSettings {
         mask: Mask {
