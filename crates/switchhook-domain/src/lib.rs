@@ -55,6 +55,7 @@ pub mod secret;
 pub mod source;
 pub mod subscription;
 pub mod suspension;
+pub mod template;
 pub mod webhook;
 pub mod websocket;
 

@@ -203,7 +203,8 @@ impl Webhook {
     /// Whether the body of its deliveries is a signed JWT.
     #[must_use]
     pub fn sends_jwt(&self) -> bool {
-        self.secret.is_some() && self.settings.jwt.unwrap_or(true)
+        let unless_told = self.settings.template.is_none();
+        self.secret.is_some() && self.settings.jwt.unwrap_or(unless_told)
     }
 
     /// Whether what its receiver is sent, or how long that may take, differs from before: what failed may succeed now.
@@ -216,6 +217,7 @@ impl Webhook {
                 settings.jwt_content_type.clone(),
                 settings.announce_kid,
                 (settings.standard_webhooks, settings.jwt),
+                (settings.template.clone(), settings.content_type.clone()),
                 (
                     settings.timeout_ms,
                     settings.connect_timeout_ms,

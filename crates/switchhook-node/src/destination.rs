@@ -16,6 +16,7 @@ use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::credential::{MASK, is_credential, shown_url};
 use switchhook_domain::outage::{Outage, Streak, StreakChange};
 use switchhook_domain::suspension::{Suspension, SuspensionReason, suspended_time};
+use switchhook_domain::template::{Template, TemplateError};
 use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
 use switchhook_store::SuspensionRecord;
@@ -39,6 +40,8 @@ pub struct Destination {
     pub signer: Option<Signer>,
     /// Signs its deliveries beside the body, if it wants that.
     pub standard: Option<StandardSigner>,
+    /// Makes the bodies of its deliveries, if it has one.
+    pub template: Option<Result<Template, TemplateError>>,
     /// The headers that every attempt has.
     pub headers: HeaderMap,
     /// What is kept of its requests.
@@ -248,6 +251,9 @@ impl Destination {
                 false => Signer::new(secret.expose()),
             });
         let standard = StandardSigner::of(&webhook);
+        let settings = &webhook.settings;
+        let template = settings.template.as_deref();
+        let template = template.map(|text| Template::parse(text, settings.content_type.as_deref()));
         let headers = standing_headers(&webhook, address.as_ref().ok());
         let record = record(&webhook, &headers, standard.is_some());
         Self {
@@ -255,6 +261,7 @@ impl Destination {
             address,
             signer,
             standard,
+            template,
             headers,
             record,
             load,
@@ -350,7 +357,11 @@ fn standing_headers(webhook: &Webhook, address: Option<&Address>) -> HeaderMap {
     // Some frameworks refuse, or answer with a page, who does not say what he takes.
     map.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     let content_type = match (webhook.sends_jwt(), &webhook.settings.jwt_content_type) {
-        (false, _) => headers::CONTENT_TYPE_JSON,
+        (false, _) => webhook
+            .settings
+            .content_type
+            .as_deref()
+            .unwrap_or(headers::CONTENT_TYPE_JSON),
         (true, Some(own)) => own,
         (true, None) => headers::CONTENT_TYPE_JWT,
     };

@@ -3,6 +3,8 @@
 //! Each verb takes a caller, refuses one who may not, has the store change what is kept in one transaction, and makes the
 //! change count on this node. What the settings mean is the domain's.
 
+mod preview;
+
 use std::time::Duration;
 
 use switchhook_domain::credential::shown_url;
@@ -24,6 +26,8 @@ use crate::secrets_shown::SecretsShown;
 use crate::settings::Settings;
 use crate::traffic::{require_clearance, secrets_shown};
 use crate::{Node, inspector, keys};
+
+pub use self::preview::{Preview, PreviewRequest, preview};
 
 /// The longest URL and the longest secret, in characters.
 const LONGEST_TEXT: usize = 2_048;
@@ -127,6 +131,11 @@ pub async fn update(
     let changed = change_webhook(node, caller, id, change).await?;
     if changed.webhook.is_sent_otherwise_than(&before) {
         node.engine.give_another_chance(id);
+    }
+    let makes_otherwise = changed.webhook.settings.template != before.settings.template;
+    if makes_otherwise && changed.webhook.paused_at.is_none() {
+        // What could not be made may be made now: nobody needs to wait for its next attempt.
+        node.engine.retry(id);
     }
     Ok(changed)
 }

@@ -76,8 +76,8 @@
     });
   }
 
-  // A filter is tried on the last events while it is being written. Without this there is a button for it.
-  function filterTrial() {
+  // A filter is tried, a template previewed, while it is being written. Without this there is a button for it.
+  function trials() {
     const field = document.querySelector("textarea[data-tries]");
     const place = field && document.getElementById(field.dataset.tries);
     if (!place) return;
@@ -86,7 +86,7 @@
     const trial = async () => {
       const number = ++asked;
       const body = new URLSearchParams(new FormData(field.form));
-      body.set("do", "try");
+      body.set("do", field.dataset.tries === "preview" ? "preview" : "try");
       try {
         const answer = await fetch(field.form.action, { method: "POST", body, redirect: "error" });
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -354,7 +354,7 @@
   copyButtons(document);
   stateBoxes();
   targetPicker();
-  filterTrial();
+  trials();
   showPlace();
   charts();
   live();

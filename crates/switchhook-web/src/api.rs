@@ -114,6 +114,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::retry))
         .routes(routes!(webhook_settings::rotate_secret))
         .routes(routes!(webhook_settings::test))
+        .routes(routes!(webhook_settings::preview))
         .routes(routes!(feed::read))
         .routes(routes!(feed::list))
         .routes(routes!(feed::get, feed::put, feed::delete))

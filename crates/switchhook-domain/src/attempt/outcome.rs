@@ -38,6 +38,11 @@ impl AttemptOutcome {
                 400..=499 => OutcomeClass::Refused,
                 _ => OutcomeClass::Failed,
             },
+            // As if the receiver had refused it: the same is to be expected until somebody changes the template.
+            Self::Unanswered {
+                reason: FailureReason::Template,
+                ..
+            } => OutcomeClass::Refused,
             Self::Unanswered { .. } => OutcomeClass::Unanswered,
             Self::Lost => OutcomeClass::Lost,
         }
@@ -65,6 +70,8 @@ spelled_enum! {
         NotHttp = "not_http",
         /// The request could not even be made (a `hook_url` that is no URL, a header that is none).
         BadRequest = "bad_request",
+        /// The webhook's template makes nothing of the event that could be sent.
+        Template = "template",
     }
 }
 
@@ -82,6 +89,7 @@ impl FailureReason {
             Self::ConnectionLost => "broke the connection off",
             Self::NotHttp => "answered something that is not HTTP",
             Self::BadRequest => "could not be sent the request",
+            Self::Template => "was sent nothing, because the template cannot be filled in",
         }
     }
 }
@@ -97,7 +105,7 @@ spelled_enum! {
         Postponed = "postponed",
         /// 410: never again.
         Gone = "gone",
-        /// Any other 4xx: the receiver thinks the request is wrong.
+        /// Any other 4xx: the receiver thinks the request is wrong. Or there is none, because the template is wrong.
         Refused = "refused",
         /// 5xx, or a status that is none.
         Failed = "failed",

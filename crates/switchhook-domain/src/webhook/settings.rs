@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::credential::{MASK, shown_value};
 use crate::retry::Profile;
+use crate::template::Template;
 
 /// The highest rate that a webhook or a replay can be given, per second; who wants more gives none.
 pub const HIGHEST_RATE: f64 = 100_000.0;
@@ -52,6 +53,8 @@ pub enum Form {
     Headers,
     /// A media type.
     MediaType,
+    /// A template, or the name of a ready one.
+    Template,
 }
 
 /// A setting, as everybody is told of it who can set it.
@@ -201,7 +204,11 @@ settings! {
          made with the secret";
     jwt: Option<bool>, "Body as a JWT", Form::YesNoOr("with a secret"), "false", any,
         "Whether the body of a webhook with a secret is a signed JWT; false for plain JSON, which libraries for Standard \
-         Webhooks expect; null for a JWT";
+         Webhooks expect; null for a JWT, unless there is a template";
+    template: Option<String>, "Template", Form::Template, "slack-missed-call", check_template,
+        "The template that makes the body of deliveries from the event, or the name of a ready one";
+    content_type: Option<String>, "Content-Type of other deliveries", Form::MediaType, "application/json", check_media_type,
+        "The `Content-Type` of deliveries that are not JWTs, such as those that a template makes; null for `application/json`";
 }
 
 impl SettingsPatch {
@@ -212,14 +219,23 @@ impl SettingsPatch {
     }
 
     /// Whether the change shows or says something that only those may know or decide who may see what the webhook gets:
-    /// its secret, how that signs, and the headers by which receivers know us and proxies find their way.
+    /// its secret, how that signs, what is made of the events, and the headers by which receivers know us and proxies find their way.
     ///
     /// A credential among the headers counts even if it is the one that is set: which one that is must not be found out by
     /// trying.
     #[must_use]
     pub fn concerns_credentials(&self, before: &WebhookSettings) -> bool {
         let shows_secret = before.hide_secret && self.hide_secret == Some(false);
-        let signs_otherwise = self.jwt.is_some_and(|jwt| jwt != before.jwt)
+        let makes_otherwise = self
+            .template
+            .as_ref()
+            .is_some_and(|template| *template != before.template)
+            || self
+                .content_type
+                .as_ref()
+                .is_some_and(|content_type| *content_type != before.content_type);
+        let signs_otherwise = makes_otherwise
+            || self.jwt.is_some_and(|jwt| jwt != before.jwt)
             || self
                 .standard_webhooks
                 .is_some_and(|standard| standard != before.standard_webhooks);
@@ -367,6 +383,11 @@ fn check_media_type(value: &Option<String>, _bounds: &Bounds) -> Result<(), Stri
         }
         _ => Ok(()),
     }
+}
+
+fn check_template(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
+    let read = value.as_deref().map(|text| Template::parse(text, None));
+    read.transpose().map(drop).map_err(|error| error.to_string())
 }
 
 fn check_headers(headers: &BTreeMap<String, String>, _bounds: &Bounds) -> Result<(), String> {

@@ -13,7 +13,9 @@ use switchhook_domain::attempt::{Attempt, FailureReason, OutcomeClass, Phases};
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
+use switchhook_domain::template::{Circumstances, Template, TemplateError};
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
@@ -67,8 +69,13 @@ pub(super) async fn attempt(
     means: Means,
 ) -> Ended {
     let posting = async {
-        let post = prepare(&claimed, &destination, room, started_at);
-        means.transport.post(post).await
+        match prepare(&claimed, &destination, room, started_at) {
+            Ok(post) => means.transport.post(post).await,
+            Err(error) => {
+                let words = format!("the webhook's template cannot be filled in with this event: {error}");
+                Posted::unanswered(FailureReason::Template, words, Phases::default())
+            }
+        }
     };
     // Whatever is odd about an event or a receiver ends one attempt, and not the engine.
     let posted = AssertUnwindSafe(posting).catch_unwind().await;
@@ -81,7 +88,7 @@ pub(super) async fn attempt(
     let finished = judge(
         &claimed.delivery,
         posted,
-        &Circumstances {
+        &Judgement {
             destination: &destination,
             unwanted,
             defaults: &means.defaults,
@@ -109,7 +116,14 @@ pub(super) async fn attempt(
 /// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
 pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
     let is_signed = destination.signer.is_some();
-    size_made(is_signed, claimed.body.len(), claimed.delivery.hidden)
+    let (event, hidden) = (claimed.body.len(), claimed.delivery.hidden);
+    match destination.template {
+        Some(_) => {
+            let made = Template::most_made_of(event);
+            made + size_made(is_signed, made, hidden)
+        }
+        None => size_made(is_signed, event, hidden),
+    }
 }
 
 /// What the receiver wants no more of, which is noted on its answer. Receivers of others are not listened to.
@@ -126,17 +140,27 @@ fn prepare(
     destination: &Arc<Destination>,
     room: Option<Reservation>,
     now: Timestamp,
-) -> Post {
+) -> Result<Post, TemplateError> {
     let delivery = &claimed.delivery;
     let mut headers = destination.headers.clone();
     for (name, value) in own_headers(delivery, delivery.attempt_number) {
         headers.insert(name, value);
     }
-    let body = body_of(destination.signer.as_ref(), &claimed.body, delivery.hidden);
+    let signer = destination.signer.as_ref();
+    let body = match &destination.template {
+        None => body_of(signer, &claimed.body, delivery.hidden),
+        Some(template) => {
+            let filled = fill_in(template.as_ref().map_err(Clone::clone)?, claimed)?;
+            signer.map_or_else(
+                || filled.clone().into(),
+                |signer| signer.sign(filled.as_bytes()).into(),
+            )
+        }
+    };
     if let Some(signer) = &destination.standard {
         headers.extend(signer.headers(delivery.event_id, now, &body));
     }
-    Post {
+    Ok(Post {
         destination: Arc::clone(destination),
         headers,
         body: match room {
@@ -144,7 +168,21 @@ fn prepare(
             Some(room) if !std::ptr::eq(&*body, &*claimed.body) => room.over(body),
             _ => body,
         },
-    }
+    })
+}
+
+/// What a template makes of a claimed delivery's event, without what is hidden.
+fn fill_in(template: &Template, claimed: &ClaimedDelivery) -> Result<String, TemplateError> {
+    let delivery = &claimed.delivery;
+    let circumstances = Circumstances {
+        kind: delivery.kind,
+        event_id: delivery.event_id,
+        delivery_id: delivery.id,
+        webhook_id: delivery.webhook_id,
+        attempt: delivery.attempt_number,
+        created_at: delivery.created_at,
+    };
+    template.fill_in(&redact(&claimed.body, delivery.hidden), circumstances)
 }
 
 /// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
@@ -196,7 +234,7 @@ fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
 }
 
 /// What decides, besides the outcome, where a delivery goes after an attempt.
-struct Circumstances<'a> {
+struct Judgement<'a> {
     destination: &'a Destination,
     unwanted: Option<Unwanted>,
     defaults: &'a DeliveryDefaults,
@@ -208,8 +246,8 @@ struct Circumstances<'a> {
 }
 
 /// The finished attempt of `delivery`, as the domain judges what came of the POST.
-fn judge(delivery: &Delivery, posted: Posted, circumstances: &Circumstances<'_>) -> FinishedAttempt {
-    let &Circumstances {
+fn judge(delivery: &Delivery, posted: Posted, judgement: &Judgement<'_>) -> FinishedAttempt {
+    let &Judgement {
         destination,
         unwanted,
         defaults,
@@ -217,7 +255,7 @@ fn judge(delivery: &Delivery, posted: Posted, circumstances: &Circumstances<'_>)
         started_at,
         finished_at,
         jitter,
-    } = circumstances;
+    } = judgement;
     let settings = &destination.webhook.settings;
     let class = posted.outcome.class();
     let failures = delivery.failures.and(class);

@@ -38,7 +38,7 @@ pub(super) async fn webhook(node: &Node, webhook: &Webhook) -> Option<Finding> {
 fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
     let change_url = format!("switchhook webhooks update {} --hook-url URL", webhook.id);
     let (trouble, remedy) = match failed.reason {
-        FailureReason::AddressRefused | FailureReason::BadRequest => (
+        FailureReason::AddressRefused | FailureReason::BadRequest | FailureReason::Template => (
             Trouble::AddressRefused,
             format!(
                 "use a public https:// address ({change_url}), or start the server with what allows this one"

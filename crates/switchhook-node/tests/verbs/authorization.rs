@@ -24,7 +24,7 @@ use switchhook_node::notifications::{self, ChannelRequest};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::replays::{self, ReplayRequest};
 use switchhook_node::sources::{self, SourceRequest};
-use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::webhooks::{self, PreviewRequest, Rotation};
 use switchhook_node::{Node, dead_letters, deliveries, history, subscriptions, websockets};
 use switchhook_store::{
     DeadLetterFilter, ErasureExtent, LogPosition, PageRequest, StoreError, SubscriptionFilter,
@@ -133,6 +133,13 @@ fn source() -> SourceRequest {
     }
 }
 
+fn previewed() -> PreviewRequest {
+    PreviewRequest {
+        template: Some("slack-call".to_owned()),
+        ..PreviewRequest::default()
+    }
+}
+
 fn polled() -> FeedRequest {
     FeedRequest {
         start: Start::Oldest,
@@ -190,6 +197,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, "webhook", NOT_THERE]),
     ("webhooks::rotate_secret", verb!(|node, caller, things| webhooks::rotate_secret(node, caller, things.webhook, Rotation::default())),
         [NO_WRITE, NO_WRITE, "webhook", NOT_THERE]),
+    ("webhooks::preview", verb!(|node, caller, things| webhooks::preview(node, caller, Some(things.webhook), previewed())),
+        [OK, NO_READ, OK, NOT_THERE]),
     ("webhooks::pause", verb!(|node, caller, things| webhooks::pause(node, caller, things.webhook)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("webhooks::resume", verb!(|node, caller, things| webhooks::resume(node, caller, things.webhook)),

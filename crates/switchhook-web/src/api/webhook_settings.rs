@@ -12,7 +12,7 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::credential::MASK;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::retry::Profile;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookSettings};
@@ -21,7 +21,7 @@ use switchhook_node::Node;
 use switchhook_node::caller::Caller;
 use switchhook_node::secrets_shown::{SecretsShown, shown_headers};
 use switchhook_node::sight::Sight;
-use switchhook_node::webhooks::{self, Rotation, Shown};
+use switchhook_node::webhooks::{self, PreviewRequest, Rotation, Shown};
 use switchhook_node::{health, history};
 use switchhook_protocol::key_id;
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ use self::health_answer::HealthAnswer;
 use self::schema::{SettingsAnswer, SettingsRequest};
 use super::SharedApi;
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, Items, WebhookAnswer};
+use super::compat::{IdText, Items, LooseId, WebhookAnswer};
 use super::error::ApiError;
 use super::events::{AcceptedEvent, accepted_answer};
 use super::request::{Field, JsonBody, PageQuery, PathId, Query};
@@ -141,6 +141,78 @@ pub(crate) struct SampleRequest {
     #[serde(default)]
     #[schema(schema_with = words::kind_or_null)]
     kind: Field<Kind>,
+}
+
+/// A template to preview.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(crate) struct PreviewBody {
+    /// The template or the name of a ready one; without it the webhook's own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "slack-missed-call")]
+    template: Field<String>,
+    /// The content type of what it makes; without it the webhook's own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "application/json")]
+    content_type: Field<String>,
+    /// Of this event; without it of the last one.
+    #[serde(default)]
+    #[schema(value_type = Option<LooseId>)]
+    event_id: Field<LooseId>,
+    /// Of the last event of this kind; `call` unless told otherwise.
+    #[serde(default)]
+    #[schema(schema_with = words::kind_or_null)]
+    kind: Field<Kind>,
+}
+
+/// What a template makes of an event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PreviewAnswer {
+    /// The event; null if there is none yet, and it is a sample.
+    #[schema(required)]
+    event_id: Option<IdText>,
+    #[schema(schema_with = words::kept_kind)]
+    kind: Kind,
+    content_type: String,
+    /// What would be sent; null if nothing can be made.
+    #[schema(required)]
+    body: Option<String>,
+    /// What is wrong with the template, and in which line; null if nothing is.
+    #[schema(required, example = "line 2: syntax error: unexpected end of input")]
+    error: Option<String>,
+}
+
+/// Shows what a template makes of an event, as far as the key may see that. Nothing is sent or changed.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/preview", tag = "webhooks", operation_id = "webhooks.preview",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    request_body = PreviewBody,
+    responses((status = 200, description = "What it makes, or why nothing", body = PreviewAnswer)),
+)]
+pub(crate) async fn preview(
+    State(api): State<SharedApi>,
+    Reader(caller): Reader,
+    PathId(id): PathId<WebhookId>,
+    JsonBody(request): JsonBody<PreviewBody>,
+) -> Result<Json<PreviewAnswer>, ApiError> {
+    let request = PreviewRequest {
+        template: request.template.given(),
+        content_type: request.content_type.given(),
+        event_id: request.event_id.given().map(|id| EventId(id.0)),
+        kind: request.kind.given(),
+    };
+    let preview = webhooks::preview(&api.node, caller, Some(id), request).await?;
+    let (body, error) = match preview.made {
+        Ok(body) => (Some(body), None),
+        Err(error) => (None, Some(error)),
+    };
+    Ok(Json(PreviewAnswer {
+        event_id: preview.event_id.map(|id| IdText(id.0)),
+        kind: preview.kind,
+        content_type: preview.content_type,
+        body,
+        error,
+    }))
 }
 
 /// Lists the company's webhooks with their settings, oldest first.

@@ -70,7 +70,7 @@ impl SettingField {
         }
         let wrong = |what: &str| format!("{}: {what}", self.setting.label);
         match self.setting.form {
-            Written::Word(_) | Written::MediaType => Ok(json!(text)),
+            Written::Word(_) | Written::MediaType | Written::Template => Ok(json!(text)),
             Written::YesNo | Written::YesNoOr(_) => Ok(json!(text == "yes")),
             Written::Count | Written::Millis | Written::Days => {
                 let number = text.parse::<u32>();
@@ -141,7 +141,11 @@ impl SettingField {
     }
 
     pub(super) fn is_lines(&self) -> bool {
-        self.setting.form == Written::Headers
+        matches!(self.setting.form, Written::Headers | Written::Template)
+    }
+
+    pub(super) fn is_template(&self) -> bool {
+        self.setting.form == Written::Template
     }
 
     /// Which keys a phone shows.
@@ -217,6 +221,12 @@ impl WebhookForm {
         };
         all.extend(secret.map(|secret| ("secret".to_owned(), secret)));
         serde_json::from_value(Value::Object(all)).map_err(|error| error.to_string())
+    }
+
+    /// The text of a field, if it is filled in.
+    pub(super) fn text_of(&self, name: &str) -> Option<String> {
+        let field = self.fields.iter().find(|field| field.name() == name)?;
+        Some(field.value.clone()).filter(|value| !value.is_empty())
     }
 
     pub(super) fn generates(&self) -> bool {

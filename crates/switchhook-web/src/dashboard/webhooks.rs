@@ -27,7 +27,7 @@ use switchhook_node::health;
 use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
-use switchhook_node::webhooks::{self, Rotation};
+use switchhook_node::webhooks::{self, PreviewRequest, Rotation};
 
 /// How many webhooks a page has.
 const A_PAGE: u32 = 50;
@@ -134,6 +134,14 @@ struct FormPage {
     id: Option<String>,
     form: WebhookForm,
     has_inspector: bool,
+    preview: Option<PreviewPart>,
+}
+
+/// What the template makes of the last event.
+struct PreviewPart {
+    is_good: bool,
+    words: String,
+    body: String,
 }
 
 #[derive(Template)]
@@ -352,7 +360,44 @@ fn form_page(
         id,
         form,
         has_inspector: desk.node.inspector.is_some(),
+        preview: None,
     }
+}
+
+/// The form again, with what its template makes of the last event.
+async fn preview(
+    desk: &Desk,
+    visitor: &Visitor,
+    id: Option<String>,
+    form: WebhookForm,
+) -> Result<Response, Trouble> {
+    let request = PreviewRequest {
+        template: Some(form.text_of("template").unwrap_or_default()),
+        content_type: form.text_of("content_type"),
+        ..PreviewRequest::default()
+    };
+    let made = webhooks::preview(&desk.node, visitor.caller, None, request).await?;
+    let of = match made.event_id {
+        Some(id) => format!("of the last call event, {id}"),
+        None => "of a sample: there is no call event yet".to_owned(),
+    };
+    let part = match made.made {
+        Ok(body) => PreviewPart {
+            is_good: true,
+            words: format!("{}, made {of}:", made.content_type),
+            body,
+        },
+        Err(error) => PreviewPart {
+            is_good: false,
+            words: format!("Nothing can be made {of}: {error}"),
+            body: String::new(),
+        },
+    };
+    let page = form_page(desk, visitor, id, form, None);
+    Ok(show_page(&FormPage {
+        preview: Some(part),
+        ..page
+    }))
 }
 
 /// Makes a webhook.
@@ -361,7 +406,11 @@ pub(super) async fn create(
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
+    let is_preview = form.text("do") == Some("preview");
     let form = WebhookForm::read(&form);
+    if is_preview {
+        return preview(&desk, &visitor, None, form).await;
+    }
     let made = match form.request() {
         Ok(request) => webhooks::create(&desk.node, visitor.caller, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
@@ -404,7 +453,11 @@ pub(super) async fn update(
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
     visitor.must_write()?;
+    let is_preview = form.text("do") == Some("preview");
     let form = WebhookForm::read(&form);
+    if is_preview {
+        return preview(&desk, &visitor, Some(id.to_string()), form).await;
+    }
     let changed = match form.request() {
         Ok(request) => webhooks::update(&desk.node, visitor.caller, id, request).await,
         Err(why) => Err(Refusal::Invalid(why)),

@@ -2,6 +2,7 @@
 
 mod sample;
 mod settings;
+mod template;
 
 use anyhow::Context;
 use clap::builder::BoolishValueParser;
@@ -51,6 +52,10 @@ enum Command {
     Delete(Which),
     RotateSecret(RotateSecret),
     Test(sample::Test),
+    Preview(template::Preview),
+    /// List the ready templates, which --template takes by name
+    #[command(after_help = "Example:\n  switchhook webhooks templates --json")]
+    Templates,
     /// Pause a webhook: nothing is sent, nothing is lost
     #[command(after_help = "Example:\n  switchhook webhooks pause 7730318061039616")]
     Pause(Which),
@@ -68,6 +73,7 @@ enum Command {
 Examples:
   switchhook webhooks create https://example.com/hooks/dialpad --generate-secret --subscribe all
   switchhook webhooks create http://127.0.0.1:3000/hook --subscribe call,sms --profile dialpad
+  switchhook webhooks create https://hooks.slack.com/services/T0/B0/X --template slack-missed-call
 
 --subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --webhook ID …")]
 struct Create {
@@ -182,6 +188,8 @@ impl Webhooks {
                     return remark_no_subscription(&client, id).await;
                 }
                 Command::Test(test) => return test.run(&client, self.json).await,
+                Command::Preview(preview) => return preview.run(&client, self.json).await,
+                Command::Templates => return template::list(self.json),
                 Command::RotateSecret(rotation) => rotation.send(&client).await?,
                 Command::Pause(Which { id }) => {
                     client

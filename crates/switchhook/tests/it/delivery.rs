@@ -15,3 +15,4 @@ mod order;
 mod retries;
 mod settings;
 mod standard_webhooks;
+mod templates;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
     Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_RETRY_STEP, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS,
     Setting, ShownSettings, WebhookRequest, WebhookSettings,
@@ -132,6 +133,7 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
             ))
             .max_properties(Some(MOST_HEADERS))
             .into(),
+        Form::Template => object(Type::String).max_length(Some(LONGEST_TEMPLATE)).into(),
         Form::MediaType => object(Type::String)
             .pattern(Some(r"^[\t -~]*/[\t -~]*$"))
             .max_length(Some(127))

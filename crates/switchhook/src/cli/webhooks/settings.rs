@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use switchhook_domain::template::Template;
 use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::duration::{parse_duration, show_duration};
 
@@ -52,6 +53,9 @@ fn argument(setting: &Setting) -> Arg {
             "When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)"
                 .to_owned()
         }
+        Form::Template => {
+            "Template that makes the body from the event: a ready one's name (see `webhooks templates`), @FILE or text".to_owned()
+        }
         Form::Millis => format!(
             "{}: {}",
             without_null(setting),
@@ -80,6 +84,7 @@ fn argument(setting: &Setting) -> Arg {
             .action(ArgAction::Append),
         Form::Headers => taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append),
         Form::MediaType => taking("TYPE", ValueParser::string()),
+        Form::Template => taking("TEMPLATE", ValueParser::new(parse_template)),
     }
 }
 
@@ -94,7 +99,7 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
     let name = setting.name;
     let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match setting.form {
-        Form::Word(_) | Form::MediaType => json!(matches.get_one::<String>(name)),
+        Form::Word(_) | Form::MediaType | Form::Template => json!(matches.get_one::<String>(name)),
         Form::YesNo | Form::YesNoOr(_) => json!(matches.get_one::<bool>(name)),
         Form::Count | Form::Days => json!(matches.get_one::<u32>(name)),
         Form::Rate => json!(matches.get_one::<f64>(name)),
@@ -198,6 +203,18 @@ fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
         (_, Value::String(text)) => vec![text.clone()],
         (_, value) => vec![value.to_string()],
     }
+}
+
+/// A template, the name of a ready one, or `@` and the file that it is in.
+pub(super) fn parse_template(text: &str) -> Result<String, String> {
+    let template = match text.strip_prefix('@') {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?
+        }
+        None => text.to_owned(),
+    };
+    Template::parse(&template, None).map_err(|error| error.to_string())?;
+    Ok(template)
 }
 
 fn parse_header(text: &str) -> Result<(String, String), String> {

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 95] = [
+const TABLE: [(&str, [u16; 8]); 96] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -84,6 +84,7 @@ const TABLE: [(&str, [u16; 8]); 95] = [
     ("get /v1/subscriptions/{id}",                   [401, 401, 200, 403, 403, 404, 200, 200]),
     ("patch /v1/subscriptions/{id}",                 [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/subscriptions/try-filter",            [401, 401, 200, 403, 403, 200, 200, 200]),
+    ("post /v1/webhooks/{id}/preview",               [401, 401, 200, 403, 403, 404, 200, 200]),
     ("get /v1/events",                               [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/events/{event}",                       [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/events/{event}",                      [401, 401, 403, 403, 202, 202, 202, 202]),
@@ -311,6 +312,7 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         "patch /api/v2/subscriptions/contact/{id}" => json!({"contact_type": "local"}),
         "patch /v1/webhooks/{id}" => json!({"rate": 5}),
         "post /v1/consumers/{name}/ack" | "post /v1/consumers/{name}/seek" => json!({"cursor": "0"}),
+        "post /v1/webhooks/{id}/preview" => json!({"template": "slack-call"}),
         "patch /v1/subscriptions/{id}" => json!({"filter": {"state": "hangup"}}),
         "post /v1/subscriptions/try-filter" => json!({"kind": "call", "filter": {"state": "hangup"}}),
         "post /v1/events/{event}" | "post /in/{token}" => {

@@ -141,3 +141,53 @@ async fn standard_webhooks_need_a_secret_that_their_libraries_can_read() {
         .await
         .refused(409, "not base64");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_template_is_checked_when_it_is_set_and_previewed_with_a_real_event() {
+    let server = TestServer::new().await;
+    let request = json!({"hook_url": "https://example.com", "template": "slack-missed-call"});
+    let made = server.post("/v1/webhooks", request).await.ok();
+    assert_eq!(made["template"], "slack-missed-call");
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    for (template, message) in [
+        (
+            "slack-nothing",
+            "template: there is no ready template `slack-nothing`: use one of discord-call,",
+        ),
+        ("{\n{{ event", "template: line 2: "),
+    ] {
+        server
+            .patch(&path, json!({"template": template}))
+            .await
+            .refused(400, message);
+    }
+    let preview = async |body: Value| server.post(&format!("{path}/preview"), body).await.ok();
+    let sample = preview(json!({})).await;
+    assert_eq!(
+        (&sample["event_id"], &sample["error"]),
+        (&Value::Null, &Value::Null)
+    );
+    let call = r#"{"call_id": 1, "state": "missed", "contact": {"name": "Zoë", "phone": "+14155550100"}}"#;
+    let event = server.event("call", call, &[]).await.ok()["id"].clone();
+    let real = preview(json!({})).await;
+    assert_eq!(real["event_id"], event);
+    assert_eq!(
+        real["body"].as_str().unwrap().trim_end(),
+        r#"{"text": "Missed call from Zoë (+14155550100)"}"#
+    );
+    let other =
+        preview(json!({"template": "{{ event.state }}", "content_type": "text/plain", "event_id": event}))
+            .await;
+    assert_eq!(
+        (&other["body"], &other["content_type"]),
+        (&json!("missed"), &json!("text/plain"))
+    );
+    let wrong = preview(json!({"template": "{{ event.state }}"})).await;
+    assert_eq!(
+        (&wrong["body"], &wrong["error"]),
+        (
+            &Value::Null,
+            &json!("line 1 of what it makes is not JSON: expected value")
+        )
+    );
+}

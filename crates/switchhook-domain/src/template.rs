@@ -1,0 +1,341 @@
+//! Templates: the body that a webhook's receiver gets in place of the event, made of it. `{"text": "Missed call from {{
+//! event.contact.name }}"}` and no program in between.
+//!
+//! Here: reading and filling in. The ready ones are `ready.rs`. The language is Jinja's (minijinja); a template reads
+//! nothing but its event, and what filling it in may take is bounded.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error, Output, State, UndefinedBehavior};
+use serde::de::IgnoredAny;
+use switchhook_protocol::{JsonNode, Kind, Shape, Timestamp};
+
+mod ready;
+
+pub use self::ready::{READY, ReadyTemplate};
+use crate::id::{DeliveryId, EventId, WebhookId};
+
+/// The most bytes of a template.
+pub const LONGEST_TEMPLATE: usize = 16 * 1024;
+
+/// The most bytes that a template makes, of whichever event.
+pub const LARGEST_OUTPUT: usize = 256 * 1024;
+
+/// What filling one in may take: about as many steps, and 64 times as many bytes.
+const FUEL: u64 = 100_000;
+
+/// The name by which the engine knows the one template that it has.
+const NAME: &str = "template";
+
+/// A template, ready to be filled in.
+#[derive(Clone)]
+pub struct Template {
+    environment: Arc<Environment<'static>>,
+    escaping: Escaping,
+}
+
+/// What values have to be written as, where they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escaping {
+    /// Within the quotes of JSON.
+    Json,
+    /// In XML or HTML.
+    Markup,
+    /// As they are.
+    Nothing,
+}
+
+/// What there is to be said of an event beside its own members.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its id.
+    pub event_id: EventId,
+    /// The delivery's.
+    pub delivery_id: DeliveryId,
+    /// The webhook's.
+    pub webhook_id: WebhookId,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// When the delivery was made.
+    pub created_at: Timestamp,
+}
+
+/// What is wrong with a template, or with what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// It has too many bytes.
+    #[error("it has {bytes} bytes, and at most {LONGEST_TEMPLATE} are taken")]
+    TooLong {
+        /// How many.
+        bytes: usize,
+    },
+    /// It is a name, and there is no ready template by it.
+    #[error(
+        "there is no ready template `{name}`: use one of {}, or write a template",
+        ready::names()
+    )]
+    UnknownName {
+        /// The name.
+        name: String,
+    },
+    /// It cannot be read, or not be filled in.
+    #[error("line {line}: {why}")]
+    AtLine {
+        /// Which, from 1.
+        line: usize,
+        /// What is wrong there.
+        why: String,
+    },
+    /// It makes too much.
+    #[error("it makes more than {most} bytes of this event")]
+    TooLarge {
+        /// How many it may make.
+        most: usize,
+    },
+    /// It takes too long.
+    #[error("it takes too many steps: shorten its loops")]
+    TooLaborious,
+    /// What comes of it is no JSON, as its content type says.
+    #[error("line {line} of what it makes is not JSON: {why}")]
+    NotJson {
+        /// Which, from 1.
+        line: usize,
+        /// What is wrong there.
+        why: String,
+    },
+}
+
+impl Template {
+    /// Reads a template, or takes the ready one by that name. Values are escaped as the content type asks for.
+    ///
+    /// # Errors
+    /// Says what in it cannot be, and in which line.
+    pub fn parse(text: &str, content_type: Option<&str>) -> Result<Self, TemplateError> {
+        if text.len() > LONGEST_TEMPLATE {
+            return Err(TemplateError::TooLong { bytes: text.len() });
+        }
+        let text = match ready::find(text) {
+            Some(ready) => ready.text,
+            None if is_name(text) => {
+                let name = text.to_owned();
+                return Err(TemplateError::UnknownName { name });
+            }
+            None => text,
+        };
+        let escaping = Escaping::of(content_type);
+        let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment.set_formatter(move |output, state, value| escaping.write(output, state, value));
+        environment.add_filter("duration", duration);
+        environment.add_filter("time", time);
+        environment.add_filter("truncate", truncate);
+        environment.add_filter("slack", slack);
+        let added = environment.add_template_owned(NAME, text.to_owned());
+        added.map_err(|error| TemplateError::of(&error))?;
+        Ok(Self {
+            environment: Arc::new(environment),
+            escaping,
+        })
+    }
+
+    /// At most how many bytes are made of an event with so many.
+    #[must_use]
+    pub const fn most_made_of(event: usize) -> usize {
+        let most = 16 * 1024 + 2 * event;
+        if most < LARGEST_OUTPUT {
+            most
+        } else {
+            LARGEST_OUTPUT
+        }
+    }
+
+    /// Fills it in with an event's bytes.
+    ///
+    /// # Errors
+    /// Says what is wrong, and where: the next time the same will be.
+    pub fn fill_in(&self, event: &[u8], circumstances: Circumstances) -> Result<String, TemplateError> {
+        let text = String::from_utf8_lossy(event);
+        let context = context(&JsonNode::of(&text), circumstances);
+        let template = self.environment.get_template(NAME);
+        let filled = template.and_then(|template| template.render(context));
+        let filled = filled.map_err(|error| TemplateError::of(&error))?;
+        let most = Self::most_made_of(event.len());
+        if filled.len() > most {
+            return Err(TemplateError::TooLarge { most });
+        }
+        if self.escaping == Escaping::Json
+            && let Err(error) = serde_json::from_str::<IgnoredAny>(&filled)
+        {
+            let why = error.to_string();
+            let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+            return Err(TemplateError::NotJson {
+                line: error.line(),
+                why,
+            });
+        }
+        Ok(filled)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Template({:?})", self.escaping)
+    }
+}
+
+/// Whether it looks like the name of a ready template, rather than a text that always is the same.
+fn is_name(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    text.contains('-') && text.chars().all(is_plain)
+}
+
+impl TemplateError {
+    fn of(error: &Error) -> Self {
+        if error.kind() == minijinja::ErrorKind::OutOfFuel {
+            return Self::TooLaborious;
+        }
+        let why = match error.detail() {
+            Some(detail) => format!("{}: {detail}", error.kind()),
+            None => error.kind().to_string(),
+        };
+        Self::AtLine {
+            line: error.line().unwrap_or(1),
+            why,
+        }
+    }
+}
+
+impl Escaping {
+    fn of(content_type: Option<&str>) -> Self {
+        let essence = content_type.unwrap_or("application/json");
+        let essence = essence
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        match essence.as_str() {
+            json if json.ends_with("/json") || json.ends_with("+json") => Self::Json,
+            markup if markup.ends_with("xml") || markup.ends_with("/html") => Self::Markup,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// What is missing is nothing. What is safe, such as what `tojson` makes, stays as it is.
+    fn write(self, output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+        if value.is_undefined() || value.is_none() {
+            return Ok(());
+        }
+        if value.is_safe() {
+            return Ok(output.write_str(value.as_str().unwrap_or_default())?);
+        }
+        match (self, value.as_str()) {
+            (Self::Json, Some(text)) => {
+                let quoted = serde_json::to_string(text).expect("a text can be written as JSON");
+                Ok(output.write_str(&quoted[1..quoted.len() - 1])?)
+            }
+            (Self::Json, None) if value.len().is_some() => {
+                let json =
+                    minijinja::filters::tojson(value, None, std::iter::empty::<(String, Value)>().collect())?;
+                Ok(output.write_str(json.as_str().unwrap_or_default())?)
+            }
+            (Self::Markup, _) => {
+                let escaped = minijinja::filters::escape(state, &Value::from(value.to_string()))?;
+                Ok(output.write_str(escaped.as_str().unwrap_or_default())?)
+            }
+            (Self::Json | Self::Nothing, _) => Ok(write!(output, "{value}")?),
+        }
+    }
+}
+
+/// What a template can read.
+fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
+    let Circumstances {
+        kind,
+        event_id,
+        delivery_id,
+        webhook_id,
+        attempt,
+        created_at,
+    } = circumstances;
+    let members = [
+        ("event", value_of(event)),
+        ("kind", Value::from(kind.route())),
+        ("event_id", Value::from(event_id.0)),
+        ("delivery_id", Value::from(delivery_id.0)),
+        ("webhook_id", Value::from(webhook_id.0)),
+        ("attempt", Value::from(attempt)),
+        ("created_at", Value::from(created_at.as_millis())),
+    ];
+    Value::from_pairs(members)
+}
+
+/// Whole numbers stay exact up to 38 digits; longer ones become texts.
+fn value_of(node: &JsonNode<'_>) -> Value {
+    match node.shape() {
+        Shape::Null => Value::from(()),
+        Shape::Bool(value) => Value::from(*value),
+        Shape::Number(number) => match (number.parse::<i128>(), number.parse::<f64>()) {
+            (Ok(whole), _) => Value::from(whole),
+            (Err(_), Ok(number_of)) if number.contains(['.', 'e', 'E']) => Value::from(number_of),
+            _ => Value::from(*number),
+        },
+        Shape::Text(text) => Value::from(text.clone().into_owned()),
+        Shape::List(elements) => elements.iter().map(value_of).collect(),
+        Shape::Object(members) => {
+            let members = members.iter().map(|(name, node)| (name.clone(), value_of(node)));
+            Value::from_pairs(members)
+        }
+    }
+}
+
+/// Milliseconds as people say them: `2:29`, or `1:02:29`; nothing if they are no number.
+fn duration(milliseconds: Value) -> String {
+    let Ok(milliseconds) = f64::try_from(milliseconds) else {
+        return String::new();
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what is out of range is cut"
+    )]
+    let seconds = (milliseconds / 1_000.0).max(0.0).round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        hours => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// Unix milliseconds as `2026-11-21T09:00:00.000Z`; nothing if they are no whole number.
+fn time(milliseconds: Value) -> String {
+    let milliseconds = i64::try_from(milliseconds).map(Timestamp::from_millis);
+    milliseconds.map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// At most so many characters.
+fn truncate(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// What Slack would take for a link, a channel or a person is text.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "as a text of its own, whatever is there can be taken: numbers too"
+)]
+fn slack(text: String) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Previews: what a template would make of an event, before anything is sent.
+
+use std::borrow::Cow;
+
+use switchhook_domain::Kind;
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::key::Right;
+use switchhook_domain::template::{Circumstances, Template};
+use switchhook_store::{EventFilter, PageRequest};
+
+use crate::Node;
+use crate::caller::Caller;
+use crate::ingest::sample;
+use crate::refusal::Refusal;
+use crate::sight::Sight;
+
+/// What to preview.
+#[derive(Debug, Clone, Default)]
+pub struct PreviewRequest {
+    /// The template; without one the webhook's.
+    pub template: Option<String>,
+    /// What it makes; without one the webhook's.
+    pub content_type: Option<String>,
+    /// Of this event; without one of the last, or of a sample if there is none.
+    pub event_id: Option<EventId>,
+    /// Of the last event of this kind.
+    pub kind: Option<Kind>,
+}
+
+/// What a template makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Of which event; `None` for a sample.
+    pub event_id: Option<EventId>,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is sent as.
+    pub content_type: String,
+    /// What is sent, or why nothing is.
+    pub made: Result<String, String>,
+}
+
+/// Shows what a template, which need not be a webhook's yet, makes of an event as far as the caller may see it.
+///
+/// # Errors
+/// If the caller may not, or may not see the event; if there is no template, no such webhook or no such event.
+pub async fn preview(
+    node: &Node,
+    caller: Caller,
+    id: Option<WebhookId>,
+    request: PreviewRequest,
+) -> Result<Preview, Refusal> {
+    caller.require(Right::Read)?;
+    let settings = match id {
+        Some(id) => node.store.webhook(caller.company_id, id).await?.settings,
+        None => Default::default(),
+    };
+    let text = request
+        .template
+        .or(settings.template)
+        .ok_or_else(|| Refusal::Required("template is required: the webhook has none".to_owned()))?;
+    let content_type = request.content_type.or(settings.content_type);
+    let (event_id, kind, body) = event(node, caller, request.event_id, request.kind).await?;
+    let circumstances = Circumstances {
+        kind,
+        event_id: event_id.unwrap_or(EventId(0)),
+        delivery_id: DeliveryId(0),
+        webhook_id: id.unwrap_or(WebhookId(0)),
+        attempt: 1,
+        created_at: node.clock.now(),
+    };
+    let made = Template::parse(&text, content_type.as_deref())
+        .and_then(|template| template.fill_in(&body, circumstances))
+        .map_err(|error| error.to_string());
+    Ok(Preview {
+        event_id,
+        kind,
+        content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
+        made,
+    })
+}
+
+/// The event that was asked for, as the caller sees it.
+async fn event(
+    node: &Node,
+    caller: Caller,
+    id: Option<EventId>,
+    kind: Option<Kind>,
+) -> Result<(Option<EventId>, Kind, Vec<u8>), Refusal> {
+    let sight = Sight::of(caller, node);
+    let found = match id {
+        Some(id) => Some(node.store.event(caller.company_id, id).await?),
+        None => {
+            let kind = kind.unwrap_or(Kind::Call);
+            caller.require_sight(kind)?;
+            let filter = EventFilter {
+                kind: Some(kind),
+                ..EventFilter::default()
+            };
+            let last = node
+                .store
+                .list_events(caller.company_id, filter, PageRequest::first(1))
+                .await?;
+            last.items.into_iter().next()
+        }
+    };
+    let Some(event) = found.filter(|event| event.payload_removed.is_none()) else {
+        let kind = kind.unwrap_or(Kind::Call);
+        return Ok((None, kind, sample::body(kind, node.clock.now()).into()));
+    };
+    caller.require_sight(event.kind)?;
+    let body = match sight.redacted(event.kind, &event.body) {
+        Cow::Borrowed(body) => body.to_vec(),
+        Cow::Owned(body) => body,
+    };
+    // What is masked is masked in what is made of it, too.
+    let shown = crate::json_text::raw(&String::from_utf8_lossy(&body), sight.mask).into_owned();
+    Ok((Some(event.id), event.kind, shown.into_bytes()))
+}

@@ -1,0 +1,84 @@
+//! Bodies that a template makes: sent unsigned, bounded, and a mistake is an outcome and no storm of retries.
+
+use std::time::Duration;
+
+use switchhook_domain::attempt::{AttemptOutcome, FailureReason, OutcomeClass};
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::webhook::{SettingsPatch, WebhookChange, WebhookSettings};
+
+use crate::support::rig::{COMPANY, Reaction, Rig};
+
+fn templated(template: &str, jwt: Option<bool>) -> WebhookSettings {
+    WebhookSettings {
+        template: Some(template.to_owned()),
+        jwt,
+        ..WebhookSettings::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_makes_the_body_and_it_is_signed_only_if_that_is_asked_for() {
+    let rig = Rig::new(|_| Reaction::Answer(200)).await;
+    let plain = rig
+        .signed_webhook(templated("slack-call", None), Some("s3cret"))
+        .await;
+    let signed = rig
+        .signed_webhook(templated("slack-call", Some(true)), Some("s3cret"))
+        .await;
+    let text = WebhookSettings {
+        content_type: Some("text/plain".to_owned()),
+        ..templated("call {{ event.call_id }}, attempt {{ attempt }}", None)
+    };
+    let text = rig.webhook(text).await;
+    rig.call(9_007_199_254_740_993, "missed").await;
+    rig.wait(Duration::from_secs(1)).await;
+    let seen = rig.network.seen();
+    let of = |id| seen.iter().find(|seen| seen.webhook_id == id).unwrap();
+    let slack = r#"{"text": "Call missed:  an unknown number"}"#;
+    assert_eq!(
+        (of(plain).body.as_ref(), &of(plain).headers["content-type"]),
+        (slack.as_bytes(), &"application/json".parse().unwrap())
+    );
+    let verified = switchhook_protocol::verify(&of(signed).body, ["s3cret"]).unwrap();
+    assert_eq!(verified, slack.as_bytes());
+    assert_eq!(of(signed).headers["content-type"], "application/jwt");
+    assert_eq!(of(text).body, "call 9007199254740993, attempt 1");
+    assert_eq!(of(text).headers["content-type"], "text/plain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_in_a_template_is_an_outcome_with_its_line_and_is_mended_by_another_template() {
+    let rig = Rig::new(|_| Reaction::Answer(200)).await;
+    let id = rig
+        .webhook(templated("{\n\"id\": {{ event.state }}\n}", None))
+        .await;
+    let delivery = rig.call(1, "hangup").await.deliveries[0].id;
+    rig.wait(Duration::from_secs(60)).await;
+    assert_eq!(rig.network.seen().len(), 0, "nothing is sent");
+    let attempts = rig.store.attempts_of(delivery).await.unwrap();
+    assert!((1..=3).contains(&attempts.len()), "no storm: {}", attempts.len());
+    let outcome = &attempts[0].outcome;
+    let AttemptOutcome::Unanswered { reason, detail } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(*reason, FailureReason::Template);
+    assert!(detail.contains("line 2 of what it makes is not JSON"), "{detail}");
+    assert_eq!(outcome.class(), OutcomeClass::Refused);
+    let change = WebhookChange {
+        settings: SettingsPatch {
+            template: Some(Some("{\"id\": \"{{ event.state }}\"}".to_owned())),
+            ..SettingsPatch::default()
+        },
+        ..WebhookChange::default()
+    };
+    rig.store
+        .update_webhook(COMPANY, id, change, rig.node.clock.now())
+        .await
+        .unwrap();
+    rig.node.registry.refresh(COMPANY).await.unwrap();
+    rig.node.engine.retry(id);
+    rig.wait(Duration::from_secs(5)).await;
+    let delivery = rig.store.delivery(COMPANY, delivery).await.unwrap();
+    assert_eq!(delivery.state.name(), StateName::Delivered);
+    assert_eq!(rig.network.seen()[0].body, r#"{"id": "hangup"}"#);
+}
