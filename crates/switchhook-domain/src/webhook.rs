@@ -3,6 +3,7 @@
 //! Owns the object, its settings and how a change applies to it. Whether a `hook_url` may be used at all is decided
 //! where connections are made (the address guard) and where requests are read (the API).
 
+mod authentication;
 mod condition;
 mod settings;
 
@@ -15,6 +16,7 @@ use crate::lease::Lease;
 use crate::retry::Profile;
 use crate::secret::Secret;
 
+pub use self::authentication::{Auth, Authentication, LONGEST_PEM};
 pub use self::condition::{Condition, Severity};
 pub use self::settings::{
     Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_HEADERS,
@@ -218,6 +220,7 @@ impl Webhook {
                 settings.announce_kid,
                 (settings.standard_webhooks, settings.jwt),
                 (settings.template.clone(), settings.content_type.clone()),
+                (settings.auth.clone(), settings.ca.clone()),
                 (
                     settings.timeout_ms,
                     settings.connect_timeout_ms,

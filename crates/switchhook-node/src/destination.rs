@@ -1,11 +1,14 @@
 //! How to send to one webhook: everything that can be worked out before there is an event.
 
+mod identity;
 mod standard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
@@ -17,12 +20,13 @@ use switchhook_domain::credential::{MASK, is_credential, shown_url};
 use switchhook_domain::outage::{Outage, Streak, StreakChange};
 use switchhook_domain::suspension::{Suspension, SuspensionReason, suspended_time};
 use switchhook_domain::template::{Template, TemplateError};
-use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
+use switchhook_domain::webhook::{Authentication, DeliveryDefaults, Webhook};
 use switchhook_protocol::{Signer, headers};
 use switchhook_store::SuspensionRecord;
 
 use switchhook_http::address::Address;
 
+pub use self::identity::TlsIdentity;
 use self::standard::SIGNATURE;
 pub use self::standard::{StandardSigner, Unwanted, told};
 
@@ -42,6 +46,10 @@ pub struct Destination {
     pub standard: Option<StandardSigner>,
     /// Makes the bodies of its deliveries, if it has one.
     pub template: Option<Result<Template, TemplateError>>,
+    /// What it has of its own of TLS, or why that cannot be used.
+    pub identity: Result<Option<TlsIdentity>, String>,
+    /// What its connections are kept under: they are shared by all webhooks of an origin, unless it has something of its own.
+    pub connections: Arc<str>,
     /// The headers that every attempt has.
     pub headers: HeaderMap,
     /// What is kept of its requests.
@@ -254,6 +262,7 @@ impl Destination {
         let settings = &webhook.settings;
         let template = settings.template.as_deref();
         let template = template.map(|text| Template::parse(text, settings.content_type.as_deref()));
+        let identity = TlsIdentity::of(settings);
         let headers = standing_headers(&webhook, address.as_ref().ok());
         let record = record(&webhook, &headers, standard.is_some());
         Self {
@@ -262,6 +271,8 @@ impl Destination {
             signer,
             standard,
             template,
+            connections: connections(&webhook, address.as_ref().ok(), &identity),
+            identity,
             headers,
             record,
             load,
@@ -309,6 +320,32 @@ impl Destination {
     }
 }
 
+fn connections(
+    webhook: &Webhook,
+    address: Option<&Address>,
+    identity: &Result<Option<TlsIdentity>, String>,
+) -> Arc<str> {
+    match (address, identity) {
+        (Some(address), Ok(None)) => Arc::clone(&address.origin),
+        // Another certificate is another identity: the webhook was changed then.
+        _ => format!("webhook {} of {}", webhook.id, webhook.updated_at.as_millis()).into(),
+    }
+}
+
+/// The `Authorization` that a webhook always has.
+fn authorization(auth: Option<&Authentication>) -> Option<HeaderValue> {
+    let text = match auth? {
+        Authentication::Bearer { token } => format!("Bearer {token}"),
+        Authentication::Basic { username, password } => {
+            format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+        }
+        Authentication::Oauth2 { .. } | Authentication::Mtls { .. } => return None,
+    };
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// What is kept of the requests to a webhook: credentials are left out.
 fn record(webhook: &Webhook, headers: &HeaderMap, has_signature: bool) -> AttemptRequest {
     let shown = headers
@@ -324,7 +361,9 @@ fn record(webhook: &Webhook, headers: &HeaderMap, has_signature: bool) -> Attemp
         });
     // It differs with each attempt, and can be made again by whoever has the secret.
     let signature = has_signature.then(|| (sent_name(&SIGNATURE), MASK.into()));
-    let shown = shown.chain(signature);
+    let has_token = matches!(webhook.settings.auth.0, Some(Authentication::Oauth2 { .. }));
+    let token = has_token.then(|| (sent_name(&AUTHORIZATION), MASK.into()));
+    let shown = shown.chain(signature).chain(token);
     AttemptRequest {
         url: shown_url(&webhook.hook_url).into(),
         headers: HeaderRecord::of(shown),
@@ -376,6 +415,9 @@ fn standing_headers(webhook: &Webhook, address: Option<&Address>) -> HeaderMap {
         if let Some(authorization) = &address.authorization {
             map.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
+    }
+    if let Some(authorization) = authorization(webhook.settings.auth.0.as_ref()) {
+        map.insert(AUTHORIZATION, authorization);
     }
     map
 }

@@ -31,6 +31,7 @@ pub struct Shown {
 
 /// A webhook or websocket, as a caller gets to see it.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one is made to be shown, and gone then")]
 pub enum ShownEndpoint {
     /// Events are posted there.
     Webhook(webhooks::Shown),

@@ -13,12 +13,13 @@ use switchhook_domain::key::Right;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{
-    Bounds, SettingsPatch, Webhook, WebhookChange, WebhookRequest, WebhookSettings,
+    Auth, Authentication, Bounds, SettingsPatch, Webhook, WebhookChange, WebhookRequest, WebhookSettings,
 };
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::is_broken_standard_secret;
 
 use crate::caller::Caller;
+use crate::destination::TlsIdentity;
 use crate::duration::parse_duration;
 use crate::ingest::{self, Accepted};
 use crate::refusal::{Refusal, not_null};
@@ -312,6 +313,20 @@ pub fn bounds(settings: &Settings) -> Bounds {
 
 fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSettings) -> Result<(), Refusal> {
     patch.check(&bounds(&node.settings)).map_err(Refusal::Invalid)?;
+    if patch.has_unknown_auth(before) {
+        return Err(Refusal::Invalid(
+            "auth: *** keeps the value that is set, and none of this type is: write its value".to_owned(),
+        ));
+    }
+    if let Some(Auth(Some(Authentication::Oauth2 { token_url, .. }))) = &patch.auth {
+        check_url(node, "auth.token_url", token_url)?;
+    }
+    if patch.auth.is_some() || patch.ca.is_some() {
+        let after = patch.clone().apply(before.clone());
+        let identity = TlsIdentity::of(&after).map_err(Refusal::Invalid)?;
+        let checked = identity.map_or(Ok(()), |identity| identity.check());
+        checked.map_err(Refusal::Invalid)?;
+    }
     if let Some(name) = patch.unknown_mask(before) {
         return Err(Refusal::Invalid(format!(
             "headers: *** keeps the value that is set, and there is no `{name}` yet: write its value"

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use switchhook_protocol::UnknownWord;
 
-use super::{AttemptOutcome, CountsAs, FailureReason};
+use super::{AttemptOutcome, FailureReason};
 
 /// How an attempt failed. Its text form is the status or the reason: `503`, `connection_refused`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,7 @@ pub enum Failure {
 
 impl Failure {
     /// What can be said: a status, or one of the reasons.
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 12] = [
         "a status such as 503",
         FailureReason::Dns.as_str(),
         FailureReason::AddressRefused.as_str(),
@@ -30,17 +30,19 @@ impl Failure {
         FailureReason::ConnectionLost.as_str(),
         FailureReason::NotHttp.as_str(),
         FailureReason::BadRequest.as_str(),
+        FailureReason::Template.as_str(),
+        FailureReason::Authentication.as_str(),
     ];
 
     /// How an attempt failed that ended so; `None` if it did not, or nobody knows.
     #[must_use]
     pub const fn of(outcome: &AttemptOutcome) -> Option<Self> {
-        match (outcome.class().consequences().counts_as, outcome) {
-            (CountsAs::Answered, AttemptOutcome::Answered { status, .. }) => Some(Self::Status(*status)),
-            (CountsAs::Unanswered, AttemptOutcome::Unanswered { reason, .. }) => {
-                Some(Self::NoAnswer(*reason))
+        match outcome {
+            AttemptOutcome::Answered { status, .. } if !outcome.class().is_success() => {
+                Some(Self::Status(*status))
             }
-            _ => None,
+            AttemptOutcome::Unanswered { reason, .. } => Some(Self::NoAnswer(*reason)),
+            AttemptOutcome::Answered { .. } | AttemptOutcome::Lost => None,
         }
     }
 

@@ -72,6 +72,8 @@ spelled_enum! {
         BadRequest = "bad_request",
         /// The webhook's template makes nothing of the event that could be sent.
         Template = "template",
+        /// What the receiver wants to know us by could not be had: a token of an `OAuth2` server, or a certificate.
+        Authentication = "authentication",
     }
 }
 
@@ -89,6 +91,7 @@ impl FailureReason {
             Self::ConnectionLost => "broke the connection off",
             Self::NotHttp => "answered something that is not HTTP",
             Self::BadRequest => "could not be sent the request",
+            Self::Authentication => "was sent nothing, because the credentials for it could not be had",
             Self::Template => "was sent nothing, because the template cannot be filled in",
         }
     }

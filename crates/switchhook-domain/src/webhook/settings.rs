@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::authentication::{Auth, Authentication, LONGEST_PEM};
 use crate::credential::{MASK, shown_value};
 use crate::retry::Profile;
 use crate::template::Template;
@@ -55,6 +56,10 @@ pub enum Form {
     MediaType,
     /// A template, or the name of a ready one.
     Template,
+    /// An object that says how to show who sends.
+    Auth,
+    /// Certificates, as PEM.
+    Pem,
 }
 
 /// A setting, as everybody is told of it who can set it.
@@ -209,6 +214,11 @@ settings! {
         "The template that makes the body of deliveries from the event, or the name of a ready one";
     content_type: Option<String>, "Content-Type of other deliveries", Form::MediaType, "application/json", check_media_type,
         "The `Content-Type` of deliveries that are not JWTs, such as those that a template makes; null for `application/json`";
+    auth: Auth, "Authentication", Form::Auth, r#"{"type": "bearer", "token": "…"}"#, check_auth,
+        "How deliveries show the receiver whom they are from: `bearer` (token), `basic` (username, password), `oauth2` (token_url, \
+         client_id, client_secret, scope) or `mtls` (cert, key); the value `***` keeps the one that is set";
+    ca: Option<String>, "Certificate authority", Form::Pem, "-----BEGIN CERTIFICATE-----", check_ca,
+        "The certificates (PEM) of the authority that alone may vouch for the receiver; null for those that the server trusts";
 }
 
 impl SettingsPatch {
@@ -226,6 +236,10 @@ impl SettingsPatch {
     #[must_use]
     pub fn concerns_credentials(&self, before: &WebhookSettings) -> bool {
         let shows_secret = before.hide_secret && self.hide_secret == Some(false);
+        let shows_otherwise = self.auth.as_ref().is_some_and(|auth| {
+            let names_secret = auth.0.as_ref().is_some_and(Authentication::names_secret);
+            names_secret || auth.clone().kept_over(&before.auth) != before.auth
+        }) || self.ca.as_ref().is_some_and(|ca| *ca != before.ca);
         let makes_otherwise = self
             .template
             .as_ref()
@@ -234,7 +248,8 @@ impl SettingsPatch {
                 .content_type
                 .as_ref()
                 .is_some_and(|content_type| *content_type != before.content_type);
-        let signs_otherwise = makes_otherwise
+        let signs_otherwise = shows_otherwise
+            || makes_otherwise
             || self.jwt.is_some_and(|jwt| jwt != before.jwt)
             || self
                 .standard_webhooks
@@ -261,6 +276,15 @@ impl SettingsPatch {
     }
 }
 
+impl SettingsPatch {
+    /// Whether credentials were sent back masked although none of their type are set.
+    #[must_use]
+    pub fn has_unknown_auth(&self, before: &WebhookSettings) -> bool {
+        let auth = self.auth.as_ref();
+        auth.is_some_and(|auth| auth.has_unknown_mask(&before.auth))
+    }
+}
+
 /// A value of a setting.
 trait Value: Sized {
     /// What is kept where `before` was.
@@ -275,6 +299,16 @@ trait Value: Sized {
 impl<T: Serialize> Value for Option<T> {
     fn shown(&self) -> impl Serialize {
         self
+    }
+}
+
+impl Value for Auth {
+    fn in_place_of(self, before: Self) -> Self {
+        self.kept_over(&before)
+    }
+
+    fn shown(&self) -> impl Serialize {
+        self.0.as_ref().map(Authentication::masked)
     }
 }
 
@@ -385,6 +419,21 @@ fn check_media_type(value: &Option<String>, _bounds: &Bounds) -> Result<(), Stri
     }
 }
 
+fn check_auth(value: &Auth, _bounds: &Bounds) -> Result<(), String> {
+    value.0.as_ref().map_or(Ok(()), Authentication::check)
+}
+
+/// Whether it can be read is up to who connects.
+fn check_ca(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
+    match value {
+        Some(pem) if pem.len() > LONGEST_PEM => Err(format!("it is longer than {LONGEST_PEM} bytes")),
+        Some(pem) if !pem.contains("-----BEGIN CERTIFICATE-----") => {
+            Err("write certificates as PEM: -----BEGIN CERTIFICATE-----".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_template(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
     let read = value.as_deref().map(|text| Template::parse(text, None));
     read.transpose().map(drop).map_err(|error| error.to_string())
@@ -419,7 +468,7 @@ fn is_header_name(name: &str) -> bool {
 }
 
 /// Visible ASCII, spaces and tabs.
-fn is_header_value(value: &str) -> bool {
+pub(super) fn is_header_value(value: &str) -> bool {
     value
         .bytes()
         .all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte))

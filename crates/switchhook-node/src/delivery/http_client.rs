@@ -13,12 +13,13 @@ mod pool;
 mod proxy;
 mod status_line;
 mod tls;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::header::RETRY_AFTER;
+use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, FailureReason, Phases};
@@ -32,9 +33,10 @@ use self::exchange::{Connection, Failure, Patience, exchange};
 pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
 use self::pool::Pool;
 use self::tls::Speech;
+use self::token::Tokens;
 use super::address_guard::AddressGuard;
 use super::transport::{NoConnection, Post, Posted, Transport};
-use crate::destination::Destination;
+use crate::destination::{Destination, TlsIdentity};
 use switchhook_http::address::Address;
 use switchhook_http::proxy::Outbound;
 
@@ -45,6 +47,7 @@ const IDLE_FOR: Duration = Duration::from_secs(20);
 pub struct HttpTransport {
     connector: Connector,
     pool: Pool,
+    tokens: Tokens,
     clock: Arc<dyn Clock>,
     defaults: DeliveryDefaults,
 }
@@ -63,6 +66,7 @@ impl HttpTransport {
         Ok(Self {
             connector: Connector::new(guard, outbound)?,
             pool: Pool::default(),
+            tokens: Tokens::default(),
             clock,
             defaults,
         })
@@ -82,7 +86,8 @@ impl HttpTransport {
             head: post.destination.webhook.settings.head_timeout(&self.defaults),
         };
         let address = self.allowed_address(&post.destination)?;
-        if let Some(kept) = self.pool.take(&address.origin) {
+        let identity = identity_of(&post.destination)?;
+        if let Some(kept) = self.pool.take(&post.destination.connections) {
             match self.exchange_over(kept, address, post, phases, patience).await {
                 // The receiver closed the kept connection just when we used it. Deliveries may repeat, so the same
                 // attempt goes over a new connection rather than being lost to bad timing.
@@ -94,7 +99,11 @@ impl HttpTransport {
         let connect_timeout = settings.connect_timeout(&self.defaults).min(patience.whole);
         let deadline = patience.deadline().min(Instant::now() + connect_timeout);
         // In a box: else every attempt would carry along, from its first step, the room that a TLS handshake takes.
-        let fresh = Box::pin(self.connector.connect(address, connect_timeout, deadline, phases)).await?;
+        let fresh = Box::pin(
+            self.connector
+                .connect((address, identity), connect_timeout, deadline, phases),
+        )
+        .await?;
         let may_be_http2 = fresh.may_be_http2();
         let failure = match self.exchange_over(fresh, address, post, phases, patience).await {
             Err(failure) if may_be_http2 && failure.is_no_http() => failure,
@@ -102,7 +111,12 @@ impl HttpTransport {
         };
         // There are receivers that speak HTTP/2 alone and do not say so when they are asked for something else.
         self.connector.learn(address, Speech::Http2);
-        match Box::pin(self.connector.connect(address, connect_timeout, deadline, phases)).await {
+        match Box::pin(
+            self.connector
+                .connect((address, identity), connect_timeout, deadline, phases),
+        )
+        .await
+        {
             Ok(fresh) if fresh.is_http2() => self.exchange_over(fresh, address, post, phases, patience).await,
             _ => {
                 self.connector.learn(address, Speech::Http1);
@@ -141,7 +155,7 @@ impl HttpTransport {
             return Err(Failure::new(FailureReason::ConnectionLost, words));
         }
         if connection.is_reusable() {
-            self.pool.put(&address.origin, connection);
+            self.pool.put(&post.destination.connections, connection);
         }
         Ok(Answered { answer, retry_after })
     }
@@ -153,6 +167,12 @@ impl HttpTransport {
             Err(_) => parse_http_date(retry_after.trim()),
         }
     }
+}
+
+/// What a destination has of its own of TLS.
+fn identity_of(destination: &Destination) -> Result<Option<&TlsIdentity>, Failure> {
+    let identity = destination.identity.as_ref().map(Option::as_ref);
+    identity.map_err(|why| Failure::new(FailureReason::Authentication, why.clone()))
 }
 
 /// An answer, and until when it asks us to wait.
@@ -170,10 +190,22 @@ fn request(post: &Post) -> Request<Full<bytes::Bytes>> {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn post(&self, post: Post) -> Posted {
+    async fn post(&self, mut post: Post) -> Posted {
         let start = Instant::now();
         let mut phases = Phases::default();
-        let tried = self.try_post(&post, &mut phases, start).await;
+        let tried = match self.token(&post.destination, start).await {
+            Ok(token) => {
+                let has_token = token.is_some();
+                post.headers.extend(token.map(|token| (AUTHORIZATION, token)));
+                let tried = self.try_post(&post, &mut phases, start).await;
+                if has_token && matches!(&tried, Ok(answered) if answered.answer.status == 401) {
+                    // It may have been revoked: the next attempt gets another.
+                    self.forget_token(&post.destination).await;
+                }
+                tried
+            }
+            Err(failure) => Err(failure),
+        };
         phases.total = start.elapsed();
         match tried {
             Ok(Answered { answer, retry_after }) => {
@@ -197,11 +229,12 @@ impl Transport for HttpTransport {
             Ok(address) => {
                 let timeout = destination.webhook.settings.connect_timeout(&self.defaults);
                 let deadline = Instant::now() + timeout;
-                match self
-                    .connector
-                    .connect(address, timeout, deadline, &mut phases)
-                    .await
-                {
+                let identity = identity_of(destination);
+                let connecting = async {
+                    let to = (address, identity?);
+                    self.connector.connect(to, timeout, deadline, &mut phases).await
+                };
+                match connecting.await {
                     Ok(mut connection) if address.is_tls => connection.objection().await.map_or(Ok(()), Err),
                     connected => connected.map(drop),
                 }

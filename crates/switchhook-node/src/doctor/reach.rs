@@ -44,6 +44,13 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
                 "use a public https:// address ({change_url}), or start the server with what allows this one"
             ),
         ),
+        FailureReason::Authentication => (
+            Trouble::Tls,
+            format!(
+                "correct its certificates: switchhook webhooks update {} --auth … --ca …",
+                webhook.id
+            ),
+        ),
         FailureReason::Dns => (
             Trouble::UnknownName,
             format!(
@@ -75,7 +82,8 @@ fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
         ),
         TlsTrouble::OldTls => "let the receiver speak TLS 1.2 or 1.3".to_owned(),
         TlsTrouble::ClientCertificate => {
-            "let the receiver do without a client certificate: the signature of each event says who sent it"
+            "let the receiver do without a client certificate: the signature of each event says who sent it; or give the \
+             webhook one (--auth mtls:CERT_FILE:KEY_FILE)"
                 .to_owned()
         }
         TlsTrouble::UnknownIssuer => {

@@ -7,7 +7,7 @@ use switchhook_domain::address::ComparedAddress;
 use switchhook_domain::credential::{MASK, shown_value, user_info};
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::secret::Secret;
-use switchhook_domain::webhook::{Webhook, WebhookSettings};
+use switchhook_domain::webhook::{Auth, Authentication, Webhook, WebhookSettings};
 
 use super::{Columns, Row, secret};
 use crate::error::StoreError;
@@ -69,6 +69,8 @@ struct Credentials {
     user_info: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth: Option<Authentication>,
 }
 
 impl Credentials {
@@ -77,6 +79,7 @@ impl Credentials {
             hook_url.replace_range(place, &own);
         }
         settings.headers.extend(self.headers);
+        settings.auth = Auth(self.auth);
     }
 }
 
@@ -97,6 +100,7 @@ pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreEr
     let credentials = Credentials {
         user_info: own,
         headers,
+        auth: settings.auth.0.take(),
     };
     let credentials = if credentials == Credentials::default() {
         None

@@ -36,7 +36,7 @@ struct DeliveriesPage {
     kinds: Vec<Choice>,
     outcomes: Vec<Choice>,
     failure: String,
-    failures: [&'static str; 9],
+    failures: [&'static str; 11],
     error: String,
     since: String,
     until: String,

@@ -52,6 +52,7 @@ impl SettingField {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
+            Value::Object(_) if setting.form == Written::Auth => value.to_string(),
             Value::Object(headers) => headers
                 .iter()
                 .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
@@ -70,7 +71,10 @@ impl SettingField {
         }
         let wrong = |what: &str| format!("{}: {what}", self.setting.label);
         match self.setting.form {
-            Written::Word(_) | Written::MediaType | Written::Template => Ok(json!(text)),
+            Written::Word(_) | Written::MediaType | Written::Template | Written::Pem => Ok(json!(text)),
+            Written::Auth => {
+                serde_json::from_str(text).map_err(|error| wrong(&format!("it is not JSON: {error}")))
+            }
             Written::YesNo | Written::YesNoOr(_) => Ok(json!(text == "yes")),
             Written::Count | Written::Millis | Written::Days => {
                 let number = text.parse::<u32>();
@@ -141,7 +145,10 @@ impl SettingField {
     }
 
     pub(super) fn is_lines(&self) -> bool {
-        matches!(self.setting.form, Written::Headers | Written::Template)
+        matches!(
+            self.setting.form,
+            Written::Headers | Written::Template | Written::Auth | Written::Pem
+        )
     }
 
     pub(super) fn is_template(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Sending: when, in which order, how often; in virtual time.
 
 mod answers;
+mod authentication;
 mod breaker;
 mod cancelling;
 mod certificates;

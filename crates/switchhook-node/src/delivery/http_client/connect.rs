@@ -21,6 +21,7 @@ use super::names::{Addresses, Late, Names, SystemNames};
 use super::proxy::{to_proxy, tunnel};
 use super::tls::{Securing, Speech, no_tls, server_name, speaks_otherwise};
 use crate::delivery::address_guard::{AddressGuard, RefusedAddress, is_localhost};
+use crate::destination::TlsIdentity;
 use switchhook_http::address::Address;
 use switchhook_http::proxy::{NoProxy, Outbound, Proxy};
 
@@ -79,10 +80,11 @@ impl Connector {
         self.securing.learn(&address.origin, speech);
     }
 
-    /// Connects to `address` by `deadline`, before which there were `timeout`, noting how long each part took.
+    /// Connects to `address`, as whom `identity` says, by `deadline`, before which there were `timeout`, noting how long each
+    /// part took.
     pub(super) async fn connect(
         &self,
-        address: &Address,
+        (address, identity): (&Address, Option<&TlsIdentity>),
         timeout: Duration,
         deadline: Instant,
         phases: &mut Phases,
@@ -102,7 +104,7 @@ impl Connector {
                 _ => Form::Origin,
             },
         };
-        let connecting = self.connect_by(&way, address, phases, standing);
+        let connecting = self.connect_by(&way, (address, identity), phases, standing);
         let connected = match timeout_at(deadline, connecting).await {
             Ok(connected) => connected,
             Err(_elapsed) if address.is_tls && phases.connect.is_some() => Err(Failure::new(
@@ -149,7 +151,7 @@ impl Connector {
     async fn connect_by(
         &self,
         way: &Way<'_>,
-        address: &Address,
+        (address, identity): (&Address, Option<&TlsIdentity>),
         phases: &mut Phases,
         standing: Standing,
     ) -> Result<Connection, Failure> {
@@ -164,7 +166,7 @@ impl Connector {
             }
             let securing = Instant::now();
             let name = server_name(&address.host)?;
-            match self.securing.secure(offered, name, tcp).await {
+            match self.securing.secure(offered, name, identity, tcp).await {
                 Ok(tls) => {
                     phases.tls = Some(securing.elapsed());
                     return Connection::open(Wire::Right(tls), standing).await;

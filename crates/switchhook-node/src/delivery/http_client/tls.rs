@@ -7,8 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{AlertDescription, CertificateError, ClientConfig, Error, InvalidMessage, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, Error, InvalidMessage, PeerIncompatible,
+};
 use rustls_platform_verifier::Verifier;
 use switchhook_domain::attempt::FailureReason;
 use switchhook_protocol::Timestamp;
@@ -19,8 +22,12 @@ use url::Host;
 
 use super::exchange::Failure;
 use crate::delivery::transport::TlsTrouble;
+use crate::destination::TlsIdentity;
 use switchhook_http::cause::without_code;
 use switchhook_http::proxy::Outbound;
+
+/// What HTTP/1.1 is called in TLS.
+const HTTP1: &[u8] = b"http/1.1";
 
 /// What HTTP/2 is called in TLS.
 pub(super) const HTTP2: &[u8] = b"h2";
@@ -32,20 +39,23 @@ const MOST_ORIGINS: usize = 1_024;
 pub(super) struct Securing {
     http1: TlsConnector,
     http2: TlsConnector,
+    verifier: Arc<Verifier>,
     only_http2: Mutex<HashSet<Arc<str>>>,
 }
 
 impl Securing {
     pub(super) fn new(outbound: &Outbound) -> anyhow::Result<Self> {
-        let config = trusting(outbound)?;
+        let verifier = Arc::new(verifier(outbound)?);
+        let config = trusting(&verifier).with_no_client_auth();
         let offering = |protocol: &[u8]| {
             let mut config = config.clone();
             config.alpn_protocols = vec![protocol.to_vec()];
             TlsConnector::from(Arc::new(config))
         };
         Ok(Self {
-            http1: offering(b"http/1.1"),
+            http1: offering(HTTP1),
             http2: offering(HTTP2),
+            verifier,
             only_http2: Mutex::default(),
         })
     }
@@ -54,13 +64,23 @@ impl Securing {
         &self,
         offered: Speech,
         name: ServerName<'static>,
+        identity: Option<&TlsIdentity>,
         tcp: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
-        let connector = match offered {
-            Speech::Http1 => &self.http1,
-            Speech::Http2 => &self.http2,
+        let Some(identity) = identity else {
+            let connector = match offered {
+                Speech::Http1 => &self.http1,
+                Speech::Http2 => &self.http2,
+            };
+            return connector.connect(name, tcp).await;
         };
-        connector.connect(name, tcp).await
+        let made = identity.configured((HTTP1, HTTP2), || trusting(&self.verifier));
+        let made = made.map_err(io::Error::other)?;
+        let config = match offered {
+            Speech::Http1 => made.http1,
+            Speech::Http2 => made.http2,
+        };
+        TlsConnector::from(config).connect(name, tcp).await
     }
 
     /// What is to be offered to an origin.
@@ -116,14 +136,17 @@ pub(super) fn speaks_otherwise(error: &io::Error) -> bool {
 }
 
 /// Trusts what the machine trusts, and what was added.
-fn trusting(outbound: &Outbound) -> anyhow::Result<ClientConfig> {
-    let builder = ClientConfig::builder();
-    let provider = Arc::clone(builder.crypto_provider());
-    let verifier = Verifier::new_with_extra_roots(outbound.extra_roots.iter().cloned(), provider)?;
-    Ok(builder
+fn verifier(outbound: &Outbound) -> anyhow::Result<Verifier> {
+    let provider = Arc::clone(ClientConfig::builder().crypto_provider());
+    let roots = outbound.extra_roots.iter().cloned();
+    Ok(Verifier::new_with_extra_roots(roots, provider)?)
+}
+
+fn trusting(verifier: &Arc<Verifier>) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let verifier = Arc::clone(verifier);
+    ClientConfig::builder()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
+        .with_custom_certificate_verifier(verifier)
 }
 
 pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Failure> {

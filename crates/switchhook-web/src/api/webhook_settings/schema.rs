@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
-    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_RETRY_STEP, MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS,
-    Setting, ShownSettings, WebhookRequest, WebhookSettings,
+    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_HEADERS,
+    MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest, WebhookSettings,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -134,6 +134,11 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
             .max_properties(Some(MOST_HEADERS))
             .into(),
         Form::Template => object(Type::String).max_length(Some(LONGEST_TEMPLATE)).into(),
+        Form::Auth => object(Type::Object)
+            .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+            .into(),
+        Form::Pem => object(Type::String).max_length(Some(LONGEST_PEM)).into(),
         Form::MediaType => object(Type::String)
             .pattern(Some(r"^[\t -~]*/[\t -~]*$"))
             .max_length(Some(127))

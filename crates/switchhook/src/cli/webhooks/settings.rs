@@ -53,6 +53,11 @@ fn argument(setting: &Setting) -> Arg {
             "When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)"
                 .to_owned()
         }
+        Form::Auth => {
+            "How to show the receiver whom it is from: bearer:TOKEN, basic:USER:PASSWORD, mtls:CERT_FILE:KEY_FILE, JSON or @FILE \
+             (oauth2)".to_owned()
+        }
+        Form::Pem => "Certificates of the authority that alone may vouch for the receiver: @FILE or PEM".to_owned(),
         Form::Template => {
             "Template that makes the body from the event: a ready one's name (see `webhooks templates`), @FILE or text".to_owned()
         }
@@ -85,6 +90,8 @@ fn argument(setting: &Setting) -> Arg {
         Form::Headers => taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append),
         Form::MediaType => taking("TYPE", ValueParser::string()),
         Form::Template => taking("TEMPLATE", ValueParser::new(parse_template)),
+        Form::Auth => taking("AUTH", ValueParser::new(parse_auth)),
+        Form::Pem => taking("PEM", ValueParser::new(parse_file)),
     }
 }
 
@@ -99,7 +106,10 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
     let name = setting.name;
     let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match setting.form {
-        Form::Word(_) | Form::MediaType | Form::Template => json!(matches.get_one::<String>(name)),
+        Form::Auth => matches.get_one::<Value>(name).cloned().unwrap_or_default(),
+        Form::Word(_) | Form::MediaType | Form::Template | Form::Pem => {
+            json!(matches.get_one::<String>(name))
+        }
         Form::YesNo | Form::YesNoOr(_) => json!(matches.get_one::<bool>(name)),
         Form::Count | Form::Days => json!(matches.get_one::<u32>(name)),
         Form::Rate => json!(matches.get_one::<f64>(name)),
@@ -215,6 +225,36 @@ pub(super) fn parse_template(text: &str) -> Result<String, String> {
     };
     Template::parse(&template, None).map_err(|error| error.to_string())?;
     Ok(template)
+}
+
+/// A text, or `@` and the file that it is in.
+fn parse_file(text: &str) -> Result<String, String> {
+    match text.strip_prefix('@') {
+        Some(path) => read_file(path),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn read_file(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
+}
+
+/// Authentication as it is written in a word, or as the API takes it.
+fn parse_auth(text: &str) -> Result<Value, String> {
+    let parts: Vec<_> = text.splitn(3, ':').collect();
+    match parts[..] {
+        ["bearer", ..] => {
+            let token = text.strip_prefix("bearer:").unwrap_or_default();
+            Ok(json!({"type": "bearer", "token": token}))
+        }
+        ["basic", username, password] => {
+            Ok(json!({"type": "basic", "username": username, "password": password}))
+        }
+        ["mtls", cert, key] => Ok(json!({"type": "mtls", "cert": read_file(cert)?, "key": read_file(key)?})),
+        _ => serde_json::from_str(&parse_file(text)?).map_err(|error| {
+            format!("write bearer:TOKEN, basic:USER:PASSWORD, mtls:CERT_FILE:KEY_FILE or JSON ({error})")
+        }),
+    }
 }
 
 fn parse_header(text: &str) -> Result<(String, String), String> {

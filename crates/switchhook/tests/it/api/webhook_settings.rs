@@ -191,3 +191,51 @@ async fn a_template_is_checked_when_it_is_set_and_previewed_with_a_real_event() 
         )
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn credentials_towards_the_receiver_are_masked_for_everybody_and_stay_when_the_mask_comes_back() {
+    let server = TestServer::new().await;
+    let auth = json!({"type": "basic", "username": "us", "password": "hunter2"});
+    let request = json!({"hook_url": "https://example.com", "auth": auth});
+    let made = server.post("/v1/webhooks", request).await.ok();
+    let masked = json!({"type": "basic", "username": "us", "password": "***"});
+    assert_eq!(made["auth"], masked);
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    let changed = server.patch(&path, json!({"auth": masked, "rate": 5})).await.ok();
+    assert_eq!(changed["auth"], masked);
+    server.subscribe(made["id"].as_str().unwrap()).await;
+    server.event("call", "{\"call_id\":1}", &[]).await.ok();
+    server.wait(Duration::from_secs(1)).await;
+    let seen = server.network.seen();
+    assert_eq!(
+        seen[0].headers["authorization"], "Basic dXM6aHVudGVyMg==",
+        "the mask kept it"
+    );
+    for (auth, message) in [
+        (
+            json!({"type": "bearer", "token": "***"}),
+            "auth: *** keeps the value that is set",
+        ),
+        (json!({"type": "bearer", "token": ""}), "auth: token is empty"),
+        (json!({"type": "digest"}), "auth"),
+        (
+            json!({"type": "mtls", "cert": "x", "key": "y"}),
+            "auth.cert: there is no certificate in it",
+        ),
+        (
+            json!({"type": "oauth2", "token_url": "ftp://x", "client_id": "a", "client_secret": "b"}),
+            "auth.token_url",
+        ),
+    ] {
+        server
+            .patch(&path, json!({ "auth": auth }))
+            .await
+            .refused(400, message);
+    }
+    server
+        .patch(&path, json!({"ca": "none"}))
+        .await
+        .refused(400, "ca: write certificates as PEM");
+    let none = server.patch(&path, json!({"auth": null})).await.ok();
+    assert_eq!(none["auth"], Value::Null);
+}

@@ -55,6 +55,15 @@ impl Authority {
         self.for_names(&["127.0.0.1"])
     }
 
+    /// A client's certificate and its key, as PEM.
+    pub(crate) fn client(&self) -> (String, String) {
+        let params = CertificateParams::new(vec!["client.example.com".to_owned()]).expect("it is a name");
+        let key = KeyPair::generate().expect("keys can be made");
+        let certificate = params.signed_by(&key, &self.0);
+        let certificate = certificate.expect("a certificate can be made");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     pub(crate) fn for_names(&self, names: &[&str]) -> Settings {
         self.settings(names, |_| {})
     }

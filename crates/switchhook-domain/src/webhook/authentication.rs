@@ -1,0 +1,236 @@
+//! How a webhook's deliveries show their receiver whom they are from, beside their signature: a token, a password, a token of
+//! an `OAuth2` server, or a certificate. What is secret of it is never shown again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::is_header_value;
+use crate::credential::MASK;
+
+/// The most bytes of a token, a name or a password.
+const LONGEST_TEXT: usize = 4 * 1024;
+
+/// The most bytes of certificates or of a key, as PEM.
+pub const LONGEST_PEM: usize = 32 * 1024;
+
+/// What a receiver asks for.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Authentication {
+    /// `Authorization: Bearer TOKEN`.
+    Bearer {
+        /// The token.
+        token: String,
+    },
+    /// `Authorization: Basic …`.
+    Basic {
+        /// The user's name.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// A token that an `OAuth2` server gives for client credentials (RFC 6749 §4.4).
+    Oauth2 {
+        /// Where tokens are given.
+        token_url: String,
+        /// Who asks.
+        client_id: String,
+        /// By which the server knows who asks.
+        client_secret: String,
+        /// What for, if the server wants to know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<String>,
+    },
+    /// A client's certificate (mTLS).
+    Mtls {
+        /// The certificate and those above it, as PEM.
+        cert: String,
+        /// Its private key, as PEM.
+        key: String,
+    },
+}
+
+/// A webhook's, if it has one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Auth(pub Option<Authentication>);
+
+impl Authentication {
+    /// Its name: what `type` is.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Bearer { .. } => "bearer",
+            Self::Basic { .. } => "basic",
+            Self::Oauth2 { .. } => "oauth2",
+            Self::Mtls { .. } => "mtls",
+        }
+    }
+
+    /// What is secret of it.
+    fn secrets(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Bearer { token } => vec![token],
+            Self::Basic { password, .. } => vec![password],
+            Self::Oauth2 { client_secret, .. } => vec![client_secret],
+            Self::Mtls { cert, key } => vec![cert, key],
+        }
+    }
+
+    /// It as it is shown, to everybody.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let mut masked = self.clone();
+        for secret in masked.secrets() {
+            MASK.clone_into(secret);
+        }
+        masked
+    }
+
+    /// Whether it holds a secret that is not just the mask of one.
+    pub(super) fn names_secret(&self) -> bool {
+        let mut own = self.clone();
+        own.secrets().iter().any(|secret| *secret != MASK)
+    }
+
+    /// It with the secrets of `before` where a mask was sent back; `None` if there is none to keep.
+    fn completed(mut self, before: Option<&Self>) -> Option<Self> {
+        let mut before = before.filter(|before| before.name() == self.name()).cloned();
+        let kept = before.as_mut().map(Self::secrets);
+        let mut kept = kept.into_iter().flatten();
+        for secret in self.secrets() {
+            let kept = kept.next();
+            if secret == MASK {
+                *secret = kept?.clone();
+            }
+        }
+        Some(self)
+    }
+
+    /// Whether it can be, as far as its texts tell.
+    ///
+    /// # Errors
+    /// Says what cannot be.
+    pub fn check(&self) -> Result<(), String> {
+        let text = |name: &str, text: &str, longest: usize| match text.len() {
+            0 => Err(format!("{name} is empty")),
+            length if length > longest => Err(format!("{name} is longer than {longest} bytes")),
+            _ => Ok(()),
+        };
+        match self {
+            Self::Bearer { token } => {
+                text("token", token, LONGEST_TEXT)?;
+                if !is_header_value(token) {
+                    return Err("token: it may have visible ASCII letters only".to_owned());
+                }
+                Ok(())
+            }
+            Self::Basic { username, password } => {
+                text("username", username, LONGEST_TEXT)?;
+                text("password", password, LONGEST_TEXT)?;
+                if username.contains(':') {
+                    return Err("username: a colon cannot be in it".to_owned());
+                }
+                Ok(())
+            }
+            Self::Oauth2 {
+                token_url,
+                client_id,
+                client_secret,
+                scope,
+            } => {
+                text("token_url", token_url, LONGEST_TEXT)?;
+                text("client_id", client_id, LONGEST_TEXT)?;
+                text("client_secret", client_secret, LONGEST_TEXT)?;
+                scope
+                    .as_ref()
+                    .map_or(Ok(()), |scope| text("scope", scope, LONGEST_TEXT))
+            }
+            Self::Mtls { cert, key } => {
+                text("cert", cert, LONGEST_PEM)?;
+                text("key", key, LONGEST_PEM)
+            }
+        }
+    }
+}
+
+impl Auth {
+    /// What is kept where `before` was: what was shown masked and comes back so stays.
+    #[must_use]
+    pub fn kept_over(self, before: &Self) -> Self {
+        Self(self.0.and_then(|own| own.completed(before.0.as_ref())))
+    }
+
+    /// Whether a mask was sent back although there is nothing that it stands for.
+    #[must_use]
+    pub fn has_unknown_mask(&self, before: &Self) -> bool {
+        self.0.is_some() && self.clone().kept_over(before).0.is_none()
+    }
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authentication({}, ***)", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(password: &str) -> Auth {
+        Auth(Some(Authentication::Basic {
+            username: "us".to_owned(),
+            password: password.to_owned(),
+        }))
+    }
+
+    #[test]
+    fn secrets_do_not_show_and_a_mask_keeps_what_is_set() {
+        let before = basic("hunter2");
+        let shown = before.0.as_ref().map(Authentication::masked);
+        let json = serde_json::to_string(&shown).unwrap();
+        assert_eq!(json, r#"{"type":"basic","username":"us","password":"***"}"#);
+        assert!(!format!("{before:?}").contains("hunter2"));
+        assert_eq!(basic("***").kept_over(&before), before);
+        assert_eq!(basic("other").kept_over(&before), basic("other"));
+        let bearer = Auth(Some(Authentication::Bearer {
+            token: MASK.to_owned(),
+        }));
+        assert!(
+            bearer.has_unknown_mask(&before),
+            "of another type nothing is kept"
+        );
+        assert!(!basic("***").has_unknown_mask(&before));
+        assert_eq!(Auth(None).kept_over(&before), Auth(None));
+    }
+
+    #[test]
+    fn each_type_is_read_by_its_name_and_checked() {
+        for (json, wrong) in [
+            (r#"{"type":"bearer","token":"t"}"#, None),
+            (r#"{"type":"bearer","token":""}"#, Some("token is empty")),
+            (r#"{"type":"bearer","token":"a\nb"}"#, Some("token: it may have")),
+            (
+                r#"{"type":"basic","username":"a:b","password":"c"}"#,
+                Some("username: a colon"),
+            ),
+            (
+                r#"{"type":"oauth2","token_url":"https://e.com","client_id":"a","client_secret":"b"}"#,
+                None,
+            ),
+            (r#"{"type":"mtls","cert":"c","key":""}"#, Some("key is empty")),
+        ] {
+            let auth: Authentication = serde_json::from_str(json).unwrap();
+            match (auth.check(), wrong) {
+                (Ok(()), None) => {}
+                (Err(error), Some(wrong)) => assert!(error.starts_with(wrong), "{error}"),
+                (answer, _) => panic!("{json}: {answer:?}"),
+            }
+        }
+        for json in [r#"{"type":"digest"}"#, r#"{"type":"bearer"}"#, r#"{"token":"t"}"#] {
+            assert!(serde_json::from_str::<Authentication>(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Tokens of `OAuth2` servers: fetched when the first delivery needs one, kept until they expire, and fetched once for all that wait
+//! meanwhile.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use parking_lot::Mutex;
+use serde::Deserialize;
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::{Answer, FailureReason};
+use switchhook_domain::credential::shown_url;
+use switchhook_domain::webhook::{Authentication, Webhook, WebhookSettings};
+use tokio::sync::Mutex as WaitingMutex;
+use tokio::time::Instant;
+use url::form_urlencoded;
+
+use super::HttpTransport;
+use super::exchange::Failure;
+use crate::delivery::transport::Post;
+use crate::destination::Destination;
+use switchhook_domain::attempt::Phases;
+
+/// How many servers and clients are remembered.
+const MOST_KEPT: usize = 4_096;
+
+/// How long before it expires a token is not used any more.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// How long a token lasts whose server does not say.
+const UNLESS_TOLD: Duration = Duration::from_secs(300);
+
+/// How long a refusal counts: those who waited for it do not all ask again.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+
+/// The tokens that are kept.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<HashMap<[u8; 32], Arc<Slot>>>);
+
+/// The place of one token. Whoever holds it fetches for all others.
+type Slot = WaitingMutex<Option<Kept>>;
+
+/// What came of asking.
+struct Kept {
+    outcome: Result<HeaderValue, String>,
+    until: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    #[serde(default)]
+    expires_in: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    error_description: Option<String>,
+}
+
+/// What a token is asked for with.
+struct Client<'a> {
+    token_url: &'a str,
+    client_id: &'a str,
+    client_secret: &'a str,
+    scope: Option<&'a str>,
+}
+
+impl<'a> Client<'a> {
+    fn of(settings: &'a WebhookSettings) -> Option<Self> {
+        match &settings.auth.0 {
+            Some(Authentication::Oauth2 {
+                token_url,
+                client_id,
+                client_secret,
+                scope,
+            }) => Some(Self {
+                token_url,
+                client_id,
+                client_secret,
+                scope: scope.as_deref(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn key(&self) -> [u8; 32] {
+        let parts = [
+            self.token_url,
+            self.client_id,
+            self.client_secret,
+            self.scope.unwrap_or_default(),
+        ];
+        let digest = digest(&SHA256, parts.join("\0").as_bytes());
+        digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+}
+
+impl Tokens {
+    fn slot(&self, key: [u8; 32]) -> Arc<Slot> {
+        let mut slots = self.0.lock();
+        if slots.len() >= MOST_KEPT && !slots.contains_key(&key) {
+            slots.clear();
+        }
+        Arc::clone(slots.entry(key).or_default())
+    }
+}
+
+impl HttpTransport {
+    /// The `Authorization` with a token of the webhook's `OAuth2` server; `None` if the webhook has none.
+    pub(super) async fn token(
+        &self,
+        destination: &Destination,
+        start: Instant,
+    ) -> Result<Option<HeaderValue>, Failure> {
+        let Some(client) = Client::of(&destination.webhook.settings) else {
+            return Ok(None);
+        };
+        let slot = self.tokens.slot(client.key());
+        let mut kept = slot.lock().await;
+        let now = self.clock.now();
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.until > now) {
+            return kept.outcome.clone().map(Some).map_err(failure);
+        }
+        let (outcome, lasts) = match self.fetch(&client, destination, start).await {
+            Ok((header, lasts)) => (Ok(header), lasts.saturating_sub(MARGIN).max(REFUSED_FOR)),
+            Err(why) => (Err(why), REFUSED_FOR),
+        };
+        *kept = Some(Kept {
+            outcome: outcome.clone(),
+            until: self.clock.now().plus(lasts),
+        });
+        outcome.map(Some).map_err(failure)
+    }
+
+    /// Forgets the token of a webhook whose receiver did not take it.
+    pub(super) async fn forget_token(&self, destination: &Destination) {
+        if let Some(client) = Client::of(&destination.webhook.settings) {
+            *self.tokens.slot(client.key()).lock().await = None;
+        }
+    }
+
+    async fn fetch(
+        &self,
+        client: &Client<'_>,
+        destination: &Destination,
+        start: Instant,
+    ) -> Result<(HeaderValue, Duration), String> {
+        let post = request(client, destination);
+        let mut phases = Phases::default();
+        let answered = Box::pin(self.try_post(&post, &mut phases, start)).await;
+        let answered = answered.map_err(|failure| failure.detail)?;
+        granted(&answered.answer)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what errors are mapped to")]
+fn failure(why: String) -> Failure {
+    let words = format!("no token could be had of the OAuth2 server: {why}");
+    Failure::new(FailureReason::Authentication, words)
+}
+
+/// The request for a token. It may take as long as an attempt at the webhook.
+fn request(client: &Client<'_>, destination: &Destination) -> Post {
+    let own = &destination.webhook;
+    let settings = WebhookSettings {
+        connect_timeout_ms: own.settings.connect_timeout_ms,
+        timeout_ms: own.settings.timeout_ms,
+        ..WebhookSettings::default()
+    };
+    let server =
+        Webhook::new(own.id, own.company_id, client.token_url, own.created_at).with_settings(settings);
+    let server = Destination::new(server, Arc::default());
+    let mut headers = server.headers.clone();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(AUTHORIZATION, basic(client));
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials");
+    if let Some(scope) = client.scope {
+        form.append_pair("scope", scope);
+    }
+    Post {
+        destination: Arc::new(server),
+        headers,
+        body: form.finish().into(),
+    }
+}
+
+/// Id and secret are encoded as forms are, before they are joined (RFC 6749 §2.3.1).
+fn basic(client: &Client<'_>) -> HeaderValue {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encoded(client.client_id), encoded(client.client_secret));
+    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)));
+    let mut value = value.expect("base64 may stand in a header");
+    value.set_sensitive(true);
+    value
+}
+
+fn granted(answer: &Answer) -> Result<(HeaderValue, Duration), String> {
+    if !(200..300).contains(&answer.status) {
+        let refused: Option<Refused> = serde_json::from_slice(&answer.body_head).ok();
+        let words = refused.and_then(|refused| match (refused.error, refused.error_description) {
+            (Some(error), Some(more)) => Some(format!("{error} ({more})")),
+            (error, more) => error.or(more),
+        });
+        let words: String = words
+            .unwrap_or_else(|| "it does not say why".to_owned())
+            .chars()
+            .take(300)
+            .collect();
+        return Err(format!("it answers {}: {}", answer.status, shown_url(&words)));
+    }
+    let granted: Granted = serde_json::from_slice(&answer.body_head)
+        .map_err(|_| format!("it answers {} without an access_token in JSON", answer.status))?;
+    let value = HeaderValue::try_from(format!("Bearer {}", granted.access_token));
+    let mut value = value.map_err(|_| "its access_token cannot stand in a header".to_owned())?;
+    value.set_sensitive(true);
+    let lasts = granted
+        .expires_in
+        .filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    let lasts = lasts.map_or(UNLESS_TOLD, |seconds| {
+        Duration::from_secs_f64(seconds.min(86_400.0))
+    });
+    Ok((value, lasts))
+}
