@@ -4,6 +4,7 @@
 //! change count on this node. What the settings mean is the domain's.
 
 mod preview;
+mod skip;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::traffic::{require_clearance, secrets_shown};
 use crate::{Node, inspector, keys};
 
 pub use self::preview::{Preview, PreviewRequest, preview};
+pub use self::skip::{Skipped, skip_to_now};
 
 /// The longest URL and the longest secret, in characters.
 const LONGEST_TEXT: usize = 2_048;

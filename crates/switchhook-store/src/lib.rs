@@ -182,6 +182,16 @@ pub trait Store:
         now: Timestamp,
         limit: u32,
     ) -> Result<usize, StoreError>;
+    /// Cancels up to `limit` pending deliveries of a webhook that were made until `made_until`, with a note that says why;
+    /// answers how many it were. Nodes that have claimed any are notified, and those that waited for them become due.
+    async fn skip_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        made_until: Timestamp,
+        note: &'static str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
     /// Makes up to `limit` deliveries of a webhook that wait for a retry due now; answers how many it were.
     async fn make_retries_due(
         &self,

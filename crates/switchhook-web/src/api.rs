@@ -112,6 +112,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(webhook_settings::pause))
         .routes(routes!(webhook_settings::resume))
         .routes(routes!(webhook_settings::retry))
+        .routes(routes!(webhook_settings::skip_to_now))
         .routes(routes!(webhook_settings::rotate_secret))
         .routes(routes!(webhook_settings::test))
         .routes(routes!(webhook_settings::preview))

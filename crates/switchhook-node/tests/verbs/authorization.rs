@@ -205,6 +205,8 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("webhooks::retry", verb!(|node, caller, things| webhooks::retry(node, caller, things.webhook)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("webhooks::skip_to_now", verb!(|node, caller, things| webhooks::skip_to_now(node, caller, things.webhook)),
+        [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("webhooks::test", verb!(|node, caller, things| webhooks::test(node, caller, things.webhook, Kind::Call)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("webhooks::delete", verb!(|node, caller, things| webhooks::delete(node, caller, things.webhook)),

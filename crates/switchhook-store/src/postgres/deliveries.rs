@@ -165,6 +165,39 @@ pub(super) async fn cancel_some_of(
     Ok(rows.len())
 }
 
+/// Calls off some of a webhook's pending deliveries that were made until `made_until`.
+pub(super) async fn skip_some_of(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    made_until: Timestamp,
+    note: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let ids = sqlx::query_scalar::<_, i64>(SKIPPED_OF)
+        .bind(webhook_id.0)
+        .bind(made_until.as_millis())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *transaction.connection)
+        .await?;
+    let pending = lock_pending(transaction, ids).await?;
+    sqlx::query("UPDATE deliveries SET note = $1 WHERE id = ANY($2)")
+        .bind(note)
+        .bind(pending.iter().map(|one| one.id.0).collect::<Vec<_>>())
+        .execute(&mut *transaction.connection)
+        .await?;
+    call_off(transaction, &pending, now).await?;
+    Ok(pending.len())
+}
+
+const SKIPPED_OF: &str = "SELECT id FROM (\
+       (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $1 \
+        AND created_at <= $2 ORDER BY due_at, id LIMIT $3) \
+       UNION ALL \
+       (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $1 \
+        AND created_at <= $2 ORDER BY due_at, id LIMIT $3)\
+     ) AS pending LIMIT $3";
+
 const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at = $1, held = NULL WHERE id IN (\
      SELECT id FROM (\
        (SELECT id FROM deliveries WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = $2 \

@@ -132,6 +132,44 @@ pub(super) fn cancel_some_of(
     Ok(ids.len())
 }
 
+/// Calls off some of a webhook's pending deliveries that were made until `made_until`.
+pub(super) fn skip_some_of(
+    transaction: &mut Transaction<'_>,
+    webhook_id: WebhookId,
+    made_until: Timestamp,
+    note: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let connection = transaction.connection;
+    let pending_of = |row: &Row<'_>| {
+        Ok(PendingDelivery {
+            id: DeliveryId(row.get(0)?),
+            webhook_id,
+            replay_id: row.get::<Option<i64>>(1)?.map(ReplayId),
+            order_key: row.get::<Option<&str>>(2)?.map(OrderKey::new),
+        })
+    };
+    let made_until = made_until.as_millis();
+    let mut pending = all(connection, SKIPPED_OF, &[&webhook_id.0, &made_until, &limit], pending_of)?;
+    let rest = limit.saturating_sub(u32::try_from(pending.len()).unwrap_or(limit));
+    let claimed = all(connection, SKIPPED_CLAIMED_OF, &[&webhook_id.0, &made_until, &rest], pending_of)?;
+    pending.extend(claimed);
+    for one in &pending {
+        transaction.prepare(NOTE)?.execute(params![note, one.id.0])?;
+        call_off(transaction, one, now)?;
+    }
+    Ok(pending.len())
+}
+
+const NOTE: &str = "UPDATE deliveries SET note = ? WHERE id = ?";
+
+const SKIPPED_OF: &str = "SELECT id, replay_id, order_key FROM deliveries INDEXED BY deliveries_due \
+     WHERE state = 'pending' AND claimed_by IS NULL AND webhook_id = ? AND created_at <= ? LIMIT ?";
+
+const SKIPPED_CLAIMED_OF: &str = "SELECT id, replay_id, order_key FROM deliveries INDEXED BY deliveries_claimed \
+     WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = ? AND created_at <= ? LIMIT ?";
+
 pub(super) const CANCEL: &str =
     "UPDATE deliveries SET state = 'cancelled', ended_at = ?, held = NULL WHERE id = ?";
 

@@ -145,6 +145,20 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn skip_deliveries_of(
+        &self,
+        webhook_id: WebhookId,
+        made_until: Timestamp,
+        note: &'static str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.write(move |transaction| {
+            deliveries::skip_some_of(transaction, webhook_id, made_until, note, now, limit)
+        })
+        .await
+    }
+
     async fn make_retries_due(
         &self,
         webhook_id: WebhookId,

@@ -208,6 +208,7 @@ conformance! {
         a_redelivery_is_a_new_delivery_that_names_its_origin,
         nothing_is_redelivered_to_a_deleted_webhook,
         a_deleted_webhooks_deliveries_are_cancelled_in_slices,
+        what_waits_for_a_webhook_is_skipped_and_says_so,
         ;
     replays:
         a_replay_reads_back_as_it_was,

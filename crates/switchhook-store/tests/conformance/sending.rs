@@ -266,3 +266,29 @@ pub(crate) async fn a_deleted_webhooks_deliveries_are_cancelled_in_slices(world:
     assert_eq!(world.state(done).await.name(), StateName::Delivered);
     assert_eq!(world.state(other).await.name(), StateName::Pending);
 }
+
+pub(crate) async fn what_waits_for_a_webhook_is_skipped_and_says_so(world: &mut World) {
+    let (waiting, claimed) = (world.leave(1, HOOK).await, world.send(2, HOOK).await);
+    let (behind, other) = (world.leave(1, HOOK).await, world.leave(1, WebhookId(8)).await);
+    let made_until = world.now;
+    world.after(1);
+    let later = world.leave(1, HOOK).await;
+    for expected in [2, 1, 0] {
+        let skipped = world
+            .store
+            .skip_deliveries_of(HOOK, made_until, "Skipped.", world.now, 2)
+            .await
+            .unwrap();
+        assert_eq!(skipped, expected);
+    }
+    for id in [waiting, claimed, behind] {
+        let delivery = world.get(id).await;
+        assert_eq!(delivery.state, DeliveryState::Cancelled { at: world.now });
+        assert_eq!(delivery.note.as_deref(), Some("Skipped."));
+    }
+    for id in [other, later] {
+        assert_eq!(world.state(id).await.name(), StateName::Pending);
+    }
+    // It waited for the others of its call, which nothing keeps it from any more.
+    assert_eq!(world.claim(HOOK, 9).await.claimed, 1);
+}

@@ -383,6 +383,37 @@ pub(crate) async fn retry(
     Ok(Json(WebhookWithSettings::of(&api.node, caller, shown).await?))
 }
 
+/// What a webhook was made to skip.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SkippedAnswer {
+    /// How many deliveries were cancelled.
+    #[schema(example = 214)]
+    skipped: usize,
+    /// Whether there are more: one request cancels 50,000 or a few more at the most.
+    has_more: bool,
+}
+
+/// Cancels the deliveries that wait for a webhook, so that it goes on with the events that come from now on.
+///
+/// Each of them stays in the log as `cancelled`, with a `note` that says why, and can be delivered again by itself or by a replay.
+/// An attempt that is under way may still arrive.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/skip-to-now", tag = "webhooks", operation_id = "webhooks.skip_to_now",
+    params(("id" = IdText, Path, description = "The webhook's id")),
+    responses((status = 200, description = "What was skipped", body = SkippedAnswer)),
+)]
+pub(crate) async fn skip_to_now(
+    State(api): State<SharedApi>,
+    Writer(caller): Writer,
+    PathId(id): PathId<WebhookId>,
+) -> Result<Json<SkippedAnswer>, ApiError> {
+    let skipped = webhooks::skip_to_now(&api.node, caller, id).await?;
+    Ok(Json(SkippedAnswer {
+        skipped: skipped.count,
+        has_more: skipped.has_more,
+    }))
+}
+
 /// Sends a small sample event to this webhook only, at once and also while its breaker is open. It is kept like any other event.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "webhooks.test",

@@ -505,6 +505,17 @@ pub(super) async fn retry(
     Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Retrying))
 }
 
+/// Cancels what waits for it.
+pub(super) async fn skip_to_now(
+    State(desk): State<SharedDesk>,
+    Path(id): Path<String>,
+    Filled(visitor, _): Filled,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    webhooks::skip_to_now(&desk.node, visitor.caller, id).await?;
+    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Skipped))
+}
+
 /// Gives it a new secret; the old one still counts for a while.
 pub(super) async fn rotate_secret(
     State(desk): State<SharedDesk>,

@@ -2,6 +2,7 @@
 
 mod sample;
 mod settings;
+mod skip;
 mod template;
 
 use anyhow::Context;
@@ -65,6 +66,9 @@ enum Command {
     /// Retry a webhook now: make one attempt at once, and send everything that waits if it succeeds
     #[command(after_help = "Example:\n  switchhook webhooks retry 7730318061039616")]
     Retry(Which),
+    /// Skip what waits for a webhook: cancel it, and go on with the events that come from now on
+    #[command(after_help = "Example:\n  switchhook webhooks skip-to-now 7730318061039616")]
+    SkipToNow(Which),
 }
 
 /// Create a webhook: a URL that Switchhook posts subscribed events to
@@ -214,6 +218,7 @@ impl Webhooks {
                     )?;
                     answer
                 }
+                Command::SkipToNow(Which { id }) => return skip::to_now(&client, id, self.json).await,
                 Command::Delete(Which { id }) => {
                     let answer = client.send(Request::delete(format!("/v1/webhooks/{id}"))).await?;
                     output::remark(format_args!("webhook {id} is deleted; this is what it was:"));

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 96] = [
+const TABLE: [(&str, [u16; 8]); 97] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -71,6 +71,7 @@ const TABLE: [(&str, [u16; 8]); 96] = [
     ("post /v1/webhooks/{id}/pause",                 [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/resume",                [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/retry",                 [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("post /v1/webhooks/{id}/skip-to-now",           [401, 401, 403, 200, 403, 404, 200, 200]),
     ("post /v1/webhooks/{id}/rotate-secret",         [401, 401, 403, 200, 403, 404, 403, 200]),
     ("post /v1/webhooks/{id}/test",                  [401, 401, 403, 202, 403, 404, 202, 202]),
     ("get /v1/feed",                                 [401, 401, 200, 403, 403, 200, 200, 200]),

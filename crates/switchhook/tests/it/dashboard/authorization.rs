@@ -28,7 +28,7 @@ const SORTS: [&str; 8] = [
 /// What a route does: `in` leads to signing in, `done` leads on after it was done, a number is a status. Objects are the
 /// admin's and about calls; what is another company's is not there.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 8]); 68] = [
+const TABLE: [(&str, [&str; 8]); 69] = [
     //                                                       nobody revoked ingest read   write   other   unscop  admin
     ("get /dashboard",                                      ["308", "308", "308", "308", "308",  "308",  "308",  "308"]),
     ("get /dashboard/",                                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
@@ -46,6 +46,7 @@ const TABLE: [(&str, [&str; 8]); 68] = [
     ("post /dashboard/webhooks/{id}/pause",                 ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("post /dashboard/webhooks/{id}/resume",                ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("post /dashboard/webhooks/{id}/retry",                 ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
+    ("post /dashboard/webhooks/{id}/skip-to-now",           ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("post /dashboard/webhooks/{id}/rotate-secret",         ["in",  "in",  "403", "403", "done", "404",  "403",  "done"]),
     ("post /dashboard/webhooks/{id}/test",                  ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("get /dashboard/webhooks/{id}/delete",                 ["in",  "in",  "403", "403", "200",  "404",  "200",  "200"]),

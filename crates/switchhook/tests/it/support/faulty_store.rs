@@ -354,6 +354,7 @@ delegated! {
         finish_attempts(finished: Vec<FinishedAttempt>) -> usize;
         make_retries_due(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
         cancel_deliveries_of(webhook_id: WebhookId, now: Timestamp, limit: u32) -> usize;
+        skip_deliveries_of(webhook_id: WebhookId, made_until: Timestamp, note: &'static str, now: Timestamp, limit: u32) -> usize;
         advance_replay(step: ReplayStep) -> Replay;
         cancel_replay(company_id: CompanyId, id: ReplayId, now: Timestamp) -> Replay;
         remove_events(slice: RemovalSlice) -> Removed;
