@@ -12,8 +12,10 @@ use minijinja::{Environment, Error, Output, State, UndefinedBehavior};
 use serde::de::IgnoredAny;
 use switchhook_protocol::{JsonNode, Kind, Shape, Timestamp};
 
+mod header;
 mod ready;
 
+pub use self::header::HeaderTemplate;
 pub use self::ready::{READY, ReadyTemplate};
 use crate::id::{DeliveryId, EventId, WebhookId};
 

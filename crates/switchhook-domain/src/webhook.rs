@@ -19,7 +19,7 @@ use crate::secret::Secret;
 pub use self::authentication::{Auth, Authentication, LONGEST_PEM};
 pub use self::condition::{Condition, Severity};
 pub use self::settings::{
-    Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_HEADERS,
+    Bounds, Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_HEADERS, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS, MOST_HEADERS,
     MOST_RETRY_STEPS, SETTINGS, Setting, SettingsPatch, ShownSettings, WebhookRequest, WebhookSettings,
 };
 
@@ -215,7 +215,8 @@ impl Webhook {
         let sent = |webhook: &Self| {
             let settings = &webhook.settings;
             (
-                settings.headers.clone(),
+                (settings.headers.clone(), settings.event_headers.clone()),
+                settings.idempotency_key,
                 settings.jwt_content_type.clone(),
                 settings.announce_kid,
                 (settings.standard_webhooks, settings.jwt),

@@ -1,6 +1,7 @@
 //! How to send to one webhook: everything that can be worked out before there is an event.
 
 mod identity;
+mod own_headers;
 mod standard;
 
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use switchhook_store::SuspensionRecord;
 use switchhook_http::address::Address;
 
 pub use self::identity::TlsIdentity;
+use self::own_headers::add_places;
+pub use self::own_headers::{EventHeaders, KEY, add_key};
 use self::standard::SIGNATURE;
 pub use self::standard::{StandardSigner, Unwanted, told};
 
@@ -46,6 +49,8 @@ pub struct Destination {
     pub standard: Option<StandardSigner>,
     /// Makes the bodies of its deliveries, if it has one.
     pub template: Option<Result<Template, TemplateError>>,
+    /// Makes the headers that it wants from each event, if it wants any.
+    pub event_headers: EventHeaders,
     /// What it has of its own of TLS, or why that cannot be used.
     pub identity: Result<Option<TlsIdentity>, String>,
     /// What its connections are kept under: they are shared by all webhooks of an origin, unless it has something of its own.
@@ -271,6 +276,7 @@ impl Destination {
             signer,
             standard,
             template,
+            event_headers: EventHeaders::of(settings),
             connections: connections(&webhook, address.as_ref().ok(), &identity),
             identity,
             headers,
@@ -393,6 +399,7 @@ fn standing_headers(webhook: &Webhook, address: Option<&Address>) -> HeaderMap {
             map.insert(name, value);
         }
     }
+    add_places(&mut map, &webhook.settings);
     // Some frameworks refuse, or answer with a page, who does not say what he takes.
     map.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     let content_type = match (webhook.sends_jwt(), &webhook.settings.jwt_content_type) {

@@ -135,7 +135,8 @@ pub async fn update(
     if changed.webhook.is_sent_otherwise_than(&before) {
         node.engine.give_another_chance(id);
     }
-    let makes_otherwise = changed.webhook.settings.template != before.settings.template;
+    let made = |settings: &WebhookSettings| (settings.template.clone(), settings.event_headers.clone());
+    let makes_otherwise = made(&changed.webhook.settings) != made(&before.settings);
     if makes_otherwise && changed.webhook.paused_at.is_none() {
         // What could not be made may be made now: nobody needs to wait for its next attempt.
         node.engine.retry(id);

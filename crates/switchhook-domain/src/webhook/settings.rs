@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::authentication::{Auth, Authentication, LONGEST_PEM};
 use crate::credential::{MASK, shown_value};
 use crate::retry::Profile;
-use crate::template::Template;
+use crate::template::{HeaderTemplate, Template};
 
 /// The highest rate that a webhook or a replay can be given, per second; who wants more gives none.
 pub const HIGHEST_RATE: f64 = 100_000.0;
@@ -30,6 +30,9 @@ pub const MOST_HEADERS: usize = 32;
 
 /// The most bytes that [`WebhookSettings::headers`] have together.
 pub const LONGEST_HEADERS: usize = 8 * 1024;
+
+/// The most [`WebhookSettings::event_headers`].
+pub const MOST_EVENT_HEADERS: usize = 8;
 
 /// How values of a setting are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub enum Form {
     Days,
     /// Names and values of headers.
     Headers,
+    /// Names of headers, and the templates of their values.
+    EventHeaders,
     /// A media type.
     MediaType,
     /// A template, or the name of a ready one.
@@ -198,6 +203,10 @@ settings! {
         "Days without a success after which the webhook is disabled until it is resumed; 0 for never";
     headers: BTreeMap<String, String>, "Headers", Form::Headers, "X-Team: telephony", check_headers,
         "Headers added to every attempt, all of them; the value `***` keeps the one that is set";
+    event_headers: BTreeMap<String, String>, "Headers of the event", Form::EventHeaders, "X-Call-State: {{ event.state }}", check_event_headers,
+        "Headers that templates make from the event for every delivery, all of them";
+    idempotency_key: bool, "Idempotency-Key", Form::YesNo, "true", any,
+        "Whether deliveries carry `Idempotency-Key`: the delivery's id, the same for each of its attempts";
     jwt_content_type: Option<String>, "Content-Type of signed deliveries", Form::MediaType, "application/jwt", check_media_type,
         "The `Content-Type` of signed deliveries, for receivers that cannot take `application/jwt`";
     hide_secret: bool, "Hide the secret", Form::YesNo, "true", any,
@@ -248,7 +257,12 @@ impl SettingsPatch {
                 .content_type
                 .as_ref()
                 .is_some_and(|content_type| *content_type != before.content_type);
+        let tells_otherwise = self
+            .event_headers
+            .as_ref()
+            .is_some_and(|headers| *headers != before.event_headers);
         let signs_otherwise = shows_otherwise
+            || tells_otherwise
             || makes_otherwise
             || self.jwt.is_some_and(|jwt| jwt != before.jwt)
             || self
@@ -447,18 +461,41 @@ fn check_headers(headers: &BTreeMap<String, String>, _bounds: &Bounds) -> Result
         ));
     }
     for (name, value) in headers {
-        let name = name.to_ascii_lowercase();
-        if !is_header_name(&name) {
-            return Err(format!("`{name}` is no name of a header"));
-        }
-        if is_ours(&name) {
-            return Err(format!("`{name}` is set by the server and cannot be added"));
-        }
+        let name = check_header_name(name)?;
         if !is_header_value(value) {
             return Err(format!("the value of `{name}` is no value of a header"));
         }
     }
     Ok(())
+}
+
+fn check_event_headers(headers: &BTreeMap<String, String>, _bounds: &Bounds) -> Result<(), String> {
+    if headers.len() > MOST_EVENT_HEADERS {
+        return Err(format!("at most {MOST_EVENT_HEADERS} headers can be made from an event"));
+    }
+    for (name, text) in headers {
+        let name = check_header_name(name)?;
+        if !text.contains("{{") && !text.contains("{%") {
+            return Err(format!(
+                "`{name}` has nothing of the event in it, such as {{{{ event.state }}}}: a header that is always the same is \
+                 set under `headers`"
+            ));
+        }
+        HeaderTemplate::parse(text).map_err(|error| format!("`{name}`: {error}"))?;
+    }
+    Ok(())
+}
+
+/// A header that a webhook may add, in lower case.
+fn check_header_name(name: &str) -> Result<String, String> {
+    let name = name.to_ascii_lowercase();
+    if !is_header_name(&name) {
+        return Err(format!("`{name}` is no name of a header"));
+    }
+    if is_ours(&name) {
+        return Err(format!("`{name}` is set by the server and cannot be added"));
+    }
+    Ok(name)
 }
 
 /// A token of RFC 9110, §5.6.2.
@@ -542,6 +579,18 @@ mod tests {
                 "`switchhook-event-id` is set by the server",
             ),
             (
+                r#"{"event_headers": {"Host": "{{ event.state }}"}}"#,
+                "event_headers: `host` is set by the server",
+            ),
+            (
+                r#"{"event_headers": {"X-Team": "telephony"}}"#,
+                "`x-team` has nothing of the event in it, such as {{ event.state }}",
+            ),
+            (
+                r#"{"event_headers": {"X-State": "{{ event.state "}}"#,
+                "`x-state`: line 1",
+            ),
+            (
                 r#"{"headers": {"Transfer-Encoding": "chunked"}}"#,
                 "`transfer-encoding` is set",
             ),
@@ -592,6 +641,7 @@ mod tests {
             (r#"{"headers": {"X-Api-Key": "s3cret", "X-Team": "a"}}"#, true),
             (r#"{"headers": {"X-Api-Key": "***", "X-Team": "b"}}"#, true),
             (r#"{"headers": null}"#, true),
+            (r#"{"event_headers": {"X-State": "{{ event.state }}"}}"#, true),
             (r#"{"hide_secret": true}"#, false),
             (r#"{"hide_secret": null}"#, true),
         ] {

@@ -25,7 +25,7 @@ use super::body::{body_of, size_made};
 use super::memory::Reservation;
 use super::transport::{Post, Posted, Transport};
 use crate::chance::Dice;
-use crate::destination::{Destination, Unwanted, sent_name, told};
+use crate::destination::{Destination, KEY, Unwanted, add_key, sent_name, told};
 use crate::live::AttemptOf;
 
 /// What attempts are made with.
@@ -71,8 +71,7 @@ pub(super) async fn attempt(
     let posting = async {
         match prepare(&claimed, &destination, room, started_at) {
             Ok(post) => means.transport.post(post).await,
-            Err(error) => {
-                let words = format!("the webhook's template cannot be filled in with this event: {error}");
+            Err(words) => {
                 Posted::unanswered(FailureReason::Template, words, Phases::default())
             }
         }
@@ -140,9 +139,17 @@ fn prepare(
     destination: &Arc<Destination>,
     room: Option<Reservation>,
     now: Timestamp,
-) -> Result<Post, TemplateError> {
+) -> Result<Post, String> {
     let delivery = &claimed.delivery;
     let mut headers = destination.headers.clone();
+    if !destination.event_headers.is_empty() {
+        let event = redact(&claimed.body, delivery.hidden);
+        let circumstances = circumstances(delivery);
+        destination.event_headers.add_to(&mut headers, &event, circumstances)?;
+    }
+    if destination.webhook.settings.idempotency_key {
+        add_key(&mut headers, delivery.id);
+    }
     for (name, value) in own_headers(delivery, delivery.attempt_number) {
         headers.insert(name, value);
     }
@@ -150,7 +157,10 @@ fn prepare(
     let body = match &destination.template {
         None => body_of(signer, &claimed.body, delivery.hidden),
         Some(template) => {
-            let filled = fill_in(template.as_ref().map_err(Clone::clone)?, claimed)?;
+            let filled = template.as_ref().map_err(Clone::clone);
+            let filled = filled.and_then(|template| fill_in(template, claimed)).map_err(|error| {
+                format!("the webhook's template cannot be filled in with this event: {error}")
+            })?;
             signer.map_or_else(
                 || filled.clone().into(),
                 |signer| signer.sign(filled.as_bytes()).into(),
@@ -174,15 +184,18 @@ fn prepare(
 /// What a template makes of a claimed delivery's event, without what is hidden.
 fn fill_in(template: &Template, claimed: &ClaimedDelivery) -> Result<String, TemplateError> {
     let delivery = &claimed.delivery;
-    let circumstances = Circumstances {
+    template.fill_in(&redact(&claimed.body, delivery.hidden), circumstances(delivery))
+}
+
+const fn circumstances(delivery: &Delivery) -> Circumstances {
+    Circumstances {
         kind: delivery.kind,
         event_id: delivery.event_id,
         delivery_id: delivery.id,
         webhook_id: delivery.webhook_id,
         attempt: delivery.attempt_number,
         created_at: delivery.created_at,
-    };
-    template.fill_in(&redact(&claimed.body, delivery.hidden), circumstances)
+    }
 }
 
 /// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
@@ -220,6 +233,10 @@ pub fn add_own_headers(
     let standard = is_standard.then(|| told(delivery.event_id, started_at));
     for (name, value) in own_headers(delivery, number).chain(standard.into_iter().flatten()) {
         kept.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
+    }
+    let key = kept.get_mut(&sent_name(&HeaderName::from_static(headers::IDEMPOTENCY_KEY)));
+    if let Some(key) = key.filter(|key| **key == KEY) {
+        *key = delivery.id.to_string();
     }
 }
 

@@ -95,7 +95,7 @@ impl SettingField {
                     .map(|seconds| json!(seconds))
                     .map_err(|_| wrong("write seconds with commas between: 5, 30, 120"))
             }
-            Written::Headers => {
+            Written::Headers | Written::EventHeaders => {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 let header = |line: &str| match line.split_once(':') {
                     Some((name, value)) => Ok((name.trim().to_owned(), json!(value.trim()))),
@@ -147,7 +147,7 @@ impl SettingField {
     pub(super) fn is_lines(&self) -> bool {
         matches!(
             self.setting.form,
-            Written::Headers | Written::Template | Written::Auth | Written::Pem
+            Written::Headers | Written::EventHeaders | Written::Template | Written::Auth | Written::Pem
         )
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
-    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_HEADERS,
+    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS, MOST_HEADERS,
     MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest, WebhookSettings,
 };
 use utoipa::openapi::RefOr;
@@ -82,7 +82,7 @@ impl ToSchema for SettingsAnswer {
 
 /// The schema of one setting. In requests everything can be null, in answers what has no other way to follow the server.
 fn schema(setting: &Setting, is_request: bool) -> Schema {
-    let is_nullable = is_request || !matches!(setting.form, Form::Headers | Form::YesNo);
+    let is_nullable = is_request || !matches!(setting.form, Form::Headers | Form::EventHeaders | Form::YesNo);
     let kind = |own: Type| match is_nullable {
         true => SchemaType::from_iter([own, Type::Null]),
         false => SchemaType::new(own),
@@ -120,19 +120,8 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
                 .examples([json!([5, 30, 120])])
                 .into()
         }
-        Form::Headers => object(Type::Object)
-            .additional_properties(Some(
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .pattern(Some(r"^[\t -~]*$")),
-            ))
-            .property_names(Some(
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
-            ))
-            .max_properties(Some(MOST_HEADERS))
-            .into(),
+        Form::Headers => named(object(Type::Object), Some(r"^[\t -~]*$"), MOST_HEADERS).into(),
+        Form::EventHeaders => named(object(Type::Object), None, MOST_EVENT_HEADERS).into(),
         Form::Template => object(Type::String).max_length(Some(LONGEST_TEMPLATE)).into(),
         Form::Auth => object(Type::Object)
             .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
@@ -144,4 +133,13 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
             .max_length(Some(127))
             .into(),
     }
+}
+
+/// An object whose members are headers.
+fn named(object: ObjectBuilder, values: Option<&str>, most: usize) -> ObjectBuilder {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    object
+        .additional_properties(Some(text().pattern(values)))
+        .property_names(Some(text().pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))))
+        .max_properties(Some(most))
 }

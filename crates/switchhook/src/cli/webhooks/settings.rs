@@ -22,6 +22,7 @@ fn option_of(setting: &Setting) -> String {
     match setting.form {
         Form::Millis => setting.name.trim_end_matches("_ms").replace('_', "-"),
         Form::Headers => "header".to_owned(),
+        Form::EventHeaders => "event-header".to_owned(),
         _ => setting.name.replace('_', "-"),
     }
 }
@@ -29,7 +30,7 @@ fn option_of(setting: &Setting) -> String {
 /// The name of a setting without its option: what `--unset` takes.
 fn word_of(setting: &Setting) -> String {
     match setting.form {
-        Form::Headers => setting.name.to_owned(),
+        Form::Headers | Form::EventHeaders => setting.name.to_owned(),
         _ => option_of(setting),
     }
 }
@@ -49,6 +50,9 @@ fn argument(setting: &Setting) -> Arg {
     let option = option_of(setting);
     let help = match setting.form {
         Form::Headers => "Header added to every attempt; give all of them".to_owned(),
+        Form::EventHeaders => {
+            "Header that a template makes from the event (X-State: {{ event.state }}); give all of them".to_owned()
+        }
         Form::Seconds => {
             "When to try again after the first, second, … failure, then give up: 5s,30s,10m (durable only)"
                 .to_owned()
@@ -87,7 +91,7 @@ fn argument(setting: &Setting) -> Arg {
         Form::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
             .value_delimiter(',')
             .action(ArgAction::Append),
-        Form::Headers => taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append),
+        Form::Headers | Form::EventHeaders => taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append),
         Form::MediaType => taking("TYPE", ValueParser::string()),
         Form::Template => taking("TEMPLATE", ValueParser::new(parse_template)),
         Form::Auth => taking("AUTH", ValueParser::new(parse_auth)),
@@ -118,7 +122,7 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
             let steps = matches.get_many::<Duration>(name).into_iter().flatten();
             steps.map(|step| json!(step.as_secs())).collect()
         }
-        Form::Headers => {
+        Form::Headers | Form::EventHeaders => {
             let headers = matches.get_many::<(String, String)>(name).into_iter().flatten();
             let headers = headers.map(|(name, value)| (name.clone(), json!(value)));
             Value::Object(headers.collect())
@@ -206,7 +210,7 @@ fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
                 .map(|seconds| span(seconds * 1_000));
             vec![steps.collect::<Vec<_>>().join(", ")]
         }
-        (Form::Headers, Value::Object(headers)) => headers
+        (Form::Headers | Form::EventHeaders, Value::Object(headers)) => headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
             .collect(),

@@ -82,3 +82,56 @@ async fn a_mistake_in_a_template_is_an_outcome_with_its_line_and_is_mended_by_an
     assert_eq!(delivery.state.name(), StateName::Delivered);
     assert_eq!(rig.network.seen()[0].body, r#"{"id": "hangup"}"#);
 }
+
+#[tokio::test(start_paused = true)]
+async fn headers_are_made_from_each_event_and_a_key_is_the_same_for_each_attempt() {
+    let rig = Rig::new(|seen| match seen.attempt {
+        1 => Reaction::Answer(503),
+        _ => Reaction::Answer(200),
+    })
+    .await;
+    let headers = [
+        ("x-call", "{{ event.call_id }} {{ event.state }}"),
+        ("x-nothing", "{{ event.missing }}"),
+    ];
+    rig.webhook(WebhookSettings {
+        event_headers: headers
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+        idempotency_key: true,
+        ..WebhookSettings::default()
+    })
+    .await;
+    let delivery = rig.call(9_007_199_254_740_993, "hang\\nup é").await.deliveries[0].id;
+    rig.wait(Duration::from_secs(60)).await;
+    let seen = rig.network.seen();
+    assert_eq!(seen.len(), 2);
+    for seen in seen {
+        let made = String::from_utf8(seen.headers["x-call"].as_bytes().to_vec()).unwrap();
+        assert_eq!(made, "9007199254740993 hang up é");
+        assert_eq!(seen.headers["x-nothing"], "");
+        assert_eq!(seen.headers["idempotency-key"], delivery.to_string().as_str());
+    }
+    let attempts = rig.store.attempts_of(delivery).await.unwrap();
+    let kept = attempts[0].request.as_ref().unwrap().headers.to_map();
+    assert_eq!(kept["X-Call"], "(made from the event)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_cannot_be_made_is_an_outcome_that_names_it() {
+    let rig = Rig::new(|_| Reaction::Answer(200)).await;
+    rig.webhook(WebhookSettings {
+        event_headers: [("x-long".to_owned(), "{{ 'x' * 3000 }}{{ event.state }}".to_owned())].into(),
+        ..WebhookSettings::default()
+    })
+    .await;
+    let delivery = rig.call(1, "hangup").await.deliveries[0].id;
+    rig.wait(Duration::from_secs(60)).await;
+    assert!(rig.network.seen().is_empty(), "nothing is sent");
+    let attempts = rig.store.attempts_of(delivery).await.unwrap();
+    let AttemptOutcome::Unanswered { reason, detail } = &attempts[0].outcome else {
+        panic!("{:?}", attempts[0].outcome);
+    };
+    assert_eq!(*reason, FailureReason::Template);
+    assert!(detail.contains("the header `x-long` cannot be made"), "{detail}");
+}
