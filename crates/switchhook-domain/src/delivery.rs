@@ -139,6 +139,8 @@ pub enum WaitingFor {
     Receiver,
     /// Somebody who resumes its webhook.
     Resume,
+    /// The end of its webhook's quiet hours.
+    Quiet,
     /// A delivery of the same call, message, agent or contact, which it must not overtake.
     Delivery(DeliveryId),
     /// Its turn: it is due, and others are before it, or its webhook's rate or concurrency is used up.
@@ -147,7 +149,9 @@ pub enum WaitingFor {
 
 impl WaitingFor {
     /// The words that name what is waited for.
-    pub const WORDS: [&str; 6] = ["answer", "retry", "receiver", "resume", "delivery", "turn"];
+    pub const WORDS: [&str; 7] = [
+        "answer", "retry", "receiver", "resume", "quiet", "delivery", "turn",
+    ];
 
     /// The word that names it.
     #[must_use]
@@ -157,6 +161,7 @@ impl WaitingFor {
             Self::Retry => "retry",
             Self::Receiver => "receiver",
             Self::Resume => "resume",
+            Self::Quiet => "quiet",
             Self::Delivery(_) => "delivery",
             Self::Turn => "turn",
         }
@@ -172,6 +177,8 @@ pub struct PendingFacts {
     pub behind: Option<DeliveryId>,
     /// Whether its webhook is paused.
     pub is_paused: bool,
+    /// Whether it is one of its webhook's quiet hours.
+    pub is_quiet: bool,
     /// Whether its webhook's breaker is open.
     pub is_breaker_open: bool,
 }
@@ -187,6 +194,8 @@ impl Delivery {
             WaitingFor::Answer
         } else if facts.is_paused {
             WaitingFor::Resume
+        } else if facts.is_quiet {
+            WaitingFor::Quiet
         } else if let Some(id) = facts.behind.filter(|id| *id != self.id) {
             WaitingFor::Delivery(id)
         } else if facts.is_breaker_open {
@@ -323,9 +332,14 @@ mod tests {
             delivery.waiting_for(behind, NOW),
             Some(WaitingFor::Delivery(DeliveryId(7)))
         );
+        let quiet = PendingFacts {
+            is_quiet: true,
+            ..behind
+        };
+        assert_eq!(waits(&delivery, quiet), Some("quiet"));
         let paused = PendingFacts {
             is_paused: true,
-            ..behind
+            ..quiet
         };
         assert_eq!(waits(&delivery, paused), Some("resume"));
         let claimed = PendingFacts {

@@ -47,6 +47,7 @@ pub mod notification;
 pub mod order;
 pub mod outage;
 pub mod phone_number;
+pub mod quiet;
 pub mod redaction;
 pub mod replay;
 pub mod retry;

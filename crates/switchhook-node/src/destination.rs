@@ -19,6 +19,7 @@ use switchhook_domain::attempt::{AttemptRequest, HeaderRecord, OutcomeClass};
 use switchhook_domain::breaker::{Breaker, Transition};
 use switchhook_domain::credential::{MASK, is_credential, shown_url};
 use switchhook_domain::outage::{Outage, Streak, StreakChange};
+use switchhook_domain::quiet::QuietHours;
 use switchhook_domain::suspension::{Suspension, SuspensionReason, suspended_time};
 use switchhook_domain::template::{Template, TemplateError};
 use switchhook_domain::webhook::{Authentication, DeliveryDefaults, Webhook};
@@ -51,6 +52,8 @@ pub struct Destination {
     pub template: Option<Result<Template, TemplateError>>,
     /// Makes the headers that it wants from each event, if it wants any.
     pub event_headers: EventHeaders,
+    /// When it is sent nothing, if there is such a time.
+    pub quiet_hours: Option<QuietHours>,
     /// What it has of its own of TLS, or why that cannot be used.
     pub identity: Result<Option<TlsIdentity>, String>,
     /// What its connections are kept under: they are shared by all webhooks of an origin, unless it has something of its own.
@@ -267,7 +270,11 @@ impl Destination {
         let settings = &webhook.settings;
         let template = settings.template.as_deref();
         let template = template.map(|text| Template::parse(text, settings.content_type.as_deref()));
+        let event_headers = EventHeaders::of(settings);
+        let quiet_hours = settings.quiet_hours.as_deref();
+        let quiet_hours = quiet_hours.and_then(|text| QuietHours::parse(text).ok());
         let identity = TlsIdentity::of(settings);
+        let connections = connections(&webhook, address.as_ref().ok(), &identity);
         let headers = standing_headers(&webhook, address.as_ref().ok());
         let record = record(&webhook, &headers, standard.is_some());
         Self {
@@ -276,8 +283,9 @@ impl Destination {
             signer,
             standard,
             template,
-            event_headers: EventHeaders::of(settings),
-            connections: connections(&webhook, address.as_ref().ok(), &identity),
+            event_headers,
+            quiet_hours,
+            connections,
             identity,
             headers,
             record,
@@ -293,8 +301,17 @@ impl Destination {
 
     /// Whether one more delivery may be handed over to the engine.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.webhook.paused_at.is_none() && self.load.has_room() && !self.load.health.read().breaker.is_open()
+    pub fn has_room(&self, now: Timestamp) -> bool {
+        self.webhook.paused_at.is_none()
+            && self.load.has_room()
+            && !self.load.health.read().breaker.is_open()
+            && self.quiet_until(now).is_none()
+    }
+
+    /// When its quiet hours end, if it is one of them.
+    #[must_use]
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.quiet_hours.as_ref()?.end_at(now)
     }
 
     /// How its breaker is, as this node knows it.
@@ -307,10 +324,13 @@ impl Destination {
     #[must_use]
     pub fn suspended_time(&self, start: Timestamp, end: Timestamp) -> Duration {
         if start >= end {
-            Duration::ZERO
-        } else {
-            suspended_time(&self.load.health.read().suspensions, start, end)
+            return Duration::ZERO;
         }
+        let quiet = self.quiet_hours.as_ref();
+        let quiet = quiet.map_or(Duration::ZERO, |hours| hours.within(start, end));
+        // What is both is counted once, as good as that can be told: never more than the whole.
+        let suspended = suspended_time(&self.load.health.read().suspensions, start, end);
+        (suspended + quiet).min(end.since(start))
     }
 
     /// Whether deliveries with the same order key go one after the other.

@@ -89,7 +89,10 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/dashboard/webhooks/{id}/pause", post(webhooks::pause))
         .route("/dashboard/webhooks/{id}/resume", post(webhooks::resume))
         .route("/dashboard/webhooks/{id}/retry", post(webhooks::retry))
-        .route("/dashboard/webhooks/{id}/skip-to-now", post(webhooks::skip_to_now))
+        .route(
+            "/dashboard/webhooks/{id}/skip-to-now",
+            post(webhooks::skip_to_now),
+        )
         .route(
             "/dashboard/webhooks/{id}/rotate-secret",
             post(webhooks::rotate_secret),

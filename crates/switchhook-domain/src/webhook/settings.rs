@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::authentication::{Auth, Authentication, LONGEST_PEM};
 use crate::credential::{MASK, shown_value};
+use crate::quiet::QuietHours;
 use crate::retry::Profile;
 use crate::template::{HeaderTemplate, Template};
 
@@ -65,6 +66,8 @@ pub enum Form {
     Auth,
     /// Certificates, as PEM.
     Pem,
+    /// Hours of each day, and their time zone.
+    Hours,
 }
 
 /// A setting, as everybody is told of it who can set it.
@@ -207,6 +210,8 @@ settings! {
         "Headers that templates make from the event for every delivery, all of them";
     idempotency_key: bool, "Idempotency-Key", Form::YesNo, "true", any,
         "Whether deliveries carry `Idempotency-Key`: the delivery's id, the same for each of its attempts";
+    quiet_hours: Option<String>, "Quiet hours", Form::Hours, "22:00-07:00 Europe/Berlin", check_quiet_hours,
+        "The hours of each day, with their time zone, in which nothing is sent: what comes then waits until they end";
     jwt_content_type: Option<String>, "Content-Type of signed deliveries", Form::MediaType, "application/jwt", check_media_type,
         "The `Content-Type` of signed deliveries, for receivers that cannot take `application/jwt`";
     hide_secret: bool, "Hide the secret", Form::YesNo, "true", any,
@@ -448,6 +453,12 @@ fn check_ca(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
     }
 }
 
+fn check_quiet_hours(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
+    value
+        .as_deref()
+        .map_or(Ok(()), |text| QuietHours::parse(text).map(drop))
+}
+
 fn check_template(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
     let read = value.as_deref().map(|text| Template::parse(text, None));
     read.transpose().map(drop).map_err(|error| error.to_string())
@@ -471,7 +482,9 @@ fn check_headers(headers: &BTreeMap<String, String>, _bounds: &Bounds) -> Result
 
 fn check_event_headers(headers: &BTreeMap<String, String>, _bounds: &Bounds) -> Result<(), String> {
     if headers.len() > MOST_EVENT_HEADERS {
-        return Err(format!("at most {MOST_EVENT_HEADERS} headers can be made from an event"));
+        return Err(format!(
+            "at most {MOST_EVENT_HEADERS} headers can be made from an event"
+        ));
     }
     for (name, text) in headers {
         let name = check_header_name(name)?;
@@ -564,6 +577,10 @@ mod tests {
                 "max_in_flight: 101 is not between 1 and 100",
             ),
             (r#"{"rate": 0}"#, "rate: 0 is not"),
+            (
+                r#"{"quiet_hours": "at night"}"#,
+                "quiet_hours: `at` are not hours",
+            ),
             (r#"{"retry_schedule": [5, 0]}"#, "retry_schedule: 0 is not"),
             (
                 r#"{"disable_after_days": 400}"#,

@@ -55,10 +55,14 @@ pub async fn standings(node: &Node, deliveries: &[Delivery]) -> Result<Vec<Stand
 fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Timestamp) -> Standing {
     let destination = node.registry.destination(delivery.webhook_id);
     let breaker = destination.as_ref().map(|destination| destination.breaker());
+    let quiet_until = destination
+        .as_ref()
+        .and_then(|destination| destination.quiet_until(now));
     let facts = PendingFacts {
         is_claimed: progress.is_some_and(|progress| progress.is_claimed),
         behind: progress.and_then(|progress| progress.behind),
         is_paused: destination.is_some_and(|destination| destination.webhook.paused_at.is_some()),
+        is_quiet: quiet_until.is_some(),
         is_breaker_open: breaker.is_some_and(|breaker| breaker.is_open()),
     };
     let waiting_for = delivery.waiting_for(facts, now);
@@ -68,7 +72,7 @@ fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Tim
         text: text(
             delivery,
             waiting_for,
-            breaker.and_then(|breaker| breaker.not_before()),
+            quiet_until.or_else(|| breaker.and_then(|breaker| breaker.not_before())),
         ),
     }
 }
@@ -82,6 +86,7 @@ fn label(delivery: &Delivery, waiting_for: Option<WaitingFor>) -> String {
         (DeliveryState::Pending { .. }, Some(WaitingFor::Retry)) => "retrying",
         (DeliveryState::Pending { .. }, Some(WaitingFor::Receiver)) => "held: receiver fails",
         (DeliveryState::Pending { .. }, Some(WaitingFor::Resume)) => "held: paused",
+        (DeliveryState::Pending { .. }, Some(WaitingFor::Quiet)) => "held: quiet hours",
         (DeliveryState::Pending { .. }, Some(WaitingFor::Delivery(id))) => {
             return format!("waits for delivery {id}");
         }
@@ -117,6 +122,10 @@ fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, next_try_at: Optio
                 "Held, because the receiver fails. The webhook is sent one attempt now and then{next}; when one succeeds, this \
                  delivery is sent."
             )
+        }
+        Some(WaitingFor::Quiet) => {
+            let end = next_try_at.map_or_else(String::new, |at| format!(" at {at}"));
+            format!("Held: these are the webhook's quiet hours. It is sent when they end{end}.")
         }
         Some(WaitingFor::Resume) => {
             "Held, because the webhook is paused. It is sent when the webhook is resumed.".to_owned()

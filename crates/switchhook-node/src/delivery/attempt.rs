@@ -71,9 +71,7 @@ pub(super) async fn attempt(
     let posting = async {
         match prepare(&claimed, &destination, room, started_at) {
             Ok(post) => means.transport.post(post).await,
-            Err(words) => {
-                Posted::unanswered(FailureReason::Template, words, Phases::default())
-            }
+            Err(words) => Posted::unanswered(FailureReason::Template, words, Phases::default()),
         }
     };
     // Whatever is odd about an event or a receiver ends one attempt, and not the engine.
@@ -145,7 +143,9 @@ fn prepare(
     if !destination.event_headers.is_empty() {
         let event = redact(&claimed.body, delivery.hidden);
         let circumstances = circumstances(delivery);
-        destination.event_headers.add_to(&mut headers, &event, circumstances)?;
+        destination
+            .event_headers
+            .add_to(&mut headers, &event, circumstances)?;
     }
     if destination.webhook.settings.idempotency_key {
         add_key(&mut headers, delivery.id);
@@ -158,9 +158,11 @@ fn prepare(
         None => body_of(signer, &claimed.body, delivery.hidden),
         Some(template) => {
             let filled = template.as_ref().map_err(Clone::clone);
-            let filled = filled.and_then(|template| fill_in(template, claimed)).map_err(|error| {
-                format!("the webhook's template cannot be filled in with this event: {error}")
-            })?;
+            let filled = filled
+                .and_then(|template| fill_in(template, claimed))
+                .map_err(|error| {
+                    format!("the webhook's template cannot be filled in with this event: {error}")
+                })?;
             signer.map_or_else(
                 || filled.clone().into(),
                 |signer| signer.sign(filled.as_bytes()).into(),

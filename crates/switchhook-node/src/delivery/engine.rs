@@ -229,7 +229,7 @@ impl Offer<'_> {
     /// Until when its delivery to `destination` may be born claimed; `None` if the node has no room for it now.
     pub fn claim_until(&mut self, destination: &Destination, now: Timestamp) -> Option<Timestamp> {
         if !self.engine.is_running.load(Ordering::Relaxed)
-            || !destination.has_room()
+            || !destination.has_room(now)
             || !self.has_place(destination)
         {
             return None;

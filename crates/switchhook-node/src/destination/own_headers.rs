@@ -47,7 +47,8 @@ impl EventHeaders {
             let value = value.map_err(|error| error.to_string()).and_then(|value| {
                 HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())
             });
-            let value = value.map_err(|why| format!("the header `{name}` cannot be made from this event: {why}"))?;
+            let value =
+                value.map_err(|why| format!("the header `{name}` cannot be made from this event: {why}"))?;
             headers.insert(name, value);
         }
         Ok(())

@@ -33,9 +33,15 @@ pub async fn skip_to_now(node: &Node, caller: Caller, id: WebhookId) -> Result<S
     caller.require(Right::Write)?;
     node.store.webhook(caller.company_id, id).await?;
     let now = node.clock.now();
-    let mut skipped = Skipped { count: 0, has_more: true };
+    let mut skipped = Skipped {
+        count: 0,
+        has_more: true,
+    };
     while skipped.has_more && skipped.count < MOST_SKIPPED {
-        let slice = node.store.skip_deliveries_of(id, now, SKIPPED, now, SKIP_SLICE).await?;
+        let slice = node
+            .store
+            .skip_deliveries_of(id, now, SKIPPED, now, SKIP_SLICE)
+            .await?;
         skipped.count += slice;
         skipped.has_more = slice >= SKIP_SLICE as usize;
     }

@@ -151,9 +151,19 @@ pub(super) fn skip_some_of(
         })
     };
     let made_until = made_until.as_millis();
-    let mut pending = all(connection, SKIPPED_OF, &[&webhook_id.0, &made_until, &limit], pending_of)?;
+    let mut pending = all(
+        connection,
+        SKIPPED_OF,
+        &[&webhook_id.0, &made_until, &limit],
+        pending_of,
+    )?;
     let rest = limit.saturating_sub(u32::try_from(pending.len()).unwrap_or(limit));
-    let claimed = all(connection, SKIPPED_CLAIMED_OF, &[&webhook_id.0, &made_until, &rest], pending_of)?;
+    let claimed = all(
+        connection,
+        SKIPPED_CLAIMED_OF,
+        &[&webhook_id.0, &made_until, &rest],
+        pending_of,
+    )?;
     pending.extend(claimed);
     for one in &pending {
         transaction.prepare(NOTE)?.execute(params![note, one.id.0])?;

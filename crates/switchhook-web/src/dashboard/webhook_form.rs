@@ -71,7 +71,9 @@ impl SettingField {
         }
         let wrong = |what: &str| format!("{}: {what}", self.setting.label);
         match self.setting.form {
-            Written::Word(_) | Written::MediaType | Written::Template | Written::Pem => Ok(json!(text)),
+            Written::Word(_) | Written::MediaType | Written::Template | Written::Pem | Written::Hours => {
+                Ok(json!(text))
+            }
             Written::Auth => {
                 serde_json::from_str(text).map_err(|error| wrong(&format!("it is not JSON: {error}")))
             }

@@ -327,6 +327,9 @@ fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
     if let Some(after) = settings.disable_after(defaults) {
         facts.push(("Disabled after", format!("{} without a success", span(after))));
     }
+    if let Some(hours) = &settings.quiet_hours {
+        facts.push(("Quiet hours", hours.clone()));
+    }
     if !settings.headers.is_empty() {
         let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
         facts.push(("Own headers", names.join(", ")));

@@ -179,18 +179,23 @@ impl Schedule {
     // --- Due ------------------------------------------------------------------------------------------------------
 
     /// Makes a queue due when it has something to do next: never while its webhook is paused or its deliveries are being
-    /// cancelled.
+    /// cancelled, and not in quiet hours.
     pub(super) fn reschedule(&mut self, id: WebhookId) {
         let now = self.clock.now();
         let destination = self.registry.destination(id);
+        let destination = destination.as_deref();
         let is_paused = destination.is_some_and(|destination| destination.webhook.paused_at.is_some());
+        let loud_at = |at: Timestamp| {
+            let quiet_until = destination.and_then(|destination| destination.quiet_until(at.max(now)));
+            quiet_until.unwrap_or(at)
+        };
         let Some(place) = self.places.get_mut(&id) else {
             return;
         };
         let due_at = if is_paused || place.is_cancelling {
             None
         } else {
-            place.queue.next_step_at(now)
+            place.queue.next_step_at(now).map(loud_at)
         };
         if place.due_at == due_at {
             return;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
-    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS, MOST_HEADERS,
-    MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest, WebhookSettings,
+    Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS,
+    MOST_HEADERS, MOST_RETRY_STEPS, SETTINGS, Setting, ShownSettings, WebhookRequest, WebhookSettings,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -122,6 +122,7 @@ fn schema(setting: &Setting, is_request: bool) -> Schema {
         }
         Form::Headers => named(object(Type::Object), Some(r"^[\t -~]*$"), MOST_HEADERS).into(),
         Form::EventHeaders => named(object(Type::Object), None, MOST_EVENT_HEADERS).into(),
+        Form::Hours => object(Type::String).examples([json!(setting.example)]).into(),
         Form::Template => object(Type::String).max_length(Some(LONGEST_TEMPLATE)).into(),
         Form::Auth => object(Type::Object)
             .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))

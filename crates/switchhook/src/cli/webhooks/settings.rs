@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use switchhook_domain::quiet::QuietHours;
 use switchhook_domain::template::Template;
 use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::duration::{parse_duration, show_duration};
@@ -91,8 +92,11 @@ fn argument(setting: &Setting) -> Arg {
         Form::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
             .value_delimiter(',')
             .action(ArgAction::Append),
-        Form::Headers | Form::EventHeaders => taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append),
+        Form::Headers | Form::EventHeaders => {
+            taking("NAME: VALUE", ValueParser::new(parse_header)).action(ArgAction::Append)
+        }
         Form::MediaType => taking("TYPE", ValueParser::string()),
+        Form::Hours => taking("HOURS", ValueParser::new(parse_quiet_hours)),
         Form::Template => taking("TEMPLATE", ValueParser::new(parse_template)),
         Form::Auth => taking("AUTH", ValueParser::new(parse_auth)),
         Form::Pem => taking("PEM", ValueParser::new(parse_file)),
@@ -111,7 +115,7 @@ fn value_of(setting: &Setting, matches: &ArgMatches) -> Value {
     let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match setting.form {
         Form::Auth => matches.get_one::<Value>(name).cloned().unwrap_or_default(),
-        Form::Word(_) | Form::MediaType | Form::Template | Form::Pem => {
+        Form::Word(_) | Form::MediaType | Form::Template | Form::Pem | Form::Hours => {
             json!(matches.get_one::<String>(name))
         }
         Form::YesNo | Form::YesNoOr(_) => json!(matches.get_one::<bool>(name)),
@@ -229,6 +233,10 @@ pub(super) fn parse_template(text: &str) -> Result<String, String> {
     };
     Template::parse(&template, None).map_err(|error| error.to_string())?;
     Ok(template)
+}
+
+fn parse_quiet_hours(text: &str) -> Result<String, String> {
+    QuietHours::parse(text).map(|_hours| text.to_owned())
 }
 
 /// A text, or `@` and the file that it is in.

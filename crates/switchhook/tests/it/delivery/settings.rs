@@ -158,3 +158,63 @@ async fn receivers_that_never_answer_do_not_delay_the_others() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_in_quiet_hours_and_everything_when_they_end() {
+    // It is 14:13:20 when the test begins.
+    let rig = Rig::new(|seen| match seen.attempt {
+        1 if seen.at < Duration::from_secs(60) => Reaction::Answer(503),
+        _ => Reaction::Answer(200),
+    })
+    .await;
+    let id = rig
+        .webhook(WebhookSettings {
+            quiet_hours: Some("16:14-18:00 +02:00".to_owned()),
+            ..WebhookSettings::default()
+        })
+        .await;
+    rig.call(1, "ringing").await;
+    rig.wait(Duration::from_secs(60)).await;
+    let before = rig.network.seen().len();
+    assert!(before >= 2, "it was tried again before they began");
+    for call in 2..=5 {
+        rig.call(call, "hangup").await;
+    }
+    rig.wait(Duration::from_secs(3_600)).await;
+    assert_eq!(rig.network.seen().len(), before, "nothing is sent");
+    let deliveries = rig.deliveries().await;
+    let waiting = deliveries
+        .iter()
+        .find(|delivery| !delivery.state.is_final())
+        .unwrap();
+    let standing = switchhook_node::deliveries::standing(&rig.node, waiting)
+        .await
+        .unwrap();
+    assert_eq!(standing.label, "held: quiet hours");
+    assert!(
+        standing.text.contains("when they end at 2026-09-21T16:00:00"),
+        "{}",
+        standing.text
+    );
+    rig.wait(Duration::from_secs(3_600)).await;
+    let seen = rig.network.seen();
+    assert_eq!(seen.len(), before + 4);
+    let ended = Duration::from_secs(6_400);
+    for seen in &seen[before..] {
+        assert!(
+            seen.at >= ended && seen.at < ended + Duration::from_secs(60),
+            "{:?}",
+            seen.at
+        );
+    }
+    let health = rig
+        .node
+        .registry
+        .destination(id)
+        .unwrap()
+        .load()
+        .health
+        .read()
+        .breaker;
+    assert!(!health.is_open());
+}

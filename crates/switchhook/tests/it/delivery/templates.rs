@@ -121,7 +121,11 @@ async fn headers_are_made_from_each_event_and_a_key_is_the_same_for_each_attempt
 async fn a_header_that_cannot_be_made_is_an_outcome_that_names_it() {
     let rig = Rig::new(|_| Reaction::Answer(200)).await;
     rig.webhook(WebhookSettings {
-        event_headers: [("x-long".to_owned(), "{{ 'x' * 3000 }}{{ event.state }}".to_owned())].into(),
+        event_headers: [(
+            "x-long".to_owned(),
+            "{{ 'x' * 3000 }}{{ event.state }}".to_owned(),
+        )]
+        .into(),
         ..WebhookSettings::default()
     })
     .await;
