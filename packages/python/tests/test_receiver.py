@@ -116,6 +116,29 @@ class Receiving(unittest.TestCase):
         self.assertEqual(asyncio.run(handler.receive_async(sign(sms))).status, 200)
         self.assertEqual(seen, ["call", "call", "sms"])
 
+    def test_an_event_whose_function_is_cancelled_comes_again(self):
+        seen = []
+
+        async def slow(event):
+            seen.append(event)
+            if len(seen) == 1:
+                await asyncio.sleep(60)
+
+        handler = quiet().handler(on_call=slow)
+        body = sign(hangup())
+
+        async def twice():
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(handler.receive_async(body), 0.05)
+            return await handler.receive_async(body)
+
+        self.assertEqual((asyncio.run(twice()).status, len(seen)), (200, 2))
+
+    def test_lists_in_lists_without_end_are_refused_in_words(self):
+        handler = create_receiver(report=lambda trouble: None).handler()
+        for depth in (600, 20_000):
+            self.assertEqual(handler.receive("[" * depth + "]" * depth).status, 400, depth)
+
     def test_a_store_that_fails_costs_no_event(self):
         for method in ("begin", "done"):
             handler = quiet(repeats=Broken(method)).handler()

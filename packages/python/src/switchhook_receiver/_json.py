@@ -44,12 +44,12 @@ def _parse(text: str) -> Any:
             parse_constant=_refuse_constant,
             object_pairs_hook=_members,
         )
+        return _value("", value)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Refusal("not_json", f"the body is not JSON: {place}: {error.msg}") from None
     except RecursionError:
         raise Refusal("not_json", "the body is not JSON that can be read: it is nested too deeply") from None
-    return _value("", value)
 
 
 def _refuse_constant(word: str) -> NoReturn:

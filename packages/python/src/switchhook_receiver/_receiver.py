@@ -173,6 +173,9 @@ class EventHandler:
                 asyncio.run(_as_coroutine(result))
         except Exception as error:
             return self._give_up(begun, error)
+        except BaseException:
+            self._forget(begun)
+            raise
         return self._done(begun)
 
     async def receive_async(self, body: Any, headers: Optional[HeadersLike] = None) -> Answer:
@@ -190,6 +193,10 @@ class EventHandler:
                     await result
         except Exception as error:
             return await _in_thread(self._give_up, begun, error)
+        except BaseException:
+            # Cancelled: nothing can be waited for any more, and the event has to be able to come again.
+            self._forget(begun)
+            raise
         return await _in_thread(self._done, begun)
 
     def _begin(self, body: Any, headers: Optional[HeadersLike]) -> Union[Received, Answer]:
@@ -215,11 +222,14 @@ class EventHandler:
         return handler(event) if handler else None
 
     def _give_up(self, event: Received, error: Exception) -> Answer:
+        self._forget(event)
+        return self.receiver._fail("handler_failed", error)
+
+    def _forget(self, event: Received) -> None:
         try:
             self.receiver._repeats.forget(event.repeat_key)
         except Exception as forgetting:
             self.receiver._fail("not_remembered", forgetting)
-        return self.receiver._fail("handler_failed", error)
 
     def _done(self, event: Received) -> Answer:
         window = self.receiver._remember_seconds

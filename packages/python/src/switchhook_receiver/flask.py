@@ -40,7 +40,13 @@ def _body() -> bytes:
             pass
         raise too_large()
     try:
-        # Kept, if somebody asked for it before; not decoded, whatever its content type.
+        # What somebody asked for before is kept there; and what has no length is read no further than it may be long.
+        if length is None and "_cached_data" not in request.__dict__:
+            body = _read_some(MAX_BODY_BYTES + 1)
+            if len(body) > MAX_BODY_BYTES:
+                raise too_large()
+            return body
+        # Not decoded, whatever its content type.
         body = request.get_data(cache=True, parse_form_data=False)
     except RequestEntityTooLarge:
         raise too_large() from None
@@ -49,3 +55,14 @@ def _body() -> bytes:
     if not body and length:
         raise BodyWasParsed(_ADVICE)
     return body
+
+
+def _read_some(most: int) -> bytes:
+    parts, left = [], most
+    while left > 0:
+        part = request.stream.read(min(left, 65_536))
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

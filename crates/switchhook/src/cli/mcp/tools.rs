@@ -1,11 +1,11 @@
-//! What an assistant can ask for. Each tool is one or a few requests to the API.
+//! What an assistant can ask for. Each tool is one or a few requests to the API, but for a diagnosis, which asks a receiver.
 
 use std::time::Duration;
 
 use http::request::Parts;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{CallToolResult, ContentBlock, ServerCapabilities, ServerConfig};
+use rmcp::model::{CallToolResult, ContentBlock, Implementation, ServerCapabilities, ServerConfig};
 use rmcp::schemars::JsonSchema;
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
@@ -48,6 +48,10 @@ impl Desk {
         let mut tools = Self::reading();
         if allow_write {
             tools += Self::writing();
+        }
+        // It sends from this machine to any URL, whatever the caller's key may do.
+        if matches!(access, Access::OfCaller(_)) {
+            tools.remove_route("diagnose_receiver");
         }
         Self { access, tools }
     }
@@ -299,6 +303,7 @@ impl Desk {
 impl ServerHandler for Desk {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("switchhook", env!("CARGO_PKG_VERSION")))
             .with_instructions(INSTRUCTIONS)
     }
 }

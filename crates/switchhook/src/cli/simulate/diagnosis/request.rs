@@ -103,7 +103,12 @@ impl Requests {
         if way == Way::Labelled {
             let attempt = if matches!(probe, Probe::Repeat(_)) { 2 } else { 1 };
             map.insert(headers::EVENT_ID, self.number().into());
-            map.insert(headers::EVENT_KIND, HeaderValue::from_static(Kind::Call.route()));
+            let kind = if let Probe::Kind(kind) = probe {
+                kind
+            } else {
+                Kind::Call
+            };
+            map.insert(headers::EVENT_KIND, HeaderValue::from_static(kind.route()));
             map.insert(headers::DELIVERY_ID, self.number().into());
             map.insert(headers::ATTEMPT, HeaderValue::from(attempt));
         }
