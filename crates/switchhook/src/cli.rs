@@ -339,6 +339,7 @@ mod tests {
             "bench-floor",
             "completions",
             "man",
+            "mcp",
             "asyncapi",
             "openapi",
             "schema",

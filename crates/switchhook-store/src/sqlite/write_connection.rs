@@ -24,8 +24,8 @@ use super::{connection, record};
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
-/// How long a transaction stays open for more, so that few commits are needed where little happens.
-const OPEN_FOR: Duration = clock::millis(100);
+/// How long a transaction stays open for more: long enough for most of its deliveries to end within it.
+const OPEN_FOR: Duration = clock::millis(20);
 
 /// How many attempts may have ended in it: after a crash their deliveries are sent again.
 const MOST_FINISHED: usize = 500;

@@ -348,7 +348,11 @@ async fn a_store_whose_files_are_moved_or_removed_stops_and_all_that_it_acknowle
         }
         if matches!(mishap, Replaced) {
             let other = open(&path).unwrap();
-            assert!(has(&other, 5).await && !has(&other, 10).await, "it is as it was");
+            let (has_its_own, has_ours) = (has(&other, 5).await, has(&other, 10).await);
+            assert!(
+                has_its_own && !has_ours,
+                "it is as it was: {has_its_own}, not {has_ours}"
+            );
         }
     }
 }

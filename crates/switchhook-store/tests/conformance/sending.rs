@@ -79,7 +79,7 @@ pub(crate) async fn every_outcome_reads_back_as_it_was(world: &mut World) {
         .map(|last| (last.number as usize, last.status))
         .collect();
     assert_eq!(last, [(expected.len(), None)]);
-    assert_eq!(world.get(id).await.failures, failures(2, 9));
+    assert_eq!(world.get(id).await.failures, failures(3, 10));
 }
 
 pub(crate) async fn a_retry_is_due_when_the_domain_says(world: &mut World) {
