@@ -151,7 +151,10 @@ impl ReservedIds {
 /// The smallest id that may have been made at `at`: turns a time range into an id range.
 #[must_use]
 pub fn first_id_at(at: Timestamp) -> i64 {
-    (at.as_millis() - EPOCH_MS).clamp(0, MAX_ID >> COUNTER_BITS) << COUNTER_BITS
+    at.as_millis()
+        .saturating_sub(EPOCH_MS)
+        .clamp(0, MAX_ID >> COUNTER_BITS)
+        << COUNTER_BITS
 }
 
 /// When an id was made, to the millisecond (later than the truth if the sequence had run ahead of the clock).

@@ -26,7 +26,7 @@ const AT_ONCE: u32 = 500;
 /// How many have their attempts read, which tell the outcome and what was answered.
 const MOST_READ: usize = 1_000;
 
-/// The longest text to look for, in bytes. Looking for a longer one takes long.
+/// The longest text to look for, in characters. Looking for a longer one takes long.
 pub const LONGEST_TEXT: usize = 256;
 
 /// What is looked for. Everything that is set must hold.

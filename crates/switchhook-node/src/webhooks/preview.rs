@@ -55,10 +55,12 @@ pub async fn preview(
         Some(id) => node.store.webhook(caller.company_id, id).await?.settings,
         None => Default::default(),
     };
-    let text = request
-        .template
-        .or(settings.template)
-        .ok_or_else(|| Refusal::Required("template is required: the webhook has none".to_owned()))?;
+    let text = request.template.or(settings.template).ok_or_else(|| match id {
+        Some(_) => {
+            Refusal::Conflict("the webhook has no template: give one, or set its own first".to_owned())
+        }
+        None => Refusal::Required("template is required".to_owned()),
+    })?;
     let content_type = request.content_type.or(settings.content_type);
     let (event_id, kind, body) = event(node, caller, request.event_id, request.kind).await?;
     let circumstances = Circumstances {

@@ -262,9 +262,12 @@ pub(crate) async fn list(
         caller.require_sight(kind)?;
     }
     let text = query.text("error");
-    if text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT) {
+    if text
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > LONGEST_TEXT)
+    {
         return Err(ApiError::invalid(format!(
-            "error: look for at most {LONGEST_TEXT} bytes"
+            "error: look for at most {LONGEST_TEXT} characters"
         )));
     }
     let sought = Sought {

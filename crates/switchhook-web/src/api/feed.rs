@@ -278,7 +278,7 @@ pub(crate) async fn acknowledge(
     Path(name): Path<String>,
     JsonBody(request): JsonBody<AckRequest>,
 ) -> Result<Json<ConsumerAnswer>, ApiError> {
-    let position = position("cursor", &request.cursor)?;
+    let position = position("cursor", &request.cursor, "")?;
     let consumer = consumers::acknowledge(&api.node, caller, &name, position).await?;
     Ok(Json(ConsumerAnswer::of(consumer)))
 }
@@ -346,14 +346,14 @@ fn parsed(name: &str, text: &str) -> Result<Start, ApiError> {
     match text {
         "start" => Ok(Start::Oldest),
         "now" => Ok(Start::Now),
-        cursor => position(name, cursor).map(Start::After),
+        cursor => position(name, cursor, ", or `start` or `now`").map(Start::After),
     }
 }
 
-fn position(name: &str, text: &str) -> Result<LogPosition, ApiError> {
+fn position(name: &str, text: &str, or_else: &str) -> Result<LogPosition, ApiError> {
     let wrong = || {
         ApiError::invalid(format!(
-            "{name}: `{}` is not a cursor: send one that the feed answered, or `start` or `now`",
+            "{name}: `{}` is not a cursor: send one that the feed answered{or_else}",
             super::compat::shortened(text)
         ))
     };

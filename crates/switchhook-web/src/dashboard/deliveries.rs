@@ -62,8 +62,11 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         ..DeliveryFilter::default()
     };
     let text = query("error");
-    if text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT) {
-        troubles.push(format!("error: look for at most {LONGEST_TEXT} bytes"));
+    if text
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > LONGEST_TEXT)
+    {
+        troubles.push(format!("error: look for at most {LONGEST_TEXT} characters"));
     }
     let outcome = query("outcome");
     let class = OutcomeClass::ALL
@@ -76,7 +79,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let sought = Sought {
         filter,
         class,
-        text: text.filter(|text| text.len() <= LONGEST_TEXT),
+        text: text.filter(|text| text.chars().count() <= LONGEST_TEXT),
     };
     let found = search(&desk.node, visitor.caller, &sought, page).await?;
     let webhooks = desk

@@ -71,8 +71,11 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
 }
 
 fn requires_something(schema: &Value) -> bool {
-    let parts = schema["allOf"].as_array().into_iter().flatten();
-    schema.get("required").is_some() || parts.into_iter().any(|part| part.get("required").is_some())
+    let requires = |part: &Value| part.get("required").is_some();
+    let choices = schema["oneOf"].as_array().filter(|choices| !choices.is_empty());
+    requires(schema)
+        || schema["allOf"].as_array().into_iter().flatten().any(requires)
+        || choices.is_some_and(|choices| choices.iter().all(requires))
 }
 
 fn tell_member(member: &mut Value) {
@@ -92,6 +95,9 @@ fn tell_member(member: &mut Value) {
             .any(|key| schema.contains_key(*key))
     {
         schema.insert("pattern".to_owned(), json!(TEXT));
+    }
+    if let Some(item) = schema.get_mut("items") {
+        tell_member(item);
     }
     if is("integer", &kind) || is("number", &kind) {
         // Its bounds are told; those of 32 signed bits are not ours.
@@ -129,10 +135,13 @@ fn tell_parameters(path: &str, operation: &mut Value) {
             }
             "error" => {
                 schema["pattern"] = json!(TEXT);
-                // In UTF-8 a character has up to four bytes.
-                schema["maxLength"] = json!(LONGEST_TEXT / 4);
+                schema["maxLength"] = json!(LONGEST_TEXT);
             }
             "order_key" => schema["pattern"] = json!(TEXT),
+            "format" => *schema = json!({ "type": "string", "enum": ["json", "jwt", ""] }),
+            "name" if path.starts_with("/v1/consumers/") => {
+                *schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$" });
+            }
             "Idempotency-Key" => {
                 *schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });
             }

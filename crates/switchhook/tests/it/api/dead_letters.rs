@@ -309,5 +309,5 @@ async fn deliveries_are_found_by_how_and_with_which_words_they_failed() {
     server
         .get(&format!("/v1/deliveries?error={long}"))
         .await
-        .refused(400, "error: look for at most 256 bytes");
+        .refused(400, "error: look for at most 256 characters");
 }
