@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -59,6 +60,15 @@ type Received struct {
 	// RepeatKey is the same for each repeat of this event. A `~` before it: only within five minutes.
 	RepeatKey string
 	members   map[string]json.RawMessage
+	context   context.Context
+}
+
+// Context ends when the handler's time is over: hand it on to what the handler waits for.
+func (event *Received) Context() context.Context {
+	if event.context == nil {
+		return context.Background()
+	}
+	return event.context
 }
 
 // Call reads the event as a call event. Values of unexpected types are left out.

@@ -13,6 +13,7 @@ package receiver
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,14 @@ type Options struct {
 	Repeats Repeats
 	// Remember is for how long an event is known as a repeat: 7 days unless given.
 	Remember time.Duration
+	// HandlerTimeout is how long a handler may take before it counts as failed: a minute unless given.
+	HandlerTimeout time.Duration
 	// Report is called with whatever goes wrong; it is logged unless given.
 	Report func(error)
 }
 
-// Handlers has a function for each kind of event. One that fails is answered with 500, and the event comes again.
+// Handlers has a function for each kind of event. One that fails, or takes longer than Options.HandlerTimeout, is answered
+// with 500, and the event comes again.
 type Handlers struct {
 	OnCall, OnSMS, OnAgentStatus, OnContact, OnChangeLog func(*Received) error
 	// OnOther gets events that no other function is for, those of no known kind included.
@@ -57,6 +61,9 @@ type Answer struct {
 
 // ErrNoSecret says that a receiver cannot be made: a secret is empty, or there is none and Unsigned was not said.
 var ErrNoSecret = errors.New("receiver: a secret is empty or not set; for unsigned events say Unsigned and give no secret")
+
+// ErrHandlerTimedOut says that a handler did not come to its end in time.
+var ErrHandlerTimedOut = errors.New("the handler did not come to its end in time, so the event may come again")
 
 // Receiver checks the bodies of requests. Made once, then shared.
 type Receiver struct {
@@ -81,6 +88,12 @@ func New(options Options) (*Receiver, error) {
 	}
 	if options.Remember == 0 {
 		receiver.options.Remember = 7 * 24 * time.Hour
+	}
+	if options.HandlerTimeout < 0 {
+		return nil, errors.New("receiver: HandlerTimeout is less than 0")
+	}
+	if options.HandlerTimeout == 0 {
+		receiver.options.HandlerTimeout = time.Minute
 	}
 	if options.Report == nil {
 		receiver.options.Report = func(err error) { log.Printf("switchhook-receiver: %v", err) }
@@ -129,12 +142,46 @@ func (receiver *Receiver) Receive(body []byte, header http.Header, handlers Hand
 	case turn == UnderWay:
 		return Answer{Status: http.StatusServiceUnavailable, Message: "this event is being handled", RetryAfter: 5}
 	}
-	if err := handlers.call(event); err != nil {
+	if err := receiver.handle(event, handlers); err != nil {
+		return receiver.fail(fmt.Errorf("the handler failed: %w", err))
+	}
+	return receiver.done(event)
+}
+
+// handle calls the function of the event's kind. If it fails or takes too long, the event may come again.
+func (receiver *Receiver) handle(event *Received, handlers Handlers) error {
+	ctx, cancel := context.WithTimeout(context.Background(), receiver.options.HandlerTimeout)
+	defer cancel()
+	event.context = ctx
+	handled := make(chan error, 1)
+	go func() {
+		err := errors.New("it ended its goroutine")
+		defer func() { handled <- err }()
+		err = handlers.call(event)
+	}()
+	var err error
+	select {
+	case err = <-handled:
+	case <-ctx.Done():
+		err = ErrHandlerTimedOut
+	}
+	if err != nil {
 		if forgetting := receiver.options.Repeats.Forget(event.RepeatKey); forgetting != nil {
 			receiver.options.Report(fmt.Errorf("the store of repeats: %w", forgetting))
 		}
-		return receiver.fail(fmt.Errorf("the handler failed: %w", err))
 	}
+	if err == ErrHandlerTimedOut {
+		go func() {
+			// What could not be stopped, and comes to a good end after all, need not be done again.
+			if <-handled == nil {
+				receiver.done(event)
+			}
+		}()
+	}
+	return err
+}
+
+func (receiver *Receiver) done(event *Received) Answer {
 	window := receiver.options.Remember
 	if strings.HasPrefix(event.RepeatKey, "~") && window > brief {
 		window = brief

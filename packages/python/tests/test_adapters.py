@@ -147,13 +147,30 @@ class Adapter(unittest.TestCase):
             return handler(event, None)["statusCode"]
 
         self.check(post)
-        multi = {"httpMethod": "POST", "body": sign(hangup()).decode(), "headers": None}
-        self.assertEqual(handler({**multi, "multiValueHeaders": {"Switchhook-Event-Id": ["17"]}}, None)["statusCode"], 200)
+        rest = {"httpMethod": "POST", "requestContext": {"stage": "prod"}}
+        balancer = {"httpMethod": "POST", "requestContext": {"elb": {"targetGroupArn": "arn:aws:…"}}}
+        labels, many = {"Switchhook-Event-Id": "17"}, {"Switchhook-Event-Id": ["17"]}
+        for name, event in (
+            ("function URL", {**http, "headers": {"content-type": TYPES[0]}}),
+            ("REST API", {**rest, "headers": labels, "multiValueHeaders": many}),
+            ("load balancer", {**balancer, "headers": labels}),
+            ("load balancer, many values", {**balancer, "multiValueHeaders": many}),
+        ):
+            for is_encoded in (False, True):
+                count = len(self.seen)
+                body = sign(hangup())
+                text = (base64.b64encode(body) if is_encoded else body).decode()
+                answer = handler({**event, "body": text, "isBase64Encoded": is_encoded}, None)
+                self.assertEqual((answer["statusCode"], answer["isBase64Encoded"]), (200, False), name)
+                self.assertEqual(len(self.seen), count + 1, name)
+                self.assertEqual("multiValueHeaders" in answer, "headers" not in event, name)
         self.assertEqual(handler({**http, "body": "AAA", "isBase64Encoded": True})["statusCode"], 400)
         self.assertEqual(handler(http)["statusCode"], 400)
+        self.assertEqual(handler({**balancer, "body": None, "headers": {}})["statusCode"], 400)
         self.assertEqual(handler({"requestContext": {"http": {"method": "GET"}}})["statusCode"], 405)
-        self.assertEqual(handler({**http, "body": {"call_id": 1}})["statusCode"], 500)
-        self.assertIn("AWS_PROXY", str(self.troubles[-1].error))
+        for parsed in ({**http, "body": {"call_id": 1}}, {"call_id": 1, "state": "hangup"}):
+            self.assertEqual(handler(parsed)["statusCode"], 500)
+            self.assertIn("AWS_PROXY", str(self.troubles.pop().error))
 
     def test_pydantic(self):
         try:

@@ -5,7 +5,16 @@ import threading
 import unittest
 
 from signing import SECRET, hangup, sign
-from switchhook_receiver import BodyWasParsed, Calls, InvalidSecret, LegOrder, RepeatsInMemory, create_receiver, same_word
+from switchhook_receiver import (
+    BodyWasParsed,
+    Calls,
+    HandlerTimedOut,
+    InvalidSecret,
+    LegOrder,
+    RepeatsInMemory,
+    create_receiver,
+    same_word,
+)
 
 
 def quiet(**options):
@@ -133,6 +142,66 @@ class Receiving(unittest.TestCase):
             return await handler.receive_async(body)
 
         self.assertEqual((asyncio.run(twice()).status, len(seen)), (200, 2))
+
+    def test_a_handler_that_does_not_end_in_time_has_failed_and_its_event_comes_again(self):
+        for receive in (lambda handler, body: asyncio.run(handler.receive_async(body)), lambda handler, body: handler.receive(body)):
+            seen, troubles = [], []
+
+            async def hang(event):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    seen.append(event)
+
+            receiver = create_receiver(secret=SECRET, handler_timeout_seconds=0.01, report=troubles.append)
+            handler = receiver.handler(on_call=hang)
+            body = sign(hangup())
+            self.assertEqual([receive(handler, body).status for _ in range(2)], [500, 500])
+            self.assertEqual(len(seen), 2)
+            self.assertEqual([type(trouble.error) for trouble in troubles], [HandlerTimedOut] * 2)
+
+    def test_a_plain_function_that_ends_well_too_late_is_not_called_again(self):
+        seen, finish, done = [], threading.Event(), threading.Event()
+
+        class Heard(RepeatsInMemory):
+            def done(self, key, window_seconds):
+                super().done(key, window_seconds)
+                done.set()
+
+        def slow(event):
+            seen.append(event)
+            finish.wait()
+
+        handler = quiet(handler_timeout_seconds=0.01, repeats=Heard()).handler(on_call=slow)
+        body = sign(hangup())
+
+        async def twice():
+            first = await handler.receive_async(body)
+            finish.set()
+            await asyncio.get_running_loop().run_in_executor(None, done.wait)
+            return first.status, (await handler.receive_async(body)).status
+
+        self.assertEqual((asyncio.run(twice()), len(seen)), ((500, 200), 1))
+
+    def test_a_time_that_is_no_time_is_a_mistake_and_infinity_is_none(self):
+        for wrong in (0, -1, float("nan")):
+            with self.assertRaises(ValueError):
+                create_receiver(handler_timeout_seconds=wrong)
+
+        async def save(event):
+            await asyncio.sleep(0)
+
+        handler = quiet(handler_timeout_seconds=float("inf")).handler(on_call=save)
+        self.assertEqual(asyncio.run(handler.receive_async(sign(hangup()))).status, 200)
+
+    def test_a_claim_of_which_nothing_is_heard_ends(self):
+        now = [0]
+        repeats = RepeatsInMemory(now=lambda: now[0])
+        self.assertEqual(repeats.begin("a"), "first")
+        now[0] = 59
+        self.assertEqual(repeats.begin("a"), "under_way")
+        now[0] = 60
+        self.assertEqual(repeats.begin("a"), "first")
 
     def test_lists_in_lists_without_end_are_refused_in_words(self):
         handler = create_receiver(report=lambda trouble: None).handler()

@@ -42,7 +42,6 @@ export async function answer(
 /** @internal */
 export function send(response: NodeResponse, answer: Answer): void {
   response.statusCode = answer.status;
-  if (answer.status === 405) response.setHeader("Allow", "POST");
   for (const [name, value] of Object.entries(headersOf(answer))) response.setHeader(name, value);
   response.end(answer.message + "\n");
 }

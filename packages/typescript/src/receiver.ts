@@ -1,7 +1,7 @@
 // Makes receivers: a body in, an event or a reason out; and for those who want it, a whole answer.
 
 import { BRIEF_MS, labelsOf, received, type HeadersLike, type Kind, type Received } from "./received.js";
-import { BodyWasParsed, InvalidSecret, Refusal } from "./refusal.js";
+import { BodyWasParsed, HandlerTimedOut, InvalidSecret, Refusal } from "./refusal.js";
 import { repeatsInMemory, type RepeatStore } from "./repeats.js";
 import { keysOf, MAX_BODY_BYTES, verifyToken, type Secret } from "./token.js";
 
@@ -17,6 +17,8 @@ export interface Options {
   repeats?: RepeatStore;
   /** For how long an event is known as a repeat: 7 days, since deliveries are tried again for three. */
   rememberMs?: number;
+  /** How long a handler may take before it counts as failed: 60 s. `Infinity`: as long as it likes. */
+  handlerTimeoutMs?: number;
   /** Called with whatever goes wrong, to be logged. The default writes one line with `console.error`. */
   report?: (trouble: Trouble) => void;
 }
@@ -27,9 +29,13 @@ export interface Trouble {
   error: unknown;
 }
 
-type Handler<K extends Kind> = (event: Received<K>) => unknown;
+/** `signal` is aborted when the handler's time is over: hand it on to what the handler waits for. */
+type Handler<K extends Kind> = (event: Received<K>, signal: AbortSignal) => unknown;
 
-/** A function for each kind of event. One that throws is answered with 500, and the event comes again. */
+/**
+ * A function for each kind of event. One that throws, or takes longer than `handlerTimeoutMs`, is answered with 500, and
+ * the event comes again.
+ */
 export interface Handlers {
   onCall?: Handler<"call">;
   onSms?: Handler<"sms">;
@@ -50,6 +56,8 @@ export interface Answer {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** A timer that is set to more goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const HANDLER_OF: Record<Kind, keyof Handlers> = {
   call: "onCall", sms: "onSms", agent_status: "onAgentStatus", contact: "onContact", changelog: "onChangeLog",
@@ -66,6 +74,7 @@ export class Receiver {
   readonly #acceptQuoted: boolean;
   readonly #repeats: RepeatStore;
   readonly #rememberMs: number;
+  readonly #handlerTimeoutMs: number;
   readonly #report: (trouble: Trouble) => void;
 
   constructor(options: Options) {
@@ -74,6 +83,8 @@ export class Receiver {
     this.#acceptQuoted = options.acceptQuoted ?? false;
     this.#repeats = options.repeats ?? repeatsInMemory();
     this.#rememberMs = options.rememberMs ?? 7 * DAY_MS;
+    this.#handlerTimeoutMs = options.handlerTimeoutMs ?? 60_000;
+    if (!(this.#handlerTimeoutMs > 0)) throw new RangeError("`handlerTimeoutMs` must be more than 0");
     this.#report = options.report ?? write;
   }
 
@@ -124,7 +135,7 @@ export class Receiver {
   handler(handlers: Handlers): (request: Request) => Promise<Response> {
     return async (request) => {
       if (request.method !== "POST") {
-        return new Response("events are sent with POST\n", { status: 405, headers: { Allow: "POST" } });
+        return asResponse({ status: 405, message: "events are sent with POST" });
       }
       let body: Uint8Array;
       try {
@@ -137,20 +148,29 @@ export class Receiver {
   }
 
   async #handle(event: Received, handlers: Handlers): Promise<Answer> {
-    const own = event.kind && handlers[HANDLER_OF[event.kind]];
+    const handler = (event.kind && handlers[HANDLER_OF[event.kind]]) ?? handlers.onOther;
+    const stop = new AbortController();
+    const handled = (async () => (handler as Handler<Kind> | undefined)?.(event, stop.signal))();
     try {
-      await ((own ?? handlers.onOther) as Handler<Kind> | undefined)?.(event);
+      await inTime(handled, this.#handlerTimeoutMs);
     } catch (error) {
+      stop.abort(error);
       try {
         await this.#repeats.forget(event.repeatKey);
       } catch (forgetting) {
         this.#report({ what: "not_remembered", error: forgetting });
       }
+      // What could not be stopped, and comes to a good end after all, need not be done again.
+      if (error instanceof HandlerTimedOut) void handled.then(() => this.#done(event), () => undefined);
       return this.#fail("handler_failed", error);
     }
+    return this.#done(event);
+  }
+
+  async #done({ repeatKey }: Received): Promise<Answer> {
+    const windowMs = repeatKey.startsWith("~") ? Math.min(BRIEF_MS, this.#rememberMs) : this.#rememberMs;
     try {
-      const isBrief = event.repeatKey.startsWith("~");
-      await this.#repeats.done(event.repeatKey, isBrief ? Math.min(BRIEF_MS, this.#rememberMs) : this.#rememberMs);
+      await this.#repeats.done(repeatKey, windowMs);
       return { status: 200, message: "received" };
     } catch (error) {
       return this.#fail("not_remembered", error);
@@ -160,6 +180,19 @@ export class Receiver {
   #fail(what: Trouble["what"], error: unknown): Answer {
     this.#report({ what, error });
     return { status: 500, message: "the event could not be handled" };
+  }
+}
+
+/** Waits for what is being done, but no longer than this. */
+async function inTime(handled: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const isOver = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new HandlerTimedOut(timeoutMs)), Math.min(timeoutMs, LONGEST_TIMER_MS));
+  });
+  try {
+    await Promise.race([handled, isOver]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -243,6 +276,7 @@ function withoutQuotes(bytes: Uint8Array): Uint8Array {
 /** @internal The names and values of an answer's headers. */
 export function headersOf(answer: Answer): Record<string, string> {
   const headers: Record<string, string> = { "Content-Type": "text/plain; charset=utf-8" };
+  if (answer.status === 405) headers["Allow"] = "POST";
   if (answer.retryAfter !== undefined) headers["Retry-After"] = String(answer.retryAfter);
   return headers;
 }

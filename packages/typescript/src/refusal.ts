@@ -47,3 +47,12 @@ export class BodyWasParsed extends Error {
 export class InvalidSecret extends Error {
   override readonly name = "InvalidSecret";
 }
+
+/** A handler did not come to its end in time. The answer is 500, and the event comes again. */
+export class HandlerTimedOut extends Error {
+  override readonly name = "HandlerTimedOut";
+
+  constructor(timeoutMs: number) {
+    super(`the handler did not come to its end within ${timeoutMs / 1000} s, so the event may come again`);
+  }
+}

@@ -98,23 +98,40 @@ test("Hono, also after a middleware that read the body", async () => {
   assert.equal((await app.request("/hook", { method: "POST", body: "x".repeat(3 << 20) })).status, 413);
 });
 
-test("AWS Lambda: both formats of API Gateway, and load balancers", async () => {
+test("AWS Lambda: function URLs, both formats of API Gateway, and load balancers", async () => {
   const to = receiving();
   const handler = lambda(to.receiver, to.handlers);
   const body = () => sign(hangup());
-  const http = { requestContext: { http: { method: "POST" } } };
-  for (const event of [
-    { ...http, body: body(), headers: { "content-type": "application/jwt" }, isBase64Encoded: false },
-    { ...http, body: Buffer.from(body()).toString("base64"), headers: {}, isBase64Encoded: true },
-    { httpMethod: "POST", body: body(), headers: null, multiValueHeaders: { "Switchhook-Event-Id": ["17"] } },
+  const encoded = () => Buffer.from(body()).toString("base64");
+  const http = { version: "2.0", requestContext: { http: { method: "POST", path: "/hook" } } };
+  const rest = { httpMethod: "POST", path: "/hook", requestContext: { stage: "prod", httpMethod: "POST" } };
+  const balancer = { httpMethod: "POST", requestContext: { elb: { targetGroupArn: "arn:aws:…" } } };
+  const labels = { "Switchhook-Event-Id": "17" };
+  const many = { "Switchhook-Event-Id": ["17"] };
+  for (const [name, event, isMany] of [
+    ["function URL", { ...http, body: body(), headers: { "content-type": "application/jwt" }, isBase64Encoded: false }],
+    ["function URL, base64", { ...http, body: encoded(), headers: {}, isBase64Encoded: true }],
+    ["REST API", { ...rest, body: body(), headers: labels, multiValueHeaders: many, isBase64Encoded: false }],
+    ["REST API, binary", { ...rest, body: encoded(), headers: labels, multiValueHeaders: many, isBase64Encoded: true }],
+    ["load balancer", { ...balancer, body: body(), headers: labels, isBase64Encoded: false }],
+    ["load balancer, base64", { ...balancer, body: encoded(), headers: labels, isBase64Encoded: true }],
+    ["load balancer, many values", { ...balancer, body: body(), multiValueHeaders: many, isBase64Encoded: false }, true],
   ]) {
-    assert.equal((await handler(event)).statusCode, 200);
+    const count = to.seen.length;
+    const answer = await handler(event);
+    assert.deepEqual([answer.statusCode, answer.isBase64Encoded, to.seen.length], [200, false, count + 1], name);
+    assert.deepEqual(answer.multiValueHeaders?.["Content-Type"], isMany && ["text/plain; charset=utf-8"], name);
   }
   assert.equal((await handler({ ...http, body: "x" })).statusCode, 400);
   assert.equal((await handler({ ...http })).statusCode, 400);
-  assert.equal((await handler({ requestContext: { http: { method: "GET" } } })).statusCode, 405);
-  assert.equal((await handler({ ...http, body: { call_id: 1 } })).statusCode, 500);
-  assert.match(to.troubles.at(-1), /AWS_PROXY/);
+  assert.equal((await handler({ ...balancer, body: null, headers: {} })).statusCode, 400);
+  assert.equal((await handler({ ...http, body: "AAAAA", isBase64Encoded: true })).statusCode, 400);
+  const got = await handler({ requestContext: { http: { method: "GET" } } });
+  assert.deepEqual([got.statusCode, got.headers.Allow], [405, "POST"]);
+  for (const parsed of [{ ...http, body: { call_id: 1 } }, { call_id: 1, state: "hangup" }]) {
+    assert.equal((await handler(parsed)).statusCode, 500);
+    assert.match(to.troubles.pop(), /AWS_PROXY/);
+  }
 });
 
 test("Next.js: route handlers, and API routes with and without the body parser", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BodyWasParsed, createReceiver, InvalidSecret, repeatsInMemory, sameWord } from "@switchhook/receiver";
+import { BodyWasParsed, createReceiver, HandlerTimedOut, InvalidSecret, repeatsInMemory, sameWord } from "@switchhook/receiver";
 import { hangup, SECRET, sign } from "./sign.mjs";
 
 const quiet = { secret: SECRET, report: () => undefined };
@@ -61,6 +61,53 @@ test("an event that is being dealt with is answered with 503 and may come later"
   finish();
   assert.equal((await first).status, 200);
   assert.equal((await handler(post(body))).status, 200);
+});
+
+test("a handler that does not end in a minute has failed, and its event comes again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const troubles = [];
+  const signals = [];
+  let begin;
+  const receiver = createReceiver({ secret: SECRET, report: ({ what, error }) => troubles.push([what, error.name]) });
+  const handler = receiver.handler({
+    onCall: (_, signal) => { signals.push(signal); begin(); return new Promise(() => undefined); },
+  });
+  const body = sign(hangup());
+  for (let time = 0; time < 2; time += 1) {
+    const begun = new Promise((resolve) => { begin = resolve; });
+    const answer = handler(post(body));
+    await begun;
+    context.mock.timers.tick(59_999);
+    assert.equal((await handler(post(body))).status, 503);
+    assert.equal(signals.at(-1).aborted, false);
+    context.mock.timers.tick(1);
+    assert.equal((await answer).status, 500);
+    assert.ok(signals.at(-1).reason instanceof HandlerTimedOut);
+  }
+  assert.deepEqual(troubles, [["handler_failed", "HandlerTimedOut"], ["handler_failed", "HandlerTimedOut"]]);
+});
+
+test("a handler that ends too late is believed if it ends well, and passed over if not", async () => {
+  for (const [end, again] of [["resolve", 1], ["reject", 2]]) {
+    let count = 0;
+    let finish;
+    const late = new Promise((resolve, reject) => { finish = { resolve, reject: () => reject(new Error("late")) }; });
+    const handler = createReceiver({ ...quiet, handlerTimeoutMs: 1 }).handler({ onCall: () => { count += 1; return late; } });
+    const body = sign(hangup());
+    assert.equal((await handler(post(body))).status, 500);
+    finish[end]();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await handler(post(body))).status, end === "resolve" ? 200 : 500);
+    assert.equal(count, again);
+  }
+});
+
+test("a time that is no time is a mistake, and `Infinity` is none", async () => {
+  for (const handlerTimeoutMs of [0, -1, Number.NaN]) assert.throws(() => createReceiver({ handlerTimeoutMs }), RangeError);
+  const handler = createReceiver({ ...quiet, handlerTimeoutMs: Infinity }).handler({
+    onCall: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  assert.equal((await handler(post(sign(hangup())))).status, 200);
 });
 
 test("a store that fails costs no event: the answer is 500", async () => {

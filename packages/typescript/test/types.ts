@@ -20,7 +20,7 @@ export const hook = receiver.handler({
     // @ts-expect-error: nobody knows what it is
     payload.of_tomorrow.id;
   },
-  onSms: ({ payload }) => payload.to_number?.join(", "),
+  onSms: ({ payload }, signal) => signal.aborted || payload.to_number?.join(", "),
   onAgentStatus: ({ payload }) => payload.availability_status === true || payload.availability_status === "available",
   onContact: ({ payload }) => payload.contact?.display_name,
   onChangeLog: ({ payload }) => payload.changed_by?.name,

@@ -12,7 +12,7 @@ from ._json import same_word
 from ._order import LegOrder
 from ._received import HeadersLike, Labels, Received
 from ._receiver import Answer, EventHandler, Receiver, Secret, Trouble, create_receiver
-from ._refusal import BodyWasParsed, InvalidSecret, Refusal
+from ._refusal import BodyWasParsed, HandlerTimedOut, InvalidSecret, Refusal
 from ._repeats import RepeatsInMemory, RepeatStore
 from ._token import MAX_BODY_BYTES
 
@@ -24,6 +24,7 @@ __all__ = [
     "CallOf",
     "Calls",
     "EventHandler",
+    "HandlerTimedOut",
     "HeadersLike",
     "InvalidSecret",
     "Labels",

@@ -3,11 +3,12 @@
 import asyncio
 import inspect
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any, Awaitable, Callable, Dict, Optional, Sequence, TypeVar, Union
 
 from ._received import BRIEF_SECONDS, HeadersLike, Labels, Received, received
-from ._refusal import BodyWasParsed, InvalidSecret, Refusal
+from ._refusal import BodyWasParsed, HandlerTimedOut, InvalidSecret, Refusal
 from ._repeats import RepeatsInMemory, RepeatStore
 from ._token import MAX_BODY_BYTES, verify_token
 
@@ -55,6 +56,7 @@ def create_receiver(
     accept_quoted: bool = False,
     repeats: Optional[RepeatStore] = None,
     remember_seconds: float = 7 * _DAY_SECONDS,
+    handler_timeout_seconds: float = 60,
     report: Optional[Callable[[Trouble], None]] = None,
 ) -> "Receiver":
     """Makes a receiver. Without a secret it takes unsigned JSON only, from anybody.
@@ -66,6 +68,8 @@ def create_receiver(
     :param accept_quoted: Takes tokens that stand in quotes too, as a gateway makes them that turns bodies into JSON.
     :param repeats: Where it is remembered which events were dealt with.
     :param remember_seconds: For how long an event is known as a repeat: deliveries are tried again for three days.
+    :param handler_timeout_seconds: How long a handler may take before it counts as failed and its event may come again.
+        A coroutine is cancelled then. A plain function cannot be, and goes on.
     :param report: Called with whatever goes wrong. The default logs it with ``logging``.
     """
     given = [] if secret is _NOT_GIVEN else [secret]
@@ -78,7 +82,10 @@ def create_receiver(
             "a secret is empty or not set (is its environment variable?); for unsigned events give no secret at all"
         )
     keys = [one.encode() if isinstance(one, str) else one for one in given if one is not None]
-    return Receiver(keys, accept_quoted, repeats or RepeatsInMemory(), remember_seconds, report or _write)
+    if not handler_timeout_seconds > 0:
+        raise ValueError("`handler_timeout_seconds` must be more than 0")
+    repeats = repeats or RepeatsInMemory(claim_seconds=handler_timeout_seconds)
+    return Receiver(keys, accept_quoted, repeats, remember_seconds, handler_timeout_seconds, report or _write)
 
 
 class Receiver:
@@ -90,12 +97,14 @@ class Receiver:
         accept_quoted: bool,
         repeats: RepeatStore,
         remember_seconds: float,
+        handler_timeout_seconds: float,
         report: Callable[[Trouble], None],
     ) -> None:
         self._keys = keys
         self._accept_quoted = accept_quoted
         self._repeats = repeats
         self._remember_seconds = remember_seconds
+        self._handler_timeout_seconds = handler_timeout_seconds
         self._report = report
 
     def verify(self, body: Union[str, bytes], headers: Optional[HeadersLike] = None) -> Received:
@@ -168,9 +177,10 @@ class EventHandler:
         if isinstance(begun, Answer):
             return begun
         try:
-            result = self._call(begun)
+            handler = self._handler_of(begun)
+            result = handler(begun) if handler else None
             if inspect.isawaitable(result):
-                asyncio.run(_as_coroutine(result))
+                asyncio.run(self._in_time(result))
         except Exception as error:
             return self._give_up(begun, error)
         except BaseException:
@@ -185,12 +195,12 @@ class EventHandler:
             return begun
         try:
             handler = self._handler_of(begun)
-            if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):
-                await handler(begun)  # type: ignore
+            if _is_coroutine_function(handler):
+                await self._in_time(handler(begun))  # type: ignore
             elif handler:
-                result = await _in_thread(handler, begun)
+                result = await self._in_time(_in_thread(self._call, handler, begun))
                 if inspect.isawaitable(result):
-                    await result
+                    await self._in_time(result)
         except Exception as error:
             return await _in_thread(self._give_up, begun, error)
         except BaseException:
@@ -198,6 +208,27 @@ class EventHandler:
             self._forget(begun)
             raise
         return await _in_thread(self._done, begun)
+
+    async def _in_time(self, handled: Awaitable[T]) -> T:
+        """Waits for what is being done, but no longer than a handler may take."""
+        task = asyncio.ensure_future(_as_coroutine(handled))
+        timeout = self.receiver._handler_timeout_seconds
+        try:
+            await asyncio.wait({task}, timeout=timeout)
+            if task.done():
+                return task.result()
+            raise HandlerTimedOut(timeout)
+        finally:
+            task.cancel()
+
+    def _call(self, handler: Handler, event: Received) -> Any:
+        """Calls a plain function in a thread, where nothing can stop it."""
+        begun_at = time.monotonic()
+        result = handler(event)
+        if time.monotonic() - begun_at > self.receiver._handler_timeout_seconds and not inspect.isawaitable(result):
+            # Nobody waits any more. It came to a good end after all, and need not be done again.
+            self._done(event)
+        return result
 
     def _begin(self, body: Any, headers: Optional[HeadersLike]) -> Union[Received, Answer]:
         try:
@@ -216,10 +247,6 @@ class EventHandler:
 
     def _handler_of(self, event: Received) -> Optional[Handler]:
         return self._of_kind.get(event.kind or "") or self._otherwise
-
-    def _call(self, event: Received) -> Any:
-        handler = self._handler_of(event)
-        return handler(event) if handler else None
 
     def _give_up(self, event: Received, error: Exception) -> Answer:
         self._forget(event)
@@ -263,7 +290,11 @@ def _without_quotes(content: bytes) -> bytes:
     return bare[1:-1] if len(bare) >= 2 and bare[:1] == bare[-1:] == b'"' else content
 
 
-async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:
+def _is_coroutine_function(handler: Any) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+
+
+async def _as_coroutine(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 

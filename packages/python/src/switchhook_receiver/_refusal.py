@@ -37,3 +37,12 @@ class BodyWasParsed(TypeError):
 
 class InvalidSecret(ValueError):
     """A receiver cannot be made: a secret is empty or was never set."""
+
+
+class HandlerTimedOut(TimeoutError):
+    """A handler did not come to its end in time. The answer is 500, and the event comes again."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__(
+            f"the handler did not come to its end within {timeout_seconds:g} s, so the event may come again"
+        )

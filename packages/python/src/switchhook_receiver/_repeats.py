@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from typing import Callable, Protocol, Set
+from typing import Callable, Dict, Protocol
 
 
 class RepeatStore(Protocol):
@@ -27,28 +27,35 @@ class RepeatStore(Protocol):
 
 
 class RepeatsInMemory:
-    """Remembers in memory, the last 100,000 events unless said otherwise: after a restart every event is new."""
+    """Remembers in memory, the last 100,000 events unless said otherwise: after a restart every event is new.
 
-    def __init__(self, events: int = 100_000, now: Callable[[], float] = time.monotonic) -> None:
+    After ``claim_seconds``, an event whose handler never came to its end may be claimed again.
+    """
+
+    def __init__(
+        self, events: int = 100_000, now: Callable[[], float] = time.monotonic, claim_seconds: float = 60
+    ) -> None:
         self._events = events
         self._now = now
+        self._claim_seconds = claim_seconds
         self._lock = threading.Lock()
         # In the order in which they were dealt with.
         self._until: "OrderedDict[str, float]" = OrderedDict()
-        self._under_way: Set[str] = set()
+        #: Until when each is claimed.
+        self._under_way: Dict[str, float] = {}
 
     def begin(self, key: str) -> str:
         with self._lock:
-            if key in self._under_way:
+            if self._under_way.get(key, float("-inf")) > self._now():
                 return "under_way"
             if self._until.get(key, float("-inf")) > self._now():
                 return "repeat"
-            self._under_way.add(key)
+            self._under_way[key] = self._now() + self._claim_seconds
             return "first"
 
     def done(self, key: str, window_seconds: float) -> None:
         with self._lock:
-            self._under_way.discard(key)
+            self._under_way.pop(key, None)
             self._until.pop(key, None)
             self._until[key] = self._now() + window_seconds
             while self._until:
@@ -59,4 +66,4 @@ class RepeatsInMemory:
 
     def forget(self, key: str) -> None:
         with self._lock:
-            self._under_way.discard(key)
+            self._under_way.pop(key, None)

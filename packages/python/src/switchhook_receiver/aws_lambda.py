@@ -24,7 +24,12 @@ def lambda_handler(receiver: Receiver, **handlers: Handler) -> Callable[[Dict[st
 
     def receive_event(event: Dict[str, Any], context: Any = None) -> Dict[str, Any]:
         answer = _answer(event)
-        return {"statusCode": answer.status, "headers": answer.headers, "body": answer.message + "\n"}
+        # A load balancer wants it said how the body is encoded.
+        one = {"statusCode": answer.status, "isBase64Encoded": False, "headers": answer.headers, "body": answer.message + "\n"}
+        if not event.get("headers") and event.get("multiValueHeaders"):
+            # One that was told to hand over headers with several values takes no others.
+            one["multiValueHeaders"] = {name: [value] for name, value in answer.headers.items()}
+        return one
 
     def _answer(event: Dict[str, Any]) -> Answer:
         http = (event.get("requestContext") or {}).get("http") or {}
@@ -41,7 +46,8 @@ def lambda_handler(receiver: Receiver, **handlers: Handler) -> Callable[[Dict[st
 
 def _body(event: Dict[str, Any]) -> Any:
     body = event.get("body")
-    if body is not None and not isinstance(body, str):
+    is_of_gateway = "httpMethod" in event or "requestContext" in event or isinstance(body, str)
+    if not is_of_gateway or not (body is None or isinstance(body, str)):
         raise BodyWasParsed(_ADVICE)
     if body is not None and event.get("isBase64Encoded"):
         try:
