@@ -4,7 +4,8 @@
     python3 packages/check.py --probe      succeeds if that is there
     python3 packages/check.py              runs the checks; a step of `cargo xtask check`
 
-Needs npm and Python's venv. Redis is asked if `redis-server` is there, and the Go module is checked if `go` is.
+Needs npm and Python's venv. Redis is asked if `redis-server` is there, the Go module is checked if `go` is, and Python 3.9 runs the
+Python package too if it was there when the rest was installed.
 """
 
 import contextlib
@@ -26,11 +27,12 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").res
 NODE = TARGET / "node"
 VENV = TARGET / "venv"
 PYTHON = VENV / "bin/python"
+OLDEST_VENV = TARGET / "venv-oldest"
 DONE = TARGET / "installed"
 VECTORS = PACKAGES / "vectors.json"
 #: Built by `cargo xtask strangers`.
 SWITCHHOOK = TARGET.parent / "debug/switchhook"
-PINS = [PACKAGES / "check/package.json", PACKAGES / "check/requirements.txt"]
+PINS = [PACKAGES / "check" / name for name in ("package.json", "requirements.txt", "requirements-oldest.txt")]
 
 #: What the npm package may have, unpacked, in bytes: the code that runs without any adapter, and all of it.
 MOST_OF_CORE = 30_000
@@ -57,12 +59,29 @@ def install():
     NODE.mkdir(parents=True)
     shutil.copy(PINS[0], NODE)
     run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=NODE)
-    run(sys.executable, "-m", "venv", VENV)
-    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", PINS[1])
+    make_venv(sys.executable, VENV, PINS[1])
+    oldest = oldest_python()
+    if oldest:
+        make_venv(oldest, OLDEST_VENV, PINS[2])
     # Deno and Bun fetch their programs when they are first called.
     run("npx", "deno", "--version", cwd=NODE)
     run("npx", "bun", "--version", cwd=NODE)
     DONE.write_text(pins())
+
+
+def make_venv(python, folder, requirements):
+    run(python, "-m", "venv", folder)
+    run(folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+
+
+def oldest_python():
+    """Python 3.9, the oldest that the package is for, by whichever way it was installed."""
+    installed = sorted(pathlib.Path.home().glob(".pyenv/versions/3.9.*/bin/python"))
+    for python in [shutil.which("python3.9"), *installed]:
+        probe = [python, "-c", "import sys, venv; sys.exit(sys.version_info[:2] != (3, 9))"]
+        if python and subprocess.run(probe, capture_output=True).returncode == 0:
+            return python
+    return None
 
 
 def is_installed():
@@ -131,7 +150,9 @@ def build_wheel():
     out = fresh("wheel")
     run(PYTHON, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, PACKAGES / "python", cwd=TARGET)
     (wheel,) = out.glob("*.whl")
-    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall", wheel)
+    for venv in filter(pathlib.Path.exists, (VENV, OLDEST_VENV)):
+        pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run(*pip, "--no-deps", "--force-reinstall", wheel)
     return wheel
 
 
@@ -145,6 +166,10 @@ def check_python(wheel, redis_url):
     if redis_url:
         environment["SWITCHHOOK_TEST_REDIS"] = redis_url[0]
     run(PYTHON, "-W", "ignore", "-m", "unittest", cwd=tests, **environment)
+    if OLDEST_VENV.exists():
+        run(OLDEST_VENV / "bin/python", "-W", "ignore", "-m", "unittest", cwd=tests, **environment)
+    else:
+        say("Python 3.9 is not here: only vermin says that the package is for it")
     source = PACKAGES / "python/src"
     run(binary_of_python("vermin"), "--quiet", "--target=3.9-", "--no-tips", "--eval-annotations", source)
     cache = f"--cache-dir={TARGET / 'mypy'}"

@@ -13,11 +13,17 @@ import hmac
 import json
 import pathlib
 import sys
+import unicodedata
 
 FILE = pathlib.Path(__file__).with_name("vectors.json")
 SECRET = "both sides know ït"
 OLD = "of before the rotation"
 LIMIT = 2 * 1024 * 1024
+
+#: Receivers that take the algorithm from the token have been given the public key as if it were a secret.
+PUBLIC_KEY = (
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+)
 
 HEADER = '{"alg":"HS256","typ":"JWT"}'
 CALL = '{"call_id":4513924407164928,"state":"hangup","event_timestamp":1795253415180,"duration":8951.03}'
@@ -146,6 +152,9 @@ def payloads():
     good("floats", payload, reads={"duration_ms": 8951.029999999999, "recording_details.0.duration_ms": 12.5,
                                    "recording_details.0.id": "9007199254740993"},
          repeat_key=call_key("7", "recording", "5"))
+    payload = '{"call_id":7,"state":"hangup","event_timestamp":5,"duration":8.95103e3,"talk_time":1E2,"hold_time":-0.0}'
+    good("floats-with-exponents", payload, reads={"duration_ms": 8951.03, "talk_time_ms": 100},
+         repeat_key=call_key("7", "hangup", "5"))
     payload = '{"call_id":7,"state":"hangup","event_timestamp":5,"duration":null,"contact":{},"target":{},' \
               '"labels":[],"date_connected":null,"master_call_id":null,"recording_details":[]}'
     good("nulls", payload, reads={"duration_ms": None}, repeat_key=call_key("7", "hangup", "5"))
@@ -154,6 +163,19 @@ def payloads():
     payload = '{"call_id":7,"state":"teleported","event_timestamp":5,"of_tomorrow":{"id":1}}'
     good("unknown-state-and-member", payload, reads={"of_tomorrow.id": "1"},
          repeat_key=call_key("7", "teleported", "5"))
+    payload = '{"\\u0063all_id":9007199254740993,"st\\u0061te":"hold","event_timestamp":5}'
+    good("members-with-escapes", payload, reads={"call_id": "9007199254740993"},
+         repeat_key=call_key("9007199254740993", "hold", "5"))
+    payload = '{"note":"\\\\\\"{\\"call_id\\":1,[\\\\","call_id":9007199254740993,"state":"hold","event_timestamp":5}'
+    good("quotes-and-brackets-in-a-text", payload, reads={"call_id": "9007199254740993"},
+         repeat_key=call_key("9007199254740993", "hold", "5"))
+    payload = '{"__proto__":{"call_id":7,"state":"hangup"},"constructor":{"prototype":{}}}'
+    good("members-of-a-prototype", payload, kind=None, repeat_key=brief_key(payload))
+    payload = '{"data":{"call_id":7,"state":"hangup"},"event":"call.ended"}'
+    good("an-envelope", payload, kind=None, repeat_key=brief_key(payload))
+    payload = '{"on_duty_status":"available","call_center_ids":[9007199254740993,7],"target":{"id":7},"event_timestamp":5}'
+    good("ids-in-a-list", payload, kind="agent_status", reads={"call_center_ids.0": "9007199254740993", "target.id": "7"},
+         repeat_key=key("agent_status", "7", "5", ""))
     payload = ' {\n "state" : "hold" ,\r\n\t"call_id" : 7 , "event_timestamp" : 5 } \n'
     good("spaced", payload, repeat_key=call_key("7", "hold", "5"))
     payload = '{"call_id":1,"state":"hold","event_timestamp":5,"call_id":7}'
@@ -178,7 +200,8 @@ def payloads():
         ("infinity", '{"call_id":7,"duration":-Infinity}', "not_json"),
         ("a-line-break-in-a-text", '{"call_id":7,"note":"a\nb"}', "not_json"),
         ("a-zero-before-a-number", '{"call_id":07}', "not_json"),
-        ("a-byte-order-mark", "\ufeff" + CALL, "not_json"),
+        ("a-byte-order-mark", "\ufeff" + CALL, "not_json"), ("after-a-nul", "\0" + CALL, "not_json"),
+        ("spaced-otherwise", "\u00a0" + CALL, "not_json"), ("cut-in-a-letter", CALL[:-1] + ',"note":"\\u00', "not_json"),
     ]
     for name, payload, refusal in refused:
         bad("payload-is-" + name, token(payload), 400, refusal)
@@ -194,6 +217,11 @@ def headers():
     ]
     for name, header in spelled:
         good("header-" + name, CALL, body=token(header=header))
+    own = encoded("another")
+    header = '{"alg":"HS256","jwk":{"kty":"oct","k":"%s"},"jku":"http://127.0.0.1:9/keys","kid":"../../dev/null"}' % own
+    bad("header-brings-its-own-key", token(secret="another", header=header), 401, "wrong_signature")
+    good("header-with-escapes", CALL, body=token(header='{"al\\u0067":"HS\\u003256"}'))
+    vector("header-names-two-algorithms", token(header='{"alg":"none","alg":"HS256"}'), "either")
     small = "a receiver that knows no extensions may pass `crit` over"
     bad("header-critical", token(header='{"alg":"HS256","crit":["b64"],"b64":false}'), 400, "critical", small=small)
     for algorithm in ("none", "None", "NONE"):
@@ -207,6 +235,8 @@ def headers():
     signed = encoded('{"alg":"HS512","typ":"JWT"}') + "." + encoded(CALL)
     whole = signed + "." + encoded(tag(signed, SECRET, hashlib.sha512))
     bad("algorithm-HS512-rightly-signed", whole, 401, "other_algorithm")
+    signed = encoded('{"alg":"RS256","typ":"JWT"}') + "." + encoded(CALL)
+    bad("algorithm-RS256-with-a-signature-of-its-size", f"{signed}.{encoded(bytes(range(256)))}", 401, "other_algorithm")
     bad("algorithm-is-a-list", token(header='{"alg":["HS256"]}'), 401, "other_algorithm")
     bad("algorithm-is-null", token(header='{"alg":null}'), 401, "other_algorithm")
     bad("no-algorithm", token(header="{}"), 401, "no_algorithm")
@@ -228,6 +258,11 @@ def signatures():
     bad("other-secret", token(secret="another"), 401, "wrong_signature")
     bad("other-secret-empty", token(secret=""), 401, "wrong_signature")
     bad("other-secret-with-a-line-break", token(secret=SECRET + "\n"), 401, "wrong_signature")
+    decomposed = unicodedata.normalize("NFD", SECRET)
+    assert decomposed != SECRET
+    bad("other-secret-decomposed", token(secret=decomposed), 401, "wrong_signature")
+    bad("other-secret-is-a-public-key", token(secret=PUBLIC_KEY), 401, "wrong_signature")
+    bad("other-secret-is-the-encoded-one", token(secret=encoded(SECRET)), 401, "wrong_signature")
     changed = encoded(CALL.replace("hangup", "missed"))
     bad("payload-changed", f"{header}.{changed}.{signature}", 401, "wrong_signature")
     bad("payload-compacted", f"{header}.{encoded(CALL + ' ')}.{signature}", 401, "wrong_signature")
@@ -241,6 +276,8 @@ def signatures():
         small="many decoders pass over the last bits; the event is the same")
     good("two-secrets-new", CALL, secrets=[SECRET, OLD])
     good("two-secrets-old", CALL, body=token(secret=OLD), secrets=[SECRET, OLD])
+    good("two-secrets-old-first", CALL, secrets=[OLD, SECRET])
+    bad("two-secrets-unsigned", encoded('{"alg":"none"}') + "." + encoded(CALL) + ".", 401, "unsigned", secrets=[SECRET, OLD])
     bad("two-secrets-neither", token(secret="another"), 401, "wrong_signature", secrets=[SECRET, OLD])
     bad("rotated-away", token(secret=OLD), 401, "wrong_signature")
 
@@ -260,6 +297,11 @@ def shapes():
     bad("truncated-in-payload", whole[: len(header) + 30], 400, "segments")
     bad("space-before", " " + whole, 400, "not_base64")
     bad("line-break-after", whole + "\n", 400, "not_base64")
+    bad("line-break-of-two-after", whole + "\r\n", 400, "not_base64")
+    bad("tab-before", "\t" + whole, 400, "not_base64")
+    bad("line-break-in-header", f"{header[:9]}\n{header[9:]}.{payload}.{signature}", 400, "not_base64")
+    bad("line-break-in-signature", f"{header}.{payload}.{signature[:9]}\n{signature[9:]}", 400, "not_base64")
+    bad("spaces-around-the-dots", f"{header} . {payload} . {signature}", 400, "not_base64")
     bad("line-break-within", f"{header}.{payload[:9]}\n{payload[9:]}.{signature}", 401, "wrong_signature")
     bad("byte-order-mark", "\ufeff" + whole, 400, "not_base64")
     bad("quotes", f'"{whole}"', 400, "not_base64")
@@ -272,6 +314,11 @@ def shapes():
     bad("no-ascii", whole[:-1] + "é", 400, "not_base64")
     bad("a-nul", whole + "\0", 400, "not_base64")
     bad("bytes", b"\xff\xfe\x00\x01", 400, "segments")
+    bad("utf-16", "\ufeff".encode("utf-16-le") + whole.encode("utf-16-le"), 400, "not_base64")
+    bad("truncated-to-two-dots", f"{header}.{payload[:40]}.", 401, "wrong_signature")
+    bad("truncated-to-a-part-of-the-signature", whole[:-3], 401, "wrong_signature")
+    bad("twice", whole + whole, 400, "segments")
+    bad("as-large-as-can-be", ("a", LIMIT), 400, "segments")
     bad("too-large", ("a", LIMIT + 1), 413, "too_large")
 
 
@@ -281,6 +328,8 @@ def without_a_secret():
     vector("open-good", CALL, True, secrets=[], status=200, kind="call", event=CALL, repeat_key=named)
     vector("open-as-text", CALL, True, secrets=[], headers={"Content-Type": "text/plain"}, status=200, kind="call",
            event=CALL, repeat_key=named)
+    spaced = " \t\r\n" + CALL + "\n"
+    vector("open-spaced", spaced, True, secrets=[], status=200, kind="call", event=spaced, repeat_key=named)
     bad("open-signed", token(), 401, "secret_missing", secrets=[])
     bad("open-nothing", "", 400, "empty", secrets=[])
     bad("open-array", "[" + CALL + "]", 400, "not_an_object", secrets=[])
