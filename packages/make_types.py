@@ -109,7 +109,8 @@ TS_WORDS = {
 
 def brief(says, name, schema):
     """The description without what the types say: units, and words that only repeat the name."""
-    for said in (" (observed)", ", in milliseconds since 1970", ", in milliseconds", ", with a fraction", ", UTC"):
+    for said in (" (observed)", ", in milliseconds since 1970", ", in milliseconds", ", with a fraction", ", UTC",
+                 ", an array of strings", ", an array of objects", ", an array", ", an object", "; an object like a Target"):
         says = says.replace(said, "")
     says = says.rstrip(".")
     repeated = {"its", "the", "a", "an", "of", "to", "is", "was", "it", "what", "when", "whether", *name.split("_")}
@@ -146,7 +147,7 @@ def typescript(schemas):
         for member, kind, says in members_of(schema, TS_WORDS):
             described = schema["properties"].get(member, {})
             if is_duration(described):
-                out.append(comment(f"@deprecated Milliseconds, which its name does not say: read `{member}_ms`", "  "))
+                out.append(comment(f"@deprecated Read `{member}_ms`, whose name says the unit", "  "))
             elif member in schema["properties"] and brief(says, member, described):
                 out.append(comment(brief(says, member, described), "  "))
             kind = "Time" if is_time(described) and kind == "number" else kind

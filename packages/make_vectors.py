@@ -164,8 +164,8 @@ def payloads():
     good("unknown-state-and-member", payload, reads={"of_tomorrow.id": "1"},
          repeat_key=call_key("7", "teleported", "5"))
     payload = '{"\\u0063all_id":9007199254740993,"st\\u0061te":"hold","event_timestamp":5}'
-    good("members-with-escapes", payload, reads={"call_id": "9007199254740993"},
-         repeat_key=call_key("9007199254740993", "hold", "5"))
+    good("members-with-escapes", payload, small="a receiver that finds ids by a pattern rounds this one",
+         reads={"call_id": "9007199254740993"}, repeat_key=call_key("9007199254740993", "hold", "5"))
     payload = '{"note":"\\\\\\"{\\"call_id\\":1,[\\\\","call_id":9007199254740993,"state":"hold","event_timestamp":5}'
     good("quotes-and-brackets-in-a-text", payload, reads={"call_id": "9007199254740993"},
          repeat_key=call_key("9007199254740993", "hold", "5"))

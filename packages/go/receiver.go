@@ -5,7 +5,7 @@
 //	http.Handle("/hook", hook.Handler(receiver.Handlers{
 //		OnCall: func(event *receiver.Received) error {
 //			call := event.Call()
-//			log.Print(call.CallID, call.State, call.DurationMS)
+//			log.Println(call.CallID, call.State, call.DurationMS)
 //			return nil
 //		},
 //	}))

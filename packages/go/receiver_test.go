@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -273,6 +274,13 @@ func TestAMemoryForgetsWhatIsOldAndWhatIsTooMuch(t *testing.T) {
 	deal("a")
 	if !reflect.DeepEqual(turns, []Turn{First, Repeat, First, First, First, First}) {
 		t.Fatal(turns)
+	}
+}
+
+func TestADurationIsReadAndShownInGoesOwnWay(t *testing.T) {
+	call := callEvent(t, `{"call_id":7,"state":"hangup","duration":8951.03}`)
+	if call.DurationMS.Duration() != 8951030*time.Microsecond || fmt.Sprint(call.DurationMS, call.TalkTimeMS) != "8.95103s -" {
+		t.Fatal(call.DurationMS, call.TalkTimeMS)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -32,6 +33,22 @@ func (at *Time) UnmarshalJSON(text []byte) error {
 
 // Milliseconds is a length of time, with a fraction. Not seconds.
 type Milliseconds float64
+
+// Duration is the same in Go's own type; 0 if absent.
+func (length *Milliseconds) Duration() time.Duration {
+	if length == nil {
+		return 0
+	}
+	return time.Duration(float64(*length) * float64(time.Millisecond))
+}
+
+// String is for a log.
+func (length *Milliseconds) String() string {
+	if length == nil {
+		return "-"
+	}
+	return length.Duration().String()
+}
 
 // SameWord says whether two words say the same: case, `_` and `-` do not count, as genuine events are not of one mind.
 func SameWord(one, other string) bool { return letters(one) == letters(other) }

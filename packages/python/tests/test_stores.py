@@ -38,7 +38,7 @@ class Stores(unittest.TestCase):
         import redis
 
         client = redis.Redis.from_url(url)
-        self.check(RepeatsInRedis(client, "python:"), RepeatsInRedis(client, "python:"))
+        self.check(*(RepeatsInRedis(client, f"python{os.getpid()}:") for _ in range(2)))
 
 
 if __name__ == "__main__":

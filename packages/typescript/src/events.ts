@@ -118,7 +118,7 @@ export interface Recording extends Open {
   id?: Id | null;
   /** Its address; needs the scope `recordings_export` */
   url?: string | null;
-  /** @deprecated Milliseconds, which its name does not say: read `duration_ms` */
+  /** @deprecated Read `duration_ms`, whose name says the unit */
   duration?: Milliseconds | null;
   duration_ms?: Milliseconds | null;
   /** When it begins */
@@ -152,7 +152,7 @@ export interface CallEvent extends Open {
   date_connected?: Time | null;
   /** When the leg ended */
   date_ended?: Time | null;
-  /** @deprecated Milliseconds, which its name does not say: read `duration_ms` */
+  /** @deprecated Read `duration_ms`, whose name says the unit */
   duration?: Milliseconds | null;
   duration_ms?: Milliseconds | null;
   /** When the event was made */
@@ -163,13 +163,13 @@ export interface CallEvent extends Open {
   date_first_rang?: Time | null;
   /** When the caller entered a queue */
   date_queued?: Time | null;
-  /** @deprecated Milliseconds, which its name does not say: read `total_duration_ms` */
+  /** @deprecated Read `total_duration_ms`, whose name says the unit */
   total_duration?: Milliseconds | null;
   total_duration_ms?: Milliseconds | null;
-  /** @deprecated Milliseconds, which its name does not say: read `talk_time_ms` */
+  /** @deprecated Read `talk_time_ms`, whose name says the unit */
   talk_time?: Milliseconds | null;
   talk_time_ms?: Milliseconds | null;
-  /** @deprecated Milliseconds, which its name does not say: read `hold_time_ms` */
+  /** @deprecated Read `hold_time_ms`, whose name says the unit */
   hold_time?: Milliseconds | null;
   hold_time_ms?: Milliseconds | null;
   /** The outside party's number */
@@ -178,9 +178,9 @@ export interface CallEvent extends Open {
   internal_number?: string | null;
   /** The caller id chosen for an outbound call */
   selected_caller_id?: Id | null;
-  /** On an operator's leg, the entity by which the caller came in; an object like a Target */
+  /** On an operator's leg, the entity by which the caller came in */
   entry_point_target?: Target | null;
-  /** On whose behalf the target acts; an object like a Target */
+  /** On whose behalf the target acts */
   proxy_target?: Target | null;
   /** Who transferred the call */
   transferred_from?: unknown;
@@ -197,26 +197,22 @@ export interface CallEvent extends Open {
   callback_requested?: boolean | null;
   /** An array of strings */
   labels?: string[] | null;
-  /** The way through menus and queues, an array of objects */
+  /** The way through menus and queues */
   routing_breadcrumbs?: Record<string, unknown>[] | null;
   /**
-   * The recordings, an array of objects with `id`, `url`, `duration` (milliseconds), `start_time` and
-   * `recording_type`, which is `admincallrecording`, `callrecording` or `voicemail`; urls need the scope
-   * `recordings_export`
+   * The recordings with `id`, `url`, `duration` (milliseconds), `start_time` and `recording_type`, which is
+   * `admincallrecording`, `callrecording` or `voicemail`; urls need the scope `recordings_export`
    */
   recording_details?: Recording[] | null;
-  /** The ids of the recordings, an array */
+  /** The ids of the recordings */
   call_recording_ids?: Id[] | null;
-  /** Addresses of recordings, an array of strings; needs the scope `recordings_export` */
+  /** Addresses of recordings; needs the scope `recordings_export` */
   recording_url?: string[] | null;
-  /**
-   * Addresses of recordings that an administrator turned on, an array of strings; needs the scope
-   * `recordings_export`
-   */
+  /** Addresses of recordings that an administrator turned on; needs the scope `recordings_export` */
   admin_recording_urls?: string[] | null;
-  /** Pages of recordings, an array of strings; needs the scope `recordings_export` */
+  /** Pages of recordings; needs the scope `recordings_export` */
   call_recording_share_links?: string[] | null;
-  /** Pages of an administrator's recordings, an array of strings; needs the scope `recordings_export` */
+  /** Pages of an administrator's recordings; needs the scope `recordings_export` */
   admin_call_recording_share_links?: string[] | null;
   /** Address of the voicemail's sound; needs the scope `recordings_export` */
   voicemail_link?: string | null;
@@ -234,15 +230,15 @@ export interface CallEvent extends Open {
   mos_score?: number | null;
   /** What the program that started the call attached to it */
   custom_data?: unknown;
-  /** Records of connected programs, an object */
+  /** Records of connected programs */
   integrations?: unknown;
   /** The call in short */
   recap_summary?: string | null;
   /** How the call ended */
   recap_outcome?: unknown;
-  /** Why the call was made, an array */
+  /** Why the call was made */
   recap_purposes?: unknown;
-  /** What is to be done, an array */
+  /** What is to be done */
   recap_action_items?: unknown;
   /** The agent's wrap-up */
   dispositions?: unknown;
@@ -285,7 +281,7 @@ export interface SmsEvent extends Open {
   text_content?: string | null;
   /** Address of the media; needs the same scope as `text` */
   mms_url?: string | null;
-  /** The group's administrators, an array */
+  /** The group's administrators */
   admins?: Target[] | null;
 }
 
