@@ -4,18 +4,12 @@
 //
 // Put it before `app.use(express.json())`: signed events pass that parser by, unsigned ones do not.
 
-import { nodeBody, type NodeRequest } from "./node.js";
+import { nodeBody, type NodeRequest, type NodeResponse } from "./node.js";
 import { headersOf, type Answer, type Handlers, type Receiver } from "./receiver.js";
 
 const ADVICE =
   "in Express, register this route before `app.use(express.json())`, or give it `express.raw({ type: () => true, " +
   'limit: "2mb" })` of its own';
-
-interface NodeResponse {
-  statusCode: number;
-  setHeader(name: string, value: string): unknown;
-  end(text: string): unknown;
-}
 
 /** A handler of a route. */
 export function handler(receiver: Receiver, handlers: Handlers) {

@@ -14,10 +14,10 @@ const ADVICE =
 /** What the gateways hand to a function. */
 export interface LambdaEvent {
   body?: unknown;
-  isBase64Encoded?: boolean;
-  headers?: Record<string, string | undefined> | null;
-  multiValueHeaders?: Record<string, string[] | undefined> | null;
-  httpMethod?: string;
+  isBase64Encoded?: boolean | undefined;
+  headers?: Record<string, string | undefined> | null | undefined;
+  multiValueHeaders?: Record<string, string[] | undefined> | null | undefined;
+  httpMethod?: string | undefined;
   requestContext?: unknown;
 }
 

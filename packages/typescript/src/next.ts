@@ -3,7 +3,7 @@
 //     export const POST = route(receiver, { onCall: async (event) => { … } });
 
 import { answer, send } from "./express.js";
-import type { NodeRequest } from "./node.js";
+import type { NodeRequest, NodeResponse } from "./node.js";
 import type { Handlers, Receiver } from "./receiver.js";
 
 const ADVICE = "in Next.js, add `export const config = { api: { bodyParser: false } }` to the file of this API route";
@@ -15,7 +15,7 @@ export function route(receiver: Receiver, handlers: Handlers): (request: Request
 
 /** The default export of a file under `pages/api`. */
 export function apiRoute(receiver: Receiver, handlers: Handlers) {
-  return async (request: NodeRequest, response: Parameters<typeof send>[0]): Promise<void> => {
+  return async (request: NodeRequest, response: NodeResponse): Promise<void> => {
     send(response, await answer(receiver, handlers, request, ADVICE));
   };
 }

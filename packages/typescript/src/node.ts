@@ -15,6 +15,13 @@ export interface NodeRequest extends AsyncIterable<Uint8Array | string> {
   rawBody?: unknown;
 }
 
+/** Its response. */
+export interface NodeResponse {
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  end(text: string): unknown;
+}
+
 /** The bytes of a request: those that a framework kept, else those that nobody has read yet. */
 export async function nodeBody(request: NodeRequest, advice: string): Promise<Uint8Array | string> {
   for (const kept of [request.rawBody, request.body]) {

@@ -72,18 +72,29 @@ test("Express with a raw parser of its own", async () => {
   });
 });
 
-test("Fastify, whose own routes keep their parsers", async () => {
+test("Fastify, whose own routes keep their parsers, even if the plugin is told to have no scope of its own", async () => {
+  for (const wrap of [(plugin) => plugin, (plugin) => Object.assign(plugin, { [Symbol.for("skip-override")]: true })]) {
+    const to = receiving();
+    const app = fastify();
+    app.register(wrap(plugin(to.receiver, to.handlers)), { path: "/hook" });
+    app.post("/own", async (request) => request.body.of);
+    await app.ready();
+    await listening(app.server, async (url) => {
+      await checkServer(url, to);
+      const headers = { "Content-Type": "application/json" };
+      const own = await fetch(url.replace("/hook", "/own"), { method: "POST", body: '{"of":"its own"}', headers });
+      assert.equal(await own.text(), "its own");
+    });
+  }
+});
+
+test("Fastify with a hook that parses the body", async () => {
   const to = receiving();
   const app = fastify();
+  app.addHook("preValidation", async (request) => { request.body = { parsed: String(request.body) }; });
   app.register(plugin(to.receiver, to.handlers), { path: "/hook" });
-  app.post("/own", async (request) => request.body.of);
-  await app.ready();
-  await listening(app.server, async (url) => {
-    await checkServer(url, to);
-    const headers = { "Content-Type": "application/json" };
-    const own = await fetch(url.replace("/hook", "/own"), { method: "POST", body: '{"of":"its own"}', headers });
-    assert.equal(await own.text(), "its own");
-  });
+  assert.equal((await app.inject({ method: "POST", url: "/hook", payload: sign(hangup()) })).statusCode, 500);
+  assert.match(to.troubles.at(-1), /let no hook of yours set `request\.body`/);
 });
 
 test("Hono, also after a middleware that read the body", async () => {

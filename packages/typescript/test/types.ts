@@ -1,7 +1,12 @@
 // Compiled, never run: what the types promise to those who use the package.
 
-import { Calls, createReceiver, LegOrder, type CallEvent, type Received } from "@switchhook/receiver";
+import { Calls, createReceiver, LegOrder, type CallEvent, type Handlers, type Received } from "@switchhook/receiver";
 import { handler } from "@switchhook/receiver/express";
+import { plugin } from "@switchhook/receiver/fastify";
+import { handler as forHono } from "@switchhook/receiver/hono";
+import { lambda } from "@switchhook/receiver/lambda";
+import { apiRoute, route } from "@switchhook/receiver/next";
+import { edgeFunction } from "@switchhook/receiver/supabase";
 
 const receiver = createReceiver({ secrets: ["new", "old"] });
 const calls = new Calls();
@@ -27,7 +32,8 @@ export const hook = receiver.handler({
   onOther: ({ kind, text }) => console.log(kind, text),
 });
 
-export const express = handler(receiver, { onCall: (event: Received<"call">) => event.payload satisfies CallEvent });
+export const handlers: Handlers = { onCall: (event: Received<"call">) => event.payload satisfies CallEvent };
+export const adapted = [handler, plugin, forHono, lambda, apiRoute, route, edgeFunction].map((adapt) => adapt(receiver, handlers));
 
 // @ts-expect-error: there is no such kind
 receiver.handler({ onCalls: () => undefined });
