@@ -4,8 +4,9 @@
 //! Here: reading and filling in. The ready ones are `ready.rs`. The language is Jinja's (minijinja); a template reads
 //! nothing but its event, and what filling it in may take is bounded.
 
-use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::{fmt, thread};
 
 use minijinja::value::Value;
 use minijinja::{Environment, Error, Output, State, UndefinedBehavior};
@@ -27,6 +28,12 @@ pub const LARGEST_OUTPUT: usize = 256 * 1024;
 
 /// What filling one in may take: about as many steps, and 64 times as many bytes.
 const FUEL: u64 = 100_000;
+
+/// How much stack it may take: about 2 KiB for each step. Only what is used of it takes memory.
+const STACK: usize = 256 * 1024 * 1024;
+
+/// How deep an event is taken apart. What lies deeper is a text: its JSON.
+const DEEPEST: usize = 100;
 
 /// The name by which the engine knows the one template that it has.
 const NAME: &str = "template";
@@ -137,6 +144,7 @@ impl Template {
         environment.add_filter("time", time);
         environment.add_filter("truncate", truncate);
         environment.add_filter("slack", slack);
+        environment.add_filter("markdown", markdown);
         let added = environment.add_template_owned(NAME, text.to_owned());
         added.map_err(|error| TemplateError::of(&error))?;
         Ok(Self {
@@ -161,10 +169,12 @@ impl Template {
     /// # Errors
     /// Says what is wrong, and where: the next time the same will be.
     pub fn fill_in(&self, event: &[u8], circumstances: Circumstances) -> Result<String, TemplateError> {
-        let text = String::from_utf8_lossy(event);
-        let context = context(&JsonNode::of(&text), circumstances);
-        let template = self.environment.get_template(NAME);
-        let filled = template.and_then(|template| template.render(context));
+        let filled = on_a_deep_stack(|| {
+            let text = String::from_utf8_lossy(event);
+            let context = context(&JsonNode::of(&text), circumstances);
+            let template = self.environment.get_template(NAME);
+            template.and_then(|template| template.render(context))
+        });
         let filled = filled.map_err(|error| TemplateError::of(&error))?;
         let most = Self::most_made_of(event.len());
         if filled.len() > most {
@@ -182,6 +192,18 @@ impl Template {
         }
         Ok(filled)
     }
+}
+
+/// Runs this where a template finds an end of its steps before an end of the stack: it can put lists into lists as long as it may
+/// go on, and they are written, compared and dropped level by level. A stack that overflows takes the whole process with it.
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK);
+        let thread = thread
+            .spawn_scoped(scope, work)
+            .expect("there is room for a thread");
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 impl fmt::Debug for Template {
@@ -266,7 +288,7 @@ fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
         created_at,
     } = circumstances;
     let members = [
-        ("event", value_of(event)),
+        ("event", value_of(event, 0)),
         ("kind", Value::from(kind.route())),
         ("event_id", Value::from(event_id.0)),
         ("delivery_id", Value::from(delivery_id.0)),
@@ -278,7 +300,11 @@ fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
 }
 
 /// Whole numbers stay exact up to 38 digits; longer ones become texts.
-fn value_of(node: &JsonNode<'_>) -> Value {
+fn value_of(node: &JsonNode<'_>, depth: usize) -> Value {
+    if depth == DEEPEST {
+        return Value::from(node.json());
+    }
+    let value_of = |node: &JsonNode<'_>| value_of(node, depth + 1);
     match node.shape() {
         Shape::Null => Value::from(()),
         Shape::Bool(value) => Value::from(*value),
@@ -337,6 +363,23 @@ fn slack(text: String) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+/// What Markdown, as Discord has it, would take for a link, a quotation or a mark is text.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "as a text of its own, whatever is there can be taken: numbers too"
+)]
+fn markdown(text: String) -> String {
+    const MARKS: &str = "\\`*_~|<>[]()#";
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if MARKS.contains(letter) {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn what_cannot_be_is_told_with_its_line() {
     check_error(
         "{% set a = event.state %}{{ a * 1000000 }}",
         Some("text/plain"),
-        "",
+        "too many steps",
     );
     check_error("{{ 'x' * 50000 }}", Some("text/plain"), "more than 16970 bytes");
     check_error(&"x".repeat(LONGEST_TEMPLATE + 1), None, "at most 16384");
@@ -107,12 +107,41 @@ fn a_text_that_doubles_again_and_again_is_stopped() {
     check_error(&doubling, Some("text/plain"), "too many steps");
 }
 
-/// What Slack, Teams and Discord document of the messages that they take.
+#[test]
+fn what_is_nested_too_deep_ends_neither_the_process_nor_the_delivery() {
+    let nested = |levels| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!(r#"{{"call_id": 1, "state": "x", "a": {open}1{close}}}"#)
+    };
+    let fill_in = |template: &str, event: &str| {
+        let template = Template::parse(template, Some("text/plain"))?;
+        template.fill_in(event.as_bytes(), CIRCUMSTANCES)
+    };
+    assert_eq!(fill_in("{{ event.state }}", &nested(300_000)).as_deref(), Ok("x"));
+    let shown = fill_in("{{ event.a|tojson }}", &nested(102)).unwrap();
+    let expected = format!("{}\"[[[1]]]\"{}", "[".repeat(99), "]".repeat(99));
+    assert_eq!(shown, expected, "what lies deeper is a text");
+    let deeper = format!("{{% set a = {}a{} %}}", "[".repeat(60), "]".repeat(60)).repeat(110);
+    assert_eq!(fill_in(&deeper, "{}").as_deref(), Ok(""));
+    let written = format!("{deeper}{{{{ a|tojson|length }}}}");
+    assert_eq!(fill_in(&written, "{}").as_deref(), Ok("13204"));
+    let for_ever =
+        "{% set it = namespace(a=1) %}{% for n in range(90000) %}{% set it.a = [it.a] %}{% endfor %}";
+    assert_eq!(fill_in(for_ever, "{}"), Err(TemplateError::TooLaborious));
+}
+
+/// What Slack, Teams and Discord document of the messages that they take. The bounds stand in words only: `chats.rs` of the
+/// program's tests asks the packages that they publish for the rest.
 fn is_taken(name: &str, body: &Json) -> bool {
     let text = |value: &Json, most: usize| {
         value
             .as_str()
             .is_some_and(|text| (1..=most).contains(&text.chars().count()))
+    };
+    // A text run is shown as it stands, where a text block would be read as Markdown.
+    let runs = |inlines: &Json| {
+        let mut runs = inlines.as_array().into_iter().flatten();
+        runs.all(|run| run["type"] == "TextRun" && text(&run["text"], 10_000))
     };
     match name.split('-').next() {
         Some("slack") => text(&body["text"], 40_000) && body.as_object().is_some_and(|all| all.len() == 1),
@@ -129,7 +158,7 @@ fn is_taken(name: &str, body: &Json) -> bool {
                 && content["body"].as_array().is_some_and(|blocks| {
                     blocks
                         .iter()
-                        .all(|block| block["type"] == "TextBlock" && text(&block["text"], 10_000))
+                        .all(|block| block["type"] == "RichTextBlock" && runs(&block["inlines"]))
                 })
         }
     }
@@ -160,6 +189,52 @@ fn every_ready_template_makes_what_its_chat_takes_of_any_event() {
             assert!(is_taken(ready.name, &body), "{}: {body}", ready.name);
         }
     }
+}
+
+#[test]
+fn whoever_calls_writes_no_markup_into_a_chat_and_no_more_than_it_takes() {
+    let long = "long ".repeat(1_000);
+    let hostile = |text: &str| {
+        let own = serde_json::json!({"id": 1, "name": text, "phone": text});
+        let event = serde_json::json!({
+            "state": text, "direction": text, "text": text, "to_number": [text, text], "from_number": text,
+            "contact": {"name": text, "phone": format!("{text}1")}, "entry_point_target": own, "target": own,
+        });
+        let outbound =
+            serde_json::json!({"direction": "outbound", "to_number": [text], "text": text, "target": own});
+        [event.to_string(), outbound.to_string()]
+    };
+    for ready in READY {
+        let template = Template::parse(ready.name, None).unwrap();
+        for event in hostile(&long).iter().chain(&hostile(&"[*".repeat(1_000))) {
+            let body = template.fill_in(event.as_bytes(), CIRCUMSTANCES).unwrap();
+            let body: Json = serde_json::from_str(&body).unwrap();
+            assert!(is_taken(ready.name, &body), "{}: {body}", ready.name);
+        }
+        for event in hostile("<!channel> [click](http://evil.example)") {
+            let body = template.fill_in(event.as_bytes(), CIRCUMSTANCES).unwrap();
+            let body: Json = serde_json::from_str(&body).unwrap();
+            assert!(is_taken(ready.name, &body), "{}: {body}", ready.name);
+            let is_text = |said: &Json, marks: &[&str]| {
+                let said = said.as_str().unwrap();
+                marks
+                    .iter()
+                    .all(|mark| !said.replace(&format!("\\{mark}"), "").contains(*mark))
+            };
+            assert!(
+                body["text"].is_null() || is_text(&body["text"], &["<", ">"]),
+                "{body}"
+            );
+            assert!(
+                body["content"].is_null() || is_text(&body["content"], &["<", "["]),
+                "{body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_ready_template_says_who_called() {
     let slack = Template::parse("slack-missed-call", None).unwrap();
     assert_eq!(
         slack.fill_in(MISSED.as_bytes(), CIRCUMSTANCES).unwrap(),
