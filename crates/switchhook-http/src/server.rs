@@ -13,6 +13,7 @@ mod connection;
 mod connections;
 mod exchange;
 mod limits;
+mod part;
 mod stream;
 mod tls;
 

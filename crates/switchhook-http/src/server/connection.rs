@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
 use switchhook_protocol::spelled_enum;
 
 use super::connections::Connections;
 use super::limits::ConnectionLimits;
+use super::part::{Part, Waiting};
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,56 +73,6 @@ spelled_enum! {
     }
 }
 
-/// How long a client was waited for, less what the bytes that it moved were worth.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    /// In milliseconds of the clock, plus one; 0 while nobody waits.
-    since: AtomicU64,
-    debt_ms: AtomicU64,
-}
-
-impl Waiting {
-    fn begin(&self, now: u64) {
-        if !self.is_on() {
-            self.since.store(now + 1, Ordering::Relaxed);
-        }
-    }
-
-    /// Something moved.
-    fn moved(&self, now: u64, bytes: usize, rate: u32) {
-        let since = self.since.load(Ordering::Relaxed);
-        let debt = self.debt_ms.load(Ordering::Relaxed);
-        if since == 0 && debt == 0 {
-            return;
-        }
-        let waited = if since == 0 {
-            0
-        } else {
-            (now + 1).saturating_sub(since)
-        };
-        let worth = bytes as u64 * 1_000 / u64::from(rate.max(1));
-        self.debt_ms
-            .store((debt + waited).saturating_sub(worth), Ordering::Relaxed);
-        self.since.store(0, Ordering::Relaxed);
-    }
-
-    fn clear(&self) {
-        self.since.store(0, Ordering::Relaxed);
-        self.debt_ms.store(0, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_on(&self) -> bool {
-        self.since.load(Ordering::Relaxed) != 0
-    }
-
-    /// How long the client has been behind by now; `None` if it is not waited for.
-    pub(super) fn behind(&self, now: u64) -> Option<u64> {
-        let since = self.since.load(Ordering::Relaxed);
-        let waited = (now + 1).saturating_sub(since);
-        (since != 0).then(|| waited + self.debt_ms.load(Ordering::Relaxed))
-    }
-}
-
 /// One connection.
 pub(super) struct Connection {
     pub(super) all: Arc<Connections>,
@@ -137,16 +89,20 @@ pub(super) struct Connection {
     has_many: AtomicBool,
     /// Wakes its task.
     pub(super) task: AtomicWaker,
-    pub(super) body: Waiting,
-    body_failed: AtomicBool,
-    /// Wakes whoever reads the body.
-    pub(super) body_reader: AtomicWaker,
+    /// Until the socket takes more of what is answered.
     pub(super) answer: Waiting,
+    /// The request that is being dealt with, where there is one at a time.
+    only: Arc<Part>,
+    /// Every request that is being dealt with.
+    parts: Mutex<Vec<Arc<Part>>>,
 }
 
 impl Connection {
     pub(super) fn new(all: Arc<Connections>, number: u64, peer: IpAddr, is_spare: bool, now: u64) -> Self {
+        let only = Arc::default();
         Self {
+            parts: Mutex::new(vec![Arc::clone(&only)]),
+            only,
             all,
             number,
             peer,
@@ -156,9 +112,6 @@ impl Connection {
             requests: AtomicU32::new(0),
             has_many: AtomicBool::new(false),
             task: AtomicWaker::new(),
-            body: Waiting::default(),
-            body_failed: AtomicBool::new(false),
-            body_reader: AtomicWaker::new(),
             answer: Waiting::default(),
         }
     }
@@ -177,6 +130,7 @@ impl Connection {
     /// From now on it carries several requests at once.
     pub(super) fn carries_many(&self) {
         self.has_many.store(true, Ordering::Relaxed);
+        self.parts.lock().clear();
     }
 
     pub(super) fn has_many(&self) -> bool {
@@ -206,42 +160,46 @@ impl Connection {
             .moved(self.all.coarse_now(), bytes, self.all.limits.rate);
     }
 
-    pub(super) fn begin_request(&self) {
+    pub(super) fn begin_request(&self) -> Arc<Part> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Request);
-        if self.answer.debt_ms.load(Ordering::Relaxed) != 0 {
+        if self.answer.has_debt() {
             self.answer.clear();
         }
+        if !self.has_many() {
+            return Arc::clone(&self.only);
+        }
+        let part = Arc::default();
+        self.parts.lock().push(Arc::clone(&part));
+        part
     }
 
-    pub(super) fn end_request(&self) {
+    pub(super) fn end_request(&self, part: &Arc<Part>) {
+        if self.has_many() {
+            self.parts.lock().retain(|other| !Arc::ptr_eq(other, part));
+        }
         let remaining = self.requests.fetch_sub(1, Ordering::Relaxed) - 1;
         if remaining == 0 && self.state().0 == Phase::Request {
             self.enter(Phase::Idle);
         }
     }
 
-    /// The body brought so many bytes, or (`None`) nothing for now.
-    pub(super) fn body_came(&self, bytes: Option<usize>) {
-        let now = self.all.coarse_now();
-        match bytes {
-            Some(bytes) => self.body.moved(now, bytes, self.all.limits.rate),
-            None => self.body.begin(now),
+    /// Ends every body that has had its time; each is answered for itself.
+    pub(super) fn fail_bodies(&self, now: u64, patience: u64) {
+        for part in &*self.parts.lock() {
+            if part.body_behind(now).is_some_and(|behind| behind > patience) {
+                part.fail_body();
+            }
         }
     }
 
-    pub(super) fn end_body(&self) {
-        self.body.clear();
-    }
-
-    /// Lets whoever reads the body know that no more of it is waited for.
-    pub(super) fn fail_body(&self) {
-        self.body_failed.store(true, Ordering::Release);
-        self.body_reader.wake();
-    }
-
-    pub(super) fn is_body_failed(&self) -> bool {
-        self.body_failed.load(Ordering::Acquire)
+    /// How long its client has been behind with all that there is to do; `None` if the server has something to do.
+    pub(super) fn stalled(&self, now: u64) -> Option<u64> {
+        self.answer.behind(now).or_else(|| {
+            let parts = self.parts.lock();
+            let behind: Option<Vec<_>> = parts.iter().map(|part| part.behind(now)).collect();
+            behind?.into_iter().max()
+        })
     }
 
     /// Whether it is in the middle of something that a client could miss.
@@ -251,7 +209,7 @@ impl Connection {
 
     /// Whether it is the server that others wait for.
     pub(super) fn is_working(&self) -> bool {
-        self.state().0 == Phase::Request && !self.body.is_on() && !self.answer.is_on()
+        self.state().0 == Phase::Request && self.stalled(self.all.coarse_now()).is_none()
     }
 
     pub(super) fn order(&self) -> Order {
@@ -281,12 +239,23 @@ impl Connection {
         if let Some(behind) = self.answer.behind(now) {
             return (behind > patience).then_some(Overdue::Answer);
         }
-        if self.body.behind(now).is_some_and(|behind| behind > patience) && !self.is_body_failed() {
-            return Some(Overdue::Body);
+        let is_late = |behind: Option<u64>| behind.is_some_and(|behind| behind > patience);
+        {
+            let parts = self.parts.lock();
+            if parts.iter().any(|part| is_late(part.answer_behind(now))) {
+                return Some(Overdue::Answer);
+            }
+            if parts.iter().any(|part| is_late(part.body_behind(now))) {
+                return Some(Overdue::Body);
+            }
         }
         let age = u128::from(now.saturating_sub(since));
         match phase {
             Phase::Fresh | Phase::Head => (age > limits.head.as_millis()).then_some(Overdue::Head),
+            // What was answered last may still be waiting for its reader's window.
+            Phase::Idle if self.order() == Order::Finish => {
+                (age > u128::from(patience)).then_some(Overdue::Answer)
+            }
             Phase::Idle => (age > limits.idle.as_millis()).then_some(Overdue::Idle),
             Phase::Lingering => (age > limits.hurry.as_millis()).then_some(Overdue::Answer),
             Phase::Request | Phase::Upgraded => None,
@@ -296,37 +265,4 @@ impl Connection {
 
 const fn pack(phase: Phase, since: u64) -> u64 {
     since << 3 | phase as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_worth_time_and_standing_still_costs_it() {
-        let waiting = Waiting::default();
-        assert_eq!(waiting.behind(5_000), None);
-        waiting.begin(1_000);
-        waiting.begin(3_000);
-        assert_eq!(waiting.behind(6_000), Some(5_000));
-        waiting.moved(6_000, 2_048, 1_024);
-        assert_eq!(waiting.behind(6_500), None, "nobody waits");
-        waiting.begin(7_000);
-        assert_eq!(waiting.behind(8_000), Some(4_000), "3 s are left of the first 5");
-        waiting.moved(8_000, 1 << 20, 1_024);
-        waiting.begin(9_000);
-        assert_eq!(waiting.behind(9_500), Some(500), "nothing is saved for later");
-    }
-
-    #[test]
-    fn a_byte_now_and_then_is_behind_sooner_or_later() {
-        let waiting = Waiting::default();
-        for second in 0..29 {
-            waiting.begin(second * 1_000);
-            assert!(waiting.behind((second + 1) * 1_000).unwrap() < 30_000);
-            waiting.moved((second + 1) * 1_000, 1, 1_024);
-        }
-        waiting.begin(29_000);
-        assert!(waiting.behind(31_000).unwrap() > 30_000);
-    }
 }

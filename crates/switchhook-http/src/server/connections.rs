@@ -219,9 +219,15 @@ impl Connections {
 
     /// Tells a connection to close; false if it was told before, or has closed.
     fn close(&self, connection: &Connection) -> bool {
+        self.end(connection, Order::Close)
+    }
+
+    /// Tells a connection to end in this way.
+    fn end(&self, connection: &Connection, order: Order) -> bool {
         let mut open = self.open.lock();
-        let is_news = open.connections.contains_key(&connection.number) && connection.tell(Order::Close);
-        open.closing += usize::from(is_news);
+        let before = connection.order();
+        let is_news = open.connections.contains_key(&connection.number) && connection.tell(order);
+        open.closing += usize::from(is_news && before < Order::Close);
         is_news
     }
 
@@ -314,12 +320,13 @@ impl Connections {
         };
         for (connection, why) in &overdue {
             let is_news = match why {
-                Overdue::Body if !connection.has_many() => {
-                    connection.fail_body();
+                Overdue::Body => {
+                    connection.fail_bodies(now, patience);
                     true
                 }
-                // Of several bodies nobody knows which one is slow.
-                Overdue::Body | Overdue::Head | Overdue::Idle | Overdue::Answer => self.close(connection),
+                // Others of its requests may go on, and the client that does not read an answer keeps it from ending.
+                Overdue::Answer if connection.has_many() => self.end(connection, Order::Cut),
+                Overdue::Head | Overdue::Idle | Overdue::Answer => self.close(connection),
             };
             if is_news {
                 self.counts.overdue[*why as usize].increment(1);
@@ -431,7 +438,7 @@ fn waiting(connection: &Connection, now: u64) -> Option<(u8, u64)> {
     }
     let (phase, since) = connection.state();
     let waited = now.saturating_sub(since);
-    let stalled = connection.answer.behind(now).or(connection.body.behind(now));
+    let stalled = connection.stalled(now);
     match (phase, stalled) {
         (Phase::Upgraded, _) => None,
         (_, Some(behind)) => Some((2, behind)),
@@ -481,8 +488,8 @@ mod tests {
     async fn who_brought_no_request_makes_room_before_who_waits_for_another() {
         let all = connections(3);
         let idle = all.admit(peer(1)).await.unwrap();
-        idle.connection.begin_request();
-        idle.connection.end_request();
+        let part = idle.connection.begin_request();
+        idle.connection.end_request(&part);
         let busy = all.admit(peer(2)).await.unwrap();
         busy.connection.begin_request();
         pass(&all, Duration::from_secs(5)).await;
@@ -596,13 +603,44 @@ mod tests {
     async fn bodies_are_waited_for_less_when_they_hold_much() {
         let all = connections(10);
         let entry = all.admit(peer(1)).await.unwrap();
-        entry.connection.begin_request();
-        entry.connection.body_came(None);
+        let part = entry.connection.begin_request();
+        part.body_came(0, None, 1_024);
         pass(&all, Duration::from_secs(3)).await;
-        assert!(!entry.connection.is_body_failed());
+        assert!(!part.is_body_failed());
         all.held.store(all.limits.bodies / 2 + 1, Ordering::Relaxed);
         all.sweep();
-        assert!(entry.connection.is_body_failed());
+        assert!(part.is_body_failed());
         assert_eq!(entry.connection.order(), Order::GoOn, "it is still answered");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_requests_each_is_waited_for_by_itself() {
+        let all = connections(1);
+        let entry = all.admit(peer(1)).await.unwrap();
+        let connection = &entry.connection;
+        connection.carries_many();
+        let [slow, quick] = [connection.begin_request(), connection.begin_request()];
+        slow.body_came(0, None, 1_024);
+        for _ in 0..31 {
+            pass(&all, Duration::from_secs(1)).await;
+            quick.body_came(all.coarse_now(), None, 1_024);
+            quick.body_came(all.coarse_now(), Some(4_096), 1_024);
+        }
+        assert!(slow.is_body_failed() && !quick.is_body_failed());
+        assert!(connection.is_working(), "with the other one");
+        connection.end_request(&slow);
+        quick.hand_over(all.coarse_now());
+        pass(&all, Duration::from_secs(5)).await;
+        assert!(!connection.is_working());
+        drop(all.admit(peer(2)).await.unwrap());
+        assert_eq!(connection.order(), Order::Close, "it makes room");
+        all.spare(connection);
+        pass(&all, Duration::from_secs(26)).await;
+        assert_eq!(
+            connection.order(),
+            Order::Cut,
+            "and is not waited for without end"
+        );
+        assert_eq!(all.open.lock().closing, 1);
     }
 }

@@ -19,6 +19,7 @@ use hyper::service::Service;
 
 use super::client::Origin;
 use super::connection::{Connection, Order, Phase};
+use super::part::Part;
 use super::{Answer, Handler};
 
 /// More than this is not held of a body by anybody.
@@ -46,7 +47,7 @@ impl Service<Request<Incoming>> for Exchange {
         let answer = if is_refused {
             Box::pin(async { too_many_connections() })
         } else {
-            (self.handler)(request.map(|incoming| RequestBody::read(incoming, &self.connection)))
+            (self.handler)(request.map(|incoming| RequestBody::read(incoming, &in_hand)))
         };
         Answering {
             answer,
@@ -56,18 +57,23 @@ impl Service<Request<Incoming>> for Exchange {
 }
 
 /// A request that is being dealt with, until this is dropped.
-struct InHand(Arc<Connection>);
+struct InHand {
+    connection: Arc<Connection>,
+    part: Arc<Part>,
+}
 
 impl InHand {
     fn begin(connection: &Arc<Connection>) -> Self {
-        connection.begin_request();
-        Self(Arc::clone(connection))
+        Self {
+            part: connection.begin_request(),
+            connection: Arc::clone(connection),
+        }
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.0.end_request();
+        self.connection.end_request(&self.part);
     }
 }
 
@@ -93,15 +99,19 @@ impl Future for Answering {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = ready!(self.answer.as_mut().poll(cx));
         let in_hand = self.in_hand.take().expect("it is asked for its answer once");
-        let connection = &in_hand.0;
+        let connection = &in_hand.connection;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             connection.enter(Phase::Upgraded);
         } else if connection.is_spare || connection.all.is_draining() {
             be_last(connection, &mut response);
         }
+        if connection.has_many() {
+            in_hand.part.hand_over(connection.all.coarse_now());
+        }
         Poll::Ready(Ok(response.map(|body| AnswerBody {
             body,
-            _in_hand: in_hand,
+            in_hand,
+            handed_over: 0,
         })))
     }
 }
@@ -119,7 +129,9 @@ fn be_last(connection: &Connection, response: &mut Response) {
 /// An answer's body. When it is dropped, the request is dealt with.
 pub(super) struct AnswerBody {
     body: Body,
-    _in_hand: InHand,
+    in_hand: InHand,
+    /// How many bytes the client had to take last.
+    handed_over: usize,
 }
 
 impl HttpBody for AnswerBody {
@@ -130,7 +142,20 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let connection = &self.in_hand.connection;
+        if !connection.has_many() {
+            return Pin::new(&mut self.body).poll_frame(cx);
+        }
+        // More is asked for only when there is room for it in the client's window.
+        let (now, rate) = (connection.all.coarse_now(), connection.all.limits.rate);
+        self.in_hand.part.took(now, self.handed_over, rate);
+        self.handed_over = 0;
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.handed_over = frame.data_ref().map_or(0, Bytes::len);
+            self.in_hand.part.hand_over(now);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -174,19 +199,26 @@ impl Error for BodyError {
 struct RequestBody {
     incoming: Incoming,
     connection: Arc<Connection>,
+    part: Arc<Part>,
     held: usize,
 }
 
 impl RequestBody {
-    fn read(incoming: Incoming, connection: &Arc<Connection>) -> Body {
+    fn read(incoming: Incoming, in_hand: &InHand) -> Body {
         if incoming.is_end_stream() {
             return Body::empty();
         }
         Body::new(Self {
             incoming,
-            connection: Arc::clone(connection),
+            connection: Arc::clone(&in_hand.connection),
+            part: Arc::clone(&in_hand.part),
             held: 0,
         })
+    }
+
+    fn came(&self, bytes: Option<usize>) {
+        let all = &self.connection.all;
+        self.part.body_came(all.coarse_now(), bytes, all.limits.rate);
     }
 
     /// Counts what its reader now holds of it; false if that is too much.
@@ -210,13 +242,13 @@ impl HttpBody for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.connection.is_body_failed() {
+        if self.part.is_body_failed() {
             return Poll::Ready(Some(Err(BodyError::TooSlow)));
         }
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
-                self.connection.body_came(Some(bytes));
+                self.came(Some(bytes));
                 // Most bodies come in one piece, which nobody needs to count.
                 if !self.incoming.is_end_stream() && !self.hold(bytes) {
                     return Poll::Ready(Some(Err(BodyError::NoRoom)));
@@ -225,12 +257,12 @@ impl HttpBody for RequestBody {
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(BodyError::Broken(error)))),
             Poll::Ready(None) => {
-                self.connection.end_body();
+                self.part.end_body();
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                self.connection.body_reader.register(cx.waker());
-                self.connection.body_came(None);
+                self.part.body_reader.register(cx.waker());
+                self.came(None);
                 Poll::Pending
             }
         }
@@ -247,7 +279,7 @@ impl HttpBody for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.connection.end_body();
+        self.part.end_body();
         if self.held > 0 {
             self.connection.all.held.fetch_sub(self.held, Ordering::Relaxed);
         }

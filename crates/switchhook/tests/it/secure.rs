@@ -2,27 +2,37 @@
 
 mod acme;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use switchhook::server::Server;
 use switchhook_http::proxy::read_certificates;
+use switchhook_http::server::ConnectionLimits;
 use switchhook_node::settings::{Settings, TlsSettings};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::tls::Authority;
 use crate::websockets::key;
+
+/// How long anything may take that is to happen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What was answered, and by whom.
 struct Answered {
@@ -101,9 +111,15 @@ impl Visitor {
 
 /// A server that is secured in this way, on a store in memory.
 async fn serve(tls: TlsSettings) -> Server {
+    serve_within(ConnectionLimits::default(), tls).await
+}
+
+async fn serve_within(connections: ConnectionLimits, tls: TlsSettings) -> Server {
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         store: "sqlite::memory:".to_owned(),
+        grace: Duration::from_secs(120),
+        connections,
         tls,
         ..Settings::default()
     };
@@ -202,6 +218,103 @@ async fn many_requests_share_a_connection_and_all_are_answered_before_it_ends() 
     assert!(lengths[0] > 10_000 && lengths.iter().all(|length| *length == lengths[0]));
     // Nothing is under way, so that nobody need wait for the client.
     tokio::join!(server.stop(), async { open.await.unwrap().unwrap() });
+}
+
+/// A request's body.
+type Sent = BoxBody<Bytes, Infallible>;
+
+/// A client of HTTP/2 that opens its window so far for each answer; with the task that ends with its connection.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's client must not be the product's"
+)]
+async fn many_at_once(
+    visitor: &Visitor,
+    address: SocketAddr,
+    window: u32,
+) -> (http2::SendRequest<Sent>, JoinHandle<()>) {
+    let stream = visitor.connect(address, b"h2").await.expect("it listens");
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(window);
+    let (sender, connection) = builder
+        .handshake(TokioIo::new(stream))
+        .await
+        .expect("it speaks HTTP/2");
+    let open = tokio::spawn(async move { drop(connection.await) });
+    (sender, open)
+}
+
+fn asking_for(path: &str, body: Sent) -> Request<Sent> {
+    let request = Request::post(format!("https://hooks.example.com{path}"));
+    let request = request
+        .header("authorization", "Bearer shk_sender")
+        .header("content-type", "application/json");
+    request.body(body).expect("it is a request")
+}
+
+/// Limits short enough to wait for in a test.
+const SHORT: ConnectionLimits = ConnectionLimits {
+    max: None,
+    head: Duration::from_secs(10),
+    idle: Duration::from_secs(75),
+    patience: Duration::from_millis(300),
+    hurry: Duration::from_millis(200),
+    rate: 1_024,
+    bodies: 64 << 20,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_no_answer_is_not_waited_for_without_end() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let visitor = Visitor::trusting(&authority.pem(), "hooks.example.com");
+    let page = || Request::get("https://hooks.example.com/dashboard/sign-in").body(Sent::default());
+    let server = serve_within(SHORT, from_files(&authority, folder.path()).0).await;
+    let (mut sender, open) = many_at_once(&visitor, server.address, 0).await;
+    let answer = sender.send_request(page().unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    tokio::time::timeout(PATIENCE, open)
+        .await
+        .expect("it is cut off")
+        .unwrap();
+    // Nor does it keep the server from stopping, whatever it may take otherwise.
+    server.stop().await;
+    let limits = ConnectionLimits {
+        hurry: SHORT.hurry,
+        ..ConnectionLimits::default()
+    };
+    let server = serve_within(limits, from_files(&authority, folder.path()).0).await;
+    let (mut sender, _open) = many_at_once(&visitor, server.address, 0).await;
+    let _answer = sender.send_request(page().unwrap()).await.unwrap();
+    let stopped = tokio::time::timeout(PATIENCE, server.stop()).await;
+    stopped.expect("it is not waited for");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_come_ends_its_own_request_and_no_other() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let server = serve_within(SHORT, from_files(&authority, folder.path()).0).await;
+    key(&server, "shk_sender").await;
+    let visitor = Visitor::trusting(&authority.pem(), "hooks.example.com");
+    let (mut sender, open) = many_at_once(&visitor, server.address, 65_535).await;
+    let nothing = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    let slow = sender.send_request(asking_for("/v1/events/call", BodyExt::boxed(nothing)));
+    let mut slow = pin!(slow);
+    let mut taken = 0;
+    let answer = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let event = Full::new(Bytes::from(format!(r#"{{"call_id":{taken}}}"#)));
+            let quick = sender.send_request(asking_for("/v1/events/call", event.boxed()));
+            tokio::select! {
+                answer = &mut slow => break answer.unwrap(),
+                answer = quick => assert_eq!(answer.unwrap().status(), StatusCode::ACCEPTED),
+            }
+            taken += 1;
+        }
+    });
+    let answer = answer.await.expect("it is not waited for without end");
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert!(taken > 0 && !open.is_finished(), "the connection goes on");
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
