@@ -302,10 +302,19 @@ impl Destination {
     /// Whether one more delivery may be handed over to the engine.
     #[must_use]
     pub fn has_room(&self, now: Timestamp) -> bool {
-        self.webhook.paused_at.is_none()
-            && self.load.has_room()
-            && !self.load.health.read().breaker.is_open()
-            && self.quiet_until(now).is_none()
+        self.load.has_room() && !self.is_suspended(now)
+    }
+
+    /// Whether its owner lets it be sent to: it is not paused, and it is none of its quiet hours.
+    #[must_use]
+    pub fn may_be_sent_to(&self, now: Timestamp) -> bool {
+        self.webhook.paused_at.is_none() && self.quiet_until(now).is_none()
+    }
+
+    /// Whether nothing is sent to it for now: it may not be, or its breaker is open.
+    #[must_use]
+    pub fn is_suspended(&self, now: Timestamp) -> bool {
+        !self.may_be_sent_to(now) || self.breaker().is_open()
     }
 
     /// When its quiet hours end, if it is one of them.
@@ -331,6 +340,12 @@ impl Destination {
         // What is both is counted once, as good as that can be told: never more than the whole.
         let suspended = suspended_time(&self.load.health.read().suspensions, start, end);
         (suspended + quiet).min(end.since(start))
+    }
+
+    /// How long of the time from `since` to `now` something could have been sent to it.
+    #[must_use]
+    pub fn waited(&self, since: Timestamp, now: Timestamp) -> Duration {
+        now.since(since).saturating_sub(self.suspended_time(since, now))
     }
 
     /// Whether deliveries with the same order key go one after the other.

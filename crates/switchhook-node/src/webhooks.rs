@@ -223,13 +223,19 @@ pub async fn resume(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown,
 /// that waits.
 ///
 /// # Errors
-/// If the caller may not, there is no such webhook, or it is paused.
+/// If the caller may not, there is no such webhook, or it is paused or in its quiet hours.
 pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, Refusal> {
     caller.require(Right::Write)?;
     let webhook = node.store.webhook(caller.company_id, id).await?;
     if webhook.paused_at.is_some() {
         return Err(Refusal::Conflict(format!(
             "webhook {id} is paused, so nothing is sent to it: resume it, and what waits is sent at once"
+        )));
+    }
+    let destination = node.registry.destination(id);
+    if let Some(end) = destination.and_then(|destination| destination.quiet_until(node.clock.now())) {
+        return Err(Refusal::Conflict(format!(
+            "these are the quiet hours of webhook {id}, so nothing is sent to it until {end}: change its quiet_hours, or wait"
         )));
     }
     node.engine.retry(id);

@@ -194,8 +194,12 @@ const fn where_to_look(failure: Option<Failure>) -> &'static str {
 }
 
 async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option<Finding>, StoreError> {
+    let destination = node.registry.destination(webhook.id);
+    let Some(destination) = destination.filter(|destination| !destination.is_suspended(now)) else {
+        return Ok(None);
+    };
     let waiting = node.store.longest_waiting(webhook.id).await?;
-    let late = waiting.filter(|waiting| now.since(waiting.since) > LATE);
+    let late = waiting.filter(|waiting| destination.waited(waiting.since, now) > LATE);
     Ok(late.map(|late| {
         at_webhook(
             webhook,

@@ -216,9 +216,9 @@ impl<'n> Watch<'n> {
         let page = self.node.store.pending_webhooks(self.looked_to, WEBHOOKS).await?;
         for pending in &page {
             let destination = self.node.registry.destination(pending.webhook_id);
-            if destination.is_some_and(|destination| is_sent_to(&destination)) {
+            if let Some(destination) = destination.filter(|destination| is_sent_to(destination, now)) {
                 let waiting = self.node.store.longest_waiting(pending.webhook_id).await?;
-                let late = waiting.filter(|waiting| now.since(waiting.since) >= LATE);
+                let late = waiting.filter(|waiting| destination.waited(waiting.since, now) >= LATE);
                 self.latest = self
                     .latest
                     .into_iter()
@@ -244,9 +244,7 @@ impl<'n> Watch<'n> {
     }
 }
 
-/// Whether nothing holds its deliveries back: no pause, no open breaker, no rate that its owner set.
-fn is_sent_to(destination: &Destination) -> bool {
-    let webhook = &destination.webhook;
-    let is_failing = destination.breaker().is_open();
-    webhook.paused_at.is_none() && webhook.settings.rate.is_none() && !is_failing
+/// Whether nothing holds its deliveries back: no pause, no quiet hours, no open breaker, no rate that its owner set.
+fn is_sent_to(destination: &Destination, now: Timestamp) -> bool {
+    !destination.is_suspended(now) && destination.webhook.settings.rate.is_none()
 }

@@ -335,7 +335,7 @@ pub(crate) async fn get(
     }))
 }
 
-/// Sends the same event to the same webhook again, as a new delivery, at once and also while the webhook's breaker is open. Takes a key that may see what it shows.
+/// Sends the same event to the same webhook again, as a new delivery, at once and also while the webhook's breaker is open; of a webhook that is paused, or in its quiet hours, it waits until that ends. Takes a key that may see what it shows.
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/redeliver", tag = "deliveries", operation_id = "deliveries.redeliver",
     params(("id" = IdText, Path, description = "The delivery's id")),

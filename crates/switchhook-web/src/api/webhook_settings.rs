@@ -368,7 +368,7 @@ pub(crate) async fn resume(
 /// Tries a webhook now, whatever its breaker and its retry schedule say: one attempt at once, and if it succeeds everything that
 /// waits is sent.
 ///
-/// The answer shows the webhook as it is before that attempt. A webhook that is paused is refused (409): resume it.
+/// The answer shows the webhook as it is before that attempt. A webhook that is paused, or in its quiet hours, is refused (409).
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/retry", tag = "webhooks", operation_id = "webhooks.retry",
     params(("id" = IdText, Path, description = "The webhook's id")),
@@ -414,7 +414,8 @@ pub(crate) async fn skip_to_now(
     }))
 }
 
-/// Sends a small sample event to this webhook only, at once and also while its breaker is open. It is kept like any other event.
+/// Sends a small sample event to this webhook only, at once and also while its breaker is open; of a webhook that is paused, or in its
+/// quiet hours, it waits until that ends. It is kept like any other event.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "webhooks.test",
     params(("id" = IdText, Path, description = "The webhook's id")),

@@ -384,3 +384,37 @@ async fn deliveries_that_wait_too_long_are_told_once() {
         assert_eq!(kinds(&server).await, ["server.late"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_end_of_quiet_hours_is_not_late() {
+    let slowly = |_: &Seen| Reaction::Slowly(200, Duration::from_secs(14));
+    let server = TestServer::reacting(Settings::default(), slowly).await;
+    // It is 14:13:20 when the test begins.
+    let hook =
+        json!({"hook_url": "https://example.com/slow", "max_in_flight": 1, "quiet_hours": "14:00-15:00"});
+    let hook = server.post("/v1/webhooks", hook).await.ok();
+    let subscription = json!({"endpoint_id": hook["id"]});
+    server.post("/api/v2/subscriptions/call", subscription).await.ok();
+    let mut watch = Watch::new(&server.node);
+    for call in 0..20 {
+        let event = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
+        server.event("call", event, &[]).await.ok();
+    }
+    for minutes in [30, 17] {
+        tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
+        watch.look().await.expect("the store works");
+        assert!(kinds(&server).await.is_empty(), "after {minutes} minutes");
+        assert!(!is_behind(&server).await, "after {minutes} minutes");
+    }
+    tokio::time::sleep(Duration::from_secs(130)).await;
+    watch.look().await.expect("the store works");
+    assert_eq!(kinds(&server).await, ["server.late"]);
+    assert!(is_behind(&server).await);
+}
+
+/// Whether the doctor says so of a webhook.
+async fn is_behind(server: &TestServer) -> bool {
+    let report = server.get("/v1/doctor").await.ok();
+    let findings = report["findings"].as_array().expect("a list");
+    findings.iter().any(|finding| finding["trouble"] == "behind")
+}

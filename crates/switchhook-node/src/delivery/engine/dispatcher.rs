@@ -346,9 +346,7 @@ impl Dispatcher {
         let lease_left = claimed.delivery.state.at().since(now);
         let may_send = |destination: &Arc<Destination>| {
             let timeout = destination.timeout(&self.parts.defaults);
-            destination.webhook.paused_at.is_none()
-                && destination.quiet_until(now).is_none()
-                && self.parts.lease.suffices(lease_left, timeout)
+            destination.may_be_sent_to(now) && self.parts.lease.suffices(lease_left, timeout)
         };
         let Some(destination) = destination.filter(may_send) else {
             let back = self.schedule.queue(id).not_attempted(&claimed);

@@ -28,12 +28,12 @@ impl Urgent {
         parts: &EngineParts,
         tasks: &Tasks,
     ) {
+        let now = parts.clock.now();
         let destination = parts.registry.destination(webhook_id);
-        let is_sent_to = destination.is_some_and(|destination| destination.webhook.paused_at.is_none());
+        let is_sent_to = destination.is_some_and(|destination| destination.may_be_sent_to(now));
         if !is_sent_to || self.asked.len() >= MOST || !self.asked.insert(id) {
             return;
         }
-        let now = parts.clock.now();
         let request = ClaimRequest {
             webhook_id,
             limit: 1,

@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{KeyId, WebhookId};
+use switchhook_domain::key::Rights;
+use switchhook_domain::scope::Scopes;
 use switchhook_domain::webhook::{WebhookChange, WebhookSettings};
+use switchhook_node::caller::Caller;
 use switchhook_node::settings::Settings;
+use switchhook_node::webhooks;
 use switchhook_store::StoreOptions;
 use switchhook_store::sqlite::SqliteStore;
 
@@ -177,9 +182,21 @@ async fn nothing_is_sent_in_quiet_hours_and_everything_when_they_end() {
     rig.wait(Duration::from_secs(60)).await;
     let before = rig.network.seen().len();
     assert!(before >= 2, "it was tried again before they began");
-    for call in 2..=5 {
-        rig.call(call, "hangup").await;
+    for n in 0..4 {
+        rig.call(2, &format!("state-{n}")).await;
     }
+    let operator = Caller {
+        key_id: KeyId(1),
+        company_id: COMPANY,
+        admin: true,
+        rights: Rights::all(),
+        scopes: Scopes::ALL,
+    };
+    let test = webhooks::test(&rig.node, operator, id, Kind::Call).await;
+    assert_eq!(test.unwrap().deliveries.len(), 1);
+    let retried = webhooks::retry(&rig.node, operator, id).await;
+    let refused = retried.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("until 2026-09-21T16:00:00"), "{refused}");
     rig.wait(Duration::from_secs(3_600)).await;
     assert_eq!(rig.network.seen().len(), before, "nothing is sent");
     let deliveries = rig.deliveries().await;
@@ -198,7 +215,12 @@ async fn nothing_is_sent_in_quiet_hours_and_everything_when_they_end() {
     );
     rig.wait(Duration::from_secs(3_600)).await;
     let seen = rig.network.seen();
-    assert_eq!(seen.len(), before + 4);
+    assert_eq!(seen.len(), before + 5);
+    let of_one_call = seen[before..]
+        .iter()
+        .filter(|seen| seen.body.starts_with(br#"{"call_id":2,"#));
+    let in_order: Vec<_> = of_one_call.map(|seen| seen.delivery_id).collect();
+    assert!(in_order.len() == 4 && in_order.is_sorted(), "{in_order:?}");
     let ended = Duration::from_secs(6_400);
     for seen in &seen[before..] {
         assert!(
