@@ -287,10 +287,10 @@ pub async fn accept_sample(
     node: &Node,
     company_id: CompanyId,
     webhook_id: WebhookId,
-    kind: Kind,
+    (kind, body): (Kind, String),
 ) -> Result<Accepted, Rejected> {
     let now = node.clock.now();
-    let body = Bytes::from(sample::body(kind, now));
+    let body = Bytes::from(body);
     let only = Match {
         endpoint: Endpoint::Webhook(webhook_id),
         subscription_ids: Vec::new(),

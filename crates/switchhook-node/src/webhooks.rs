@@ -5,9 +5,11 @@
 
 mod preview;
 mod skip;
+mod together;
 
 use std::time::Duration;
 
+use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::key::Right;
@@ -16,13 +18,11 @@ use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{
     Auth, Authentication, Bounds, SettingsPatch, Webhook, WebhookChange, WebhookRequest, WebhookSettings,
 };
-use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::is_broken_standard_secret;
 
 use crate::caller::Caller;
 use crate::destination::TlsIdentity;
 use crate::duration::parse_duration;
-use crate::ingest::{self, Accepted};
+use crate::ingest::{self, Accepted, sample};
 use crate::refusal::{Refusal, not_null};
 use crate::secrets_shown::SecretsShown;
 use crate::settings::Settings;
@@ -80,7 +80,7 @@ pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) ->
     let webhook = Webhook::new(WebhookId(node.ids.next(now)), caller.company_id, hook_url, now)
         .with_secret(secret)
         .with_settings(settings.apply(WebhookSettings::default()));
-    check_signing(&webhook).map_err(Refusal::Invalid)?;
+    together::check(&webhook)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
     let there = node.registry.webhook_count(caller.company_id);
@@ -130,7 +130,7 @@ pub async fn update(
         settings,
         ..WebhookChange::default()
     };
-    check_change_of_signing(&before, &change, node.clock.now())?;
+    together::check_change(&before, &change, node.clock.now())?;
     let changed = change_webhook(node, caller, id, change).await?;
     if changed.webhook.is_sent_otherwise_than(&before) {
         node.engine.give_another_chance(id);
@@ -176,7 +176,7 @@ pub async fn rotate_secret(
         },
         ..WebhookChange::default()
     };
-    check_change_of_signing(&before, &change, node.clock.now())?;
+    together::check_change(&before, &change, node.clock.now())?;
     let changed = change_webhook(node, caller, id, change).await?;
     node.engine.give_another_chance(id);
     Ok(Shown {
@@ -248,12 +248,12 @@ pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, 
 /// If the caller may not, there is no such webhook, or the event could not be kept.
 pub async fn test(node: &Node, caller: Caller, id: WebhookId, kind: Kind) -> Result<Accepted, Refusal> {
     caller.require(Right::Write)?;
-    if kind == Kind::Unknown {
+    let body = sample::body(kind, node.clock.now()).ok_or_else(|| {
         let why = "kind: there is no sample of `unknown`; use call, sms, agent_status, contact or changelog";
-        return Err(Refusal::Invalid(why.to_owned()));
-    }
+        Refusal::Invalid(why.to_owned())
+    })?;
     let webhook = node.store.webhook(caller.company_id, id).await?;
-    let accepted = ingest::accept_sample(node, webhook.company_id, webhook.id, kind).await?;
+    let accepted = ingest::accept_sample(node, webhook.company_id, webhook.id, (kind, body)).await?;
     for delivery in &accepted.deliveries {
         node.engine.send(id, delivery.id);
     }
@@ -324,7 +324,8 @@ fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSettings) 
     patch.check(&bounds(&node.settings)).map_err(Refusal::Invalid)?;
     if patch.has_unknown_auth(before) {
         return Err(Refusal::Invalid(
-            "auth: *** keeps the value that is set, and none of this type is: write its value".to_owned(),
+            "auth: *** keeps the value that is set, and none is for this type and token_url: write its value"
+                .to_owned(),
         ));
     }
     if let Some(Auth(Some(Authentication::Oauth2 { token_url, .. }))) = &patch.auth {
@@ -342,32 +343,6 @@ fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSettings) 
         )));
     }
     Ok(())
-}
-
-/// Refuses a change that leaves a webhook without what its signatures are made with. One that was so before can be changed
-/// otherwise.
-fn check_change_of_signing(before: &Webhook, change: &WebhookChange, now: Timestamp) -> Result<(), Refusal> {
-    if change.secret.is_none() && change.settings.standard_webhooks.is_none() {
-        return Ok(());
-    }
-    check_signing(&before.clone().changed(change.clone(), now)).map_err(Refusal::Conflict)
-}
-
-fn check_signing(webhook: &Webhook) -> Result<(), String> {
-    match &webhook.secret {
-        _ if !webhook.settings.standard_webhooks => Ok(()),
-        None => Err(
-            "standard_webhooks: there is no secret to make the signatures with: set `secret` too, or turn \
-             standard_webhooks off"
-                .to_owned(),
-        ),
-        Some(secret) if is_broken_standard_secret(secret.expose()) => Err(
-            "secret: it begins with `whsec_`, and what follows is not base64: copy it again, or use a text without that \
-             prefix"
-                .to_owned(),
-        ),
-        Some(_) => Ok(()),
-    }
 }
 
 /// Checks a URL that events are to be posted to, and that stands under this name in the request.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::settings::is_header_value;
-use crate::credential::MASK;
+use crate::credential::{MASK, shown_url, user_info};
 
 /// The most bytes of a token, a name or a password.
 const LONGEST_TEXT: usize = 4 * 1024;
@@ -85,7 +85,18 @@ impl Authentication {
         for secret in masked.secrets() {
             MASK.clone_into(secret);
         }
+        if let Self::Oauth2 { token_url, .. } = &mut masked {
+            *token_url = shown_url(token_url).into_owned();
+        }
         masked
+    }
+
+    /// Where its secret is sent to, if that is not the receiver.
+    fn token_url(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Oauth2 { token_url, .. } => Some(token_url),
+            _ => None,
+        }
     }
 
     /// Whether it holds a secret that is not just the mask of one.
@@ -94,9 +105,18 @@ impl Authentication {
         own.secrets().iter().any(|secret| *secret != MASK)
     }
 
-    /// It with the secrets of `before` where a mask was sent back; `None` if there is none to keep.
+    /// It with the secrets of `before` where a mask was sent back; `None` if there is none to keep. A secret is kept for the server
+    /// that it was given for, and no other.
     fn completed(mut self, before: Option<&Self>) -> Option<Self> {
         let mut before = before.filter(|before| before.name() == self.name()).cloned();
+        if let (Some(own), Some(kept)) = (self.token_url(), before.as_mut().and_then(Self::token_url)) {
+            if shown_url(kept) == *own {
+                own.clone_from(kept);
+            }
+            if own != kept {
+                before = None;
+            }
+        }
         let kept = before.as_mut().map(Self::secrets);
         let mut kept = kept.into_iter().flatten();
         for secret in self.secrets() {
@@ -141,6 +161,12 @@ impl Authentication {
                 scope,
             } => {
                 text("token_url", token_url, LONGEST_TEXT)?;
+                if user_info(token_url).is_some() {
+                    return Err(
+                        "token_url: leave user and password out: client_id and client_secret are sent"
+                            .to_owned(),
+                    );
+                }
                 text("client_id", client_id, LONGEST_TEXT)?;
                 text("client_secret", client_secret, LONGEST_TEXT)?;
                 scope
@@ -207,6 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_kept_for_the_server_that_it_was_given_for() {
+        let oauth2 = |token_url: &str, client_secret: &str| {
+            Auth(Some(Authentication::Oauth2 {
+                token_url: token_url.to_owned(),
+                client_id: "us".to_owned(),
+                client_secret: client_secret.to_owned(),
+                scope: None,
+            }))
+        };
+        let before = oauth2("https://e.com/token?key=k3y", "hunter2");
+        let shown = Auth(before.0.as_ref().map(Authentication::masked));
+        assert_eq!(shown, oauth2("https://e.com/token?key=***", "***"));
+        assert_eq!(shown.kept_over(&before), before);
+        let elsewhere = oauth2("https://evil.example/token", "***");
+        assert!(elsewhere.has_unknown_mask(&before));
+        let anew = oauth2("https://other.example/token", "other");
+        assert_eq!(anew.clone().kept_over(&before), anew);
+    }
+
+    #[test]
     fn each_type_is_read_by_its_name_and_checked() {
         for (json, wrong) in [
             (r#"{"type":"bearer","token":"t"}"#, None),
@@ -219,6 +265,10 @@ mod tests {
             (
                 r#"{"type":"oauth2","token_url":"https://e.com","client_id":"a","client_secret":"b"}"#,
                 None,
+            ),
+            (
+                r#"{"type":"oauth2","token_url":"https://u:p@e.com","client_id":"a","client_secret":"b"}"#,
+                Some("token_url: leave user and password out"),
             ),
             (r#"{"type":"mtls","cert":"c","key":""}"#, Some("key is empty")),
         ] {

@@ -170,7 +170,9 @@ fn prepare(
         }
     };
     if let Some(signer) = &destination.standard {
-        headers.extend(signer.headers(delivery.event_id, now, &body));
+        for (name, value) in signer.headers(delivery.event_id, now, &body) {
+            headers.insert(name, value);
+        }
     }
     Ok(Post {
         destination: Arc::clone(destination),

@@ -79,6 +79,35 @@ impl HttpTransport {
         self
     }
 
+    /// Posts with a token, where one is wanted. One that was kept may have been revoked since: if the receiver does not take it,
+    /// another is fetched and the same attempt goes on with that.
+    async fn post_with_token(
+        &self,
+        post: &mut Post,
+        phases: &mut Phases,
+        start: Instant,
+    ) -> Result<Answered, Failure> {
+        let Some(token) = self.token(&post.destination, start).await? else {
+            return self.try_post(post, phases, start).await;
+        };
+        post.headers.insert(AUTHORIZATION, token.header.clone());
+        let answered = self.try_post(post, phases, start).await?;
+        if answered.answer.status != 401 {
+            return Ok(answered);
+        }
+        self.forget_token(&post.destination, &token);
+        if token.is_new {
+            return Ok(answered);
+        }
+        match self.token(&post.destination, start).await {
+            Ok(Some(other)) => {
+                post.headers.insert(AUTHORIZATION, other.header);
+                self.try_post(post, phases, start).await
+            }
+            _ => Ok(answered),
+        }
+    }
+
     async fn try_post(&self, post: &Post, phases: &mut Phases, start: Instant) -> Result<Answered, Failure> {
         let patience = Patience {
             start,
@@ -193,19 +222,7 @@ impl Transport for HttpTransport {
     async fn post(&self, mut post: Post) -> Posted {
         let start = Instant::now();
         let mut phases = Phases::default();
-        let tried = match self.token(&post.destination, start).await {
-            Ok(token) => {
-                let has_token = token.is_some();
-                post.headers.extend(token.map(|token| (AUTHORIZATION, token)));
-                let tried = self.try_post(&post, &mut phases, start).await;
-                if has_token && matches!(&tried, Ok(answered) if answered.answer.status == 401) {
-                    // It may have been revoked: the next attempt gets another.
-                    self.forget_token(&post.destination).await;
-                }
-                tried
-            }
-            Err(failure) => Err(failure),
-        };
+        let tried = self.post_with_token(&mut post, &mut phases, start).await;
         phases.total = start.elapsed();
         match tried {
             Ok(Answered { answer, retry_after }) => {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use switchhook_domain::attempt::FailureReason;
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::webhook::{Authentication, Webhook};
 
 use super::{Finding, Trouble, at_webhook};
 use crate::Node;
@@ -58,7 +58,7 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
                  (/etc/resolv.conf)"
             ),
         ),
-        FailureReason::Tls => (Trouble::Tls, tls_remedy(failed.tls, &change_url)),
+        FailureReason::Tls => (Trouble::Tls, tls_remedy(failed.tls, webhook)),
         FailureReason::ConnectionRefused
         | FailureReason::ConnectTimeout
         | FailureReason::AnswerTimeout
@@ -74,23 +74,36 @@ fn finding(webhook: &Webhook, failed: &NoConnection) -> Finding {
     at_webhook(webhook, trouble, what, remedy)
 }
 
-fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
+fn tls_remedy(trouble: Option<TlsTrouble>, webhook: &Webhook) -> String {
+    let update = format!("switchhook webhooks update {}", webhook.id);
+    let change_url = format!("{update} --hook-url URL");
+    let settings = &webhook.settings;
+    let shows_certificate = matches!(settings.auth.0, Some(Authentication::Mtls { .. }));
+    // With authorities of its own no other counts.
+    let trust = match &settings.ca {
+        Some(_) => {
+            format!("give the webhook its certificate ({update} --ca @FILE), or leave out the webhook's `ca`")
+        }
+        None => "start the server with --hook-ca FILE".to_owned(),
+    };
     match trouble.unwrap_or(TlsTrouble::BrokenOff) {
         TlsTrouble::NoTls => format!(
             "use the port at which the receiver speaks TLS; or, where the server allows it (--hook-allow-http), an http:// \
              URL ({change_url})"
         ),
         TlsTrouble::OldTls => "let the receiver speak TLS 1.2 or 1.3".to_owned(),
+        TlsTrouble::ClientCertificate if shows_certificate => format!(
+            "let the receiver trust the authority that issued the webhook's client certificate, or give the webhook another \
+             ({update} --auth mtls:CERT_FILE:KEY_FILE)"
+        ),
         TlsTrouble::ClientCertificate => {
             "let the receiver do without a client certificate: the signature of each event says who sent it; or give the \
              webhook one (--auth mtls:CERT_FILE:KEY_FILE)"
                 .to_owned()
         }
-        TlsTrouble::UnknownIssuer => {
-            "if the authority is your own, start the server with --hook-ca FILE; if not, let the \
-             receiver send every intermediate certificate with its own"
-                .to_owned()
-        }
+        TlsTrouble::UnknownIssuer => format!(
+            "if the authority is your own, {trust}; if not, let the receiver send every intermediate certificate with its own"
+        ),
         TlsTrouble::WrongName => {
             format!("use a name that the certificate has ({change_url}), or have one issued for this name")
         }
@@ -100,12 +113,10 @@ fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
         TlsTrouble::NotYetValid => {
             "compare the clocks of the receiver, of its authority and of the server's machine".to_owned()
         }
-        TlsTrouble::Authority => {
+        TlsTrouble::Authority => format!(
             "let the receiver present a certificate of its own, issued by that authority; or make the self-signed one again \
-             with `-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME` (openssl req -x509), and start \
-             the server with --hook-ca FILE"
-                .to_owned()
-        }
+             with `-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME` (openssl req -x509), and {trust}"
+        ),
         TlsTrouble::Unfit => {
             "have the receiver's certificate issued anew, as browsers want it too: X.509 version 3, for server \
              authentication, with the name as subjectAltName, signed with SHA-256 or better; and let the receiver send the \
@@ -122,5 +133,55 @@ fn tls_remedy(trouble: Option<TlsTrouble>, change_url: &str) -> String {
              that it is TLS that is spoken at this port"
                 .to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchhook_domain::Timestamp;
+    use switchhook_domain::id::{CompanyId, WebhookId};
+    use switchhook_domain::webhook::{Auth, WebhookSettings};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(trouble: TlsTrouble, settings: &WebhookSettings, expected: &str) {
+        let webhook = Webhook::new(
+            WebhookId(7),
+            CompanyId(1),
+            "https://example.com",
+            Timestamp::from_millis(0),
+        )
+        .with_settings(settings.clone());
+        let remedy = tls_remedy(Some(trouble), &webhook);
+        assert!(remedy.contains(expected), "{remedy}");
+    }
+
+    #[test]
+    fn what_helps_is_what_counts_for_the_webhook() {
+        let plain = WebhookSettings::default();
+        let own = WebhookSettings {
+            ca: Some("PEM".to_owned()),
+            auth: Auth(Some(Authentication::Mtls {
+                cert: "PEM".to_owned(),
+                key: "PEM".to_owned(),
+            })),
+            ..WebhookSettings::default()
+        };
+        for trouble in [TlsTrouble::UnknownIssuer, TlsTrouble::Authority] {
+            check(trouble, &plain, "start the server with --hook-ca FILE");
+            check(trouble, &own, "switchhook webhooks update 7 --ca @FILE");
+        }
+        let trouble = TlsTrouble::ClientCertificate;
+        check(
+            trouble,
+            &plain,
+            "let the receiver do without a client certificate",
+        );
+        check(
+            trouble,
+            &own,
+            "trust the authority that issued the webhook's client certificate",
+        );
     }
 }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use switchhook_domain::Kind;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::template::{Circumstances, Template};
-use switchhook_store::{EventFilter, PageRequest};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_store::{EventFilter, EventRecord, PageRequest};
 
 use crate::Node;
 use crate::caller::Caller;
@@ -90,27 +90,26 @@ async fn event(
     kind: Option<Kind>,
 ) -> Result<(Option<EventId>, Kind, Vec<u8>), Refusal> {
     let sight = Sight::of(caller, node);
-    let found = match id {
-        Some(id) => Some(node.store.event(caller.company_id, id).await?),
+    let event = match id {
+        Some(id) => {
+            let event = node.store.event(caller.company_id, id).await?;
+            caller.require_sight(event.kind)?;
+            if event.payload_removed.is_some() {
+                return Err(Refusal::Conflict(format!(
+                    "the payload of event {id} was removed, so nothing can be made of it: name another event"
+                )));
+            }
+            event
+        }
         None => {
             let kind = kind.unwrap_or(Kind::Call);
             caller.require_sight(kind)?;
-            let filter = EventFilter {
-                kind: Some(kind),
-                ..EventFilter::default()
-            };
-            let last = node
-                .store
-                .list_events(caller.company_id, filter, PageRequest::first(1))
-                .await?;
-            last.items.into_iter().next()
+            match last(node, caller, kind).await? {
+                Some(event) => event,
+                None => return sample_of(kind, node.clock.now()),
+            }
         }
     };
-    let Some(event) = found.filter(|event| event.payload_removed.is_none()) else {
-        let kind = kind.unwrap_or(Kind::Call);
-        return Ok((None, kind, sample::body(kind, node.clock.now()).into()));
-    };
-    caller.require_sight(event.kind)?;
     let body = match sight.redacted(event.kind, &event.body) {
         Cow::Borrowed(body) => body.to_vec(),
         Cow::Owned(body) => body,
@@ -118,4 +117,25 @@ async fn event(
     // What is masked is masked in what is made of it, too.
     let shown = crate::json_text::raw(&String::from_utf8_lossy(&body), sight.mask).into_owned();
     Ok((Some(event.id), event.kind, shown.into_bytes()))
+}
+
+/// The last event of a kind, if its payload is still there.
+async fn last(node: &Node, caller: Caller, kind: Kind) -> Result<Option<EventRecord>, Refusal> {
+    let filter = EventFilter {
+        kind: Some(kind),
+        ..EventFilter::default()
+    };
+    let page = PageRequest::first(1);
+    let last = node.store.list_events(caller.company_id, filter, page).await?;
+    let last = last.items.into_iter().next();
+    Ok(last.filter(|event| event.payload_removed.is_none()))
+}
+
+fn sample_of(kind: Kind, now: Timestamp) -> Result<(Option<EventId>, Kind, Vec<u8>), Refusal> {
+    let sample = sample::body(kind, now).ok_or_else(|| {
+        Refusal::Conflict(format!(
+            "there is no event of kind `{kind}` to make anything of, and no sample of one: name another kind"
+        ))
+    })?;
+    Ok((None, kind, sample.into()))
 }

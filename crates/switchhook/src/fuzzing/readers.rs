@@ -32,8 +32,9 @@ pub(super) fn event_seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = Kind::ALL
         .iter()
         .map(|kind| {
-            switchhook_node::ingest::sample::body(*kind, Timestamp::from_millis(1_790_000_000_000))
-                .into_bytes()
+            let body =
+                switchhook_node::ingest::sample::body(*kind, Timestamp::from_millis(1_790_000_000_000));
+            body.expect("there is a sample of each").into_bytes()
         })
         .collect();
     seeds.extend(HARD_EVENTS.iter().map(|event| event.as_bytes().to_vec()));

@@ -212,7 +212,7 @@ fn explain(error: &Error) -> (TlsTrouble, String) {
         ),
         Error::AlertReceived(AlertDescription::CertificateRequired) => (
             TlsTrouble::ClientCertificate,
-            "the receiver wants a client certificate, and there is none to show".to_owned(),
+            "the receiver wants a client certificate, and was shown none that it takes".to_owned(),
         ),
         Error::AlertReceived(AlertDescription::UnrecognisedName) => (
             TlsTrouble::WrongName,
@@ -221,7 +221,7 @@ fn explain(error: &Error) -> (TlsTrouble, String) {
         // Before TLS 1.3 who misses a client certificate says no more than this.
         Error::AlertReceived(AlertDescription::HandshakeFailure) => (
             TlsTrouble::NothingInCommon,
-            "the receiver wants a client certificate, and there is none to show, or it has no way of TLS in common with \
+            "the receiver wants a client certificate, and was shown none that it takes, or it has no way of TLS in common with \
              the server (it ends the handshake with the alert \"handshake failure\")"
                 .to_owned(),
         ),
@@ -277,7 +277,7 @@ fn certificate(wrong: &CertificateError) -> (TlsTrouble, String) {
         ),
         CertificateError::UnknownIssuer => (
             TlsTrouble::UnknownIssuer,
-            "was issued by an authority that this machine does not trust, or comes without the intermediate \
+            "was issued by an authority that is not trusted for it, or comes without the intermediate \
              certificates that lead to one"
                 .to_owned(),
         ),

@@ -11,12 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use parking_lot::Mutex;
 use serde::Deserialize;
+use serde_json::Value;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Answer, FailureReason};
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::webhook::{Authentication, Webhook, WebhookSettings};
 use tokio::sync::Mutex as WaitingMutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::form_urlencoded;
 
 use super::HttpTransport;
@@ -53,8 +54,17 @@ struct Kept {
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
+    /// A number of seconds; some servers write it as a text.
     #[serde(default)]
-    expires_in: Option<f64>,
+    expires_in: Value,
+}
+
+/// A token that a webhook is posted to with.
+pub(super) struct Token {
+    /// The `Authorization`.
+    pub(super) header: HeaderValue,
+    /// Whether it was fetched for this attempt.
+    pub(super) is_new: bool,
 }
 
 #[derive(Deserialize)]
@@ -114,20 +124,25 @@ impl Tokens {
 }
 
 impl HttpTransport {
-    /// The `Authorization` with a token of the webhook's `OAuth2` server; `None` if the webhook has none.
+    /// A token of the webhook's `OAuth2` server; `None` if the webhook has none.
     pub(super) async fn token(
         &self,
         destination: &Destination,
         start: Instant,
-    ) -> Result<Option<HeaderValue>, Failure> {
+    ) -> Result<Option<Token>, Failure> {
         let Some(client) = Client::of(&destination.webhook.settings) else {
             return Ok(None);
         };
         let slot = self.tokens.slot(client.key());
-        let mut kept = slot.lock().await;
+        let deadline = start + destination.timeout(&self.defaults);
+        let mut kept = timeout_at(deadline, slot.lock())
+            .await
+            .map_err(|_elapsed| failure("it does not answer".to_owned()))?;
+        let token = |header, is_new| Some(Token { header, is_new });
         let now = self.clock.now();
         if let Some(kept) = kept.as_ref().filter(|kept| kept.until > now) {
-            return kept.outcome.clone().map(Some).map_err(failure);
+            let header = kept.outcome.clone().map_err(failure)?;
+            return Ok(token(header, false));
         }
         let (outcome, lasts) = match self.fetch(&client, destination, start).await {
             Ok((header, lasts)) => (Ok(header), lasts.saturating_sub(MARGIN).max(REFUSED_FOR)),
@@ -137,13 +152,17 @@ impl HttpTransport {
             outcome: outcome.clone(),
             until: self.clock.now().plus(lasts),
         });
-        outcome.map(Some).map_err(failure)
+        Ok(token(outcome.map_err(failure)?, true))
     }
 
-    /// Forgets the token of a webhook whose receiver did not take it.
-    pub(super) async fn forget_token(&self, destination: &Destination) {
-        if let Some(client) = Client::of(&destination.webhook.settings) {
-            *self.tokens.slot(client.key()).lock().await = None;
+    /// Forgets a token that a webhook's receiver did not take. Whoever is fetching another meanwhile is not waited for.
+    pub(super) fn forget_token(&self, destination: &Destination, token: &Token) {
+        let Some(client) = Client::of(&destination.webhook.settings) else {
+            return;
+        };
+        let slot = self.tokens.slot(client.key());
+        if let Ok(mut kept) = slot.try_lock() {
+            kept.take_if(|kept| kept.outcome.as_ref() == Ok(&token.header));
         }
     }
 
@@ -226,9 +245,11 @@ fn granted(answer: &Answer) -> Result<(HeaderValue, Duration), String> {
     let value = HeaderValue::try_from(format!("Bearer {}", granted.access_token));
     let mut value = value.map_err(|_| "its access_token cannot stand in a header".to_owned())?;
     value.set_sensitive(true);
-    let lasts = granted
-        .expires_in
-        .filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    let lasts = match &granted.expires_in {
+        Value::String(seconds) => seconds.trim().parse().ok(),
+        seconds => seconds.as_f64(),
+    };
+    let lasts = lasts.filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
     let lasts = lasts.map_or(UNLESS_TOLD, |seconds| {
         Duration::from_secs_f64(seconds.min(86_400.0))
     });

@@ -143,6 +143,47 @@ async fn standard_webhooks_need_a_secret_that_their_libraries_can_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_does_not_go_together_is_refused_and_what_was_so_before_can_be_changed_otherwise() {
+    let server = TestServer::new().await;
+    let made = server
+        .post(
+            "/v1/webhooks",
+            json!({"hook_url": "https://example.com", "secret": "s3cret"}),
+        )
+        .await
+        .ok();
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    let bearer = json!({"type": "bearer", "token": "t"});
+    for (body, message) in [
+        (
+            json!({"standard_webhooks": true, "headers": {"Webhook-Id": "1"}}),
+            "headers: `webhook-id` is made by standard_webhooks",
+        ),
+        (
+            json!({"auth": bearer, "event_headers": {"Authorization": "{{ event.state }}"}}),
+            "event_headers: `authorization` is made by auth",
+        ),
+        (
+            json!({"idempotency_key": true, "headers": {"idempotency-key": "1"}}),
+            "headers: `idempotency-key` is made by idempotency_key",
+        ),
+    ] {
+        server.patch(&path, body.clone()).await.refused(409, message);
+        let mut whole = body;
+        whole["hook_url"] = json!("https://example.com/other");
+        whole["secret"] = json!("s3cret");
+        server.post("/v1/webhooks", whole).await.refused(400, message);
+    }
+    let fine = json!({"headers": {"authorization": "Digest x", "webhook-id": "1"}});
+    server.patch(&path, fine).await.ok();
+    server
+        .patch(&path, json!({"auth": bearer}))
+        .await
+        .refused(409, "headers: `authorization` is made by auth");
+    server.patch(&path, json!({"rate": 5})).await.ok();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_template_is_checked_when_it_is_set_and_previewed_with_a_real_event() {
     let server = TestServer::new().await;
     let request = json!({"hook_url": "https://example.com", "template": "slack-missed-call"});
@@ -190,6 +231,18 @@ async fn a_template_is_checked_when_it_is_set_and_previewed_with_a_real_event() 
             &json!("line 1 of what it makes is not JSON: expected value")
         )
     );
+    server
+        .post(&format!("{path}/preview"), json!({"kind": "unknown"}))
+        .await
+        .refused(409, "there is no event of kind `unknown`");
+    server
+        .post("/v1/erasures", json!({"number": "+14155550100"}))
+        .await
+        .ok();
+    server
+        .post(&format!("{path}/preview"), json!({"event_id": event}))
+        .await
+        .refused(409, "was removed, so nothing can be made of it");
 }
 
 #[tokio::test(start_paused = true)]

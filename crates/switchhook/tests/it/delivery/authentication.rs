@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -85,6 +85,9 @@ async fn a_token_and_a_password_are_sent_and_kept_out_of_what_is_kept() {
 struct Guarded {
     asked: AtomicU32,
     refuses: Mutex<Option<&'static str>>,
+    /// Whether whoever asks for a token is kept waiting.
+    hangs: AtomicBool,
+    revoked: Mutex<Vec<&'static str>>,
     seen: Mutex<Vec<String>>,
 }
 
@@ -97,18 +100,22 @@ async fn give_token(
     if let Some(body) = *guarded.refuses.lock() {
         return (StatusCode::UNAUTHORIZED, body.to_owned());
     }
+    if guarded.hangs.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
     // Id and secret are encoded as in forms: `a b` and `p+w`.
     assert_eq!(headers["authorization"], "Basic YStiOnAlMkJ3");
     assert_eq!(form, "grant_type=client_credentials&scope=hooks.write");
     (
         StatusCode::OK,
-        format!(r#"{{"access_token":"token-{number}","token_type":"Bearer","expires_in":3600}}"#),
+        format!(r#"{{"access_token":"token-{number}","token_type":"Bearer","expires_in":"3600"}}"#),
     )
 }
 
 async fn take(State(guarded): State<Arc<Guarded>>, headers: HeaderMap) -> StatusCode {
+    assert_eq!(headers.get_all("authorization").iter().count(), 1);
     let token = headers["authorization"].to_str().unwrap_or_default().to_owned();
-    let is_revoked = token == "Bearer token-2";
+    let is_revoked = guarded.revoked.lock().contains(&token.as_str());
     guarded.seen.lock().push(token);
     if is_revoked {
         StatusCode::UNAUTHORIZED
@@ -145,7 +152,7 @@ async fn a_token_of_an_oauth2_server_is_fetched_once_for_all_and_again_when_it_e
     let (address, guarded) = guarded().await;
     let now = Arc::new(AtomicI64::new(START.as_millis()));
     let transport = transport(&now);
-    let url = format!("http://{address}/hook");
+    let url = format!("http://us:pw@{address}/hook");
     let posted: Vec<Posted> = join_all((0..30).map(|id| transport.post(to(id, &url, oauth2(address))))).await;
     posted.iter().for_each(|posted| check_status(posted, 200));
     assert_eq!(guarded.asked.load(Ordering::SeqCst), 1, "fetched once for many");
@@ -154,6 +161,7 @@ async fn a_token_of_an_oauth2_server_is_fetched_once_for_all_and_again_when_it_e
     check_status(&transport.post(to(1, &url, oauth2(address))).await, 200);
     assert_eq!(guarded.asked.load(Ordering::SeqCst), 1, "it has not expired");
     now.fetch_add(71_000, Ordering::SeqCst);
+    guarded.revoked.lock().push("Bearer token-2");
     check_status(&transport.post(to(1, &url, oauth2(address))).await, 401);
     assert_eq!(
         guarded.asked.load(Ordering::SeqCst),
@@ -166,6 +174,41 @@ async fn a_token_of_an_oauth2_server_is_fetched_once_for_all_and_again_when_it_e
         3,
         "a token that was refused is not used again"
     );
+    guarded.revoked.lock().push("Bearer token-3");
+    let posted: Vec<Posted> = join_all((0..30).map(|id| transport.post(to(id, &url, oauth2(address))))).await;
+    posted.iter().for_each(|posted| check_status(posted, 200));
+    assert_eq!(
+        guarded.asked.load(Ordering::SeqCst),
+        4,
+        "one that was kept and is revoked is replaced within the attempt, once for all"
+    );
+}
+
+#[tokio::test]
+async fn who_waits_for_a_token_that_another_fetches_waits_no_longer_than_its_attempt_may_take() {
+    let (address, guarded) = guarded().await;
+    let now = Arc::new(AtomicI64::new(START.as_millis()));
+    let transport = transport(&now);
+    let url = format!("http://{address}/hook");
+    guarded.hangs.store(true, Ordering::SeqCst);
+    let patient = |timeout_ms| WebhookSettings {
+        timeout_ms: Some(timeout_ms),
+        ..oauth2(address)
+    };
+    let fetching = transport.post(to(1, &url, patient(600_000)));
+    let waiting = async {
+        while guarded.asked.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        transport.post(to(2, &url, patient(50))).await
+    };
+    tokio::select! {
+        _ = fetching => panic!("nothing is answered"),
+        posted = waiting => {
+            let words = "no token could be had of the OAuth2 server: it does not answer";
+            check_unanswered(&posted, FailureReason::Authentication, words);
+        }
+    }
 }
 
 #[tokio::test]

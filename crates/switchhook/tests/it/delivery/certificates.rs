@@ -94,7 +94,7 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
         check(&trusting, secure(settings.plain()).await, trouble, words).await;
     }
     let address = secure(authority.good().plain()).await;
-    let words = "an authority that this machine does not trust";
+    let words = "an authority that is not trusted for it";
     check(&Outbound::default(), address, TlsTrouble::UnknownIssuer, words).await;
 }
 
@@ -147,7 +147,7 @@ async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
         (
             &[0x15, 3, 1, 0, 2, 2, 40],
             TlsTrouble::NothingInCommon,
-            "wants a client certificate, and there is none to show, or it has no way of TLS in common",
+            "wants a client certificate, and was shown none that it takes, or it has no way of TLS in common",
         ),
         (
             b"\x16\x03\x03\x00\x05hello",

@@ -36,12 +36,17 @@ fn signature_of(seen: &Seen) -> StandardHeaders {
 #[tokio::test(start_paused = true)]
 async fn each_attempt_is_signed_with_its_own_time_over_the_body_as_it_is_sent() {
     let rig = Rig::new(|seen| Reaction::Answer(if seen.attempt == 1 { 503 } else { 200 })).await;
-    let id = rig.signed_webhook(standard(None), Some(SECRET)).await;
+    let settings = WebhookSettings {
+        headers: [("webhook-id".to_owned(), "of an older version".to_owned())].into(),
+        ..standard(None)
+    };
+    let id = rig.signed_webhook(settings, Some(SECRET)).await;
     let accepted = rig.call(1, "hangup").await;
     rig.wait(Duration::from_secs(10)).await;
     let seen = rig.network.seen();
     assert_eq!(seen.len(), 2);
     for one in &seen {
+        assert_eq!(one.headers.get_all("webhook-id").iter().count(), 1);
         let headers = signature_of(one);
         let now = START.plus(one.at);
         assert_eq!(headers.id, format!("evt_{}", accepted.id));
