@@ -183,7 +183,7 @@ pub trait Store:
         limit: u32,
     ) -> Result<usize, StoreError>;
     /// Cancels up to `limit` pending deliveries of a webhook that were made until `made_until`, with a note that says why;
-    /// answers how many it were. Nodes that have claimed any are notified, and those that waited for them become due.
+    /// answers how many it were: 0 if none is left. Nodes that have claimed any are notified, and those that waited for them become due.
     async fn skip_deliveries_of(
         &self,
         webhook_id: WebhookId,

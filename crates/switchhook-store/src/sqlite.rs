@@ -38,6 +38,7 @@ mod readers;
 mod record;
 mod recovery;
 mod releases;
+mod removal;
 mod replay_scan;
 mod replays;
 mod reserve;
@@ -65,6 +66,7 @@ use switchhook_domain::Timestamp;
 use tokio::sync::mpsc;
 
 pub use self::backup::{Copied, Existing};
+pub use self::removal::remove;
 
 use self::checkpointer::Checkpointer;
 use self::committer::Committer;

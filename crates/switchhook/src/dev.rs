@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
+use switchhook_store::sqlite;
 use tokio::task::JoinHandle;
 
 pub use self::forward::Forward;
@@ -40,14 +41,8 @@ const COMPANY: CompanyId = CompanyId(1);
 pub(crate) const KEY_FILE: &str = "key";
 pub(crate) const ADDRESS_FILE: &str = "address";
 
-/// The files of its store.
-const STORE_FILES: [&str; 5] = [
-    "switchhook.db",
-    "switchhook.db-wal",
-    "switchhook.db-shm",
-    "switchhook.db.intake",
-    "switchhook.db.reserve",
-];
+/// The file of its store.
+const STORE_FILE: &str = "switchhook.db";
 
 /// Where a receiver of one's own may be besides this machine: in its network, or around its containers.
 const NEARBY: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
@@ -168,7 +163,7 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
     let guard = guard(options.forward.is_some());
     Settings {
         listen: options.listen,
-        store: format!("sqlite:{}", options.dir.join("switchhook.db").display()),
+        store: format!("sqlite:{}", options.dir.join(STORE_FILE).display()),
         hook_allow: guard.allow,
         hook_allow_http: guard.allow_http,
         grace: Duration::from_secs(2),
@@ -183,17 +178,12 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
 }
 
 fn prepare_directory(dir: &Path, fresh: bool) -> Result<()> {
-    if fresh && dir.exists() {
-        for name in STORE_FILES {
-            let file = dir.join(name);
-            if file.exists() {
-                std::fs::remove_file(&file)
-                    .with_context(|| format!("{} cannot be removed", file.display()))?;
-            }
-        }
-    }
     private_folder::make(dir)
-        .with_context(|| format!("the folder {} cannot be made and kept from others", dir.display()))
+        .with_context(|| format!("the folder {} cannot be made and kept from others", dir.display()))?;
+    if fresh {
+        sqlite::remove(&dir.join(STORE_FILE)).context("the store of earlier runs cannot be removed")?;
+    }
+    Ok(())
 }
 
 /// The key to work with: the one that was given, the one of the last time, or a new one.

@@ -174,13 +174,20 @@ pub(super) async fn skip_some_of(
     now: Timestamp,
     limit: u32,
 ) -> Result<usize, StoreError> {
-    let ids = sqlx::query_scalar::<_, i64>(SKIPPED_OF)
-        .bind(webhook_id.0)
-        .bind(made_until.as_millis())
-        .bind(i64::from(limit))
-        .fetch_all(&mut *transaction.connection)
-        .await?;
-    let pending = lock_pending(transaction, ids).await?;
+    let pending = loop {
+        let ids = sqlx::query_scalar::<_, i64>(SKIPPED_OF)
+            .bind(webhook_id.0)
+            .bind(made_until.as_millis())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *transaction.connection)
+            .await?;
+        let is_none_left = ids.is_empty();
+        let pending = lock_pending(transaction, ids).await?;
+        // All of them may have ended while their locks were waited for: then there may be others.
+        if is_none_left || !pending.is_empty() {
+            break pending;
+        }
+    };
     sqlx::query("UPDATE deliveries SET note = $1 WHERE id = ANY($2)")
         .bind(note)
         .bind(pending.iter().map(|one| one.id.0).collect::<Vec<_>>())
@@ -205,4 +212,4 @@ const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at =
        UNION ALL \
        (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $2 \
         ORDER BY due_at, id LIMIT $3)\
-     ) AS pending LIMIT $3) RETURNING replay_id";
+     ) AS pending LIMIT $3) AND state = 'pending' RETURNING replay_id";

@@ -209,6 +209,7 @@ conformance! {
         nothing_is_redelivered_to_a_deleted_webhook,
         a_deleted_webhooks_deliveries_are_cancelled_in_slices,
         what_waits_for_a_webhook_is_skipped_and_says_so,
+        who_skips_beside_others_ends_when_nothing_waits,
         ;
     replays:
         a_replay_reads_back_as_it_was,

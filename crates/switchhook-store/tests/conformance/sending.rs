@@ -292,3 +292,28 @@ pub(crate) async fn what_waits_for_a_webhook_is_skipped_and_says_so(world: &mut 
     // It waited for the others of its call, which nothing keeps it from any more.
     assert_eq!(world.claim(HOOK, 9).await.claimed, 1);
 }
+
+pub(crate) async fn who_skips_beside_others_ends_when_nothing_waits(world: &mut World) {
+    for call in 0..60 {
+        world.leave(call, HOOK).await;
+    }
+    let (store, now) = (&world.store, world.now);
+    let skip = async || {
+        let mut count = 0;
+        loop {
+            match store
+                .skip_deliveries_of(HOOK, now, "Skipped.", now, 2)
+                .await
+                .unwrap()
+            {
+                0 => break,
+                slice => count += slice,
+            }
+        }
+        let waiting = store.longest_waiting(HOOK).await.unwrap();
+        assert!(waiting.is_none(), "{waiting:?} was left, after {count}");
+        count
+    };
+    let counts = tokio::join!(skip(), skip(), skip());
+    assert_eq!(counts.0 + counts.1 + counts.2, 60);
+}

@@ -54,7 +54,7 @@ pub(super) struct Dev {
     #[arg(long)]
     no_simulate: bool,
 
-    /// Delete the events, webhooks and keys of earlier runs
+    /// Delete the store of earlier runs: events, webhooks and every key but the one kept beside it
     #[arg(long)]
     fresh: bool,
 
