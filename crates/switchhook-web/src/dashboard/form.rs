@@ -11,7 +11,8 @@ impl Form {
         let pairs = form_urlencoded::parse(bytes);
         Self(
             pairs
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                // Browsers end every line of a text with both.
+                .map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n")))
                 .collect(),
         )
     }

@@ -217,8 +217,23 @@ impl WebhookForm {
 
     /// What to ask for: all of it; what is empty follows the server.
     pub(super) fn request(&self) -> Result<WebhookRequest, String> {
+        self.request_of(|_| true)
+    }
+
+    /// What to ask for to change what was shown: nothing of what still stands there. A browser sends a text back with other ends of
+    /// its lines, and without the white space around it.
+    pub(super) fn request_over(&self, shown: &Self) -> Result<WebhookRequest, String> {
+        let plain = |text: &str| text.trim().replace("\r\n", "\n");
+        self.request_of(|field| {
+            let mut shown = shown.fields.iter();
+            let before = shown.find(|before| before.name() == field.name());
+            before.is_none_or(|before| plain(&before.value) != plain(&field.value))
+        })
+    }
+
+    fn request_of(&self, is_wanted: impl Fn(&SettingField) -> bool) -> Result<WebhookRequest, String> {
         let mut all = Map::new();
-        for field in &self.fields {
+        for field in self.fields.iter().filter(|field| is_wanted(field)) {
             all.insert(field.name().to_owned(), field.read()?);
         }
         all.insert("hook_url".to_owned(), json!(self.hook_url));
@@ -253,6 +268,8 @@ impl WebhookForm {
 
 #[cfg(test)]
 mod tests {
+    use switchhook_domain::Timestamp;
+    use switchhook_domain::id::{CompanyId, WebhookId};
     use switchhook_domain::webhook::WebhookSettings;
 
     use super::*;
@@ -307,19 +324,36 @@ mod tests {
             headers: [("x-team".to_owned(), "a: b".to_owned())].into(),
             hide_secret: true,
             ordered: Some(false),
+            template: Some("\r\n{\n  \"text\": \"{{ event.state }}\"\r\n}\n".to_owned()),
+            ca: Some("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_owned()),
             ..WebhookSettings::default()
         };
-        let values = serde_json::to_value(ShownSettings(settings.clone())).unwrap();
-        let form = WebhookForm {
-            fields: SETTINGS
-                .iter()
-                .map(|setting| SettingField::of(*setting, &values[setting.name]))
-                .collect(),
-            ..WebhookForm::default()
-        };
-        assert_eq!(
-            form.request().unwrap().settings().apply(settings.clone()),
-            settings
+        let webhook = Webhook::new(
+            WebhookId(1),
+            CompanyId(1),
+            "https://example.com",
+            Timestamp::from_millis(0),
         );
+        let shown = WebhookForm::of(&webhook.with_settings(settings.clone()), SecretsShown::AsSet);
+        let as_browsers_do = |text: &str| text.replace("\r\n", "\n").replace('\n', "\r\n");
+        let mut sent = url::form_urlencoded::Serializer::new(String::new());
+        for field in &shown.fields {
+            sent.append_pair(field.name(), &as_browsers_do(&field.value));
+        }
+        let sent = filled(&sent.finish());
+        assert!(sent.request_over(&shown).unwrap().settings().is_empty());
+        let mut other = sent;
+        for field in &mut other.fields {
+            if field.name() == "rate" {
+                field.value = "5".to_owned();
+            }
+        }
+        let change = other.request_over(&shown).unwrap().settings();
+        let expected = WebhookSettings {
+            rate: Some(5.0),
+            ..settings.clone()
+        };
+        assert!(!change.concerns_credentials(&settings));
+        assert_eq!(change.apply(settings), expected);
     }
 }

@@ -437,15 +437,15 @@ pub(super) async fn edit(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
-    let webhook_id = id_of(&id)?;
-    let webhook = desk
-        .node
-        .store
-        .webhook(visitor.caller.company_id, webhook_id)
-        .await?;
-    let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(webhook_id)).await?;
-    let form = WebhookForm::of(&webhook, shown);
+    let form = as_shown(&desk, &visitor, id_of(&id)?).await?;
     Ok(show_page(&form_page(&desk, &visitor, Some(id), form, None)))
+}
+
+/// The form of a webhook as it stands, as far as the visitor may see it.
+async fn as_shown(desk: &Desk, visitor: &Visitor, id: WebhookId) -> Result<WebhookForm, Trouble> {
+    let webhook = desk.node.store.webhook(visitor.caller.company_id, id).await?;
+    let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(id)).await?;
+    Ok(WebhookForm::of(&webhook, shown))
 }
 
 /// Changes a webhook.
@@ -461,7 +461,8 @@ pub(super) async fn update(
     if is_preview {
         return preview(&desk, &visitor, Some(id.to_string()), form).await;
     }
-    let changed = match form.request() {
+    let shown = as_shown(&desk, &visitor, id).await?;
+    let changed = match form.request_over(&shown) {
         Ok(request) => webhooks::update(&desk.node, visitor.caller, id, request).await,
         Err(why) => Err(Refusal::Invalid(why)),
     };

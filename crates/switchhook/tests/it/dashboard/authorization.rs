@@ -42,7 +42,7 @@ const TABLE: [(&str, [&str; 8]); 69] = [
     ("get /dashboard/webhooks/new",                         ["in",  "in",  "403", "403", "200",  "200",  "200",  "200"]),
     ("get /dashboard/webhooks/{id}",                        ["in",  "in",  "403", "200", "200",  "404",  "200",  "200"]),
     ("get /dashboard/webhooks/{id}/edit",                   ["in",  "in",  "403", "403", "200",  "404",  "200",  "200"]),
-    ("post /dashboard/webhooks/{id}/edit",                  ["in",  "in",  "403", "403", "done", "422",  "422",  "done"]),
+    ("post /dashboard/webhooks/{id}/edit",                  ["in",  "in",  "403", "403", "done", "404",  "422",  "done"]),
     ("post /dashboard/webhooks/{id}/pause",                 ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("post /dashboard/webhooks/{id}/resume",                ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("post /dashboard/webhooks/{id}/retry",                 ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
