@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use ipnet::IpNet;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::history::MINUTES_KEPT;
 use switchhook_domain::lease::Lease;
@@ -29,6 +30,7 @@ use switchhook_store::StoreError;
 use self::amount::{Keep, parse_age, parse_size};
 pub use self::encryption::EncryptionOptions;
 pub use self::hooks::HookOptions;
+use self::hooks::parse_network;
 pub use self::notifications::NotificationOptions;
 use self::sources::Mistakes;
 pub use self::tls::TlsOptions;
@@ -72,6 +74,10 @@ pub struct ServeOptions {
 
     #[command(flatten)]
     pub tls: TlsOptions,
+
+    /// Address ranges of proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8
+    #[arg(long, env = "SWITCHHOOK_TRUSTED_PROXY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub trusted_proxy: Vec<IpNet>,
 
     /// Store for events and deliveries: sqlite:PATH or postgres://…
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
@@ -317,7 +323,7 @@ impl ServeOptions {
                 ..ConnectionLimits::default()
             },
             tls,
-            trusted_proxies: self.tls.trusted_proxy.clone(),
+            trusted_proxies: self.trusted_proxy.clone(),
             store: self.store.clone(),
             public_url: self.public_url.clone(),
             delivery: DeliveryDefaults {

@@ -22,6 +22,7 @@ use crate::config::{parse_listen, parse_public_url, parse_store};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::encryption::{EncryptionKey, Keyring};
 use switchhook_node::{keys, storage};
+use switchhook_store::{PageRequest, Store};
 
 /// Names of what it makes.
 const CONFIG: &str = "switchhook.toml";
@@ -159,11 +160,23 @@ fn keep_key(made: &Made, keyring: &Keyring, now: Timestamp) -> anyhow::Result<()
     let what = || format!("the store {} cannot be made", shown_url(&made.store));
     wait_for(async {
         let store = storage::open_as_guest(&made.store, now, Some(keyring)).with_context(what)?;
-        let kept = store.create_key(admin_key("first", &made.key, now)).await;
+        let kept = keep_first(&*store, made, now).await;
         store.close().await;
-        kept.with_context(what)?;
-        Ok(())
+        kept.with_context(what)
     })
+}
+
+/// A store that has keys is somebody's: its secrets are sealed with a key that is not the new one.
+async fn keep_first(store: &dyn Store, made: &Made, now: Timestamp) -> anyhow::Result<()> {
+    let keys = store.list_keys(None, PageRequest::first(1)).await?;
+    if !keys.items.is_empty() {
+        bail!(
+            "it is in use (it has API keys), and nothing was changed: name another with --store, or serve it with the \
+             configuration that it has"
+        );
+    }
+    store.create_key(admin_key("first", &made.key, now)).await?;
+    Ok(())
 }
 
 /// Writes a file that only its owner may read, and that was not there.

@@ -1,8 +1,9 @@
 //! `switchhook mcp`: lets an assistant find out what happened to events, over the Model Context Protocol.
 //!
 //! Here: over what it is asked, and whose key counts. What can be asked is `tools`, how strangers' text is set apart is
-//! `untrusted`. Everything goes through the HTTP API, so that what a key may see and do is decided there and nowhere else.
+//! `untrusted`, what no answer has in it is `credentials`. Everything goes through the HTTP API, so that what a key may see and do is decided there and nowhere else.
 
+mod credentials;
 mod tools;
 mod untrusted;
 

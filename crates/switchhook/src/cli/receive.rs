@@ -91,7 +91,7 @@ impl Receive {
     pub(super) fn run(self) -> anyhow::Result<()> {
         self.secrets.warn();
         let listen = self.listen;
-        let (tls, trusted_proxies) = (self.tls.settings()?, self.tls.trusted_proxy.clone());
+        let tls = self.tls.settings()?;
         if tls != TlsSettings::Off {
             // A renewed certificate, or one that cannot be had, is told in the log.
             logging::init(LogFormat::Text, "warn,switchhook::tls=info");
@@ -107,7 +107,7 @@ impl Receive {
             let entrance = Entrance {
                 listener,
                 identity: secured.as_ref().map(Secured::identity),
-                trusted_proxies,
+                trusted_proxies: Vec::new(),
             };
             door::serve(entrance, inbox).await
         })

@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ipnet::IpNet;
 use switchhook_node::settings::{AcmeSettings, TlsSettings};
 use url::Url;
 
-use super::hooks::parse_network;
 use super::sources::Mistakes;
 use crate::tls::read_certificate;
 
@@ -60,10 +58,6 @@ pub struct TlsOptions {
         default_value = "acme"
     )]
     pub acme_folder: PathBuf,
-
-    /// Address ranges of proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8
-    #[arg(long, env = "SWITCHHOOK_TRUSTED_PROXY", hide_env_values = true, value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
-    pub trusted_proxy: Vec<IpNet>,
 }
 
 impl TlsOptions {

@@ -19,6 +19,7 @@ use switchhook_simulator::{Dialect, Scenario};
 use url::Url;
 
 use super::Access;
+use super::credentials::masked;
 use super::untrusted::{NOTICE, set_apart};
 use crate::cli::simulate::diagnosis::{Subject, diagnose};
 use switchhook_client::{Client, Request, Trust};
@@ -205,7 +206,7 @@ impl Desk {
             .await
     }
 
-    /// Show a webhook: its settings, and its health (active, failing, paused …, since when and why).
+    /// Show a webhook: its settings without secrets, and its health (active, failing, paused …, since when and why).
     #[tool(annotations(read_only_hint = true))]
     async fn show_webhook(&self, Parameters(One { id }): Parameters<One>, asked: Asked) -> CallToolResult {
         self.ask_one::<WebhookId>(&asked, "/v1/webhooks", &id, "").await
@@ -353,10 +354,33 @@ fn rows(limit: Option<u8>) -> Option<String> {
 fn told(data: Value) -> CallToolResult {
     CallToolResult::success(vec![
         ContentBlock::text(NOTICE),
-        ContentBlock::text(set_apart(data)),
+        ContentBlock::text(set_apart(masked(data))),
     ])
 }
 
 fn failed(why: &str) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(why)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assistant_is_told_no_credential() {
+        let webhook = json!({
+            "hook_url": "https://us:hunter2@example.com/hook?token=hunter2&a=1",
+            "signature": {"algo": "HS256", "secret": "hunter2"},
+            "standard_secret": "whsec_hunter2",
+            "old_secrets": [{"secret": "hunter2", "valid_until": 5}],
+            "headers": {"x-api-key": "hunter2", "x-team": "blue"},
+            "auth": {"type": "oauth2", "token_url": "https://a:hunter2@example.com", "client_secret": "***"},
+            "last": [{"payload": {"secret": "of a stranger"}}],
+        });
+        let told = serde_json::to_string(&told(json!({ "items": [webhook] }))).unwrap();
+        assert!(!told.contains("hunter2"), "{told}");
+        for kept in ["example.com/hook", "a=1", "blue", "of a stranger"] {
+            assert!(told.contains(kept), "{kept}: {told}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use x509_parser::pem::Pem;
 
 const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.json";
+const PROBE: &str = "probe.json";
 
 /// Where it is kept.
 pub(super) struct Folder {
@@ -48,6 +49,9 @@ struct KeptCertificate {
 
 impl Folder {
     /// Makes the folder, for its owner only, if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made, or nothing can be kept in it.
     pub(super) fn open(settings: &AcmeSettings) -> Result<Self> {
         let path = settings.folder.clone();
         DirBuilder::new()
@@ -55,11 +59,15 @@ impl Folder {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("acme-folder: {} cannot be made", path.display()))?;
-        Ok(Self {
+        let folder = Self {
             path,
             directory: settings.directory.clone(),
             names: settings.names.clone(),
-        })
+        };
+        // An authority gives a few certificates a week: none is asked for that cannot be kept.
+        folder.write(PROBE, &())?;
+        let _ = std::fs::remove_file(folder.path.join(PROBE));
+        Ok(folder)
     }
 
     pub(super) fn account(&self) -> Option<AccountCredentials> {
@@ -67,15 +75,12 @@ impl Folder {
         (kept.directory == self.directory).then_some(kept.credentials)
     }
 
-    pub(super) fn keep_account(&self, credentials: AccountCredentials) -> Result<()> {
-        let directory = self.directory.clone();
-        self.write(
-            ACCOUNT,
-            &KeptAccount {
-                directory,
-                credentials,
-            },
-        )
+    pub(super) fn keep_account(&self, credentials: AccountCredentials) {
+        let account = KeptAccount {
+            directory: self.directory.clone(),
+            credentials,
+        };
+        self.keep(ACCOUNT, &account);
     }
 
     pub(super) fn certificate(&self) -> Option<Kept> {
@@ -93,7 +98,7 @@ impl Folder {
         .ok()
     }
 
-    /// Keeps what the authority gave.
+    /// Keeps what the authority gave. It counts also if it cannot be kept: until the next start nobody needs what is on the disk.
     pub(super) fn keep_certificate(&self, chain: String, key: String) -> Result<Kept> {
         let kept = of_pem(&chain, &key)?;
         let certificate = KeptCertificate {
@@ -102,8 +107,18 @@ impl Folder {
             chain,
             key,
         };
-        self.write(CERTIFICATE, &certificate)?;
+        self.keep(CERTIFICATE, &certificate);
         Ok(kept)
+    }
+
+    fn keep(&self, name: &str, what: &impl Serialize) {
+        if let Err(error) = self.write(name, what) {
+            let error = format!("{error:#}");
+            warn!(
+                error,
+                "what the authority gave is not kept: the next start asks for it again"
+            );
+        }
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
@@ -138,4 +153,43 @@ fn of_pem(chain: &str, key: &str) -> Result<Kept> {
         certificate,
         renew_at: Timestamp::from_millis(renew_at * 1_000),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::generate_simple_self_signed;
+
+    use super::*;
+
+    fn settings(folder: PathBuf) -> AcmeSettings {
+        AcmeSettings {
+            folder,
+            names: vec!["hooks.example.com".to_owned()],
+            directory: "https://acme.example.com".to_owned(),
+            email: None,
+            root: None,
+        }
+    }
+
+    #[test]
+    fn a_folder_in_which_nothing_can_be_kept_is_told_at_the_start() {
+        // Nobody may write there, not even root.
+        let refused = Folder::open(&settings("/proc".into())).err().unwrap();
+        assert!(
+            format!("{refused:#}").contains("cannot be written"),
+            "{refused:#}"
+        );
+    }
+
+    #[test]
+    fn a_certificate_counts_also_if_it_cannot_be_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&settings(place.path().into())).unwrap();
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+        std::fs::create_dir(place.path().join("certificate.json.new")).unwrap();
+        let made = generate_simple_self_signed(["hooks.example.com".to_owned()]).unwrap();
+        let kept = folder.keep_certificate(made.cert.pem(), made.signing_key.serialize_pem());
+        assert!(kept.is_ok(), "{:?}", kept.err());
+        assert!(folder.certificate().is_none());
+    }
 }

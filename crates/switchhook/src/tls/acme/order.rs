@@ -64,7 +64,7 @@ async fn account(settings: &AcmeSettings, folder: &Folder) -> Result<Account> {
     };
     let made = builder.create(&new, settings.directory.clone(), None).await;
     let (account, credentials) = made.with_context(unreachable)?;
-    folder.keep_account(credentials)?;
+    folder.keep_account(credentials);
     Ok(account)
 }
 

@@ -81,6 +81,20 @@ fn a_store_that_is_out_of_reach_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_store_that_is_in_use_gets_no_further_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path());
+    shell.run(&["init", "--dir", "first"]).ok();
+    let words = ["init", "--dir", "second", "--store", "sqlite:first/switchhook.db"];
+    let run = shell.run(&words).failed(1);
+    assert!(run.stderr.contains("it is in use (it has API keys)"), "{run:?}");
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("second")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
 fn the_manual_has_a_page_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     Shell::new(folder.path()).run(&["man", "man1"]).ok();

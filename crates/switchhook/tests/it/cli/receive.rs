@@ -384,3 +384,10 @@ async fn slow_strangers_take_no_place_from_those_who_send_events_and_do_not_hold
     }
     panic!("it waits for those who send nothing");
 }
+
+#[test]
+fn an_option_that_changes_nothing_here_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Shell::new(folder.path()).run(&["receive", "--trusted-proxy", "10.0.0.0/8"]);
+    assert!(run.failed(2).stderr.contains("--trusted-proxy"));
+}
