@@ -52,8 +52,8 @@ pub use outline::{Outline, Sort, Value};
 pub use repeat::{InvalidRepeatKey, RepeatKey};
 pub use signature::{
     Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, Secret,
-    SecretChange, Signer, StandardError, StandardHeaders, StandardKey, TokenPart, Verifier, VerifyError,
-    diagnose, is_broken_standard_secret, key_id, sign, standard_secret, verify,
+    SecretChange, Signer, StandardCause, StandardError, StandardHeaders, StandardKey, TokenPart, Verifier,
+    VerifyError, diagnose, is_broken_standard_secret, key_id, sign, standard_secret, verify,
 };
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::{UnknownWord, same_word};

@@ -21,7 +21,7 @@ use zeroize::Zeroize;
 pub use diagnosis::{Cause, Diagnosis, Hash, Respelling, SecretChange, diagnose};
 pub use error::{TokenPart, VerifyError};
 pub use standard::{
-    STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, StandardError, StandardHeaders, StandardKey,
+    STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, StandardCause, StandardError, StandardHeaders, StandardKey,
     is_broken_standard_secret, standard_secret,
 };
 pub use verify::{MAX_TOKEN_BYTES, Verifier, verify};

@@ -7,7 +7,6 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
 use crate::Receiver;
-use crate::labels::Labels;
 use crate::operations::{Answer, Handlers};
 use crate::received::Received;
 use crate::refusal::Refusal;
@@ -33,7 +32,8 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let (parts, body) = request.into_parts();
         let content = whole_body(body).await.map_err(Rejection)?;
-        let event = Receiver::from_ref(state).receive_labelled(Labels::of(&parts.headers), &content);
+        let header = |name: &str| parts.headers.get(name)?.to_str().ok();
+        let event = Receiver::from_ref(state).receive_request(header, &content);
         event.map(Self).map_err(Rejection)
     }
 }
@@ -50,7 +50,11 @@ impl Handlers {
         post(move |request: Request| async move {
             let (parts, body) = request.into_parts();
             match whole_body(body).await {
-                Ok(content) => self.receive(Labels::of(&parts.headers), &content).await,
+                Ok(content) => {
+                    let header = |name: &str| parts.headers.get(name)?.to_str().ok();
+                    let received = self.receiver().receive_request(header, &content);
+                    self.deal_with(received).await
+                }
                 Err(refusal) => self.refuse(refusal),
             }
         })

@@ -15,7 +15,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::Receiver;
-use crate::labels::Labels;
 use crate::refusal::Refusal;
 use crate::whole_body::whole_body;
 
@@ -87,7 +86,7 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let content = whole_body(body).await?;
-    let event = receiver.receive_labelled(Labels::of(&parts.headers), &content)?;
+    let event = receiver.receive_request(|name| parts.headers.get(name)?.to_str().ok(), &content)?;
     let body = Bytes::copy_from_slice(&event.body);
     parts
         .headers

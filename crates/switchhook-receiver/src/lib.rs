@@ -86,7 +86,9 @@ mod repeats;
 #[cfg(feature = "http")]
 mod whole_body;
 
-use switchhook_protocol::{MAX_TOKEN_BYTES, Secret, Verifier, check_object, tell_kind};
+use switchhook_protocol::{
+    MAX_TOKEN_BYTES, Secret, StandardHeaders, StandardKey, Verifier, check_object, tell_kind,
+};
 
 pub use calls::{CallKey, CallOf, Calls, Likeness};
 pub use journal::{Format, Found, Journal, JournalError};
@@ -121,8 +123,8 @@ enum Quotes {
 
 #[derive(Clone, Debug)]
 enum Trust {
-    /// There are secrets: an event must be signed with one of them.
-    Signed(Verifier),
+    /// There are secrets: an event must be signed with one of them, in its body or in its headers.
+    Signed(Verifier, Vec<StandardKey>),
     /// There is none: events are plain JSON, and anybody can send them.
     Anybody,
 }
@@ -152,17 +154,58 @@ impl Receiver {
     /// # Errors
     /// As there.
     pub fn receive_labelled(&self, labels: Labels, content: &[u8]) -> Result<Received, Refusal> {
+        self.receive_signed(labels, None, content)
+    }
+
+    /// The same with a function that looks up a header by its lower-case name: beside what headers tell, they may hold a signature
+    /// as [Standard Webhooks](https://www.standardwebhooks.com) have it. Where there is one it must be valid, and not older than five
+    /// minutes; the event may then be plain JSON.
+    ///
+    /// ```
+    /// use switchhook_receiver::Receiver;
+    ///
+    /// let receiver = Receiver::builder().secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").build()?;
+    /// let headers = [("webhook-id", "evt_1"), ("webhook-timestamp", "1614265330"), ("webhook-signature", "v1,AAAA")];
+    /// let header = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1);
+    /// let refusal = receiver.receive_request(header, br#"{"call_id": 1}"#).unwrap_err();
+    /// assert!(refusal.to_string().contains("s old"));
+    /// # Ok::<(), switchhook_receiver::InvalidSecret>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As there, and if that signature is not valid.
+    pub fn receive_request<'a>(
+        &self,
+        header: impl Fn(&str) -> Option<&'a str>,
+        content: &[u8],
+    ) -> Result<Received, Refusal> {
+        let standard = StandardHeaders::read(&header)?;
+        self.receive_signed(Labels::read(header), standard.as_ref(), content)
+    }
+
+    fn receive_signed(
+        &self,
+        labels: Labels,
+        standard: Option<&StandardHeaders>,
+        content: &[u8],
+    ) -> Result<Received, Refusal> {
         if content.len() > MAX_TOKEN_BYTES {
             let bytes = content.len();
             return Err(Refusal::TooLarge { bytes });
+        }
+        if let (Some(standard), Trust::Signed(_, keys)) = (standard, &self.trust) {
+            standard.verify(keys, content, clock::now())?;
         }
         let content = match self.quotes {
             Quotes::Refused => content,
             Quotes::Accepted => without_quotes(content),
         };
         let body = match &self.trust {
-            Trust::Signed(verifier) => verifier.verify(content)?,
-            Trust::Anybody if looks_signed(content) => return Err(Refusal::SecretMissing),
+            Trust::Signed(..) if standard.is_some() && !looks_signed(content) => content.to_vec(),
+            Trust::Signed(verifier, _) => verifier.verify(content)?,
+            Trust::Anybody if standard.is_some() || looks_signed(content) => {
+                return Err(Refusal::SecretMissing);
+            }
             Trust::Anybody => content.to_vec(),
         };
         check_object(&body)?;
@@ -209,7 +252,7 @@ impl ReceiverBuilder {
         }
         let trust = match self.secrets.as_slice() {
             [] => Trust::Anybody,
-            secrets => Trust::Signed(Verifier::new(secrets)),
+            secrets => Trust::Signed(Verifier::new(secrets), standard_keys(secrets)),
         };
         let quotes = self.quotes;
         Ok(Receiver { trust, quotes })
@@ -223,6 +266,14 @@ pub enum InvalidSecret {
     /// A secret is the empty text.
     #[error("a secret is empty; for unsigned events give no secret at all")]
     Empty,
+}
+
+/// The keys of those that are texts, as Standard Webhooks' are.
+fn standard_keys(secrets: &[Secret]) -> Vec<StandardKey> {
+    let texts = secrets
+        .iter()
+        .filter_map(|secret| str::from_utf8(secret.as_bytes()).ok());
+    texts.map(StandardKey::new).collect()
 }
 
 /// The token inside a JSON string. It holds no character that JSON would escape.
@@ -321,6 +372,57 @@ mod tests {
         assert_eq!(receive(EVENT), Some(Kind::Call));
         assert_eq!(receive(b"{}"), Some(Kind::Changelog));
         assert!(open().receive(EVENT).unwrap().sms().is_err());
+    }
+
+    #[test]
+    fn a_signature_in_the_headers_must_hold_and_plain_json_is_enough_then() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let receiver = Receiver::builder()
+            .secret("other")
+            .also_accept(secret)
+            .build()
+            .unwrap();
+        let now = clock::now();
+        let seconds = (now.as_millis() / 1_000).to_string();
+        let receive = |receiver: &Receiver, signed: &[u8], seconds: &str, content: &[u8]| {
+            let signature = StandardKey::new(secret).sign("evt_1", now, signed);
+            let header = |name: &str| match name {
+                "webhook-id" => Some("evt_1"),
+                "webhook-timestamp" => Some(seconds),
+                "webhook-signature" => Some(signature.as_str()),
+                "switchhook-event-id" => Some("1"),
+                _ => None,
+            };
+            receiver.receive_request(header, content)
+        };
+        let event = receive(&receiver, EVENT, &seconds, EVENT).unwrap();
+        assert_eq!(
+            (event.body.as_slice(), event.labels.event_id.as_deref()),
+            (EVENT, Some("1"))
+        );
+        let both = sign(secret, EVENT);
+        let event = receive(&receiver, both.as_bytes(), &seconds, both.as_bytes()).unwrap();
+        assert_eq!(event.body, EVENT, "a token is checked too");
+        for (content, seconds, receiver, reason) in [
+            (
+                &b"{}"[..],
+                seconds.as_str(),
+                &receiver,
+                "no signature in `webhook-signature` fits",
+            ),
+            (EVENT, "1614265330", &receiver, "s old, and at most 300 s"),
+            (EVENT, "soon", &receiver, "not a number of seconds"),
+            (EVENT, &seconds, &guarded(), "(2 secrets tried)"),
+            (EVENT, &seconds, &open(), "this receiver has no secret"),
+        ] {
+            let refusal = receive(receiver, EVENT, seconds, content).unwrap_err();
+            assert!(refusal.to_string().contains(reason), "{refusal}");
+        }
+        let token = sign("unknown", EVENT);
+        let refusal = receive(&receiver, token.as_bytes(), &seconds, token.as_bytes()).unwrap_err();
+        assert!(matches!(refusal, Refusal::Signature(_)), "{refusal}");
+        let refusal = receiver.receive_request(|name| (name == "webhook-signature").then_some("v1,x"), EVENT);
+        assert_eq!(refusal.unwrap_err().answer_status(), 400);
     }
 
     #[test]

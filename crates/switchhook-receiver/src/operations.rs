@@ -145,7 +145,19 @@ impl Handlers {
     /// Takes a request: its labels and its whole body, whatever its `Content-Type`. Returns when the event was dealt
     /// with. A handler that has begun comes to its end even if nobody waits for the answer any more.
     pub async fn receive(&self, labels: Labels, content: &[u8]) -> Answer {
-        let event = match self.0.receiver.receive_labelled(labels, content) {
+        let received = self.0.receiver.receive_labelled(labels, content);
+        self.deal_with(received).await
+    }
+
+    /// Who checks requests before a handler is called.
+    #[cfg(feature = "axum")]
+    pub(crate) fn receiver(&self) -> &Receiver {
+        &self.0.receiver
+    }
+
+    /// Answers a request that was checked, after its event was dealt with.
+    pub(crate) async fn deal_with(&self, received: Result<Received, Refusal>) -> Answer {
+        let event = match received {
             Ok(event) => event,
             Err(refusal) => return self.refuse(refusal),
         };

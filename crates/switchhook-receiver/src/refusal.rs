@@ -2,7 +2,7 @@
 //! A refusal is for the receiver's log: it says what was wrong and holds nothing secret.
 //! What the sender does with the answer is its business: Dialpad gives up at any 4xx, Switchhook tries again.
 
-use switchhook_protocol::{BodyError, MAX_TOKEN_BYTES, VerifyError};
+use switchhook_protocol::{BodyError, MAX_TOKEN_BYTES, StandardError, VerifyError};
 
 /// Why a body is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +11,10 @@ pub enum Refusal {
     /// The receiver has a secret, and the body is not a token signed with it.
     #[error(transparent)]
     Signature(#[from] VerifyError),
-    /// The body is a signed token, and the receiver has no secret to check it with.
+    /// The signature in the headers, as Standard Webhooks have it, is not valid.
+    #[error(transparent)]
+    Standard(#[from] StandardError),
+    /// The event is signed, and the receiver has no secret to check it with.
     #[error("the event is signed, but this receiver has no secret; give it the one of the webhook")]
     SecretMissing,
     /// The body, or the payload of the token, is not one JSON object.
@@ -42,6 +45,8 @@ impl Refusal {
                 | VerifyError::OtherAlgorithm { .. }
                 | VerifyError::WrongSignature { .. },
             ) => 401,
+            Self::Standard(StandardError::Incomplete { .. } | StandardError::NotATime) => 400,
+            Self::Standard(_) => 401,
             Self::Signature(_) | Self::Body(_) | Self::BrokenOff => 400,
         }
     }

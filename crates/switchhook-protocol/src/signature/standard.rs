@@ -4,6 +4,8 @@
 //! The time is signed too, so a receiver can refuse what somebody recorded and sends again: a JWT of an event cannot
 //! offer that, since it is the same for every attempt.
 
+mod cause;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::headers::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use crate::timestamp::Timestamp;
+
+pub use self::cause::StandardCause;
 
 /// What a secret begins with whose key follows in base64.
 pub const STANDARD_SECRET_PREFIX: &str = "whsec_";
@@ -187,27 +191,33 @@ impl StandardHeaders {
         if keys.is_empty() {
             return Err(StandardError::NoSecret);
         }
-        let versioned = self
-            .signature
-            .split(' ')
-            .filter_map(|one| one.strip_prefix(VERSION));
-        let given: Vec<_> = versioned.take(MOST_SIGNATURES).collect();
-        if given.is_empty() {
+        if self.given().next().is_none() {
             return Err(StandardError::NoSignature);
         }
-        let fits = |key: &StandardKey| {
-            let tag = self.signed_by(key, body);
-            let is_same = |given: &&str| {
-                aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), tag.as_bytes())
-            };
-            given.iter().any(|given| is_same(given).is_ok())
-        };
-        match keys.iter().any(fits) {
+        match self.fits(keys, body) {
             true => Ok(()),
             false => Err(StandardError::WrongSignature {
                 secrets_tried: keys.len(),
             }),
         }
+    }
+
+    /// Whether a signature was made of the body with one of these.
+    fn fits(&self, keys: &[StandardKey], body: &[u8]) -> bool {
+        keys.iter().any(|key| {
+            let tag = self.signed_by(key, body);
+            let is_same = |given: &str| {
+                aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), tag.as_bytes())
+            };
+            self.given().any(|given| is_same(given).is_ok())
+        })
+    }
+
+    /// The signatures of the version that is known.
+    fn given(&self) -> impl Iterator<Item = &str> {
+        let all = self.signature.split(' ');
+        all.filter_map(|one| one.strip_prefix(VERSION))
+            .take(MOST_SIGNATURES)
     }
 
     fn signed_by(&self, key: &StandardKey, body: &[u8]) -> String {

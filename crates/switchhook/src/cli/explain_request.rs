@@ -6,6 +6,7 @@ mod capture;
 mod chunked;
 mod curl;
 mod logged;
+mod standard;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use switchhook_protocol::{Diagnosis, VerifyError, check_object, diagnose, header
 use switchhook_receiver::{Labels, Receiver};
 
 use self::capture::Capture;
+use self::standard::Checked;
 use super::accepted_secrets::AcceptedSecrets;
 use super::output::{self, Facts};
 use super::{diagnosis, jwt};
@@ -70,6 +72,8 @@ struct Explained {
     labels: Labels,
     content: Content,
     diagnosis: Diagnosis,
+    /// What stands in the headers of Standard Webhooks.
+    standard: Option<Checked>,
     kind: Option<Kind>,
     summary: Option<String>,
     notes: Vec<String>,
@@ -96,6 +100,7 @@ impl Explained {
         let mut explained = Self {
             kind: received.as_ref().and_then(|event| event.kind),
             summary: received.map(|event| event.summary()),
+            standard: Checked::of(&capture, keys),
             capture,
             labels,
             content,
@@ -123,7 +128,7 @@ impl Explained {
                 "the body is empty: a framework that does not know `application/jwt` may have dropped it; capture the raw request"
                     .to_owned(),
             ),
-            Content::Event if secrets > 0 => notes.push(
+            Content::Event if secrets > 0 && self.standard.is_none() => notes.push(
                 "the event is not signed: the webhook that sends it has no secret, or this is another webhook's".to_owned(),
             ),
             Content::Event if self.kind.is_none() => {
@@ -177,6 +182,9 @@ impl Explained {
         match self.content {
             Content::Empty => "nothing",
             Content::Token => "a signed event (a JWT)",
+            Content::Event if self.standard.is_some() => {
+                "an event (plain JSON) with a signature in its headers"
+            }
             Content::Event => "an unsigned event (plain JSON)",
             Content::Other => "neither a JWT nor one JSON object",
         }
@@ -201,6 +209,9 @@ impl Explained {
             )
             .fact_if("kind", self.kind)
             .fact_if("event", self.summary.as_ref());
+        if let Some(standard) = &self.standard {
+            facts = standard.add_facts(facts, secrets);
+        }
         if self.is_about_signatures(secrets) {
             facts = diagnosis::add_facts(facts, &self.diagnosis, secrets);
         }
@@ -209,9 +220,9 @@ impl Explained {
             .fold(facts, |facts, note| facts.fact("note", note))
     }
 
-    /// Whether there is a signature or should be one. An unsigned event needs none if there is no secret.
+    /// Whether the body is signed or should be. It need not be if there is no secret, or a signature in the headers.
     fn is_about_signatures(&self, secrets: usize) -> bool {
-        self.content == Content::Token || secrets > 0
+        self.content == Content::Token || secrets > 0 && self.standard.is_none()
     }
 
     fn as_json(&self, secrets: usize) -> Value {
@@ -235,10 +246,11 @@ impl Explained {
             "attempt": self.labels.attempt,
             "body": content,
             "body_bytes": self.capture.body.len(),
-            "is_signed": !is_unsigned && self.content == Content::Token,
+            "is_signed": !is_unsigned && self.content == Content::Token || self.standard.is_some(),
             "kind": self.kind,
             "summary": self.summary,
             "signature": signature,
+            "standard_webhooks": self.standard.as_ref().map(Checked::as_json),
             "notes": self.notes,
         })
     }

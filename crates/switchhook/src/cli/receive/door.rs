@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::bail;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use switchhook_receiver::{Labels, MAX_BODY_BYTES, Refusal};
+use switchhook_receiver::{MAX_BODY_BYTES, Refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::inbox::Inbox;
@@ -78,19 +78,18 @@ async fn take(door: Door, request: Request) -> Response {
     let Ok(place) = door.places.try_acquire_owned() else {
         return too_many();
     };
-    let labels = Labels::of(&parts.headers);
-    deal_with(door.inbox, labels, content, place).await
+    deal_with(door.inbox, parts.headers, content, place).await
 }
 
 /// To its end, even if the sender hangs up.
 async fn deal_with(
     inbox: Arc<Inbox>,
-    labels: Labels,
+    headers: HeaderMap,
     content: Result<Bytes, Refusal>,
     place: OwnedSemaphorePermit,
 ) -> Response {
     let dealing = tokio::spawn(async move {
-        let outcome = inbox.take(labels, content).await;
+        let outcome = inbox.take(&headers, content).await;
         drop(place);
         outcome
     });

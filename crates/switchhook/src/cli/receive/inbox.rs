@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::http::HeaderMap;
 use switchhook_domain::clock::Clock;
-use switchhook_receiver::{Claim, Journal, Labels, Received, Receiver, Refusal, Repeats, Turn};
+use switchhook_receiver::{Claim, Journal, Received, Receiver, Refusal, Repeats, Turn};
 use tokio::task::spawn_blocking;
 
 use super::adviser::Adviser;
@@ -31,10 +32,11 @@ pub(super) struct Keeping {
 }
 
 impl Inbox {
-    /// Takes a request's body, or why there is none.
-    pub(super) async fn take(&self, labels: Labels, content: Result<Bytes, Refusal>) -> Outcome {
+    /// Takes a request's headers and its body, or why there is none.
+    pub(super) async fn take(&self, headers: &HeaderMap, content: Result<Bytes, Refusal>) -> Outcome {
+        let header = |name: &str| headers.get(name)?.to_str().ok();
         let received = match &content {
-            Ok(content) => self.receiver.receive_labelled(labels, content),
+            Ok(content) => self.receiver.receive_request(header, content),
             Err(refusal) => Err(refusal.clone()),
         };
         match received {
@@ -45,7 +47,9 @@ impl Inbox {
                 outcome
             }
             Err(refusal) => {
-                let advice = content.ok().and_then(|content| self.adviser.advise(&content));
+                // Only of a token more can be found out than the refusal says.
+                let content = content.ok().filter(|_| !matches!(refusal, Refusal::Standard(_)));
+                let advice = content.and_then(|content| self.adviser.advise(&content));
                 let outcome = Outcome::Refused(refusal);
                 self.show.show(None, &outcome, advice);
                 outcome

@@ -1,7 +1,7 @@
 //! Tokens by hand, and captured requests explained.
 
 use serde_json::Value;
-use switchhook_protocol::sign;
+use switchhook_protocol::{StandardKey, Timestamp, sign};
 
 use super::run::Shell;
 
@@ -230,4 +230,47 @@ fn what_is_odd_about_a_request_is_noted() {
         let explained = explain(capture, Some(SECRET));
         assert_eq!(explained["kind"], Value::Null, "{explained}");
     }
+}
+
+#[test]
+fn a_signature_in_the_headers_is_explained_too() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let at = Timestamp::from_millis(1_614_265_330_000);
+    let signature = StandardKey::new(secret).sign("evt_17", at, EVENT.as_bytes());
+    let capture = format!(
+        "POST /hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Webhook-Id: evt_17\r\nWebhook-Timestamp: 1614265330\r\nWebhook-Signature: {signature}\r\n\r\n{EVENT}",
+        EVENT.len()
+    );
+    for (secret, holds, said) in [
+        (Some(secret), Some(true), ""),
+        (
+            Some("other"),
+            Some(false),
+            "no signature in `webhook-signature` fits",
+        ),
+        (None, None, ""),
+    ] {
+        let explained = explain(&capture, secret);
+        let standard = &explained["standard_webhooks"];
+        assert_eq!(standard["holds"].as_bool(), holds, "{explained:#}");
+        assert!(
+            standard["refused"].as_str().unwrap_or_default().starts_with(said),
+            "{explained:#}"
+        );
+        assert!(
+            standard["age"]
+                .as_str()
+                .unwrap()
+                .contains("refuses it afterwards as played again")
+        );
+        assert_eq!(
+            (&explained["is_signed"], &explained["signature"]),
+            (&true.into(), &Value::Null)
+        );
+        assert_eq!(explained["notes"], serde_json::json!([]), "{explained:#}");
+    }
+    let bare = explain(&capture, secret.strip_prefix("whsec_"));
+    let cause = bare["standard_webhooks"]["cause"].as_str().unwrap();
+    assert!(cause.contains("write it with `whsec_` before it"), "{cause}");
 }

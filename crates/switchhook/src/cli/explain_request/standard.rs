@@ -1,0 +1,112 @@
+//! The signature that Standard Webhooks put into the headers: with which secret it fits, why with none, and how old it is.
+
+use serde_json::{Value, json};
+use switchhook_domain::clock::Clock;
+use switchhook_node::clock::SystemClock;
+use switchhook_protocol::{STANDARD_TOLERANCE, StandardError, StandardHeaders, StandardKey, Timestamp};
+
+use super::super::output::Facts;
+use super::capture::Capture;
+
+/// What was found out about a signature in the headers.
+pub(super) struct Checked {
+    headers: Option<StandardHeaders>,
+    /// Which secret it fits with, from 0. Its age does not matter: a capture is looked at afterwards.
+    verdict: Result<usize, StandardError>,
+    cause: Option<String>,
+    /// How old it is, and that no receiver takes it any more.
+    age: Option<String>,
+}
+
+impl Checked {
+    /// Looks at a capture; `None` if it has no such signature.
+    pub(super) fn of(capture: &Capture, keys: &[&[u8]]) -> Option<Self> {
+        let headers = match StandardHeaders::read(|name| capture.header(name)) {
+            Ok(headers) => headers?,
+            Err(error) => {
+                return Some(Self {
+                    headers: None,
+                    verdict: Err(error),
+                    cause: None,
+                    age: None,
+                });
+            }
+        };
+        let secrets: Vec<&str> = keys.iter().filter_map(|key| str::from_utf8(key).ok()).collect();
+        let sent_at = headers.sent_at();
+        let at = sent_at.unwrap_or_else(|| SystemClock.now());
+        let verify = |secrets: &[&str]| {
+            let keys: Vec<_> = secrets.iter().map(|secret| StandardKey::new(secret)).collect();
+            headers.verify(&keys, &capture.body, at)
+        };
+        let fitting = secrets.iter().position(|secret| verify(&[*secret]).is_ok());
+        let verdict = match fitting {
+            Some(index) => Ok(index),
+            None => verify(&secrets).map(|()| 0),
+        };
+        let cause = match verdict {
+            Err(StandardError::WrongSignature { .. }) => headers.cause(&secrets, &capture.body),
+            _ => None,
+        };
+        Some(Self {
+            verdict,
+            cause: cause.map(|cause| cause.to_string()),
+            age: sent_at.and_then(|at| note_on_age(at, SystemClock.now())),
+            headers: Some(headers),
+        })
+    }
+
+    /// Whether it holds; nobody knows without a secret.
+    fn holds(&self) -> Option<bool> {
+        match &self.verdict {
+            Ok(_) => Some(true),
+            Err(StandardError::NoSecret) => None,
+            Err(_) => Some(false),
+        }
+    }
+
+    pub(super) fn add_facts(&self, facts: Facts, given: usize) -> Facts {
+        let name = "webhook-signature";
+        let facts = match &self.verdict {
+            Ok(index) => facts.fact(name, format_args!("holds, with secret {} of {given}", index + 1)),
+            Err(StandardError::NoSecret) => facts.fact(name, "not checked: give the webhook's --secret"),
+            Err(error) => facts.fact(name, "does not hold").fact("refused", error),
+        };
+        facts
+            .fact_if("because", self.cause.as_ref())
+            .fact_if("note", self.age.as_ref())
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        let headers = self.headers.as_ref();
+        let refused = self
+            .verdict
+            .as_ref()
+            .err()
+            .filter(|error| **error != StandardError::NoSecret);
+        json!({
+            "holds": self.holds(),
+            "secret": self.verdict.as_ref().ok().map(|index| index + 1),
+            "refused": refused.map(ToString::to_string),
+            "cause": self.cause,
+            "id": headers.map(|headers| &headers.id),
+            "timestamp": headers.map(|headers| &headers.timestamp),
+            "age": self.age,
+        })
+    }
+}
+
+fn note_on_age(sent_at: Timestamp, now: Timestamp) -> Option<String> {
+    let (old, early) = (now.since(sent_at), sent_at.since(now));
+    let most = STANDARD_TOLERANCE.as_secs();
+    if old > STANDARD_TOLERANCE {
+        let old = old.as_secs();
+        return Some(format!(
+            "it was sent {old} s ago: a receiver takes it for {most} s, and refuses it afterwards as played again"
+        ));
+    }
+    (early > STANDARD_TOLERANCE).then(|| {
+        let early = early.as_secs();
+        format!("it was sent {early} s in the future: the clock of its sender, or this one, is wrong")
+    })
+}
