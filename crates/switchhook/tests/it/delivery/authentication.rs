@@ -27,14 +27,14 @@ use super::network::{check_status, check_unanswered};
 use crate::support::rig::{Reaction, Rig, START};
 use crate::support::tls::{Authority, secure};
 
-fn with(auth: Authentication) -> WebhookSettings {
+pub(super) fn with(auth: Authentication) -> WebhookSettings {
     WebhookSettings {
         auth: Auth(Some(auth)),
         ..WebhookSettings::default()
     }
 }
 
-fn to(id: i64, url: &str, settings: WebhookSettings) -> Post {
+pub(super) fn to(id: i64, url: &str, settings: WebhookSettings) -> Post {
     let webhook = Webhook::new(WebhookId(id), CompanyId(1), url, START).with_settings(settings);
     let destination = Arc::new(Destination::new(webhook, Arc::default()));
     Post {
@@ -44,7 +44,7 @@ fn to(id: i64, url: &str, settings: WebhookSettings) -> Post {
     }
 }
 
-fn transport(now: &Arc<AtomicI64>) -> HttpTransport {
+pub(super) fn transport(now: &Arc<AtomicI64>) -> HttpTransport {
     let now = Arc::clone(now);
     let clock: Arc<dyn Clock> = Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
     let guard = Arc::new(AddressGuard::allowing_loopback());
