@@ -102,6 +102,8 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When somebody revoked it.
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to within some minutes.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {

@@ -4,6 +4,8 @@
 //! one works at its first request, because nothing is remembered of keys that were not found. The key itself is never
 //! kept or logged, only its hash.
 
+mod uses;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::key::ApiKey;
 use switchhook_store::{Store, StoreError};
 
+pub use self::uses::{KeyUses, run};
 use crate::caller::Caller;
 
 /// How long a key that was found is taken to be as it was.
@@ -30,6 +33,7 @@ pub struct Callers {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     found: RwLock<HashMap<Hash, Found>>,
+    uses: KeyUses,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +78,13 @@ impl Callers {
             store,
             clock,
             found: RwLock::default(),
+            uses: KeyUses::default(),
         }
+    }
+
+    /// When which key was used.
+    pub const fn uses(&self) -> &KeyUses {
+        &self.uses
     }
 
     /// Who has the key with this hash.
@@ -91,6 +101,7 @@ impl Callers {
         let key = key.filter(|key| verify_slices_are_equal(&key.hash, &hash).is_ok());
         let key = key.ok_or(NoCaller::Unknown)?;
         check_validity(&key, now)?;
+        self.uses.note(key.id, now);
         let found = Found {
             caller: Caller::of(&key),
             expires_at: key.expires_at,

@@ -143,7 +143,9 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
             get(websockets::list).post(websockets::create),
         )
         .route("/dashboard/websockets/{id}/delete", post(websockets::delete))
-        .route("/dashboard/keys", get(keys::list))
+        .route("/dashboard/keys", get(keys::list).post(keys::create))
+        .route("/dashboard/keys/new", get(keys::blank))
+        .route("/dashboard/keys/{id}/revoke", post(keys::revoke))
         .route(
             "/dashboard/notifications",
             get(notifications::list).post(notifications::create),

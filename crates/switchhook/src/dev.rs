@@ -212,6 +212,7 @@ async fn keep_key(options: &DevOptions, node: &Node, text: &str) -> Result<Calle
                 created_at: now,
                 expires_at: None,
                 revoked_at: None,
+                last_used_at: None,
             };
             node.store.create_key(key.clone()).await?;
             key

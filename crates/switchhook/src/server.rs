@@ -27,7 +27,7 @@ use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble};
-use switchhook_node::{follower, gauges, history, notification, retention, storage};
+use switchhook_node::{callers, follower, gauges, history, notification, retention, storage};
 use switchhook_web::front_door;
 
 use crate::systemd::{self, Sockets};
@@ -56,6 +56,7 @@ pub struct Server {
     tidying: JoinHandle<()>,
     sweeping: JoinHandle<()>,
     counting: JoinHandle<()>,
+    noting: JoinHandle<()>,
     gauging: JoinHandle<()>,
     /// Not where there can be no other nodes.
     following: Option<JoinHandle<()>>,
@@ -203,6 +204,7 @@ impl Server {
         let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&node)));
         let gauging = vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(&node)));
         let counting = vitals.spawn("history", &here, history::run(Arc::clone(&node)));
+        let noting = vitals.spawn("uses of keys", &here, callers::run(Arc::clone(&node)));
         let following = follower::start(&node);
         let notifying = notification::start(&node);
         let measuring = tokio::spawn(clock::keep_measuring(
@@ -223,6 +225,7 @@ impl Server {
             tidying,
             sweeping,
             counting,
+            noting,
             gauging,
             following,
             measuring,
@@ -292,6 +295,7 @@ impl Server {
         self.tidying.abort();
         self.sweeping.abort();
         self.counting.abort();
+        self.noting.abort();
         self.gauging.abort();
         self.measuring.abort();
         self.notifying.abort();

@@ -9,13 +9,15 @@ use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::history::Range;
 use switchhook_domain::id::{
-    ChannelId, DeliveryId, EventId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
+    ChannelId, DeliveryId, EventId, KeyId, ReplayId, SourceId, SubscriptionId, WebhookId, WebsocketId,
 };
-use switchhook_domain::key::Right;
+use switchhook_domain::key::{Right, Rights};
 use switchhook_domain::notification::ChannelType;
 use switchhook_domain::replay::ReplayFilter;
+use switchhook_domain::scope::Scopes;
 use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
+use switchhook_node::api_keys::KeyRequest;
 use switchhook_node::caller::Caller;
 use switchhook_node::doctor::{self, Connecting, Examination};
 use switchhook_node::events::{self, Erasure};
@@ -25,7 +27,7 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::replays::{self, ReplayRequest};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, PreviewRequest, Rotation};
-use switchhook_node::{Node, dead_letters, deliveries, history, subscriptions, websockets};
+use switchhook_node::{Node, api_keys, dead_letters, deliveries, history, subscriptions, websockets};
 use switchhook_store::{
     DeadLetterFilter, ErasureExtent, LogPosition, PageRequest, StoreError, SubscriptionFilter,
 };
@@ -44,6 +46,7 @@ struct Things {
     replay: ReplayId,
     channel: ChannelId,
     consumer: String,
+    key: KeyId,
 }
 
 impl Things {
@@ -78,6 +81,11 @@ impl Things {
             replay: replay.id,
             channel: channel_of(house).await,
             consumer: consumer_of(house).await,
+            key: api_keys::create(node, admin(), key())
+                .await
+                .expect("it can be made")
+                .key
+                .id,
         }
     }
 }
@@ -97,6 +105,16 @@ async fn channel_of(house: &House) -> ChannelId {
     }
     let made = notifications::create_channel(node, admin(), channel()).await;
     made.expect("it can be made").id
+}
+
+fn key() -> KeyRequest {
+    KeyRequest {
+        name: "another".to_owned(),
+        admin: false,
+        rights: Rights::all(),
+        scopes: Scopes::NONE,
+        expires_in: None,
+    }
 }
 
 fn channel() -> ChannelRequest {
@@ -185,6 +203,7 @@ const NO_WRITE: &str = "this key may not write";
 const NO_INGEST: &str = "this key may not ingest";
 const NO_READ: &str = "this key may not read";
 const NOT_THERE: &str = "not found";
+const ADMINS: &str = "API keys need an admin's key";
 const OK: &str = "";
 
 /// What a verb says to: who may only read, who may only ingest, who may do all but see recordings and no admin's things,
@@ -303,6 +322,12 @@ const TABLE: &[(&str, Verb, [&str; 4])] = &[
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
     ("notifications::delete_channel", verb!(|node, caller, things| notifications::delete_channel(node, caller, things.channel)),
         [NO_WRITE, NO_WRITE, OK, NOT_THERE]),
+    ("api_keys::list", verb!(|node, caller, things| api_keys::list(node, caller, PageRequest::first(1))),
+        [ADMINS, ADMINS, ADMINS, OK]),
+    ("api_keys::create", verb!(|node, caller, things| api_keys::create(node, caller, key())),
+        [ADMINS, ADMINS, ADMINS, OK]),
+    ("api_keys::revoke", verb!(|node, caller, things| api_keys::revoke(node, caller, things.key)),
+        [ADMINS, ADMINS, ADMINS, NOT_THERE]),
     ("doctor::examine", verb!(|node, caller, things| doctor::examine(node, caller, examination(things))),
         [OK, NO_READ, OK, NOT_THERE]),
 ];

@@ -67,3 +67,34 @@ async fn a_key_is_remembered_for_a_second_and_never_beyond_its_time() {
     tokio::time::advance(Duration::from_secs(1)).await;
     assert!(callers.find(later.hash).await.is_err(), "it was revoked");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_use_of_a_key_is_kept_at_once_and_then_every_five_minutes() {
+    let house = House::new().await;
+    let key = house.key(|key| key).await;
+    let (node, callers) = (&house.node, &house.node.callers);
+    let last_used = async || {
+        let kept = node.store.keys(vec![key.id]).await.expect("it can be read");
+        kept[0].last_used_at
+    };
+    let use_it = async |after: u64| {
+        tokio::time::advance(Duration::from_secs(after)).await;
+        callers.find(key.hash).await.expect("it is valid");
+        let now = node.clock.now();
+        let flushed = callers.uses().flush(&*node.store, now).await;
+        flushed.expect("the store is there");
+        now
+    };
+    assert_eq!(last_used().await, None);
+    let first = use_it(2).await;
+    assert_eq!(last_used().await, Some(first));
+    use_it(60).await;
+    assert_eq!(last_used().await, Some(first), "that is not worth a commit");
+    let third = use_it(240).await;
+    assert_eq!(last_used().await, Some(third));
+    // Long after, when nothing is remembered of it any more.
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    let flushed = callers.uses().flush(&*node.store, node.clock.now()).await;
+    flushed.expect("the store is there");
+    assert_eq!(last_used().await, Some(third), "it was not used since");
+}

@@ -148,6 +148,7 @@ impl House {
             created_at: START,
             expires_at: None,
             revoked_at: None,
+            last_used_at: None,
         };
         let made = self.node.store.create_key(change(key)).await;
         made.expect("the key is new")

@@ -2,17 +2,21 @@
 
 use switchhook_domain::Kind;
 use switchhook_domain::id::{EventId, ReplayId, SourceId, SubscriptionId, WebhookId};
+use switchhook_domain::key::Rights;
 use switchhook_domain::notification::{ChannelType, MOST_CHANNELS, NotificationKind};
 use switchhook_domain::replay::ReplayFilter;
+use switchhook_domain::scope::Scopes;
 use switchhook_domain::subscription::SubscriptionRequest;
 use switchhook_domain::webhook::WebhookRequest;
+use switchhook_node::api_keys::KeyRequest;
+use switchhook_node::caller::Caller;
 use switchhook_node::events;
 use switchhook_node::notifications::{self, ChannelRequest};
 use switchhook_node::replays::{self, ReplayRequest, To};
 use switchhook_node::share::{CompanyLimits, Limit};
 use switchhook_node::sources::{self, SourceRequest};
 use switchhook_node::webhooks::{self, Rotation};
-use switchhook_node::{deliveries, subscriptions, websockets};
+use switchhook_node::{api_keys, deliveries, keys, subscriptions, websockets};
 use switchhook_protocol::ContactType;
 use switchhook_store::PageRequest;
 
@@ -379,4 +383,43 @@ async fn notification_channels_say_what_cannot_be() {
     let same = notifications::update_channel(node, admin(), id, as_shown).await;
     let same = same.expect("what was shown stays what it is");
     assert_eq!(same.destination.expose(), "https://hooks.example.com/T0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_say_what_cannot_be() {
+    let house = House::new().await;
+    let node = &house.node;
+    let request = |name: &str, scopes: Scopes| KeyRequest {
+        name: name.to_owned(),
+        admin: false,
+        rights: Rights::all(),
+        scopes,
+        expires_in: None,
+    };
+    for name in [String::new(), "  ".to_owned(), "n".repeat(201)] {
+        let made = api_keys::create(node, admin(), request(&name, Scopes::NONE)).await;
+        refused(made, "name: write 1 to 200 characters");
+    }
+    let unscoped_admin = Caller {
+        scopes: Scopes::NONE,
+        ..admin()
+    };
+    let made = api_keys::create(node, unscoped_admin, request("more", Scopes::ALL)).await;
+    refused(made, "keys with these scopes need ");
+    let made = api_keys::create(node, admin(), request(" crm ", Scopes::ALL)).await;
+    let made = made.expect("it can be made");
+    assert_eq!(made.key.name, "crm");
+    let found = node.callers.find(keys::hash(made.text.expose())).await;
+    let found = found.expect("it is valid at once");
+    assert_eq!((found.company_id, found.admin), (admin().company_id, false));
+    let own = Caller {
+        key_id: made.key.id,
+        ..admin()
+    };
+    refused(
+        api_keys::revoke(node, own, made.key.id).await,
+        "this is the key that you use",
+    );
+    let revoked = api_keys::revoke(node, admin(), made.key.id).await;
+    assert!(revoked.expect("it is there").revoked_at.is_some());
 }

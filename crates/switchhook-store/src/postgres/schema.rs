@@ -17,7 +17,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 19] = [
+const MIGRATIONS: [Migration; 20] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/postgres/0001_initial.sql"),
@@ -93,6 +93,10 @@ const MIGRATIONS: [Migration; 19] = [
     Migration {
         name: "feeds",
         sql: include_str!("../../migrations/postgres/0019_feeds.sql"),
+    },
+    Migration {
+        name: "last_used_keys",
+        sql: include_str!("../../migrations/postgres/0020_last_used_keys.sql"),
     },
 ];
 

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 /// What [`read`] reads, in its order.
 macro_rules! key_columns {
     () => {
-        "id, company_id, name, hash, admin, rights, scopes, created_at, expires_at, revoked_at"
+        "id, company_id, name, hash, admin, rights, scopes, created_at, expires_at, revoked_at, last_used_at"
     };
 }
 pub(crate) use key_columns;
@@ -27,5 +27,6 @@ pub(crate) fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {
         created_at: columns.time()?,
         expires_at: columns.maybe_time()?,
         revoked_at: columns.maybe_time()?,
+        last_used_at: columns.maybe_time()?,
     })
 }

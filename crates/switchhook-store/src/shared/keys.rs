@@ -30,6 +30,8 @@ pub trait KeyStore: Send + Sync {
     async fn find_key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
     /// The keys with these ids, as far as there are such; in no order.
     async fn keys(&self, ids: Vec<KeyId>) -> Result<Vec<ApiKey>, StoreError>;
+    /// Keeps when keys were last used, unless a later use is known.
+    async fn note_key_uses(&self, uses: Vec<(KeyId, Timestamp)>) -> Result<(), StoreError>;
     /// Those of the sessions that were ended.
     async fn ended_sessions(&self, sessions: Vec<Session>) -> Result<Vec<Session>, StoreError>;
     /// Ends a session of the dashboard for good: on every node, and after a restart. Of one key a thousand are remembered
@@ -72,6 +74,10 @@ impl<D: Driver> KeyStore for D {
         self.look_up(ids, |sql, ids| Box::pin(with_ids(sql, ids))).await
     }
 
+    async fn note_key_uses(&self, uses: Vec<(KeyId, Timestamp)>) -> Result<(), StoreError> {
+        self.keep(uses, |sql, uses| Box::pin(note_uses(sql, uses))).await
+    }
+
     async fn ended_sessions(&self, sessions: Vec<Session>) -> Result<Vec<Session>, StoreError> {
         self.look_up(sessions, |sql, sessions| Box::pin(sessions::ended(sql, sessions)))
             .await
@@ -102,7 +108,7 @@ async fn create(sql: &mut dyn SqlTransaction, key: &ApiKey) -> Result<ApiKey, St
     let insert = concat!(
         "INSERT INTO api_keys (",
         key_columns!(),
-        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     );
     let values = values![
         key.id.0,
@@ -115,6 +121,7 @@ async fn create(sql: &mut dyn SqlTransaction, key: &ApiKey) -> Result<ApiKey, St
         key.created_at,
         key.expires_at,
         key.revoked_at,
+        key.last_used_at,
     ];
     sql.execute(insert, values).await?;
     Ok(key.clone())
@@ -130,6 +137,19 @@ async fn revoke(sql: &mut dyn SqlTransaction, id: KeyId, now: Timestamp) -> Resu
         .await?
         .ok_or(StoreError::NotFound("key"))
 }
+
+async fn note_uses(sql: &mut dyn SqlTransaction, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+    // In one order on every node, so that none waits for another that waits for it.
+    let mut uses = uses.to_vec();
+    uses.sort_unstable();
+    for (id, at) in uses {
+        sql.execute(NOTE_USE, values![at, id.0, at]).await?;
+    }
+    Ok(())
+}
+
+pub(crate) const NOTE_USE: &str =
+    "UPDATE api_keys SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, 0) < ?";
 
 async fn find(sql: &mut dyn Sql, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
     first(sql, BY_HASH, values![&hash[..]], read).await

@@ -199,6 +199,7 @@ fn dead_letters_are_found_and_told_apart_by_indexes_of_their_own() {
 fn who_asks_is_found_by_seeking() {
     let connection = empty();
     check(&connection, keys::WITH_IDS, "INTEGER PRIMARY KEY (rowid=?)");
+    check(&connection, keys::NOTE_USE, "INTEGER PRIMARY KEY (rowid=?)");
     check(&connection, keys::BY_HASH, "api_keys_by_hash (hash=?)");
     check(
         &connection,

@@ -16,7 +16,7 @@ struct Migration {
 }
 
 /// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 19] = [
+const MIGRATIONS: [Migration; 20] = [
     Migration {
         name: "initial",
         sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -92,6 +92,10 @@ const MIGRATIONS: [Migration; 19] = [
     Migration {
         name: "feeds",
         sql: include_str!("../../migrations/sqlite/0019_feeds.sql"),
+    },
+    Migration {
+        name: "last_used_keys",
+        sql: include_str!("../../migrations/sqlite/0020_last_used_keys.sql"),
     },
 ];
 

@@ -57,6 +57,23 @@ pub(crate) async fn keys_are_found_by_their_ids_as_they_are_now(world: &mut Worl
     assert!(store.keys(Vec::new()).await.unwrap().is_empty());
 }
 
+pub(crate) async fn the_last_use_of_a_key_is_the_latest_that_was_noted(world: &mut World) {
+    let store = &world.store;
+    for id in [1, 2] {
+        store.create_key(key(id, COMPANY)).await.unwrap();
+    }
+    let later = NOON.plus(std::time::Duration::from_secs(60));
+    store
+        .note_key_uses(vec![(KeyId(2), NOON), (KeyId(1), later), (KeyId(9), NOON)])
+        .await
+        .unwrap();
+    // Another node knows of an earlier use only.
+    store.note_key_uses(vec![(KeyId(1), NOON)]).await.unwrap();
+    let keys = store.list_keys(Some(COMPANY), ALL).await.unwrap().items;
+    let used: Vec<_> = keys.iter().map(|key| key.last_used_at).collect();
+    assert_eq!(used, [Some(later), Some(NOON)]);
+}
+
 fn session(key_id: i64, number: u16) -> Session {
     let mut token_hash = [7; 32];
     token_hash[..2].copy_from_slice(&number.to_be_bytes());

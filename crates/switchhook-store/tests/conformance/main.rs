@@ -67,6 +67,7 @@ conformance! {
         a_key_is_found_by_its_hash_and_can_be_revoked_once,
         keys_are_listed_oldest_first_by_company_or_all,
         keys_are_found_by_their_ids_as_they_are_now,
+        the_last_use_of_a_key_is_the_latest_that_was_noted,
         an_ended_session_stays_ended_and_the_others_go_on,
         a_flood_of_ended_sessions_ends_all_that_their_key_began,
         ;

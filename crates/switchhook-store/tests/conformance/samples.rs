@@ -38,6 +38,7 @@ pub(crate) fn key(id: i64, company_id: CompanyId) -> ApiKey {
         created_at: NOON,
         expires_at: Some(NOON.plus(LEASE)),
         revoked_at: None,
+        last_used_at: None,
     }
 }
 

@@ -168,6 +168,7 @@ said! {
     Judged = "judged": "The refused requests were judged again; what is left here was refused again.",
     ReplayCancelled = "replay-cancelled": "The replay was cancelled.",
     Rotated = "rotated": "The webhook has a new secret; the old one still counts for 24 hours.",
+    Revoked = "revoked": "Revoked: the key is refused within a second, and what is open with it ends.",
     SignedOut = "signed-out": "You are signed out.",
 }
 

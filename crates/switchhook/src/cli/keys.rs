@@ -162,10 +162,18 @@ impl List {
             return output::print_json(&json!({ "items": keys.iter().map(as_json).collect::<Vec<_>>() }));
         }
         let mut table = Table::new(&[
-            "ID", "NAME", "COMPANY", "RIGHTS", "SCOPES", "CREATED", "EXPIRES", "STATE",
+            "ID",
+            "NAME",
+            "COMPANY",
+            "RIGHTS",
+            "SCOPES",
+            "CREATED",
+            "EXPIRES",
+            "LAST USED",
+            "STATE",
         ])
         .cutting(&["NAME", "SCOPES"])
-        .sparing(&["CREATED", "COMPANY", "EXPIRES"]);
+        .sparing(&["CREATED", "COMPANY", "EXPIRES", "LAST USED"]);
         for key in &keys {
             table.row(row(key, now));
         }
@@ -204,6 +212,7 @@ pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
         created_at: now,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     }
 }
 
@@ -242,7 +251,7 @@ fn state(key: &ApiKey, now: Timestamp) -> &'static str {
     }
 }
 
-fn row(key: &ApiKey, now: Timestamp) -> [String; 8] {
+fn row(key: &ApiKey, now: Timestamp) -> [String; 9] {
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     [
         key.id.to_string(),
@@ -256,6 +265,7 @@ fn row(key: &ApiKey, now: Timestamp) -> [String; 8] {
         or_dash(key.scopes.to_string()),
         time(key.created_at),
         time_or_dash(key.expires_at),
+        time_or_dash(key.last_used_at),
         state(key, now).to_owned(),
     ]
 }
@@ -272,5 +282,6 @@ fn as_json(key: &ApiKey) -> Value {
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
     })
 }

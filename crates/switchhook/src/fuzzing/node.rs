@@ -236,6 +236,7 @@ async fn start() -> (Arc<switchhook_node::Node>, Router) {
             created_at: now,
             expires_at: None,
             revoked_at: None,
+            last_used_at: None,
         };
         node.store.create_key(key).await.expect("the key is new");
     }

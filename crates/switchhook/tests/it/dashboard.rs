@@ -3,6 +3,7 @@
 mod access;
 mod authorization;
 mod house;
+mod keys;
 mod pictures;
 mod sight;
 mod tour;

@@ -58,6 +58,7 @@ async fn the_server_exports_what_the_alerts_and_the_dashboard_name() {
         created_at: node.clock.now(),
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     node.store.create_key(admin).await.expect("the key is new");
     // Nobody listens there.

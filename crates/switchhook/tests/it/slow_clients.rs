@@ -70,6 +70,7 @@ async fn start_with(dir: &Path, connections: ConnectionLimits, settings: Setting
         created_at: now,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     server.node.store.create_key(key).await.expect("it is new");
     server

@@ -205,6 +205,7 @@ pub(crate) async fn key(server: &Server, text: &str) -> KeyId {
         created_at: now,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     server.node.store.create_key(key).await.expect("it is new").id
 }
@@ -314,6 +315,7 @@ async fn an_address_shows_no_more_than_the_key_may_see_that_asked_for_it() {
         created_at: now,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     server.node.store.create_key(admin).await.expect("it is new");
     let plain = Caller::new(server.address, "shk_plain");

@@ -98,6 +98,7 @@ pub(super) mod tests {
             created_at: NOW,
             expires_at: None,
             revoked_at: None,
+            last_used_at: None,
         }
     }
 

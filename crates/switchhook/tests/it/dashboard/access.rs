@@ -10,12 +10,12 @@ use tower::ServiceExt;
 
 use super::house::{ADMIN, House, LOOKER};
 
-struct Page {
-    status: StatusCode,
-    location: String,
+pub(super) struct Page {
+    pub(super) status: StatusCode,
+    pub(super) location: String,
     cookie: String,
     policy: String,
-    text: String,
+    pub(super) text: String,
 }
 
 pub(super) struct Visit<'a> {
@@ -40,11 +40,11 @@ impl<'a> Visit<'a> {
         Self { house, cookie }
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub(super) async fn get(&self, path: &str) -> Page {
         self.ask(Method::GET, path, "", &[]).await
     }
 
-    async fn post(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Page {
+    pub(super) async fn post(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Page {
         self.ask(Method::POST, path, form, headers).await
     }
 

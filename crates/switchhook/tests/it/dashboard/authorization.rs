@@ -28,7 +28,7 @@ const SORTS: [&str; 8] = [
 /// What a route does: `in` leads to signing in, `done` leads on after it was done, a number is a status. Objects are the
 /// admin's and about calls; what is another company's is not there.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 8]); 69] = [
+const TABLE: [(&str, [&str; 8]); 72] = [
     //                                                       nobody revoked ingest read   write   other   unscop  admin
     ("get /dashboard",                                      ["308", "308", "308", "308", "308",  "308",  "308",  "308"]),
     ("get /dashboard/",                                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
@@ -81,6 +81,9 @@ const TABLE: [(&str, [&str; 8]); 69] = [
     ("post /dashboard/websockets",                          ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
     ("post /dashboard/websockets/{id}/delete",              ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("get /dashboard/keys",                                 ["in",  "in",  "403", "403", "403",  "200",  "200",  "200"]),
+    ("post /dashboard/keys",                                ["in",  "in",  "403", "403", "403",  "200",  "200",  "200"]),
+    ("get /dashboard/keys/new",                             ["in",  "in",  "403", "403", "403",  "200",  "200",  "200"]),
+    ("post /dashboard/keys/{id}/revoke",                    ["in",  "in",  "403", "403", "403",  "404",  "done", "done"]),
     ("get /dashboard/notifications",                        ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("post /dashboard/notifications",                       ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
     ("get /dashboard/notifications/new",                    ["in",  "in",  "403", "403", "200",  "200",  "200",  "200"]),
@@ -192,6 +195,10 @@ impl Things {
                 empty_channels(house).await;
                 path.to_owned()
             }
+            Some("keys") if path.contains("{id}") => {
+                let key = house.add_key(&some_name(), |key| key).await;
+                by_id(&key.to_string())
+            }
             Some("sources") => by_id(&self.source),
             Some("inspector") if method == "post" => path.replace("{name}", "other"),
             Some("inspector") => path.replace("{name}", "seen").replace("{number}", "1"),
@@ -240,6 +247,7 @@ fn form(row: &str) -> String {
         "post /dashboard/notifications" => {
             "type=slack&destination=https://hook.invalid/x&kinds=webhook.failing".to_owned()
         }
+        "post /dashboard/keys" => "name=of+a+form&access=rights&rights=read".to_owned(),
         "post /dashboard/replays" => "since=2026-11-24T10:30".to_owned(),
         "post /dashboard/inspector/{name}/behaviour" => "behaviour=accept".to_owned(),
         "post /dashboard/simulator" => "scenario=none-of-this-name".to_owned(),

@@ -97,6 +97,7 @@ impl House {
             created_at: now,
             expires_at: None,
             revoked_at: None,
+            last_used_at: None,
         };
         let key = node.store.create_key(change(key)).await;
         key.expect("the key is new").id

@@ -164,6 +164,7 @@ delegated! {
     writes {
         create_key(key: ApiKey) -> ApiKey;
         revoke_key(id: KeyId, now: Timestamp) -> ApiKey;
+        note_key_uses(uses: Vec<(KeyId, Timestamp)>) -> ();
         end_session(session: Session, now: Timestamp) -> ();
         update_company(id: CompanyId, change: CompanyChange) -> Company;
     }

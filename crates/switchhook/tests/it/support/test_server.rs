@@ -131,6 +131,7 @@ impl TestServer {
             created_at: now,
             expires_at: None,
             revoked_at: None,
+            last_used_at: None,
         };
         self.store
             .create_key(change(key))

@@ -1,0 +1,132 @@
+//! What can be done with API keys: for the dashboard and whoever else. What a key looks like is `keys`, who checks it
+//! `callers`.
+//!
+//! All of it is for admins, and nobody makes a key that sees more than their own.
+
+use std::time::Duration;
+
+use switchhook_domain::Timestamp;
+use switchhook_domain::clearance::Clearance;
+use switchhook_domain::id::KeyId;
+use switchhook_domain::key::{ApiKey, Rights};
+use switchhook_domain::scope::Scopes;
+use switchhook_domain::secret::Secret;
+use switchhook_store::{Page, PageRequest, StoreError};
+
+use crate::caller::{Caller, uncleared};
+use crate::refusal::Refusal;
+use crate::registry::all_pages;
+use crate::{Node, keys};
+
+/// How many valid keys a company may have before no more are made here; at the server any number can be.
+const MOST_KEYS: usize = 1_000;
+
+/// How long a key's name may be, in characters.
+pub const LONGEST_NAME: usize = 200;
+
+/// What a new key is to be.
+#[derive(Debug, Clone)]
+pub struct KeyRequest {
+    /// What it is called.
+    pub name: String,
+    /// Whether it may use everything of its company.
+    pub admin: bool,
+    /// What it may do if it may not.
+    pub rights: Rights,
+    /// What it may see.
+    pub scopes: Scopes,
+    /// After which time it stops working.
+    pub expires_in: Option<Duration>,
+}
+
+/// A key that was just made, with its text, which is kept nowhere.
+#[derive(Debug)]
+pub struct NewKey {
+    /// What is kept of it.
+    pub key: ApiKey,
+    /// The key itself.
+    pub text: Secret,
+}
+
+/// The company's keys, oldest first, revoked ones included.
+///
+/// # Errors
+/// If the caller is no admin.
+pub async fn list(node: &Node, caller: Caller, page: PageRequest) -> Result<Page<ApiKey>, Refusal> {
+    caller.require_admin("API keys")?;
+    Ok(node.store.list_keys(Some(caller.company_id), page).await?)
+}
+
+/// Makes a key of the caller's company.
+///
+/// # Errors
+/// If the caller is no admin or sees less than the key is to, the name cannot be, or there are as many as may be.
+pub async fn create(node: &Node, caller: Caller, request: KeyRequest) -> Result<NewKey, Refusal> {
+    caller.require_admin("API keys")?;
+    let name = request.name.trim();
+    if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
+        return Err(Refusal::Invalid(format!(
+            "name: write 1 to {LONGEST_NAME} characters that tell what the key is for"
+        )));
+    }
+    let needed = Clearance {
+        admin: request.admin,
+        scopes: request.scopes,
+    };
+    let covered = caller.clearance().covers(needed);
+    covered.map_err(|missing| uncleared("keys with these scopes", missing))?;
+    let share = node.shares.of(caller.company_id);
+    let _alone = share.change.lock().await;
+    let now = node.clock.now();
+    check_room(node, caller, now).await?;
+    let text = keys::new_key();
+    let key = ApiKey {
+        id: KeyId(node.ids.next(now)),
+        company_id: caller.company_id,
+        name: name.to_owned(),
+        hash: keys::hash(&text),
+        admin: request.admin,
+        rights: request.rights,
+        scopes: request.scopes,
+        created_at: now,
+        expires_at: request.expires_in.map(|after| now.plus(after)),
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let key = node.store.create_key(key).await?;
+    Ok(NewKey {
+        key,
+        text: Secret::new(text),
+    })
+}
+
+async fn check_room(node: &Node, caller: Caller, now: Timestamp) -> Result<(), Refusal> {
+    let store = &node.store;
+    let all = all_pages(|page| store.list_keys(Some(caller.company_id), page)).await?;
+    let valid = all.iter().filter(|key| key.is_valid_at(now)).count();
+    if valid < MOST_KEYS {
+        return Ok(());
+    }
+    Err(Refusal::Conflict(format!(
+        "this company has {valid} valid API keys, which is as many as it may have: revoke one first"
+    )))
+}
+
+/// Revokes a key of the caller's company: every node refuses it within a second. A second time changes nothing.
+///
+/// # Errors
+/// If the caller is no admin, there is no such key, or it is the one that the caller asks with.
+pub async fn revoke(node: &Node, caller: Caller, id: KeyId) -> Result<ApiKey, Refusal> {
+    caller.require_admin("API keys")?;
+    let found = node.store.keys(vec![id]).await?;
+    if !found.iter().any(|key| key.company_id == caller.company_id) {
+        return Err(StoreError::NotFound("key").into());
+    }
+    if id == caller.key_id {
+        return Err(Refusal::Conflict(
+            "this is the key that you use: revoke it with another one, or at the server with `switchhook keys revoke`"
+                .to_owned(),
+        ));
+    }
+    Ok(node.store.revoke_key(id, node.clock.now()).await?)
+}
