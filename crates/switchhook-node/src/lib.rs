@@ -4,6 +4,7 @@
 //! `delivery` sends to a `destination`. `node` puts the parts together. HTTP and the terminal are other crates.
 
 pub mod api_keys;
+pub mod blocking;
 pub mod caller;
 pub mod callers;
 pub mod chance;

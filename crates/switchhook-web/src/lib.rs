@@ -1,7 +1,6 @@
 //! What a node answers over HTTP: the API for programs and the dashboard for people.
 
 pub mod api;
-mod blocking;
 pub mod dashboard;
 pub mod observing;
 

@@ -10,9 +10,9 @@ use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 use tokio::time::Instant;
 
-use crate::Node;
 use crate::caller::Caller;
 use crate::sight::Sight;
+use crate::{Node, blocking};
 
 /// How many deliveries are looked at.
 const MOST_LOOKED_AT: usize = 10_000;
@@ -22,6 +22,9 @@ const LONGEST: Duration = Duration::from_millis(1_500);
 
 /// How many are read at a time.
 const AT_ONCE: u32 = 500;
+
+/// How many of them are judged together.
+const TOGETHER: usize = 50;
 
 /// How many have their attempts read, which tell the outcome and what was answered.
 const MOST_READ: usize = 1_000;
@@ -67,26 +70,13 @@ impl Sought {
         self.reads_attempts() || self.filter.kind.is_some() || self.filter.state == Some(StateName::Delivered)
     }
 
-    async fn is_in(&self, node: &Node, sight: Sight, delivery: &Delivery) -> Result<bool, StoreError> {
+    /// Whether it may be among what is sought, as far as the delivery's row says.
+    fn may_be_in(&self, sight: Sight, delivery: &Delivery) -> bool {
         let filter = &self.filter;
-        let is_other = !sight.sees(delivery.kind)
-            || filter.webhook_id.is_some_and(|id| id != delivery.webhook_id)
-            || filter.state.is_some_and(|state| state != delivery.state.name())
-            || filter.kind.is_some_and(|kind| kind != delivery.kind);
-        if is_other || !self.reads_attempts() {
-            return Ok(!is_other);
-        }
-        let attempts = node.store.attempts_of(delivery.id).await?;
-        let is_of_class = |class| {
-            let last = attempts.last();
-            last.is_some_and(|attempt| attempt.outcome.class() == class)
-        };
-        let says_it = |text: &String| {
-            attempts
-                .iter()
-                .any(|attempt| says(attempt, sight, delivery.kind, text))
-        };
-        Ok(self.class.is_none_or(is_of_class) && self.text.as_ref().is_none_or(says_it))
+        sight.sees(delivery.kind)
+            && filter.webhook_id.is_none_or(|id| id == delivery.webhook_id)
+            && filter.state.is_none_or(|state| state == delivery.state.name())
+            && filter.kind.is_none_or(|kind| kind == delivery.kind)
     }
 
     /// The ways to go over what there is, each along one index. A webhook may have few among many of a state, or few of a
@@ -119,21 +109,78 @@ impl Sought {
     }
 }
 
-/// Whether a text is in what is shown of why an attempt failed. What is hidden must not be found: that would tell what it is.
-fn says(attempt: &Attempt, sight: Sight, kind: Kind, text: &str) -> bool {
-    if Failure::of(&attempt.outcome).is_none() {
-        return false;
+/// What is sought in attempts.
+#[derive(Debug, Clone)]
+struct InAttempts {
+    sight: Sight,
+    class: Option<OutcomeClass>,
+    /// In small letters.
+    text: Option<String>,
+}
+
+impl InAttempts {
+    fn are_of(&self, kind: Kind, attempts: &[Attempt]) -> bool {
+        let last = attempts.last();
+        let is_of_class = |class| last.is_some_and(|last| last.outcome.class() == class);
+        let says_it = |text: &String| attempts.iter().any(|attempt| self.says(kind, attempt, text));
+        self.class.is_none_or(is_of_class) && self.text.as_ref().is_none_or(says_it)
     }
-    let text = text.to_lowercase();
-    let reason = match Failure::of(&attempt.outcome) {
-        Some(Failure::NoAnswer(reason)) => reason.as_str().replace('_', " "),
-        _ => String::new(),
+
+    /// Whether a text is in what is shown of why an attempt failed. What is hidden must not be found: that would tell what it is.
+    fn says(&self, kind: Kind, attempt: &Attempt, text: &str) -> bool {
+        let Some(failure) = Failure::of(&attempt.outcome) else {
+            return false;
+        };
+        let reason_says_it = match failure {
+            Failure::NoAnswer(reason) => reason.as_str().replace('_', " ").contains(text),
+            Failure::Status(_) => false,
+        };
+        let shows_it = |shown: &str| shown.to_lowercase().contains(text);
+        reason_says_it
+            || attempt
+                .detail()
+                .is_some_and(|detail| shows_it(&self.sight.mask.loose(&shown_text(detail))))
+            || (attempt.answer.as_ref())
+                .is_some_and(|answer| shows_it(&self.sight.text(kind, &answer.body_head)))
+    }
+}
+
+/// Which of these deliveries are sought. Answers are masked and searched away from the threads that accept.
+async fn are_sought(
+    node: &Node,
+    sought: &Sought,
+    wanted: &InAttempts,
+    deliveries: &[Delivery],
+) -> Result<Vec<bool>, StoreError> {
+    let mut are_sought: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| sought.may_be_in(wanted.sight, delivery))
+        .collect();
+    if !sought.reads_attempts() {
+        return Ok(are_sought);
+    }
+    let mut read = Vec::new();
+    for (place, delivery) in deliveries
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| are_sought[*place])
+    {
+        let attempts = node.store.attempts_of(delivery.id).await?;
+        read.push((place, delivery.kind, attempts));
+    }
+    let attempts = read.iter().flat_map(|(_, _, attempts)| attempts);
+    let bodies = attempts.filter_map(|attempt| attempt.answer.as_ref());
+    let bytes = bodies.map(|answer| answer.body_head.len()).sum();
+    let wanted = wanted.clone();
+    let judge = move || {
+        let judged = read.into_iter();
+        let judged = judged.map(|(place, kind, attempts)| (place, wanted.are_of(kind, &attempts)));
+        judged.collect::<Vec<_>>()
     };
-    let detail = attempt.detail().unwrap_or_default();
-    let detail = sight.mask.loose(&shown_text(detail)).to_lowercase();
-    let answer = attempt.answer.as_ref();
-    let body = answer.map_or_else(String::new, |answer| sight.text(kind, &answer.body_head));
-    reason.contains(&text) || detail.contains(&text) || body.to_lowercase().contains(&text)
+    for (place, is_in) in blocking::run(bytes, judge).await {
+        are_sought[place] = is_in;
+    }
+    Ok(are_sought)
 }
 
 /// Whether a delivery whose last attempt ended so has failed at least once: those have an index of their own.
@@ -176,7 +223,11 @@ async fn go_over(
     way: DeliveryFilter,
     page: PageRequest,
 ) -> Result<Found, StoreError> {
-    let sight = Sight::of(caller, node);
+    let wanted = InAttempts {
+        sight: Sight::of(caller, node),
+        class: sought.class,
+        text: sought.text.as_ref().map(|text| text.to_lowercase()),
+    };
     let most = match sought.reads_attempts() {
         true => MOST_READ,
         false => MOST_LOOKED_AT,
@@ -200,20 +251,25 @@ async fn go_over(
             .list_deliveries(caller.company_id, way.clone(), request);
         let read = list.await?;
         let last = read.items.last().map(|delivery| delivery.id.0);
-        for delivery in read.items {
+        let mut rest = read.items.into_iter().peekable();
+        while rest.peek().is_some() {
             if sought.reads_attempts() && found.looked_at > 0 && begun.elapsed() > LONGEST {
                 found.is_cut_short = true;
                 return Ok(found);
             }
-            found.looked_at += 1;
-            let id = delivery.id.0;
-            if sought.is_in(node, sight, &delivery).await? {
-                found.deliveries.push(delivery);
-            }
-            found.next = Some(id);
-            if found.deliveries.len() >= page.limit as usize {
-                found.next = if last == Some(id) { read.next } else { Some(id) };
-                return Ok(found);
+            let some: Vec<_> = rest.by_ref().take(TOGETHER).collect();
+            let are_sought = are_sought(node, sought, &wanted, &some).await?;
+            for (delivery, is_sought) in some.into_iter().zip(are_sought) {
+                found.looked_at += 1;
+                let id = delivery.id.0;
+                if is_sought {
+                    found.deliveries.push(delivery);
+                }
+                found.next = Some(id);
+                if found.deliveries.len() >= page.limit as usize {
+                    found.next = if last == Some(id) { read.next } else { Some(id) };
+                    return Ok(found);
+                }
             }
         }
         found.next = read.next;

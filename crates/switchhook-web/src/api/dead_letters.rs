@@ -21,6 +21,7 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::blocking;
 use switchhook_node::dead_letters::{self, Group, Groups};
 use switchhook_node::deliveries;
 use switchhook_node::lease::Lease;
@@ -37,7 +38,6 @@ use super::events::EventSummary;
 use super::replays::{DryRunAnswer, Instant, ReplayAnswer, shown};
 use super::request::{JsonBody, PageQuery, Query};
 use super::{SharedApi, words};
-use crate::blocking;
 
 /// How many dead letters are exported at the most.
 const MOST_EXPORTED: u32 = 10_000;

@@ -25,8 +25,8 @@ use super::deliveries::{ListedDelivery, listed};
 use super::error::{ApiError, ErrorBody};
 use super::request::{PageQuery, PathId, Query};
 use super::words;
-use crate::blocking;
 use switchhook_http::server::{BodyTrouble, is_packed, next_piece, read_body};
+use switchhook_node::blocking;
 use switchhook_node::ingest::batch::{Batch, Report, WarnedLine};
 use switchhook_node::ingest::{
     self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, SentAs, Submission,

@@ -16,7 +16,7 @@ use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, DeliveryRow, many};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
-use crate::blocking;
+use switchhook_node::blocking;
 use switchhook_node::deliveries::{LONGEST_TEXT, Sought, search, standings};
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;

@@ -23,7 +23,7 @@ use super::json_text::pretty;
 use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{DeliveryRow, Moment, Sentence, span};
 use super::session::{Filled, Visitor};
-use crate::blocking;
+use switchhook_node::blocking;
 use switchhook_node::deliveries::{self, Standing};
 use switchhook_node::delivery::add_own_headers;
 use switchhook_node::destination::Destination;

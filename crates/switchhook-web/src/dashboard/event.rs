@@ -15,7 +15,7 @@ use super::ladder::{Ladder, around};
 use super::page::{Frame, Trouble, show as show_page};
 use super::part::{DeliveryRow, Moment, Sentence};
 use super::session::Visitor;
-use crate::blocking;
+use switchhook_node::blocking;
 use switchhook_node::events::{self, Explained, Explanation};
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;

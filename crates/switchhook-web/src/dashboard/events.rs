@@ -15,7 +15,7 @@ use super::part::{self, Choice, Moment, result, span, tone};
 use super::search::{Looked, Wanted, look, sought_number};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
-use crate::blocking;
+use switchhook_node::blocking;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 use switchhook_node::summary::Summary;

@@ -16,7 +16,7 @@ use super::page::{Frame, Said, Trouble, go, show as show_page};
 use super::part::{Moment, many};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
-use crate::blocking;
+use switchhook_node::blocking;
 use switchhook_node::inspector::{Arrival, Behaviour, Inspector, Overview, SCHEME, Verdict, name_of};
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;

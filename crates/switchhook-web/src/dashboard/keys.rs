@@ -119,10 +119,7 @@ async fn page(desk: &Desk, visitor: &Visitor, made: Option<NewKey>) -> Result<Re
 
 /// The form for a new key.
 pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    visitor
-        .caller
-        .require_admin("API keys")
-        .map_err(Refusal::from)?;
+    visitor.caller.require_admin("API keys").map_err(Refusal::from)?;
     Ok(show(&form_page(&desk, &visitor, None, None)))
 }
 
@@ -170,7 +167,9 @@ const fn what_sees(scope: Scope) -> &'static str {
     match scope {
         Scope::ChangeLog => "change_log: change logs (admin keys only)",
         Scope::RecordingsExport => "recordings_export: links to recordings and voicemails",
-        Scope::MessageContentExport => "message_content_export: text of messages, for subscriptions with a target",
+        Scope::MessageContentExport => {
+            "message_content_export: text of messages, for subscriptions with a target"
+        }
         Scope::MessageContentExportAll => "message_content_export:all: text of all messages",
     }
 }
@@ -225,7 +224,12 @@ pub(super) async fn create(
         Err(refusal @ Refusal::Forbidden(_)) => Err(refusal.into()),
         Err(refusal) => {
             let trouble = Trouble::from(refusal).message;
-            Ok(show_again(&form_page(&desk, &visitor, Some(&form), Some(trouble))))
+            Ok(show_again(&form_page(
+                &desk,
+                &visitor,
+                Some(&form),
+                Some(trouble),
+            )))
         }
     }
 }

@@ -15,8 +15,8 @@ use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
 use super::events::bytes_of;
 use super::part::{Moment, span};
-use crate::blocking;
 use switchhook_node::Node;
+use switchhook_node::blocking;
 use switchhook_node::mask::Mask;
 use switchhook_node::summary::{self, shortened};
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::events::{EventRow, bytes_of};
 use super::part::{Moment, many};
-use crate::blocking;
 use switchhook_node::Node;
+use switchhook_node::blocking;
 use switchhook_node::caller::Caller;
 use switchhook_node::json_text::raw;
 use switchhook_node::mask::Mask;

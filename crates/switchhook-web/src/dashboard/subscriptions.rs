@@ -10,6 +10,7 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
 use switchhook_domain::webhook::Webhook;
+use switchhook_node::blocking;
 use switchhook_node::events::{self, RefusedBy, Tried};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
@@ -22,7 +23,6 @@ use super::part::{self, Choice, Moment};
 use super::session::{Filled, Visitor};
 use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
 use super::{Desk, SharedDesk};
-use crate::blocking;
 
 /// How many subscriptions a page has.
 const A_PAGE: u32 = 50;

@@ -18,7 +18,10 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let key = between(&made.text, "id=\"new-key\">", "<");
     assert!(key.starts_with("shk_"), "{key}");
     let list = visit.get("/dashboard/keys").await.text;
-    assert!(list.contains("<strong>crm</strong>") && !list.contains(&key), "{list}");
+    assert!(
+        list.contains("<strong>crm</strong>") && !list.contains(&key),
+        "{list}"
+    );
 
     let of_the_new = Visit::signed_in(&house, &key).await;
     assert_eq!(of_the_new.get("/dashboard/").await.status, StatusCode::OK);
@@ -31,7 +34,11 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let (_, row) = list.rsplit_once("data-row=\"").expect("there are rows");
     let (id, _) = row.split_once('"').expect("it ends");
     let revoked = visit
-        .post(&format!("/dashboard/keys/{id}/revoke"), &format!("csrf={csrf}"), &[])
+        .post(
+            &format!("/dashboard/keys/{id}/revoke"),
+            &format!("csrf={csrf}"),
+            &[],
+        )
         .await;
     assert_eq!(revoked.location, "/dashboard/keys?said=revoked");
     // A key that was found is remembered for at most a second.

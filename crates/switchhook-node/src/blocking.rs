@@ -1,6 +1,8 @@
 //! Work that would hold up the threads that accept: reading, searching or laying out many bytes. It is done elsewhere, a
 //! little of it at a time.
 
+use std::panic::resume_unwind;
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// From how many bytes on work is done elsewhere: about as much as takes a tenth of a millisecond.
@@ -10,7 +12,7 @@ const MANY_BYTES: usize = 32 * 1024;
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// Does some work on so many bytes, without holding up the caller's thread for long.
-pub(crate) async fn run<T, F>(bytes: usize, work: F) -> T
+pub async fn run<T, F>(bytes: usize, work: F) -> T
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -34,7 +36,7 @@ where
     });
     match task.await.map_err(tokio::task::JoinError::try_into_panic) {
         Ok(done) => done,
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Ok(panic)) => resume_unwind(panic),
         // The runtime is being shut down, and the caller with it.
         Err(Err(_cancelled)) => std::future::pending().await,
     }
