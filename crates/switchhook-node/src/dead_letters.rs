@@ -2,16 +2,16 @@
 //! what they have in common, sent again, dismissed and taken out.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::{DeliveryId, WebhookId, made_at};
+use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId, made_at};
 use switchhook_domain::key::Right;
 use switchhook_domain::replay::{Replay, ReplayFilter, Tally};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{DeadLetterFilter, DeadLetterGroup, Page, PageRequest, StoreError};
+use switchhook_store::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups, Page, PageRequest, StoreError};
 
 use crate::Node;
 use crate::caller::Caller;
@@ -20,11 +20,27 @@ use crate::refusal::Refusal;
 use crate::replays::{self, ReplayRequest, To};
 use crate::sight::Sight;
 
-/// How many sorts of dead letters are told apart.
-const MOST_SORTS: u32 = 500;
+/// How many sorts of dead letters are told apart, and up to how many of each are counted.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    sorts: u32,
+    of_each: u32,
+}
 
-/// Up to how many of each are counted.
-const MOST_COUNTED: u32 = 10_000;
+/// For who looks at dead letters.
+const IN_FULL: Extent = Extent {
+    sorts: 500,
+    of_each: 10_000,
+};
+
+/// For who only needs to know that there are some.
+const AT_A_GLANCE: Extent = Extent {
+    sorts: 100,
+    of_each: 1_000,
+};
+
+/// How many ways in which they failed are said.
+const MOST_WAYS: usize = 5;
 
 /// How many are dismissed in one commit.
 const AT_ONCE: u32 = 500;
@@ -59,11 +75,41 @@ impl Group {
     /// How many, in words: `1 delivery`, `10000 deliveries or more`.
     #[must_use]
     pub fn in_words(&self) -> String {
-        match self.count {
-            1 => "1 delivery".to_owned(),
-            count if self.is_more => format!("{count} deliveries or more"),
-            count => format!("{count} deliveries"),
-        }
+        in_words(self.count, self.is_more)
+    }
+}
+
+fn in_words(count: u32, is_more: bool) -> String {
+    match count {
+        count if is_more => format!("{count} deliveries or more"),
+        1 => "1 delivery".to_owned(),
+        count => format!("{count} deliveries"),
+    }
+}
+
+/// All dead letters of one webhook.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// How many, as far as they were counted.
+    pub count: u32,
+    is_more: bool,
+    failures: BTreeSet<Failure>,
+}
+
+impl GivenUp {
+    /// How many, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        in_words(self.count, self.is_more)
+    }
+
+    /// How they failed, as the end of a sentence about the receiver.
+    #[must_use]
+    pub fn ways(&self) -> String {
+        let mut ways: Vec<_> = self.failures.iter().map(|failure| failure.in_words()).collect();
+        ways.dedup();
+        ways.truncate(MOST_WAYS);
+        ways.join(", or ")
     }
 }
 
@@ -92,15 +138,10 @@ pub struct Dismissed {
 pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Result<Groups, Refusal> {
     caller.require(Right::Read)?;
     check(caller, filter)?;
-    let company_id = caller.company_id;
-    let found = node
-        .store
-        .dead_letter_groups(company_id, filter, MOST_SORTS, MOST_COUNTED)
-        .await?;
-    let are_more = found.len() >= MOST_SORTS as usize;
     let sight = Sight::of(caller, node);
+    let found = groups(node, caller.company_id, filter, IN_FULL).await?;
     let mut alike: HashMap<(WebhookId, Failure), DeadLetterGroup> = HashMap::new();
-    for one in found.into_iter().filter(|one| sight.sees(one.alike.kind)) {
+    for one in found.groups.into_iter().filter(|one| sight.sees(one.alike.kind)) {
         let key = (one.alike.webhook_id, one.alike.failure);
         alike
             .entry(key)
@@ -110,14 +151,14 @@ pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Resu
     let mut sorted: Vec<_> = alike.into_values().collect();
     sorted.sort_by_key(|one| (Reverse(one.count), Reverse(one.newest)));
     let mut urls: HashMap<WebhookId, Option<String>> = HashMap::new();
-    let mut groups = Vec::with_capacity(sorted.len());
+    let mut shown = Vec::with_capacity(sorted.len());
     for one in sorted {
         let id = one.alike.webhook_id;
         let hook_url = match urls.entry(id) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(unknown) => unknown.insert(url_of(node, caller, id).await?).clone(),
         };
-        groups.push(Group {
+        shown.push(Group {
             webhook_id: id,
             hook_url,
             failure: one.alike.failure,
@@ -129,7 +170,48 @@ pub async fn list(node: &Node, caller: Caller, filter: DeadLetterFilter) -> Resu
             last_line: last_line(node, sight, one.alike.kind, one.newest).await?,
         });
     }
-    Ok(Groups { groups, are_more })
+    Ok(Groups {
+        groups: shown,
+        are_more: found.are_more,
+    })
+}
+
+/// The dead letters of each webhook that has some, at a glance: of one webhook or of all.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn by_webhook(
+    node: &Node,
+    company_id: CompanyId,
+    only: Option<WebhookId>,
+) -> Result<BTreeMap<WebhookId, GivenUp>, StoreError> {
+    let filter = DeadLetterFilter {
+        webhook_id: only,
+        ..DeadLetterFilter::default()
+    };
+    let found = groups(node, company_id, filter, AT_A_GLANCE).await?;
+    let mut all: BTreeMap<_, GivenUp> = BTreeMap::new();
+    for group in found.groups {
+        let of_webhook = all.entry(group.alike.webhook_id).or_default();
+        of_webhook.count += group.count;
+        of_webhook.is_more |= group.is_more;
+        of_webhook.failures.insert(group.alike.failure);
+    }
+    if let Some(mut last) = all.last_entry().filter(|_| found.are_more) {
+        last.get_mut().is_more = true;
+    }
+    Ok(all)
+}
+
+async fn groups(
+    node: &Node,
+    company_id: CompanyId,
+    filter: DeadLetterFilter,
+    extent: Extent,
+) -> Result<DeadLetterGroups, StoreError> {
+    let Extent { sorts, of_each } = extent;
+    let store = &node.store;
+    store.dead_letter_groups(company_id, filter, sorts, of_each).await
 }
 
 /// Two sorts that differ only in what is not told apart.

@@ -44,3 +44,12 @@ pub struct DeadLetterGroup {
     /// The last.
     pub newest: DeliveryId,
 }
+
+/// What dead letters have in common, as far as it was looked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeadLetterGroups {
+    /// The sorts of them, by webhook.
+    pub groups: Vec<DeadLetterGroup>,
+    /// Whether there may be sorts that were not looked at: of the last webhook, or of those after it.
+    pub are_more: bool,
+}

@@ -59,7 +59,7 @@ pub use claim::{
     PendingCount, PendingWebhook, Release, Waiting,
 };
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
-pub use dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup};
+pub use dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
 pub use error::StoreError;
 pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
 pub use explain::Explained;

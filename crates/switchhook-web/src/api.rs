@@ -134,7 +134,7 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deliveries::redeliver))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(dead_letters::list))
-        .routes(routes!(dead_letters::export))
+        .routes(routes!(dead_letters::export::get))
         .routes(routes!(dead_letters::resend))
         .routes(routes!(dead_letters::dismiss))
         .routes(routes!(history::get))

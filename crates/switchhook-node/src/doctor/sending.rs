@@ -6,11 +6,11 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, Failure, FailureReason};
 use switchhook_domain::webhook::{Condition, Webhook};
 use switchhook_protocol::parse_http_date;
-use switchhook_store::{DeadLetterFilter, DeliveryFilter, PageRequest, StoreError};
+use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
 use super::{Finding, Trouble, at_webhook, since};
-use crate::Node;
 use crate::health::Health;
+use crate::{Node, dead_letters};
 
 /// How long a delivery may be due before it counts as late.
 const LATE: Duration = Duration::from_secs(60);
@@ -20,12 +20,6 @@ const SKEW: Duration = Duration::from_secs(60);
 
 /// How many of the latest deliveries are looked at for an answer.
 const LATEST: u32 = 3;
-
-/// Up to how many dead letters that failed alike are counted.
-const MOST_COUNTED: u32 = 1_000;
-
-/// How many ways in which dead letters failed are told.
-const MOST_SORTS: u32 = 12;
 
 /// What is wrong with how a webhook's deliveries do.
 pub(super) async fn webhook(
@@ -220,30 +214,20 @@ async fn behind(node: &Node, webhook: &Webhook, now: Timestamp) -> Result<Option
 /// Dead letters: what was given up and nobody has dealt with since.
 async fn given_up(node: &Node, webhook: &Webhook) -> Result<Option<Finding>, StoreError> {
     let id = webhook.id;
-    let filter = DeadLetterFilter {
-        webhook_id: Some(id),
-        ..DeadLetterFilter::default()
-    };
-    let groups = node
-        .store
-        .dead_letter_groups(webhook.company_id, filter, MOST_SORTS, MOST_COUNTED)
-        .await?;
-    let count: u32 = groups.iter().map(|group| group.count).sum();
-    let is_more = groups.iter().any(|group| group.is_more) || groups.len() >= MOST_SORTS as usize;
-    let more = if is_more { " or more" } else { "" };
-    let mut ways: Vec<_> = groups
-        .iter()
-        .map(|group| group.alike.failure.in_words())
-        .collect();
-    ways.sort_unstable();
-    ways.dedup();
-    Ok((count > 0).then(|| {
+    let found = dead_letters::by_webhook(node, webhook.company_id, Some(id)).await?;
+    Ok(found.get(&id).map(|given_up| {
         at_webhook(
             webhook,
             Trouble::GivenUp,
             format!(
-                "{count}{more} of its deliveries were given up and wait for a decision: its receiver {}",
-                ways.join(", or ")
+                "{} {} for a decision: its receiver {}",
+                given_up.in_words(),
+                if given_up.count == 1 {
+                    "was given up and waits"
+                } else {
+                    "were given up and wait"
+                },
+                given_up.ways()
             ),
             format!(
                 "see why: switchhook dead-letters list --webhook {id}; then send them again: switchhook dead-letters resend \

@@ -11,7 +11,7 @@ use switchhook_domain::order::OrderKey;
 use switchhook_domain::replay::{Candidate, PastDelivery, Replay};
 use switchhook_domain::{Kind, Timestamp};
 
-use crate::dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup};
+use crate::dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use crate::replay::{Scan, Selection};
@@ -22,15 +22,15 @@ use crate::sql::{Dialect, Driver, Listing, Sql, SqlTransaction, first, values};
 /// Deliveries that were given up and that nobody has dealt with.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync {
-    /// What dead letters of a company have in common, in no particular order: each sort of them that the filter lets
-    /// through, at most `most` sorts. Each is counted up to `most_of_each`. Cost grows with the sorts.
+    /// What dead letters of a company have in common: each sort of them that the filter lets through, by webhook, at most
+    /// `most` sorts. Each is counted up to `most_of_each`. Cost grows with the sorts, of which a bounded number is looked at.
     async fn dead_letter_groups(
         &self,
         company_id: CompanyId,
         filter: DeadLetterFilter,
         most: u32,
         most_of_each: u32,
-    ) -> Result<Vec<DeadLetterGroup>, StoreError>;
+    ) -> Result<DeadLetterGroups, StoreError>;
     /// A company's dead letters, oldest first.
     async fn dead_letters(
         &self,
@@ -55,7 +55,7 @@ impl<D: Driver> DeadLetterStore for D {
         filter: DeadLetterFilter,
         most: u32,
         most_of_each: u32,
-    ) -> Result<Vec<DeadLetterGroup>, StoreError> {
+    ) -> Result<DeadLetterGroups, StoreError> {
         let given = (company_id, filter, most, most_of_each);
         self.read(given, |sql, (company_id, filter, most, most_of_each)| {
             Box::pin(groups(sql, *company_id, filter, *most, *most_of_each))
@@ -121,23 +121,25 @@ async fn groups(
     filter: &DeadLetterFilter,
     most: u32,
     most_of_each: u32,
-) -> Result<Vec<DeadLetterGroup>, StoreError> {
+) -> Result<DeadLetterGroups, StoreError> {
     let next = match sql.dialect() {
         Dialect::Sqlite => NEXT_ALIKE,
         Dialect::Postgres => NEXT_ALIKE_OF_POSTGRES,
     };
-    let mut groups = Vec::new();
+    let mut found = DeadLetterGroups::default();
     let mut after = (
         filter.webhook_id.map_or(i64::MIN, |id| id.0),
         String::new(),
         String::new(),
     );
-    while groups.len() < most as usize {
+    for _ in 0..MOST_LOOKED_AT {
         let values = values![company_id.0, after.0, after.1.clone(), after.2.clone()];
-        let Some(alike) = first(sql, next, values, read_alike).await? else {
-            break;
+        let alike = first(sql, next, values, read_alike).await?;
+        let is_of_webhook = |alike: &Alike| filter.webhook_id.is_none_or(|only| only == alike.webhook_id);
+        let Some(alike) = alike.filter(is_of_webhook) else {
+            return Ok(found);
         };
-        if filter.webhook_id.is_some_and(|only| only != alike.webhook_id) {
+        if found.groups.len() >= most as usize {
             break;
         }
         after = (
@@ -148,11 +150,16 @@ async fn groups(
         let is_wanted = filter.failure.is_none_or(|only| only == alike.failure)
             && filter.kind.is_none_or(|only| only == alike.kind);
         if is_wanted {
-            groups.extend(count(sql, company_id, alike, filter, most_of_each).await?);
+            let group = count(sql, company_id, alike, filter, most_of_each).await?;
+            found.groups.extend(group);
         }
     }
-    Ok(groups)
+    found.are_more = true;
+    Ok(found)
 }
+
+/// How many sorts are looked at, whatever the filter lets through of them.
+const MOST_LOOKED_AT: usize = 2_000;
 
 /// Hops from one sort to the next in the index. What each database has to be told to do so differs.
 pub(crate) const NEXT_ALIKE: &str = "SELECT webhook_id, last_failure, kind FROM deliveries INDEXED BY deliveries_dead_alike \

@@ -9,7 +9,7 @@ use switchhook_domain::delivery::{DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::replay::{Destination, ReplayFilter};
 use switchhook_store::{
-    DeadLetterFilter, DeliveryFilter, NewReplay, PageRequest, ReplayDelivery, ReplayStep,
+    DeadLetterFilter, DeadLetterGroups, DeliveryFilter, NewReplay, PageRequest, ReplayDelivery, ReplayStep,
 };
 
 use crate::samples::{self, COMPANY, OTHER_COMPANY};
@@ -115,6 +115,7 @@ pub(crate) async fn dead_letters_are_told_apart_by_what_they_have_in_common(worl
         let mut groups: Vec<_> = groups
             .await
             .unwrap()
+            .groups
             .into_iter()
             .map(|one| {
                 let alike = (one.alike.webhook_id, one.alike.failure.to_string());
@@ -163,7 +164,19 @@ pub(crate) async fn dead_letters_are_told_apart_by_what_they_have_in_common(worl
     };
     assert_eq!(groups(none, 9).await, []);
     let theirs = world.store.dead_letter_groups(OTHER_COMPANY, ALL, 9, 9).await;
-    assert_eq!(theirs.unwrap(), []);
+    assert_eq!(theirs.unwrap(), DeadLetterGroups::default());
+    for (most, are_more) in [(2, true), (3, false)] {
+        let some = world
+            .store
+            .dead_letter_groups(COMPANY, ALL, most, 9)
+            .await
+            .unwrap();
+        assert_eq!(
+            (some.groups.len(), some.are_more),
+            (most as usize, are_more),
+            "there are three"
+        );
+    }
 }
 
 pub(crate) async fn dead_letters_are_listed_oldest_first_and_narrow(world: &mut World) {

@@ -1,49 +1,28 @@
 //! `/v1/dead-letters`: deliveries that were given up and that nobody has dealt with since, by what they have in common.
 //!
-//! They are sent again, dismissed, or taken out with their events, line by line.
+//! They are sent again, dismissed, or taken out with their events, line by line (`export`).
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::io;
+pub(super) mod export;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures_util::Stream;
-use http::header::CONTENT_TYPE;
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use switchhook_domain::attempt::{Failure, FailureReason};
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::blocking;
 use switchhook_node::dead_letters::{self, Group, Groups};
-use switchhook_node::deliveries;
-use switchhook_node::lease::Lease;
-use switchhook_node::sight::Sight;
-use switchhook_store::{DeadLetterFilter, EventHead, PageRequest, StoreError};
-use tokio::sync::OwnedSemaphorePermit;
+use switchhook_store::DeadLetterFilter;
 use utoipa::ToSchema;
 
-use super::auth::{Caller, Reader, Writer};
+use super::auth::{Reader, Writer};
 use super::compat::{IdText, LooseId};
-use super::deliveries::{AttemptAnswer, DeliveryAnswer};
 use super::error::ApiError;
-use super::events::EventSummary;
 use super::replays::{DryRunAnswer, Instant, ReplayAnswer, shown};
-use super::request::{JsonBody, PageQuery, Query};
+use super::request::{JsonBody, Query};
 use super::{SharedApi, words};
-
-/// How many dead letters are exported at the most.
-const MOST_EXPORTED: u32 = 10_000;
-
-/// How many are read at a time.
-const AT_ONCE: u32 = 50;
 
 /// Which dead letters.
 #[derive(Debug, utoipa::IntoParams)]
@@ -209,27 +188,6 @@ impl From<Group> for DeadLetterGroupAnswer {
     }
 }
 
-/// A dead letter with its event.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ExportedDelivery<'a> {
-    #[serde(flatten)]
-    delivery: DeliveryAnswer,
-    /// How its last attempt went.
-    #[schema(required)]
-    last_attempt: Option<AttemptAnswer>,
-    event: ExportedEvent<'a>,
-}
-
-/// An event with its bytes.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ExportedEvent<'a> {
-    #[serde(flatten)]
-    summary: EventSummary,
-    /// The event itself; null if it was removed.
-    #[schema(value_type = Option<Object>, required)]
-    payload: Option<&'a RawValue>,
-}
-
 /// Lists dead letters by webhook and by how they failed.
 ///
 /// A dead letter is a delivery that was given up, until its event is sent to the webhook again or somebody dismisses it. Kinds that
@@ -296,139 +254,4 @@ pub(crate) async fn dismiss(
         dismissed: done.count,
         more: done.is_more,
     }))
-}
-
-/// Exports dead letters with their events, oldest first: one JSON object a line.
-///
-/// Up to 10,000 lines come, or up to `limit`; if there are fewer, these are the last. Go on with the id of the last line's delivery as
-/// `cursor`. Events are shown as by `GET /v1/events/{event}`: without what the key's scopes hide, and masked if the server masks.
-#[utoipa::path(
-    get, path = "/v1/dead-letters/export", tag = "deliveries", operation_id = "dead_letters.export",
-    params(PageQuery, DeadLetterQuery),
-    responses((status = 200, description = "A line for each, as `ExportedDelivery` says", body = String, content_type = "application/x-ndjson")),
-)]
-pub(crate) async fn export(
-    State(api): State<SharedApi>,
-    Reader(caller): Reader,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let query = Query::of(&uri);
-    let page = PageQuery::read(query)?.ours()?;
-    let left = match query.text("limit") {
-        Some(_) => page.limit,
-        None => MOST_EXPORTED,
-    };
-    let mut export = Export {
-        filter: DeadLetterQuery::read(query)?,
-        caller,
-        after: page.after,
-        left,
-        ready: VecDeque::new(),
-        is_last: false,
-        lease: api.node.leases.hold(caller),
-        _place: api.node.shares.place_to_read(caller.company_id).await?,
-        api,
-    };
-    // What cannot be read at all is an error, and no line.
-    export.read_on().await?;
-    let lines = Body::from_stream(export.lines());
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
-}
-
-/// An export on its way.
-struct Export {
-    api: SharedApi,
-    caller: Caller,
-    filter: DeadLetterFilter,
-    after: Option<i64>,
-    /// How many more there may be.
-    left: u32,
-    ready: VecDeque<Delivery>,
-    is_last: bool,
-    lease: Lease,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Export {
-    fn lines(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
-        futures_util::stream::try_unfold(self, |mut export| async move {
-            let ended = export.lease.token();
-            let next = tokio::select! {
-                biased;
-                () = ended.cancelled() => Err(io::Error::other("the key was revoked or has expired")),
-                next = export.next() => next.map_err(|error| io::Error::other(error.message())),
-            };
-            Ok(next?.map(|line| (line, export)))
-        })
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
-        loop {
-            while let Some(delivery) = self.ready.pop_front() {
-                let line = self.line(delivery).await?;
-                if line.is_some() {
-                    self.left -= 1;
-                    return Ok(line);
-                }
-            }
-            if self.is_last || self.left == 0 {
-                return Ok(None);
-            }
-            self.read_on().await?;
-        }
-    }
-
-    async fn read_on(&mut self) -> Result<(), ApiError> {
-        let page = PageRequest {
-            after: self.after,
-            limit: AT_ONCE.min(self.left),
-        };
-        let page = dead_letters::page(&self.api.node, self.caller, self.filter, page).await?;
-        self.ready.extend(page.items);
-        self.after = page.next;
-        self.is_last = page.next.is_none();
-        Ok(())
-    }
-
-    /// A dead letter as a line; `None` if it was removed meanwhile.
-    async fn line(&self, delivery: Delivery) -> Result<Option<Bytes>, ApiError> {
-        let node = &self.api.node;
-        let event = match node.store.event(self.caller.company_id, delivery.event_id).await {
-            Err(StoreError::NotFound(_)) => return Ok(None),
-            event => event?,
-        };
-        let attempts = node.store.attempts_of(delivery.id).await?;
-        let standing = deliveries::standing(node, &delivery).await?;
-        let sight = Sight::of(self.caller, node);
-        let bytes = event.body.len();
-        let write = move || {
-            let body = sight.text(event.kind, &event.body);
-            let body = on_one_line(&body);
-            let is_there = event.payload_removed.is_none();
-            let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
-            let payload = is_there.then(read);
-            let last = attempts.into_iter().next_back();
-            let exported = ExportedDelivery {
-                last_attempt: last.map(|attempt| AttemptAnswer::of(attempt, &delivery, sight)),
-                delivery: DeliveryAnswer::of(delivery, standing, sight.mask),
-                event: ExportedEvent {
-                    payload,
-                    summary: EventSummary::of(EventHead::from(event), sight.mask),
-                },
-            };
-            let mut line = serde_json::to_vec(&exported).expect("an answer is plain text");
-            line.push(b'\n');
-            Bytes::from(line)
-        };
-        Ok(Some(blocking::run(bytes, write).await))
-    }
-}
-
-/// JSON without its line breaks: they stand between tokens only.
-fn on_one_line(json: &str) -> Cow<'_, str> {
-    if json.contains(['\n', '\r']) {
-        Cow::Owned(json.replace(['\n', '\r'], " "))
-    } else {
-        Cow::Borrowed(json)
-    }
 }

@@ -2,21 +2,21 @@
 //!
 //! What is wrong with a webhook is the node's to say (`health.rs`); here it is bounded, sorted, and told what to do about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::id::CompanyId;
 use switchhook_domain::webhook::{Condition, Severity, Webhook};
 use switchhook_node::Node;
+use switchhook_node::dead_letters::{self, GivenUp};
 use switchhook_node::health::{self, Health};
-use switchhook_store::{DeadLetterFilter, PageRequest, StoreError};
+use switchhook_store::{PageRequest, StoreError};
 
-use super::part::{Sentence, many, tone_of};
+use super::part::{Sentence, tone_of};
 
 /// How long what was found is taken to be so.
 const FRESH_FOR: Duration = Duration::from_secs(3);
@@ -29,12 +29,6 @@ const MOST_WEBHOOKS: u32 = 1_000;
 
 /// How many things are shown.
 const MOST_ITEMS: usize = 12;
-
-/// How many sorts of dead letters are told apart.
-const MOST_SORTS: u32 = 100;
-
-/// Up to how many of each are counted.
-const MOST_COUNTED: u32 = 1_000;
 
 /// How old a waiting delivery may be before a webhook that works counts as late.
 const LATE: Duration = Duration::from_secs(30);
@@ -106,14 +100,12 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
     let page = PageRequest::first(MOST_WEBHOOKS);
     let webhooks = node.store.list_webhooks(company_id, page).await?.items;
     let healths = health::of_all(node, &webhooks).await?;
-    let dead = dead_letters(node, company_id).await?;
+    let dead = dead_letters::by_webhook(node, company_id, None).await?;
     let oldest = healths.iter().filter_map(|health| health.waiting.oldest_at).min();
     let mut items = Vec::new();
     for (webhook, health) in webhooks.iter().zip(healths) {
         items.extend(condition(webhook, health, now));
-        if let Some((count, is_more, failures)) = dead.get(&webhook.id) {
-            items.push(given_up(webhook, *count, *is_more, failures));
-        }
+        items.extend(dead.get(&webhook.id).map(|dead| given_up(webhook, dead)));
     }
     items.sort_by_key(|item| std::cmp::Reverse(item.severity));
     let more = items.len().saturating_sub(MOST_ITEMS);
@@ -126,25 +118,6 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
         webhooks: webhooks.len(),
         oldest,
     })
-}
-
-/// Dead letters: how many there are of each webhook, whether there are more, and how they failed.
-type DeadLetters = BTreeMap<WebhookId, (u32, bool, BTreeSet<Failure>)>;
-
-async fn dead_letters(node: &Node, company_id: CompanyId) -> Result<DeadLetters, StoreError> {
-    let filter = DeadLetterFilter::default();
-    let groups = node
-        .store
-        .dead_letter_groups(company_id, filter, MOST_SORTS, MOST_COUNTED)
-        .await?;
-    let mut dead = DeadLetters::new();
-    for group in groups {
-        let (count, is_more, failures) = dead.entry(group.alike.webhook_id).or_default();
-        *count += group.count;
-        *is_more |= group.is_more;
-        failures.insert(group.alike.failure);
-    }
-    Ok(dead)
 }
 
 fn condition(webhook: &Webhook, health: Health, now: Timestamp) -> Option<Item> {
@@ -188,18 +161,12 @@ fn late(webhook: &Webhook, health: &Health, now: Timestamp) -> Option<Item> {
     Some(Item::new(webhook, Severity::Waiting, "behind", why, remedy))
 }
 
-fn given_up(webhook: &Webhook, count: u32, is_more: bool, failures: &BTreeSet<Failure>) -> Item {
-    let more = if is_more { " or more" } else { "" };
-    let ways: Vec<_> = failures
-        .iter()
-        .take(3)
-        .map(|failure| failure.in_words())
-        .collect();
+fn given_up(webhook: &Webhook, dead: &GivenUp) -> Item {
     let why = format!(
-        "{}{more} failed for good and {} for a decision. The receiver {}.",
-        many(count as usize, "delivery"),
-        if count == 1 { "waits" } else { "wait" },
-        ways.join(", or ")
+        "{} failed for good and {} for a decision. The receiver {}.",
+        dead.in_words(),
+        if dead.count == 1 { "waits" } else { "wait" },
+        dead.ways()
     );
     let remedy = Remedy {
         label: "Resend or dismiss",

@@ -144,6 +144,10 @@ pub(super) async fn dismiss(
     State(desk): State<SharedDesk>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
-    dead_letters::dismiss(&desk.node, visitor.caller, asked(&form)?).await?;
-    Ok(go("/dashboard/dead-letters", Said::Dismissed))
+    let dismissed = dead_letters::dismiss(&desk.node, visitor.caller, asked(&form)?).await?;
+    let said = match dismissed.is_more {
+        true => Said::DismissedInPart,
+        false => Said::Dismissed,
+    };
+    Ok(go("/dashboard/dead-letters", said))
 }

@@ -165,6 +165,7 @@ said! {
     Playing = "playing": "The scenario is being played.",
     Replaying = "replaying": "The replay has begun.",
     Dismissed = "dismissed": "Dismissed: they stay in the history, and need nobody any more.",
+    DismissedInPart = "dismissed-in-part": "Many were dismissed, and there are more: dismiss again.",
     Judged = "judged": "The refused requests were judged again; what is left here was refused again.",
     ReplayCancelled = "replay-cancelled": "The replay was cancelled.",
     Rotated = "rotated": "The webhook has a new secret; the old one still counts for 24 hours.",

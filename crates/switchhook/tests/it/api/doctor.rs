@@ -143,7 +143,7 @@ async fn redirects_and_given_up_deliveries_are_found() {
         "{report:#}"
     );
     let says = |number: usize| report["findings"][number]["what"].as_str().unwrap();
-    assert!(says(1).contains("answers 308") && says(2).starts_with("1 of its deliveries"));
+    assert!(says(1).contains("answers 308") && says(2).starts_with("1 delivery was given up and waits"));
     server.wait(Duration::from_secs(25 * 60 * 60)).await;
     let later = see(&server, "").await;
     assert!(troubles(&later).contains(&"given_up"), "until somebody decides");

@@ -26,7 +26,7 @@ use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
-    Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, DeadLetterFilter, DeadLetterGroup,
+    Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, DeadLetterFilter, DeadLetterGroups,
     DeadLetterStore, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
     EventRecord, EventStore, Explained, FeedStore, FinishedAttempt, FinishedNotification, HandOver, KeyStore,
     LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
@@ -272,7 +272,7 @@ delegated! {
 delegated! {
     DeadLetterStore
     reads {
-        dead_letter_groups(company_id: CompanyId, filter: DeadLetterFilter, most: u32, most_of_each: u32) -> Vec<DeadLetterGroup>;
+        dead_letter_groups(company_id: CompanyId, filter: DeadLetterFilter, most: u32, most_of_each: u32) -> DeadLetterGroups;
         dead_letters(company_id: CompanyId, filter: DeadLetterFilter, page: PageRequest) -> Page<Delivery>;
     }
     writes {
