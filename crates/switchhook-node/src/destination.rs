@@ -394,7 +394,7 @@ fn record(webhook: &Webhook, headers: &HeaderMap, has_signature: bool) -> Attemp
         .filter(|(name, _)| *name != HOST)
         .map(|(name, value)| {
             let text = if value.is_sensitive() {
-                "***".into()
+                MASK.into()
             } else {
                 String::from_utf8_lossy(value.as_bytes())
             };

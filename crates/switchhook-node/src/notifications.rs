@@ -197,14 +197,14 @@ pub fn shown_destination(channel: &Channel) -> Option<String> {
     }
 }
 
-/// `https://hooks.slack.com/***`.
+/// The origin only, such as `https://hooks.slack.com`.
 fn masked_after_host(url: &str) -> String {
     let origin = url::Url::parse(url)
         .ok()
         .map(|url| url.origin().ascii_serialization());
     match origin {
-        Some(origin) if origin != "null" => format!("{origin}/***"),
-        _ => "***".to_owned(),
+        Some(origin) if origin != "null" => format!("{origin}/{MASK}"),
+        _ => MASK.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use switchhook_store::StoreError;
 
 use crate::caller::Forbidden;
 use crate::ingest::Rejected;
-use crate::share::Busy;
+use crate::share::{Busy, Limit};
 
 /// Why a verb was not done. Every text is for a person: what is wrong, where, and what to try.
 #[derive(Debug, thiserror::Error)]
@@ -41,13 +41,14 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
-impl Refusal {
-    /// A company has as many of something as it may have.
-    pub(crate) fn too_many(what: &str, there: usize, option: &str) -> Self {
-        Self::Store(StoreError::LimitReached(format!(
-            "this company has {there} {what}, which is as many as it may have ({option}): delete one first"
-        )))
+/// Refuses one more of something than a company may have.
+pub(crate) fn require_room(limit: Limit, there: usize, what: &str, option: &str) -> Result<(), Refusal> {
+    if limit.allows_more_than(there) {
+        return Ok(());
     }
+    Err(Refusal::Store(StoreError::LimitReached(format!(
+        "this company has {there} {what}, which is as many as it may have ({option}): delete one first"
+    ))))
 }
 
 /// What a request changes a value to that must always be there; `None` leaves it.

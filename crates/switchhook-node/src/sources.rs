@@ -7,8 +7,7 @@ use switchhook_domain::key::Right;
 use switchhook_domain::source::{Source, SourceChange};
 
 use crate::caller::{Caller, uncleared};
-use crate::refusal::{Refusal, not_null};
-use crate::registry::all_pages;
+use crate::refusal::{Refusal, not_null, require_room};
 use crate::source::retry::{Retried, retry};
 use crate::webhooks::{overlap_of, secret_of};
 use crate::{Node, keys};
@@ -146,12 +145,8 @@ async fn check_room(node: &Node, caller: Caller) -> Result<(), Refusal> {
     if limit.is_off() {
         return Ok(());
     }
-    let store = &node.store;
-    let there = all_pages(|page| store.list_sources(caller.company_id, page)).await?;
-    if !limit.allows_more_than(there.len()) {
-        return Err(Refusal::too_many("sources", there.len(), "--limit-sources"));
-    }
-    Ok(())
+    let there = node.store.count_sources(caller.company_id).await?;
+    require_room(limit, there, "sources", "--limit-sources")
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {

@@ -17,7 +17,7 @@ use switchhook_store::{Page, PageRequest, StoreError, SubscriptionFilter};
 
 use crate::Node;
 use crate::caller::{Caller, uncleared};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, require_room};
 use crate::{webhooks, websockets};
 
 /// A subscription with what its caller gets to see of where it points.
@@ -121,9 +121,12 @@ pub async fn create(
         None => None,
     };
     let there = node.registry.subscription_count(company_id);
-    if !node.shares.limits().subscriptions.allows_more_than(there) {
-        return Err(Refusal::too_many("subscriptions", there, "--limit-subscriptions"));
-    }
+    require_room(
+        node.shares.limits().subscriptions,
+        there,
+        "subscriptions",
+        "--limit-subscriptions",
+    )?;
     let now = node.clock.now();
     let subscription = Subscription {
         id: SubscriptionId(node.ids.next(now)),

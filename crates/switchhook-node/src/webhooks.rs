@@ -23,7 +23,7 @@ use crate::caller::Caller;
 use crate::destination::TlsIdentity;
 use crate::duration::parse_duration;
 use crate::ingest::{self, Accepted, sample};
-use crate::refusal::{Refusal, not_null};
+use crate::refusal::{Refusal, not_null, require_room};
 use crate::secrets_shown::SecretsShown;
 use crate::settings::Settings;
 use crate::traffic::{require_clearance, secrets_shown};
@@ -84,9 +84,12 @@ pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) ->
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
     let there = node.registry.webhook_count(caller.company_id);
-    if !node.shares.limits().webhooks.allows_more_than(there) {
-        return Err(Refusal::too_many("webhooks", there, "--limit-webhooks"));
-    }
+    require_room(
+        node.shares.limits().webhooks,
+        there,
+        "webhooks",
+        "--limit-webhooks",
+    )?;
     let webhook = node.store.create_webhook(webhook).await?;
     node.registry.refresh(caller.company_id).await?;
     shown_to(node, caller, webhook).await

@@ -9,7 +9,7 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_store::StoreError;
 
 use crate::caller::Caller;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, require_room};
 use crate::secrets_shown::SecretsShown;
 use crate::traffic::{is_cleared, require_clearance, secrets_shown};
 use crate::webhooks::secret_of;
@@ -38,9 +38,12 @@ pub async fn create(node: &Node, caller: Caller, secret: Option<String>) -> Resu
     let share = node.shares.of(company_id);
     let _alone = share.change.lock().await;
     let there = node.registry.websocket_count(company_id);
-    if !node.shares.limits().websockets.allows_more_than(there) {
-        return Err(Refusal::too_many("websockets", there, "--limit-websockets"));
-    }
+    require_room(
+        node.shares.limits().websockets,
+        there,
+        "websockets",
+        "--limit-websockets",
+    )?;
     let now = node.clock.now();
     let websocket = Websocket {
         id: WebsocketId(node.ids.next(now)),

@@ -92,7 +92,7 @@ pub use shared::webhooks::WebhookStore;
 pub use shared::websockets::WebsocketStore;
 pub use sqlite::{Copied, Existing};
 pub use waiting::Progress;
-pub use websocket::{Consumer, LogBounds, LogEntry, LogPosition};
+pub use websocket::{Consumer, LogBounds, LogEntry, LogPosition, NewPlace};
 
 /// What is kept, and the few things that are done with it.
 ///

@@ -42,3 +42,12 @@ pub struct Consumer {
     /// When it was last moved.
     pub updated_at: Timestamp,
 }
+
+/// Where a consumer is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewPlace {
+    /// On to here, unless it is further already.
+    Acknowledged(LogPosition),
+    /// Here, back too.
+    Sought(LogPosition),
+}

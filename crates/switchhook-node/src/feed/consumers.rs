@@ -4,7 +4,7 @@
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::first_id_at;
 use switchhook_domain::key::Right;
-use switchhook_store::{Consumer, LogPosition};
+use switchhook_store::{Consumer, LogPosition, NewPlace};
 
 use super::{FeedPage, FeedRequest, Start, open, place_of};
 use crate::Node;
@@ -88,7 +88,7 @@ pub async fn acknowledge(
     let (company_id, now) = (caller.company_id, node.clock.now());
     Ok(node
         .store
-        .acknowledge(company_id, name.to_owned(), position, now)
+        .move_consumer(company_id, name.to_owned(), NewPlace::Acknowledged(position), now)
         .await?)
 }
 
@@ -104,7 +104,7 @@ pub async fn seek(node: &Node, caller: Caller, name: &str, start: Start) -> Resu
     let now = node.clock.now();
     Ok(node
         .store
-        .seek(company_id, name.to_owned(), position, now)
+        .move_consumer(company_id, name.to_owned(), NewPlace::Sought(position), now)
         .await?)
 }
 

@@ -22,6 +22,7 @@ use crate::error::StoreError;
 use crate::order_queue::Start;
 use crate::replay::ReplayStep;
 use crate::replaying::check_cancel;
+use crate::shared::dead_letters::is_dead;
 use crate::shared::replays::{by_id, close, find};
 use crate::sql::SqlTransaction;
 
@@ -124,10 +125,12 @@ async fn resolve(
 }
 
 /// Rows are found by their events, whatever the statistics say of what else holds.
-const RESOLVE: &str = "UPDATE deliveries SET resolution = $3, resolved_at = $4 \
+const RESOLVE: &str = concat!(
+    "UPDATE deliveries SET resolution = $3, resolved_at = $4 \
      FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS one (event_id, webhook_id)) AS one \
-     WHERE deliveries.event_id = one.event_id AND deliveries.webhook_id + 0 = one.webhook_id \
-     AND coalesce(deliveries.state, '') = 'exhausted' AND coalesce(deliveries.resolved_at, 0) = 0";
+     WHERE deliveries.event_id = one.event_id AND deliveries.webhook_id + 0 = one.webhook_id AND ",
+    is_dead!()
+);
 
 /// How many deliveries of each replay reached which final state.
 pub(super) type Ended = BTreeMap<(ReplayId, &'static str), i64>;

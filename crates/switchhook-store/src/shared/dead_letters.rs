@@ -216,10 +216,19 @@ async fn dismiss(
     sql.execute(DISMISS, values).await
 }
 
-/// Were it said plainly which are dead letters, the index of all of these would look as good as the key to a plan that was made
-/// while there were few. So it is below.
-pub(crate) const DISMISS: &str = "UPDATE deliveries SET resolution = ?, resolved_at = ? WHERE id = ANY(?) AND company_id + 0 = ? \
-     AND coalesce(state, '') = 'exhausted' AND coalesce(resolved_at, 0) = 0";
+/// Whether a delivery that was found otherwise is a dead letter. Were it said plainly, the index of all dead letters would look
+/// as good as the key to a plan that was made while there were few.
+macro_rules! is_dead {
+    () => {
+        "coalesce(state, '') = 'exhausted' AND coalesce(resolved_at, 0) = 0"
+    };
+}
+pub(crate) use is_dead;
+
+pub(crate) const DISMISS: &str = concat!(
+    "UPDATE deliveries SET resolution = ?, resolved_at = ? WHERE id = ANY(?) AND company_id + 0 = ? AND ",
+    is_dead!()
+);
 
 /// Another delivery of the event to the webhook was made: none of the earlier ones is a dead letter any more.
 pub(crate) async fn resent(
@@ -233,8 +242,11 @@ pub(crate) async fn resent(
     Ok(())
 }
 
-pub(crate) const RESENT: &str = "UPDATE deliveries INDEXED BY deliveries_by_event SET resolution = ?, resolved_at = ? \
-     WHERE event_id = ? AND webhook_id + 0 = ? AND coalesce(state, '') = 'exhausted' AND coalesce(resolved_at, 0) = 0";
+pub(crate) const RESENT: &str = concat!(
+    "UPDATE deliveries INDEXED BY deliveries_by_event SET resolution = ?, resolved_at = ? \
+     WHERE event_id = ? AND webhook_id + 0 = ? AND ",
+    is_dead!()
+);
 
 /// The next dead letters that a replay selects, oldest first. An event goes to a webhook once in a replay, however many
 /// deliveries of it there were given up.

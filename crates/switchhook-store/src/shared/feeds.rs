@@ -9,7 +9,7 @@ use switchhook_domain::id::CompanyId;
 use crate::error::StoreError;
 use crate::row::{Columns, Row};
 use crate::sql::{Driver, Sql, SqlTransaction, all, first, values};
-use crate::websocket::{Consumer, LogPosition};
+use crate::websocket::{Consumer, LogPosition, NewPlace};
 
 /// Feeds and their consumers.
 #[async_trait]
@@ -26,20 +26,12 @@ pub trait FeedStore: Send + Sync {
     async fn consumer(&self, company_id: CompanyId, name: String) -> Result<Consumer, StoreError>;
     /// The company's consumers, by name: there are few.
     async fn list_consumers(&self, company_id: CompanyId) -> Result<Vec<Consumer>, StoreError>;
-    /// Moves a consumer on, if that is on; answers it as it is then.
-    async fn acknowledge(
+    /// Moves a consumer; answers it as it is then.
+    async fn move_consumer(
         &self,
         company_id: CompanyId,
         name: String,
-        position: LogPosition,
-        now: Timestamp,
-    ) -> Result<Consumer, StoreError>;
-    /// Puts a consumer anywhere, back too.
-    async fn seek(
-        &self,
-        company_id: CompanyId,
-        name: String,
-        position: LogPosition,
+        to: NewPlace,
         now: Timestamp,
     ) -> Result<Consumer, StoreError>;
     /// Forgets a consumer; answers what it was.
@@ -88,30 +80,16 @@ impl<D: Driver> FeedStore for D {
             .await
     }
 
-    async fn acknowledge(
+    async fn move_consumer(
         &self,
         company_id: CompanyId,
         name: String,
-        position: LogPosition,
+        to: NewPlace,
         now: Timestamp,
     ) -> Result<Consumer, StoreError> {
-        let given = (company_id, name, position, now);
-        self.keep(given, |sql, (company_id, name, position, now)| {
-            Box::pin(place(sql, ACKNOWLEDGE, *company_id, name, (*position, *now)))
-        })
-        .await
-    }
-
-    async fn seek(
-        &self,
-        company_id: CompanyId,
-        name: String,
-        position: LogPosition,
-        now: Timestamp,
-    ) -> Result<Consumer, StoreError> {
-        let given = (company_id, name, position, now);
-        self.keep(given, |sql, (company_id, name, position, now)| {
-            Box::pin(place(sql, SEEK, *company_id, name, (*position, *now)))
+        let given = (company_id, name, to, now);
+        self.keep(given, |sql, (company_id, name, to, now)| {
+            Box::pin(place(sql, *company_id, name, *to, *now))
         })
         .await
     }
@@ -258,11 +236,15 @@ const SEEK: &str = "UPDATE consumers SET position = ?1, updated_at = ?2 WHERE co
 
 async fn place(
     sql: &mut dyn SqlTransaction,
-    update: &str,
     company_id: CompanyId,
     name: &str,
-    (position, now): (LogPosition, Timestamp),
+    to: NewPlace,
+    now: Timestamp,
 ) -> Result<Consumer, StoreError> {
+    let (update, position) = match to {
+        NewPlace::Acknowledged(position) => (ACKNOWLEDGE, position),
+        NewPlace::Sought(position) => (SEEK, position),
+    };
     sql.execute(update, values![position.0, now, company_id.0, name])
         .await?;
     find(sql, company_id, name).await

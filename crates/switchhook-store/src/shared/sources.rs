@@ -31,6 +31,8 @@ pub trait SourceStore: Send + Sync {
         company_id: CompanyId,
         page: PageRequest,
     ) -> Result<Page<Source>, StoreError>;
+    /// How many sources the company has.
+    async fn count_sources(&self, company_id: CompanyId) -> Result<usize, StoreError>;
     /// Changes a source.
     async fn update_source(
         &self,
@@ -104,6 +106,11 @@ impl<D: Driver> SourceStore for D {
             Box::pin(listing.page(sql, |row| read(row, sealing), |source| source.id.0))
         })
         .await
+    }
+
+    async fn count_sources(&self, company_id: CompanyId) -> Result<usize, StoreError> {
+        self.read(company_id, |sql, &company_id| Box::pin(count(sql, company_id)))
+            .await
     }
 
     async fn update_source(
@@ -302,6 +309,13 @@ async fn silent(sql: &mut dyn Sql, before: Timestamp) -> Result<Vec<(CompanyId, 
         "SELECT id, company_id, name, last_event_at FROM sources WHERE last_event_at < ? ORDER BY id";
     all(sql, select, values![before], read_silent).await
 }
+
+async fn count(sql: &mut dyn Sql, company_id: CompanyId) -> Result<usize, StoreError> {
+    let count = first(sql, COUNT, values![company_id.0], |row| row.get::<i64>(0)).await?;
+    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
+}
+
+pub(crate) const COUNT: &str = "SELECT count(*) FROM sources WHERE company_id = ?";
 
 pub(crate) fn listing(company_id: CompanyId) -> Listing {
     Listing::new(source_columns!(), "FROM sources WHERE true").along("company_id", Some(company_id.0))

@@ -98,6 +98,8 @@ pub(crate) async fn sources_are_listed_oldest_first_and_are_their_companys_alone
         .unwrap();
     assert_eq!(first.items, [source(ids[0]), source(ids[1])]);
     assert_eq!(first.next, Some(ids[1]));
+    assert_eq!(world.store.count_sources(COMPANY).await.unwrap(), 3);
+    assert_eq!(world.store.count_sources(OTHER_COMPANY).await.unwrap(), 0);
     let others = world
         .store
         .list_sources(OTHER_COMPANY, PageRequest::first(9))

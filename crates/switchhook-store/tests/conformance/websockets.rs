@@ -5,7 +5,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Endpoint, Filter, Subscription, SubscriptionChange, VersionChange};
 use switchhook_domain::websocket::Websocket;
 use switchhook_store::{
-    Consumer, LogBounds, LogPosition, NewEvent, PageRequest, StoreError, SubscriptionFilter,
+    Consumer, LogBounds, LogPosition, NewEvent, NewPlace, PageRequest, StoreError, SubscriptionFilter,
 };
 
 use crate::World;
@@ -257,18 +257,21 @@ pub(crate) async fn a_consumer_is_moved_on_by_acknowledging_and_anywhere_by_seek
     assert_eq!(made, (consumer("b"), true));
     let (now, name) = (NOON.plus(std::time::Duration::from_secs(5)), || "b".to_owned());
     let moved = store
-        .acknowledge(COMPANY, name(), LogPosition(12), now)
+        .move_consumer(COMPANY, name(), NewPlace::Acknowledged(LogPosition(12)), now)
         .await
         .unwrap();
     assert_eq!((moved.position, moved.updated_at), (LogPosition(12), now));
     let again = store.create_consumer(consumer("b"), 2).await.unwrap();
     assert_eq!(again, (moved.clone(), false), "it stays where it is");
     let back = store
-        .acknowledge(COMPANY, name(), LogPosition(11), NOON)
+        .move_consumer(COMPANY, name(), NewPlace::Acknowledged(LogPosition(11)), NOON)
         .await
         .unwrap();
     assert_eq!(back, moved, "what was acknowledged stays so");
-    let sought = store.seek(COMPANY, name(), LogPosition(3), now).await.unwrap();
+    let sought = store
+        .move_consumer(COMPANY, name(), NewPlace::Sought(LogPosition(3)), now)
+        .await
+        .unwrap();
     assert_eq!(sought.position, LogPosition(3));
     store.create_consumer(consumer("a"), 2).await.unwrap();
     let refused = store.create_consumer(consumer("c"), 2).await;
@@ -277,7 +280,9 @@ pub(crate) async fn a_consumer_is_moved_on_by_acknowledging_and_anywhere_by_seek
     let names: Vec<_> = listed.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(store.list_consumers(OTHER_COMPANY).await.unwrap(), []);
-    let missing = store.seek(OTHER_COMPANY, name(), LogPosition(1), now).await;
+    let missing = store
+        .move_consumer(OTHER_COMPANY, name(), NewPlace::Sought(LogPosition(1)), now)
+        .await;
     assert!(is_missing(&missing, "consumer"));
     assert_eq!(store.delete_consumer(COMPANY, name()).await.unwrap(), sought);
     assert!(is_missing(&store.consumer(COMPANY, name()).await, "consumer"));

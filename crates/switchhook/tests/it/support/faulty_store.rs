@@ -29,7 +29,7 @@ use switchhook_store::{
     Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, DeadLetterFilter, DeadLetterGroups,
     DeadLetterStore, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
     EventRecord, EventStore, Explained, FeedStore, FinishedAttempt, FinishedNotification, HandOver, KeyStore,
-    LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewReplay, NotificationClaim,
+    LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewPlace, NewReplay, NotificationClaim,
     NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest, PayloadSlice, PendingCount,
     PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep,
     ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store, StoreError, StoreSize,
@@ -212,6 +212,7 @@ delegated! {
         source(company_id: CompanyId, id: SourceId) -> Source;
         find_source(token_hash: [u8; 32]) -> Option<Source>;
         list_sources(company_id: CompanyId, page: PageRequest) -> Page<Source>;
+        count_sources(company_id: CompanyId) -> usize;
         read_refusals(id: SourceId, after: Option<RefusalId>, most: RefusalSlice) -> Vec<Refusal>;
         list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
         silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
@@ -291,8 +292,7 @@ delegated! {
         open_feed(company_id: CompanyId, now: Timestamp) -> bool;
         log_earlier_events(company_id: CompanyId, most: u32) -> ();
         create_consumer(consumer: Consumer, most: u32) -> (Consumer, bool);
-        acknowledge(company_id: CompanyId, name: String, position: LogPosition, now: Timestamp) -> Consumer;
-        seek(company_id: CompanyId, name: String, position: LogPosition, now: Timestamp) -> Consumer;
+        move_consumer(company_id: CompanyId, name: String, to: NewPlace, now: Timestamp) -> Consumer;
         delete_consumer(company_id: CompanyId, name: String) -> Consumer;
     }
 }
