@@ -8,6 +8,7 @@ mod fate;
 mod history;
 mod outage;
 mod promises;
+mod real_channels;
 mod stalls;
 
 use history::History;

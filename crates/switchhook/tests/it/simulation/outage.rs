@@ -17,6 +17,7 @@ use switchhook_node::settings::Settings;
 use switchhook_store::PageRequest;
 
 use super::fate::{Fate, in_memory_directory};
+use super::real_channels::Recipients;
 use crate::support::rig::{COMPANY, Notified, Reaction, Rig, START, Seen};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -37,21 +38,33 @@ const DOWN: Duration = Duration::from_secs(40);
 const REGISTERING: u64 = 4;
 
 /// What is known in the end.
-struct Story {
+pub(super) struct Story {
     /// How long the receiver is dead.
     dead: Duration,
+    /// Who is told, if it is not only noted what they would be.
+    real: Option<Arc<Recipients>>,
     notified: Vec<Notified>,
     now: Timestamp,
-    crashed: bool,
+    pub(super) crashed: bool,
 }
 
 impl Story {
     /// A dead receiver, and then a good one; the process is gone after so many commits, and starts again.
     fn live(dead: Duration, commits: u64) -> Self {
+        Self::live_telling(dead, commits, None)
+    }
+
+    /// The same, a day long, in which real recipients are told.
+    pub(super) fn live_a_day_telling(real: Arc<Recipients>, commits: u64) -> Self {
+        Self::live_telling(DAY, commits, Some(real))
+    }
+
+    fn live_telling(dead: Duration, commits: u64, real: Option<Arc<Recipients>>) -> Self {
         let folder = in_memory_directory();
         let path = folder.path().join("switchhook.db");
         let mut story = Self {
             dead,
+            real,
             notified: Vec::new(),
             now: START,
             crashed: false,
@@ -66,7 +79,7 @@ impl Story {
 
     fn live_once(&mut self, path: &Path, commits: u64) {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .start_paused(true)
             .build()
             .expect("a runtime can be made");
@@ -84,11 +97,20 @@ impl Story {
             Reaction::Answer(if is_dead { 503 } else { 200 })
         };
         let store = fate.open(path, began_at);
-        let rig = Rig::at(began_at, store, Settings::default(), react).await;
+        let mut settings = Settings::default();
+        if let Some(real) = &self.real {
+            settings.notifications.mail = Some(real.mail_settings().await);
+        }
+        let rig = Rig::at(began_at, store, settings, react).await;
+        if let Some(real) = &self.real {
+            rig.network.notify_by(real.transport());
+        }
+        let channels = self.channels();
+        let are_told = channels.len();
         if began_at == START {
             rig.webhook(WebhookSettings::default()).await;
-            for (id, channel_type) in [(1, ChannelType::Webhook), (2, ChannelType::Slack)] {
-                let made = rig.store.create_channel(channel(id, channel_type)).await;
+            for channel in channels {
+                let made = rig.store.create_channel(channel).await;
                 made.expect("the channel is new");
             }
         }
@@ -104,19 +126,30 @@ impl Story {
         }
         notifying.abort();
         if !fate.has_struck() {
-            check(&rig).await;
+            check(&rig, are_told).await;
         }
         self.now = rig.node.clock.now();
         self.notified.extend(rig.network.notified());
     }
+
+    fn channels(&self) -> Vec<Channel> {
+        let nowhere = |id: u32| format!("https://example.com/channels/{id}");
+        match &self.real {
+            Some(real) => real.channels(),
+            None => vec![
+                channel(1, ChannelType::Webhook, nowhere(1)),
+                channel(2, ChannelType::Slack, nowhere(2)),
+            ],
+        }
+    }
 }
 
-fn channel(id: i64, channel_type: ChannelType) -> Channel {
+pub(super) fn channel(id: i64, channel_type: ChannelType, destination: String) -> Channel {
     Channel {
         id: ChannelId(id),
         company_id: COMPANY,
         channel_type,
-        destination: Secret::new(format!("https://example.com/channels/{id}")),
+        destination: Secret::new(destination),
         secret: None,
         kinds: NotificationKind::ALL.to_vec(),
         created_at: START,
@@ -133,8 +166,8 @@ async fn send_events(rig: &Rig, until: Duration) {
     }
 }
 
-/// Everything has arrived, and what people were told of stands there once, as sent to both.
-async fn check(rig: &Rig) {
+/// Everything has arrived, and what people were told of stands there once, as sent to all.
+async fn check(rig: &Rig, are_told: usize) {
     let states: Vec<_> = rig
         .deliveries()
         .await
@@ -158,8 +191,8 @@ async fn check(rig: &Rig) {
     assert_eq!(
         listed,
         [
-            (NotificationKind::WebhookRecovered, 2),
-            (NotificationKind::WebhookFailing, 2)
+            (NotificationKind::WebhookRecovered, are_told),
+            (NotificationKind::WebhookFailing, are_told)
         ]
     );
 }

@@ -1,7 +1,7 @@
 //! A whole node in virtual time: a real store that works inline, a scripted network, a clock that tokio moves.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -78,6 +78,8 @@ pub(crate) struct ScriptedNetwork {
     script: Script,
     seen: Mutex<Vec<Seen>>,
     notified: Mutex<Vec<Notified>>,
+    /// What really sends notifications, if something does.
+    channels: OnceLock<Arc<dyn Transport>>,
     under_way: Mutex<HashMap<WebhookId, (u32, u32)>>,
 }
 
@@ -88,6 +90,11 @@ impl ScriptedNetwork {
 
     pub(crate) fn notified(&self) -> Vec<Notified> {
         self.notified.lock().clone()
+    }
+
+    /// Has notifications be sent by something real.
+    pub(crate) fn notify_by(&self, channels: Arc<dyn Transport>) {
+        assert!(self.channels.set(channels).is_ok(), "only once");
     }
 
     /// The most attempts to one webhook that were under way at once.
@@ -119,6 +126,9 @@ impl Transport for ScriptedNetwork {
     async fn post(&self, post: Post) -> Posted {
         let webhook_id = post.destination.webhook.id;
         if post.headers.get("switchhook-delivery-id").is_none() {
+            if let Some(channels) = self.channels.get() {
+                return channels.post(post).await;
+            }
             // A notification, which no script is about: it arrives.
             self.notified.lock().push(Notified {
                 channel_id: ChannelId(webhook_id.0),
@@ -259,6 +269,7 @@ impl Rig {
             script: Box::new(script),
             seen: Mutex::default(),
             notified: Mutex::default(),
+            channels: OnceLock::new(),
             under_way: Mutex::default(),
         });
         let parts = Parts {
