@@ -33,6 +33,7 @@ mod simulator;
 mod sources;
 mod subscription_form;
 mod subscriptions;
+mod webhook;
 mod webhook_form;
 mod webhooks;
 mod websockets;
@@ -81,23 +82,20 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/dashboard/assets/{name}", get(assets::get))
         .route("/dashboard/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/dashboard/webhooks/new", get(webhooks::blank))
-        .route("/dashboard/webhooks/{id}", get(webhooks::show))
+        .route("/dashboard/webhooks/{id}", get(webhook::show))
         .route(
             "/dashboard/webhooks/{id}/edit",
             get(webhooks::edit).post(webhooks::update),
         )
-        .route("/dashboard/webhooks/{id}/pause", post(webhooks::pause))
-        .route("/dashboard/webhooks/{id}/resume", post(webhooks::resume))
-        .route("/dashboard/webhooks/{id}/retry", post(webhooks::retry))
-        .route(
-            "/dashboard/webhooks/{id}/skip-to-now",
-            post(webhooks::skip_to_now),
-        )
+        .route("/dashboard/webhooks/{id}/pause", post(webhook::pause))
+        .route("/dashboard/webhooks/{id}/resume", post(webhook::resume))
+        .route("/dashboard/webhooks/{id}/retry", post(webhook::retry))
+        .route("/dashboard/webhooks/{id}/skip-to-now", post(webhook::skip_to_now))
         .route(
             "/dashboard/webhooks/{id}/rotate-secret",
-            post(webhooks::rotate_secret),
+            post(webhook::rotate_secret),
         )
-        .route("/dashboard/webhooks/{id}/test", post(webhooks::test))
+        .route("/dashboard/webhooks/{id}/test", post(webhook::test))
         .route(
             "/dashboard/webhooks/{id}/delete",
             get(webhooks::ask_to_delete).post(webhooks::delete),

@@ -1,45 +1,30 @@
-//! Webhooks: the list, one of them, and what can be done with it. Its form is `webhook_form.rs`.
+//! Webhooks: the list, and making, changing and deleting one. One of them is `webhook.rs`, its form `webhook_form.rs`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, WebhookId};
-use switchhook_domain::outage::Outage;
-use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Endpoint, Subscription};
-use switchhook_domain::webhook::{Severity, Webhook};
-use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{DeliveryFilter, PageRequest, StoreError, SubscriptionFilter};
+use switchhook_store::{PageRequest, StoreError, SubscriptionFilter};
 
-use super::deliveries::rows_about_events;
-use super::history::Charts;
-use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
-use super::part::{self, Choice, DeliveryRow, Moment, Sentence, many, millis, span, tone_of};
+use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::part::{Moment, many, tone_of};
 use super::session::{Filled, Visitor};
-use super::subscriptions::SubscriptionRow;
 use super::webhook_form::WebhookForm;
 use super::{Desk, SharedDesk};
 use switchhook_node::health;
-use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
-use switchhook_node::webhooks::{self, PreviewRequest, Rotation};
+use switchhook_node::webhooks::{self, PreviewRequest};
 
 /// How many webhooks a page has.
 const A_PAGE: u32 = 50;
 
 /// How many subscriptions are looked through for those of a webhook.
 const MOST_SUBSCRIPTIONS: u32 = 1_000;
-
-/// How many outages are shown.
-const MOST_OUTAGES: u32 = 5;
-
-/// How many of the latest deliveries are shown.
-const LATEST: u32 = 10;
 
 /// A row about a webhook.
 #[derive(Debug)]
@@ -63,67 +48,6 @@ struct WebhooksPage {
     rows: Vec<WebhookRow>,
     next: Option<i64>,
     is_first: bool,
-}
-
-/// How the last attempt of an outage failed.
-#[derive(Debug)]
-struct FailurePart {
-    delivery_id: String,
-    line: Option<String>,
-}
-
-/// A time in which every attempt failed.
-#[derive(Debug)]
-struct OutageRow {
-    since: Moment,
-    until: Option<Moment>,
-    lasted: String,
-    attempts: u32,
-    last: String,
-    delivery_id: String,
-}
-
-impl OutageRow {
-    fn of(outage: &Outage, now: Timestamp) -> Self {
-        Self {
-            since: Moment(outage.since),
-            until: outage.until.map(Moment),
-            lasted: span(outage.until.unwrap_or(now).since(outage.since)),
-            attempts: outage.attempts,
-            last: outage.last.in_words(),
-            delivery_id: outage.last.delivery_id.to_string(),
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "webhook.html")]
-struct WebhookPage {
-    frame: Frame,
-    id: String,
-    url: String,
-    state: &'static str,
-    tone: &'static str,
-    state_in_words: Sentence,
-    /// The last attempt of an outage: its delivery, and the first line of what was answered.
-    failure: Option<FailurePart>,
-    outages: Vec<OutageRow>,
-    is_paused: bool,
-    /// Whether it can be tried now.
-    can_retry: bool,
-    /// For those who may change it, unless it is hidden.
-    secret: Option<String>,
-    is_signed: bool,
-    /// What should be known of the secret.
-    weakness: Option<String>,
-    inspector: Option<String>,
-    facts: Vec<(&'static str, String)>,
-    subscriptions: Vec<SubscriptionRow>,
-    deliveries: Vec<DeliveryRow>,
-    charts: Charts,
-    kinds: Vec<Choice>,
-    created_at: Moment,
-    updated_at: Moment,
 }
 
 #[derive(Template)]
@@ -155,7 +79,7 @@ struct DeletePage {
     has_pending: bool,
 }
 
-fn id_of(text: &str) -> Result<WebhookId, Trouble> {
+pub(super) fn id_of(text: &str) -> Result<WebhookId, Trouble> {
     text.parse()
         .map_err(|_| Trouble::not_found("Ids are whole numbers."))
 }
@@ -190,7 +114,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
             created_at: Moment(webhook.created_at),
         }
     });
-    Ok(show_page(&WebhooksPage {
+    Ok(show(&WebhooksPage {
         rows: rows.collect(),
         frame: Frame::new(&desk, &visitor, "webhooks", "Webhooks"),
         next: webhooks.next,
@@ -198,7 +122,10 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     }))
 }
 
-async fn all_subscriptions(desk: &Desk, company_id: CompanyId) -> Result<Vec<Subscription>, StoreError> {
+pub(super) async fn all_subscriptions(
+    desk: &Desk,
+    company_id: CompanyId,
+) -> Result<Vec<Subscription>, StoreError> {
     let page = PageRequest::first(MOST_SUBSCRIPTIONS);
     let every = SubscriptionFilter::default();
     Ok(desk
@@ -209,142 +136,11 @@ async fn all_subscriptions(desk: &Desk, company_id: CompanyId) -> Result<Vec<Sub
         .items)
 }
 
-/// Shows a webhook.
-pub(super) async fn show(
-    State(desk): State<SharedDesk>,
-    visitor: Visitor,
-    Path(id): Path<String>,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    let company_id = visitor.caller.company_id;
-    let store = &desk.node.store;
-    let webhook = store.webhook(company_id, id).await?;
-    let subscriptions = all_subscriptions(&desk, company_id).await?;
-    let health = health::of(&desk.node, &webhook).await?;
-    let failure = match &health.outage {
-        Some(outage) => Some(FailurePart {
-            delivery_id: outage.last.delivery_id.to_string(),
-            line: health::last_line(&desk.node, visitor.sight(&desk), &webhook, outage).await?,
-        }),
-        None => None,
-    };
-    let failing_since = health.outage.as_ref().map(|outage| outage.since);
-    let outages = store.outages_of(id, MOST_OUTAGES).await?;
-    let now = desk.node.clock.now();
-    let filter = DeliveryFilter {
-        webhook_id: Some(id),
-        ..DeliveryFilter::default()
-    };
-    let deliveries = store
-        .list_deliveries(company_id, filter, PageRequest::first(LATEST))
-        .await?;
-    let url = shown_url(&webhook.hook_url).into_owned();
-    let frame = Frame::new(&desk, &visitor, "webhooks", url.clone());
-    let sight = visitor.sight(&desk);
-    let own = subscriptions
-        .iter()
-        .filter(|one| one.webhook_id() == Some(id) && sight.sees(one.filter.kind()));
-    let deliveries: Vec<_> = deliveries
-        .items
-        .into_iter()
-        .filter(|delivery| sight.sees(delivery.kind))
-        .collect();
-    let secret = match &webhook.secret {
-        Some(secret) => {
-            let shown = secrets_shown(&desk.node, visitor.caller, Endpoint::Webhook(id)).await?;
-            shown.of(secret, &webhook.settings)
-        }
-        None => None,
-    };
-    Ok(show_page(&WebhookPage {
-        id: id.to_string(),
-        url,
-        state: health.condition.in_words(),
-        tone: tone_of(health.condition.severity()),
-        state_in_words: Sentence(health.text),
-        failure,
-        outages: outages.iter().map(|outage| OutageRow::of(outage, now)).collect(),
-        is_paused: webhook.paused_at.is_some(),
-        can_retry: webhook.paused_at.is_none()
-            && (health.condition.severity() == Severity::Wrong || health.waiting.count > 0),
-        secret,
-        is_signed: webhook.secret.is_some(),
-        weakness: webhook.secret.as_ref().and_then(Secret::weakness),
-        inspector: name_of(&webhook.hook_url).map(ToOwned::to_owned),
-        facts: facts(&desk, &webhook),
-        subscriptions: own
-            .map(|one| SubscriptionRow::of(one, Some(&webhook.hook_url)))
-            .collect(),
-        deliveries: rows_about_events(&desk, &visitor, &deliveries).await?,
-        charts: Charts::of(&desk, &visitor, Some(id), failing_since).await?,
-        kinds: part::kinds(Some("call")),
-        created_at: Moment(webhook.created_at),
-        updated_at: Moment(webhook.updated_at),
-        frame,
-    }))
-}
-
-/// What holds for a webhook, the server's defaults included.
-fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
-    let defaults = &desk.node.settings.delivery;
-    let settings = &webhook.settings;
-    let mut facts = vec![
-        ("Retry rules", settings.profile(defaults).to_string()),
-        (
-            "Order",
-            if settings.ordered(defaults) {
-                "one call, message, agent or contact after the other".to_owned()
-            } else {
-                "none".to_owned()
-            },
-        ),
-        (
-            "Concurrency",
-            format!("up to {} attempts", settings.max_in_flight(defaults)),
-        ),
-        (
-            "Rate",
-            settings
-                .rate
-                .map_or_else(|| "not limited".to_owned(), |rate| format!("{rate} a second")),
-        ),
-        (
-            "Timeouts",
-            format!(
-                "connect {}, whole attempt {}",
-                millis(settings.connect_timeout(defaults).as_secs_f64() * 1_000.0),
-                millis(settings.timeout(defaults).as_secs_f64() * 1_000.0)
-            ),
-        ),
-    ];
-    if !settings.retry_schedule.is_empty() {
-        let waits = settings
-            .retry_schedule
-            .iter()
-            .map(|seconds| span(Duration::from_secs((*seconds).into())));
-        facts.push(("Retried after", waits.collect::<Vec<_>>().join(", ")));
-    }
-    if let Some(after) = settings.disable_after(defaults) {
-        facts.push(("Disabled after", format!("{} without a success", span(after))));
-    }
-    if let Some(hours) = &settings.quiet_hours {
-        facts.push(("Quiet hours", hours.clone()));
-    }
-    if !settings.headers.is_empty() {
-        let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
-        facts.push(("Own headers", names.join(", ")));
-    }
-    if let Some(content_type) = &settings.jwt_content_type {
-        facts.push(("Content-Type", content_type.clone()));
-    }
-    facts
-}
-
 /// The form for a new webhook.
 pub(super) async fn blank(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     visitor.must_write()?;
     let form = WebhookForm::blank();
-    Ok(show_page(&form_page(&desk, &visitor, None, form, None)))
+    Ok(show(&form_page(&desk, &visitor, None, form, None)))
 }
 
 fn form_page(
@@ -397,7 +193,7 @@ async fn preview(
         },
     };
     let page = form_page(desk, visitor, id, form, None);
-    Ok(show_page(&FormPage {
+    Ok(show(&FormPage {
         preview: Some(part),
         ..page
     }))
@@ -438,7 +234,7 @@ pub(super) async fn edit(
 ) -> Result<Response, Trouble> {
     visitor.must_write()?;
     let form = as_shown(&desk, &visitor, id_of(&id)?).await?;
-    Ok(show_page(&form_page(&desk, &visitor, Some(id), form, None)))
+    Ok(show(&form_page(&desk, &visitor, Some(id), form, None)))
 }
 
 /// The form of a webhook as it stands, as far as the visitor may see it.
@@ -476,74 +272,6 @@ pub(super) async fn update(
     }
 }
 
-/// Holds its deliveries back.
-pub(super) async fn pause(
-    State(desk): State<SharedDesk>,
-    Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    webhooks::pause(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Paused))
-}
-
-/// Sends what was held back.
-pub(super) async fn resume(
-    State(desk): State<SharedDesk>,
-    Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    webhooks::resume(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Resumed))
-}
-
-/// Tries it now.
-pub(super) async fn retry(
-    State(desk): State<SharedDesk>,
-    Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    webhooks::retry(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Retrying))
-}
-
-/// Cancels what waits for it.
-pub(super) async fn skip_to_now(
-    State(desk): State<SharedDesk>,
-    Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    webhooks::skip_to_now(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Skipped))
-}
-
-/// Gives it a new secret; the old one still counts for a while.
-pub(super) async fn rotate_secret(
-    State(desk): State<SharedDesk>,
-    Path(id): Path<String>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    webhooks::rotate_secret(&desk.node, visitor.caller, id, Rotation::default()).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Rotated))
-}
-
-/// Sends a test event.
-pub(super) async fn test(
-    State(desk): State<SharedDesk>,
-    Path(id): Path<String>,
-    Filled(visitor, form): Filled,
-) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
-    let kind = form.text("kind").unwrap_or("call").parse::<Kind>();
-    let kind = kind.map_err(|error| Refusal::Invalid(format!("kind: {error}")))?;
-    webhooks::test(&desk.node, visitor.caller, id, kind).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Tested))
-}
-
 /// Asks whether to delete it, and says what that affects.
 pub(super) async fn ask_to_delete(
     State(desk): State<SharedDesk>,
@@ -564,7 +292,7 @@ pub(super) async fn ask_to_delete(
         .store
         .pending_webhooks(Some(WebhookId(id.0 - 1)), 1)
         .await?;
-    Ok(show_page(&DeletePage {
+    Ok(show(&DeletePage {
         frame: Frame::new(&desk, &visitor, "webhooks", "Delete webhook"),
         id: id.to_string(),
         url: shown_url(&webhook.hook_url).into_owned(),
