@@ -2,19 +2,19 @@
 
 mod sample;
 mod settings;
+mod shown;
 mod skip;
 mod template;
 
 use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::webhook::Condition;
 
-use self::settings::{SettingsOptions, ShownSettings};
+use self::settings::SettingsOptions;
+use self::shown::{Health, Signature, Webhook};
 use super::connection::Connection;
 use super::made::Made;
 use super::output::{self, Facts, Table, time};
@@ -313,118 +313,6 @@ impl RotateSecret {
     }
 }
 
-/// What we read of a webhook.
-#[derive(Debug, Deserialize)]
-struct Webhook {
-    id: String,
-    hook_url: String,
-    signature: Option<Signature>,
-    /// Absent from what Dialpad's API answers.
-    #[serde(default)]
-    health: Option<Health>,
-    #[serde(default)]
-    created_at: Option<Timestamp>,
-    #[serde(flatten)]
-    settings: ShownSettings,
-    #[serde(default)]
-    kid: Option<String>,
-    #[serde(default)]
-    standard_secret: Option<String>,
-    #[serde(default)]
-    old_secrets: Vec<OldSecret>,
-    #[serde(default)]
-    warnings: Vec<String>,
-    /// Only of a webhook that was just made.
-    #[serde(default)]
-    subscriptions: Vec<Subscribed>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Signature {
-    secret: Option<String>,
-}
-
-/// How a webhook does.
-#[derive(Debug, Deserialize)]
-struct Health {
-    condition: Condition,
-    text: String,
-    failures: Option<Failures>,
-    waiting: Waiting,
-    last_hour: Recent,
-    last_day: Recent,
-}
-
-/// How attempts went lately.
-#[derive(Debug, Deserialize)]
-struct Recent {
-    success_rate: Option<f64>,
-    p95_ms: Option<f64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Failures {
-    last_line: Option<String>,
-    last_delivery_id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Waiting {
-    count: u32,
-    more: bool,
-}
-
-impl Webhook {
-    /// Why nothing is sent to it, if nothing is.
-    fn holds_back(&self) -> Option<Condition> {
-        self.condition()
-            .filter(|condition| matches!(condition, Condition::Paused | Condition::Disabled))
-    }
-
-    fn condition(&self) -> Option<Condition> {
-        self.health.as_ref().map(|health| health.condition)
-    }
-}
-
-impl Health {
-    fn add_to(&self, facts: Facts) -> Facts {
-        let facts = facts
-            .fact("condition", self.condition.in_words())
-            .fact("", &self.text)
-            .fact("waiting", self.waiting.in_words())
-            .fact_if("last hour", self.last_hour.in_words())
-            .fact_if("last day", self.last_day.in_words());
-        match &self.failures {
-            Some(failures) => facts
-                .fact_if("last answer", failures.last_line.as_ref())
-                .fact("last delivery", &failures.last_delivery_id),
-            None => facts,
-        }
-    }
-}
-
-impl Recent {
-    /// Nothing, if there were no attempts.
-    fn in_words(&self) -> Option<String> {
-        // What failed must not be rounded away.
-        let percent = (self.success_rate? * 1_000.0).floor() / 10.0;
-        let latency = self
-            .p95_ms
-            .map_or_else(String::new, |p95| format!(", 95 % within {p95:.0} ms"));
-        Some(format!("{percent} % of attempts succeeded{latency}"))
-    }
-}
-
-impl Waiting {
-    fn in_words(&self) -> String {
-        match (self.count, self.more) {
-            (1, _) => "1 delivery".to_owned(),
-            (count, true) => format!("{count} deliveries or more"),
-            (count, false) => format!("{count} deliveries"),
-        }
-    }
-}
-
 /// Says what was done to a webhook, and what that means for what waits.
 fn remark_waiting(answer: &Answer, done: &str, then: &str) -> anyhow::Result<()> {
     let webhook: Webhook = answer.read()?;
@@ -440,12 +328,6 @@ fn remark_waiting(answer: &Answer, done: &str, then: &str) -> anyhow::Result<()>
         )),
     }
     Ok(())
-}
-
-#[derive(Debug, Deserialize)]
-struct OldSecret {
-    kid: String,
-    valid_until: Timestamp,
 }
 
 async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
