@@ -6,43 +6,39 @@
 //! `dev` everybody on this machine is signed in; then the `Host` must be this machine's, so that no name that leads here can
 //! be used by another site.
 
+mod filled;
+mod sign_in;
+mod site;
 mod token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use askama::Template;
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::header::COOKIE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use parking_lot::Mutex;
 use switchhook_domain::key::{ApiKey, Right};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::Session as KeptSession;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 
-use super::form::Form;
-use super::page::{Said, Trouble, comes_securely, go, show, show_again};
-use super::{Desk, SharedDesk, assets};
+pub(super) use self::filled::Filled;
+pub(super) use self::sign_in::{ask, sign_in, sign_out};
+use self::site::check_host;
+use super::page::{Said, Trouble};
+use super::{Desk, SharedDesk};
 use crate::observing::Asker;
 use switchhook_node::caller::Caller;
-
-use crate::api::has_nul;
-use switchhook_http::server::{BodyTrouble, read_body};
 use switchhook_node::callers::NoCaller;
 use switchhook_node::keys;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::sight::Sight;
 
 const COOKIE_NAME: &str = "switchhook_session";
-
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// How long somebody stays signed in without looking at a page.
 const IDLE_FOR: Duration = Duration::from_secs(12 * 3_600);
@@ -248,102 +244,6 @@ impl FromRequestParts<SharedDesk> for Visitor {
     }
 }
 
-/// A form that was filled in on a page of ours, by whom.
-#[derive(Debug)]
-pub(super) struct Filled(pub(super) Visitor, pub(super) Form);
-
-/// How long somebody who was let in may take to send a form without being looked at again.
-const FRESH_FOR: Duration = Duration::from_secs(1);
-
-/// The largest form.
-const LARGEST_FORM: usize = 64 * 1_024;
-
-impl FromRequest<SharedDesk> for Filled {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, desk: &SharedDesk) -> Result<Self, Response> {
-        let (parts, body) = request.into_parts();
-        check_site(&parts.headers).map_err(IntoResponse::into_response)?;
-        let mut visitor = Visitor::of(&parts, desk).await?;
-        let began = Instant::now();
-        let form = read_form(&parts.headers, body)
-            .await
-            .map_err(IntoResponse::into_response)?;
-        if began.elapsed() > FRESH_FOR {
-            visitor = Visitor::of(&parts, desk).await?;
-        }
-        let sent = form.text("csrf").unwrap_or_default();
-        if verify_slices_are_equal(sent.as_bytes(), visitor.csrf.as_bytes()).is_err() {
-            let message = "This form is older than your session: go back, load the page again and repeat it.";
-            return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());
-        }
-        Ok(Self(visitor, form))
-    }
-}
-
-async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, Trouble> {
-    let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|trouble| {
-        let (status, message) = match trouble {
-            BodyTrouble::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
-            BodyTrouble::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "The form came too slowly: send it again.",
-            ),
-            BodyTrouble::NoRoom => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The server reads too many requests: try again in a moment.",
-            ),
-            BodyTrouble::Broken | BodyTrouble::UnknownCoding | BodyTrouble::BrokenCoding => (
-                StatusCode::BAD_REQUEST,
-                "The form did not arrive whole: send it again.",
-            ),
-        };
-        Trouble::new(status, message)
-    })?;
-    if has_nul(&String::from_utf8_lossy(&bytes)) {
-        let message = "A field has the character NUL in it: leave it out.";
-        return Err(Trouble::new(StatusCode::BAD_REQUEST, message));
-    }
-    Ok(Form::read(&bytes))
-}
-
-/// Browsers say where a form was sent from; it must be a page of ours.
-fn check_site(headers: &HeaderMap) -> Result<(), Trouble> {
-    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_same_site = text(&FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
-    let host = text(&HOST).unwrap_or_default();
-    let is_same_host = text(&ORIGIN).is_none_or(|origin| {
-        origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
-    });
-    if is_same_site && is_same_host {
-        return Ok(());
-    }
-    let message = "This form was sent from another site, so nothing was done.";
-    Err(Trouble::new(StatusCode::FORBIDDEN, message))
-}
-
-/// Where nobody signs in, only this machine's own names are answered to.
-fn check_host(headers: &HeaderMap) -> Result<(), Trouble> {
-    let host = headers
-        .get(HOST)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) {
-            name
-        } else {
-            host
-        }
-    });
-    if matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
-        return Ok(());
-    }
-    let message = "This dashboard is open to this machine only: use http://127.0.0.1 in the address.";
-    Err(Trouble::new(StatusCode::FORBIDDEN, message))
-}
-
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers
         .get_all(COOKIE)
@@ -358,114 +258,6 @@ fn to_sign_in(uri: &Uri) -> Response {
     let wanted = uri.path_and_query().map_or("", |path| path.as_str());
     let next: String = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
     Redirect::to(&format!("/dashboard/sign-in?next={next}")).into_response()
-}
-
-#[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignIn {
-    version: String,
-    next: String,
-    said: Option<&'static str>,
-    trouble: Option<String>,
-}
-
-impl SignIn {
-    fn page(next: String) -> Self {
-        Self {
-            version: assets::version(),
-            next,
-            said: None,
-            trouble: None,
-        }
-    }
-}
-
-/// Asks for a key.
-pub(super) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
-    if desk.node.settings.dashboard.open_with.is_some() {
-        return Redirect::to("/dashboard/").into_response();
-    }
-    let pairs = || url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let value = |name: &str| {
-        pairs()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    };
-    show(&SignIn {
-        said: value("said").and_then(|word| Said::of(&word)),
-        ..SignIn::page(own_page(value("next").as_deref()))
-    })
-}
-
-/// Signs in with a key.
-pub(super) async fn sign_in(State(desk): State<SharedDesk>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    if let Err(trouble) = check_site(&parts.headers) {
-        return trouble.into_response();
-    }
-    let form = match read_form(&parts.headers, body).await {
-        Ok(form) => form,
-        Err(trouble) => return trouble.into_response(),
-    };
-    let next = own_page(form.text("next"));
-    let shown = form.text("key").unwrap_or_default().trim();
-    let key_hash = keys::hash(shown);
-    match desk.node.callers.find(key_hash).await {
-        Ok(_) => {
-            let now = desk.node.clock.now();
-            let key = match desk.node.store.find_key(key_hash).await {
-                Ok(Some(key)) => key,
-                Ok(None) => return to_sign_in(&parts.uri),
-                Err(error) => return Trouble::from(error).into_response(),
-            };
-            let token = token::seal(&key, shown, now);
-            desk.sessions.begin(Session::of(&token, &key, now, now));
-            let mut response = Redirect::to(&next).into_response();
-            response
-                .headers_mut()
-                .insert(SET_COOKIE, set_cookie(&desk, &parts, &token));
-            response
-        }
-        Err(nobody) => show_again(&SignIn {
-            trouble: Some(Trouble::from(nobody).message),
-            ..SignIn::page(next)
-        }),
-    }
-}
-
-/// Signs out, everywhere and for good.
-pub(super) async fn sign_out(
-    State(desk): State<SharedDesk>,
-    Filled(visitor, _): Filled,
-) -> Result<Response, Trouble> {
-    if let Some(session) = visitor.session {
-        let now = desk.node.clock.now();
-        desk.node.store.end_session(session, now).await?;
-        desk.sessions.forget(session);
-    }
-    let mut response = go("/dashboard/sign-in", Said::SignedOut);
-    let gone = HeaderValue::from_static(
-        "switchhook_session=; Path=/dashboard; Max-Age=0; HttpOnly; SameSite=Strict",
-    );
-    response.headers_mut().insert(SET_COOKIE, gone);
-    Ok(response)
-}
-
-fn set_cookie(desk: &Desk, parts: &Parts, token: &str) -> HeaderValue {
-    let public_url = desk.node.settings.public_url.as_deref();
-    let is_public = public_url.is_some_and(|url| url.starts_with("https://"));
-    let secure = match is_public || comes_securely(&parts.extensions) {
-        true => "; Secure",
-        false => "",
-    };
-    let cookie = format!("{COOKIE_NAME}={token}; Path=/dashboard; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::try_from(cookie).expect("a token is plain text")
-}
-
-/// Where to go after signing in: a page of ours, whatever the address says.
-fn own_page(next: Option<&str>) -> String {
-    let next = next.filter(|next| next.starts_with("/dashboard/") && !next.contains(['\\', '\r', '\n']));
-    next.unwrap_or("/dashboard/").to_owned()
 }
 
 #[cfg(test)]
@@ -501,56 +293,5 @@ mod tests {
             sessions.begin(session(&number.to_string()));
         }
         assert_eq!(sessions.known.lock().len(), MOST_SESSIONS);
-    }
-
-    #[track_caller]
-    fn check(headers: &[(&'static str, &'static str)], is_allowed: bool) {
-        let pair = |(name, value): &(&'static str, &'static str)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        };
-        let headers: HeaderMap = headers.iter().map(pair).collect();
-        assert_eq!(check_site(&headers).is_ok(), is_allowed, "{headers:?}");
-    }
-
-    #[test]
-    fn forms_of_other_sites_are_refused() {
-        check(
-            &[
-                ("host", "a:1"),
-                ("origin", "http://a:1"),
-                ("sec-fetch-site", "same-origin"),
-            ],
-            true,
-        );
-        check(&[("host", "a:1")], true);
-        check(&[("host", "a:1"), ("origin", "http://b:1")], false);
-        check(&[("host", "a:1"), ("origin", "null")], false);
-        check(&[("host", "a:1"), ("sec-fetch-site", "cross-site")], false);
-        check(&[("host", "a:1"), ("sec-fetch-site", "same-site")], false);
-    }
-
-    #[test]
-    fn an_open_dashboard_answers_to_this_machines_names_only() {
-        let allowed = |host: &'static str| {
-            let headers: HeaderMap = [(HOST, HeaderValue::from_static(host))].into_iter().collect();
-            check_host(&headers).is_ok()
-        };
-        for host in ["127.0.0.1:8400", "localhost:8400", "[::1]:8400", "localhost"] {
-            assert!(allowed(host), "{host}");
-        }
-        for host in ["evil.example:8400", "127.0.0.1.evil.example", "", "10.0.0.1"] {
-            assert!(!allowed(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn signing_in_never_leads_to_another_site() {
-        assert_eq!(
-            own_page(Some("/dashboard/events?kind=call")),
-            "/dashboard/events?kind=call"
-        );
-        for other in ["//evil.example", "https://evil.example", "/dashboard/\\evil", ""] {
-            assert_eq!(own_page(Some(other)), "/dashboard/", "{other}");
-        }
     }
 }

@@ -1,0 +1,77 @@
+//! Forms that were filled in: read within bounds, from pages of ours only.
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use switchhook_http::server::{BodyTrouble, read_body};
+use tokio::time::Instant;
+
+use super::Visitor;
+use super::site::check_site;
+use crate::api::has_nul;
+use crate::dashboard::SharedDesk;
+use crate::dashboard::form::Form;
+use crate::dashboard::page::Trouble;
+
+/// A form that was filled in on a page of ours, by whom.
+#[derive(Debug)]
+pub(in crate::dashboard) struct Filled(pub(in crate::dashboard) Visitor, pub(in crate::dashboard) Form);
+
+/// How long somebody who was let in may take to send a form without being looked at again.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The largest form.
+const LARGEST_FORM: usize = 64 * 1_024;
+
+impl FromRequest<SharedDesk> for Filled {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, desk: &SharedDesk) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        check_site(&parts.headers).map_err(IntoResponse::into_response)?;
+        let mut visitor = Visitor::of(&parts, desk).await?;
+        let began = Instant::now();
+        let form = read_form(&parts.headers, body)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        if began.elapsed() > FRESH_FOR {
+            visitor = Visitor::of(&parts, desk).await?;
+        }
+        let sent = form.text("csrf").unwrap_or_default();
+        if verify_slices_are_equal(sent.as_bytes(), visitor.csrf.as_bytes()).is_err() {
+            let message = "This form is older than your session: go back, load the page again and repeat it.";
+            return Err(Trouble::new(StatusCode::FORBIDDEN, message).into_response());
+        }
+        Ok(Self(visitor, form))
+    }
+}
+
+pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, Trouble> {
+    let bytes = read_body(headers, body, LARGEST_FORM).await.map_err(|trouble| {
+        let (status, message) = match trouble {
+            BodyTrouble::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
+            BodyTrouble::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The form came too slowly: send it again.",
+            ),
+            BodyTrouble::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server reads too many requests: try again in a moment.",
+            ),
+            BodyTrouble::Broken | BodyTrouble::UnknownCoding | BodyTrouble::BrokenCoding => (
+                StatusCode::BAD_REQUEST,
+                "The form did not arrive whole: send it again.",
+            ),
+        };
+        Trouble::new(status, message)
+    })?;
+    if has_nul(&String::from_utf8_lossy(&bytes)) {
+        let message = "A field has the character NUL in it: leave it out.";
+        return Err(Trouble::new(StatusCode::BAD_REQUEST, message));
+    }
+    Ok(Form::read(&bytes))
+}
