@@ -4,6 +4,7 @@ mod access;
 mod authorization;
 mod house;
 mod keys;
+mod pages;
 mod pictures;
 mod sight;
 mod tour;

@@ -3,7 +3,6 @@
 use axum::http::StatusCode;
 
 use super::house::{ADMIN, House};
-use super::sight;
 use crate::support::browser::Browser;
 use crate::support::http::RecordingReceiver;
 
@@ -16,25 +15,29 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
     house.sign_in(&browser, ADMIN).await;
     assert!(browser.text().await.contains("There is no webhook yet"));
 
+    register_a_webhook(&browser).await;
+    see_a_call_arrive(&browser).await;
+    see_a_delivery_fail_and_be_retried(&browser).await;
+    send_it_again(&browser).await;
+    replay_it(&browser).await;
+
+    browser.click("button", "Sign out").await;
+    until_it_says(&browser, "the end", "You are signed out").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+async fn register_a_webhook(browser: &Browser) {
     browser.click("a", "Create a webhook").await;
     browser.fill("#hook_url", "inspector://tour").await;
     browser.click("button", "Create").await;
-    browser
-        .wait_for(
-            "the webhook's page",
-            "return document.body.innerText.includes('it gets nothing')",
-        )
-        .await;
+    until_it_says(browser, "the webhook's page", "it gets nothing").await;
 
     browser.click("a", "Add subscription").await;
     browser.click("button", "Create").await;
-    browser
-        .wait_for(
-            "the subscription",
-            "return document.body.innerText.includes('every state')",
-        )
-        .await;
+    until_it_says(browser, "the subscription", "every state").await;
+}
 
+async fn see_a_call_arrive(browser: &Browser) {
     browser.click("nav a", "Simulator").await;
     browser.choose("#scenario", "ring-all-answered").await;
     browser.choose("#speed", "max").await;
@@ -45,12 +48,7 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
 
     browser.click("nav a", "Inspector").await;
     browser.click("main a", "tour").await;
-    browser
-        .wait_for(
-            "its deliveries",
-            "return document.body.innerText.includes('verified')",
-        )
-        .await;
+    until_it_says(browser, "its deliveries", "verified").await;
 
     browser.click("nav a", "Simulator").await;
     browser.click("a", "See its timeline").await;
@@ -62,17 +60,14 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
         .await;
     assert!(legs.as_u64() > Some(2), "{legs}");
     assert!(browser.text().await.contains("connected"));
+}
 
+async fn see_a_delivery_fail_and_be_retried(browser: &Browser) {
     browser.click("nav a", "Inspector").await;
     browser.click("main a", "tour").await;
     browser.choose("#behaviour", "fail").await;
     browser.click("button", "Do that").await;
-    browser
-        .wait_for(
-            "that",
-            "return document.body.innerText.includes('answers differently')",
-        )
-        .await;
+    until_it_says(browser, "that", "answers differently").await;
     browser.click("nav a", "Simulator").await;
     browser.choose("#scenario", "inbound-answered").await;
     browser.choose("#speed", "max").await;
@@ -80,17 +75,10 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
     browser.click("nav a", "Deliveries").await;
     browser.choose("#state", "pending").await;
     browser.click("button", "Filter").await;
-    browser
-        .wait_for("a failure", "return document.body.innerText.includes('failed')")
-        .await;
+    until_it_says(browser, "a failure", "failed").await;
     // The first of the call: the others wait for it.
     browser.click("tbody tr:last-child td:last-child a", "").await;
-    browser
-        .wait_for(
-            "the failed attempt",
-            "return document.body.innerText.includes('500')",
-        )
-        .await;
+    until_it_says(browser, "the failed attempt", "500").await;
     let page = browser.text().await;
     assert!(page.contains("Attempt 2 is planned for"), "{page}");
     assert!(page.contains("The signature holds"), "{page}");
@@ -100,43 +88,32 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
             "return document.querySelectorAll('.attempt').length > 1",
         )
         .await;
+}
 
+async fn send_it_again(browser: &Browser) {
     browser.click("nav a", "Inspector").await;
     browser.click("main a", "tour").await;
     browser.choose("#behaviour", "accept").await;
     browser.click("button", "Do that").await;
-    browser
-        .wait_for(
-            "that",
-            "return document.body.innerText.includes('answers differently')",
-        )
-        .await;
+    until_it_says(browser, "that", "answers differently").await;
     browser.click("nav a", "Deliveries").await;
     browser.click("td:last-child a", "").await;
     browser.click("button", "Redeliver").await;
-    browser
-        .wait_for(
-            "the new delivery",
-            "return document.body.innerText.includes('Sent again')",
-        )
-        .await;
+    until_it_says(browser, "the new delivery", "Sent again").await;
     browser
         .wait_for(
             "its success, live",
             "return document.querySelector('.lead .good') !== null",
         )
         .await;
+}
 
+async fn replay_it(browser: &Browser) {
     browser.click("nav a", "Replays").await;
     browser.click("a", "New replay").await;
     browser.choose("#kind", "call").await;
     browser.click("button", "Preview").await;
-    browser
-        .wait_for(
-            "the count",
-            "return document.body.innerText.includes('would be made')",
-        )
-        .await;
+    until_it_says(browser, "the count", "would be made").await;
     browser.click("button", "Begin").await;
     browser
         .wait_for(
@@ -144,107 +121,12 @@ async fn the_two_minute_tour_works_without_a_complaint_of_the_browser() {
             "return document.querySelector('.lead .good') !== null",
         )
         .await;
-
-    browser.click("button", "Sign out").await;
-    browser
-        .wait_for(
-            "the end",
-            "return document.body.innerText.includes('You are signed out')",
-        )
-        .await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_page_can_be_seen_read_aloud_and_used_by_everybody() {
-    let Some(browser) = Browser::start().await else {
-        return;
-    };
-    let house = House::new().await;
-    let webhook = house.inspected("sight").await;
-    house.sign_in(&browser, ADMIN).await;
-    browser.open(&house.url("/dashboard/simulator")).await;
-    browser.choose("#scenario", "ring-all-answered").await;
-    browser.choose("#speed", "max").await;
-    browser.click("button", "Place the call").await;
-    browser.click("a", "See its timeline").await;
-    let event = browser.url().await;
-    browser
-        .wait_for(
-            "a delivery",
-            "return document.querySelector('td:last-child a') !== null",
-        )
-        .await;
-    browser.click("td:last-child a", "").await;
-    let delivery = browser.url().await;
-    let mut pages = vec![event, delivery];
-    pages.extend(
-        [
-            "/dashboard/",
-            "/dashboard/events",
-            "/dashboard/deliveries",
-            "/dashboard/webhooks",
-            "/dashboard/webhooks/new",
-            "/dashboard/subscriptions",
-            "/dashboard/subscriptions/new?kind=call",
-            "/dashboard/subscriptions/new?kind=sms",
-            "/dashboard/dead-letters",
-            "/dashboard/websockets",
-            "/dashboard/keys",
-            "/dashboard/notifications",
-            "/dashboard/notifications/new",
-            "/dashboard/api",
-            "/dashboard/doctor",
-            "/dashboard/sources",
-            "/dashboard/replays",
-            "/dashboard/replays/new",
-            "/dashboard/inspector",
-            "/dashboard/inspector/sight",
-            "/dashboard/inspector/sight/1",
-            "/dashboard/simulator",
-            "/dashboard/nothing-here",
-        ]
-        .map(|path| house.url(path)),
-    );
-    pages.push(house.url(&format!("/dashboard/webhooks/{webhook}")));
-    pages.push(house.url(&format!("/dashboard/webhooks/{webhook}/delete")));
-    let caller = house.caller();
-    let replay = caller
-        .ask("POST", "/v1/replays", r#"{"filter":{"kind":"call"}}"#)
-        .await;
-    let subscriptions = caller.ask("GET", "/api/v2/subscriptions/call", "").await;
-    let text = |value: &serde_json::Value| value.as_str().expect("ids are strings").to_owned();
-    let subscription = text(&subscriptions["items"][0]["id"]);
-    for path in [
-        format!("/dashboard/replays/{}", text(&replay["id"])),
-        format!("/dashboard/subscriptions/call/{subscription}/edit"),
-        format!("/dashboard/subscriptions/call/{subscription}/delete"),
-        format!("/dashboard/webhooks/{webhook}/edit"),
-        "/dashboard/events?kind=call&text=Support".to_owned(),
-        "/dashboard/events?kind=changelog".to_owned(),
-        "/dashboard/deliveries?outcome=accepted&since=nonsense".to_owned(),
-        "/dashboard/inspector/empty".to_owned(),
-    ] {
-        pages.push(house.url(&path));
-    }
-    let mut troubles = Vec::new();
-    for looks in sight::LOOKS {
-        browser.look_like(looks).await;
-        for page in &pages {
-            browser.open(page).await;
-            let mut found = sight::check(&browser, looks).await;
-            found.extend(sight::axe(&browser).await);
-            if !looks.is_phone {
-                found.extend(sight::walk(&browser).await);
-            }
-            troubles.extend(
-                found
-                    .into_iter()
-                    .map(|trouble| format!("{page} {looks:?}: {trouble}")),
-            );
-        }
-    }
-    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
+/// Waits until the page has this text on it.
+async fn until_it_says(browser: &Browser, what: &str, text: &str) {
+    let says = format!("return document.body.innerText.includes('{text}')");
+    browser.wait_for(what, &says).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -325,22 +207,12 @@ async fn dead_letters_and_channels_are_dealt_with_on_their_pages() {
         .ask("POST", "/v1/events/call", r#"{"call_id":1,"state":"hangup"}"#)
         .await;
     browser.open(&house.url("/dashboard/")).await;
-    browser
-        .wait_for(
-            "what needs attention",
-            "return document.body.innerText.includes('dead letters')",
-        )
-        .await;
+    until_it_says(&browser, "what needs attention", "dead letters").await;
     browser.click("a", "Resend or dismiss").await;
     let text = browser.text().await;
     assert!(text.contains("1 delivery") && text.contains("410"), "{text}");
     browser.click("li button", "Dismiss").await;
-    browser
-        .wait_for(
-            "that they are dismissed",
-            "return document.body.innerText.includes('There are no dead letters')",
-        )
-        .await;
+    until_it_says(&browser, "that they are dismissed", "There are no dead letters").await;
 
     browser.open(&house.url("/dashboard/notifications")).await;
     browser.click("a", "New channel").await;
@@ -348,19 +220,14 @@ async fn dead_letters_and_channels_are_dealt_with_on_their_pages() {
     browser.fill("#destination", "https://hook.invalid/x").await;
     browser.click("button", "Create").await;
     browser.click("button", "Test").await;
-    browser
-        .wait_for(
-            "what came of the test",
-            "return document.body.innerText.includes('The test message did not arrive')",
-        )
-        .await;
+    until_it_says(
+        &browser,
+        "what came of the test",
+        "The test message did not arrive",
+    )
+    .await;
     browser.click("button", "Delete").await;
-    browser
-        .wait_for(
-            "that it is gone",
-            "return document.body.innerText.includes('Nobody is told')",
-        )
-        .await;
+    until_it_says(&browser, "that it is gone", "Nobody is told").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -417,12 +284,7 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
         .await;
     browser.tab_to("button", "Send a test event").await;
     browser.press(" ").await;
-    browser
-        .wait_for(
-            "the test event",
-            "return document.body.innerText.includes('A test event is on its way')",
-        )
-        .await;
+    until_it_says(&browser, "the test event", "A test event is on its way").await;
     browser
         .wait_for(
             "its delivery",
@@ -447,10 +309,5 @@ async fn everything_can_be_done_with_the_keyboard_alone() {
         .await;
     browser.tab_to("button", "Redeliver").await;
     browser.press("Enter").await;
-    browser
-        .wait_for(
-            "the new delivery",
-            "return document.body.innerText.includes('Sent again')",
-        )
-        .await;
+    until_it_says(&browser, "the new delivery", "Sent again").await;
 }
