@@ -37,6 +37,17 @@ mod webhooks;
 mod websockets;
 mod words;
 
+/// What is answered, as whoever asks reads it: the commands do.
+pub mod answers {
+    pub use super::compat::IdText;
+    pub use super::dead_letters::answer::{DeadLetterGroupAnswer, DeadLetterGroups, DismissAnswer};
+    pub use super::deliveries::answer::{
+        AnswerHead, AttemptAnswer, DeliveryAnswer, DeliveryWithAttempts, LastAttemptAnswer, ListedDelivery,
+        RequestAnswer, Timing,
+    };
+    pub use super::replays::answer::{DryRunAnswer, FilterAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
+}
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -21,11 +21,24 @@ use super::request::Field;
 /// Ids are **strings in answers**, although the documented type is an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(as = Id, value_type = String, example = "7730318061039616")]
-pub(crate) struct IdText(pub(crate) i64);
+pub struct IdText(pub i64);
+
+impl fmt::Display for IdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Serialize for IdText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for IdText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let LooseId(id) = LooseId::deserialize(deserializer)?;
+        Ok(Self(id))
     }
 }
 

@@ -2,23 +2,24 @@
 //!
 //! They are sent again, dismissed, or taken out with their events, line by line (`export`).
 
+pub(super) mod answer;
 pub(super) mod export;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
-use serde::{Deserialize, Serialize};
-use switchhook_domain::attempt::{Failure, FailureReason};
-use switchhook_domain::credential::shown_url;
+use serde::Deserialize;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::dead_letters::{self, Group, Groups};
+use switchhook_node::dead_letters::{self, Groups};
 use switchhook_store::DeadLetterFilter;
 use utoipa::ToSchema;
 
+use self::answer::{DeadLetterGroups, DismissAnswer};
 use super::auth::{Reader, Writer};
-use super::compat::{IdText, LooseId};
+use super::compat::LooseId;
 use super::error::ApiError;
 use super::replays::{DryRunAnswer, Instant, ReplayAnswer, shown};
 use super::request::{JsonBody, Query};
@@ -112,80 +113,6 @@ pub(crate) struct ResendRequest {
 pub(crate) struct DismissRequest {
     /// Which; without it all of the company.
     filter: Option<DeadLetterFilterRequest>,
-}
-
-/// What came of dismissing.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DismissAnswer {
-    /// How many dead letters were dismissed.
-    dismissed: u64,
-    /// Whether there are more, so that the request is to be sent again.
-    more: bool,
-}
-
-/// The dead letters of a company, by what they have in common.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DeadLetterGroups {
-    /// The largest group first.
-    items: Vec<DeadLetterGroupAnswer>,
-    /// Whether there are groups that are not here: narrow the filter to see them.
-    more: bool,
-}
-
-/// Dead letters of one webhook that failed alike.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DeadLetterGroupAnswer {
-    webhook_id: IdText,
-    /// Where the webhook posts to; null if it was deleted, so that these cannot be sent again.
-    #[schema(required, example = "https://example.com/hooks/dialpad")]
-    hook_url: Option<String>,
-    /// How their last attempts failed, in a word, to narrow lists by.
-    #[schema(schema_with = words::failure)]
-    failure: Failure,
-    /// The HTTP status that was answered; null if no answer came.
-    #[schema(required, example = 503)]
-    http_status: Option<u16>,
-    /// Why no answer came; null if one did.
-    #[schema(required)]
-    error: Option<&'static str>,
-    /// The same in words, as the end of a sentence about the receiver.
-    #[schema(example = "answered 503")]
-    text: String,
-    /// The first line of what was answered to the newest of them, or why no answer came; null if the key may not see it.
-    #[schema(required)]
-    last_line: Option<String>,
-    /// How many, counted up to 10,000.
-    count: u32,
-    /// Whether there may be more than were counted.
-    more: bool,
-    /// When the oldest was made, in unix milliseconds.
-    #[schema(value_type = i64)]
-    oldest_at: Timestamp,
-    /// When the newest was made, in unix milliseconds.
-    #[schema(value_type = i64)]
-    newest_at: Timestamp,
-    /// The newest of them.
-    newest_delivery_id: IdText,
-}
-
-impl From<Group> for DeadLetterGroupAnswer {
-    fn from(group: Group) -> Self {
-        let (http_status, reason) = group.failure.parts();
-        Self {
-            webhook_id: IdText(group.webhook_id.0),
-            hook_url: group.hook_url.map(|url| shown_url(&url).into_owned()),
-            failure: group.failure,
-            http_status,
-            error: reason.map(FailureReason::as_str),
-            text: group.failure.in_words(),
-            last_line: group.last_line,
-            count: group.count,
-            more: group.is_more,
-            oldest_at: group.oldest_at,
-            newest_at: group.newest_at,
-            newest_delivery_id: IdText(group.newest.0),
-        }
-    }
 }
 
 /// Lists dead letters by webhook and by how they failed.

@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use switchhook_client::{Client, Request};
+use switchhook_domain::Kind;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
-use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::clock::SystemClock;
+use switchhook_web::api::answers::{DeadLetterGroups, DismissAnswer};
 
 use super::connection::Connection;
 use super::output::{self, Table, time};
@@ -99,31 +100,7 @@ struct Which {
     period: Period,
 }
 
-/// What we read of the groups.
-#[derive(Debug, Deserialize)]
-struct Groups {
-    items: Vec<Group>,
-    more: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Group {
-    webhook_id: String,
-    hook_url: Option<String>,
-    failure: String,
-    last_line: Option<String>,
-    count: u32,
-    more: bool,
-    oldest_at: Timestamp,
-    newest_at: Timestamp,
-}
-
-#[derive(Debug, Deserialize)]
-struct Dismissed {
-    dismissed: u64,
-    more: bool,
-}
-
+/// What we read of a line of an export.
 #[derive(Debug, Deserialize)]
 struct Line {
     id: String,
@@ -168,15 +145,15 @@ impl Which {
         if json {
             return output::print_data(answer.text()?);
         }
-        let groups: Groups = answer.read()?;
+        let groups: DeadLetterGroups = answer.read()?;
         let mut table = Table::new(&["COUNT", "FAILURE", "WEBHOOK", "TO", "OLDEST", "NEWEST", "ANSWER"])
             .cutting(&["TO", "ANSWER"])
             .sparing(&["ANSWER", "OLDEST", "TO"]);
         for group in groups.items {
             table.row([
                 format!("{}{}", group.count, if group.more { "+" } else { "" }),
-                group.failure.replace('_', " "),
-                group.webhook_id,
+                group.failure.to_string().replace('_', " "),
+                group.webhook_id.to_string(),
                 group.hook_url.unwrap_or_else(|| "deleted".to_owned()),
                 time(group.oldest_at),
                 time(group.newest_at),
@@ -195,7 +172,7 @@ impl Which {
         let mut dismissed = 0;
         loop {
             let request = Request::post("/v1/dead-letters/dismiss").json(&request);
-            let done: Dismissed = client.send(request).await?.read()?;
+            let done: DismissAnswer = client.send(request).await?.read()?;
             dismissed += done.dismissed;
             if !done.more {
                 break;

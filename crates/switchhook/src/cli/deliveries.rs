@@ -6,19 +6,19 @@ use std::collections::HashMap;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
+use switchhook_domain::Kind;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, ReplayId, WebhookId};
-use switchhook_domain::{Kind, Timestamp};
 
-use self::attempts::Attempt;
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
+use switchhook_web::api::answers::{DeliveryAnswer, DeliveryWithAttempts, IdText, ListedDelivery};
 
 /// List, show, redeliver and cancel deliveries
 #[derive(Debug, Args)]
@@ -103,45 +103,6 @@ struct Chosen {
     ids: Vec<DeliveryId>,
 }
 
-/// What we read of a delivery.
-#[derive(Debug, Deserialize)]
-pub(super) struct Delivery {
-    id: String,
-    event_id: String,
-    webhook_id: String,
-    kind: String,
-    subscription_ids: Vec<String>,
-    state: String,
-    #[serde(default)]
-    waiting_for: Option<String>,
-    label: String,
-    text: String,
-    due_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-    attempt_number: u32,
-    order_key: Option<String>,
-    hidden: Vec<String>,
-    note: Option<String>,
-    origin: Option<String>,
-    #[serde(default)]
-    last_failure: Option<String>,
-    replay_id: Option<String>,
-    created_at: Timestamp,
-    /// Only of a delivery in a list.
-    #[serde(default)]
-    last_attempt: Option<LastAttempt>,
-    /// Only of a single delivery.
-    #[serde(default)]
-    attempts: Vec<Attempt>,
-}
-
-/// What we read of a delivery's last attempt.
-#[derive(Debug, Deserialize)]
-struct LastAttempt {
-    status: Option<u16>,
-    total_ms: f64,
-}
-
 impl Deliveries {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -190,7 +151,7 @@ impl Chosen {
                 output::print_data(answer.text()?)?;
                 continue;
             }
-            let delivery: Delivery = answer.read()?;
+            let delivery: DeliveryAnswer = answer.read()?;
             match &delivery.origin {
                 Some(origin) if verb == "redeliver" => {
                     output::print(format_args!(
@@ -242,14 +203,18 @@ impl HookUrls {
 }
 
 /// Deliveries as rows.
-pub(super) fn table(deliveries: Vec<Delivery>, hook_urls: &HookUrls) -> Table {
+pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Table {
     let mut table = Table::new(&[
         "ID", "KIND", "STATE", "HTTP", "TOOK", "ATTEMPTS", "WHEN", "TO", "EVENT", "ABOUT",
     ])
     .cutting(&["TO", "ABOUT"])
     .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN"]);
     let dash = || "-".to_owned();
-    for delivery in deliveries {
+    for ListedDelivery {
+        delivery,
+        last_attempt,
+    } in deliveries
+    {
         let when = match delivery
             .due_at
             .filter(|_| delivery.waiting_for.as_deref() == Some("retry"))
@@ -257,22 +222,24 @@ pub(super) fn table(deliveries: Vec<Delivery>, hook_urls: &HookUrls) -> Table {
             Some(due_at) => format!("next {}", time(due_at)),
             None => output::time_or_dash(delivery.ended_at),
         };
-        let last = delivery.last_attempt.as_ref();
+        let last = last_attempt.as_ref();
         let status = last.and_then(|attempt| attempt.status);
         table.row([
-            delivery.id,
-            delivery.kind,
+            delivery.id.to_string(),
+            delivery.kind.to_string(),
             delivery.label,
             match (status, last) {
                 (Some(status), _) => status.to_string(),
-                (None, Some(_)) => delivery.last_failure.unwrap_or_else(dash).replace('_', " "),
+                (None, Some(_)) => {
+                    (delivery.last_failure).map_or_else(dash, |failure| failure.to_string().replace('_', " "))
+                }
                 (None, None) => dash(),
             },
             last.map_or_else(dash, |attempt| format!("{:.0} ms", attempt.total_ms)),
             delivery.attempt_number.to_string(),
             when,
-            hook_urls.of(&delivery.webhook_id),
-            delivery.event_id,
+            hook_urls.of(&delivery.webhook_id.to_string()),
+            delivery.event_id.to_string(),
             delivery.order_key.unwrap_or_else(dash),
         ]);
     }
@@ -289,39 +256,34 @@ pub(super) fn tell(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let delivery: Delivery = answer.read()?;
-    delivery.facts().print()?;
-    for attempt in &delivery.attempts {
+    let DeliveryWithAttempts { delivery, attempts } = answer.read()?;
+    facts(&delivery).print()?;
+    for attempt in &attempts {
         output::print("")?;
-        attempt.facts().print()?;
+        attempts::facts(attempt).print()?;
     }
     Ok(())
 }
 
-impl Delivery {
-    /// Whether an attempt has ended, or none will come.
-    pub(super) fn was_tried(&self) -> bool {
-        !self.attempts.is_empty() || self.ended_at.is_some()
-    }
+/// Whether an attempt has ended, or none will come.
+pub(super) fn was_tried(delivery: &DeliveryWithAttempts) -> bool {
+    !delivery.attempts.is_empty() || delivery.delivery.ended_at.is_some()
+}
 
-    pub(super) fn is_delivered(&self) -> bool {
-        self.state == "delivered"
-    }
-
-    fn facts(&self) -> Facts {
-        let hidden = (!self.hidden.is_empty()).then(|| self.hidden.join(", "));
-        Facts::new()
-            .fact("id", &self.id)
-            .fact("event", format!("{} ({})", self.event_id, self.kind))
-            .fact("webhook", &self.webhook_id)
-            .fact("subscriptions", self.subscription_ids.join(", "))
-            .fact_if("repeats", self.origin.as_ref())
-            .fact_if("replay", self.replay_id.as_ref())
-            .fact_if("about", self.order_key.as_ref())
-            .fact_if("hidden", hidden)
-            .fact("created", time(self.created_at))
-            .fact("state", &self.label)
-            .fact("", &self.text)
-            .fact_if("note", self.note.as_ref())
-    }
+fn facts(delivery: &DeliveryAnswer) -> Facts {
+    let hidden = (!delivery.hidden.is_empty()).then(|| delivery.hidden.join(", "));
+    let subscriptions: Vec<_> = delivery.subscription_ids.iter().map(IdText::to_string).collect();
+    Facts::new()
+        .fact("id", delivery.id)
+        .fact("event", format!("{} ({})", delivery.event_id, delivery.kind))
+        .fact("webhook", delivery.webhook_id)
+        .fact("subscriptions", subscriptions.join(", "))
+        .fact_if("repeats", delivery.origin)
+        .fact_if("replay", delivery.replay_id)
+        .fact_if("about", delivery.order_key.as_ref())
+        .fact_if("hidden", hidden)
+        .fact("created", time(delivery.created_at))
+        .fact("state", &delivery.label)
+        .fact("", &delivery.text)
+        .fact_if("note", delivery.note.as_ref())
 }

@@ -13,12 +13,13 @@ use switchhook_domain::{Kind, Timestamp};
 
 use self::explain::Explain;
 use super::connection::Connection;
-use super::deliveries::{self, Delivery, HookUrls};
+use super::deliveries::{self, HookUrls};
 use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
 use switchhook_client::{Client, Request};
 use switchhook_node::clock::SystemClock;
+use switchhook_web::api::answers::ListedDelivery;
 
 /// List, show and explain events
 #[derive(Debug, Args)]
@@ -100,7 +101,7 @@ struct Event {
     /// Only of a single event.
     payload: Option<Box<RawValue>>,
     #[serde(default)]
-    deliveries: Vec<Delivery>,
+    deliveries: Vec<ListedDelivery>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,7 +6,6 @@ mod wish;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::Value;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
@@ -21,6 +20,7 @@ use super::wait_for;
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::show_duration;
+use switchhook_web::api::answers::{DryRunAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
 
 /// How often a replay that is waited for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -90,50 +90,6 @@ struct Create {
     wait: bool,
 }
 
-/// What we read of a replay.
-#[derive(Debug, Deserialize)]
-struct Replay {
-    id: String,
-    state: String,
-    reason: Option<String>,
-    filter: Value,
-    to: Option<To>,
-    rate: Option<f64>,
-    progress: Progress,
-    eta: Option<Timestamp>,
-    created_at: Timestamp,
-    ended_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum To {
-    WebhookId(String),
-    Url(String),
-}
-
-#[derive(Debug, Deserialize)]
-struct Progress {
-    total: u64,
-    total_is_exact: bool,
-    scanned: u64,
-    created: u64,
-    skipped: u64,
-    pending: u64,
-    delivered: u64,
-    exhausted: u64,
-    cancelled: u64,
-}
-
-/// What we read of a dry run.
-#[derive(Debug, Deserialize)]
-struct DryRun {
-    total: u64,
-    total_is_exact: bool,
-    scanned: u64,
-    skipped: u64,
-}
-
 /// It ended, but not every event arrived.
 #[derive(Debug, thiserror::Error)]
 #[error("replay {id} is {state}: {delivered} of {created} deliveries arrived{}", .reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
@@ -185,18 +141,18 @@ pub(super) fn tell_begun(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let replay: Replay = answer.read()?;
+    let replay: ReplayAnswer = answer.read()?;
     output::print(format_args!(
         "replay {} makes {}: `switchhook replays show {} --wait` follows it",
         replay.id,
-        replay.progress.total_in_words(),
+        total_in_words(&replay.progress),
         replay.id,
     ))
 }
 
 /// Stays until a replay that was begun has ended.
 pub(super) async fn wait_for_end(client: &Client, answer: &Answer, json: bool) -> anyhow::Result<()> {
-    let replay: Replay = answer.read()?;
+    let replay: ReplayAnswer = answer.read()?;
     follow(client, &format!("/v1/replays/{}", replay.id), json).await
 }
 
@@ -204,7 +160,7 @@ pub(super) fn tell_dry_run(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let dry_run: DryRun = answer.read()?;
+    let dry_run: DryRunAnswer = answer.read()?;
     let total = in_words(dry_run.total, dry_run.total_is_exact);
     output::print(format_args!(
         "it would make {total}, of {} events looked at",
@@ -233,11 +189,11 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     let mut table = Table::new(&["ID", "STATE", "CREATED", "DELIVERED", "OF", "TO", "EVENTS"])
         .cutting(&["TO", "EVENTS"])
         .sparing(&["CREATED"]);
-    for replay in list.items::<Replay>()? {
+    for replay in list.items::<ReplayAnswer>()? {
         let about = if replay.progress.total_is_exact { "" } else { "~" };
-        let (to, events) = (replay.to_in_words(), replay.filter_in_words());
+        let (to, events) = (to_in_words(&replay), filter_in_words(&replay));
         table.row([
-            replay.id,
+            replay.id.to_string(),
             replay.state,
             time(replay.created_at),
             replay.progress.delivered.to_string(),
@@ -255,8 +211,8 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let replay: Replay = answer.read()?;
-    replay.facts(SystemClock.now()).print()
+    let replay: ReplayAnswer = answer.read()?;
+    facts(&replay, SystemClock.now()).print()
 }
 
 async fn cancel(client: &Client, id: ReplayId, json: bool) -> anyhow::Result<()> {
@@ -264,7 +220,7 @@ async fn cancel(client: &Client, id: ReplayId, json: bool) -> anyhow::Result<()>
     if json {
         return output::print_data(answer.text()?);
     }
-    let replay: Replay = answer.read()?;
+    let replay: ReplayAnswer = answer.read()?;
     output::print(format_args!(
         "replay {id} is cancelled: {} delivered, {} cancelled",
         replay.progress.delivered, replay.progress.cancelled
@@ -276,7 +232,7 @@ async fn follow(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
     let bar = Bar::new();
     loop {
         let answer = client.send(Request::get(path, &[])).await?;
-        let replay: Replay = answer.read()?;
+        let replay: ReplayAnswer = answer.read()?;
         bar.show(&replay);
         if replay.state == "running" {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -284,86 +240,82 @@ async fn follow(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
         }
         bar.end();
         show(&answer, json)?;
-        return replay.verdict();
+        return verdict(replay);
     }
 }
 
-impl Progress {
-    fn total_in_words(&self) -> String {
-        in_words(self.total, self.total_is_exact)
+fn total_in_words(progress: &ProgressAnswer) -> String {
+    in_words(progress.total, progress.total_is_exact)
+}
+
+fn facts(replay: &ReplayAnswer, now: Timestamp) -> Facts {
+    let progress = &replay.progress;
+    let since = replay.ended_at.map(|at| format!(" since {}", time(at)));
+    let left = replay.eta.map(|eta| show_duration(eta.since(now)));
+    Facts::new()
+        .fact("id", replay.id)
+        .fact("state", format!("{}{}", replay.state, since.unwrap_or_default()))
+        .fact_if("reason", replay.reason.as_ref())
+        .fact("events", filter_in_words(replay))
+        .fact("to", to_in_words(replay))
+        .fact_if("rate", replay.rate.map(|rate| format!("{rate} events a second")))
+        .fact("created", time(replay.created_at))
+        .fact("makes", total_in_words(progress))
+        .fact(
+            "made",
+            format!("{}, of {} events looked at", progress.created, progress.scanned),
+        )
+        .fact_if("skipped", (progress.skipped > 0).then_some(progress.skipped))
+        .fact("pending", progress.pending)
+        .fact("delivered", progress.delivered)
+        .fact("exhausted", progress.exhausted)
+        .fact_if(
+            "cancelled",
+            (progress.cancelled > 0).then_some(progress.cancelled),
+        )
+        .fact_if("to go", left)
+}
+
+fn to_in_words(replay: &ReplayAnswer) -> String {
+    match &replay.to {
+        None => "where they went".to_owned(),
+        Some(ToAnswer::WebhookId(id)) => format!("webhook {id}"),
+        Some(ToAnswer::Url(url)) => url.clone(),
     }
 }
 
-impl Replay {
-    fn facts(&self, now: Timestamp) -> Facts {
-        let progress = &self.progress;
-        let since = self.ended_at.map(|at| format!(" since {}", time(at)));
-        let left = self.eta.map(|eta| show_duration(eta.since(now)));
-        Facts::new()
-            .fact("id", &self.id)
-            .fact("state", format!("{}{}", self.state, since.unwrap_or_default()))
-            .fact_if("reason", self.reason.as_ref())
-            .fact("events", self.filter_in_words())
-            .fact("to", self.to_in_words())
-            .fact_if("rate", self.rate.map(|rate| format!("{rate} events a second")))
-            .fact("created", time(self.created_at))
-            .fact("makes", progress.total_in_words())
-            .fact(
-                "made",
-                format!("{}, of {} events looked at", progress.created, progress.scanned),
-            )
-            .fact_if("skipped", (progress.skipped > 0).then_some(progress.skipped))
-            .fact("pending", progress.pending)
-            .fact("delivered", progress.delivered)
-            .fact("exhausted", progress.exhausted)
-            .fact_if(
-                "cancelled",
-                (progress.cancelled > 0).then_some(progress.cancelled),
-            )
-            .fact_if("to go", left)
-    }
-
-    fn to_in_words(&self) -> String {
-        match &self.to {
-            None => "where they went".to_owned(),
-            Some(To::WebhookId(id)) => format!("webhook {id}"),
-            Some(To::Url(url)) => url.clone(),
+fn filter_in_words(replay: &ReplayAnswer) -> String {
+    let Ok(Value::Object(members)) = serde_json::to_value(&replay.filter) else {
+        return String::new();
+    };
+    let member = |(name, value): (&String, &Value)| match (name.as_str(), value) {
+        ("ids", Value::Array(ids)) => format!("{} named", ids.len()),
+        ("not_delivered", _) => "not delivered".to_owned(),
+        ("dead_letters", _) => "dead letters".to_owned(),
+        ("since" | "until", at) => {
+            let at = at.as_i64().map(Timestamp::from_millis);
+            format!("{name} {}", output::time_or_dash(at))
         }
-    }
+        (_, Value::String(text)) => format!("{name} {text}"),
+        (_, value) => format!("{name} {value}"),
+    };
+    members.iter().map(member).collect::<Vec<_>>().join(", ")
+}
 
-    fn filter_in_words(&self) -> String {
-        let Value::Object(members) = &self.filter else {
-            return self.filter.to_string();
-        };
-        let member = |(name, value): (&String, &Value)| match (name.as_str(), value) {
-            ("ids", Value::Array(ids)) => format!("{} named", ids.len()),
-            ("not_delivered", _) => "not delivered".to_owned(),
-            ("dead_letters", _) => "dead letters".to_owned(),
-            ("since" | "until", at) => {
-                let at = at.as_i64().map(Timestamp::from_millis);
-                format!("{name} {}", output::time_or_dash(at))
-            }
-            (_, Value::String(text)) => format!("{name} {text}"),
-            (_, value) => format!("{name} {value}"),
-        };
-        members.iter().map(member).collect::<Vec<_>>().join(", ")
+/// Whether it did what it was made for.
+fn verdict(replay: ReplayAnswer) -> anyhow::Result<()> {
+    let ProgressAnswer {
+        created, delivered, ..
+    } = replay.progress;
+    if replay.state == "finished" && delivered == created {
+        return Ok(());
     }
-
-    /// Whether it did what it was made for.
-    fn verdict(self) -> anyhow::Result<()> {
-        let Progress {
-            created, delivered, ..
-        } = self.progress;
-        if self.state == "finished" && delivered == created {
-            return Ok(());
-        }
-        Err(NotAll {
-            id: self.id,
-            state: self.state,
-            delivered,
-            created,
-            reason: self.reason,
-        }
-        .into())
+    Err(NotAll {
+        id: replay.id.to_string(),
+        state: replay.state,
+        delivered,
+        created,
+        reason: replay.reason,
     }
+    .into())
 }

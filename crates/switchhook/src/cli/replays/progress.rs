@@ -1,8 +1,8 @@
 //! How far a replay has come, on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use switchhook_web::api::answers::ReplayAnswer;
 
-use super::Replay;
 use crate::terminal;
 
 /// A bar; nothing if standard error is no terminal.
@@ -15,7 +15,7 @@ impl Bar {
         Self(ProgressBar::new(0).with_style(style))
     }
 
-    pub(super) fn show(&self, replay: &Replay) {
+    pub(super) fn show(&self, replay: &ReplayAnswer) {
         let progress = &replay.progress;
         self.0.set_length(progress.total);
         self.0.set_position(progress.delivered);

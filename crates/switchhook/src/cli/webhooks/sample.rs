@@ -7,11 +7,13 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 use switchhook_domain::Kind;
+use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::WebhookId;
+use switchhook_web::api::answers::DeliveryWithAttempts;
 use tokio::time::{Instant, sleep};
 
 use super::Webhook;
-use crate::cli::deliveries::{self, Delivery};
+use crate::cli::deliveries::{self, was_tried};
 use crate::cli::words;
 use switchhook_client::{Client, Request};
 
@@ -73,10 +75,10 @@ async fn await_attempt(client: &Client, id: &str, json: bool) -> anyhow::Result<
     loop {
         let request = Request::get(&format!("/v1/deliveries/{id}"), &[]);
         let answer = client.send(request).await?;
-        let delivery: Delivery = answer.read()?;
-        if delivery.was_tried() {
+        let delivery: DeliveryWithAttempts = answer.read()?;
+        if was_tried(&delivery) {
             deliveries::tell(&answer, json)?;
-            return match delivery.is_delivered() {
+            return match delivery.delivery.state == StateName::Delivered {
                 true => Ok(()),
                 false => bail!("the webhook did not take the event"),
             };

@@ -1,0 +1,85 @@
+//! Dead letters as the API shows them, and as whoever asks it reads them.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
+use switchhook_domain::credential::shown_url;
+use switchhook_node::dead_letters::Group;
+use utoipa::ToSchema;
+
+use crate::api::compat::IdText;
+use crate::api::words;
+
+/// What came of dismissing.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DismissAnswer {
+    /// How many dead letters were dismissed.
+    pub dismissed: u64,
+    /// Whether there are more, so that the request is to be sent again.
+    pub more: bool,
+}
+
+/// The dead letters of a company, by what they have in common.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeadLetterGroups {
+    /// The largest group first.
+    pub items: Vec<DeadLetterGroupAnswer>,
+    /// Whether there are groups that are not here: narrow the filter to see them.
+    pub more: bool,
+}
+
+/// Dead letters of one webhook that failed alike.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeadLetterGroupAnswer {
+    pub webhook_id: IdText,
+    /// Where the webhook posts to; null if it was deleted, so that these cannot be sent again.
+    #[schema(required, example = "https://example.com/hooks/dialpad")]
+    pub hook_url: Option<String>,
+    /// How their last attempts failed, in a word, to narrow lists by.
+    #[schema(schema_with = words::failure)]
+    pub failure: Failure,
+    /// The HTTP status that was answered; null if no answer came.
+    #[schema(required, example = 503)]
+    pub http_status: Option<u16>,
+    /// Why no answer came; null if one did.
+    #[schema(required)]
+    pub error: Option<String>,
+    /// The same in words, as the end of a sentence about the receiver.
+    #[schema(example = "answered 503")]
+    pub text: String,
+    /// The first line of what was answered to the newest of them, or why no answer came; null if the key may not see it.
+    #[schema(required)]
+    pub last_line: Option<String>,
+    /// How many, counted up to 10,000.
+    pub count: u32,
+    /// Whether there may be more than were counted.
+    pub more: bool,
+    /// When the oldest was made, in unix milliseconds.
+    #[schema(value_type = i64)]
+    pub oldest_at: Timestamp,
+    /// When the newest was made, in unix milliseconds.
+    #[schema(value_type = i64)]
+    pub newest_at: Timestamp,
+    /// The newest of them.
+    pub newest_delivery_id: IdText,
+}
+
+impl From<Group> for DeadLetterGroupAnswer {
+    fn from(group: Group) -> Self {
+        let (http_status, reason) = group.failure.parts();
+        Self {
+            webhook_id: IdText(group.webhook_id.0),
+            hook_url: group.hook_url.map(|url| shown_url(&url).into_owned()),
+            failure: group.failure,
+            http_status,
+            error: reason.map(|reason| reason.as_str().to_owned()),
+            text: group.failure.in_words(),
+            last_line: group.last_line,
+            count: group.count,
+            more: group.is_more,
+            oldest_at: group.oldest_at,
+            newest_at: group.newest_at,
+            newest_delivery_id: IdText(group.newest.0),
+        }
+    }
+}

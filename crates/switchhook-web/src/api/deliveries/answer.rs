@@ -1,0 +1,302 @@
+//! Deliveries and attempts as the API shows them, and as whoever asks it reads them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, Failure, Phases};
+use switchhook_domain::credential::{shown_text, shown_url};
+use switchhook_domain::dead_letter::Resolution;
+use switchhook_domain::delivery::{Delivery, DeliveryState, StateName, WaitingFor};
+use switchhook_domain::{Kind, Timestamp};
+use utoipa::ToSchema;
+
+use crate::api::compat::IdText;
+use crate::api::words;
+use switchhook_node::deliveries::Standing;
+use switchhook_node::delivery::add_own_headers;
+use switchhook_node::mask::Mask;
+use switchhook_node::sight::Sight;
+
+/// One event for one webhook.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryAnswer {
+    pub id: IdText,
+    pub event_id: IdText,
+    pub webhook_id: IdText,
+    #[schema(schema_with = words::kept_kind)]
+    pub kind: Kind,
+    /// The subscriptions that asked for it.
+    pub subscription_ids: Vec<IdText>,
+    #[schema(schema_with = words::state)]
+    pub state: StateName,
+    /// What a pending delivery waits for: the `answer` (it is being sent), a `retry` (at `due_at`), the `receiver` (it fails, and
+    /// the webhook's breaker is open), a `resume` (the webhook is paused), another `delivery` of the same call, message, agent or
+    /// contact, or its `turn`. Null once it has ended.
+    #[schema(schema_with = words::waiting_for_or_null, required)]
+    pub waiting_for: Option<String>,
+    /// How it stands, in a few words: `delivered`, `retrying`, `held: receiver fails` and the like.
+    #[schema(example = "delivered")]
+    pub label: String,
+    /// The same in sentences.
+    #[schema(example = "Delivered at 2026-11-30T08:24:42.630Z, after 1 attempt.")]
+    pub text: String,
+    /// The delivery that it waits for, if `waiting_for` is `delivery`.
+    #[schema(required)]
+    pub waiting_for_delivery_id: Option<IdText>,
+    /// When the next attempt is due, in unix milliseconds; null unless it is pending.
+    #[schema(value_type = Option<i64>, required)]
+    pub due_at: Option<Timestamp>,
+    /// Since when it is in its final state; null while it is pending.
+    #[schema(value_type = Option<i64>, required)]
+    pub ended_at: Option<Timestamp>,
+    /// The number of its last attempt, one under way included; 0 before the first.
+    pub attempt_number: u32,
+    /// How many attempts failed.
+    pub failures: u32,
+    /// What it shares with those that it must not overtake.
+    #[schema(required)]
+    pub order_key: Option<String>,
+    /// Until when it holds those up, if it is not delivered before.
+    #[schema(value_type = i64)]
+    pub blocks_until: Timestamp,
+    /// What is taken out of the event before it is sent: `recordings`, `message_text`.
+    pub hidden: Vec<String>,
+    /// Something to know of it.
+    #[schema(required)]
+    pub note: Option<String>,
+    /// The delivery that it repeats; null for an original one.
+    #[schema(required)]
+    pub origin: Option<IdText>,
+    /// The replay that made it; null for others.
+    #[schema(required)]
+    pub replay_id: Option<IdText>,
+    /// How its last failed attempt failed: an HTTP status, or why no answer came. Null if none failed.
+    #[schema(schema_with = words::failure_or_null, required)]
+    pub last_failure: Option<Failure>,
+    /// If it was given up: what was done about it since. `resent`: its event was sent to the webhook again, as another delivery;
+    /// `dismissed`: somebody decided against it. Null for a dead letter, which waits for one of the two.
+    #[schema(schema_with = words::resolution_or_null, required)]
+    pub resolution: Option<Resolution>,
+    /// When that was done, in unix milliseconds.
+    #[schema(value_type = Option<i64>, required)]
+    pub resolved_at: Option<Timestamp>,
+    #[schema(value_type = i64)]
+    pub created_at: Timestamp,
+}
+
+/// A delivery as lists show it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ListedDelivery {
+    #[serde(flatten)]
+    pub delivery: DeliveryAnswer,
+    /// How its last attempt that has ended went; null before the first.
+    #[schema(required)]
+    pub last_attempt: Option<LastAttemptAnswer>,
+}
+
+/// How an attempt went, in short.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct LastAttemptAnswer {
+    pub number: u32,
+    /// The answer's HTTP status; null if no answer came.
+    #[schema(required, example = 200)]
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds.
+    pub total_ms: f64,
+}
+
+/// A delivery with its attempts.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryWithAttempts {
+    #[serde(flatten)]
+    pub delivery: DeliveryAnswer,
+    /// The attempts that have ended, first to last.
+    pub attempts: Vec<AttemptAnswer>,
+}
+
+/// One POST and what came of it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AttemptAnswer {
+    pub number: u32,
+    #[schema(value_type = i64)]
+    pub started_at: Timestamp,
+    #[schema(value_type = i64)]
+    pub finished_at: Timestamp,
+    /// `accepted`, `redirected`, `postponed`, `gone`, `refused`, `failed`, `unanswered` or `lost`.
+    #[schema(example = "accepted")]
+    pub outcome: String,
+    /// The answer's HTTP status.
+    #[schema(required, example = 200)]
+    pub status: Option<u16>,
+    /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like.
+    #[schema(required)]
+    pub error: Option<String>,
+    /// In words: why no answer came, or what was odd about the one that did.
+    #[schema(required)]
+    pub detail: Option<String>,
+    /// Until when the answer asked us to wait.
+    #[schema(value_type = Option<i64>, required)]
+    pub retry_after: Option<Timestamp>,
+    /// What was sent, but for the body; null if nothing was, as far as we know.
+    #[schema(required)]
+    pub request: Option<RequestAnswer>,
+    /// The head of what was answered.
+    #[schema(required)]
+    pub answer: Option<AnswerHead>,
+    /// How long its parts took, in milliseconds; null for what did not happen.
+    pub timing: Timing,
+}
+
+/// What was sent, but for the body.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RequestAnswer {
+    pub url: String,
+    pub headers: BTreeMap<String, String>,
+}
+
+/// The head of what was answered.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AnswerHead {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    /// At most 16 KiB, as text.
+    pub body: String,
+    /// Whether there was more.
+    pub truncated: bool,
+}
+
+/// How long the parts of an attempt took, in milliseconds.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Timing {
+    #[schema(required)]
+    pub dns_ms: Option<f64>,
+    #[schema(required)]
+    pub connect_ms: Option<f64>,
+    #[schema(required)]
+    pub tls_ms: Option<f64>,
+    #[schema(required)]
+    pub first_byte_ms: Option<f64>,
+    pub total_ms: f64,
+}
+
+impl DeliveryAnswer {
+    /// The delivery as it is shown.
+    pub(crate) fn of(delivery: Delivery, standing: Standing, mask: Mask) -> Self {
+        let (due_at, ended_at) = match delivery.state {
+            DeliveryState::Pending { due_at } => (Some(due_at), None),
+            other => (None, Some(other.at())),
+        };
+        let hidden = delivery.hidden;
+        let hidden = [
+            (hidden.recordings, "recordings"),
+            (hidden.message_text, "message_text"),
+        ];
+        Self {
+            id: IdText(delivery.id.0),
+            event_id: IdText(delivery.event_id.0),
+            webhook_id: IdText(delivery.webhook_id.0),
+            kind: delivery.kind,
+            subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
+            state: delivery.state.name(),
+            waiting_for: standing.waiting_for.map(|waiting| waiting.as_str().to_owned()),
+            waiting_for_delivery_id: match standing.waiting_for {
+                Some(WaitingFor::Delivery(id)) => Some(IdText(id.0)),
+                _ => None,
+            },
+            label: standing.label,
+            text: standing.text,
+            due_at,
+            ended_at,
+            attempt_number: delivery.attempt_number,
+            failures: delivery.failures.total(),
+            order_key: delivery.order_key.map(|key| mask.id(key.as_str()).into_owned()),
+            blocks_until: delivery.blocks_until,
+            hidden: hidden
+                .into_iter()
+                .filter(|(is_hidden, _)| *is_hidden)
+                .map(|(_, name)| name.to_owned())
+                .collect(),
+            note: delivery.note,
+            origin: delivery.origin.map(|id| IdText(id.0)),
+            replay_id: delivery.replay_id.map(|id| IdText(id.0)),
+            last_failure: delivery.last_failure,
+            resolution: delivery.resolved.map(|resolved| resolved.how),
+            resolved_at: delivery.resolved.map(|resolved| resolved.at),
+            created_at: delivery.created_at,
+        }
+    }
+}
+
+impl AttemptAnswer {
+    pub(crate) fn of(attempt: Attempt, delivery: &Delivery, sight: Sight) -> Self {
+        let outcome = attempt.outcome.class().as_str().to_owned();
+        let detail = attempt
+            .detail()
+            .map(|detail| sight.mask.loose(&shown_text(detail)).into_owned());
+        let (status, error, retry_after) = match attempt.outcome {
+            AttemptOutcome::Answered { status, retry_after } => (Some(status), None, retry_after),
+            AttemptOutcome::Unanswered { reason, .. } => (None, Some(reason.as_str().to_owned()), None),
+            AttemptOutcome::Lost => (None, None, None),
+        };
+        Self {
+            number: attempt.number,
+            started_at: attempt.started_at,
+            finished_at: attempt.finished_at,
+            outcome,
+            status,
+            error,
+            detail,
+            retry_after,
+            request: attempt.request.map(|request| {
+                RequestAnswer::of(&request, delivery, (attempt.number, attempt.started_at), sight)
+            }),
+            answer: attempt
+                .answer
+                .map(|answer| AnswerHead::of(&answer, delivery.kind, sight)),
+            timing: attempt.phases.into(),
+        }
+    }
+}
+
+impl RequestAnswer {
+    /// What was kept, and what followed from the delivery.
+    fn of(
+        request: &AttemptRequest,
+        delivery: &Delivery,
+        (number, started_at): (u32, Timestamp),
+        sight: Sight,
+    ) -> Self {
+        let mut headers = sight.headers(request.headers.to_map());
+        add_own_headers(&mut headers, delivery, number, started_at);
+        Self {
+            url: shown_url(&request.url).into_owned(),
+            headers,
+        }
+    }
+}
+
+impl AnswerHead {
+    /// Receivers like to send back what they got, so it is shown as the event would be.
+    fn of(answer: &Answer, kind: Kind, sight: Sight) -> Self {
+        Self {
+            status: answer.status,
+            headers: sight.headers(answer.headers.to_map()),
+            body: sight.text(kind, &answer.body_head),
+            truncated: answer.is_truncated,
+        }
+    }
+}
+
+impl From<Phases> for Timing {
+    fn from(phases: Phases) -> Self {
+        let millis = |part: Duration| part.as_secs_f64() * 1_000.0;
+        Self {
+            dns_ms: phases.dns.map(millis),
+            connect_ms: phases.connect.map(millis),
+            tls_ms: phases.tls.map(millis),
+            first_byte_ms: phases.first_byte.map(millis),
+            total_ms: millis(phases.total),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Replays as the API shows them, and as whoever asks it reads them.
+
+use serde::{Deserialize, Serialize};
+use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
+use switchhook_domain::credential::shown_url;
+use switchhook_domain::id::EventId;
+use switchhook_domain::replay::{Destination, Estimate, Replay, ReplayFilter, ReplayState, Tally};
+use utoipa::ToSchema;
+
+use crate::api::compat::IdText;
+use crate::api::words;
+use switchhook_node::mask::Mask;
+
+/// A replay.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReplayAnswer {
+    pub id: IdText,
+    /// `running`, `finished`, `cancelled` or `failed`. It is finished when each of its deliveries has ended.
+    #[schema(schema_with = words::replay_state)]
+    pub state: String,
+    /// Why it failed.
+    #[schema(required)]
+    pub reason: Option<String>,
+    pub filter: FilterAnswer,
+    /// Where everything goes; null if each event goes to the webhooks that it went to at first.
+    #[schema(required)]
+    pub to: Option<ToAnswer>,
+    /// Events a second at the most; null for as fast as the receiver takes them.
+    #[schema(required)]
+    pub rate: Option<f64>,
+    pub progress: ProgressAnswer,
+    /// When it will be done if it goes on like this, in unix milliseconds; null if there is no telling.
+    #[schema(value_type = Option<i64>, required)]
+    pub eta: Option<Timestamp>,
+    #[schema(value_type = i64)]
+    pub created_at: Timestamp,
+    /// Since when it is in its final state; null while it is running.
+    #[schema(value_type = Option<i64>, required)]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Which events. What is not there narrows nothing.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FilterAnswer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub ids: Option<Vec<IdText>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::kept_kind, required = false)]
+    pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub order_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
+    pub since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
+    pub until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub webhook_id: Option<IdText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::state, required = false)]
+    pub state: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub not_delivered: bool,
+    /// Whether it sends dead letters again: see `POST /v1/dead-letters/resend`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub dead_letters: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::failure, required = false)]
+    pub failure: Option<Failure>,
+}
+
+/// Where everything goes.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToAnswer {
+    /// A webhook.
+    WebhookId(IdText),
+    /// An address that is nobody's webhook.
+    Url(String),
+}
+
+/// How far a replay has come.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProgressAnswer {
+    /// How many deliveries it will make.
+    pub total: u64,
+    /// Whether that was counted; it is an estimate otherwise.
+    pub total_is_exact: bool,
+    /// Events looked at.
+    pub scanned: u64,
+    /// Deliveries made.
+    pub created: u64,
+    /// Deliveries not made, because their webhook or event is gone.
+    pub skipped: u64,
+    /// Of those that were made: not ended yet.
+    pub pending: u64,
+    pub delivered: u64,
+    pub exhausted: u64,
+    pub cancelled: u64,
+}
+
+/// What a replay would do.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DryRunAnswer {
+    /// Always true.
+    pub dry_run: bool,
+    /// How many deliveries it would make.
+    pub total: u64,
+    /// Whether all events were looked at; the total is an estimate otherwise.
+    pub total_is_exact: bool,
+    /// Events looked at.
+    pub scanned: u64,
+    /// Deliveries that it could not make, because their webhook is gone.
+    pub skipped: u64,
+}
+
+impl ReplayAnswer {
+    pub(super) fn of(replay: &Replay, now: Timestamp, mask: Mask) -> Self {
+        let reason = match &replay.state {
+            ReplayState::Failed { reason, .. } => Some(reason.clone()),
+            _ => None,
+        };
+        Self {
+            id: IdText(replay.id.0),
+            state: replay.state.name().as_str().to_owned(),
+            reason,
+            filter: FilterAnswer::of(&replay.filter, mask),
+            to: match &replay.to {
+                Destination::Origins => None,
+                Destination::Webhook(id) => Some(ToAnswer::WebhookId(IdText(id.0))),
+                Destination::Url { url, .. } => Some(ToAnswer::Url(shown_url(url).into_owned())),
+            },
+            rate: replay.rate,
+            progress: ProgressAnswer::of(replay),
+            eta: replay.expected_end(now),
+            created_at: replay.created_at,
+            ended_at: replay.state.ended_at(),
+        }
+    }
+}
+
+impl DryRunAnswer {
+    pub(crate) fn of(tally: Tally) -> Self {
+        let Estimate { total, is_exact } = Estimate::of(tally);
+        Self {
+            dry_run: true,
+            total,
+            total_is_exact: is_exact,
+            scanned: tally.scanned,
+            skipped: tally.skipped,
+        }
+    }
+}
+
+impl FilterAnswer {
+    fn of(filter: &ReplayFilter, mask: Mask) -> Self {
+        let ids = |ids: &Vec<_>| ids.iter().map(|id: &EventId| IdText(id.0)).collect();
+        Self {
+            ids: filter.ids.as_ref().map(ids),
+            kind: filter.kind.map(|kind| kind.route().to_owned()),
+            order_key: filter
+                .order_key
+                .as_ref()
+                .map(|key| mask.id(key.as_str()).into_owned()),
+            since: filter.since,
+            until: filter.until,
+            webhook_id: filter.webhook_id.map(|id| IdText(id.0)),
+            state: filter.state.map(|state| state.as_str().to_owned()),
+            not_delivered: filter.not_delivered,
+            dead_letters: filter.dead_letters,
+            failure: filter.failure,
+        }
+    }
+}
+
+impl ProgressAnswer {
+    fn of(replay: &Replay) -> Self {
+        let Estimate { total, is_exact } = replay.total();
+        let progress = replay.progress;
+        Self {
+            total,
+            total_is_exact: is_exact,
+            scanned: progress.scanned,
+            created: progress.created,
+            skipped: progress.skipped,
+            pending: progress.pending(),
+            delivered: progress.delivered,
+            exhausted: progress.exhausted,
+            cancelled: progress.cancelled,
+        }
+    }
+}
