@@ -1,5 +1,5 @@
 //! Nodes that die or fall asleep lose nothing. One test for all of it, because it waits until the leases of real servers end,
-//! of which the shortest takes 15 seconds.
+//! of which the shortest takes 15 seconds: processes are killed and stopped here, and theirs is the machine's clock.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Nodes whose machines' clocks differ by more than a lease send nothing twice. The leases are shorter than a server allows,
-//! so that this takes seconds.
+//! so that this takes few seconds; it takes those, because leases end by PostgreSQL's clock, which no test moves.
 
 use std::collections::HashMap;
 use std::sync::Arc;

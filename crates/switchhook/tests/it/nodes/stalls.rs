@@ -1,5 +1,6 @@
 //! PostgreSQL stalls for longer and shorter than a lease: afterwards everything goes out soon. The leases are shorter than a
-//! server allows, so that this takes few seconds.
+//! server allows, so that this takes few seconds; it takes those, because no clock of ours moves PostgreSQL's. The simulation
+//! stalls a store in virtual time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Another server becomes the primary: the nodes go there by themselves, and nothing that was acknowledged is lost.
+//! Another server becomes the primary: the nodes go there by themselves, and nothing that was acknowledged is lost. The seconds
+//! that this takes are PostgreSQL's: it stops, is promoted and comes back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
