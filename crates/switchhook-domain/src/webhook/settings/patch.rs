@@ -1,0 +1,73 @@
+//! What a change of settings is about: nothing, credentials, or something that was shown masked.
+
+use crate::credential::{MASK, shown_value};
+use crate::webhook::authentication::Authentication;
+
+use super::{SettingsPatch, Value, WebhookSettings};
+
+impl SettingsPatch {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the change shows or says something that only those may know or decide who may see what the webhook gets:
+    /// its secret, how that signs, what is made of the events, and the headers by which receivers know us and proxies find their way.
+    ///
+    /// A credential among the headers counts even if it is the one that is set: which one that is must not be found out by
+    /// trying.
+    #[must_use]
+    pub fn concerns_credentials(&self, before: &WebhookSettings) -> bool {
+        let shows_secret = before.hide_secret && self.hide_secret == Some(false);
+        let shows_otherwise = self.auth.as_ref().is_some_and(|auth| {
+            let names_secret = auth.0.as_ref().is_some_and(Authentication::names_secret);
+            names_secret || auth.clone().kept_over(&before.auth) != before.auth
+        }) || self.ca.as_ref().is_some_and(|ca| *ca != before.ca);
+        let makes_otherwise = self
+            .template
+            .as_ref()
+            .is_some_and(|template| *template != before.template)
+            || self
+                .content_type
+                .as_ref()
+                .is_some_and(|content_type| *content_type != before.content_type);
+        let tells_otherwise = self
+            .event_headers
+            .as_ref()
+            .is_some_and(|headers| *headers != before.event_headers);
+        let signs_otherwise = shows_otherwise
+            || tells_otherwise
+            || makes_otherwise
+            || self.jwt.is_some_and(|jwt| jwt != before.jwt)
+            || self
+                .standard_webhooks
+                .is_some_and(|standard| standard != before.standard_webhooks);
+        let Some(headers) = &self.headers else {
+            return shows_secret || signs_otherwise;
+        };
+        let names_credential = headers
+            .iter()
+            .any(|(name, value)| value != MASK && shown_value(name, value) != *value);
+        shows_secret
+            || signs_otherwise
+            || names_credential
+            || headers.clone().in_place_of(before.headers.clone()) != before.headers
+    }
+
+    /// The header whose masked value was sent back although none is set.
+    #[must_use]
+    pub fn unknown_mask(&self, before: &WebhookSettings) -> Option<&str> {
+        let headers = self.headers.as_ref()?.iter();
+        let mut masked = headers.filter(|(_, value)| *value == MASK);
+        let unknown = masked.find(|(name, _)| !before.headers.contains_key(&name.to_ascii_lowercase()));
+        unknown.map(|(name, _)| name.as_str())
+    }
+
+    /// Whether credentials were sent back masked although none of their type are set.
+    #[must_use]
+    pub fn has_unknown_auth(&self, before: &WebhookSettings) -> bool {
+        let auth = self.auth.as_ref();
+        auth.is_some_and(|auth| auth.has_unknown_mask(&before.auth))
+    }
+}
