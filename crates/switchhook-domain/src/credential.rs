@@ -78,13 +78,15 @@ fn in_small_words(name: &str) -> String {
     words
 }
 
-/// The value of a header or parameter as it may be shown: nothing of a credential, and a URL without those in it.
+/// The value of a header or parameter as it may be shown: nothing of a credential, and URLs without those in them.
 #[must_use]
 pub fn shown_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     if is_credential(name) {
-        Cow::Borrowed(MASK)
-    } else {
-        shown_url(value)
+        return Cow::Borrowed(MASK);
+    }
+    match shown_url(value) {
+        Cow::Borrowed(_) => shown_text(value),
+        shown => shown,
     }
 }
 
@@ -114,6 +116,15 @@ pub fn user_info(url: &str) -> Option<Range<usize>> {
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
     let at = rest[..end].rfind('@').filter(|at| *at > 0)?;
     Some(start..start + at)
+}
+
+/// The parameters of a URL, those of its fragment too, as they are written.
+pub fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
+    let start = authority_start(url).unwrap_or(url.len());
+    let (_, query) = url[start..].split_once(['?', '#']).unwrap_or_default();
+    query
+        .split(['?', '#', '&', ';'])
+        .filter_map(|pair| pair.split_once('='))
 }
 
 /// Where the authority of a URL begins. Those who read URLs leniently take any number of slashes, also backwards ones.
@@ -183,11 +194,13 @@ fn decoded(name: &str) -> Cow<'_, str> {
 /// A sentence as it may be shown: without the credentials of the URLs in it.
 #[must_use]
 pub fn shown_text(text: &str) -> Cow<'_, str> {
-    if !text.contains(':') {
+    // Nothing but a user and parameters hold credentials.
+    if !text.contains(':') || !text.contains(['@', '=']) {
         return Cow::Borrowed(text);
     }
-    let shown = text.split(' ').map(shown_word);
-    let shown = shown.collect::<Vec<_>>().join(" ");
+    // What cannot stand in a URL ends one.
+    let words = text.split_inclusive([' ', '\t', '\n', '<', '>', '"']);
+    let shown: String = words.map(shown_word).collect();
     if shown == text {
         Cow::Borrowed(text)
     } else {
@@ -195,13 +208,17 @@ pub fn shown_text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A word, which a quote or a bracket may stand before.
+/// A word, in which a URL may stand behind something else.
 fn shown_word(word: &str) -> Cow<'_, str> {
-    let bare = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
-    match shown_url(bare) {
-        Cow::Borrowed(_) => Cow::Borrowed(word),
-        Cow::Owned(shown) => Cow::Owned(format!("{}{shown}", &word[..word.len() - bare.len()])),
+    let is_of_scheme = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
+    let bare = word.trim_end_matches([' ', '\t', '\n', '<', '>', '"']);
+    for (colon, _) in bare.match_indices(':') {
+        let start = bare[..colon].trim_end_matches(is_of_scheme).len();
+        if let Cow::Owned(shown) = shown_url(&bare[start..]) {
+            return Cow::Owned([&word[..start], &shown, &word[bare.len()..]].concat());
+        }
     }
+    Cow::Borrowed(word)
 }
 
 #[cfg(test)]
@@ -299,10 +316,22 @@ mod tests {
     }
 
     #[test]
+    fn the_url_in_another_text_of_a_header_is_shown_without_its_credentials() {
+        assert_eq!(
+            shown_value("x-callback", "call https://a:b@e.com/ back"),
+            "call https://***@e.com/ back"
+        );
+    }
+
+    #[test]
     fn a_sentence_is_shown_without_the_credentials_of_its_urls() {
         assert_eq!(
             shown_text("\"https://a:b@e.com/?key=c\" is no URL: say https://e.com"),
-            "\"https://***@e.com/?key=*** is no URL: say https://e.com"
+            "\"https://***@e.com/?key=***\" is no URL: say https://e.com"
+        );
+        assert_eq!(
+            shown_text("<https://a:b@e.com/1>; rel=next, see=https://e.com/?token=c"),
+            "<https://***@e.com/1>; rel=next, see=https://e.com/?token=***"
         );
         assert_eq!(shown_text("nothing to hide: 5"), "nothing to hide: 5");
     }

@@ -19,8 +19,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Node;
 use crate::caller::Caller;
+use crate::json_text::raw;
+use crate::mask::Mask;
 use crate::refusal::Refusal;
 use crate::secrets_shown::SecretsShown;
+use crate::sight::receives_unmasked;
 use crate::traffic::secrets_shown;
 
 /// The most items of a page.
@@ -102,7 +105,7 @@ pub struct FeedItem {
     pub position: LogPosition,
     /// The event.
     pub event: EventRecord,
-    /// What the reader gets of it: its JSON, byte for byte but for what is hidden, or that signed.
+    /// What the reader gets of it: its JSON, byte for byte but for what is hidden or masked, or that signed.
     pub body: String,
 }
 
@@ -208,6 +211,10 @@ async fn look(
         is_done: false,
     };
     let signer = secret.map(|secret| Signer::new(secret.expose()));
+    let mask = match receives_unmasked(caller, node) {
+        true => Mask::NOTHING,
+        false => node.settings.dashboard.mask,
+    };
     let (mut bytes, mut looked_at) = (0, 0);
     loop {
         let entries = node
@@ -228,7 +235,7 @@ async fn look(
             looked_at += 1;
             page.position = entry.position;
             if let Some(hidden) = hidden_from(node, caller, &entry, request.only) {
-                let item = item(entry, hidden, signer.as_ref());
+                let item = item(entry, hidden, signer.as_ref(), mask);
                 bytes += item.body.len();
                 page.items.push(item);
             }
@@ -262,11 +269,16 @@ fn hidden_from(node: &Node, caller: Caller, entry: &LogEntry, only: Only) -> Opt
     Some(wanted.hidden.or(clearance.hidden_by_subscription(kind)))
 }
 
-fn item(LogEntry { position, event }: LogEntry, hidden: Hidden, signer: Option<&Signer>) -> FeedItem {
+fn item(
+    LogEntry { position, event }: LogEntry,
+    hidden: Hidden,
+    signer: Option<&Signer>,
+    mask: Mask,
+) -> FeedItem {
     let shown = redact(&event.body, hidden);
     let body = match signer {
         Some(signer) => signer.sign(&shown),
-        None => String::from_utf8_lossy(&shown).into_owned(),
+        None => raw(&String::from_utf8_lossy(&shown), mask).into_owned(),
     };
     FeedItem {
         position,

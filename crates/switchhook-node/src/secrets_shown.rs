@@ -41,8 +41,16 @@ pub fn shown_hook_url(webhook: &Webhook, shown: SecretsShown) -> String {
     }
 }
 
-/// A webhook's headers: some are credentials as the secret is, and hidden with it.
-pub fn shown_headers(headers: BTreeMap<String, String>, shown: SecretsShown) -> BTreeMap<String, String> {
+/// A webhook's settings: some of its headers are credentials as the secret is, and hidden with it.
+pub fn shown_settings(settings: WebhookSettings, shown: SecretsShown) -> WebhookSettings {
+    WebhookSettings {
+        headers: shown_headers(settings.headers, shown),
+        event_headers: shown_headers(settings.event_headers, shown),
+        ..settings
+    }
+}
+
+fn shown_headers(headers: BTreeMap<String, String>, shown: SecretsShown) -> BTreeMap<String, String> {
     if shown == SecretsShown::AsSet {
         return headers;
     }

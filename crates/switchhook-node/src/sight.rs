@@ -9,13 +9,35 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use switchhook_domain::Kind;
 use switchhook_domain::clearance::Clearance;
+use switchhook_domain::key::Right;
 use switchhook_domain::redaction::{Hidden, redact};
 use switchhook_store::EventRecord;
 
 use crate::Node;
-use crate::caller::Caller;
+use crate::caller::{Caller, Forbidden};
 use crate::json_text::{raw, raw_head};
 use crate::mask::Mask;
+
+/// Whether a caller gets events as receivers do, from the feed and from websockets. A mask is for those who look on; whoever may
+/// change webhooks could have everything delivered anyway.
+pub fn receives_unmasked(caller: Caller, node: &Node) -> bool {
+    node.settings.dashboard.mask.is_nothing() || caller.may(Right::Write)
+}
+
+/// Refuses a caller who may not listen, because what is sent there is not masked.
+///
+/// # Errors
+/// In words for a person.
+pub fn require_unmasked(caller: Caller, node: &Node) -> Result<(), Forbidden> {
+    if receives_unmasked(caller, node) {
+        return Ok(());
+    }
+    Err(Forbidden(
+        "this server masks what it shows (--mask), and a websocket sends events as they are: listen with a key that may write, \
+         or read the feed, which is masked"
+            .to_owned(),
+    ))
+}
 
 /// Whose eyes.
 #[derive(Debug, Clone, Copy)]

@@ -18,6 +18,7 @@ use switchhook_store::{Page, PageRequest, StoreError, SubscriptionFilter};
 use crate::Node;
 use crate::caller::{Caller, uncleared};
 use crate::refusal::{Refusal, require_room};
+use crate::sight::require_unmasked;
 use crate::{webhooks, websockets};
 
 /// A subscription with what its caller gets to see of where it points.
@@ -353,6 +354,7 @@ fn url_of(
 ) -> Option<String> {
     let needed = Clearance::for_subscription(subscription);
     caller.clearance().covers(needed).ok()?;
+    require_unmasked(caller, node).ok()?;
     let only = Some((subscription.filter.kind(), subscription.id));
     Some(websockets::url(node, caller, &shown.websocket, only))
 }

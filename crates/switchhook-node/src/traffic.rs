@@ -19,46 +19,43 @@ const MOST_PENDING: u32 = 10_000;
 
 /// Refuses a caller who may not see everything that goes there.
 pub async fn require_clearance(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<(), Refusal> {
-    let clearance = caller.clearance();
-    if clearance.covers(Clearance::FULL).is_ok() {
-        return Ok(());
+    match lacking(node, caller, endpoint).await? {
+        None => Ok(()),
+        Some(forbidden) => Err(forbidden.into()),
     }
-    let company_id = caller.company_id;
-    let subscriptions = leading_to(node, company_id, endpoint).await?;
-    let (pending, replays) = match endpoint {
-        Endpoint::Webhook(id) => (
-            node.store.pending_deliveries_of(id, MOST_PENDING).await?,
-            running_to(node, company_id, id).await?,
-        ),
-        Endpoint::Websocket(_) => (Vec::new(), Vec::new()),
-    };
-    if pending.len() >= MOST_PENDING as usize {
-        return Err(Refusal::Forbidden(Forbidden(format!(
-            "{MOST_PENDING} or more deliveries wait for {endpoint}, too many to tell whether this key may see them: wait, \
-             or use an admin's key with all scopes"
-        ))));
-    }
-    let traffic = Traffic {
-        subscriptions,
-        pending,
-        replays,
-    };
-    let open = traffic.is_open_to(clearance);
-    open.map_err(|uncleared| Forbidden(format!("{endpoint}: {}", Forbidden::from(uncleared).0)))?;
-    Ok(())
 }
 
-/// Whether a caller may see everything that the subscriptions send there.
+/// Whether a caller may see everything that goes there: what the subscriptions send, what waits, what replays still make.
 pub async fn is_cleared(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<bool, StoreError> {
+    Ok(lacking(node, caller, endpoint).await?.is_none())
+}
+
+/// What a caller lacks to see everything that goes there; `None` if nothing.
+async fn lacking(node: &Node, caller: Caller, endpoint: Endpoint) -> Result<Option<Forbidden>, StoreError> {
     let clearance = caller.clearance();
     if clearance.covers(Clearance::FULL).is_ok() {
-        return Ok(true);
+        return Ok(None);
     }
-    let traffic = Traffic {
-        subscriptions: leading_to(node, caller.company_id, endpoint).await?,
+    let company_id = caller.company_id;
+    let mut traffic = Traffic {
+        subscriptions: leading_to(node, company_id, endpoint).await?,
         ..Traffic::default()
     };
-    Ok(traffic.is_open_to(clearance).is_ok())
+    if let (Endpoint::Webhook(id), Ok(())) = (endpoint, traffic.is_open_to(clearance)) {
+        traffic.replays = running_to(node, company_id, id).await?;
+        traffic.pending = node.store.pending_deliveries_of(id, MOST_PENDING).await?;
+    }
+    if let Err(uncleared) = traffic.is_open_to(clearance) {
+        let Forbidden(words) = uncleared.into();
+        return Ok(Some(Forbidden(format!("{endpoint}: {words}"))));
+    }
+    let are_too_many = traffic.pending.len() >= MOST_PENDING as usize;
+    Ok(are_too_many.then(|| {
+        Forbidden(format!(
+            "{MOST_PENDING} or more deliveries wait for {endpoint}, too many to tell whether this key may see them: wait, \
+             or use an admin's key with all scopes"
+        ))
+    }))
 }
 
 /// What a caller gets to see of the credentials of a webhook or websocket: those who may change it, and may see what

@@ -11,6 +11,7 @@ use switchhook_store::StoreError;
 use crate::caller::Caller;
 use crate::refusal::{Refusal, require_room};
 use crate::secrets_shown::SecretsShown;
+use crate::sight::{receives_unmasked, require_unmasked};
 use crate::traffic::{is_cleared, require_clearance, secrets_shown};
 use crate::webhooks::secret_of;
 use crate::websocket::token;
@@ -66,6 +67,7 @@ pub async fn get(node: &Node, caller: Caller, id: WebsocketId) -> Result<Shown, 
     caller.require(Right::Read)?;
     let websocket = node.store.websocket(caller.company_id, id).await?;
     require_clearance(node, caller, Endpoint::Websocket(id)).await?;
+    require_unmasked(caller, node)?;
     Ok(shown_to(node, caller, websocket).await?)
 }
 
@@ -115,7 +117,8 @@ pub async fn delete(node: &Node, caller: Caller, id: WebsocketId) -> Result<Show
 /// # Errors
 /// If the store cannot be read.
 pub async fn shown_to(node: &Node, caller: Caller, websocket: Websocket) -> Result<Shown, StoreError> {
-    let may_listen = is_cleared(node, caller, Endpoint::Websocket(websocket.id)).await?;
+    let may_listen = receives_unmasked(caller, node)
+        && is_cleared(node, caller, Endpoint::Websocket(websocket.id)).await?;
     let url = may_listen.then(|| url(node, caller, &websocket, None));
     let shown = without_url(node, caller, websocket).await?;
     Ok(Shown { url, ..shown })

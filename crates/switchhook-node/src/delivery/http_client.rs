@@ -7,6 +7,7 @@
 mod connect;
 mod dial;
 mod doubts;
+mod echo;
 mod exchange;
 mod names;
 mod pool;
@@ -29,6 +30,7 @@ use switchhook_protocol::{Timestamp, parse_http_date};
 use tokio::time::Instant;
 
 use self::connect::Connector;
+use self::echo::Sent;
 use self::exchange::{Connection, Failure, Patience, exchange};
 pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
 use self::pool::Pool;
@@ -224,7 +226,7 @@ impl Transport for HttpTransport {
         let mut phases = Phases::default();
         let tried = self.post_with_token(&mut post, &mut phases, start).await;
         phases.total = start.elapsed();
-        match tried {
+        let mut posted = match tried {
             Ok(Answered { answer, retry_after }) => {
                 let outcome = AttemptOutcome::Answered {
                     status: answer.status,
@@ -237,7 +239,9 @@ impl Transport for HttpTransport {
                 }
             }
             Err(failure) => Posted::unanswered(failure.reason, failure.detail, phases),
-        }
+        };
+        Sent::with(&post).strike_from(&mut posted);
+        posted
     }
 
     async fn probe(&self, destination: &Destination) -> Result<Phases, NoConnection> {

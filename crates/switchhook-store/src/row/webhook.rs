@@ -69,6 +69,8 @@ struct Credentials {
     user_info: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    event_headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth: Option<Authentication>,
 }
@@ -79,6 +81,7 @@ impl Credentials {
             hook_url.replace_range(place, &own);
         }
         settings.headers.extend(self.headers);
+        settings.event_headers.extend(self.event_headers);
         settings.auth = Auth(self.auth);
     }
 }
@@ -92,14 +95,10 @@ pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreEr
     if let Some(place) = place {
         hook_url.replace_range(place, &format!("{MASK}{}", webhook.id));
     }
-    let (headers, others) = settings
-        .headers
-        .into_iter()
-        .partition(|(name, value)| shown_value(name, value) != *value);
-    settings.headers = others;
     let credentials = Credentials {
         user_info: own,
-        headers,
+        headers: take_credentials(&mut settings.headers),
+        event_headers: take_credentials(&mut settings.event_headers),
         auth: settings.auth.0.take(),
     };
     let credentials = if credentials == Credentials::default() {
@@ -114,6 +113,13 @@ pub(crate) fn kept(webhook: &Webhook, sealing: &Sealing) -> Result<Kept, StoreEr
         settings: serde_json::to_string(&settings).map_err(unkept)?,
         credentials,
     })
+}
+
+fn take_credentials(headers: &mut BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_credential = |(name, value): &(String, String)| shown_value(name, value) != *value;
+    let (credentials, others) = std::mem::take(headers).into_iter().partition(is_credential);
+    *headers = others;
+    credentials
 }
 
 /// Refuses a webhook whose address one of these has, which have the same key: their users or passwords may differ.

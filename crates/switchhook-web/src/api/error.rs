@@ -3,7 +3,9 @@
 //! Everything that can fail becomes an [`ApiError`] with `?`. Its message is for a person: what, where, what to try.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use switchhook_store::StoreError;
@@ -131,6 +133,11 @@ impl ApiError {
         }
     }
 
+    /// 426: it is a websocket, and this is not how to connect to one.
+    pub(crate) fn upgrade_required(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UPGRADE_REQUIRED, "upgradeRequired", message)
+    }
+
     /// 415: the body is packed, and not in one of these ways.
     pub(crate) fn unknown_coding(accepted: &'static str) -> Self {
         let message = match accepted {
@@ -227,6 +234,11 @@ impl IntoResponse for ApiError {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            // RFC 6455, section 4.4.
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use http::header::SEC_WEBSOCKET_VERSION;
 use http::{HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
 use switchhook_store::LogPosition;
@@ -18,6 +19,7 @@ use super::SharedApi;
 use super::auth::key_has_ended;
 use super::error::ApiError;
 use super::request::Query;
+use switchhook_node::sight::require_unmasked;
 use switchhook_node::websocket::connection::{self, Session};
 use switchhook_node::websocket::token::{self, InvalidToken};
 use switchhook_protocol::headers::LABELLED;
@@ -55,9 +57,16 @@ pub(crate) async fn listen(
     let grant = token::check(&token, &websocket, node.clock.now()).map_err(invalid)?;
     let caller = node.leases.caller(grant.key_id).await?;
     let caller = caller.ok_or_else(key_has_ended)?;
+    require_unmasked(caller, node)?;
     let query = Query::of(request.uri());
     let labelled: Option<bool> = query.get("labelled", "true or false")?;
     let after: Option<i64> = query.get("after", "the position of the last frame")?;
+    let version = request.headers().get(SEC_WEBSOCKET_VERSION);
+    if version.is_some_and(|version| version != "13") {
+        return Err(ApiError::upgrade_required(
+            "this address is a websocket of version 13: connect to it with that (Sec-WebSocket-Version)",
+        ));
+    }
     let mut response = create_response_with_body(&request, Body::empty).map_err(|_| {
         ApiError::invalid("this address is a websocket: connect to it as one, with GET and Upgrade")
     })?;

@@ -19,7 +19,7 @@ use switchhook_domain::webhook::{DeliveryDefaults, OldSecret, Webhook, WebhookSe
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::Node;
 use switchhook_node::caller::Caller;
-use switchhook_node::secrets_shown::{SecretsShown, shown_headers};
+use switchhook_node::secrets_shown::{SecretsShown, shown_settings};
 use switchhook_node::sight::Sight;
 use switchhook_node::webhooks::{self, PreviewRequest, Rotation, Shown};
 use switchhook_node::{health, history};
@@ -468,10 +468,7 @@ impl WebhookWithSettings {
             breaker: BreakerAnswer::of(node, own.id),
             created_at: own.created_at,
             updated_at: own.updated_at,
-            settings: SettingsAnswer::of(WebhookSettings {
-                headers: shown_headers(own.settings.headers.clone(), shown),
-                ..own.settings
-            }),
+            settings: SettingsAnswer::of(shown_settings(own.settings, shown)),
         }
     }
 }

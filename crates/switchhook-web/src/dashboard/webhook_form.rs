@@ -5,7 +5,7 @@ use switchhook_domain::webhook::{
     Form as Written, SETTINGS, Setting, ShownSettings, Webhook, WebhookRequest,
 };
 use switchhook_node::keys;
-use switchhook_node::secrets_shown::{SecretsShown, shown_headers, shown_hook_url};
+use switchhook_node::secrets_shown::{SecretsShown, shown_hook_url, shown_settings};
 
 use super::form::Form;
 
@@ -202,8 +202,7 @@ impl WebhookForm {
 
     /// The form as the webhook stands, with what is shown of its credentials. What is masked and sent back so stays.
     pub(super) fn of(webhook: &Webhook, shown: SecretsShown) -> Self {
-        let mut settings = webhook.settings.clone();
-        settings.headers = shown_headers(settings.headers, shown);
+        let settings = shown_settings(webhook.settings.clone(), shown);
         let values = serde_json::to_value(ShownSettings(settings)).unwrap_or_default();
         Self {
             hook_url: shown_hook_url(webhook, shown),

@@ -99,7 +99,8 @@ impl SecretOptions {
 #[derive(Debug, Deserialize)]
 struct Websocket {
     id: String,
-    websocket_url: String,
+    /// Not for those who may not hear all that is told there.
+    websocket_url: Option<String>,
     signature: Option<Signature>,
     /// Only of a websocket that was just made.
     #[serde(default)]
@@ -202,9 +203,11 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         Some(Signature { secret: Some(secret) }) => secret,
         Some(Signature { secret: None }) => "set, and hidden".to_owned(),
     };
+    let url = websocket.websocket_url.as_deref();
+    let url = url.unwrap_or("none: this key may not listen here");
     let facts = Facts::new()
         .fact("id", &websocket.id)
-        .fact("websocket_url", &websocket.websocket_url)
+        .fact("websocket_url", url)
         .fact("secret", secret);
     let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
     websocket.subscriptions.iter().fold(facts, subscribed).print()

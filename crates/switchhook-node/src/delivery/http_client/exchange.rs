@@ -407,9 +407,10 @@ async fn exchange_unnoted(
 /// Reads what is kept of an answer of which the head is there. Of a connection that has more of it nothing can be used.
 async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Patience) -> Answer {
     let (head, body) = response.into_parts();
+    let (headers, is_whole) = record(&head.headers);
     let mut answer = Answer {
         status: head.status.as_u16(),
-        headers: record(&head.headers),
+        headers,
         ..Answer::default()
     };
     let reading = line.work_for(read_body(body, &mut answer));
@@ -419,7 +420,13 @@ async fn read_answer(line: &mut Line, response: Response<Incoming>, patience: Pa
         Err(_elapsed) => Some(format!("its body was {}", not_complete(patience.whole))),
     };
     line.is_closed |= answer.note.is_some() || answer.is_truncated;
-    answer
+    if is_whole {
+        return answer;
+    }
+    answer.noting(&format!(
+        "its headers have more than {} KiB, and the rest of them is left out",
+        MAX_HEAD / 1024
+    ))
 }
 
 /// Reads what is kept of an answer's body.
@@ -436,9 +443,16 @@ async fn read_body(mut body: Incoming, answer: &mut Answer) -> hyper::Result<()>
     Ok(())
 }
 
-fn record(map: &HeaderMap) -> HeaderRecord {
-    HeaderRecord::of(
-        map.iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))),
-    )
+/// What is kept of headers, and whether that is all of them: hyper reads more than it is told if it comes at once.
+fn record(map: &HeaderMap) -> (HeaderRecord, bool) {
+    let mut room = MAX_HEAD;
+    let mut kept = Vec::with_capacity(map.len());
+    for (name, value) in map {
+        match room.checked_sub(name.as_str().len() + value.len()) {
+            Some(left) => room = left,
+            None => return (HeaderRecord::of(kept), false),
+        }
+        kept.push((name.as_str(), String::from_utf8_lossy(value.as_bytes())));
+    }
+    (HeaderRecord::of(kept), true)
 }

@@ -295,9 +295,18 @@ async fn the_scope_for_targets_is_enough_for_what_a_subscription_with_a_target_s
 async fn a_delivery_that_waits_for_a_webhook_counts_as_what_goes_there() {
     let server = TestServer::reacting(Settings::default(), |_| Reaction::Answer(500)).await;
     let server = with_keys(server).await;
-    let webhook = server.webhook("https://example.com/hook").await;
+    let body = json!({"hook_url": "https://example.com/hook", "secret": "S3CRET"});
+    let webhook = make(&server, ADMIN, "/api/v2/webhooks", body).await;
     let path = format!("/api/v2/webhooks/{webhook}");
     let moved = json!({"hook_url": "https://example.com/mine"});
+    let shows_secret = async || {
+        let mut shown = vec![];
+        for path in ["/api/v2/webhooks", &path, "/v1/webhooks"] {
+            let answer = server.ask(Method::GET, path, PLAIN, Value::Null).await.ok();
+            shown.push(answer.to_string().contains("S3CRET"));
+        }
+        shown
+    };
     let subscription = subscribe(&server, ADMIN, "changelog", &webhook).await;
     let event = server.event("changelog", EVENTS[4].1, &[]).await.ok();
     server.wait(Duration::from_secs(1)).await;
@@ -305,6 +314,7 @@ async fn a_delivery_that_waits_for_a_webhook_counts_as_what_goes_there() {
         .delete(&format!("/api/v2/subscriptions/changelog/{subscription}"))
         .await
         .ok();
+    assert_eq!(shows_secret().await, [false; 3], "it signs what waits");
     let delivery = event["deliveries"][0]["id"].as_str().unwrap();
     let refused = server.ask(Method::PATCH, &path, PLAIN, moved.clone()).await;
     refused.refused(403, &format!("changelog delivery {delivery}"));
@@ -312,6 +322,7 @@ async fn a_delivery_that_waits_for_a_webhook_counts_as_what_goes_there() {
         .post(&format!("/v1/deliveries/{delivery}/cancel"), Value::Null)
         .await
         .ok();
+    assert_eq!(shows_secret().await, [true; 3]);
     server.ask(Method::PATCH, &path, PLAIN, moved).await.ok();
 }
 
@@ -474,6 +485,35 @@ async fn the_mask_covers_what_the_api_shows_of_events() {
         assert!(is_hidden, "{shown}");
         assert!(kind == "contact" || shown.contains("6412345678901248") && shown.contains("1795624039404"));
     }
+    // Whoever may only look gets no more from the feed or a websocket; whoever may write could have it delivered.
+    server
+        .ask(Method::PUT, "/v1/consumers/one", ADMIN, json!({}))
+        .await
+        .ok();
+    for path in ["/v1/feed", "/v1/consumers/one/feed"] {
+        let looked = server.ask(Method::GET, path, LOOKER, Value::Null).await.ok();
+        let text = looked["items"].to_string();
+        assert!(!text.contains("SEEN") && !text.contains("555"), "{text}");
+        assert!(text.contains("6412345678901248"), "{text}");
+        let written = server.get(path).await.ok()["items"].to_string();
+        assert!(
+            written.contains("SEEN") && written.contains("+12025550171"),
+            "{written}"
+        );
+    }
+    let websocket = make(&server, ADMIN, "/api/v2/websockets", json!({})).await;
+    let subscription = subscribe(&server, ADMIN, "sms", &websocket).await;
+    let path = format!("/api/v2/websockets/{websocket}");
+    let refused = server.ask(Method::GET, &path, LOOKER, Value::Null).await;
+    refused.refused(403, "this server masks");
+    for path in [
+        "/api/v2/websockets",
+        &format!("/api/v2/subscriptions/sms/{subscription}"),
+    ] {
+        let looked = server.ask(Method::GET, path, LOOKER, Value::Null).await.ok();
+        assert!(!looked.to_string().contains("/events/"), "{looked}");
+        assert!(server.get(path).await.ok().to_string().contains("/events/"));
+    }
     let listed = server.get("/v1/events").await.ok().to_string();
     assert!(
         listed.contains("contact:+•••••••••71") && !listed.contains("555"),
@@ -482,7 +522,7 @@ async fn the_mask_covers_what_the_api_shows_of_events() {
 }
 
 /// Credentials of every sort, which must be nowhere where they need not be.
-const CREDENTIALS: [&str; 4] = ["U53RPASS", "QU3RY", "H3ADER", "S3CRET"];
+const CREDENTIALS: [&str; 5] = ["U53RPASS", "QU3RY", "H3ADER", "EV3NT", "S3CRET"];
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
@@ -496,7 +536,11 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
     )
     .await;
     let v1 = format!("/v1/webhooks/{webhook}");
-    let headers = json!({"headers": {"X-Api-Key": "H3ADER", "X-Team": "blue"}});
+    let event_headers = json!({"x-event-token": "EV3NT {{ event.state }}", "x-state": "{{ event.state }}"});
+    let headers = json!({
+        "headers": {"X-Api-Key": "H3ADER", "X-Team": "blue"},
+        "event_headers": event_headers,
+    });
     server.patch(&v1, headers).await.ok();
     subscribe(&server, ADMIN, "call", &webhook).await;
     let websocket = make(&server, ADMIN, "/api/v2/websockets", json!({"secret": "S3CRET"})).await;
@@ -511,6 +555,7 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
     server.wait(Duration::from_secs(2)).await;
     let sent = server.network.seen();
     assert_eq!(sent[0].headers["x-api-key"], "H3ADER", "it is sent all the same");
+    assert_eq!(sent[0].headers["x-event-token"], "EV3NT recording");
     let delivery = event["deliveries"][0]["id"].as_str().unwrap();
     let paths = [
         "/api/v2/webhooks".to_owned(),
@@ -543,6 +588,10 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
         "https://***@example.com/hook?token=***&team=blue"
     );
     assert_eq!(looked["headers"], json!({"x-api-key": "***", "x-team": "blue"}));
+    assert_eq!(
+        looked["event_headers"],
+        json!({"x-event-token": "***", "x-state": "{{ event.state }}"})
+    );
     // Nor can they be guessed by whoever may not know them: what is the same as before is refused like anything else.
     for (path, body) in [
         (
@@ -569,6 +618,7 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
         (&writers["hook_url"], &writers["headers"]["x-api-key"]),
         (&json!(hook), &json!("H3ADER"))
     );
+    assert_eq!(writers["event_headers"], event_headers);
     assert_eq!(writers["signature"]["secret"], "S3CRET too");
     let record = server
         .get(&format!("/v1/deliveries/{delivery}"))

@@ -1,5 +1,7 @@
 //! `/api/v2/websockets`, and websockets as the endpoints of subscriptions.
 
+use axum::body::Body;
+use http::Request;
 use serde_json::{Value, json};
 
 use crate::support::test_server::TestServer;
@@ -104,4 +106,19 @@ async fn an_event_for_a_websocket_makes_no_delivery_and_is_explained() {
     );
     assert_eq!(explained["advice"], Value::Null, "{explained}");
     server.get("/events/nonsense").await.refused(401, "websocket_url");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_not_spoken_is_answered_with_the_one_that_is() {
+    let server = TestServer::new().await;
+    let made = server.post("/api/v2/websockets", json!({})).await.ok();
+    let url = made["websocket_url"].as_str().expect("it has a URL");
+    let request = Request::get(url.replacen("ws", "http", 1))
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "8")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let answered = server.send(request.body(Body::empty()).unwrap()).await;
+    answered.refused(426, "version 13");
+    assert_eq!(answered.headers["sec-websocket-version"], "13");
 }

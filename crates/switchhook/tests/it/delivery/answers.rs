@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use http::HeaderValue;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
-use switchhook_node::delivery::transport::Posted;
+use switchhook_node::delivery::address_guard::AddressGuard;
+use switchhook_node::delivery::transport::{Posted, Transport};
 use tokio::io::AsyncWriteExt;
 
-use super::network::{check_status, check_unanswered, post, read_request, receiver};
+use super::network::{check_status, check_unanswered, post, post_to, read_request, receiver, transport};
 
 /// What a POST comes to that is answered with `bytes`, after which the connection ends or says nothing more.
 async fn answered_with(bytes: impl Into<Vec<u8>>, then: Then) -> Posted {
@@ -102,6 +104,54 @@ async fn headers_that_cannot_be_read_are_a_note() {
             &head[..head.len().min(200)]
         );
     }
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_is_not_kept() {
+    let (address, _) = receiver(|mut stream| async move {
+        let request = read_request(&mut stream).await.unwrap_or_default();
+        let first = request.lines().next().unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 500 No\r\nx-asked: {first}\r\ncontent-length: {}\r\n\r\n",
+            request.len()
+        );
+        let _ = stream.write_all(format!("{head}{request}").as_bytes()).await;
+    })
+    .await;
+    let mut post = post_to(
+        &format!("http://ann:hunter2@{address}/hook?token=qu3ry&team=blue"),
+        5_000,
+    );
+    // As a header that is made from an event is added.
+    post.headers
+        .insert("x-api-key", HeaderValue::from_static("h3ader"));
+    let posted = transport(AddressGuard::allowing_loopback()).post(post).await;
+    check_status(&posted, 500);
+    let answer = posted.answer.expect("it was answered");
+    let body = String::from_utf8_lossy(&answer.body_head);
+    assert!(body.contains("X-Api-Key: ***\r\n"), "{body}");
+    assert!(body.contains("Authorization: ***\r\n"), "{body}");
+    for kept in [&*body, answer.headers.as_json()] {
+        assert!(kept.contains("POST /hook?token=***&team=blue HTTP/1.1"), "{kept}");
+        // Base64 of ann:hunter2
+        for credential in ["hunter2", "qu3ry", "h3ader", "YW5uOmh1bnRlcjI"] {
+            assert!(!kept.contains(credential), "{kept}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_headers_that_are_too_long_the_beginning_is_kept_and_a_note() {
+    let long: String = (0..50)
+        .map(|index| format!("x-{index:02}: {}\r\n", "x".repeat(2_000)))
+        .collect();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{long}\r\nok");
+    let posted = answered_with(head, Then::End).await;
+    check_status(&posted, 200);
+    let answer = posted.answer.expect("it was answered");
+    // Whether they are read at all hangs on how they arrive.
+    assert!(answer.note.is_some_and(|note| note.contains("headers")));
+    assert!(answer.headers.as_json().len() < 80_000);
 }
 
 #[tokio::test]

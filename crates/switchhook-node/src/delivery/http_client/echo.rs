@@ -1,0 +1,296 @@
+//! What a receiver sends back of the credentials that it was sent: it is kept no more than those are.
+//!
+//! Looked for are the values themselves and the spellings that JSON, HTML and URLs have for them. What a receiver encodes
+//! otherwise, or makes of a credential, cannot be told from any other text.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+use switchhook_domain::attempt::{Answer, AttemptOutcome, HeaderRecord};
+use switchhook_domain::credential::{MASK, is_credential, parameters, user_info};
+use switchhook_domain::webhook::Authentication;
+use switchhook_protocol::headers::IDEMPOTENCY_KEY;
+use url::form_urlencoded::{byte_serialize, parse};
+
+use crate::delivery::transport::{Post, Posted};
+
+/// What is shorter is in every text, and hides nothing.
+const SHORTEST: usize = 4;
+
+/// A part of a value is a credential by itself if it is at least as long: `Bearer` is none.
+const SHORTEST_PART: usize = 8;
+
+/// The credentials of a POST in all their spellings, the longest first.
+#[derive(Debug, Default)]
+pub(super) struct Sent(Vec<String>);
+
+impl Sent {
+    pub(super) fn with(post: &Post) -> Self {
+        let mut sent = Self::default();
+        for (name, value) in &post.headers {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            // The key by which a receiver tells repetitions is a delivery's id.
+            if name.as_str() == IDEMPOTENCY_KEY {
+                continue;
+            }
+            if value.is_sensitive() || is_credential(name.as_str()) {
+                sent.note_value(&text);
+            } else {
+                text.split(' ').for_each(|word| sent.note_url(word));
+            }
+        }
+        let webhook = &post.destination.webhook;
+        sent.note_url(&webhook.hook_url);
+        if let Some(Authentication::Oauth2 { client_secret, .. }) = &webhook.settings.auth.0 {
+            sent.note(client_secret);
+        }
+        sent.0.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+        sent
+    }
+
+    /// Takes them out of what came back.
+    pub(super) fn strike_from(&self, posted: &mut Posted) {
+        if self.0.is_empty() {
+            return;
+        }
+        if let AttemptOutcome::Unanswered { detail, .. } = &mut posted.outcome {
+            self.strike_text(detail);
+        }
+        if let Some(answer) = &mut posted.answer {
+            self.strike_answer(answer);
+        }
+    }
+
+    fn strike_answer(&self, answer: &mut Answer) {
+        self.strike_headers(&mut answer.headers);
+        answer.note.iter_mut().for_each(|note| self.strike_text(note));
+        if let Cow::Owned(struck) = self.struck(&answer.body_head) {
+            answer.body_head = struck;
+        }
+        if answer.is_truncated {
+            // Of one that stood where the rest was left out the beginning is there.
+            let head = &answer.body_head;
+            let cut = |spelling: &String| {
+                let mut lengths = (SHORTEST..spelling.len()).rev();
+                lengths.find(|length| head.ends_with(&spelling.as_bytes()[..*length]))
+            };
+            if let Some(length) = self.0.iter().filter_map(cut).max() {
+                answer.body_head.truncate(head.len() - length);
+                answer.body_head.extend_from_slice(MASK.as_bytes());
+            }
+        }
+    }
+
+    fn strike_headers(&self, headers: &mut HeaderRecord) {
+        let mut map = headers.to_map();
+        map.values_mut().for_each(|value| self.strike_text(value));
+        let shown = map.iter().map(|(name, value)| (name, Cow::Borrowed(&**value)));
+        *headers = HeaderRecord::of(shown);
+    }
+
+    fn strike_text(&self, text: &mut String) {
+        if let Cow::Owned(struck) = self.struck(text.as_bytes()) {
+            *text = String::from_utf8_lossy(&struck).into_owned();
+        }
+    }
+
+    fn struck<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut shown = Cow::Borrowed(bytes);
+        for spelling in &self.0 {
+            let found: Vec<_> = memmem::find_iter(&shown, spelling).collect();
+            if found.is_empty() {
+                continue;
+            }
+            let mut struck = Vec::with_capacity(shown.len());
+            let mut from = 0;
+            for at in found {
+                struck.extend_from_slice(&shown[from..at]);
+                struck.extend_from_slice(MASK.as_bytes());
+                from = at + spelling.len();
+            }
+            struck.extend_from_slice(&shown[from..]);
+            shown = Cow::Owned(struck);
+        }
+        shown
+    }
+
+    /// The value of a header, and the parts of it: of `Bearer TOKEN` the token, of cookies each.
+    fn note_value(&mut self, value: &str) {
+        self.note(value);
+        for part in value.split([' ', ';', ',']) {
+            let named = part.split_once('=').map(|(_, value)| value);
+            for part in [Some(part), named].into_iter().flatten() {
+                if part.len() >= SHORTEST_PART {
+                    self.note(part);
+                }
+            }
+        }
+        let pair = value
+            .strip_prefix("Basic ")
+            .and_then(|encoded| STANDARD.decode(encoded).ok());
+        if let Some(pair) = pair.and_then(|pair| String::from_utf8(pair).ok()) {
+            self.note_pair(&pair);
+        }
+    }
+
+    fn note_url(&mut self, url: &str) {
+        if let Some(range) = user_info(url) {
+            let written = &url[range];
+            self.note_pair(written);
+            self.note_pair(&decoded(written));
+        }
+        for (name, value) in parameters(url) {
+            if is_credential(&decoded(name)) {
+                self.note(value);
+                self.note(&decoded(value));
+            }
+        }
+    }
+
+    /// A user and a password: together, and the password by itself.
+    fn note_pair(&mut self, pair: &str) {
+        self.note(pair);
+        if let Some((_, password)) = pair.split_once(':') {
+            self.note(password);
+        }
+    }
+
+    /// A credential, in every spelling.
+    fn note(&mut self, plain: &str) {
+        if plain.len() < SHORTEST {
+            return;
+        }
+        let in_json = serde_json::to_string(plain).unwrap_or_default();
+        let in_json = in_json.trim_matches('"');
+        let in_html = plain
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;");
+        let spellings = [
+            plain.to_owned(),
+            in_json.to_owned(),
+            in_json.replace('/', "\\/"),
+            in_html.replace('\'', "&#39;"),
+            in_html.replace('\'', "&#x27;"),
+            byte_serialize(plain.as_bytes()).collect(),
+        ];
+        for spelling in spellings {
+            if !self.0.contains(&spelling) {
+                self.0.push(spelling);
+            }
+        }
+    }
+}
+
+/// A part of a URL with its `%` sequences undone.
+fn decoded(written: &str) -> String {
+    // As the value of a form a plus would be a space, and an ampersand its end.
+    let written = written.replace('+', "%2B").replace('&', "%26");
+    parse(format!("={written}").as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use switchhook_domain::Timestamp;
+    use switchhook_domain::attempt::{FailureReason, Phases};
+    use switchhook_domain::id::{CompanyId, WebhookId};
+    use switchhook_domain::webhook::{Webhook, WebhookSettings};
+
+    use super::*;
+    use crate::destination::Destination;
+
+    fn sent(url: &str, headers: &[(&str, &str)]) -> Sent {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings = WebhookSettings {
+            headers: headers.iter().map(owned).collect(),
+            ..WebhookSettings::default()
+        };
+        let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, Timestamp::from_millis(0));
+        let destination = Destination::new(webhook.with_settings(settings), Arc::default());
+        Sent::with(&Post {
+            headers: destination.headers.clone(),
+            destination: Arc::new(destination),
+            body: bytes::Bytes::new(),
+        })
+    }
+
+    #[track_caller]
+    fn check(sent: &Sent, body: &str, kept: &str) {
+        let mut posted = Posted::unanswered(FailureReason::ConnectionLost, body, Phases::default());
+        posted.answer = Some(Answer {
+            body_head: body.into(),
+            headers: HeaderRecord::of([("x-echo", Cow::Borrowed(body))]),
+            note: Some(body.to_owned()),
+            ..Answer::default()
+        });
+        sent.strike_from(&mut posted);
+        let answer = posted.answer.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer.body_head), kept);
+        assert_eq!(answer.headers.to_map()["x-echo"], kept);
+        assert_eq!(answer.note.as_deref(), Some(kept));
+        let AttemptOutcome::Unanswered { detail, .. } = posted.outcome else {
+            panic!("it was not answered");
+        };
+        assert_eq!(detail, kept);
+    }
+
+    #[test]
+    fn what_was_sent_and_comes_back_is_struck_out_in_every_spelling() {
+        let sent = sent(
+            "https://ann:hunt%2Fer2@example.com/?token=qu%20ery&team=blue#key=frag",
+            &[
+                ("x-api-key", "a\"/b<c"),
+                ("cookie", "theme=red; session=0123456789"),
+                ("authorization", "Bearer t0ken-0123"),
+                ("x-team", "blue"),
+            ],
+        );
+        for (echoed, kept) in [
+            ("you sent a\"/b<c", "you sent ***"),
+            (r#"{"key":"a\"/b<c"}"#, r#"{"key":"***"}"#),
+            (r#"{"key":"a\"\/b<c"}"#, r#"{"key":"***"}"#),
+            ("<p>a&quot;/b&lt;c</p>", "<p>***</p>"),
+            ("POST /?token=qu%20ery&team=blue", "POST /?token=***&team=blue"),
+            ("qu ery, qu+ery, frag", "***, ***, ***"),
+            ("ann:hunt/er2 or hunt%2Fer2", "*** or ***"),
+            ("no t0ken-0123, Bearer t0ken-0123!", "no ***, ***!"),
+            ("theme of 0123456789: blue", "theme of ***: blue"),
+            ("nothing of it", "nothing of it"),
+        ] {
+            check(&sent, echoed, kept);
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_authorization_is_struck_out_too() {
+        let sent = sent(
+            "https://example.com/",
+            &[("authorization", "Basic dXM6aHVudGVyMg==")],
+        );
+        check(&sent, "us:hunter2, hunter2, dXM6aHVudGVyMg==", "***, ***, ***");
+    }
+
+    #[test]
+    fn the_beginning_of_one_where_the_rest_was_left_out_goes_too() {
+        let sent = sent("https://example.com/", &[("x-api-key", "0123456789")]);
+        for (head, kept) in [("key 012345", "key ***"), ("key 012", "key 012")] {
+            let mut posted = Posted::unanswered(FailureReason::ConnectionLost, "", Phases::default());
+            posted.answer = Some(Answer {
+                body_head: head.into(),
+                is_truncated: true,
+                ..Answer::default()
+            });
+            sent.strike_from(&mut posted);
+            let answer = posted.answer.unwrap();
+            assert_eq!(String::from_utf8_lossy(&answer.body_head), kept);
+        }
+    }
+}
