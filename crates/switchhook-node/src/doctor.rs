@@ -234,7 +234,11 @@ async fn the_server(node: &Node) -> Vec<Finding> {
             remedy: remedy.to_owned(),
         });
     };
-    if let Err(error) = node.store.check().await {
+    let store = match node.intake.trouble() {
+        Some(trouble) => Err(trouble),
+        None => node.store.check().await.map_err(|error| error.to_string()),
+    };
+    if let Err(error) = store {
         let remedy = "make room on the disk, or see the server's log; events are refused until then";
         find(
             Trouble::StoreUnavailable,
@@ -304,8 +308,9 @@ async fn one_webhook(
         Connecting::Skip => Ok(None),
     };
     let was_reached = reached.is_ok();
-    findings.extend(reached.ok().flatten());
-    let sending = sending::webhook(node, webhook, health).await;
+    let unreachable = reached.ok().flatten();
+    let sending = sending::webhook(node, webhook, health, unreachable.as_ref()).await;
+    findings.extend(unreachable);
     let findings = sending.map(|more| {
         findings.extend(more);
         findings

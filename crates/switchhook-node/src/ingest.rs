@@ -4,6 +4,7 @@
 //! API's; who sends them on is the delivery engine's, which is handed what it has room for by the store's commit.
 
 pub mod batch;
+mod progress;
 pub mod sample;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use self::progress::Intake;
 use bytes::Bytes;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
@@ -261,7 +263,7 @@ async fn accept_many_judged(
                 Some(share) => share.take_in(&events).await,
                 None => None,
             };
-            let recorded = node.store.record_events(events).await?;
+            let recorded = node.intake.keep(node.store.record_events(events)).await?;
             drop(place);
             told.iter().for_each(|id| node.listeners.wake(*id));
             recorded
@@ -323,7 +325,7 @@ async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Ac
     let told = event.is_logged.then_some(event.company_id);
     let share = node.shares.of(event.company_id);
     let place = share.take_in(std::slice::from_ref(&event)).await;
-    let recorded = node.store.record_events(vec![event]).await?;
+    let recorded = node.intake.keep(node.store.record_events(vec![event])).await?;
     drop(place);
     told.inspect(|company_id| node.listeners.wake(*company_id));
     let recorded = recorded

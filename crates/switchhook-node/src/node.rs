@@ -15,6 +15,7 @@ use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts};
 use crate::history::Counters;
+use crate::ingest::Intake;
 use crate::inspector::{InspectedTransport, Inspector};
 use crate::lease::Leases;
 use crate::listeners::Listeners;
@@ -60,6 +61,8 @@ pub struct Node {
     pub validator: Validator,
     /// What is counted.
     pub telemetry: Telemetry,
+    /// Whether what comes in is kept.
+    pub intake: Intake,
     /// What happens, as it happens.
     pub live: Live,
     /// What comes of attempts, on its way to the store.
@@ -181,6 +184,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         transport,
         validator,
         telemetry,
+        intake: Intake::default(),
         live,
         history,
         notifications,

@@ -37,6 +37,9 @@ pub(crate) fn driver_of(url: &str) -> Result<Driver<'_>, StoreError> {
         "sqlite" => match sqlite_path(rest) {
             "" => Err(not_understood()),
             ":memory:" => Ok(Driver::Memory),
+            path if path.contains('?') => Err(StoreError::Unusable(
+                "the store's URL is not understood: behind sqlite: stands the path of a file, without parameters".into(),
+            )),
             path => Ok(Driver::Sqlite(Path::new(path))),
         },
         "postgres" | "postgresql" => Ok(Driver::Postgres),
@@ -148,6 +151,8 @@ mod tests {
         check_refused("mysql://localhost", "sqlite:./switchhook.db");
         check_refused("switchhook.db", "sqlite:./switchhook.db");
         check_refused("sqlite:", "sqlite:./switchhook.db");
+        check_refused("sqlite:./switchhook.db?mode=rw", "without parameters");
+        check_refused("postgres://me@db/calls?sslmod=verify-full", "`sslmod`");
         check_refused(
             "sqlite:/no/such/directory/switchhook.db",
             "/no/such/directory/switchhook.db",

@@ -21,11 +21,13 @@ const SKEW: Duration = Duration::from_secs(60);
 /// How many of the latest deliveries are looked at for an answer.
 const LATEST: u32 = 3;
 
-/// What is wrong with how a webhook's deliveries do.
+/// What is wrong with how a webhook's deliveries do. That it fails for the reason why it cannot be reached was found already,
+/// with what to do about it.
 pub(super) async fn webhook(
     node: &Node,
     webhook: &Webhook,
     health: Health,
+    unreachable: Option<&Finding>,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     if let Some(attempt) = last_attempt(node, webhook).await? {
@@ -35,6 +37,8 @@ pub(super) async fn webhook(
     }
     let now = node.clock.now();
     match health.condition {
+        Condition::Failing | Condition::PausedByFailures
+            if unreachable.is_some() && gets_no_answer(&health) => {}
         Condition::Failing | Condition::PausedByFailures => findings.push(failing(webhook, health)),
         Condition::Active | Condition::NoSubscription => findings.extend(behind(node, webhook, now).await?),
         Condition::Paused | Condition::Disabled => {}
@@ -140,6 +144,11 @@ fn clock_skew(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
     })
 }
 
+fn gets_no_answer(health: &Health) -> bool {
+    let last = health.outage.as_ref().and_then(|outage| outage.last.failure);
+    matches!(last, Some(Failure::NoAnswer(_)))
+}
+
 /// Every attempt fails, and has for some time.
 fn failing(webhook: &Webhook, health: Health) -> Finding {
     let id = webhook.id;
@@ -181,7 +190,7 @@ const fn where_to_look(failure: Option<Failure>) -> &'static str {
         Some(NoAnswer(FailureReason::ConnectionRefused)) => {
             "nothing listens there: see whether it is running"
         }
-        Some(NoAnswer(FailureReason::Tls)) => "see its certificate",
+        Some(NoAnswer(FailureReason::Tls)) => "TLS with it fails: its last attempt says why",
         Some(NoAnswer(FailureReason::AnswerTimeout)) => "let it answer first and work afterwards",
         Some(NoAnswer(_)) | None => "see whether it is running and can be reached",
     }

@@ -43,7 +43,9 @@ fn sorted(code: &str, message: &str) -> StoreError {
              {PERCENT_ENCODED}"
         )),
         (_, "57014") => StoreError::Unavailable(
-            "PostgreSQL took too long and was stopped: ask for less, for example with a time range".into(),
+            "a statement took too long at PostgreSQL and was stopped: another session may hold a lock, or the database is \
+             overloaded; a list takes less with a time range"
+                .into(),
         ),
         (_, "53100") => {
             StoreError::Unavailable("PostgreSQL's disk is full: free some space; nothing was lost".into())
@@ -91,6 +93,7 @@ mod tests {
         ] {
             check(later, |error| matches!(error, StoreError::Unavailable(_)));
         }
+        check("57014", |error| error.to_string().contains("may hold a lock"));
         check("23505", |error| matches!(error, StoreError::Conflict(_)));
         for unreadable in ["22021", "XX001", "54000"] {
             check(unreadable, |error| matches!(error, StoreError::Corrupt(_)));

@@ -99,7 +99,10 @@ pub(crate) async fn healthz() -> &'static str {
     ),
 )]
 pub(crate) async fn readyz(State(api): State<SharedApi>) -> Response {
-    let store = api.readiness.of_store(&api).await;
+    let store = match api.node.intake.trouble() {
+        Some(trouble) => trouble,
+        None => api.readiness.of_store(&api).await,
+    };
     let delivery = match api.node.engine.state() {
         EngineState::Running => "ok".to_owned(),
         EngineState::Stalled(why) => why,

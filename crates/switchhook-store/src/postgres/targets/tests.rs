@@ -92,6 +92,39 @@ fn what_is_not_understood_is_refused_without_being_repeated() {
 }
 
 #[test]
+fn a_parameter_that_would_not_count_is_refused_by_its_name() {
+    for (query, told) in [
+        ("sslmod=verify-full", "the parameter `sslmod` is not known"),
+        ("target_session_atrs=primary", "`target_session_atrs`"),
+        ("channel_binding=require", "`channel_binding`"),
+        ("sslmode=disable&foo=hunter2", "`foo`"),
+        ("hun-ter2=1", "a name that is none"),
+        ("sslmode=nonsense", "sslmode is one of disable, allow"),
+        ("ssl-mode=", "sslmode is one of disable, allow"),
+    ] {
+        let url = format!("postgres://me@db/calls?{query}");
+        let error = Targets::parse(&url).expect_err(&url).to_string();
+        assert!(error.contains(told), "{url}: {error}");
+        assert!(
+            !error.contains("hunter2") && !error.contains("hun-ter2"),
+            "{error}"
+        );
+    }
+    for query in [
+        "sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "ssl-mode=disable&application_name=calls",
+        "options=-c%20statement_timeout=5s&options[search_path]=calls",
+        "statement-cache-capacity=50&",
+    ] {
+        check(
+            &format!("postgres://me@db/calls?{query}"),
+            &[("db", 5432)],
+            Wanted::Any,
+        );
+    }
+}
+
+#[test]
 fn a_password_that_is_not_percent_encoded_is_told_of_and_not_repeated() {
     for password in [
         "hun/ter2",

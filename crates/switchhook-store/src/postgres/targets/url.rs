@@ -51,6 +51,37 @@ pub(super) struct Query<'u> {
     pub(super) wanted: Option<Wanted>,
 }
 
+/// The parameters that count, by libpq's names. What a URL asks for beside them would not be done, and nobody would know.
+const KNOWN: [&str; 14] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "target_session_attrs",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "statement-cache-capacity",
+];
+
+/// Other names that sqlx has for some of them.
+const ALIASES: [&str; 5] = ["ssl-mode", "ssl-root-cert", "ssl-ca", "ssl-cert", "ssl-key"];
+
+/// How much of TLS a server must have.
+const SSL_MODES: [&str; 6] = [
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
+
 impl<'u> Query<'u> {
     pub(super) fn read(text: &'u str) -> Result<Self, StoreError> {
         let mut query = Self::default();
@@ -65,7 +96,14 @@ impl<'u> Query<'u> {
                 "target_session_attrs" => query.wanted = Some(Wanted::parse(&value)?),
                 "host" => query.hosts = Some(value),
                 "port" => query.ports = Some(value),
-                _ => query.others.push(pair),
+                "sslmode" | "ssl-mode" if !SSL_MODES.contains(&&*value) => {
+                    let modes = SSL_MODES.join(", ");
+                    return Err(not_understood(&format!("sslmode is one of {modes}")));
+                }
+                name if KNOWN.contains(&name) || ALIASES.contains(&name) || name.starts_with("options[") => {
+                    query.others.push(pair);
+                }
+                unknown => return Err(refused(unknown)),
             }
         }
         Ok(query)
@@ -107,6 +145,23 @@ impl<'u> Query<'u> {
         }
         pairs.join("&")
     }
+}
+
+/// Says which parameter is not known; what is no name may be a part of a password and is not repeated.
+fn refused(unknown: &str) -> StoreError {
+    let is_name = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let which = if is_name(unknown) {
+        format!("the parameter `{unknown}` is not known")
+    } else {
+        "a parameter has a name that is none".to_owned()
+    };
+    not_understood(&format!(
+        "{which}: leave it out, or use one of {}",
+        KNOWN.join(", ")
+    ))
 }
 
 /// The port is behind the last colon, unless that is inside an IPv6 address.

@@ -187,3 +187,23 @@ async fn an_address_that_is_not_sent_to_any_more_is_found() {
     let unconnected = see(&server, "?connect=false").await;
     assert_eq!(troubles(&unconnected), ["no_subscription", "no_secret"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn why_a_receiver_cannot_be_reached_is_said_once() {
+    let server = TestServer::reacting(Settings::default(), |_| Reaction::Refuse).await;
+    let now = server.node.clock.now();
+    let id = switchhook_domain::id::WebhookId(server.node.ids.next(now));
+    let company_id = crate::support::rig::COMPANY;
+    let webhook =
+        switchhook_domain::webhook::Webhook::new(id, company_id, "http://169.254.169.254/latest", now);
+    server.store.create_webhook(webhook).await.unwrap();
+    server.subscribe(&id.to_string()).await;
+    server.event("call", r#"{"call_id": 1}"#, &[]).await.ok();
+    server.wait(Duration::from_secs(30)).await;
+    assert_eq!(
+        troubles(&see(&server, "").await),
+        ["no_secret", "address_refused"]
+    );
+    let unconnected = see(&server, "?connect=false").await;
+    assert_eq!(troubles(&unconnected), ["no_secret", "failing"]);
+}
