@@ -29,7 +29,7 @@ func verifyToken(token []byte, secrets [][]byte) ([]byte, error) {
 	}
 	segments := bytes.Split(token, []byte("."))
 	if len(segments) != 3 {
-		return nil, refuse("segments", fmt.Sprintf("the token has %d segments separated by dots; a compact JWS has 3", len(segments)))
+		return nil, refuse("segments", fmt.Sprintf("a compact JWS has 3 segments separated by dots, and the token has %d", len(segments)))
 	}
 	header, err := decode(segments[0], "header")
 	if err != nil {

@@ -125,8 +125,8 @@ impl ServerCertVerifier for Credulous {
     }
 }
 
-/// Makes TCP connections, to `https` through the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`), but for
-/// what it excepts (`NO_PROXY`) and for this machine.
+/// Makes TCP connections, through a tunnel of the proxy that the environment names (`HTTPS_PROXY` for `https`, `ALL_PROXY`), but
+/// for what it excepts (`NO_PROXY`) and for this machine.
 #[derive(Debug, Clone)]
 pub(super) struct Dialer(HttpConnector);
 
@@ -171,14 +171,18 @@ async fn through(
     let target = format!(
         "{}:{}",
         to.host().unwrap_or_default(),
-        to.port_u16().unwrap_or(443)
+        to.port_u16().unwrap_or(usual_port(&to))
     );
     let asked = tunnel::ask(stream.inner_mut(), &target, proxy.basic_auth()).await;
     asked.map_err(no_tunnel)?;
     Ok(stream)
 }
 
-/// The proxy on the way to an `https` address, and the variable that names it.
+fn usual_port(to: &Uri) -> u16 {
+    if to.scheme_str() == Some("https") { 443 } else { 80 }
+}
+
+/// The proxy on the way to an address, and the variable that names it.
 #[expect(
     clippy::disallowed_methods,
     reason = "these variables are those of every program, not settings of this one"
@@ -194,10 +198,17 @@ fn proxy_for(to: &Uri) -> Option<(Intercept, &'static str)> {
         let excepted = no_proxy_list(&excepted.1);
         let named = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
         let named = named.into_iter().filter_map(first_set);
-        let matcher = |value| Matcher::builder().https(value).no(excepted.as_str()).build();
-        named.map(|(name, value)| (name, matcher(value))).collect()
+        let matcher = |(name, value): (&'static str, String)| {
+            let builder = Matcher::builder().no(excepted.as_str());
+            let builder = match name.eq_ignore_ascii_case("ALL_PROXY") {
+                true => builder.all(value),
+                false => builder.https(value),
+            };
+            (name, builder.build())
+        };
+        named.map(matcher).collect()
     });
-    if to.scheme_str() != Some("https") || to.host().is_some_and(is_here) {
+    if to.host().is_some_and(is_here) {
         return None;
     }
     let mut named = ENVIRONMENT.iter();

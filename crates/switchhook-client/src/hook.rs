@@ -1,5 +1,6 @@
 //! Posts to a receiver that its user names on the command line, without any server: what is answered is data.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use url::Url;
 
 use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
+use switchhook_http::cause::tls_error;
 use switchhook_http::proxy::basic_authorization;
 
 /// How much of an answer is read, so that the connection can be used again.
@@ -29,7 +31,7 @@ pub struct Hook {
 pub enum HookAnswer {
     /// An answer with that status.
     Status(u16),
-    /// No connection could be made.
+    /// No connection could be made; why, and what to do.
     Unreachable(String),
     /// The connection stood, and no answer came.
     Silent(String),
@@ -102,8 +104,20 @@ impl Hook {
                 let _ = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
                 HookAnswer::Status(status)
             }
-            Err(error) if error.is_connect() => HookAnswer::Unreachable(in_full(&error)),
+            Err(error) if error.is_connect() => HookAnswer::Unreachable(why_unreachable(&error)),
             Err(error) => HookAnswer::Silent(in_full(&error)),
         }
+    }
+}
+
+/// Why there is no connection, and what to do.
+fn why_unreachable(error: &(dyn Error + 'static)) -> String {
+    let why = in_full(error);
+    match tls_error(error) {
+        None => format!("{why}: is the receiver running?"),
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            format!("{why}; --forward-ca FILE trusts another authority, --forward-insecure any certificate")
+        }
+        Some(_) => why,
     }
 }

@@ -100,7 +100,10 @@ impl Clearance {
         if missing == Self::default() {
             Ok(())
         } else {
-            Err(Missing(missing))
+            Err(Missing {
+                lacking: missing,
+                needed,
+            })
         }
     }
 
@@ -225,11 +228,14 @@ impl Traffic {
 
 /// What a key lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub struct Missing(Clearance);
+pub struct Missing {
+    lacking: Clearance,
+    needed: Clearance,
+}
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Clearance { admin, scopes } = self.0;
+        let Clearance { admin, scopes } = self.lacking;
         let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
         let scopes = match names.len() {
             0 => String::new(),
@@ -245,10 +251,10 @@ impl fmt::Display for Missing {
 }
 
 impl Missing {
-    /// What a command that makes a key must be told.
+    /// What a command must be told that makes a key which is enough: what is not lacking, too.
     #[must_use]
     pub fn options(self) -> String {
-        let Clearance { admin, scopes } = self.0;
+        let Clearance { admin, scopes } = self.needed;
         let admin = admin.then(|| "--admin".to_owned());
         let scopes = (scopes != Scopes::NONE).then(|| format!("--scopes {scopes}"));
         admin.into_iter().chain(scopes).collect::<Vec<_>>().join(" ")

@@ -3,7 +3,6 @@
 //! Owns the id types and their layout. Who hands out ids and where the last one is remembered is the caller's.
 
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -19,6 +18,11 @@ const COUNTER_BITS: u32 = 12;
 /// 2025-01-01T00:00:00Z: ids count milliseconds from here, which lasts 69 years.
 const EPOCH_MS: i64 = 1_735_689_600_000;
 
+/// A text that is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a whole number, as lists show it")]
+pub struct InvalidId;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -33,10 +37,10 @@ macro_rules! ids {
         }
 
         impl FromStr for $name {
-            type Err = ParseIntError;
+            type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.trim().parse().map(Self)
+                text.trim().parse().map(Self).map_err(|_| InvalidId)
             }
         }
     )+};
@@ -222,5 +226,12 @@ mod tests {
         assert_eq!(made_at(id), NOON);
         let far = first_id_at(Timestamp::from_millis(i64::MAX));
         assert!(far <= MAX_ID);
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_in_words() {
+        assert_eq!(" 77 ".parse(), Ok(KeyId(77)));
+        let refused = "abc".parse::<KeyId>().unwrap_err().to_string();
+        assert!(refused.contains("whole number"), "{refused}");
     }
 }

@@ -13,6 +13,9 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     if let Some(words) = layers.iter().find_map(|layer| usual(layer.downcast_ref()?)) {
         return words.to_owned();
     }
+    if let Some(words) = tls_error(error).and_then(usual_of_tls) {
+        return words.to_owned();
+    }
     if layers.iter().any(|layer| layer.to_string() == "dns error") {
         return "its name leads to no address".to_owned();
     }
@@ -24,6 +27,32 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     // Many repeat what is below them.
     text.dedup_by(|below, above| above.ends_with(below.as_str()));
     text.join(": ")
+}
+
+/// What TLS failed with, if that is behind an error.
+#[must_use]
+pub fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .find_map(|layer| layer.downcast_ref().or_else(|| within(layer.downcast_ref()?)))
+}
+
+/// An I/O error passes by what it holds when it is asked for its source, and may hold another one.
+fn within(error: &io::Error) -> Option<&rustls::Error> {
+    let held = error.get_ref()?;
+    held.downcast_ref().or_else(|| within(held.downcast_ref()?))
+}
+
+/// What befalls TLS every day.
+const fn usual_of_tls(error: &rustls::Error) -> Option<&'static str> {
+    match error {
+        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
+            Some("it speaks no TLS at this port: write http:// if it speaks plain HTTP")
+        }
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            Some("its certificate was issued by nobody whom this machine trusts")
+        }
+        _ => None,
+    }
 }
 
 /// What befalls connections every day.
@@ -71,6 +100,17 @@ mod tests {
         ] {
             assert_eq!(without_code(text), told);
         }
+    }
+
+    #[test]
+    fn why_tls_fails_is_said_in_words() {
+        let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        let told = in_full(&Outer(io::Error::other(plain)));
+        assert!(told.contains("speaks no TLS"), "{told}");
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let error = Outer(io::Error::other(io::Error::other(unknown.clone())));
+        assert_eq!(tls_error(&error), Some(&unknown));
+        assert!(in_full(&error).contains("its certificate was issued by nobody"));
     }
 
     #[test]

@@ -35,8 +35,8 @@ const NUMBERS: [&str; 13] = [
     "fax",
 ];
 
-/// The members of payloads that hold what people said or wrote.
-const TEXTS: [&str; 8] = [
+/// The members of payloads that hold what people said or wrote, beside all transcripts.
+const TEXTS: [&str; 10] = [
     "text",
     "text_content",
     "mms_url",
@@ -45,6 +45,8 @@ const TEXTS: [&str; 8] = [
     "recap_action_items",
     "recap_purposes",
     "recap_outcome",
+    "disposition",
+    "dispositions",
 ];
 
 /// What a member of a payload holds, as far as a mask asks.
@@ -70,7 +72,7 @@ impl Content {
         let ends_with = |ends: &[&str]| ends.iter().any(|end| key.ends_with(end));
         if NUMBERS.contains(&key) || ends_with(&["phone", "phone_number", "phone_numbers"]) {
             Self::Number
-        } else if TEXTS.contains(&key) {
+        } else if TEXTS.contains(&key) || ends_with(&["transcript", "transcripts", "transcription"]) {
             Self::Text
         } else if key == "name" || ends_with(&["_name"]) {
             Self::Name
@@ -279,6 +281,20 @@ mod tests {
         assert_eq!(BOTH.body("got +12025550101"), "•••");
         assert_eq!(shown(BOTH, "name", "Ann"), None);
         assert_eq!(shown(BOTH, "text", "hello").as_deref(), Some("•••"));
+        assert_eq!(
+            shown(BOTH, "voicemail_transcript", "hello").as_deref(),
+            Some("•••")
+        );
+        assert_eq!(shown(BOTH, "dispositions", "angry").as_deref(), Some("•••"));
+        assert_eq!(
+            shown(BOTH, "note", "ring 619/555/0142 of 1/619/555/0142").as_deref(),
+            Some("ring •••/•••/••42 of •/•••/•••/••42")
+        );
+        assert_eq!(shown(BOTH, "note", "at /123/456/7890"), None);
+        assert_eq!(
+            shown(BOTH, "note", "?to=%2B1%20619%20555%200142").as_deref(),
+            Some("?to=%2B•%•••••%•••••%••••42")
+        );
         assert_eq!(shown(Mask::NOTHING, "text", "+12025550101"), None);
     }
 }

@@ -25,6 +25,7 @@ mod events;
 mod explain_request;
 mod feed;
 mod forward_trust;
+mod help;
 mod init;
 mod jwt;
 mod keys;
@@ -135,11 +136,15 @@ enum Command {
     Man(man::Man),
 }
 
+fn command() -> clap::Command {
+    help::with_paragraphs(Cli::command())
+}
+
 /// The program, from its arguments to its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     terminal::tell_panics();
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = match settings::parse(Cli::command(), &file_options(), &mistakes_of, &args) {
+    let parsed = match settings::parse(command(), &file_options(), &mistakes_of, &args) {
         Ok(parsed) => parsed,
         Err(Refusal::Clap(error)) => return told_by_clap(*error),
         Err(Refusal::Mistakes(mistakes)) => return told(&mistakes.into()),
@@ -149,7 +154,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => told(&error),
         },
-        Err(error) => told_by_clap(error.format(&mut Cli::command())),
+        Err(error) => told_by_clap(error.format(&mut command())),
     }
 }
 
@@ -356,6 +361,20 @@ mod tests {
                 "{} has no --json",
                 command.get_name()
             );
+        });
+    }
+
+    #[test]
+    fn no_help_shows_the_value_of_a_variable() {
+        let mut command = Cli::command();
+        command.build();
+        each_leaf(&command, &mut |command| {
+            for option in command
+                .get_arguments()
+                .filter(|option| option.get_env().is_some())
+            {
+                assert!(option.is_hide_env_values_set(), "{}", option.get_id());
+            }
         });
     }
 

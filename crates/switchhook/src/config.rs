@@ -420,7 +420,7 @@ fn parse_idle_timeout(text: &str) -> Result<Duration, String> {
 fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
     match parse_age(text)? {
         Keep(Some(age)) if age < KEY_LASTS => Err(format!(
-            "{} is shorter than idempotency keys count; use at least {}, or none to keep everything",
+            "{} is shorter than the {} for which idempotency keys count: use that or more, or none to keep everything",
             show_duration(age),
             show_duration(KEY_LASTS),
         )),

@@ -29,7 +29,7 @@ export async function verifyToken(token: Uint8Array, keys: Promise<CryptoKey[]>)
   const segments = text.split(".");
   const [header, payload, signature] = segments;
   if (segments.length !== 3 || header === undefined || payload === undefined || signature === undefined) {
-    throw new Refusal("segments", `the token has ${segments.length} segments separated by dots; a compact JWS has 3`);
+    throw new Refusal("segments", `a compact JWS has 3 segments separated by dots, and the token has ${segments.length}`);
   }
   checkHeader(decode(header, "header"));
   const given = decode(signature, "signature") as BufferSource;

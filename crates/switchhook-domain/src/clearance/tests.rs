@@ -201,5 +201,11 @@ fn a_clearance_reads_back_what_it_prints_and_the_full_one_covers_all() {
         missing.options(),
         "--admin --scopes change_log,recordings_export,message_content_export,message_content_export:all"
     );
+    // A key with what is lacking alone would lack what the other one has.
+    let missing = Clearance::ADMIN
+        .covers(Clearance::for_kind(Kind::Changelog))
+        .unwrap_err();
+    assert_eq!(missing.to_string(), "the scope change_log");
+    assert_eq!(missing.options(), "--admin --scopes change_log");
     assert!("calls".parse::<Clearance>().is_err());
 }

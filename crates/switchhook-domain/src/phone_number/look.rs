@@ -207,7 +207,8 @@ impl<'r, 'a> Groups<'r, 'a> {
         let is_address = self.range.len() == 4
             && self.gaps().all(|gap| gap == ".")
             && self.lengths().all(|length| length <= 3);
-        let is_path = self.gaps().all(|gap| gap == "/") && self.range.len() > 2;
+        let has_slashes = self.gaps().all(|gap| gap == "/");
+        let is_path = has_slashes && self.range.len() > 2 && !self.may_be_dialled();
         self.digits().len() < SHORTEST || is_address || is_path || self.are_a_date() || self.are_years()
     }
 
@@ -237,6 +238,15 @@ impl<'r, 'a> Groups<'r, 'a> {
             (_, all) => all,
         };
         shape == [3, 3, 4] || is_north_american(self.digits())
+    }
+
+    /// Whether digits of that shape can be a number of North America: neither an area nor an exchange begins with 0 or 1.
+    fn may_be_dialled(&self) -> bool {
+        let national = match self.digits() {
+            [1, rest @ ..] if rest.len() == 10 => rest,
+            all => all,
+        };
+        self.are_north_american() && matches!(national, [2..=9, _, _, 2..=9, ..])
     }
 
     fn look_like_a_number(&self) -> bool {

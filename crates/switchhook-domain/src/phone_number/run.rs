@@ -146,17 +146,25 @@ pub(super) fn is_separator(letter: char) -> bool {
 
 /// Where the next digit is, if no more than a few separators stand before it.
 fn after_gap(text: &str, from: usize) -> Option<usize> {
-    let mut rest = text[from..].char_indices();
+    let mut at = from;
     for _ in 0..=MOST_SEPARATORS {
-        let (place, letter) = rest.next()?;
-        if value(letter).is_some() {
-            return Some(from + place);
+        let rest = &text[at..];
+        if value(rest.chars().next()?).is_some() {
+            return Some(at);
         }
-        if !is_separator(letter) {
-            return None;
-        }
+        at += separator_length(rest)?;
     }
     None
+}
+
+/// How long the separator is that a text begins with, as it is or as URLs have it.
+fn separator_length(text: &str) -> Option<usize> {
+    const IN_URLS: [&str; 7] = ["%20", "%28", "%29", "%2D", "%2d", "%2E", "%2e"];
+    if let Some(written) = IN_URLS.iter().find(|written| text.starts_with(**written)) {
+        return Some(written.len());
+    }
+    let letter = text.chars().next()?;
+    is_separator(letter).then(|| letter.len_utf8())
 }
 
 /// Whether a text ends with a plus and hardly anything behind it.

@@ -9,9 +9,10 @@ use smallvec::SmallVec;
 use super::{Key, string_end};
 
 /// Parts of a name that speak of something to listen to or to look at. A shared page or a review of a call plays it.
-const SUBJECTS: [Part; 16] = [
+const SUBJECTS: [Part; 17] = [
     Part::new("record"),
     Part::new("voicemail"),
+    Part::new("vmail"),
     Part::new("voicemessage"),
     Part::new("audio"),
     Part::new("video"),
@@ -25,7 +26,7 @@ const SUBJECTS: [Part; 16] = [
     Part::new("screenshot"),
     Part::new("playback"),
     Part::new("review"),
-    Part::new("share"),
+    Part::new("shar"),
 ];
 
 /// Parts of a link's name that speak of one to a recording, although other members with them hold no address.
@@ -36,8 +37,11 @@ const LINK_SUBJECTS: [Part; 4] = [
     TRANSCRIPT,
 ];
 
-/// The whole name of a link to a recording, but for its end.
-const REC: &[u8] = b"rec";
+/// The whole names of links to recordings and voicemails, but for their ends.
+const SHORT_SUBJECTS: [&[u8]; 2] = [b"rec", b"vm"];
+
+/// What a call left on its way, a voicemail among it: the links in it may lead there.
+const TRAIL: Part = Part::new("breadcrumb");
 
 /// The ends of a name whose value is an address.
 const LINKS: [&str; 8] = ["url", "urls", "link", "links", "uri", "uris", "href", "hrefs"];
@@ -122,8 +126,11 @@ impl Name {
     }
 
     fn is_link_to_recording(&self) -> bool {
-        let is_rec = |link: &str| self.text.strip_suffix(link.as_bytes()) == Some(REC);
-        LINK_SUBJECTS.iter().any(|subject| self.has(subject)) || LINKS.into_iter().any(is_rec)
+        let is_short = |link: &str| {
+            let subject = self.text.strip_suffix(link.as_bytes());
+            subject.is_some_and(|subject| SHORT_SUBJECTS.contains(&subject))
+        };
+        LINK_SUBJECTS.iter().any(|subject| self.has(subject)) || LINKS.into_iter().any(is_short)
     }
 
     fn has_address(&self, body: &[u8], value: usize) -> bool {
@@ -137,8 +144,13 @@ impl Name {
             && LINKS.iter().any(|link| self.text.ends_with(link.as_bytes()))
     }
 
+    /// Whether what has this name may hold recordings.
+    pub(super) fn may_hold_recordings(&self) -> bool {
+        self.has_subject() || self.has(&TRAIL)
+    }
+
     /// Whether the name speaks of a recording.
-    pub(super) fn has_subject(&self) -> bool {
+    fn has_subject(&self) -> bool {
         SUBJECTS.iter().any(|subject| self.has(subject))
     }
 }

@@ -10,7 +10,7 @@ const RECORDINGS_HIDDEN: Hidden = Hidden {
     message_text: false,
 };
 /// Members that real traffic has, and some of their kind.
-const RECORDING_MEMBERS: [&str; 28] = [
+const RECORDING_MEMBERS: [&str; 31] = [
     "recording_url",
     "admin_recording_urls",
     "call_recording_share_links",
@@ -39,6 +39,9 @@ const RECORDING_MEMBERS: [&str; 28] = [
     "greeting_url",
     "download_url",
     "moments_url",
+    "sharable_link",
+    "vm_link",
+    "vmail_url",
 ];
 
 const TEXT_HIDDEN: Hidden = Hidden {
@@ -279,6 +282,10 @@ fn a_url_goes_only_inside_what_holds_recordings() {
         (
             r#"{"recording_details":[{"id":2,"file":"s3://b/1","path":"/files/1.mp3"}]}"#,
             r#"{"recording_details":[{"id":2}]}"#,
+        ),
+        (
+            r#"{"call_breadcrumbs":[{"type":"voicemail","url":"https://example.com","date":1}],"url":2}"#,
+            r#"{"call_breadcrumbs":[{"type":"voicemail","date":1}],"url":2}"#,
         ),
         (
             r#"{"recording_details":[],"url":2}"#,

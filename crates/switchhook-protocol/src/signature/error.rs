@@ -23,7 +23,7 @@ pub enum VerifyError {
     #[error("this is plain JSON and not a signed token; the sending webhook has no secret")]
     PlainJson,
     /// It is not three segments.
-    #[error("the token has {found} segments separated by dots; a compact JWS has 3")]
+    #[error("a compact JWS has 3 segments separated by dots, and the token has {found}")]
     Segments {
         /// How many there are.
         found: usize,
@@ -86,12 +86,19 @@ pub enum VerifyError {
     NoSecret,
     /// None of the secrets made this signature.
     #[error(
-        "the signature matches none of the {secrets_tried} secrets known here: another secret, or the body was changed on its way"
+        "the signature {}: another secret, or the body was changed on its way", matches_none_of(*secrets_tried)
     )]
     WrongSignature {
         /// How many secrets were tried.
         secrets_tried: usize,
     },
+}
+
+fn matches_none_of(secrets: usize) -> String {
+    match secrets {
+        1 => "does not match the secret known here".to_owned(),
+        secrets => format!("matches none of the {secrets} secrets known here"),
+    }
 }
 
 /// One of the three segments of a token.
@@ -112,5 +119,25 @@ impl fmt::Display for TokenPart {
             Self::Payload => "payload",
             Self::Signature => "signature",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_match_is_said_of_one_secret_and_of_several() {
+        let told = |secrets_tried| VerifyError::WrongSignature { secrets_tried }.to_string();
+        assert!(
+            told(1).contains("does not match the secret known here"),
+            "{}",
+            told(1)
+        );
+        assert!(
+            told(2).contains("matches none of the 2 secrets known here"),
+            "{}",
+            told(2)
+        );
     }
 }

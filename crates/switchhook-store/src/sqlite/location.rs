@@ -103,7 +103,7 @@ impl StoreFile {
         let names = file.nlink();
         if !file.is_file() {
             return Err(StoreError::Unusable(format!(
-                "{path} is no file: give the path of one, which is made if it is not there"
+                "{path} is not a file: give the path of one, which is made if it is not there"
             )));
         }
         if names > 1 {

@@ -119,8 +119,8 @@ async fn paths_that_lead_nowhere_are_refused() {
     check_unusable(open(&at("dangling.db")), "its directory must exist");
     check_unusable(open(&at("no/store.db")), "its directory must exist");
     check_unusable(open(&at("..")), "not the name of a file");
-    check_unusable(open(scratch.path()), "is no file");
-    check_unusable(open(Path::new("/dev/null")), "is no file");
+    check_unusable(open(scratch.path()), "is not a file");
+    check_unusable(open(Path::new("/dev/null")), "is not a file");
     assert_eq!(names_in(scratch.path()), ["dangling.db", "loop-a", "loop-b"]);
 }
 

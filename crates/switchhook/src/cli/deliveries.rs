@@ -207,8 +207,8 @@ pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Ta
     let mut table = Table::new(&[
         "ID", "KIND", "STATE", "HTTP", "TOOK", "ATTEMPTS", "WHEN", "TO", "EVENT", "ABOUT",
     ])
-    .cutting(&["TO", "ABOUT"])
-    .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN"]);
+    .cutting(&["STATE", "TO", "ABOUT"])
+    .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN", "TOOK", "KIND"]);
     let dash = || "-".to_owned();
     for ListedDelivery {
         delivery,

@@ -189,6 +189,12 @@ fn read_token(token: &Path) -> anyhow::Result<Vec<u8>> {
     if looks_like_one && !token.exists() {
         return Ok(text.to_vec());
     }
+    if token.as_os_str() != "-" && !token.exists() {
+        bail!(
+            "{} is no token, which begins with `ey`, and there is no file of this name",
+            token.display()
+        );
+    }
     read(token)
 }
 
@@ -203,4 +209,16 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     };
     read.with_context(|| format!("cannot read {}", file.display()))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_a_token_nor_a_file_is_called_so() {
+        let error = read_token(Path::new("a.b")).unwrap_err().to_string();
+        assert!(error.contains("no token, which begins with `ey`"), "{error}");
+        assert_eq!(read_token(Path::new("eyJ.b")).unwrap(), b"eyJ.b");
+    }
 }

@@ -23,7 +23,7 @@ def verify_token(token: bytes, secrets: Sequence[bytes]) -> bytes:
         raise Refusal("plain_json", "this is plain JSON and not a signed token; the sending webhook has no secret")
     segments = token.split(b".")
     if len(segments) != 3:
-        raise Refusal("segments", f"the token has {len(segments)} segments separated by dots; a compact JWS has 3")
+        raise Refusal("segments", f"a compact JWS has 3 segments separated by dots, and the token has {len(segments)}")
     header, payload, signature = segments
     _check_header(_decode(header, "header"))
     given = _decode(signature, "signature")

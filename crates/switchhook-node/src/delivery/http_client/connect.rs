@@ -110,8 +110,8 @@ impl Connector {
             Err(_elapsed) if address.is_tls && phases.connect.is_some() => Err(Failure::new(
                 FailureReason::ConnectTimeout,
                 format!(
-                    "the receiver took the connection, but TLS did not stand within {} ms: it may speak plain http at \
-                     this port",
+                    "the receiver took the connection, but no TLS was established within {} ms: it may speak plain \
+                     http at this port",
                     timeout.as_millis()
                 ),
             )),

@@ -146,10 +146,7 @@ impl Forwarder {
                 return self.tell(heard, &answer, began.elapsed());
             };
             if attempt == 1 {
-                output::remark(format_args!(
-                    "nobody answers at {}: {why}; waiting for it",
-                    self.url
-                ));
+                output::remark(format_args!("no answer from {}: {why}; trying again", self.url));
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);

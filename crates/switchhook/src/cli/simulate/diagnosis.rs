@@ -183,10 +183,7 @@ impl Examination {
             HookAnswer::Silent(reason) if reason.starts_with("no answer within") => Seen::TimedOut,
             HookAnswer::Silent(reason) => Seen::CutOff(reason),
             HookAnswer::Unreachable(reason) if self.observations.is_empty() => {
-                return Err(anyhow!(reason).context(format!(
-                    "nobody answers at {}: is the receiver running?",
-                    self.url
-                )));
+                return Err(anyhow!(reason).context(format!("no answer from {}", self.url)));
             }
             HookAnswer::Unreachable(reason) => Seen::CutOff(reason),
         };

@@ -51,8 +51,7 @@ pub(super) async fn send_all(chosen: &Simulate, url: &Url, stream: Stream) -> an
     course.progress.end();
     let tally = course.tally.into_inner();
     if ended.is_err() || tally.is_shouting_into_the_void(1) {
-        return Err(anyhow!("{}", tally.first_wrong().to_owned())
-            .context(format!("nobody answers at {url}: is the receiver running?")));
+        return Err(anyhow!("{}", tally.first_wrong().to_owned()).context(format!("no answer from {url}")));
     }
     Ok(tally)
 }

@@ -53,6 +53,21 @@ async fn the_proxy_of_the_environment_is_asked_for_a_tunnel_to_what_is_far_away(
         .failed(1);
     assert!(run.stderr.contains("(ALL_PROXY) made no tunnel"), "{run:?}");
     asked.lock().clear();
+    // That variable is for servers without TLS, too; the other one is not.
+    let plain = ["webhooks", "list", "--url", "http://switchhook.invalid:8400"];
+    let run = Shell::new(folder.path())
+        .with("SWITCHHOOK_API_KEY", "shk_x")
+        .with("ALL_PROXY", format!("http://{proxy}"))
+        .run(&plain)
+        .failed(1);
+    assert!(run.stderr.contains("(ALL_PROXY) made no tunnel"), "{run:?}");
+    let seen = asked.lock().remove(0);
+    assert!(
+        seen.starts_with("CONNECT switchhook.invalid:8400 HTTP/1.1\r\n"),
+        "{seen}"
+    );
+    shell().run(&plain).failed(1);
+    assert!(asked.lock().is_empty());
     // What is excepted and what is here is reached directly.
     shell()
         .with("NO_PROXY", "*.invalid")
@@ -78,7 +93,15 @@ async fn a_receiver_with_a_certificate_of_its_own_is_posted_to_if_its_user_says_
     ];
     let run = |more: &[&str]| Shell::new(folder.path()).run(&[&simulate[..], more].concat());
     let refused = run(&[]).failed(1);
-    assert!(refused.stderr.contains("certificate"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("its certificate was issued by nobody"),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains("--forward-ca FILE"), "{refused:?}");
+    assert!(
+        !refused.stderr.contains("is the receiver running?"),
+        "{refused:?}"
+    );
     run(&["--forward-ca", ca]).ok();
     run(&["--forward-insecure"]).ok();
     let wrong = run(&["--forward-ca", "/nowhere.pem"]).failed(1);

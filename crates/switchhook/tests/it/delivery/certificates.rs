@@ -179,6 +179,6 @@ async fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
     check_unanswered(
         &posted,
         FailureReason::ConnectTimeout,
-        "TLS did not stand within 300 ms: it may speak plain http",
+        "no TLS was established within 300 ms: it may speak plain http",
     );
 }

@@ -1,0 +1,51 @@
+//! What stands below the help of a command: examples, which keep their lines, and paragraphs, which are broken where the
+//! terminal ends rather than where the source did.
+
+/// A command and those below it with such paragraphs.
+pub(super) fn with_paragraphs(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(with_paragraphs);
+    match command.get_after_help().map(ToString::to_string) {
+        Some(text) => command.after_help(paragraphs(&text)),
+        None => command,
+    }
+}
+
+/// A text whose lines belong together unless one of them is indented or empty.
+fn paragraphs(text: &str) -> String {
+    let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    let mut lines = text.split('\n');
+    let mut before = lines.next().unwrap_or_default();
+    let mut joined = before.to_owned();
+    for line in lines {
+        joined.push(if is_prose(before) && is_prose(line) {
+            ' '
+        } else {
+            '\n'
+        });
+        joined.push_str(line);
+        before = line;
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_are_one_line_each_and_examples_keep_theirs() {
+        let text = "Examples:\n  one\n  two\n\nThe first\nparagraph:\ngoes on.\n\nThe second.";
+        let expected = "Examples:\n  one\n  two\n\nThe first paragraph: goes on.\n\nThe second.";
+        assert_eq!(paragraphs(text), expected);
+    }
+
+    #[test]
+    fn the_commands_below_have_paragraphs_too() {
+        let inner = clap::Command::new("inner").after_help("one\ntwo");
+        let command = with_paragraphs(clap::Command::new("outer").subcommand(inner));
+        let inner = command
+            .find_subcommand("inner")
+            .and_then(clap::Command::get_after_help);
+        assert_eq!(inner.map(ToString::to_string).as_deref(), Some("one two"));
+    }
+}
