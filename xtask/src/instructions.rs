@@ -34,18 +34,7 @@ const ARCHITECTURE: &str = "x86_64";
 
 const BASELINE: &str = "xtask/instructions.toml";
 
-const BUILD: [&str; 6] = [
-    "build",
-    "--profile",
-    "counting",
-    "--package",
-    "switchhook",
-    "--locked",
-];
-
-/// Tells the store, while it is built, that it will be as slow as callgrind makes it: what goes by the clock has to be for as
-/// many events as otherwise.
-const IS_COUNTED: &str = "SWITCHHOOK_IS_COUNTED";
+const BUILD: [&str; 5] = ["build", "--release", "--package", "switchhook", "--locked"];
 
 /// Instructions for each event, by part.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,12 +75,12 @@ pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
 /// Builds a server; answers where it is.
 fn build(root: &Path) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
-    let built = cargo.args(BUILD).env(IS_COUNTED, "").current_dir(root).status();
+    let built = cargo.args(BUILD).current_dir(root).status();
     ensure!(
         built.context("cargo cannot be started")?.success(),
         "the server cannot be built"
     );
-    Ok(root.join(in_target_folder("target/counting/switchhook")))
+    Ok(root.join(in_target_folder("target/release/switchhook")))
 }
 
 /// Counts what a server does.

@@ -10,7 +10,7 @@ use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_http::proxy::Outbound;
 use switchhook_http::server::ConnectionLimits;
 use switchhook_protocol::spelled_enum;
-use switchhook_store::SubscriptionLimits;
+use switchhook_store::{COMMIT_EVERY, SubscriptionLimits};
 
 use crate::encryption::Keyring;
 use crate::mask::Mask;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Which store, as a URL.
     pub store: String,
+    /// How long a transaction of an SQLite store stays open.
+    pub commit_every: Duration,
     /// How the outside world reaches the server.
     pub public_url: Option<String>,
     /// What webhooks that do not say get.
@@ -100,6 +102,7 @@ impl Default for Settings {
             tls: TlsSettings::Off,
             trusted_proxies: Vec::new(),
             store: "sqlite:./switchhook.db".to_owned(),
+            commit_every: COMMIT_EVERY,
             public_url: None,
             delivery: DeliveryDefaults::default(),
             lease: Lease::DEFAULT.0,

@@ -1,6 +1,7 @@
 //! Opening the store that a URL names, as the node that owns it or as a guest beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use switchhook_domain::Timestamp;
@@ -23,11 +24,13 @@ pub fn open_as_owner(
     now: Timestamp,
     observer: Observer,
     keyring: Option<&Keyring>,
+    commit_every: Duration,
 ) -> Result<Arc<dyn Store>> {
     let options = StoreOptions {
         observer: Some(Arc::new(observer)),
         sealer: sealer(keyring),
         reserve_bytes: RESERVE_BYTES,
+        commit_every,
         ..StoreOptions::owner(now)
     };
     open(url, options)

@@ -69,7 +69,7 @@ pub use notification::{
 };
 pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{Migrated, backup, check_url, is_in_memory, migrate, open, restore};
-pub use options::{Role, StoreOptions};
+pub use options::{COMMIT_EVERY, Role, StoreOptions};
 pub use outage::OutageWrite;
 pub use page::{Page, PageRequest, RefusalSlice};
 pub use registry::{SubscriptionFilter, SubscriptionLimits, SuspensionRecord};

@@ -1,6 +1,7 @@
 //! How a store is opened, whichever driver it has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 
@@ -18,6 +19,10 @@ pub enum Role {
     Guest,
 }
 
+/// How long a transaction of a SQLite store stays open unless told otherwise: long enough for most deliveries to end within it,
+/// and for a quiet server to write little; short beside the time that a crash takes anyway.
+pub const COMMIT_EVERY: Duration = Duration::from_millis(100);
+
 /// How to open a store.
 #[derive(Clone)]
 pub struct StoreOptions {
@@ -33,6 +38,8 @@ pub struct StoreOptions {
     pub sealer: Option<Arc<dyn Sealer>>,
     /// How many bytes an owner keeps free beside the file, for the day on which the disk is full; 0 for none. For SQLite only.
     pub reserve_bytes: u64,
+    /// How long a transaction stays open, while its events are safe in the journal; for SQLite only.
+    pub commit_every: Duration,
 }
 
 impl StoreOptions {
@@ -46,6 +53,7 @@ impl StoreOptions {
             observer: None,
             sealer: None,
             reserve_bytes: 0,
+            commit_every: COMMIT_EVERY,
         }
     }
 
@@ -59,6 +67,7 @@ impl StoreOptions {
             observer: None,
             sealer: None,
             reserve_bytes: 0,
+            commit_every: COMMIT_EVERY,
         }
     }
 }

@@ -59,6 +59,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -85,7 +86,7 @@ use crate::effects::Audience;
 use crate::error::StoreError;
 use crate::observer::Watch;
 use crate::open::Migrated;
-use crate::options::{Role, StoreOptions};
+use crate::options::{COMMIT_EVERY, Role, StoreOptions};
 use crate::sealing::Sealing;
 use crate::shared::secrets;
 
@@ -119,6 +120,7 @@ struct Parts {
     sealing: Sealing,
     reserve: Arc<Reserve>,
     checkpointer: Option<Checkpointer>,
+    commit_every: Duration,
     hand_over: Mutex<Option<mpsc::UnboundedReceiver<HandOver>>>,
     /// Why this process owns the file no longer, once nothing is left to be done about it.
     loss: Arc<OnceLock<String>>,
@@ -243,7 +245,7 @@ impl SqliteStore {
             (Place::File(file), Role::Owner) => Reserve::of(file, options.reserve_bytes),
             _ => Reserve::default(),
         });
-        let mut database = WriteConnection::new(connection, sender.is_some());
+        let mut database = WriteConnection::new(connection, sender.is_some(), options.commit_every);
         if let (Place::File(file), Some(owned)) = (place, &owned) {
             database.own(file, Arc::clone(&owned.database))?;
             if options.writer == WriterMode::Inline {
@@ -263,7 +265,7 @@ impl SqliteStore {
         let (writer, [readers, key_reader], checkpointer) = match (place, options.writer) {
             (Place::File(file), WriterMode::Thread) => {
                 let watch = Watch(options.observer.clone());
-                threads(file, options.role, committer, &watch)?
+                threads(file, options, committer, &watch)?
             }
             _ => inline(committer),
         };
@@ -276,6 +278,7 @@ impl SqliteStore {
                 sealing,
                 reserve,
                 checkpointer,
+                commit_every: options.commit_every,
                 hand_over: Mutex::new(receiver),
                 loss,
                 owned: Mutex::new(owned),
@@ -310,7 +313,7 @@ fn see_what_was_accepted(file: &StoreFile) -> Result<(), StoreError> {
     let connection = connection::open_writing(&Place::File(file.clone()), Checkpoints::Elsewhere)?;
     owner::refuse_without_its_log(&connection, file)?;
     if schema::age(&connection)? == Age::Current {
-        let mut database = WriteConnection::new(connection, false);
+        let mut database = WriteConnection::new(connection, false, COMMIT_EVERY);
         database.take_in(file)?;
         database.leave_journal();
     }
@@ -368,17 +371,22 @@ fn bring_up_to_date(
 
 type Workers = (Writer, [Readers; 2], Option<Checkpointer>);
 
-fn threads(file: &StoreFile, role: Role, committer: Committer, watch: &Watch) -> Result<Workers, StoreError> {
+fn threads(
+    file: &StoreFile,
+    options: &StoreOptions,
+    committer: Committer,
+    watch: &Watch,
+) -> Result<Workers, StoreError> {
     let no_thread = |error| StoreError::Unusable(format!("a thread of the store cannot be started: {error}"));
     let connections = (0..READERS)
         .map(|_| connection::open_reading(file))
         .collect::<Result<_, _>>()?;
     let readers = Readers::pool(connections)?;
     let key_reader = Readers::pool(vec![connection::open_reading(file)?])?;
-    let checkpointer = match role {
+    let checkpointer = match options.role {
         Role::Owner => {
             let connection = connection::open_checkpointing(file)?;
-            Some(Checkpointer::start(connection, watch.clone()).map_err(no_thread)?)
+            Some(Checkpointer::start(connection, options.commit_every, watch.clone()).map_err(no_thread)?)
         }
         Role::Guest => None,
     };

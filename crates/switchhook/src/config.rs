@@ -14,6 +14,7 @@ pub mod template;
 pub mod tls;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +83,10 @@ pub struct ServeOptions {
     /// Store for events and deliveries: sqlite:PATH or postgres://…
     #[arg(long, env = "SWITCHHOOK_STORE", hide_env_values = true, value_name = "URL", default_value = DEFAULT_STORE, value_parser = parse_store)]
     pub store: String,
+
+    /// Time for which a transaction of an SQLite store stays open; a crash has what was delivered in it sent again
+    #[arg(long, env = "SWITCHHOOK_COMMIT_EVERY", hide_env_values = true, value_name = "DURATION", default_value = "100ms", value_parser = parse_commit_every)]
+    pub commit_every: Duration,
 
     /// URL at which clients reach this server
     #[arg(long, env = "SWITCHHOOK_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = parse_public_url)]
@@ -283,6 +288,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(10);
 /// Below this a client could not use a connection again.
 const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 
+/// A transaction must not stay open for longer than whoever looks at the file from outside waits for its commit.
+const COMMIT_EVERY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(2);
+
 /// The options that a configuration file may set.
 #[must_use]
 pub fn file_options() -> Vec<Arg> {
@@ -325,6 +333,7 @@ impl ServeOptions {
             tls,
             trusted_proxies: self.trusted_proxy.clone(),
             store: self.store.clone(),
+            commit_every: self.commit_every,
             public_url: self.public_url.clone(),
             delivery: DeliveryDefaults {
                 profile: self.profile,
@@ -414,6 +423,18 @@ fn parse_idle_timeout(text: &str) -> Result<Duration, String> {
             show_duration(SHORTEST_IDLE),
         )),
         idle => Ok(idle),
+    }
+}
+
+fn parse_commit_every(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|error| error.to_string())? {
+        time if COMMIT_EVERY.contains(&time) => Ok(time),
+        time => Err(format!(
+            "{} is not between {} and {}",
+            show_duration(time),
+            show_duration(*COMMIT_EVERY.start()),
+            show_duration(*COMMIT_EVERY.end()),
+        )),
     }
 }
 
@@ -606,6 +627,16 @@ mod tests {
             (connections.idle, connections.max),
             (Duration::from_secs(600), Some(50))
         );
+    }
+
+    #[test]
+    fn a_transaction_that_stays_open_for_too_long_is_a_mistake() {
+        for wrong in ["0s", "3s"] {
+            let told = mistakes("", &["--commit-every", wrong]);
+            assert!(told[0].ends_with("is not between 1ms and 2s"), "{told:?}");
+        }
+        let some = options("commit-every = \"20ms\"", &[]).unwrap();
+        assert_eq!(some.settings().unwrap().commit_every, Duration::from_millis(20));
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Server {
             SystemClock.now(),
             storage::Observer::new(&telemetry, &vitals),
             settings.encryption.as_ref(),
+            settings.commit_every,
         )?;
         Self::on_at(sockets, store, settings, telemetry, vitals).await
     }

@@ -26,6 +26,9 @@ const CALLGRIND: [&str; 7] = [
     "--quiet",
 ];
 
+/// As long as it may be: as slow as callgrind makes the server, few events come in the usual time.
+const COMMIT_EVERY: &str = "2s";
+
 const STORE: &str = "SWITCHHOOK_STORE";
 
 pub(super) struct Server {
@@ -54,6 +57,7 @@ impl Server {
             .arg(program)
             .args(["serve", "--listen", &address.to_string(), "--log-level", "warn"])
             .args(["--hook-allow-http", "--hook-allow", "127.0.0.0/8"])
+            .args(["--commit-every", COMMIT_EVERY])
             .env(STORE, store)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

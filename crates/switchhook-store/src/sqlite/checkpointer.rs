@@ -11,11 +11,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
-use super::clock;
 use crate::observer::Watch;
-
-/// How long after a checkpoint the next one follows, if there was a commit.
-const PAUSE: Duration = clock::millis(20);
 
 /// How many pages of 4 KiB the log may have before it is started over: 64 MiB.
 const LONG_LOG: i64 = (64 << 20) / 4096;
@@ -49,14 +45,15 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(connection: Connection, watch: Watch) -> std::io::Result<Self> {
+    /// `pause`: how long after a checkpoint the next one follows, if there was a commit.
+    pub(super) fn start(connection: Connection, pause: Duration, watch: Watch) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let join = std::thread::Builder::new()
             .name("store-checkpointer".into())
             .spawn(move || {
                 watch.over("store's checkpointer", || {
-                    checkpoint_until_stopped(&connection, &theirs);
+                    checkpoint_until_stopped(&connection, &theirs, pause);
                 });
             })?;
         Ok(Self {
@@ -132,8 +129,8 @@ impl LogGuard {
     }
 }
 
-fn checkpoint_until_stopped(connection: &Connection, shared: &Shared) {
-    while wait_for_commits(shared) {
+fn checkpoint_until_stopped(connection: &Connection, shared: &Shared, pause: Duration) {
+    while wait_for_commits(shared, pause) {
         match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
             Ok(seen) => shared.log_pages.store(seen.log_pages, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "a checkpoint failed; the write-ahead log grows"),
@@ -142,11 +139,11 @@ fn checkpoint_until_stopped(connection: &Connection, shared: &Shared) {
 }
 
 /// Waits out the pause, then for a commit; `false` if it is time to stop.
-fn wait_for_commits(shared: &Shared) -> bool {
+fn wait_for_commits(shared: &Shared, pause: Duration) -> bool {
     let mut requests = shared.requests.lock();
     shared
         .change
-        .wait_while_for(&mut requests, |requests| !requests.is_stopped, PAUSE);
+        .wait_while_for(&mut requests, |requests| !requests.is_stopped, pause);
     shared.change.wait_while(&mut requests, |requests| {
         !requests.has_commits && !requests.is_stopped
     });

@@ -11,6 +11,7 @@ mod frame;
 pub(super) mod fuzzing;
 
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ const LONG: u64 = 4 << 20;
 const TRIES: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The generation of a database that never had a journal.
+/// The generation of a database that never had a journal. Its next one may be any: two databases must not have the same ones,
+/// or one that takes the other's place would take in what the other's journal has.
 const NONE: i32 = 0;
 
 /// The file, and where in it the next frame goes.
@@ -159,10 +161,11 @@ impl Journal {
 
     /// Within a transaction: with its commit the database has all events, and the next generation begins.
     pub(super) fn conclude(&self, connection: &Connection) -> Result<i32, StoreError> {
-        let next = match self.next.generation.wrapping_add(1) {
-            NONE => NONE + 1,
-            next => next,
+        let next = match self.next.generation {
+            NONE => anywhere(),
+            generation => generation.wrapping_add(1),
         };
+        let next = if next == NONE { NONE + 1 } else { next };
         connection.pragma_update(None, "user_version", next)?;
         Ok(next)
     }
@@ -190,6 +193,12 @@ impl Journal {
             tracing::warn!(%error, "the file that ends in .intake stays beside the database; there is nothing in it that counts");
         }
     }
+}
+
+/// A generation by chance, which the standard library's hash maps have too.
+fn anywhere() -> i32 {
+    let chance = RandomState::new().build_hasher().finish();
+    i32::from_le_bytes(chance.to_le_bytes()[..4].try_into().expect("four of eight bytes"))
 }
 
 /// What a file has of one generation.

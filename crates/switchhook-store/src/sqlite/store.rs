@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::history;
 use async_trait::async_trait;
@@ -18,7 +17,7 @@ use super::sql::{TransactionOnThread, at_once};
 use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
-    SqliteStore, claims, clock, deliveries, erasure, health, pending, replay_scan, replays, reserve,
+    SqliteStore, claims, deliveries, erasure, health, pending, replay_scan, replays, reserve,
     retention,
 };
 use crate::Store;
@@ -36,8 +35,8 @@ use crate::shared::refusals;
 use crate::waiting::Progress;
 use crate::write::HotWrite;
 
-/// How often an idle store looks whether its file is still its own.
-const LOOK_FOR_LOSS_EVERY: Duration = clock::millis(500);
+/// How many of its transactions would fit between two looks of an idle store whether its file is still its own.
+const LOOK_FOR_LOSS_AFTER: u32 = 5;
 
 impl SqliteStore {
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -349,7 +348,7 @@ impl Store for SqliteStore {
             if let Some(why) = self.parts.loss.get() {
                 return StoreError::Unusable(why.clone());
             }
-            tokio::time::sleep(LOOK_FOR_LOSS_EVERY).await;
+            tokio::time::sleep(self.parts.commit_every * LOOK_FOR_LOSS_AFTER).await;
             // Whoever begins a transaction finds out.
             let _ = self.write(|_| Ok(())).await;
         }

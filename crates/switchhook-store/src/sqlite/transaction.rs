@@ -110,7 +110,7 @@ impl<'c> Transaction<'c> {
     pub(super) fn end_overwriting(&mut self) -> Result<(), StoreError> {
         if self.is_overwriting {
             self.is_overwriting = false;
-            let pragma = "PRAGMA secure_delete = OFF";
+            let pragma = "PRAGMA secure_delete = FAST";
             self.connection.query_row(pragma, [], |_| Ok(()))?;
         }
         Ok(())

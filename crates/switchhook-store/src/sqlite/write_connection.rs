@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::clock::{self, now};
+use super::clock::now;
 use super::custody::Custody;
 use super::deferred::Deferred;
 use super::journal::{self, Journal, LeftBesideLinks};
@@ -24,9 +24,6 @@ use super::{connection, record};
 use crate::error::StoreError;
 use crate::event::NewEvent;
 
-/// How long a transaction stays open for more: long enough for most of its deliveries to end within it.
-const OPEN_FOR: Duration = clock::millis(20);
-
 /// How many attempts may have ended in it: after a crash their deliveries are sent again.
 const MOST_FINISHED: usize = 500;
 
@@ -36,6 +33,8 @@ pub(super) struct WriteConnection {
     may_claim: bool,
     /// Where events are safe before the commit. Without one everything waits for its commit.
     journal: Option<Journal>,
+    /// How long a transaction stays open for more.
+    open_for: Duration,
     /// Until when the transaction that is open stays so, if one is.
     open_until: Option<Instant>,
     /// How many attempts have ended in it.
@@ -48,10 +47,11 @@ pub(super) struct WriteConnection {
 }
 
 impl WriteConnection {
-    pub(super) fn new(connection: Connection, may_claim: bool) -> Self {
+    pub(super) fn new(connection: Connection, may_claim: bool, open_for: Duration) -> Self {
         Self {
             connection,
             may_claim,
+            open_for,
             journal: None,
             open_until: None,
             finished: 0,
@@ -103,7 +103,7 @@ impl WriteConnection {
             return Ok(());
         }
         self.execute("BEGIN IMMEDIATE")?;
-        self.open_until = Some(now() + OPEN_FOR);
+        self.open_until = Some(now() + self.open_for);
         self.finished = 0;
         self.custody.check_owner(&self.connection)?;
         if let Some(journal) = &mut self.journal {

@@ -354,3 +354,41 @@ async fn nothing_of_the_journal_is_left_after_a_good_end_or_an_erasure() {
     store.close().await;
     assert!(!journal.exists());
 }
+
+/// A table that grows moves its rows from page to page.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_what_was_erased_is_left_in_any_corner_of_the_file() {
+    for (count, pad) in [(5, 40), (20, 300), (60, 900), (300, 100)] {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("store.db");
+        let store = open(&path).unwrap();
+        for number in 0..count {
+            let mut event = claimed(1_000 + number);
+            event.body = format!(
+                r#"{{"external_number": "+15550100199", "pad": "{}"}}"#,
+                "mark".repeat(pad / 4)
+            )
+            .into();
+            store.record_events(vec![event]).await.unwrap();
+        }
+        let mut slice = ErasureSlice {
+            company_id: COMPANY,
+            number: "+15550100199".parse().unwrap(),
+            extent: ErasureExtent::Erase,
+            after: None,
+            limit: 100,
+        };
+        loop {
+            let erased = store.erase_number(slice.clone(), NOON).await.unwrap();
+            match erased.next {
+                Some(next) => slice.after = Some(next),
+                None => break,
+            }
+        }
+        store.close().await;
+        drop(store);
+        let bytes = std::fs::read(&path).unwrap();
+        let left = bytes.windows(16).filter(|bytes| bytes == b"markmarkmarkmark").count();
+        assert_eq!(left, 0, "{count} events with {pad} bytes");
+    }
+}

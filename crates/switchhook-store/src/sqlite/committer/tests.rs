@@ -5,6 +5,7 @@ use switchhook_domain::{Kind, Timestamp};
 
 use super::*;
 use crate::event::Recorded;
+use crate::options::COMMIT_EVERY;
 use crate::sqlite::connection::{Checkpoints, Place, open_writing};
 use crate::sqlite::schema;
 use crate::write::Answer;
@@ -18,7 +19,7 @@ fn committer() -> Committer {
         hand_over: None,
         observer: None,
     };
-    Committer::new(WriteConnection::new(connection, false), audience, Arc::default())
+    Committer::new(WriteConnection::new(connection, false, COMMIT_EVERY), audience, Arc::default())
 }
 
 /// An event of a page.
