@@ -5,13 +5,14 @@ mod claiming;
 mod dispatcher;
 mod nodes;
 mod outbox;
+mod pressure;
 mod schedule;
 mod survey;
 mod tasks;
 mod urgent;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::dispatcher::Dispatcher;
+use self::pressure::Pressure;
 use super::memory::{Memory, Purpose, Reservation};
 use super::transport::Transport;
 use crate::chance::Dice;
@@ -84,7 +86,7 @@ pub struct Engine {
 
 /// What those outside see of the engine.
 struct Shared {
-    handed_over: AtomicU32,
+    pressure: Pressure,
     max_handed_over: u32,
     memory: Arc<Memory>,
     lease: Lease,
@@ -137,7 +139,7 @@ impl Engine {
     #[must_use]
     pub fn start(parts: EngineParts, runtime: &Handle) -> Self {
         let shared = Arc::new(Shared {
-            handed_over: AtomicU32::new(0),
+            pressure: Pressure::default(),
             max_handed_over: parts.max_handed_over,
             memory: Memory::new(parts.max_handed_over_bytes, parts.max_handed_over),
             lease: parts.lease,
@@ -165,6 +167,12 @@ impl Engine {
             size,
             room: None,
         }
+    }
+
+    /// Waits a moment before an event is taken in, if processors are short and sending is behind: else it would only wait later,
+    /// in the store.
+    pub async fn give_way(&self) {
+        self.shared.pressure.give_way().await;
     }
 
     /// How many bytes of events, and of what is made of them, are in memory to be sent.
@@ -246,7 +254,7 @@ impl Offer<'_> {
     }
 
     fn has_place(&self, destination: &Destination) -> bool {
-        self.engine.handed_over.load(Ordering::Relaxed) < self.engine.max_handed_over
+        self.engine.pressure.on_the_way() < self.engine.max_handed_over
             || destination.load().handed_over.load(Ordering::Relaxed) < ALWAYS_TAKEN
     }
 

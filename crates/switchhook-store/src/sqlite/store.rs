@@ -17,8 +17,7 @@ use super::sql::{TransactionOnThread, at_once};
 use super::transaction::Transaction;
 use super::writer::Writer;
 use super::{
-    SqliteStore, claims, deliveries, erasure, health, pending, replay_scan, replays, reserve,
-    retention,
+    SqliteStore, claims, deliveries, erasure, health, pending, replay_scan, replays, reserve, retention,
 };
 use crate::Store;
 use crate::claim::{

@@ -388,7 +388,10 @@ async fn nothing_of_what_was_erased_is_left_in_any_corner_of_the_file() {
         store.close().await;
         drop(store);
         let bytes = std::fs::read(&path).unwrap();
-        let left = bytes.windows(16).filter(|bytes| bytes == b"markmarkmarkmark").count();
+        let left = bytes
+            .windows(16)
+            .filter(|bytes| bytes == b"markmarkmarkmark")
+            .count();
         assert_eq!(left, 0, "{count} events with {pad} bytes");
     }
 }

@@ -23,6 +23,7 @@ use super::breakers::Breakers;
 use super::claiming::Claiming;
 use super::nodes::Nodes;
 use super::outbox::{Outbox, Stored};
+use super::pressure::Threads;
 use super::schedule::Schedule;
 use super::survey::Survey;
 use super::tasks::{Report, Tasks};
@@ -55,6 +56,8 @@ pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     /// How many attempts are under way.
     in_flight: u32,
+    /// The threads that send, where those are their own.
+    threads: Option<Threads>,
     /// Whether a queue waits for room to make what its receiver gets.
     is_crowded: bool,
     next_look: Instant,
@@ -72,6 +75,7 @@ impl Dispatcher {
         shared: Arc<Shared>,
         runtime: Handle,
     ) -> (Self, mpsc::Receiver<Report>) {
+        let threads = Threads::of(&runtime);
         let (tasks, reports) = Tasks::new(&parts, runtime);
         let dispatcher = Self {
             schedule: Schedule::new(&parts, Arc::clone(&shared.memory)),
@@ -85,6 +89,7 @@ impl Dispatcher {
             parts,
             shared,
             in_flight: 0,
+            threads,
             is_crowded: false,
             next_look: Instant::now(),
             stopping: None,
@@ -161,7 +166,6 @@ impl Dispatcher {
                 }
             }
         }
-        self.publish();
     }
 
     fn take_report(&mut self, report: Report) {
@@ -228,7 +232,6 @@ impl Dispatcher {
         let oldest = self.schedule.oldest_due();
         let age = oldest.map_or(Duration::ZERO, |due_at| now.since(due_at));
         parts.telemetry.oldest_due(age);
-        self.publish();
     }
 
     // --- What follows after each bunch of news --------------------------------------------------------------------
@@ -251,6 +254,7 @@ impl Dispatcher {
         if let Some(batch) = self.outbox.next_outages() {
             self.tasks.write_outages(batch, delay);
         }
+        self.publish();
     }
 
     /// Whether it starts, claims and surveys at all: not while it stops or what comes of attempts cannot be stored.
@@ -280,9 +284,16 @@ impl Dispatcher {
         wake
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        let busy = self
+            .threads
+            .as_mut()
+            .and_then(|threads| threads.are_busy(self.in_flight));
+        if let Some(is_short) = busy {
+            self.shared.pressure.set_short(is_short);
+        }
         let claimed = self.claiming.claimed();
-        self.shared.handed_over.store(claimed, Ordering::Relaxed);
+        self.shared.pressure.set_on_the_way(claimed);
         let bytes = self.shared.memory.in_use();
         self.parts.telemetry.handed_over(claimed, bytes);
     }

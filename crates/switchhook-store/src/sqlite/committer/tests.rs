@@ -19,7 +19,11 @@ fn committer() -> Committer {
         hand_over: None,
         observer: None,
     };
-    Committer::new(WriteConnection::new(connection, false, COMMIT_EVERY), audience, Arc::default())
+    Committer::new(
+        WriteConnection::new(connection, false, COMMIT_EVERY),
+        audience,
+        Arc::default(),
+    )
 }
 
 /// An event of a page.
