@@ -212,4 +212,4 @@ const CANCEL_SOME: &str = "UPDATE deliveries SET state = 'cancelled', ended_at =
        UNION ALL \
        (SELECT id FROM deliveries WHERE claimed_by IS NOT NULL AND state = 'pending' AND webhook_id = $2 \
         ORDER BY due_at, id LIMIT $3)\
-     ) AS pending LIMIT $3) AND state = 'pending' RETURNING replay_id";
+     ) AS pending LIMIT $3) AND ended_at IS NULL RETURNING replay_id";

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -26,6 +27,10 @@ use crate::event::NewEvent;
 
 /// How many attempts may have ended in it: after a crash their deliveries are sent again.
 const MOST_FINISHED: usize = 500;
+
+/// How often, and how long after each other, moving the whole log into the file is tried.
+const FOLDING_TRIES: u32 = 200;
+const FOLDING_PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct WriteConnection {
     pub(super) connection: Connection,
@@ -300,12 +305,19 @@ impl WriteConnection {
 
     /// Moves the whole write-ahead log into the file, so that the file alone is the store.
     fn fold_log(&self) {
-        let folded = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = folded {
-            tracing::warn!(%error, "the write-ahead log stays beside the database file; the next start reads it");
+        let pragma = "PRAGMA wal_checkpoint(TRUNCATE)";
+        // SQLite does not wait for a checkpoint that is under way.
+        for _ in 0..FOLDING_TRIES {
+            match self.connection.query_row(pragma, [], |row| row.get(0)) {
+                Ok(false) => return,
+                Ok(true) => thread::park_timeout(FOLDING_PAUSE),
+                Err(error) => {
+                    tracing::warn!(%error, "the write-ahead log cannot be moved into the database file");
+                    break;
+                }
+            }
         }
+        tracing::warn!("the write-ahead log stays beside the database file; the next start reads it");
     }
 }
 

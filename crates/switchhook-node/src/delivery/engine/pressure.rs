@@ -146,7 +146,7 @@ mod tests {
         };
         let waiting = futures_util::future::join_all((0..20).map(|_| wait()));
         let history = async {
-            let settle = || sleep(Duration::from_millis(1));
+            let settle = || tokio::time::sleep(Duration::from_millis(1));
             let mut seen = Vec::new();
             settle().await;
             for on_the_way in [MANY, MANY - 1, MANY - 1] {
