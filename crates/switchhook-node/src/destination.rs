@@ -4,8 +4,8 @@ mod identity;
 mod own_headers;
 mod standard;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -33,6 +33,7 @@ use self::own_headers::add_places;
 pub use self::own_headers::{EventHeaders, KEY, add_key};
 use self::standard::SIGNATURE;
 pub use self::standard::{StandardSigner, Unwanted, told};
+use crate::delivery::Sent;
 
 /// How we introduce ourselves.
 const OUR_NAME: &str = concat!("Switchhook/", env!("CARGO_PKG_VERSION"));
@@ -62,6 +63,8 @@ pub struct Destination {
     pub headers: HeaderMap,
     /// What is kept of its requests.
     pub record: AttemptRequest,
+    /// The credentials that every attempt sends, if those are always the same.
+    pub(crate) sent: OnceLock<Sent>,
     load: Arc<Load>,
 }
 
@@ -289,6 +292,7 @@ impl Destination {
             identity,
             headers,
             record,
+            sent: OnceLock::new(),
             load,
         }
     }
@@ -315,6 +319,12 @@ impl Destination {
     #[must_use]
     pub fn is_suspended(&self, now: Timestamp) -> bool {
         !self.may_be_sent_to(now) || self.breaker().is_open()
+    }
+
+    /// Whether every attempt sends the same credentials.
+    pub(crate) fn credentials_stand(&self) -> bool {
+        let has_token = matches!(self.webhook.settings.auth.0, Some(Authentication::Oauth2 { .. }));
+        self.event_headers.is_empty() && self.standard.is_none() && !has_token
     }
 
     /// When its quiet hours end, if it is one of them.

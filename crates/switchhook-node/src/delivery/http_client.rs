@@ -30,7 +30,7 @@ use switchhook_protocol::{Timestamp, parse_http_date};
 use tokio::time::Instant;
 
 use self::connect::Connector;
-use self::echo::Sent;
+pub(crate) use self::echo::Sent;
 use self::exchange::{Connection, Failure, Patience, exchange};
 pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
 use self::pool::Pool;
@@ -240,7 +240,7 @@ impl Transport for HttpTransport {
             }
             Err(failure) => Posted::unanswered(failure.reason, failure.detail, phases),
         };
-        Sent::with(&post).strike_from(&mut posted);
+        echo::strike(&post, &mut posted);
         posted
     }
 

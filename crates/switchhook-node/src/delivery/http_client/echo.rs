@@ -24,10 +24,21 @@ const SHORTEST_PART: usize = 8;
 
 /// The credentials of a POST in all their spellings, the longest first.
 #[derive(Debug, Default)]
-pub(super) struct Sent(Vec<String>);
+pub(crate) struct Sent(Vec<String>);
+
+/// Takes the credentials of a POST out of what came back. Where all to a destination have the same, they are worked out once.
+pub(super) fn strike(post: &Post, posted: &mut Posted) {
+    let destination = &post.destination;
+    if destination.credentials_stand() {
+        let sent = destination.sent.get_or_init(|| Sent::with(post));
+        sent.strike_from(posted);
+    } else {
+        Sent::with(post).strike_from(posted);
+    }
+}
 
 impl Sent {
-    pub(super) fn with(post: &Post) -> Self {
+    fn with(post: &Post) -> Self {
         let mut sent = Self::default();
         for (name, value) in &post.headers {
             let text = String::from_utf8_lossy(value.as_bytes());
@@ -51,7 +62,7 @@ impl Sent {
     }
 
     /// Takes them out of what came back.
-    pub(super) fn strike_from(&self, posted: &mut Posted) {
+    fn strike_from(&self, posted: &mut Posted) {
         if self.0.is_empty() {
             return;
         }
