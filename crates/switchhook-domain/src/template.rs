@@ -4,17 +4,22 @@
 //! Here: reading and filling in. The ready ones are `ready.rs`. The language is Jinja's (minijinja); a template reads
 //! nothing but its event, and what filling it in may take is bounded.
 
-use std::panic::resume_unwind;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::{fmt, thread};
 
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, Output, State, UndefinedBehavior};
 use serde::de::IgnoredAny;
-use switchhook_protocol::{JsonNode, Kind, Shape, Timestamp};
+use switchhook_protocol::{JsonNode, Kind, Timestamp};
 
+mod event;
+mod filters;
 mod header;
+mod lists;
 mod ready;
+
+use self::event::Exhausted;
 
 pub use self::header::HeaderTemplate;
 pub use self::ready::{READY, ReadyTemplate};
@@ -27,13 +32,10 @@ pub const LONGEST_TEMPLATE: usize = 16 * 1024;
 pub const LARGEST_OUTPUT: usize = 256 * 1024;
 
 /// What filling one in may take: about as many steps, and 64 times as many bytes.
-const FUEL: u64 = 100_000;
+const FUEL: u64 = 30_000;
 
-/// How much stack it may take: about 2 KiB for each step. Only what is used of it takes memory.
-const STACK: usize = 256 * 1024 * 1024;
-
-/// How deep an event is taken apart. What lies deeper is a text: its JSON.
-const DEEPEST: usize = 100;
+/// How many loops may run in each other: more than `recursive` ones need, and less than the stack takes.
+const LOOPS: usize = 50;
 
 /// The name by which the engine knows the one template that it has.
 const NAME: &str = "template";
@@ -135,16 +137,14 @@ impl Template {
             }
             None => text,
         };
+        lists::check(text)?;
         let escaping = Escaping::of(content_type);
         let mut environment = Environment::new();
         environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(LOOPS);
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.set_formatter(move |output, state, value| escaping.write(output, state, value));
-        environment.add_filter("duration", duration);
-        environment.add_filter("time", time);
-        environment.add_filter("truncate", truncate);
-        environment.add_filter("slack", slack);
-        environment.add_filter("markdown", markdown);
+        filters::add_to(&mut environment);
         let added = environment.add_template_owned(NAME, text.to_owned());
         added.map_err(|error| TemplateError::of(&error))?;
         Ok(Self {
@@ -169,13 +169,17 @@ impl Template {
     /// # Errors
     /// Says what is wrong, and where: the next time the same will be.
     pub fn fill_in(&self, event: &[u8], circumstances: Circumstances) -> Result<String, TemplateError> {
-        let filled = on_a_deep_stack(|| {
+        let filled = catch_unwind(AssertUnwindSafe(|| {
             let text = String::from_utf8_lossy(event);
             let context = context(&JsonNode::of(&text), circumstances);
             let template = self.environment.get_template(NAME);
             template.and_then(|template| template.render(context))
-        });
-        let filled = filled.map_err(|error| TemplateError::of(&error))?;
+        }));
+        let filled = match filled {
+            Ok(filled) => filled.map_err(|error| TemplateError::of(&error))?,
+            Err(thrown) if thrown.is::<Exhausted>() => return Err(TemplateError::TooLaborious),
+            Err(panic) => resume_unwind(panic),
+        };
         let most = Self::most_made_of(event.len());
         if filled.len() > most {
             return Err(TemplateError::TooLarge { most });
@@ -192,18 +196,6 @@ impl Template {
         }
         Ok(filled)
     }
-}
-
-/// Runs this where a template finds an end of its steps before an end of the stack: it can put lists into lists as long as it may
-/// go on, and they are written, compared and dropped level by level. A stack that overflows takes the whole process with it.
-fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK);
-        let thread = thread
-            .spawn_scoped(scope, work)
-            .expect("there is room for a thread");
-        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
 }
 
 impl fmt::Debug for Template {
@@ -263,6 +255,9 @@ impl Escaping {
                 let quoted = serde_json::to_string(text).expect("a text can be written as JSON");
                 Ok(output.write_str(&quoted[1..quoted.len() - 1])?)
             }
+            (Self::Json, None) if value.kind() == ValueKind::Bool => {
+                Ok(write!(output, "{}", value.is_true())?)
+            }
             (Self::Json, None) if value.len().is_some() => {
                 let json =
                     minijinja::filters::tojson(value, None, std::iter::empty::<(String, Value)>().collect())?;
@@ -288,7 +283,7 @@ fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
         created_at,
     } = circumstances;
     let members = [
-        ("event", value_of(event, 0)),
+        ("event", event::value_of(event)),
         ("kind", Value::from(kind.route())),
         ("event_id", Value::from(event_id.0)),
         ("delivery_id", Value::from(delivery_id.0)),
@@ -297,89 +292,6 @@ fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
         ("created_at", Value::from(created_at.as_millis())),
     ];
     Value::from_pairs(members)
-}
-
-/// Whole numbers stay exact up to 38 digits; longer ones become texts.
-fn value_of(node: &JsonNode<'_>, depth: usize) -> Value {
-    if depth == DEEPEST {
-        return Value::from(node.json());
-    }
-    let value_of = |node: &JsonNode<'_>| value_of(node, depth + 1);
-    match node.shape() {
-        Shape::Null => Value::from(()),
-        Shape::Bool(value) => Value::from(*value),
-        Shape::Number(number) => match (number.parse::<i128>(), number.parse::<f64>()) {
-            (Ok(whole), _) => Value::from(whole),
-            (Err(_), Ok(number_of)) if number.contains(['.', 'e', 'E']) => Value::from(number_of),
-            _ => Value::from(*number),
-        },
-        Shape::Text(text) => Value::from(text.clone().into_owned()),
-        Shape::List(elements) => elements.iter().map(value_of).collect(),
-        Shape::Object(members) => {
-            let members = members.iter().map(|(name, node)| (name.clone(), value_of(node)));
-            Value::from_pairs(members)
-        }
-    }
-}
-
-/// Milliseconds as people say them: `2:29`, or `1:02:29`; nothing if they are no number.
-fn duration(milliseconds: Value) -> String {
-    let Ok(milliseconds) = f64::try_from(milliseconds) else {
-        return String::new();
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "what is out of range is cut"
-    )]
-    let seconds = (milliseconds / 1_000.0).max(0.0).round() as u64;
-    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        hours => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
-/// Unix milliseconds as `2026-11-21T09:00:00.000Z`; nothing if they are no whole number.
-fn time(milliseconds: Value) -> String {
-    let milliseconds = i64::try_from(milliseconds).map(Timestamp::from_millis);
-    milliseconds.map_or_else(|_| String::new(), |at| at.to_string())
-}
-
-/// At most so many characters.
-fn truncate(text: String, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-/// What Slack would take for a link, a channel or a person is text.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "as a text of its own, whatever is there can be taken: numbers too"
-)]
-fn slack(text: String) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
-/// What Markdown, as Discord has it, would take for a link, a quotation or a mark is text.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "as a text of its own, whatever is there can be taken: numbers too"
-)]
-fn markdown(text: String) -> String {
-    const MARKS: &str = "\\`*_~|<>[]()#";
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if MARKS.contains(letter) {
-            escaped.push('\\');
-        }
-        escaped.push(letter);
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ fn values_are_written_as_they_have_to_be_where_they_stand() {
             r#"{"id": "{{ event_id }}", "k": "{{ kind }}", "n": {{ attempt }}}"#,
             r#"{"id": "7730318061039616", "k": "call", "n": 2}"#,
         ),
+        (r#"{"a": {{ event.state == "missed" }}}"#, r#"{"a": true}"#),
         (r#"{"d": "{{ event.duration|duration }}"}"#, r#"{"d": "2:29"}"#),
     ] {
         check(template, "application/json; charset=utf-8", expected);
@@ -121,13 +122,102 @@ fn what_is_nested_too_deep_ends_neither_the_process_nor_the_delivery() {
     let shown = fill_in("{{ event.a|tojson }}", &nested(102)).unwrap();
     let expected = format!("{}\"[[[1]]]\"{}", "[".repeat(99), "]".repeat(99));
     assert_eq!(shown, expected, "what lies deeper is a text");
-    let deeper = format!("{{% set a = {}a{} %}}", "[".repeat(60), "]".repeat(60)).repeat(110);
-    assert_eq!(fill_in(&deeper, "{}").as_deref(), Ok(""));
-    let written = format!("{deeper}{{{{ a|tojson|length }}}}");
-    assert_eq!(fill_in(&written, "{}").as_deref(), Ok("13204"));
-    let for_ever =
-        "{% set it = namespace(a=1) %}{% for n in range(90000) %}{% set it.a = [it.a] %}{% endfor %}";
-    assert_eq!(fill_in(for_ever, "{}"), Err(TemplateError::TooLaborious));
+}
+
+#[test]
+fn no_template_takes_more_than_its_share_whatever_it_puts_into_lists() {
+    let kept = "cannot be kept";
+    for (template, why) in [
+        // What would double with each line, or with each loop.
+        ("{% set a = [1, 1] %}{% set a = [a, a] %}{{ a|tojson }}", kept),
+        ("{% set a = {'a': event, 'b': event} %}", kept),
+        ("{% set a = event.labels, event.labels %}", kept),
+        ("{% with a = [event] %}{{ a }}{% endwith %}", kept),
+        ("{% for a in [[event, event]] %}{{ a }}{% endfor %}", kept),
+        ("{% for a in [event]|map('list') %}{% endfor %}", "`map` takes"),
+        ("{% set a = event.labels|list %}", kept),
+        ("{% set a = event.nothing|default([1]) %}", kept),
+        ("{% set a = event.nothing or [1] %}", kept),
+        ("{% set a = [1] if event.state else [2] %}", kept),
+        ("{% set a = [[1, 1]][0] %}", kept),
+        ("{% set a = [[1, 1]]|first %}", kept),
+        ("{% set a = event.labels|zip(event.labels) %}", "no filter `zip`"),
+        ("{% set a = event.labels + event.labels %}", "`+` adds numbers"),
+        ("{% set a = namespace() %}", "nothing can be called"),
+        ("{% set a = dict(a=1) %}", "nothing can be called"),
+        ("{% set a = range(100) %}", kept),
+        // What would be worked out while the template is read.
+        ("{{ ([1] * 100000000) ~ '' }}", kept),
+        ("{{ [1] * 100000000 == [2] * 100000000 }}", kept),
+    ] {
+        check_error(template, Some("text/plain"), why);
+    }
+    for (template, expected) in [
+        (
+            "{{ {'who': event.contact.name, 'ids': [event.call_id, [event.state]]}|tojson }}",
+            r#"{"ids": [9007199254740993, ["missed"]], "who": "Zoë \"Z\" \u003cSmith\u003e \u0026 Co"}"#,
+        ),
+        ("{{ 'yes' if event.state in ['missed', 'voicemail'] }}", "yes"),
+        (
+            "{% for label in event.labels|sort|reverse %}{{ label }}{% endfor %}",
+            "ba",
+        ),
+        (
+            "{% for k, v in [('to', event.state), ('n', 1 + 1)] %}{{ k }}={{ v }} {% endfor %}",
+            "to=missed n=2 ",
+        ),
+        (
+            "{% for k, v in event.entry_point_target|items %}{{ k }}={{ v }}{% endfor %}",
+            "name=Support",
+        ),
+        (
+            "{% for i in range(3) %}{{ loop.index + i }} {% endfor %}",
+            "1 3 5 ",
+        ),
+        (
+            "{% for x in event.nothing|default([]) %}{% else %}none{% endfor %}",
+            "none",
+        ),
+        ("{{ event.labels|map('upper')|join('+') }}", "A+B"),
+        (
+            "{% set x, y = event.labels, event.state %}{{ x[0] ~ y }}",
+            "amissed",
+        ),
+        ("{{ event.labels|select('in', ['a'])|first }}", "a"),
+    ] {
+        check(template, "text/plain", expected);
+    }
+    check_error(
+        "{% for a in event.labels + 1 %}{% endfor %}",
+        Some("text/plain"),
+        "line 1: ",
+    );
+}
+
+#[test]
+fn what_is_read_of_an_event_is_counted_wherever_it_is_read() {
+    let numbers = (0..40_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let event = format!(
+        r#"{{"a": [[{numbers}]], "b": [[{numbers}]], "text": "{}"}}"#,
+        "x".repeat(200_000)
+    );
+    let fill_in = |template: &str| {
+        let template = Template::parse(template, Some("text/plain")).unwrap();
+        template.fill_in(event.as_bytes(), CIRCUMSTANCES)
+    };
+    assert_eq!(fill_in("{{ event.a == event.b }}").as_deref(), Ok("True"));
+    for template in [
+        "{% for n in range(9000) %}{{ event.a == event.b }}{% endfor %}",
+        "{% for n in range(9000) %}{{ event.a in [event.b] }}{% endfor %}",
+        "{% for n in range(9000) %}{% if event.a|string %}{% endif %}{% endfor %}",
+        "{% set a = event.a * 1000000 %}{{ a ~ '' }}",
+        "{{ (event.a * 1000000)|tojson }}",
+        "{{ event.a * 1000000 }}",
+        "{% for n in range(9000) %}{{ event.text in event.text }}{% endfor %}",
+    ] {
+        let failure = fill_in(template);
+        assert_eq!(failure, Err(TemplateError::TooLaborious), "{template}");
+    }
 }
 
 /// What Slack, Teams and Discord document of the messages that they take. The bounds stand in words only: `chats.rs` of the
