@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use switchhook_domain::event::EventFacts;
-use switchhook_domain::filter::PayloadFilter;
+use switchhook_domain::filter::{Content, PayloadFilter};
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::CompanyIndex;
 use switchhook_domain::scope::Scopes;
@@ -16,7 +16,7 @@ use switchhook_protocol::{Payload, TargetType};
 const BODY: &[u8] = include_bytes!("../../switchhook-protocol/tests/fixtures/observed_call.json");
 
 fn facts() -> EventFacts {
-    let payload = Payload::read(Kind::Call, BODY).expect("it is a call");
+    let payload = Payload::read(Kind::Call, &Content::of(BODY)).expect("it is a call");
     EventFacts::of(&payload)
 }
 
@@ -53,9 +53,9 @@ fn matching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("match a call with one of so many subscriptions");
     for count in [10, 1_000, 100_000] {
         let index = CompanyIndex::build((0..count).map(subscription));
-        assert_eq!(index.match_event(&facts, BODY).len(), 1);
+        assert_eq!(index.match_event(&facts, &Content::of(BODY)).len(), 1);
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| index.match_event(black_box(&facts), BODY));
+            bencher.iter(|| index.match_event(black_box(&facts), &Content::of(BODY)));
         });
     }
     group.finish();
@@ -76,15 +76,15 @@ fn filtered(criterion: &mut Criterion, facts: &EventFacts) {
     let mut group = criterion.benchmark_group("match a call that none of a million subscriptions wants");
     for (name, every) in [("without filters", i64::MAX), ("a tenth with filters", 10)] {
         let index = CompanyIndex::build((1..=1_000_000).map(with(every)));
-        assert_eq!(index.match_event(facts, BODY).len(), 0);
+        assert_eq!(index.match_event(facts, &Content::of(BODY)).len(), 0);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| index.match_event(black_box(facts), BODY));
+            bencher.iter(|| index.match_event(black_box(facts), &Content::of(BODY)));
         });
     }
     group.finish();
     let index = CompanyIndex::build((0..1).map(with(1)));
     criterion.bench_function("ask a filter about a call", |bencher| {
-        bencher.iter(|| index.match_event(black_box(facts), BODY));
+        bencher.iter(|| index.match_event(black_box(facts), &Content::of(BODY)));
     });
 }
 

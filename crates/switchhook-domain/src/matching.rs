@@ -156,7 +156,7 @@ fn other_target(wanted: Option<TargetRef>, targets: &[TargetRef]) -> String {
 ///
 /// That the two belong to the same company, and which was there first, is for the caller to see to.
 #[must_use]
-pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &Looks<'_>) -> Verdict {
+pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &Looks<'_, '_>) -> Verdict {
     let refused = || (!filter_holds(subscription, looks)).then_some(Reason::Filter);
     match reason_against(subscription, facts).or_else(refused) {
         Some(reason) => Verdict::PassedOver(reason),
@@ -165,7 +165,7 @@ pub fn judge(subscription: &Subscription, facts: &EventFacts, looks: &Looks<'_>)
 }
 
 /// Whether its filter on the payload lets an event through, as far as the subscription sees it.
-fn filter_holds(subscription: &Subscription, looks: &Looks<'_>) -> bool {
+fn filter_holds(subscription: &Subscription, looks: &Looks<'_, '_>) -> bool {
     let Some(filter) = &subscription.payload_filter else {
         return true;
     };

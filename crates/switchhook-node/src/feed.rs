@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use switchhook_domain::Kind;
 use switchhook_domain::event::EventFacts;
+use switchhook_domain::filter::Content;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::redaction::{Hidden, redact};
@@ -259,7 +260,9 @@ fn hidden_from(node: &Node, caller: Caller, entry: &LogEntry, only: Only) -> Opt
     }
     let payload = Payload::read(kind, &event.body).ok()?;
     let facts = EventFacts::of(&payload);
-    let matched = node.registry.match_event(caller.company_id, &facts, &event.body);
+    let matched = node
+        .registry
+        .match_event(caller.company_id, &facts, &Content::of(&event.body));
     let is_wanted = |endpoint: Endpoint, ids: &[SubscriptionId]| {
         only.webhook_id.is_none_or(|id| endpoint == Endpoint::Webhook(id))
             && only.subscription_id.is_none_or(|id| ids.contains(&id))

@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use self::progress::Intake;
 use bytes::Bytes;
 use switchhook_domain::event::EventFacts;
+use switchhook_domain::filter::Content;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, SubscriptionId, WebhookId};
 use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::Hidden;
@@ -351,9 +352,8 @@ fn prepare(
     let outline = Outline::read(&submission.body)?;
     let facts = facts(kind, &outline);
     let warnings = validate(node, mode, kind, &outline, &facts)?;
-    let matched = node
-        .registry
-        .match_event(submission.company_id, &facts, &submission.body);
+    let content = Content::outlined(&outline);
+    let matched = node.registry.match_event(submission.company_id, &facts, &content);
     Ok(decide(node, submission, &facts, matched, warnings, now))
 }
 

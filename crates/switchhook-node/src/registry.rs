@@ -11,6 +11,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use switchhook_domain::Timestamp;
 use switchhook_domain::event::EventFacts;
+use switchhook_domain::filter::Content;
 use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::matching::{CompanyIndex, Match};
 use switchhook_domain::subscription::{Endpoint, Revision, Subscription, SubscriptionVersion, VersionChange};
@@ -337,9 +338,9 @@ impl Registry {
         self.companies.iter().map(|entry| *entry.key()).collect()
     }
 
-    /// Where an event of the company with these bytes goes.
+    /// Where an event of the company with this content goes.
     #[must_use]
-    pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts, body: &[u8]) -> Matched {
+    pub fn match_event(&self, company_id: CompanyId, facts: &EventFacts, content: &Content<'_>) -> Matched {
         let Some(company) = self.companies.get(&company_id).map(|entry| Arc::clone(&entry)) else {
             return Matched {
                 matches: Vec::new(),
@@ -353,7 +354,7 @@ impl Registry {
         };
         Matched {
             has_feed,
-            matches: index.match_event(facts, body),
+            matches: index.match_event(facts, content),
             revision,
         }
     }

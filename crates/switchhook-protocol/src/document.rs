@@ -6,14 +6,23 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::outline::{Sort, Value};
 use crate::reading::read_text;
 use crate::value::Text;
 
 /// A value in valid JSON text, of which nothing is read before it is looked at.
 #[derive(Debug)]
 pub struct JsonNode<'a> {
-    json: &'a str,
+    source: Source<'a>,
     shape: OnceCell<Box<Shape<'a>>>,
+}
+
+/// What a value is read from.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Text(&'a str),
+    /// Its JSON was looked at before.
+    Outline(Value<'a, 'a>),
 }
 
 /// What a value is.
@@ -30,7 +39,7 @@ pub enum Shape<'a> {
     /// A list.
     List(Vec<JsonNode<'a>>),
     /// An object: its members by name. Of a repeated name the last one counts.
-    Object(Vec<(String, JsonNode<'a>)>),
+    Object(Vec<(Text<'a>, JsonNode<'a>)>),
 }
 
 impl<'a> JsonNode<'a> {
@@ -38,20 +47,37 @@ impl<'a> JsonNode<'a> {
     #[must_use]
     pub const fn of(json: &'a str) -> Self {
         Self {
-            json,
+            source: Source::Text(json),
+            shape: OnceCell::new(),
+        }
+    }
+
+    /// A value of an outline, whose JSON is not looked at again.
+    #[must_use]
+    pub const fn outlined(value: Value<'a, 'a>) -> Self {
+        Self {
+            source: Source::Outline(value),
             shape: OnceCell::new(),
         }
     }
 
     /// Its JSON text.
     #[must_use]
-    pub const fn json(&self) -> &'a str {
-        self.json
+    pub fn json(&self) -> &'a str {
+        match self.source {
+            Source::Text(json) => json,
+            Source::Outline(value) => value.json(),
+        }
     }
 
     /// What it is.
     pub fn shape(&self) -> &Shape<'a> {
-        self.shape.get_or_init(|| Box::new(Shape::read(self.json)))
+        self.shape.get_or_init(|| {
+            Box::new(match self.source {
+                Source::Text(json) => Shape::read(json),
+                Source::Outline(value) => Shape::outlined(value),
+            })
+        })
     }
 
     /// A member, if it is an object that has one by that name.
@@ -59,7 +85,7 @@ impl<'a> JsonNode<'a> {
         let Shape::Object(members) = self.shape() else {
             return None;
         };
-        let at = members.binary_search_by(|(own, _)| own.as_str().cmp(name)).ok()?;
+        let at = members.binary_search_by(|(own, _)| own.as_ref().cmp(name)).ok()?;
         Some(&members[at].1)
     }
 }
@@ -83,11 +109,29 @@ impl<'a> Shape<'a> {
         }
     }
 
+    fn outlined(value: Value<'a, 'a>) -> Self {
+        match value.sort() {
+            Sort::Null => Self::Null,
+            Sort::Boolean => Self::Bool(value.json() == "true"),
+            Sort::Integer | Sort::Number => Self::Number(value.json()),
+            Sort::String | Sort::EscapedString => Self::Text(value.text().unwrap_or_default()),
+            Sort::Array => Self::List(value.elements().map(JsonNode::outlined).collect()),
+            Sort::Object => {
+                let members = value
+                    .members()
+                    .map(|(name, value)| (name, JsonNode::outlined(value)));
+                Self::object(members.collect())
+            }
+        }
+    }
+
     fn read_object(json: &'a str) -> Self {
         let mut members = Vec::new();
-        let _ = walk_object(json, |name, value| {
-            members.push((name.to_owned(), JsonNode::of(value)));
-        });
+        let _ = walk_object(json, |name, value| members.push((name, JsonNode::of(value))));
+        Self::object(members)
+    }
+
+    fn object(mut members: Vec<(Text<'a>, JsonNode<'a>)>) -> Self {
         // The last of those with the same name is to be the first of them, which is the one that stays.
         members.reverse();
         members.sort_by(|one, other| one.0.cmp(&other.0));
@@ -97,7 +141,7 @@ impl<'a> Shape<'a> {
 }
 
 /// Calls `each` with every key and the JSON text of its value, in order, repeated keys included.
-fn walk_object<'a>(json: &'a str, each: impl FnMut(&str, &'a str)) -> Result<(), serde_json::Error> {
+fn walk_object<'a>(json: &'a str, each: impl FnMut(Text<'a>, &'a str)) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     deserializer.deserialize_map(EachMember(each))?;
     deserializer.end()
@@ -111,7 +155,7 @@ fn walk_array<'a>(json: &'a str, each: impl FnMut(&'a str)) -> Result<(), serde_
 
 struct EachMember<F>(F);
 
-impl<'a, F: FnMut(&str, &'a str)> Visitor<'a> for EachMember<F> {
+impl<'a, F: FnMut(Text<'a>, &'a str)> Visitor<'a> for EachMember<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +166,7 @@ impl<'a, F: FnMut(&str, &'a str)> Visitor<'a> for EachMember<F> {
         // Keys are cut out raw too: decoding them would refuse keys that are valid JSON (a lone surrogate).
         while let Some((key, value)) = members.next_entry::<&RawValue, &RawValue>()? {
             if let Some(key) = read_text(key.get()) {
-                (self.0)(&key, value.get());
+                (self.0)(key, value.get());
             }
         }
         Ok(())
@@ -149,11 +193,9 @@ impl<'a, F: FnMut(&'a str)> Visitor<'a> for EachElement<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outline::Outline;
 
-    #[test]
-    fn a_value_is_what_its_text_says() {
-        let json = " {\"b\": [1, \"x\\u00e9\", null, true], \"a\": {\"c\": 1e400}, \"b2\": false, \"a\": {\"c\": 2.50}} ";
-        let node = JsonNode::of(json);
+    fn check(node: &JsonNode<'_>) {
         let a = node.member("a").unwrap();
         assert_eq!(a.json(), "{\"c\": 2.50}", "the last one counts");
         assert!(matches!(a.member("c").unwrap().shape(), Shape::Number("2.50")));
@@ -164,7 +206,17 @@ mod tests {
         assert_eq!(texts, ["1", "\"x\\u00e9\"", "null", "true"]);
         assert!(matches!(list[1].shape(), Shape::Text(text) if text == "xé"));
         assert!(matches!(list[2].shape(), Shape::Null));
+        assert!(matches!(list[3].shape(), Shape::Bool(true)));
+        assert!(matches!(node.member("b2").unwrap().shape(), Shape::Bool(false)));
         assert!(node.member("d").is_none());
         assert!(list[0].member("a").is_none());
+    }
+
+    #[test]
+    fn a_value_is_what_its_text_says_whether_or_not_there_is_an_outline() {
+        let json = " {\"b\": [1, \"x\\u00e9\", null, true], \"a\": {\"c\": 1e400}, \"b2\": false, \"a\": {\"c\": 2.50}} ";
+        check(&JsonNode::of(json));
+        let outline = Outline::read(json.as_bytes()).unwrap();
+        check(&JsonNode::outlined(outline.root()));
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use switchhook_protocol::JsonNode;
+use switchhook_protocol::{JsonNode, Outline};
 
 use crate::redaction::{Hidden, redact};
 
@@ -17,14 +17,15 @@ const WAYS: usize = 4;
 #[derive(Debug)]
 pub struct Content<'a> {
     body: &'a [u8],
+    outline: Option<&'a Outline<'a>>,
     redacted: [OnceCell<Cow<'a, [u8]>>; WAYS],
 }
 
 /// What was read of the bytes so far.
 #[derive(Debug)]
-pub struct Looks<'a> {
-    content: &'a Content<'a>,
-    roots: [OnceCell<Option<JsonNode<'a>>>; WAYS],
+pub struct Looks<'c, 'a> {
+    content: &'c Content<'a>,
+    roots: [OnceCell<Option<JsonNode<'c>>>; WAYS],
 }
 
 impl<'a> Content<'a> {
@@ -33,20 +34,33 @@ impl<'a> Content<'a> {
     pub fn of(body: &'a [u8]) -> Self {
         Self {
             body,
+            outline: None,
             redacted: Default::default(),
         }
     }
 
-    fn text(&self, hidden: Hidden) -> Option<&str> {
+    /// The same, where somebody looked at them already.
+    #[must_use]
+    pub fn outlined(outline: &'a Outline<'a>) -> Self {
+        Self {
+            outline: Some(outline),
+            ..Self::of(outline.text().as_bytes())
+        }
+    }
+
+    fn root(&self, hidden: Hidden) -> Option<JsonNode<'_>> {
         let redacted = self.redacted[way(hidden)].get_or_init(|| redact(self.body, hidden));
-        std::str::from_utf8(redacted).ok()
+        match (redacted, self.outline) {
+            (Cow::Borrowed(_), Some(outline)) => Some(JsonNode::outlined(outline.root())),
+            (redacted, _) => std::str::from_utf8(redacted).ok().map(JsonNode::of),
+        }
     }
 }
 
-impl<'a> Looks<'a> {
+impl<'c, 'a> Looks<'c, 'a> {
     /// Nothing is read yet.
     #[must_use]
-    pub fn at(content: &'a Content<'a>) -> Self {
+    pub fn at(content: &'c Content<'a>) -> Self {
         Self {
             content,
             roots: Default::default(),
@@ -54,9 +68,10 @@ impl<'a> Looks<'a> {
     }
 
     /// The event for those from whom this is hidden; `None` if its bytes are no text, which no event's are.
-    pub fn without(&self, hidden: Hidden) -> Option<&JsonNode<'a>> {
-        let root = || self.content.text(hidden).map(JsonNode::of);
-        self.roots[way(hidden)].get_or_init(root).as_ref()
+    pub fn without(&self, hidden: Hidden) -> Option<&JsonNode<'c>> {
+        self.roots[way(hidden)]
+            .get_or_init(|| self.content.root(hidden))
+            .as_ref()
     }
 }
 

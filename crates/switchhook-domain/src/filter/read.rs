@@ -1,7 +1,7 @@
 //! Reading a filter: what it may be made of, how much of it, and what is said of one that cannot be.
 
 use serde::de::IgnoredAny;
-use switchhook_protocol::{JsonNode, Shape};
+use switchhook_protocol::{JsonNode, Shape, Text};
 
 use super::number::Decimal;
 use super::{Bound, Clause, Condition, Literal, Sides, Test};
@@ -127,16 +127,16 @@ impl Reader {
         })
     }
 
-    fn members(&mut self, members: &[(String, JsonNode<'_>)]) -> Result<Condition, FilterError> {
+    fn members(&mut self, members: &[(Text<'_>, JsonNode<'_>)]) -> Result<Condition, FilterError> {
         let mut condition = Condition::default();
         for (name, node) in members {
             if name.starts_with('$') {
-                let test = self.at(name, |reader| reader.test(name, node))?;
+                let test = self.at(&**name, |reader| reader.test(name, node))?;
                 let json = format!("{{{}:{}}}", quoted(name), canonical(node));
                 condition.tests.push(Clause { json, test });
             } else {
-                let asked = self.at(name, |reader| reader.condition(node))?;
-                condition.members.push((name.clone(), asked));
+                let asked = self.at(&**name, |reader| reader.condition(node))?;
+                condition.members.push((name.to_string(), asked));
             }
         }
         Ok(condition)
@@ -228,8 +228,8 @@ impl Reader {
                 Literal::List(elements.collect::<Result<_, _>>()?)
             }
             Shape::Object(members) => {
-                let read = |(name, node): &(String, JsonNode<'_>)| {
-                    Ok((name.clone(), self.literal_in(node, depth + 1)?))
+                let read = |(name, node): &(Text<'_>, JsonNode<'_>)| {
+                    Ok((name.to_string(), self.literal_in(node, depth + 1)?))
                 };
                 Literal::Object(members.iter().map(read).collect::<Result<_, _>>()?)
             }
@@ -256,7 +256,7 @@ fn canonical(node: &JsonNode<'_>) -> String {
         Shape::List(elements) => format!("[{}]", list(elements.iter().map(canonical).collect())),
         Shape::Object(members) => {
             let member =
-                |(name, node): &(String, JsonNode<'_>)| format!("{}:{}", quoted(name), canonical(node));
+                |(name, node): &(Text<'_>, JsonNode<'_>)| format!("{}:{}", quoted(name), canonical(node));
             format!("{{{}}}", list(members.iter().map(member).collect()))
         }
         Shape::Text(text) => quoted(text),

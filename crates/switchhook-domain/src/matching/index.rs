@@ -178,16 +178,16 @@ impl CompanyIndex {
         self.entries.is_empty()
     }
 
-    /// The endpoints that the event with these bytes goes to, in ascending order, each once. Says what
-    /// [`judge`](super::judge) says. The bytes are looked at only if a subscription has a filter on them and wants the event
+    /// The endpoints that the event with this content goes to, in ascending order, each once. Says what
+    /// [`judge`](super::judge) says. The content is looked at only if a subscription has a filter on them and wants the event
     /// otherwise.
     #[must_use]
-    pub fn match_event(&self, facts: &EventFacts, body: &[u8]) -> Vec<Match> {
+    pub fn match_event(&self, facts: &EventFacts, content: &Content<'_>) -> Vec<Match> {
         let mut found = self.matching(facts);
         found.sort_unstable_by_key(|entry| (entry.endpoint, entry.id));
         found.dedup_by_key(|entry| entry.id);
         if found.iter().any(|entry| entry.filter.is_some()) {
-            self.drop_filtered(&mut found, body);
+            self.drop_filtered(&mut found, content);
         }
         found
             .chunk_by(|one, other| one.endpoint == other.endpoint)
@@ -195,9 +195,8 @@ impl CompanyIndex {
             .collect()
     }
 
-    fn drop_filtered(&self, found: &mut SmallVec<[Entry; 8]>, body: &[u8]) {
-        let content = Content::of(body);
-        let looks = Looks::at(&content);
+    fn drop_filtered(&self, found: &mut SmallVec<[Entry; 8]>, content: &Content<'_>) {
+        let looks = Looks::at(content);
         found.retain(|entry| match entry.filter {
             None => true,
             Some(number) => {

@@ -71,7 +71,7 @@ fn check(filter: Filter, kind: Kind, body: &str, expected: Option<Reason>) {
         "{:?} and {body}",
         subscription.filter
     );
-    let found = CompanyIndex::build([subscription]).match_event(&facts, body.as_bytes());
+    let found = CompanyIndex::build([subscription]).match_event(&facts, &Content::of(body.as_bytes()));
     assert_eq!(
         found.is_empty(),
         expected.is_some(),
@@ -427,7 +427,7 @@ fn several_subscriptions_of_a_webhook_make_one_match() {
     };
     let ids = |ids: [i64; 2]| ids.map(SubscriptionId).to_vec();
     assert_eq!(
-        index.match_event(&event(Kind::Call, r#"{"state":"hangup"}"#), b"{}"),
+        index.match_event(&event(Kind::Call, r#"{"state":"hangup"}"#), &Content::of(b"{}")),
         [
             Match {
                 endpoint: Endpoint::Webhook(WebhookId(1)),
@@ -443,7 +443,7 @@ fn several_subscriptions_of_a_webhook_make_one_match() {
     );
     assert!(
         index
-            .match_event(&event(Kind::Call, r#"{"state":"ringing"}"#), b"{}")
+            .match_event(&event(Kind::Call, r#"{"state":"ringing"}"#), &Content::of(b"{}"))
             .is_empty()
     );
 }
@@ -535,7 +535,7 @@ fn other_targets_and_states_cost_nothing() {
         .into_iter()
         .flat_map(|facet| [(facet, Some(OFFICE)), (facet, None)]);
     assert_eq!(keys.map(|key| index.candidates(key).count()).sum::<usize>(), 0);
-    let found = index.match_event(&facts, b"{}");
+    let found = index.match_event(&facts, &Content::of(b"{}"));
     assert_eq!(found.capacity(), 0, "nothing was allocated");
 }
 
@@ -650,7 +650,7 @@ fn events() -> impl Strategy<Value = EventFacts> {
 proptest! {
     #[test]
     fn the_index_says_what_judging_one_by_one_says(all in subscriptions(), facts in events()) {
-        let found = CompanyIndex::build(all.clone()).match_event(&facts, b"{}");
+        let found = CompanyIndex::build(all.clone()).match_event(&facts, &Content::of(b"{}"));
         let webhooks: Vec<_> = found.iter().map(|one| one.endpoint).collect();
         prop_assert!(webhooks.is_sorted_by(|one, next| one < next), "one match per webhook: {:?}", webhooks);
 
@@ -766,7 +766,7 @@ fn check_filtered(subscription: Subscription, body: &str, expected: Option<Reaso
     let facts = event(subscription.filter.kind(), body);
     let verdict = expected.map_or(Verdict::Matches, Verdict::PassedOver);
     assert_eq!(said(&subscription, &facts, body), verdict, "{body}");
-    let found = CompanyIndex::build([subscription]).match_event(&facts, body.as_bytes());
+    let found = CompanyIndex::build([subscription]).match_event(&facts, &Content::of(body.as_bytes()));
     assert_eq!(
         found.is_empty(),
         expected.is_some(),

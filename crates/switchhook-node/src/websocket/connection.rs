@@ -10,6 +10,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use switchhook_domain::event::EventFacts;
+use switchhook_domain::filter::Content;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_protocol::Payload;
@@ -236,7 +237,11 @@ impl<'a> Connection<'a> {
             return Ok(None);
         };
         let matches = registry
-            .match_event(company_id, &EventFacts::of(&payload), &entry.event.body)
+            .match_event(
+                company_id,
+                &EventFacts::of(&payload),
+                &Content::of(&entry.event.body),
+            )
             .matches;
         let here = Endpoint::Websocket(grant.websocket_id);
         let wanted = matches.into_iter().find(|one| {
