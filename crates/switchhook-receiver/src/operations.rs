@@ -1,15 +1,18 @@
 //! A function for each kind of event, named as the AsyncAPI contract names its operations, called once for each event.
-//! Works with any server that runs on tokio: headers and body in, the answer out. With axum it is a route.
+//! Works with any server that runs on tokio (with its timer): headers and body in, the answer out. With axum it is a route.
 //!
-//! An event whose function fails is answered with 500 and comes again; one that was dealt with is answered with 200.
+//! An event whose function fails, or takes longer than the patience allows, is answered with 500 and comes again; one that was
+//! dealt with is answered with 200.
 
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchhook_protocol::Kind;
 use tokio::task::{spawn, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::Receiver;
 use crate::journal::JournalError;
@@ -22,6 +25,10 @@ use crate::repeats::{Claim, Repeats, Turn};
 pub type HandlerError = Box<dyn Error + Send + Sync>;
 
 type Outcome = Result<(), HandlerError>;
+
+/// How long a function may take for an event, unless said otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 type Handler = Box<dyn Fn(Received) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
 
 /// Verifies, drops repeats, and calls the function of the event's kind.
@@ -35,6 +42,7 @@ struct Inner {
     of_kind: [Option<Handler>; Kind::ALL.len()],
     otherwise: Option<Handler>,
     report: Box<dyn Fn(&Trouble) + Send + Sync>,
+    patience: Duration,
 }
 
 /// What to answer to a request.
@@ -59,6 +67,9 @@ pub enum Trouble {
     /// The handler failed or panicked; the event comes again.
     #[error("the handler failed: {0}")]
     Failed(HandlerError),
+    /// The handler had no end within this time and was dropped; the event comes again.
+    #[error("the handler took longer than {} s", .0.as_secs_f64())]
+    TookTooLong(Duration),
     /// The event was dealt with, but that cannot be written down; the event comes again.
     #[error("the event was handled, but may be handled again")]
     NotRemembered(#[source] JournalError),
@@ -74,6 +85,7 @@ impl Handlers {
             of_kind: Default::default(),
             otherwise: None,
             report: Box::new(|_| ()),
+            patience: PATIENCE,
         }))
     }
 
@@ -142,8 +154,16 @@ impl Handlers {
         self
     }
 
+    /// How long a function may take for an event: a minute, unless said here. One that takes longer is dropped at the point where
+    /// it waits, so that its event can come again.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.inner().patience = patience;
+        self
+    }
+
     /// Takes a request: its labels and its whole body, whatever its `Content-Type`. Returns when the event was dealt
-    /// with. A handler that has begun comes to its end even if nobody waits for the answer any more.
+    /// with. A handler that has begun goes on even if nobody waits for the answer any more.
     pub async fn receive(&self, labels: Labels, content: &[u8]) -> Answer {
         let received = self.0.receiver.receive_labelled(labels, content);
         self.deal_with(received).await
@@ -211,10 +231,12 @@ impl Inner {
         let own = event
             .kind
             .and_then(|kind| self.of_kind.get(kind as usize)?.as_ref());
-        if let Some(handler) = own.or(self.otherwise.as_ref())
-            && let Err(error) = handler(event).await
-        {
-            return self.fail(error);
+        if let Some(handler) = own.or(self.otherwise.as_ref()) {
+            match timeout(self.patience, handler(event)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.fail(error),
+                Err(_) => return self.not_handled(&Trouble::TookTooLong(self.patience)),
+            }
         }
         // Waits for the disk, which must not hold up other tasks.
         match spawn_blocking(|| claim.done()).await {
@@ -228,7 +250,11 @@ impl Inner {
     }
 
     fn fail(&self, error: HandlerError) -> Answer {
-        (self.report)(&Trouble::Failed(error));
+        self.not_handled(&Trouble::Failed(error))
+    }
+
+    fn not_handled(&self, trouble: &Trouble) -> Answer {
+        (self.report)(trouble);
         Answer::new(500, "the event could not be handled")
     }
 }

@@ -186,3 +186,34 @@ async fn while_an_event_is_handled_its_repeat_is_told_to_come_back() {
     assert_eq!(status, 200);
     assert!(has_begun.try_recv().is_err(), "it was handled once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_without_an_end_is_dropped_and_its_event_comes_again() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let troubles = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (counted, reported) = (Arc::clone(&tries), Arc::clone(&troubles));
+    let handlers = Handlers::new(receiver(), Repeats::in_memory(Bounds::default()))
+        .receive_other_event(move |_| {
+            let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                Ok(())
+            }
+        })
+        .patience(std::time::Duration::from_secs(3))
+        .report(move |trouble| reported.lock().unwrap().push(trouble.to_string()));
+    let labels = || Labels::read(|name| (name == headers::EVENT_ID).then_some("17"));
+    let token = sign(SECRET, AGENT);
+    assert_eq!(handlers.receive(labels(), token.as_bytes()).await.status, 500);
+    assert_eq!(
+        troubles.lock().unwrap().as_slice(),
+        ["the handler took longer than 3 s"]
+    );
+    assert_eq!(
+        handlers.receive(labels(), token.as_bytes()).await.message,
+        "received"
+    );
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+}
