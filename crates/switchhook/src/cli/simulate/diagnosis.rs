@@ -146,6 +146,10 @@ impl Examination {
     }
 
     async fn try_wrong(&mut self, way: Way) -> anyhow::Result<()> {
+        // Whether it looks at the header that it waits for, or only whether there is one.
+        if matches!(way, Way::Header(..)) {
+            self.look(way, Probe::Forged(Forgery::OtherSecret)).await?;
+        }
         let way = match way {
             Way::As(_) | Way::Labelled => way,
             _ => Way::AsDialpad,

@@ -158,6 +158,12 @@ async fn one_that_waits_for_a_signature_header_is_told_which() {
     let report = check(wrong.await, &SIGNED, &["waits-for-a-header"]);
     let says = report["findings"][0]["says"].as_str().unwrap_or_default();
     assert!(says.contains("X-Dialpad-Signature"), "{says}");
+    let only_there = start(|headers, _| match headers.get("x-dialpad-signature") {
+        Some(_) => (200, true),
+        None => (401, false),
+    });
+    let both = ["waits-for-a-header", "does-not-verify"];
+    check(only_there.await, &SIGNED, &both);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,6 +63,7 @@ impl Requests {
         }
         let event = self.event(probe).to_string();
         let body = match probe {
+            Probe::Forged(_) if matches!(way, Way::Header(_, form) if form != HeaderForm::Token) => event,
             Probe::Forged(forgery) => self.forged(forgery, &event),
             Probe::Broken(Break::Empty) => String::new(),
             Probe::Broken(Break::Truncated) => {
@@ -95,7 +96,10 @@ impl Requests {
             _ => HeaderForm::Hexadecimal,
         };
         for name in names {
-            let value = self.header_value(form, body);
+            let value = match (probe, &self.secret) {
+                (Probe::Forged(_), Some(secret)) => header_value(form, another(secret).as_bytes(), body),
+                (_, secret) => header_value(form, secret.as_deref().unwrap_or_default(), body),
+            };
             if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::try_from(value)) {
                 map.insert(name, value);
             }
@@ -115,20 +119,6 @@ impl Requests {
         map
     }
 
-    fn header_value(&self, form: HeaderForm, body: &str) -> String {
-        let secret = self.secret.as_deref().unwrap_or_default();
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), body.as_bytes());
-        let hexadecimal: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let secret = String::from_utf8_lossy(secret);
-        match form {
-            HeaderForm::Hexadecimal | HeaderForm::Token => hexadecimal,
-            HeaderForm::Base64 => STANDARD.encode(tag),
-            HeaderForm::Sha256 => format!("sha256={hexadecimal}"),
-            HeaderForm::Secret => secret.into_owned(),
-            HeaderForm::Bearer => format!("Bearer {secret}"),
-        }
-    }
-
     /// The body as it is sent: a token if there is a secret.
     fn signed(&self, event: &str) -> String {
         match &self.secret {
@@ -142,10 +132,7 @@ impl Requests {
         let (signed, tag) = genuine.rsplit_once('.').unwrap_or_default();
         let payload = URL_SAFE_NO_PAD.encode(event);
         match forgery {
-            Forgery::OtherSecret => {
-                let other = digest::digest(&digest::SHA256, genuine.as_bytes());
-                sign(other, event.as_bytes())
-            }
+            Forgery::OtherSecret => sign(another(genuine.as_bytes()), event.as_bytes()),
             Forgery::ChangedPayload => {
                 let changed = URL_SAFE_NO_PAD.encode(event.replacen("hangup", "missed", 1));
                 format!("{}.{tag}", signed.replacen(&payload, &changed, 1))
@@ -241,6 +228,28 @@ impl Requests {
         }
         body
     }
+}
+
+/// What stands in the header that a receiver waits for.
+fn header_value(form: HeaderForm, secret: &[u8], body: &str) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), body.as_bytes());
+    let secret = String::from_utf8_lossy(secret);
+    match form {
+        HeaderForm::Hexadecimal | HeaderForm::Token => hexadecimal(tag.as_ref()),
+        HeaderForm::Base64 => STANDARD.encode(tag),
+        HeaderForm::Sha256 => format!("sha256={}", hexadecimal(tag.as_ref())),
+        HeaderForm::Secret => secret.into_owned(),
+        HeaderForm::Bearer => format!("Bearer {secret}"),
+    }
+}
+
+/// A secret that nobody has.
+fn another(secret: &[u8]) -> String {
+    hexadecimal(digest::digest(&digest::SHA256, secret).as_ref())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn merge(into: &mut Value, more: Value) {
