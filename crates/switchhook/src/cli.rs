@@ -25,6 +25,7 @@ mod events;
 mod explain_request;
 mod feed;
 mod forward_trust;
+mod guest;
 mod help;
 mod init;
 mod jwt;

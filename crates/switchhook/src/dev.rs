@@ -42,7 +42,7 @@ pub(crate) const KEY_FILE: &str = "key";
 pub(crate) const ADDRESS_FILE: &str = "address";
 
 /// The file of its store.
-const STORE_FILE: &str = "switchhook.db";
+pub(crate) const STORE_FILE: &str = "switchhook.db";
 
 /// Where a receiver of one's own may be besides this machine: in its network, or around its containers.
 const NEARBY: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];

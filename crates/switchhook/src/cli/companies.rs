@@ -5,16 +5,13 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use switchhook_domain::clock::Clock;
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::id::CompanyId;
 use switchhook_store::{PageRequest, Store};
 
 use super::output::{self, Table, time};
-use super::{Misuse, wait_for};
+use super::{Misuse, guest, wait_for};
 use crate::config::StoreOptions;
-use switchhook_node::clock::SystemClock;
-use switchhook_node::storage;
 
 /// List companies and change how long their events are kept
 #[derive(Debug, Subcommand)]
@@ -126,7 +123,7 @@ impl Update {
 }
 
 fn open(options: &StoreOptions) -> anyhow::Result<Arc<dyn Store>> {
-    storage::open_as_guest(&options.store, SystemClock.now(), None)
+    guest::open(&options.store, None)
 }
 
 async fn all(store: &Arc<dyn Store>) -> anyhow::Result<Vec<Company>> {

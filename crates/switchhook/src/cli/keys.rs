@@ -16,12 +16,12 @@ use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_store::{PageRequest, Store};
 
 use super::output::{self, Table, time, time_or_dash};
-use super::{wait_for, words};
+use super::{guest, wait_for, words};
 use crate::config::StoreOptions;
 use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::parse_duration;
-use switchhook_node::{keys, storage};
+use switchhook_node::keys;
 
 /// Create, list and revoke API keys
 #[derive(Debug, Subcommand)]
@@ -125,7 +125,7 @@ impl Create {
     fn run(self, now: Timestamp) -> anyhow::Result<()> {
         let text = keys::new_key();
         let key = self.key(&text, now);
-        let created = on_store(&self.store, now, async |store| {
+        let created = on_store(&self.store, async |store| {
             Ok(store.create_key(key.clone()).await?)
         })?;
         if self.json {
@@ -155,9 +155,7 @@ impl Create {
 
 impl List {
     fn run(self, now: Timestamp) -> anyhow::Result<()> {
-        let keys = on_store(&self.store, now, async |store| {
-            all_keys(&*store, self.company).await
-        })?;
+        let keys = on_store(&self.store, async |store| all_keys(&*store, self.company).await)?;
         if self.json {
             return output::print_json(&json!({ "items": keys.iter().map(as_json).collect::<Vec<_>>() }));
         }
@@ -183,7 +181,7 @@ impl List {
 
 impl Revoke {
     fn run(self, now: Timestamp) -> anyhow::Result<()> {
-        let revoked = on_store(&self.store, now, async |store| {
+        let revoked = on_store(&self.store, async |store| {
             Ok(store.revoke_key(self.id, now).await?)
         })?;
         if self.json {
@@ -219,11 +217,10 @@ pub(super) fn admin_key(name: &str, text: &str, now: Timestamp) -> ApiKey {
 /// Does something on the store, as a guest, and lets go of it.
 fn on_store<T>(
     options: &StoreOptions,
-    now: Timestamp,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     wait_for(async {
-        let store = storage::open_as_guest(&options.store, now, None)?;
+        let store = guest::open(&options.store, None)?;
         let done = work(Arc::clone(&store)).await;
         store.close().await;
         done

@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use switchhook_domain::clock::Clock;
 use switchhook_store::{Resealed, Store};
 
-use super::{Misuse, output, wait_for};
+use super::{Misuse, guest, output, wait_for};
 use crate::config::{EncryptionOptions, StoreOptions};
-use switchhook_node::clock::SystemClock;
-use switchhook_node::storage;
 
 /// How many webhooks one commit rewrites.
 const SLICE: u32 = 200;
@@ -48,7 +45,7 @@ impl Secrets {
         let keyring = keyring.ok_or_else(|| {
             Misuse("there is no key to encrypt with: set SWITCHHOOK_ENCRYPTION_KEY".to_owned())
         })?;
-        let store = storage::open_as_guest(&command.store.store, SystemClock.now(), Some(&keyring))?;
+        let store = guest::open(&command.store.store, Some(&keyring))?;
         let done = wait_for(async {
             let done = reseal_all(&store).await;
             store.close().await;

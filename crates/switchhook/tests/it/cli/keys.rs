@@ -66,3 +66,24 @@ fn keys_are_listed_without_themselves_and_can_be_revoked() {
     assert!(shell.run(&["keys", "list"]).ok().stdout.contains("revoked"));
     shell.run(&["keys", "revoke", "1"]).failed(1);
 }
+
+#[test]
+fn beside_a_store_of_dev_no_other_one_is_made_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = Shell::new(folder.path());
+    std::fs::create_dir(folder.path().join(".switchhook")).unwrap();
+    let of_dev = ["--store", "sqlite:.switchhook/switchhook.db"];
+    shell.run(&[&["migrate"][..], &of_dev].concat()).ok();
+    let create = ["keys", "create", "--name", "me"];
+    let refused = shell.run(&create).failed(2);
+    assert!(
+        refused
+            .stderr
+            .contains("--store sqlite:.switchhook/switchhook.db"),
+        "{refused:?}"
+    );
+    assert!(!folder.path().join("switchhook.db").exists());
+    shell.run(&[&create[..], &of_dev].concat()).ok();
+    shell.run(&["migrate", "--store", "sqlite:./switchhook.db"]).ok();
+    shell.run(&create).ok();
+}
