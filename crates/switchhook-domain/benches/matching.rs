@@ -16,7 +16,7 @@ use switchhook_protocol::{Payload, TargetType};
 const BODY: &[u8] = include_bytes!("../../switchhook-protocol/tests/fixtures/observed_call.json");
 
 fn facts() -> EventFacts {
-    let payload = Payload::read(Kind::Call, &Content::of(BODY)).expect("it is a call");
+    let payload = Payload::read(Kind::Call, BODY).expect("it is a call");
     EventFacts::of(&payload)
 }
 

@@ -7,7 +7,7 @@
 //! What only one request, one read or one attempt depends on is no such part: a panic there is the end of just that.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,6 +51,12 @@ impl Vitals {
                 }
             }
         })
+    }
+
+    /// Runs a part on a thread of its own, which is the caller's; a panic is its failure.
+    pub fn guard<T>(&self, part: &'static str, work: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        done.inspect_err(|panic| self.fail(part, words_of(&**panic))).ok()
     }
 
     /// A part has failed. What failed first stays known: the rest may follow from it.
@@ -114,5 +120,20 @@ mod tests {
         assert!(ended.await.is_err(), "whoever waits for it learns it too");
         vitals.fail("other", "too late");
         assert_eq!(vitals.clone().failed().await, "the runner has failed: no legs");
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_a_failure_and_one_that_ends_is_none() {
+        let vitals = Vitals::default();
+        assert_eq!(vitals.guard("well", || 7), Some(7));
+        assert_eq!(vitals.failure(), None);
+        assert_eq!(
+            vitals.guard("thread that sends", || panic!("no poll")),
+            None::<()>
+        );
+        assert_eq!(
+            vitals.failure().as_deref(),
+            Some("the thread that sends has failed: no poll")
+        );
     }
 }

@@ -159,7 +159,7 @@ impl Server {
             &settings.outbound,
         )?;
         let secured = tls::start(&settings.tls)?;
-        let sending = Sending::start()?;
+        let sending = Sending::start(&vitals)?;
         let parts = Parts {
             settings,
             clock,
@@ -331,7 +331,7 @@ struct Sending {
 }
 
 impl Sending {
-    fn start() -> Result<Self> {
+    fn start(vitals: &Vitals) -> Result<Self> {
         // On a single thread tasks run in turns, so that attempts that ended together reach the engine together. With the
         // other scheduler each would be let in by itself, ahead of the rest.
         let mut builder = match half_of_the_processors() {
@@ -346,10 +346,13 @@ impl Sending {
         let runtime = builder.enable_all().build().context(no_threads)?;
         let handle = runtime.handle().clone();
         let (until_dropped, dropped) = oneshot::channel();
+        let vitals = vitals.clone();
+        // An error is what comes: the other end is never used but dropped.
         let run = move || {
-            // An error is what comes: the other end is never used but dropped.
-            let _ = runtime.block_on(dropped);
-            runtime.shutdown_background();
+            vitals.guard("thread that sends", || {
+                let _ = runtime.block_on(dropped);
+                runtime.shutdown_background();
+            })
         };
         std::thread::Builder::new()
             .name("sending".to_owned())
