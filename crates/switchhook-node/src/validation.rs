@@ -7,19 +7,17 @@ mod asked;
 mod claims;
 #[cfg(test)]
 mod genuine;
+#[cfg(test)]
+mod judge;
 mod shape;
-mod tree;
 
 use std::fmt;
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, ValidationError};
-use serde_json::Value;
-use switchhook_protocol::{Kind, Outline, same_word, spelled_enum};
+use serde_json::{Number, Value};
+use switchhook_protocol::{JsonNode, Kind, Outline, Shape as Node, spelled_enum};
 
 use self::asked::Reading;
-use self::shape::Shape;
-use self::tree::{Tree, Trees};
+use self::shape::{DIGITS, Fault, Shape};
 use crate::documents;
 
 spelled_enum! {
@@ -65,11 +63,10 @@ impl Deviation {
         self.is_certain
     }
 
-    fn of(error: &ValidationError<'_>, is_certain: bool) -> Self {
-        let pointer = error.instance_path().as_str().to_owned();
+    fn of(pointer: &str, value: &JsonNode<'_>, fault: &Fault<'_>, is_certain: bool) -> Self {
         Self {
-            pointer,
-            message: message(error),
+            pointer: pointer.to_owned(),
+            message: message(value, fault),
             is_certain,
         }
     }
@@ -124,12 +121,11 @@ const MOST_VALUES: usize = 50_000;
 #[derive(Debug)]
 pub struct Validator([Schema; Kind::ALL.len()]);
 
-/// The schema of one kind in both readings. Most events keep to the close one, and nothing but its shape is asked.
+/// The schema of one kind in both readings. Most events keep to the close one, and then there is nothing more to say.
 #[derive(Debug)]
 struct Schema {
-    shape: Shape,
-    closely: jsonschema::Validator<Trees>,
-    loosely: jsonschema::Validator<Trees>,
+    closely: Shape,
+    loosely: Shape,
 }
 
 impl Default for Validator {
@@ -146,16 +142,8 @@ impl Validator {
     #[must_use]
     pub fn new() -> Self {
         Self(Kind::ALL.map(|kind| {
-            let asked = |reading| asked::schema(documents::schema(kind), reading);
-            let read = |reading| {
-                jsonschema::options_for::<Trees>()
-                    .with_draft(Draft::Draft7)
-                    .should_validate_formats(false)
-                    .build(&asked(reading))
-                    .expect("the schemas of our own document are schemas")
-            };
+            let read = |reading| Shape::of(&asked::schema(documents::schema(kind), reading));
             Schema {
-                shape: Shape::of(&asked(Reading::Closely)),
                 closely: read(Reading::Closely),
                 loosely: read(Reading::Loosely),
             }
@@ -174,34 +162,38 @@ impl Validator {
             ))];
         }
         let is_as_it_should_be =
-            event.is_plain() && schema.shape.fits(event.root()) && !claims::has_mistakable(event);
+            event.is_plain() && schema.closely.fits(event.root()) && !claims::has_mistakable(event);
         if is_as_it_should_be {
             return Vec::new();
         }
-        schema.judge(event.text())
+        schema.deviations(event)
     }
 }
 
 impl Schema {
-    /// What deviates in an event, as the JSON Schema crate tells.
-    fn judge(&self, event: &str) -> Vec<Deviation> {
+    /// What deviates in an event: first what no event goes without, then what is new.
+    fn deviations(&self, event: &Outline<'_>) -> Vec<Deviation> {
         // What is JSON and yet cannot be read (1e400, half a surrogate pair, very deep nesting) cannot be judged.
-        let event: Tree<'_> = match serde_json::from_str(event) {
-            Ok(event) => event,
-            Err(error) => return vec![Deviation::unjudged(&error)],
-        };
-        if self.closely.is_valid(&event) {
-            return claims::mistakable(&event).collect();
+        if !event.is_plain()
+            && let Err(error) = serde_json::from_str::<Value>(event.text())
+        {
+            return vec![Deviation::unjudged(&error)];
         }
-        let errors = self.loosely.iter_errors(&event);
-        let mut found: Vec<_> = bounded(errors.map(|error| Deviation::of(&error, true))).collect();
-        let errors = self.closely.iter_errors(&event);
-        let others = errors
-            .filter(|error| !is_spelled_otherwise(error))
-            .map(|error| Deviation::of(&error, false))
-            .filter(|other| !found.iter().any(|certain| certain.pointer == other.pointer));
-        let others: Vec<_> = others.take(MOST_DEVIATIONS - found.len()).collect();
-        found.extend(claims::mistakable(&event));
+        let root = JsonNode::outlined(event.root());
+        let mut found = Vec::new();
+        self.loosely.faults(&root, &mut |pointer, value, fault| {
+            found.push(Deviation::of(pointer, value, &fault, true));
+            found.len() < MOST_DEVIATIONS
+        });
+        let mut others = Vec::new();
+        self.closely.faults(&root, &mut |pointer, value, fault| {
+            let is_word = matches!(fault, Fault::Word { is_spelled_otherwise, .. } if is_spelled_otherwise);
+            if !is_word && !found.iter().any(|certain| certain.pointer == pointer) {
+                others.push(Deviation::of(pointer, value, &fault, false));
+            }
+            found.len() + others.len() < MOST_DEVIATIONS
+        });
+        found.extend(claims::mistakable(event));
         found.extend(others);
         bounded(found.into_iter()).collect()
     }
@@ -216,16 +208,6 @@ fn bounded(deviations: impl Iterator<Item = Deviation>) -> impl Iterator<Item = 
     })
 }
 
-/// Whether it is one of the words after all: case and separators do not count.
-fn is_spelled_otherwise(error: &ValidationError<'_>) -> bool {
-    let ValidationErrorKind::Enum { options } = error.kind() else {
-        return false;
-    };
-    let mut known = options.as_array().into_iter().flatten().filter_map(Value::as_str);
-    let word = error.instance().as_str();
-    word.is_some_and(|word| known.any(|known| same_word(word, known)))
-}
-
 /// Every value but the first comes after one of these. They may also stand in texts, so that a very long text is not judged
 /// either; that does no harm.
 fn has_too_many_values(body: &[u8]) -> bool {
@@ -237,36 +219,42 @@ fn has_too_many_values(body: &[u8]) -> bool {
             > MOST_VALUES
 }
 
-fn message(error: &ValidationError<'_>) -> String {
-    let instance = error.instance();
-    match error.kind() {
-        ValidationErrorKind::Enum { options } => match word(instance) {
-            Some(word) => format!("`{word}` is none of {options}"),
-            None => format!("this {} is none of {options}", type_of(instance)),
+fn message(value: &JsonNode<'_>, fault: &Fault<'_>) -> String {
+    let this = type_of(value);
+    match fault {
+        Fault::Word { known, .. } => match word(value) {
+            Some(word) => format!("`{word}` is none of {known}"),
+            None => format!("this {this} is none of {known}"),
         },
-        _ => error
-            .masked_with(format!("this {}", type_of(instance)))
-            .to_string(),
+        Fault::Type(types) => {
+            let types: Vec<_> = types.iter().map(|name| format!("\"{name}\"")).collect();
+            let plural = if types.len() == 1 { "" } else { "s" };
+            format!("this {this} is not of type{plural} {}", types.join(", "))
+        }
+        Fault::NoDigits => format!("this {this} does not match \"{DIGITS}\""),
     }
 }
 
 /// A value that is short and looks like a word of a list, and not like something that a person wrote.
-fn word(value: &Value) -> Option<&str> {
+fn word<'n>(value: &'n JsonNode<'_>) -> Option<&'n str> {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    value
-        .as_str()
-        .filter(|text| text.len() <= 32 && text.bytes().all(is_letter))
+    match value.shape() {
+        Node::Text(text) if text.len() <= 32 && text.bytes().all(is_letter) => Some(text),
+        _ => None,
+    }
 }
 
-fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "fraction",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+fn type_of(value: &JsonNode<'_>) -> &'static str {
+    match value.shape() {
+        Node::Null => "null",
+        Node::Bool(_) => "boolean",
+        Node::Number(number) if serde_json::from_str(number).is_ok_and(|number: Number| number.is_f64()) => {
+            "fraction"
+        }
+        Node::Number(_) => "integer",
+        Node::Text(_) => "string",
+        Node::List(_) => "array",
+        Node::Object(_) => "object",
     }
 }
 

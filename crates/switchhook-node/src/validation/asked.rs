@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::shape::DIGITS;
+
 /// How closely a schema is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -91,7 +93,7 @@ fn take_digits(keywords: &mut Map<String, Value>) {
         && types.iter().any(|name| name == "integer")
     {
         types.push(json!("string"));
-        keywords.insert("pattern".to_owned(), json!("^-?[0-9]+$"));
+        keywords.insert("pattern".to_owned(), json!(DIGITS));
     }
 }
 

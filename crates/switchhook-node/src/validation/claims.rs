@@ -6,7 +6,6 @@
 use switchhook_protocol::Outline;
 
 use super::Deviation;
-use super::tree::Tree;
 
 /// The registered claims (RFC 7519 §4.1), and what a library takes each for.
 const REGISTERED: [(&str, &str); 7] = [
@@ -27,10 +26,11 @@ pub(super) fn has_mistakable(event: &Outline<'_>) -> bool {
 }
 
 /// A note for each member of the event that has the name of a registered claim.
-pub(super) fn mistakable<'e>(event: &'e Tree<'e>) -> impl Iterator<Item = Deviation> + 'e {
+pub(super) fn mistakable(event: &Outline<'_>) -> impl Iterator<Item = Deviation> {
+    let is_member = |name: &str| event.root().members().any(|(other, _)| other == name);
     REGISTERED
         .into_iter()
-        .filter(|(name, _)| event.has_member(name))
+        .filter(move |(name, _)| is_member(name))
         .map(|(name, taken_for)| Deviation {
             pointer: format!("/{name}"),
             message: format!(

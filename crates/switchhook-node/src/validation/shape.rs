@@ -1,11 +1,10 @@
-//! The quick verdict: whether an event is as its schema says, told from its outline.
+//! What a schema asks of an event, told from its outline: whether the event is so, and if not, what is otherwise, and where.
 //!
-//! Most events are, and then there is nothing more to say. Which one is not, how, and where, is asked of the JSON Schema
-//! crate, whose verdict this is: on our own schemas, and on everything but numbers and words that are spelled oddly, which
-//! are left to it.
+//! Our own schemas ask for little of what JSON Schema knows, and this is all of that. What it says is what the JSON Schema crate
+//! says: `genuine.rs` holds one against the other.
 
-use serde_json::Value as Json;
-use switchhook_protocol::{Sort, Value};
+use serde_json::{Number, Value as Json};
+use switchhook_protocol::{JsonNode, Shape as Node, Sort, Value, same_word};
 
 /// What a schema asks for, a rule for each place in it; the event's own is the first.
 #[derive(Debug)]
@@ -17,12 +16,40 @@ struct Rule {
     /// Of which types it may be, as bits.
     types: u8,
     /// Which words it may be, if only some. Then nothing but these, and maybe null, will do.
-    words: Option<Vec<String>>,
+    words: Option<Words>,
+    /// Whether a text must be a whole number.
+    is_digits: bool,
     /// The rules for its members by their names, shortest first.
     members: Vec<(String, usize)>,
     /// The rule for its elements.
     elements: Option<usize>,
 }
+
+/// The words that a value may be.
+#[derive(Debug)]
+struct Words {
+    known: Vec<String>,
+    has_null: bool,
+    /// All of them, as JSON.
+    json: String,
+}
+
+/// What a value has against it.
+#[derive(Debug)]
+pub(super) enum Fault<'r> {
+    /// It is of no such type; these are asked for.
+    Type(Vec<&'static str>),
+    /// It is none of these words, as JSON; maybe one of them but for its spelling.
+    Word {
+        known: &'r str,
+        is_spelled_otherwise: bool,
+    },
+    /// It is a text that is no whole number.
+    NoDigits,
+}
+
+/// How the schemas say that a text must be a whole number.
+pub(super) const DIGITS: &str = "^-?[0-9]+$";
 
 const NULL: u8 = 1;
 const BOOLEAN: u8 = 1 << 1;
@@ -31,6 +58,17 @@ const FRACTION: u8 = 1 << 3;
 const STRING: u8 = 1 << 4;
 const ARRAY: u8 = 1 << 5;
 const OBJECT: u8 = 1 << 6;
+
+/// The types by their names.
+const NAMES: [(&str, u8); 7] = [
+    ("null", NULL),
+    ("boolean", BOOLEAN),
+    ("integer", INTEGER),
+    ("number", INTEGER | FRACTION),
+    ("string", STRING),
+    ("array", ARRAY),
+    ("object", OBJECT),
+];
 
 const ANY: u8 = NULL | BOOLEAN | INTEGER | FRACTION | STRING | ARRAY | OBJECT;
 
@@ -75,14 +113,15 @@ impl Shape {
         }
         if let Some(words) = &rule.words {
             return match sort {
-                Sort::Null => true,
-                Sort::String => value
-                    .text()
-                    .is_some_and(|text| words.iter().any(|word| *word == text)),
+                Sort::Null => words.has_null,
+                Sort::String => value.text().is_some_and(|text| words.has(&text)),
                 _ => false,
             };
         }
         match sort {
+            Sort::String | Sort::EscapedString if rule.is_digits => {
+                value.text().is_some_and(|text| is_digits(&text))
+            }
             Sort::Array => rule
                 .elements
                 .is_none_or(|elements| value.elements().all(|element| self.fits_rule(elements, element))),
@@ -92,9 +131,90 @@ impl Shape {
             _ => true,
         }
     }
+
+    /// Calls `each` with every value of an event that is not as the schema says: where it stands (a JSON pointer), itself, and what
+    /// it has against it. Goes on as long as `each` says so.
+    pub(super) fn faults<'s>(
+        &'s self,
+        event: &JsonNode<'_>,
+        each: &mut impl FnMut(&str, &JsonNode<'_>, Fault<'s>) -> bool,
+    ) {
+        self.faults_of(0, event, &mut String::new(), each);
+    }
+
+    fn faults_of<'s>(
+        &'s self,
+        rule: usize,
+        value: &JsonNode<'_>,
+        pointer: &mut String,
+        each: &mut impl FnMut(&str, &JsonNode<'_>, Fault<'s>) -> bool,
+    ) -> bool {
+        let rule = &self.0[rule];
+        for fault in rule.faults(value) {
+            if !each(pointer, value, fault) {
+                return false;
+            }
+        }
+        let length = pointer.len();
+        let mut inside = |rule: usize, name: &str, value: &JsonNode<'_>| {
+            pointer.push('/');
+            // RFC 6901 spells these two otherwise.
+            pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            let goes_on = self.faults_of(rule, value, pointer, each);
+            pointer.truncate(length);
+            goes_on
+        };
+        match value.shape() {
+            Node::Object(members) => members
+                .iter()
+                .all(|(name, member)| rule.member(name).is_none_or(|rule| inside(rule, name, member))),
+            Node::List(elements) => rule.elements.is_none_or(|rule| {
+                let mut numbered = elements.iter().enumerate();
+                numbered.all(|(nth, element)| inside(rule, &nth.to_string(), element))
+            }),
+            _ => true,
+        }
+    }
+}
+
+impl Words {
+    fn has(&self, text: &str) -> bool {
+        self.known.iter().any(|word| word == text)
+    }
 }
 
 impl Rule {
+    fn faults(&self, value: &JsonNode<'_>) -> impl Iterator<Item = Fault<'_>> {
+        let types = match value.shape() {
+            Node::Null => NULL,
+            Node::Bool(_) => BOOLEAN,
+            // `1.0` is whole.
+            Node::Number(number) if is_whole(number) => INTEGER,
+            Node::Number(_) => FRACTION,
+            Node::Text(_) => STRING,
+            Node::List(_) => ARRAY,
+            Node::Object(_) => OBJECT,
+        };
+        let of_type = (self.types & types == 0).then(|| Fault::Type(names_of(self.types)));
+        let of_words = self.words.as_ref().and_then(|words| {
+            let (is_known, is_spelled_otherwise) = match value.shape() {
+                Node::Null => (words.has_null, false),
+                Node::Text(text) => (
+                    words.has(text),
+                    words.known.iter().any(|known| same_word(text, known)),
+                ),
+                _ => (false, false),
+            };
+            (!is_known).then_some(Fault::Word {
+                known: &words.json,
+                is_spelled_otherwise,
+            })
+        });
+        let of_digits = matches!(value.shape(), Node::Text(text) if self.is_digits && !is_digits(text));
+        let of_digits = of_digits.then_some(Fault::NoDigits);
+        [of_words, of_digits, of_type].into_iter().flatten()
+    }
+
     fn member(&self, name: &str) -> Option<usize> {
         let order = |(other, _): &(String, usize)| (other.len(), other.as_str()).cmp(&(name.len(), name));
         let place = self.members.binary_search_by(order).ok()?;
@@ -114,6 +234,25 @@ const fn type_of(sort: Sort) -> u8 {
         Sort::Object => OBJECT,
         _ => 0,
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a number amounts to a whole one, as JSON Schema asks.
+fn is_whole(number: &str) -> bool {
+    serde_json::from_str::<Number>(number)
+        .is_ok_and(|number| !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0))
+}
+
+/// The names of these types, in order. Every integer is a number.
+fn names_of(types: u8) -> Vec<&'static str> {
+    let has = |bits| types & bits == bits;
+    let is_named =
+        |(name, bits): &&(&str, u8)| has(*bits) && !(*name == "integer" && has(INTEGER | FRACTION));
+    NAMES.iter().filter(is_named).map(|(name, _)| *name).collect()
 }
 
 struct Reader<'s> {
@@ -163,9 +302,13 @@ impl<'s> Reader<'s> {
                 ("type", name) => rule.types = bits_of(name),
                 ("enum", Json::Array(words)) => {
                     let text = |word: &Json| word.as_str().map(str::to_owned);
-                    let is_null = words.iter().any(Json::is_null);
-                    rule.types &= if is_null { STRING | NULL } else { STRING };
-                    rule.words = Some(words.iter().filter_map(text).collect());
+                    let known: Vec<_> = words.iter().filter_map(text).collect();
+                    let has_null = words.iter().any(Json::is_null);
+                    rule.words = Some(Words {
+                        known,
+                        has_null,
+                        json: value.to_string(),
+                    });
                 }
                 ("properties", Json::Object(members)) => {
                     rule.members = members
@@ -177,6 +320,7 @@ impl<'s> Reader<'s> {
                     });
                 }
                 ("items", part) => rule.elements = Some(self.rule(part)),
+                ("pattern", Json::String(pattern)) if pattern == DIGITS => rule.is_digits = true,
                 // What is not named may be anything, as it may where nothing is said.
                 ("additionalProperties", Json::Bool(true)) => {}
                 (remark, _) => assert!(
@@ -190,14 +334,7 @@ impl<'s> Reader<'s> {
 }
 
 fn bits_of(name: &Json) -> u8 {
-    match name.as_str().unwrap_or_default() {
-        "null" => NULL,
-        "boolean" => BOOLEAN,
-        "integer" => INTEGER,
-        "number" => INTEGER | FRACTION,
-        "string" => STRING,
-        "array" => ARRAY,
-        "object" => OBJECT,
-        other => panic!("JSON has no type `{other}`"),
-    }
+    let name = name.as_str().unwrap_or_default();
+    let found = NAMES.iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("JSON has no type `{name}`")).1
 }
