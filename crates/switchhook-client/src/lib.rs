@@ -319,11 +319,10 @@ struct Envelope {
     error: ErrorBody,
 }
 
-/// What the server says when it refuses a request, or a line of one.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ErrorBody {
+#[derive(Deserialize)]
+struct ErrorBody {
     /// For people.
-    pub message: String,
+    message: String,
 }
 
 fn strange(error: &dyn Error) -> ClientError {

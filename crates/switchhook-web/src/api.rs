@@ -39,13 +39,34 @@ mod words;
 
 /// What is answered, as whoever asks reads it: the commands do.
 pub mod answers {
-    pub use super::compat::IdText;
+    pub use super::compat::{IdText, Signature, WebhookAnswer};
     pub use super::dead_letters::answer::{DeadLetterGroupAnswer, DeadLetterGroups, DismissAnswer};
     pub use super::deliveries::answer::{
         AnswerHead, AttemptAnswer, DeliveryAnswer, DeliveryWithAttempts, LastAttemptAnswer, ListedDelivery,
         RequestAnswer, Timing,
     };
+    pub use super::doctor::{DoctorAnswer, FindingAnswer};
+    pub use super::erasures::ErasureAnswer;
+    pub use super::error::{ErrorBody, ErrorDetail};
+    pub use super::events::answer::{
+        AcceptedDeliveryAnswer, AcceptedEvent, BatchAnswer, Deliveries, EventAnswer, EventSummary,
+        PayloadRemovalAnswer, RejectedLineAnswer, WarnedLineAnswer,
+    };
+    pub use super::explain::{ExplainedSubscription, Explanation};
+    pub use super::filtered::{TrialAnswer, TriedEvent};
+    pub use super::notifications::answer::{
+        NotificationAnswer, NotificationChannel, NotificationSend, NotificationTest,
+    };
     pub use super::replays::answer::{DryRunAnswer, FilterAnswer, ProgressAnswer, ReplayAnswer, ToAnswer};
+    pub use super::sources::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
+    pub use super::webhook_settings::answer::health::{
+        FailuresAnswer, HealthAnswer, RecentAnswer, WaitingAnswer,
+    };
+    pub use super::webhook_settings::answer::{
+        BreakerAnswer, OldSecretAnswer, PreviewAnswer, SettingsAnswer, SettingsInForce, SkippedAnswer,
+        WebhookWithSettings,
+    };
+    pub use super::websockets::WebsocketAnswer;
 }
 
 use std::sync::Arc;
@@ -120,13 +141,13 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
             webhook_settings::update,
             webhook_settings::delete
         ))
-        .routes(routes!(webhook_settings::pause))
-        .routes(routes!(webhook_settings::resume))
-        .routes(routes!(webhook_settings::retry))
-        .routes(routes!(webhook_settings::skip_to_now))
+        .routes(routes!(webhook_settings::flow::pause))
+        .routes(routes!(webhook_settings::flow::resume))
+        .routes(routes!(webhook_settings::flow::retry))
+        .routes(routes!(webhook_settings::flow::skip_to_now))
         .routes(routes!(webhook_settings::rotate_secret))
-        .routes(routes!(webhook_settings::test))
-        .routes(routes!(webhook_settings::preview))
+        .routes(routes!(webhook_settings::trial::test))
+        .routes(routes!(webhook_settings::trial::preview))
         .routes(routes!(feed::read))
         .routes(routes!(feed::list))
         .routes(routes!(feed::get, feed::put, feed::delete))

@@ -151,43 +151,43 @@ pub(crate) struct Items<T: ToSchema> {
 }
 
 /// A webhook. **`signature` is left out without a secret**, which is shown in clear.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WebhookAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct WebhookAnswer {
     /// Where deliveries are posted to. User, password and parameters such as `token` are `***` for keys that may only
     /// look.
     #[schema(example = "https://example.com/hooks/dialpad")]
-    pub(crate) hook_url: String,
+    pub hook_url: String,
     /// Its id: the `endpoint_id` of subscriptions.
-    pub(crate) id: IdText,
+    pub id: IdText,
     /// How its deliveries are signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub(crate) signature: Option<Signature>,
+    pub signature: Option<Signature>,
 }
 
 /// How deliveries are signed: the body is a JWT.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Signature {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Signature {
     /// Always `HS256`.
     #[schema(example = "HS256")]
-    algo: &'static str,
+    pub algo: Cow<'static, str>,
     /// The shared secret; absent if the webhook or the server hides it, or the key may only look.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    secret: Option<String>,
+    pub secret: Option<String>,
     /// Always `jwt`.
     #[serde(rename = "type")]
     #[schema(example = "jwt")]
-    signature_type: &'static str,
+    pub signature_type: Cow<'static, str>,
 }
 
 impl Signature {
     /// How frames and deliveries with this secret are signed.
     pub(crate) fn with(secret: Option<String>) -> Self {
         Self {
-            algo: "HS256",
+            algo: "HS256".into(),
             secret,
-            signature_type: "jwt",
+            signature_type: "jwt".into(),
         }
     }
 }

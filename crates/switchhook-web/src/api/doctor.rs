@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::Uri;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::WebhookId;
 use utoipa::ToSchema;
@@ -37,47 +37,47 @@ pub(crate) struct DoctorQuery {
 }
 
 /// What was found.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DoctorAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DoctorAnswer {
     /// What is wrong; empty if all is well. At most 500.
-    findings: Vec<FindingAnswer>,
+    pub findings: Vec<FindingAnswer>,
     /// How many things are wrong in all.
-    findings_count: usize,
+    pub findings_count: usize,
     /// How many webhooks were looked at.
-    webhooks: usize,
+    pub webhooks: usize,
     /// How many subscriptions were looked at.
-    subscriptions: usize,
+    pub subscriptions: usize,
     /// How many of the webhooks there was no time to connect to.
-    unreached: usize,
+    pub unreached: usize,
     /// How many nodes share the work.
-    nodes: u32,
+    pub nodes: u32,
     /// What time it is on the server, in unix milliseconds.
     #[schema(value_type = i64)]
-    now: Timestamp,
+    pub now: Timestamp,
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FindingAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FindingAnswer {
     /// Which kind of thing: `no_subscription`, `short_secret`, `unreachable` and the like.
     #[schema(example = "no_subscription")]
-    trouble: &'static str,
+    pub trouble: String,
     /// Where, in words.
     #[serde(rename = "where")]
     #[schema(example = "webhook 7730318061039616 (https://example.com/hook)")]
-    place: String,
+    pub place: String,
     #[schema(required)]
-    webhook_id: Option<IdText>,
+    pub webhook_id: Option<IdText>,
     #[schema(required)]
-    subscription_id: Option<IdText>,
+    pub subscription_id: Option<IdText>,
     #[schema(required)]
-    source_id: Option<IdText>,
+    pub source_id: Option<IdText>,
     /// What is wrong.
     #[schema(example = "no subscription sends to it: it gets nothing")]
-    what: String,
+    pub what: String,
     /// What to do.
     #[schema(example = "subscribe it: switchhook subscriptions create call --webhook 7730318061039616")]
-    remedy: String,
+    pub remedy: String,
 }
 
 /// Says what is wrong with the company's webhooks, subscriptions and deliveries, and what to do.
@@ -133,7 +133,7 @@ impl From<Finding> for FindingAnswer {
             Place::Source { id, .. } => source_id = Some(IdText(id.0)),
         }
         Self {
-            trouble: finding.trouble.as_str(),
+            trouble: finding.trouble.as_str().to_owned(),
             place: finding.place.to_string(),
             webhook_id,
             subscription_id,

@@ -33,22 +33,22 @@ pub(crate) struct ErasureRequest {
 }
 
 /// What this request came to.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErasureAnswer {
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct ErasureAnswer {
     /// Whether it was only counted.
-    dry_run: bool,
+    pub dry_run: bool,
     /// How many events were looked at.
-    examined: u64,
+    pub examined: u64,
     /// How many of them the number occurs in. Unless this is a dry run, their payloads are gone now.
-    events: u64,
+    pub events: u64,
     /// How many pending deliveries of theirs were cancelled.
-    deliveries_cancelled: u64,
+    pub deliveries_cancelled: u64,
     /// From how many attempts the receiver's answer or a record of the request was taken.
-    attempts_cleaned: u64,
+    pub attempts_cleaned: u64,
     /// Send the request again with this to go on; absent when all events were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    cursor: Option<IdText>,
+    pub cursor: Option<IdText>,
 }
 
 /// Erases a phone number.

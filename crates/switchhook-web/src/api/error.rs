@@ -2,12 +2,14 @@
 //!
 //! Everything that can fail becomes an [`ApiError`] with `?`. Its message is for a person: what, where, what to try.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use switchhook_store::StoreError;
 use utoipa::ToSchema;
 
@@ -26,29 +28,29 @@ pub(crate) struct ErrorEnvelope {
 }
 
 /// An error as it stands in the envelope, and beside a line of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct ErrorBody {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
     /// The HTTP status.
     #[schema(example = 400)]
-    pub(crate) code: u16,
+    pub code: u16,
     /// What is wrong and what to try.
     #[schema(example = "hook_url is required: the URL that events are posted to")]
-    pub(crate) message: String,
+    pub message: String,
     /// The same one by one, if several things are wrong.
-    pub(crate) errors: Vec<ErrorDetail>,
+    pub errors: Vec<ErrorDetail>,
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct ErrorDetail {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorDetail {
     /// Always `global`.
     #[schema(example = "global")]
-    domain: &'static str,
+    pub domain: Cow<'static, str>,
     /// What is wrong.
-    message: String,
+    pub message: String,
     /// A word for programs.
     #[schema(example = "required")]
-    reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// A request that was not done.
@@ -205,9 +207,9 @@ impl ApiError {
     pub(crate) fn body(self) -> ErrorBody {
         let reason = self.reason;
         let detail = |message| ErrorDetail {
-            domain: "global",
+            domain: "global".into(),
             message,
-            reason,
+            reason: reason.into(),
         };
         let errors = match self.details {
             details if details.is_empty() => vec![detail(self.message.clone())],

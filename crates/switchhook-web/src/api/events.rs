@@ -2,6 +2,10 @@
 //!
 //! What happens to an event on its way in is `ingest.rs`; here are size, key and form of the requests.
 
+pub(super) mod answer;
+
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -9,30 +13,29 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use switchhook_domain::id::EventId;
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::headers::IDEMPOTENCY_KEY;
 use switchhook_store::{DeliveryFilter, EventFilter, EventHead, PageRequest};
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
+use self::answer::{
+    AcceptedEvent, BatchAnswer, Deliveries, EventAnswer, EventSummary, RejectedLineAnswer, SendAnswer,
+    WarnedLineAnswer,
+};
 use super::SharedApi;
 use super::auth::{Ingester, Reader, key_has_ended, still_allowed};
 use super::compat::{IdText, Items};
-use super::deliveries::{ListedDelivery, listed};
-use super::error::{ApiError, ErrorBody};
+use super::deliveries::listed;
+use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
 use switchhook_http::server::{BodyTrouble, is_packed, next_piece, read_body};
 use switchhook_node::blocking;
 use switchhook_node::ingest::batch::{Batch, Report, WarnedLine};
-use switchhook_node::ingest::{
-    self, Accepted, AcceptedDelivery, LARGEST_EVENT, Rejected, SentAs, Submission,
-};
+use switchhook_node::ingest::{self, Accepted, LARGEST_EVENT, Rejected, SentAs, Submission};
 use switchhook_node::lease::Lease;
-use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 
 /// The longest idempotency key.
@@ -40,90 +43,6 @@ const LONGEST_KEY: usize = 255;
 
 /// How many deliveries are shown with an event. The list of deliveries has them all.
 const MOST_DELIVERIES: u32 = 200;
-
-/// An event that is kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AcceptedEvent<'a> {
-    id: IdText,
-    #[schema(schema_with = words::kind)]
-    kind: Kind,
-    /// Whether it had been accepted before with the same `Idempotency-Key`; then this is the first answer.
-    duplicate: bool,
-    /// Where it deviates from its schema: a JSON pointer and what is wrong there.
-    warnings: &'a [String],
-    #[schema(value_type = Vec<AcceptedDeliveryAnswer>)]
-    deliveries: Deliveries<'a>,
-}
-
-/// A delivery that an event makes.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AcceptedDeliveryAnswer {
-    id: IdText,
-    webhook_id: IdText,
-    subscription_ids: Vec<IdText>,
-}
-
-/// Written as they are, one after the other, without a list in between.
-#[derive(Debug)]
-struct Deliveries<'a>(&'a [AcceptedDelivery]);
-
-impl Serialize for Deliveries<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|delivery| AcceptedDeliveryAnswer {
-            id: IdText(delivery.id.0),
-            webhook_id: IdText(delivery.webhook_id.0),
-            subscription_ids: delivery.subscription_ids.iter().map(|id| IdText(id.0)).collect(),
-        }))
-    }
-}
-
-/// What sending answers.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-#[expect(
-    dead_code,
-    reason = "each is written by itself; together they are in the document"
-)]
-pub(crate) enum SendAnswer<'a> {
-    /// To one event.
-    One(AcceptedEvent<'a>),
-    /// To lines.
-    Many(BatchAnswer),
-}
-
-/// What became of many events.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchAnswer {
-    /// How many events are kept that were not before.
-    accepted: u64,
-    /// How many had come before with the same key.
-    duplicates: u64,
-    /// The first 100 lines that are not kept.
-    rejected: Vec<RejectedLineAnswer>,
-    /// How many are not kept in all.
-    rejected_count: u64,
-    /// The first 100 lines that are kept and deviate from their schema, or look like another kind.
-    warnings: Vec<WarnedLineAnswer>,
-    /// How many such lines there are in all.
-    warnings_count: u64,
-}
-
-/// A line that is kept, and what is said of it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WarnedLineAnswer {
-    /// Its number, from 1, blank lines counted.
-    line: u64,
-    /// Where it deviates from its schema.
-    warnings: Vec<String>,
-}
-
-/// A line that is not kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RejectedLineAnswer {
-    /// Its number, from 1, blank lines counted.
-    line: u64,
-    error: ErrorBody,
-}
 
 /// Takes an event in, or many.
 ///
@@ -182,8 +101,8 @@ pub(crate) fn accepted_answer(accepted: &Accepted) -> Response {
         id: IdText(accepted.id.0),
         kind: accepted.kind,
         duplicate: accepted.is_duplicate,
-        warnings: &accepted.warnings,
-        deliveries: Deliveries(&accepted.deliveries),
+        warnings: Cow::Borrowed(&accepted.warnings),
+        deliveries: Deliveries(Cow::Borrowed(&accepted.deliveries)),
     })
 }
 
@@ -330,74 +249,6 @@ pub(crate) struct EventQuery {
     until: Option<Timestamp>,
 }
 
-/// An event, without its bytes.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventSummary {
-    id: IdText,
-    #[schema(schema_with = words::kept_kind)]
-    kind: Kind,
-    /// When it was accepted, in unix milliseconds.
-    #[schema(value_type = i64)]
-    accepted_at: Timestamp,
-    /// The call, message, agent or contact that it is about.
-    #[schema(required, example = "call:4513924407164928")]
-    order_key: Option<String>,
-    /// How many bytes it has.
-    size: usize,
-    /// Where it deviates from its schema.
-    warnings: Vec<String>,
-    /// The key that its sender gave it.
-    #[schema(required)]
-    idempotency_key: Option<String>,
-    /// Since when and why there is no payload any more; absent if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    payload_removed: Option<PayloadRemovalAnswer>,
-}
-
-/// Since when and why an event has no payload any more.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PayloadRemovalAnswer {
-    /// Since when, in unix milliseconds.
-    #[schema(value_type = i64)]
-    at: Timestamp,
-    /// `delivered` (its company keeps none), or `erased` (somebody asked for it).
-    #[schema(example = "erased")]
-    reason: &'static str,
-}
-
-/// An event with its bytes and its deliveries.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventAnswer<'a> {
-    #[serde(flatten)]
-    summary: EventSummary,
-    /// The event itself; null if it was removed.
-    #[schema(value_type = Option<Object>, required)]
-    payload: Option<&'a RawValue>,
-    /// Its deliveries, newest first, at most 200 of them.
-    deliveries: Vec<ListedDelivery>,
-}
-
-impl EventSummary {
-    /// The event as it is shown.
-    pub(crate) fn of(event: EventHead, mask: Mask) -> Self {
-        Self {
-            id: IdText(event.id.0),
-            kind: event.kind,
-            accepted_at: event.accepted_at,
-            order_key: event.order_key.map(|key| mask.id(key.as_str()).into_owned()),
-            size: event.body_bytes,
-            // They may quote words and keys of the event.
-            warnings: mask.all_loose(event.warnings),
-            idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
-            payload_removed: event.payload_removed.map(|removal| PayloadRemovalAnswer {
-                at: removal.at,
-                reason: removal.reason.as_str(),
-            }),
-        }
-    }
-}
-
 /// Lists the company's events, newest first.
 ///
 /// Kinds that the key may not see are left out, and a page that passes by many events that are not wanted may have fewer items
@@ -468,7 +319,7 @@ pub(crate) async fn get(
         let body = sight.text(event.kind, &event.body);
         let is_there = event.payload_removed.is_none();
         let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
-        let payload = is_there.then(read);
+        let payload = is_there.then(read).map(Cow::Borrowed);
         Json(EventAnswer {
             payload,
             deliveries,

@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::Uri;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use switchhook_domain::id::{EventId, SubscriptionId};
 use switchhook_domain::matching::{Reason, Verdict};
 use switchhook_domain::{Kind, Timestamp};
@@ -17,7 +17,7 @@ use super::auth::Reader;
 use super::compat::IdText;
 use super::deliveries::DeliveryAnswer;
 use super::error::ApiError;
-use super::events::EventSummary;
+use super::events::answer::EventSummary;
 use super::request::{PageQuery, PathId, Query};
 use super::{SharedApi, words};
 
@@ -35,54 +35,54 @@ pub(crate) struct ExplainQuery {
 }
 
 /// What became of an event at the company's subscriptions.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Explanation {
-    event: EventSummary,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Explanation {
+    pub event: EventSummary,
     /// What to do, if the event went nowhere.
     #[schema(required)]
-    advice: Option<String>,
+    pub advice: Option<String>,
     /// What each subscription said to it, as it stood then; by id.
-    items: Vec<ExplainedSubscription>,
+    pub items: Vec<ExplainedSubscription>,
     /// What to send as `cursor` to get the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    cursor: Option<IdText>,
+    pub cursor: Option<IdText>,
 }
 
 /// What a subscription said to an event.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ExplainedSubscription {
-    subscription_id: IdText,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ExplainedSubscription {
+    pub subscription_id: IdText,
     #[schema(schema_with = words::kind)]
-    kind: Kind,
+    pub kind: Kind,
     /// The webhook that it pointed to.
     #[schema(required)]
-    webhook_id: Option<IdText>,
+    pub webhook_id: Option<IdText>,
     /// The websocket that it pointed to; absent if it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    websocket_id: Option<IdText>,
+    pub websocket_id: Option<IdText>,
     /// `sent`, `told` (it points at a websocket: that makes no delivery), or `passed_over`.
     #[schema(example = "passed_over")]
-    verdict: &'static str,
+    pub verdict: String,
     /// Why it was passed over: `other_kind`, `state_not_in_list` and the like; null if it was sent or told.
     #[schema(required, example = "state_not_in_list")]
-    reason: Option<&'static str>,
+    pub reason: Option<String>,
     /// The same as a sentence, or how the delivery stands.
     #[schema(example = "its call_states (hangup) do not include ringing")]
-    explanation: String,
+    pub explanation: String,
     /// With reason `filter`: the clause of its filter that does not hold, and where in the event it looks.
     #[schema(required, example = "duration: {\"$gt\":30000}")]
-    clause: Option<String>,
+    pub clause: Option<String>,
     /// With reason `filter`: what stands there, as JSON; `***` if the key may not see it, null if nothing does.
     #[schema(required, example = "8951.03")]
-    seen: Option<String>,
+    pub seen: Option<String>,
     /// When the subscription was changed afterwards: from then on it may say something else.
     #[schema(value_type = Option<i64>, required)]
-    changed_at: Option<Timestamp>,
+    pub changed_at: Option<Timestamp>,
     /// The delivery that it asked for; subscriptions of one webhook share one.
     #[schema(required)]
-    delivery: Option<DeliveryAnswer>,
+    pub delivery: Option<DeliveryAnswer>,
 }
 
 /// Explains why an event went, or did not go, to each subscription of the company.
@@ -129,8 +129,8 @@ impl ExplainedSubscription {
             kind: subscription.filter.kind(),
             webhook_id: subscription.webhook_id().map(|id| IdText(id.0)),
             websocket_id: subscription.websocket_id().map(|id| IdText(id.0)),
-            verdict,
-            reason,
+            verdict: verdict.to_owned(),
+            reason: reason.map(str::to_owned),
             explanation: explained.explanation,
             clause,
             seen,

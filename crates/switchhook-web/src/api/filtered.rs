@@ -84,31 +84,31 @@ pub(crate) struct TrialRequest {
 }
 
 /// What a filter would say to the last events.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TrialAnswer {
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct TrialAnswer {
     /// How many of them it lets through.
-    matching: usize,
+    pub matching: usize,
     /// The events, newest first: at most 50, and fewer if they are large.
-    items: Vec<TriedEvent>,
+    pub items: Vec<TriedEvent>,
 }
 
 /// What a filter would say to an event.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TriedEvent {
-    event_id: IdText,
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct TriedEvent {
+    pub event_id: IdText,
     #[schema(value_type = i64)]
-    accepted_at: Timestamp,
+    pub accepted_at: Timestamp,
     /// The event in a few words.
     #[schema(example = "hangup")]
-    summary: String,
+    pub summary: String,
     /// Whether it is let through.
-    matches: bool,
+    pub matches: bool,
     /// The clause that does not hold; null if it is let through.
     #[schema(required, example = "duration: {\"$gt\":30000}")]
-    clause: Option<String>,
+    pub clause: Option<String>,
     /// What stands there, as JSON; `***` if the key may not see it, null if nothing does.
     #[schema(required, example = "8951.03")]
-    seen: Option<String>,
+    pub seen: Option<String>,
 }
 
 /// Shows a subscription of any kind with its filter on the payload.

@@ -1,17 +1,20 @@
 //! `/v1/sources`: where events come in from outside, and what was refused there. Taking them in is `inlet.rs`.
 
+pub(super) mod answer;
+
 use axum::Json;
 use axum::extract::State;
 use http::Uri;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use switchhook_domain::Kind;
 use switchhook_domain::id::SourceId;
-use switchhook_domain::source::{Refusal, Source};
-use switchhook_domain::{Kind, Timestamp};
+use switchhook_domain::source::Source;
 use switchhook_node::sight::Sight;
 use switchhook_node::source::retry::Retried;
 use switchhook_node::sources::{self, Made};
 use utoipa::ToSchema;
 
+use self::answer::{RefusalAnswer, RetriedAnswer, SourceAnswer};
 use super::auth::{Reader, Writer};
 use super::compat::{IdText, Items};
 use super::error::ApiError;
@@ -47,107 +50,6 @@ impl From<SourceRequest> for sources::SourceRequest {
             kind: request.kind.change(),
             secret: request.secret.change(),
             overlap: request.overlap.given(),
-        }
-    }
-}
-
-/// A source. Its secret is never shown.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SourceAnswer {
-    id: IdText,
-    name: String,
-    /// What comes in; null: each event's shape tells.
-    #[schema(schema_with = words::kind_or_null)]
-    kind: Option<Kind>,
-    /// Where to post to, with the token: only when it is made. Only its hash is kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "https://switchhook.example.com/in/uJx…")]
-    url: Option<String>,
-    /// The first 16 hexadecimal digits of the token's SHA-256: tells which address is this source's.
-    #[schema(example = "ba7816bf8f01cfea")]
-    fingerprint: String,
-    /// Whether what comes must be signed.
-    signed: bool,
-    /// Until when secrets that were replaced still count.
-    #[schema(value_type = Vec<i64>)]
-    old_secrets_until: Vec<Timestamp>,
-    /// When it was made, in unix milliseconds.
-    #[schema(value_type = i64)]
-    created_at: Timestamp,
-    /// What a person should know of it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    warnings: Vec<String>,
-}
-
-/// What judging refusals again came to.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RetriedAnswer {
-    /// How many are events now.
-    taken: u64,
-    /// How many had been taken before, because their sender sent them again.
-    duplicates: u64,
-    /// How many are refused as before, and stay.
-    still_refused: u64,
-}
-
-/// What a source did not take.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RefusalAnswer {
-    id: IdText,
-    /// When, in unix milliseconds.
-    #[schema(value_type = i64)]
-    refused_at: Timestamp,
-    /// The HTTP status that was answered.
-    status: u16,
-    /// Why.
-    #[schema(example = "the signature does not match")]
-    reason: String,
-    /// What its sender called it.
-    #[schema(required)]
-    content_type: Option<String>,
-    /// How many bytes it had.
-    size: u32,
-    /// Its first 16 KiB; what is no UTF-8 in it is replaced. Null unless the key is an admin's with all scopes.
-    #[schema(required)]
-    body: Option<String>,
-}
-
-impl SourceAnswer {
-    fn of(source: &Source, now: Timestamp) -> Self {
-        let digits = source.token_hash[..8].iter().map(|byte| format!("{byte:02x}"));
-        let unsigned =
-            "without a secret anybody who learns its address can send events: give it the webhook's";
-        let weakness = match &source.secret {
-            None => Some(unsigned.to_owned()),
-            Some(secret) => secret.weakness(),
-        };
-        let counting = source.old_secrets.iter().map(|old| old.valid_until);
-        Self {
-            id: IdText(source.id.0),
-            name: source.name.clone(),
-            kind: source.kind,
-            url: None,
-            fingerprint: digits.collect(),
-            signed: source.secret.is_some(),
-            old_secrets_until: counting.filter(|until| *until > now).collect(),
-            created_at: source.created_at,
-            warnings: weakness.into_iter().collect(),
-        }
-    }
-}
-
-impl RefusalAnswer {
-    /// What was refused may be an event of any kind, so its body is for those who may see all of them.
-    fn of(refusal: Refusal, sight: Sight) -> Self {
-        Self {
-            id: IdText(refusal.id.0),
-            refused_at: refusal.refused_at,
-            status: refusal.status,
-            reason: refusal.reason,
-            content_type: refusal.content_type,
-            size: refusal.body_bytes,
-            body: sight.anything(&refusal.body),
         }
     }
 }

@@ -29,18 +29,18 @@ pub(crate) struct WebsocketRequest {
 }
 
 /// A websocket. `signature` is left out without a secret.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WebsocketAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct WebsocketAnswer {
     /// Its id: the `endpoint_id` of subscriptions.
-    id: IdText,
+    pub id: IdText,
     /// How its frames are signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    signature: Option<Signature>,
+    pub signature: Option<Signature>,
     /// Where to listen: fresh in every answer, for an hour. Absent if the key may not see all that is told there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "wss://switchhook.example.com/events/eyJ…")]
-    websocket_url: Option<String>,
+    pub websocket_url: Option<String>,
 }
 
 impl WebsocketAnswer {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
@@ -16,6 +15,7 @@ use super::output;
 use super::wait_for;
 use switchhook_client::{Client, Request};
 use switchhook_node::clock::SystemClock;
+use switchhook_web::api::answers::{DoctorAnswer, FindingAnswer};
 
 /// How far the server's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(5);
@@ -47,49 +47,22 @@ pub(super) struct Doctor {
     connection: Connection,
 }
 
-/// What the server says.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Report {
-    pub(super) findings: Vec<Finding>,
-    findings_count: usize,
-    webhooks: usize,
-    subscriptions: usize,
-    unreached: usize,
-    #[serde(default = "one")]
-    nodes: usize,
-    now: Timestamp,
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Finding {
-    pub(super) trouble: String,
-    #[serde(rename = "where")]
-    place: String,
-    webhook_id: Option<String>,
-    subscription_id: Option<String>,
-    #[serde(default)]
-    source_id: Option<String>,
-    pub(super) what: String,
-    pub(super) remedy: String,
-}
-
 /// How many places of one group are named.
 const PLACES_NAMED: usize = 10;
 
 /// The same at several places.
 struct Group<'a> {
-    first: &'a Finding,
+    first: &'a FindingAnswer,
     remedy: String,
     places: Vec<&'a str>,
 }
 
 /// Findings that say the same of several places, in the order of the first of each.
-fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
+fn groups(findings: &[FindingAnswer]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut known = HashMap::new();
     for finding in findings {
-        let remedy = finding.general_remedy();
+        let remedy = general_remedy(finding);
         let key = (&finding.trouble, &finding.what, remedy.clone());
         let index = *known.entry(key).or_insert(groups.len());
         match groups.get_mut(index) {
@@ -104,14 +77,14 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     groups
 }
 
-impl Finding {
-    /// What to do, with `ID` for the id of the one place.
-    fn general_remedy(&self) -> String {
-        let ids = [&self.webhook_id, &self.subscription_id, &self.source_id];
-        ids.into_iter()
-            .flatten()
-            .fold(self.remedy.clone(), |remedy, id| remedy.replace(id, "ID"))
-    }
+/// What to do, with `ID` for the id of the one place.
+fn general_remedy(finding: &FindingAnswer) -> String {
+    let ids = [finding.webhook_id, finding.subscription_id, finding.source_id];
+    ids.into_iter()
+        .flatten()
+        .fold(finding.remedy.clone(), |remedy, id| {
+            remedy.replace(&id.to_string(), "ID")
+        })
 }
 
 impl fmt::Display for Group<'_> {
@@ -141,7 +114,7 @@ impl Doctor {
             if self.json {
                 output::print_json(&report)?;
             } else {
-                report.print()?;
+                print(&report)?;
             }
             match report.findings_count {
                 0 => Ok(()),
@@ -157,7 +130,7 @@ pub(super) async fn ask(
     client: &Client,
     webhook: Option<WebhookId>,
     connect: bool,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<DoctorAnswer> {
     let query = [
         ("webhook_id", webhook.map(|id| id.to_string())),
         ("connect", Some(connect.to_string())),
@@ -166,7 +139,7 @@ pub(super) async fn ask(
 }
 
 /// The server's answer is from a moment ago at the most.
-fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
+fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<FindingAnswer> {
     // Only one of the two is not zero.
     let (ahead, back) = (theirs.since(ours), ours.since(theirs));
     let (off, way) = if ahead > back {
@@ -174,7 +147,7 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
     } else {
         (back, "behind")
     };
-    (off > SKEW).then(|| Finding {
+    (off > SKEW).then(|| FindingAnswer {
         trouble: "clock_skew".to_owned(),
         place: "the server".to_owned(),
         webhook_id: None,
@@ -185,57 +158,50 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<Finding> {
     })
 }
 
-impl Report {
-    fn print(&self) -> anyhow::Result<()> {
-        for group in groups(&self.findings) {
-            output::print_text(format_args!("{group}"))?;
-        }
-        if self.findings_count > self.findings.len() {
-            output::remark("there is more; --webhook ID looks at one webhook only");
-        }
-        if self.unreached > 0 {
-            output::remark(format_args!(
-                "there was no time to connect to {} webhooks; --webhook ID looks at one only",
-                self.unreached
-            ));
-        }
-        if self.findings.is_empty() {
-            let nodes = match self.nodes {
-                0 | 1 => String::new(),
-                nodes => format!(", {}", counted(nodes, "node")),
-            };
-            output::print(format_args!(
-                "all is well: {}, {}{nodes}",
-                counted(self.webhooks, "webhook"),
-                counted(self.subscriptions, "subscription")
-            ))?;
-        }
-        Ok(())
+fn print(report: &DoctorAnswer) -> anyhow::Result<()> {
+    for group in groups(&report.findings) {
+        output::print_text(format_args!("{group}"))?;
     }
+    if report.findings_count > report.findings.len() {
+        output::remark("there is more; --webhook ID looks at one webhook only");
+    }
+    if report.unreached > 0 {
+        output::remark(format_args!(
+            "there was no time to connect to {} webhooks; --webhook ID looks at one only",
+            report.unreached
+        ));
+    }
+    if report.findings.is_empty() {
+        let nodes = match report.nodes {
+            0 | 1 => String::new(),
+            nodes => format!(", {}", counted(nodes, "node")),
+        };
+        output::print(format_args!(
+            "all is well: {}, {}{nodes}",
+            counted(report.webhooks, "webhook"),
+            counted(report.subscriptions, "subscription")
+        ))?;
+    }
+    Ok(())
 }
 
-/// What a server is that does not say.
-const fn one() -> usize {
-    1
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
-    }
+fn counted<N: fmt::Display + Copy + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 #[cfg(test)]
 mod tests {
+    use switchhook_web::api::answers::IdText;
+
     use super::*;
 
     #[test]
     fn what_is_the_same_at_several_places_is_said_once() {
-        let finding = |id: usize, what: &str| Finding {
+        let finding = |id: i64, what: &str| FindingAnswer {
             trouble: "tls".to_owned(),
             place: format!("webhook {id} (https://example.com/{id})"),
-            webhook_id: Some(id.to_string()),
+            webhook_id: Some(IdText(id)),
             subscription_id: None,
             source_id: None,
             what: what.to_owned(),

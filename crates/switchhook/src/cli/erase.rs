@@ -1,13 +1,13 @@
 //! `switchhook erase`: removes what is kept of a phone number. What that touches is told by the API.
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::connection::Connection;
 use super::output::{self, Facts};
 use super::{Misuse, wait_for};
 use switchhook_client::{Client, Request};
+use switchhook_web::api::answers::ErasureAnswer;
 
 /// Erase a phone number: delete the payloads of all events that contain it; the record of deliveries stays
 #[derive(Debug, Args)]
@@ -33,17 +33,6 @@ pub(super) struct Erase {
 
     #[command(flatten)]
     connection: Connection,
-}
-
-/// What the server did in one go.
-#[derive(Debug, Default, Deserialize)]
-struct Done {
-    examined: u64,
-    events: u64,
-    deliveries_cancelled: u64,
-    attempts_cleaned: u64,
-    #[serde(default)]
-    cursor: Option<String>,
 }
 
 impl Erase {
@@ -78,12 +67,12 @@ impl Erase {
             .print()
     }
 
-    async fn go_through(&self, client: &Client) -> anyhow::Result<Done> {
-        let mut sum = Done::default();
+    async fn go_through(&self, client: &Client) -> anyhow::Result<ErasureAnswer> {
+        let mut sum = ErasureAnswer::default();
         loop {
             let request = json!({ "number": self.number, "dry_run": self.dry_run, "cursor": sum.cursor });
             let answer = client.send(Request::post("/v1/erasures").json(&request)).await?;
-            let done: Done = answer.read()?;
+            let done: ErasureAnswer = answer.read()?;
             sum.examined += done.examined;
             sum.events += done.events;
             sum.deliveries_cancelled += done.deliveries_cancelled;

@@ -3,13 +3,10 @@
 mod explain;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
-use serde_json::value::RawValue;
+use switchhook_domain::Kind;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::EventId;
-use switchhook_domain::{Kind, Timestamp};
 
 use self::explain::Explain;
 use super::connection::Connection;
@@ -19,7 +16,7 @@ use super::pages::{Extent, List, OUR_PAGE, Period};
 use super::{wait_for, words};
 use switchhook_client::{Client, Request};
 use switchhook_node::clock::SystemClock;
-use switchhook_web::api::answers::ListedDelivery;
+use switchhook_web::api::answers::{AcceptedEvent, EventAnswer, EventSummary};
 
 /// List, show and explain events
 #[derive(Debug, Args)]
@@ -86,30 +83,6 @@ struct Which {
     extent: Extent,
 }
 
-/// What we read of an event.
-#[derive(Debug, Deserialize)]
-struct Event {
-    id: String,
-    kind: String,
-    accepted_at: Timestamp,
-    order_key: Option<String>,
-    size: u64,
-    warnings: Vec<String>,
-    idempotency_key: Option<String>,
-    #[serde(default)]
-    payload_removed: Option<PayloadRemoved>,
-    /// Only of a single event.
-    payload: Option<Box<RawValue>>,
-    #[serde(default)]
-    deliveries: Vec<ListedDelivery>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PayloadRemoved {
-    at: Timestamp,
-    reason: String,
-}
-
 impl Events {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -138,12 +111,12 @@ impl Which {
         let mut table = Table::new(&["ID", "KIND", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"])
             .cutting(&["ABOUT"])
             .sparing(&["BYTES", "WARNINGS"]);
-        for event in list.items::<Event>()? {
+        for event in list.items::<EventSummary>()? {
             let about = event.order_key.unwrap_or_else(|| "-".to_owned());
             let (size, warnings) = (event.size.to_string(), event.warnings.len().to_string());
             table.row([
-                event.id,
-                event.kind,
+                event.id.to_string(),
+                event.kind.to_string(),
                 time(event.accepted_at),
                 about,
                 size,
@@ -163,24 +136,16 @@ impl Route {
         if json {
             return output::print_data(answer.text()?);
         }
-        let made: Routed = answer.read()?;
-        for warning in &made.warnings {
+        let made: AcceptedEvent<'_> = answer.read()?;
+        for warning in made.warnings.iter() {
             output::remark(format_args!("warning: {warning}"));
         }
         Facts::new()
-            .fact("id", &made.id)
+            .fact("id", made.id)
             .fact("kind", self.kind)
-            .fact("deliveries", made.deliveries.len())
+            .fact("deliveries", made.deliveries.0.len())
             .print()
     }
-}
-
-/// What we read of the event that was made.
-#[derive(Debug, Deserialize)]
-struct Routed {
-    id: String,
-    warnings: Vec<String>,
-    deliveries: Vec<IgnoredAny>,
 }
 
 async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
@@ -190,10 +155,14 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let event: Event = answer.read()?;
+    let EventAnswer {
+        summary: event,
+        payload,
+        deliveries,
+    } = answer.read()?;
     let facts = Facts::new()
-        .fact("id", &event.id)
-        .fact("kind", &event.kind)
+        .fact("id", event.id)
+        .fact("kind", event.kind)
         .fact("accepted", time(event.accepted_at))
         .fact_if("about", event.order_key.as_ref())
         .fact_if("idempotency key", event.idempotency_key.as_ref());
@@ -207,10 +176,10 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
         .iter()
         .fold(facts, |facts, warning| facts.fact("warning", warning));
     facts.fact("bytes", event.size).print()?;
-    if let Some(payload) = &event.payload {
+    if let Some(payload) = &payload {
         output::print_text(format_args!("\n{payload}\n"))?;
     }
     let hook_urls = HookUrls::ask(client).await;
-    deliveries::table(event.deliveries, &hook_urls)
+    deliveries::table(deliveries, &hook_urls)
         .print_or("no subscription asked for it: there are no deliveries")
 }

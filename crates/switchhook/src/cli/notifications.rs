@@ -2,9 +2,7 @@
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Map, Value};
-use switchhook_domain::Timestamp;
 use switchhook_domain::id::ChannelId;
 use switchhook_domain::notification::{ChannelType, NotificationKind};
 
@@ -13,6 +11,7 @@ use super::output::{self, Facts, Table, time};
 use super::pages::{Extent, List, OUR_PAGE};
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
+use switchhook_web::api::answers::{NotificationAnswer, NotificationChannel, NotificationTest};
 
 /// See what people were told when something went wrong, and set up channels: Slack, Teams, Discord, e-mail, webhooks
 #[derive(Debug, Args)]
@@ -124,43 +123,6 @@ impl Settings {
     }
 }
 
-/// What we read of a channel.
-#[derive(Debug, Deserialize)]
-struct Channel {
-    id: String,
-    #[serde(rename = "type")]
-    channel_type: String,
-    url: Option<String>,
-    to: Option<String>,
-    secret: Option<String>,
-    kinds: Vec<String>,
-    created_at: Timestamp,
-}
-
-/// What we read of a notification.
-#[derive(Debug, Deserialize)]
-struct Notification {
-    id: String,
-    kind: String,
-    at: Timestamp,
-    text: String,
-    held_until: Option<Timestamp>,
-    sends: Vec<Send>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Send {
-    channel_id: Option<String>,
-    state: String,
-    error: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Tested {
-    sent: bool,
-    error: Option<String>,
-}
-
 impl Notifications {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -219,8 +181,8 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     let mut table = Table::new(&["ID", "AT", "KIND", "BECAME", "TEXT"])
         .cutting(&["TEXT"])
         .sparing(&["ID"]);
-    for notification in list.items::<Notification>()? {
-        let became = notification.became();
+    for notification in list.items::<NotificationAnswer>()? {
+        let became = became(&notification);
         table.row([
             notification.id,
             time(notification.at),
@@ -234,23 +196,28 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     Ok(())
 }
 
-impl Notification {
-    fn became(&self) -> String {
-        if let Some(until) = self.held_until {
-            return format!("held until {}", time(until));
-        }
-        if self.sends.is_empty() {
-            return "no channel wanted it".to_owned();
-        }
-        let sends = self.sends.iter().map(|send| {
-            let to = send.channel_id.as_deref().unwrap_or("command");
-            match &send.error {
-                Some(error) if send.state != "sent" => format!("{} ({to}): {error}", send.state),
-                _ => format!("{} ({to})", send.state),
-            }
-        });
-        sends.collect::<Vec<_>>().join(", ")
+fn became(notification: &NotificationAnswer) -> String {
+    if let Some(until) = notification.held_until {
+        return format!("held until {}", time(until));
     }
+    if notification.sends.is_empty() {
+        return "no channel wanted it".to_owned();
+    }
+    let sends = notification.sends.iter().map(|send| {
+        let to = send
+            .channel_id
+            .map_or_else(|| "command".to_owned(), |id| id.to_string());
+        match &send.error {
+            Some(error) if send.state != "sent" => format!("{} ({to}): {error}", send.state),
+            _ => format!("{} ({to})", send.state),
+        }
+    });
+    sends.collect::<Vec<_>>().join(", ")
+}
+
+fn kinds_in_words(channel: &NotificationChannel) -> String {
+    let kinds = channel.kinds.iter().map(|kind| kind.as_str());
+    kinds.collect::<Vec<_>>().join(", ")
 }
 
 async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
@@ -261,13 +228,13 @@ async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::
     let mut table = Table::new(&["ID", "TYPE", "TO", "KINDS", "CREATED"])
         .cutting(&["TO", "KINDS"])
         .sparing(&["CREATED"]);
-    for channel in list.items::<Channel>()? {
-        let to = channel.url.or(channel.to).unwrap_or_default();
+    for channel in list.items::<NotificationChannel>()? {
+        let kinds = kinds_in_words(&channel);
         table.row([
-            channel.id,
-            channel.channel_type,
-            to,
-            channel.kinds.join(", "),
+            channel.id.to_string(),
+            channel.channel_type.to_string(),
+            channel.url.or(channel.to).unwrap_or_default(),
+            kinds,
             time(channel.created_at),
         ]);
     }
@@ -280,7 +247,7 @@ async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::
 
 async fn test(client: &Client, id: ChannelId, json: bool) -> anyhow::Result<()> {
     let answer = client.send(Request::post(format!("{}/test", path(id)))).await?;
-    let tested: Tested = answer.read()?;
+    let tested: NotificationTest = answer.read()?;
     if json {
         output::print_data(answer.text()?)?;
     }
@@ -295,14 +262,14 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let channel: Channel = answer.read()?;
+    let channel: NotificationChannel = answer.read()?;
     Facts::new()
-        .fact("id", &channel.id)
-        .fact("type", &channel.channel_type)
+        .fact("id", channel.id)
+        .fact("type", channel.channel_type)
         .fact_if("url", channel.url.as_ref())
         .fact_if("to", channel.to.as_ref())
         .fact("signed", if channel.secret.is_some() { "yes" } else { "no" })
-        .fact("kinds", channel.kinds.join(", "))
+        .fact("kinds", kinds_in_words(&channel))
         .fact("created", time(channel.created_at))
         .print()
 }

@@ -1,10 +1,9 @@
 //! `switchhook sources`: where events come in from outside, and what was refused there.
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Map, Value};
+use switchhook_domain::Kind;
 use switchhook_domain::id::SourceId;
-use switchhook_domain::{Kind, Timestamp};
 
 use super::connection::Connection;
 use super::output::{self, Facts, Table, time};
@@ -12,6 +11,7 @@ use super::pages::{Extent, List, OUR_PAGE};
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
+use switchhook_web::api::answers::{RefusalAnswer, RetriedAnswer, SourceAnswer};
 
 /// Create, list, show, change and delete sources: URLs that a real account posts its events to
 #[derive(Debug, Args)]
@@ -130,39 +130,6 @@ struct SecretOptions {
     generate_secret: bool,
 }
 
-/// What we read of a source.
-#[derive(Debug, Deserialize)]
-struct Source {
-    id: String,
-    name: String,
-    kind: Option<String>,
-    url: Option<String>,
-    fingerprint: String,
-    signed: bool,
-    old_secrets_until: Vec<Timestamp>,
-    created_at: Timestamp,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Refusal {
-    refused_at: Timestamp,
-    status: u16,
-    reason: String,
-    content_type: Option<String>,
-    size: u64,
-    body: Option<String>,
-}
-
-/// What judging refusals again came to.
-#[derive(Debug, Deserialize)]
-struct Retried {
-    taken: u64,
-    duplicates: u64,
-    still_refused: u64,
-}
-
 impl Sources {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client()?;
@@ -242,13 +209,14 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     let mut table = Table::new(&["ID", "NAME", "KIND", "TAKES", "FINGERPRINT", "CREATED"])
         .cutting(&["NAME"])
         .sparing(&["CREATED", "FINGERPRINT"]);
-    for source in list.items::<Source>()? {
-        let takes = source.takes().to_owned();
+    for source in list.items::<SourceAnswer>()? {
         table.row([
-            source.id,
+            source.id.to_string(),
             source.name,
-            source.kind.unwrap_or_else(|| "any".to_owned()),
-            takes,
+            source
+                .kind
+                .map_or_else(|| "any".to_owned(), |kind| kind.to_string()),
+            taken_as(source.signed).to_owned(),
             source.fingerprint,
             time(source.created_at),
         ]);
@@ -266,7 +234,7 @@ async fn refusals(client: &Client, id: SourceId, extent: &Extent, json: bool) ->
     let mut table = Table::new(&["REFUSED", "STATUS", "REASON", "CONTENT TYPE", "SIZE", "BODY"])
         .cutting(&["REASON", "BODY"])
         .sparing(&["SIZE", "CONTENT TYPE"]);
-    for refusal in list.items::<Refusal>()? {
+    for refusal in list.items::<RefusalAnswer>()? {
         table.row([
             time(refusal.refused_at),
             refusal.status.to_string(),
@@ -289,7 +257,7 @@ async fn retry_refusals(client: &Client, id: SourceId, json: bool) -> anyhow::Re
     if json {
         return output::print_data(answer.text()?);
     }
-    let retried: Retried = answer.read()?;
+    let retried: RetriedAnswer = answer.read()?;
     Facts::new()
         .fact("taken", retried.taken)
         .fact("taken before", retried.duplicates)
@@ -297,10 +265,8 @@ async fn retry_refusals(client: &Client, id: SourceId, json: bool) -> anyhow::Re
         .print()
 }
 
-impl Source {
-    const fn takes(&self) -> &'static str {
-        if self.signed { "jwt" } else { "json" }
-    }
+const fn taken_as(is_signed: bool) -> &'static str {
+    if is_signed { "jwt" } else { "json" }
 }
 
 fn show(answer: &Answer, made_up: Option<String>, json: bool) -> anyhow::Result<()> {
@@ -311,17 +277,17 @@ fn show(answer: &Answer, made_up: Option<String>, json: bool) -> anyhow::Result<
         }
         return output::print_data(shown);
     }
-    let source: Source = answer.read()?;
+    let source: SourceAnswer = answer.read()?;
     let facts = Facts::new()
-        .fact("id", &source.id)
+        .fact("id", source.id)
         .fact("name", &source.name)
         .fact_if("address", source.url.as_ref())
         .fact_if("secret", made_up)
         .fact(
             "kind",
-            source.kind.as_deref().unwrap_or("whatever the shape tells"),
+            source.kind.map_or("whatever the shape tells", Kind::route),
         )
-        .fact("takes", source.takes())
+        .fact("takes", taken_as(source.signed))
         .fact("fingerprint", &source.fingerprint)
         .fact("created", time(source.created_at));
     let facts = source.old_secrets_until.iter().fold(facts, |facts, until| {

@@ -18,6 +18,7 @@ use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::{Misuse, wait_for, words};
 use switchhook_client::{Answer, Client, ClientError, Request};
+use switchhook_web::api::answers::{WebhookAnswer, WebsocketAnswer};
 
 /// Create, list, show, change and delete subscriptions
 #[derive(Debug, Args)]
@@ -270,9 +271,9 @@ struct Subscription {
     id: String,
     enabled: bool,
     #[serde(default)]
-    webhook: Option<Webhook>,
+    webhook: Option<WebhookAnswer>,
     #[serde(default)]
-    websocket: Option<Websocket>,
+    websocket: Option<WebsocketAnswer>,
     #[serde(flatten)]
     filter: ShownFilter,
     #[serde(skip)]
@@ -284,17 +285,6 @@ struct Subscription {
 struct WithFilter {
     #[serde(default)]
     filter: Option<PayloadFilter>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Webhook {
-    id: String,
-    hook_url: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Websocket {
-    id: String,
 }
 
 impl Subscription {

@@ -9,12 +9,12 @@ mod template;
 use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use switchhook_domain::id::WebhookId;
-use switchhook_domain::webhook::Condition;
 
 use self::settings::SettingsOptions;
-use self::shown::{Health, Signature, Webhook};
+use self::shown::{add_health, waiting_in_words};
 use super::connection::Connection;
 use super::made::Made;
 use super::output::{self, Facts, Table, time};
@@ -23,6 +23,7 @@ use super::subscribe::{Subscribe, Subscribed};
 use super::{Misuse, doctor, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
+use switchhook_web::api::answers::{Signature, WebhookWithSettings};
 
 /// Create, list, show, change, test, delete, pause, resume and retry webhooks
 #[derive(Debug, Args)]
@@ -315,16 +316,13 @@ impl RotateSecret {
 
 /// Says what was done to a webhook, and what that means for what waits.
 fn remark_waiting(answer: &Answer, done: &str, then: &str) -> anyhow::Result<()> {
-    let webhook: Webhook = answer.read()?;
-    match webhook.health {
-        Some(Health { waiting, .. }) if waiting.count > 0 => output::remark(format_args!(
-            "webhook {} is {done}; {} waiting: {then}",
-            webhook.id,
-            waiting.in_words()
-        )),
+    let WebhookWithSettings { webhook, health, .. } = answer.read()?;
+    let id = webhook.id;
+    match health.waiting.count {
+        0 => output::remark(format_args!("webhook {id} is {done}; no delivery waits")),
         _ => output::remark(format_args!(
-            "webhook {} is {done}; no delivery waits",
-            webhook.id
+            "webhook {id} is {done}; {} waiting: {then}",
+            waiting_in_words(&health.waiting)
         )),
     }
     Ok(())
@@ -346,30 +344,22 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
     ])
     .cutting(&["HOOK URL"])
     .sparing(&["CREATED", "PROFILE", "BODY"]);
-    for webhook in list.items::<Webhook>()? {
+    for shown in list.items::<WebhookWithSettings>()? {
+        let WebhookWithSettings { webhook, health, .. } = shown;
         let body = if webhook.signature.is_some() {
             "jwt"
         } else {
             "json"
         };
-        let condition = webhook.condition().map_or("-", Condition::in_words);
-        let waiting = webhook.health.as_ref().map_or_else(
-            || "-".to_owned(),
-            |health| {
-                let more = if health.waiting.more { "+" } else { "" };
-                format!("{}{more}", health.waiting.count)
-            },
-        );
-        let profile = webhook.settings.profile_in_force();
-        let created = output::time_or_dash(webhook.created_at);
+        let more = if health.waiting.more { "+" } else { "" };
         table.row([
-            webhook.id,
+            webhook.id.to_string(),
             webhook.hook_url,
-            condition.to_owned(),
-            waiting,
+            health.condition.in_words().to_owned(),
+            format!("{}{more}", health.waiting.count),
             body.to_owned(),
-            profile,
-            created,
+            shown.in_force.profile.to_string(),
+            time(shown.created_at),
         ]);
     }
     table.print_or("there are no webhooks; `switchhook webhooks create URL` makes one")?;
@@ -391,27 +381,34 @@ async fn remark_no_subscription(client: &Client, id: WebhookId) -> anyhow::Resul
     Ok(())
 }
 
+/// A webhook, with its subscriptions if it was just made with them.
+#[derive(Deserialize)]
+struct Shown {
+    #[serde(flatten)]
+    webhook: WebhookWithSettings,
+    #[serde(default)]
+    subscriptions: Vec<Subscribed>,
+}
+
 fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let webhook: Webhook = answer.read()?;
-    let secret = match &webhook.signature {
-        None => "none: the body is plain JSON".to_owned(),
-        Some(Signature { secret: Some(secret) }) => secret.clone(),
-        Some(Signature { secret: None }) => "set, and hidden".to_owned(),
-    };
+    let Shown {
+        webhook,
+        subscriptions,
+    } = answer.read()?;
     let facts = Facts::new()
-        .fact("id", &webhook.id)
-        .fact("hook_url", &webhook.hook_url)
-        .fact("secret", secret)
+        .fact("id", webhook.webhook.id)
+        .fact("hook_url", &webhook.webhook.hook_url)
+        .fact(
+            "secret",
+            secret_in_words(webhook.webhook.signature.as_ref(), "the body is"),
+        )
         .fact_if("kid", webhook.kid.as_ref())
         .fact_if("standard secret", webhook.standard_secret.as_ref())
-        .fact_if("created", webhook.created_at.map(time));
-    let facts = match &webhook.health {
-        Some(health) => health.add_to(facts),
-        None => facts,
-    };
+        .fact("created", time(webhook.created_at));
+    let facts = add_health(facts, &webhook.health);
     let facts = webhook.old_secrets.iter().fold(facts, |facts, old| {
         facts.fact(
             "old secret",
@@ -422,7 +419,18 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .warnings
         .iter()
         .for_each(|warning| output::remark(format_args!("warning: {warning}")));
-    let facts = webhook.settings.add_to(facts);
+    let facts = settings::add_settings(facts, &webhook);
     let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
-    webhook.subscriptions.iter().fold(facts, subscribed).print()
+    subscriptions.iter().fold(facts, subscribed).print()
+}
+
+/// The secret of what is signed, or what it is without one.
+pub(super) fn secret_in_words(signature: Option<&Signature>, what: &str) -> String {
+    match signature {
+        None => format!("none: {what} plain JSON"),
+        Some(signature) => {
+            let secret = signature.secret.clone();
+            secret.unwrap_or_else(|| "set, and hidden".to_owned())
+        }
+    }
 }

@@ -10,9 +10,11 @@ use super::made::Made;
 use super::output::{self, Facts, Table};
 use super::pages::{Extent, List};
 use super::subscribe::{Subscribe, Subscribed};
+use super::webhooks::secret_in_words;
 use super::{Misuse, wait_for};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_node::keys;
+use switchhook_web::api::answers::WebsocketAnswer;
 
 /// Create, list, show, change and delete websockets
 #[derive(Debug, Args)]
@@ -95,21 +97,13 @@ impl SecretOptions {
     }
 }
 
-/// What we read of a websocket.
+/// A websocket, with its subscriptions if it was just made with them.
 #[derive(Debug, Deserialize)]
-struct Websocket {
-    id: String,
-    /// Not for those who may not hear all that is told there.
-    websocket_url: Option<String>,
-    signature: Option<Signature>,
-    /// Only of a websocket that was just made.
+struct Shown {
+    #[serde(flatten)]
+    websocket: WebsocketAnswer,
     #[serde(default)]
     subscriptions: Vec<Subscribed>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Signature {
-    secret: Option<String>,
 }
 
 impl Websockets {
@@ -180,13 +174,13 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
         return list.print_json();
     }
     let mut table = Table::new(&["ID", "FRAMES"]);
-    for websocket in list.items::<Websocket>()? {
+    for websocket in list.items::<WebsocketAnswer>()? {
         let frames = if websocket.signature.is_some() {
             "jwt"
         } else {
             "json"
         };
-        table.row([websocket.id, frames.to_owned()]);
+        table.row([websocket.id.to_string(), frames.to_owned()]);
     }
     table.print_or("there are no websockets; `switchhook websockets create` makes one")?;
     list.remark_rest();
@@ -197,18 +191,19 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_data(answer.text()?);
     }
-    let websocket: Websocket = answer.read()?;
-    let secret = match websocket.signature {
-        None => "none: frames are plain JSON".to_owned(),
-        Some(Signature { secret: Some(secret) }) => secret,
-        Some(Signature { secret: None }) => "set, and hidden".to_owned(),
-    };
+    let Shown {
+        websocket,
+        subscriptions,
+    } = answer.read()?;
     let url = websocket.websocket_url.as_deref();
     let url = url.unwrap_or("none: this key may not listen here");
     let facts = Facts::new()
-        .fact("id", &websocket.id)
+        .fact("id", websocket.id)
         .fact("websocket_url", url)
-        .fact("secret", secret);
+        .fact(
+            "secret",
+            secret_in_words(websocket.signature.as_ref(), "frames are"),
+        );
     let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
-    websocket.subscriptions.iter().fold(facts, subscribed).print()
+    subscriptions.iter().fold(facts, subscribed).print()
 }

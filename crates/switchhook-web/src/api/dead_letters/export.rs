@@ -26,7 +26,7 @@ use crate::api::SharedApi;
 use crate::api::auth::{Caller, Reader};
 use crate::api::deliveries::{AttemptAnswer, DeliveryAnswer};
 use crate::api::error::ApiError;
-use crate::api::events::EventSummary;
+use crate::api::events::answer::EventSummary;
 use crate::api::request::{PageQuery, Query};
 
 /// How many dead letters are exported at the most.

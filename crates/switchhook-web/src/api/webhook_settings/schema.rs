@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value, json};
 use switchhook_domain::template::LONGEST_TEMPLATE;
 use switchhook_domain::webhook::{
     Form, HIGHEST_RATE, LONGEST_DISABLE_DAYS, LONGEST_PEM, LONGEST_RETRY_STEP, MOST_EVENT_HEADERS,
@@ -20,14 +20,31 @@ use utoipa::{PartialSchema, ToSchema};
 #[serde(transparent)]
 pub(crate) struct SettingsRequest(pub(crate) WebhookRequest);
 
-/// All settings of a webhook.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct SettingsAnswer(ShownSettings);
+/// All settings of a webhook with their values, in the order of the table.
+#[derive(Deserialize)]
+#[serde(from = "Map<String, Value>")]
+pub struct SettingsAnswer(pub Vec<(&'static Setting, Value)>);
 
 impl SettingsAnswer {
     pub(super) fn of(settings: WebhookSettings) -> Self {
-        Self(ShownSettings(settings))
+        let shown = serde_json::to_value(ShownSettings(settings));
+        let Ok(Value::Object(values)) = shown else {
+            unreachable!("settings are shown as an object");
+        };
+        values.into()
+    }
+}
+
+impl From<Map<String, Value>> for SettingsAnswer {
+    fn from(mut values: Map<String, Value>) -> Self {
+        let mut value = |setting: &Setting| values.remove(setting.name).unwrap_or_default();
+        Self(SETTINGS.iter().map(|setting| (setting, value(setting))).collect())
+    }
+}
+
+impl Serialize for SettingsAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(setting, value)| (setting.name, value)))
     }
 }
 
@@ -143,4 +160,24 @@ fn named(object: ObjectBuilder, values: Option<&str>, most: usize) -> ObjectBuil
         .additional_properties(Some(text().pattern(values)))
         .property_names(Some(text().pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))))
         .max_properties(Some(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_they_are_written() {
+        let written = serde_json::to_string(&SettingsAnswer::of(WebhookSettings::default())).unwrap();
+        let names: Vec<_> = SETTINGS
+            .iter()
+            .map(|setting| written.find(&format!("\"{}\":", setting.name)))
+            .collect();
+        assert!(names.is_sorted() && names[0].is_some(), "{written}");
+        let read: SettingsAnswer = serde_json::from_str(&written).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), written);
+        let one: SettingsAnswer = serde_json::from_str(r#"{"rate": 2.5, "of_another_version": 1}"#).unwrap();
+        let set: Vec<_> = one.0.iter().filter(|(_, value)| !value.is_null()).collect();
+        assert_eq!(set.len(), 1);
+    }
 }

@@ -18,6 +18,7 @@ use crate::cli::subscriptions::is_forbidden;
 use crate::cli::{wait_for, words};
 use switchhook_client::Client;
 use switchhook_node::keys;
+use switchhook_web::api::answers::SourceAnswer;
 
 /// The largest page of `/api/v2`.
 const PAGE: u32 = 50;
@@ -74,13 +75,6 @@ fn parse_key(text: &str) -> Result<Secret, String> {
         "" => Err("the key is empty".to_owned()),
         key => Ok(Secret::new(key)),
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct Source {
-    id: String,
-    url: Option<String>,
-    fingerprint: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -144,7 +138,7 @@ impl Dialpad {
         let request = json!({ "name": self.name, "secret": secret });
         let source = made.make(here, "/v1/sources", &request).await;
         let (_, source) = source.context("the source cannot be made here")?;
-        let source: Source = source.read()?;
+        let source: SourceAnswer = source.read()?;
         let token = source.url.as_deref().and_then(|url| url.rsplit_once("/in/"));
         let (_, token) = token.context("the server shows no address for the new source")?;
         let hook_url = format!("{prefix}{token}");
@@ -160,7 +154,7 @@ impl Dialpad {
             subscription_ids.extend(subscribed.into_iter().map(|(id, _)| id));
         }
         Ok(Connected {
-            source_id: source.id,
+            source_id: source.id.to_string(),
             webhook_id,
             subscription_ids,
         })
@@ -228,7 +222,7 @@ impl Sides {
             }
         }
         let sources = List::read(&self.here, "/v1/sources", &[], &Extent::ALL, OUR_PAGE).await?;
-        let sources = sources.items::<Source>()?;
+        let sources = sources.items::<SourceAnswer>()?;
         for webhook in webhooks {
             let path = format!("/api/v2/webhooks/{}", webhook.id);
             made::remove(&self.dialpad, &path).await?;

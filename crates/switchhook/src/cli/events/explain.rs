@@ -3,12 +3,12 @@
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use switchhook_domain::Timestamp;
 use switchhook_domain::id::{EventId, SubscriptionId};
 
 use crate::cli::output::{self, Table, time};
 use crate::cli::pages::{Extent, OUR_PAGE};
 use switchhook_client::{Client, Request};
+use switchhook_web::api::answers::ExplainedSubscription;
 
 /// Explain why an event matched, or did not match, each subscription
 #[derive(Debug, Args)]
@@ -38,18 +38,6 @@ struct Explanation {
     items: Vec<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
-}
-
-/// What we read of a subscription's part.
-#[derive(Debug, Deserialize)]
-struct Explained {
-    subscription_id: String,
-    kind: String,
-    webhook_id: Option<String>,
-    websocket_id: Option<String>,
-    verdict: String,
-    explanation: String,
-    changed_at: Option<Timestamp>,
 }
 
 impl Explain {
@@ -105,16 +93,16 @@ impl Explain {
     }
 }
 
-fn row(explained: Explained) -> [String; 5] {
+fn row(explained: ExplainedSubscription) -> [String; 5] {
     let why = match explained.changed_at {
         Some(at) => format!("{} (changed afterwards, at {})", explained.explanation, time(at)),
         None => explained.explanation,
     };
     let goes_to = explained.webhook_id.or(explained.websocket_id);
     [
-        explained.subscription_id,
-        explained.kind,
-        goes_to.unwrap_or_else(|| "-".to_owned()),
+        explained.subscription_id.to_string(),
+        explained.kind.to_string(),
+        goes_to.map_or_else(|| "-".to_owned(), |id| id.to_string()),
         explained.verdict.replace('_', " "),
         why,
     ]

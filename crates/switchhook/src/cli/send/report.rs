@@ -1,13 +1,13 @@
 //! What became of the events that were sent.
 
 use anyhow::bail;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::Form;
 use super::is_about_the_event;
 use crate::cli::output;
-use switchhook_client::{Answer, ClientError, ErrorBody};
+use switchhook_client::{Answer, ClientError};
+use switchhook_web::api::answers::{AcceptedEvent, BatchAnswer, RejectedLineAnswer, WarnedLineAnswer};
 
 /// How many rejected events are told one by one; the others are counted.
 const MOST_TOLD: usize = 100;
@@ -37,46 +37,6 @@ struct Warned {
     warnings: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct BatchAnswer {
-    accepted: u64,
-    duplicates: u64,
-    rejected: Vec<RejectedLine>,
-    rejected_count: u64,
-    // Older servers say nothing of them.
-    #[serde(default)]
-    warnings: Vec<WarnedLine>,
-    #[serde(default)]
-    warnings_count: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct WarnedLine {
-    line: usize,
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RejectedLine {
-    line: usize,
-    error: ErrorBody,
-}
-
-#[derive(Debug, Deserialize)]
-struct EventAnswer {
-    id: String,
-    kind: String,
-    duplicate: bool,
-    warnings: Vec<String>,
-    deliveries: Vec<DeliveryAnswer>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DeliveryAnswer {
-    id: String,
-    webhook_id: String,
-}
-
 impl Report {
     /// How many events have had their answer.
     pub(super) const fn seen(&self) -> u64 {
@@ -88,7 +48,7 @@ impl Report {
         match answer {
             Ok(answer) => {
                 let is_first = self.seen() == 0;
-                let EventAnswer {
+                let AcceptedEvent {
                     duplicate, warnings, ..
                 } = answer.read()?;
                 let counter = if duplicate {
@@ -97,7 +57,7 @@ impl Report {
                     &mut self.accepted
                 };
                 *counter += 1;
-                self.warn(number, warnings);
+                self.warn(number, warnings.into_owned());
                 self.single = is_first.then_some(answer);
             }
             Err(ClientError::Refused { status, message }) if is_about_the_event(status) => {
@@ -115,12 +75,15 @@ impl Report {
         self.accepted += answer.accepted;
         self.duplicates += answer.duplicates;
         let untold = answer.rejected_count.saturating_sub(answer.rejected.len() as u64);
-        let number_of = |line: usize| numbers.get(line.wrapping_sub(1)).copied().unwrap_or_default();
-        for RejectedLine { line, error } in answer.rejected {
+        let number_of = |line: u64| {
+            let place = usize::try_from(line).unwrap_or_default().wrapping_sub(1);
+            numbers.get(place).copied().unwrap_or_default()
+        };
+        for RejectedLineAnswer { line, error } in answer.rejected {
             self.reject(number_of(line), error.message);
         }
         self.warned_count += answer.warnings_count.saturating_sub(answer.warnings.len() as u64);
-        for WarnedLine { line, warnings } in answer.warnings {
+        for WarnedLineAnswer { line, warnings } in answer.warnings {
             self.warn(number_of(line), warnings);
         }
         self.rejected_count += untold;
@@ -225,7 +188,7 @@ impl Report {
     }
 }
 
-fn tell_event(event: &EventAnswer) -> anyhow::Result<()> {
+fn tell_event(event: &AcceptedEvent<'_>) -> anyhow::Result<()> {
     let before = if event.duplicate {
         " before, with the same idempotency key"
     } else {
@@ -235,16 +198,16 @@ fn tell_event(event: &EventAnswer) -> anyhow::Result<()> {
         "{} event {} was accepted{before}",
         event.kind, event.id
     ))?;
-    for warning in &event.warnings {
+    for warning in event.warnings.iter() {
         output::remark(format_args!("warning: {warning}"));
     }
-    for delivery in &event.deliveries {
+    for delivery in event.deliveries.0.iter() {
         output::print(format_args!(
             "  delivery {} to webhook {}",
             delivery.id, delivery.webhook_id
         ))?;
     }
-    if event.deliveries.is_empty() {
+    if event.deliveries.0.is_empty() {
         output::remark(
             "no subscription asks for it; `switchhook subscriptions list` shows what they ask for",
         );
@@ -261,7 +224,8 @@ mod tests {
     #[test]
     fn rejected_lines_have_their_numbers_in_the_input() {
         let mut report = Report::default();
-        let answer = r#"{"accepted": 2, "duplicates": 1, "rejected": [{"line": 2, "error": {"message": "not JSON"}}], "rejected_count": 3}"#;
+        let answer = r#"{"accepted": 2, "duplicates": 1, "rejected": [{"line": 2, "error": {"code": 400, "message": "not JSON", "errors": []}}],
+            "rejected_count": 3, "warnings": [], "warnings_count": 0}"#;
         report
             .lines(
                 &[1001, 1003, 1004, 1005, 1006, 1007],

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use serde::Deserialize;
 use switchhook_domain::Kind;
+use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::DeliveryId;
 use switchhook_simulator::{Demand, Sending};
 use tokio::time::{Instant, sleep};
 
@@ -14,8 +15,9 @@ use super::stream::Stream;
 use super::tally::{Fate, Sent, Tally};
 use super::{Expectation, Simulate};
 use crate::server::asked_to_stop;
-use switchhook_client::{Client, ClientError, ErrorBody, Request};
+use switchhook_client::{Client, ClientError, Request};
 use switchhook_node::pace::Paced;
+use switchhook_web::api::answers::{AcceptedEvent, BatchAnswer, DeliveryAnswer};
 
 /// How many events go at once.
 const MOST_AT_ONCE: usize = 500;
@@ -62,34 +64,7 @@ struct Ingest {
     expect: Option<Expectation>,
     tally: Tally,
     /// What it will deliver.
-    deliveries: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct EventAnswer {
-    deliveries: Vec<DeliveryAnswer>,
-}
-
-#[derive(Deserialize)]
-struct DeliveryAnswer {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct StateAnswer {
-    state: String,
-}
-
-#[derive(Deserialize)]
-struct BatchAnswer {
-    accepted: u64,
-    rejected: Vec<RejectedLine>,
-    rejected_count: u64,
-}
-
-#[derive(Deserialize)]
-struct RejectedLine {
-    error: ErrorBody,
+    deliveries: Vec<DeliveryId>,
 }
 
 impl Ingest {
@@ -118,8 +93,8 @@ impl Ingest {
             .body("application/json", sending.event.body.into());
         let fate = match self.client.send(request).await {
             Ok(answer) => {
-                let answer: EventAnswer = answer.read()?;
-                let ids = answer.deliveries.into_iter().map(|delivery| delivery.id);
+                let answer: AcceptedEvent<'_> = answer.read()?;
+                let ids = answer.deliveries.0.iter().map(|delivery| delivery.id);
                 if self.expect == Some(Expectation::Delivered) {
                     self.deliveries.extend(ids);
                 }
@@ -155,11 +130,11 @@ impl Ingest {
                     .client
                     .send(Request::get(&format!("/v1/deliveries/{id}"), &[]))
                     .await?;
-                let StateAnswer { state } = asked.read()?;
-                if state == "pending" {
+                let DeliveryAnswer { state, .. } = asked.read()?;
+                if state == StateName::Pending {
                     still_pending.push(id);
                 } else {
-                    *by_state.entry(state).or_default() += 1;
+                    *by_state.entry(state.to_string()).or_default() += 1;
                 }
             }
             pending = still_pending;

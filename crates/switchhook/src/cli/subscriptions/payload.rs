@@ -3,9 +3,11 @@
 use clap::Args;
 use serde::Deserialize;
 use switchhook_client::{Answer, Client, Request};
+use switchhook_domain::Kind;
 use switchhook_domain::filter::PayloadFilter;
 use switchhook_domain::id::SubscriptionId;
-use switchhook_domain::{Kind, Timestamp};
+
+use switchhook_web::api::answers::{TrialAnswer, TriedEvent};
 
 use super::Fields;
 use crate::cli::output::{self, Table, time};
@@ -69,23 +71,6 @@ pub(super) async fn set(
     Ok(client.send(request).await?)
 }
 
-/// What we read of a trial.
-#[derive(Debug, Deserialize)]
-struct Trial {
-    matching: usize,
-    items: Vec<Tried>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Tried {
-    event_id: String,
-    accepted_at: Timestamp,
-    summary: String,
-    matches: bool,
-    clause: Option<String>,
-    seen: Option<String>,
-}
-
 #[derive(Debug, Deserialize)]
 struct OfSubscription {
     filter: Option<PayloadFilter>,
@@ -100,12 +85,17 @@ impl TryFilter {
         if json {
             return output::print_data(answer.text()?);
         }
-        let trial: Trial = answer.read()?;
+        let trial: TrialAnswer = answer.read()?;
         let mut table = Table::new(&["EVENT", "ACCEPTED", "WHAT", "FILTER"]).cutting(&["WHAT"]);
         let count = trial.items.len();
         for tried in trial.items {
             let said = said(&tried);
-            table.row([tried.event_id, time(tried.accepted_at), tried.summary, said]);
+            table.row([
+                tried.event_id.to_string(),
+                time(tried.accepted_at),
+                tried.summary,
+                said,
+            ]);
         }
         table.print_or(&format!("there are no {} events to try it on", self.kind))?;
         output::remark(format_args!(
@@ -131,7 +121,7 @@ impl TryFilter {
     }
 }
 
-fn said(tried: &Tried) -> String {
+fn said(tried: &TriedEvent) -> String {
     match (&tried.clause, &tried.seen) {
         _ if tried.matches => "lets through".to_owned(),
         (Some(clause), Some(seen)) => format!("no: {clause}, and it is {seen}"),

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use serde::Deserialize;
 use serde_json::json;
 use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
-use switchhook_domain::id::WebhookId;
-use switchhook_web::api::answers::DeliveryWithAttempts;
+use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_web::api::answers::{AcceptedEvent, DeliveryWithAttempts, WebhookWithSettings};
 use tokio::time::{Instant, sleep};
 
-use super::Webhook;
+use super::shown::held_back;
 use crate::cli::deliveries::{self, was_tried};
 use crate::cli::words;
 use switchhook_client::{Client, Request};
@@ -40,37 +39,27 @@ pub(super) struct Test {
     kind: Kind,
 }
 
-#[derive(Debug, Deserialize)]
-struct Sent {
-    deliveries: Vec<SentTo>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SentTo {
-    id: String,
-}
-
 impl Test {
     pub(super) async fn run(&self, client: &Client, json: bool) -> anyhow::Result<()> {
         let id = self.id;
         let webhook = Request::get(&format!("/v1/webhooks/{id}"), &[]);
-        let webhook: Webhook = client.send(webhook).await?.read()?;
-        if let Some(condition) = webhook.holds_back() {
+        let webhook: WebhookWithSettings = client.send(webhook).await?.read()?;
+        if let Some(condition) = held_back(&webhook.health) {
             bail!(
                 "webhook {id} is {condition}, and nothing is sent: `switchhook webhooks resume {id}` first"
             );
         }
         let request = Request::post(format!("/v1/webhooks/{id}/test")).json(&json!({ "kind": self.kind }));
-        let sent: Sent = client.send(request).await?.read()?;
-        for delivery in sent.deliveries {
-            await_attempt(client, &delivery.id, json).await?;
+        let sent: AcceptedEvent<'_> = client.send(request).await?.read()?;
+        for delivery in sent.deliveries.0.iter() {
+            await_attempt(client, delivery.id, json).await?;
         }
         Ok(())
     }
 }
 
 /// Waits for the delivery's first attempt, and tells it.
-async fn await_attempt(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
+async fn await_attempt(client: &Client, id: DeliveryId, json: bool) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
         let request = Request::get(&format!("/v1/deliveries/{id}"), &[]);

@@ -5,12 +5,13 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use switchhook_domain::quiet::QuietHours;
 use switchhook_domain::template::Template;
 use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::duration::{parse_duration, show_duration};
+
+use switchhook_web::api::answers::WebhookWithSettings;
 
 use crate::cli::output::Facts;
 
@@ -166,40 +167,22 @@ impl FromArgMatches for SettingsOptions {
     }
 }
 
-/// What the API says of a webhook's settings: those that are set, and those in force.
-#[derive(Debug, Deserialize)]
-pub(super) struct ShownSettings {
-    #[serde(flatten)]
-    set: Map<String, Value>,
-    #[serde(default)]
-    in_force: Map<String, Value>,
-}
-
-impl ShownSettings {
-    pub(super) fn profile_in_force(&self) -> String {
-        let profile = self.in_force.get("profile").and_then(Value::as_str);
-        profile.unwrap_or("-").to_owned()
-    }
-
-    /// Adds each setting that is in force or set, by the name of its option.
-    pub(super) fn add_to(&self, facts: Facts) -> Facts {
-        SETTINGS.iter().fold(facts, |facts, setting| {
-            let value = [&self.in_force, &self.set]
-                .into_iter()
-                .find_map(|settings| settings.get(setting.name).filter(|value| !value.is_null()));
-            let texts = value.map(|value| texts_of(setting, value)).unwrap_or_default();
-            texts.iter().fold(facts, |facts, text| {
-                facts.fact(&option_of(setting).replace('-', " "), text)
-            })
+/// Adds each setting that is in force or set, by the name of its option.
+pub(super) fn add_settings(facts: Facts, webhook: &WebhookWithSettings) -> Facts {
+    let in_force = serde_json::to_value(&webhook.in_force).unwrap_or_default();
+    webhook.settings.0.iter().fold(facts, |facts, (setting, set)| {
+        let value = in_force.get(setting.name).unwrap_or(set);
+        texts_of(setting, value).iter().fold(facts, |facts, text| {
+            facts.fact(&option_of(setting).replace('-', " "), text)
         })
-    }
+    })
 }
 
 /// A value as people read it; several headers are several texts, and what is not set has none.
 fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
     let span = |millis: u64| show_duration(Duration::from_millis(millis));
     match (setting.form, value) {
-        (Form::YesNo, Value::Bool(false)) => Vec::new(),
+        (_, Value::Null) | (Form::YesNo, Value::Bool(false)) => Vec::new(),
         (_, Value::Bool(yes)) => vec![if *yes { "yes" } else { "no" }.to_owned()],
         (Form::Millis, value) => value.as_u64().map(span).into_iter().collect(),
         (Form::Days, value) => match value.as_u64() {

@@ -1,24 +1,18 @@
 //! What waits for a webhook is skipped, however much it is.
 
-use serde::Deserialize;
 use serde_json::json;
 use switchhook_client::{Client, Request};
 use switchhook_domain::id::WebhookId;
+use switchhook_web::api::answers::SkippedAnswer;
 
 use crate::cli::output;
-
-#[derive(Debug, Deserialize)]
-struct Skipped {
-    skipped: u64,
-    has_more: bool,
-}
 
 /// Asks again until nothing waits any more: one request skips so many at the most.
 pub(super) async fn to_now(client: &Client, id: WebhookId, json: bool) -> anyhow::Result<()> {
     let mut skipped = 0;
     loop {
         let request = Request::post(format!("/v1/webhooks/{id}/skip-to-now"));
-        let answer: Skipped = client.send(request).await?.read()?;
+        let answer: SkippedAnswer = client.send(request).await?.read()?;
         skipped += answer.skipped;
         if !answer.has_more {
             break;

@@ -1,12 +1,13 @@
 //! Templates in the terminal: the ready ones, and what one makes of an event.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use switchhook_client::{Client, Request};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::template::READY;
+use switchhook_web::api::answers::PreviewAnswer;
 
 use super::settings::parse_template;
 use crate::cli::output::{self, Table};
@@ -40,15 +41,6 @@ pub(super) struct Preview {
     kind: Option<Kind>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Made {
-    event_id: Option<String>,
-    kind: String,
-    content_type: String,
-    body: Option<String>,
-    error: Option<String>,
-}
-
 impl Preview {
     pub(super) async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
         let members = [
@@ -66,7 +58,7 @@ impl Preview {
         if json {
             return output::print_data(answer.text()?);
         }
-        let made: Made = answer.read()?;
+        let made: PreviewAnswer = answer.read()?;
         let of = match &made.event_id {
             Some(id) => format!("{} event {id}", made.kind),
             None => format!("a sample of a {} event: there is none yet", made.kind),

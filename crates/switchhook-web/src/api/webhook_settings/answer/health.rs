@@ -1,8 +1,8 @@
-//! How a webhook does, as it is shown.
+//! How a webhook does, as the API shows it, and as whoever asks reads it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{Failure, FailureReason};
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Condition, Webhook};
@@ -17,77 +17,77 @@ use crate::api::compat::IdText;
 use crate::api::words;
 
 /// How a webhook does: the same on every node, and in the same words as on the dashboard and from the commands.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HealthAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct HealthAnswer {
     #[schema(schema_with = words::condition)]
-    condition: Condition,
+    pub condition: Condition,
     /// Since when, in unix milliseconds; null if nothing is wrong or nobody knows.
     #[schema(value_type = Option<i64>, required)]
-    since: Option<Timestamp>,
+    pub since: Option<Timestamp>,
     /// The condition in sentences.
     #[schema(example = "The webhook is sent every event that its subscriptions ask for.")]
-    text: String,
+    pub text: String,
     /// The attempts that failed in a row; null unless the webhook fails.
     #[schema(required)]
-    failures: Option<FailuresAnswer>,
+    pub failures: Option<FailuresAnswer>,
     /// When the next attempt is made although the webhook is paused by failures, in unix milliseconds; null otherwise. `POST
     /// /v1/webhooks/{id}/retry` makes one at once.
     #[schema(value_type = Option<i64>, required)]
-    next_try_at: Option<Timestamp>,
-    waiting: WaitingAnswer,
+    pub next_try_at: Option<Timestamp>,
+    pub waiting: WaitingAnswer,
     /// How attempts went in the last 60 minutes.
-    last_hour: RecentAnswer,
+    pub last_hour: RecentAnswer,
     /// How attempts went in the last 24 hours, by whole hours.
-    last_day: RecentAnswer,
+    pub last_day: RecentAnswer,
 }
 
 /// How attempts to a webhook went lately.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RecentAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RecentAnswer {
     /// Which share of them succeeded, from 0 to 1; null if there were none.
     #[schema(required, example = 1.0)]
-    success_rate: Option<f64>,
+    pub success_rate: Option<f64>,
     /// Within how many milliseconds of acceptance 95 % of what was delivered had arrived; null if nothing was.
     #[schema(required, example = 11.3)]
-    p95_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
 }
 
 /// The attempts to a webhook that failed in a row.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FailuresAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FailuresAnswer {
     /// How many.
-    attempts: u32,
+    pub attempts: u32,
     /// When the last of them ended, in unix milliseconds.
     #[schema(value_type = i64)]
-    last_at: Timestamp,
+    pub last_at: Timestamp,
     /// The HTTP status of its answer; null if no answer came.
     #[schema(required, example = 500)]
-    last_status: Option<u16>,
+    pub last_status: Option<u16>,
     /// Why no answer came: `dns`, `connect_timeout`, `tls` and the like; null if one did.
     #[schema(required)]
-    last_error: Option<&'static str>,
+    pub last_error: Option<String>,
     /// The first line of the answer, or why none came; null if there is nothing to show, or the key may not see it.
     #[schema(required)]
-    last_line: Option<String>,
+    pub last_line: Option<String>,
     /// The delivery that it was an attempt of.
-    last_delivery_id: IdText,
+    pub last_delivery_id: IdText,
 }
 
 /// The deliveries that wait for a webhook, those under way included.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WaitingAnswer {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct WaitingAnswer {
     /// How many, counted up to 10,000, in lists up to 1,000.
-    count: u32,
+    pub count: u32,
     /// Whether there may be more than were counted.
-    more: bool,
+    pub more: bool,
     /// When the oldest of them was created, in unix milliseconds; null if none waits.
     #[schema(value_type = Option<i64>, required)]
-    oldest_at: Option<Timestamp>,
+    pub oldest_at: Option<Timestamp>,
 }
 
 impl HealthAnswer {
     /// How the webhook does, as this reader may see it.
-    pub(super) async fn of(
+    pub(in crate::api) async fn of(
         node: &Node,
         sight: Sight,
         webhook: &Webhook,
@@ -131,7 +131,7 @@ impl FailuresAnswer {
             attempts: outage.attempts,
             last_at: last.at,
             last_status: status,
-            last_error: reason.map(FailureReason::as_str),
+            last_error: reason.map(|reason| reason.as_str().to_owned()),
             last_line,
             last_delivery_id: IdText(last.delivery_id.0),
         }
