@@ -1,0 +1,168 @@
+//! What becomes of an event, before and after the store is asked: it is read, validated and matched, its deliveries get their ids
+//! and their claims; and what the store did is what is answered.
+
+use switchhook_domain::event::EventFacts;
+use switchhook_domain::filter::Content;
+use switchhook_domain::id::{DeliveryId, EventId};
+use switchhook_domain::matching::Match;
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_protocol::{LARGEST_EVENT, Outline, Payload};
+use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded};
+
+use super::submission::{Accepted, AcceptedDelivery, Rejected, Submission};
+use crate::Node;
+use crate::delivery::Offer;
+use crate::registry::Matched;
+use crate::validation::{Deviation, ValidationMode};
+
+/// Everything that can be done before the store is asked.
+pub(super) fn prepare(
+    node: &Node,
+    submission: Submission,
+    mode: ValidationMode,
+    now: Timestamp,
+) -> Result<(NewEvent, Accepted), Rejected> {
+    if submission.body.len() > LARGEST_EVENT {
+        return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
+    }
+    let kind = submission.kind;
+    let outline = Outline::read(&submission.body)?;
+    let facts = facts(kind, &outline);
+    let warnings = validate(node, mode, kind, &outline, &facts)?;
+    let content = Content::outlined(&outline);
+    let matched = node.registry.match_event(submission.company_id, &facts, &content);
+    Ok(decide(node, submission, &facts, matched, warnings, now))
+}
+
+pub(super) fn facts(kind: Kind, outline: &Outline<'_>) -> EventFacts {
+    EventFacts::of(&Payload::of(kind, outline))
+}
+
+/// What there is to say of an event whose kind nobody knows.
+const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nobody: `switchhook events route ID --kind KIND` \
+                          takes it as one, a replay sends it as it is, and `switchhook sources update ID --kind KIND` says \
+                          what comes from its source";
+
+fn validate(
+    node: &Node,
+    mode: ValidationMode,
+    kind: Kind,
+    outline: &Outline<'_>,
+    facts: &EventFacts,
+) -> Result<Vec<String>, Rejected> {
+    if kind == Kind::Unknown {
+        return Ok(vec![OF_NO_KIND.to_owned()]);
+    }
+    if mode == ValidationMode::Off {
+        return Ok(Vec::new());
+    }
+    let mut deviations = node.validator.check(kind, outline);
+    let no_order = || Deviation::without_order(kind).filter(|_| facts.order_key.is_none());
+    deviations.extend(wrong_kind(kind, outline, facts).or_else(no_order));
+    if mode == ValidationMode::Strict && deviations.iter().any(Deviation::is_certain) {
+        return Err(Rejected::Deviates(deviations));
+    }
+    Ok(deviations.iter().map(ToString::to_string).collect())
+}
+
+/// What is said of an event that looks like another kind. Calls and messages, of which there are most, are known by their
+/// ids: only those without one are looked at once more.
+fn wrong_kind(kind: Kind, outline: &Outline<'_>, facts: &EventFacts) -> Option<Deviation> {
+    if facts.order_key.is_some() && matches!(kind, Kind::Call | Kind::Sms) {
+        return None;
+    }
+    let other = outline.kind_instead_of(kind);
+    other.map(|other| Deviation::wrong_kind(kind, other))
+}
+
+/// Gives the event and its deliveries their ids, and claims what the engine has room for.
+pub(super) fn decide(
+    node: &Node,
+    submission: Submission,
+    facts: &EventFacts,
+    matched: Matched,
+    warnings: Vec<String>,
+    now: Timestamp,
+) -> (NewEvent, Accepted) {
+    let Matched {
+        matches,
+        revision,
+        has_feed,
+    } = matched;
+    let is_logged = has_feed || matches.iter().any(|one| one.endpoint.webhook_id().is_none());
+    let count = i64::try_from(matches.len()).expect("a company has fewer than 2^63 webhooks");
+    let reserved = node.ids.reserve(now, 1 + count);
+    let id = reserved.first;
+    let ids = reserved.rest().map(DeliveryId);
+    let mut offer = node.engine.offer(submission.body.len());
+    let deliveries: Vec<_> = matches
+        .into_iter()
+        .zip(ids)
+        .filter_map(|(matched, id)| new_delivery(node, matched, id, &mut offer, now))
+        .collect();
+    let accepted = Accepted {
+        id: EventId(id),
+        kind: submission.kind,
+        is_duplicate: false,
+        warnings: warnings.clone(),
+        deliveries: deliveries.iter().map(AcceptedDelivery::of).collect(),
+    };
+    let event = NewEvent {
+        id: EventId(id),
+        company_id: submission.company_id,
+        kind: submission.kind,
+        body: offer.keep(EventId(id), submission.body),
+        accepted_at: now,
+        order_key: facts.order_key.clone(),
+        warnings,
+        idempotency: submission.idempotency_key.map(|key| Idempotency {
+            key: key.text,
+            not_before: now.minus(key.lasts),
+        }),
+        deliveries,
+        revision,
+        is_logged,
+    };
+    (event, accepted)
+}
+
+/// A webhook that is gone by now gets nothing, and a websocket no delivery.
+fn new_delivery(
+    node: &Node,
+    matched: Match,
+    id: DeliveryId,
+    offer: &mut Offer<'_>,
+    now: Timestamp,
+) -> Option<NewDelivery> {
+    let webhook_id = matched.endpoint.webhook_id()?;
+    let destination = node.registry.destination(webhook_id)?;
+    Some(NewDelivery {
+        id,
+        webhook_id,
+        subscription_ids: matched.subscription_ids,
+        hidden: matched.hidden,
+        is_ordered: destination.is_ordered(&node.settings.delivery),
+        claim_until: offer.claim_until(&destination, now),
+    })
+}
+
+pub(super) fn settle(accepted: Accepted, recorded: Recorded) -> Result<Accepted, Rejected> {
+    match recorded {
+        Recorded::Kept => Ok(accepted),
+        Recorded::KeyReused => Err(Rejected::KeyReused),
+        Recorded::Repeated { event, deliveries } => Ok(Accepted {
+            id: event.id,
+            kind: event.kind,
+            is_duplicate: true,
+            warnings: event.warnings,
+            deliveries: deliveries
+                .into_iter()
+                .map(|delivery| AcceptedDelivery {
+                    id: delivery.id,
+                    webhook_id: delivery.webhook_id,
+                    subscription_ids: delivery.subscription_ids,
+                })
+                .collect(),
+        }),
+    }
+}

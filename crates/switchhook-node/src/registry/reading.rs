@@ -1,0 +1,214 @@
+//! How the registry learns: all of it when the node begins, a company again when something of it was changed, and what another
+//! node made a moment ago.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::{CompanyId, WebhookId, WebsocketId};
+use switchhook_domain::subscription::Subscription;
+use switchhook_domain::websocket::Websocket;
+use switchhook_store::{PageRequest, Store, StoreError};
+
+use super::snapshot::{PAGE, Snapshot, all_pages, pages_from};
+use super::{Endpoints, Registry};
+
+/// How far back a node remembers when webhooks were suspended.
+const SUSPENSIONS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Registry {
+    /// Reads everything from the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn load(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StoreError> {
+        let snapshot = Snapshot::read(&store, None).await?;
+        let revision = snapshot.revision;
+        let registry = Self {
+            store,
+            companies: DashMap::new(),
+            destinations: DashMap::new(),
+            websockets: DashMap::new(),
+            loaded_at: revision,
+        };
+        let store = &registry.store;
+        let mut endpoints = BTreeMap::<CompanyId, Endpoints>::new();
+        for webhook in all_pages(|page| store.scan_webhooks(page)).await? {
+            let company = endpoints.entry(webhook.company_id).or_default();
+            company.webhooks.push(webhook);
+        }
+        for websocket in all_pages(|page| store.list_websockets(None, page)).await? {
+            let company = endpoints.entry(websocket.company_id).or_default();
+            company.websockets.push(websocket);
+        }
+        for company_id in store.feeds(None).await? {
+            endpoints.entry(company_id).or_default().has_feed = true;
+        }
+        let mut subscriptions = BTreeMap::<CompanyId, Vec<Subscription>>::new();
+        for subscription in snapshot.subscriptions {
+            subscriptions
+                .entry(subscription.company_id)
+                .or_default()
+                .push(subscription);
+        }
+        let companies: BTreeSet<_> = endpoints.keys().chain(subscriptions.keys()).copied().collect();
+        for company_id in companies {
+            let snapshot = Snapshot {
+                revision,
+                subscriptions: subscriptions.remove(&company_id).unwrap_or_default(),
+            };
+            registry.learn(
+                company_id,
+                endpoints.remove(&company_id).unwrap_or_default(),
+                snapshot,
+            );
+        }
+        for record in registry
+            .store
+            .list_suspensions(None, now.minus(SUSPENSIONS_REMEMBERED))
+            .await?
+        {
+            if let Some(destination) = registry.destination(record.webhook_id) {
+                destination.load().remember(&record);
+            }
+        }
+        for (webhook_id, outage) in registry.store.lasting_outages(None).await? {
+            if let Some(destination) = registry.destination(webhook_id) {
+                destination.load().hear_outage(Some(&outage));
+            }
+        }
+        Ok(registry)
+    }
+
+    /// Reads one company's webhooks and subscriptions again, after they were changed in the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read; what was known stays.
+    pub async fn refresh(&self, company_id: CompanyId) -> Result<(), StoreError> {
+        let company = self.company(company_id);
+        let wish = company.wished.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut served = company.refreshing.lock().await;
+        if *served >= wish {
+            return Ok(());
+        }
+        let serves = company.wished.load(Ordering::SeqCst);
+        let store = &self.store;
+        // Subscriptions first, so that what they name is known too if another node has just made both.
+        let snapshot = Snapshot::read(store, Some(company_id)).await?;
+        let mut webhooks = all_pages(|page| store.list_webhooks(company_id, page)).await?;
+        webhooks.extend(store.replay_webhooks(company_id).await?);
+        let websockets = all_pages(|page| store.list_websockets(Some(company_id), page)).await?;
+        let endpoints = Endpoints {
+            webhooks,
+            websockets,
+            has_feed: store.feeds(Some(company_id)).await?.contains(&company_id),
+        };
+        self.learn(company_id, endpoints, snapshot);
+        *served = serves;
+        Ok(())
+    }
+
+    /// Reads the companies again that are not what they were, whoever changed them. Costs a look at every webhook and
+    /// websocket if nothing is.
+    ///
+    /// # Errors
+    /// If the store cannot be read; what was known stays.
+    pub async fn refresh_all(&self) -> Result<BTreeSet<CompanyId>, StoreError> {
+        let changed = self.changed_companies().await?;
+        for company_id in &changed {
+            self.refresh(*company_id).await?;
+        }
+        Ok(changed)
+    }
+
+    /// The companies of which the store knows something else. What changes meanwhile may be among it.
+    async fn changed_companies(&self) -> Result<BTreeSet<CompanyId>, StoreError> {
+        let store = &self.store;
+        let mut changed = BTreeSet::new();
+        let mut missing: HashSet<_> = self
+            .destinations
+            .iter()
+            .map(|destination| *destination.key())
+            .collect();
+        for webhook in all_pages(|page| store.scan_webhooks(page)).await? {
+            missing.remove(&webhook.id);
+            if self
+                .destination(webhook.id)
+                .is_none_or(|destination| destination.webhook != webhook)
+            {
+                changed.insert(webhook.company_id);
+            }
+        }
+        let gone = missing.into_iter().filter_map(|id| self.destination(id));
+        changed.extend(gone.map(|destination| destination.webhook.company_id));
+        let mut missing: HashSet<_> = self.websockets.iter().map(|one| *one.key()).collect();
+        for websocket in all_pages(|page| store.list_websockets(None, page)).await? {
+            missing.remove(&websocket.id);
+            if self
+                .websocket(websocket.id)
+                .is_none_or(|known| *known != websocket)
+            {
+                changed.insert(websocket.company_id);
+            }
+        }
+        let gone = missing.into_iter().filter_map(|id| self.websocket(id));
+        changed.extend(gone.map(|websocket| websocket.company_id));
+        for company_id in store.feeds(None).await? {
+            if !self.has_feed(company_id) {
+                changed.insert(company_id);
+            }
+        }
+        let since = PageRequest {
+            after: Some(self.loaded_at.0),
+            limit: PAGE,
+        };
+        for version in pages_from(since, |page| store.subscription_changes(None, page)).await? {
+            let company_id = version.subscription.company_id;
+            if version.revision > self.revision(company_id) {
+                changed.insert(company_id);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Whether there is a webhook that is not known here; if so it is from now on. It may be a moment old.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn learn_of(&self, id: WebhookId) -> Result<bool, StoreError> {
+        let at_it = PageRequest {
+            after: Some(id.0.saturating_sub(1)),
+            limit: 1,
+        };
+        let found = self.store.scan_webhooks(at_it).await?;
+        match found.items.first().filter(|webhook| webhook.id == id) {
+            Some(webhook) => {
+                self.refresh(webhook.company_id).await?;
+                Ok(self.destination(id).is_some())
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// A websocket, also one that another node made a moment ago.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn find_websocket(&self, id: WebsocketId) -> Result<Option<Arc<Websocket>>, StoreError> {
+        if let Some(known) = self.websocket(id) {
+            return Ok(Some(known));
+        }
+        let at_it = PageRequest {
+            after: Some(id.0.saturating_sub(1)),
+            limit: 1,
+        };
+        let found = self.store.list_websockets(None, at_it).await?;
+        if let Some(websocket) = found.items.first().filter(|websocket| websocket.id == id) {
+            self.refresh(websocket.company_id).await?;
+        }
+        Ok(self.websocket(id))
+    }
+}
