@@ -1,50 +1,49 @@
 //! What an operator can set, defined once: every option of `serve` is also an environment variable and a key of the
 //! configuration file, and its help is its documentation.
 //!
-//! How flag, environment, file and default come together is `config/sources.rs`; what the settings do is told where
-//! they are used, beginning at [`Settings`].
+//! Options that belong together have a file in `config/`. How flag, environment, file and default come together is
+//! `config/sources.rs`; what the settings do is told where they are used, beginning at [`Settings`].
 
 pub mod amount;
 pub mod encryption;
 pub mod file;
 pub mod hooks;
+pub mod limits;
+pub mod listening;
+pub mod logging;
 pub mod notifications;
+pub mod retention;
+pub mod sending;
 pub mod sources;
 pub mod template;
 pub mod tls;
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use ipnet::IpNet;
 use switchhook_domain::credential::shown_url;
-use switchhook_domain::history::MINUTES_KEPT;
-use switchhook_domain::lease::Lease;
-use switchhook_domain::retry::Profile;
-use switchhook_domain::webhook::{DeliveryDefaults, LONGEST_DISABLE_DAYS};
 use switchhook_store::StoreError;
 
-use self::amount::{Keep, parse_age, parse_size};
 pub use self::encryption::EncryptionOptions;
 pub use self::hooks::HookOptions;
 use self::hooks::parse_network;
+pub use self::limits::LimitOptions;
+pub use self::listening::ListeningOptions;
+pub(crate) use self::listening::parse_listen;
+pub use self::logging::LoggingOptions;
 pub use self::notifications::NotificationOptions;
+pub use self::retention::RetentionOptions;
+pub use self::sending::SendingOptions;
 use self::sources::Mistakes;
 pub use self::tls::TlsOptions;
-use crate::logging::LogFormat;
-use switchhook_http::server::ConnectionLimits;
 use switchhook_node::duration::{parse_duration, show_duration};
-use switchhook_node::ingest::{KEY_LASTS, LARGEST_EVENT};
 use switchhook_node::mask::Mask;
-use switchhook_node::settings::ApiLimits;
-use switchhook_node::settings::{DashboardSettings, RetentionSettings, Settings};
-use switchhook_node::share::{CompanyLimits, Limit};
+use switchhook_node::settings::{DashboardSettings, Settings};
 use switchhook_node::validation::ValidationMode;
-use switchhook_web::observing::LOG_TARGET;
 
 /// The options of `serve`.
 #[derive(Clone, Debug, Args)]
@@ -53,25 +52,8 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Address and port to listen on
-    #[arg(long, env = "SWITCHHOOK_LISTEN", hide_env_values = true, value_name = "ADDRESS", default_value = "127.0.0.1:8400", value_parser = parse_listen)]
-    pub listen: SocketAddr,
-
-    /// Address and port for /metrics, /healthz and /readyz, instead of serving /metrics at --listen
-    #[arg(long, env = "SWITCHHOOK_METRICS_LISTEN", hide_env_values = true, value_name = "ADDRESS", value_parser = parse_listen)]
-    pub metrics_listen: Option<SocketAddr>,
-
-    /// Number of webhooks with metrics of their own: those with the most pending, and with the most attempts
-    #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=1_000))]
-    pub metrics_per_webhook: u32,
-
-    /// Maximum number of open client connections [default: what the limit of open files allows, at most 10000]
-    #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub max_connections: Option<u32>,
-
-    /// Time after which an idle connection is closed; longer than the idle timeout of a load balancer in front
-    #[arg(long, env = "SWITCHHOOK_IDLE_TIMEOUT", hide_env_values = true, value_name = "DURATION", default_value = "75s", value_parser = parse_idle_timeout)]
-    pub idle_timeout: Duration,
+    #[command(flatten)]
+    pub listening: ListeningOptions,
 
     #[command(flatten)]
     pub tls: TlsOptions,
@@ -92,31 +74,8 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<String>,
 
-    /// Default retry rules of webhooks: durable (for days) or dialpad (exactly as Dialpad)
-    #[arg(
-        long,
-        env = "SWITCHHOOK_PROFILE",
-        hide_env_values = true,
-        value_name = "PROFILE",
-        default_value = "durable"
-    )]
-    pub profile: Profile,
-
-    /// Time for which this server claims a delivery that it sends
-    #[arg(long, env = "SWITCHHOOK_LEASE", hide_env_values = true, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
-    pub lease: Duration,
-
-    /// Maximum number of deliveries sent at once
-    #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub max_in_flight: u32,
-
-    /// Memory for events that are being sent, at least 1MiB; the rest waits in the store
-    #[arg(long, env = "SWITCHHOOK_MAX_HANDED_OVER_BYTES", hide_env_values = true, value_name = "SIZE", default_value = "256MiB", value_parser = parse_memory)]
-    pub max_handed_over_bytes: u64,
-
-    /// Days without a success after which a webhook is disabled (nothing is lost; resume it); 0 for never
-    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=i64::from(LONGEST_DISABLE_DAYS)))]
-    pub disable_after_days: u32,
+    #[command(flatten)]
+    pub sending: SendingOptions,
 
     #[command(flatten)]
     pub hooks: HookOptions,
@@ -131,17 +90,8 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
     pub hide_secrets: bool,
 
-    /// Time to keep events and deliveries (at least 24h), or `none` to keep them forever; pending deliveries always stay
-    #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
-    pub retention: Keep<Duration>,
-
-    /// Maximum size of the store (10GB); beyond it the oldest events are removed, whatever their age
-    #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
-    pub retention_size: Keep<u64>,
-
-    /// Time to keep the hourly counts behind charts and /v1/history (at least 48h), or `none` to keep them forever
-    #[arg(long, env = "SWITCHHOOK_RETENTION_HISTORY", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_history)]
-    pub retention_history: Keep<Duration>,
+    #[command(flatten)]
+    pub retention: RetentionOptions,
 
     /// Schema validation of events: off, warn (accept with warnings) or strict (refuse, except from sources)
     #[arg(
@@ -153,75 +103,8 @@ pub struct ServeOptions {
     )]
     pub validation: ValidationMode,
 
-    /// Rate and count limits of /api/v2: off, or dialpad (as Dialpad's)
-    #[arg(
-        long,
-        env = "SWITCHHOOK_API_LIMITS",
-        hide_env_values = true,
-        value_name = "LIMITS",
-        default_value = "off"
-    )]
-    pub api_limits: ApiLimits,
-
-    /// Maximum number of webhooks per company, or `off`
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LIMIT_WEBHOOKS",
-        hide_env_values = true,
-        value_name = "N",
-        default_value = "1000"
-    )]
-    pub limit_webhooks: Limit,
-
-    /// Maximum number of subscriptions per company, or `off`
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LIMIT_SUBSCRIPTIONS",
-        hide_env_values = true,
-        value_name = "N",
-        default_value = "10000"
-    )]
-    pub limit_subscriptions: Limit,
-
-    /// Maximum number of websockets per company, and of connections to them, or `off`
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LIMIT_WEBSOCKETS",
-        hide_env_values = true,
-        value_name = "N",
-        default_value = "200"
-    )]
-    pub limit_websockets: Limit,
-
-    /// Maximum number of sources per company, or `off`
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LIMIT_SOURCES",
-        hide_env_values = true,
-        value_name = "N",
-        default_value = "1000"
-    )]
-    pub limit_sources: Limit,
-
-    /// Maximum number of live streams per company, and of dashboard pages that update live, or `off`
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LIMIT_STREAMS",
-        hide_env_values = true,
-        value_name = "N",
-        default_value = "32"
-    )]
-    pub limit_streams: Limit,
-
-    /// Maximum number of concurrent read requests per company (more wait briefly), or `off`
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LIMIT_READS",
-        hide_env_values = true,
-        value_name = "N",
-        default_value = "4"
-    )]
-    pub limit_reads: Limit,
+    #[command(flatten)]
+    pub limits: LimitOptions,
 
     /// Allow webhooks to `inspector://NAME`: a receiver inside the server whose deliveries the dashboard shows
     #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
@@ -245,23 +128,8 @@ pub struct ServeOptions {
     #[arg(long, env = "SWITCHHOOK_GRACE", hide_env_values = true, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub grace: Duration,
 
-    /// Format of log lines on standard error
-    #[arg(
-        long,
-        env = "SWITCHHOOK_LOG",
-        hide_env_values = true,
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub log: LogFormat,
-
-    /// Log level: error, warn, info, debug, or module=level pairs separated by commas
-    #[arg(long, env = "SWITCHHOOK_LOG_LEVEL", hide_env_values = true, value_name = "LEVEL", default_value = "info", value_parser = NonEmptyStringValueParser::new())]
-    pub log_level: String,
-
-    /// Log every request: method, route, status, time and company, never its path, query or body
-    #[arg(long, env = "SWITCHHOOK_LOG_REQUESTS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
-    pub log_requests: bool,
+    #[command(flatten)]
+    pub logging: LoggingOptions,
 }
 
 /// The store of a server, for commands that work on it directly.
@@ -277,16 +145,6 @@ pub struct StoreOptions {
 }
 
 const DEFAULT_STORE: &str = "sqlite:./switchhook.db";
-
-/// How many deliveries to one webhook are sent at once; a webhook can say otherwise.
-const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
-
-/// Between the end of the longest attempt and the end of its lease there must be time to write down how it ended; and an
-/// attempt does not begin the moment it is claimed.
-const LEASE_MARGIN: Duration = Duration::from_secs(10);
-
-/// Below this a client could not use a connection again.
-const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 
 /// A transaction must not stay open for longer than whoever looks at the file from outside waits for its commit.
 const COMMIT_EVERY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(2);
@@ -308,7 +166,7 @@ impl ServeOptions {
     /// # Errors
     /// If they contradict each other.
     pub fn settings(&self) -> Result<Settings, Mistakes> {
-        let mut mistakes = self.check_together();
+        let mut mistakes = self.sending.check_together();
         let mut tell = |theirs: Mistakes| mistakes.extend(theirs.0);
         let outbound = self.hooks.outbound().map_err(&mut tell).unwrap_or_default();
         let encryption = self.encryption.keyring().map_err(&mut tell).unwrap_or_default();
@@ -322,49 +180,29 @@ impl ServeOptions {
             return Err(Mistakes(mistakes));
         }
         Ok(Settings {
-            listen: self.listen,
-            metrics_listen: self.metrics_listen,
-            metrics_per_webhook: self.metrics_per_webhook as usize,
-            connections: ConnectionLimits {
-                max: self.max_connections,
-                idle: self.idle_timeout,
-                ..ConnectionLimits::default()
-            },
+            listen: self.listening.listen,
+            metrics_listen: self.listening.metrics_listen,
+            metrics_per_webhook: self.listening.metrics_per_webhook as usize,
+            connections: self.listening.connections(),
             tls,
             trusted_proxies: self.trusted_proxy.clone(),
             store: self.store.clone(),
             commit_every: self.commit_every,
             public_url: self.public_url.clone(),
-            delivery: DeliveryDefaults {
-                profile: self.profile,
-                max_in_flight: IN_FLIGHT_PER_WEBHOOK,
-                disable_after_days: self.disable_after_days,
-                longest_attempt: Lease(self.lease).longest_attempt(),
-            },
-            lease: self.lease,
-            max_in_flight: self.max_in_flight,
-            max_handed_over_bytes: self.max_handed_over_bytes,
+            delivery: self.sending.defaults(),
+            lease: self.sending.lease,
+            max_in_flight: self.sending.max_in_flight,
+            max_handed_over_bytes: self.sending.max_handed_over_bytes,
             hook_allow: self.hooks.hook_allow.clone(),
             hook_deny: self.hooks.hook_deny.clone(),
             hook_allow_http: self.hooks.hook_allow_http,
             outbound,
             encryption,
             hide_secrets: self.hide_secrets,
-            retention: RetentionSettings {
-                age: self.retention.0,
-                size: self.retention_size.0,
-                history: self.retention_history.0,
-            },
+            retention: self.retention.settings(),
             validation: self.validation,
-            api_limits: self.api_limits,
-            company_limits: CompanyLimits {
-                webhooks: self.limit_webhooks,
-                subscriptions: self.limit_subscriptions,
-                websockets: self.limit_websockets,
-                sources: self.limit_sources,
-                streams: self.limit_streams,
-                reads: self.limit_reads,
-            },
+            api_limits: self.limits.api_limits,
+            company_limits: self.limits.company(),
             drain: self.drain,
             grace: self.grace,
             dashboard: DashboardSettings {
@@ -375,31 +213,6 @@ impl ServeOptions {
             notifications,
             ..Settings::default()
         })
-    }
-
-    /// What is logged. Requests are logged if that is wanted, or the level of their target is given.
-    #[must_use]
-    pub fn log_filter(&self) -> String {
-        let level = &self.log_level;
-        if level.contains(&format!("{LOG_TARGET}=")) {
-            return level.clone();
-        }
-        let requests = if self.log_requests { "info" } else { "off" };
-        format!("{level},{LOG_TARGET}={requests}")
-    }
-
-    /// What each of the settings may be, and all of them together may not.
-    fn check_together(&self) -> Vec<String> {
-        let shortest = self.profile.timeout() + LEASE_MARGIN;
-        if self.lease >= shortest {
-            return Vec::new();
-        }
-        vec![format!(
-            "lease: {} is shorter than an attempt of the profile {} may take; use at least {}",
-            show_duration(self.lease),
-            self.profile,
-            show_duration(shortest),
-        )]
     }
 }
 
@@ -415,17 +228,6 @@ pub fn mistakes_of(sound: &ArgMatches) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn parse_idle_timeout(text: &str) -> Result<Duration, String> {
-    match parse_duration(text).map_err(|error| error.to_string())? {
-        idle if idle < SHORTEST_IDLE => Err(format!(
-            "{} leaves clients no time for a next request; use at least {}",
-            show_duration(idle),
-            show_duration(SHORTEST_IDLE),
-        )),
-        idle => Ok(idle),
-    }
-}
-
 fn parse_commit_every(text: &str) -> Result<Duration, String> {
     match parse_duration(text).map_err(|error| error.to_string())? {
         time if COMMIT_EVERY.contains(&time) => Ok(time),
@@ -436,37 +238,6 @@ fn parse_commit_every(text: &str) -> Result<Duration, String> {
             show_duration(*COMMIT_EVERY.end()),
         )),
     }
-}
-
-fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
-    match parse_age(text)? {
-        Keep(Some(age)) if age < KEY_LASTS => Err(format!(
-            "{} is shorter than the {} for which idempotency keys count: use that or more, or none to keep everything",
-            show_duration(age),
-            show_duration(KEY_LASTS),
-        )),
-        age => Ok(age),
-    }
-}
-
-fn parse_history(text: &str) -> Result<Keep<Duration>, String> {
-    match parse_age(text)? {
-        Keep(Some(age)) if age < MINUTES_KEPT => Err(format!(
-            "{} is shorter than the counts of each minute are kept; use at least {}, or none to keep all hours",
-            show_duration(age),
-            show_duration(MINUTES_KEPT),
-        )),
-        age => Ok(age),
-    }
-}
-
-pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let full = text
-        .strip_prefix("localhost:")
-        .map(|port| format!("127.0.0.1:{port}"));
-    full.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("`{text}` is not an address and a port; write 127.0.0.1:8400 for this machine, 0.0.0.0:8400 for all")
-    })
 }
 
 /// A store as it is written on the command line.
@@ -487,17 +258,6 @@ pub(crate) fn parse_public_url(text: &str) -> Result<String, String> {
             "`{}` is not a web address; write it as https://hooks.example.com",
             shown_url(text)
         )),
-    }
-}
-
-/// A size that is an amount, and room for an event at least.
-fn parse_memory(text: &str) -> Result<u64, String> {
-    match parse_size(text) {
-        Ok(Keep(Some(bytes))) if bytes >= LARGEST_EVENT as u64 => Ok(bytes),
-        Ok(_) => Err(format!(
-            "`{text}` is no room for an event, which may have 1MiB; write a size from 1MiB on, like 256MiB"
-        )),
-        Err(error) => Err(error),
     }
 }
 
@@ -542,8 +302,8 @@ mod tests {
     fn the_file_is_over_the_default_and_the_flag_over_the_file() {
         let file = "lease = \"2m\"\nmax-in-flight = 7\nhook-allow = [\"10.0.0.0/8\", \"127.0.0.1\"]\nhook-allow-http = true";
         let options = options(file, &["--lease", "3m", "--hook-allow-http=false"]).unwrap();
-        assert_eq!(options.lease, Duration::from_secs(180));
-        assert_eq!(options.max_in_flight, 7);
+        assert_eq!(options.sending.lease, Duration::from_secs(180));
+        assert_eq!(options.sending.max_in_flight, 7);
         assert_eq!(options.hooks.hook_allow.len(), 2);
         assert!(!options.hooks.hook_allow_http);
     }
@@ -666,7 +426,10 @@ mod tests {
             (&["--log-requests"], "info,requests=info"),
             (&["--log-level", "warn,requests=info"], "warn,requests=info"),
         ] {
-            assert_eq!(options("", flags).expect("they are options").log_filter(), filter);
+            assert_eq!(
+                options("", flags).expect("they are options").logging.filter(),
+                filter
+            );
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let settings = self.options.settings()?;
-        logging::init(self.options.log, &self.options.log_filter());
+        logging::init(self.options.logging.log, &self.options.logging.filter());
         super::wait_for_server(server::serve(settings))
     }
 }

@@ -1,0 +1,59 @@
+//! For how long things are kept.
+
+use std::time::Duration;
+
+use clap::Args;
+use switchhook_domain::history::MINUTES_KEPT;
+use switchhook_node::duration::show_duration;
+use switchhook_node::ingest::KEY_LASTS;
+use switchhook_node::settings::RetentionSettings;
+
+use super::amount::{Keep, parse_age, parse_size};
+
+/// For how long things are kept.
+#[derive(Clone, Debug, Args)]
+pub struct RetentionOptions {
+    /// Time to keep events and deliveries (at least 24h), or `none` to keep them forever; pending deliveries always stay
+    #[arg(long, env = "SWITCHHOOK_RETENTION", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_retention)]
+    pub retention: Keep<Duration>,
+
+    /// Maximum size of the store (10GB); beyond it the oldest events are removed, whatever their age
+    #[arg(long, env = "SWITCHHOOK_RETENTION_SIZE", hide_env_values = true, value_name = "SIZE", default_value = "none", value_parser = parse_size)]
+    pub retention_size: Keep<u64>,
+
+    /// Time to keep the hourly counts behind charts and /v1/history (at least 48h), or `none` to keep them forever
+    #[arg(long, env = "SWITCHHOOK_RETENTION_HISTORY", hide_env_values = true, value_name = "DURATION", default_value = "30d", value_parser = parse_history)]
+    pub retention_history: Keep<Duration>,
+}
+
+impl RetentionOptions {
+    pub(super) const fn settings(&self) -> RetentionSettings {
+        RetentionSettings {
+            age: self.retention.0,
+            size: self.retention_size.0,
+            history: self.retention_history.0,
+        }
+    }
+}
+
+fn parse_retention(text: &str) -> Result<Keep<Duration>, String> {
+    match parse_age(text)? {
+        Keep(Some(age)) if age < KEY_LASTS => Err(format!(
+            "{} is shorter than the {} for which idempotency keys count: use that or more, or none to keep everything",
+            show_duration(age),
+            show_duration(KEY_LASTS),
+        )),
+        age => Ok(age),
+    }
+}
+
+fn parse_history(text: &str) -> Result<Keep<Duration>, String> {
+    match parse_age(text)? {
+        Keep(Some(age)) if age < MINUTES_KEPT => Err(format!(
+            "{} is shorter than the counts of each minute are kept; use at least {}, or none to keep all hours",
+            show_duration(age),
+            show_duration(MINUTES_KEPT),
+        )),
+        age => Ok(age),
+    }
+}
