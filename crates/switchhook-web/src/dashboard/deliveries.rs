@@ -72,10 +72,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let class = OutcomeClass::ALL
         .into_iter()
         .find(|class| Some(class.as_str()) == outcome.as_deref());
-    let page = PageRequest {
-        after: query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let sought = Sought {
         filter,
         class,

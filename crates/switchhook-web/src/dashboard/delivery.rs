@@ -12,7 +12,6 @@ use bytes::Bytes;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome, CountsAs, Phases};
 use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::delivery::{Delivery, DeliveryState};
-use switchhook_domain::id::DeliveryId;
 use switchhook_domain::redaction::redact;
 use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::verify;
@@ -20,7 +19,7 @@ use switchhook_store::StoreError;
 
 use super::SharedDesk;
 use super::json_text::pretty;
-use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
 use super::part::{DeliveryRow, Moment, Sentence, span};
 use super::session::{Filled, Visitor};
 use switchhook_node::blocking;
@@ -105,11 +104,6 @@ struct DeliveryPage {
     attempts: Vec<AttemptPart>,
     sent: Sent,
     is_webhook_gone: bool,
-}
-
-fn id_of(text: &str) -> Result<DeliveryId, Trouble> {
-    text.parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
 }
 
 /// Shows a delivery.

@@ -12,7 +12,7 @@ use super::SharedDesk;
 use super::deliveries::rows;
 use super::json_text::pretty;
 use super::ladder::{Ladder, around};
-use super::page::{Frame, Trouble, show as show_page};
+use super::page::{Frame, Trouble, id_of, show as show_page};
 use super::part::{DeliveryRow, Moment, Sentence};
 use super::session::Visitor;
 use switchhook_node::blocking;
@@ -86,9 +86,7 @@ pub(super) async fn show(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
-    let id: EventId = id
-        .parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
+    let id: EventId = id_of(&id)?;
     let company_id = visitor.caller.company_id;
     let node = &desk.node;
     let mask = node.settings.dashboard.mask;

@@ -178,10 +178,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         until: instant("until", query("until"), &mut troubles),
         order_key: None,
     };
-    let page = PageRequest {
-        after: query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let is_search = wanted.looks_inside();
     let (rows, next, looked) = if wanted.is_anything() {
         let found = look(&desk.node, visitor.caller, filter, wanted, page).await?;

@@ -10,11 +10,10 @@ use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_node::api_keys::{self, KeyRequest, NewKey};
 use switchhook_node::duration::parse_duration;
 use switchhook_node::refusal::Refusal;
-use switchhook_store::PageRequest;
 
 use super::events::told;
 use super::form::Form;
-use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
 use super::part::{Choice, Moment};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
@@ -102,10 +101,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
 }
 
 async fn page(desk: &Desk, visitor: &Visitor, made: Option<NewKey>) -> Result<Response, Trouble> {
-    let page = PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let found = api_keys::list(&desk.node, visitor.caller, page).await?;
     let now = desk.node.clock.now();
     let rows = found.items.iter();
@@ -240,9 +236,7 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
-    let id: KeyId = id
-        .parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
+    let id: KeyId = id_of(&id)?;
     api_keys::revoke(&desk.node, visitor.caller, id).await?;
     Ok(go("/dashboard/keys", Said::Revoked))
 }

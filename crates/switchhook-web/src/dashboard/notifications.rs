@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use switchhook_domain::id::ChannelId;
 use switchhook_domain::notification::{Channel, ChannelType, NotificationKind, Progress, Recipient};
 use switchhook_node::notifications::{self, ChannelRequest, shown_destination};
 use switchhook_node::refusal::Refusal;
@@ -11,7 +10,7 @@ use switchhook_store::{NotificationRecord, PageRequest};
 
 use super::events::{told, word};
 use super::form::Form;
-use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
 use super::part::{Choice, Moment, Sentence, many};
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
@@ -131,10 +130,7 @@ async fn page(
 ) -> Result<Response, Trouble> {
     let all = PageRequest::first(MOST_CHANNELS);
     let channels = notifications::list_channels(&desk.node, visitor.caller, all).await?;
-    let page = PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let found = notifications::list(&desk.node, visitor.caller, page).await?;
     Ok(show(&NotificationsPage {
         frame: Frame::new(desk, visitor, "notifications", "Notifications"),
@@ -235,9 +231,4 @@ pub(super) async fn delete(
 ) -> Result<Response, Trouble> {
     notifications::delete_channel(&desk.node, visitor.caller, id_of(&id)?).await?;
     Ok(go("/dashboard/notifications", Said::Deleted))
-}
-
-fn id_of(text: &str) -> Result<ChannelId, Trouble> {
-    text.parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
 }

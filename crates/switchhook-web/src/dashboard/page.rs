@@ -1,5 +1,7 @@
 //! What all pages share: the frame around them, the headers that protect them, and the page for what went wrong.
 
+use std::str::FromStr;
+
 use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -191,6 +193,12 @@ impl Trouble {
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
+}
+
+/// The id in the address of a page.
+pub(super) fn id_of<T: FromStr>(text: &str) -> Result<T, Trouble> {
+    text.parse()
+        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
 }
 
 /// In the words of the API, which are for people too.

@@ -15,7 +15,7 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::replays;
 use switchhook_store::PageRequest;
 
-use super::page::{Frame, Said, Trouble, go, show as show_page, show_again};
+use super::page::{Frame, Said, Trouble, go, id_of, show as show_page, show_again};
 use super::part::{self, Choice, Moment, Sentence, many};
 use super::replay_form::ReplayForm;
 use super::session::{Filled, Visitor};
@@ -160,10 +160,7 @@ struct ReplayPage {
 
 /// Lists replays.
 pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let page = PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let store = &desk.node.store;
     let replays = store.list_replays(visitor.caller.company_id, page).await?;
     let (now, mask) = (desk.node.clock.now(), desk.node.settings.dashboard.mask);
@@ -249,11 +246,6 @@ pub(super) async fn create(
 enum Done {
     Begun(ReplayId),
     Counted(Tally),
-}
-
-fn id_of(text: &str) -> Result<ReplayId, Trouble> {
-    text.parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
 }
 
 /// Shows how far a replay has come.

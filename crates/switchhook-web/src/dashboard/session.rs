@@ -23,7 +23,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use parking_lot::Mutex;
 use switchhook_domain::key::{ApiKey, Right};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::Session as KeptSession;
+use switchhook_store::{PageRequest, Session as KeptSession};
 use tokio::sync::OwnedSemaphorePermit;
 
 pub(super) use self::filled::Filled;
@@ -222,6 +222,14 @@ impl Visitor {
         let pairs = url::form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
         let mut values = pairs.filter(|(key, value)| key == name && !value.is_empty());
         values.next().map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// Which page of a list the address wants.
+    pub(super) fn page(&self, limit: u32) -> PageRequest {
+        PageRequest {
+            after: self.query("cursor").and_then(|cursor| cursor.parse().ok()),
+            limit,
+        }
     }
 
     /// What was done just now.

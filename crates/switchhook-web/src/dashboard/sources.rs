@@ -5,14 +5,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_text;
-use switchhook_domain::id::SourceId;
 use switchhook_domain::source::{Refusal, Source};
 use switchhook_node::sight::Sight;
 use switchhook_node::sources;
-use switchhook_store::PageRequest;
 
 use super::SharedDesk;
-use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
 use super::part::Moment;
 use super::session::{Filled, Visitor};
 
@@ -85,25 +83,13 @@ struct SourcePage {
     next: Option<i64>,
 }
 
-fn id_of(text: &str) -> Result<SourceId, Trouble> {
-    text.parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
-}
-
-fn page_of(visitor: &Visitor) -> PageRequest {
-    PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    }
-}
-
 /// Lists sources.
 pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let company_id = visitor.caller.company_id;
     let sources = desk
         .node
         .store
-        .list_sources(company_id, page_of(&visitor))
+        .list_sources(company_id, visitor.page(A_PAGE))
         .await?;
     Ok(show_page(&SourcesPage {
         frame: Frame::new(&desk, &visitor, "sources", "Sources"),
@@ -122,7 +108,7 @@ pub(super) async fn show(
     let company_id = visitor.caller.company_id;
     let store = &desk.node.store;
     let source = store.source(company_id, id).await?;
-    let refusals = store.list_refusals(company_id, id, page_of(&visitor)).await?;
+    let refusals = store.list_refusals(company_id, id, visitor.page(A_PAGE)).await?;
     let sight = visitor.sight(&desk);
     Ok(show_page(&SourcePage {
         frame: Frame::new(&desk, &visitor, "sources", format!("Source {}", source.name)),

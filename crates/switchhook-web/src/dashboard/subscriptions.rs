@@ -18,7 +18,7 @@ use switchhook_protocol::CallStateFilter;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
 use super::events::bytes_of;
-use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
 use super::part::{self, Choice, Moment};
 use super::session::{Filled, Visitor};
 use super::subscription_form::{KnownTarget, SubscriptionForm, known_targets};
@@ -188,20 +188,14 @@ fn route(kind: &str, id: &str) -> Result<(Kind, SubscriptionId), Trouble> {
     let kind = kind
         .parse()
         .map_err(|error| Trouble::not_found(format!("{error}")))?;
-    let id = id
-        .parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
-    Ok((kind, id))
+    Ok((kind, id_of(id)?))
 }
 
 /// Lists subscriptions.
 pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let company_id = visitor.caller.company_id;
     let kind = visitor.query("kind").and_then(|kind| kind.parse::<Kind>().ok());
-    let page = PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let filter = SubscriptionFilter {
         kind,
         ..SubscriptionFilter::default()

@@ -15,11 +15,11 @@ use switchhook_store::{DeliveryFilter, PageRequest};
 
 use super::deliveries::rows_about_events;
 use super::history::Charts;
-use super::page::{Frame, Said, Trouble, go, show as show_page};
+use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
 use super::part::{self, Choice, DeliveryRow, Moment, Sentence, millis, span, tone_of};
 use super::session::{Filled, Visitor};
 use super::subscriptions::SubscriptionRow;
-use super::webhooks::{all_subscriptions, id_of};
+use super::webhooks::all_subscriptions;
 use super::{Desk, SharedDesk};
 use switchhook_node::health;
 use switchhook_node::inspector::name_of;

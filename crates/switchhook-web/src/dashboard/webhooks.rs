@@ -10,7 +10,7 @@ use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_store::{PageRequest, StoreError, SubscriptionFilter};
 
-use super::page::{Frame, Said, Trouble, go, show, show_again};
+use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
 use super::part::{Moment, many, tone_of};
 use super::session::{Filled, Visitor};
 use super::webhook_form::WebhookForm;
@@ -79,18 +79,10 @@ struct DeletePage {
     has_pending: bool,
 }
 
-pub(super) fn id_of(text: &str) -> Result<WebhookId, Trouble> {
-    text.parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))
-}
-
 /// Lists webhooks.
 pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let company_id = visitor.caller.company_id;
-    let page = PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let webhooks = desk.node.store.list_webhooks(company_id, page).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
     let healths = health::of_all(&desk.node, &webhooks.items).await?;
@@ -250,7 +242,7 @@ pub(super) async fn update(
     Path(id): Path<String>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
+    let id: WebhookId = id_of(&id)?;
     visitor.must_write()?;
     let is_preview = form.text("do") == Some("preview");
     let form = WebhookForm::read(&form);

@@ -12,7 +12,7 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::{keys, websockets};
 use switchhook_store::{PageRequest, SubscriptionFilter};
 
-use super::page::{Frame, Said, Trouble, go, show};
+use super::page::{Frame, Said, Trouble, go, id_of, show};
 use super::part::Moment;
 use super::session::{Filled, Visitor};
 use super::{Desk, SharedDesk};
@@ -47,10 +47,7 @@ struct WebsocketsPage {
 
 /// Lists websockets.
 pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
-    let page = PageRequest {
-        after: visitor.query("cursor").and_then(|cursor| cursor.parse().ok()),
-        limit: A_PAGE,
-    };
+    let page = visitor.page(A_PAGE);
     let found = desk
         .node
         .store
@@ -117,9 +114,7 @@ pub(super) async fn delete(
     Path(id): Path<String>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
-    let id: WebsocketId = id
-        .parse()
-        .map_err(|_| Trouble::not_found("Ids are whole numbers."))?;
+    let id: WebsocketId = id_of(&id)?;
     websockets::delete(&desk.node, visitor.caller, id).await?;
     Ok(go("/dashboard/websockets", Said::Deleted))
 }
