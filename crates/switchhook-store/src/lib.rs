@@ -3,6 +3,7 @@
 //! Every method is one transaction from the caller's side and speaks the domain's language; no transaction object, no
 //! SQL and no backoff leaves or enters the crate. Time is an argument. Start at [`Store`]; then `sqlite.rs`.
 
+mod aside;
 mod attempt;
 mod change;
 mod claim;

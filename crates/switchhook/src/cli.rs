@@ -59,6 +59,7 @@ mod words;
 pub(crate) use explain_request::explain_capture;
 
 use std::ffi::OsString;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::error::ContextValue;
@@ -273,11 +274,13 @@ fn is_misuse(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Runs a command that waits for things, on one thread.
+/// Runs a command that waits for things, on one thread. In a box, since the compiler makes what waits three times for each kind of
+/// future that is waited for.
 fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let work: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(work);
     runtime.block_on(work)
 }
 
@@ -296,6 +299,7 @@ fn wait_on_threads(threads: usize, work: impl Future<Output = anyhow::Result<()>
         .worker_threads(threads)
         .enable_all()
         .build()?;
+    let work: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(work);
     runtime.block_on(work)
 }
 

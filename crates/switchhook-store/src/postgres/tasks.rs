@@ -8,9 +8,14 @@ use sqlx::postgres::PgConnection;
 use super::pool::Pool;
 use super::transaction::{Lock, Transaction, lock, transact};
 use super::{PostgresStore, in_time};
+use crate::aside::aside;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 use crate::sql::{Driver, Given, Reading, Work, Writing};
+
+/// A task that reads, and one that writes. What they answer is put aside.
+type ReadingTask = Box<dyn for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, ()> + Send>;
+type WritingTask = Box<dyn for<'t, 'c> FnOnce(&'t mut Transaction<'c>) -> Work<'t, ()> + Send>;
 
 impl PostgresStore {
     /// Reads, on any connection.
@@ -27,9 +32,22 @@ impl PostgresStore {
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
         T: Send + 'static,
     {
+        let (answer, answered) = aside();
+        let task: ReadingTask = Box::new(move |connection| {
+            let work = work(connection);
+            Box::pin(async move {
+                answer.put(work.await?);
+                Ok(())
+            })
+        });
+        self.run_reading(pool, task).await?;
+        answered.take()
+    }
+
+    async fn run_reading(&self, pool: Pool, task: ReadingTask) -> Result<(), StoreError> {
         self.on_runtime(async move {
             let mut lent = pool.acquire().await?;
-            let result = work(&mut lent.connection).await;
+            let result = task(&mut lent.connection).await;
             pool.give_back(lent, result).await
         })
         .await
@@ -58,6 +76,19 @@ impl PostgresStore {
         F: for<'t> FnOnce(&'t mut Transaction<'_>) -> Work<'t, T> + Send + 'static,
         T: Send + 'static,
     {
+        let (answer, answered) = aside();
+        let task: WritingTask = Box::new(move |transaction| {
+            let work = work(transaction);
+            Box::pin(async move {
+                answer.put(work.await?);
+                Ok(())
+            })
+        });
+        self.run_writing(first, task).await?;
+        answered.take()
+    }
+
+    async fn run_writing(&self, first: Option<Lock>, task: WritingTask) -> Result<(), StoreError> {
         let parts = Arc::clone(&self.parts);
         self.on_runtime(async move {
             let mut lent = parts.pool.acquire().await?;
@@ -70,13 +101,13 @@ impl PostgresStore {
                     if let Some(first) = first {
                         lock(transaction.connection, first).await?;
                     }
-                    work(transaction).await
+                    task(transaction).await
                 },
             );
             let result = transaction.await.map_err(StoreError::from);
-            let (value, outcome) = parts.pool.give_back(lent, result).await?;
+            let ((), outcome) = parts.pool.give_back(lent, result).await?;
             parts.notifier.notify(outcome).await;
-            Ok(value)
+            Ok(())
         })
         .await
     }

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock::now;
 use super::committer::Committer;
+use crate::aside::aside;
 use crate::error::StoreError;
 
 /// How many read at once: one more than a company may take by default, so that somebody else always can.
@@ -76,7 +77,15 @@ impl Readers {
                 let committer = committer.lock();
                 read(committer.as_ref().ok_or_else(StoreError::closed)?.connection())
             }
-            Self::Pool(pool) => pool.run(read).await,
+            Self::Pool(pool) => {
+                let (answer, answered) = aside();
+                let task = Box::new(move |connection: &Connection| {
+                    answer.put(read(connection)?);
+                    Ok(())
+                });
+                pool.run(task).await?;
+                answered.take()
+            }
         }
     }
 
@@ -88,12 +97,11 @@ impl Readers {
     }
 }
 
+/// What reads. What it answers is put aside.
+type Task = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
+
 impl Pool {
-    async fn run<T, F>(&self, read: F) -> Result<T, StoreError>
-    where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-        T: Send + 'static,
-    {
+    async fn run(&self, read: Task) -> Result<(), StoreError> {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
