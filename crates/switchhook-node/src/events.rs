@@ -3,6 +3,7 @@
 mod erasure;
 mod explanation;
 mod filtering;
+mod summaries;
 
 use switchhook_domain::Kind;
 use switchhook_domain::id::EventId;
@@ -11,6 +12,7 @@ use switchhook_domain::key::Right;
 pub use self::erasure::{Erasure, erase};
 pub use self::explanation::{Explained, Explanation, explain};
 pub use self::filtering::{MOST_TRIED, RefusedBy, Tried, try_filter};
+pub use self::summaries::{summaries, summary};
 
 use crate::Node;
 use crate::caller::Caller;

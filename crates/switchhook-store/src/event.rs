@@ -136,6 +136,12 @@ pub enum Recorded {
 /// How many bytes of events a page of them has, about: it ends with the event that reaches this, and says where to go on.
 pub const LARGEST_EVENT_PAGE: usize = 8 << 20;
 
+/// The most bytes of an event that a list reads to say what is in it. Few have more: those with a long transcript.
+pub const LARGEST_SMALL_EVENT: usize = 64 << 10;
+
+/// How many bytes of such events a list reads at most.
+pub const LARGEST_SMALL_EVENTS: usize = 4 << 20;
+
 /// All that is kept of an event but its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventHead {

@@ -62,7 +62,10 @@ pub use claim::{
 pub use copy::{CopiedSecrets, CopyProgress, CopyReport, copy};
 pub use dead_letter::{Alike, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
 pub use error::StoreError;
-pub use event::{EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, NewDelivery, NewEvent, Recorded};
+pub use event::{
+    EventHead, EventRecord, Idempotency, LARGEST_EVENT_PAGE, LARGEST_SMALL_EVENT, LARGEST_SMALL_EVENTS,
+    NewDelivery, NewEvent, Recorded,
+};
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
 pub use notification::{

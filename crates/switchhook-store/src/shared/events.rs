@@ -1,6 +1,7 @@
 //! Events and deliveries: how they are found again. How they come into being is the drivers' to know.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use switchhook_domain::Kind;
@@ -11,11 +12,12 @@ use switchhook_domain::id::{CompanyId, DeliveryId, EventId};
 use super::deliveries;
 use crate::attempt::LastAttempt;
 use crate::error::StoreError;
-use crate::event::{EventHead, EventRecord, LARGEST_EVENT_PAGE};
+use crate::event::{EventHead, EventRecord, LARGEST_EVENT_PAGE, LARGEST_SMALL_EVENT, LARGEST_SMALL_EVENTS};
 use crate::filter::{DeliveryFilter, EventFilter};
 use crate::page::{Page, PageRequest};
+use crate::row::Row;
 use crate::row::event::{event_columns, event_head_columns, read, read_head};
-use crate::sql::{Driver, Listing, Sql, first, readable, values};
+use crate::sql::{Driver, Listing, Sql, all, first, readable, values};
 
 /// Events, their deliveries, and the attempts at them.
 #[async_trait]
@@ -37,6 +39,13 @@ pub trait EventStore: Send + Sync {
         filter: EventFilter,
         page: PageRequest,
     ) -> Result<Page<EventHead>, StoreError>;
+    /// Those of the company's events with these ids that are small, in any order, for lists that say what is in them: each of at
+    /// most [`LARGEST_SMALL_EVENT`] bytes, and the first of `ids` that have no more than [`LARGEST_SMALL_EVENTS`] together.
+    async fn small_events(
+        &self,
+        company_id: CompanyId,
+        ids: Vec<EventId>,
+    ) -> Result<Vec<EventRecord>, StoreError>;
     /// One delivery of the company.
     async fn delivery(&self, company_id: CompanyId, id: DeliveryId) -> Result<Delivery, StoreError>;
     /// The company's deliveries, newest first.
@@ -84,6 +93,17 @@ impl<D: Driver> EventStore for D {
         self.read(given, |sql, (company_id, filter, page)| {
             let listing = listing(event_head_columns!(), *company_id, filter).newest_first(*page);
             Box::pin(listing.page_of_readable(sql, read_head))
+        })
+        .await
+    }
+
+    async fn small_events(
+        &self,
+        company_id: CompanyId,
+        ids: Vec<EventId>,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        self.read((company_id, ids), |sql, (company_id, ids)| {
+            Box::pin(small(sql, *company_id, ids))
         })
         .await
     }
@@ -158,6 +178,34 @@ async fn list(
     items.sort_unstable_by_key(|event| Reverse(event.id));
     Ok(Page { items, next })
 }
+
+/// As with lists, no bytes travel that are not wanted.
+async fn small(
+    sql: &mut dyn Sql,
+    company_id: CompanyId,
+    ids: &[EventId],
+) -> Result<Vec<EventRecord>, StoreError> {
+    let numbers: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let size = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<usize>(1)?));
+    let sizes = all(sql, SIZES, values![numbers, company_id.0], size).await?;
+    let sizes: HashMap<_, _> = sizes.into_iter().collect();
+    let (mut wanted, mut together) = (Vec::new(), 0);
+    for id in ids.iter().map(|id| id.0) {
+        let Some(size) = sizes.get(&id).filter(|size| **size <= LARGEST_SMALL_EVENT) else {
+            continue;
+        };
+        together += size;
+        if together > LARGEST_SMALL_EVENTS {
+            break;
+        }
+        wanted.push(id);
+    }
+    readable(sql, WITH_IDS, values![wanted], read).await
+}
+
+/// The sum keeps both databases from the company's own index.
+pub(crate) const SIZES: &str =
+    "SELECT id, CAST(octet_length(body) AS BIGINT) FROM events WHERE id = ANY(?) AND company_id + 0 = ?";
 
 pub(crate) const SIZE_COLUMNS: &str = "id, CAST(octet_length(body) AS BIGINT)";
 

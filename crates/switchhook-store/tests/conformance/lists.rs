@@ -7,7 +7,8 @@ use switchhook_domain::Kind;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_store::{
-    DeliveryFilter, EventFilter, EventHead, LARGEST_EVENT_PAGE, NewEvent, PageRequest, StoreError,
+    DeliveryFilter, EventFilter, EventHead, LARGEST_EVENT_PAGE, LARGEST_SMALL_EVENT, LARGEST_SMALL_EVENTS,
+    NewEvent, PageRequest, StoreError,
 };
 
 use crate::samples::{COMPANY, OTHER_COMPANY, order_key};
@@ -99,6 +100,34 @@ pub(crate) async fn a_head_knows_how_large_its_event_is(world: &mut World) {
     let whole = world.store.event(COMPANY, event.id).await.unwrap();
     assert_eq!(heads.items, [EventHead::from(whole)]);
     assert_eq!(heads.items[0].body_bytes, 15);
+}
+
+pub(crate) async fn only_small_events_of_the_company_are_read_for_lists(world: &mut World) {
+    let of_size = |size: usize| Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(size - 8)));
+    let mut ids = Vec::new();
+    let small = [LARGEST_SMALL_EVENT; LARGEST_SMALL_EVENTS / LARGEST_SMALL_EVENT];
+    for size in small.into_iter().chain([LARGEST_SMALL_EVENT + 1, 100]) {
+        let event = NewEvent {
+            body: of_size(size),
+            ..world.event()
+        };
+        ids.push(event.id);
+        world.record(event).await;
+    }
+    let read = async |company_id, ids: &[EventId]| {
+        let read = world.store.small_events(company_id, ids.to_vec()).await.unwrap();
+        let mut ids: Vec<_> = read.iter().map(|event| event.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let (small, [large, last]) = ids.split_at(ids.len() - 2) else {
+        unreachable!("two are split off")
+    };
+    assert_eq!(read(COMPANY, &[*large, *last]).await, [*last]);
+    assert_eq!(read(COMPANY, &ids).await, small, "as many as there is room for");
+    assert_eq!(read(OTHER_COMPANY, &[*last]).await, []);
+    let last = world.store.small_events(COMPANY, vec![*last]).await.unwrap();
+    assert_eq!(last[0].body, of_size(100));
 }
 
 pub(crate) async fn events_are_narrowed_by_kind_key_and_time(world: &mut World) {

@@ -237,6 +237,7 @@ conformance! {
         a_page_of_large_events_ends_early_and_loses_none,
         a_head_knows_how_large_its_event_is,
         deliveries_are_narrowed_by_event_webhook_state_and_kind,
+        only_small_events_of_the_company_are_read_for_lists,
         what_is_rare_is_found_in_several_pages,
         a_list_of_somebody_elses_tells_nothing_however_long_it_is,
         the_last_id_is_the_largest_of_all,

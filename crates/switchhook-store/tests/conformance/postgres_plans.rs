@@ -255,7 +255,9 @@ async fn read_pages(world: &mut World) {
                 until,
             };
             store.list_events(company, filter.clone(), page).await.unwrap();
-            store.list_event_heads(company, filter, page).await.unwrap();
+            let heads = store.list_event_heads(company, filter, page).await.unwrap();
+            let ids = heads.items.iter().map(|event| event.id).collect();
+            store.small_events(company, ids).await.unwrap();
         }
     }
     store

@@ -25,8 +25,9 @@ use super::error::ApiError;
 use super::request::{PageQuery, PathId, Query};
 use super::words;
 use switchhook_node::deliveries::{self, LONGEST_TEXT, Sought};
-use switchhook_node::mask::Mask;
+use switchhook_node::events::summaries;
 use switchhook_node::sight::Sight;
+use switchhook_node::summary::Summary;
 
 /// Which deliveries a list is narrowed to.
 #[derive(Debug, utoipa::IntoParams)]
@@ -113,18 +114,23 @@ pub(crate) async fn list(
         text: text.map(Into::into),
     };
     let found = deliveries::search(&api.node, caller, &sought, page).await?;
-    let mask = api.node.settings.dashboard.mask;
+    let ids = found
+        .deliveries
+        .iter()
+        .map(|delivery| delivery.event_id)
+        .collect();
+    let summaries = summaries(&api.node, caller, ids).await?;
     Ok(Json(Items {
-        items: listed(&api, found.deliveries, mask).await?,
+        items: listed(&api, found.deliveries, &summaries).await?,
         cursor: found.next.map(IdText),
     }))
 }
 
-/// Deliveries with how their last attempts went.
+/// Deliveries with how their last attempts went, and what happened in their events.
 pub(crate) async fn listed(
     api: &SharedApi,
     deliveries: Vec<Delivery>,
-    mask: Mask,
+    summaries: &HashMap<EventId, Summary>,
 ) -> Result<Vec<ListedDelivery>, ApiError> {
     let ids = deliveries.iter().map(|delivery| delivery.id).collect();
     let last = api.node.store.last_attempts(ids).await?;
@@ -133,10 +139,12 @@ pub(crate) async fn listed(
         .map(|attempt| (attempt.delivery_id, attempt))
         .collect();
     let standings = deliveries::standings(&api.node, &deliveries).await?;
+    let mask = api.node.settings.dashboard.mask;
     let listed = deliveries
         .into_iter()
         .zip(standings)
         .map(|(delivery, standing)| ListedDelivery {
+            summary: summaries.get(&delivery.event_id).map(Summary::in_a_line),
             last_attempt: last.remove(&delivery.id).map(|attempt| LastAttemptAnswer {
                 number: attempt.number,
                 status: attempt.status,

@@ -33,6 +33,7 @@ use super::request::{PageQuery, PathId, Query};
 use super::words;
 use switchhook_http::server::{BodyTrouble, is_packed, next_piece, read_body};
 use switchhook_node::blocking;
+use switchhook_node::events;
 use switchhook_node::ingest::batch::{Batch, Report, WarnedLine};
 use switchhook_node::ingest::{self, Accepted, LARGEST_EVENT, Rejected, SentAs, Submission};
 use switchhook_node::lease::Lease;
@@ -280,11 +281,16 @@ pub(crate) async fn list(
         .list_event_heads(caller.company_id, filter, page)
         .await?;
     let sight = Sight::of(caller, &api.node);
-    let seen = page.items.into_iter().filter(|event| sight.sees(event.kind));
-    let items = seen.map(|event| EventSummary::of(event, sight.mask));
-    let items = items.collect();
+    let mut seen = page.items;
+    seen.retain(|event| sight.sees(event.kind));
+    let ids = seen.iter().map(|event| event.id).collect();
+    let summaries = events::summaries(&api.node, caller, ids).await?;
+    let shown = seen.into_iter().map(|event| {
+        let summary = summaries.get(&event.id);
+        EventSummary::of(event, summary, sight.mask)
+    });
     Ok(Json(Items {
-        items,
+        items: shown.collect(),
         cursor: page.next.map(IdText),
     }))
 }
@@ -314,7 +320,13 @@ pub(crate) async fn get(
         .list_deliveries(caller.company_id, filter, page)
         .await?;
     let sight = Sight::of(caller, &api.node);
-    let deliveries = listed(&api, deliveries.items, sight.mask).await?;
+    let sum_up = {
+        let event = event.clone();
+        move || events::summary(event, sight)
+    };
+    let summary = blocking::run(bytes, sum_up).await;
+    let summaries = summary.into_iter().map(|summary| (id, summary)).collect();
+    let deliveries = listed(&api, deliveries.items, &summaries).await?;
     let answer = move || {
         let body = sight.text(event.kind, &event.body);
         let is_there = event.payload_removed.is_none();
@@ -323,7 +335,7 @@ pub(crate) async fn get(
         Json(EventAnswer {
             payload,
             deliveries,
-            summary: EventSummary::of(EventHead::from(event), sight.mask),
+            head: EventSummary::of(EventHead::from(event), summaries.get(&id), sight.mask),
         })
         .into_response()
     };

@@ -104,10 +104,11 @@ pub(crate) async fn explain(
     let page = PageQuery::read(query)?.ours()?;
     let only: Option<SubscriptionId> = query.id("subscription_id")?;
     let explained = events::explain(&api.node, caller, id, only, page).await?;
+    let summaries = events::summaries(&api.node, caller, vec![id]).await?;
     let mask = api.node.settings.dashboard.mask;
     let show = |one| ExplainedSubscription::of(one, mask);
     Ok(Json(Explanation {
-        event: EventSummary::of(explained.event, mask),
+        event: EventSummary::of(explained.event, summaries.get(&id), mask),
         advice: explained.advice,
         items: explained.items.into_iter().map(show).collect(),
         cursor: explained.next.map(IdText),

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use switchhook_domain::attempt::{Failure, FailureReason, OutcomeClass};
 use switchhook_domain::delivery::{Delivery, StateName};
-use switchhook_domain::id::{CompanyId, EventId, WebhookId};
+use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
 use super::events::{instant, kind, next_page, told, word};
@@ -16,10 +16,8 @@ use super::page::{Frame, Trouble, show};
 use super::part::{self, Choice, DeliveryRow, many};
 use super::session::Visitor;
 use super::{Desk, SharedDesk};
-use switchhook_node::blocking;
 use switchhook_node::deliveries::{LONGEST_TEXT, Sought, search, standings};
-use switchhook_node::sight::Sight;
-use switchhook_node::summary::Summary;
+use switchhook_node::events::summaries;
 
 /// How many deliveries a page has.
 const A_PAGE: u32 = 50;
@@ -138,45 +136,22 @@ pub(super) async fn rows(
     Ok(rows)
 }
 
-/// The same rows with what happened and to whom, as far as this reader may see it. Events are read one by one: one can be large.
+/// The same rows with what happened and to whom, as far as this reader may see it.
 pub(super) async fn rows_about_events(
     desk: &Desk,
     visitor: &Visitor,
     deliveries: &[Delivery],
 ) -> Result<Vec<DeliveryRow>, StoreError> {
-    let (company_id, sight) = (visitor.caller.company_id, visitor.sight(desk));
-    let mut rows = rows(desk, company_id, deliveries).await?;
-    let mut summaries: HashMap<EventId, Summary> = HashMap::new();
+    let mut rows = rows(desk, visitor.caller.company_id, deliveries).await?;
+    let ids = deliveries.iter().map(|delivery| delivery.event_id).collect();
+    let summaries = summaries(&desk.node, visitor.caller, ids).await?;
     for (row, delivery) in rows.iter_mut().zip(deliveries) {
-        let id = delivery.event_id;
-        let summary = match summaries.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(summary(desk, company_id, id, sight).await?),
-        };
-        row.what.clone_from(&summary.what);
-        row.who.clone_from(&summary.detail);
+        if let Some(summary) = summaries.get(&delivery.event_id) {
+            row.what.clone_from(&summary.what);
+            row.who.clone_from(&summary.detail);
+        }
     }
     Ok(rows)
-}
-
-async fn summary(
-    desk: &Desk,
-    company_id: CompanyId,
-    id: EventId,
-    sight: Sight,
-) -> Result<Summary, StoreError> {
-    let event = match desk.node.store.event(company_id, id).await {
-        Ok(event) => event,
-        Err(StoreError::NotFound(_)) => return Ok(Summary::default()),
-        Err(error) => return Err(error),
-    };
-    let bytes = event.body.len();
-    let sum_up = move || {
-        let seen = sight.event(event).filter(|event| event.payload_removed.is_none());
-        seen.map(|event| Summary::of(event.kind, &event.body, sight.mask))
-            .unwrap_or_default()
-    };
-    Ok(blocking::run(bytes, sum_up).await)
 }
 
 /// Where a webhook posts to; `None` if it is gone.

@@ -205,13 +205,14 @@ impl HookUrls {
 /// Deliveries as rows.
 pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Table {
     let mut table = Table::new(&[
-        "ID", "KIND", "STATE", "HTTP", "TOOK", "ATTEMPTS", "WHEN", "TO", "EVENT", "ABOUT",
+        "ID", "KIND", "WHAT", "STATE", "HTTP", "TOOK", "ATTEMPTS", "WHEN", "TO", "EVENT", "ABOUT",
     ])
-    .cutting(&["STATE", "TO", "ABOUT"])
-    .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN", "TOOK", "KIND"]);
+    .cutting(&["WHAT", "STATE", "TO", "ABOUT"])
+    .sparing(&["ABOUT", "EVENT", "ATTEMPTS", "WHEN", "TOOK", "KIND", "WHAT"]);
     let dash = || "-".to_owned();
     for ListedDelivery {
         delivery,
+        summary,
         last_attempt,
     } in deliveries
     {
@@ -227,6 +228,7 @@ pub(super) fn table(deliveries: Vec<ListedDelivery>, hook_urls: &HookUrls) -> Ta
         table.row([
             delivery.id.to_string(),
             delivery.kind.to_string(),
+            summary.unwrap_or_else(dash),
             delivery.label,
             match (status, last) {
                 (Some(status), _) => status.to_string(),

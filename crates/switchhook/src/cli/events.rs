@@ -108,15 +108,16 @@ impl Which {
         if json {
             return list.print_json();
         }
-        let mut table = Table::new(&["ID", "KIND", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"])
-            .cutting(&["ABOUT"])
-            .sparing(&["BYTES", "WARNINGS"]);
+        let mut table = Table::new(&["ID", "KIND", "WHAT", "ACCEPTED", "ABOUT", "BYTES", "WARNINGS"])
+            .cutting(&["WHAT", "ABOUT"])
+            .sparing(&["BYTES", "WARNINGS", "ABOUT"]);
         for event in list.items::<EventSummary>()? {
             let about = event.order_key.unwrap_or_else(|| "-".to_owned());
             let (size, warnings) = (event.size.to_string(), event.warnings.len().to_string());
             table.row([
                 event.id.to_string(),
                 event.kind.to_string(),
+                event.summary.unwrap_or_else(|| "-".to_owned()),
                 time(event.accepted_at),
                 about,
                 size,
@@ -156,13 +157,14 @@ async fn show(client: &Client, id: EventId, json: bool) -> anyhow::Result<()> {
         return output::print_data(answer.text()?);
     }
     let EventAnswer {
-        summary: event,
+        head: event,
         payload,
         deliveries,
     } = answer.read()?;
     let facts = Facts::new()
         .fact("id", event.id)
         .fact("kind", event.kind)
+        .fact_if("what", event.summary.as_ref())
         .fact("accepted", time(event.accepted_at))
         .fact_if("about", event.order_key.as_ref())
         .fact_if("idempotency key", event.idempotency_key.as_ref());

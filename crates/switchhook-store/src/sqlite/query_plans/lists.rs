@@ -137,4 +137,5 @@ fn every_list_of_deliveries_walks_along_what_narrows_it_most() {
         "attempts USING PRIMARY KEY (delivery_id=? AND number=?)",
     );
     check(&connection, events::WITH_IDS, "INTEGER PRIMARY KEY (rowid=?)");
+    check(&connection, events::SIZES, "INTEGER PRIMARY KEY (rowid=?)");
 }

@@ -14,6 +14,7 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_domain::delivery::Delivery;
+use switchhook_node::events;
 use switchhook_node::lease::Lease;
 use switchhook_node::sight::Sight;
 use switchhook_node::{blocking, dead_letters, deliveries};
@@ -50,7 +51,7 @@ pub(crate) struct ExportedDelivery<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ExportedEvent<'a> {
     #[serde(flatten)]
-    summary: EventSummary,
+    head: EventSummary,
     /// The event itself; null if it was removed.
     #[schema(value_type = Option<Object>, required)]
     payload: Option<&'a RawValue>,
@@ -165,13 +166,14 @@ impl Export {
             let is_there = event.payload_removed.is_none();
             let read = || serde_json::from_str(&body).expect("only JSON is accepted, and it stays JSON");
             let payload = is_there.then(read);
+            let summary = events::summary(event.clone(), sight);
             let last = attempts.into_iter().next_back();
             let exported = ExportedDelivery {
                 last_attempt: last.map(|attempt| AttemptAnswer::of(attempt, &delivery, sight)),
                 delivery: DeliveryAnswer::of(delivery, standing, sight.mask),
                 event: ExportedEvent {
                     payload,
-                    summary: EventSummary::of(EventHead::from(event), sight.mask),
+                    head: EventSummary::of(EventHead::from(event), summary.as_ref(), sight.mask),
                 },
             };
             let mut line = serde_json::to_vec(&exported).expect("an answer is plain text");

@@ -90,6 +90,10 @@ pub struct DeliveryAnswer {
 pub struct ListedDelivery {
     #[serde(flatten)]
     pub delivery: DeliveryAnswer,
+    /// What happened in its event, and between whom; masked if the server masks. Never the text of a message. Null if the event is
+    /// larger than 64 KiB, or has no payload any more.
+    #[schema(required, example = "hangup, Ann → Support")]
+    pub summary: Option<String>,
     /// How its last attempt that has ended went; null before the first.
     #[schema(required)]
     pub last_attempt: Option<LastAttemptAnswer>,

@@ -8,6 +8,7 @@ use switchhook_domain::id::{DeliveryId, SubscriptionId, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_node::ingest::AcceptedDelivery;
 use switchhook_node::mask::Mask;
+use switchhook_node::summary::Summary;
 use switchhook_store::EventHead;
 use utoipa::ToSchema;
 
@@ -127,6 +128,10 @@ pub struct EventSummary {
     /// The call, message, agent or contact that it is about.
     #[schema(required, example = "call:4513924407164928")]
     pub order_key: Option<String>,
+    /// What happened, and between whom; masked if the server masks. Never the text of a message. Null if there is no payload any
+    /// more; lists and explanations do not read events larger than 64 KiB for it.
+    #[schema(required, example = "hangup, Ann → Support")]
+    pub summary: Option<String>,
     /// How many bytes it has.
     pub size: usize,
     /// Where it deviates from its schema.
@@ -155,7 +160,7 @@ pub struct PayloadRemovalAnswer {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventAnswer<'a> {
     #[serde(flatten)]
-    pub summary: EventSummary,
+    pub head: EventSummary,
     /// The event itself; null if it was removed.
     #[schema(value_type = Option<Object>, required)]
     pub payload: Option<Cow<'a, RawValue>>,
@@ -165,12 +170,13 @@ pub struct EventAnswer<'a> {
 
 impl EventSummary {
     /// The event as it is shown.
-    pub(crate) fn of(event: EventHead, mask: Mask) -> Self {
+    pub(crate) fn of(event: EventHead, summary: Option<&Summary>, mask: Mask) -> Self {
         Self {
             id: IdText(event.id.0),
             kind: event.kind,
             accepted_at: event.accepted_at,
             order_key: event.order_key.map(|key| mask.id(key.as_str()).into_owned()),
+            summary: summary.map(Summary::in_a_line),
             size: event.body_bytes,
             // They may quote words and keys of the event.
             warnings: mask.all_loose(event.warnings),

@@ -34,9 +34,9 @@ pub(super) fn set_apart(data: Value) -> String {
     format!("<untrusted-data>\n{text}\n</untrusted-data>")
 }
 
-/// Members elsewhere that hold what a receiver answered: the body of an attempt's answer, and the first line of the last one that
-/// a webhook's health and the dead letters tell.
-const ANSWERED: [&str; 2] = ["body", "last_line"];
+/// Members elsewhere that hold what a receiver answered, the body of an attempt's answer, and the first line of the last one that
+/// a webhook's health and the dead letters tell; and what names whoever called.
+const FROM_OUTSIDE: [&str; 3] = ["body", "last_line", "summary"];
 
 /// Each text of a stranger becomes an object with the one member `untrusted_text`.
 fn marked(data: Value, place: Place) -> Value {
@@ -49,7 +49,7 @@ fn marked(data: Value, place: Place) -> Value {
             let members = members.into_iter().map(|(name, value)| {
                 let is_theirs = match place {
                     Place::InPayload => SAID_OR_WRITTEN.contains(&name.as_str()),
-                    Place::Elsewhere => ANSWERED.contains(&name.as_str()),
+                    Place::Elsewhere => FROM_OUTSIDE.contains(&name.as_str()),
                 };
                 let value = match value {
                     Value::Null => Value::Null,
@@ -89,6 +89,10 @@ mod tests {
             json!({"text": "Delivered", "attempts": [{"answer": {"status": 200, "body": "Obey"}}]});
         let wanted = json!({"text": "Delivered", "attempts": [{"answer": {"status": 200, "body": {"untrusted_text": "Obey"}}}]});
         assert_eq!(marked(delivery, Place::Elsewhere), wanted);
+        let listed = json!({"items": [{"kind": "call", "summary": "ringing, Obey → Support"}]});
+        let wanted =
+            json!({"items": [{"kind": "call", "summary": {"untrusted_text": "ringing, Obey → Support"}}]});
+        assert_eq!(marked(listed, Place::Elsewhere), wanted);
         let webhook = json!({"health": {"failures": {"status": 500, "last_line": "Obey"}}});
         let wanted =
             json!({"health": {"failures": {"status": 500, "last_line": {"untrusted_text": "Obey"}}}});

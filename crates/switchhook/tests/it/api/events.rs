@@ -431,7 +431,41 @@ async fn events_are_listed_newest_first_and_narrowed() {
     let oldest = server.get("/v1/events?order_key=call:1").await.ok()["items"][0].clone();
     let expected = json!({
         "id": oldest["id"], "kind": "call", "accepted_at": start.as_millis(), "order_key": "call:1", "size": 14,
-        "warnings": [], "idempotency_key": "k",
+        "warnings": [], "idempotency_key": "k", "summary": "no state",
     });
     assert_eq!(oldest, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_say_who_and_what_and_read_no_large_events_for_it() {
+    let server = TestServer::new().await;
+    let webhook = server.webhook("https://example.com").await;
+    server.subscribe(&webhook).await;
+    let ringing = |more: &str| {
+        format!(
+            r#"{{"call_id":1,"state":"ringing","direction":"inbound","contact":{{"name":"Ann","phone":"+12025550171"}},"target":{{"name":"Support"}}{more}}}"#
+        )
+    };
+    let large = format!(r#","transcription_text":"{}""#, "x".repeat(64 << 10));
+    server.event("call", ringing(""), &[]).await.ok();
+    let large = server.event("call", ringing(&large), &[]).await.ok();
+    for list in ["/v1/events", "/v1/deliveries"] {
+        let page = server.get(list).await.ok();
+        assert_eq!(page["items"][0]["summary"], Value::Null, "{list}");
+        assert_eq!(page["items"][1]["summary"], "ringing, Ann → Support", "{list}");
+    }
+    let path = format!("/v1/events/{}", large["id"].as_str().unwrap());
+    let shown = server.get(&path).await.ok();
+    assert_eq!(shown["summary"], "ringing, Ann → Support");
+    assert_eq!(shown["deliveries"][0]["summary"], shown["summary"]);
+    assert_eq!(
+        server.get(&format!("{path}/explain")).await.ok()["event"]["summary"],
+        Value::Null
+    );
+    let erasure = json!({"number": "+12025550171"});
+    server.post("/v1/erasures", erasure).await.ok();
+    let erased = server.get("/v1/events").await.ok();
+    for item in erased["items"].as_array().unwrap() {
+        assert_eq!(item["summary"], Value::Null, "{item}");
+    }
 }

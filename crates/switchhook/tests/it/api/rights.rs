@@ -465,6 +465,10 @@ async fn the_mask_covers_what_the_api_shows_of_events() {
     let path = format!("/v1/events/{}", event["id"].as_str().unwrap());
     let shown = server.get(&path).await.ok();
     assert!(!shown["payload"].to_string().contains("5550171"), "{shown}");
+    let ringing = r#"{"call_id":1,"state":"ringing","contact":{"phone":"+12025550171"}}"#;
+    server.event("call", ringing, &[]).await.ok();
+    let listed = server.get("/v1/events").await.ok();
+    assert_eq!(listed["items"][0]["summary"], "ringing, +•••••••••71");
     // Strangers are called by their numbers, and what somebody noted may have them anywhere.
     let named = r#"{"call_id":6412345678901248,"event_timestamp":1795624039404,"contact":{"name":"(202) 555-0171"},"caller":12025550171,"direction":"+12025550171","custom_data":{"notes":["ring 202.555.0171"]}}"#;
     let contact = r#"{"event":"update","contact":{"id":"+12025550171"}}"#;

@@ -251,6 +251,7 @@ delegated! {
         event(company_id: CompanyId, id: EventId) -> EventRecord;
         list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
+        small_events(company_id: CompanyId, ids: Vec<EventId>) -> Vec<EventRecord>;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
         last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
