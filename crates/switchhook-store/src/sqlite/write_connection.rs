@@ -313,7 +313,7 @@ impl WriteConnection {
                 Ok(true) => thread::park_timeout(FOLDING_PAUSE),
                 Err(error) => {
                     tracing::warn!(%error, "the write-ahead log cannot be moved into the database file");
-                    break;
+                    return;
                 }
             }
         }
