@@ -14,12 +14,12 @@ use switchhook_domain::secret::Secret;
 use switchhook_store::{Page, PageRequest, StoreError};
 
 use crate::caller::{Caller, uncleared};
-use crate::refusal::Refusal;
-use crate::registry::all_pages;
+use crate::refusal::{Refusal, require_room};
+use crate::share::Limit;
 use crate::{Node, keys};
 
 /// How many valid keys a company may have before no more are made here; at the server any number can be.
-const MOST_KEYS: usize = 1_000;
+const MOST_KEYS: Limit = Limit::of(1_000);
 
 /// How long a key's name may be, in characters.
 pub const LONGEST_NAME: usize = 200;
@@ -60,7 +60,7 @@ pub async fn list(node: &Node, caller: Caller, page: PageRequest) -> Result<Page
 /// Makes a key of the caller's company.
 ///
 /// # Errors
-/// If the caller is no admin or sees less than the key is to, the name cannot be, or there are as many as may be.
+/// If the caller is no admin, sees less than the key is to or ends before it, the name cannot be, or there are as many as may be.
 pub async fn create(node: &Node, caller: Caller, request: KeyRequest) -> Result<NewKey, Refusal> {
     caller.require_admin("API keys")?;
     let name = request.name.trim();
@@ -78,6 +78,8 @@ pub async fn create(node: &Node, caller: Caller, request: KeyRequest) -> Result<
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
     let now = node.clock.now();
+    let expires_at = request.expires_in.map(|after| now.plus(after));
+    check_end(node, caller, expires_at).await?;
     check_room(node, caller, now).await?;
     let text = keys::new_key();
     let key = ApiKey {
@@ -89,7 +91,7 @@ pub async fn create(node: &Node, caller: Caller, request: KeyRequest) -> Result<
         rights: request.rights,
         scopes: request.scopes,
         created_at: now,
-        expires_at: request.expires_in.map(|after| now.plus(after)),
+        expires_at,
         revoked_at: None,
         last_used_at: None,
     };
@@ -100,16 +102,29 @@ pub async fn create(node: &Node, caller: Caller, request: KeyRequest) -> Result<
     })
 }
 
-async fn check_room(node: &Node, caller: Caller, now: Timestamp) -> Result<(), Refusal> {
-    let store = &node.store;
-    let all = all_pages(|page| store.list_keys(Some(caller.company_id), page)).await?;
-    let valid = all.iter().filter(|key| key.is_valid_at(now)).count();
-    if valid < MOST_KEYS {
+/// A key that ends must not live on in those that it makes.
+async fn check_end(node: &Node, caller: Caller, expires_at: Option<Timestamp>) -> Result<(), Refusal> {
+    let own = node.store.keys(vec![caller.key_id]).await?;
+    let Some(end) = own.first().and_then(|own| own.expires_at) else {
+        return Ok(());
+    };
+    if expires_at.is_some_and(|at| at <= end) {
         return Ok(());
     }
-    Err(Refusal::Conflict(format!(
-        "this company has {valid} valid API keys, which is as many as it may have: revoke one first"
+    Err(Refusal::Invalid(format!(
+        "your key is valid until {end}, and one that it makes must not be valid for longer: have it expire before, or make \
+         it with a key that lasts"
     )))
+}
+
+async fn check_room(node: &Node, caller: Caller, now: Timestamp) -> Result<(), Refusal> {
+    let there = node.store.count_valid_keys(caller.company_id, now).await?;
+    require_room(
+        MOST_KEYS,
+        there,
+        "valid API keys",
+        "at the server, `switchhook keys create` makes more",
+    )
 }
 
 /// Revokes a key of the caller's company: every node refuses it within a second. A second time changes nothing.

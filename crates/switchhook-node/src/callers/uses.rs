@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchhook_domain::Timestamp;
+use switchhook_domain::clock::Clock;
 use switchhook_domain::id::KeyId;
 use switchhook_store::{Store, StoreError};
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::Node;
 
-/// How often it is looked what is to be kept.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long it waits after it had the store keep something: what became due until then is kept together.
+const GATHERED_FOR: Duration = Duration::from_secs(5);
 
 /// How often the use of one key is kept at the most.
 const KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -27,7 +29,11 @@ const MOST_NOTED: usize = 10_000;
 
 /// When which key was used.
 #[derive(Debug, Default)]
-pub struct KeyUses(Mutex<HashMap<KeyId, Use>>);
+pub struct KeyUses {
+    all: Mutex<HashMap<KeyId, Use>>,
+    /// Something is there to be kept, now or later, that was not there before.
+    noted: Notify,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Use {
@@ -36,9 +42,12 @@ struct Use {
 }
 
 impl Use {
-    fn is_due(&self, now: Timestamp) -> bool {
-        self.kept
-            .is_none_or(|kept| kept < self.at && now.since(kept) >= KEPT_EVERY)
+    /// How long until it is to be kept; `None` if it is.
+    fn due_in(&self, now: Timestamp) -> Option<Duration> {
+        match self.kept {
+            None => Some(Duration::ZERO),
+            Some(kept) => (kept < self.at).then(|| KEPT_EVERY.saturating_sub(now.since(kept))),
+        }
     }
 
     /// Whether there is nothing left to keep, nor to be remembered of what was kept.
@@ -50,16 +59,43 @@ impl Use {
 
 impl KeyUses {
     pub(super) fn note(&self, id: KeyId, now: Timestamp) {
-        let mut uses = self.0.lock();
+        let mut uses = self.all.lock();
         let has_room = uses.len() < MOST_NOTED;
         match uses.get_mut(&id) {
-            Some(one) => one.at = one.at.max(now),
+            Some(one) => {
+                let was_kept = one.due_in(now).is_none();
+                one.at = one.at.max(now);
+                if was_kept {
+                    self.noted.notify_one();
+                }
+            }
             None if has_room => {
                 uses.insert(id, Use { at: now, kept: None });
+                self.noted.notify_one();
             }
-            // It is noted at one of its next uses.
-            None => {}
+            // It is noted at one of its next uses, when what is done was let go of.
+            None => self.noted.notify_one(),
         }
+    }
+
+    /// Waits until something is to be kept. Nothing wakes it before.
+    async fn due(&self, clock: &dyn Clock) {
+        loop {
+            match self.due_in(clock.now()) {
+                Some(Duration::ZERO) => return,
+                // Which of the two it was is seen in the next round.
+                Some(wait) => drop(timeout(wait, self.noted.notified()).await),
+                None => self.noted.notified().await,
+            }
+        }
+    }
+
+    fn due_in(&self, now: Timestamp) -> Option<Duration> {
+        let uses = self.all.lock();
+        if uses.len() >= MOST_NOTED {
+            return Some(Duration::ZERO);
+        }
+        uses.values().filter_map(|one| one.due_in(now)).min()
     }
 
     /// Has the store keep what is due.
@@ -68,16 +104,18 @@ impl KeyUses {
     /// If the store does not do it now; it is tried again the next time.
     pub async fn flush(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
         let due: Vec<_> = {
-            let mut uses = self.0.lock();
+            let mut uses = self.all.lock();
             uses.retain(|_, one| !one.is_done(now));
-            let due = uses.iter().filter(|(_, one)| one.is_due(now));
+            let due = uses
+                .iter()
+                .filter(|(_, one)| one.due_in(now) == Some(Duration::ZERO));
             due.map(|(id, one)| (*id, one.at)).collect()
         };
         if due.is_empty() {
             return Ok(());
         }
         store.note_key_uses(due.clone()).await?;
-        let mut uses = self.0.lock();
+        let mut uses = self.all.lock();
         for (id, at) in due {
             if let Some(one) = uses.get_mut(&id) {
                 one.kept = Some(at);
@@ -89,15 +127,57 @@ impl KeyUses {
 
 /// Has the store keep when keys were used for as long as it is polled.
 pub async fn run(node: Arc<Node>) {
+    let uses = node.callers.uses();
     let mut is_failing = false;
     loop {
-        let flushed = node.callers.uses().flush(&*node.store, node.clock.now()).await;
+        uses.due(&*node.clock).await;
+        let flushed = uses.flush(&*node.store, node.clock.now()).await;
         if let Err(error) = &flushed
             && !is_failing
         {
             warn!(%error, "when keys were last used could not be stored; it is tried again");
         }
         is_failing = flushed.is_err();
-        sleep(LOOK_EVERY).await;
+        sleep(GATHERED_FOR).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const KEY: KeyId = KeyId(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_wakes_it_before_something_is_due() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let began = Instant::now();
+        let clock = move || Timestamp::from_millis(1_790_000_000_000).plus(began.elapsed());
+        let uses = KeyUses::default();
+        let keep = || {
+            let mut all = uses.all.lock();
+            let one = all.get_mut(&KEY).expect("it was noted");
+            one.kept = Some(one.at);
+        };
+        let waited = async || {
+            let from = Instant::now();
+            let waited = timeout(HOUR, uses.due(&clock)).await;
+            waited.ok().map(|()| from.elapsed())
+        };
+        assert_eq!(waited().await, None, "no key was used");
+        uses.note(KEY, clock());
+        assert_eq!(waited().await, Some(Duration::ZERO));
+        keep();
+        assert_eq!(waited().await, None, "it was not used since");
+        uses.note(KEY, clock());
+        assert_eq!(waited().await, Some(Duration::ZERO), "that was an hour ago");
+        keep();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        for _ in 0..2 {
+            uses.note(KEY, clock());
+        }
+        assert_eq!(waited().await, Some(Duration::from_secs(240)));
     }
 }

@@ -1,8 +1,10 @@
 //! What is refused to the admin too: what a request says cannot be, collides with what is there, or is one too many.
 
+use std::time::Duration;
+
 use switchhook_domain::Kind;
 use switchhook_domain::id::{EventId, ReplayId, SourceId, SubscriptionId, WebhookId};
-use switchhook_domain::key::Rights;
+use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::notification::{ChannelType, MOST_CHANNELS, NotificationKind};
 use switchhook_domain::replay::ReplayFilter;
 use switchhook_domain::scope::Scopes;
@@ -20,7 +22,7 @@ use switchhook_node::{api_keys, deliveries, keys, subscriptions, websockets};
 use switchhook_protocol::ContactType;
 use switchhook_store::PageRequest;
 
-use crate::house::{House, NOWHERE, admin, refused, stranger, unscoped};
+use crate::house::{House, NOWHERE, START, admin, refused, stranger, unscoped};
 
 fn long() -> Option<Option<String>> {
     Some(Some("s".repeat(2_049)))
@@ -420,6 +422,27 @@ async fn keys_say_what_cannot_be() {
         api_keys::revoke(node, own, made.key.id).await,
         "this is the key that you use",
     );
+    let ending = house.key(|key| ApiKey {
+        admin: true,
+        expires_at: Some(START.plus(Duration::from_secs(60))),
+        ..key
+    });
+    let ending = Caller {
+        key_id: ending.await.id,
+        ..admin()
+    };
+    for (seconds, is_fine) in [(None, false), (Some(61), false), (Some(60), true)] {
+        let request = KeyRequest {
+            expires_in: seconds.map(Duration::from_secs),
+            ..request("crm", Scopes::NONE)
+        };
+        let made = api_keys::create(node, ending, request).await;
+        if is_fine {
+            made.expect("it ends with the one that makes it");
+        } else {
+            refused(made, "your key is valid until 2026-");
+        }
+    }
     let revoked = api_keys::revoke(node, admin(), made.key.id).await;
     assert!(revoked.expect("it is there").revoked_at.is_some());
 }

@@ -24,6 +24,8 @@ pub trait KeyStore: Send + Sync {
         company_id: Option<CompanyId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>, StoreError>;
+    /// How many keys of the company are valid.
+    async fn count_valid_keys(&self, company_id: CompanyId, now: Timestamp) -> Result<usize, StoreError>;
     /// Revokes a key; a second time changes nothing.
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<ApiKey, StoreError>;
     /// The key with this hash. Waits for no reader of anything else, nor do the next two.
@@ -57,6 +59,13 @@ impl<D: Driver> KeyStore for D {
         self.read((company_id, page), |sql, &(company_id, page)| {
             let listing = listing(company_id).oldest_first(page);
             Box::pin(listing.page(sql, read, |key| key.id.0))
+        })
+        .await
+    }
+
+    async fn count_valid_keys(&self, company_id: CompanyId, now: Timestamp) -> Result<usize, StoreError> {
+        self.read((company_id, now), |sql, &(company_id, now)| {
+            Box::pin(count_valid(sql, company_id, now))
         })
         .await
     }
@@ -163,6 +172,17 @@ async fn with_ids(sql: &mut dyn Sql, ids: &[KeyId]) -> Result<Vec<ApiKey>, Store
 }
 
 pub(crate) const WITH_IDS: &str = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = ANY(?)");
+
+async fn count_valid(sql: &mut dyn Sql, company_id: CompanyId, now: Timestamp) -> Result<usize, StoreError> {
+    let count = first(sql, COUNT_VALID, values![company_id.0, now], |row| {
+        row.get::<i64>(0)
+    })
+    .await?;
+    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
+}
+
+pub(crate) const COUNT_VALID: &str = "SELECT count(*) FROM api_keys WHERE company_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR \
+                                      expires_at > ?)";
 
 pub(crate) fn listing(company_id: Option<CompanyId>) -> Listing {
     Listing::new(key_columns!(), "FROM api_keys WHERE true").along("company_id", company_id.map(|id| id.0))

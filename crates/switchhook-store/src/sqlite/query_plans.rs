@@ -116,6 +116,11 @@ fn who_asks_is_found_by_seeking() {
     let connection = empty();
     check(&connection, keys::WITH_IDS, "INTEGER PRIMARY KEY (rowid=?)");
     check(&connection, keys::NOTE_USE, "INTEGER PRIMARY KEY (rowid=?)");
+    check(
+        &connection,
+        keys::COUNT_VALID,
+        "api_keys_by_company (company_id=?)",
+    );
     check(&connection, keys::BY_HASH, "api_keys_by_hash (hash=?)");
     check(
         &connection,

@@ -1,6 +1,7 @@
 //! API keys.
 
 use switchhook_domain::id::KeyId;
+use switchhook_domain::key::ApiKey;
 use switchhook_store::{ENDED_SESSIONS_KEPT, PageRequest, Session, StoreError};
 
 use crate::samples::{COMPANY, NOON, OTHER_COMPANY, key};
@@ -35,7 +36,7 @@ pub(crate) async fn keys_are_listed_oldest_first_by_company_or_all(world: &mut W
     for (id, company) in [(3, COMPANY), (1, COMPANY), (2, OTHER_COMPANY)] {
         world.store.create_key(key(id, company)).await.unwrap();
     }
-    let ids = |page: switchhook_store::Page<switchhook_domain::key::ApiKey>| -> Vec<i64> {
+    let ids = |page: switchhook_store::Page<ApiKey>| -> Vec<i64> {
         page.items.iter().map(|key| key.id.0).collect()
     };
     assert_eq!(
@@ -43,6 +44,27 @@ pub(crate) async fn keys_are_listed_oldest_first_by_company_or_all(world: &mut W
         [1, 3]
     );
     assert_eq!(ids(world.store.list_keys(None, ALL).await.unwrap()), [1, 2, 3]);
+}
+
+pub(crate) async fn valid_keys_of_a_company_are_counted(world: &mut World) {
+    let later = NOON.plus(std::time::Duration::from_secs(60));
+    for (id, company, expires_at) in [
+        (1, COMPANY, None),
+        (2, OTHER_COMPANY, None),
+        (3, COMPANY, Some(NOON)),
+        (4, COMPANY, Some(later)),
+        (5, COMPANY, None),
+    ] {
+        let key = ApiKey {
+            expires_at,
+            ..key(id, company)
+        };
+        world.store.create_key(key).await.unwrap();
+    }
+    world.store.revoke_key(KeyId(5), NOON).await.unwrap();
+    for (company, now, valid) in [(COMPANY, NOON, 2), (COMPANY, later, 1), (OTHER_COMPANY, later, 1)] {
+        assert_eq!(world.store.count_valid_keys(company, now).await.unwrap(), valid);
+    }
 }
 
 pub(crate) async fn keys_are_found_by_their_ids_as_they_are_now(world: &mut World) {

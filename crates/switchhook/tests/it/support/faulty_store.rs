@@ -156,6 +156,7 @@ delegated! {
     KeyStore
     reads {
         list_keys(company_id: Option<CompanyId>, page: PageRequest) -> Page<ApiKey>;
+        count_valid_keys(company_id: CompanyId, now: Timestamp) -> usize;
         find_key(hash: [u8; 32]) -> Option<ApiKey>;
         keys(ids: Vec<KeyId>) -> Vec<ApiKey>;
         ended_sessions(sessions: Vec<Session>) -> Vec<Session>;
@@ -250,8 +251,8 @@ delegated! {
     reads {
         event(company_id: CompanyId, id: EventId) -> EventRecord;
         list_events(company_id: CompanyId, filter: EventFilter, page: PageRequest) -> Page<EventRecord>;
-        delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         small_events(company_id: CompanyId, ids: Vec<EventId>) -> Vec<EventRecord>;
+        delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
         last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
