@@ -21,6 +21,7 @@ mod front;
 mod health;
 mod history;
 mod inlet;
+mod keys;
 mod limits;
 mod listening;
 mod middleware;
@@ -54,6 +55,7 @@ pub mod answers {
     };
     pub use super::explain::{ExplainedSubscription, Explanation};
     pub use super::filtered::{TrialAnswer, TriedEvent};
+    pub use super::keys::KeyAnswer;
     pub use super::notifications::answer::{
         NotificationAnswer, NotificationChannel, NotificationSend, NotificationTest,
     };
@@ -177,6 +179,8 @@ fn own_routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(sources::get, sources::update, sources::delete))
         .routes(routes!(sources::list_refusals))
         .routes(routes!(sources::retry_refusals))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
         .routes(routes!(notifications::list))
         .routes(routes!(
             notifications::list_channels,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, KeyId, first_id_at};
@@ -22,6 +22,7 @@ use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::duration::parse_duration;
 use switchhook_node::keys;
+use switchhook_web::api::answers::KeyAnswer;
 
 /// Create, list and revoke API keys
 #[derive(Debug, Subcommand)]
@@ -129,9 +130,10 @@ impl Create {
             Ok(store.create_key(key.clone()).await?)
         })?;
         if self.json {
-            let mut shown = as_json(&created);
-            shown["key"] = text.into();
-            return output::print_json(&shown);
+            return output::print_json(&KeyAnswer {
+                key: Some(text),
+                ..created.into()
+            });
         }
         output::remark(format_args!(
             "this is key {} of company {}; the key itself is not kept and will not be shown again",
@@ -157,7 +159,8 @@ impl List {
     fn run(self, now: Timestamp) -> anyhow::Result<()> {
         let keys = on_store(&self.store, async |store| all_keys(&*store, self.company).await)?;
         if self.json {
-            return output::print_json(&json!({ "items": keys.iter().map(as_json).collect::<Vec<_>>() }));
+            let items: Vec<KeyAnswer> = keys.into_iter().map(KeyAnswer::from).collect();
+            return output::print_json(&json!({ "items": items }));
         }
         let mut table = Table::new(&[
             "ID",
@@ -185,7 +188,7 @@ impl Revoke {
             Ok(store.revoke_key(self.id, now).await?)
         })?;
         if self.json {
-            return output::print_json(&as_json(&revoked));
+            return output::print_json(&KeyAnswer::from(revoked));
         }
         let since = time_or_dash(revoked.revoked_at);
         output::print(format_args!(
@@ -265,20 +268,4 @@ fn row(key: &ApiKey, now: Timestamp) -> [String; 9] {
         time_or_dash(key.last_used_at),
         state(key, now).to_owned(),
     ]
-}
-
-/// As the API would show it: ids are texts, instants are milliseconds.
-fn as_json(key: &ApiKey) -> Value {
-    json!({
-        "id": key.id.to_string(),
-        "company_id": key.company_id.to_string(),
-        "name": key.name,
-        "admin": key.admin,
-        "rights": key.rights,
-        "scopes": key.scopes,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used_at,
-    })
 }

@@ -143,6 +143,10 @@ const BODIES: &[(&str, &str)] = &[
         r#"{"call_id":9223372036854775807,"state":"hangup"}"#,
     ),
     ("POST /v1/sources", r#"{"name":"n","kind":"call","secret":"s"}"#),
+    (
+        "POST /v1/keys",
+        r#"{"name":"n","rights":"read,write","scopes":"recordings_export","expires_in":"90d"}"#,
+    ),
     ("PATCH /v1/sources/{OTHER_SOURCE}", r#"{"name":"m"}"#),
     ("POST /v1/sources/{OTHER_SOURCE}/retry-refusals", "{}"),
     ("POST /v1/events/{OTHER_EVENT}/route", r#"{"kind":"call"}"#),

@@ -14,6 +14,7 @@ mod feed;
 mod filters;
 mod health;
 mod history;
+mod keys;
 mod limits;
 mod replays;
 mod revocation;

@@ -26,7 +26,7 @@ const SORTS: [&str; 8] = [
 /// What each answers. Objects that are asked for are the admin's: a webhook and a websocket that get call events with
 /// recordings, subscriptions, an event of a call and its delivery.
 #[rustfmt::skip]
-const TABLE: [(&str, [u16; 8]); 97] = [
+const TABLE: [(&str, [u16; 8]); 100] = [
     //                                               none  revok read  write ingst other unsco admin
     ("get /api/v2/webhooks",                         [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /api/v2/webhooks",                        [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -113,6 +113,9 @@ const TABLE: [(&str, [u16; 8]); 97] = [
     ("delete /v1/sources/{id}",                      [401, 401, 403, 200, 403, 404, 200, 200]),
     ("get /v1/sources/{id}/refusals",                [401, 401, 200, 403, 403, 404, 200, 200]),
     ("post /v1/sources/{id}/retry-refusals",         [401, 401, 403, 200, 403, 404, 200, 200]),
+    ("get /v1/keys",                                 [401, 401, 403, 403, 403, 200, 200, 200]),
+    ("post /v1/keys",                                [401, 401, 403, 403, 403, 200, 200, 200]),
+    ("delete /v1/keys/{id}",                         [401, 401, 403, 403, 403, 404, 200, 200]),
     ("get /v1/notifications",                        [401, 401, 200, 403, 403, 200, 200, 200]),
     ("get /v1/notification-channels",                [401, 401, 200, 403, 403, 200, 200, 200]),
     ("post /v1/notification-channels",               [401, 401, 403, 200, 403, 200, 200, 200]),
@@ -283,6 +286,7 @@ async fn prepared(server: &TestServer, method: &str, path: &str) -> String {
             id_of_new(server, "/v1/replays", json!({"filter": {"ids": [event]}})).await
         }
         (_, Some("sources"), _) => id_of_new(server, "/v1/sources", json!({"name": "one"})).await,
+        (_, Some("keys"), _) => id_of_new(server, "/v1/keys", json!({"name": "one"})).await,
         (_, Some("notification-channels"), _) => {
             empty_channels(server).await;
             id_of_new(server, "/v1/notification-channels", channel()).await
@@ -325,6 +329,7 @@ async fn body(server: &TestServer, operation: &str) -> Value {
         "post /v1/replays" => json!({"filter": {"since": 0, "until": 1}}),
         "post /v1/notification-channels" => channel(),
         "patch /v1/notification-channels/{id}" => json!({"kinds": ["key.expiring"]}),
+        "post /v1/keys" => json!({"name": "one"}),
         "post /v1/sources" | "patch /v1/sources/{id}" => json!({"name": "another"}),
         _ => match operation.strip_prefix("post /api/v2/subscriptions/") {
             Some(kind) => subscription(kind, &server.webhook(&some_url()).await),
