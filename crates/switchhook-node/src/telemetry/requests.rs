@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use metrics::{Counter, Key, KeyName, Label, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::METADATA;
+use super::metric::METADATA;
 
 const NAME: &str = "switchhook_http_requests_total";
 
