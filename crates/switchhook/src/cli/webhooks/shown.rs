@@ -1,9 +1,109 @@
-//! What the commands say of how a webhook does.
+//! How webhooks are shown: as a list, by itself, and how one does.
 
+use serde::Deserialize;
+use switchhook_client::{Answer, Client};
 use switchhook_domain::webhook::Condition;
-use switchhook_web::api::answers::{HealthAnswer, RecentAnswer, WaitingAnswer};
+use switchhook_web::api::answers::{
+    HealthAnswer, RecentAnswer, Signature, WaitingAnswer, WebhookWithSettings,
+};
 
-use crate::cli::output::Facts;
+use super::settings::add_settings;
+use crate::cli::output::{self, Facts, Table, time};
+use crate::cli::pages::{Extent, List, OUR_PAGE};
+use crate::cli::subscribe::Subscribed;
+
+/// A webhook, with its subscriptions if it was just made with them.
+#[derive(Deserialize)]
+struct Shown {
+    #[serde(flatten)]
+    webhook: WebhookWithSettings,
+    #[serde(default)]
+    subscriptions: Vec<Subscribed>,
+}
+
+pub(super) async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
+    let list = List::read(client, "/v1/webhooks", &[], extent, OUR_PAGE).await?;
+    if json {
+        return list.print_json();
+    }
+    let mut table = Table::new(&[
+        "ID",
+        "HOOK URL",
+        "CONDITION",
+        "WAITING",
+        "BODY",
+        "PROFILE",
+        "CREATED",
+    ])
+    .cutting(&["HOOK URL"])
+    .sparing(&["CREATED", "PROFILE", "BODY"]);
+    for shown in list.items::<WebhookWithSettings>()? {
+        let WebhookWithSettings { webhook, health, .. } = shown;
+        let body = if webhook.signature.is_some() {
+            "jwt"
+        } else {
+            "json"
+        };
+        let more = if health.waiting.more { "+" } else { "" };
+        table.row([
+            webhook.id.to_string(),
+            webhook.hook_url,
+            health.condition.in_words().to_owned(),
+            format!("{}{more}", health.waiting.count),
+            body.to_owned(),
+            shown.in_force.profile.to_string(),
+            time(shown.created_at),
+        ]);
+    }
+    table.print_or("there are no webhooks; `switchhook webhooks create URL` makes one")?;
+    list.remark_rest();
+    Ok(())
+}
+
+pub(super) fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::print_data(answer.text()?);
+    }
+    let Shown {
+        webhook,
+        subscriptions,
+    } = answer.read()?;
+    let facts = Facts::new()
+        .fact("id", webhook.webhook.id)
+        .fact("hook_url", &webhook.webhook.hook_url)
+        .fact(
+            "secret",
+            secret_in_words(webhook.webhook.signature.as_ref(), "the body is"),
+        )
+        .fact_if("kid", webhook.kid.as_ref())
+        .fact_if("standard secret", webhook.standard_secret.as_ref())
+        .fact("created", time(webhook.created_at));
+    let facts = add_health(facts, &webhook.health);
+    let facts = webhook.old_secrets.iter().fold(facts, |facts, old| {
+        facts.fact(
+            "old secret",
+            format!("{} counts until {}", old.kid, time(old.valid_until)),
+        )
+    });
+    webhook
+        .warnings
+        .iter()
+        .for_each(|warning| output::remark(format_args!("warning: {warning}")));
+    let facts = add_settings(facts, &webhook);
+    let subscribed = |facts, subscription: &Subscribed| subscription.add_to(facts);
+    subscriptions.iter().fold(facts, subscribed).print()
+}
+
+/// The secret of what is signed, or what it is without one.
+pub(in crate::cli) fn secret_in_words(signature: Option<&Signature>, what: &str) -> String {
+    match signature {
+        None => format!("none: {what} plain JSON"),
+        Some(signature) => {
+            let secret = signature.secret.clone();
+            secret.unwrap_or_else(|| "set, and hidden".to_owned())
+        }
+    }
+}
 
 /// Why nothing is sent to a webhook, if nothing is.
 pub(super) fn held_back(health: &HealthAnswer) -> Option<Condition> {

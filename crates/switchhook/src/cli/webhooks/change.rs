@@ -1,0 +1,196 @@
+//! A webhook to make, to change, or to give a new secret: as options, and as the API takes it.
+
+use anyhow::Context;
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use serde_json::{Map, Value, json};
+use switchhook_client::{Answer, Client, Request};
+use switchhook_domain::id::WebhookId;
+use switchhook_node::keys;
+
+use super::settings::{self, SettingsOptions};
+use crate::cli::Misuse;
+use crate::cli::made::Made;
+use crate::cli::subscribe::Subscribe;
+
+/// Create a webhook: a URL that Switchhook posts subscribed events to
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks create https://example.com/hooks/dialpad --generate-secret --subscribe all
+  switchhook webhooks create http://127.0.0.1:3000/hook --subscribe call,sms --profile dialpad
+  switchhook webhooks create https://hooks.slack.com/services/T0/B0/X --template slack-missed-call
+
+--subscribe takes everything of a kind. To narrow it: switchhook subscriptions create call --webhook ID …")]
+pub(super) struct Create {
+    /// The address to post to (--url names the Switchhook server)
+    #[arg(
+        value_name = "HOOK_URL",
+        required_unless_present = "hook_url",
+        conflicts_with = "hook_url"
+    )]
+    address: Option<String>,
+
+    /// The same as an option
+    #[arg(long, value_name = "HOOK_URL")]
+    hook_url: Option<String>,
+
+    #[command(flatten)]
+    subscribe: Subscribe,
+
+    #[command(flatten)]
+    secret: SecretOptions,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+}
+
+/// Change a webhook's URL, secret or settings; what is not given stays
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks update 7730318061039616 --hook-url https://example.com/new
+  switchhook webhooks update 7730318061039616 --profile dialpad --timeout 10s
+  switchhook webhooks update 7730318061039616 --no-secret --unset profile,timeout")]
+pub(super) struct Update {
+    /// The webhook's id
+    id: WebhookId,
+
+    /// Another address to post to
+    #[arg(long, value_name = "HOOK_URL")]
+    hook_url: Option<String>,
+
+    #[command(flatten)]
+    secret: SecretOptions,
+
+    /// No longer signed: plain JSON
+    #[arg(long, conflicts_with_all = ["secret", "generate_secret"])]
+    no_secret: bool,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+
+    /// Settings that follow the server again, with commas between
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = settings::parse_name)]
+    unset: Vec<&'static str>,
+}
+
+#[derive(Debug, Args)]
+struct SecretOptions {
+    /// Sign deliveries with this secret (HS256)
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// Sign deliveries with a secret that is made up and printed
+    #[arg(long, conflicts_with = "secret")]
+    generate_secret: bool,
+}
+
+/// Replace a webhook's secret; deliveries are signed with the new one at once
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchhook webhooks rotate-secret 7730318061039616
+  switchhook webhooks rotate-secret 7730318061039616 --overlap 7d --announce-kid
+
+Let the receiver accept both secrets first: give it the new one with --secret, or have it look at the
+header's kid. The old one still counts, until the overlap ends, for events that others sign with it.")]
+pub(super) struct RotateSecret {
+    /// The webhook's id
+    id: WebhookId,
+
+    /// The new secret; without one it is made up and printed
+    #[arg(long)]
+    secret: Option<String>,
+
+    /// For how long the old secret still counts; 0s forgets it at once
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    overlap: String,
+
+    /// Whether the header of signed deliveries names the secret (kid)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    announce_kid: Option<bool>,
+}
+
+impl SecretOptions {
+    fn chosen(&self) -> Option<String> {
+        self.secret
+            .clone()
+            .or_else(|| self.generate_secret.then(keys::new_secret))
+    }
+}
+
+impl Create {
+    /// Makes the webhook with its settings and subscriptions, or nothing.
+    pub(super) async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let mut made = Made::default();
+        match self.make(client, &mut made).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(made.take_back(error).await),
+        }
+    }
+
+    async fn make(&self, client: &Client, made: &mut Made) -> anyhow::Result<Answer> {
+        let address = self.address.as_ref().or(self.hook_url.as_ref());
+        let mut request = self.settings.chosen();
+        request.insert("hook_url".to_owned(), json!(address));
+        let secret = self.secret.chosen();
+        request.extend(secret.map(|secret| ("secret".to_owned(), secret.into())));
+        let (id, webhook) = made
+            .make(client, "/v1/webhooks", &request.into())
+            .await
+            .context("nothing is made: the webhook cannot be made so")?;
+        let webhook = self.subscribe.to(client, made, &id, webhook).await?;
+        if self.subscribe.is_empty() {
+            return Ok(webhook);
+        }
+        // When it was made it had no subscription, and its health said so. Not every key may look again.
+        let now = Request::get(&format!("/v1/webhooks/{id}"), &[]);
+        let Ok(now) = client.send(now).await else {
+            return Ok(webhook);
+        };
+        let mut webhook: Map<String, Value> = webhook.read()?;
+        let mut now: Map<String, Value> = now.read()?;
+        webhook.extend(now.remove_entry("health"));
+        Ok(Answer(serde_json::to_vec(&webhook)?.into()))
+    }
+}
+
+impl Update {
+    pub(super) async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let mut change = self.settings.chosen();
+        change.extend(
+            self.hook_url
+                .clone()
+                .map(|url| ("hook_url".to_owned(), url.into())),
+        );
+        change.extend(
+            self.secret
+                .chosen()
+                .map(|secret| ("secret".to_owned(), secret.into())),
+        );
+        if self.no_secret {
+            change.insert("secret".to_owned(), Value::Null);
+        }
+        change.extend(self.unset.iter().map(|name| (name.to_string(), Value::Null)));
+        if change.is_empty() {
+            return Err(Misuse("nothing to change: give an option; --help lists them".to_owned()).into());
+        }
+        let path = format!("/v1/webhooks/{}", self.id);
+        Ok(client.send(Request::patch(path).json(&change.into())).await?)
+    }
+}
+
+impl RotateSecret {
+    pub(super) async fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let mut request = json!({ "overlap": self.overlap });
+        if let Some(secret) = &self.secret {
+            request["secret"] = secret.as_str().into();
+        }
+        if let Some(announce_kid) = self.announce_kid {
+            request["announce_kid"] = announce_kid.into();
+        }
+        let path = format!("/v1/webhooks/{}/rotate-secret", self.id);
+        Ok(client.send(Request::post(path).json(&request)).await?)
+    }
+}
