@@ -2,24 +2,22 @@
 //! event.contact.name }}"}` and no program in between.
 //!
 //! Here: reading and filling in. The ready ones are `ready.rs`. The language is Jinja's (minijinja); a template reads
-//! nothing but its event, and what filling it in may take is bounded.
+//! nothing but its event, and its steps are counted. A single step can still take any time, memory or stack (`a == b` of lists
+//! that hold each other a million times), so a server does this in processes of their own, which it can end: `Template` is for
+//! those, and for commands.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, Output, State, UndefinedBehavior};
 use serde::de::IgnoredAny;
-use switchhook_protocol::{JsonNode, Kind, Timestamp};
+use serde::{Deserialize, Serialize};
+use switchhook_protocol::{JsonNode, Kind, Shape, Timestamp};
 
-mod event;
 mod filters;
 mod header;
-mod lists;
 mod ready;
-
-use self::event::Exhausted;
 
 pub use self::header::HeaderTemplate;
 pub use self::ready::{READY, ReadyTemplate};
@@ -32,10 +30,10 @@ pub const LONGEST_TEMPLATE: usize = 16 * 1024;
 pub const LARGEST_OUTPUT: usize = 256 * 1024;
 
 /// What filling one in may take: about as many steps, and 64 times as many bytes.
-const FUEL: u64 = 30_000;
+const FUEL: u64 = 100_000;
 
-/// How many loops may run in each other: more than `recursive` ones need, and less than the stack takes.
-const LOOPS: usize = 50;
+/// How deep an event is taken apart. What lies deeper is a text: its JSON.
+const DEEPEST: usize = 100;
 
 /// The name by which the engine knows the one template that it has.
 const NAME: &str = "template";
@@ -59,7 +57,7 @@ enum Escaping {
 }
 
 /// What there is to be said of an event beside its own members.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Circumstances {
     /// Its kind.
     pub kind: Kind,
@@ -76,7 +74,7 @@ pub struct Circumstances {
 }
 
 /// What is wrong with a template, or with what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum TemplateError {
     /// It has too many bytes.
     #[error("it has {bytes} bytes, and at most {LONGEST_TEMPLATE} are taken")]
@@ -110,6 +108,17 @@ pub enum TemplateError {
     /// It takes too long.
     #[error("it takes too many steps: shorten its loops")]
     TooLaborious,
+    /// It was ended while it was filled in.
+    #[error(
+        "it takes too much time or memory: shorten its loops, and let it make fewer copies of what is long"
+    )]
+    TooMuch,
+    /// There is nobody to fill it in.
+    #[error("no process to fill it in can be started: {why}")]
+    NoProcess {
+        /// Why.
+        why: String,
+    },
     /// What comes of it is no JSON, as its content type says.
     #[error("line {line} of what it makes is not JSON: {why}")]
     NotJson {
@@ -126,22 +135,10 @@ impl Template {
     /// # Errors
     /// Says what in it cannot be, and in which line.
     pub fn parse(text: &str, content_type: Option<&str>) -> Result<Self, TemplateError> {
-        if text.len() > LONGEST_TEMPLATE {
-            return Err(TemplateError::TooLong { bytes: text.len() });
-        }
-        let text = match ready::find(text) {
-            Some(ready) => ready.text,
-            None if is_name(text) => {
-                let name = text.to_owned();
-                return Err(TemplateError::UnknownName { name });
-            }
-            None => text,
-        };
-        lists::check(text)?;
+        let text = text_of(text)?;
         let escaping = Escaping::of(content_type);
         let mut environment = Environment::new();
         environment.set_fuel(Some(FUEL));
-        environment.set_recursion_limit(LOOPS);
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.set_formatter(move |output, state, value| escaping.write(output, state, value));
         filters::add_to(&mut environment);
@@ -169,17 +166,11 @@ impl Template {
     /// # Errors
     /// Says what is wrong, and where: the next time the same will be.
     pub fn fill_in(&self, event: &[u8], circumstances: Circumstances) -> Result<String, TemplateError> {
-        let filled = catch_unwind(AssertUnwindSafe(|| {
-            let text = String::from_utf8_lossy(event);
-            let context = context(&JsonNode::of(&text), circumstances);
-            let template = self.environment.get_template(NAME);
-            template.and_then(|template| template.render(context))
-        }));
-        let filled = match filled {
-            Ok(filled) => filled.map_err(|error| TemplateError::of(&error))?,
-            Err(thrown) if thrown.is::<Exhausted>() => return Err(TemplateError::TooLaborious),
-            Err(panic) => resume_unwind(panic),
-        };
+        let text = String::from_utf8_lossy(event);
+        let context = context(&JsonNode::of(&text), circumstances);
+        let template = self.environment.get_template(NAME);
+        let filled = template.and_then(|template| template.render(context));
+        let filled = filled.map_err(|error| TemplateError::of(&error))?;
         let most = Self::most_made_of(event.len());
         if filled.len() > most {
             return Err(TemplateError::TooLarge { most });
@@ -201,6 +192,28 @@ impl Template {
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Template({:?})", self.escaping)
+    }
+}
+
+/// Refuses what is no template at first sight. Whether it can be read is not looked at.
+///
+/// # Errors
+/// If it is too long, or a name that no ready template has.
+pub fn check_template_text(text: &str) -> Result<(), TemplateError> {
+    text_of(text).map(drop)
+}
+
+/// The text of a template, or of the ready one by that name.
+fn text_of(text: &str) -> Result<&str, TemplateError> {
+    if text.len() > LONGEST_TEMPLATE {
+        return Err(TemplateError::TooLong { bytes: text.len() });
+    }
+    match ready::find(text) {
+        Some(ready) => Ok(ready.text),
+        None if is_name(text) => Err(TemplateError::UnknownName {
+            name: text.to_owned(),
+        }),
+        None => Ok(text),
     }
 }
 
@@ -283,7 +296,7 @@ fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
         created_at,
     } = circumstances;
     let members = [
-        ("event", event::value_of(event)),
+        ("event", value_of(event, 0)),
         ("kind", Value::from(kind.route())),
         ("event_id", Value::from(event_id.0)),
         ("delivery_id", Value::from(delivery_id.0)),
@@ -292,6 +305,31 @@ fn context(event: &JsonNode<'_>, circumstances: Circumstances) -> Value {
         ("created_at", Value::from(created_at.as_millis())),
     ];
     Value::from_pairs(members)
+}
+
+/// Whole numbers stay exact up to 38 digits; longer ones become texts.
+fn value_of(node: &JsonNode<'_>, depth: usize) -> Value {
+    if depth == DEEPEST {
+        return Value::from(node.json());
+    }
+    let value_of = |node: &JsonNode<'_>| value_of(node, depth + 1);
+    match node.shape() {
+        Shape::Null => Value::from(()),
+        Shape::Bool(value) => Value::from(*value),
+        Shape::Number(number) => match (number.parse::<i128>(), number.parse::<f64>()) {
+            (Ok(whole), _) => Value::from(whole),
+            (Err(_), Ok(number_of)) if number.contains(['.', 'e', 'E']) => Value::from(number_of),
+            _ => Value::from(*number),
+        },
+        Shape::Text(text) => Value::from(text.clone().into_owned()),
+        Shape::List(elements) => elements.iter().map(value_of).collect(),
+        Shape::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, node)| (name.to_string(), value_of(node)));
+            Value::from_pairs(members)
+        }
+    }
 }
 
 #[cfg(test)]

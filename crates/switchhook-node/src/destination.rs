@@ -15,7 +15,6 @@ use switchhook_domain::attempt::AttemptRequest;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::quiet::QuietHours;
 use switchhook_domain::suspension::suspended_time;
-use switchhook_domain::template::{Template, TemplateError};
 use switchhook_domain::webhook::{Authentication, DeliveryDefaults, Webhook};
 use switchhook_protocol::Signer;
 
@@ -23,7 +22,7 @@ use switchhook_http::address::Address;
 
 pub use self::identity::TlsIdentity;
 pub use self::load::{Health, Load, Noted};
-pub use self::own_headers::{EventHeaders, KEY, add_key};
+pub use self::own_headers::{KEY, OfEvent, add_key, pieces_of};
 pub use self::standard::{StandardSigner, Unwanted, told};
 pub use self::standing::sent_name;
 use self::standing::{record, standing_headers};
@@ -40,10 +39,8 @@ pub struct Destination {
     pub signer: Option<Signer>,
     /// Signs its deliveries beside the body, if it wants that.
     pub standard: Option<StandardSigner>,
-    /// Makes the bodies of its deliveries, if it has one.
-    pub template: Option<Result<Template, TemplateError>>,
-    /// Makes the headers that it wants from each event, if it wants any.
-    pub event_headers: EventHeaders,
+    /// What is made of each event for it.
+    pub made: OfEvent,
     /// When it is sent nothing, if there is such a time.
     pub quiet_hours: Option<QuietHours>,
     /// What it has of its own of TLS, or why that cannot be used.
@@ -74,9 +71,7 @@ impl Destination {
             });
         let standard = StandardSigner::of(&webhook);
         let settings = &webhook.settings;
-        let template = settings.template.as_deref();
-        let template = template.map(|text| Template::parse(text, settings.content_type.as_deref()));
-        let event_headers = EventHeaders::of(settings);
+        let made = OfEvent::of(settings);
         let quiet_hours = settings.quiet_hours.as_deref();
         let quiet_hours = quiet_hours.and_then(|text| QuietHours::parse(text).ok());
         let identity = TlsIdentity::of(settings);
@@ -88,8 +83,7 @@ impl Destination {
             address,
             signer,
             standard,
-            template,
-            event_headers,
+            made,
             quiet_hours,
             connections,
             identity,
@@ -127,7 +121,7 @@ impl Destination {
     /// Whether every attempt sends the same credentials.
     pub(crate) fn credentials_stand(&self) -> bool {
         let has_token = matches!(self.webhook.settings.auth.0, Some(Authentication::Oauth2 { .. }));
-        self.event_headers.is_empty() && self.standard.is_none() && !has_token
+        !self.made.has_headers() && self.standard.is_none() && !has_token
     }
 
     /// When its quiet hours end, if it is one of them.

@@ -50,6 +50,7 @@ pub mod storage;
 pub mod subscriptions;
 pub mod summary;
 pub mod telemetry;
+pub mod templates;
 pub mod traffic;
 pub mod validation;
 pub mod visible;

@@ -26,6 +26,7 @@ use crate::replay::{ReplayParts, Replays};
 use crate::settings::Settings;
 use crate::share::Shares;
 use crate::telemetry::Telemetry;
+use crate::templates::Templates;
 use crate::validation::Validator;
 use crate::vitals::Vitals;
 
@@ -59,6 +60,8 @@ pub struct Node {
     pub transport: Arc<dyn Transport>,
     /// What events are checked against.
     pub validator: Validator,
+    /// Who fills in templates.
+    pub templates: Arc<Templates>,
     /// What is counted.
     pub telemetry: Telemetry,
     /// Whether what comes in is kept.
@@ -131,6 +134,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         None => transport,
     };
     telemetry.show_single_webhooks(settings.metrics_per_webhook);
+    let templates = Arc::new(Templates::new(settings.template_worker.clone()));
     let (live, history) = (Live::new(), Counters::default());
     let engine = Engine::start(
         EngineParts {
@@ -139,6 +143,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock),
             dice: Arc::new(dice),
+            templates: Arc::clone(&templates),
             telemetry: telemetry.clone(),
             live: live.clone(),
             history: history.clone(),
@@ -183,6 +188,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         address_guard: guard,
         transport,
         validator,
+        templates,
         telemetry,
         intake: Intake::default(),
         live,

@@ -37,6 +37,9 @@ pub struct Settings {
     pub store: String,
     /// How long a transaction of an SQLite store stays open.
     pub commit_every: Duration,
+    /// The program that fills in templates, in processes of its own (`switchhook template-worker`). Without one that is done here,
+    /// where a template can take any time and memory.
+    pub template_worker: Option<PathBuf>,
     /// How the outside world reaches the server.
     pub public_url: Option<String>,
     /// What webhooks that do not say get.
@@ -103,6 +106,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             store: "sqlite:./switchhook.db".to_owned(),
             commit_every: COMMIT_EVERY,
+            template_worker: None,
             public_url: None,
             delivery: DeliveryDefaults::default(),
             lease: Lease::DEFAULT.0,

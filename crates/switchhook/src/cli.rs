@@ -51,6 +51,7 @@ mod store;
 mod subscribe;
 mod subscriptions;
 mod tail;
+mod template_worker;
 mod webhooks;
 mod websockets;
 mod words;
@@ -136,6 +137,7 @@ enum Command {
     Mcp(mcp::Mcp),
     Completions(completions::Completions),
     Man(man::Man),
+    TemplateWorker(template_worker::TemplateWorker),
 }
 
 fn command() -> clap::Command {
@@ -201,6 +203,7 @@ impl Command {
             Self::Mcp(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
+            Self::TemplateWorker(_) => template_worker::TemplateWorker::run(),
         }
     }
 }

@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 
 pub use self::forward::Forward;
 use self::forward::Watch;
+use crate::own_program::own_program;
 use crate::private_folder;
 use crate::server::{Server, asked_to_stop};
 use switchhook_node::Node;
@@ -164,6 +165,7 @@ fn settings(options: &DevOptions, key: &str) -> Settings {
     Settings {
         listen: options.listen,
         store: format!("sqlite:{}", options.dir.join(STORE_FILE).display()),
+        template_worker: own_program(),
         hook_allow: guard.allow,
         hook_allow_http: guard.allow_http,
         grace: Duration::from_secs(2),

@@ -11,6 +11,7 @@ pub mod dev;
 pub mod fuzzing;
 mod logging;
 mod open_files;
+mod own_program;
 pub mod private_folder;
 pub mod server;
 mod systemd;

@@ -30,6 +30,7 @@ use switchhook_node::{Node, Parts, assemble};
 use switchhook_node::{callers, follower, gauges, history, notification, retention, storage};
 use switchhook_web::front_door;
 
+use crate::own_program::own_program;
 use crate::systemd::{self, Sockets};
 use crate::tls::Secured;
 use crate::{open_files, tls};
@@ -396,6 +397,10 @@ async fn tidy_up(telemetry: Telemetry) {
 /// # Errors
 /// If it could not start, or failed.
 pub async fn serve(settings: Settings) -> Result<()> {
+    let settings = Settings {
+        template_worker: own_program(),
+        ..settings
+    };
     let server = Server::start_at(Sockets::take()?, settings).await?;
     systemd::ready();
     let telling = tokio::spawn(systemd::keep_alive(server.node.vitals.clone()));

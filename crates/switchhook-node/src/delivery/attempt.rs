@@ -15,7 +15,7 @@ use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
-use switchhook_domain::template::{Circumstances, Template, TemplateError};
+use switchhook_domain::template::{Circumstances, Template};
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
@@ -27,12 +27,14 @@ use super::transport::{Post, Posted, Transport};
 use crate::chance::Dice;
 use crate::destination::{Destination, KEY, Unwanted, add_key, sent_name, told};
 use crate::live::AttemptOf;
+use crate::templates::Templates;
 
 /// What attempts are made with.
 pub(super) struct Means {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     dice: Arc<Dice>,
+    templates: Arc<Templates>,
     /// The settings of webhooks that do not say.
     defaults: DeliveryDefaults,
 }
@@ -43,6 +45,7 @@ impl Means {
             transport: Arc::clone(&parts.transport),
             clock: Arc::clone(&parts.clock),
             dice: Arc::clone(&parts.dice),
+            templates: Arc::clone(&parts.templates),
             defaults: parts.defaults,
         }
     }
@@ -69,7 +72,7 @@ pub(super) async fn attempt(
     means: Means,
 ) -> Ended {
     let posting = async {
-        match prepare(&claimed, &destination, room, started_at) {
+        match prepare(&claimed, &destination, room, &means.templates, started_at).await {
             Ok(post) => means.transport.post(post).await,
             Err(words) => Posted::unanswered(FailureReason::Template, words, Phases::default()),
         }
@@ -114,12 +117,11 @@ pub(super) async fn attempt(
 pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
     let is_signed = destination.signer.is_some();
     let (event, hidden) = (claimed.body.len(), claimed.delivery.hidden);
-    match destination.template {
-        Some(_) => {
-            let made = Template::most_made_of(event);
-            made + size_made(is_signed, made, hidden)
-        }
-        None => size_made(is_signed, event, hidden),
+    if destination.made.has_body() {
+        let made = Template::most_made_of(event);
+        made + size_made(is_signed, made, hidden)
+    } else {
+        size_made(is_signed, event, hidden)
     }
 }
 
@@ -132,21 +134,25 @@ fn unwanted(destination: &Destination, posted: &mut Posted) -> Option<Unwanted> 
 }
 
 /// The POST for a claimed delivery, made at `now`.
-fn prepare(
+async fn prepare(
     claimed: &ClaimedDelivery,
     destination: &Arc<Destination>,
     room: Option<Reservation>,
+    templates: &Templates,
     now: Timestamp,
 ) -> Result<Post, String> {
     let delivery = &claimed.delivery;
     let mut headers = destination.headers.clone();
-    if !destination.event_headers.is_empty() {
+    let made = if destination.made.has_headers() || destination.made.has_body() {
         let event = redact(&claimed.body, delivery.hidden);
-        let circumstances = circumstances(delivery);
-        destination
-            .event_headers
-            .add_to(&mut headers, &event, circumstances)?;
-    }
+        let make = destination
+            .made
+            .make(templates, &mut headers, &event, circumstances(delivery));
+        // In a box: few attempts need the room that this takes.
+        Box::pin(make).await?
+    } else {
+        None
+    };
     if destination.webhook.settings.idempotency_key {
         add_key(&mut headers, delivery.id);
     }
@@ -154,20 +160,10 @@ fn prepare(
         headers.insert(name, value);
     }
     let signer = destination.signer.as_ref();
-    let body = match &destination.template {
-        None => body_of(signer, &claimed.body, delivery.hidden),
-        Some(template) => {
-            let filled = template.as_ref().map_err(Clone::clone);
-            let filled = filled
-                .and_then(|template| fill_in(template, claimed))
-                .map_err(|error| {
-                    format!("the webhook's template cannot be filled in with this event: {error}")
-                })?;
-            signer.map_or_else(
-                || filled.clone().into(),
-                |signer| signer.sign(filled.as_bytes()).into(),
-            )
-        }
+    let body = match (made, signer) {
+        (None, signer) => body_of(signer, &claimed.body, delivery.hidden),
+        (Some(made), None) => made.into(),
+        (Some(made), Some(signer)) => signer.sign(made.as_bytes()).into(),
     };
     if let Some(signer) = &destination.standard {
         for (name, value) in signer.headers(delivery.event_id, now, &body) {
@@ -183,12 +179,6 @@ fn prepare(
             _ => body,
         },
     })
-}
-
-/// What a template makes of a claimed delivery's event, without what is hidden.
-fn fill_in(template: &Template, claimed: &ClaimedDelivery) -> Result<String, TemplateError> {
-    let delivery = &claimed.delivery;
-    template.fill_in(&redact(&claimed.body, delivery.hidden), circumstances(delivery))
 }
 
 const fn circumstances(delivery: &Delivery) -> Circumstances {

@@ -36,6 +36,7 @@ use crate::history::Counters;
 use crate::live::Live;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
+use crate::templates::Templates;
 use crate::vitals::Vitals;
 
 /// What the engine and the tasks that work for it are called if one fails.
@@ -56,6 +57,8 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// The chance in delays.
     pub dice: Arc<Dice>,
+    /// Who fills in their templates.
+    pub templates: Arc<Templates>,
     /// What is counted.
     pub telemetry: Telemetry,
     /// Who watches is told of attempts.

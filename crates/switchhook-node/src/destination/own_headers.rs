@@ -1,10 +1,12 @@
-//! The headers that differ with each delivery of a webhook that wants them.
+//! What differs with each delivery of a webhook that wants it: headers, and a body that is made of the event.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use switchhook_domain::id::DeliveryId;
-use switchhook_domain::template::{Circumstances, HeaderTemplate, TemplateError};
+use switchhook_domain::template::Circumstances;
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_protocol::headers;
+
+use crate::templates::{Piece, Templates, Turn};
 
 /// What stands for the key in what is kept of a webhook's requests, since it follows from the delivery.
 pub const KEY: &str = "(the delivery's id)";
@@ -14,45 +16,80 @@ const OF_EVENT: &str = "(made from the event)";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 
-/// Makes headers from events.
+/// What is made of each event.
 #[derive(Debug)]
-pub struct EventHeaders(Vec<(HeaderName, Result<HeaderTemplate, TemplateError>)>);
+pub struct OfEvent {
+    /// The names of the headers, whose templates come first.
+    names: Vec<HeaderName>,
+    pieces: Vec<Piece>,
+    turn: Turn,
+}
 
-impl EventHeaders {
+impl OfEvent {
     pub(super) fn of(settings: &WebhookSettings) -> Self {
-        let headers = settings.event_headers.iter();
-        let read = headers.filter_map(|(name, text)| Some((name.parse().ok()?, HeaderTemplate::parse(text))));
-        Self(read.collect())
+        let names = settings.event_headers.keys();
+        let names = names.map(|name| {
+            name.parse()
+                .expect("names of headers are checked when they are set")
+        });
+        Self {
+            names: names.collect(),
+            pieces: pieces_of(settings),
+            turn: Turn::default(),
+        }
     }
 
-    /// Whether there are none.
+    /// Whether there are headers among it.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn has_headers(&self) -> bool {
+        !self.names.is_empty()
     }
 
-    /// Puts those of an event among the headers of its POST.
+    /// Whether the body is.
+    #[must_use]
+    pub const fn has_body(&self) -> bool {
+        self.pieces.len() > self.names.len()
+    }
+
+    /// Makes it: puts the headers among those of the POST, and answers the body if it is made too.
     ///
     /// # Errors
-    /// Says in words which header cannot be made of it, and why.
-    pub fn add_to(
+    /// Says in words what cannot be made of the event, and why.
+    pub async fn make(
         &self,
+        templates: &Templates,
         headers: &mut HeaderMap,
         event: &[u8],
         circumstances: Circumstances,
-    ) -> Result<(), String> {
-        for (name, template) in &self.0 {
-            let template = template.as_ref().map_err(Clone::clone);
-            let value = template.and_then(|template| template.fill_in(event, circumstances));
+    ) -> Result<Option<String>, String> {
+        let made = templates
+            .fill_in(&self.turn, &self.pieces, event, circumstances)
+            .await;
+        let mut made = made.into_iter();
+        for (name, value) in self.names.iter().zip(made.by_ref()) {
             let value = value.map_err(|error| error.to_string()).and_then(|value| {
                 HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())
             });
             let value =
                 value.map_err(|why| format!("the header `{name}` cannot be made from this event: {why}"))?;
-            headers.insert(name, value);
+            headers.insert(name.clone(), value);
         }
-        Ok(())
+        made.next()
+            .transpose()
+            .map_err(|error| format!("the webhook's template cannot be filled in with this event: {error}"))
     }
+}
+
+/// The templates of a webhook: those of its headers by name, then that of its body.
+pub fn pieces_of(settings: &WebhookSettings) -> Vec<Piece> {
+    let headers = settings.event_headers.values().map(|template| Piece::Header {
+        template: template.clone(),
+    });
+    let body = settings.template.iter().map(|template| Piece::Body {
+        template: template.clone(),
+        content_type: settings.content_type.clone(),
+    });
+    headers.chain(body).collect()
 }
 
 /// Puts what stands for such headers among those that every request has.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::key::Right;
-use switchhook_domain::template::{Circumstances, Template};
+use switchhook_domain::template::Circumstances;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{EventFilter, EventRecord, PageRequest};
 
@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::ingest::sample;
 use crate::refusal::Refusal;
 use crate::sight::Sight;
+use crate::templates::Piece;
 
 /// What to preview.
 #[derive(Debug, Clone, Default)]
@@ -71,9 +72,12 @@ pub async fn preview(
         attempt: 1,
         created_at: node.clock.now(),
     };
-    let made = Template::parse(&text, content_type.as_deref())
-        .and_then(|template| template.fill_in(&body, circumstances))
-        .map_err(|error| error.to_string());
+    let piece = Piece::Body {
+        template: text,
+        content_type: content_type.clone(),
+    };
+    let made = node.templates.preview(piece, &body, circumstances).await;
+    let made = made.map_err(|error| error.to_string());
     Ok(Preview {
         event_id,
         kind,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::quiet::QuietHours;
-use crate::template::{HeaderTemplate, Template};
+use crate::template::check_template_text;
 use crate::webhook::authentication::{Auth, Authentication, LONGEST_PEM};
 
 use super::{
@@ -96,8 +96,9 @@ pub(super) fn check_quiet_hours(value: &Option<String>, _bounds: &Bounds) -> Res
 }
 
 pub(super) fn check_template(value: &Option<String>, _bounds: &Bounds) -> Result<(), String> {
-    let read = value.as_deref().map(|text| Template::parse(text, None));
-    read.transpose().map(drop).map_err(|error| error.to_string())
+    value.as_deref().map_or(Ok(()), |text| {
+        check_template_text(text).map_err(|error| error.to_string())
+    })
 }
 
 pub(super) fn check_headers(headers: &BTreeMap<String, String>, _bounds: &Bounds) -> Result<(), String> {
@@ -133,7 +134,7 @@ pub(super) fn check_event_headers(
                  set under `headers`"
             ));
         }
-        HeaderTemplate::parse(text).map_err(|error| format!("`{name}`: {error}"))?;
+        check_template_text(text).map_err(|error| format!("`{name}`: {error}"))?;
     }
     Ok(())
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use switchhook_domain::attempt::{AttemptOutcome, FailureReason, OutcomeClass};
 use switchhook_domain::delivery::StateName;
+use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::template::{Circumstances, TemplateError};
 use switchhook_domain::webhook::{SettingsPatch, WebhookChange, WebhookSettings};
+use switchhook_domain::{Kind, Timestamp};
+use switchhook_node::templates::{Piece, Templates, Turn};
 
 use crate::support::rig::{COMPANY, Reaction, Rig};
 
@@ -138,4 +142,77 @@ async fn a_header_that_cannot_be_made_is_an_outcome_that_names_it() {
     };
     assert_eq!(*reason, FailureReason::Template);
     assert!(detail.contains("the header `x-long` cannot be made"), "{detail}");
+}
+
+const CIRCUMSTANCES: Circumstances = Circumstances {
+    kind: Kind::Call,
+    event_id: EventId(1),
+    delivery_id: DeliveryId(2),
+    webhook_id: WebhookId(3),
+    attempt: 1,
+    created_at: Timestamp::from_millis(0),
+};
+
+fn body(template: &str) -> Piece {
+    Piece::Body {
+        template: template.to_owned(),
+        content_type: Some("text/plain".to_owned()),
+    }
+}
+
+fn in_processes() -> Templates {
+    Templates::new(Some(env!("CARGO_BIN_EXE_switchhook").into()))
+}
+
+#[tokio::test]
+async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobody_else() {
+    let templates = in_processes();
+    let event = format!(
+        r#"{{"state": "hangup", "a": "{}", "b": "{}"}}"#,
+        "a,".repeat(200_000),
+        "b".repeat(200_000)
+    );
+    let preview = async |template: &str| {
+        templates
+            .preview(body(template), event.as_bytes(), CIRCUMSTANCES)
+            .await
+    };
+    let doubled = format!(
+        "{{% set a = [1, 1] %}}{}{{{{ a|tojson }}}}",
+        "{% set a = [a, a] %}".repeat(40)
+    );
+    for template in [
+        &format!("{{{{ {}1 }}}}", "-".repeat(16_000)),
+        &doubled,
+        "{{ ([1] * 100000000) ~ '' }}",
+        "{{ event.b|trim(event.a) }}",
+        "{{ range(3000)|sort(attribute=event.a) }}",
+        "{% for x in [1] %}{{ loop.cycle() }}{% endfor %}",
+    ] {
+        let made = preview(template).await;
+        assert_eq!(made, Err(TemplateError::TooMuch), "{template:.100}");
+        assert_eq!(preview("{{ event.state }}").await.as_deref(), Ok("hangup"));
+    }
+    // What one leaves in the memory of a process is nobody else's fault.
+    for _ in 0..60 {
+        let _ = preview("{% for x in [1] %}{{ loop.changed(loop, event, event.a ~ 'x') }}{% endfor %}").await;
+        assert_eq!(preview("{{ event.state }}").await.as_deref(), Ok("hangup"));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_whose_template_has_cost_a_process_rests() {
+    let templates = in_processes();
+    let (hostile, other) = (Turn::default(), Turn::default());
+    let stack = body(&format!("{{{{ {}1 }}}}", "-".repeat(16_000)));
+    let fill_in = async |turn, piece: &Piece| {
+        let pieces = std::slice::from_ref(piece);
+        templates
+            .fill_in(turn, pieces, b"{}", CIRCUMSTANCES)
+            .await
+            .remove(0)
+    };
+    assert_eq!(fill_in(&hostile, &stack).await, Err(TemplateError::TooMuch));
+    assert_eq!(fill_in(&hostile, &body("x")).await, Err(TemplateError::TooMuch));
+    assert_eq!(fill_in(&other, &body("x")).await.as_deref(), Ok("x"));
 }

@@ -1,0 +1,23 @@
+//! `switchhook template-worker`: what a server starts to fill in templates.
+
+use std::io;
+
+use anyhow::Context;
+use clap::Args;
+use switchhook_node::templates;
+
+/// Fill in templates for the server that has started this
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(super) struct TemplateWorker {}
+
+impl TemplateWorker {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a server reads this, and no terminal shows it"
+    )]
+    pub(super) fn run() -> anyhow::Result<()> {
+        let ended = templates::work(io::stdin().lock(), io::stdout().lock());
+        ended.context("no orders can be read or answered any more")
+    }
+}
