@@ -15,7 +15,7 @@ use switchhook_domain::attempt::AttemptRequest;
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::quiet::QuietHours;
 use switchhook_domain::suspension::suspended_time;
-use switchhook_domain::webhook::{Authentication, DeliveryDefaults, Webhook};
+use switchhook_domain::webhook::{DeliveryDefaults, Webhook};
 use switchhook_protocol::Signer;
 
 use switchhook_http::address::Address;
@@ -51,7 +51,7 @@ pub struct Destination {
     pub headers: HeaderMap,
     /// What is kept of its requests.
     pub record: AttemptRequest,
-    /// The credentials that every attempt sends, if those are always the same.
+    /// The credentials that every attempt sends, once they are looked for.
     pub(crate) sent: OnceLock<Sent>,
     load: Arc<Load>,
 }
@@ -116,12 +116,6 @@ impl Destination {
     #[must_use]
     pub fn is_suspended(&self, now: Timestamp) -> bool {
         !self.may_be_sent_to(now) || self.breaker().is_open()
-    }
-
-    /// Whether every attempt sends the same credentials.
-    pub(crate) fn credentials_stand(&self) -> bool {
-        let has_token = matches!(self.webhook.settings.auth.0, Some(Authentication::Oauth2 { .. }));
-        !self.made.has_headers() && self.standard.is_none() && !has_token
     }
 
     /// When its quiet hours end, if it is one of them.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue};
 use memchr::memmem;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, HeaderRecord};
 use switchhook_domain::credential::{MASK, is_credential, parameters, user_info};
@@ -15,6 +16,7 @@ use switchhook_protocol::headers::IDEMPOTENCY_KEY;
 use url::form_urlencoded::{byte_serialize, parse};
 
 use crate::delivery::transport::{Post, Posted};
+use crate::destination::Destination;
 
 /// What is shorter is in every text, and hides nothing.
 const SHORTEST: usize = 4;
@@ -22,109 +24,58 @@ const SHORTEST: usize = 4;
 /// A part of a value is a credential by itself if it is at least as long: `Bearer` is none.
 const SHORTEST_PART: usize = 8;
 
-/// The credentials of a POST in all their spellings, the longest first.
+/// Credentials in all their spellings.
 #[derive(Debug, Default)]
 pub(crate) struct Sent(Vec<String>);
 
-/// Takes the credentials of a POST out of what came back. Where all to a destination have the same, they are worked out once.
+/// The spellings of all credentials of a POST, the longest first: a shorter one may be a part of it.
+struct Spellings<'s>(Vec<&'s str>);
+
+/// Takes the credentials of a POST out of what came back. What all to a destination have is worked out once.
 pub(super) fn strike(post: &Post, posted: &mut Posted) {
     let destination = &post.destination;
-    if destination.credentials_stand() {
-        let sent = destination.sent.get_or_init(|| Sent::with(post));
-        sent.strike_from(posted);
-    } else {
-        Sent::with(post).strike_from(posted);
-    }
+    let standing = destination.sent.get_or_init(|| Sent::always_to(destination));
+    Spellings::of([standing, &Sent::only_with(post)]).strike_from(posted);
 }
 
 impl Sent {
-    fn with(post: &Post) -> Self {
+    /// What every POST to a destination has.
+    fn always_to(destination: &Destination) -> Self {
         let mut sent = Self::default();
-        for (name, value) in &post.headers {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            // The key by which a receiver tells repetitions is a delivery's id.
-            if name.as_str() == IDEMPOTENCY_KEY {
-                continue;
-            }
-            if value.is_sensitive() || is_credential(name.as_str()) {
-                sent.note_value(&text);
-            } else {
-                text.split(' ').for_each(|word| sent.note_url(word));
-            }
+        for (name, value) in &destination.headers {
+            sent.note_header(name, value);
         }
-        let webhook = &post.destination.webhook;
+        let webhook = &destination.webhook;
         sent.note_url(&webhook.hook_url);
         if let Some(Authentication::Oauth2 { client_secret, .. }) = &webhook.settings.auth.0 {
             sent.note(client_secret);
         }
-        sent.0.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         sent
     }
 
-    /// Takes them out of what came back.
-    fn strike_from(&self, posted: &mut Posted) {
-        if self.0.is_empty() {
+    /// What this one has besides.
+    fn only_with(post: &Post) -> Self {
+        let always = &post.destination.headers;
+        let mut sent = Self::default();
+        for (name, value) in &post.headers {
+            if !always.get_all(name).iter().any(|same| same == value) {
+                sent.note_header(name, value);
+            }
+        }
+        sent
+    }
+
+    fn note_header(&mut self, name: &HeaderName, value: &HeaderValue) {
+        // The key by which a receiver tells repetitions is a delivery's id.
+        if name.as_str() == IDEMPOTENCY_KEY {
             return;
         }
-        if let AttemptOutcome::Unanswered { detail, .. } = &mut posted.outcome {
-            self.strike_text(detail);
+        let text = String::from_utf8_lossy(value.as_bytes());
+        if value.is_sensitive() || is_credential(name.as_str()) {
+            self.note_value(&text);
+        } else {
+            text.split(' ').for_each(|word| self.note_url(word));
         }
-        if let Some(answer) = &mut posted.answer {
-            self.strike_answer(answer);
-        }
-    }
-
-    fn strike_answer(&self, answer: &mut Answer) {
-        self.strike_headers(&mut answer.headers);
-        answer.note.iter_mut().for_each(|note| self.strike_text(note));
-        if let Cow::Owned(struck) = self.struck(&answer.body_head) {
-            answer.body_head = struck;
-        }
-        if answer.is_truncated {
-            // Of one that stood where the rest was left out the beginning is there.
-            let head = &answer.body_head;
-            let cut = |spelling: &String| {
-                let mut lengths = (SHORTEST..spelling.len()).rev();
-                lengths.find(|length| head.ends_with(&spelling.as_bytes()[..*length]))
-            };
-            if let Some(length) = self.0.iter().filter_map(cut).max() {
-                answer.body_head.truncate(head.len() - length);
-                answer.body_head.extend_from_slice(MASK.as_bytes());
-            }
-        }
-    }
-
-    fn strike_headers(&self, headers: &mut HeaderRecord) {
-        let mut map = headers.to_map();
-        map.values_mut().for_each(|value| self.strike_text(value));
-        let shown = map.iter().map(|(name, value)| (name, Cow::Borrowed(&**value)));
-        *headers = HeaderRecord::of(shown);
-    }
-
-    fn strike_text(&self, text: &mut String) {
-        if let Cow::Owned(struck) = self.struck(text.as_bytes()) {
-            *text = String::from_utf8_lossy(&struck).into_owned();
-        }
-    }
-
-    fn struck<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut shown = Cow::Borrowed(bytes);
-        for spelling in &self.0 {
-            let found: Vec<_> = memmem::find_iter(&shown, spelling).collect();
-            if found.is_empty() {
-                continue;
-            }
-            let mut struck = Vec::with_capacity(shown.len());
-            let mut from = 0;
-            for at in found {
-                struck.extend_from_slice(&shown[from..at]);
-                struck.extend_from_slice(MASK.as_bytes());
-                from = at + spelling.len();
-            }
-            struck.extend_from_slice(&shown[from..]);
-            shown = Cow::Owned(struck);
-        }
-        shown
     }
 
     /// The value of a header, and the parts of it: of `Bearer TOKEN` the token, of cookies each.
@@ -196,6 +147,84 @@ impl Sent {
     }
 }
 
+impl<'s> Spellings<'s> {
+    fn of(sent: [&'s Sent; 2]) -> Self {
+        let mut spellings: Vec<_> = sent
+            .into_iter()
+            .flat_map(|sent| &sent.0)
+            .map(String::as_str)
+            .collect();
+        spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+        Self(spellings)
+    }
+
+    /// Takes them out of what came back.
+    fn strike_from(&self, posted: &mut Posted) {
+        if self.0.is_empty() {
+            return;
+        }
+        if let AttemptOutcome::Unanswered { detail, .. } = &mut posted.outcome {
+            self.strike_text(detail);
+        }
+        if let Some(answer) = &mut posted.answer {
+            self.strike_answer(answer);
+        }
+    }
+
+    fn strike_answer(&self, answer: &mut Answer) {
+        self.strike_headers(&mut answer.headers);
+        answer.note.iter_mut().for_each(|note| self.strike_text(note));
+        if let Cow::Owned(struck) = self.struck(&answer.body_head) {
+            answer.body_head = struck;
+        }
+        if answer.is_truncated {
+            // Of one that stood where the rest was left out the beginning is there.
+            let head = &answer.body_head;
+            let cut = |spelling: &&str| {
+                let mut lengths = (SHORTEST..spelling.len()).rev();
+                lengths.find(|length| head.ends_with(&spelling.as_bytes()[..*length]))
+            };
+            if let Some(length) = self.0.iter().filter_map(cut).max() {
+                answer.body_head.truncate(head.len() - length);
+                answer.body_head.extend_from_slice(MASK.as_bytes());
+            }
+        }
+    }
+
+    fn strike_headers(&self, headers: &mut HeaderRecord) {
+        let mut map = headers.to_map();
+        map.values_mut().for_each(|value| self.strike_text(value));
+        let shown = map.iter().map(|(name, value)| (name, Cow::Borrowed(&**value)));
+        *headers = HeaderRecord::of(shown);
+    }
+
+    fn strike_text(&self, text: &mut String) {
+        if let Cow::Owned(struck) = self.struck(text.as_bytes()) {
+            *text = String::from_utf8_lossy(&struck).into_owned();
+        }
+    }
+
+    fn struck<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut shown = Cow::Borrowed(bytes);
+        for spelling in &self.0 {
+            let found: Vec<_> = memmem::find_iter(&shown, *spelling).collect();
+            if found.is_empty() {
+                continue;
+            }
+            let mut struck = Vec::with_capacity(shown.len());
+            let mut from = 0;
+            for at in found {
+                struck.extend_from_slice(&shown[from..at]);
+                struck.extend_from_slice(MASK.as_bytes());
+                from = at + spelling.len();
+            }
+            struck.extend_from_slice(&shown[from..]);
+            shown = Cow::Owned(struck);
+        }
+        shown
+    }
+}
+
 /// A part of a URL with its `%` sequences undone.
 fn decoded(written: &str) -> String {
     // As the value of a form a plus would be a space, and an ampersand its end.
@@ -213,28 +242,31 @@ mod tests {
     use switchhook_domain::Timestamp;
     use switchhook_domain::attempt::{FailureReason, Phases};
     use switchhook_domain::id::{CompanyId, WebhookId};
-    use switchhook_domain::webhook::{Webhook, WebhookSettings};
+    use switchhook_domain::webhook::{Auth, Webhook, WebhookSettings};
 
     use super::*;
-    use crate::destination::Destination;
 
-    fn sent(url: &str, headers: &[(&str, &str)]) -> Sent {
+    fn post(url: &str, settings: WebhookSettings) -> Post {
+        let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, Timestamp::from_millis(0));
+        let destination = Destination::new(webhook.with_settings(settings), Arc::default());
+        Post {
+            headers: destination.headers.clone(),
+            destination: Arc::new(destination),
+            body: bytes::Bytes::new(),
+        }
+    }
+
+    fn sent(url: &str, headers: &[(&str, &str)]) -> Post {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = WebhookSettings {
             headers: headers.iter().map(owned).collect(),
             ..WebhookSettings::default()
         };
-        let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, Timestamp::from_millis(0));
-        let destination = Destination::new(webhook.with_settings(settings), Arc::default());
-        Sent::with(&Post {
-            headers: destination.headers.clone(),
-            destination: Arc::new(destination),
-            body: bytes::Bytes::new(),
-        })
+        post(url, settings)
     }
 
     #[track_caller]
-    fn check(sent: &Sent, body: &str, kept: &str) {
+    fn check(post: &Post, body: &str, kept: &str) {
         let mut posted = Posted::unanswered(FailureReason::ConnectionLost, body, Phases::default());
         posted.answer = Some(Answer {
             body_head: body.into(),
@@ -242,7 +274,7 @@ mod tests {
             note: Some(body.to_owned()),
             ..Answer::default()
         });
-        sent.strike_from(&mut posted);
+        strike(post, &mut posted);
         let answer = posted.answer.unwrap();
         assert_eq!(String::from_utf8_lossy(&answer.body_head), kept);
         assert_eq!(answer.headers.to_map()["x-echo"], kept);
@@ -290,6 +322,28 @@ mod tests {
     }
 
     #[test]
+    fn what_differs_with_each_attempt_goes_with_what_always_stands() {
+        let settings = WebhookSettings {
+            headers: [("x-api-key".to_owned(), "0123".to_owned())].into(),
+            auth: Auth(Some(Authentication::Oauth2 {
+                token_url: "https://id.example.com/token".to_owned(),
+                client_id: "us".to_owned(),
+                client_secret: "cl1ent".to_owned(),
+                scope: None,
+            })),
+            ..WebhookSettings::default()
+        };
+        let mut post = post("https://example.com/?token=query", settings);
+        for token in ["first-012345", "other-012345"] {
+            let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+            post.headers.insert("authorization", bearer);
+            let echoed = format!("{token} 0123 cl1ent query");
+            check(&post, &echoed, "*** *** *** ***");
+        }
+        check(&post, "first-012345", "first-***45");
+    }
+
+    #[test]
     fn the_beginning_of_one_where_the_rest_was_left_out_goes_too() {
         let sent = sent("https://example.com/", &[("x-api-key", "0123456789")]);
         for (head, kept) in [("key 012345", "key ***"), ("key 012", "key 012")] {
@@ -299,7 +353,7 @@ mod tests {
                 is_truncated: true,
                 ..Answer::default()
             });
-            sent.strike_from(&mut posted);
+            strike(&sent, &mut posted);
             let answer = posted.answer.unwrap();
             assert_eq!(String::from_utf8_lossy(&answer.body_head), kept);
         }
