@@ -340,9 +340,9 @@ async fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSett
         let checked = identity.map_or(Ok(()), |identity| identity.check());
         checked.map_err(Refusal::Invalid)?;
     }
-    if let Some(name) = patch.unknown_mask(before) {
+    if let Some((setting, name)) = patch.unknown_mask(before) {
         return Err(Refusal::Invalid(format!(
-            "headers: *** keeps the value that is set, and there is no `{name}` yet: write its value"
+            "{setting}: *** keeps the value that is set, and there is no `{name}` yet: write its value"
         )));
     }
     if patch.template.is_some() || patch.event_headers.is_some() {

@@ -1,5 +1,7 @@
 //! What a change of settings is about: nothing, credentials, or something that was shown masked.
 
+use std::collections::BTreeMap;
+
 use crate::credential::{MASK, shown_value};
 use crate::webhook::authentication::Authentication;
 
@@ -32,36 +34,25 @@ impl SettingsPatch {
                 .content_type
                 .as_ref()
                 .is_some_and(|content_type| *content_type != before.content_type);
-        let tells_otherwise = self
-            .event_headers
-            .as_ref()
-            .is_some_and(|headers| *headers != before.event_headers);
-        let signs_otherwise = shows_otherwise
+        let tells_otherwise = changes(self.headers.as_ref(), &before.headers)
+            || changes(self.event_headers.as_ref(), &before.event_headers);
+        shows_secret
+            || shows_otherwise
             || tells_otherwise
             || makes_otherwise
             || self.jwt.is_some_and(|jwt| jwt != before.jwt)
             || self
                 .standard_webhooks
-                .is_some_and(|standard| standard != before.standard_webhooks);
-        let Some(headers) = &self.headers else {
-            return shows_secret || signs_otherwise;
-        };
-        let names_credential = headers
-            .iter()
-            .any(|(name, value)| value != MASK && shown_value(name, value) != *value);
-        shows_secret
-            || signs_otherwise
-            || names_credential
-            || headers.clone().in_place_of(before.headers.clone()) != before.headers
+                .is_some_and(|standard| standard != before.standard_webhooks)
     }
 
-    /// The header whose masked value was sent back although none is set.
+    /// The header whose masked value was sent back although none is set, with the name of its setting.
     #[must_use]
-    pub fn unknown_mask(&self, before: &WebhookSettings) -> Option<&str> {
-        let headers = self.headers.as_ref()?.iter();
-        let mut masked = headers.filter(|(_, value)| *value == MASK);
-        let unknown = masked.find(|(name, _)| !before.headers.contains_key(&name.to_ascii_lowercase()));
-        unknown.map(|(name, _)| name.as_str())
+    pub fn unknown_mask(&self, before: &WebhookSettings) -> Option<(&'static str, &str)> {
+        let unknown = unknown_mask(self.headers.as_ref(), &before.headers);
+        let of_events = || unknown_mask(self.event_headers.as_ref(), &before.event_headers);
+        let unknown = unknown.map(|name| ("headers", name));
+        unknown.or_else(|| of_events().map(|name| ("event_headers", name)))
     }
 
     /// Whether credentials were sent back masked although none of their type are set.
@@ -70,4 +61,23 @@ impl SettingsPatch {
         let auth = self.auth.as_ref();
         auth.is_some_and(|auth| auth.has_unknown_mask(&before.auth))
     }
+}
+
+type Headers = BTreeMap<String, String>;
+
+/// Whether headers change, or credentials are named in them.
+fn changes(headers: Option<&Headers>, before: &Headers) -> bool {
+    let names_credential = |headers: &Headers| {
+        let mut named = headers.iter();
+        named.any(|(name, value)| value != MASK && shown_value(name, value) != *value)
+    };
+    headers.is_some_and(|headers| {
+        names_credential(headers) || headers.clone().in_place_of(before.clone()) != *before
+    })
+}
+
+fn unknown_mask<'a>(headers: Option<&'a Headers>, before: &Headers) -> Option<&'a str> {
+    let mut masked = headers?.iter().filter(|(_, value)| *value == MASK);
+    let unknown = masked.find(|(name, _)| !before.contains_key(&name.to_ascii_lowercase()));
+    unknown.map(|(name, _)| name.as_str())
 }

@@ -97,13 +97,30 @@ fn a_value_that_was_shown_masked_can_be_sent_back() {
     assert_eq!(settings.headers["x-api-key"], "s3cret");
     assert_eq!(settings.headers["x-team"], "a");
     let unknown = patch(r#"{"headers": {"X-Other-Key": "***"}}"#);
-    assert_eq!(unknown.unknown_mask(&settings), Some("X-Other-Key"));
+    assert_eq!(unknown.unknown_mask(&settings), Some(("headers", "X-Other-Key")));
+    let made = r#"{"event_headers": {"X-Api-Key": "k3y {{ event.state }}"}}"#;
+    let settings = patch(made).apply(settings);
+    let back = patch(r#"{"event_headers": {"x-api-key": "***", "X-State": "{{ event.state }}"}}"#);
+    assert_eq!(
+        (back.check(&BOUNDS), back.unknown_mask(&settings)),
+        (Ok(()), None)
+    );
+    assert_eq!(
+        back.apply(settings.clone()).event_headers["x-api-key"],
+        "k3y {{ event.state }}"
+    );
+    let unknown = patch(r#"{"event_headers": {"X-Other": "***"}}"#);
+    assert_eq!(
+        unknown.unknown_mask(&settings),
+        Some(("event_headers", "X-Other"))
+    );
 }
 
 #[test]
 fn what_credentials_are_concerned_by() {
-    let before = patch(r#"{"headers": {"X-Api-Key": "s3cret", "X-Team": "a"}, "hide_secret": true}"#)
-        .apply(WebhookSettings::default());
+    let before = r#"{"headers": {"X-Api-Key": "s3cret", "X-Team": "a"}, "hide_secret": true,
+        "event_headers": {"X-Key": "k {{ event.id }}", "X-Id": "{{ event.id }}"}}"#;
+    let before = patch(before).apply(WebhookSettings::default());
     for (json, expected) in [
         (r#"{"rate": 1}"#, false),
         (r#"{"headers": {"X-Api-Key": "***", "X-Team": "a"}}"#, false),
@@ -111,6 +128,15 @@ fn what_credentials_are_concerned_by() {
         (r#"{"headers": {"X-Api-Key": "***", "X-Team": "b"}}"#, true),
         (r#"{"headers": null}"#, true),
         (r#"{"event_headers": {"X-State": "{{ event.state }}"}}"#, true),
+        (
+            r#"{"event_headers": {"X-Key": "***", "X-Id": "{{ event.id }}"}}"#,
+            false,
+        ),
+        (r#"{"event_headers": {"X-Key": "***"}}"#, true),
+        (
+            r#"{"event_headers": {"X-Key": "k {{ event.id }}", "X-Id": "{{ event.id }}"}}"#,
+            true,
+        ),
         (r#"{"hide_secret": true}"#, false),
         (r#"{"hide_secret": null}"#, true),
     ] {

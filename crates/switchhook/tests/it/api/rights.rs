@@ -633,7 +633,10 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
         assert!(!record.contains(credential), "{credential}: {record}");
     }
     // What was shown masked and comes back so stays.
-    let back = json!({"headers": {"x-api-key": "***", "x-team": "red"}});
+    let back = json!({
+        "headers": {"x-api-key": "***", "x-team": "red"},
+        "event_headers": {"x-event-token": "***", "x-state": "{{ event.state }}"},
+    });
     server.patch(&v1, back).await.ok();
     let back = json!({"hook_url": "https://***@example.com/hook?token=***&team=blue"});
     server
@@ -642,6 +645,7 @@ async fn a_key_that_may_only_look_sees_no_credential_anywhere() {
         .ok();
     let after = server.get(&v1).await.ok();
     assert_eq!(after["headers"], json!({"x-api-key": "H3ADER", "x-team": "red"}));
+    assert_eq!(after["event_headers"], event_headers);
     assert_eq!(after["hook_url"], hook);
 }
 
