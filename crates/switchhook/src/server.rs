@@ -1,4 +1,10 @@
 //! Starting and stopping a node: opens the store, puts the parts together, listens, and leaves without losing a thing.
+//!
+//! Where it listens is `server/doors.rs`, where it sends `server/sending.rs`, and what it does beside both `server/tasks.rs`.
+
+mod doors;
+mod sending;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,33 +16,29 @@ use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::made_at;
 use switchhook_domain::lease::Lease;
 use switchhook_store::{Store, is_in_memory};
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use switchhook_http::server::{
     self as http_server, ConnectionCounts, ConnectionLimits, Entrance, HttpServer,
 };
 use switchhook_node::chance::Dice;
-use switchhook_node::clock::{self, NodeClock, SystemClock};
+use switchhook_node::clock::{NodeClock, SystemClock};
 use switchhook_node::delivery::HttpTransport;
 use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
-use switchhook_node::{Node, Parts, assemble};
-use switchhook_node::{callers, follower, gauges, history, notification, retention, storage};
+use switchhook_node::{Node, Parts, assemble, storage};
 use switchhook_web::front_door;
 
+use self::doors::Doors;
+use self::sending::Sending;
+pub use self::sending::half_of_the_processors;
+use self::tasks::Tasks;
 use crate::own_program::own_program;
 use crate::systemd::{self, Sockets};
 use crate::tls::Secured;
 use crate::{open_files, tls};
-
-/// How often metrics fold their samples.
-const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// How many connections the address for metrics takes.
 const METRICS_CONNECTIONS: usize = 64;
@@ -54,15 +56,7 @@ pub struct Server {
     pub metrics_address: Option<SocketAddr>,
     http: HttpServer,
     metrics: Option<HttpServer>,
-    tidying: JoinHandle<()>,
-    sweeping: JoinHandle<()>,
-    counting: JoinHandle<()>,
-    noting: JoinHandle<()>,
-    gauging: JoinHandle<()>,
-    /// Not where there can be no other nodes.
-    following: Option<JoinHandle<()>>,
-    measuring: JoinHandle<()>,
-    notifying: JoinHandle<()>,
+    tasks: Tasks,
     /// Not where somebody else makes connections secure.
     _secured: Option<Secured>,
     sending: Sending,
@@ -123,115 +117,46 @@ impl Server {
         vitals: Vitals,
     ) -> Result<Self> {
         let open_files = open_files::allow_many();
-        let clock = Arc::new(NodeClock::new(Arc::new(SystemClock), Lease(settings.lease)));
-        match store.time().await.context("the store cannot be read")? {
-            Some(_) => clock.measure(&*store).await.context("the store cannot be read")?,
-            None => clock.go_on_after(made_at(
-                store.last_id().await.context("the store cannot be read")?,
-            )),
-        }
-        let node_clock = Arc::clone(&clock);
-        let clock: Arc<dyn Clock> = clock;
-        let listener = adopt_or_listen(sockets.listen, settings.listen)?;
-        let metrics_listener = match (sockets.metrics, settings.metrics_listen) {
-            (None, None) => None,
-            (given, address) => Some(adopt_or_listen(given, address.unwrap_or(settings.listen))?),
-        };
-        let address = listener.local_addr()?;
-        let metrics_address = metrics_listener
-            .as_ref()
-            .map(TcpListener::local_addr)
-            .transpose()?;
-        let settings = Settings {
-            listen: address,
-            metrics_listen: metrics_address,
-            ..settings
-        };
-        let guard = AddressGuard {
-            allow: settings.hook_allow.clone(),
-            deny: settings.hook_deny.clone(),
-            allow_http: settings.hook_allow_http,
-        };
-        let guard = Arc::new(guard);
-        let transport = HttpTransport::new(
-            Arc::clone(&guard),
-            Arc::clone(&clock),
-            settings.delivery,
-            &settings.outbound,
-        )?;
+        let clock = clock_of(&*store, Lease(settings.lease)).await?;
+        let (doors, settings) = Doors::open(sockets, settings)?;
         let secured = tls::start(&settings.tls)?;
         let sending = Sending::start(&vitals)?;
-        let parts = Parts {
-            settings,
-            clock,
-            dice: Dice::from_entropy(),
-            telemetry,
-            vitals,
-            store,
-            transport: Arc::new(transport),
-            guard,
-        };
+        let parts = parts_of(settings, Arc::clone(&clock), store, telemetry, vitals)?;
         let node = Arc::new(assemble(parts, &sending.handle).await?);
         let door = front_door(Arc::clone(&node));
-        let metrics = metrics_listener.map(|listener| {
+        let metrics = doors.metrics.map(|listener| {
             let router = door.metrics_only();
             let handler = move |request| http_server::answer_by(&router, request);
             let (limits, counts) = (ConnectionLimits::default(), ConnectionCounts::none());
             HttpServer::start(listener, Arc::new(handler), limits, METRICS_CONNECTIONS, counts)
         });
-        let limits = node.settings.connections;
-        let max_connections = limits.max_within(open_files, files_of_others(&node.settings));
-        if let Some(wanted) = limits.max.filter(|wanted| *wanted as usize > max_connections) {
-            warn!(
-                wanted,
-                max_connections,
-                open_files,
-                "the limit of open files allows fewer connections than were asked for"
-            );
-        }
+        let settings = &node.settings;
+        let max_connections = max_connections(settings, open_files);
         let entrance = Entrance {
-            listener,
+            listener: doors.listener,
             identity: secured.as_ref().map(Secured::identity),
-            trusted_proxies: node.settings.trusted_proxies.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
         };
         let http = HttpServer::start(
             entrance,
             Arc::new(move |request| door.answer(request)),
-            limits,
+            settings.connections,
             max_connections,
             node.telemetry.connections(),
         );
-        let (vitals, here) = (&node.vitals, Handle::current());
-        let tidying = vitals.spawn("keeper of metrics", &here, tidy_up(node.telemetry.clone()));
-        let sweeping = vitals.spawn("retention", &here, retention::run(Arc::clone(&node)));
-        let gauging = vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(&node)));
-        let counting = vitals.spawn("history", &here, history::run(Arc::clone(&node)));
-        let noting = vitals.spawn("uses of keys", &here, callers::run(Arc::clone(&node)));
-        let following = follower::start(&node);
-        let notifying = notification::start(&node);
-        let measuring = tokio::spawn(clock::keep_measuring(
-            node_clock,
-            Arc::clone(&node.store),
-            node.telemetry.clone(),
-        ));
-        if is_in_memory(&node.settings.store) {
+        let tasks = Tasks::start(&node, clock);
+        if is_in_memory(&settings.store) {
             warn!("the store is in memory: everything is lost when the server stops");
         }
-        info!(%address, max_connections, store = %shown_url(&node.settings.store), "listening");
+        let address = settings.listen;
+        info!(%address, max_connections, store = %shown_url(&settings.store), "listening");
         Ok(Self {
-            node,
             address,
-            metrics_address,
+            metrics_address: settings.metrics_listen,
+            node,
             http,
             metrics,
-            tidying,
-            sweeping,
-            counting,
-            noting,
-            gauging,
-            following,
-            measuring,
-            notifying,
+            tasks,
             _secured: secured,
             sending,
         })
@@ -294,16 +219,7 @@ impl Server {
         if let Some(metrics) = self.metrics {
             metrics.stop(Duration::ZERO).await;
         }
-        self.tidying.abort();
-        self.sweeping.abort();
-        self.counting.abort();
-        self.noting.abort();
-        self.gauging.abort();
-        self.measuring.abort();
-        self.notifying.abort();
-        if let Some(following) = &self.following {
-            following.abort();
-        }
+        self.tasks.abort();
         self.node.replays.stop().await;
         self.node.engine.stop(grace).await;
         let node = &self.node;
@@ -316,80 +232,67 @@ impl Server {
     }
 }
 
-/// How many threads accept, and how many send: half of the processors each.
-#[must_use]
-pub fn half_of_the_processors() -> usize {
-    std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .div_ceil(2)
-}
-
-/// Where sending runs: threads of its own, so that accepting cannot starve it. It ends when this is dropped, and nobody waits
-/// for that: whoever drops it may be where waiting for threads is not possible.
-struct Sending {
-    handle: Handle,
-    _until_dropped: oneshot::Sender<()>,
-}
-
-impl Sending {
-    fn start(vitals: &Vitals) -> Result<Self> {
-        // On a single thread tasks run in turns, so that attempts that ended together reach the engine together. With the
-        // other scheduler each would be let in by itself, ahead of the rest.
-        let mut builder = match half_of_the_processors() {
-            1 => Builder::new_current_thread(),
-            threads => {
-                let mut builder = Builder::new_multi_thread();
-                builder.worker_threads(threads).thread_name("sending");
-                builder
-            }
-        };
-        let no_threads = "no threads can be started";
-        let runtime = builder.enable_all().build().context(no_threads)?;
-        let handle = runtime.handle().clone();
-        let (until_dropped, dropped) = oneshot::channel();
-        let vitals = vitals.clone();
-        // An error is what comes: the other end is never used but dropped.
-        let run = move || {
-            vitals.guard("thread that sends", || {
-                let _ = runtime.block_on(dropped);
-                runtime.shutdown_background();
-            })
-        };
-        std::thread::Builder::new()
-            .name("sending".to_owned())
-            .spawn(run)
-            .context(no_threads)?;
-        Ok(Self {
-            handle,
-            _until_dropped: until_dropped,
-        })
+/// The clock of a node: the database's where there is one, else one that never goes back behind what the store has.
+async fn clock_of(store: &dyn Store, lease: Lease) -> Result<Arc<NodeClock>> {
+    let clock = Arc::new(NodeClock::new(Arc::new(SystemClock), lease));
+    let unreadable = "the store cannot be read";
+    match store.time().await.context(unreadable)? {
+        Some(_) => clock.measure(store).await.context(unreadable)?,
+        None => clock.go_on_after(made_at(store.last_id().await.context(unreadable)?)),
     }
+    Ok(clock)
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener> {
-    http_server::listen(address)
-        .with_context(|| format!("cannot listen at {address}: is another server running there?"))
+/// What a node is put together from.
+fn parts_of(
+    settings: Settings,
+    clock: Arc<NodeClock>,
+    store: Arc<dyn Store>,
+    telemetry: Telemetry,
+    vitals: Vitals,
+) -> Result<Parts> {
+    let guard = Arc::new(AddressGuard {
+        allow: settings.hook_allow.clone(),
+        deny: settings.hook_deny.clone(),
+        allow_http: settings.hook_allow_http,
+    });
+    let clock: Arc<dyn Clock> = clock;
+    let transport = HttpTransport::new(
+        Arc::clone(&guard),
+        Arc::clone(&clock),
+        settings.delivery,
+        &settings.outbound,
+    )?;
+    Ok(Parts {
+        settings,
+        clock,
+        dice: Dice::from_entropy(),
+        telemetry,
+        vitals,
+        store,
+        transport: Arc::new(transport),
+        guard,
+    })
 }
 
-fn adopt_or_listen(given: Option<std::net::TcpListener>, address: SocketAddr) -> Result<TcpListener> {
-    match given {
-        Some(given) => {
-            http_server::adopt(given).context("the socket that the server was started with cannot be used")
-        }
-        None => listen(address),
+/// How many connections of clients there may be, as far as the limit of open files allows.
+fn max_connections(settings: &Settings, open_files: u64) -> usize {
+    let limits = settings.connections;
+    let max_connections = limits.max_within(open_files, files_of_others(settings));
+    if let Some(wanted) = limits.max.filter(|wanted| *wanted as usize > max_connections) {
+        warn!(
+            wanted,
+            max_connections,
+            open_files,
+            "the limit of open files allows fewer connections than were asked for"
+        );
     }
+    max_connections
 }
 
 /// How many files others than clients may need: attempts under way, and as many connections that wait to be used again.
 fn files_of_others(settings: &Settings) -> u64 {
     2 * u64::from(settings.max_in_flight)
-}
-
-async fn tidy_up(telemetry: Telemetry) {
-    loop {
-        tokio::time::sleep(TIDY_EVERY).await;
-        telemetry.tidy_up();
-    }
 }
 
 /// Runs a node until it is asked to stop (Ctrl-C, SIGTERM).

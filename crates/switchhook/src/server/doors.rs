@@ -1,0 +1,47 @@
+//! Where a server listens: at sockets that it was started with, or at addresses of the settings.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use switchhook_http::server as http_server;
+use switchhook_node::settings::Settings;
+use tokio::net::TcpListener;
+
+use crate::systemd::Sockets;
+
+/// The sockets of a server, which listen.
+pub(super) struct Doors {
+    pub(super) listener: TcpListener,
+    pub(super) metrics: Option<TcpListener>,
+}
+
+impl Doors {
+    /// Opens them, and answers the settings with the addresses that there are in fact.
+    pub(super) fn open(sockets: Sockets, settings: Settings) -> Result<(Self, Settings)> {
+        let listener = adopt_or_listen(sockets.listen, settings.listen)?;
+        let metrics = match (sockets.metrics, settings.metrics_listen) {
+            (None, None) => None,
+            (given, address) => Some(adopt_or_listen(given, address.unwrap_or(settings.listen))?),
+        };
+        let settings = Settings {
+            listen: listener.local_addr()?,
+            metrics_listen: metrics.as_ref().map(TcpListener::local_addr).transpose()?,
+            ..settings
+        };
+        Ok((Self { listener, metrics }, settings))
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    http_server::listen(address)
+        .with_context(|| format!("cannot listen at {address}: is another server running there?"))
+}
+
+fn adopt_or_listen(given: Option<std::net::TcpListener>, address: SocketAddr) -> Result<TcpListener> {
+    match given {
+        Some(given) => {
+            http_server::adopt(given).context("the socket that the server was started with cannot be used")
+        }
+        None => listen(address),
+    }
+}

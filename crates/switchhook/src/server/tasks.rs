@@ -1,0 +1,46 @@
+//! What a node does beside answering and sending: tasks that begin and end with its server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_node::clock::{self, NodeClock};
+use switchhook_node::telemetry::Telemetry;
+use switchhook_node::{Node, callers, follower, gauges, history, notification, retention};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// How often metrics fold their samples.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+
+/// The tasks of a node that runs.
+pub(super) struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    pub(super) fn start(node: &Arc<Node>, clock: Arc<NodeClock>) -> Self {
+        let (vitals, here) = (&node.vitals, Handle::current());
+        let (store, telemetry) = (Arc::clone(&node.store), node.telemetry.clone());
+        let mut tasks = vec![
+            vitals.spawn("keeper of metrics", &here, tidy_up(telemetry.clone())),
+            vitals.spawn("retention", &here, retention::run(Arc::clone(node))),
+            vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(node))),
+            vitals.spawn("history", &here, history::run(Arc::clone(node))),
+            vitals.spawn("uses of keys", &here, callers::run(Arc::clone(node))),
+            notification::start(node),
+            tokio::spawn(clock::keep_measuring(clock, store, telemetry)),
+        ];
+        // Not where there can be no other nodes.
+        tasks.extend(follower::start(node));
+        Self(tasks)
+    }
+
+    pub(super) fn abort(&self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn tidy_up(telemetry: Telemetry) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        telemetry.tidy_up();
+    }
+}
