@@ -8,7 +8,10 @@ use switchhook_node::templates;
 
 /// Fill in templates for the server that has started this
 #[derive(Debug, Args)]
-#[command(hide = true)]
+#[command(
+    hide = true,
+    after_help = "Example:\n  switchhook template-worker    # reads an order in each line, answers in one"
+)]
 pub(super) struct TemplateWorker {}
 
 impl TemplateWorker {

@@ -168,10 +168,11 @@ fn in_processes() -> Templates {
 async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobody_else() {
     let templates = in_processes();
     let event = format!(
-        r#"{{"state": "hangup", "a": "{}", "b": "{}"}}"#,
+        r#"{{"state": "hangup", "a": "{}b", "b": "{}"}}"#,
         "a,".repeat(200_000),
         "b".repeat(200_000)
     );
+    let nested = "{% set it = namespace(a=1) %}{% for n in range(15000) %}{% set it.a = [it.a] %}{% endfor %}{{ it.a }}";
     let preview = async |template: &str| {
         templates
             .preview(body(template), event.as_bytes(), CIRCUMSTANCES)
@@ -182,7 +183,7 @@ async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobo
         "{% set a = [a, a] %}".repeat(40)
     );
     for template in [
-        &format!("{{{{ {}1 }}}}", "-".repeat(16_000)),
+        nested,
         &doubled,
         "{{ ([1] * 100000000) ~ '' }}",
         "{{ event.b|trim(event.a) }}",
@@ -190,7 +191,8 @@ async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobo
         "{% for x in [1] %}{{ loop.cycle() }}{% endfor %}",
     ] {
         let made = preview(template).await;
-        assert_eq!(made, Err(TemplateError::TooMuch), "{template:.100}");
+        let is_ended = matches!(made, Err(TemplateError::TooMuch | TemplateError::TooLaborious));
+        assert!(is_ended, "{template:.100}");
         assert_eq!(preview("{{ event.state }}").await.as_deref(), Ok("hangup"));
     }
     // What one leaves in the memory of a process is nobody else's fault.
@@ -204,7 +206,7 @@ async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobo
 async fn a_webhook_whose_template_has_cost_a_process_rests() {
     let templates = in_processes();
     let (hostile, other) = (Turn::default(), Turn::default());
-    let stack = body(&format!("{{{{ {}1 }}}}", "-".repeat(16_000)));
+    let bad = body("{% for x in [1] %}{{ loop.cycle() }}{% endfor %}");
     let fill_in = async |turn, piece: &Piece| {
         let pieces = std::slice::from_ref(piece);
         templates
@@ -212,7 +214,7 @@ async fn a_webhook_whose_template_has_cost_a_process_rests() {
             .await
             .remove(0)
     };
-    assert_eq!(fill_in(&hostile, &stack).await, Err(TemplateError::TooMuch));
+    assert_eq!(fill_in(&hostile, &bad).await, Err(TemplateError::TooMuch));
     assert_eq!(fill_in(&hostile, &body("x")).await, Err(TemplateError::TooMuch));
     assert_eq!(fill_in(&other, &body("x")).await.as_deref(), Ok("x"));
 }
