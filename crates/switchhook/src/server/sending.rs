@@ -39,10 +39,8 @@ impl Sending {
         let vitals = vitals.clone();
         // An error is what comes: the other end is never used but dropped.
         let run = move || {
-            vitals.guard("thread that sends", || {
-                let _ = runtime.block_on(dropped);
-                runtime.shutdown_background();
-            })
+            let _ = vitals.guard("thread that sends", || runtime.block_on(dropped));
+            runtime.shutdown_background();
         };
         std::thread::Builder::new()
             .name("sending".to_owned())
