@@ -57,10 +57,6 @@ fn settings_out_of_bounds_are_refused_by_name() {
             "`x-team` has nothing of the event in it, such as {{ event.state }}",
         ),
         (
-            r#"{"event_headers": {"X-State": "{{ event.state "}}"#,
-            "`x-state`: line 1",
-        ),
-        (
             r#"{"headers": {"Transfer-Encoding": "chunked"}}"#,
             "`transfer-encoding` is set",
         ),
