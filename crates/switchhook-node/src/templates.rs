@@ -2,21 +2,24 @@
 //!
 //! Whoever may set a template can make it take any time and any memory, in a single step that no count of steps sees. The operating
 //! system bounds a process: one that takes too long is killed, one that wants too much memory ends, and nobody else notices. A
-//! webhook has one process at a time, and after it has cost one, none for a while.
+//! company has one process at a time, and a webhook that has cost one has none for a while.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
+use switchhook_domain::id::CompanyId;
 use switchhook_domain::template::{Circumstances, HeaderTemplate, Template, TemplateError};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as Turn, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// How long an order may take.
@@ -32,8 +35,8 @@ const REST: Duration = Duration::from_secs(30);
 const MOST_MEMORY: u64 = 1 << 30;
 
 /// How many processes fill in what is sent, and how many what somebody looks at.
-const SENDING: usize = 2;
-const ASKING: usize = 1;
+const SENDING: usize = 4;
+const ASKING: usize = 2;
 
 /// What a process says when it has started.
 const READY: &str = "ready";
@@ -69,9 +72,9 @@ pub struct Templates {
     asking: Pool,
 }
 
-/// A webhook's place in the queue: it has one process at a time.
+/// Whether a webhook has cost a process, and for how long it has none.
 #[derive(Debug, Default)]
-pub struct Turn(tokio::sync::Mutex<Option<Instant>>);
+pub struct Rest(Turn<Option<Instant>>);
 
 impl Templates {
     /// Starts processes of this program when they are needed. Without one, templates are filled in here.
@@ -87,8 +90,8 @@ impl Templates {
     ///
     /// # Errors
     /// Says what is wrong with the first that cannot, and which it is.
-    pub async fn check(&self, pieces: &[Piece]) -> Result<(), (usize, TemplateError)> {
-        let read = self.asking.ask(pieces, None).await;
+    pub async fn check(&self, company_id: CompanyId, pieces: &[Piece]) -> Result<(), (usize, TemplateError)> {
+        let read = self.asking.ask(company_id, pieces, None).await;
         let wrong = read
             .into_iter()
             .enumerate()
@@ -100,26 +103,33 @@ impl Templates {
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub async fn preview(&self, piece: Piece, event: &[u8], circumstances: Circumstances) -> Made {
+    pub async fn preview(
+        &self,
+        company_id: CompanyId,
+        piece: Piece,
+        event: &[u8],
+        circumstances: Circumstances,
+    ) -> Made {
         let with = Some((String::from_utf8_lossy(event), circumstances));
-        let made = self.asking.ask(&[piece], with).await;
+        let made = self.asking.ask(company_id, &[piece], with).await;
         made.into_iter().next().unwrap_or(Err(TemplateError::TooMuch))
     }
 
     /// Fills in those of a webhook, in order, for what is sent to it.
     pub async fn fill_in(
         &self,
-        turn: &Turn,
+        company_id: CompanyId,
+        rest: &Rest,
         pieces: &[Piece],
         event: &[u8],
         circumstances: Circumstances,
     ) -> Vec<Made> {
-        let mut rests_until = turn.0.lock().await;
+        let mut rests_until = rest.0.lock().await;
         if rests_until.is_some_and(|until| Instant::now() < until) {
             return too_much(pieces);
         }
         let with = Some((String::from_utf8_lossy(event), circumstances));
-        let made = self.sending.ask(pieces, with).await;
+        let made = self.sending.ask(company_id, pieces, with).await;
         let has_cost_a_process = made.contains(&Err(TemplateError::TooMuch));
         *rests_until = has_cost_a_process.then(|| Instant::now() + REST);
         made
@@ -136,6 +146,8 @@ struct Pool {
     program: Option<PathBuf>,
     idle: Mutex<Vec<Worker>>,
     free: Semaphore,
+    /// Those of companies that have a process or wait for one.
+    turns: Mutex<HashMap<CompanyId, Arc<Turn<()>>>>,
 }
 
 impl Pool {
@@ -144,13 +156,25 @@ impl Pool {
             program,
             idle: Mutex::default(),
             free: Semaphore::new(size),
+            turns: Mutex::default(),
         }
     }
 
-    async fn ask(&self, pieces: &[Piece], with: With<'_>) -> Vec<Made> {
+    async fn ask(&self, company_id: CompanyId, pieces: &[Piece], with: With<'_>) -> Vec<Made> {
         let Some(program) = &self.program else {
             return answer(pieces, &with);
         };
+        let turn = Arc::clone(self.turns.lock().entry(company_id).or_default());
+        let made = {
+            let _turn = turn.lock().await;
+            self.ask_a_process(program, pieces, with).await
+        };
+        drop(turn);
+        self.turns.lock().retain(|_, turn| Arc::strong_count(turn) > 1);
+        made
+    }
+
+    async fn ask_a_process(&self, program: &Path, pieces: &[Piece], with: With<'_>) -> Vec<Made> {
         let mut order = serde_json::to_vec(&(pieces, &with)).expect("an order can be written as JSON");
         order.push(b'\n');
         let _place = self.free.acquire().await.expect("nobody closes it");
@@ -296,6 +320,8 @@ mod tests {
         created_at: Timestamp::from_millis(0),
     };
 
+    const COMPANY: CompanyId = CompanyId(1);
+
     fn body(template: &str) -> Piece {
         Piece::Body {
             template: template.to_owned(),
@@ -316,7 +342,7 @@ mod tests {
         ];
         let event = br#"{"state": "hangup"}"#;
         let made = templates
-            .fill_in(&Turn::default(), &pieces, event, CIRCUMSTANCES)
+            .fill_in(COMPANY, &Rest::default(), &pieces, event, CIRCUMSTANCES)
             .await;
         assert_eq!(made[0].as_deref(), Ok("hangup !"));
         assert!(
@@ -324,7 +350,7 @@ mod tests {
             "{made:?}"
         );
         assert_eq!(made[2].as_deref(), Ok("1"));
-        let checked = templates.check(&[body("{{ a }}"), body("{{ a")]).await;
+        let checked = templates.check(COMPANY, &[body("{{ a }}"), body("{{ a")]).await;
         assert_eq!(checked.map_err(|(nth, _)| nth), Err(1));
     }
 
@@ -332,7 +358,7 @@ mod tests {
     async fn a_program_that_is_none_is_told() {
         for program in ["/no/such/program", "/bin/true"] {
             let templates = Templates::new(Some(program.into()));
-            let made = templates.preview(body("x"), b"{}", CIRCUMSTANCES).await;
+            let made = templates.preview(COMPANY, body("x"), b"{}", CIRCUMSTANCES).await;
             assert!(
                 matches!(made, Err(TemplateError::NoProcess { .. })),
                 "{program}: {made:?}"

@@ -75,7 +75,7 @@ pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) ->
     check_url(node, "hook_url", &hook_url)?;
     let secret = secret_of(request.secret.take().flatten())?;
     let settings = request.settings();
-    check_settings(node, &settings, &WebhookSettings::default()).await?;
+    check_settings(node, caller, &settings, &WebhookSettings::default()).await?;
     let now = node.clock.now();
     let webhook = Webhook::new(WebhookId(node.ids.next(now)), caller.company_id, hook_url, now)
         .with_secret(secret)
@@ -117,7 +117,7 @@ pub async fn update(
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
     let before = node.store.webhook(caller.company_id, id).await?;
-    check_settings(node, &settings, &before.settings).await?;
+    check_settings(node, caller, &settings, &before.settings).await?;
     // What was shown masked and comes back so stays.
     let hook_url = hook_url.filter(|url| *url != shown_url(&before.hook_url));
     // Whether it is the same credential as before is not told to whoever may not know that.
@@ -323,7 +323,12 @@ pub fn bounds(settings: &Settings) -> Bounds {
     }
 }
 
-async fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSettings) -> Result<(), Refusal> {
+async fn check_settings(
+    node: &Node,
+    caller: Caller,
+    patch: &SettingsPatch,
+    before: &WebhookSettings,
+) -> Result<(), Refusal> {
     patch.check(&bounds(&node.settings)).map_err(Refusal::Invalid)?;
     if patch.has_unknown_auth(before) {
         return Err(Refusal::Invalid(
@@ -347,13 +352,17 @@ async fn check_settings(node: &Node, patch: &SettingsPatch, before: &WebhookSett
     }
     if patch.template.is_some() || patch.event_headers.is_some() {
         let after = patch.clone().apply(before.clone());
-        check_templates(node, &after).await?;
+        check_templates(node, caller, &after).await?;
     }
     Ok(())
 }
 
-async fn check_templates(node: &Node, settings: &WebhookSettings) -> Result<(), Refusal> {
-    let (nth, error) = match node.templates.check(&pieces_of(settings)).await {
+async fn check_templates(node: &Node, caller: Caller, settings: &WebhookSettings) -> Result<(), Refusal> {
+    let (nth, error) = match node
+        .templates
+        .check(caller.company_id, &pieces_of(settings))
+        .await
+    {
         Ok(()) => return Ok(()),
         Err(wrong) => wrong,
     };

@@ -353,6 +353,7 @@ mod tests {
             "completions",
             "man",
             "mcp",
+            "template-worker",
             "asyncapi",
             "openapi",
             "schema",

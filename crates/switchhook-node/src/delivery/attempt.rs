@@ -145,9 +145,13 @@ async fn prepare(
     let mut headers = destination.headers.clone();
     let made = if destination.made.has_headers() || destination.made.has_body() {
         let event = redact(&claimed.body, delivery.hidden);
-        let make = destination
-            .made
-            .make(templates, &mut headers, &event, circumstances(delivery));
+        let make = destination.made.make(
+            templates,
+            delivery.company_id,
+            &mut headers,
+            &event,
+            circumstances(delivery),
+        );
         // In a box: few attempts need the room that this takes.
         Box::pin(make).await?
     } else {

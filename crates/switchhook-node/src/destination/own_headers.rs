@@ -1,12 +1,12 @@
 //! What differs with each delivery of a webhook that wants it: headers, and a body that is made of the event.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::id::{CompanyId, DeliveryId};
 use switchhook_domain::template::Circumstances;
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_protocol::headers;
 
-use crate::templates::{Piece, Templates, Turn};
+use crate::templates::{Piece, Rest, Templates};
 
 /// What stands for the key in what is kept of a webhook's requests, since it follows from the delivery.
 pub const KEY: &str = "(the delivery's id)";
@@ -22,7 +22,7 @@ pub struct OfEvent {
     /// The names of the headers, whose templates come first.
     names: Vec<HeaderName>,
     pieces: Vec<Piece>,
-    turn: Turn,
+    rest: Rest,
 }
 
 impl OfEvent {
@@ -35,7 +35,7 @@ impl OfEvent {
         Self {
             names: names.collect(),
             pieces: pieces_of(settings),
-            turn: Turn::default(),
+            rest: Rest::default(),
         }
     }
 
@@ -58,12 +58,13 @@ impl OfEvent {
     pub async fn make(
         &self,
         templates: &Templates,
+        company_id: CompanyId,
         headers: &mut HeaderMap,
         event: &[u8],
         circumstances: Circumstances,
     ) -> Result<Option<String>, String> {
         let made = templates
-            .fill_in(&self.turn, &self.pieces, event, circumstances)
+            .fill_in(company_id, &self.rest, &self.pieces, event, circumstances)
             .await;
         let mut made = made.into_iter();
         for (name, value) in self.names.iter().zip(made.by_ref()) {

@@ -76,7 +76,10 @@ pub async fn preview(
         template: text,
         content_type: content_type.clone(),
     };
-    let made = node.templates.preview(piece, &body, circumstances).await;
+    let made = node
+        .templates
+        .preview(caller.company_id, piece, &body, circumstances)
+        .await;
     let made = made.map_err(|error| error.to_string());
     Ok(Preview {
         event_id,

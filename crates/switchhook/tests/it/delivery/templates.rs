@@ -8,7 +8,7 @@ use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
 use switchhook_domain::template::{Circumstances, TemplateError};
 use switchhook_domain::webhook::{SettingsPatch, WebhookChange, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_node::templates::{Piece, Templates, Turn};
+use switchhook_node::templates::{Piece, Rest, Templates};
 
 use crate::support::rig::{COMPANY, Reaction, Rig};
 
@@ -175,7 +175,7 @@ async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobo
     let nested = "{% set it = namespace(a=1) %}{% for n in range(15000) %}{% set it.a = [it.a] %}{% endfor %}{{ it.a }}";
     let preview = async |template: &str| {
         templates
-            .preview(body(template), event.as_bytes(), CIRCUMSTANCES)
+            .preview(COMPANY, body(template), event.as_bytes(), CIRCUMSTANCES)
             .await
     };
     let doubled = format!(
@@ -205,12 +205,12 @@ async fn a_template_that_takes_all_time_memory_or_stack_costs_a_process_and_nobo
 #[tokio::test]
 async fn a_webhook_whose_template_has_cost_a_process_rests() {
     let templates = in_processes();
-    let (hostile, other) = (Turn::default(), Turn::default());
+    let (hostile, other) = (Rest::default(), Rest::default());
     let bad = body("{% for x in [1] %}{{ loop.cycle() }}{% endfor %}");
-    let fill_in = async |turn, piece: &Piece| {
+    let fill_in = async |rest, piece: &Piece| {
         let pieces = std::slice::from_ref(piece);
         templates
-            .fill_in(turn, pieces, b"{}", CIRCUMSTANCES)
+            .fill_in(COMPANY, rest, pieces, b"{}", CIRCUMSTANCES)
             .await
             .remove(0)
     };
