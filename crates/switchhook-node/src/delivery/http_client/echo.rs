@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use memchr::memmem;
 use switchhook_domain::attempt::{Answer, AttemptOutcome, HeaderRecord};
@@ -35,7 +36,15 @@ struct Spellings<'s>(Vec<&'s str>);
 pub(super) fn strike(post: &Post, posted: &mut Posted) {
     let destination = &post.destination;
     let standing = destination.sent.get_or_init(|| Sent::always_to(destination));
-    Spellings::of([standing, &Sent::only_with(post)]).strike_from(posted);
+    let besides = has_others(post).then(|| Sent::only_with(post));
+    Spellings::of([standing, &besides.unwrap_or_default()]).strike_from(posted);
+}
+
+/// Whether a POST can have other credentials than every one to its destination: what names a delivery is none.
+fn has_others(post: &Post) -> bool {
+    let destination = &post.destination;
+    let has_token = post.headers.get(AUTHORIZATION) != destination.headers.get(AUTHORIZATION);
+    has_token || destination.made.has_headers() || destination.standard.is_some()
 }
 
 impl Sent {
