@@ -141,7 +141,7 @@ async fn check_place(node: &Node, caller: Caller, position: LogPosition) -> Resu
     let end = node.store.log_end(caller.company_id).await?;
     let now = LogPosition(first_id_at(node.clock.now()));
     if position > end.max(now) || position.0 < 0 {
-        return Err(Refusal::Invalid(
+        return Err(Refusal::Conflict(
             "cursor: it is beyond the end of the feed: send one that the feed answered".to_owned(),
         ));
     }

@@ -136,7 +136,8 @@ pub(crate) struct SeekRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "start")]
     cursor: Field<String>,
-    /// Or a time: everything that was accepted from then on, in unix milliseconds. A little from before may be among it.
+    /// Or a time: everything that was accepted from then on, in unix milliseconds. A little from before may be among it. A time to
+    /// come counts as now.
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     at: Field<Timestamp>,
@@ -298,7 +299,8 @@ pub(crate) async fn seek(
 ) -> Result<Json<ConsumerAnswer>, ApiError> {
     let start = match (request.cursor.given(), request.at.given()) {
         (Some(cursor), None) => parsed("cursor", &cursor)?,
-        (None, Some(at)) => consumers::place_at(at),
+        // Nothing of the future is there to be passed over.
+        (None, Some(at)) => consumers::place_at(at.min(api.node.clock.now())),
         _ => return Err(ApiError::invalid("send `cursor` or `at`, and not both")),
     };
     let consumer = consumers::seek(&api.node, caller, &name, start).await?;

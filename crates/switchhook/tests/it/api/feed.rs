@@ -131,7 +131,7 @@ async fn a_consumer_gets_the_same_until_it_acknowledges_and_never_again_after() 
     assert_eq!(ids(&poll().await), all[2..], "what was acknowledged stays so");
     ack(&json!("9223372036854775807"))
         .await
-        .refused(400, "beyond the end");
+        .refused(409, "beyond the end");
     ack(&json!("soon")).await.refused(400, "is not a cursor");
     ack(&page["cursor"]).await.ok();
     assert_eq!(ids(&poll().await), Vec::<String>::new());
@@ -142,6 +142,8 @@ async fn a_consumer_gets_the_same_until_it_acknowledges_and_never_again_after() 
     assert_eq!(ids(&poll().await), Vec::<String>::new());
     seek(json!({"at": 0})).await.ok();
     assert_eq!(ids(&poll().await), all);
+    seek(json!({"at": i64::MAX})).await.ok();
+    assert_eq!(ids(&poll().await), Vec::<String>::new(), "a time to come is now");
     seek(json!({})).await.refused(400, "send `cursor` or `at`");
     let listed = server.get("/v1/consumers").await.ok();
     assert_eq!(listed["items"][0]["name"], "crm");
