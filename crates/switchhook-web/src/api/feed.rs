@@ -299,8 +299,8 @@ pub(crate) async fn seek(
 ) -> Result<Json<ConsumerAnswer>, ApiError> {
     let start = match (request.cursor.given(), request.at.given()) {
         (Some(cursor), None) => parsed("cursor", &cursor)?,
-        // Nothing of the future is there to be passed over.
-        (None, Some(at)) => consumers::place_at(at.min(api.node.clock.now())),
+        (None, Some(at)) if at > api.node.clock.now() => Start::Now,
+        (None, Some(at)) => consumers::place_at(at),
         _ => return Err(ApiError::invalid("send `cursor` or `at`, and not both")),
     };
     let consumer = consumers::seek(&api.node, caller, &name, start).await?;

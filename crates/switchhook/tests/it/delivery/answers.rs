@@ -5,11 +5,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use http::HeaderValue;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
+use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::delivery::address_guard::AddressGuard;
 use switchhook_node::delivery::transport::{Posted, Transport};
 use tokio::io::AsyncWriteExt;
 
-use super::network::{check_status, check_unanswered, post, post_to, read_request, receiver, transport};
+use super::network::{check_status, check_unanswered, post, post_with, read_request, receiver, transport};
 
 /// What a POST comes to that is answered with `bytes`, after which the connection ends or says nothing more.
 async fn answered_with(bytes: impl Into<Vec<u8>>, then: Then) -> Posted {
@@ -118,11 +119,14 @@ async fn a_credential_that_comes_back_is_not_kept() {
         let _ = stream.write_all(format!("{head}{request}").as_bytes()).await;
     })
     .await;
-    let mut post = post_to(
-        &format!("http://ann:hunter2@{address}/hook?token=qu3ry&team=blue"),
-        5_000,
-    );
-    // As a header that is made from an event is added.
+    let made = [("x-api-key".to_owned(), "{{ event.key }}".to_owned())];
+    let settings = WebhookSettings {
+        event_headers: made.into(),
+        ..WebhookSettings::default()
+    };
+    let url = format!("http://ann:hunter2@{address}/hook?token=qu3ry&team=blue");
+    let mut post = post_with(&url, settings);
+    // As it is made before the POST.
     post.headers
         .insert("x-api-key", HeaderValue::from_static("h3ader"));
     let posted = transport(AddressGuard::allowing_loopback()).post(post).await;

@@ -84,6 +84,10 @@ pub(super) fn post_to(url: &str, timeout_ms: u32) -> Post {
         timeout_ms: Some(timeout_ms),
         ..WebhookSettings::default()
     };
+    post_with(url, settings)
+}
+
+pub(super) fn post_with(url: &str, settings: WebhookSettings) -> Post {
     let webhook = Webhook::new(WebhookId(1), CompanyId(1), url, START).with_settings(settings);
     let destination = Arc::new(Destination::new(webhook, Arc::default()));
     let headers: HeaderMap = destination.headers.clone();
