@@ -70,7 +70,7 @@ pub struct Submission {
     pub company_id: CompanyId,
     /// What its sender says it is.
     pub kind: Kind,
-    /// Its bytes, at most [`LARGEST_EVENT`] of them.
+    /// Its bytes, at most [`LARGEST_EVENT`](switchhook_protocol::LARGEST_EVENT) of them.
     pub body: Bytes,
     /// By which the sender's repetitions are known.
     pub idempotency_key: Option<IdempotencyKey>,
