@@ -358,15 +358,12 @@ async fn check_settings(
 }
 
 async fn check_templates(node: &Node, caller: Caller, settings: &WebhookSettings) -> Result<(), Refusal> {
-    let (nth, error) = match node
-        .templates
-        .check(caller.company_id, &pieces_of(settings))
-        .await
-    {
+    let (names, pieces) = pieces_of(settings);
+    let (nth, error) = match node.templates.check(caller.company_id, &pieces).await {
         Ok(()) => return Ok(()),
         Err(wrong) => wrong,
     };
-    let setting = match settings.event_headers.keys().nth(nth) {
+    let setting = match names.get(nth) {
         Some(name) => format!("event_headers: `{name}`"),
         None => "template".to_owned(),
     };

@@ -27,14 +27,10 @@ pub struct OfEvent {
 
 impl OfEvent {
     pub(super) fn of(settings: &WebhookSettings) -> Self {
-        let names = settings.event_headers.keys();
-        let names = names.map(|name| {
-            name.parse()
-                .expect("names of headers are checked when they are set")
-        });
+        let (names, pieces) = pieces_of(settings);
         Self {
-            names: names.collect(),
-            pieces: pieces_of(settings),
+            names,
+            pieces,
             rest: Rest::default(),
         }
     }
@@ -81,16 +77,18 @@ impl OfEvent {
     }
 }
 
-/// The templates of a webhook: those of its headers by name, then that of its body.
-pub fn pieces_of(settings: &WebhookSettings) -> Vec<Piece> {
-    let headers = settings.event_headers.values().map(|template| Piece::Header {
-        template: template.clone(),
+/// The templates of a webhook: those of its headers, with the names of these, then that of its body.
+pub fn pieces_of(settings: &WebhookSettings) -> (Vec<HeaderName>, Vec<Piece>) {
+    let headers = settings.event_headers.iter().filter_map(|(name, template)| {
+        let template = template.clone();
+        Some((name.parse().ok()?, Piece::Header { template }))
     });
-    let body = settings.template.iter().map(|template| Piece::Body {
+    let (names, mut pieces): (Vec<_>, Vec<_>) = headers.unzip();
+    pieces.extend(settings.template.iter().map(|template| Piece::Body {
         template: template.clone(),
         content_type: settings.content_type.clone(),
-    });
-    headers.chain(body).collect()
+    }));
+    (names, pieces)
 }
 
 /// Puts what stands for such headers among those that every request has.
