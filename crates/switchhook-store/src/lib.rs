@@ -53,7 +53,7 @@ use switchhook_domain::id::{CompanyId, DeliveryId, IdSequence, ReplayId, Webhook
 use switchhook_domain::replay::Replay;
 use tokio::sync::mpsc;
 
-pub use attempt::LastAttempt;
+pub use attempt::{FailedAttempt, FailedAttempts, LastAttempt};
 pub use change::Change;
 pub use claim::{
     Claim, ClaimAnswer, ClaimRequest, ClaimedDelivery, Expired, FinishedAttempt, HandOver, HandedOver,

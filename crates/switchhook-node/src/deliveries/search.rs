@@ -1,33 +1,28 @@
 //! Looking for deliveries. What an index finds is found along it; for the rest a bounded number is looked at, and it is said how far
 //! that came.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use switchhook_domain::Kind;
-use switchhook_domain::attempt::{Attempt, CountsAs, Failure, OutcomeClass};
+use switchhook_domain::attempt::{CountsAs, OutcomeClass};
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::delivery::{Delivery, StateName};
-use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
+use switchhook_store::{DeliveryFilter, FailedAttempt, PageRequest, StoreError};
 use tokio::time::Instant;
 
 use crate::caller::Caller;
 use crate::sight::Sight;
 use crate::{Node, blocking};
 
-/// How many deliveries are looked at.
+/// How many deliveries are looked at, if it is not for a text.
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// How long they are looked at, about.
 const LONGEST: Duration = Duration::from_millis(1_500);
 
-/// How many are read at a time.
-const AT_ONCE: u32 = 500;
-
-/// How many of them are judged together.
-const TOGETHER: usize = 50;
-
-/// How many have their attempts read, which tell the outcome and what was answered.
-const MOST_READ: usize = 1_000;
+/// How many at a time.
+const AT_ONCE: u32 = 1_000;
 
 /// The longest text to look for, in characters. Looking for a longer one takes long.
 pub const LONGEST_TEXT: usize = 256;
@@ -109,78 +104,105 @@ impl Sought {
     }
 }
 
-/// What is sought in attempts.
+/// A text that is sought in why attempts failed.
 #[derive(Debug, Clone)]
-struct InAttempts {
+struct SoughtText {
     sight: Sight,
-    class: Option<OutcomeClass>,
     /// In small letters.
-    text: Option<String>,
+    text: String,
 }
 
-impl InAttempts {
-    fn are_of(&self, kind: Kind, attempts: &[Attempt]) -> bool {
-        let last = attempts.last();
-        let is_of_class = |class| last.is_some_and(|last| last.outcome.class() == class);
-        let says_it = |text: &String| attempts.iter().any(|attempt| self.says(kind, attempt, text));
-        self.class.is_none_or(is_of_class) && self.text.as_ref().is_none_or(says_it)
-    }
-
-    /// Whether a text is in what is shown of why an attempt failed. What is hidden must not be found: that would tell what it is.
-    fn says(&self, kind: Kind, attempt: &Attempt, text: &str) -> bool {
-        let Some(failure) = Failure::of(&attempt.outcome) else {
-            return false;
-        };
-        let reason_says_it = match failure {
-            Failure::NoAnswer(reason) => reason.as_str().replace('_', " ").contains(text),
-            Failure::Status(_) => false,
-        };
-        let shows_it = |shown: &str| shown.to_lowercase().contains(text);
-        reason_says_it
-            || attempt
-                .detail()
-                .is_some_and(|detail| shows_it(&self.sight.mask.loose(&shown_text(detail))))
-            || (attempt.answer.as_ref())
-                .is_some_and(|answer| shows_it(&self.sight.text(kind, &answer.body_head)))
+impl SoughtText {
+    /// Whether it is in what is shown of the attempt. What is hidden must not be found: that would tell what it is.
+    fn is_in(&self, kind: Kind, attempt: &FailedAttempt) -> bool {
+        let is_in = |shown: &str| shown.to_lowercase().contains(&self.text);
+        let mask = self.sight.mask;
+        (attempt.reason).is_some_and(|reason| is_in(&reason.as_str().replace('_', " ")))
+            || (attempt.detail.as_ref()).is_some_and(|detail| is_in(&mask.loose(&shown_text(detail))))
+            || is_in(&self.sight.text(kind, &attempt.answer_head))
     }
 }
 
-/// Which of these deliveries are sought. Answers are masked and searched away from the threads that accept.
-async fn are_sought(
-    node: &Node,
-    sought: &Sought,
-    wanted: &InAttempts,
-    deliveries: &[Delivery],
-) -> Result<Vec<bool>, StoreError> {
-    let mut are_sought: Vec<_> = deliveries
-        .iter()
-        .map(|delivery| sought.may_be_in(wanted.sight, delivery))
-        .collect();
-    if !sought.reads_attempts() {
-        return Ok(are_sought);
+/// Some deliveries that follow each other on a way: those among them that are sought.
+struct Stretch {
+    deliveries: Vec<Delivery>,
+    looked_at: usize,
+    next: Option<i64>,
+}
+
+impl Stretch {
+    /// A stretch of what has the text. What has it not is not even read, but for why it failed. Answers are masked and searched
+    /// away from the threads that accept.
+    async fn with_text(
+        node: &Node,
+        caller: Caller,
+        text: &str,
+        way: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Self, StoreError> {
+        let read = node.store.failed_attempts(caller.company_id, way, page).await?;
+        let bytes_of = |attempt: &FailedAttempt| {
+            attempt.answer_head.len() + attempt.detail.as_ref().map_or(0, String::len)
+        };
+        let bytes = read.attempts.iter().map(bytes_of).sum();
+        let (looked_at, next) = (read.deliveries.len(), read.next);
+        let text = SoughtText {
+            sight: Sight::of(caller, node),
+            text: text.to_lowercase(),
+        };
+        let search = move || {
+            let has_it = |attempt: &FailedAttempt| text.is_in(read.deliveries[&attempt.delivery_id], attempt);
+            let found = read.attempts.into_iter().filter(has_it);
+            found.map(|attempt| attempt.delivery_id).collect::<HashSet<_>>()
+        };
+        let ids = blocking::run(bytes, search).await;
+        let deliveries = match ids.is_empty() {
+            true => Vec::new(),
+            false => {
+                let ids = ids.into_iter().collect();
+                node.store.deliveries(caller.company_id, ids).await?
+            }
+        };
+        Ok(Self {
+            deliveries,
+            looked_at,
+            next,
+        })
     }
-    let mut read = Vec::new();
-    for (place, delivery) in deliveries
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| are_sought[*place])
-    {
-        let attempts = node.store.attempts_of(delivery.id).await?;
-        read.push((place, delivery.kind, attempts));
+
+    async fn of(
+        node: &Node,
+        caller: Caller,
+        sought: &Sought,
+        way: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Self, StoreError> {
+        let mut stretch = match &sought.text {
+            Some(text) => Self::with_text(node, caller, text, way, page).await?,
+            None => {
+                let list = node.store.list_deliveries(caller.company_id, way, page);
+                let page = list.await?;
+                Self {
+                    looked_at: page.items.len(),
+                    deliveries: page.items,
+                    next: page.next,
+                }
+            }
+        };
+        let sight = Sight::of(caller, node);
+        let deliveries = &mut stretch.deliveries;
+        deliveries.retain(|delivery| sought.may_be_in(sight, delivery));
+        if let Some(class) = sought.class
+            && !deliveries.is_empty()
+        {
+            let ids = deliveries.iter().map(|delivery| delivery.id).collect();
+            let mut last = node.store.last_attempts(ids).await?;
+            last.retain(|attempt| attempt.class == class);
+            let ended_so: HashSet<_> = last.iter().map(|attempt| attempt.delivery_id).collect();
+            deliveries.retain(|delivery| ended_so.contains(&delivery.id));
+        }
+        Ok(stretch)
     }
-    let attempts = read.iter().flat_map(|(_, _, attempts)| attempts);
-    let bodies = attempts.filter_map(|attempt| attempt.answer.as_ref());
-    let bytes = bodies.map(|answer| answer.body_head.len()).sum();
-    let wanted = wanted.clone();
-    let judge = move || {
-        let judged = read.into_iter();
-        let judged = judged.map(|(place, kind, attempts)| (place, wanted.are_of(kind, &attempts)));
-        judged.collect::<Vec<_>>()
-    };
-    for (place, is_in) in blocking::run(bytes, judge).await {
-        are_sought[place] = is_in;
-    }
-    Ok(are_sought)
 }
 
 /// Whether a delivery whose last attempt ended so has failed at least once: those have an index of their own.
@@ -223,15 +245,6 @@ async fn go_over(
     way: DeliveryFilter,
     page: PageRequest,
 ) -> Result<Found, StoreError> {
-    let wanted = InAttempts {
-        sight: Sight::of(caller, node),
-        class: sought.class,
-        text: sought.text.as_ref().map(|text| text.to_lowercase()),
-    };
-    let most = match sought.reads_attempts() {
-        true => MOST_READ,
-        false => MOST_LOOKED_AT,
-    };
     let mut found = Found {
         deliveries: Vec::new(),
         next: page.after,
@@ -246,36 +259,21 @@ async fn go_over(
             after: found.next,
             limit,
         };
-        let list = node
-            .store
-            .list_deliveries(caller.company_id, way.clone(), request);
-        let read = list.await?;
-        let last = read.items.last().map(|delivery| delivery.id.0);
-        let mut rest = read.items.into_iter().peekable();
-        while rest.peek().is_some() {
-            if sought.reads_attempts() && found.looked_at > 0 && begun.elapsed() > LONGEST {
-                found.is_cut_short = true;
-                return Ok(found);
-            }
-            let some: Vec<_> = rest.by_ref().take(TOGETHER).collect();
-            let are_sought = are_sought(node, sought, &wanted, &some).await?;
-            for (delivery, is_sought) in some.into_iter().zip(are_sought) {
-                found.looked_at += 1;
-                let id = delivery.id.0;
-                if is_sought {
-                    found.deliveries.push(delivery);
-                }
-                found.next = Some(id);
-                if found.deliveries.len() >= page.limit as usize {
-                    found.next = if last == Some(id) { read.next } else { Some(id) };
-                    return Ok(found);
-                }
-            }
+        let stretch = Stretch::of(node, caller, sought, way.clone(), request).await?;
+        found.looked_at += stretch.looked_at;
+        found.next = stretch.next;
+        found.deliveries.extend(stretch.deliveries);
+        let most = page.limit as usize;
+        if found.deliveries.len() > most {
+            found.deliveries.truncate(most);
+            found.next = found.deliveries.last().map(|delivery| delivery.id.0);
         }
-        found.next = read.next;
-        let is_enough = found.looked_at >= most || begun.elapsed() > LONGEST;
-        found.is_cut_short = read.next.is_some() && is_enough;
-        if found.next.is_none() || found.is_cut_short {
+        if found.deliveries.len() == most || found.next.is_none() {
+            return Ok(found);
+        }
+        let is_far = sought.text.is_none() && found.looked_at >= MOST_LOOKED_AT;
+        if is_far || begun.elapsed() > LONGEST {
+            found.is_cut_short = true;
             return Ok(found);
         }
         limit = AT_ONCE;

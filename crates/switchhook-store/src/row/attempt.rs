@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::{
-    Answer, Attempt, AttemptOutcome, AttemptRequest, FailureReason, HeaderRecord, Phases,
-};
+use switchhook_domain::attempt::{Answer, Attempt, AttemptOutcome, AttemptRequest, HeaderRecord, Phases};
 use switchhook_domain::id::DeliveryId;
 
 use super::{Columns, Row};
-use crate::attempt::LastAttempt;
+use crate::attempt::{FailedAttempt, LastAttempt};
 use crate::error::StoreError;
 
 /// What [`read`] reads, in its order.
@@ -25,18 +23,39 @@ pub(crate) use attempt_columns;
 /// What [`read_last`] reads, in its order.
 macro_rules! last_attempt_columns {
     () => {
-        "delivery_id, number, status, total_us"
+        "delivery_id, number, outcome, reason, status, total_us"
     };
 }
 pub(crate) use last_attempt_columns;
 
+/// What [`read_failed`] reads, in its order.
+macro_rules! failed_attempt_columns {
+    () => {
+        "delivery_id, reason, detail, answer_body"
+    };
+}
+pub(crate) use failed_attempt_columns;
+
 pub(crate) fn read_last(row: &Row<'_>) -> Result<LastAttempt, StoreError> {
     let mut columns = Columns::of("attempts", row)?;
+    let number = columns.read()?;
+    let (outcome, reason, status) = (columns.text()?, columns.maybe_text()?, columns.read()?);
     Ok(LastAttempt {
         delivery_id: DeliveryId(columns.id()),
-        number: columns.read()?,
-        status: columns.read()?,
+        number,
+        class: read_outcome(&columns, outcome, reason, status)?.class(),
+        status,
         took: Duration::from_micros(columns.read()?),
+    })
+}
+
+pub(crate) fn read_failed(row: &Row<'_>) -> Result<FailedAttempt, StoreError> {
+    let mut columns = Columns::of("attempts", row)?;
+    Ok(FailedAttempt {
+        delivery_id: DeliveryId(columns.id()),
+        reason: columns.maybe_word()?,
+        detail: columns.read()?,
+        answer_head: columns.read::<Option<_>>()?.unwrap_or_default(),
     })
 }
 
@@ -76,35 +95,47 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
     let mut columns = Columns::of("attempts", row)?;
     let number = columns.read()?;
     let (started_at, finished_at) = (columns.time()?, columns.time()?);
-    let outcome: String = columns.read()?;
-    let reason: Option<String> = columns.read()?;
-    let mut detail: Option<String> = columns.read()?;
+    let (outcome, reason) = (columns.text()?, columns.maybe_text()?);
+    let mut told: Option<String> = columns.read()?;
     let status: Option<u16> = columns.read()?;
-    let retry_after = columns.maybe_time()?;
+    let until = columns.maybe_time()?;
+    let mut outcome = read_outcome(&columns, outcome, reason, status)?;
+    match &mut outcome {
+        AttemptOutcome::Answered { retry_after, .. } => *retry_after = until,
+        AttemptOutcome::Unanswered { detail, .. } => *detail = told.take().unwrap_or_default(),
+        AttemptOutcome::Lost => {}
+    }
     Ok(Attempt {
         number,
         started_at,
         finished_at,
-        outcome: match (outcome.as_str(), status) {
-            ("answered", Some(status)) => AttemptOutcome::Answered { status, retry_after },
-            ("unanswered", _) => AttemptOutcome::Unanswered {
-                reason: read_reason(&columns, reason.as_deref())?,
-                detail: detail.take().unwrap_or_default(),
-            },
-            ("lost", _) => AttemptOutcome::Lost,
-            _ => return Err(columns.corrupt(format_args!("attempt {number} has the outcome `{outcome}`"))),
-        },
+        outcome,
         request: read_request(&mut columns)?,
-        answer: read_answer(&mut columns, status, detail)?,
+        answer: read_answer(&mut columns, status, told)?,
         phases: read_phases(&mut columns)?,
     })
 }
 
-fn read_reason(columns: &Columns<'_>, reason: Option<&str>) -> Result<FailureReason, StoreError> {
-    reason
-        .unwrap_or_default()
-        .parse()
-        .map_err(|error| columns.corrupt(error))
+/// What came of it, without what was said of it.
+fn read_outcome(
+    columns: &Columns<'_>,
+    outcome: &str,
+    reason: Option<&str>,
+    status: Option<u16>,
+) -> Result<AttemptOutcome, StoreError> {
+    let reason = reason.unwrap_or_default();
+    Ok(match (outcome, status) {
+        ("answered", Some(status)) => AttemptOutcome::Answered {
+            status,
+            retry_after: None,
+        },
+        ("unanswered", _) => AttemptOutcome::Unanswered {
+            reason: reason.parse().map_err(|error| columns.corrupt(error))?,
+            detail: String::new(),
+        },
+        ("lost", _) => AttemptOutcome::Lost,
+        _ => return Err(columns.corrupt(format_args!("an attempt has the outcome `{outcome}`"))),
+    })
 }
 
 fn read_request(columns: &mut Columns<'_>) -> Result<Option<AttemptRequest>, StoreError> {

@@ -1,17 +1,21 @@
 //! Deliveries and the attempts at them: how they are found again.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use switchhook_domain::Kind;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, StateName};
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId};
 
-use crate::attempt::LastAttempt;
+use crate::attempt::{FailedAttempts, LastAttempt};
 use crate::error::StoreError;
 use crate::filter::DeliveryFilter;
 use crate::page::{Page, PageRequest};
-use crate::row::attempt::{self, attempt_columns, last_attempt_columns};
+use crate::row::attempt::{self, attempt_columns, failed_attempt_columns, last_attempt_columns};
 use crate::row::delivery::{delivery_columns, read};
-use crate::sql::{Listing, Sql, all, first, values};
+use crate::row::{Columns, Row};
+use crate::sql::{Listing, Sql, all, first, readable, values};
 
 pub(crate) async fn find(
     sql: &mut dyn Sql,
@@ -47,17 +51,36 @@ pub(super) async fn list(
     filter: &DeliveryFilter,
     page: PageRequest,
 ) -> Result<Page<Delivery>, StoreError> {
-    let listing = listing(company_id, filter).newest_first(page);
+    let listing = listing(delivery_columns!(), company_id, filter).newest_first(page);
     listing.page_of_readable(sql, read).await
 }
 
+/// Those of the company's deliveries with these ids.
+pub(super) async fn with_ids(
+    sql: &mut dyn Sql,
+    company_id: CompanyId,
+    ids: &[DeliveryId],
+) -> Result<Vec<Delivery>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let mut deliveries = readable(sql, WITH_IDS, values![ids, company_id.0], read).await?;
+    deliveries.sort_unstable_by_key(|delivery| Reverse(delivery.id));
+    Ok(deliveries)
+}
+
+/// The sum keeps both databases from the company's own index.
+pub(crate) const WITH_IDS: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM deliveries WHERE id = ANY(?) AND company_id + 0 = ?"
+);
+
 /// Each combination has one index that suits it, and neither database can be relied on to find out which.
-pub(crate) fn listing(company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
+pub(crate) fn listing(columns: &'static str, company_id: CompanyId, filter: &DeliveryFilter) -> Listing {
     let unfinished = filter.state.filter(|state| *state != StateName::Delivered);
     let is_of_one = filter.event_id.is_some() || filter.replay_id.is_some();
     let is_along_failure = filter.failure.is_some() && !is_of_one;
     let is_along_failed = filter.has_failed && !is_of_one && !is_along_failure && unfinished.is_none();
-    let of = |of| Listing::new(delivery_columns!(), of);
+    let of = |of| Listing::new(columns, of);
     let walk = match *filter {
         DeliveryFilter {
             event_id: Some(id), ..
@@ -120,7 +143,7 @@ pub(super) async fn last_attempts(
     ids: &[DeliveryId],
 ) -> Result<Vec<LastAttempt>, StoreError> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-    all(sql, LAST_ATTEMPTS, values![ids], attempt::read_last).await
+    readable(sql, LAST_ATTEMPTS, values![ids], attempt::read_last).await
 }
 
 /// Seeks the end of each delivery's attempts.
@@ -129,4 +152,47 @@ pub(crate) const LAST_ATTEMPTS: &str = concat!(
     last_attempt_columns!(),
     " FROM deliveries d CROSS JOIN attempts ON delivery_id = d.id AND number = (SELECT last.number FROM attempts last \
      WHERE last.delivery_id = d.id ORDER BY last.number DESC LIMIT 1) WHERE d.id = ANY(?)"
+);
+
+/// Failures are counted where they are, so that no more answers travel than are wanted.
+pub(super) async fn failed_attempts(
+    sql: &mut dyn Sql,
+    company_id: CompanyId,
+    filter: &DeliveryFilter,
+    page: PageRequest,
+) -> Result<FailedAttempts, StoreError> {
+    let failures = listing(FAILURES, company_id, filter).newest_first(page);
+    let failures = failures.page(sql, read_failures, |(id, ..)| *id).await?;
+    let (mut deliveries, mut count, mut next) = (BTreeMap::new(), 0, failures.next);
+    for (id, of_delivery, kind) in failures.items {
+        if count >= MOST_FAILED_ATTEMPTS {
+            next = deliveries.first_key_value().map(|(id, _): (&DeliveryId, _)| id.0);
+            break;
+        }
+        deliveries.insert(DeliveryId(id), kind);
+        count += of_delivery;
+    }
+    let ids: Vec<_> = deliveries.keys().map(|id| id.0).collect();
+    Ok(FailedAttempts {
+        deliveries,
+        attempts: readable(sql, FAILED_ATTEMPTS, values![ids], attempt::read_failed).await?,
+        next,
+    })
+}
+
+/// How many failed attempts are read at once, about: as much as 16 MiB of answers.
+const MOST_FAILED_ATTEMPTS: usize = 1_000;
+
+fn read_failures(row: &Row<'_>) -> Result<(i64, usize, Kind), StoreError> {
+    let mut columns = Columns::of("deliveries", row)?;
+    Ok((columns.id(), columns.read()?, columns.kind()?))
+}
+
+pub(crate) const FAILURES: &str = "id, failures_answered + failures_unanswered, kind";
+
+pub(crate) const FAILED_ATTEMPTS: &str = concat!(
+    "SELECT ",
+    failed_attempt_columns!(),
+    " FROM attempts WHERE delivery_id = ANY(?) \
+     AND (outcome = 'unanswered' OR outcome = 'answered' AND status NOT BETWEEN 200 AND 299)"
 );

@@ -10,7 +10,7 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId};
 
 use super::deliveries;
-use crate::attempt::LastAttempt;
+use crate::attempt::{FailedAttempts, LastAttempt};
 use crate::error::StoreError;
 use crate::event::{EventHead, EventRecord, LARGEST_EVENT_PAGE, LARGEST_SMALL_EVENT, LARGEST_SMALL_EVENTS};
 use crate::filter::{DeliveryFilter, EventFilter};
@@ -55,6 +55,20 @@ pub trait EventStore: Send + Sync {
         filter: DeliveryFilter,
         page: PageRequest,
     ) -> Result<Page<Delivery>, StoreError>;
+    /// Those of the company's deliveries with these ids, newest first.
+    async fn deliveries(
+        &self,
+        company_id: CompanyId,
+        ids: Vec<DeliveryId>,
+    ) -> Result<Vec<Delivery>, StoreError>;
+    /// Why the attempts at the company's deliveries failed, newest delivery first: of so many deliveries as a page has, or of fewer
+    /// if many of their attempts failed.
+    async fn failed_attempts(
+        &self,
+        company_id: CompanyId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<FailedAttempts, StoreError>;
     /// A delivery's finished attempts, first to last.
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
     /// The last finished attempt of each of these deliveries that has one.
@@ -124,6 +138,30 @@ impl<D: Driver> EventStore for D {
         let given = (company_id, filter, page);
         self.read(given, |sql, (company_id, filter, page)| {
             Box::pin(deliveries::list(sql, *company_id, filter, *page))
+        })
+        .await
+    }
+
+    async fn deliveries(
+        &self,
+        company_id: CompanyId,
+        ids: Vec<DeliveryId>,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.read((company_id, ids), |sql, (company_id, ids)| {
+            Box::pin(deliveries::with_ids(sql, *company_id, ids))
+        })
+        .await
+    }
+
+    async fn failed_attempts(
+        &self,
+        company_id: CompanyId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<FailedAttempts, StoreError> {
+        let given = (company_id, filter, page);
+        self.read(given, |sql, (company_id, filter, page)| {
+            Box::pin(deliveries::failed_attempts(sql, *company_id, filter, *page))
         })
         .await
     }

@@ -96,6 +96,8 @@ conformance! {
         what_a_delivery_waits_for_is_told,
         a_delivery_is_claimed_by_name_before_what_is_due_earlier,
         deliveries_that_failed_are_found_whatever_became_of_them,
+        why_attempts_failed_is_told_along_the_deliveries,
+        deliveries_that_failed_often_are_told_a_few_at_a_time,
         ;
     dead_letters:
         the_last_failure_of_a_delivery_is_known_whatever_became_of_it,

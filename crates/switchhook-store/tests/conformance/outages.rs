@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use switchhook_domain::Kind;
 use switchhook_domain::attempt::{Failure, FailureReason};
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::outage::{LastFailure, Outage};
-use switchhook_store::{DeliveryFilter, OutageWrite, PageRequest, Progress};
+use switchhook_store::{DeliveryFilter, FailedAttempt, OutageWrite, PageRequest, Progress};
 
-use crate::samples::{COMPANY, OTHER_COMPANY};
+use crate::samples::{COMPANY, OTHER_COMPANY, unanswered};
 use crate::world::{Effect, World};
 
 const HOOK: WebhookId = WebhookId(7);
@@ -249,4 +250,85 @@ pub(crate) async fn deliveries_that_failed_are_found_whatever_became_of_them(wor
         .store
         .list_deliveries(COMPANY, of_others, PageRequest::first(9));
     assert_eq!(page.await.unwrap().items, []);
+}
+
+pub(crate) async fn why_attempts_failed_is_told_along_the_deliveries(world: &mut World) {
+    let recovered = world.send(1, HOOK).await;
+    let silent = unanswered(1, FailureReason::ConnectionRefused, world.now);
+    let due_at = world.now;
+    world
+        .finish(recovered, silent, DeliveryState::Pending { due_at })
+        .await;
+    world.claim(HOOK, 1).await;
+    world.succeed(recovered, 2).await;
+    let fine = world.send(2, HOOK).await;
+    world.succeed(fine, 1).await;
+    let failing = world.send(3, HOOK).await;
+    world.fail(failing, 1, 60).await;
+    let filter = DeliveryFilter {
+        has_failed: true,
+        ..DeliveryFilter::default()
+    };
+    let told = async |filter: &DeliveryFilter, after, limit| {
+        let page = PageRequest { after, limit };
+        let told = world.store.failed_attempts(COMPANY, filter.clone(), page);
+        told.await.unwrap()
+    };
+    let first = told(&filter, None, 1).await;
+    let answered = FailedAttempt {
+        delivery_id: failing,
+        reason: None,
+        detail: Some("its body broke off".to_owned()),
+        answer_head: vec![0, 255, b'o', b'k'],
+    };
+    assert_eq!(first.attempts, std::slice::from_ref(&answered));
+    assert_eq!((first.deliveries.len(), first.next), (1, Some(failing.0)));
+    let second = told(&filter, first.next, 9).await;
+    let silent = FailedAttempt {
+        delivery_id: recovered,
+        reason: Some(FailureReason::ConnectionRefused),
+        detail: Some("it was connection_refused".to_owned()),
+        answer_head: Vec::new(),
+    };
+    assert_eq!(second.attempts, [silent]);
+    assert_eq!(
+        (second.deliveries, second.next),
+        ([(recovered, Kind::Call)].into(), None)
+    );
+    let all = told(&DeliveryFilter::default(), None, 9).await;
+    assert_eq!((all.attempts.len(), all.deliveries.len()), (2, 3), "{all:?}");
+    let by_failure = DeliveryFilter {
+        failure: Some(Failure::Status(503)),
+        ..DeliveryFilter::default()
+    };
+    assert_eq!(told(&by_failure, None, 9).await.attempts, [answered]);
+    let ids = vec![recovered, DeliveryId(404), failing];
+    let found = world.store.deliveries(COMPANY, ids.clone()).await.unwrap();
+    let expected = [world.get(failing).await, world.get(recovered).await];
+    assert_eq!(found, expected);
+    assert_eq!(world.store.deliveries(OTHER_COMPANY, ids).await.unwrap(), []);
+}
+
+pub(crate) async fn deliveries_that_failed_often_are_told_a_few_at_a_time(world: &mut World) {
+    let mut ids = Vec::new();
+    for call in 1..=3 {
+        let id = world.send(call, HOOK).await;
+        // Twice as many are as many as are read at once.
+        for number in 1..=500 {
+            assert!(world.fail(id, number, 0).await);
+            world.claim_only(HOOK, id).await;
+        }
+        ids.push(id);
+    }
+    let mut page = PageRequest::first(9);
+    for deliveries in [&ids[1..], &ids[..1]] {
+        let told = world
+            .store
+            .failed_attempts(COMPANY, DeliveryFilter::default(), page);
+        let told = told.await.unwrap();
+        assert!(told.deliveries.keys().eq(deliveries), "{told:?}");
+        assert_eq!(told.attempts.len(), deliveries.len() * 500);
+        page.after = told.next;
+    }
+    assert_eq!(page.after, None);
 }

@@ -129,6 +129,8 @@ fn fill(cluster: &Cluster, database: &str, analyzed: Analyzed) {
          {due} + id % 1000, CASE WHEN (id - {next}) / 8 > 5000 THEN 'order' END, \
          1, 1, 0, {due}, accepted_at FROM events WHERE id > {next}; \
          UPDATE deliveries SET last_failure = '503' WHERE webhook_id = {failing} AND state = 'pending'; \
+         INSERT INTO attempts (delivery_id, number, started_at, finished_at, outcome, status, answer_truncated, total_us) \
+         SELECT id, 1, created_at, created_at, 'answered', 503, 0, 1000 FROM deliveries WHERE last_failure = '503'; \
          UPDATE deliveries SET state = 'exhausted', ended_at = created_at, due_at = NULL, held = NULL \
          WHERE webhook_id = {failing} AND id > {next} + {NEW} * 4"
     ));
@@ -247,7 +249,12 @@ async fn read_pages(world: &mut World) {
                 since,
                 until,
             };
-            store.list_deliveries(company, filter, page).await.unwrap();
+            let many = PageRequest::first(1_000);
+            let failed = store.failed_attempts(company, filter.clone(), many);
+            failed.await.unwrap();
+            let list = store.list_deliveries(company, filter, page).await.unwrap();
+            let ids = list.items.iter().map(|delivery| delivery.id).collect();
+            store.deliveries(company, ids).await.unwrap();
             let filter = EventFilter {
                 kind: with(0).then_some([Kind::Contact, Kind::Sms][set as usize / 2 % 2]),
                 order_key: with(1).then(|| order_key(i64::from(set))),

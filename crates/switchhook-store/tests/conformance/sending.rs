@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchhook_domain::attempt::{AttemptOutcome, FailureReason};
+use switchhook_domain::attempt::{AttemptOutcome, FailureReason, OutcomeClass};
 use switchhook_domain::delivery::{DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::order::LONGEST_BLOCK;
@@ -31,6 +31,7 @@ pub(crate) async fn a_finished_attempt_is_kept_whole(world: &mut World) {
     let expected = LastAttempt {
         delivery_id: id,
         number: 1,
+        class: OutcomeClass::Accepted,
         status: Some(204),
         took: accepted.phases.total,
     };
@@ -76,9 +77,9 @@ pub(crate) async fn every_outcome_reads_back_as_it_was(world: &mut World) {
     let last = world.store.last_attempts(vec![id]).await.unwrap();
     let last: Vec<_> = last
         .iter()
-        .map(|last| (last.number as usize, last.status))
+        .map(|last| (last.number as usize, last.class, last.status))
         .collect();
-    assert_eq!(last, [(expected.len(), None)]);
+    assert_eq!(last, [(expected.len(), OutcomeClass::Unanswered, None)]);
     assert_eq!(world.get(id).await.failures, failures(3, 10));
 }
 

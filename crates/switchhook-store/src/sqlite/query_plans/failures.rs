@@ -9,6 +9,7 @@ use switchhook_domain::replay::{Replay, ReplayFilter};
 use crate::dead_letter::{Alike, DeadLetterFilter};
 use crate::filter::DeliveryFilter;
 use crate::shared;
+use crate::shared::deliveries::FAILURES;
 use crate::shared::{channels, dead_letters, notices, notifications, outages};
 use crate::sqlite::pending;
 
@@ -31,7 +32,7 @@ fn what_waits_and_what_fails_is_counted_along_its_index() {
         has_failed: true,
         ..DeliveryFilter::default()
     };
-    let failed = shared::deliveries::listing(COMPANY, &failed).newest_first(PAGE);
+    let failed = shared::deliveries::listing(FAILURES, COMPANY, &failed).newest_first(PAGE);
     let index = "deliveries_failed (company_id=? AND rowid>? AND rowid<?)";
     check(&connection, &sql_of(&failed), index);
 }
@@ -49,7 +50,11 @@ fn what_failed_in_some_way_is_found_by_that_whatever_else_is_asked() {
                 ..DeliveryFilter::default()
             };
             let index = "deliveries_by_failure (company_id=? AND last_failure=? AND rowid>? AND rowid<?)";
-            check_walk(&connection, shared::deliveries::listing(COMPANY, &filter), index);
+            check_walk(
+                &connection,
+                shared::deliveries::listing(FAILURES, COMPANY, &filter),
+                index,
+            );
         }
     }
 }

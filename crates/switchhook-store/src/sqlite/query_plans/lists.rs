@@ -115,7 +115,11 @@ fn every_list_of_deliveries_walks_along_what_narrows_it_most() {
                             until: Some(since),
                         };
                         let index = format!("{index} AND rowid>? AND rowid<?)");
-                        check_walk(&connection, shared::deliveries::listing(COMPANY, &filter), &index);
+                        check_walk(
+                            &connection,
+                            shared::deliveries::listing("id", COMPANY, &filter),
+                            &index,
+                        );
                     }
                 }
             }
@@ -135,6 +139,16 @@ fn every_list_of_deliveries_walks_along_what_narrows_it_most() {
         &connection,
         shared::deliveries::LAST_ATTEMPTS,
         "attempts USING PRIMARY KEY (delivery_id=? AND number=?)",
+    );
+    check(
+        &connection,
+        shared::deliveries::WITH_IDS,
+        "INTEGER PRIMARY KEY (rowid=?)",
+    );
+    check(
+        &connection,
+        shared::deliveries::FAILED_ATTEMPTS,
+        "attempts USING PRIMARY KEY (delivery_id=?)",
     );
     check(&connection, events::WITH_IDS, "INTEGER PRIMARY KEY (rowid=?)");
     check(&connection, events::SIZES, "INTEGER PRIMARY KEY (rowid=?)");

@@ -311,3 +311,48 @@ async fn deliveries_are_found_by_how_and_with_which_words_they_failed() {
         .await
         .refused(400, "error: look for at most 256 characters");
 }
+
+/// The oldest of more failures than are read at once, on a server that masks what it shows.
+#[tokio::test(start_paused = true)]
+async fn one_answer_is_found_under_many_and_never_by_what_is_hidden_in_it() {
+    let mask = Mask {
+        numbers: true,
+        text: true,
+    };
+    let settings = Settings {
+        dashboard: DashboardSettings {
+            mask,
+            ..DashboardSettings::default()
+        },
+        ..Settings::default()
+    };
+    let server = TestServer::reacting(settings, |seen| match &*seen.body {
+        br#"{"call_id":0}"# => Reaction::Say(
+            400,
+            r#"{"error": "No Needle \u0041", "number": "+12025550101", "text": "my words"}"#,
+        ),
+        _ => Reaction::Say(400, r#"{"error": "none of these"}"#),
+    })
+    .await;
+    let webhook = server.webhook("https://example.com/hook").await;
+    server.subscribe(&webhook).await;
+    for call in 0..1_200 {
+        let event = json!({"call_id": call});
+        server.event("call", event.to_string(), &[]).await.ok();
+    }
+    server.wait(Duration::from_secs(2)).await;
+    let found = async |text: &str| {
+        let page = server.get(&format!("/v1/deliveries?error={text}")).await.ok();
+        assert_eq!(page["cursor"], Value::Null, "{text}: one page says it all");
+        page["items"].as_array().expect("it is a list").len()
+    };
+    for shown in ["NO+needle", "needle+%5Cu0041", "%E2%80%A201"] {
+        assert_eq!(found(shown).await, 1, "{shown}");
+    }
+    for hidden in ["2025550101", "202", "my+words", "words"] {
+        assert_eq!(found(hidden).await, 0, "{hidden}");
+    }
+    let page = server.get("/v1/deliveries?error=none+of&limit=100").await.ok();
+    assert_eq!(page["items"].as_array().expect("it is a list").len(), 100);
+    assert!(page["cursor"].is_string());
+}

@@ -28,13 +28,13 @@ use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{
     Change, Claim, ClaimAnswer, ClaimedNotification, Consumer, DeadLetterFilter, DeadLetterGroups,
     DeadLetterStore, DeliveryFilter, DroppedPayloads, Erased, ErasureSlice, EventFilter, EventHead,
-    EventRecord, EventStore, Explained, FeedStore, FinishedAttempt, FinishedNotification, HandOver, KeyStore,
-    LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewPlace, NewReplay, NotificationClaim,
-    NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest, PayloadSlice, PendingCount,
-    PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice, Removed, ReplayEnd, ReplayStep,
-    ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store, StoreError, StoreSize,
-    SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord, Waiting, WebhookStore,
-    WebsocketStore,
+    EventRecord, EventStore, Explained, FailedAttempts, FeedStore, FinishedAttempt, FinishedNotification,
+    HandOver, KeyStore, LastAttempt, LogBounds, LogEntry, LogPosition, NewEvent, NewPlace, NewReplay,
+    NotificationClaim, NotificationRecord, NotificationStore, OutageWrite, Page, PageRequest, PayloadSlice,
+    PendingCount, PendingWebhook, Progress, Recorded, RefusalSlice, Release, RemovalSlice, Removed,
+    ReplayEnd, ReplayStep, ReplayStore, Resealed, Scan, Selection, Session, SourceStore, Store, StoreError,
+    StoreSize, SubscriptionFilter, SubscriptionLimits, SubscriptionStore, SuspensionRecord, Waiting,
+    WebhookStore, WebsocketStore,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc, watch};
 
@@ -254,6 +254,8 @@ delegated! {
         small_events(company_id: CompanyId, ids: Vec<EventId>) -> Vec<EventRecord>;
         delivery(company_id: CompanyId, id: DeliveryId) -> Delivery;
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
+        deliveries(company_id: CompanyId, ids: Vec<DeliveryId>) -> Vec<Delivery>;
+        failed_attempts(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> FailedAttempts;
         attempts_of(id: DeliveryId) -> Vec<Attempt>;
         last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
     }

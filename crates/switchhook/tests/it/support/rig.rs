@@ -55,6 +55,8 @@ pub(crate) enum Reaction {
     AnswerLater(u16, Duration),
     /// Answers with a status and a header.
     AnswerWith(u16, &'static str, &'static str),
+    /// Answers with a status and a body.
+    Say(u16, &'static str),
     /// Answers with a status after some time.
     Slowly(u16, Duration),
     /// Says nothing until the deadline.
@@ -172,6 +174,14 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
             answer: Some(Answer {
                 status,
                 headers: HeaderRecord::of([(name, value.into())]),
+                ..Answer::default()
+            }),
+            ..answered(status, None)
+        },
+        Reaction::Say(status, body) => Posted {
+            answer: Some(Answer {
+                status,
+                body_head: body.into(),
                 ..Answer::default()
             }),
             ..answered(status, None)
