@@ -3,6 +3,7 @@
 mod search;
 mod standing;
 
+use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::key::Right;
@@ -24,6 +25,27 @@ pub use self::standing::{Standing, standing, standings};
 pub async fn get(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {
     caller.require(Right::Read)?;
     seen(node, caller, id).await
+}
+
+/// A delivery and its attempts, as they were at one moment.
+///
+/// # Errors
+/// As [`get`].
+pub async fn get_with_attempts(
+    node: &Node,
+    caller: Caller,
+    id: DeliveryId,
+) -> Result<(Delivery, Vec<Attempt>), Refusal> {
+    let mut delivery = get(node, caller, id).await?;
+    loop {
+        let attempts = node.store.attempts_of(id).await?;
+        // An attempt that begins or ends changes its delivery, in the same commit.
+        let afterwards = get(node, caller, id).await?;
+        if afterwards == delivery {
+            return Ok((delivery, attempts));
+        }
+        delivery = afterwards;
+    }
 }
 
 async fn seen(node: &Node, caller: Caller, id: DeliveryId) -> Result<Delivery, Refusal> {

@@ -166,9 +166,7 @@ pub(crate) async fn get(
     Reader(caller): Reader,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<DeliveryWithAttempts>, ApiError> {
-    // In this order, so that what came of the attempts that are shown is shown too.
-    let attempts = api.node.store.attempts_of(id).await?;
-    let delivery = deliveries::get(&api.node, caller, id).await?;
+    let (delivery, attempts) = deliveries::get_with_attempts(&api.node, caller, id).await?;
     let sight = Sight::of(caller, &api.node);
     let attempts = attempts
         .into_iter()

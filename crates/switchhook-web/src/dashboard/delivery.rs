@@ -115,12 +115,10 @@ pub(super) async fn show(
     let id = id_of(&id)?;
     let company_id = visitor.caller.company_id;
     let store = &desk.node.store;
-    let delivery = store.delivery(company_id, id).await?;
-    visitor.must_see(delivery.kind)?;
+    let (delivery, attempts) = deliveries::get_with_attempts(&desk.node, visitor.caller, id).await?;
     let sight = visitor.sight(&desk);
     let event = store.event(company_id, delivery.event_id).await?;
     let event = sight.event(event).expect("its kind may be seen");
-    let attempts = store.attempts_of(id).await?;
     let webhook = match store.webhook(company_id, delivery.webhook_id).await {
         Ok(webhook) => Some(webhook),
         Err(StoreError::NotFound(_)) => None,

@@ -1,11 +1,15 @@
 //! `/v1/deliveries`: the log of what became of each event, and what can be done about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use switchhook_node::settings::Settings;
+use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::{Store, StoreOptions};
 
-use crate::support::rig::Reaction;
+use crate::support::faulty_store::FaultyStore;
+use crate::support::rig::{Reaction, START};
 use crate::support::test_server::TestServer;
 
 #[tokio::test(start_paused = true)]
@@ -67,6 +71,36 @@ async fn a_delivery_is_shown_with_its_attempts() {
         .ok();
     assert_eq!(event["deliveries"][0]["state"], "delivered");
     assert_eq!(event["payload"], json!({"call_id": 1, "state": "hangup"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_whose_attempt_ends_while_it_is_read_is_shown_with_how_it_ended() {
+    let memory = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
+    let store = FaultyStore::around(memory);
+    let kept = Arc::clone(&store) as Arc<dyn Store>;
+    let server = TestServer::on(kept, Settings::default(), |_| {
+        Reaction::Slowly(200, Duration::from_secs(1))
+    })
+    .await;
+    let webhook = server.webhook("https://example.com/hook").await;
+    server.subscribe(&webhook).await;
+    let accepted = server
+        .event("call", r#"{"call_id": 1, "state": "hangup"}"#, &[])
+        .await
+        .ok();
+    let path = format!(
+        "/v1/deliveries/{}",
+        accepted["deliveries"][0]["id"].as_str().unwrap()
+    );
+    let slow = store.hold_lists();
+    let meanwhile = async {
+        server.wait(Duration::from_secs(2)).await;
+        drop(slow);
+    };
+    let (delivery, ()) = tokio::join!(server.get(&path), meanwhile);
+    let delivery = delivery.ok();
+    assert_eq!(delivery["state"], "delivered", "{delivery:#}");
+    assert_eq!(delivery["attempts"][0]["outcome"], "accepted", "{delivery:#}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -96,7 +96,7 @@ impl FaultyStore {
         self.set_fault(fault.map(|why| Fault::Fails(why.to_owned())));
     }
 
-    /// Lets every list of events wait until what is answered is dropped.
+    /// Lets every list of events wait until what is answered is dropped, and every list of attempts once it is read.
     pub(crate) fn hold_lists(&self) -> OwnedRwLockWriteGuard<()> {
         let lists = Arc::clone(&self.lists);
         lists.try_write_owned().expect("nobody reads yet")
@@ -256,7 +256,6 @@ delegated! {
         list_deliveries(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> Page<Delivery>;
         deliveries(company_id: CompanyId, ids: Vec<DeliveryId>) -> Vec<Delivery>;
         failed_attempts(company_id: CompanyId, filter: DeliveryFilter, page: PageRequest) -> FailedAttempts;
-        attempts_of(id: DeliveryId) -> Vec<Attempt>;
         last_attempts(ids: Vec<DeliveryId>) -> Vec<LastAttempt>;
     }
     writes {
@@ -270,6 +269,12 @@ delegated! {
         ) -> Result<Page<EventHead>, StoreError> {
             let _held = self.lists.read().await;
             self.inner.list_event_heads(company_id, filter, page).await
+        }
+
+        async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+            let read = self.inner.attempts_of(id).await;
+            let _held = self.lists.read().await;
+            read
         }
     }
 }
