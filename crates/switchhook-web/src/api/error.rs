@@ -309,10 +309,13 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<BodyTrouble> for ApiError {
-    fn from(trouble: BodyTrouble) -> Self {
+impl ApiError {
+    /// Why a body could not be read, of which at most `limit` bytes are taken.
+    pub(crate) fn unread(trouble: BodyTrouble, limit: usize) -> Self {
         match trouble {
-            BodyTrouble::TooLarge => Self::too_large("the body is too large"),
+            BodyTrouble::TooLarge => Self::too_large(format!(
+                "the body is too large: at most {limit} bytes are taken here"
+            )),
             BodyTrouble::TooSlow => {
                 Self::too_slow("the body came too slowly: send at least a kilobyte a second")
             }

@@ -134,7 +134,7 @@ async fn send_lines(mut batch: Batch<'_>, mut body: Body, lease: &Lease) -> Resu
                 Ok(()) => return Ok(batch_answer(batch.into_report())),
                 Err(error) => Err(error),
             },
-            Err(trouble) => break trouble.into(),
+            Err(trouble) => break ApiError::unread(trouble, LARGEST_EVENT),
         };
         if let Err(error) = kept {
             break error.into();
@@ -186,7 +186,7 @@ fn refused(api: &SharedApi, trouble: BodyTrouble) -> ApiError {
             api.node.telemetry.rejected(rejected.reason());
             rejected.into()
         }
-        other => other.into(),
+        other => ApiError::unread(other, LARGEST_EVENT),
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn take(
     let content = match read_body(&parts.headers, body, LARGEST_REQUEST).await {
         Ok(content) => content,
         Err(trouble) => {
-            let error = ApiError::from(trouble);
+            let error = ApiError::unread(trouble, LARGEST_REQUEST);
             let (status, reason) = (error.status().as_u16(), error.message());
             let nothing = incoming(Bytes::new());
             inlet.keep_refusal(node, &nothing, status, reason).await;

@@ -19,7 +19,7 @@ use super::SharedApi;
 use super::auth::still_allowed;
 use super::compat::{id_of, shortened};
 use super::error::ApiError;
-use switchhook_http::server::{BodyTrouble, read_body};
+use switchhook_http::server::read_body;
 
 /// The largest body of a request that is no event.
 const LARGEST_REQUEST: usize = 64 * 1024;
@@ -78,12 +78,7 @@ impl<T: DeserializeOwned> FromRequest<SharedApi> for JsonBody<T> {
         let (parts, body) = request.into_parts();
         let began = Instant::now();
         let read = read_body(&parts.headers, body, LARGEST_REQUEST).await;
-        let bytes = read.map_err(|trouble| match trouble {
-            BodyTrouble::TooLarge => ApiError::too_large(format!(
-                "the body is too large: at most {LARGEST_REQUEST} bytes are taken here"
-            )),
-            other => other.into(),
-        })?;
+        let bytes = read.map_err(|trouble| ApiError::unread(trouble, LARGEST_REQUEST))?;
         still_allowed(api, &parts, began).await?;
         parse_json(&bytes).map(Self)
     }

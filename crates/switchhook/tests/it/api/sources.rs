@@ -169,7 +169,7 @@ async fn of_what_is_refused_the_head_is_shown_and_all_of_it_is_kept_for_thirty_d
     assert_eq!(kept[0]["body"], "nonsense 149");
     take(&server, &path, vec![b'x'; 3 << 20])
         .await
-        .refused(413, "too large");
+        .refused(413, "the body is too large: at most 1402196 bytes are taken here");
     let kept = refusals(&server, &id).await;
     assert_eq!((&kept[0]["status"], &kept[0]["body"]), (&json!(413), &json!("")));
     let large = vec![b'x'; 300_000];
