@@ -105,6 +105,23 @@ pub enum ClientError {
     },
 }
 
+impl ClientError {
+    /// Whether it may be over by itself: the server is away or overwhelmed, or what stands before it answers in its place.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::TimedOut { .. }
+                | Self::Strange { .. }
+                | Self::Refused {
+                    status: 408 | 429 | 500..,
+                    ..
+                }
+        )
+    }
+}
+
 impl Request {
     /// `GET` with a query; parameters without a value are left out.
     #[must_use]
@@ -366,6 +383,22 @@ fn http_client(scheme: &str, trust: &Trust) -> Result<Http, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_before_a_server_that_is_away_is_waited_for_and_a_refusal_is_not() {
+        let refused = |status| ClientError::Refused {
+            status,
+            message: String::new(),
+        };
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(refused(status).is_passing(), "{status}");
+        }
+        for status in [400, 401, 403, 404, 409] {
+            assert!(!refused(status).is_passing(), "{status}");
+        }
+        let (url, nowhere) = (String::new(), ClientError::Unusable(String::new()));
+        assert!(ClientError::TimedOut { url }.is_passing() && !nowhere.is_passing());
+    }
 
     #[test]
     fn what_is_not_ready_is_named_and_nothing_else() {

@@ -31,7 +31,7 @@ impl Secret {
         (bytes < SHORTEST_SECRET).then(|| {
             format!(
                 "the secret has {bytes} bytes: whoever sees a signed event can try short ones out, and several JWT \
-                 libraries refuse them; use {SHORTEST_SECRET} random bytes or more (rotate-secret makes them)"
+                 libraries refuse them; use {SHORTEST_SECRET} random bytes or more (--generate-secret makes them)"
             )
         })
     }

@@ -43,13 +43,20 @@ fn within(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 /// What befalls TLS every day.
-const fn usual_of_tls(error: &rustls::Error) -> Option<&'static str> {
+fn usual_of_tls(error: &rustls::Error) -> Option<&'static str> {
     match error {
         rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
             Some("it speaks no TLS at this port: write http:// if it speaks plain HTTP")
         }
         rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
             Some("its certificate was issued by nobody whom this machine trusts")
+        }
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))
+            if other.0.to_string() == "CaUsedAsEndEntity" =>
+        {
+            Some(
+                "its certificate is that of an authority, as self-signed ones are where nothing else is said",
+            )
         }
         _ => None,
     }
@@ -84,6 +91,8 @@ pub fn without_code(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
@@ -111,6 +120,10 @@ mod tests {
         let error = Outer(io::Error::other(io::Error::other(unknown.clone())));
         assert_eq!(tls_error(&error), Some(&unknown));
         assert!(in_full(&error).contains("its certificate was issued by nobody"));
+        let authority = rustls::OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
+        let self_signed = rustls::Error::InvalidCertificate(rustls::CertificateError::Other(authority));
+        let told = in_full(&Outer(io::Error::other(self_signed)));
+        assert!(told.contains("is that of an authority"), "{told}");
     }
 
     #[test]

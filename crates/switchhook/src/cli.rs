@@ -54,7 +54,6 @@ mod tail;
 mod template_worker;
 mod webhooks;
 mod websockets;
-mod words;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use explain_request::explain_capture;
@@ -72,7 +71,7 @@ use switchhook_client::ClientError;
 use switchhook_http::cause::without_code;
 use switchhook_node::visible;
 
-use crate::terminal;
+use crate::{terminal, words};
 
 /// The Dialpad webhook event system, self-hosted: takes events in, and delivers them signed, in order, for days.
 #[derive(Debug, Parser)]

@@ -40,6 +40,7 @@ pub use self::retention::RetentionOptions;
 pub use self::sending::SendingOptions;
 use self::sources::Mistakes;
 pub use self::tls::TlsOptions;
+use crate::words;
 use switchhook_node::duration::{parse_duration, show_duration};
 use switchhook_node::mask::Mask;
 use switchhook_node::settings::{DashboardSettings, Settings};
@@ -99,7 +100,9 @@ pub struct ServeOptions {
         env = "SWITCHHOOK_VALIDATION",
         hide_env_values = true,
         value_name = "MODE",
-        default_value = "warn"
+        default_value = "warn",
+        hide_possible_values = true,
+        value_parser = words::of::<ValidationMode>(ValidationMode::ALL.map(ValidationMode::as_str))
     )]
     pub validation: ValidationMode,
 
@@ -116,7 +119,9 @@ pub struct ServeOptions {
         env = "SWITCHHOOK_MASK",
         hide_env_values = true,
         value_name = "WHAT",
-        default_value = "nothing"
+        default_value = "nothing",
+        hide_possible_values = true,
+        value_parser = words::of::<Mask>(["numbers", "text", "nothing"])
     )]
     pub mask: Mask,
 

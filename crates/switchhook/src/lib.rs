@@ -17,3 +17,4 @@ pub mod server;
 mod systemd;
 pub mod terminal;
 mod tls;
+mod words;

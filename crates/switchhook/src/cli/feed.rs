@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use switchhook_client::{Client, ClientError, Request};
+use switchhook_client::{Client, Request};
 use switchhook_domain::Kind;
 use switchhook_domain::id::{SubscriptionId, WebhookId};
 
@@ -151,8 +151,7 @@ impl Feed {
         ];
         match client.send(Request::get(&path, &query)).await {
             Ok(answer) => Ok(Some(answer.read()?)),
-            Err(error @ ClientError::Refused { .. }) => Err(error.into()),
-            Err(error) if self.follow => {
+            Err(error) if self.follow && error.is_passing() => {
                 output::remark(format_args!("{error}; trying again"));
                 tokio::time::sleep(AGAIN_AFTER).await;
                 Ok(None)

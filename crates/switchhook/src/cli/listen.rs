@@ -186,18 +186,7 @@ impl Listening<'_> {
 /// Whether it may be over by itself.
 fn is_passing(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let by_server = matches!(
-            cause.downcast_ref(),
-            Some(
-                ClientError::Unreachable { .. }
-                    | ClientError::TimedOut { .. }
-                    | ClientError::Strange { .. }
-                    | ClientError::Refused {
-                        status: 408 | 429 | 500..,
-                        ..
-                    }
-            )
-        );
+        let by_server = cause.downcast_ref().is_some_and(ClientError::is_passing);
         by_server || cause.is::<NotHeard>()
     })
 }

@@ -179,8 +179,8 @@ async fn list(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()
         return list.print_json();
     }
     let mut table = Table::new(&["ID", "AT", "KIND", "BECAME", "TEXT"])
-        .cutting(&["TEXT"])
-        .sparing(&["ID"]);
+        .cutting(&["BECAME", "TEXT"])
+        .sparing(&["ID", "KIND"]);
     for notification in list.items::<NotificationAnswer>()? {
         let became = became(&notification);
         table.row([

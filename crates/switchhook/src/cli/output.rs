@@ -35,8 +35,8 @@ pub(super) struct Table {
 /// What is between two columns.
 const GAP: &str = "  ";
 
-/// How much of a cell that is cut stays at the least.
-const SHORTEST_CUT: usize = 20;
+/// How much of a cell that is cut stays at the least: an id is still whole.
+const SHORTEST_CUT: usize = 18;
 
 impl Table {
     pub(super) fn new(headings: &[&str]) -> Self {
@@ -231,9 +231,29 @@ mod tests {
         check(80, "7   https://example.com/hooks/dialpad  active  2026-11-21");
         check(50, "7   https://example.com/hooks…  active  2026-11-21");
         check(40, "7   https://example.com/hooks/d…  active");
-        check(30, "7   https://example.com/hooks…");
+        check(30, "7   https://example.c…  active");
+        check(29, "7   https://example.com/hook…");
         // What must not be cut wraps.
-        check(5, "7   https://example.com…");
+        check(5, "7   https://example.c…");
+    }
+
+    /// As subscriptions are listed, in the width that a terminal has where nobody chose one.
+    #[test]
+    fn ids_stay_whole_and_the_line_fits_where_two_columns_are_cut() {
+        let headings = ["ID", "KIND", "EVENTS", "STATE", "GOES TO"];
+        let mut table = Table::new(&headings).cutting(&["EVENTS", "GOES TO"]);
+        let goes_to = "7730318061039617 https://example.com/hook";
+        let cells = [
+            "7730318061039616",
+            "agent_status",
+            "call centre agents",
+            "enabled",
+            goes_to,
+        ];
+        table.row(cells.map(str::to_owned));
+        let told = table.layout(&table.columns(Some(80)));
+        let line = "7730318061039616  agent_status  call centre agents  enabled  7730318061039617 h…";
+        assert_eq!(told.lines().nth(1), Some(line));
     }
 
     #[test]

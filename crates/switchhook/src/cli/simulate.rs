@@ -224,7 +224,7 @@ fn list(json: bool) -> anyhow::Result<()> {
             .collect();
         return output::print_json(&scenarios);
     }
-    let mut table = Table::new(&["SCENARIO", "WHAT HAPPENS"]);
+    let mut table = Table::new(&["SCENARIO", "WHAT HAPPENS"]).cutting(&["WHAT HAPPENS"]);
     for scenario in Scenario::all() {
         table.row([scenario.name().to_owned(), scenario.summary().to_owned()]);
     }

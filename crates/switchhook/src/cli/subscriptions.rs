@@ -312,7 +312,9 @@ const PAGE: u32 = 50;
 async fn list(client: &Client, kind: Option<Kind>, json: bool) -> anyhow::Result<()> {
     let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut all = List::default();
-    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"]).cutting(&["EVENTS", "GOES TO"]);
+    let mut table = Table::new(&["ID", "KIND", "EVENTS", "STATE", "GOES TO"])
+        .cutting(&["EVENTS", "GOES TO"])
+        .sparing(&["KIND"]);
     for of in kinds {
         let read = List::read(
             client,

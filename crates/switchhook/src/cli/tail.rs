@@ -85,14 +85,13 @@ impl Tail {
         while left > 0 {
             match self.one_stream(&client, &mut left, &mut was_there).await {
                 Ok(()) if left == 0 => break,
-                Ok(()) | Err(Ended::Client(ClientError::Unreachable { .. })) if was_there => {
-                    output::remark("the server is away; waiting for it");
-                    tokio::time::sleep(AGAIN_AFTER).await;
-                }
                 Ok(()) => {}
+                Err(Ended::Client(error)) if was_there && error.is_passing() => {}
                 Err(Ended::Client(error)) => return Err(error.into()),
                 Err(Ended::Output(error)) => return Err(error),
             }
+            output::remark("the server is away; waiting for it");
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::id::WebsocketId;
+use switchhook_domain::secret::Secret;
 
 use super::connection::Connection;
 use super::made::Made;
@@ -195,6 +196,13 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         websocket,
         subscriptions,
     } = answer.read()?;
+    let shown = websocket
+        .signature
+        .as_ref()
+        .and_then(|signature| signature.secret.clone());
+    if let Some(warning) = shown.and_then(|secret| Secret::new(secret).weakness()) {
+        output::remark(format_args!("warning: {warning}"));
+    }
     let url = websocket.websocket_url.as_deref();
     let url = url.unwrap_or("none: this key may not listen here");
     let facts = Facts::new()

@@ -10,6 +10,7 @@ use switchhook_node::duration::{parse_duration, show_duration};
 use switchhook_node::ingest::LARGEST_EVENT;
 
 use super::amount::{Keep, parse_size};
+use crate::words;
 
 /// How many deliveries to one webhook are sent at once; a webhook can say otherwise.
 const IN_FLIGHT_PER_WEBHOOK: u32 = 64;
@@ -27,7 +28,9 @@ pub struct SendingOptions {
         env = "SWITCHHOOK_PROFILE",
         hide_env_values = true,
         value_name = "PROFILE",
-        default_value = "durable"
+        default_value = "durable",
+        hide_possible_values = true,
+        value_parser = words::of::<Profile>(Profile::ALL.map(Profile::as_str))
     )]
     pub profile: Profile,
 

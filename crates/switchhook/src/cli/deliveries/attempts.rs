@@ -32,7 +32,8 @@ pub(super) fn facts(attempt: &AttemptAnswer) -> Facts {
 
 fn outcome_in_words(attempt: &AttemptAnswer) -> String {
     match (attempt.status, &attempt.error, &attempt.detail) {
-        (Some(status), _, _) => format!("{}: HTTP {status}", attempt.outcome),
+        (Some(status), _, Some(detail)) => format!("{}: HTTP {status}: {detail}", attempt.outcome),
+        (Some(status), _, None) => format!("{}: HTTP {status}", attempt.outcome),
         (None, Some(error), Some(detail)) => format!("{}: {error}: {detail}", attempt.outcome),
         (None, Some(error), None) => format!("{}: {error}", attempt.outcome),
         (None, None, _) => format!(
@@ -95,12 +96,14 @@ mod tests {
 
     #[test]
     fn an_attempt_tells_its_outcome_and_its_parts() {
-        let attempt: AttemptAnswer = serde_json::from_value(failed(1)).unwrap();
+        let mut attempt: AttemptAnswer = serde_json::from_value(failed(1)).unwrap();
         assert_eq!(outcome_in_words(&attempt), "failed: HTTP 500");
         assert_eq!(
             took(&attempt.timing),
             "12.0 ms (connect 0.2 ms, first byte after 11.0 ms)"
         );
+        attempt.detail = Some("its body broke off".to_owned());
+        assert_eq!(outcome_in_words(&attempt), "failed: HTTP 500: its body broke off");
     }
 
     #[test]

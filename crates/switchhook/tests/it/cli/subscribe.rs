@@ -57,6 +57,8 @@ async fn a_webhook_is_made_with_its_subscriptions_or_not_at_all() {
 
     let told = shell.run(&["websockets", "create", "--subscribe", "call"]).ok();
     assert!(told.stdout.contains("call: every state"), "{told:?}");
+    let short = shell.run(&["websockets", "create", "--secret", "hunter2"]).ok();
+    assert!(short.stderr.contains("the secret has 7 bytes"), "{short:?}");
     shell
         .run(&["webhooks", "create", url, "--subscribe", "fax"])
         .failed(2);

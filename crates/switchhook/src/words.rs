@@ -11,13 +11,13 @@ use switchhook_protocol::UnknownWord;
 
 /// Reads a word. Other spellings than the known ones are the reader's to take or to refuse.
 #[derive(Debug)]
-pub(super) struct Words<T, E> {
+pub(crate) struct Words<T, E> {
     known: Vec<&'static str>,
     read: fn(&str) -> Result<T, E>,
 }
 
 /// A word that a type has, of which these are known.
-pub(super) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> Words<T, T::Err> {
+pub(crate) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> Words<T, T::Err> {
     Words {
         known: known.into_iter().collect(),
         read: T::from_str,
@@ -25,12 +25,12 @@ pub(super) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> W
 }
 
 /// A kind of events.
-pub(super) fn kinds() -> Words<Kind, UnknownWord> {
+pub(crate) fn kinds() -> Words<Kind, UnknownWord> {
     of(Kind::ALL.map(Kind::route))
 }
 
 /// A kind that a kept event can be of.
-pub(super) fn kept_kinds() -> Words<Kind, UnknownWord> {
+pub(crate) fn kept_kinds() -> Words<Kind, UnknownWord> {
     Words {
         known: Kind::KEPT.map(Kind::route).into(),
         read: Kind::of_kept,
@@ -38,7 +38,7 @@ pub(super) fn kept_kinds() -> Words<Kind, UnknownWord> {
 }
 
 /// A state of deliveries.
-pub(super) fn states() -> Words<StateName, UnknownWord> {
+pub(crate) fn states() -> Words<StateName, UnknownWord> {
     of(StateName::ALL.map(StateName::as_str))
 }
 
