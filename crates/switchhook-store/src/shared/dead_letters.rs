@@ -161,10 +161,11 @@ async fn groups(
 /// How many sorts are looked at, whatever the filter lets through of them.
 const MOST_LOOKED_AT: usize = 2_000;
 
-/// Hops from one sort to the next in the index. What each database has to be told to do so differs.
+/// Hops from one sort to the next in the index. What each database has to be told to do so differs: SQLite, asked for rows beyond
+/// several columns, steps over all that are equal, so it is asked for what is right behind them.
 pub(crate) const NEXT_ALIKE: &str = "SELECT webhook_id, last_failure, kind FROM deliveries INDEXED BY deliveries_dead_alike \
-     WHERE state = 'exhausted' AND resolved_at IS NULL AND company_id = ?1 AND (webhook_id, last_failure, kind) > (?2, ?3, ?4) \
-     AND last_failure IS NOT NULL ORDER BY webhook_id, last_failure, kind LIMIT 1";
+     WHERE state = 'exhausted' AND resolved_at IS NULL AND company_id = ?1 AND (webhook_id, last_failure, kind) > \
+     (?2, ?3, ?4 || char(0)) AND last_failure IS NOT NULL ORDER BY webhook_id, last_failure, kind LIMIT 1";
 
 const NEXT_ALIKE_OF_POSTGRES: &str = "SELECT webhook_id, last_failure, kind FROM deliveries \
      WHERE state = 'exhausted' AND resolved_at IS NULL AND (company_id, webhook_id, last_failure, kind) > (?1, ?2, ?3, ?4) \

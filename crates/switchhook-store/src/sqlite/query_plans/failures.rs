@@ -1,5 +1,6 @@
 //! What failed, and what people are told of it, is found by indexes of its own.
 
+use rusqlite::StatementStatus;
 use switchhook_domain::Kind;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::StateName;
@@ -112,6 +113,32 @@ fn dead_letters_are_found_and_told_apart_by_indexes_of_their_own() {
         dead_letters::RESENT,
         "deliveries_by_event (event_id=?)",
     );
+}
+
+/// The plan does not tell it.
+#[test]
+fn the_next_sort_of_dead_letters_is_found_however_many_there_are_of_this_one() {
+    let connection = empty();
+    connection
+        .execute_batch(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n <= 1000) \
+             INSERT INTO deliveries (id, event_id, ordinal, company_id, webhook_id, kind, subscription_ids, hidden, state, \
+             attempt_number, failures_answered, failures_unanswered, blocks_until, created_at, last_failure) \
+             SELECT n, n, 0, 1, 7, CASE n WHEN 1001 THEN 'sms' ELSE 'call' END, '', '', 'exhausted', 1, 1, 0, 0, 0, '410' FROM numbers",
+        )
+        .unwrap();
+    let mut next = connection.prepare(dead_letters::NEXT_ALIKE).unwrap();
+    let mut steps = |kind: &str| {
+        let found: String = next
+            .query_row((1, 7, "410", kind), |row| row.get("kind"))
+            .unwrap();
+        (found, next.reset_status(StatementStatus::VmStep))
+    };
+    for (kind, expected) in [("", "call"), ("call", "sms")] {
+        let (found, steps) = steps(kind);
+        assert_eq!(found, expected);
+        assert!(steps < 100, "{steps}");
+    }
 }
 
 #[test]
