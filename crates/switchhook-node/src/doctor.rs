@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use switchhook_domain::credential::{shown_text, shown_url};
-use switchhook_domain::id::{CompanyId, SourceId, SubscriptionId, WebhookId};
+use switchhook_domain::id::{SourceId, SubscriptionId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::lease::Lease;
 use switchhook_domain::subscription::Subscription;
@@ -30,6 +30,7 @@ use crate::delivery::EngineState;
 use crate::health::{self, Health};
 use crate::refusal::Refusal;
 use crate::registry::all_pages;
+use crate::sight::Sight;
 
 /// How many webhooks are looked at at once.
 const AT_ONCE: usize = 32;
@@ -77,6 +78,8 @@ pub struct Finding {
     pub place: Place,
     /// What is wrong, as a sentence about the place.
     pub what: String,
+    /// What a receiver that fails answered last: the first line, or why there was no answer.
+    pub last_line: Option<String>,
     /// What to do about it.
     pub remedy: String,
 }
@@ -182,7 +185,7 @@ pub async fn examine(node: &Node, caller: Caller, examination: Examination) -> R
     };
     let lease = node.leases.hold(caller);
     let mut report = tokio::select! {
-        report = look(node, caller.company_id, examination) => report?,
+        report = look(node, caller, examination) => report?,
         () = lease.ended() => return Err(Refusal::KeyEnded),
     };
     report.findings.retain(|finding| match finding.place {
@@ -192,7 +195,8 @@ pub async fn examine(node: &Node, caller: Caller, examination: Examination) -> R
     Ok(report)
 }
 
-async fn look(node: &Node, company_id: CompanyId, examination: Examination) -> Result<Report, StoreError> {
+async fn look(node: &Node, caller: Caller, examination: Examination) -> Result<Report, StoreError> {
+    let company_id = caller.company_id;
     let only = examination.only;
     let store = &node.store;
     let webhooks = match only {
@@ -208,7 +212,9 @@ async fn look(node: &Node, company_id: CompanyId, examination: Examination) -> R
     }
     let mut unreached = 0;
     let healths = health::of_all(node, &webhooks).await?;
-    for (seen, was_reached) in each_webhook(node, examination, &webhooks, healths, &subscriptions).await {
+    for (seen, was_reached) in
+        each_webhook(node, caller, examination, &webhooks, healths, &subscriptions).await
+    {
         findings.extend(seen?);
         unreached += usize::from(!was_reached);
     }
@@ -231,6 +237,7 @@ async fn the_server(node: &Node) -> Vec<Finding> {
             trouble,
             place: Place::Server,
             what,
+            last_line: None,
             remedy: remedy.to_owned(),
         });
     };
@@ -271,6 +278,7 @@ type Examined = (Result<Vec<Finding>, StoreError>, bool);
 /// Looks at webhooks, some at once; answers in their order.
 async fn each_webhook(
     node: &Node,
+    caller: Caller,
     examination: Examination,
     webhooks: &[Webhook],
     healths: Vec<Health>,
@@ -283,6 +291,7 @@ async fn each_webhook(
         .map(|(webhook, health)| {
             one_webhook(
                 node,
+                Sight::of(caller, node),
                 examination.connecting,
                 webhook,
                 health,
@@ -296,6 +305,7 @@ async fn each_webhook(
 
 async fn one_webhook(
     node: &Node,
+    sight: Sight,
     connecting: Connecting,
     webhook: &Webhook,
     health: Health,
@@ -309,7 +319,7 @@ async fn one_webhook(
     };
     let was_reached = reached.is_ok();
     let unreachable = reached.ok().flatten();
-    let sending = sending::webhook(node, webhook, health, unreachable.as_ref()).await;
+    let sending = sending::webhook(node, sight, webhook, health, unreachable.as_ref()).await;
     findings.extend(unreachable);
     let findings = sending.map(|more| {
         findings.extend(more);
@@ -327,6 +337,7 @@ fn at_webhook(webhook: &Webhook, trouble: Trouble, what: impl Into<String>, reme
             hook_url: shown_url(&webhook.hook_url).into_owned(),
         },
         what: shown_text(&what.into()).into_owned(),
+        last_line: None,
         remedy,
     }
 }

@@ -336,6 +336,16 @@
     (next?.querySelector("[data-open]") ?? next?.querySelector("a"))?.focus();
   }
 
+  // A row leads where its own link does. Links and buttons in it stay what they are, and its text can be marked.
+  function openRows() {
+    document.addEventListener("click", (event) => {
+      const { target, ctrlKey, metaKey, shiftKey } = event;
+      if (event.defaultPrevented || target.closest("a, button, summary, label, input, select") || !getSelection().isCollapsed) return;
+      target.closest("[data-row]")?.querySelector("[data-open]")
+        ?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
+    });
+  }
+
   // What is open above the page closes like other things do.
   function menu() {
     const more = document.querySelector("details.more");
@@ -359,5 +369,6 @@
   charts();
   live();
   menu();
+  openRows();
   shortcuts();
 })();

@@ -12,6 +12,7 @@ pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) 
         trouble: Trouble::NoWebhook,
         place: Place::Server,
         what: "there is no webhook: no event is sent anywhere".to_owned(),
+        last_line: None,
         remedy: "create one: switchhook webhooks create URL --generate-secret".to_owned(),
     })
 }
@@ -90,6 +91,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
         trouble,
         place: Place::Subscription { id, kind },
         what: what.to_owned(),
+        last_line: None,
         remedy,
     })
 }

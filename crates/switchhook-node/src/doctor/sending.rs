@@ -9,7 +9,8 @@ use switchhook_protocol::parse_http_date;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
 use super::{Finding, Trouble, at_webhook, since};
-use crate::health::Health;
+use crate::health::{self, Health};
+use crate::sight::Sight;
 use crate::{Node, dead_letters};
 
 /// How long a delivery may be due before it counts as late.
@@ -25,6 +26,7 @@ const LATEST: u32 = 3;
 /// with what to do about it.
 pub(super) async fn webhook(
     node: &Node,
+    sight: Sight,
     webhook: &Webhook,
     health: Health,
     unreachable: Option<&Finding>,
@@ -39,7 +41,16 @@ pub(super) async fn webhook(
     match health.condition {
         Condition::Failing | Condition::PausedByFailures
             if unreachable.is_some() && gets_no_answer(&health) => {}
-        Condition::Failing | Condition::PausedByFailures => findings.push(failing(webhook, health)),
+        Condition::Failing | Condition::PausedByFailures => {
+            let last_line = match &health.outage {
+                Some(outage) => health::last_line(node, sight, webhook, outage).await?,
+                None => None,
+            };
+            findings.push(Finding {
+                last_line,
+                ..failing(webhook, health)
+            });
+        }
         Condition::Active | Condition::NoSubscription => findings.extend(behind(node, webhook, now).await?),
         Condition::Paused | Condition::Disabled => {}
     }

@@ -55,6 +55,7 @@ fn refuses(source: &Source, refusals: &[Refusal], now: Timestamp) -> Option<Find
             last.status,
             shown_text(&last.reason)
         ),
+        last_line: None,
         remedy: format!(
             "correct the source or its sender (switchhook sources refusals {id}), then take what was refused: switchhook sources \
              retry-refusals {id}"

@@ -75,6 +75,9 @@ pub struct FindingAnswer {
     /// What is wrong.
     #[schema(example = "no subscription sends to it: it gets nothing")]
     pub what: String,
+    /// What a receiver that fails answered last: the first line, or why there was no answer.
+    #[schema(required)]
+    pub last_line: Option<String>,
     /// What to do.
     #[schema(example = "subscribe it: switchhook subscriptions create call --webhook 7730318061039616")]
     pub remedy: String,
@@ -139,6 +142,7 @@ impl From<Finding> for FindingAnswer {
             subscription_id,
             source_id,
             what: finding.what,
+            last_line: finding.last_line,
             remedy: finding.remedy,
         }
     }

@@ -33,6 +33,7 @@ struct FindingRow {
     /// The page about the place, if there is one.
     link: Option<String>,
     what: Sentence,
+    last_line: Option<String>,
     remedy: String,
 }
 
@@ -49,6 +50,7 @@ impl FindingRow {
             },
             place: finding.place.to_string(),
             what: Sentence(finding.what),
+            last_line: finding.last_line,
             remedy: finding.remedy,
         }
     }

@@ -63,7 +63,12 @@ fn groups(findings: &[FindingAnswer]) -> Vec<Group<'_>> {
     let mut known = HashMap::new();
     for finding in findings {
         let remedy = general_remedy(finding);
-        let key = (&finding.trouble, &finding.what, remedy.clone());
+        let key = (
+            &finding.trouble,
+            &finding.what,
+            &finding.last_line,
+            remedy.clone(),
+        );
         let index = *known.entry(key).or_insert(groups.len());
         match groups.get_mut(index) {
             Some(group) => group.places.push(&finding.place),
@@ -99,7 +104,11 @@ impl fmt::Display for Group<'_> {
             1 => &self.first.remedy,
             _ => &self.remedy,
         };
-        writeln!(f, "  {}\n  → {remedy}", self.first.what)
+        writeln!(f, "  {}", self.first.what)?;
+        if let Some(line) = &self.first.last_line {
+            writeln!(f, "  last answer: {line}")?;
+        }
+        writeln!(f, "  → {remedy}")
     }
 }
 
@@ -153,6 +162,7 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<FindingAnswer> {
         webhook_id: None,
         subscription_id: None,
         source_id: None,
+        last_line: None,
         what: format!("its clock is {} s {way} this machine's", off.as_secs()),
         remedy: "set both clocks by NTP: retries and times in the log follow the server's".to_owned(),
     })
@@ -205,6 +215,7 @@ mod tests {
             subscription_id: None,
             source_id: None,
             what: what.to_owned(),
+            last_line: None,
             remedy: format!("switchhook webhooks update {id} --hook-url URL"),
         };
         let mut findings: Vec<_> = (100..112).map(|id| finding(id, "expired")).collect();

@@ -1,8 +1,11 @@
 //! How webhooks are shown: as a list, by itself, and how one does.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use switchhook_client::{Answer, Client};
 use switchhook_domain::webhook::Condition;
+use switchhook_node::duration::show_duration;
 use switchhook_web::api::answers::{
     HealthAnswer, RecentAnswer, Signature, WaitingAnswer, WebhookWithSettings,
 };
@@ -130,9 +133,10 @@ pub(super) fn add_health(facts: Facts, health: &HealthAnswer) -> Facts {
 fn recent_in_words(recent: &RecentAnswer) -> Option<String> {
     // What failed must not be rounded away.
     let percent = (recent.success_rate? * 1_000.0).floor() / 10.0;
-    let latency = recent
-        .p95_ms
-        .map_or_else(String::new, |p95| format!(", 95 % within {p95:.0} ms"));
+    let latency = recent.p95_ms.map_or_else(String::new, |p95| {
+        let p95 = Duration::try_from_secs_f64(p95.ceil() / 1_000.0).unwrap_or_default();
+        format!(", 95 % within {}", show_duration(p95))
+    });
     Some(format!("{percent} % of attempts succeeded{latency}"))
 }
 

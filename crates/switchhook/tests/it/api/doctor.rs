@@ -206,4 +206,5 @@ async fn why_a_receiver_cannot_be_reached_is_said_once() {
     );
     let unconnected = see(&server, "?connect=false").await;
     assert_eq!(troubles(&unconnected), ["no_secret", "failing"]);
+    assert_eq!(unconnected["findings"][1]["last_line"], "nobody listens");
 }

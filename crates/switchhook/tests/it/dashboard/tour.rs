@@ -187,6 +187,9 @@ async fn a_list_holds_still_for_who_reads_it_and_keys_lead_on() {
             "return document.activeElement.matches('main form select, main form input')",
         )
         .await;
+    browser.click("[data-row] td", "Call").await;
+    let event = "return /^\\/dashboard\\/events\\/\\d+$/.test(location.pathname)";
+    browser.wait_for("what the row is about", event).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
