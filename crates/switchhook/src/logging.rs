@@ -8,9 +8,10 @@ use std::io::{self, Write};
 use switchhook_node::visible;
 use tracing::Subscriber;
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::terminal;
 
@@ -25,7 +26,9 @@ pub enum LogFormat {
 
 /// Begins logging to standard error; `filter` is a level (`info`) or a list of `module=level`.
 pub(crate) fn init(format: LogFormat, filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter
+        .parse()
+        .unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     // An error means that somebody logs already, as in tests.
     let _ = tracing::subscriber::set_global_default(logs(
         format,
@@ -38,21 +41,27 @@ pub(crate) fn init(format: LogFormat, filter: &str) {
 /// What writes log lines in visible characters.
 fn logs<W: Write + 'static>(
     format: LogFormat,
-    filter: EnvFilter,
+    filter: Targets,
     has_colors: bool,
     out: impl Fn() -> W + Send + Sync + 'static,
 ) -> Box<dyn Subscriber + Send + Sync> {
     let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(has_colors)
         .with_target(false);
     match format {
         LogFormat::Text => Box::new(
             logs.with_writer(out)
                 .fmt_fields(debug_fn(write_field).delimited(" "))
-                .finish(),
+                .finish()
+                .with(filter),
         ),
-        LogFormat::Json => Box::new(logs.with_writer(move || VisibleJson(out())).json().finish()),
+        LogFormat::Json => Box::new(
+            logs.with_writer(move || VisibleJson(out()))
+                .json()
+                .finish()
+                .with(filter),
+        ),
     }
 }
 
@@ -110,7 +119,12 @@ mod tests {
     fn logged(format: LogFormat, has_colors: bool) -> String {
         let kept = Kept::default();
         let out = kept.clone();
-        let logs = logs(format, EnvFilter::new("trace"), has_colors, move || out.clone());
+        let logs = logs(
+            format,
+            Targets::new().with_default(LevelFilter::TRACE),
+            has_colors,
+            move || out.clone(),
+        );
         tracing::subscriber::with_default(logs, || {
             let error = io::Error::other(HOSTILE);
             let span = tracing::info_span!("span", name = HOSTILE);
