@@ -146,6 +146,7 @@ impl NewStore {
             order_key: Some(OrderKey::new(format!("call:{number}"))),
             warnings: Vec::new(),
             idempotency: None,
+            concealable: Hidden::EVERYTHING,
             is_logged: false,
             deliveries: vec![NewDelivery {
                 id: DeliveryId(id + 1),

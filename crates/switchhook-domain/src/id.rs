@@ -2,6 +2,7 @@
 //!
 //! Owns the id types and their layout. Who hands out ids and where the last one is remembered is the caller's.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,6 +23,13 @@ const EPOCH_MS: i64 = 1_735_689_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number, as lists show it")]
 pub struct InvalidId;
+
+/// How ids are hashed. Nobody outside can choose them, so that they need no defence against keys that were chosen to be slow, which
+/// costs several times as much.
+pub type IdHash = foldhash::fast::RandomState;
+
+/// What is kept by an id.
+pub type IdMap<K, V> = HashMap<K, V, IdHash>;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(

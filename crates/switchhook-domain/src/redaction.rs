@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use memchr::{memchr, memchr2};
 
+use switchhook_protocol::Outline;
+
 use crate::scope::{Scope, Scopes};
 use crate::subscription::{Filter, Subscription};
 
@@ -156,6 +158,19 @@ pub fn redact(body: &[u8], hidden: Hidden) -> Cow<'_, [u8]> {
     Redaction::new(body, hidden).run()
 }
 
+/// What of `hidden` an event can have at all, going by the names of its members: the rest need not be looked for again.
+#[must_use]
+pub fn concealable(event: &Outline<'_>, hidden: Hidden) -> Hidden {
+    let mut found = Hidden::NOTHING;
+    for (name, value) in event.all_members() {
+        let key = Key(name.as_bytes());
+        found.message_text |= hidden.message_text && key.is_one_of(&MESSAGE_TEXT_MEMBERS);
+        found.recordings |=
+            hidden.recordings && Name::ask(key, |name| name.may_matter(value.json().as_bytes(), 0));
+    }
+    found
+}
+
 /// One pass over a body. It needs no stack: a string is a key if a colon follows it, and of the open containers only
 /// the outermost that holds recordings matters.
 struct Redaction<'a> {
@@ -256,17 +271,18 @@ impl<'a> Redaction<'a> {
 
     /// Whether the member whose value begins at `value` leads to a recording; if it only holds some, that is noted.
     fn is_recording(&mut self, key: Key<'_>, value: usize) -> bool {
-        let name = Name::of(key);
-        if name.leads_to_recording(self.body, value) {
-            return true;
-        }
-        if self.details_depth.is_some() {
-            return name.is_link_in_recording(self.body, value);
-        }
-        if matches!(self.body.get(value), Some(b'[' | b'{')) && name.may_hold_recordings() {
-            self.details_depth = Some(self.depth);
-        }
-        false
+        Name::ask(key, |name| {
+            if name.leads_to_recording(self.body, value) {
+                return true;
+            }
+            if self.details_depth.is_some() {
+                return name.is_link_in_recording(self.body, value);
+            }
+            if matches!(self.body.get(value), Some(b'[' | b'{')) && name.may_hold_recordings() {
+                self.details_depth = Some(self.depth);
+            }
+            false
+        })
     }
 
     /// Removes the member or the item that begins at `start` and whose value ends at `end`, and the comma before it; if it is the
@@ -318,15 +334,8 @@ impl Key<'_> {
         written.is_empty()
     }
 
-    /// The key's ASCII letters and digits, in lower case, escapes resolved.
-    fn letters(self) -> impl Iterator<Item = u8> {
-        self.characters()
-            .filter(u8::is_ascii_alphanumeric)
-            .map(|letter| letter.to_ascii_lowercase())
-    }
-
     /// What is written, `\u0074` resolved; characters that take more than a byte that way are a question mark.
-    fn characters(self) -> impl Iterator<Item = u8> {
+    fn characters(&self) -> impl Iterator<Item = u8> {
         // Most have no escapes, and are read as they stand.
         let plain = memchr(b'\\', self.0).unwrap_or(self.0.len());
         let (plain, mut written) = self.0.split_at(plain);

@@ -13,7 +13,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::OutcomeClass;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::history::{Counts, Point, Range, Resolution, Sum, Whose, points};
-use switchhook_domain::id::{CompanyId, WebhookId};
+use switchhook_domain::id::{CompanyId, IdMap, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_store::{FinishedAttempt, Store, StoreError};
 use tracing::warn;
@@ -41,7 +41,7 @@ pub struct Counters(Arc<Mutex<Counted>>);
 
 #[derive(Debug, Default)]
 struct Counted {
-    minutes: HashMap<(Whose, Timestamp), Counts>,
+    minutes: IdMap<(Whose, Timestamp), Counts>,
     /// The last minute that the store knows this server of.
     seen: Option<Timestamp>,
     /// How much had no room.

@@ -169,7 +169,15 @@ pub async fn accept_sample(
         revision: node.registry.revision(company_id),
         has_feed: false,
     };
-    let (event, accepted) = decide(node, submission, &facts, matched, Vec::new(), now);
+    let (event, accepted) = decide(
+        node,
+        submission,
+        &facts,
+        Hidden::EVERYTHING,
+        matched,
+        Vec::new(),
+        now,
+    );
     let outcome = keep_one(node, event, accepted).await;
     count(node, &outcome, notice);
     outcome

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use switchhook_domain::attempt::AttemptOutcome;
 use switchhook_domain::delivery::DeliveryState;
-use switchhook_domain::id::{CompanyId, DeliveryId, EventId, WebhookId};
+use switchhook_domain::id::{CompanyId, DeliveryId, EventId, IdHash, WebhookId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::FinishedAttempt;
 use tokio::sync::broadcast;
@@ -33,8 +33,8 @@ pub struct Live(Arc<Hub>);
 
 struct Hub {
     /// There is none for a company that nobody listens to: what happens to it costs nothing here.
-    listeners: DashMap<CompanyId, broadcast::Sender<Arc<Happening>>>,
-    companies: DashMap<CompanyId, Arc<Mutex<Recent>>>,
+    listeners: DashMap<CompanyId, broadcast::Sender<Arc<Happening>>, IdHash>,
+    companies: DashMap<CompanyId, Arc<Mutex<Recent>>, IdHash>,
     ended: CancellationToken,
 }
 
@@ -116,8 +116,8 @@ impl Live {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Hub {
-            listeners: DashMap::new(),
-            companies: DashMap::new(),
+            listeners: DashMap::default(),
+            companies: DashMap::default(),
             ended: CancellationToken::new(),
         }))
     }

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU64;
 use dashmap::DashMap;
 use switchhook_domain::event::EventFacts;
 use switchhook_domain::filter::Content;
-use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
+use switchhook_domain::id::{CompanyId, IdHash, SubscriptionId, WebhookId, WebsocketId};
 use switchhook_domain::matching::{CompanyIndex, Match};
 use switchhook_domain::subscription::{Endpoint, Revision};
 use switchhook_domain::webhook::Webhook;
@@ -29,9 +29,9 @@ use crate::destination::Destination;
 /// What this node knows of companies and webhooks.
 pub struct Registry {
     store: Arc<dyn Store>,
-    companies: DashMap<CompanyId, Arc<Company>>,
-    destinations: DashMap<WebhookId, Arc<Destination>>,
-    websockets: DashMap<WebsocketId, Arc<Websocket>>,
+    companies: DashMap<CompanyId, Arc<Company>, IdHash>,
+    destinations: DashMap<WebhookId, Arc<Destination>, IdHash>,
+    websockets: DashMap<WebsocketId, Arc<Websocket>, IdHash>,
     /// What companies stand at that were not there when everything was read.
     loaded_at: Revision,
 }

@@ -293,6 +293,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use switchhook_domain::id::EventId;
+    use switchhook_domain::redaction::Hidden;
     use switchhook_domain::subscription::Revision;
     use switchhook_domain::{Kind, Timestamp};
 
@@ -344,6 +345,7 @@ mod tests {
             idempotency: None,
             deliveries: Vec::new(),
             revision: Revision(0),
+            concealable: Hidden::EVERYTHING,
             is_logged: false,
         }
     }

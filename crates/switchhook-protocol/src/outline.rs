@@ -88,6 +88,26 @@ impl<'a> Outline<'a> {
         self.is_plain
     }
 
+    /// Every member at whatever depth: its name as it is written, without the quotes, and its value.
+    pub fn all_members(&self) -> impl Iterator<Item = (&'a str, Value<'_, 'a>)> {
+        let is_name = |node: &Node| {
+            matches!(node.sort, Sort::String | Sort::EscapedString)
+                && self.text.as_bytes()[node.end as usize..]
+                    .iter()
+                    .find(|byte| !byte.is_ascii_whitespace())
+                    == Some(&b':')
+        };
+        let names = self.nodes.iter().enumerate();
+        names.filter(move |(_, node)| is_name(node)).map(|(at, node)| {
+            let name = &self.text[node.start as usize + 1..node.end as usize - 1];
+            let value = Value {
+                outline: self,
+                at: at + 1,
+            };
+            (name, value)
+        })
+    }
+
     /// The event itself: an object.
     #[must_use]
     pub const fn root(&self) -> Value<'_, 'a> {

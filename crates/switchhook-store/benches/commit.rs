@@ -28,6 +28,7 @@ fn event(ids: &IdSequence) -> NewEvent {
         order_key: Some(OrderKey::new(format!("call:{id}"))),
         warnings: Vec::new(),
         idempotency: None,
+        concealable: Hidden::EVERYTHING,
         is_logged: false,
         deliveries: vec![NewDelivery {
             id: DeliveryId(id + 1),

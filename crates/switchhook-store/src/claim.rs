@@ -14,6 +14,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, WebhookId};
+use switchhook_domain::redaction::Hidden;
 use switchhook_domain::retry::Failures;
 
 /// What one commit changed for the node that made it, in the order it was done.
@@ -63,10 +64,20 @@ pub struct ClaimedDelivery {
     pub delivery: Delivery,
     /// The event's bytes as they came.
     pub body: Bytes,
+    /// What of those can be hidden at all, as far as is known.
+    pub concealable: Hidden,
     /// Whether those were read for this claim. Else they are the ones that the event was kept with.
     pub was_read: bool,
     /// Since when it was due before it was claimed.
     pub was_due_at: Timestamp,
+}
+
+impl ClaimedDelivery {
+    /// What has to be taken out of its event's bytes.
+    #[must_use]
+    pub const fn hidden(&self) -> Hidden {
+        self.delivery.hidden.and(self.concealable)
+    }
 }
 
 /// A request for due deliveries.

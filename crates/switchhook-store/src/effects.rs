@@ -43,6 +43,7 @@ impl Effects {
             Start::Claimed => self.claimed(ClaimedDelivery {
                 delivery,
                 body: event.body.clone(),
+                concealable: event.concealable,
                 was_read: false,
                 was_due_at: event.accepted_at,
             }),

@@ -24,6 +24,8 @@ pub struct NewEvent {
     pub kind: Kind,
     /// Its bytes as they came: UTF-8, one JSON object.
     pub body: Bytes,
+    /// What of those can be hidden at all.
+    pub concealable: Hidden,
     /// When it was accepted.
     pub accepted_at: Timestamp,
     /// What it shares with the events it must not overtake.

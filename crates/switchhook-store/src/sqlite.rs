@@ -34,6 +34,7 @@ mod owner;
 mod pending;
 #[cfg(test)]
 mod query_plans;
+mod queues_with_rows;
 mod readers;
 mod record;
 mod recovery;

@@ -169,6 +169,7 @@ fn event(ids: &IdSequence, call: u64, ordered: bool) -> NewEvent {
             claim_until: Some(START.plus(Duration::from_secs(30))),
         }],
         revision: Revision(0),
+        concealable: Hidden::EVERYTHING,
         is_logged: false,
     }
 }

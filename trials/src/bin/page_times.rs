@@ -171,6 +171,7 @@ impl Filling {
                 claim_until: Some(at.plus(Duration::from_secs(30))),
             }],
             revision: Revision(2),
+            concealable: Hidden::EVERYTHING,
             is_logged: false,
         }
     }

@@ -4,7 +4,6 @@
 //! ends in a link. Where the name says only that there is a recording, an address in the value decides. How a member leaves an event's bytes is in `redaction.rs`.
 
 use memchr::memmem;
-use smallvec::SmallVec;
 
 use super::{Key, string_end};
 
@@ -87,19 +86,61 @@ impl Part {
 }
 
 /// A member's name, as far as it matters here: small letters and digits, escapes resolved.
-pub(super) struct Name {
-    text: SmallVec<[u8; 64]>,
+pub(super) struct Name<'a> {
+    text: &'a [u8],
     letters: Letters,
 }
 
-impl Name {
-    pub(super) fn of(key: Key<'_>) -> Self {
-        let (mut text, mut letters) = (SmallVec::new(), Letters::NONE);
-        key.letters().for_each(|letter| {
-            text.push(letter);
-            letters = letters.with(letter);
-        });
-        Self { text, letters }
+/// Names that are longer than this need memory of their own.
+const USUAL_NAME: usize = 64;
+
+/// What a byte of a name is here: a small letter or a digit, or 0 if it is passed over.
+static LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            letters[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    letters
+};
+
+impl<'a> Name<'a> {
+    /// Answers what `ask` does of the name that `key` is.
+    pub(super) fn ask<T>(key: Key<'_>, ask: impl FnOnce(&Name<'_>) -> T) -> T {
+        let (mut usual, mut long) = ([0; USUAL_NAME], Vec::new());
+        let room = match usual.get_mut(..key.0.len()) {
+            Some(room) => room,
+            None => {
+                long.resize(key.0.len(), 0);
+                &mut long[..]
+            }
+        };
+        ask(&Name::written(key, room))
+    }
+
+    /// Writes it into `room`, which is as long as the key. Each letter of an event's names comes by here.
+    fn written(key: Key<'_>, room: &'a mut [u8]) -> Self {
+        let (mut length, mut letters) = (0, Letters::NONE);
+        let mut write = |byte: u8| {
+            let letter = LETTERS[usize::from(byte)];
+            if letter != 0 {
+                room[length] = letter;
+                length += 1;
+                letters = letters.with(letter);
+            }
+        };
+        if key.0.contains(&b'\\') {
+            key.characters().for_each(write);
+        } else {
+            key.0.iter().for_each(|byte| write(*byte));
+        }
+        Self {
+            text: &room[..length],
+            letters,
+        }
     }
 
     #[inline]
@@ -110,14 +151,20 @@ impl Name {
     /// Kept apart, so that what is asked first of every name stays small.
     #[inline(never)]
     fn spells(&self, part: &Part) -> bool {
-        memmem::find(&self.text, part.text.as_bytes()).is_some()
+        memmem::find(self.text, part.text.as_bytes()).is_some()
     }
 
     /// Whether the member leads to a recording whatever it stands in.
     pub(super) fn leads_to_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() && (self.has_subject() || self.is_link_to_recording())
-            || self.text[..] == *VOICEMAIL_ID
+            || self.text == VOICEMAIL_ID
             || self.has_subject() && self.has_address(body, value)
+    }
+
+    /// Whether the member, whose value begins at `value`, leads to a recording or may hold some.
+    pub(super) fn may_matter(&self, body: &[u8], value: usize) -> bool {
+        self.leads_to_recording(body, value)
+            || matches!(body.get(value), Some(b'[' | b'{')) && self.may_hold_recordings()
     }
 
     /// Whether the member leads to a recording if it stands in what holds recordings.
@@ -191,15 +238,20 @@ mod tests {
     #[test]
     fn every_link_ends_in_a_letter_that_is_looked_for() {
         for link in LINKS {
-            assert!(Name::of(Key(link.as_bytes())).is_link(), "{link}");
+            Name::ask(Key(link.as_bytes()), |name| assert!(name.is_link(), "{link}"));
         }
     }
 
     #[test]
     fn a_part_is_found_wherever_it_stands() {
         for part in SUBJECTS.iter().chain(&LINK_SUBJECTS) {
-            for name in [part.text.to_owned(), format!("my_{}_2", part.text.to_uppercase())] {
-                assert!(Name::of(Key(name.as_bytes())).has(part), "{name}");
+            let long = format!("{}{}", "x".repeat(USUAL_NAME), part.text);
+            for name in [
+                part.text.to_owned(),
+                format!("my_{}_2", part.text.to_uppercase()),
+                long,
+            ] {
+                assert!(Name::ask(Key(name.as_bytes()), |name| name.has(part)), "{name}");
             }
         }
     }

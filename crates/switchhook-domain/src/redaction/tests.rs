@@ -431,6 +431,14 @@ proptest! {
     }
 
     #[test]
+    fn what_cannot_be_hidden_in_an_event_need_not_be_looked_for(body in json(), hidden in hidden()) {
+        let event = format!(r#"{{"members": {body}}}"#);
+        let outline = Outline::read(event.as_bytes()).unwrap();
+        let looked_for = hidden.and(concealable(&outline, hidden));
+        prop_assert_eq!(redact(event.as_bytes(), looked_for), redact(event.as_bytes(), hidden));
+    }
+
+    #[test]
     fn an_event_without_hidden_members_keeps_every_byte(body in json()) {
         let clean = redact(body.as_bytes(), Hidden::EVERYTHING).into_owned();
         for hidden in [RECORDINGS_HIDDEN, TEXT_HIDDEN] {
@@ -464,5 +472,21 @@ proptest! {
         for broken in [start.to_vec(), end.to_vec(), [start, extra.as_bytes(), end].concat()] {
             prop_assert!(redact(&broken, Hidden::EVERYTHING).len() <= broken.len());
         }
+    }
+}
+
+#[test]
+fn an_event_without_hidden_members_has_nothing_to_hide() {
+    let of = |event: &str| concealable(&Outline::read(event.as_bytes()).unwrap(), Hidden::EVERYTHING);
+    let plain =
+        of(r#"{"call_id": 7, "state": "hangup", "contact": {"name": "recording_url", "id": [1, "text"]}}"#);
+    assert_eq!(plain, Hidden::NOTHING);
+    assert_eq!(of(r#"{"contact": {"te\u0078t": "hello"}}"#), TEXT_HIDDEN);
+    for recordings in [
+        r#"{"recording_url": null}"#,
+        r#"{"call_recordings": [{"url": "a"}]}"#,
+        r#"{"c": {"voicemail" : "https://x"}}"#,
+    ] {
+        assert_eq!(of(recordings), RECORDINGS_HIDDEN, "{recordings}");
     }
 }

@@ -1,7 +1,6 @@
 //! One attempt: prepare → post → judge. What comes of it is data, whatever happened.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -116,7 +115,7 @@ pub(super) async fn attempt(
 /// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
 pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
     let is_signed = destination.signer.is_some();
-    let (event, hidden) = (claimed.body.len(), claimed.delivery.hidden);
+    let (event, hidden) = (claimed.body.len(), claimed.hidden());
     if destination.made.has_body() {
         let made = Template::most_made_of(event);
         made + size_made(is_signed, made, hidden)
@@ -144,7 +143,7 @@ async fn prepare(
     let delivery = &claimed.delivery;
     let mut headers = destination.headers.clone();
     let made = if destination.made.has_headers() || destination.made.has_body() {
-        let event = redact(&claimed.body, delivery.hidden);
+        let event = redact(&claimed.body, claimed.hidden());
         let make = destination.made.make(
             templates,
             delivery.company_id,
@@ -165,7 +164,7 @@ async fn prepare(
     }
     let signer = destination.signer.as_ref();
     let body = match (made, signer) {
-        (None, signer) => body_of(signer, &claimed.body, delivery.hidden),
+        (None, signer) => body_of(signer, &claimed.body, claimed.hidden()),
         (Some(made), None) => made.into(),
         (Some(made), Some(signer)) => signer.sign(made.as_bytes()).into(),
     };
@@ -243,7 +242,7 @@ fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
     const LONGEST: usize = "-9223372036854775808".len();
     let mut text = BytesMut::with_capacity(N * LONGEST);
     numbers.map(|number| {
-        write!(text, "{number}").expect("there is room for each");
+        text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         HeaderValue::from_maybe_shared(text.split().freeze()).expect("digits may stand in a header")
     })
 }

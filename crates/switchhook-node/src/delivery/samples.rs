@@ -46,6 +46,7 @@ pub(super) fn claimed(id: i64, key: Option<&str>) -> Box<ClaimedDelivery> {
     Box::new(ClaimedDelivery {
         delivery,
         body: Bytes::new(),
+        concealable: Hidden::EVERYTHING,
         was_read: false,
         was_due_at: NOW,
     })

@@ -5,6 +5,7 @@ use switchhook_domain::event::EventFacts;
 use switchhook_domain::filter::Content;
 use switchhook_domain::id::{DeliveryId, EventId};
 use switchhook_domain::matching::Match;
+use switchhook_domain::redaction::{Hidden, concealable};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{LARGEST_EVENT, Outline, Payload};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded};
@@ -31,7 +32,27 @@ pub(super) fn prepare(
     let warnings = validate(node, mode, kind, &outline, &facts)?;
     let content = Content::outlined(&outline);
     let matched = node.registry.match_event(submission.company_id, &facts, &content);
-    Ok(decide(node, submission, &facts, matched, warnings, now))
+    let concealable = concealable_by(&matched, &outline);
+    Ok(decide(
+        node,
+        submission,
+        &facts,
+        concealable,
+        matched,
+        warnings,
+        now,
+    ))
+}
+
+/// What there may be in an event of what is hidden from anybody it goes to.
+fn concealable_by(matched: &Matched, outline: &Outline<'_>) -> Hidden {
+    let hidden = matched.matches.iter().map(|one| one.hidden);
+    let hidden = hidden.fold(Hidden::NOTHING, Hidden::or);
+    if hidden.is_nothing() {
+        hidden
+    } else {
+        concealable(outline, hidden)
+    }
 }
 
 pub(super) fn facts(kind: Kind, outline: &Outline<'_>) -> EventFacts {
@@ -80,6 +101,7 @@ pub(super) fn decide(
     node: &Node,
     submission: Submission,
     facts: &EventFacts,
+    concealable: Hidden,
     matched: Matched,
     warnings: Vec<String>,
     now: Timestamp,
@@ -112,6 +134,7 @@ pub(super) fn decide(
         company_id: submission.company_id,
         kind: submission.kind,
         body: offer.keep(EventId(id), submission.body),
+        concealable,
         accepted_at: now,
         order_key: facts.order_key.clone(),
         warnings,

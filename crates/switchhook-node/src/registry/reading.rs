@@ -29,9 +29,9 @@ impl Registry {
         let revision = snapshot.revision;
         let registry = Self {
             store,
-            companies: DashMap::new(),
-            destinations: DashMap::new(),
-            websockets: DashMap::new(),
+            companies: DashMap::default(),
+            destinations: DashMap::default(),
+            websockets: DashMap::default(),
             loaded_at: revision,
         };
         let store = &registry.store;

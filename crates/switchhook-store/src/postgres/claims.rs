@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
+use switchhook_domain::redaction::Hidden;
 
 use super::columns::bind_columns;
 use super::due::{DueDelivery, due_deliveries};
@@ -216,6 +217,7 @@ async fn open(
         transaction.effects.claimed(ClaimedDelivery {
             delivery: one.delivery,
             body: one.body,
+            concealable: Hidden::EVERYTHING,
             was_read: true,
             was_due_at: one.was_due_at,
         });

@@ -77,7 +77,8 @@ impl<D: Driver> NotificationStore for D {
     }
 
     async fn are_notifications_due(&self, claim: NotificationClaim) -> Result<bool, StoreError> {
-        self.read(claim, |sql, claim| Box::pin(notifications::are_due(sql, claim)))
+        // Twice a second, so that nothing is committed for it: what is still to be committed is found the next time.
+        self.look_up(claim, |sql, claim| Box::pin(notifications::are_due(sql, claim)))
             .await
     }
 

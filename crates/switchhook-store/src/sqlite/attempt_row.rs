@@ -3,6 +3,7 @@
 use rusqlite::params;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, AttemptOutcome};
+use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::DeliveryId;
 
 use super::bulk::{self, Insertion, Values};
@@ -15,16 +16,18 @@ pub(super) fn insert(
     id: DeliveryId,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
-    insert_all(transaction, &[(id, attempt)])
+    bulk::insert(transaction, &INSERT, &[attempt], |attempt, values| {
+        bind(id, attempt, values)
+    })
 }
 
-/// Attempts of several deliveries.
-pub(super) fn insert_all(
+/// The only attempts of deliveries that ended with them.
+pub(super) fn insert_only(
     transaction: &mut Transaction<'_>,
-    attempts: &[(DeliveryId, &Attempt)],
+    ended: &[(Delivery, Attempt)],
 ) -> Result<(), StoreError> {
-    bulk::insert(transaction, &INSERT, attempts, |(id, attempt), values| {
-        bind(*id, attempt, values)
+    bulk::insert(transaction, &INSERT, ended, |(delivery, attempt), values| {
+        bind(delivery.id, attempt, values)
     })
 }
 

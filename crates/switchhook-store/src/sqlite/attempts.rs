@@ -25,7 +25,6 @@ pub(super) fn finish(
     finished: &[FinishedAttempt],
 ) -> Result<usize, StoreError> {
     let (mut late, mut given_up) = (0, GivenUpDeliveries::default());
-    let mut ended = Vec::new();
     for one in finished {
         let delivery_id = one.delivery_id;
         transaction.effects.finished(one);
@@ -34,11 +33,12 @@ pub(super) fn finish(
                 if let Some(key) = &delivery.order_key {
                     order_queue::free_follower(transaction, one.webhook_id, key, one.attempt.finished_at)?;
                 }
-                ended.push((ended_by(one, delivery), &one.attempt));
+                let ended = ended_by(one, delivery);
+                transaction.deferred.put_ended(ended, one.attempt.clone());
                 given_up.note(one);
                 continue;
             }
-            delivery_row::insert(transaction.connection, &delivery, Start::Claimed)?;
+            delivery_row::insert(transaction, &delivery, Start::Claimed)?;
         }
         match open_attempt(transaction.connection, delivery_id)? {
             Some(open) if open.number == one.attempt.number => {
@@ -50,12 +50,6 @@ pub(super) fn finish(
             _ => late += 1,
         }
     }
-    delivery_row::insert_ended(transaction, &ended)?;
-    let attempts: Vec<_> = ended
-        .iter()
-        .map(|(delivery, attempt)| (delivery.id, *attempt))
-        .collect();
-    attempt_row::insert_all(transaction, &attempts)?;
     if !given_up.is_empty() {
         let sql = &mut TransactionOnThread::new(transaction);
         at_once(notices::add_given_up(sql, &given_up))?;

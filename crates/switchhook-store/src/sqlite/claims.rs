@@ -4,6 +4,7 @@ use rusqlite::{Connection, ToSql, params};
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::redaction::Hidden;
 
 use super::order_queue;
 use super::row::{all, first};
@@ -218,6 +219,7 @@ fn open(
     transaction.effects.claimed(ClaimedDelivery {
         delivery,
         body,
+        concealable: Hidden::EVERYTHING,
         was_read: true,
         was_due_at,
     });

@@ -152,6 +152,9 @@ impl Committer {
         durability: Durability,
         isolation: impl Fn(&Write) -> Isolation,
     ) -> Result<Outcome, Failure> {
+        if writes.is_empty() && self.database.open_until().is_none() {
+            self.database.leave_nothing();
+        }
         self.database.begin()?;
         let mut transaction = self.database.transaction();
         transaction.may_defer = durability < Durability::Commit;
@@ -159,11 +162,13 @@ impl Committer {
             let isolation = isolation(write);
             run_one(write, &mut transaction, isolation)?;
         }
-        // Which event it is that cannot be written is found when they are written one by one.
-        match Ran::of(&transaction.write_events()) {
-            Ran::StoreFailed(message) => return Err(Failure::Store(StoreError::Unavailable(message))),
-            Ran::Failed => return Err(Failure::Neighbour),
-            Ran::Done => {}
+        if transaction.deferred.is_full() {
+            // Which row it is that cannot be written is found when they are written one by one.
+            match Ran::of(&transaction.write_gathered()) {
+                Ran::StoreFailed(message) => return Err(Failure::Store(StoreError::Unavailable(message))),
+                Ran::Failed => return Err(Failure::Neighbour),
+                Ran::Done => {}
+            }
         }
         Ok(transaction.into_outcome())
     }
@@ -201,6 +206,7 @@ impl Committer {
 
     /// Ends for good, with everything in the database file. What this process owns no longer it leaves alone.
     pub(super) fn close(&mut self) {
+        self.database.leave_nothing();
         if self.database.has_uncommitted() {
             self.commit_as(Vec::new(), Durability::Commit);
         }

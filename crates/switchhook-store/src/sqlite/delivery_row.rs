@@ -1,6 +1,6 @@
 //! A delivery becomes a row.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::{Delivery, DeliveryState};
@@ -22,14 +22,18 @@ enum Stand<'a> {
 }
 
 /// A new delivery.
-pub(super) fn insert(connection: &Connection, delivery: &Delivery, start: Start) -> Result<(), StoreError> {
+pub(super) fn insert(
+    transaction: &mut Transaction<'_>,
+    delivery: &Delivery,
+    start: Start,
+) -> Result<(), StoreError> {
     if delivery.state.is_final() {
         return Err(StoreError::Conflict(
             "a delivery cannot be made in a final state".into(),
         ));
     }
-    let mut statement = connection.prepare_cached(INSERT_ONE)?;
-    bulk::execute(&mut statement, &[delivery], |delivery, values| {
+    transaction.deferred.queues_with_rows.note(delivery);
+    bulk::insert(transaction, &INSERT, &[delivery], |delivery, values| {
         bind(delivery, Stand::Started(start), values)
     })
 }
@@ -39,6 +43,9 @@ pub(super) fn insert_claimed(
     transaction: &mut Transaction<'_>,
     claimed: &[Delivery],
 ) -> Result<(), StoreError> {
+    for delivery in claimed {
+        transaction.deferred.queues_with_rows.note(delivery);
+    }
     bulk::insert(transaction, &INSERT, claimed, |delivery, values| {
         bind(delivery, Stand::Started(Start::Claimed), values)
     })
@@ -47,7 +54,7 @@ pub(super) fn insert_claimed(
 /// Deliveries that ended with their first attempt, before they had a row.
 pub(super) fn insert_ended(
     transaction: &mut Transaction<'_>,
-    ended: &[(Delivery, &Attempt)],
+    ended: &[(Delivery, Attempt)],
 ) -> Result<(), StoreError> {
     bulk::insert(transaction, &INSERT, ended, |(delivery, last), values| {
         bind(delivery, Stand::Ended(last), values)

@@ -1,6 +1,6 @@
 //! An event becomes a row.
 //!
-//! Rows that nothing depends on yet are gathered until the batch is done, and written together.
+//! Rows that nothing depends on yet are gathered, and written together.
 
 use bytes::Bytes;
 use rusqlite::params;
@@ -49,6 +49,11 @@ impl EventRow {
     /// Whether somebody may look for it before the batch is done: by its key, or by its place in the log.
     pub(super) const fn is_looked_for(&self) -> bool {
         self.idempotency_key.is_some() || self.position.is_some()
+    }
+
+    /// How much memory it holds.
+    pub(super) fn size(&self) -> usize {
+        self.body.len()
     }
 
     fn bind(&self, values: &mut Values<'_, '_>) -> Result<(), StoreError> {

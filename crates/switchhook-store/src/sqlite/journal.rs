@@ -2,9 +2,9 @@
 //!
 //! A commit of SQLite costs a dozen pages and a sync of its log, whatever it holds. So the events of an open transaction
 //! are appended here and synced, and count as kept from then on; the transaction itself is committed some milliseconds
-//! later, for many of them at once. Each commit begins a new *generation*, whose number is in the database (as its
-//! `user_version`): what the file has of earlier ones is in the database too, and is written over. After a crash it is the
-//! other way round: what the file has of the database's own generation never got there, and is recorded again.
+//! later, for many of them at once. A commit after which everything has a row begins a new *generation*, whose number is in the
+//! database (as its `user_version`): what the file has of earlier ones is in the database too, and is written over. After a crash it
+//! is the other way round: of what the file has of the database's own generation not all got there, and the rest is recorded again.
 
 mod frame;
 #[cfg(feature = "fuzzing")]
@@ -29,8 +29,8 @@ use crate::event::NewEvent;
 /// How its name ends, behind the database's: an earlier name of the journal, which stores keep.
 pub(super) const END: &str = ".intake";
 
-/// How long the file may grow before the transaction is committed.
-const LONG: u64 = 4 << 20;
+/// How long the file may grow before everything is committed.
+const LONG: u64 = 8 << 20;
 
 /// How often and how long whoever waits for a commit looks for it.
 const TRIES: u32 = 1_000;

@@ -19,6 +19,9 @@ pub(super) fn last(
 ) -> Result<Option<Queued>, StoreError> {
     let deferred = transaction.deferred.queue(webhook_id, key);
     let deferred = deferred.max_by_key(|one| one.position);
+    if !transaction.deferred.queues_with_rows.may_have(webhook_id, key) {
+        return Ok(deferred);
+    }
     let mut rows = transaction
         .hot(LAST)?
         .query(params![webhook_id.0, key.as_str()])?;
@@ -43,6 +46,10 @@ pub(super) fn free_follower(
     key: &OrderKey,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if !transaction.deferred.queues_with_rows.may_have(webhook_id, key) {
+        // Those without a row are claimed, and none waits.
+        return Ok(());
+    }
     let mut queue = Vec::new();
     let mut rows = transaction
         .hot(FIRST)?
@@ -52,7 +59,6 @@ pub(super) fn free_follower(
     }
     drop(rows);
     if queue.is_empty() {
-        // Those without a row are claimed, and none waits.
         return Ok(());
     }
     queue.extend(transaction.deferred.queue(webhook_id, key));

@@ -12,8 +12,8 @@ use switchhook_domain::replay::{Destination, Estimate, Progress, Replay, ReplayF
 
 use super::connection::{Checkpoints, Place, open_writing};
 use super::{
-    attempts, claims, deliveries, erasure, history, order_queue, pending, record, recovery, replay_scan,
-    replays, retention, schema,
+    attempts, claims, deferred, deliveries, erasure, history, order_queue, pending, queues_with_rows, record,
+    recovery, replay_scan, replays, retention, schema,
 };
 use crate::page::PageRequest;
 use crate::shared;
@@ -103,6 +103,13 @@ fn what_is_done_for_every_event_seeks() {
         order_queue::FIRST,
         "deliveries_by_order_key (webhook_id=? AND order_key=?)",
     );
+    let plan = plan(&connection, queues_with_rows::QUEUES);
+    assert!(
+        plan.contains("deliveries USING COVERING INDEX deliveries_by_order_key"),
+        "{plan}"
+    );
+    // One step to the end of the table, which SQLite calls a search.
+    check(&connection, deferred::LARGEST, "SEARCH events");
     check(&connection, attempts::OPEN, "INTEGER PRIMARY KEY (rowid=?)");
     check(
         &connection,

@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::deferred::IdOf;
 use super::event_row::{self, EventRow};
 use super::row::first;
 use super::sql::{OnThread, at_once};
@@ -25,6 +26,22 @@ pub(super) fn record(
         .collect()
 }
 
+/// Keeps of an event of the journal what the database does not have: all, or those of its deliveries that had no row yet when its own
+/// was committed.
+pub(super) fn record_again(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
+    let connection = transaction.connection;
+    let is_there = |sql, id: i64| first(connection, sql, &[&id], |_| Ok(())).map(|row| row.is_some());
+    if !is_there("SELECT 1 FROM events WHERE id = ?", event.id.0)? {
+        return record_one(transaction, event).map(drop);
+    }
+    for (ordinal, delivery) in (0..).zip(&event.deliveries) {
+        if !is_there("SELECT 1 FROM deliveries WHERE id = ?", delivery.id.0)? {
+            deliver(transaction, event, delivery, ordinal)?;
+        }
+    }
+    Ok(())
+}
+
 fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Recorded, StoreError> {
     if let Some(idempotency) = &event.idempotency
         && let Some(answer) = answer_to_repetition(transaction, event, idempotency)?
@@ -42,9 +59,13 @@ fn record_one(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<Rec
 fn insert(transaction: &mut Transaction<'_>, event: &NewEvent) -> Result<(), StoreError> {
     let position = next_position(transaction, event)?;
     let row = EventRow::of(event, position)?;
-    if transaction.may_defer && !row.is_looked_for() {
-        transaction.new_events.push(row);
+    let id = transaction.deferred.note_event(event.id);
+    if transaction.may_defer && !row.is_looked_for() && id == IdOf::New {
+        transaction.deferred.put_event(row);
         return Ok(());
+    }
+    if id == IdOf::Gathered {
+        transaction.write_gathered()?;
     }
     event_row::insert(transaction, &[row])
 }
@@ -66,7 +87,7 @@ fn deliver(
     if start == Start::Claimed && transaction.may_defer {
         transaction.deferred.put(delivery.clone());
     } else {
-        delivery_row::insert(transaction.connection, &delivery, start)?;
+        delivery_row::insert(transaction, &delivery, start)?;
     }
     transaction.effects.made(event, delivery, start);
     Ok(())

@@ -52,7 +52,7 @@ const ADVANCE: &str = "UPDATE replays SET cursor = ?, all_created = ?, next_due_
 
 /// Makes a delivery, unless its event or the payload of it is gone.
 fn create_delivery(
-    transaction: &Transaction<'_>,
+    transaction: &mut Transaction<'_>,
     replay: &Replay,
     new: &ReplayDelivery,
     now: Timestamp,
@@ -65,7 +65,7 @@ fn create_delivery(
     let ordinal = deliveries::next_ordinal(connection, planned.event_id)?;
     let delivery = new.unsent(replay, ordinal, now);
     // Whether it must wait for those before it is seen when it is claimed, which is not before it is due.
-    delivery_row::insert(connection, &delivery, Start::Free)?;
+    delivery_row::insert(transaction, &delivery, Start::Free)?;
     if planned.settles {
         let sql = &mut OnThread::new(connection);
         at_once(dead_letters::resent(

@@ -126,6 +126,7 @@ mod tests {
     use bytes::Bytes;
     use switchhook_domain::Kind;
     use switchhook_domain::id::{CompanyId, EventId};
+    use switchhook_domain::redaction::Hidden;
 
     const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -138,6 +139,7 @@ mod tests {
             accepted_at,
             order_key: None,
             revision: switchhook_domain::subscription::Revision::default(),
+            concealable: Hidden::EVERYTHING,
             is_logged: false,
             warnings: Vec::new(),
             idempotency: None,

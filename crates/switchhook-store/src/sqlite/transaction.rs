@@ -2,9 +2,8 @@
 
 use rusqlite::{CachedStatement, Connection};
 
-use super::deferred::Deferred;
-use super::delivery_row;
-use super::event_row::{self, EventRow};
+use super::deferred::{Deferred, Gathered};
+use super::{attempt_row, delivery_row, event_row};
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::write::{Answer, Reply, reply};
@@ -17,11 +16,9 @@ pub(super) struct Transaction<'c> {
     pub(super) connection: &'c Connection,
     /// Whether this process may claim deliveries at all.
     pub(super) may_claim: bool,
-    /// Claimed deliveries without a row.
+    /// What has no row yet.
     pub(super) deferred: &'c mut Deferred,
-    /// Events without a row, which get theirs at the end of the batch.
-    pub(super) new_events: Vec<EventRow>,
-    /// Whether deliveries and events may be among those, for now.
+    /// Whether claimed deliveries and events may be among that, for now.
     pub(super) may_defer: bool,
     pub(super) effects: Effects,
     has_overwritten: bool,
@@ -42,7 +39,6 @@ impl<'c> Transaction<'c> {
             connection,
             may_claim,
             deferred,
-            new_events: Vec::new(),
             may_defer: false,
             effects: Effects::default(),
             has_overwritten: false,
@@ -68,15 +64,17 @@ impl<'c> Transaction<'c> {
         Ok(&mut self.hot[place].1)
     }
 
-    /// Gives every event its row.
-    pub(super) fn write_events(&mut self) -> Result<(), StoreError> {
-        let rows = std::mem::take(&mut self.new_events);
-        event_row::insert(self, &rows)
+    /// Gives every event, and every delivery that has ended, its row.
+    pub(super) fn write_gathered(&mut self) -> Result<(), StoreError> {
+        let Gathered { events, ended, .. } = self.deferred.take_gathered();
+        event_row::insert(self, &events)?;
+        delivery_row::insert_ended(self, &ended)?;
+        attempt_row::insert_only(self, &ended)
     }
 
-    /// Gives every event and delivery its row: somebody is about to look at rows.
+    /// Gives everything its row: somebody is about to look at rows.
     pub(super) fn write_deferred(&mut self) -> Result<(), StoreError> {
-        self.write_events()?;
+        self.write_gathered()?;
         let claimed = self.deferred.take_all();
         delivery_row::insert_claimed(self, &claimed)
     }

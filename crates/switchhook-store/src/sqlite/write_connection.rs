@@ -28,6 +28,10 @@ use crate::event::NewEvent;
 /// How many attempts may have ended in it: after a crash their deliveries are sent again.
 const MOST_FINISHED: usize = 500;
 
+/// How many commits in succession may leave claimed deliveries without a row, whose events the journal keeps. Most end meanwhile, and
+/// are written once; who reads, or writes anything else, has all of them written first.
+const MOST_LEAVING: u32 = 8;
+
 /// How often, and how long after each other, moving the whole log into the file is tried.
 const FOLDING_TRIES: u32 = 200;
 const FOLDING_PAUSE: Duration = Duration::from_millis(5);
@@ -42,6 +46,9 @@ pub(super) struct WriteConnection {
     open_for: Duration,
     /// Until when the transaction that is open stays so, if one is.
     open_until: Option<Instant>,
+    /// How many more commits may leave claimed deliveries without a row, and how long the last one's stay so if nothing comes.
+    may_leave: u32,
+    left_until: Option<Instant>,
     /// How many attempts have ended in it.
     finished: usize,
     deferred: Deferred,
@@ -59,6 +66,8 @@ impl WriteConnection {
             open_for,
             journal: None,
             open_until: None,
+            may_leave: 0,
+            left_until: None,
             finished: 0,
             deferred: Deferred::default(),
             is_ahead: Arc::default(),
@@ -76,9 +85,20 @@ impl WriteConnection {
         self.open_until
     }
 
+    /// When there is something to commit at the latest; `None` if nothing waits for it.
+    pub(super) fn commits_at(&self) -> Option<Instant> {
+        let left = self.left_until.filter(|_| self.deferred.has_claimed());
+        self.open_until.or(left)
+    }
+
+    /// Nothing more comes for now: the next commit leaves nothing without a row.
+    pub(super) const fn leave_nothing(&mut self) {
+        self.may_leave = 0;
+    }
+
     /// Whether something is answered, or was, that is not committed.
     pub(super) fn has_uncommitted(&self) -> bool {
-        self.open_until.is_some() || self.is_owing()
+        self.open_until.is_some() || self.deferred.has_claimed() || self.is_owing()
     }
 
     fn is_owing(&self) -> bool {
@@ -110,12 +130,14 @@ impl WriteConnection {
         self.execute("BEGIN IMMEDIATE")?;
         self.open_until = Some(now() + self.open_for);
         self.finished = 0;
+        self.deferred.begin(&self.connection)?;
         self.custody.check_owner(&self.connection)?;
         if let Some(journal) = &mut self.journal {
             let generation = journal::generation(&self.connection)?;
             if generation != journal.generation() {
                 // A guest that found no lock has recorded what there was.
                 journal.begin(generation);
+                self.deferred.clear();
             }
             if journal.is_owing() {
                 let events = journal.events().map_err(|error| unreadable(&error))?;
@@ -157,24 +179,50 @@ impl WriteConnection {
         }
     }
 
+    /// Commits; what is claimed and has no row yet stays so, if the journal may keep its events for longer.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        if self.may_leave_claimed() {
+            self.transaction().write_gathered()?;
+            self.commit_rows()?;
+            self.may_leave -= 1;
+            self.left_until = Some(now() + self.open_for);
+            return Ok(());
+        }
+        self.commit_everything()
+    }
+
+    /// Commits, with a row for everything: the journal begins anew.
+    fn commit_everything(&mut self) -> Result<(), StoreError> {
         self.transaction().write_deferred()?;
         let next_generation = match &self.journal {
             Some(journal) if journal.has_something() => Some(journal.conclude(&self.connection)?),
             _ => None,
         };
-        self.execute("COMMIT")?;
-        self.open_until = None;
+        self.commit_rows()?;
         self.is_ahead.store(false, Ordering::Release);
+        self.may_leave = MOST_LEAVING;
         if let (Some(journal), Some(generation)) = (&mut self.journal, next_generation) {
             journal.begin(generation);
         }
         Ok(())
     }
 
+    fn commit_rows(&mut self) -> Result<(), StoreError> {
+        self.execute("COMMIT")?;
+        self.open_until = None;
+        Ok(())
+    }
+
+    fn may_leave_claimed(&self) -> bool {
+        self.deferred.has_claimed()
+            && self.may_leave > 0
+            && self.journal.as_ref().is_some_and(Journal::takes_more)
+    }
+
     /// After some failures SQLite has already rolled back.
     pub(super) fn roll_back(&mut self) {
         self.open_until = None;
+        self.may_leave = 0;
         self.deferred.clear();
         if let Some(journal) = &mut self.journal {
             journal.owe();
@@ -200,13 +248,13 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Records events of the journal. One that cannot be recorded is logged, and keeps nobody from the others. Nothing is
+    /// Records of events of the journal what the database lacks of them. One that cannot be recorded is logged, and keeps nobody from the others. Nothing is
     /// handed over: the node was notified when they were recorded first, or will look for what is due.
     fn record_again(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
         let mut transaction = self.transaction();
         for event in events {
             let ran = transaction.isolated(|transaction| {
-                let recorded = record::record(transaction, std::slice::from_ref(&event));
+                let recorded = record::record_again(transaction, &event);
                 if let Err(error) = &recorded {
                     tracing::error!(id = event.id.0, %error, "an event of the journal cannot be recorded");
                 }
@@ -226,7 +274,7 @@ impl WriteConnection {
             if let Some(number) = self.custody.number() {
                 owner::end(&self.connection, number)?;
             }
-            self.commit()?;
+            self.commit_everything()?;
             self.fold_log();
         }
         Ok(self.custody.lose(loss))
@@ -280,7 +328,7 @@ impl WriteConnection {
         }
         self.journal = Some(journal);
         self.record_again(left.into_iter().map(unclaimed).collect())?;
-        self.commit()?;
+        self.commit_everything()?;
         beside_links.remove();
         Ok(())
     }

@@ -110,7 +110,7 @@ fn write_batches(
     mut committer: Committer,
     mut log: Option<LogGuard>,
 ) {
-    while let Some(batch) = next(&mut batches, committer.database.open_until()) {
+    while let Some(batch) = next(&mut batches, committer.database.commits_at()) {
         committer.commit(batch.writes);
         drop(batch.room);
         if let Some(log) = &mut log

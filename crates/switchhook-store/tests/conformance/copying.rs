@@ -3,12 +3,11 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, WebhookId};
 use switchhook_domain::subscription::Filter;
 use switchhook_store::{CopyProgress, CopyReport, NewEvent, Store, StoreError, StoreOptions, copy};
 
-use crate::samples::{COMPANY, NOON, answered, delivery, event, key, order_key, subscription, webhook};
+use crate::samples::{COMPANY, NOON, delivery, event, key, order_key, subscription, webhook};
 use crate::{postgres, samples};
 
 const HOOK: WebhookId = WebhookId(10);
@@ -49,15 +48,7 @@ async fn claim_and_finish_one(store: &dyn Store) {
         expired: switchhook_store::Expired::Claim,
     };
     store.claim_due_deliveries(claim).await.unwrap();
-    let finished = switchhook_store::FinishedAttempt {
-        delivery_id: DeliveryId(1_001),
-        webhook_id: HOOK,
-        attempt: answered(1, 200, NOON),
-        state: DeliveryState::Delivered { at: NOON },
-        failures: crate::world::failures(0, 0),
-        blocks_until: NOON,
-        suspended: std::time::Duration::ZERO,
-    };
+    let finished = samples::delivered(1_001, HOOK);
     assert_eq!(store.finish_attempts(vec![finished]).await.unwrap(), 0);
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId, first_id_at};
+use switchhook_domain::redaction::Hidden;
 use switchhook_domain::replay::{Destination, ReplayFilter};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::postgres::cluster::{Cluster, Durability, create_database};
@@ -166,6 +167,7 @@ async fn do_what_is_done_for_every_event(world: &mut World) {
             idempotency: key("another key"),
             order_key: Some(order_key(1_000_000 + n)),
             deliveries: vec![world.claimed(healthy), world.claimed(FAILING)],
+            concealable: Hidden::EVERYTHING,
             is_logged: n % 2 == 0,
             ..world.event()
         };

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use switchhook_domain::attempt::{
     Answer, Attempt, AttemptOutcome, AttemptRequest, FailureReason, HeaderRecord, Phases,
 };
+use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{CompanyId, DeliveryId, EventId, KeyId, SubscriptionId, WebhookId};
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::order::OrderKey;
@@ -15,7 +16,7 @@ use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::{Endpoint, Filter, Revision, Subscription};
 use switchhook_domain::webhook::{OldSecret, Webhook, WebhookSettings};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_store::{NewDelivery, NewEvent, StoreError};
+use switchhook_store::{FinishedAttempt, NewDelivery, NewEvent, StoreError};
 
 pub(crate) const COMPANY: CompanyId = CompanyId(1);
 pub(crate) const OTHER_COMPANY: CompanyId = CompanyId(2);
@@ -85,6 +86,7 @@ pub(crate) fn event(id: i64, accepted_at: Timestamp) -> NewEvent {
         idempotency: None,
         deliveries: Vec::new(),
         revision: Revision(0),
+        concealable: Hidden::EVERYTHING,
         is_logged: false,
     }
 }
@@ -158,6 +160,19 @@ pub(crate) fn attempt(number: u32, outcome: AttemptOutcome, at: Timestamp) -> At
             first_byte: Some(Duration::from_micros(249_999)),
             total: Duration::from_millis(250),
         },
+    }
+}
+
+/// A first attempt that the receiver accepted.
+pub(crate) fn delivered(delivery_id: i64, webhook_id: WebhookId) -> FinishedAttempt {
+    FinishedAttempt {
+        delivery_id: DeliveryId(delivery_id),
+        webhook_id,
+        attempt: answered(1, 200, NOON),
+        state: DeliveryState::Delivered { at: NOON },
+        failures: crate::world::failures(0, 0),
+        blocks_until: NOON,
+        suspended: Duration::ZERO,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use switchhook_domain::delivery::DeliveryState;
@@ -13,7 +14,7 @@ use switchhook_store::{
     StoreError, StoreOptions,
 };
 
-use crate::samples::{COMPANY, LEASE, NOON, delivery, event, key};
+use crate::samples::{COMPANY, LEASE, NOON, delivered, delivery, event, key};
 
 const HOOK: WebhookId = WebhookId(7);
 
@@ -148,6 +149,14 @@ async fn the_files_are_their_owners_only() {
 }
 
 /// What a crash leaves is what the files hold at that moment: copies of them, taken from under an open store.
+fn crash(path: &Path, copy: &Path) {
+    // The journal first: what is committed in between is in the log. The log last: a checkpoint in between may move
+    // pages into the file, but takes none out of the log.
+    for end in ["db.intake", "db", "db-wal"] {
+        std::fs::copy(path.with_extension(end), copy.with_extension(end)).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_is_there_after_a_crash() {
     let scratch = tempfile::tempdir().unwrap();
@@ -165,11 +174,7 @@ async fn whatever_was_acknowledged_is_there_after_a_crash() {
             acknowledged.push(call.await.unwrap().unwrap());
         }
         let copy = scratch.path().join(format!("copy-{round}.db"));
-        // The journal first: what is committed in between is in the log. The log last: a checkpoint in between may move
-        // pages into the file, but takes none out of the log.
-        std::fs::copy(path.with_extension("db.intake"), copy.with_extension("db.intake")).unwrap();
-        std::fs::copy(&path, &copy).unwrap();
-        std::fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+        crash(&path, &copy);
         let survivor = open(&copy).unwrap();
         for id in acknowledged {
             assert!(survivor.event(COMPANY, EventId(id)).await.is_ok(), "event {id}");
@@ -181,6 +186,52 @@ async fn whatever_was_acknowledged_is_there_after_a_crash() {
             );
         }
     }
+}
+
+/// Commits leave what is under way without a row for a while: then the journal still has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commits_leave_without_a_row_is_there_after_a_crash() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let options = StoreOptions {
+        commit_every: Duration::from_millis(3),
+        ..StoreOptions::owner(NOON)
+    };
+    let store = SqliteStore::open(&path, options).unwrap();
+    let (mut acknowledged, mut left_without_a_row) = (Vec::new(), 0);
+    for round in 0..40 {
+        for number in 0..6 {
+            let id = 1_000 * (round + 1) + 2 * number;
+            store.record_events(vec![claimed(id)]).await.unwrap();
+            acknowledged.push(id);
+        }
+        // Every other one ends.
+        for id in acknowledged.iter().rev().take(6).step_by(2) {
+            store
+                .finish_attempts(vec![delivered(id + 1, HOOK)])
+                .await
+                .unwrap();
+        }
+        let copy = scratch.path().join(format!("copy-{round}.db"));
+        crash(&path, &copy);
+        left_without_a_row += rusqlite::Connection::open(&copy)
+            .unwrap()
+            .query_row(
+                "SELECT count(*) FROM events WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id)",
+                [],
+                |row| row.get::<_, i64>(0),
+            )
+            .unwrap();
+        let survivor = open(&copy).unwrap();
+        for id in &acknowledged {
+            let delivery = survivor.delivery(COMPANY, DeliveryId(id + 1)).await.unwrap();
+            let is_under_way = delivery.state == DeliveryState::Pending { due_at: NOON };
+            let has_ended = matches!(delivery.state, DeliveryState::Delivered { .. });
+            let may_have_ended = id / 2 % 2 == 1;
+            assert!(is_under_way || has_ended && may_have_ended, "{delivery:?}");
+        }
+    }
+    assert!(left_without_a_row > 0, "no commit left anything");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,6 +298,8 @@ async fn a_row_that_cannot_be_read_is_named() {
     let path = scratch.path().join("store.db");
     let store = open(&path).unwrap();
     store.record_events(vec![claimed(10)]).await.unwrap();
+    // Who reads it sees to it that it has a row.
+    store.delivery(COMPANY, DeliveryId(11)).await.unwrap();
     let sql = rusqlite::Connection::open(&path).unwrap();
     sql.execute("UPDATE deliveries SET subscription_ids = '5,x' WHERE id = 11", [])
         .unwrap();

@@ -4,12 +4,12 @@
 //! then. One that something happened to is *touched*: news come in bunches, and often many of one webhook, so what follows is
 //! worked out once for a bunch.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{IdMap, WebhookId};
 use switchhook_domain::webhook::DeliveryDefaults;
 
 use super::EngineParts;
@@ -21,7 +21,7 @@ use crate::registry::Registry;
 
 /// The queues of all webhooks that have something to do.
 pub(super) struct Schedule {
-    places: HashMap<WebhookId, Place>,
+    places: IdMap<WebhookId, Place>,
     due: BTreeSet<(Timestamp, WebhookId)>,
     /// The runnable queues, each once.
     runnable: VecDeque<WebhookId>,
@@ -44,7 +44,7 @@ struct Place {
 impl Schedule {
     pub(super) fn new(parts: &EngineParts, memory: Arc<Memory>) -> Self {
         Self {
-            places: HashMap::new(),
+            places: IdMap::default(),
             due: BTreeSet::new(),
             runnable: VecDeque::new(),
             touched: BTreeSet::new(),

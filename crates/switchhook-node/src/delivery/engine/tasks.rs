@@ -110,6 +110,8 @@ impl Tasks {
 
     /// Makes an attempt.
     pub(super) fn attempt(&self, attempt: impl Future<Output = Ended> + Send + 'static) {
+        // In a box: it is large, and would be moved at each of the steps into its task and out of it.
+        let attempt = Box::pin(attempt);
         self.spawn_reporting(async { Report::Ended(Box::new(attempt.await)) });
     }
 

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::DeliveryId;
+use switchhook_domain::id::{DeliveryId, IdMap};
 use switchhook_domain::order::OrderKey;
 use switchhook_store::{ClaimedDelivery, Release};
 
@@ -20,7 +20,7 @@ type ClaimId = (DeliveryId, u32);
 #[derive(Default)]
 pub(super) struct Claims {
     /// Every claim that the store has not settled yet.
-    unsettled: HashMap<ClaimId, Claim>,
+    unsettled: IdMap<ClaimId, Claim>,
     /// The deliveries that may start now.
     ready: VecDeque<Box<ClaimedDelivery>>,
     order_queues: HashMap<OrderKey, OrderQueue>,

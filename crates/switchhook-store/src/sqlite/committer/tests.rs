@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use switchhook_domain::id::{CompanyId, EventId};
+use switchhook_domain::redaction::Hidden;
 use switchhook_domain::subscription::Revision;
 use switchhook_domain::{Kind, Timestamp};
 
@@ -39,6 +40,7 @@ fn event(id: i64) -> NewEvent {
         idempotency: None,
         deliveries: Vec::new(),
         revision: Revision::default(),
+        concealable: Hidden::EVERYTHING,
         is_logged: false,
     }
 }

@@ -98,6 +98,7 @@ fn get_event(from: &mut &[u8]) -> Result<NewEvent, Unreadable> {
         kind: Kind::of_kept(get_text(from)?).map_err(|_| Unreadable)?,
         accepted_at: get_time(from)?,
         revision: Revision(from.try_get_i64_le()?),
+        concealable: Hidden::EVERYTHING,
         is_logged: from.try_get_u8()? != 0,
         order_key: get_maybe(from, |from| get_text(from).map(OrderKey::new))?,
         idempotency: get_maybe(from, |from| {
@@ -260,6 +261,7 @@ mod tests {
                 }),
                 deliveries,
                 revision: Revision(numbers[1]),
+                concealable: Hidden::EVERYTHING,
                 is_logged,
             },
         )

@@ -70,6 +70,7 @@ pub fn frame_seeds() -> Vec<Vec<u8>> {
             claim_until: Some(Timestamp::from_millis(6)),
         }],
         revision: Revision(3),
+        concealable: Hidden::EVERYTHING,
         is_logged: true,
     };
     let mut whole = Vec::new();

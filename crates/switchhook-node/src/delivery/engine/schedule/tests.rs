@@ -13,7 +13,7 @@ async fn schedule() -> Schedule {
     let mut paused = webhook(PAUSED);
     paused.paused_at = Some(NOW);
     Schedule {
-        places: HashMap::new(),
+        places: IdMap::default(),
         due: BTreeSet::new(),
         runnable: VecDeque::new(),
         touched: BTreeSet::new(),

@@ -1,0 +1,51 @@
+//! Which order queues have rows: for most events no queue does, and then nobody has to look for those before it.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use rusqlite::Connection;
+use switchhook_domain::delivery::Delivery;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::order::OrderKey;
+
+use super::row::all;
+use crate::error::StoreError;
+
+/// How many queues are remembered. With a backlog there are more, and each is looked for.
+const MOST: u32 = 256;
+
+/// As far as the open transaction knows; it may have queues that are empty by now, but lacks none that has a row.
+#[derive(Default)]
+pub(super) struct QueuesWithRows {
+    /// By their hash: two that have the same are both looked for. `None`: any may have rows.
+    known: Option<HashSet<u64>>,
+    hash: RandomState,
+}
+
+impl QueuesWithRows {
+    /// Those that there are when a transaction begins. Until it ends nobody else can make one.
+    pub(super) fn read(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let queues = all(connection, QUEUES, &[&(MOST + 1)], |row| {
+            Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+        })?;
+        let hashes = queues.iter().map(|queue| self.hash.hash_one(queue));
+        self.known = (queues.len() <= MOST as usize).then(|| hashes.collect());
+        Ok(())
+    }
+
+    pub(super) fn may_have(&self, webhook_id: WebhookId, key: &OrderKey) -> bool {
+        let is_known =
+            |known: &HashSet<u64>| known.contains(&self.hash.hash_one((webhook_id.0, key.as_str())));
+        self.known.as_ref().is_none_or(is_known)
+    }
+
+    /// A delivery gets a row.
+    pub(super) fn note(&mut self, delivery: &Delivery) {
+        if let (Some(known), Some(key)) = (&mut self.known, &delivery.order_key) {
+            known.insert(self.hash.hash_one((delivery.webhook_id.0, key.as_str())));
+        }
+    }
+}
+
+pub(super) const QUEUES: &str = "SELECT webhook_id, order_key FROM deliveries INDEXED BY deliveries_by_order_key \
+     WHERE state = 'pending' AND order_key IS NOT NULL LIMIT ?";
