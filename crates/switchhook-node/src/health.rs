@@ -211,7 +211,7 @@ pub(crate) fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domai
     let body = attempt
         .answer
         .as_ref()
-        .map(|answer| sight.text(kind, &answer.body_head));
+        .map(|answer| sight.answer(kind, &answer.body_head));
     let said = body.unwrap_or_else(|| {
         let detail = attempt.detail().unwrap_or_default();
         sight

@@ -80,15 +80,34 @@ impl Sight {
         redact(bytes, self.clearance.hidden(kind))
     }
 
-    /// The headers of an answer: receivers send back there, too, what they got.
-    pub fn headers(self, headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let shown = headers
-            .into_iter()
-            .map(|(name, value)| match self.mask.loose(&value) {
-                Cow::Borrowed(_) => (name, value),
-                Cow::Owned(masked) => (name, masked),
-            });
-        shown.collect()
+    /// What a receiver answered, as text: many send back what they got, so it is shown as the event would be.
+    pub fn answer(self, kind: Kind, body: &[u8]) -> String {
+        self.unwrapped(kind, self.text(kind, body))
+    }
+
+    /// The head of the same.
+    pub fn answer_head(self, kind: Kind, body: &[u8]) -> String {
+        self.unwrapped(kind, self.head(kind, body))
+    }
+
+    /// The headers of a request or of its answer: what a receiver got comes back there, too.
+    pub fn headers(self, kind: Kind, headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let shown = |value: String| match value.trim_start().starts_with(['{', '[']) {
+            true => self.text(kind, value.as_bytes()),
+            false => self.mask.loose(&value).into_owned(),
+        };
+        let headers = headers.into_iter();
+        headers
+            .map(|(name, value)| (name, self.unwrapped(kind, shown(value))))
+            .collect()
+    }
+
+    /// A token shows all that is in it, and so does what is wrapped otherwise: there is none for whom something is hidden.
+    fn unwrapped(self, kind: Kind, text: String) -> String {
+        if self.mask.is_nothing() && self.clearance.hidden(kind).is_nothing() {
+            return text;
+        }
+        without_wrapped_objects(&text).into_owned()
     }
 
     /// The event without what its reader's scopes hide; `None` if its kind is hidden. Masks are left to who shows it.
@@ -111,5 +130,75 @@ impl Sight {
             return None;
         }
         Some(raw(&text, self.mask).into_owned())
+    }
+}
+
+/// A text without the JSON objects in it that are wrapped once more: in base64, alone or as part of a token, or as a text of
+/// their own.
+fn without_wrapped_objects(text: &str) -> Cow<'_, str> {
+    let (mut shown, mut at) = (String::new(), 0);
+    while let Some((start, end)) = next_wrapped_object(&text[at..]) {
+        shown += &text[at..at + start];
+        shown += "•••";
+        at += end;
+    }
+    match at {
+        0 => Cow::Borrowed(text),
+        _ => Cow::Owned(shown + &text[at..]),
+    }
+}
+
+/// Where the first of them stands.
+fn next_wrapped_object(text: &str) -> Option<(usize, usize)> {
+    /// Shorter ones are words.
+    const SHORTEST: usize = 16;
+    let is_encoded = |letter: char| letter.is_ascii_alphanumeric() || "-_.+/=%".contains(letter);
+    let place =
+        |start: usize, length: Option<usize>| (start, length.map_or(text.len(), |length| start + length));
+    // What `{"` begins with in base64.
+    let encoded = text.match_indices("eyJ");
+    let encoded = encoded
+        .map(|(start, _)| place(start, text[start..].find(|letter| !is_encoded(letter))))
+        .find(|(start, end)| end - start >= SHORTEST);
+    let quoted = text
+        .find(r#"{\""#)
+        .map(|start| place(start, end_of_string(&text[start..])));
+    encoded.into_iter().chain(quoted).min()
+}
+
+/// Where the JSON string ends that `text` is the rest of.
+fn end_of_string(text: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    text.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapped_objects_are_left_out_wherever_they_stand() {
+        for (text, shown) in [
+            ("eyJhbGciOiJIUzI1NiJ9.eyJjYWxsX2lkIjoxfQ.c2ln", "•••"),
+            (
+                r#"{"data": "eyJhbGciOiJIUzI1NiJ9.eyJj", "ok": true}"#,
+                r#"{"data": "•••", "ok": true}"#,
+            ),
+            ("got eyJjYWxsX2lkIjoxfQ==, thanks", "got •••, thanks"),
+            ("two: eyJhbGciOiJIUzI1NiJ9 eyJhbGciOiJIUzI1NiJ9", "two: ••• •••"),
+            ("keyJohn is no token", "keyJohn is no token"),
+            (
+                r#"{"data": "{\"a\": \"b\\\"c\"}", "ok": true}"#,
+                r#"{"data": "•••", "ok": true}"#,
+            ),
+            (r#"{"data": "{\"a\": eyJhbGciOiJIUzI1NiJ9"#, r#"{"data": "•••"#),
+            ("", ""),
+        ] {
+            assert_eq!(without_wrapped_objects(text), shown);
+        }
     }
 }

@@ -119,7 +119,7 @@ impl SoughtText {
         let mask = self.sight.mask;
         (attempt.reason).is_some_and(|reason| is_in(&reason.as_str().replace('_', " ")))
             || (attempt.detail.as_ref()).is_some_and(|detail| is_in(&mask.loose(&shown_text(detail))))
-            || is_in(&self.sight.text(kind, &attempt.answer_head))
+            || is_in(&self.sight.answer(kind, &attempt.answer_head))
     }
 }
 

@@ -281,7 +281,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
     let url = url.map(|request| shown_url(&request.url).into_owned());
     let mut headers = attempt
         .request
-        .map(|request| sight.headers(request.headers.to_map()))
+        .map(|request| sight.headers(delivery.kind, request.headers.to_map()))
         .unwrap_or_default();
     if url.is_some() {
         add_own_headers(&mut headers, delivery, attempt.number, attempt.started_at);
@@ -306,9 +306,11 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         headers,
         answer: attempt.answer.map(|answer| AnswerPart {
             status: answer.status,
-            headers: sight.headers(answer.headers.to_map()).into_iter().collect(),
-            // Receivers like to send back what they got.
-            body: sight.head(delivery.kind, &answer.body_head),
+            headers: sight
+                .headers(delivery.kind, answer.headers.to_map())
+                .into_iter()
+                .collect(),
+            body: sight.answer_head(delivery.kind, &answer.body_head),
             is_truncated: answer.is_truncated,
         }),
         is_open: !class.is_success(),

@@ -271,7 +271,7 @@ impl RequestAnswer {
         (number, started_at): (u32, Timestamp),
         sight: Sight,
     ) -> Self {
-        let mut headers = sight.headers(request.headers.to_map());
+        let mut headers = sight.headers(delivery.kind, request.headers.to_map());
         add_own_headers(&mut headers, delivery, number, started_at);
         Self {
             url: shown_url(&request.url).into_owned(),
@@ -281,12 +281,11 @@ impl RequestAnswer {
 }
 
 impl AnswerHead {
-    /// Receivers like to send back what they got, so it is shown as the event would be.
     fn of(answer: &Answer, kind: Kind, sight: Sight) -> Self {
         Self {
             status: answer.status,
-            headers: sight.headers(answer.headers.to_map()),
-            body: sight.text(kind, &answer.body_head),
+            headers: sight.headers(kind, answer.headers.to_map()),
+            body: sight.answer(kind, &answer.body_head),
             truncated: answer.is_truncated,
         }
     }

@@ -732,3 +732,45 @@ async fn the_kind_of_a_source_is_changed_by_those_from_whom_nothing_is_kept() {
         .await
         .ok();
 }
+
+/// Receivers like to send back what they got, in their body or in a header, as it was or wrapped.
+#[tokio::test(start_paused = true)]
+async fn what_a_receiver_sends_back_shows_no_more_than_the_event() {
+    const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJyZWNvcmRpbmdfdXJsIjoiIn0.c2lnbmF0dXJl";
+    type React = fn() -> Reaction;
+    let answers: [(React, &str); 5] = [
+        (
+            || Reaction::Say(200, r#"{"recording_url": "https://example.com/SEEN"}"#),
+            "SEEN",
+        ),
+        (
+            || Reaction::AnswerWith(200, "x-got", r#"{"recording_url": "https://example.com/SEEN"}"#),
+            "SEEN",
+        ),
+        (
+            || {
+                Reaction::Say(
+                    200,
+                    r#"{"data": "{\"recording_url\": \"https://example.com/SEEN\"}"}"#,
+                )
+            },
+            "SEEN",
+        ),
+        (|| Reaction::Say(200, TOKEN), TOKEN),
+        (|| Reaction::AnswerWith(200, "x-got", TOKEN), TOKEN),
+    ];
+    for (answer, secret) in answers {
+        let server = with_keys(TestServer::reacting(Settings::default(), move |_| answer()).await).await;
+        let webhook = server.webhook("https://example.com/hook").await;
+        subscribe(&server, ADMIN, "call", &webhook).await;
+        let (kind, event) = EVENTS[0];
+        let accepted = server.event(kind, event, &[]).await.ok();
+        let delivery = accepted["deliveries"][0]["id"].as_str().expect("it goes there");
+        server.wait(Duration::from_secs(2)).await;
+        let path = format!("/v1/deliveries/{delivery}");
+        for (key, sees) in [(ADMIN, true), (PLAIN, false)] {
+            let shown = server.ask(Method::GET, &path, key, Value::Null).await.ok();
+            assert_eq!(shown.to_string().contains(secret), sees, "{key}: {shown:#}");
+        }
+    }
+}
