@@ -126,18 +126,18 @@ pub(crate) struct AttemptRecord {
     pub(crate) delivery_id: i64,
     pub(crate) number: i64,
     has_answer: bool,
-    /// Whether address, explanation, request headers and answer headers hold the number.
-    holds_number: [bool; 4],
+    /// Whether address, explanation and request headers hold the number.
+    holds_number: [bool; 3],
 }
 
 impl AttemptRecord {
-    /// Reads a delivery's id, the attempt's number, whether it has an answer's body, address, explanation, request
-    /// headers and answer headers.
+    /// Reads a delivery's id, the attempt's number, whether something of an answer is kept, address, explanation and request
+    /// headers.
     pub(crate) fn read(row: &Row<'_>, number: &PhoneNumber) -> Result<Self, StoreError> {
         let mut columns = Columns::of("attempts", row)?;
         let attempt_number = columns.read()?;
         let has_answer = columns.read()?;
-        let mut holds_number = [false; 4];
+        let mut holds_number = [false; 3];
         for holds in &mut holds_number {
             let text = columns.maybe_text()?.unwrap_or_default();
             *holds = number.occurs_in(text.as_bytes());
@@ -155,14 +155,13 @@ impl AttemptRecord {
         self.has_answer || self.holds_number.contains(&true)
     }
 
-    /// What address, explanation, request headers and answer headers become, if they change.
-    pub(crate) fn instead(&self) -> [Option<&'static str>; 4] {
-        let [url, detail, request, answer] = self.holds_number;
+    /// What address, explanation and request headers become, if they change.
+    pub(crate) fn instead(&self) -> [Option<&'static str>; 3] {
+        let [url, detail, request] = self.holds_number;
         [
             url.then_some(ERASED),
             detail.then_some(ERASED),
             request.then_some(NO_HEADERS),
-            answer.then_some(NO_HEADERS),
         ]
     }
 }

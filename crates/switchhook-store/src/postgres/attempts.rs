@@ -173,11 +173,11 @@ async fn forget_answers(
     Ok(())
 }
 
-const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = '' \
+const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = '', answer_headers = '{}' \
      FROM unnest($1::bigint[], $2::bigint[]) AS one (id, number) \
      JOIN deliveries ON deliveries.id = one.id JOIN events ON events.id = deliveries.event_id \
      WHERE attempts.delivery_id = one.id AND attempts.number = one.number \
-     AND events.payload_removed_at IS NOT NULL AND answer_body IS NOT NULL";
+     AND events.payload_removed_at IS NOT NULL AND answer_headers IS NOT NULL";
 
 /// Keeps attempts of which nobody said how they ended.
 pub(super) async fn insert_lost(

@@ -143,19 +143,18 @@ async fn clean_attempts(
         Option<&str>: record.instead()[0],
         Option<&str>: record.instead()[1],
         Option<&str>: record.instead()[2],
-        Option<&str>: record.instead()[3],
     });
     query.execute(connection).await?;
     Ok(affected.len() as u64)
 }
 
-const RECORDS: &str = "SELECT delivery_id, number, (answer_body IS NOT NULL AND length(answer_body) > 0)::int::bigint, \
-     url, detail, request_headers, answer_headers FROM attempts WHERE delivery_id = ANY($1)";
+const RECORDS: &str = "SELECT delivery_id, number, coalesce(length(answer_body) > 0 OR answer_headers <> '{}', false)::int::bigint, \
+     url, detail, request_headers FROM attempts WHERE delivery_id = ANY($1)";
 
-const CLEAN: &str = "UPDATE attempts SET answer_body = NULL, url = coalesce(one.url, attempts.url), \
+const CLEAN: &str = "UPDATE attempts SET answer_body = NULL, \
+     answer_headers = CASE WHEN answer_headers IS NOT NULL THEN '{}' END, url = coalesce(one.url, attempts.url), \
      detail = coalesce(one.detail, attempts.detail), \
-     request_headers = coalesce(one.request_headers, attempts.request_headers), \
-     answer_headers = coalesce(one.answer_headers, attempts.answer_headers) \
-     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[]) \
-       AS one (delivery_id, number, url, detail, request_headers, answer_headers) \
+     request_headers = coalesce(one.request_headers, attempts.request_headers) \
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[]) \
+       AS one (delivery_id, number, url, detail, request_headers) \
      WHERE attempts.delivery_id = one.delivery_id AND attempts.number = one.number";

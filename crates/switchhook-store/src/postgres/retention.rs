@@ -169,7 +169,7 @@ const UNNEEDED_PAYLOAD: &str = concat!(
     " WHERE id = ANY($1) AND needs = 0"
 );
 
-const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = NULL WHERE answer_body IS NOT NULL \
+const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = NULL, answer_headers = '{}' WHERE answer_headers IS NOT NULL \
      AND delivery_id = ANY(ARRAY(SELECT id FROM deliveries WHERE event_id = ANY($1)))";
 
 /// Takes the payloads of events out, and the warnings, which may quote them. Answers how many there were.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::Failure;
+use switchhook_domain::attempt::{Failure, HeaderRecord};
 use switchhook_domain::delivery::{Delivery, DeliveryState, StateName};
 use switchhook_domain::id::{DeliveryId, ReplayId};
 use switchhook_domain::order::OrderKey;
@@ -103,10 +103,10 @@ fn insert_of_cancelled(transaction: &mut Transaction<'_>, one: &FinishedAttempt)
     )?
     .is_some()
     {
-        attempt
-            .answer
-            .iter_mut()
-            .for_each(|answer| answer.body_head.clear());
+        attempt.answer.iter_mut().for_each(|answer| {
+            answer.headers = HeaderRecord::default();
+            answer.body_head.clear();
+        });
     }
     attempt_row::insert(transaction, one.delivery_id, &attempt)
 }

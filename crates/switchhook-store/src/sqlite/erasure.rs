@@ -116,18 +116,18 @@ fn clean_attempts(
         AttemptRecord::read(row, number)
     })?;
     for record in records.iter().filter(|record| record.is_affected()) {
-        let [url, detail, request, answer] = record.instead();
+        let [url, detail, request] = record.instead();
         transaction
             .prepare(CLEAN)?
-            .execute(params![url, detail, request, answer, id.0, record.number])?;
+            .execute(params![url, detail, request, id.0, record.number])?;
         changed += 1;
     }
     Ok(changed)
 }
 
-pub(super) const RECORDS: &str = "SELECT delivery_id, number, answer_body IS NOT NULL AND length(answer_body) > 0, url, detail, \
-     request_headers, answer_headers FROM attempts WHERE delivery_id = ?";
+pub(super) const RECORDS: &str = "SELECT delivery_id, number, coalesce(length(answer_body) > 0 OR answer_headers <> '{}', 0), \
+     url, detail, request_headers FROM attempts WHERE delivery_id = ?";
 
-const CLEAN: &str = "UPDATE attempts SET answer_body = NULL, url = coalesce(?, url), detail = coalesce(?, detail), \
-     request_headers = coalesce(?, request_headers), answer_headers = coalesce(?, answer_headers) \
+const CLEAN: &str = "UPDATE attempts SET answer_body = NULL, answer_headers = CASE WHEN answer_headers IS NOT NULL THEN '{}' END, \
+     url = coalesce(?, url), detail = coalesce(?, detail), request_headers = coalesce(?, request_headers) \
      WHERE delivery_id = ? AND number = ?";

@@ -133,7 +133,7 @@ pub(super) fn drop_payloads(
 pub(super) const KEEPS_PAYLOAD: &str = "SELECT 1 FROM deliveries INDEXED BY deliveries_by_event \
      WHERE (state IN ('pending', 'exhausted') OR claimed_by IS NOT NULL) AND event_id = ? LIMIT 1";
 
-const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = NULL WHERE answer_body IS NOT NULL AND delivery_id IN \
+const FORGET_ANSWERS: &str = "UPDATE attempts SET answer_body = NULL, answer_headers = '{}' WHERE answer_headers IS NOT NULL AND delivery_id IN \
      (SELECT id FROM deliveries INDEXED BY deliveries_by_event WHERE event_id = ?)";
 
 /// Takes an event's payload out, and the warnings, which may quote it. Answers whether there was one.
