@@ -1,15 +1,14 @@
-//! What the open transaction keeps and has no row yet.
+//! What was kept and has no row yet.
 //!
-//! Most deliveries that were born claimed are delivered before the transaction is committed. Then they get one row, as it is in the
-//! end, instead of one that enters the indexes of what is under way and leaves them again. The others get theirs when somebody
-//! looks for it, and before the commit.
+//! Most deliveries that were born claimed are delivered within a few commits. Then they get one row, as it is in the end, instead of
+//! one that enters the indexes of what is under way and leaves them again. The others get theirs when somebody looks for it, and
+//! before the journal begins anew (`write_connection.rs`).
 //!
 //! Events, and deliveries that have ended, are gathered over several batches, so that their rows are written many at a time.
 
 use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::Connection;
-
 use switchhook_domain::attempt::Attempt;
 use switchhook_domain::delivery::Delivery;
 use switchhook_domain::id::{DeliveryId, EventId, IdHash, WebhookId};
