@@ -16,10 +16,16 @@ use super::location::StoreFile;
 use super::lock::{self, OwnerLock};
 use super::owner;
 use super::schema;
+use super::write_connection::WriteConnection;
 use crate::error::StoreError;
+use crate::event::NewEvent;
+use crate::options::COMMIT_EVERY;
 
 /// How many pages one step copies.
 const STEP: i32 = 2_048;
+
+/// How many snapshots are tried.
+const SNAPSHOTS: u32 = 1_000;
 
 /// What to do with a file that is in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +64,7 @@ pub(super) fn backup(path: &Path, to: &Path, existing: Existing) -> Result<Copie
     super::see_what_was_accepted(&file)?;
     let source = connection::open_reading(&file)?;
     owner::refuse_without_its_log(&source, &file)?;
-    copy(&source, &to, Check::Pages)
+    copy(&source, Some(&file), &to, Check::Pages)
 }
 
 /// Puts the copy `from` in the place of the store at `path`. Blocks; nobody may serve the store.
@@ -71,7 +77,7 @@ pub(super) fn restore(from: &Path, path: &Path, existing: Existing) -> Result<Co
     make_way(&to, existing)?;
     // A backup may lie on a disk that cannot be written.
     let source = Connection::open_with_flags(from.path(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    copy(&source, &to, Check::Everything)
+    copy(&source, None, &to, Check::Everything)
 }
 
 /// Brings the database of a connection to a new file beside its place: the one it was read from has no name any more.
@@ -82,7 +88,7 @@ pub(super) fn rescue(source: &Connection, file: &StoreFile) -> Result<PathBuf, S
         number += 1;
     }
     let path = place(number);
-    copy(source, &StoreFile::of_copy(&path)?, Check::Pages)?;
+    copy(source, None, &StoreFile::of_copy(&path)?, Check::Pages)?;
     Ok(path)
 }
 
@@ -127,9 +133,15 @@ fn make_way(to: &StoreFile, existing: Existing) -> Result<(), StoreError> {
     )))
 }
 
-fn copy(source: &Connection, to: &StoreFile, check: Check) -> Result<Copied, StoreError> {
+/// `served` is the store if another process may be serving it.
+fn copy(
+    source: &Connection,
+    served: Option<&StoreFile>,
+    to: &StoreFile,
+    check: Check,
+) -> Result<Copied, StoreError> {
     let partial = to.beside(".partial");
-    let copied = copy_to(source, &partial, check).and_then(|copied| {
+    let copied = copy_to(source, served, &partial, check).and_then(|copied| {
         put_in_place(&partial, to).map_err(|error| cannot("put in place", to.path(), &error))?;
         Ok(copied)
     });
@@ -140,13 +152,16 @@ fn copy(source: &Connection, to: &StoreFile, check: Check) -> Result<Copied, Sto
     copied
 }
 
-fn copy_to(source: &Connection, partial: &Path, check: Check) -> Result<Copied, StoreError> {
+fn copy_to(
+    source: &Connection,
+    served: Option<&StoreFile>,
+    partial: &Path,
+    check: Check,
+) -> Result<Copied, StoreError> {
     // One that was left behind by a crash.
     let _ = std::fs::remove_file(partial);
     files::create_new(partial).map_err(|error| cannot("written", partial, &error))?;
-    // The snapshot: it stands until the transaction ends with the connection.
-    source.execute_batch("BEGIN")?;
-    schema::age(source)?;
+    let without_a_row = take_snapshot(source, served)?;
     let mut target = Connection::open(partial)?;
     // The whole file is synced once at the end; whatever fails before, the copy does not get its name.
     target.pragma_update(None, "synchronous", "off")?;
@@ -158,12 +173,45 @@ fn copy_to(source: &Connection, partial: &Path, check: Check) -> Result<Copied, 
     target.query_row("PRAGMA journal_mode = delete", [], |_| Ok(()))?;
     look_through(&target, check)?;
     owner::forget(&target)?;
+    if !without_a_row.is_empty() {
+        let mut writing = WriteConnection::new(target, false, COMMIT_EVERY);
+        writing.take_over(without_a_row)?;
+        target = writing.connection;
+    }
     let schema = schema::number(&target)?;
     target.close().map_err(|(_, error)| error)?;
     let file = File::open(partial).and_then(|file| file.sync_all().map(|()| file));
     let length = file.and_then(|file| file.metadata());
     let bytes = length.map_err(|error| cannot("written", partial, &error))?.len();
     Ok(Copied { bytes, schema })
+}
+
+/// Takes the snapshot, which stands until the transaction ends. Answers the events of which it may lack deliveries: whoever serves the
+/// store leaves some to the journal for a while.
+fn take_snapshot(source: &Connection, served: Option<&StoreFile>) -> Result<Vec<NewEvent>, StoreError> {
+    let begin = || {
+        source.execute_batch("BEGIN")?;
+        schema::age(source)
+    };
+    let Some(file) = served else {
+        begin()?;
+        return Ok(Vec::new());
+    };
+    let live = connection::open_reading(file)?;
+    for _ in 0..SNAPSHOTS {
+        begin()?;
+        let generation = journal::generation(source)?;
+        let events = journal::events_of(file, generation)
+            .map_err(|error| cannot("read", &file.beside(journal::END), &error))?;
+        if journal::generation(&live)? == generation {
+            return Ok(events);
+        }
+        // The journal began anew in between.
+        source.execute_batch("ROLLBACK")?;
+    }
+    Err(StoreError::Unavailable(
+        "the process that serves the store commits too fast for a copy: try again".into(),
+    ))
 }
 
 fn look_through(target: &Connection, check: Check) -> Result<(), StoreError> {

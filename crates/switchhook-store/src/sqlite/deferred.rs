@@ -69,8 +69,11 @@ impl Deferred {
     /// A transaction begins, of which nothing has been seen.
     pub(super) fn begin(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.queues_with_rows.read(connection)?;
-        self.largest_before = first(connection, LARGEST, &[], |row| row.get::<Option<i64>>(0))?
-            .map(|id| EventId(id.unwrap_or(0)));
+        self.largest_before = match first(connection, LARGEST, &[], |row| row.get::<Option<i64>>(0)) {
+            Ok(largest) => largest.map(|id| EventId(id.unwrap_or(0))),
+            Err(StoreError::Corrupt(_)) => None,
+            Err(error) => return Err(error),
+        };
         self.own.clear();
         Ok(())
     }

@@ -273,6 +273,16 @@ impl LeftBesideLinks {
     }
 }
 
+/// What the journal beside a database that another process may serve has of a generation.
+pub(super) fn events_of(database: &StoreFile, generation: i32) -> io::Result<Vec<NewEvent>> {
+    match File::open(database.beside(END)) {
+        Ok(_) if generation == NONE => Ok(Vec::new()),
+        Ok(file) => Ok(read(&file, generation)?.events),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The generation that a database is at.
 pub(super) fn generation(connection: &Connection) -> Result<i32, StoreError> {
     Ok(connection

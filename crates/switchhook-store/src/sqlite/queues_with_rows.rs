@@ -27,9 +27,16 @@ impl QueuesWithRows {
     pub(super) fn read(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let queues = all(connection, QUEUES, &[&(MOST + 1)], |row| {
             Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
-        })?;
-        let hashes = queues.iter().map(|queue| self.hash.hash_one(queue));
-        self.known = (queues.len() <= MOST as usize).then(|| hashes.collect());
+        });
+        self.known = match queues {
+            Ok(queues) if queues.len() <= MOST as usize => {
+                let hashes = queues.iter().map(|queue| self.hash.hash_one(queue));
+                Some(hashes.collect())
+            }
+            // A damaged row is for whoever comes to its queue.
+            Ok(_) | Err(StoreError::Corrupt(_)) => None,
+            Err(error) => return Err(error),
+        };
         Ok(())
     }
 

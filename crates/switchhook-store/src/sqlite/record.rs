@@ -1,6 +1,7 @@
 //! Recording: new events become rows, each with its deliveries.
 
 use rusqlite::params;
+use switchhook_domain::delivery::Delivery;
 
 use super::deferred::IdOf;
 use super::event_row::{self, EventRow};
@@ -10,7 +11,7 @@ use super::transaction::Transaction;
 use super::{delivery_row, order_queue};
 use crate::error::StoreError;
 use crate::event::{Idempotency, NewDelivery, NewEvent, Recorded};
-use crate::order_queue::{Start, start_of};
+use crate::order_queue::{Queued, Start, start_of};
 use crate::row::event::{event_columns, read};
 use crate::shared::deliveries::originals_of;
 use crate::shared::log;
@@ -36,7 +37,13 @@ pub(super) fn record_again(transaction: &mut Transaction<'_>, event: &NewEvent) 
     }
     for (ordinal, delivery) in (0..).zip(&event.deliveries) {
         if !is_there("SELECT 1 FROM deliveries WHERE id = ?", delivery.id.0)? {
-            deliver(transaction, event, delivery, ordinal)?;
+            // Later ones of its order queue may be there already.
+            let delivery_of = delivery.unsent(event, ordinal);
+            let ahead = match &delivery_of.order_key {
+                Some(key) => order_queue::ahead_of(connection, delivery.id, delivery.webhook_id, key)?,
+                None => None,
+            };
+            make(transaction, event, delivery, delivery_of, ahead.as_ref())?;
         }
     }
     Ok(())
@@ -77,13 +84,24 @@ fn deliver(
     new: &NewDelivery,
     ordinal: u32,
 ) -> Result<(), StoreError> {
-    let mut delivery = new.unsent(event, ordinal);
-    let claim_until = new.claim_until.filter(|_| transaction.may_claim);
+    let delivery = new.unsent(event, ordinal);
     let last = match &delivery.order_key {
         Some(key) => order_queue::last(transaction, delivery.webhook_id, key)?,
         None => None,
     };
-    let start = start_of(&mut delivery, last.as_ref(), claim_until);
+    make(transaction, event, new, delivery, last.as_ref())
+}
+
+/// Makes a delivery behind the one ahead of it in its order queue.
+fn make(
+    transaction: &mut Transaction<'_>,
+    event: &NewEvent,
+    new: &NewDelivery,
+    mut delivery: Delivery,
+    ahead: Option<&Queued>,
+) -> Result<(), StoreError> {
+    let claim_until = new.claim_until.filter(|_| transaction.may_claim);
+    let start = start_of(&mut delivery, ahead, claim_until);
     if start == Start::Claimed && transaction.may_defer {
         transaction.deferred.put(delivery.clone());
     } else {

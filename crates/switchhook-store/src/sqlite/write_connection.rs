@@ -32,6 +32,9 @@ const MOST_FINISHED: usize = 500;
 /// are written once; who reads, or writes anything else, has all of them written first.
 const MOST_LEAVING: u32 = 8;
 
+/// How long they may, whatever the time between them: commands beside the server wait five seconds for a commit that leaves nothing.
+const LONGEST_LEAVING: Duration = Duration::from_secs(2);
+
 /// How often, and how long after each other, moving the whole log into the file is tried.
 const FOLDING_TRIES: u32 = 200;
 const FOLDING_PAUSE: Duration = Duration::from_millis(5);
@@ -49,6 +52,7 @@ pub(super) struct WriteConnection {
     /// How many more commits may leave claimed deliveries without a row, and how long the last one's stay so if nothing comes.
     may_leave: u32,
     left_until: Option<Instant>,
+    leaves_until: Option<Instant>,
     /// How many attempts have ended in it.
     finished: usize,
     deferred: Deferred,
@@ -68,6 +72,7 @@ impl WriteConnection {
             open_until: None,
             may_leave: 0,
             left_until: None,
+            leaves_until: None,
             finished: 0,
             deferred: Deferred::default(),
             is_ahead: Arc::default(),
@@ -161,7 +166,7 @@ impl WriteConnection {
 
     /// Puts events into the journal; answers whether they are on the disk.
     pub(super) fn append<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> bool {
-        let Some(journal) = &mut self.journal else {
+        let Some(journal) = self.journal.as_mut().filter(|journal| journal.takes_more()) else {
             return false;
         };
         match journal.append(events) {
@@ -201,6 +206,7 @@ impl WriteConnection {
         self.commit_rows()?;
         self.is_ahead.store(false, Ordering::Release);
         self.may_leave = MOST_LEAVING;
+        self.leaves_until = Some(now() + LONGEST_LEAVING);
         if let (Some(journal), Some(generation)) = (&mut self.journal, next_generation) {
             journal.begin(generation);
         }
@@ -216,6 +222,7 @@ impl WriteConnection {
     fn may_leave_claimed(&self) -> bool {
         self.deferred.has_claimed()
             && self.may_leave > 0
+            && self.leaves_until.is_some_and(|until| now() < until)
             && self.journal.as_ref().is_some_and(Journal::takes_more)
     }
 
@@ -248,8 +255,15 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Records of events of the journal what the database lacks of them. One that cannot be recorded is logged, and keeps nobody from the others. Nothing is
-    /// handed over: the node was notified when they were recorded first, or will look for what is due.
+    /// Records, in a copy of a store, what that store's journal has of the same generation.
+    pub(super) fn take_over(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        self.begin()?;
+        self.record_again(events.into_iter().map(unclaimed).collect())?;
+        self.commit_everything()
+    }
+
+    /// Records of events of the journal what the database lacks of them. One that cannot be recorded is logged, and keeps nobody
+    /// from the others. Nothing is handed over: the node was notified when they were recorded first, or will look for what is due.
     fn record_again(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
         let mut transaction = self.transaction();
         for event in events {

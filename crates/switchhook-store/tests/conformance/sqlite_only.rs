@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::{DeliveryId, EventId, WebhookId};
-use switchhook_store::sqlite::SqliteStore;
+use switchhook_store::sqlite::{Existing, SqliteStore};
 use switchhook_store::{
     Commit, ErasureExtent, ErasureSlice, EventStore, KeyStore, NewEvent, PageRequest, Recorded, Store,
     StoreError, StoreOptions,
 };
 
-use crate::samples::{COMPANY, LEASE, NOON, delivered, delivery, event, key};
+use crate::samples::{COMPANY, LEASE, NOON, delivered, delivery, event, key, order_key};
 
 const HOOK: WebhookId = WebhookId(7);
 
@@ -232,6 +232,87 @@ async fn what_commits_leave_without_a_row_is_there_after_a_crash() {
         }
     }
     assert!(left_without_a_row > 0, "no commit left anything");
+}
+
+/// One that is under way without a row comes before those of its order queue that have one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commits_leave_without_a_row_goes_first_after_a_crash() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let options = StoreOptions {
+        commit_every: Duration::from_millis(3),
+        ..StoreOptions::owner(NOON)
+    };
+    let store = SqliteStore::open(&path, options).unwrap();
+    let row_of = |copy: &Path, id: i64| {
+        let sql = rusqlite::Connection::open(copy).unwrap();
+        let held = "SELECT held FROM deliveries WHERE id = ?";
+        let row = sql.query_row(held, [id], |row| row.get::<_, Option<String>>(0));
+        row.ok()
+    };
+    for id in (1_000..100_000).step_by(100) {
+        let key = Some(order_key(id));
+        let [first, mut second] = [id, id + 10].map(|id| NewEvent {
+            order_key: key.clone(),
+            ..claimed(id)
+        });
+        // There is no room for it.
+        second.deliveries[0].claim_until = None;
+        store.record_events(vec![first]).await.unwrap();
+        store.record_events(vec![second]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(4)).await;
+        let copy = scratch.path().join(format!("copy-{id}.db"));
+        crash(&path, &copy);
+        if row_of(&copy, id + 1).is_none() && row_of(&copy, id + 11).is_some() {
+            drop(open(&copy).unwrap());
+            assert_eq!(
+                row_of(&copy, id + 1),
+                Some(None),
+                "it waits for the one behind it"
+            );
+            return;
+        }
+    }
+    panic!("no commit left the first without a row and gave the second one");
+}
+
+/// A copy has what commits leave to the journal at its moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_beside_a_busy_server_lacks_no_delivery() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("store.db");
+    let options = StoreOptions {
+        commit_every: Duration::from_millis(3),
+        ..StoreOptions::owner(NOON)
+    };
+    let store = SqliteStore::open(&path, options).unwrap();
+    let last = Arc::new(AtomicUsize::new(0));
+    let writing = {
+        let (store, last) = (Arc::clone(&store), Arc::clone(&last));
+        tokio::spawn(async move {
+            for id in (1_000..).step_by(2) {
+                store.record_events(vec![claimed(id)]).await.unwrap();
+                last.store(usize::try_from(id).unwrap(), Ordering::Release);
+            }
+        })
+    };
+    for number in 0..12 {
+        let before = i64::try_from(last.load(Ordering::Acquire)).unwrap();
+        let (from, to) = (path.clone(), scratch.path().join(format!("backup-{number}.db")));
+        let backup = to.clone();
+        let copied = tokio::task::spawn_blocking(move || SqliteStore::backup(&from, &to, Existing::Keep));
+        copied.await.unwrap().unwrap();
+        let sql = rusqlite::Connection::open(&backup).unwrap();
+        let count = |what: &str| sql.query_row(what, [], |row| row.get::<_, i64>(0)).unwrap();
+        let last = count("SELECT coalesce(max(id), 0) FROM events");
+        assert!(
+            last >= before,
+            "event {before} was acknowledged before the backup, which ends at {last}"
+        );
+        let lacking = "SELECT count(*) FROM events WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id)";
+        assert_eq!(count(lacking), 0, "events without their deliveries");
+    }
+    writing.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
