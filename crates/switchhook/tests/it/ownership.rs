@@ -112,7 +112,7 @@ async fn what_was_acknowledged_through_a_link_is_there_when_the_file_itself_is_s
         assert!(made.status.success(), "{made:?}");
         server.kill();
         let acknowledged = load.acknowledged().await;
-        assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+        assert!(acknowledged.len() > 5, "{}", acknowledged.len());
         let server = ServerProcess::start_on(&store_at(other), &key, &[], log).await;
         check_all_there(&server, &acknowledged).await;
     }
@@ -132,7 +132,7 @@ async fn a_server_whose_lock_file_is_removed_ends_when_another_one_comes_and_los
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("was taken over"), "{log}");
     let acknowledged = load.acknowledged().await;
-    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+    assert!(acknowledged.len() > 5, "{}", acknowledged.len());
     check_all_there(&second, &acknowledged).await;
 }
 
