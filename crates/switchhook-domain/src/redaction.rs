@@ -278,7 +278,7 @@ impl<'a> Redaction<'a> {
             if self.details_depth.is_some() {
                 return name.is_link_in_recording(self.body, value);
             }
-            if matches!(self.body.get(value), Some(b'[' | b'{')) && name.may_hold_recordings() {
+            if name.may_hold_recordings(self.body, value) {
                 self.details_depth = Some(self.depth);
             }
             false

@@ -163,8 +163,7 @@ impl<'a> Name<'a> {
 
     /// Whether the member, whose value begins at `value`, leads to a recording or may hold some.
     pub(super) fn may_matter(&self, body: &[u8], value: usize) -> bool {
-        self.leads_to_recording(body, value)
-            || matches!(body.get(value), Some(b'[' | b'{')) && self.may_hold_recordings()
+        self.leads_to_recording(body, value) || self.may_hold_recordings(body, value)
     }
 
     /// Whether the member leads to a recording if it stands in what holds recordings.
@@ -191,9 +190,9 @@ impl<'a> Name<'a> {
             && LINKS.iter().any(|link| self.text.ends_with(link.as_bytes()))
     }
 
-    /// Whether what has this name may hold recordings.
-    pub(super) fn may_hold_recordings(&self) -> bool {
-        self.has_subject() || self.has(&TRAIL)
+    /// Whether the member's value is a container that may hold recordings.
+    pub(super) fn may_hold_recordings(&self, body: &[u8], value: usize) -> bool {
+        matches!(body.get(value), Some(b'[' | b'{')) && (self.has_subject() || self.has(&TRAIL))
     }
 
     /// Whether the name speaks of a recording.

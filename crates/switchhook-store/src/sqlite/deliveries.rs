@@ -39,7 +39,6 @@ pub(super) fn redeliver(
     let ordinal = next_ordinal(connection, origin.event_id)?;
     let delivery = redelivery(origin, new_id, ordinal, now);
     delivery_row::insert(transaction, &delivery, Start::Free)?;
-    let sql = &mut OnThread::new(connection);
     at_once(dead_letters::resent(sql, delivery.event_id, webhook_id, now))?;
     transaction.effects.due(webhook_id, now);
     Ok(delivery)

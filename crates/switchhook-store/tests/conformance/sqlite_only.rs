@@ -22,6 +22,15 @@ fn open(path: &Path) -> Result<Arc<SqliteStore>, StoreError> {
     SqliteStore::open(path, StoreOptions::owner(NOON))
 }
 
+/// A store that commits all the time.
+fn open_hasty(path: &Path) -> Arc<SqliteStore> {
+    let options = StoreOptions {
+        commit_every: Duration::from_millis(3),
+        ..StoreOptions::owner(NOON)
+    };
+    SqliteStore::open(path, options).unwrap()
+}
+
 fn claimed(id: i64) -> NewEvent {
     let mut new = delivery(id + 1, HOOK);
     new.claim_until = Some(NOON.plus(LEASE));
@@ -193,11 +202,7 @@ async fn whatever_was_acknowledged_is_there_after_a_crash() {
 async fn what_commits_leave_without_a_row_is_there_after_a_crash() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store.db");
-    let options = StoreOptions {
-        commit_every: Duration::from_millis(3),
-        ..StoreOptions::owner(NOON)
-    };
-    let store = SqliteStore::open(&path, options).unwrap();
+    let store = open_hasty(&path);
     let (mut acknowledged, mut left_without_a_row) = (Vec::new(), 0);
     for round in 0..40 {
         for number in 0..6 {
@@ -239,11 +244,7 @@ async fn what_commits_leave_without_a_row_is_there_after_a_crash() {
 async fn what_commits_leave_without_a_row_goes_first_after_a_crash() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store.db");
-    let options = StoreOptions {
-        commit_every: Duration::from_millis(3),
-        ..StoreOptions::owner(NOON)
-    };
-    let store = SqliteStore::open(&path, options).unwrap();
+    let store = open_hasty(&path);
     let row_of = |copy: &Path, id: i64| {
         let sql = rusqlite::Connection::open(copy).unwrap();
         let held = "SELECT held FROM deliveries WHERE id = ?";
@@ -281,11 +282,7 @@ async fn what_commits_leave_without_a_row_goes_first_after_a_crash() {
 async fn a_backup_beside_a_busy_server_lacks_no_delivery() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store.db");
-    let options = StoreOptions {
-        commit_every: Duration::from_millis(3),
-        ..StoreOptions::owner(NOON)
-    };
-    let store = SqliteStore::open(&path, options).unwrap();
+    let store = open_hasty(&path);
     let last = Arc::new(AtomicUsize::new(0));
     let writing = {
         let (store, last) = (Arc::clone(&store), Arc::clone(&last));
