@@ -45,6 +45,16 @@ spelled_enum! {
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl NotificationKind {
+    /// What a channel is told, for a list: the kinds, or that it is all of them.
+    #[must_use]
+    pub fn list_of(kinds: &[Self]) -> String {
+        if Self::ALL.iter().all(|kind| kinds.contains(kind)) {
+            return "everything".to_owned();
+        }
+        let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+        names.join(", ")
+    }
+
     /// For how long after one notification nothing more is said of the same subject. What happens meanwhile is counted
     /// and said together afterwards. `None`: a subject is said once.
     #[must_use]

@@ -5,7 +5,7 @@
 
 mod auth;
 mod compat;
-mod dead_letters;
+pub(crate) mod dead_letters;
 mod deliveries;
 mod description;
 mod doctor;

@@ -128,6 +128,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/dashboard/deliveries/{id}/redeliver", post(delivery::redeliver))
         .route("/dashboard/deliveries/{id}/cancel", post(delivery::cancel))
         .route("/dashboard/dead-letters", get(dead_letters::list))
+        .route("/dashboard/dead-letters/export", get(dead_letters::export))
         .route("/dashboard/dead-letters/resend", post(dead_letters::resend))
         .route("/dashboard/dead-letters/dismiss", post(dead_letters::dismiss))
         .route("/dashboard/sources", get(sources::list))

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use switchhook_protocol::UnknownWord;
 
-use super::{AttemptOutcome, FailureReason};
+use super::{AttemptOutcome, FailureReason, OutcomeClass};
 
 /// How an attempt failed. Its text form is the status or the reason: `503`, `connection_refused`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,15 @@ impl Failure {
             }
             AttemptOutcome::Unanswered { reason, .. } => Some(Self::NoAnswer(*reason)),
             AttemptOutcome::Answered { .. } | AttemptOutcome::Lost => None,
+        }
+    }
+
+    /// What the failure means for the delivery.
+    #[must_use]
+    pub const fn class(self) -> OutcomeClass {
+        match self {
+            Self::Status(status) => OutcomeClass::of_status(status),
+            Self::NoAnswer(reason) => OutcomeClass::of_reason(reason),
         }
     }
 
@@ -131,6 +140,7 @@ mod tests {
                 detail: "10.0.0.1:443".to_owned(),
             };
             assert_eq!(Failure::of(&outcome), Some(Failure::NoAnswer(reason)));
+            assert_eq!(Failure::NoAnswer(reason).class(), outcome.class());
         }
     }
 

@@ -30,20 +30,8 @@ impl AttemptOutcome {
     #[must_use]
     pub const fn class(&self) -> OutcomeClass {
         match self {
-            Self::Answered { status, .. } => match status {
-                200..=299 => OutcomeClass::Accepted,
-                300..=399 => OutcomeClass::Redirected,
-                408 | 425 | 429 => OutcomeClass::Postponed,
-                410 => OutcomeClass::Gone,
-                400..=499 => OutcomeClass::Refused,
-                _ => OutcomeClass::Failed,
-            },
-            // As if the receiver had refused it: the same is to be expected until somebody changes the template.
-            Self::Unanswered {
-                reason: FailureReason::Template,
-                ..
-            } => OutcomeClass::Refused,
-            Self::Unanswered { .. } => OutcomeClass::Unanswered,
+            Self::Answered { status, .. } => OutcomeClass::of_status(*status),
+            Self::Unanswered { reason, .. } => OutcomeClass::of_reason(*reason),
             Self::Lost => OutcomeClass::Lost,
         }
     }
@@ -116,6 +104,29 @@ spelled_enum! {
         Unanswered = "unanswered",
         /// Unknown.
         Lost = "lost",
+    }
+}
+
+impl OutcomeClass {
+    /// What an answer with this status means.
+    pub(super) const fn of_status(status: u16) -> Self {
+        match status {
+            200..=299 => Self::Accepted,
+            300..=399 => Self::Redirected,
+            408 | 425 | 429 => Self::Postponed,
+            410 => Self::Gone,
+            400..=499 => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
+
+    /// What it means that there is none, for this reason.
+    pub(super) const fn of_reason(reason: FailureReason) -> Self {
+        match reason {
+            // As if the receiver had refused it: the same is to be expected until somebody changes the template.
+            FailureReason::Template => Self::Refused,
+            _ => Self::Unanswered,
+        }
     }
 }
 

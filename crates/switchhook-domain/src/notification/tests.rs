@@ -178,3 +178,11 @@ fn a_recipient_reads_back_as_it_was_kept() {
         assert_eq!(Recipient::from_number(recipient.as_number()), recipient);
     }
 }
+
+#[test]
+fn a_channel_that_is_told_all_kinds_lists_none() {
+    let [first, second, ..] = NotificationKind::ALL;
+    assert_eq!(NotificationKind::list_of(&NotificationKind::ALL), "everything");
+    let some = NotificationKind::list_of(&[first, second]);
+    assert_eq!(some, format!("{first}, {second}"));
+}

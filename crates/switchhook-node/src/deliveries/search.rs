@@ -192,9 +192,8 @@ impl Stretch {
         let sight = Sight::of(caller, node);
         let deliveries = &mut stretch.deliveries;
         deliveries.retain(|delivery| sought.may_be_in(sight, delivery));
-        if let Some(class) = sought.class
-            && !deliveries.is_empty()
-        {
+        if let Some(class) = sought.class {
+            deliveries.retain(|delivery| may_have_ended(delivery, class));
             let ids = deliveries.iter().map(|delivery| delivery.id).collect();
             let mut last = node.store.last_attempts(ids).await?;
             last.retain(|attempt| attempt.class == class);
@@ -203,6 +202,15 @@ impl Stretch {
         }
         Ok(stretch)
     }
+}
+
+/// Whether a delivery's last attempt may have ended so, as far as its row says how the last that failed did: only then attempts are
+/// read.
+fn may_have_ended(delivery: &Delivery, class: OutcomeClass) -> bool {
+    !has_failed(class)
+        || delivery
+            .last_failure
+            .is_none_or(|failure| failure.class() == class)
 }
 
 /// Whether a delivery whose last attempt ended so has failed at least once: those have an index of their own.

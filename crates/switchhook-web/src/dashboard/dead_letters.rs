@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderValue;
+use http::header::CONTENT_DISPOSITION;
 use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::WebhookId;
@@ -16,6 +18,7 @@ use super::form::Form;
 use super::page::{Frame, Said, Trouble, go, show};
 use super::part::{self, Choice, Moment};
 use super::session::{Filled, Visitor};
+use crate::api::dead_letters::export::{self, MOST_EXPORTED};
 
 /// How many webhooks there are to choose from.
 const MOST_WEBHOOKS: u32 = 500;
@@ -78,6 +81,7 @@ struct DeadLettersPage {
     until: String,
     /// What the page is narrowed to, for the forms on it.
     narrowed: Vec<(&'static str, String)>,
+    export: String,
     rows: Vec<GroupRow>,
     are_more: bool,
 }
@@ -94,6 +98,12 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .store
         .list_webhooks(visitor.caller.company_id, page)
         .await?;
+    let narrowed: Vec<_> = NAMES
+        .into_iter()
+        .filter_map(|name| Some((name, query(name)?)))
+        .collect();
+    let mut export = Serializer::new(String::new());
+    export.extend_pairs(&narrowed);
     Ok(show(&DeadLettersPage {
         frame: Frame::new(&desk, &visitor, "dead_letters", "Dead letters").troubled(told(&troubles)),
         webhooks: part::webhooks(&webhooks.items, query("webhook").as_deref()),
@@ -101,10 +111,8 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         failure: query("failure").unwrap_or_default(),
         since: query("since").unwrap_or_default(),
         until: query("until").unwrap_or_default(),
-        narrowed: NAMES
-            .into_iter()
-            .filter_map(|name| Some((name, query(name)?)))
-            .collect(),
+        narrowed,
+        export: format!("/dashboard/dead-letters/export?{}", export.finish()),
         rows: found.groups.into_iter().map(GroupRow::of).collect(),
         are_more: found.are_more,
     }))
@@ -120,22 +128,37 @@ fn filter(value: impl Fn(&str) -> Option<String>, troubles: &mut Vec<String>) ->
     }
 }
 
-/// What a form is about; a mistake in it must not make it mean more.
-fn asked(form: &Form) -> Result<DeadLetterFilter, Trouble> {
+/// What is to be done with; a mistake in it must not make it mean more.
+fn asked(value: impl Fn(&str) -> Option<String>) -> Result<DeadLetterFilter, Trouble> {
     let mut troubles = Vec::new();
-    let filter = filter(|name| form.text(name).map(ToOwned::to_owned), &mut troubles);
+    let filter = filter(value, &mut troubles);
     match told(&troubles) {
         Some(troubles) => Err(Trouble::new(http::StatusCode::BAD_REQUEST, troubles)),
         None => Ok(filter),
     }
 }
 
+fn named(form: &Form) -> impl Fn(&str) -> Option<String> {
+    |name| form.text(name).map(ToOwned::to_owned)
+}
+
+/// A file with them and their events.
+pub(super) async fn export(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
+    let filter = asked(|name| visitor.query(name))?;
+    let page = PageRequest::first(MOST_EXPORTED);
+    let mut file = export::export(&desk.node, visitor.caller, filter, page).await?;
+    file.headers_mut().insert(CONTENT_DISPOSITION, FILE);
+    Ok(file)
+}
+
+const FILE: HeaderValue = HeaderValue::from_static(r#"attachment; filename="dead-letters.ndjson""#);
+
 /// Sends them again.
 pub(super) async fn resend(
     State(desk): State<SharedDesk>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
-    let replay = dead_letters::resend(&desk.node, visitor.caller, asked(&form)?, None).await?;
+    let replay = dead_letters::resend(&desk.node, visitor.caller, asked(named(&form))?, None).await?;
     Ok(go(&format!("/dashboard/replays/{}", replay.id), Said::Replaying))
 }
 
@@ -144,7 +167,7 @@ pub(super) async fn dismiss(
     State(desk): State<SharedDesk>,
     Filled(visitor, form): Filled,
 ) -> Result<Response, Trouble> {
-    let dismissed = dead_letters::dismiss(&desk.node, visitor.caller, asked(&form)?).await?;
+    let dismissed = dead_letters::dismiss(&desk.node, visitor.caller, asked(named(&form))?).await?;
     let said = match dismissed.is_more {
         true => Said::DismissedInPart,
         false => Said::Dismissed,

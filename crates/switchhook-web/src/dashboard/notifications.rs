@@ -34,13 +34,12 @@ struct ChannelRow {
 
 impl ChannelRow {
     fn of(channel: &Channel) -> Self {
-        let kinds: Vec<_> = channel.kinds.iter().map(|kind| kind.as_str()).collect();
         Self {
             id: channel.id.to_string(),
             type_name: channel.channel_type.as_str(),
             destination: shown_destination(channel)
                 .unwrap_or_else(|| channel.destination.expose().to_owned()),
-            kinds: kinds.join(", "),
+            kinds: NotificationKind::list_of(&channel.kinds),
             is_signed: channel.secret.is_some(),
             created_at: Moment(channel.created_at),
         }

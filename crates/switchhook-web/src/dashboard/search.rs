@@ -1,7 +1,9 @@
 //! Looking for events by what is in them. No index helps, so a search looks at a bounded number and says how far it came.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use memchr::memchr2_iter;
 use switchhook_domain::Kind;
 use switchhook_domain::phone_number::{PhoneNumber, has_digits};
 use switchhook_protocol::{Id, Payload};
@@ -24,8 +26,11 @@ const MOST_LOOKED_AT: usize = 10_000;
 /// How long one search takes, about.
 const LONGEST: Duration = Duration::from_millis(1_500);
 
-/// How many are read at a time.
-const AT_ONCE: u32 = 200;
+/// How many are read at a time: more if that was quick, fewer if it was not, as where a disk has to be waited for. One read that takes
+/// longer than the store allows is answered with an error.
+const AT_ONCE: RangeInclusive<u32> = 50..=800;
+const FIRST_AT_ONCE: u32 = 200;
+const QUICK: Duration = Duration::from_millis(100);
 
 /// What an event must have.
 #[derive(Debug, Clone, Default)]
@@ -82,16 +87,15 @@ pub(super) async fn look(
         looked_at: 0,
         last: None,
     };
-    let mut after = page.after;
+    let (mut after, mut limit) = (page.after, FIRST_AT_ONCE);
     let next = loop {
-        let request = PageRequest {
-            after,
-            limit: AT_ONCE,
-        };
+        let request = PageRequest { after, limit };
+        let asked = Instant::now();
         let store = &node.store;
         let read = store
             .list_events(caller.company_id, filter.clone(), request)
             .await?;
+        limit = at_once_after(limit, asked.elapsed());
         let events = read.items;
         let is_done;
         (search, is_done) = blocking::run(bytes_of(&events), move || {
@@ -117,6 +121,12 @@ pub(super) async fn look(
     })
 }
 
+/// How many are read at a time after so many took so long.
+fn at_once_after(limit: u32, took: Duration) -> u32 {
+    let next = if took < QUICK { limit * 2 } else { limit / 2 };
+    next.clamp(*AT_ONCE.start(), *AT_ONCE.end())
+}
+
 /// A search on its way.
 struct Search {
     needles: Needles,
@@ -135,10 +145,12 @@ impl Search {
         for (place, event) in events.iter().enumerate() {
             self.looked_at += 1;
             self.last = Some((event.id.0, Moment(event.accepted_at)));
-            // What is hidden must not be found: that would tell what it is.
-            let seen = self.sight.event(event.clone());
-            if let Some(event) = seen.filter(|event| self.needles.are_in(event)) {
-                self.rows.push(EventRow::of(&event, self.needles.mask));
+            if self.needles.are_in(event) {
+                // What is hidden must not be found: that would tell what it is.
+                let seen = self.sight.event(event.clone());
+                if let Some(event) = seen.filter(|event| self.needles.are_in(event)) {
+                    self.rows.push(EventRow::of(&event, self.needles.mask));
+                }
             }
             let is_full = self.rows.len() >= self.most_rows;
             if is_full || (self.is_enough() && place + 1 < events.len()) {
@@ -239,9 +251,9 @@ fn contains(text: &str, other: &str) -> bool {
     let Some((first, rest)) = other.split_first() else {
         return true;
     };
-    let ends = text.len().saturating_sub(rest.len());
-    text[..ends].iter().enumerate().any(|(place, byte)| {
-        byte.to_ascii_lowercase() == *first && text[place + 1..place + other.len()].eq_ignore_ascii_case(rest)
+    memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|place| {
+        let behind = text.get(place + 1..place + other.len());
+        behind.is_some_and(|behind| behind.eq_ignore_ascii_case(rest))
     })
 }
 
@@ -308,6 +320,15 @@ mod tests {
 
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
+    }
+
+    #[test]
+    fn a_slow_disk_is_asked_for_less_at_a_time() {
+        let slow = QUICK * 2;
+        assert_eq!(at_once_after(200, slow), 100);
+        assert_eq!(at_once_after(50, slow), 50);
+        assert_eq!(at_once_after(200, Duration::ZERO), 400);
+        assert_eq!(at_once_after(800, Duration::ZERO), 800);
     }
 
     #[test]

@@ -215,11 +215,6 @@ fn became(notification: &NotificationAnswer) -> String {
     sends.collect::<Vec<_>>().join(", ")
 }
 
-fn kinds_in_words(channel: &NotificationChannel) -> String {
-    let kinds = channel.kinds.iter().map(|kind| kind.as_str());
-    kinds.collect::<Vec<_>>().join(", ")
-}
-
 async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::Result<()> {
     let list = List::read(client, CHANNELS, &[], extent, OUR_PAGE).await?;
     if json {
@@ -229,12 +224,11 @@ async fn list_channels(client: &Client, extent: &Extent, json: bool) -> anyhow::
         .cutting(&["TO", "KINDS"])
         .sparing(&["CREATED"]);
     for channel in list.items::<NotificationChannel>()? {
-        let kinds = kinds_in_words(&channel);
         table.row([
             channel.id.to_string(),
             channel.channel_type.to_string(),
             channel.url.or(channel.to).unwrap_or_default(),
-            kinds,
+            NotificationKind::list_of(&channel.kinds),
             time(channel.created_at),
         ]);
     }
@@ -269,7 +263,7 @@ fn show(answer: &Answer, json: bool) -> anyhow::Result<()> {
         .fact_if("url", channel.url.as_ref())
         .fact_if("to", channel.to.as_ref())
         .fact("signed", if channel.secret.is_some() { "yes" } else { "no" })
-        .fact("kinds", kinds_in_words(&channel))
+        .fact("kinds", NotificationKind::list_of(&channel.kinds))
         .fact("created", time(channel.created_at))
         .print()
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -17,7 +18,7 @@ use switchhook_domain::delivery::Delivery;
 use switchhook_node::events;
 use switchhook_node::lease::Lease;
 use switchhook_node::sight::Sight;
-use switchhook_node::{blocking, dead_letters, deliveries};
+use switchhook_node::{Node, blocking, dead_letters, deliveries};
 use switchhook_store::{DeadLetterFilter, EventHead, PageRequest, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
@@ -31,7 +32,7 @@ use crate::api::events::answer::EventSummary;
 use crate::api::request::{PageQuery, Query};
 
 /// How many dead letters are exported at the most.
-const MOST_EXPORTED: u32 = 10_000;
+pub(crate) const MOST_EXPORTED: u32 = 10_000;
 
 /// How many are read at a time.
 const AT_ONCE: u32 = 50;
@@ -77,16 +78,27 @@ pub(crate) async fn get(
         Some(_) => page.limit,
         None => MOST_EXPORTED,
     };
+    let page = PageRequest { limit: left, ..page };
+    export(&api.node, caller, DeadLetterQuery::read(query)?, page).await
+}
+
+/// Answers with as many lines as the page has, or fewer if there are no more.
+pub(crate) async fn export(
+    node: &Arc<Node>,
+    caller: Caller,
+    filter: DeadLetterFilter,
+    page: PageRequest,
+) -> Result<Response, ApiError> {
     let mut export = Export {
-        filter: DeadLetterQuery::read(query)?,
+        filter,
         caller,
         after: page.after,
-        left,
+        left: page.limit,
         ready: VecDeque::new(),
         is_last: false,
-        lease: api.node.leases.hold(caller),
-        _place: api.node.shares.place_to_read(caller.company_id).await?,
-        api,
+        lease: node.leases.hold(caller),
+        _place: node.shares.place_to_read(caller.company_id).await?,
+        node: Arc::clone(node),
     };
     // What cannot be read at all is an error, and no line.
     export.read_on().await?;
@@ -96,7 +108,7 @@ pub(crate) async fn get(
 
 /// An export on its way.
 struct Export {
-    api: SharedApi,
+    node: Arc<Node>,
     caller: Caller,
     filter: DeadLetterFilter,
     after: Option<i64>,
@@ -142,7 +154,7 @@ impl Export {
             after: self.after,
             limit: AT_ONCE.min(self.left),
         };
-        let page = dead_letters::page(&self.api.node, self.caller, self.filter, page).await?;
+        let page = dead_letters::page(&self.node, self.caller, self.filter, page).await?;
         self.ready.extend(page.items);
         self.after = page.next;
         self.is_last = page.next.is_none();
@@ -151,7 +163,7 @@ impl Export {
 
     /// A dead letter as a line; `None` if it was removed meanwhile.
     async fn line(&self, delivery: Delivery) -> Result<Option<Bytes>, ApiError> {
-        let node = &self.api.node;
+        let node = &self.node;
         let event = match node.store.event(self.caller.company_id, delivery.event_id).await {
             Err(StoreError::NotFound(_)) => return Ok(None),
             event => event?,

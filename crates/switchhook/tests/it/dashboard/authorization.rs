@@ -28,7 +28,7 @@ const SORTS: [&str; 8] = [
 /// What a route does: `in` leads to signing in, `done` leads on after it was done, a number is a status. Objects are the
 /// admin's and about calls; what is another company's is not there.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 8]); 72] = [
+const TABLE: [(&str, [&str; 8]); 73] = [
     //                                                       nobody revoked ingest read   write   other   unscop  admin
     ("get /dashboard",                                      ["308", "308", "308", "308", "308",  "308",  "308",  "308"]),
     ("get /dashboard/",                                     ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
@@ -67,6 +67,7 @@ const TABLE: [(&str, [&str; 8]); 72] = [
     ("post /dashboard/deliveries/{id}/redeliver",           ["in",  "in",  "403", "403", "done", "404",  "403",  "done"]),
     ("post /dashboard/deliveries/{id}/cancel",              ["in",  "in",  "403", "403", "done", "404",  "done", "done"]),
     ("get /dashboard/dead-letters",                         ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
+    ("get /dashboard/dead-letters/export",                  ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),
     ("post /dashboard/dead-letters/resend",                 ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
     ("post /dashboard/dead-letters/dismiss",                ["in",  "in",  "403", "403", "done", "done", "done", "done"]),
     ("get /dashboard/replays",                              ["in",  "in",  "403", "200", "200",  "200",  "200",  "200"]),

@@ -214,6 +214,14 @@ async fn dead_letters_and_channels_are_dealt_with_on_their_pages() {
     browser.click("a", "Resend or dismiss").await;
     let text = browser.text().await;
     assert!(text.contains("1 delivery") && text.contains("410"), "{text}");
+    let get = r#"const get = new XMLHttpRequest(); get.open("GET", document.querySelector("main a[download]").href, false);
+        get.send(); return get.getResponseHeader("content-disposition") + " " + get.responseText"#;
+    let file = browser.run(get).await;
+    let file = file.as_str().unwrap();
+    assert!(
+        file.contains("dead-letters.ndjson") && file.contains(r#""payload":{"call_id":1,"#),
+        "{file}"
+    );
     browser.click("li button", "Dismiss").await;
     until_it_says(&browser, "that they are dismissed", "There are no dead letters").await;
 
