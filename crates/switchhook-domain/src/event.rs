@@ -10,7 +10,7 @@ use switchhook_protocol::{
     Target, TargetType, Word, same_word,
 };
 
-use crate::order::OrderKey;
+use crate::order::{OrderKey, readable};
 use crate::subscription::TargetRef;
 
 /// The parts of an event that decide where it goes.
@@ -169,24 +169,6 @@ impl fmt::Display for PayloadState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Text from outside, short enough to be shown and kept, without control characters: not every database keeps those.
-pub(crate) fn readable(text: &str, longest: usize) -> String {
-    // Most are, as they stand.
-    if text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return text.to_owned();
-    }
-    text.chars()
-        .take(longest)
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 fn references<const N: usize>(targets: [&Option<Target<'_>>; N]) -> Targets {

@@ -2,7 +2,7 @@
 
 use switchhook_protocol::Kind;
 
-use crate::clearance::Clearance;
+use crate::clearance::{Clearance, Missing};
 use crate::redaction::Hidden;
 use crate::scope::{Scope, Scopes};
 
@@ -90,3 +90,104 @@ const UNKNOWN: Rules = Rules {
     clearance: Clearance::FULL,
     ..ADMINS
 };
+
+impl Clearance {
+    /// What it takes to see that there are events of this kind.
+    #[must_use]
+    pub const fn for_kind(kind: Kind) -> Self {
+        rules(kind).clearance
+    }
+
+    /// What it takes to see events of this kind from which only `hidden` is taken out.
+    #[must_use]
+    pub fn for_content(kind: Kind, hidden: Hidden) -> Self {
+        let rules = rules(kind);
+        let is_shown = hidden.and(rules.hides).is_nothing();
+        Self::for_kind(kind).with(rules.shown_by.filter(|_| is_shown))
+    }
+
+    /// Whether events of this kind can be seen at all.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub fn sees(self, kind: Kind) -> Result<(), Missing> {
+        self.covers(Self::for_kind(kind))
+    }
+
+    /// What is taken out of events of this kind for whoever looks at them.
+    ///
+    /// Messages are shown only with the scope for the whole company: which target an event is about is not asked.
+    #[must_use]
+    pub fn hidden(self, kind: Kind) -> Hidden {
+        Hidden::by_scopes(self.scopes).and(rules(kind).hides)
+    }
+
+    /// What is taken out of events of this kind that come by a subscription: it may have a target, so for messages either
+    /// scope shows their text.
+    #[must_use]
+    pub fn hidden_by_subscription(self, kind: Kind) -> Hidden {
+        let hidden = self.hidden(kind);
+        Hidden {
+            message_text: hidden.message_text && !self.has(Scope::MessageContentExport),
+            ..hidden
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clearance(text: &str) -> Clearance {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_looked_at_is_bounded_by_the_scopes_of_the_kind() {
+        let all = Hidden::NOTHING;
+        let recordings = Hidden {
+            recordings: true,
+            ..all
+        };
+        let message_text = Hidden {
+            message_text: true,
+            ..all
+        };
+        for (text, kind, hidden) in [
+            ("", Kind::Call, recordings),
+            ("admin", Kind::Call, recordings),
+            ("recordings_export", Kind::Call, all),
+            ("recordings_export", Kind::Sms, message_text),
+            ("message_content_export", Kind::Sms, message_text),
+            ("message_content_export:all", Kind::Sms, all),
+            ("admin", Kind::Contact, all),
+        ] {
+            assert_eq!(clearance(text).hidden(kind), hidden, "{text} at {kind}");
+        }
+    }
+
+    #[test]
+    fn a_clearance_reads_back_what_it_prints_and_the_full_one_covers_all() {
+        for text in [
+            "",
+            "admin",
+            "recordings_export",
+            "admin,change_log,message_content_export:all",
+        ] {
+            assert_eq!(clearance(text).to_string(), text);
+            assert_eq!(Clearance::FULL.covers(clearance(text)), Ok(()));
+        }
+        let missing = Clearance::default().covers(Clearance::FULL).unwrap_err();
+        assert_eq!(
+            missing.options(),
+            "--admin --scopes change_log,recordings_export,message_content_export,message_content_export:all"
+        );
+        // A key with what is lacking alone would lack what the other one has.
+        let missing = Clearance::ADMIN
+            .covers(Clearance::for_kind(Kind::Changelog))
+            .unwrap_err();
+        assert_eq!(missing.to_string(), "the scope change_log");
+        assert_eq!(missing.options(), "--admin --scopes change_log");
+        assert!("calls".parse::<Clearance>().is_err());
+    }
+}

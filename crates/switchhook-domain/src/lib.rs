@@ -57,6 +57,7 @@ pub mod source;
 pub mod subscription;
 pub mod suspension;
 pub mod template;
+pub mod traffic;
 pub mod webhook;
 pub mod websocket;
 

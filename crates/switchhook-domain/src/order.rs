@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use switchhook_protocol::Payload;
 
-use crate::event::readable;
 use crate::id::ReplayId;
 
 /// How long, counted from its acceptance, an event may hold up its followers.
@@ -71,6 +70,24 @@ impl fmt::Display for OrderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Text from outside, short enough to be shown and kept, without control characters: not every database keeps those.
+pub(crate) fn readable(text: &str, longest: usize) -> String {
+    // Most are, as they stand.
+    if text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
+    text.chars()
+        .take(longest)
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

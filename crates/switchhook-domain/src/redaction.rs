@@ -12,7 +12,6 @@ use memchr::{memchr, memchr2};
 use switchhook_protocol::Outline;
 
 use crate::scope::{Scope, Scopes};
-use crate::subscription::{Filter, Subscription};
 
 mod recordings;
 
@@ -42,27 +41,6 @@ impl Hidden {
         message_text: true,
     };
 
-    /// What `subscription` may not see of the events of its kind.
-    #[must_use]
-    pub const fn of(subscription: &Subscription) -> Self {
-        let scopes = subscription.scopes;
-        match &subscription.filter {
-            Filter::Call(_) => Self {
-                recordings: !scopes.has(Scope::RecordingsExport),
-                message_text: false,
-            },
-            Filter::Sms(sms) => {
-                let shows = scopes.has(Scope::MessageContentExportAll)
-                    || sms.target.is_some() && scopes.has(Scope::MessageContentExport);
-                Self {
-                    recordings: false,
-                    message_text: !shows,
-                }
-            }
-            Filter::AgentStatus { .. } | Filter::Contact { .. } | Filter::Changelog => Self::NOTHING,
-        }
-    }
-
     /// What is hidden from somebody with these scopes, whichever event it is.
     ///
     /// Messages are shown only with the scope for the whole company: which target an event is about is not asked.
@@ -72,15 +50,6 @@ impl Hidden {
             recordings: !scopes.has(Scope::RecordingsExport),
             message_text: !scopes.has(Scope::MessageContentExportAll),
         }
-    }
-
-    /// What none of `subscriptions` may see. Without any subscription that is everything.
-    #[must_use]
-    pub fn of_all<'a>(subscriptions: impl IntoIterator<Item = &'a Subscription>) -> Self {
-        subscriptions
-            .into_iter()
-            .map(Self::of)
-            .fold(Self::EVERYTHING, Self::and)
     }
 
     /// What is hidden both here and there: of two matching subscriptions, what either shows is shown.

@@ -31,6 +31,14 @@ impl Profile {
             Self::Dialpad => dialpad::TIMEOUT,
         }
     }
+
+    /// Whether it tries again after an attempt that ended with `class`.
+    const fn retry_after(self, class: OutcomeClass) -> Retry {
+        match self {
+            Self::Durable => class.consequences().durable,
+            Self::Dialpad => class.consequences().dialpad,
+        }
+    }
 }
 
 /// The failures of a delivery so far. Lost attempts are in neither count: we do not know that they failed.
@@ -104,7 +112,7 @@ impl RetryPolicy<'_> {
     /// How long after an attempt that ended with `class` the next one follows; `None`: never.
     #[must_use]
     pub fn delay_after(self, class: OutcomeClass, context: RetryContext, jitter: Jitter) -> Option<Duration> {
-        match (class.consequences().retry(self.profile), self.profile) {
+        match (self.profile.retry_after(class), self.profile) {
             (Retry::Never, _) => None,
             (Retry::AtOnce, _) => Some(Duration::ZERO),
             (Retry::AtOnceTwice, _) => (context.failures.unanswered <= 2).then_some(Duration::ZERO),

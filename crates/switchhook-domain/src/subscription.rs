@@ -15,6 +15,7 @@ use crate::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
 use crate::kind::rules;
 use crate::scope::Scopes;
 
+mod hidden;
 mod request;
 mod version;
 

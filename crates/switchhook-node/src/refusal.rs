@@ -1,8 +1,8 @@
 //! Why a verb of a node was not done.
 
-use switchhook_domain::clearance::Uncleared;
 use switchhook_domain::replay::InvalidReplay;
 use switchhook_domain::subscription::InvalidRequest;
+use switchhook_domain::traffic::Uncleared;
 use switchhook_store::StoreError;
 
 use crate::caller::Forbidden;

@@ -1,11 +1,12 @@
 //! What goes to a webhook or a websocket, and whether a caller may send it elsewhere, sign it otherwise or know its
 //! secret. Gathered here; the rule is the domain's (`clearance.rs`).
 
-use switchhook_domain::clearance::{Clearance, Traffic};
+use switchhook_domain::clearance::Clearance;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::replay::{Destination, Replay};
 use switchhook_domain::subscription::{Endpoint, Subscription};
+use switchhook_domain::traffic::Traffic;
 use switchhook_store::{StoreError, SubscriptionFilter};
 
 use crate::Node;

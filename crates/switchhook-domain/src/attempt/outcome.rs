@@ -2,8 +2,6 @@
 
 use switchhook_protocol::{Timestamp, spelled_enum};
 
-use crate::retry::Profile;
-
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptOutcome {
@@ -237,17 +235,6 @@ const fn row(
         blocks,
         breaker,
         cap,
-    }
-}
-
-impl Consequences {
-    /// Whether a profile tries again.
-    #[must_use]
-    pub const fn retry(self, profile: Profile) -> Retry {
-        match profile {
-            Profile::Durable => self.durable,
-            Profile::Dialpad => self.dialpad,
-        }
     }
 }
 
