@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::error::StoreError;
-use crate::write::Write;
+use crate::write::{Weight, Write};
 
 #[cfg(test)]
 mod tests;
@@ -27,40 +27,9 @@ pub(crate) const LINGER: Duration = Duration::from_millis(5);
 /// How much may wait: one unit is a row, or a KiB of its bytes if that is more.
 const QUEUE_UNITS: u32 = 32 * 1024;
 
-/// How much work a write is, or how much of it one commit takes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Weight {
-    pub(crate) items: u32,
-    pub(crate) bytes: u32,
-}
-
-impl Weight {
-    /// Of an ordinary small write.
-    pub(crate) const ONE: Self = Self { items: 1, bytes: 0 };
-
-    pub(crate) fn of(items: usize, bytes: usize) -> Self {
-        let clamped = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        Self {
-            items: clamped(items),
-            bytes: clamped(bytes),
-        }
-    }
-
-    /// One write may be larger than the queue: then it has it for itself.
-    fn units(self) -> u32 {
-        self.items.max(self.bytes / 1024).clamp(1, QUEUE_UNITS)
-    }
-
-    const fn and(self, other: Self) -> Self {
-        Self {
-            items: self.items.saturating_add(other.items),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
-    }
-
-    const fn fits(self, most: Self) -> bool {
-        self.items <= most.items && self.bytes <= most.bytes
-    }
+/// How much of the queue's room a write takes. One may be larger than the queue: then it has it for itself.
+fn room_for(weight: Weight) -> u32 {
+    weight.items.max(weight.bytes / 1024).clamp(1, QUEUE_UNITS)
 }
 
 /// What waits to be written: a vector that callers fill and whoever commits swaps out.
@@ -123,7 +92,7 @@ impl<W: ?Sized> WriteQueue<W> {
 
     /// Puts a write in, when there is room.
     pub(crate) async fn put(&self, write: Write<W>, weight: Weight) -> Result<(), StoreError> {
-        let room = self.room.acquire_many(weight.units()).await;
+        let room = self.room.acquire_many(room_for(weight)).await;
         let room = room.map_err(|_| StoreError::closed())?;
         let is_urgent = write.is_urgent();
         let mut inbox = self.inbox.lock();
@@ -257,7 +226,7 @@ impl<W: ?Sized> Batches<W> {
             .pop_front_if(|next| weight.items == 0 || weight.and(next.weight).fits(self.most))
         {
             weight = weight.and(next.weight);
-            units += next.weight.units() as usize;
+            units += room_for(next.weight) as usize;
             writes.push(next.write);
         }
         let queue = Arc::clone(&self.queue.room);

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use switchhook_domain::Timestamp;
 
 use crate::error::StoreError;
 use crate::open::{Driver, driver_of};
 use crate::postgres;
 use crate::sealing::{Sealer, Sealing};
+use crate::side::{Cell, Record, Side, Table, not_whole};
 use crate::sqlite;
 
 /// How many rows go at a time.
@@ -23,14 +23,10 @@ const ROWS: u32 = 500;
 /// How many go at a time of a table whose rows may be large.
 const LARGE_ROWS: u32 = 100;
 
-/// The table by which a target says that it is not whole yet.
-pub(crate) const MARKER: &str = "copy_under_way";
-
-/// What is told to whoever opens such a target.
-pub(crate) fn not_whole() -> StoreError {
-    StoreError::Unusable(
-        "a copy into this store has not finished: run the same `switchhook store copy` again, it goes on where it was".into(),
-    )
+/// How many rows of a table go at a time.
+fn rows_at_a_time(table: &Table) -> u32 {
+    let is_large = table.columns.iter().any(|column| column.name == "body");
+    if is_large { LARGE_ROWS } else { ROWS }
 }
 
 /// How far a copy is.
@@ -66,106 +62,6 @@ pub enum CopiedSecrets {
     Readable,
     /// Some are encrypted and there was no key to read them with.
     Unchecked,
-}
-
-/// A table, as both drivers have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Table {
-    pub(crate) name: String,
-    pub(crate) columns: Vec<Column>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) holds: Holds,
-    /// Its place in the key, from 1; 0: it is not part of it.
-    pub(crate) key: u32,
-}
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holds {
-    Numbers,
-    Reals,
-    Texts,
-    Bytes,
-}
-
-/// What a cell holds.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell {
-    Nothing,
-    Number(i64),
-    Real(f64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-pub(crate) type Record = Vec<Cell>;
-
-impl Table {
-    /// The places of the columns that make up its key, in the key's order.
-    pub(crate) fn key(&self) -> Vec<usize> {
-        let mut key: Vec<_> = (0..self.columns.len())
-            .filter(|n| self.columns[*n].key > 0)
-            .collect();
-        key.sort_by_key(|n| self.columns[*n].key);
-        key
-    }
-
-    /// The names of the columns of its key: `a, b`.
-    pub(crate) fn key_names(&self) -> String {
-        let names: Vec<_> = self.key().into_iter().map(|n| &*self.columns[n].name).collect();
-        names.join(", ")
-    }
-
-    /// The names of all its columns: `a, b, c`.
-    pub(crate) fn names(&self) -> String {
-        let names: Vec<_> = self.columns.iter().map(|column| &*column.name).collect();
-        names.join(", ")
-    }
-
-    fn key_of(&self, record: &Record) -> Record {
-        self.key().into_iter().map(|n| record[n].clone()).collect()
-    }
-
-    fn has_secrets(&self) -> bool {
-        self.columns.iter().any(|column| column.name == "secret")
-    }
-
-    fn rows_at_a_time(&self) -> u32 {
-        let is_large = self.columns.iter().any(|column| column.name == "body");
-        if is_large { LARGE_ROWS } else { ROWS }
-    }
-}
-
-/// A store as a side of a copy.
-#[async_trait]
-pub(crate) trait Side: Send {
-    /// How many rows a table has.
-    async fn count(&mut self, table: &Table) -> Result<u64, StoreError>;
-    /// How many bytes the payloads of all events have.
-    async fn payload_bytes(&mut self) -> Result<u64, StoreError>;
-    /// The key of the last row of a table.
-    async fn last_key(&mut self, table: &Table) -> Result<Option<Record>, StoreError>;
-    /// The next rows after a key.
-    async fn read(
-        &mut self,
-        table: &Table,
-        after: Option<&Record>,
-        limit: u32,
-    ) -> Result<Vec<Record>, StoreError>;
-    /// Keeps rows, in one transaction.
-    async fn write(&mut self, table: &Table, rows: Vec<Record>) -> Result<(), StoreError>;
-    /// Finds out whether every secret can be read.
-    async fn check_secrets(&mut self, sealing: &Sealing) -> Result<(), StoreError>;
-    /// Which copy is under way into this store.
-    async fn marker(&mut self) -> Result<Option<String>, StoreError>;
-    /// Says that a copy of `source` into this store begins.
-    async fn begin(&mut self, source: &str) -> Result<(), StoreError>;
-    /// Does what must be done once all rows are there, and says that the copy is whole; durably.
-    async fn end(&mut self) -> Result<(), StoreError>;
 }
 
 /// Copies the store at `from` into the one at `to`, which must be new, empty, or the target of the same copy that broke
@@ -265,7 +161,7 @@ async fn copy_between(
     for table in *tables {
         let mut after = target.last_key(table).await?;
         loop {
-            let rows = source.read(table, after.as_ref(), table.rows_at_a_time()).await?;
+            let rows = source.read(table, after.as_ref(), rows_at_a_time(table)).await?;
             let Some(last) = rows.last() else { break };
             after = Some(table.key_of(last));
             there += rows.len() as u64;

@@ -18,6 +18,7 @@ mod filter;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod given_up;
+mod migrations;
 mod notification;
 mod observer;
 mod open;
@@ -36,6 +37,7 @@ mod row;
 mod sealing;
 mod session;
 mod shared;
+mod side;
 mod sql;
 pub mod sqlite;
 mod sweeping;
@@ -68,12 +70,13 @@ pub use event::{
 };
 pub use explain::Explained;
 pub use filter::{DeliveryFilter, EventFilter};
+pub use migrations::Migrated;
 pub use notification::{
     ClaimedNotification, FinishedNotification, NotificationClaim, NotificationRecord, Recipients,
 };
 pub use observer::{Commit, CommitObserver, SetAside};
-pub use open::{Migrated, backup, check_url, is_in_memory, migrate, open, restore};
-pub use options::{COMMIT_EVERY, Role, StoreOptions};
+pub use open::{backup, check_url, is_in_memory, migrate, open, restore};
+pub use options::{COMMIT_EVERY, Role, StoreOptions, WriterMode};
 pub use outage::OutageWrite;
 pub use page::{Page, PageRequest, RefusalSlice};
 pub use registry::{SubscriptionFilter, SubscriptionLimits, SuspensionRecord};

@@ -7,18 +7,10 @@ use switchhook_domain::Timestamp;
 
 use crate::Store;
 use crate::error::StoreError;
+use crate::migrations::Migrated;
 use crate::options::StoreOptions;
 use crate::postgres::PostgresStore;
 use crate::sqlite::{Copied, Existing, SqliteStore};
-
-/// What bringing a schema up to date did. The numbers are the same if it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Migrated {
-    /// The schema that was there; 0 for none.
-    pub from: u32,
-    /// The schema that is there.
-    pub to: u32,
-}
 
 /// Which driver a URL means, and what for.
 pub(crate) enum Driver<'u> {

@@ -7,7 +7,6 @@ use switchhook_domain::Timestamp;
 
 use crate::observer::CommitObserver;
 use crate::sealing::Sealer;
-use crate::sqlite::WriterMode;
 
 /// What this process is to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,4 +69,13 @@ impl StoreOptions {
             commit_every: COMMIT_EVERY,
         }
     }
+}
+
+/// Who does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriterMode {
+    /// A writer's thread with shared commits, a checkpointer's, and a few readers.
+    Thread,
+    /// Whoever calls, at once, one operation a commit: for simulations, and for commands that write once.
+    Inline,
 }

@@ -63,14 +63,14 @@ use self::pool::Pool;
 use self::targets::Targets;
 use crate::change::Change;
 use crate::claim::HandOver;
-use crate::copy;
 use crate::effects::Audience;
 use crate::error::StoreError;
+use crate::migrations::Migrated;
 use crate::observer::Watch;
-use crate::open::Migrated;
 use crate::options::{Role, StoreOptions};
 use crate::sealing::Sealing;
 use crate::shared::secrets;
+use crate::side;
 
 /// How many threads the connections have. They wait most of the time.
 const THREADS: usize = 2;
@@ -154,7 +154,7 @@ impl Parts {
         let now = options.now.min(node::time(connection).await?);
         schema::migrate(connection, now).await?;
         if copying::is_marked(connection).await? {
-            return Err(copy::not_whole());
+            return Err(side::not_whole());
         }
         let node = match options.role {
             Role::Owner => {

@@ -77,28 +77,19 @@ use self::location::StoreFile;
 use self::lock::OwnerLock;
 use self::readers::{READERS, Readers};
 use self::reserve::Reserve;
-use self::schema::Age;
+
 use self::sql::{OnThread, at_once};
 use self::write_connection::WriteConnection;
 use self::writer::{Writer, WriterThread};
 use crate::claim::HandOver;
-use crate::copy;
 use crate::effects::Audience;
 use crate::error::StoreError;
+use crate::migrations::{Age, Migrated};
 use crate::observer::Watch;
-use crate::open::Migrated;
-use crate::options::{COMMIT_EVERY, Role, StoreOptions};
+use crate::options::{COMMIT_EVERY, Role, StoreOptions, WriterMode};
 use crate::sealing::Sealing;
 use crate::shared::secrets;
-
-/// Who does the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriterMode {
-    /// A writer's thread with shared commits, a checkpointer's, and a few readers.
-    Thread,
-    /// Whoever calls, at once, one operation a commit: for simulations, and for commands that write once.
-    Inline,
-}
+use crate::side;
 
 /// The version of the SQLite library that this build has.
 #[must_use]
@@ -354,7 +345,7 @@ fn bring_up_to_date(
     options: &StoreOptions,
 ) -> Result<(), StoreError> {
     if copying::is_marked(connection)? {
-        return Err(copy::not_whole());
+        return Err(side::not_whole());
     }
     if schema::age(connection)? == Age::Current {
         return Ok(());

@@ -4,7 +4,6 @@ use switchhook_domain::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::claim::{FinishedAttempt, Release};
-use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 
@@ -130,5 +129,36 @@ fn for_each_caller(error: &StoreError) -> StoreError {
         StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
         StoreError::Conflict(why) => StoreError::Conflict(why.clone()),
         other => StoreError::Unavailable(other.to_string()),
+    }
+}
+
+/// How much work a write is, or how much of it one commit takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) items: u32,
+    pub(crate) bytes: u32,
+}
+
+impl Weight {
+    /// Of an ordinary small write.
+    pub(crate) const ONE: Self = Self { items: 1, bytes: 0 };
+
+    pub(crate) fn of(items: usize, bytes: usize) -> Self {
+        let clamped = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            items: clamped(items),
+            bytes: clamped(bytes),
+        }
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_add(other.items),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    pub(crate) const fn fits(self, most: Self) -> bool {
+        self.items <= most.items && self.bytes <= most.bytes
     }
 }

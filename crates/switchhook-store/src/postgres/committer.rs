@@ -17,11 +17,11 @@ use super::connection::{Connector, Link};
 use super::node::Node;
 use super::notifier::Notifier;
 use super::transaction::{Transaction, Uncommitted, transact};
-use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, Weight, WriteQueue};
+use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Commit;
 use crate::sql::Work;
-use crate::write::{self, Answer, HotWrite, Reply, reply};
+use crate::write::{self, Answer, HotWrite, Reply, Weight, reply};
 
 /// How much one commit takes on. Each row may have a lock on its order key, of which the database has some thousands for
 /// all nodes together (`max_locks_per_transaction`).

@@ -9,11 +9,11 @@ use switchhook_domain::Timestamp;
 use super::connection::{self, Connector};
 use super::node::Node;
 use super::schema;
-use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::sealing::Sealing;
 use crate::shared::secrets;
+use crate::side::{Cell, Column, Holds, MARKER, Record, Side, Table};
 
 pub(crate) struct PostgresSide {
     connection: PgConnection,

@@ -5,114 +5,16 @@ use sqlx::{Connection, Row};
 use switchhook_domain::Timestamp;
 
 use super::transaction::{Lock, lock};
-use crate::StoreError;
+use crate::error::StoreError;
+use crate::migrations::{self, Age, MIGRATIONS, URL_KEYS};
 use crate::shared::webhooks;
-
-/// The one that has more to do than its statements say: what fills it in is no SQL.
-const URL_KEYS: &str = "url_keys";
-
-struct Migration {
-    name: &'static str,
-    sql: &'static str,
-}
-
-/// In order; a migration's number is its place, counted from 1. SQLite has the same numbers and names.
-const MIGRATIONS: [Migration; 20] = [
-    Migration {
-        name: "initial",
-        sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-    },
-    Migration {
-        name: "subscription_versions",
-        sql: include_str!("../../migrations/postgres/0002_subscription_versions.sql"),
-    },
-    Migration {
-        name: "holds",
-        sql: include_str!("../../migrations/postgres/0003_holds.sql"),
-    },
-    Migration {
-        name: "replays",
-        sql: include_str!("../../migrations/postgres/0004_replays.sql"),
-    },
-    Migration {
-        name: "secrets_and_retention",
-        sql: include_str!("../../migrations/postgres/0005_secrets_and_retention.sql"),
-    },
-    Migration {
-        name: "disabled_webhooks",
-        sql: include_str!("../../migrations/postgres/0006_disabled_webhooks.sql"),
-    },
-    Migration {
-        name: "websockets_and_sources",
-        sql: include_str!("../../migrations/postgres/0007_websockets_and_sources.sql"),
-    },
-    Migration {
-        name: "owner",
-        sql: include_str!("../../migrations/postgres/0008_owner.sql"),
-    },
-    Migration {
-        name: "clearances_and_credentials",
-        sql: include_str!("../../migrations/postgres/0009_clearances_and_credentials.sql"),
-    },
-    Migration {
-        name: "ended_sessions",
-        sql: include_str!("../../migrations/postgres/0010_ended_sessions.sql"),
-    },
-    Migration {
-        name: URL_KEYS,
-        sql: include_str!("../../migrations/postgres/0011_url_keys.sql"),
-    },
-    Migration {
-        name: "refusals_by_bytes",
-        sql: include_str!("../../migrations/postgres/0012_refusals_by_bytes.sql"),
-    },
-    Migration {
-        name: "notifications",
-        sql: include_str!("../../migrations/postgres/0013_notifications.sql"),
-    },
-    Migration {
-        name: "history",
-        sql: include_str!("../../migrations/postgres/0014_history.sql"),
-    },
-    Migration {
-        name: "outages",
-        sql: include_str!("../../migrations/postgres/0015_outages.sql"),
-    },
-    Migration {
-        name: "dead_letters",
-        sql: include_str!("../../migrations/postgres/0016_dead_letters.sql"),
-    },
-    Migration {
-        name: "refused_signatures",
-        sql: include_str!("../../migrations/postgres/0017_refused_signatures.sql"),
-    },
-    Migration {
-        name: "payload_filters",
-        sql: include_str!("../../migrations/postgres/0018_payload_filters.sql"),
-    },
-    Migration {
-        name: "feeds",
-        sql: include_str!("../../migrations/postgres/0019_feeds.sql"),
-    },
-    Migration {
-        name: "last_used_keys",
-        sql: include_str!("../../migrations/postgres/0020_last_used_keys.sql"),
-    },
-];
 
 /// Brings the schema up to date; refuses what this program must not touch. Nodes that start at once wait for each other.
 pub(super) async fn migrate(connection: &mut PgConnection, now: Timestamp) -> Result<(), StoreError> {
-    while (number(connection).await? as usize) < MIGRATIONS.len() {
+    while migrations::age(number(connection).await?)? == Age::Older {
         migrate_by_one(connection, now).await?;
     }
-    match number(connection).await? as usize {
-        number if number == MIGRATIONS.len() => Ok(()),
-        number => Err(StoreError::Unusable(format!(
-            "the database has schema {number}, this program knows schemas up to {}: it was written by a newer version of \
-             Switchhook; use that one, or restore a backup made before the update",
-            MIGRATIONS.len()
-        ))),
-    }
+    Ok(())
 }
 
 async fn migrate_by_one(connection: &mut PgConnection, now: Timestamp) -> Result<(), StoreError> {
@@ -127,7 +29,9 @@ async fn migrate_by_one(connection: &mut PgConnection, now: Timestamp) -> Result
     let done = number(&mut transaction).await?;
     // Another node may have been faster while we waited for the lock.
     if let Some(migration) = MIGRATIONS.get(done as usize) {
-        sqlx::raw_sql(migration.sql).execute(&mut *transaction).await?;
+        sqlx::raw_sql(migration.postgres)
+            .execute(&mut *transaction)
+            .await?;
         if migration.name == URL_KEYS {
             webhooks::fill_url_keys(&mut *transaction).await?;
         }

@@ -12,11 +12,11 @@ use super::location::StoreFile;
 use super::lock::OwnerLock;
 use super::sql::{OnThread, at_once};
 use super::{SqliteStore, schema};
-use crate::copy::{Cell, Column, Holds, MARKER, Record, Side, Table};
 use crate::error::StoreError;
 use crate::options::StoreOptions;
 use crate::sealing::Sealing;
 use crate::shared::secrets;
+use crate::side::{Cell, Column, Holds, MARKER, Record, Side, Table};
 
 /// Tables that belong to one store and its driver.
 const ITS_OWN: [&str; 3] = ["schema_migrations", "checks", "owner"];

@@ -120,8 +120,9 @@ pub(super) fn missing() -> StoreError {
 mod tests {
     use super::*;
     use crate::StoreOptions;
+    use crate::options::WriterMode;
+    use crate::sqlite::SqliteStore;
     use crate::sqlite::writer::Writer;
-    use crate::sqlite::{SqliteStore, WriterMode};
     use crate::{NewEvent, Store, WebhookStore};
     use bytes::Bytes;
     use switchhook_domain::Kind;

@@ -4,121 +4,13 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use switchhook_domain::Timestamp;
 
 use super::sql::{OnThread, at_once};
-use crate::StoreError;
+use crate::error::StoreError;
+use crate::migrations::{self, Age, MIGRATIONS, URL_KEYS};
 use crate::shared::webhooks;
-
-/// The one that has more to do than its statements say: what fills it in is no SQL.
-const URL_KEYS: &str = "url_keys";
-
-struct Migration {
-    name: &'static str,
-    sql: &'static str,
-}
-
-/// In order; a migration's number is its place, counted from 1. PostgreSQL has the same numbers and names.
-const MIGRATIONS: [Migration; 20] = [
-    Migration {
-        name: "initial",
-        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-    },
-    Migration {
-        name: "subscription_versions",
-        sql: include_str!("../../migrations/sqlite/0002_subscription_versions.sql"),
-    },
-    Migration {
-        name: "holds",
-        sql: include_str!("../../migrations/sqlite/0003_holds.sql"),
-    },
-    Migration {
-        name: "replays",
-        sql: include_str!("../../migrations/sqlite/0004_replays.sql"),
-    },
-    Migration {
-        name: "secrets_and_retention",
-        sql: include_str!("../../migrations/sqlite/0005_secrets_and_retention.sql"),
-    },
-    Migration {
-        name: "disabled_webhooks",
-        sql: include_str!("../../migrations/sqlite/0006_disabled_webhooks.sql"),
-    },
-    Migration {
-        name: "websockets_and_sources",
-        sql: include_str!("../../migrations/sqlite/0007_websockets_and_sources.sql"),
-    },
-    Migration {
-        name: "owner",
-        sql: include_str!("../../migrations/sqlite/0008_owner.sql"),
-    },
-    Migration {
-        name: "clearances_and_credentials",
-        sql: include_str!("../../migrations/sqlite/0009_clearances_and_credentials.sql"),
-    },
-    Migration {
-        name: "ended_sessions",
-        sql: include_str!("../../migrations/sqlite/0010_ended_sessions.sql"),
-    },
-    Migration {
-        name: URL_KEYS,
-        sql: include_str!("../../migrations/sqlite/0011_url_keys.sql"),
-    },
-    Migration {
-        name: "refusals_by_bytes",
-        sql: include_str!("../../migrations/sqlite/0012_refusals_by_bytes.sql"),
-    },
-    Migration {
-        name: "notifications",
-        sql: include_str!("../../migrations/sqlite/0013_notifications.sql"),
-    },
-    Migration {
-        name: "history",
-        sql: include_str!("../../migrations/sqlite/0014_history.sql"),
-    },
-    Migration {
-        name: "outages",
-        sql: include_str!("../../migrations/sqlite/0015_outages.sql"),
-    },
-    Migration {
-        name: "dead_letters",
-        sql: include_str!("../../migrations/sqlite/0016_dead_letters.sql"),
-    },
-    Migration {
-        name: "refused_signatures",
-        sql: include_str!("../../migrations/sqlite/0017_refused_signatures.sql"),
-    },
-    Migration {
-        name: "payload_filters",
-        sql: include_str!("../../migrations/sqlite/0018_payload_filters.sql"),
-    },
-    Migration {
-        name: "feeds",
-        sql: include_str!("../../migrations/sqlite/0019_feeds.sql"),
-    },
-    Migration {
-        name: "last_used_keys",
-        sql: include_str!("../../migrations/sqlite/0020_last_used_keys.sql"),
-    },
-];
-
-/// How the schema of a file relates to the one that this program knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Age {
-    /// They are the same.
-    Current,
-    /// It is older, or missing.
-    Older,
-}
 
 /// Compares, and refuses what this program must not touch.
 pub(super) fn age(connection: &Connection) -> Result<Age, StoreError> {
-    match usize::try_from(number(connection)?).unwrap_or(usize::MAX) {
-        number if number == MIGRATIONS.len() => Ok(Age::Current),
-        number if number < MIGRATIONS.len() => Ok(Age::Older),
-        number => Err(StoreError::Unusable(format!(
-            "the database has schema {number}, this program knows schemas up to {}: it was written by a newer version of \
-             Switchhook; use that one, or restore a backup made before the update",
-            MIGRATIONS.len()
-        ))),
-    }
+    migrations::age(number(connection)?)
 }
 
 /// Brings the schema up to date.
@@ -141,7 +33,7 @@ fn migrate_by_one(connection: &mut Connection, now: Timestamp) -> Result<(), Sto
     let done = number(&transaction)?;
     // Another process may have been faster while we waited for the transaction.
     if let Some(migration) = MIGRATIONS.get(done as usize) {
-        transaction.execute_batch(migration.sql)?;
+        transaction.execute_batch(migration.sqlite)?;
         if migration.name == URL_KEYS {
             at_once(webhooks::fill_url_keys(&mut OnThread::new(&transaction)))?;
         }
@@ -184,7 +76,7 @@ mod tests {
     #[test]
     fn subscriptions_made_before_there_were_versions_are_carried_over() {
         let mut connection = open_writing(&Place::Memory, Checkpoints::Here).unwrap();
-        connection.execute_batch(MIGRATIONS[0].sql).unwrap();
+        connection.execute_batch(MIGRATIONS[0].sqlite).unwrap();
         connection
             .execute_batch(
                 "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL);
@@ -218,7 +110,7 @@ mod tests {
         let before = MIGRATIONS
             .iter()
             .take_while(|migration| migration.name != URL_KEYS);
-        let before: Vec<_> = before.map(|migration| migration.sql).collect();
+        let before: Vec<_> = before.map(|migration| migration.sqlite).collect();
         connection.execute_batch(&before.join(";\n")).unwrap();
         connection
             .execute_batch(&format!(

@@ -9,10 +9,10 @@ use switchhook_domain::id::{CompanyId, ReplayId};
 
 use super::SqliteStore;
 use super::transaction::Transaction;
-use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::sealing::Sealing;
 use crate::sql::{Answer, Dialect, Driver, Each, Given, Plan, Reading, Sql, SqlTransaction, Value, Writing};
+use crate::write::Weight;
 
 /// A connection, on its thread.
 pub(super) struct OnThread<'c>(SendWrapper<&'c Connection>);

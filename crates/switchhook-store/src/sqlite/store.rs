@@ -23,7 +23,6 @@ use crate::Store;
 use crate::claim::{
     Claim, ClaimAnswer, FinishedAttempt, HandOver, PendingCount, PendingWebhook, Release, Waiting,
 };
-use crate::commit::Weight;
 use crate::error::StoreError;
 use crate::event::{NewEvent, Recorded};
 use crate::replay::{ReplayStep, Scan, Selection};
@@ -33,6 +32,7 @@ use crate::retention::{
 use crate::shared::refusals;
 use crate::waiting::Progress;
 use crate::write::HotWrite;
+use crate::write::Weight;
 
 /// How many of its transactions would fit between two looks of an idle store whether its file is still its own.
 const LOOK_FOR_LOSS_AFTER: u32 = 5;

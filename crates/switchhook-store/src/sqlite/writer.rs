@@ -13,10 +13,10 @@ use super::checkpointer::LogGuard;
 use super::clock::now;
 use super::committer::{Committer, Write};
 use super::transaction::{Transaction, TransactionWork, closure};
-use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, Weight, WriteQueue};
+use crate::commit::{Batch, Batches, LINGER, Next, Sleeper, WriteQueue};
 use crate::error::StoreError;
 use crate::observer::Watch;
-use crate::write::{Answer, HotWrite};
+use crate::write::{Answer, HotWrite, Weight};
 
 /// How much one commit takes on.
 const MOST: Weight = Weight {

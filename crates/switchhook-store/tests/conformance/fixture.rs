@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use switchhook_domain::Timestamp;
-use switchhook_store::sqlite::{SqliteStore, WriterMode};
+use switchhook_store::WriterMode;
+use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Store, StoreOptions};
 use tempfile::TempDir;
 

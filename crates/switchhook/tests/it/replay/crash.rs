@@ -11,7 +11,8 @@ use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::replays::To;
 use switchhook_node::settings::Settings;
 use switchhook_store::StoreOptions;
-use switchhook_store::sqlite::{SqliteStore, WriterMode};
+use switchhook_store::WriterMode;
+use switchhook_store::sqlite::SqliteStore;
 use tokio::time::Instant;
 
 use super::{deliveries_by_event, everything};

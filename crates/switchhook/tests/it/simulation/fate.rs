@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use switchhook_domain::Timestamp;
-use switchhook_store::sqlite::{SqliteStore, WriterMode};
+use switchhook_store::WriterMode;
+use switchhook_store::sqlite::SqliteStore;
 use switchhook_store::{Commit, Store, StoreOptions};
 
 /// A crash: after so many commits nothing works any more.
