@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::Instant;
 
-use super::prepared;
+use super::prepared::{self, sqlite_url};
 use super::receiver::{Manner, Receiver, Scheme};
 use super::row::{Row, Spread};
 use super::subject::{ServerOptions, Subject};
 use super::watch::Watch;
-use super::workshop::{Workshop, sqlite_url};
+use super::workshop::Workshop;
 
 /// How long nothing happens before that is looked at.
 const IDLE: Duration = Duration::from_secs(15);

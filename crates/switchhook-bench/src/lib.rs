@@ -198,7 +198,7 @@ impl<Tell: Fn(String)> Bench<'_, Tell> {
                 let count = drain::short(variant.bystanders.into());
                 (self.tell)(format!("filling a store with {count} subscriptions"));
             }
-            self.workshop.prepare(variant).await?;
+            self.workshop.prepare(variant.bystanders).await?;
         }
         let entry = |variant| Entry {
             variant,

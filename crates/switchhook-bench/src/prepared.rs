@@ -20,10 +20,11 @@ use switchhook_protocol::TargetType;
 use switchhook_store::{NewDelivery, NewEvent, Store, StoreOptions};
 
 use super::payload::{Particulars, Payload};
-use super::variant::SECRET;
-use super::workshop::sqlite_url;
 use switchhook_node::clock::SystemClock;
 use switchhook_node::keys::DEFAULT_COMPANY;
+
+/// The webhooks' secret, where they have one.
+pub(super) const SECRET: &str = "a secret of the length that an HS256 key should have";
 
 /// How many subscriptions a company has.
 const PER_COMPANY: u32 = 1_000;
@@ -159,4 +160,8 @@ impl NewStore {
             revision: Revision(0),
         }
     }
+}
+
+pub(super) fn sqlite_url(file: &Path) -> String {
+    format!("sqlite:{}", file.display())
 }

@@ -9,13 +9,11 @@ use serde_json::json;
 
 use super::load::{Load, Pace, Sent};
 use super::payload::TARGET_BASE;
+use super::prepared::SECRET;
 use super::receiver::{Manner, Receiver, Scheme};
 use super::subject::{ServerOptions, Subject};
 use super::workshop::Workshop;
 use switchhook_node::keys::DEFAULT_COMPANY;
-
-/// The webhooks' secret, where they have one.
-pub(super) const SECRET: &str = "a secret of the length that an HS256 key should have";
 
 /// How long after a change every node of a store knows of it.
 const OTHERS_KNOW_AFTER: Duration = Duration::from_secs(2);

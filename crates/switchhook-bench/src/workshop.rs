@@ -10,8 +10,7 @@ use tempfile::TempDir;
 
 use super::payload::Payload;
 use super::postgres::PostgresServer;
-use super::prepared;
-use super::variant::Variant;
+use super::prepared::{self, sqlite_url};
 
 /// How long to wait between two attempts to remove a folder, and how many to make.
 const REMOVE_EVERY: Duration = Duration::from_millis(50);
@@ -83,9 +82,8 @@ impl<'a> Workshop<'a> {
         Ok(tempfile::tempdir_in(self.folder)?)
     }
 
-    /// Fills the store that a variant begins with, if nobody has.
-    pub(super) async fn prepare(&mut self, variant: &Variant) -> Result<()> {
-        let count = variant.bystanders;
+    /// Fills a store with so many subscriptions of bystanders, if nobody has.
+    pub(super) async fn prepare(&mut self, count: u32) -> Result<()> {
         if count == 0 || self.filled.contains_key(&count) {
             return Ok(());
         }
@@ -104,8 +102,4 @@ impl<'a> Workshop<'a> {
         }
         Ok(url)
     }
-}
-
-pub(super) fn sqlite_url(file: &Path) -> String {
-    format!("sqlite:{}", file.display())
 }

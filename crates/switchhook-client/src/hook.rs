@@ -9,8 +9,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use url::Url;
 
 use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
+use switchhook_http::address::basic_authorization;
 use switchhook_http::cause::tls_error;
-use switchhook_http::proxy::basic_authorization;
 
 /// How much of an answer is read, so that the connection can be used again.
 const LARGEST_ANSWER: usize = 64 << 10;

@@ -7,17 +7,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use ipnet::IpNet;
-use percent_encoding::percent_decode_str;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::{Host, Url};
 
-use crate::address::Address;
+use crate::address::{Address, basic_authorization};
 
 /// What an operator says of the way out.
 #[derive(Debug, Clone)]
@@ -148,22 +145,6 @@ pub fn no_proxy_list(list: &str) -> String {
     entries.join(",")
 }
 
-/// User name and password of a URL as `Basic` credentials (RFC 7617). In the URL they are escaped; what they say is not.
-#[must_use]
-pub fn basic_authorization(url: &Url) -> Option<HeaderValue> {
-    let password = url.password();
-    if url.username().is_empty() && password.is_none() {
-        return None;
-    }
-    let mut credentials: Vec<u8> = percent_decode_str(url.username()).collect();
-    credentials.push(b':');
-    credentials.extend(percent_decode_str(password.unwrap_or_default()));
-    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(credentials)));
-    let mut value = value.expect("Base64 may stand in a header");
-    value.set_sensitive(true);
-    Some(value)
-}
-
 /// The certificates of a PEM file.
 ///
 /// # Errors
@@ -246,28 +227,6 @@ mod tests {
             assert!(no_proxy_entry(wrong).unwrap_err().contains(wrong), "{wrong}");
         }
         assert!(!NoProxy::of("").has(&Address::parse("https://example.com").unwrap()));
-    }
-
-    #[test]
-    fn credentials_are_sent_as_they_are_meant_and_not_as_a_url_spells_them() {
-        for (url, expected) in [
-            ("https://ann:secret@example.com", Some("ann:secret")),
-            (
-                "https://ann%40example.com:p%3A%2F%23%25@example.com",
-                Some("ann@example.com:p:/#%"),
-            ),
-            ("https://ann:a b%FF@example.com", Some("ann:a b\u{fffd}")),
-            ("https://:token@example.com", Some(":token")),
-            ("https://token@example.com", Some("token:")),
-            ("https://example.com", None),
-            ("https://@example.com", None),
-        ] {
-            let sent = basic_authorization(&url.parse().unwrap()).map(|value| {
-                let encoded = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
-                String::from_utf8_lossy(&STANDARD.decode(encoded).unwrap()).into_owned()
-            });
-            assert_eq!(sent.as_deref(), expected, "{url}");
-        }
     }
 
     #[test]

@@ -2,14 +2,14 @@
 //! The published contract says boolean, capitalised and integers; Dialpad's documentation says words, lower case
 //! and strings. Both are read, neither is rewritten.
 
-use crate::event::Event;
 use crate::outline::Value;
 use crate::reading::{Read, view};
 use crate::spelled_enum;
 use crate::spelling::same_word;
 use crate::target::Target;
+use crate::text::Text;
 use crate::timestamp::Timestamp;
-use crate::value::{Id, Text, Word};
+use crate::value::{Id, Word};
 
 spelled_enum! {
     /// Which agents an agent-status subscription is about. Dialpad knows one type.
@@ -79,29 +79,6 @@ view! {
         date: Option<Timestamp>,
         /// When the event was made.
         event_timestamp: Option<Timestamp>,
-    }
-}
-
-impl<'a> Event<'a> for AgentStatusEvent<'a> {
-    fn target(&self) -> Option<&Target<'a>> {
-        self.target.as_ref()
-    }
-
-    fn event_timestamp(&self) -> Option<Timestamp> {
-        self.event_timestamp
-    }
-
-    fn subject_id(&self) -> Option<&Id<'a>> {
-        self.target.as_ref()?.id.as_ref()
-    }
-
-    fn what_happened(&self) -> Option<&str> {
-        self.on_duty_status.as_ref().map(Word::as_str)
-    }
-
-    fn natural_key(&self) -> Option<[String; 3]> {
-        let at = self.event_timestamp?.as_millis();
-        Some([self.subject_id()?.to_string(), at.to_string(), String::new()])
     }
 }
 

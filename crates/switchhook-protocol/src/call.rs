@@ -3,11 +3,11 @@
 //! The published contract lists 20 payload states, real traffic has more: an unknown state stays text.
 
 use crate::contact::Contact;
-use crate::event::Event;
 use crate::reading::view;
 use crate::target::Target;
+use crate::text::Text;
 use crate::timestamp::Timestamp;
-use crate::value::{Id, Json, Milliseconds, Text, Word};
+use crate::value::{Id, Json, Milliseconds, Word};
 use crate::{spelled, spelled_enum};
 
 spelled_enum! {
@@ -236,42 +236,6 @@ view! {
         start_time: Option<Timestamp>,
         /// `admincallrecording`, `callrecording` or `voicemail`.
         recording_type: Option<Text<'a>>,
-    }
-}
-
-impl<'a> Event<'a> for CallEvent<'a> {
-    fn target(&self) -> Option<&Target<'a>> {
-        self.target.as_ref()
-    }
-
-    fn contact(&self) -> Option<&Contact<'a>> {
-        self.contact.as_ref()
-    }
-
-    fn event_timestamp(&self) -> Option<Timestamp> {
-        self.event_timestamp
-    }
-
-    fn subject_id(&self) -> Option<&Id<'a>> {
-        self.call_id.as_ref()
-    }
-
-    fn what_happened(&self) -> Option<&str> {
-        self.state.as_ref().map(Word::as_str)
-    }
-
-    fn direction(&self) -> Option<&Word<'a, Direction>> {
-        self.direction.as_ref()
-    }
-
-    fn natural_key(&self) -> Option<[String; 3]> {
-        let state = self.what_happened().unwrap_or_default();
-        let at = self.event_timestamp?.as_millis();
-        Some([
-            self.call_id.as_ref()?.to_string(),
-            state.to_owned(),
-            at.to_string(),
-        ])
     }
 }
 

@@ -2,11 +2,11 @@
 //! What exactly changed has no fixed form and stays JSON text.
 //! Seeing these events at all needs the scope `change_log`, which is checked where subscriptions are made.
 
-use crate::event::Event;
 use crate::reading::view;
 use crate::target::Target;
+use crate::text::Text;
 use crate::timestamp::Timestamp;
-use crate::value::{Id, Json, Text};
+use crate::value::{Id, Json};
 
 view! {
     /// Somebody changed the company's settings.
@@ -35,19 +35,5 @@ view! {
         name: Option<Text<'a>>,
         /// The user's type.
         changer_type: Option<Text<'a>> = "type",
-    }
-}
-
-impl<'a> Event<'a> for ChangelogEvent<'a> {
-    fn target(&self) -> Option<&Target<'a>> {
-        self.target.as_ref()
-    }
-
-    fn event_timestamp(&self) -> Option<Timestamp> {
-        self.date
-    }
-
-    fn what_happened(&self) -> Option<&str> {
-        self.action.as_deref()
     }
 }

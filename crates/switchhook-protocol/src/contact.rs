@@ -2,10 +2,10 @@
 //! What a subscription can ask for (two types) and what a payload can hold (an open set) are different things.
 //! In calls and messages a contact is a small object with field names of its own; both forms are one view.
 
-use crate::event::Event;
 use crate::reading::view;
 use crate::spelled_enum;
-use crate::value::{Id, Text, Word};
+use crate::text::Text;
+use crate::value::{Id, Word};
 
 spelled_enum! {
     /// Which contacts a contact subscription is about.
@@ -92,20 +92,6 @@ view! {
         event: Option<Word<'a, ContactChange>>,
         /// To whom.
         contact: Option<Contact<'a>>,
-    }
-}
-
-impl<'a> Event<'a> for ContactEvent<'a> {
-    fn contact(&self) -> Option<&Contact<'a>> {
-        self.contact.as_ref()
-    }
-
-    fn subject_id(&self) -> Option<&Id<'a>> {
-        self.contact.as_ref()?.id.as_ref()
-    }
-
-    fn what_happened(&self) -> Option<&str> {
-        self.event.as_ref().map(Word::as_str)
     }
 }
 

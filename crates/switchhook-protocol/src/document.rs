@@ -7,8 +7,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::outline::{Sort, Value};
-use crate::reading::read_text;
-use crate::value::Text;
+use crate::text::{Text, read_text};
 
 /// A value in valid JSON text, of which nothing is read before it is looked at.
 #[derive(Debug)]

@@ -1,7 +1,10 @@
 //! An event as its receiver sees it: a view of one of the five payloads, borrowed from the event's bytes.
 //! What all kinds have in common is asked here, so that callers need not match for it.
-//! The fields of each kind, and where it has what all have in common, are in the file of that name.
+//! The fields of each kind are in the file of that name; where it has what all have in common is in `common`.
 
+mod common;
+
+use self::common::Event;
 use crate::agent_status::AgentStatusEvent;
 use crate::body::BodyError;
 use crate::call::{CallEvent, Direction};
@@ -127,36 +130,6 @@ impl<'a> Payload<'a> {
             Self::Changelog(event) => Some(event),
             Self::Unknown => None,
         }
-    }
-}
-
-/// What the views of all kinds have in common; what a kind lacks is `None`.
-pub(crate) trait Event<'a> {
-    fn target(&self) -> Option<&Target<'a>> {
-        None
-    }
-
-    fn contact(&self) -> Option<&Contact<'a>> {
-        None
-    }
-
-    fn event_timestamp(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn subject_id(&self) -> Option<&Id<'a>> {
-        None
-    }
-
-    fn what_happened(&self) -> Option<&str>;
-
-    fn direction(&self) -> Option<&Word<'a, Direction>> {
-        None
-    }
-
-    /// Three parts that no two events of the kind share; empty where fewer do.
-    fn natural_key(&self) -> Option<[String; 3]> {
-        None
     }
 }
 

@@ -32,16 +32,18 @@ mod kind;
 mod outline;
 mod reading;
 mod repeat;
+mod shape;
 mod signature;
 mod sms;
 mod spelling;
 mod target;
+mod text;
 mod timestamp;
 mod value;
 
 pub use agent_status::{AgentStatusEvent, AgentType, Availability, OnDutyStatus};
 pub use asyncapi::ASYNCAPI_YAML;
-pub use body::{BodyError, LARGEST_EVENT, check_object, kind_instead_of, tell_kind};
+pub use body::{BodyError, LARGEST_EVENT, check_object};
 pub use call::{CallEvent, CallState, CallStateFilter, Direction, RecordingDetail};
 pub use changelog::{ChangedBy, ChangelogEvent};
 pub use contact::{Contact, ContactChange, ContactEvent, ContactType};
@@ -50,6 +52,7 @@ pub use event::{Payload, ReadError};
 pub use kind::{Kind, Subject};
 pub use outline::{Outline, Sort, Value};
 pub use repeat::{InvalidRepeatKey, RepeatKey};
+pub use shape::{kind_instead_of, tell_kind};
 pub use signature::{
     Cause, Diagnosis, Hash, MAX_TOKEN_BYTES, Respelling, STANDARD_SECRET_PREFIX, STANDARD_TOLERANCE, Secret,
     SecretChange, Signer, StandardCause, StandardError, StandardHeaders, StandardKey, TokenPart, Verifier,
@@ -58,8 +61,9 @@ pub use signature::{
 pub use sms::{MessageDeliveryResult, MessageStatus, SmsDirection, SmsEvent};
 pub use spelling::{UnknownWord, same_word};
 pub use target::{Target, TargetType};
+pub use text::Text;
 pub use timestamp::{InvalidTimestamp, Timestamp, format_http_date, parse_http_date};
-pub use value::{Id, Json, Milliseconds, Text, Word};
+pub use value::{Id, Json, Milliseconds, Word};
 
 #[doc(hidden)]
 pub use serde as __serde;

@@ -8,8 +8,7 @@ mod scan;
 use std::borrow::Cow;
 
 use crate::body::{BodyError, as_text, check_object};
-use crate::reading::read_text;
-use crate::value::Text;
+use crate::text::{Text, read_text};
 
 /// An event's JSON object, with the place of every value in it.
 ///

@@ -4,14 +4,9 @@
 //!
 //! serde's derive is not used because it refuses a repeated key; here the last one wins.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Visitor};
-
 use crate::outline::{Outline, Sort, Value};
+use crate::text::Text;
 use crate::timestamp::Timestamp;
-use crate::value::Text;
 
 /// What can be read from a value. `None` means absent or of another type.
 pub(crate) trait Read<'a>: Sized {
@@ -108,39 +103,6 @@ fn within_int64(number: f64) -> Option<i64> {
     (-BOUND..BOUND).contains(&number).then_some(number as i64)
 }
 
-/// A JSON string's text. Half a surrogate pair (a text cut inside an emoji) becomes U+FFFD characters.
-pub(crate) fn read_text(json: &str) -> Option<Text<'_>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.as_bytes().contains(&b'\\') {
-        return Some(Cow::Borrowed(inner));
-    }
-    let Lossy(text) = serde_json::from_str(json).ok()?;
-    Some(Cow::Owned(text))
-}
-
-struct Lossy(String);
-
-impl<'de> Deserialize<'de> for Lossy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-
-        impl Visitor<'_> for Bytes {
-            type Value = Lossy;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Lossy, E> {
-                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
-            }
-        }
-
-        // As bytes, because as a string serde_json refuses half a surrogate pair.
-        deserializer.deserialize_bytes(Bytes)
-    }
-}
-
 /// A struct of fields together with the key each is read from: its own name, unless `= "key"` follows.
 macro_rules! view {
     (
@@ -190,6 +152,8 @@ pub(crate) fn read_alone<T>(json: &str, read: impl FnOnce(Value<'_, '_>) -> T) -
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     view! {

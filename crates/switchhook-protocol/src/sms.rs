@@ -4,12 +4,12 @@
 
 use crate::call::Direction;
 use crate::contact::Contact;
-use crate::event::Event;
 use crate::reading::view;
 use crate::spelled_enum;
 use crate::target::Target;
+use crate::text::Text;
 use crate::timestamp::Timestamp;
-use crate::value::{Id, Json, Text, Word};
+use crate::value::{Id, Json, Word};
 
 spelled_enum! {
     /// Which messages an sms subscription is about.
@@ -86,45 +86,5 @@ view! {
         event_timestamp: Option<Timestamp>,
         /// The group's administrators (observed; form not fixed).
         admins: Option<Json<'a>>,
-    }
-}
-
-impl<'a> Event<'a> for SmsEvent<'a> {
-    fn target(&self) -> Option<&Target<'a>> {
-        self.target.as_ref()
-    }
-
-    fn contact(&self) -> Option<&Contact<'a>> {
-        self.contact.as_ref()
-    }
-
-    fn event_timestamp(&self) -> Option<Timestamp> {
-        self.event_timestamp
-    }
-
-    fn subject_id(&self) -> Option<&Id<'a>> {
-        self.id.as_ref()
-    }
-
-    fn what_happened(&self) -> Option<&str> {
-        self.message_status.as_ref().map(Word::as_str)
-    }
-
-    fn direction(&self) -> Option<&Word<'a, Direction>> {
-        self.direction.as_ref()
-    }
-
-    fn natural_key(&self) -> Option<[String; 3]> {
-        let status = self.what_happened().unwrap_or_default();
-        let result = self
-            .message_delivery_result
-            .as_ref()
-            .map(Word::as_str)
-            .unwrap_or_default();
-        Some([
-            self.id.as_ref()?.to_string(),
-            status.to_owned(),
-            result.to_owned(),
-        ])
     }
 }

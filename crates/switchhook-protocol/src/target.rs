@@ -4,7 +4,8 @@
 
 use crate::reading::view;
 use crate::spelled_enum;
-use crate::value::{Id, Text, Word};
+use crate::text::Text;
+use crate::value::{Id, Word};
 
 spelled_enum! {
     /// What kind of entity a target is. Real change-log events write the first letter large (`Office`).

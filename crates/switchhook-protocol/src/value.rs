@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use crate::outline::Value;
 use crate::reading::Read;
-
-/// Text out of an event: borrowed from its bytes unless it held escapes.
-pub type Text<'a> = Cow<'a, str>;
+use crate::text::Text;
 
 /// An id, which Dialpad sends as a bare integer (up to int64), in some places as a string.
 ///

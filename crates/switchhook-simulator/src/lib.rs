@@ -62,13 +62,8 @@
 //! below 2^53, numbers and addresses belong to nobody.
 
 mod agenda;
-mod agent_status;
 mod calendar;
-mod call;
-mod changelog;
 mod company;
-mod contact;
-mod day;
 mod dialect;
 mod event;
 mod fault;
@@ -76,10 +71,8 @@ mod json;
 mod rng;
 mod scenario;
 mod simulation;
-mod sms;
 mod story;
 mod wire;
-mod world;
 
 pub use calendar::{Rate, Rhythm};
 pub use dialect::Dialect;

@@ -15,14 +15,14 @@ mod transfers;
 pub use self::encore::Encore;
 use switchhook_protocol::{Direction, Timestamp};
 
-use crate::call::{Call, LegIndex};
 use crate::company::{Company, EntityIndex, FEWEST_USERS};
 use crate::dialect::Dialect;
 use crate::event::SimulatedEvent;
 use crate::rng::Rng;
 use crate::simulation::{Simulation, later};
 use crate::story::Story;
-use crate::world::World;
+use crate::story::call::{Call, LegIndex};
+use crate::story::world::World;
 
 /// A script with a name.
 ///

@@ -5,12 +5,12 @@ use switchhook_protocol::Timestamp;
 use crate::agenda::Agenda;
 use crate::calendar::{Rate, Rhythm};
 use crate::company::Company;
-use crate::day;
 use crate::dialect::Dialect;
 use crate::event::SimulatedEvent;
 use crate::rng::Rng;
+use crate::story::day;
+use crate::story::world::World;
 use crate::story::{Next, Story};
-use crate::world::World;
 
 /// The events of a company, from a seed. Endless, unless it plays a [`Scenario`](crate::Scenario).
 ///

@@ -1,12 +1,20 @@
 //! Anything that goes on in the company: a state machine that does one thing, and says when it goes on.
 
-use crate::agent_status::{AgentDay, Session, Shift};
-use crate::call::Call;
-use crate::changelog::Change;
-use crate::contact::ContactStory;
-use crate::day::Arrivals;
-use crate::sms::Exchange;
-use crate::world::World;
+pub(crate) mod agent_status;
+pub(crate) mod call;
+pub(crate) mod changelog;
+pub(crate) mod contact;
+pub(crate) mod day;
+pub(crate) mod sms;
+pub(crate) mod world;
+
+use self::agent_status::{AgentDay, Session, Shift};
+use self::call::Call;
+use self::changelog::Change;
+use self::contact::ContactStory;
+use self::day::Arrivals;
+use self::sms::Exchange;
+use self::world::World;
 
 /// Something that goes on.
 #[derive(Clone, Debug)]

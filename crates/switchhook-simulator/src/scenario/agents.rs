@@ -3,8 +3,8 @@
 use switchhook_protocol::CallState::*;
 
 use super::{SUPPORT, Scenario, Scene};
-use crate::agent_status::Shift;
 use crate::company::Duty;
+use crate::story::agent_status::Shift;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

@@ -1,8 +1,8 @@
 //! The address book and the change log.
 
 use super::{Scenario, Scene};
-use crate::changelog::Change;
-use crate::contact::ContactStory;
+use crate::story::changelog::Change;
+use crate::story::contact::ContactStory;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

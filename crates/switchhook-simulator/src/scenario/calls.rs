@@ -3,8 +3,8 @@
 use switchhook_protocol::CallState::*;
 
 use super::{OUT, Scenario, Scene};
-use crate::call::{Call, Outside};
 use crate::event::SimulatedEvent;
+use crate::story::call::{Call, Outside};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

@@ -3,7 +3,7 @@
 use switchhook_protocol::{MessageDeliveryResult, MessageStatus};
 
 use super::{Scenario, Scene};
-use crate::sms::Exchange;
+use crate::story::sms::Exchange;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

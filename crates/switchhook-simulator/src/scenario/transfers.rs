@@ -3,7 +3,7 @@
 use switchhook_protocol::CallState::*;
 
 use super::{OUT, Scenario, Scene};
-use crate::call::{Call, LegIndex, Outside};
+use crate::story::call::{Call, LegIndex, Outside};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

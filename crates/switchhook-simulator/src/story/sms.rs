@@ -11,7 +11,7 @@ use crate::company::EntityIndex;
 use crate::dialect::Dialect;
 use crate::json::Json;
 use crate::story::Next;
-use crate::world::World;
+use crate::story::world::World;
 
 /// Messages that belong together: one with its statuses, or a few to and fro.
 #[derive(Clone, Debug)]

@@ -18,10 +18,10 @@ use switchhook_protocol::{CallState, Direction, Kind};
 
 use self::leg::{Leg, Link};
 use self::topic::Topic;
-use crate::agent_status;
 use crate::company::{Duty, EntityIndex};
 use crate::story::Next;
-use crate::world::World;
+use crate::story::agent_status;
+use crate::story::world::World;
 
 /// The place of a leg in its call.
 pub(crate) type LegIndex = usize;

@@ -5,7 +5,7 @@ use switchhook_protocol::CallState;
 use super::turns::Party;
 use super::{Act, Call, LegIndex};
 use crate::company::Duty;
-use crate::world::World;
+use crate::story::world::World;
 
 /// How many agents are rung at once.
 const MOST_RUNG: usize = 3;

@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use switchhook_protocol::Kind;
 
 use crate::calendar::{self, Rhythm};
-use crate::call::plots;
 use crate::company::Duty;
+use crate::story::call::plots;
+use crate::story::world::World;
 use crate::story::{Next, Story};
-use crate::world::World;
 
 /// Why agents are away in the middle of a day.
 const REASONS: [&str; 5] = [

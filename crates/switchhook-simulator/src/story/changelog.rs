@@ -5,7 +5,7 @@ use switchhook_protocol::Kind;
 use crate::company::{Entity, EntityIndex};
 use crate::json::Json;
 use crate::story::Next;
-use crate::world::World;
+use crate::story::world::World;
 
 /// A change of one setting.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use super::leg::{Leg, Recording};
 use super::{Call, LegIndex, Outside};
 use crate::company::Entity;
 use crate::json::Json;
-use crate::world::World;
+use crate::story::world::World;
 
 /// What a field is told from on; after the event of that name it stays.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use switchhook_protocol::{ContactChange, Kind};
 
 use crate::company::Contact;
 use crate::story::Next;
-use crate::world::World;
+use crate::story::world::World;
 
 /// A contact and what becomes of it.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! A day at the company: what begins when, as often as the rate and the hour ask for.
 
-use crate::agent_status::{AgentDay, Session};
 use crate::calendar::{Rate, Rhythm};
-use crate::call::plots;
-use crate::changelog::Change;
-use crate::contact::ContactStory;
-use crate::sms::Exchange;
+use crate::story::agent_status::{AgentDay, Session};
+use crate::story::call::plots;
+use crate::story::changelog::Change;
+use crate::story::contact::ContactStory;
+use crate::story::sms::Exchange;
+use crate::story::world::World;
 use crate::story::{Next, Story};
-use crate::world::World;
 
 /// Stories that begin at random, at the company's rate.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::turns::Party;
 use super::{Act, Call, LegIndex, Outside};
 use crate::company::Duty;
 use crate::rng::Rng;
-use crate::world::World;
+use crate::story::world::World;
 
 /// Any of the usual ones.
 pub(crate) fn any(world: &mut World) -> Call {

@@ -5,7 +5,7 @@ use switchhook_protocol::{CallState, Direction};
 use super::{Act, Call, LegIndex, Outside};
 use crate::company::Duty;
 use crate::rng::Rng;
-use crate::world::World;
+use crate::story::world::World;
 
 /// Who talks for the company.
 #[derive(Clone, Copy, Debug)]
