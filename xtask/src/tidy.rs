@@ -4,7 +4,7 @@
 
 mod bounds;
 mod links;
-mod migrations;
+mod rings;
 mod sql;
 mod tree;
 
@@ -33,9 +33,9 @@ const RULES: [Rule; 4] = [
         check: bounds::unexplained,
     },
     Rule {
-        name: "migrations",
-        reason: "both databases must have migrations with the same numbers and names",
-        check: migrations::without_counterpart,
+        name: "rings",
+        reason: "the top modules of a crate must not import each other in a ring; move what both need to where neither is",
+        check: rings::of_modules,
     },
     Rule {
         name: "links",

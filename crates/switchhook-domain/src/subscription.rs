@@ -200,6 +200,49 @@ impl From<CallStateSet> for Vec<CallStateFilter> {
 }
 
 impl Filter {
+    /// What it lets through, in words: `hangup, missed of office 7, calls to groups only`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let of = |target: Option<TargetRef>| {
+            target.map_or_else(
+                || "of the whole company".to_owned(),
+                |target| format!("of {target}"),
+            )
+        };
+        match self {
+            Filter::Call(call) => {
+                let states = if call.call_states.is_every_state() {
+                    "every state".to_owned()
+                } else {
+                    let states: Vec<_> = call.call_states.iter().map(CallStateFilter::as_str).collect();
+                    states.join(", ")
+                };
+                let groups = if call.group_calls_only {
+                    ", calls to groups only"
+                } else {
+                    ""
+                };
+                format!("{states} {}{groups}", of(call.target))
+            }
+            Filter::Sms(sms) => {
+                let mut parts = vec![match sms.direction.as_str() {
+                    "all" => "both ways".to_owned(),
+                    way => way.to_owned(),
+                }];
+                if sms.include_internal {
+                    parts.push("internal ones too".to_owned());
+                }
+                if sms.status {
+                    parts.push("with status updates".to_owned());
+                }
+                format!("{} {}", parts.join(", "), of(sms.target))
+            }
+            Filter::AgentStatus { .. } => "every agent".to_owned(),
+            Filter::Contact { contact_type } => format!("{contact_type} contacts"),
+            Filter::Changelog => "every change".to_owned(),
+        }
+    }
+
     /// The filters that together let every event of a kind through.
     #[must_use]
     pub fn everything_of(kind: Kind) -> Vec<Self> {

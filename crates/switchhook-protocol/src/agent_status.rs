@@ -2,6 +2,7 @@
 //! The published contract says boolean, capitalised and integers; Dialpad's documentation says words, lower case
 //! and strings. Both are read, neither is rewritten.
 
+use crate::common::Event;
 use crate::outline::Value;
 use crate::reading::{Read, view};
 use crate::spelled_enum;
@@ -79,6 +80,29 @@ view! {
         date: Option<Timestamp>,
         /// When the event was made.
         event_timestamp: Option<Timestamp>,
+    }
+}
+
+impl<'a> Event<'a> for AgentStatusEvent<'a> {
+    fn target(&self) -> Option<&Target<'a>> {
+        self.target.as_ref()
+    }
+
+    fn event_timestamp(&self) -> Option<Timestamp> {
+        self.event_timestamp
+    }
+
+    fn subject_id(&self) -> Option<&Id<'a>> {
+        self.target.as_ref()?.id.as_ref()
+    }
+
+    fn what_happened(&self) -> Option<&str> {
+        self.on_duty_status.as_ref().map(Word::as_str)
+    }
+
+    fn natural_key(&self) -> Option<[String; 3]> {
+        let at = self.event_timestamp?.as_millis();
+        Some([self.subject_id()?.to_string(), at.to_string(), String::new()])
     }
 }
 

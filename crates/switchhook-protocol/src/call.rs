@@ -2,7 +2,8 @@
 //! One real call is several legs with a `call_id` each; four ids together tell which legs belong together.
 //! The published contract lists 20 payload states, real traffic has more: an unknown state stays text.
 
-use crate::contact::Contact;
+use crate::common::{Direction, Event};
+use crate::party::Contact;
 use crate::reading::view;
 use crate::target::Target;
 use crate::text::Text;
@@ -100,14 +101,6 @@ impl CallStateFilter {
 }
 
 spelled!(CallStateFilter: "call state");
-
-spelled_enum! {
-    /// Which way a call or a message went, seen from the company.
-    pub enum Direction: "direction" {
-        Inbound = "inbound",
-        Outbound = "outbound",
-    }
-}
 
 view! {
     /// A state change of one leg of a call.
@@ -252,6 +245,42 @@ impl<'a> CallEvent<'a> {
         ]
         .into_iter()
         .flatten()
+    }
+}
+
+impl<'a> Event<'a> for CallEvent<'a> {
+    fn target(&self) -> Option<&Target<'a>> {
+        self.target.as_ref()
+    }
+
+    fn contact(&self) -> Option<&Contact<'a>> {
+        self.contact.as_ref()
+    }
+
+    fn event_timestamp(&self) -> Option<Timestamp> {
+        self.event_timestamp
+    }
+
+    fn subject_id(&self) -> Option<&Id<'a>> {
+        self.call_id.as_ref()
+    }
+
+    fn what_happened(&self) -> Option<&str> {
+        self.state.as_ref().map(Word::as_str)
+    }
+
+    fn direction(&self) -> Option<&Word<'a, Direction>> {
+        self.direction.as_ref()
+    }
+
+    fn natural_key(&self) -> Option<[String; 3]> {
+        let state = self.what_happened().unwrap_or_default();
+        let at = self.event_timestamp?.as_millis();
+        Some([
+            self.call_id.as_ref()?.to_string(),
+            state.to_owned(),
+            at.to_string(),
+        ])
     }
 }
 

@@ -2,6 +2,7 @@
 //! What exactly changed has no fixed form and stays JSON text.
 //! Seeing these events at all needs the scope `change_log`, which is checked where subscriptions are made.
 
+use crate::common::Event;
 use crate::reading::view;
 use crate::target::Target;
 use crate::text::Text;
@@ -35,5 +36,19 @@ view! {
         name: Option<Text<'a>>,
         /// The user's type.
         changer_type: Option<Text<'a>> = "type",
+    }
+}
+
+impl<'a> Event<'a> for ChangelogEvent<'a> {
+    fn target(&self) -> Option<&Target<'a>> {
+        self.target.as_ref()
+    }
+
+    fn event_timestamp(&self) -> Option<Timestamp> {
+        self.date
+    }
+
+    fn what_happened(&self) -> Option<&str> {
+        self.action.as_deref()
     }
 }

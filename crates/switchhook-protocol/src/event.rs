@@ -1,17 +1,16 @@
 //! An event as its receiver sees it: a view of one of the five payloads, borrowed from the event's bytes.
 //! What all kinds have in common is asked here, so that callers need not match for it.
-//! The fields of each kind are in the file of that name; where it has what all have in common is in `common`.
+//! The fields of each kind, and where it has what all have in common, are in the file of that name.
 
-mod common;
-
-use self::common::Event;
 use crate::agent_status::AgentStatusEvent;
 use crate::body::BodyError;
-use crate::call::{CallEvent, Direction};
+use crate::call::CallEvent;
 use crate::changelog::ChangelogEvent;
-use crate::contact::{Contact, ContactEvent};
+use crate::common::{Direction, Event};
+use crate::contact::ContactEvent;
 use crate::kind::Kind;
 use crate::outline::Outline;
+use crate::party::Contact;
 use crate::reading::read_view;
 use crate::sms::SmsEvent;
 use crate::target::Target;

@@ -46,6 +46,8 @@ struct Facts {
 pub struct Subject {
     /// What it is, as order keys spell it: `call`, `sms`, `agent`, `contact`.
     pub noun: &'static str,
+    /// What it is in a sentence: `call`, `message`, `agent`, `contact`.
+    pub title: &'static str,
     /// The payload's member that has its id: `call_id`, `target.id`.
     pub id_member: &'static str,
 }
@@ -58,6 +60,7 @@ const TABLE: [Facts; 6] = [
         also: &["calls"],
         subject: Some(Subject {
             noun: "call",
+            title: "call",
             id_member: "call_id",
         }),
         signs: &["call_id", "state"],
@@ -72,6 +75,7 @@ const TABLE: [Facts; 6] = [
         also: &["message", "messages", "mms"],
         subject: Some(Subject {
             noun: "sms",
+            title: "message",
             id_member: "id",
         }),
         signs: &["from_number", "to_number"],
@@ -86,6 +90,7 @@ const TABLE: [Facts; 6] = [
         also: &["agent", "agent_statuses"],
         subject: Some(Subject {
             noun: "agent",
+            title: "agent",
             id_member: "target.id",
         }),
         signs: &["on_duty_status"],
@@ -100,6 +105,7 @@ const TABLE: [Facts; 6] = [
         also: &["contacts"],
         subject: Some(Subject {
             noun: "contact",
+            title: "contact",
             id_member: "contact.id",
         }),
         signs: &["event", "contact"],

@@ -2,8 +2,8 @@
 //! A message is reported once when it is sent or received, and again whenever its status changes.
 //! Which of those are status updates, and who gets them, is decided in the domain.
 
-use crate::call::Direction;
-use crate::contact::Contact;
+use crate::common::{Direction, Event};
+use crate::party::Contact;
 use crate::reading::view;
 use crate::spelled_enum;
 use crate::target::Target;
@@ -86,5 +86,45 @@ view! {
         event_timestamp: Option<Timestamp>,
         /// The group's administrators (observed; form not fixed).
         admins: Option<Json<'a>>,
+    }
+}
+
+impl<'a> Event<'a> for SmsEvent<'a> {
+    fn target(&self) -> Option<&Target<'a>> {
+        self.target.as_ref()
+    }
+
+    fn contact(&self) -> Option<&Contact<'a>> {
+        self.contact.as_ref()
+    }
+
+    fn event_timestamp(&self) -> Option<Timestamp> {
+        self.event_timestamp
+    }
+
+    fn subject_id(&self) -> Option<&Id<'a>> {
+        self.id.as_ref()
+    }
+
+    fn what_happened(&self) -> Option<&str> {
+        self.message_status.as_ref().map(Word::as_str)
+    }
+
+    fn direction(&self) -> Option<&Word<'a, Direction>> {
+        self.direction.as_ref()
+    }
+
+    fn natural_key(&self) -> Option<[String; 3]> {
+        let status = self.what_happened().unwrap_or_default();
+        let result = self
+            .message_delivery_result
+            .as_ref()
+            .map(Word::as_str)
+            .unwrap_or_default();
+        Some([
+            self.id.as_ref()?.to_string(),
+            status.to_owned(),
+            result.to_owned(),
+        ])
     }
 }

@@ -157,15 +157,8 @@ fn next(delivery: &Delivery) -> String {
 }
 
 /// What deliveries with one order key are about.
-const fn whose(delivery: &Delivery) -> &'static str {
-    use switchhook_domain::Kind;
-    match delivery.kind {
-        Kind::Call => "call",
-        Kind::Sms => "message",
-        Kind::AgentStatus => "agent",
-        Kind::Contact => "contact",
-        Kind::Changelog | Kind::Unknown => "subject",
-    }
+fn whose(delivery: &Delivery) -> &'static str {
+    delivery.kind.subject().map_or("subject", |subject| subject.title)
 }
 
 /// How many attempts, in words.

@@ -8,13 +8,12 @@ use axum::response::Response;
 use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::id::{CompanyId, SubscriptionId};
-use switchhook_domain::subscription::{Endpoint, Filter, Subscription};
+use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::webhook::Webhook;
 use switchhook_node::blocking;
 use switchhook_node::events::{self, RefusedBy, Tried};
 use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
-use switchhook_protocol::CallStateFilter;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
 use super::events::bytes_of;
@@ -66,8 +65,8 @@ impl SubscriptionRow {
             kind: kind.route(),
             kind_name: kind.title(),
             filter: match &subscription.payload_filter {
-                None => in_words(&subscription.filter),
-                Some(filter) => format!("{}, where {}", in_words(&subscription.filter), filter.as_json()),
+                None => subscription.filter.in_words(),
+                Some(filter) => format!("{}, where {}", subscription.filter.in_words(), filter.as_json()),
             },
             webhook_id: subscription.webhook_id().map(|id| id.to_string()),
             url: url.map_or(without_url, |url| shown_url(url).into_owned()),
@@ -76,48 +75,6 @@ impl SubscriptionRow {
             enabled: subscription.enabled,
             created_at: Moment(subscription.created_at),
         }
-    }
-}
-
-/// A filter in words.
-fn in_words(filter: &Filter) -> String {
-    let of = |target: Option<switchhook_domain::subscription::TargetRef>| {
-        target.map_or_else(
-            || "of the whole company".to_owned(),
-            |target| format!("of {target}"),
-        )
-    };
-    match filter {
-        Filter::Call(call) => {
-            let states = if call.call_states.is_every_state() {
-                "every state".to_owned()
-            } else {
-                let states: Vec<_> = call.call_states.iter().map(CallStateFilter::as_str).collect();
-                states.join(", ")
-            };
-            let groups = if call.group_calls_only {
-                ", calls to groups only"
-            } else {
-                ""
-            };
-            format!("{states} {}{groups}", of(call.target))
-        }
-        Filter::Sms(sms) => {
-            let mut parts = vec![match sms.direction.as_str() {
-                "all" => "both ways".to_owned(),
-                way => way.to_owned(),
-            }];
-            if sms.include_internal {
-                parts.push("internal ones too".to_owned());
-            }
-            if sms.status {
-                parts.push("with status updates".to_owned());
-            }
-            format!("{} {}", parts.join(", "), of(sms.target))
-        }
-        Filter::AgentStatus { .. } => "every agent".to_owned(),
-        Filter::Contact { contact_type } => format!("{contact_type} contacts"),
-        Filter::Changelog => "every change".to_owned(),
     }
 }
 
