@@ -17,5 +17,4 @@ pub mod transport;
 
 pub use attempt::add_own_headers;
 pub use engine::{Engine, EngineParts, EngineState, Offer};
-pub(crate) use http_client::Sent;
 pub use http_client::{Addresses, HttpTransport, Late, NameSettings, Names, SystemNames};

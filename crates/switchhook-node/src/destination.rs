@@ -26,7 +26,6 @@ pub use self::own_headers::{KEY, OfEvent, add_key, pieces_of};
 pub use self::standard::{StandardSigner, Unwanted, told};
 pub use self::standing::sent_name;
 use self::standing::{record, standing_headers};
-use crate::delivery::Sent;
 
 /// A webhook, ready to be sent to.
 #[derive(Debug)]
@@ -51,8 +50,8 @@ pub struct Destination {
     pub headers: HeaderMap,
     /// What is kept of its requests.
     pub record: AttemptRequest,
-    /// The credentials that every attempt sends, once they are looked for.
-    pub(crate) sent: OnceLock<Sent>,
+    /// The credentials that every attempt sends, in all their spellings, once they are looked for.
+    pub(crate) sent: OnceLock<Vec<String>>,
     load: Arc<Load>,
 }
 

@@ -1,166 +1,22 @@
-//! What came of the attempts over the last weeks: counted here in memory, added to the store every few seconds, and read
-//! from there, so that it is the same on every node and after a restart.
+//! What came of the attempts over the last weeks, as the store has it: on every node the same, also after a restart.
 //!
-//! Counting costs no commit of an event or a delivery anything. What is counted and how it becomes the points of a chart is
-//! `switchhook_domain::history`; the last quarter of an hour by seconds, on this node only, is `live`.
+//! What is counted until it is there is `counters`, and how sums become the points of a chart is `switchhook_domain::history`;
+//! the last quarter of an hour by seconds, on this node only, is `live`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use switchhook_domain::Timestamp;
-use switchhook_domain::attempt::OutcomeClass;
-use switchhook_domain::delivery::DeliveryState;
-use switchhook_domain::history::{Counts, Point, Range, Resolution, Sum, Whose, points};
-use switchhook_domain::id::{CompanyId, IdMap, WebhookId};
+use switchhook_domain::history::{Counts, Point, Range, Resolution, Whose, points};
+use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::key::Right;
-use switchhook_store::{FinishedAttempt, Store, StoreError};
-use tracing::warn;
+use switchhook_store::StoreError;
 
 use crate::Node;
 use crate::caller::Caller;
-use crate::live::AttemptOf;
 use crate::refusal::Refusal;
-
-/// How often what was counted is added to the store.
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
-
-/// Of how many, and minutes, something is in memory at the most, a few megabytes, while the store takes nothing.
-const MOST_COUNTED: usize = 10_000;
-
-/// How many of them one commit adds.
-const SLICE: usize = 250;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What was counted and is not in the store yet. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Counters(Arc<Mutex<Counted>>);
-
-#[derive(Debug, Default)]
-struct Counted {
-    minutes: IdMap<(Whose, Timestamp), Counts>,
-    /// The last minute that the store knows this server of.
-    seen: Option<Timestamp>,
-    /// How much had no room.
-    passed_over: u64,
-}
-
-impl Counters {
-    /// An event was accepted.
-    pub fn accepted(&self, company_id: CompanyId, now: Timestamp) {
-        self.add(&[Whose::Company(company_id)], now, |counts| counts.accepted += 1);
-    }
-
-    /// An attempt ended.
-    pub fn attempted(&self, of: AttemptOf, finished: &FinishedAttempt) {
-        let (class, now) = (finished.attempt.outcome.class(), finished.attempt.finished_at);
-        let is_exhausted = matches!(finished.state, DeliveryState::Exhausted { .. });
-        let whose = [
-            Whose::Company(of.company_id),
-            Whose::Webhook(of.company_id, finished.webhook_id),
-        ];
-        self.add(&whose, now, |counts| {
-            match class {
-                class if class.is_success() => {
-                    counts.delivered += 1;
-                    counts.latencies.count(now.since(of.created_at));
-                }
-                OutcomeClass::Unanswered | OutcomeClass::Lost => counts.failed_unanswered += 1,
-                _ => counts.failed_answered += 1,
-            }
-            counts.exhausted += u64::from(is_exhausted);
-        });
-    }
-
-    fn add(&self, whose: &[Whose], now: Timestamp, count: impl Fn(&mut Counts)) {
-        let minute = Resolution::Minute.start_of(now);
-        let mut counted = self.0.lock();
-        for one in whose {
-            let key = (*one, minute);
-            if counted.minutes.len() >= MOST_COUNTED && !counted.minutes.contains_key(&key) {
-                counted.passed_over += 1;
-                continue;
-            }
-            count(counted.minutes.entry(key).or_default());
-        }
-    }
-
-    /// Adds what was counted to the store, and once a minute that there is a server. What cannot be added is kept for the
-    /// next time.
-    ///
-    /// # Errors
-    /// If the store does not do it now.
-    pub async fn flush(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
-        let minute = Resolution::Minute.start_of(now);
-        let mut minutes: Vec<_> = {
-            let mut counted = self.0.lock();
-            let passed_over = std::mem::take(&mut counted.passed_over);
-            if passed_over > 0 {
-                warn!(
-                    passed_over,
-                    "more was counted than there is room for while the store is away: charts will lack it"
-                );
-            }
-            counted.minutes.drain().collect()
-        };
-        let is_new = self.0.lock().seen != Some(minute);
-        if is_new {
-            minutes.push(((Whose::Server, minute), Counts::default()));
-        }
-        let mut slices = minutes.chunks(SLICE);
-        while let Some(slice) = slices.next() {
-            if let Err(error) = store.add_history(sums(slice)).await {
-                self.put_back([slice].into_iter().chain(slices).flatten());
-                return Err(error);
-            }
-        }
-        self.0.lock().seen = Some(minute);
-        Ok(())
-    }
-
-    fn put_back<'a>(&self, minutes: impl Iterator<Item = &'a ((Whose, Timestamp), Counts)>) {
-        let mut counted = self.0.lock();
-        for (key, counts) in minutes {
-            counted.minutes.entry(*key).or_default().add(counts);
-        }
-    }
-}
-
-/// Minutes, and the hours that they are in.
-fn sums(minutes: &[((Whose, Timestamp), Counts)]) -> Vec<Sum> {
-    let mut sums: HashMap<_, Counts> = HashMap::new();
-    for ((whose, minute), counts) in minutes {
-        for resolution in Resolution::ALL {
-            let key = (*whose, resolution, resolution.start_of(*minute));
-            sums.entry(key).or_default().add(counts);
-        }
-    }
-    let sum = |((whose, resolution, from), counts)| Sum {
-        whose,
-        resolution,
-        from,
-        counts,
-    };
-    sums.into_iter().map(sum).collect()
-}
-
-/// Adds what is counted to the store for as long as it is polled.
-pub async fn run(node: Arc<Node>) {
-    let mut is_failing = false;
-    loop {
-        let flushed = node.history.flush(&*node.store, node.clock.now()).await;
-        if let Err(error) = &flushed
-            && !is_failing
-        {
-            warn!(%error, "what was counted could not be stored; it is tried again");
-        }
-        is_failing = flushed.is_err();
-        tokio::time::sleep(FLUSH_EVERY).await;
-    }
-}
 
 /// What a webhook came to, or the whole company, step by step.
 ///
@@ -226,66 +82,4 @@ pub async fn rates(
         }
     }
     Ok(rates)
-}
-
-#[cfg(test)]
-mod tests {
-    use switchhook_store::StoreOptions;
-    use switchhook_store::sqlite::SqliteStore;
-
-    use super::*;
-
-    const NOON: Timestamp = Timestamp::from_millis(1_795_420_800_000);
-    const COMPANY: CompanyId = CompanyId(1);
-
-    async fn accepted(store: &dyn Store, resolution: Resolution) -> Vec<u64> {
-        let whose = vec![Whose::Company(COMPANY)];
-        let sums = store.history(whose, resolution, NOON, NOON.plus(DAY)).await;
-        let sums = sums.expect("the store can be read");
-        sums.iter().map(|sum| sum.counts.accepted).collect()
-    }
-
-    #[tokio::test]
-    async fn what_two_nodes_count_comes_together_in_the_store() {
-        let store = SqliteStore::in_memory(StoreOptions::owner(NOON)).expect("a store in memory opens");
-        let (one, other) = (Counters::default(), Counters::default());
-        for at in [NOON, NOON, NOON.plus(Duration::from_secs(61))] {
-            one.accepted(COMPANY, at);
-            other.accepted(COMPANY, at);
-        }
-        for counters in [&one, &other, &one] {
-            counters
-                .flush(&*store, NOON)
-                .await
-                .expect("the store can be written");
-        }
-        assert_eq!(accepted(&*store, Resolution::Minute).await, [4, 2]);
-        assert_eq!(accepted(&*store, Resolution::Hour).await, [6]);
-        let server = store.history(vec![Whose::Server], Resolution::Minute, NOON, NOON.plus(DAY));
-        assert_eq!(server.await.expect("the store can be read").len(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_could_not_be_stored_is_stored_later() {
-        let closed = SqliteStore::in_memory(StoreOptions::owner(NOON)).expect("a store in memory opens");
-        closed.close().await;
-        let counters = Counters::default();
-        counters.accepted(COMPANY, NOON);
-        counters.flush(&*closed, NOON).await.expect_err("it is closed");
-        counters.accepted(COMPANY, NOON);
-        let store = SqliteStore::in_memory(StoreOptions::owner(NOON)).expect("a store in memory opens");
-        counters.flush(&*store, NOON).await.expect("this one is open");
-        assert_eq!(accepted(&*store, Resolution::Minute).await, [2]);
-    }
-
-    #[test]
-    fn memory_is_bounded_while_the_store_is_away() {
-        let counters = Counters::default();
-        for number in 0..MOST_COUNTED as i64 + 5 {
-            counters.accepted(CompanyId(number), NOON);
-        }
-        counters.accepted(CompanyId(0), NOON);
-        let counted = counters.0.lock();
-        assert_eq!((counted.minutes.len(), counted.passed_over), (MOST_COUNTED, 5));
-    }
 }

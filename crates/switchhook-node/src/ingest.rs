@@ -6,7 +6,6 @@
 pub mod batch;
 mod decision;
 mod notice;
-mod progress;
 pub mod sample;
 mod submission;
 
@@ -24,7 +23,6 @@ use switchhook_store::{NewEvent, StoreError};
 
 use self::decision::{decide, facts, prepare, settle};
 use self::notice::{Notice, count};
-pub use self::progress::Intake;
 pub use self::submission::{
     Accepted, AcceptedDelivery, IdempotencyKey, KEY_LASTS, Rejected, SentAs, Submission,
 };

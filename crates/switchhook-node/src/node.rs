@@ -11,16 +11,16 @@ use tokio::runtime::Handle;
 
 use crate::callers::Callers;
 use crate::chance::Dice;
+use crate::counters::Counters;
 use crate::delivery::address_guard::AddressGuard;
 use crate::delivery::transport::Transport;
 use crate::delivery::{Engine, EngineParts};
-use crate::history::Counters;
-use crate::ingest::Intake;
 use crate::inspector::{InspectedTransport, Inspector};
+use crate::intake::Intake;
 use crate::lease::Leases;
 use crate::listeners::Listeners;
 use crate::live::Live;
-use crate::notification::{LastEvents, Sender};
+use crate::notification::{LastEvents, Notifications, Sender};
 use crate::registry::Registry;
 use crate::replay::{ReplayParts, Replays};
 use crate::settings::Settings;
@@ -43,7 +43,7 @@ pub struct Node {
     /// Who listens.
     pub listeners: Listeners,
     /// Who has which key.
-    pub callers: Callers,
+    pub callers: Arc<Callers>,
     /// What stays open for no longer than its key is valid.
     pub leases: Leases,
     /// What each company may take of the node.
@@ -71,9 +71,7 @@ pub struct Node {
     /// What comes of attempts, on its way to the store.
     pub history: Counters,
     /// What tells people when something goes wrong.
-    pub notifications: Sender,
-    /// When the last event came in by each source.
-    pub last_events: LastEvents,
+    pub notifications: Arc<Notifications>,
     /// Whether a part has failed without which this is no server.
     pub vitals: Vitals,
     /// The receiver in the house, if there is one.
@@ -167,14 +165,22 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         &vitals,
         sending,
     );
-    let notifications = Sender::new(
+    let sender = Sender::new(
         &settings.notifications,
         Arc::clone(&transport),
         &settings.outbound,
     )?;
+    let notifications = Notifications {
+        store: Arc::clone(&store),
+        registry: Arc::clone(&registry),
+        clock: Arc::clone(&clock),
+        sender,
+        last_events: LastEvents::default(),
+        source_silent: settings.notifications.source_silent,
+    };
     let validator = Validator::new();
     Ok(Node {
-        callers: Callers::new(Arc::clone(&store), Arc::clone(&clock)),
+        callers: Arc::new(Callers::new(Arc::clone(&store), Arc::clone(&clock))),
         leases: Leases::new(Arc::clone(&store), Arc::clone(&clock)),
         shares: Shares::new(settings.company_limits),
         store,
@@ -193,8 +199,7 @@ pub async fn assemble(parts: Parts, sending: &Handle) -> Result<Node> {
         intake: Intake::default(),
         live,
         history,
-        notifications,
-        last_events: LastEvents::default(),
+        notifications: Arc::new(notifications),
         vitals,
         inspector,
     })

@@ -14,17 +14,33 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchhook_domain::clock::Clock;
 use switchhook_domain::secret::Secret;
 use switchhook_protocol::spelled_enum;
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use switchhook_store::Store;
 
-use crate::Node;
+use crate::registry::Registry;
 
 pub use mail::is_mailbox;
 pub use message::Message;
 pub use sender::{NotSent, Sender};
 pub use watch::{LastEvents, Watch};
+
+/// What tells people when something goes wrong.
+pub struct Notifications {
+    /// Where they are written down.
+    pub store: Arc<dyn Store>,
+    /// How the webhooks are that the watch looks at.
+    pub registry: Arc<Registry>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What sends them.
+    pub sender: Sender,
+    /// When the last event came in by each source.
+    pub last_events: LastEvents,
+    /// After how long without an event a source counts as silent, if it ever does.
+    pub source_silent: Option<Duration>,
+}
 
 /// What an operator can decide about notifications.
 #[derive(Debug, Clone, Default)]
@@ -66,12 +82,7 @@ spelled_enum! {
     }
 }
 
-/// Sends and watches for as long as the task lives.
-#[must_use]
-pub fn start(node: &Arc<Node>) -> JoinHandle<()> {
-    let node_of_task = Arc::clone(node);
-    let work = async move {
-        tokio::join!(delivery::run(&node_of_task), watch::run(&node_of_task));
-    };
-    node.vitals.spawn("notifications", &Handle::current(), work)
+/// Sends and watches for as long as it is polled.
+pub async fn run(notifications: Arc<Notifications>) {
+    tokio::join!(delivery::run(&notifications), watch::run(&notifications));
 }

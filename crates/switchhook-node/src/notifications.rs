@@ -183,7 +183,7 @@ pub async fn test_channel(
         caller.company_id,
         now,
     );
-    Ok(node.notifications.send(&message, &channel).await)
+    Ok(node.notifications.sender.send(&message, &channel).await)
 }
 
 /// A channel's URL as it may be shown: of a chat's only whose it is, because the rest is a credential. `None`: it has none.
@@ -230,7 +230,7 @@ fn destination(
 }
 
 fn mailboxes(node: &Node, to: &[String]) -> Result<Secret, Refusal> {
-    if !node.notifications.has_mail() {
+    if !node.notifications.sender.has_mail() {
         return Err(Refusal::Conflict(
             "type: this server cannot send e-mail: start it with --notify-email-host and --notify-email-from (and \
              --notify-email-user with a password, if the mail server wants one)"

@@ -146,7 +146,9 @@ impl Inlet {
         let submission = self.judge(node, &incoming.content, signature, node.clock.now())?;
         let accepted = ingest::accept_from_source(node, submission).await;
         if accepted.is_ok() {
-            node.last_events.note(self.source.id, node.clock.now());
+            node.notifications
+                .last_events
+                .note(self.source.id, node.clock.now());
         }
         accepted.map_err(not_taken)
     }

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use crate::Node;
+use super::Callers;
 
 /// How long it waits after it had the store keep something: what became due until then is kept together.
 const GATHERED_FOR: Duration = Duration::from_secs(5);
@@ -126,12 +126,14 @@ impl KeyUses {
 }
 
 /// Has the store keep when keys were used for as long as it is polled.
-pub async fn run(node: Arc<Node>) {
-    let uses = node.callers.uses();
+pub async fn run(callers: Arc<Callers>) {
+    let Callers {
+        store, clock, uses, ..
+    } = &*callers;
     let mut is_failing = false;
     loop {
-        uses.due(&*node.clock).await;
-        let flushed = uses.flush(&*node.store, node.clock.now()).await;
+        uses.due(&**clock).await;
+        let flushed = uses.flush(&**store, clock.now()).await;
         if let Err(error) = &flushed
             && !is_failing
         {

@@ -30,7 +30,6 @@ use switchhook_protocol::{Timestamp, parse_http_date};
 use tokio::time::Instant;
 
 use self::connect::Connector;
-pub(crate) use self::echo::Sent;
 use self::exchange::{Connection, Failure, Patience, exchange};
 pub use self::names::{Addresses, Late, NameSettings, Names, SystemNames};
 use self::pool::Pool;

@@ -6,15 +6,16 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use switchhook_domain::Timestamp;
 use switchhook_domain::notification::delay_after;
 use switchhook_store::{
     ClaimedNotification, FinishedNotification, NotificationClaim, Recipients, StoreError,
 };
 use tracing::{info, warn};
 
+use super::Notifications;
 use super::message::Message;
 use super::sender::{LONGEST, NotSent};
-use crate::Node;
 
 /// How often it looks for what is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -26,18 +27,18 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 const MOST_AT_ONCE: u32 = 16;
 
 /// Sends for as long as it is polled. A slow command holds up no channel.
-pub(super) async fn run(node: &Node) {
-    if node.notifications.has_command() {
-        let (to_channels, to_command) = (send(node, Recipients::Channels), send(node, Recipients::Command));
-        tokio::join!(to_channels, to_command);
+pub(super) async fn run(notifications: &Notifications) {
+    if notifications.sender.has_command() {
+        let to_channels = send(notifications, Recipients::Channels);
+        tokio::join!(to_channels, send(notifications, Recipients::Command));
     } else {
-        send(node, Recipients::Channels).await;
+        send(notifications, Recipients::Channels).await;
     }
 }
 
-async fn send(node: &Node, recipients: Recipients) {
+async fn send(notifications: &Notifications, recipients: Recipients) {
     loop {
-        let pause = match send_due(node, recipients).await {
+        let pause = match send_due(notifications, recipients).await {
             Ok(true) => Duration::ZERO,
             Ok(false) => LOOK_EVERY,
             Err(error) => {
@@ -50,11 +51,11 @@ async fn send(node: &Node, recipients: Recipients) {
 }
 
 /// Sends some of what is due; answers whether there was any.
-async fn send_due(node: &Node, recipients: Recipients) -> Result<bool, StoreError> {
-    let now = node.clock.now();
+async fn send_due(notifications: &Notifications, recipients: Recipients) -> Result<bool, StoreError> {
+    let now = notifications.clock.now();
     let claim = NotificationClaim {
         recipients,
-        has_command: node.notifications.has_command(),
+        has_command: notifications.sender.has_command(),
         now,
         until: now.plus(LONGEST),
         most: match recipients {
@@ -62,22 +63,22 @@ async fn send_due(node: &Node, recipients: Recipients) -> Result<bool, StoreErro
             Recipients::Command => 1,
         },
     };
-    if !node.store.are_notifications_due(claim).await? {
+    if !notifications.store.are_notifications_due(claim).await? {
         return Ok(false);
     }
-    let claimed = node.store.claim_notifications(claim).await?;
-    let sent = claimed.iter().map(|one| send_one(node, one));
+    let claimed = notifications.store.claim_notifications(claim).await?;
+    let sent = claimed.iter().map(|one| send_one(notifications, one));
     join_all(sent).await.into_iter().collect::<Result<(), _>>()?;
     Ok(!claimed.is_empty())
 }
 
-async fn send_one(node: &Node, claimed: &ClaimedNotification) -> Result<(), StoreError> {
+async fn send_one(notifications: &Notifications, claimed: &ClaimedNotification) -> Result<(), StoreError> {
     let message = Message::of(&claimed.notification);
     let sent = match &claimed.channel {
-        Some(channel) => node.notifications.send(&message, channel).await,
-        None => node.notifications.run_command(&message).await,
+        Some(channel) => notifications.sender.send(&message, channel).await,
+        None => notifications.sender.run_command(&message).await,
     };
-    let finished = finished(node, claimed, sent);
+    let finished = finished(claimed, sent, notifications.clock.now());
     let (notification, channel) = (claimed.notification.id, claimed.recipient().as_number());
     match &finished.error {
         None => info!(%notification, channel, kind = message.kind, "a notification was sent"),
@@ -86,11 +87,14 @@ async fn send_one(node: &Node, claimed: &ClaimedNotification) -> Result<(), Stor
             warn!(%notification, channel, kind = message.kind, error, is_over, "a notification was not sent");
         }
     }
-    node.store.finish_notification(finished).await
+    notifications.store.finish_notification(finished).await
 }
 
-fn finished(node: &Node, claimed: &ClaimedNotification, sent: Result<(), NotSent>) -> FinishedNotification {
-    let now = node.clock.now();
+fn finished(
+    claimed: &ClaimedNotification,
+    sent: Result<(), NotSent>,
+    now: Timestamp,
+) -> FinishedNotification {
     let again = |not_sent: &NotSent| {
         let due_at = now.plus(delay_after(claimed.attempts)?);
         Some(due_at.max(not_sent.retry_at.unwrap_or(due_at)))

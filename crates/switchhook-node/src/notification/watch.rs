@@ -12,8 +12,8 @@ use switchhook_domain::notification::{ExpiringKey, LateServer, News, Notice, Sus
 use switchhook_store::{StoreError, Waiting};
 use tracing::{error, info, warn};
 
+use super::Notifications;
 use super::message::Message;
-use crate::Node;
 use crate::destination::Destination;
 use crate::registry::all_pages;
 
@@ -51,8 +51,8 @@ impl LastEvents {
 }
 
 /// Watches for as long as it is polled.
-pub(super) async fn run(node: &Node) {
-    let mut watch = Watch::new(node);
+pub(super) async fn run(notifications: &Notifications) {
+    let mut watch = Watch::new(notifications);
     let mut looks = 0_u32;
     loop {
         tokio::time::sleep(CHECK_EVERY).await;
@@ -68,7 +68,7 @@ pub(super) async fn run(node: &Node) {
 
 /// What one look passes on to the next.
 pub struct Watch<'n> {
-    node: &'n Node,
+    parts: &'n Notifications,
     /// What is wrong with the store, and since when.
     trouble: Option<(Timestamp, String)>,
     /// Up to which webhook it was looked for late deliveries, and which of them is late for longest.
@@ -82,9 +82,9 @@ pub struct Watch<'n> {
 impl<'n> Watch<'n> {
     /// Nothing was seen yet.
     #[must_use]
-    pub const fn new(node: &'n Node) -> Self {
+    pub const fn new(parts: &'n Notifications) -> Self {
         Self {
-            node,
+            parts,
             trouble: None,
             looked_to: None,
             latest: None,
@@ -96,8 +96,8 @@ impl<'n> Watch<'n> {
     /// Looks whether the store can be written. What cannot be written down is told to the operator's command at once, and to
     /// everybody else when it can be.
     pub async fn look_at_store(&mut self) {
-        let checked = self.node.store.check().await;
-        let now = self.node.clock.now();
+        let checked = self.parts.store.check().await;
+        let now = self.parts.clock.now();
         match (checked, self.trouble.take()) {
             (Ok(()), None) => {}
             (Ok(()), Some((since, problem))) => {
@@ -108,7 +108,7 @@ impl<'n> Watch<'n> {
                     until: Some(now),
                 });
                 if self
-                    .node
+                    .parts
                     .store
                     .add_notice(Notice::new(None, now, news))
                     .await
@@ -128,7 +128,7 @@ impl<'n> Watch<'n> {
     }
 
     async fn tell_command(&self, problem: String, now: Timestamp) {
-        if !self.node.notifications.has_command() {
+        if !self.parts.sender.has_command() {
             return;
         }
         let news = News::StoreTrouble(SuspectStore {
@@ -144,7 +144,7 @@ impl<'n> Watch<'n> {
             text: news.text(now, 1),
             data: news.data(),
         };
-        if let Err(not_sent) = self.node.notifications.run_command(&message).await {
+        if let Err(not_sent) = self.parts.sender.run_command(&message).await {
             warn!(%not_sent, kind = message.kind, "a notification was not sent");
         }
     }
@@ -154,21 +154,21 @@ impl<'n> Watch<'n> {
     /// # Errors
     /// If the store cannot be read or written.
     pub async fn look(&mut self) -> Result<(), StoreError> {
-        let now = self.node.clock.now();
+        let now = self.parts.clock.now();
         self.look_at_sources(now).await?;
         self.look_at_keys(now).await?;
         self.look_at_lateness(now).await
     }
 
     async fn look_at_sources(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let Some(silent) = self.node.settings.notifications.source_silent else {
+        let Some(silent) = self.parts.source_silent else {
             return Ok(());
         };
-        let last = self.node.last_events.take();
+        let last = self.parts.last_events.take();
         if !last.is_empty() {
-            self.node.store.note_last_events(last).await?;
+            self.parts.store.note_last_events(last).await?;
         }
-        for (company_id, source) in self.node.store.silent_sources(now.minus(silent)).await? {
+        for (company_id, source) in self.parts.store.silent_sources(now.minus(silent)).await? {
             self.tell_once(company_id, News::SourceSilent(source), now)
                 .await?;
         }
@@ -177,7 +177,7 @@ impl<'n> Watch<'n> {
 
     async fn look_at_keys(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let soon = now.plus(EXPIRES_WITHIN);
-        let keys = all_pages(|page| self.node.store.list_keys(None, page)).await?;
+        let keys = all_pages(|page| self.parts.store.list_keys(None, page)).await?;
         for key in keys.into_iter().filter(|key| key.is_valid_at(now)) {
             if let Some(expires_at) = key.expires_at.filter(|end| *end <= soon) {
                 let news = News::KeyExpiring(ExpiringKey {
@@ -202,7 +202,7 @@ impl<'n> Watch<'n> {
             return Ok(());
         }
         let notice = Notice::new(Some(company_id), now, news);
-        self.node.store.add_notice(notice).await?;
+        self.parts.store.add_notice(notice).await?;
         if self.told.len() >= MOST_TOLD {
             // The store knows too what was told.
             self.told.clear();
@@ -213,11 +213,15 @@ impl<'n> Watch<'n> {
 
     /// Looks at some of the webhooks that wait, and judges once all were looked at.
     async fn look_at_lateness(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let page = self.node.store.pending_webhooks(self.looked_to, WEBHOOKS).await?;
+        let page = self
+            .parts
+            .store
+            .pending_webhooks(self.looked_to, WEBHOOKS)
+            .await?;
         for pending in &page {
-            let destination = self.node.registry.destination(pending.webhook_id);
+            let destination = self.parts.registry.destination(pending.webhook_id);
             if let Some(destination) = destination.filter(|destination| is_sent_to(destination, now)) {
-                let waiting = self.node.store.longest_waiting(pending.webhook_id).await?;
+                let waiting = self.parts.store.longest_waiting(pending.webhook_id).await?;
                 let late = waiting.filter(|waiting| destination.waited(waiting.since, now) >= LATE);
                 self.latest = self
                     .latest
@@ -238,7 +242,7 @@ impl<'n> Watch<'n> {
                 delivery_id: waiting.delivery_id,
                 due_since: waiting.since,
             });
-            self.node.store.add_notice(Notice::new(None, now, news)).await?;
+            self.parts.store.add_notice(Notice::new(None, now, news)).await?;
         }
         Ok(())
     }

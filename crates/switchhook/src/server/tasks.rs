@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use switchhook_node::clock::{self, NodeClock};
 use switchhook_node::telemetry::Telemetry;
-use switchhook_node::{Node, callers, follower, gauges, history, notification, retention};
+use switchhook_node::{Node, callers, counters, follower, gauges, notification, retention};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -19,13 +19,15 @@ impl Tasks {
     pub(super) fn start(node: &Arc<Node>, clock: Arc<NodeClock>) -> Self {
         let (vitals, here) = (&node.vitals, Handle::current());
         let (store, telemetry) = (Arc::clone(&node.store), node.telemetry.clone());
+        let counting = counters::run(node.history.clone(), Arc::clone(&store), Arc::clone(&node.clock));
+        let notifying = notification::run(Arc::clone(&node.notifications));
         let mut tasks = vec![
             vitals.spawn("keeper of metrics", &here, tidy_up(telemetry.clone())),
             vitals.spawn("retention", &here, retention::run(Arc::clone(node))),
             vitals.spawn("keeper of gauges", &here, gauges::run(Arc::clone(node))),
-            vitals.spawn("history", &here, history::run(Arc::clone(node))),
-            vitals.spawn("uses of keys", &here, callers::run(Arc::clone(node))),
-            notification::start(node),
+            vitals.spawn("history", &here, counting),
+            vitals.spawn("uses of keys", &here, callers::run(Arc::clone(&node.callers))),
+            vitals.spawn("notifications", &here, notifying),
             tokio::spawn(clock::keep_measuring(clock, store, telemetry)),
         ];
         // Not where there can be no other nodes.

@@ -310,7 +310,10 @@ async fn a_key_that_is_about_to_expire_is_told_once() {
         server.add_key(name, |key| ApiKey { expires_at, ..key }).await;
     }
     for _ in 0..2 {
-        Watch::new(&server.node).look().await.expect("the store works");
+        Watch::new(&server.node.notifications)
+            .look()
+            .await
+            .expect("the store works");
     }
     assert_eq!(kinds(&server).await, ["key.expiring"]);
 }
@@ -335,7 +338,7 @@ async fn a_source_by_which_nothing_comes_any_more_is_told_once() {
         )
         .await
         .ok();
-    let mut watch = Watch::new(&server.node);
+    let mut watch = Watch::new(&server.node.notifications);
     watch.look().await.expect("the store works");
     assert!(kinds(&server).await.is_empty());
     for _ in 0..2 {
@@ -350,7 +353,7 @@ async fn a_store_that_could_not_be_written_is_told_when_it_can_be_again() {
     let inner = SqliteStore::in_memory(StoreOptions::owner(START)).expect("a store in memory opens");
     let store = FaultyStore::around(inner);
     let server = TestServer::on(store.clone(), Settings::default(), |_| Reaction::Answer(200)).await;
-    let mut watch = Watch::new(&server.node);
+    let mut watch = Watch::new(&server.node.notifications);
     watch.look_at_store().await;
     store.set(Some("the disk is full"));
     watch.look_at_store().await;
@@ -370,7 +373,7 @@ async fn deliveries_that_wait_too_long_are_told_once() {
     let hook = server.post("/v1/webhooks", hook).await.ok();
     let subscription = json!({"endpoint_id": hook["id"]});
     server.post("/api/v2/subscriptions/call", subscription).await.ok();
-    let mut watch = Watch::new(&server.node);
+    let mut watch = Watch::new(&server.node.notifications);
     for call in 0..20 {
         let event = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
         server.event("call", event, &[]).await.ok();
@@ -395,7 +398,7 @@ async fn what_waits_for_the_end_of_quiet_hours_is_not_late() {
     let hook = server.post("/v1/webhooks", hook).await.ok();
     let subscription = json!({"endpoint_id": hook["id"]});
     server.post("/api/v2/subscriptions/call", subscription).await.ok();
-    let mut watch = Watch::new(&server.node);
+    let mut watch = Watch::new(&server.node.notifications);
     for call in 0..20 {
         let event = format!(r#"{{"call_id":{call},"state":"hangup"}}"#);
         server.event("call", event, &[]).await.ok();

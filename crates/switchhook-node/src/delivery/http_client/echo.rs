@@ -27,7 +27,7 @@ const SHORTEST_PART: usize = 8;
 
 /// Credentials in all their spellings.
 #[derive(Debug, Default)]
-pub(crate) struct Sent(Vec<String>);
+struct Sent(Vec<String>);
 
 /// The spellings of all credentials of a POST, the longest first: a shorter one may be a part of it.
 struct Spellings<'s>(Vec<&'s str>);
@@ -35,8 +35,8 @@ struct Spellings<'s>(Vec<&'s str>);
 /// Takes the credentials of a POST out of what came back. What all to a destination have is worked out once.
 pub(super) fn strike(post: &Post, posted: &mut Posted) {
     let destination = &post.destination;
-    let standing = destination.sent.get_or_init(|| Sent::always_to(destination));
-    let besides = has_others(post).then(|| Sent::only_with(post));
+    let standing = destination.sent.get_or_init(|| Sent::always_to(destination).0);
+    let besides = has_others(post).then(|| Sent::only_with(post).0);
     Spellings::of([standing, &besides.unwrap_or_default()]).strike_from(posted);
 }
 
@@ -157,12 +157,8 @@ impl Sent {
 }
 
 impl<'s> Spellings<'s> {
-    fn of(sent: [&'s Sent; 2]) -> Self {
-        let mut spellings: Vec<_> = sent
-            .into_iter()
-            .flat_map(|sent| &sent.0)
-            .map(String::as_str)
-            .collect();
+    fn of(sent: [&'s [String]; 2]) -> Self {
+        let mut spellings: Vec<_> = sent.into_iter().flatten().map(String::as_str).collect();
         spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         Self(spellings)
     }

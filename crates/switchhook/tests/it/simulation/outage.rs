@@ -15,6 +15,7 @@ use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::notification;
 use switchhook_node::settings::Settings;
 use switchhook_store::PageRequest;
+use tokio::runtime::Handle;
 
 use super::fate::{Fate, in_memory_directory};
 use super::real_channels::Recipients;
@@ -114,7 +115,8 @@ impl Story {
                 made.expect("the channel is new");
             }
         }
-        let notifying = notification::start(&rig.node);
+        let notifying = notification::run(Arc::clone(&rig.node.notifications));
+        let notifying = (rig.node.vitals).spawn("notifications", &Handle::current(), notifying);
         // Fate strikes in whoever commits: in a task of the node, or in whoever sends the events.
         let events = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(send_events(
             &rig,

@@ -30,7 +30,7 @@ impl Default for Intake {
 
 impl Intake {
     /// Keeps something; meanwhile it waits.
-    pub(super) async fn keep<T, E>(&self, keeping: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub(crate) async fn keep<T, E>(&self, keeping: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let _waiting = Waiting::in_line(self);
         let kept = keeping.await;
         if kept.is_ok() {
