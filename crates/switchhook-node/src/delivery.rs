@@ -15,6 +15,5 @@ mod queue;
 mod samples;
 pub mod transport;
 
-pub use attempt::add_own_headers;
 pub use engine::{Engine, EngineParts, EngineState, Offer};
 pub use http_client::{Addresses, HttpTransport, Late, NameSettings, Names, SystemNames};

@@ -1,10 +1,9 @@
 //! How to send to one webhook: everything that can be worked out before there is an event.
 
+mod headers;
 mod identity;
 mod load;
-mod own_headers;
 mod standard;
-mod standing;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,12 +19,12 @@ use switchhook_protocol::Signer;
 
 use switchhook_http::address::Address;
 
+pub(crate) use self::headers::add_own_headers;
+pub use self::headers::{OfEvent, complete_record, pieces_of};
+use self::headers::{record, standing_headers};
 pub use self::identity::TlsIdentity;
 pub use self::load::{Health, Load, Noted};
-pub use self::own_headers::{KEY, OfEvent, add_key, pieces_of};
-pub use self::standard::{StandardSigner, Unwanted, told};
-pub use self::standing::sent_name;
-use self::standing::{record, standing_headers};
+pub use self::standard::{StandardSigner, Unwanted};
 
 /// A webhook, ready to be sent to.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::spelled_enum;
-use switchhook_store::{StoreError, SubscriptionFilter};
+use switchhook_store::{StoreError, SubscriptionFilter, all_pages};
 use tokio::time::Instant;
 
 use crate::Node;
@@ -29,7 +29,6 @@ use crate::caller::Caller;
 use crate::delivery::EngineState;
 use crate::health::{self, Health};
 use crate::refusal::Refusal;
-use crate::registry::all_pages;
 use crate::sight::Sight;
 
 /// How many webhooks are looked at at once.

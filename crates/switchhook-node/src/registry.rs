@@ -5,7 +5,6 @@
 //! read is `registry/reading.rs`.
 
 mod reading;
-mod snapshot;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,8 +21,7 @@ use switchhook_domain::websocket::Websocket;
 use switchhook_store::Store;
 use tokio::sync::Mutex;
 
-use self::snapshot::Snapshot;
-pub use self::snapshot::all_pages;
+use self::reading::Snapshot;
 use crate::destination::Destination;
 
 /// What this node knows of companies and webhooks.

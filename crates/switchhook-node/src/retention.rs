@@ -11,7 +11,7 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::history::{MINUTES_KEPT, Resolution};
 use switchhook_domain::id::{CompanyId, EventId, first_id_at};
 use switchhook_domain::source::RefusalBounds;
-use switchhook_store::{PageRequest, PayloadSlice, RemovalSlice, Removed, StoreError};
+use switchhook_store::{PayloadSlice, RemovalSlice, Removed, StoreError, all_pages};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -218,17 +218,11 @@ impl<'s> Retention<'s> {
     }
 
     async fn drop_payloads(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let mut page = PageRequest::first(1_000);
-        loop {
-            let companies = self.node.store.list_companies(page).await?;
-            for company in companies.items.iter().filter(|company| company.drop_payloads) {
-                self.drop_payloads_of(company.id, now).await?;
-            }
-            match companies.next {
-                Some(after) => page.after = Some(after),
-                None => return Ok(()),
-            }
+        let companies = all_pages(|page| self.node.store.list_companies(page)).await?;
+        for company in companies.iter().filter(|company| company.drop_payloads) {
+            self.drop_payloads_of(company.id, now).await?;
         }
+        Ok(())
     }
 
     async fn drop_payloads_of(&mut self, company_id: CompanyId, now: Timestamp) -> Result<(), StoreError> {

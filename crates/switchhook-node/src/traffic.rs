@@ -7,12 +7,11 @@ use switchhook_domain::key::Right;
 use switchhook_domain::replay::{Destination, Replay};
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_domain::traffic::Traffic;
-use switchhook_store::{StoreError, SubscriptionFilter};
+use switchhook_store::{StoreError, SubscriptionFilter, all_pages};
 
 use crate::Node;
 use crate::caller::{Caller, Forbidden};
 use crate::refusal::Refusal;
-use crate::registry::all_pages;
 use crate::secrets_shown::SecretsShown;
 
 /// How many pending deliveries are looked at.

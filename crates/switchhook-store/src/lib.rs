@@ -78,7 +78,7 @@ pub use observer::{Commit, CommitObserver, SetAside};
 pub use open::{backup, check_url, is_in_memory, migrate, open, restore};
 pub use options::{COMMIT_EVERY, Role, StoreOptions, WriterMode};
 pub use outage::OutageWrite;
-pub use page::{Page, PageRequest, RefusalSlice};
+pub use page::{Page, PageRequest, RefusalSlice, all_pages, pages_after};
 pub use registry::{SubscriptionFilter, SubscriptionLimits, SuspensionRecord};
 pub use replay::{NewReplay, ReplayDelivery, ReplayEnd, ReplayStep, Scan, Selection};
 pub use retention::{

@@ -1,6 +1,11 @@
 //! Pages by key, never by offset: a page costs the same wherever it starts. One that looks for what is rare may have fewer
 //! items than wished, or none, and still not be the last.
 
+use crate::StoreError;
+
+/// How many items are read at a time of a list that is read to its end.
+const AT_ONCE: u32 = 1_000;
+
 /// Which page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
@@ -45,5 +50,42 @@ impl<T> Page<T> {
         items.truncate(limit);
         let next = if has_more { items.last().map(id_of) } else { None };
         Self { items, next }
+    }
+}
+
+/// Reads a list to its end, page by page.
+///
+/// # Errors
+/// If a page cannot be read.
+pub async fn all_pages<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, StoreError>
+where
+    F: Future<Output = Result<Page<T>, StoreError>>,
+{
+    pages_after(None, read).await
+}
+
+/// Reads what comes after an id in a list.
+///
+/// # Errors
+/// If a page cannot be read.
+pub async fn pages_after<T, F>(
+    after: Option<i64>,
+    read: impl Fn(PageRequest) -> F,
+) -> Result<Vec<T>, StoreError>
+where
+    F: Future<Output = Result<Page<T>, StoreError>>,
+{
+    let mut all = Vec::new();
+    let mut request = PageRequest {
+        after,
+        limit: AT_ONCE,
+    };
+    loop {
+        let page = read(request).await?;
+        all.extend(page.items);
+        match page.next {
+            Some(after) => request.after = Some(after),
+            None => return Ok(all),
+        }
     }
 }

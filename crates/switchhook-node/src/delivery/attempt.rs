@@ -1,12 +1,9 @@
 //! One attempt: prepare → post → judge. What comes of it is data, whatever happened.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue};
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, FailureReason, OutcomeClass, Phases};
 use switchhook_domain::clock::Clock;
@@ -16,7 +13,6 @@ use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
 use switchhook_domain::template::{Circumstances, Template};
 use switchhook_domain::webhook::DeliveryDefaults;
-use switchhook_protocol::headers;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 
 use super::EngineParts;
@@ -24,7 +20,7 @@ use super::body::{body_of, size_made};
 use super::memory::Reservation;
 use super::transport::{Post, Posted, Transport};
 use crate::chance::Dice;
-use crate::destination::{Destination, KEY, Unwanted, add_key, sent_name, told};
+use crate::destination::{Destination, Unwanted, add_own_headers};
 use crate::live::AttemptOf;
 use crate::templates::Templates;
 
@@ -156,12 +152,7 @@ async fn prepare(
     } else {
         None
     };
-    if destination.webhook.settings.idempotency_key {
-        add_key(&mut headers, delivery.id);
-    }
-    for (name, value) in own_headers(delivery, delivery.attempt_number) {
-        headers.insert(name, value);
-    }
+    add_own_headers(&mut headers, delivery, &destination.webhook.settings);
     let signer = destination.signer.as_ref();
     let body = match (made, signer) {
         (None, signer) => body_of(signer, &claimed.body, claimed.hidden()),
@@ -193,58 +184,6 @@ const fn circumstances(delivery: &Delivery) -> Circumstances {
         attempt: delivery.attempt_number,
         created_at: delivery.created_at,
     }
-}
-
-/// The headers that follow from the delivery and the attempt's number; the others are the webhook's.
-fn own_headers(delivery: &Delivery, attempt_number: u32) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    let [event_id, delivery_id, attempt] =
-        numbers([delivery.event_id.0, delivery.id.0, attempt_number.into()]);
-    let kind = HeaderValue::from_static(delivery.kind.route());
-    // Names that are made while the program is built need no memory of their own.
-    let always = [
-        (const { HeaderName::from_static(headers::EVENT_ID) }, event_id),
-        (const { HeaderName::from_static(headers::EVENT_KIND) }, kind),
-        (
-            const { HeaderName::from_static(headers::DELIVERY_ID) },
-            delivery_id,
-        ),
-        (const { HeaderName::from_static(headers::ATTEMPT) }, attempt),
-    ];
-    let replay = delivery.replay_id.map(|id| {
-        (
-            const { HeaderName::from_static(headers::REPLAY) },
-            HeaderValue::from(id.0),
-        )
-    });
-    always.into_iter().chain(replay)
-}
-
-/// Adds to what was kept of an attempt's headers those that follow from its delivery and from when it was made.
-pub fn add_own_headers(
-    kept: &mut BTreeMap<String, String>,
-    delivery: &Delivery,
-    number: u32,
-    started_at: Timestamp,
-) {
-    let is_standard = kept.contains_key(&sent_name(&HeaderName::from_static(headers::WEBHOOK_SIGNATURE)));
-    let standard = is_standard.then(|| told(delivery.event_id, started_at));
-    for (name, value) in own_headers(delivery, number).chain(standard.into_iter().flatten()) {
-        kept.insert(sent_name(&name), value.to_str().unwrap_or_default().to_owned());
-    }
-    let key = kept.get_mut(&sent_name(&HeaderName::from_static(headers::IDEMPOTENCY_KEY)));
-    if let Some(key) = key.filter(|key| **key == KEY) {
-        *key = delivery.id.to_string();
-    }
-}
-
-/// Numbers as header values, which share one piece of memory.
-fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
-    const LONGEST: usize = "-9223372036854775808".len();
-    let mut text = BytesMut::with_capacity(N * LONGEST);
-    numbers.map(|number| {
-        text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        HeaderValue::from_maybe_shared(text.split().freeze()).expect("digits may stand in a header")
-    })
 }
 
 /// What decides, besides the outcome, where a delivery goes after an attempt.

@@ -54,8 +54,7 @@ impl StandardSigner {
 }
 
 /// The two of the headers that follow from the delivery and from when the attempt was made.
-#[must_use]
-pub fn told(event_id: EventId, attempted_at: Timestamp) -> [(HeaderName, HeaderValue); 2] {
+pub(super) fn told(event_id: EventId, attempted_at: Timestamp) -> [(HeaderName, HeaderValue); 2] {
     let seconds = attempted_at.as_millis().div_euclid(1_000);
     [
         (

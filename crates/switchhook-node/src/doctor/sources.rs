@@ -6,11 +6,10 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::source::{Refusal, Source};
-use switchhook_store::{PageRequest, StoreError};
+use switchhook_store::{PageRequest, StoreError, all_pages};
 
 use super::{Finding, Place, Trouble};
 use crate::Node;
-use crate::registry::all_pages;
 
 /// How long ago a refusal still counts.
 const LATELY: Duration = Duration::from_secs(24 * 60 * 60);

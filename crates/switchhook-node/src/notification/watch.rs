@@ -9,13 +9,12 @@ use switchhook_domain::Timestamp;
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::id::{CompanyId, SourceId, WebhookId};
 use switchhook_domain::notification::{ExpiringKey, LateServer, News, Notice, SuspectStore};
-use switchhook_store::{StoreError, Waiting};
+use switchhook_store::{StoreError, Waiting, all_pages};
 use tracing::{error, info, warn};
 
 use super::Notifications;
 use super::message::Message;
 use crate::destination::Destination;
-use crate::registry::all_pages;
 
 /// How often it looks whether the store can be written.
 const CHECK_EVERY: Duration = Duration::from_secs(15);

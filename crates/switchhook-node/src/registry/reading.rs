@@ -1,5 +1,5 @@
 //! How the registry learns: all of it when the node begins, a company again when something of it was changed, and what another
-//! node made a moment ago.
+//! node made a moment ago. Subscriptions are read as they were at one revision, although they may change meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -8,16 +8,21 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use switchhook_domain::Timestamp;
-use switchhook_domain::id::{CompanyId, WebhookId, WebsocketId};
-use switchhook_domain::subscription::Subscription;
+use switchhook_domain::id::{CompanyId, SubscriptionId, WebhookId, WebsocketId};
+use switchhook_domain::subscription::{Revision, Subscription, SubscriptionVersion, VersionChange};
 use switchhook_domain::websocket::Websocket;
-use switchhook_store::{PageRequest, Store, StoreError};
+use switchhook_store::{PageRequest, Store, StoreError, SubscriptionFilter, all_pages, pages_after};
 
-use super::snapshot::{PAGE, Snapshot, all_pages, pages_from};
 use super::{Endpoints, Registry};
 
 /// How far back a node remembers when webhooks were suspended.
 const SUSPENSIONS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Subscriptions as they were at one revision.
+pub(super) struct Snapshot {
+    pub(super) revision: Revision,
+    pub(super) subscriptions: Vec<Subscription>,
+}
 
 impl Registry {
     /// Reads everything from the store.
@@ -161,11 +166,8 @@ impl Registry {
                 changed.insert(company_id);
             }
         }
-        let since = PageRequest {
-            after: Some(self.loaded_at.0),
-            limit: PAGE,
-        };
-        for version in pages_from(since, |page| store.subscription_changes(None, page)).await? {
+        let changes = |page| store.subscription_changes(None, page);
+        for version in pages_after(Some(self.loaded_at.0), changes).await? {
             let company_id = version.subscription.company_id;
             if version.revision > self.revision(company_id) {
                 changed.insert(company_id);
@@ -211,4 +213,53 @@ impl Registry {
         }
         Ok(self.websocket(id))
     }
+}
+
+impl Snapshot {
+    /// Reads the subscriptions of a company, or of all.
+    ///
+    /// They are read page by page, while they may change. So what changed since the reading began is read after it,
+    /// and what comes of both is exactly how it was at the last of these changes.
+    pub(super) async fn read(
+        store: &Arc<dyn Store>,
+        company_id: Option<CompanyId>,
+    ) -> Result<Self, StoreError> {
+        let began_at = store.last_revision().await?;
+        let every = SubscriptionFilter::default();
+        let pages = match company_id {
+            Some(id) => all_pages(|page| store.list_subscriptions(id, every, page)).await?,
+            None => all_pages(|page| store.scan_subscriptions(page)).await?,
+        };
+        let changes = |page| store.subscription_changes(company_id, page);
+        let changes = pages_after(Some(began_at.0), changes).await?;
+        if changes.is_empty() {
+            return Ok(Self {
+                revision: began_at,
+                subscriptions: pages,
+            });
+        }
+        Ok(Self {
+            revision: changes.last().map_or(began_at, |last| last.revision),
+            subscriptions: brought_up_to_date(pages, changes),
+        })
+    }
+}
+
+fn brought_up_to_date(
+    subscriptions: Vec<Subscription>,
+    changes: Vec<SubscriptionVersion>,
+) -> Vec<Subscription> {
+    let ids = subscriptions.into_iter().map(|one| (one.id, one));
+    let mut found: BTreeMap<SubscriptionId, Subscription> = ids.collect();
+    for SubscriptionVersion {
+        change, subscription, ..
+    } in changes
+    {
+        if change == VersionChange::Deleted {
+            found.remove(&subscription.id);
+        } else {
+            found.insert(subscription.id, subscription);
+        }
+    }
+    found.into_values().collect()
 }

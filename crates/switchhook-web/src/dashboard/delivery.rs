@@ -24,8 +24,8 @@ use super::part::{DeliveryRow, Moment, Sentence, span};
 use super::session::{Filled, Visitor};
 use switchhook_node::blocking;
 use switchhook_node::deliveries::{self, Standing};
-use switchhook_node::delivery::add_own_headers;
 use switchhook_node::destination::Destination;
+use switchhook_node::destination::complete_record;
 use switchhook_node::inspector::name_of;
 use switchhook_node::json_text::raw_head;
 use switchhook_node::mask::Mask;
@@ -284,7 +284,7 @@ fn attempt_part(attempt: Attempt, delivery: &Delivery, sent: &Sent, sight: Sight
         .map(|request| sight.headers(delivery.kind, request.headers.to_map()))
         .unwrap_or_default();
     if url.is_some() {
-        add_own_headers(&mut headers, delivery, attempt.number, attempt.started_at);
+        complete_record(&mut headers, delivery, attempt.number, attempt.started_at);
     }
     let headers: Vec<_> = headers.into_iter().collect();
     AttemptPart {

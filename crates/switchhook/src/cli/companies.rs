@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use switchhook_domain::company::{Company, CompanyChange};
 use switchhook_domain::id::CompanyId;
-use switchhook_store::{PageRequest, Store};
+use switchhook_store::{Store, all_pages};
 
 use super::output::{self, Table, time};
 use super::{Misuse, guest, wait_for};
@@ -75,9 +75,9 @@ impl List {
     fn run(self) -> anyhow::Result<()> {
         let store = open(&self.store)?;
         let companies = wait_for(async {
-            let companies = all(&store).await;
+            let companies = all_pages(|page| store.list_companies(page)).await;
             store.close().await;
-            companies
+            Ok(companies?)
         })?;
         if self.json {
             let items: Vec<_> = companies.iter().map(to_json).collect();
@@ -124,18 +124,6 @@ impl Update {
 
 fn open(options: &StoreOptions) -> anyhow::Result<Arc<dyn Store>> {
     guest::open(&options.store, None)
-}
-
-async fn all(store: &Arc<dyn Store>) -> anyhow::Result<Vec<Company>> {
-    let (mut companies, mut page) = (Vec::new(), PageRequest::first(200));
-    loop {
-        let next = store.list_companies(page).await?;
-        companies.extend(next.items);
-        match next.next {
-            Some(after) => page.after = Some(after),
-            None => return Ok(companies),
-        }
-    }
 }
 
 const fn payloads(company: &Company) -> &'static str {

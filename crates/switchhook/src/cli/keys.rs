@@ -13,7 +13,7 @@ use switchhook_domain::clock::Clock;
 use switchhook_domain::id::{CompanyId, KeyId, first_id_at};
 use switchhook_domain::key::{ApiKey, Right, Rights};
 use switchhook_domain::scope::{Scope, Scopes};
-use switchhook_store::{PageRequest, Store};
+use switchhook_store::{Store, all_pages};
 
 use super::output::{self, Table, time, time_or_dash};
 use super::{guest, wait_for, words};
@@ -108,9 +108,6 @@ pub(super) struct Revoke {
     json: bool,
 }
 
-/// How many keys are read at a time.
-const PAGE: u32 = 500;
-
 impl Keys {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let now = SystemClock.now();
@@ -157,7 +154,9 @@ impl Create {
 
 impl List {
     fn run(self, now: Timestamp) -> anyhow::Result<()> {
-        let keys = on_store(&self.store, async |store| all_keys(&*store, self.company).await)?;
+        let keys = on_store(&self.store, async |store| {
+            Ok(all_pages(|page| store.list_keys(self.company, page)).await?)
+        })?;
         if self.json {
             let items: Vec<KeyAnswer> = keys.into_iter().map(KeyAnswer::from).collect();
             return output::print_json(&json!({ "items": items }));
@@ -228,19 +227,6 @@ fn on_store<T>(
         store.close().await;
         done
     })
-}
-
-async fn all_keys(store: &dyn Store, company: Option<CompanyId>) -> anyhow::Result<Vec<ApiKey>> {
-    let mut keys = Vec::new();
-    let mut request = PageRequest::first(PAGE);
-    loop {
-        let page = store.list_keys(company, request).await?;
-        keys.extend(page.items);
-        match page.next {
-            Some(after) => request.after = Some(after),
-            None => return Ok(keys),
-        }
-    }
 }
 
 fn state(key: &ApiKey, now: Timestamp) -> &'static str {

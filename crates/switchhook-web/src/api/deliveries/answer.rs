@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::api::compat::IdText;
 use crate::api::words;
 use switchhook_node::deliveries::Standing;
-use switchhook_node::delivery::add_own_headers;
+use switchhook_node::destination::complete_record;
 use switchhook_node::mask::Mask;
 use switchhook_node::sight::Sight;
 
@@ -272,7 +272,7 @@ impl RequestAnswer {
         sight: Sight,
     ) -> Self {
         let mut headers = sight.headers(delivery.kind, request.headers.to_map());
-        add_own_headers(&mut headers, delivery, number, started_at);
+        complete_record(&mut headers, delivery, number, started_at);
         Self {
             url: shown_url(&request.url).into_owned(),
             headers,
