@@ -213,22 +213,17 @@ impl Webhook {
     /// Whether what its receiver is sent, or how long that may take, differs from before: what failed may succeed now.
     #[must_use]
     pub fn is_sent_otherwise_than(&self, before: &Self) -> bool {
-        let sent = |webhook: &Self| {
-            let settings = &webhook.settings;
-            (
-                (settings.headers.clone(), settings.event_headers.clone()),
-                settings.idempotency_key,
-                settings.jwt_content_type.clone(),
-                settings.announce_kid,
-                (settings.standard_webhooks, settings.jwt),
-                (settings.template.clone(), settings.content_type.clone()),
-                (settings.auth.clone(), settings.ca.clone()),
-                (
-                    settings.timeout_ms,
-                    settings.connect_timeout_ms,
-                    settings.head_timeout_ms,
-                ),
-            )
+        // All but what says when and how much is sent, and what is shown.
+        let sent = |webhook: &Self| WebhookSettings {
+            profile: None,
+            ordered: None,
+            max_in_flight: None,
+            rate: None,
+            retry_schedule: Vec::new(),
+            disable_after_days: None,
+            quiet_hours: None,
+            hide_secret: false,
+            ..webhook.settings.clone()
         };
         self.hook_url != before.hook_url || self.secret != before.secret || sent(self) != sent(before)
     }

@@ -46,7 +46,7 @@ impl<'a> Run<'a> {
     }
 
     fn next(text: &'a str, from: usize) -> Option<Self> {
-        let start = from + text[from..].find(|letter| value(letter).is_some())?;
+        let start = first_digit(text, from)?;
         let mut run = Self {
             text,
             digits: SmallVec::new(),
@@ -120,6 +120,21 @@ impl<'a> Run<'a> {
     /// What stands between the group in that place and the next.
     pub(super) fn gap(&self, place: usize) -> &'a str {
         &self.text[self.groups[place].end..self.groups[place + 1].start]
+    }
+}
+
+/// Where the first digit from there on stands. Most of a text is ASCII and no digit, which is told without decoding it.
+fn first_digit(text: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += text.as_bytes()[at..]
+            .iter()
+            .position(|byte| byte.is_ascii_digit() || !byte.is_ascii())?;
+        let letter = text[at..].chars().next()?;
+        if value(letter).is_some() {
+            return Some(at);
+        }
+        at += letter.len_utf8();
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use serde_json::Value;
 use switchhook_domain::credential::shown_url;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
-use switchhook_domain::webhook::{Severity, Webhook};
+use switchhook_domain::webhook::{Form as Written, SETTINGS, Setting, Severity, Webhook};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_store::{DeliveryFilter, PageRequest};
 
@@ -219,10 +220,44 @@ fn facts(desk: &Desk, webhook: &Webhook) -> Vec<(&'static str, String)> {
         let names: Vec<_> = settings.headers.keys().map(String::as_str).collect();
         facts.push(("Own headers", names.join(", ")));
     }
-    if let Some(content_type) = &settings.jwt_content_type {
-        facts.push(("Content-Type", content_type.clone()));
-    }
+    let set = serde_json::to_value(settings).unwrap_or_default();
+    let others = SETTINGS
+        .iter()
+        .filter(|setting| !IN_WORDS.contains(&setting.name));
+    facts.extend(
+        others.filter_map(|setting| Some((setting.label, value_in_words(setting, &set[setting.name])?))),
+    );
     facts
+}
+
+/// The settings that the facts say in words of their own.
+const IN_WORDS: [&str; 11] = [
+    "profile",
+    "ordered",
+    "max_in_flight",
+    "rate",
+    "connect_timeout_ms",
+    "head_timeout_ms",
+    "timeout_ms",
+    "retry_schedule",
+    "disable_after_days",
+    "quiet_hours",
+    "headers",
+];
+
+/// A setting as it was set; nothing if it follows the server. What is long, or a credential, is only said to be there.
+fn value_in_words(setting: &Setting, value: &Value) -> Option<String> {
+    let is_short = !matches!(
+        setting.form,
+        Written::EventHeaders | Written::Template | Written::Auth | Written::Pem
+    );
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(is_on) => if *is_on { "yes" } else { "no" }.to_owned(),
+        Value::String(text) if is_short => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => "set".to_owned(),
+    })
 }
 
 /// Holds its deliveries back.
@@ -291,4 +326,34 @@ pub(super) async fn test(
     let kind = kind.map_err(|error| Refusal::Invalid(format!("kind: {error}")))?;
     webhooks::test(&desk.node, visitor.caller, id, kind).await?;
     Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Tested))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, value: &Value, expected: Option<&str>) {
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        let said = value_in_words(setting.expect("there is such a setting"), value);
+        assert_eq!(said.as_deref(), expected, "{name}");
+    }
+
+    #[test]
+    fn a_setting_that_is_set_is_said_and_a_credential_is_not() {
+        check("jwt", &Value::Null, None);
+        check("jwt", &json!(false), Some("no"));
+        check("content_type", &json!("text/plain"), Some("text/plain"));
+        check(
+            "auth",
+            &json!({ "type": "bearer", "token": "a secret" }),
+            Some("set"),
+        );
+        check("template", &json!("{{ event.text }}"), Some("set"));
+        for name in IN_WORDS {
+            assert!(SETTINGS.iter().any(|setting| setting.name == name), "{name}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::deliveries::LONGEST_TEXT;
 use switchhook_node::settings::Settings;
 use switchhook_node::webhooks;
@@ -32,9 +33,12 @@ pub(super) fn tell(document: &mut Value, server: &Settings) {
         }
     }
     let settings = &mut schemas["WebhookWithSettingsRequest"]["properties"];
-    settings["max_in_flight"]["maximum"] = json!(bounds.max_in_flight);
-    for name in ["connect_timeout_ms", "head_timeout_ms", "timeout_ms"] {
-        settings[name]["maximum"] = json!(bounds.timeout_ms);
+    for Setting { name, form, .. } in SETTINGS {
+        match form {
+            Form::Count => settings[name]["maximum"] = json!(bounds.max_in_flight),
+            Form::Millis => settings[name]["maximum"] = json!(bounds.timeout_ms),
+            _ => {}
+        }
     }
     let hook = if server.hook_allow_http {
         "^https?://"
