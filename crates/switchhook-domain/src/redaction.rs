@@ -15,7 +15,7 @@ use crate::scope::{Scope, Scopes};
 
 mod recordings;
 
-use recordings::{Name, is_address};
+use recordings::{Name, is_address, may_matter};
 
 /// What is taken out of an event before it is sent; the default is nothing.
 ///
@@ -134,8 +134,7 @@ pub fn concealable(event: &Outline<'_>, hidden: Hidden) -> Hidden {
     for (name, value) in event.all_members() {
         let key = Key(name.as_bytes());
         found.message_text |= hidden.message_text && key.is_one_of(&MESSAGE_TEXT_MEMBERS);
-        found.recordings |=
-            hidden.recordings && Name::ask(key, |name| name.may_matter(value.json().as_bytes(), 0));
+        found.recordings |= hidden.recordings && may_matter(key, value.json().as_bytes());
     }
     found
 }

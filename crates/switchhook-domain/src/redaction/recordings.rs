@@ -3,7 +3,7 @@
 //! Real traffic has more names for them than any document, so their parts decide: a name that speaks of a recording and
 //! ends in a link. Where the name says only that there is a recording, an address in the value decides. How a member leaves an event's bytes is in `redaction.rs`.
 
-use memchr::memmem;
+use memchr::{memchr, memchr2, memmem};
 
 use super::{Key, string_end};
 
@@ -161,11 +161,6 @@ impl<'a> Name<'a> {
             || self.has_subject() && self.has_address(body, value)
     }
 
-    /// Whether the member, whose value begins at `value`, leads to a recording or may hold some.
-    pub(super) fn may_matter(&self, body: &[u8], value: usize) -> bool {
-        self.leads_to_recording(body, value) || self.may_hold_recordings(body, value)
-    }
-
     /// Whether the member leads to a recording if it stands in what holds recordings.
     pub(super) fn is_link_in_recording(&self, body: &[u8], value: usize) -> bool {
         self.is_link() || self.has_address(body, value)
@@ -201,6 +196,32 @@ impl<'a> Name<'a> {
     }
 }
 
+/// Whether a member with this value leads to a recording or may hold some.
+pub(super) fn may_matter(key: Key<'_>, value: &[u8]) -> bool {
+    is_worth_a_look(key, value)
+        && Name::ask(key, |name| {
+            name.leads_to_recording(value, 0) || name.may_hold_recordings(value, 0)
+        })
+}
+
+/// Whether the name has to be read at all. Most members have a value that is neither a container nor an address, and a name that ends
+/// unlike those of links and unlike [`VOICEMAIL_ID`].
+fn is_worth_a_look(key: Key<'_>, value: &[u8]) -> bool {
+    let has_value = match value {
+        [b'[' | b'{', ..] => true,
+        [b'"', text @ ..] => {
+            matches!(text.first(), Some(b'd' | b'D')) || memchr2(b'/', b'\\', text).is_some()
+        }
+        _ => false,
+    };
+    has_value
+        || memchr(b'\\', key.0).is_some()
+        || key.0.last().is_none_or(|last| {
+            !last.is_ascii_alphanumeric()
+                || matches!(last.to_ascii_lowercase(), b'f' | b'i' | b'k' | b'l' | b's' | b'd')
+        })
+}
+
 /// Whether the value that begins at `value` is a text with an address in it, of whatever scheme; or one that is a path.
 pub(super) fn is_address(body: &[u8], value: usize) -> bool {
     if body.get(value) != Some(&b'"') {
@@ -232,12 +253,28 @@ pub(super) fn is_address(body: &[u8], value: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn every_link_ends_in_a_letter_that_is_looked_for() {
         for link in LINKS {
             Name::ask(Key(link.as_bytes()), |name| assert!(name.is_link(), "{link}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_not_worth_a_look_does_not_matter(
+            name in r#"([a-zA-Z_]{0,6}(url|link|hrefs|uri|Record|voicemail_recording_id|vm|transcript|breadcrumb|\\u006bs?|[_é])?){1,3}"#,
+            value in r#"null|12|"[a-z ]{0,4}((https?:)?//[a-z]{2}|data:|DATA:|a/b\.c|\\/\\/|\\u002f\.)?"|\[1\]|\{"a": 1\}"#,
+        ) {
+            let key = Key(name.as_bytes());
+            let matters = Name::ask(key, |name| {
+                name.leads_to_recording(value.as_bytes(), 0) || name.may_hold_recordings(value.as_bytes(), 0)
+            });
+            prop_assert_eq!(may_matter(key, value.as_bytes()), matters);
         }
     }
 

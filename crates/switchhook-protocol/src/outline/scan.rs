@@ -171,18 +171,18 @@ impl Scan<'_> {
 
     /// Goes to the next byte that means something in a string, or to the end.
     fn skip_ordinary(&mut self) {
-        const STEP: usize = 16;
-        let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
         let rest = &self.bytes[self.at..];
-        let (steps, _) = rest.as_chunks::<STEP>();
-        // Without a way out in between, many bytes are looked at at once.
-        let ordinary = steps
-            .iter()
-            .take_while(|step| !step.iter().fold(false, |found, byte| found | is_special(byte)))
-            .count();
-        let rest = &rest[ordinary * STEP..];
-        let length = rest.iter().position(is_special).unwrap_or(rest.len());
-        self.at += ordinary * STEP + length;
+        let (words, tail) = rest.as_chunks::<8>();
+        for word in words {
+            let special = special_in(u64::from_le_bytes(*word));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+        self.at += tail.iter().position(is_special).unwrap_or(tail.len());
     }
 
     fn escape(&mut self) -> Option<()> {
@@ -253,6 +253,17 @@ impl Scan<'_> {
         self.push(start, sort);
         Some(())
     }
+}
+
+/// The highest bit of each byte that means something in a string. Those above the lowest of them may be set for nothing.
+const fn special_in(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const fn below(word: u64, bound: u8) -> u64 {
+        word.wrapping_sub(ONES * bound as u64) & !word
+    }
+    let quote = below(word ^ (ONES * b'"' as u64), 1);
+    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
+    (below(word, 0x20) | quote | backslash) & (ONES << 7)
 }
 
 const fn end_of(container: Sort) -> u8 {

@@ -169,3 +169,17 @@ proptest! {
         check(&body);
     }
 }
+
+#[test]
+fn a_byte_means_the_same_wherever_it_stands_in_a_string() {
+    for place in 0..20 {
+        for letter in (0..=0x7f).map(char::from).chain(['\u{80}', 'é', '\u{a2}', '😀']) {
+            let text = format!(
+                r#"{{"{}{letter}{}": 1}}"#,
+                "a".repeat(place),
+                "é".repeat(place % 3)
+            );
+            check(text.as_bytes());
+        }
+    }
+}
