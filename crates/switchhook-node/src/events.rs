@@ -8,6 +8,7 @@ mod summaries;
 use switchhook_domain::Kind;
 use switchhook_domain::id::EventId;
 use switchhook_domain::key::Right;
+use switchhook_protocol::check_object;
 
 pub use self::erasure::{Erasure, erase};
 pub use self::explanation::{Explained, Explanation, explain};
@@ -39,6 +40,11 @@ pub async fn route(node: &Node, caller: Caller, id: EventId, kind: Kind) -> Resu
     }
     if event.payload_removed.is_some() {
         return Err(Refusal::Conflict(format!("event {id} has no payload any more")));
+    }
+    if let Err(why) = check_object(&event.body) {
+        return Err(Refusal::Conflict(format!(
+            "event {id} is of no kind: {why}; a replay sends it as it is (switchhook replays create --kind unknown --to-webhook ID)"
+        )));
     }
     let submission = Submission {
         company_id: caller.company_id,

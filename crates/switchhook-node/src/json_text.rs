@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
+
 use crate::mask::{Content, Mask};
 
 /// How much of a text is shown.
@@ -48,13 +50,15 @@ pub fn raw(text: &str, mask: Mask) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Whether a text is an object or a list, as far as it goes: of what is kept the end may be cut off.
+/// Whether a text is JSON, as far as it goes: of what is kept the end may be cut off.
 fn reads_as_json(text: &str) -> bool {
     let mut tokens = Tokens::new(text)
         .filter(|token| !matches!(token, Token::Space(_)))
         .peekable();
-    if !matches!(tokens.peek(), Some(Token::Mark('{' | '['))) {
-        return false;
+    match tokens.peek() {
+        Some(Token::Mark('{' | '[')) => {}
+        // A text or a number alone.
+        _ => return serde_json::from_str::<IgnoredAny>(text).is_ok(),
     }
     while let Some(token) = tokens.next() {
         if let Token::Word(word) = token
@@ -96,10 +100,20 @@ pub fn head(text: &str) -> &str {
 
 /// What the values hold that a walk comes by: that is what the key says under which they stand. The elements of a list
 /// belong to the list's. However deep it goes, each level costs a byte.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Contents {
     here: Content,
     around: Vec<Content>,
+}
+
+/// Under no key stands what somebody may have said.
+impl Default for Contents {
+    fn default() -> Self {
+        Self {
+            here: Content::Text,
+            around: Vec::new(),
+        }
+    }
 }
 
 impl Contents {

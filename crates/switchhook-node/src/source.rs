@@ -108,7 +108,10 @@ impl Inlet {
         for old in secrets {
             builder = builder.also_accept(old);
         }
-        let receiver = builder.build().expect("an empty secret is none");
+        let receiver = builder
+            .accept_any_json()
+            .build()
+            .expect("an empty secret is none");
         let secrets = source.valid_secrets(now);
         let standard = secrets.map(|secret| StandardKey::new(secret.expose())).collect();
         Self {
@@ -170,7 +173,9 @@ impl Inlet {
             }
             None => self.read(node, content)?,
         };
-        let kind = self.source.kind.or(told_kind).unwrap_or(Kind::Unknown);
+        // What is no object is of no kind, whatever comes from its source otherwise.
+        let said_kind = self.source.kind.filter(|_| is_object(&body));
+        let kind = said_kind.or(told_kind).unwrap_or(Kind::Unknown);
         Ok(Submission {
             company_id: self.source.company_id,
             kind,
@@ -195,7 +200,7 @@ impl Inlet {
 
     /// Whether the signature of a body may stand beside it: a JWT has its own, and without a secret none is asked for.
     fn may_be_signed_beside(&self, content: &[u8]) -> bool {
-        self.source.secret.is_some() && content.trim_ascii_start().starts_with(b"{")
+        self.source.secret.is_some() && !content.trim_ascii_start().starts_with(b"ey")
     }
 
     fn not_genuine(&self, node: &Node, error: &StandardError) -> NotTaken {
@@ -240,6 +245,11 @@ impl Inlet {
             tracing::warn!(source = %self.source.id, %error, "a refused request could not be kept for inspection");
         }
     }
+}
+
+/// Whether JSON is an object.
+fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().starts_with(b"{")
 }
 
 fn not_taken(rejected: Rejected) -> NotTaken {

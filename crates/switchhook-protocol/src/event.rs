@@ -45,9 +45,10 @@ impl<'a> Payload<'a> {
     /// Reads an event's bytes as one of `kind`.
     ///
     /// # Errors
-    /// Only if the bytes are not one JSON object; [`check_object`](crate::check_object) accepts exactly what this reads.
+    /// Only if the bytes are not one JSON object; [`check_object`](crate::check_object) accepts exactly what this reads. As
+    /// [`Kind::Unknown`] any JSON can be read.
     pub fn read(kind: Kind, body: &'a [u8]) -> Result<Self, ReadError> {
-        match Outline::read(body) {
+        match Outline::read_as(kind, body) {
             Ok(outline) => Ok(Self::of(kind, &outline)),
             Err(reason) => Err(ReadError { kind, reason }),
         }

@@ -8,9 +8,10 @@ mod scan;
 use std::borrow::Cow;
 
 use crate::body::{BodyError, as_text, check_object};
+use crate::kind::Kind;
 use crate::text::{Text, read_text};
 
-/// An event's JSON object, with the place of every value in it.
+/// An event's JSON, with the place of every value in it.
 ///
 /// ```
 /// use switchhook_protocol::Outline;
@@ -66,12 +67,26 @@ impl<'a> Outline<'a> {
     /// # Errors
     /// If they are not one JSON object in UTF-8: exactly when [`check_object`] says so, and in the same words.
     pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
-        let text = as_text(body)?;
-        match scan::scan(text) {
-            Some(outline) => Ok(outline),
-            // Only what is wrong has to be told where, so that is somebody else's.
-            None => Err(check_object(body).err().unwrap_or(BodyError::Empty)),
+        let outline = Self::read_any(body)?;
+        match outline.root().sort() {
+            Sort::Object => Ok(outline),
+            _ => Err(why_not(body)),
         }
+    }
+
+    /// The same for an event of that kind: one of [`Kind::Unknown`] may be any JSON.
+    ///
+    /// # Errors
+    /// As there; of an unknown one, if its bytes are not one JSON value in UTF-8.
+    pub fn read_as(kind: Kind, body: &'a [u8]) -> Result<Self, BodyError> {
+        match kind {
+            Kind::Unknown => Self::read_any(body),
+            _ => Self::read(body),
+        }
+    }
+
+    fn read_any(body: &'a [u8]) -> Result<Self, BodyError> {
+        scan::scan(as_text(body)?).ok_or_else(|| why_not(body))
     }
 
     /// The event, byte for byte.
@@ -107,11 +122,16 @@ impl<'a> Outline<'a> {
         })
     }
 
-    /// The event itself: an object.
+    /// The event itself.
     #[must_use]
     pub const fn root(&self) -> Value<'_, 'a> {
         Value { outline: self, at: 0 }
     }
+}
+
+/// What is wrong with bytes that are no event, and where: only then it has to be told, so that is somebody else's.
+fn why_not(body: &[u8]) -> BodyError {
+    check_object(body).err().unwrap_or(BodyError::Empty)
 }
 
 /// One value of an event.

@@ -87,7 +87,7 @@ mod repeats;
 mod whole_body;
 
 use switchhook_protocol::{
-    MAX_TOKEN_BYTES, Secret, StandardHeaders, StandardKey, Verifier, check_object, tell_kind,
+    BodyError, MAX_TOKEN_BYTES, Secret, StandardHeaders, StandardKey, Verifier, check_object, tell_kind,
 };
 
 pub use calls::{CallKey, CallOf, Calls, Likeness};
@@ -112,6 +112,7 @@ pub use whole_body::whole_body;
 pub struct Receiver {
     trust: Trust,
     quotes: Quotes,
+    shapes: Shapes,
 }
 
 /// Whether a token may stand in quotes.
@@ -119,6 +120,13 @@ pub struct Receiver {
 enum Quotes {
     Refused,
     Accepted,
+}
+
+/// What JSON an event may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shapes {
+    Objects,
+    Any,
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +143,7 @@ impl Receiver {
         ReceiverBuilder {
             secrets: Vec::new(),
             quotes: Quotes::Refused,
+            shapes: Shapes::Objects,
         }
     }
 
@@ -208,7 +217,10 @@ impl Receiver {
             }
             Trust::Anybody => content.to_vec(),
         };
-        check_object(&body)?;
+        match check_object(&body) {
+            Err(BodyError::NotAnObject { .. }) if self.shapes == Shapes::Any => {}
+            checked => drop(checked?),
+        }
         let kind = tell_kind(&body).or(labels.kind);
         Ok(Received { kind, body, labels })
     }
@@ -220,6 +232,7 @@ impl Receiver {
 pub struct ReceiverBuilder {
     secrets: Vec<Secret>,
     quotes: Quotes,
+    shapes: Shapes,
 }
 
 impl ReceiverBuilder {
@@ -241,6 +254,22 @@ impl ReceiverBuilder {
         self
     }
 
+    /// Takes events that are no objects too, such as an array, for whoever keeps what comes and looks at it later: no kind is one,
+    /// so that they have only their bytes.
+    ///
+    /// ```
+    /// use switchhook_receiver::Receiver;
+    ///
+    /// let receiver = Receiver::builder().accept_any_json().build()?;
+    /// assert_eq!(receiver.receive(b"[1.0]").map(|event| event.body), Ok(b"[1.0]".to_vec()));
+    /// assert!(receiver.receive(b"[1.0").is_err());
+    /// # Ok::<(), switchhook_receiver::InvalidSecret>(())
+    /// ```
+    pub fn accept_any_json(mut self) -> Self {
+        self.shapes = Shapes::Any;
+        self
+    }
+
     /// Makes the receiver.
     ///
     /// # Errors
@@ -254,8 +283,11 @@ impl ReceiverBuilder {
             [] => Trust::Anybody,
             secrets => Trust::Signed(Verifier::new(secrets), standard_keys(secrets)),
         };
-        let quotes = self.quotes;
-        Ok(Receiver { trust, quotes })
+        Ok(Receiver {
+            trust,
+            quotes: self.quotes,
+            shapes: self.shapes,
+        })
     }
 }
 

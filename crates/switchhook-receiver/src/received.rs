@@ -17,7 +17,7 @@ pub struct Received {
     /// What the event is about, told by its shape, since the body carries no kind; else by its label. `None` if
     /// neither tells; with a hook URL for each kind, [`Received::payload_as`] reads it nevertheless.
     pub kind: Option<Kind>,
-    /// The event's JSON object, byte for byte.
+    /// The event's JSON, byte for byte: an object, unless the receiver takes any.
     pub body: Vec<u8>,
     /// What the request's headers told, if they were handed over.
     pub labels: Labels,
@@ -36,7 +36,7 @@ impl Received {
     /// The typed view of the event as one of `kind`, whatever its shape.
     ///
     /// # Errors
-    /// Only if `body` was replaced by something that is not one JSON object.
+    /// Only if `body` is not one JSON object.
     pub fn payload_as(&self, kind: Kind) -> Result<Payload<'_>, ReadError> {
         Payload::read(kind, &self.body)
     }
@@ -124,7 +124,7 @@ pub enum PayloadError {
     /// The event is of another kind than the one asked for.
     #[error("the event is one of {0}")]
     OtherKind(Kind),
-    /// The body was replaced by something that is not one JSON object.
+    /// The body is not one JSON object: the receiver takes any, or it was replaced.
     #[error(transparent)]
     Read(#[from] ReadError),
 }

@@ -22,7 +22,7 @@ pub struct NewEvent {
     pub company_id: CompanyId,
     /// Its kind.
     pub kind: Kind,
-    /// Its bytes as they came: UTF-8, one JSON object.
+    /// Its bytes as they came: UTF-8, one JSON object, or if its kind is unknown any JSON.
     pub body: Bytes,
     /// What of those can be hidden at all.
     pub concealable: Hidden,

@@ -96,6 +96,13 @@ pub async fn explain(
 
 /// What to do about an event that went nowhere.
 async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String, StoreError> {
+    if kind == Kind::Unknown {
+        return Ok(
+            "no subscription is for events of unknown kind: a replay sends them as they are \
+                   (`switchhook replays create --kind unknown --to-webhook ID`)"
+                .to_owned(),
+        );
+    }
     let of_kind = SubscriptionFilter {
         kind: Some(kind),
         ..SubscriptionFilter::default()
@@ -117,13 +124,13 @@ async fn advice(node: &Node, company_id: CompanyId, kind: Kind) -> Result<String
         ));
     }
     let webhooks = store.list_webhooks(company_id, one).await?;
-    let webhook = match webhooks.items.first() {
-        Some(webhook) => webhook.id.to_string(),
-        None => "ID, after `switchhook webhooks create URL`".to_owned(),
+    let (webhook, before) = match webhooks.items.first() {
+        Some(webhook) => (webhook.id.to_string(), ""),
+        None => ("ID".to_owned(), ", after `switchhook webhooks create URL`"),
     };
     Ok(format!(
         "there is no subscription of kind {kind}: create one with `switchhook subscriptions create {kind} --webhook \
-         {webhook}`"
+         {webhook}`{before}"
     ))
 }
 

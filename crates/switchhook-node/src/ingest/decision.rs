@@ -7,7 +7,7 @@ use switchhook_domain::id::{DeliveryId, EventId};
 use switchhook_domain::matching::Match;
 use switchhook_domain::redaction::{Hidden, concealable};
 use switchhook_domain::{Kind, Timestamp};
-use switchhook_protocol::{LARGEST_EVENT, Outline, Payload};
+use switchhook_protocol::{LARGEST_EVENT, Outline, Payload, Sort};
 use switchhook_store::{Idempotency, NewDelivery, NewEvent, Recorded};
 
 use super::submission::{Accepted, AcceptedDelivery, Rejected, Submission};
@@ -27,7 +27,7 @@ pub(super) fn prepare(
         return Err(Rejected::TooLarge { limit: LARGEST_EVENT });
     }
     let kind = submission.kind;
-    let outline = Outline::read(&submission.body)?;
+    let outline = Outline::read_as(kind, &submission.body)?;
     let facts = facts(kind, &outline);
     let warnings = validate(node, mode, kind, &outline, &facts)?;
     let content = Content::outlined(&outline);
@@ -59,6 +59,10 @@ pub(super) fn facts(kind: Kind, outline: &Outline<'_>) -> EventFacts {
     EventFacts::of(&Payload::of(kind, outline))
 }
 
+/// What there is to say of an event that is no object, as those of all kinds are.
+const NO_OBJECT: &str =
+    "it is no JSON object, and events of all kinds are: it goes to nobody, and a replay sends it as it is";
+
 /// What there is to say of an event whose kind nobody knows.
 const OF_NO_KIND: &str = "its shape is none of the five kinds, so it goes to nobody: `switchhook events route ID --kind KIND` \
                           takes it as one, a replay sends it as it is, and `switchhook sources update ID --kind KIND` says \
@@ -72,7 +76,11 @@ fn validate(
     facts: &EventFacts,
 ) -> Result<Vec<String>, Rejected> {
     if kind == Kind::Unknown {
-        return Ok(vec![OF_NO_KIND.to_owned()]);
+        let said = match outline.root().sort() {
+            Sort::Object => OF_NO_KIND,
+            _ => NO_OBJECT,
+        };
+        return Ok(vec![said.to_owned()]);
     }
     if mode == ValidationMode::Off {
         return Ok(Vec::new());

@@ -9,7 +9,7 @@ const PLAIN_DIGITS: usize = 300;
 /// How many bytes an event has for each of its values, about.
 const BYTES_OF_A_VALUE: usize = 12;
 
-/// What `text` has in it, if it is one JSON object.
+/// What `text` has in it, if it is one JSON value.
 pub(super) fn scan(text: &str) -> Option<Outline<'_>> {
     // Places are kept in 32 bits.
     u32::try_from(text.len()).ok()?;
@@ -20,7 +20,7 @@ pub(super) fn scan(text: &str) -> Option<Outline<'_>> {
         depth: 0,
         is_plain: true,
     };
-    scan.object()?;
+    scan.value()?;
     Some(Outline {
         text,
         nodes: scan.nodes,
@@ -40,12 +40,9 @@ struct Scan<'a> {
 const NOWHERE: u32 = u32::MAX;
 
 impl Scan<'_> {
-    /// The whole text: one object.
-    fn object(&mut self) -> Option<()> {
+    /// The whole text: one value.
+    fn value(&mut self) -> Option<()> {
         self.skip_white();
-        if self.peek()? != b'{' {
-            return None;
-        }
         // The innermost container that is open. While it is, its `next` has the place of the one around it.
         let mut open = NOWHERE;
         loop {

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use super::*;
@@ -29,6 +30,10 @@ fn check(body: &[u8]) {
         "{}",
         String::from_utf8_lossy(body)
     );
+    let is_json =
+        std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+    let outline = Outline::read_as(Kind::Unknown, body);
+    assert_eq!(outline.is_ok(), is_json, "{}", String::from_utf8_lossy(body));
     let Ok(outline) = outline else { return };
     let parsed: Result<Json, _> = serde_json::from_slice(body);
     match parsed {

@@ -145,8 +145,9 @@ fn page(
         idempotency_key: event.idempotency_key.map(|key| mask.loose(&key).into_owned()),
         warnings: mask.all_loose(event.warnings),
         pretty: pretty(&body, mask),
-        // Part of an event, or what is masked, is not to be sent; and no shell takes a long argument.
-        curl: (mask.is_nothing() && body.len() <= LONGEST_ARGUMENT).then(|| curl(event.kind, &body)),
+        // Part of an event, or what is masked, is not to be sent, nor can one of no kind be; and no shell takes a long argument.
+        curl: (event.kind != Kind::Unknown && mask.is_nothing() && body.len() <= LONGEST_ARGUMENT)
+            .then(|| curl(event.kind, &body)),
         raw: raw_head(&body, mask),
         bytes: event.body.len(),
         is_payload_gone: event.payload_removed.is_some(),

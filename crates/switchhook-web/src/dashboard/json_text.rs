@@ -204,7 +204,6 @@ mod tests {
             "From=%2B12025550101&To=1",
             "<p>(202) 555-0101</p>",
             "[info] 202-555-0101",
-            "12025550101",
         ] {
             let shown = raw(echo, numbers);
             assert!(!shown.contains("555"), "{shown}");
@@ -212,6 +211,25 @@ mod tests {
         }
         let cut = r#"{"from_number":"+12025550101","ok":tr"#;
         assert_eq!(raw(cut, BOTH), r#"{"from_number":"+•••••••••01","ok":tr"#);
+    }
+
+    #[test]
+    fn json_without_any_key_is_masked_and_stays_json() {
+        for text in [
+            r#""ring +12025550101""#,
+            "12025550101",
+            r#"["hi 202-555-0101", [12025550101], {"name": "(202) 555-0101"}, "there"]"#,
+            r#""half \ud83d of 202-555-0101""#,
+        ] {
+            for shown in [without_tags(&pretty(text, BOTH)), raw(text, BOTH).into_owned()] {
+                assert!(!shown.contains("555") && !shown.contains("hi"), "{shown}");
+                let shown: Result<serde_json::Value, _> = serde_json::from_str(&shown);
+                assert!(shown.is_ok(), "{text}");
+            }
+        }
+        for text in ["null", "1e400", "true"] {
+            assert_eq!(raw(text, BOTH), text);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use switchhook_protocol::{Diagnosis, VerifyError, check_object};
+use switchhook_protocol::{Diagnosis, VerifyError};
 
 use super::output::Facts;
 
@@ -56,11 +56,9 @@ pub(super) fn text(payload: &[u8]) -> String {
     String::from_utf8_lossy(payload).into_owned()
 }
 
-/// A payload in JSON: itself if it is an object, digit for digit; else a text.
+/// A payload in JSON: itself if it is JSON, digit for digit; else a text.
 pub(super) fn raw(payload: &[u8]) -> anyhow::Result<Box<RawValue>> {
-    let text = match check_object(payload) {
-        Ok(object) => object.trim().to_owned(),
-        Err(_) => serde_json::to_string(&text(payload))?,
-    };
-    Ok(RawValue::from_string(text)?)
+    let text = text(payload);
+    let itself = RawValue::from_string(text.trim().to_owned());
+    Ok(itself.or_else(|_| serde_json::value::to_raw_value(&text))?)
 }

@@ -135,7 +135,7 @@ impl Explained {
                 notes.push("the event has none of the five known shapes; a hook URL for each kind tells them apart".to_owned());
             }
             Content::Token if self.summary.is_none() => {
-                notes.push("the token's payload is not one JSON object; no receiver takes it".to_owned());
+                notes.push("the token's payload is not one JSON object; receivers refuse it, and a source keeps it as long as it is JSON".to_owned());
             }
             _ => {}
         }

@@ -101,7 +101,7 @@ impl Sign {
         let body = read(&self.file)?;
         if let Err(error) = check_object(&body) {
             output::remark(format_args!(
-                "signed all the same, but no receiver takes it: {error}"
+                "signed all the same, but receivers refuse it: {error}"
             ));
         } else if body.ends_with(b"\n") {
             output::remark("the line feed at the end is signed too");

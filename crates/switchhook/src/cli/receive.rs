@@ -129,7 +129,8 @@ impl Receive {
     }
 
     fn receiver(&self) -> anyhow::Result<Receiver> {
-        let mut builder = Receiver::builder();
+        // What no kind can be is kept too: Dialpad does not send again what it was refused.
+        let mut builder = Receiver::builder().accept_any_json();
         for key in self.secrets.keys() {
             builder = builder.also_accept(key);
         }

@@ -54,7 +54,7 @@ pub(crate) struct ExportedEvent<'a> {
     #[serde(flatten)]
     head: EventSummary,
     /// The event itself; null if it was removed.
-    #[schema(value_type = Option<Object>, required)]
+    #[schema(value_type = Option<serde_json::Value>, required)]
     payload: Option<&'a RawValue>,
 }
 

@@ -162,7 +162,7 @@ pub struct EventAnswer<'a> {
     #[serde(flatten)]
     pub head: EventSummary,
     /// The event itself; null if it was removed.
-    #[schema(value_type = Option<Object>, required)]
+    #[schema(value_type = Option<serde_json::Value>, required)]
     pub payload: Option<Cow<'a, RawValue>>,
     /// Its deliveries, newest first, at most 200 of them.
     pub deliveries: Vec<ListedDelivery>,

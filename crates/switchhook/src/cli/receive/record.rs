@@ -58,6 +58,19 @@ mod tests {
     use switchhook_receiver::Receiver;
 
     #[test]
+    fn an_event_that_is_no_object_becomes_a_line() {
+        let receiver = Receiver::builder().accept_any_json().build().unwrap();
+        let event = receiver.receive(b"[1.0,\n null]").unwrap();
+        let line = line(&event, event.repeat_key(), Timestamp::from_millis(0)).unwrap();
+        let text = String::from_utf8(line.clone()).unwrap();
+        assert!(
+            text.contains(r#""kind":null"#) && text.ends_with(r#""event":[1.0,  null]}"#),
+            "{text}"
+        );
+        assert!(read(&line).is_some());
+    }
+
+    #[test]
     fn an_event_over_several_lines_becomes_one_line_and_is_known_again() {
         let body = "{\"call_id\": 9223372036854775807,\r\n \"state\": \"hold\", \"x\": [1e400,\n8951.030], \"y\":\"a\\nb\"}\n";
         let receiver = Receiver::builder().build().unwrap();

@@ -118,9 +118,9 @@ async fn what_is_refused_is_kept_with_its_reason_and_nothing_else_is() {
         .refused(401, "signature");
     take(&server, &path, CALL).await.refused(401, "plain JSON");
     take(&server, &path, "").await.refused(400, "empty");
-    take(&server, &path, sign("s3cret", b"[]"))
+    take(&server, &path, sign("s3cret", b"[1,"))
         .await
-        .refused(400, "an array");
+        .refused(400, "not JSON");
     let kept = refusals(&server, &id).await;
     let statuses: Vec<_> = kept.iter().map(|one| one["status"].clone()).collect();
     assert_eq!(statuses, [400, 400, 401, 401], "newest first");
@@ -308,6 +308,56 @@ async fn an_event_of_no_known_shape_is_kept_shown_and_routed_once_somebody_says_
         .post("/v1/sources", json!({"name": "odd", "kind": "unknown"}))
         .await
         .refused(400, "what sources keep");
+}
+
+/// As the page of an event has it, whatever JSON that is, and as a subscription with a filter sees it.
+#[tokio::test(start_paused = true)]
+async fn json_that_is_no_object_is_kept_as_it_came_and_sent_by_a_replay() {
+    const BODIES: [&str; 5] = [
+        r#"[{"call_id": 1.0, "recording_url": "https://dialpad.com/r/1"}, "+1 619 555 0142"]"#,
+        r#""ring +1 619 555 0142""#,
+        "16195550142",
+        "true",
+        "null",
+    ];
+    let server = TestServer::new().await;
+    let webhook = server.webhook("https://example.com/crm").await;
+    server.subscribe(&webhook).await;
+    // Of which kind its events are is said of what can be of one.
+    let signed = json!({"name": "signed", "kind": "call", "secret": "s3cret"});
+    let (_, signed) = source(&server, signed).await;
+    let (id, open) = source(&server, json!({"name": "open"})).await;
+    for body in BODIES {
+        let taken = take(&server, &signed, sign("s3cret", body.as_bytes())).await.ok();
+        assert_eq!(taken["kind"], "unknown", "{body}");
+        let event = taken["id"].as_str().expect("ids are strings");
+        let path = format!("/v1/events/{event}");
+        let shown = server.get(&path).await;
+        assert!(
+            String::from_utf8_lossy(&shown.body).contains(&format!("\"payload\":{body}")),
+            "{shown:?}"
+        );
+        assert_eq!(shown.ok()["deliveries"], json!([]));
+        let explained = server.get(&format!("{path}/explain")).await.ok();
+        assert_eq!(explained["items"][0]["reason"], "other_kind");
+        let advice = explained["advice"].as_str().unwrap();
+        assert!(advice.contains("replays create --kind unknown"), "{advice}");
+        server
+            .post(&format!("{path}/route"), json!({"kind": "call"}))
+            .await
+            .refused(409, "an event is one JSON object; a replay sends it as it is");
+        assert_eq!(take(&server, &open, body).await.ok()["kind"], "unknown", "{body}");
+    }
+    assert_eq!(refusals(&server, &id).await, Vec::<Value>::new());
+    let listed = server.get("/v1/events?kind=unknown").await.ok();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2 * BODIES.len()));
+    server.event("call", "[]", &[]).await.refused(400, "an array");
+
+    let replay = json!({"filter": {"kind": "unknown"}, "to": {"webhook_id": webhook}, "dry_run": true});
+    assert_eq!(
+        server.post("/v1/replays", replay).await.json()["total"],
+        2 * BODIES.len()
+    );
 }
 
 #[tokio::test(start_paused = true)]
