@@ -32,7 +32,10 @@ impl<'a> Id<'a> {
         if self.0.starts_with('+') {
             return None;
         }
-        self.0.parse().ok()
+        // What came through a language without integers may end with `.0`.
+        let (whole, fraction) = self.0.split_once('.').unwrap_or((&self.0, ""));
+        let is_whole = fraction.bytes().all(|digit| digit == b'0');
+        whole.parse().ok().filter(|_| is_whole)
     }
 
     /// The text itself.
@@ -178,6 +181,8 @@ mod tests {
             Some("4513924407164928"),
             Some(4_513_924_407_164_928),
         );
+        check_id("5556.0", Some("5556.0"), Some(5_556));
+        check_id("5556.5", Some("5556.5"), None);
         check_id("1e400", Some("1e400"), None);
         check_id(r#""local_Kx2""#, Some("local_Kx2"), None);
         check_id(r#""+15550100""#, Some("+15550100"), None);
