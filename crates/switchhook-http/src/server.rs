@@ -19,7 +19,7 @@ mod tls;
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -172,8 +172,32 @@ impl HttpServer {
 /// Listens at an address.
 ///
 /// # Errors
-/// If that is not possible.
+/// If that is not possible: says where, why, and what to do.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address).map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+            io::ErrorKind::AddrNotAvailable => format!(
+                "this machine has no such address; use one of its own, or {} for all of them",
+                SocketAddr::new(all_of_same_family(address.ip()), address.port())
+            ),
+            io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+                "ports below 1024 need root's rights or CAP_NET_BIND_SERVICE".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("cannot listen at {address}: {why}"))
+    })
+}
+
+fn all_of_same_family(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -377,4 +401,28 @@ async fn serve<S: Future>(serving: S, finish: impl Fn(Pin<&mut S>), connection: 
         Poll::Pending
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(address: SocketAddr, why: &str) {
+        let error = listen(address).expect_err("nobody can listen there").to_string();
+        assert!(
+            error.starts_with(&format!("cannot listen at {address}: {why}")),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn why_nobody_can_listen_there_is_told() {
+        let here = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        check(here.local_addr().unwrap(), "another program listens there");
+        check(
+            SocketAddr::from(([192, 0, 2, 1], 8400)),
+            "this machine has no such address; use one of its own, or 0.0.0.0:8400 for all of them",
+        );
+    }
 }

@@ -22,7 +22,6 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use ipnet::IpNet;
 use switchhook_domain::credential::shown_url;
@@ -88,7 +87,7 @@ pub struct ServeOptions {
     pub notifications: NotificationOptions,
 
     /// Leave secrets of webhooks out of API answers
-    #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SWITCHHOOK_HIDE_SECRETS", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = words::yes_no())]
     pub hide_secrets: bool,
 
     #[command(flatten)]
@@ -110,7 +109,7 @@ pub struct ServeOptions {
     pub limits: LimitOptions,
 
     /// Allow webhooks to `inspector://NAME`: a receiver inside the server whose deliveries the dashboard shows
-    #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SWITCHHOOK_INSPECTOR", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = words::yes_no())]
     pub inspector: bool,
 
     /// What the dashboard, the API and live views mask: numbers, text (of messages), numbers,text or nothing
@@ -363,6 +362,26 @@ mod tests {
             told[4].contains(":4: server: settings stand at the top"),
             "{told:#?}"
         );
+    }
+
+    #[test]
+    fn a_mistake_names_the_value_and_what_to_write_instead() {
+        let file = "inspector = \"maybe\"\nmax-in-flight = \"many\"\nlog-level = \"loud\"\nlog = \"xml\"";
+        let told = mistakes(file, &["--hide-secrets=perhaps", "--disable-after-days=999"]);
+        for part in [
+            ":1: inspector: `maybe` is neither yes nor no: write true or false",
+            ":2: max-in-flight: `many` is not a whole number from 1 to 65536",
+            ":3: log-level: `loud` is not a log level; write error, warn",
+            ":4: log: invalid value 'xml' for '--log <FORMAT>' [possible values: text, json]",
+            "--hide-secrets: `perhaps` is neither yes nor no",
+            "--disable-after-days: `999` is not a whole number from 0 to 365",
+        ] {
+            assert!(
+                told.iter().any(|mistake| mistake.contains(part)),
+                "{part}: {told:#?}"
+            );
+        }
+        assert_eq!(told.len(), 6, "{told:#?}");
     }
 
     #[test]

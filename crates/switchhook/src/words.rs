@@ -2,12 +2,16 @@
 
 use std::error::Error;
 use std::ffi::OsStr;
+use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use switchhook_domain::Kind;
+use switchhook_domain::credential::shown_url;
 use switchhook_domain::delivery::StateName;
 use switchhook_protocol::UnknownWord;
+use url::Url;
 
 /// Reads a word. Other spellings than the known ones are the reader's to take or to refuse.
 #[derive(Debug)]
@@ -22,6 +26,79 @@ pub(crate) fn of<T: FromStr>(known: impl IntoIterator<Item = &'static str>) -> W
         known: known.into_iter().collect(),
         read: T::from_str,
     }
+}
+
+/// Yes or no, as programs and people write it.
+pub(crate) fn yes_no() -> Words<bool, String> {
+    Words {
+        known: vec!["true", "false"],
+        read: parse_yes_no,
+    }
+}
+
+fn parse_yes_no(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
+        _ => Err(format!(
+            "{} is neither yes nor no: write true or false",
+            quoted(text)
+        )),
+    }
+}
+
+/// A word that is one of these or anything else that can be read.
+pub(crate) fn or_else<T, E>(
+    known: impl IntoIterator<Item = &'static str>,
+    read: fn(&str) -> Result<T, E>,
+) -> Words<T, E> {
+    Words {
+        known: known.into_iter().collect(),
+        read,
+    }
+}
+
+/// A whole number in this range.
+pub(crate) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + fmt::Display + Clone,
+{
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            format!("{} is not a whole number from {least} to {most}", quoted(text))
+        })
+    }
+}
+
+/// How often something may happen: more than zero, with a fraction or without.
+pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .trim()
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| {
+        format!(
+            "{} is not a rate; write a number above 0, such as 10 or 0.5",
+            quoted(text)
+        )
+    })
+}
+
+/// A URL of the web, such as `example`.
+pub(crate) fn url(example: &'static str) -> impl Fn(&str) -> Result<Url, String> + Clone {
+    let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    move |text| {
+        let url = text.parse().ok().filter(is_web);
+        url.ok_or_else(|| format!("`{}` is not a URL; write it as {example}", shown_url(text)))
+    }
+}
+
+/// What was given, as an error shows it.
+fn quoted(text: &str) -> String {
+    format!("`{}`", text.chars().take(64).collect::<String>())
 }
 
 /// A kind of events.

@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::output::{self, Table};
 use super::wait_on_all_processors;
+use crate::config::parse_listen;
 use crate::server::asked_to_stop;
+use crate::words;
 use switchhook_bench::report::{HEADINGS, Report};
 use switchhook_bench::{Options, Topic, floor};
 
@@ -29,16 +31,16 @@ pub(super) struct Bench {
     only: Vec<Topic>,
 
     /// How long each trial is measured [default: 10, with --quick 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(1..=3_600))]
     seconds: Option<u64>,
 
     /// How often each trial is made, in turns with what it is held against [default: 5, with --quick 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", value_parser = words::whole::<u32>(1..=100))]
     runs: Option<u32>,
 
     /// How many events are under way at once: several with commas, each a pair of live rows; other rows take the first
     /// [default: 64,256, with --quick 64]
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = words::whole::<u32>(1..=1_024))]
     senders: Vec<u32>,
 
     /// A short form: one run of a second, a small backlog, few subscriptions
@@ -74,11 +76,11 @@ pub(super) struct Bench {
 )]
 pub(super) struct Floor {
     /// Where it listens
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     listen: SocketAddr,
 
     /// Where it posts what it gets
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     to: SocketAddr,
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use switchhook_domain::company::{Company, CompanyChange};
@@ -12,6 +11,7 @@ use switchhook_store::{Store, all_pages};
 use super::output::{self, Table, time};
 use super::{Misuse, guest, wait_for};
 use crate::config::StoreOptions;
+use crate::words;
 
 /// List companies and change how long their events are kept
 #[derive(Debug, Subcommand)]
@@ -47,7 +47,7 @@ pub(super) struct Update {
     id: CompanyId,
 
     /// Whether payloads go once they are delivered; the record of the deliveries stays
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     drop_payloads: Option<bool>,
 
     /// What the company is called

@@ -10,6 +10,7 @@ use clap::{Args, ValueHint};
 use switchhook_domain::secret::Secret;
 use url::{Host, Url};
 
+use crate::words;
 use crate::{dev, private_folder};
 use switchhook_client::Client;
 
@@ -21,7 +22,7 @@ const USUAL: &str = "http://127.0.0.1:8400";
 #[command(next_help_heading = "Server")]
 pub(super) struct Connection {
     /// URL of the Switchhook server [default: the `switchhook dev` of this folder, or http://127.0.0.1:8400]
-    #[arg(long, global = true, env = "SWITCHHOOK_URL", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(long, global = true, env = "SWITCHHOOK_URL", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url, value_parser = words::url("http://127.0.0.1:8400"))]
     url: Option<Url>,
 
     /// API key [default: that of `switchhook dev` in this folder]

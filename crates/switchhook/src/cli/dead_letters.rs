@@ -70,7 +70,7 @@ struct Resend {
     which: Which,
 
     /// Events a second at the most; without it as fast as the receivers take them
-    #[arg(long, value_name = "EVENTS/S")]
+    #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 
     /// Only tell how many deliveries it would make

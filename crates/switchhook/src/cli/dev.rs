@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::Args;
 use switchhook_node::duration::parse_duration;
 
+use crate::config::parse_listen;
 use crate::dev::{self, DevOptions, Forward};
 use crate::logging::{self, LogFormat};
+use crate::words;
 
 /// Run everything in one process to try it out: server, API key, a receiver that shows what arrives, and a simulated
 /// company
@@ -35,15 +37,15 @@ pub(super) struct Dev {
     timeout: Duration,
 
     /// Port to listen on at 127.0.0.1; if it is taken, the next free one is used
-    #[arg(long, value_name = "PORT", conflicts_with = "listen")]
+    #[arg(long, value_name = "PORT", conflicts_with = "listen", value_parser = words::whole::<u16>(0..=u16::MAX))]
     port: Option<u16>,
 
     /// Address and port to listen on; if the port is taken, the next free one is used
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8400", value_parser = parse_listen)]
     listen: SocketAddr,
 
     /// Seed of the simulated company: the same seed gives the same events
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = words::whole::<u64>(0..=u64::MAX))]
     seed: u64,
 
     /// Simulated events per second

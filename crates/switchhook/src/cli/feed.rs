@@ -44,7 +44,7 @@ pub(super) struct Feed {
     follow: bool,
 
     /// Stop after so many events
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 
     /// Only this kind

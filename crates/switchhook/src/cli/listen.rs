@@ -22,6 +22,7 @@ use super::connection::Connection;
 use super::forward_trust::ForwardTrust;
 use super::{output, wait_for};
 use crate::server::asked_to_stop;
+use crate::words;
 use switchhook_client::{ClientError, Ear, Hook, NotHeard};
 use switchhook_node::duration::{parse_duration, show_duration};
 
@@ -44,11 +45,11 @@ Works with Dialpad's own API too (--url https://dialpad.com), which tells no pos
 while the connection is down is lost there. Ends with 0 when it is asked to stop, with 1 when it cannot listen.")]
 pub(super) struct Listen {
     /// URL to post each event to
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = words::url("http://localhost:3000/hook"))]
     forward: Url,
 
     /// Kinds of events, separated by commas [default: all that the key may see]
-    #[arg(long, value_delimiter = ',', conflicts_with = "websocket", value_parser = super::words::kinds())]
+    #[arg(long, value_delimiter = ',', conflicts_with = "websocket", value_parser = words::kinds())]
     kinds: Vec<Kind>,
 
     /// Secret to sign with (HS256)

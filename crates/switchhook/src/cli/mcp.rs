@@ -29,6 +29,7 @@ use url::Url;
 use self::tools::Desk;
 use super::connection::Connection;
 use super::{output, wait_for, wait_for_server};
+use crate::config::parse_listen;
 use crate::server::asked_to_stop;
 use switchhook_client::{Client, ClientError};
 
@@ -46,7 +47,7 @@ In an assistant's settings:
   {\"command\": \"switchhook\", \"args\": [\"mcp\"], \"env\": {\"SWITCHHOOK_URL\": \"…\", \"SWITCHHOOK_API_KEY\": \"…\"}}")]
 pub(super) struct Mcp {
     /// Listen here instead; callers send their API key as `Authorization: Bearer KEY`
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     http: Option<SocketAddr>,
 
     /// Name under which callers reach it, if not localhost (the `Host` that a proxy passes on)
@@ -120,8 +121,7 @@ impl Mcp {
         let desk = move || Ok(Desk::new(access.clone(), allow_write));
         let sessions = Arc::new(LocalSessionManager::default());
         let service = StreamableHttpService::new(desk, sessions, config);
-        let listener = listen(address)
-            .with_context(|| format!("cannot listen at {address}: is something running there?"))?;
+        let listener = listen(address)?;
         output::remark(format_args!("listening at http://{}/mcp", listener.local_addr()?));
         let handler = Arc::new(move |request| Box::pin(take(service.clone(), request)) as Answer);
         let limits = ConnectionLimits::default();

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use switchhook_domain::Timestamp;
 
 use super::output;
+use crate::words;
 use switchhook_client::{Client, Request};
 use switchhook_node::duration::parse_duration;
 
@@ -20,7 +21,7 @@ pub(super) const OUR_PAGE: u32 = 200;
 #[derive(Clone, Debug, Args)]
 pub(super) struct Extent {
     /// How many at the most
-    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = words::whole::<u32>(1..=u32::MAX))]
     pub(super) limit: u32,
 
     /// Where to go on, as the list before said

@@ -26,9 +26,10 @@ use self::command::Command;
 use self::inbox::{Inbox, Keeping};
 use super::accepted_secrets::AcceptedSecrets;
 use super::{output, wait_for_server};
-use crate::config::TlsOptions;
+use crate::config::{TlsOptions, parse_listen};
 use crate::logging::{self, LogFormat};
 use crate::tls::Secured;
+use crate::words;
 use crate::{private_folder, tls};
 use switchhook_http::server::Entrance;
 use switchhook_node::duration::parse_duration;
@@ -49,7 +50,7 @@ _ATTEMPT are set; exit code 0 is answered with 200, anything else with 500, so t
 line is written once the command has succeeded.")]
 pub(super) struct Receive {
     /// Address and port to listen on; every path accepts events
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000", value_parser = parse_listen)]
     listen: SocketAddr,
 
     #[command(flatten)]
@@ -68,7 +69,7 @@ pub(super) struct Receive {
     exec: Option<String>,
 
     /// Maximum number of commands running at once
-    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = words::whole::<u16>(1..=256))]
     exec_at_once: u16,
 
     /// Time for a command, including its wait to start; then it is killed and the event is delivered again
@@ -98,8 +99,7 @@ impl Receive {
         }
         let inbox = Arc::new(self.inbox()?);
         wait_for_server(async move {
-            let listener = switchhook_http::server::listen(listen)
-                .with_context(|| format!("cannot listen at {listen}: is something running there?"))?;
+            let listener = switchhook_http::server::listen(listen)?;
             let address = listener.local_addr()?;
             let secured = tls::start(&tls)?;
             let scheme = if secured.is_some() { "https" } else { "http" };

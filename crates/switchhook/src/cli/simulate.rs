@@ -17,7 +17,7 @@ use clap::Args;
 use serde_json::json;
 use switchhook_domain::Timestamp;
 use switchhook_domain::secret::Secret;
-use switchhook_simulator::{Dialect, Faults, Rate, Rhythm, Scenario};
+use switchhook_simulator::{Dialect, Fault, Faults, Rate, Rhythm, Scenario};
 use url::Url;
 
 use self::diagnosis::{Subject, diagnose};
@@ -54,7 +54,7 @@ pub(super) struct Simulate {
     list: bool,
 
     /// Send directly to this receiver, without a server
-    #[arg(long, value_name = "URL", help_heading = "Where to")]
+    #[arg(long, value_name = "URL", help_heading = "Where to", value_parser = words::url("http://localhost:3000/hook"))]
     to: Option<Url>,
 
     /// Secret to sign with, the same as the receiver's
@@ -70,7 +70,7 @@ pub(super) struct Simulate {
     timeout: Duration,
 
     /// Maximum number of open requests to the receiver; requests about one call are sent one after another
-    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Where to")]
+    #[arg(long, value_name = "N", default_value = "8", value_parser = words::whole::<u16>(1..=1024), help_heading = "Where to")]
     in_flight: u16,
 
     #[command(flatten, next_help_heading = "Where to")]
@@ -81,7 +81,7 @@ pub(super) struct Simulate {
     print: bool,
 
     /// Seed: the same seed gives the same events [default: random]
-    #[arg(long, value_name = "N", help_heading = "What")]
+    #[arg(long, value_name = "N", help_heading = "What", value_parser = words::whole::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// Start of the company's time [default: so that it ends now, or else now]
@@ -97,7 +97,7 @@ pub(super) struct Simulate {
     rhythm: Rhythm,
 
     /// Number of events to send; a scenario is repeated until then
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What")]
+    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(1..=u64::MAX), help_heading = "What")]
     count: Option<u64>,
 
     /// Length of the company's time; a scenario is repeated until then
@@ -119,6 +119,8 @@ pub(super) struct Simulate {
         value_name = "FAULT=SHARE,…",
         default_value = "",
         hide_default_value = true,
+        hide_possible_values = true,
+        value_parser = words::of::<Faults>(Fault::ALL.map(Fault::as_str)),
         help_heading = "Test"
     )]
     fault: Faults,
@@ -134,7 +136,7 @@ pub(super) struct Simulate {
     diagnose: bool,
 
     /// Where the receiver says how many events it has stored (a number, or {"count": N}), to see what answers do not show
-    #[arg(long, value_name = "URL", requires = "diagnose", help_heading = "Test")]
+    #[arg(long, value_name = "URL", requires = "diagnose", help_heading = "Test", value_parser = words::url("http://localhost:3000/hook"))]
     count_at: Option<Url>,
 
     /// Time to wait for deliveries

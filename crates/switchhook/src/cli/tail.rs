@@ -45,7 +45,7 @@ pub(super) struct Tail {
     failures: bool,
 
     /// Number of lines after which to stop
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = words::whole::<u64>(0..=u64::MAX))]
     count: Option<u64>,
 
     /// Colours: auto (on a terminal), always or never

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::file::read_text;
 use super::sources::Mistakes;
+use crate::words;
 use switchhook_http::proxy::{Outbound, Proxy, no_proxy_entry, read_certificates};
 use switchhook_node::duration::parse_duration;
 
@@ -24,7 +24,7 @@ pub struct HookOptions {
     pub hook_deny: Vec<IpNet>,
 
     /// Allow hook URLs with http://
-    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SWITCHHOOK_HOOK_ALLOW_HTTP", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = words::yes_no())]
     pub hook_allow_http: bool,
 
     /// Extra root certificates (PEM) to trust when connecting to receivers
@@ -41,7 +41,7 @@ pub struct HookOptions {
     pub hook_proxy: Option<Proxy>,
 
     /// Let the proxy resolve the names in hook URLs; --hook-allow and --hook-deny then do not apply to names
-    #[arg(long, env = "SWITCHHOOK_HOOK_PROXY_BY_NAME", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SWITCHHOOK_HOOK_PROXY_BY_NAME", hide_env_values = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = words::yes_no())]
     pub hook_proxy_by_name: bool,
 
     /// Hosts to reach without the proxy, separated by commas: names (with their subdomains), addresses, ranges

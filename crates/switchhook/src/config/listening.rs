@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::words;
 use clap::Args;
 use switchhook_http::server::ConnectionLimits;
 use switchhook_node::duration::{parse_duration, show_duration};
@@ -22,11 +23,11 @@ pub struct ListeningOptions {
     pub metrics_listen: Option<SocketAddr>,
 
     /// Number of webhooks with metrics of their own: those with the most pending, and with the most attempts
-    #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    #[arg(long, env = "SWITCHHOOK_METRICS_PER_WEBHOOK", hide_env_values = true, value_name = "N", default_value = "0", value_parser = words::whole::<u32>(0..=1_000))]
     pub metrics_per_webhook: u32,
 
     /// Maximum number of open client connections [default: what the limit of open files allows, at most 10000]
-    #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "SWITCHHOOK_MAX_CONNECTIONS", hide_env_values = true, value_name = "N", value_parser = words::whole::<u32>(1..=1_000_000))]
     pub max_connections: Option<u32>,
 
     /// Time after which an idle connection is closed; longer than the idle timeout of a load balancer in front

@@ -9,6 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::file::read_text;
 use super::sources::Mistakes;
+use crate::words;
 use switchhook_domain::secret::Secret;
 use switchhook_node::duration::parse_duration;
 use switchhook_node::notification::{MailSettings, MailTls, NotificationSettings, is_mailbox};
@@ -36,7 +37,7 @@ pub struct NotificationOptions {
         env = "SWITCHHOOK_NOTIFY_EMAIL_PORT",
         hide_env_values = true,
         value_name = "PORT",
-        value_parser = clap::value_parser!(u16).range(1..)
+        value_parser = words::whole::<u16>(1..=u16::MAX)
     )]
     pub notify_email_port: Option<u16>,
 

@@ -39,7 +39,7 @@ pub struct SendingOptions {
     pub lease: Duration,
 
     /// Maximum number of deliveries sent at once
-    #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, env = "SWITCHHOOK_MAX_IN_FLIGHT", hide_env_values = true, value_name = "N", default_value = "1024", value_parser = words::whole::<u32>(1..=65_536))]
     pub max_in_flight: u32,
 
     /// Memory for events that are being sent, at least 1MiB; the rest waits in the store
@@ -47,7 +47,7 @@ pub struct SendingOptions {
     pub max_handed_over_bytes: u64,
 
     /// Days without a success after which a webhook is disabled (nothing is lost; resume it); 0 for never
-    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=i64::from(LONGEST_DISABLE_DAYS)))]
+    #[arg(long, env = "SWITCHHOOK_DISABLE_AFTER_DAYS", hide_env_values = true, value_name = "DAYS", default_value = "0", value_parser = words::whole::<u32>(0..=LONGEST_DISABLE_DAYS))]
     pub disable_after_days: u32,
 }
 

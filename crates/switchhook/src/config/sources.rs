@@ -323,14 +323,14 @@ fn in_one_line(error: &clap::Error) -> String {
 
 /// The command with options that take any word, so that what was typed can be seen before it is judged.
 fn with_any_words(command: Command) -> Command {
-    let takes_words = |option: &Arg| matches!(option.get_action(), ArgAction::Set | ArgAction::Append);
     command
-        .mut_args(|option| {
-            if takes_words(&option) {
-                option.value_parser(ValueParser::os_string())
-            } else {
-                option
-            }
+        .mut_args(|option| match option.get_action() {
+            ArgAction::Set | ArgAction::Append => option.value_parser(ValueParser::os_string()),
+            // A switch that takes a word all the same: `--inspector=false`.
+            ArgAction::SetTrue if option.get_num_args().is_some() => option
+                .action(ArgAction::Set)
+                .value_parser(ValueParser::os_string()),
+            _ => option,
         })
         .mut_subcommands(with_any_words)
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use switchhook_http::server as http_server;
 
 use crate::terminal;
@@ -27,7 +27,7 @@ pub(super) fn listen_at_or_after(wanted: SocketAddr) -> Result<TcpListener> {
                 return Ok(listener.into_std()?);
             }
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot listen at {address}")),
+            Err(error) => return Err(error.into()),
         }
     }
     anyhow::bail!(

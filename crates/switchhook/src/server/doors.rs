@@ -32,16 +32,11 @@ impl Doors {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener> {
-    http_server::listen(address)
-        .with_context(|| format!("cannot listen at {address}: is another server running there?"))
-}
-
 fn adopt_or_listen(given: Option<std::net::TcpListener>, address: SocketAddr) -> Result<TcpListener> {
     match given {
         Some(given) => {
             http_server::adopt(given).context("the socket that the server was started with cannot be used")
         }
-        None => listen(address),
+        None => Ok(http_server::listen(address)?),
     }
 }

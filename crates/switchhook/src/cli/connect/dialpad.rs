@@ -38,11 +38,11 @@ pub(in crate::cli) struct Dialpad {
     api_key: Secret,
 
     /// How Dialpad reaches this Switchhook server
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = words::url("https://hooks.example.com"))]
     public_url: Url,
 
     /// Dialpad's API
-    #[arg(long, value_name = "URL", default_value = "https://dialpad.com")]
+    #[arg(long, value_name = "URL", default_value = "https://dialpad.com", value_parser = words::url("https://hooks.example.com"))]
     dialpad_url: Url,
 
     /// Which kinds of events, with commas between

@@ -57,7 +57,7 @@ pub(super) struct Wish {
     secret: Option<String>,
 
     /// Events a second at the most; without it as fast as the receiver takes them
-    #[arg(long, value_name = "EVENTS/S")]
+    #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 }
 

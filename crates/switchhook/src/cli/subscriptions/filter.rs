@@ -1,7 +1,6 @@
 //! Which events a subscription is for: as options, as the fields of each kind, and in words.
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use switchhook_domain::Kind;
@@ -20,7 +19,7 @@ pub(super) struct FilterOptions {
     call_states: Vec<CallStateFilter>,
 
     /// call: only calls to groups
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     group_calls_only: Option<bool>,
 
     /// sms: which way
@@ -28,11 +27,11 @@ pub(super) struct FilterOptions {
     direction: Option<SmsDirection>,
 
     /// sms: also updates of an outbound message's status
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     status: Option<bool>,
 
     /// sms: also messages between two users of the company
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     include_internal: Option<bool>,
 
     /// contact: local or shared; without it one subscription to each is made
@@ -48,8 +47,7 @@ pub(super) struct FilterOptions {
         long,
         value_name = "ID",
         requires = "target_type",
-        allow_negative_numbers = true
-    )]
+        allow_negative_numbers = true, value_parser = words::whole::<i64>(i64::MIN..=i64::MAX))]
     target_id: Option<i64>,
 }
 

@@ -2,7 +2,6 @@
 
 use anyhow::Context;
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use serde_json::{Map, Value, json};
 use switchhook_client::{Answer, Client, Request};
 use switchhook_domain::id::WebhookId;
@@ -12,6 +11,7 @@ use super::settings::{self, SettingsOptions};
 use crate::cli::Misuse;
 use crate::cli::made::Made;
 use crate::cli::subscribe::Subscribe;
+use crate::words;
 
 /// Create a webhook: a URL that Switchhook posts subscribed events to
 #[derive(Debug, Args)]
@@ -108,7 +108,7 @@ pub(super) struct RotateSecret {
     overlap: String,
 
     /// Whether the header of signed deliveries names the secret (kid)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = words::yes_no())]
     announce_kid: Option<bool>,
 }
 

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use clap::builder::{BoolishValueParser, PossibleValuesParser, ValueParser};
+use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value, json};
 use switchhook_domain::quiet::QuietHours;
-use switchhook_domain::template::Template;
+use switchhook_domain::template::{READY, Template};
 use switchhook_domain::webhook::{Form, SETTINGS, Setting};
 use switchhook_node::duration::{parse_duration, show_duration};
 
 use switchhook_web::api::answers::WebhookWithSettings;
 
 use crate::cli::output::Facts;
+use crate::words::{self, Words};
 
 /// The settings of a webhook that were given, as the API takes them; what is not given is not changed.
 #[derive(Debug, Clone, Default)]
@@ -82,13 +83,13 @@ fn argument(setting: &Setting) -> Arg {
         |name: &'static str, parser: ValueParser| argument.clone().value_name(name).value_parser(parser);
     match setting.form {
         Form::Word(words) => argument.clone().value_parser(PossibleValuesParser::new(words)),
-        Form::YesNo | Form::YesNoOr(_) => taking("BOOL", BoolishValueParser::new().into())
+        Form::YesNo | Form::YesNoOr(_) => taking("BOOL", ValueParser::new(words::yes_no()))
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
-        Form::Count => taking("N", clap::value_parser!(u32).into()),
-        Form::Days => taking("DAYS", clap::value_parser!(u32).into()),
-        Form::Rate => taking("N", clap::value_parser!(f64).into()),
+        Form::Count => taking("N", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
+        Form::Days => taking("DAYS", ValueParser::new(words::whole::<u32>(0..=u32::MAX))),
+        Form::Rate => taking("N", ValueParser::new(words::parse_rate)),
         Form::Millis => taking("DURATION", ValueParser::new(parse_duration)),
         Form::Seconds => taking("DURATIONS", ValueParser::new(parse_duration))
             .value_delimiter(',')
@@ -98,7 +99,7 @@ fn argument(setting: &Setting) -> Arg {
         }
         Form::MediaType => taking("TYPE", ValueParser::string()),
         Form::Hours => taking("HOURS", ValueParser::new(parse_quiet_hours)),
-        Form::Template => taking("TEMPLATE", ValueParser::new(parse_template)),
+        Form::Template => taking("TEMPLATE", ValueParser::new(template())).hide_possible_values(true),
         Form::Auth => taking("AUTH", ValueParser::new(parse_auth)),
         Form::Pem => taking("PEM", ValueParser::new(parse_file)),
     }
@@ -207,7 +208,12 @@ fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
 }
 
 /// A template, the name of a ready one, or `@` and the file that it is in.
-pub(super) fn parse_template(text: &str) -> Result<String, String> {
+/// The name of a ready template, a file, or a template itself.
+pub(super) fn template() -> Words<String, String> {
+    words::or_else(READY.iter().map(|ready| ready.name), parse_template)
+}
+
+fn parse_template(text: &str) -> Result<String, String> {
     let template = match text.strip_prefix('@') {
         Some(path) => {
             std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?

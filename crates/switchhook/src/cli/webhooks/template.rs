@@ -9,7 +9,7 @@ use switchhook_domain::id::{EventId, WebhookId};
 use switchhook_domain::template::READY;
 use switchhook_web::api::answers::PreviewAnswer;
 
-use super::settings::parse_template;
+use super::settings;
 use crate::cli::output::{self, Table};
 use crate::cli::words;
 
@@ -25,7 +25,7 @@ pub(super) struct Preview {
     id: WebhookId,
 
     /// The template: a ready one's name, @FILE or text; without it the webhook's own
-    #[arg(long, value_parser = parse_template)]
+    #[arg(long, hide_possible_values = true, value_parser = settings::template())]
     template: Option<String>,
 
     /// The content type of what it makes; without it the webhook's own

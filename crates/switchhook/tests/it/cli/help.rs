@@ -172,6 +172,8 @@ fn the_documents_are_printed_and_shells_are_completed() {
         "inbound-voicemail",
         "read write ingest",
         "durable dialpad",
+        "late-leg bad-signature",
+        "slack-message slack-missed-call",
     ] {
         assert!(completions.contains(words), "{words}");
     }
