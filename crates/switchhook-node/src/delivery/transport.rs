@@ -86,6 +86,9 @@ pub enum TlsTrouble {
     BrokenOff,
 }
 
+/// What is noted if a request in the clear met TLS.
+pub const SPEAKS_TLS: &str = "the receiver speaks TLS at this port: use https:// in the webhook's URL";
+
 /// Carries POSTs.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {

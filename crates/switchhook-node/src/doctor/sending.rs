@@ -9,6 +9,7 @@ use switchhook_protocol::parse_http_date;
 use switchhook_store::{DeliveryFilter, PageRequest, StoreError};
 
 use super::{Finding, Trouble, at_webhook, since};
+use crate::delivery::transport::SPEAKS_TLS;
 use crate::health::{self, Health};
 use crate::sight::Sight;
 use crate::{Node, dead_letters};
@@ -32,10 +33,12 @@ pub(super) async fn webhook(
     unreachable: Option<&Finding>,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    if let Some(attempt) = last_attempt(node, webhook).await? {
-        findings.extend(redirects(webhook, &attempt));
-        findings.extend(content_type(webhook, &attempt));
-        findings.extend(clock_skew(webhook, &attempt));
+    let attempts = latest_attempts(node, webhook).await?;
+    findings.extend(attempts.first().and_then(|attempt| speaks_tls(webhook, attempt)));
+    if let Some(attempt) = attempts.iter().find(|attempt| attempt.answer.is_some()) {
+        findings.extend(redirects(webhook, attempt));
+        findings.extend(content_type(webhook, attempt));
+        findings.extend(clock_skew(webhook, attempt));
     }
     let now = node.clock.now();
     match health.condition {
@@ -58,8 +61,8 @@ pub(super) async fn webhook(
     Ok(findings)
 }
 
-/// The last attempt that a receiver answered, among the latest deliveries.
-async fn last_attempt(node: &Node, webhook: &Webhook) -> Result<Option<Attempt>, StoreError> {
+/// The attempts of the latest deliveries, newest first.
+async fn latest_attempts(node: &Node, webhook: &Webhook) -> Result<Vec<Attempt>, StoreError> {
     let filter = DeliveryFilter {
         webhook_id: Some(webhook.id),
         ..DeliveryFilter::default()
@@ -69,17 +72,25 @@ async fn last_attempt(node: &Node, webhook: &Webhook) -> Result<Option<Attempt>,
         .store
         .list_deliveries(webhook.company_id, filter, page)
         .await?;
+    let mut attempts = Vec::new();
     for delivery in latest.items {
-        let attempts = node.store.attempts_of(delivery.id).await?;
-        if let Some(attempt) = attempts
-            .into_iter()
-            .rev()
-            .find(|attempt| attempt.answer.is_some())
-        {
-            return Ok(Some(attempt));
-        }
+        attempts.extend(node.store.attempts_of(delivery.id).await?.into_iter().rev());
     }
-    Ok(None)
+    Ok(attempts)
+}
+
+/// It was sent requests in the clear, and speaks TLS.
+fn speaks_tls(webhook: &Webhook, attempt: &Attempt) -> Option<Finding> {
+    attempt.detail().filter(|detail| detail.contains(SPEAKS_TLS))?;
+    Some(at_webhook(
+        webhook,
+        Trouble::Tls,
+        "it speaks TLS, and the webhook's URL begins with http://, so no request was understood".to_owned(),
+        format!(
+            "use https:// in the URL: switchhook webhooks update {} --hook-url https://…",
+            webhook.id
+        ),
+    ))
 }
 
 fn header(attempt: &Attempt, name: &str) -> Option<String> {

@@ -26,7 +26,7 @@ use tokio_util::either::Either;
 
 use super::status_line::{SharedStatus, StatusLine, Watched};
 use super::tls::{HTTP2, agreed, tls_behind};
-use crate::delivery::transport::TlsTrouble;
+use crate::delivery::transport::{SPEAKS_TLS, TlsTrouble};
 use switchhook_http::address::Address;
 
 /// Bytes on a wire, in the clear or not.
@@ -44,6 +44,7 @@ pub(super) struct Connection {
     line: Line,
     status: SharedStatus,
     standing: Standing,
+    is_tls: bool,
     may_be_http2: bool,
 }
 
@@ -209,7 +210,8 @@ impl Connection {
             Either::Left(_) => None,
             Either::Right(tls) => agreed(tls),
         };
-        let may_be_http2 = matches!(wire, Either::Right(_)) && agreed.is_none();
+        let is_tls = matches!(wire, Either::Right(_));
+        let may_be_http2 = is_tls && agreed.is_none();
         let status = SharedStatus::default();
         let opened = if agreed == Some(HTTP2) {
             open_http2(wire).await
@@ -225,6 +227,7 @@ impl Connection {
             },
             status,
             standing,
+            is_tls,
             may_be_http2,
         })
     }
@@ -347,12 +350,31 @@ pub(super) async fn exchange(
     patience: Patience,
     on_head: impl FnOnce(&HeaderMap),
 ) -> Result<Answer, Failure> {
-    let noting = connection.standing.note.clone();
     let answered = exchange_unnoted(connection, request, patience, on_head).await;
-    let Some(note) = noting else { return answered };
-    answered
-        .map(|answer| answer.noting(&note))
-        .map_err(|failure| failure.noting(&note))
+    let wants_tls = !connection.is_tls
+        && match &answered {
+            Ok(answer) => is_about_tls(answer),
+            Err(_) => connection.status.lock().is_tls(),
+        };
+    let notes = connection.standing.note.as_deref().into_iter();
+    let notes = notes.chain(wants_tls.then_some(SPEAKS_TLS));
+    notes.fold(answered, |answered, note| {
+        answered
+            .map(|answer| answer.noting(note))
+            .map_err(|failure| failure.noting(note))
+    })
+}
+
+/// Whether an answer says that TLS was expected, as nginx, Apache, Tomcat and servers in Go put it.
+fn is_about_tls(answer: &Answer) -> bool {
+    const WORDS: [&str; 4] = [
+        "sent to HTTPS port",
+        "SSL-enabled server port",
+        "combination of host and port requires TLS",
+        "HTTP request to an HTTPS server",
+    ];
+    let said = |words: &&str| memchr::memmem::find(&answer.body_head, words.as_bytes()).is_some();
+    answer.status == 400 && WORDS.iter().any(said)
 }
 
 async fn exchange_unnoted(

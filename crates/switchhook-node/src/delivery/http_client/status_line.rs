@@ -50,6 +50,12 @@ impl StatusLine {
         self.length > 0 || !matches!(self.part, Part::Status)
     }
 
+    /// Whether what came was no HTTP but an alert of TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        const ALERT: [u8; 2] = [21, 3];
+        self.line.starts_with(&ALERT)
+    }
+
     fn read(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if matches!(self.part, Part::Rest(_)) {

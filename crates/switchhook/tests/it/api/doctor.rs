@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use switchhook_domain::attempt::FailureReason;
+use switchhook_node::delivery::transport::SPEAKS_TLS;
 use switchhook_node::settings::{DashboardSettings, Settings};
 
 use crate::support::rig::Reaction;
@@ -149,6 +151,26 @@ async fn redirects_and_given_up_deliveries_are_found() {
     assert!(troubles(&later).contains(&"given_up"), "until somebody decides");
     server.post("/v1/dead-letters/dismiss", json!({})).await.ok();
     assert!(!troubles(&see(&server, "").await).contains(&"given_up"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_speaks_tls_and_was_sent_requests_in_the_clear_is_found() {
+    let server = TestServer::reacting(Settings::default(), |_| {
+        Reaction::Fail(FailureReason::NotHttp, SPEAKS_TLS)
+    })
+    .await;
+    // What its URL is does not matter to this network.
+    let id = webhook(&server, "https://example.com/hook", GOOD_SECRET).await;
+    server.subscribe(&id).await;
+    server.event("call", r#"{"call_id": 1}"#, &[]).await.ok();
+    server.wait(Duration::from_secs(1)).await;
+    let report = see(&server, "?connect=false").await;
+    assert_eq!(troubles(&report), ["tls"], "{report:#}");
+    let remedy = report["findings"][0]["remedy"].as_str().unwrap();
+    assert!(
+        remedy.contains(&format!("update {id} --hook-url https://")),
+        "{remedy}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

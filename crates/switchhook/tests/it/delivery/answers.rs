@@ -7,7 +7,7 @@ use http::HeaderValue;
 use switchhook_domain::attempt::{ANSWER_HEAD, Answer, FailureReason};
 use switchhook_domain::webhook::WebhookSettings;
 use switchhook_node::delivery::address_guard::AddressGuard;
-use switchhook_node::delivery::transport::{Posted, Transport};
+use switchhook_node::delivery::transport::{Posted, SPEAKS_TLS, Transport};
 use tokio::io::AsyncWriteExt;
 
 use super::network::{check_status, check_unanswered, post, post_with, read_request, receiver, transport};
@@ -334,4 +334,24 @@ async fn what_is_no_http_is_named_so() {
     })
     .await;
     check_unanswered(&post(address).await, FailureReason::NotHttp, "");
+}
+
+#[tokio::test]
+async fn a_receiver_that_speaks_tls_is_told_by_what_it_answers_in_the_clear() {
+    for said in [
+        "<center>The plain HTTP request was sent to HTTPS port</center>",
+        "Client sent an HTTP request to an HTTPS server.\n",
+    ] {
+        let answer = format!(
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{said}",
+            said.len()
+        );
+        let note = note_of(answer, Then::End, 400).await;
+        assert_eq!(note.as_deref(), Some(SPEAKS_TLS));
+    }
+    // An alert: fatal, "unexpected message", which is a line feed.
+    let posted = answered_with([21, 3, 1, 0, 2, 2, 10], Then::End).await;
+    check_unanswered(&posted, FailureReason::NotHttp, SPEAKS_TLS);
+    let other = "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\nno";
+    assert_eq!(note_of(other, Then::End, 400).await, None);
 }

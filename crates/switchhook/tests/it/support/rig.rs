@@ -63,6 +63,8 @@ pub(crate) enum Reaction {
     Silence,
     /// Nobody listens.
     Refuse,
+    /// Is no answer, for this reason and in these words.
+    Fail(FailureReason, &'static str),
 }
 
 /// One notification as a channel got it.
@@ -203,6 +205,7 @@ async fn react(reaction: Reaction, post: &Post, started: Instant) -> Posted {
             "nobody listens",
             Phases::default(),
         ),
+        Reaction::Fail(reason, detail) => Posted::unanswered(reason, detail, Phases::default()),
     }
 }
 
