@@ -4,8 +4,10 @@
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -14,6 +16,25 @@ use switchhook_domain::id::CompanyId;
 use switchhook_domain::secret::SHORTEST_SECRET;
 
 use crate::chance::fill_secret;
+use crate::duration::{parse_duration, show_duration};
+
+/// For how long a key with an end may work. Longer ends are slips, and some lie beyond what a time can be.
+const LIFE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_650 * 24 * 60 * 60);
+
+/// Reads after which time a key stops working.
+///
+/// # Errors
+/// Says what is wrong with it, and what to write instead.
+pub fn parse_life(text: &str) -> Result<Duration, String> {
+    let life = parse_duration(text).map_err(|invalid| invalid.to_string())?;
+    if LIFE.contains(&life) {
+        return Ok(life);
+    }
+    let (least, most) = (show_duration(*LIFE.start()), show_duration(*LIFE.end()));
+    Err(format!(
+        "`{text}` is not a time from {least} to {most} (ten years), like 90d; leave it out for a key without an end"
+    ))
+}
 
 /// What every key begins with, so that people and scanners of source code know one when they see it.
 pub const PREFIX: &str = "shk_";

@@ -9,7 +9,7 @@ use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_node::api_keys::{self, NewKey};
-use switchhook_node::duration::parse_duration;
+use switchhook_node::keys::parse_life;
 use utoipa::ToSchema;
 
 use super::SharedApi;
@@ -39,7 +39,7 @@ pub(crate) struct KeyRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "recordings_export")]
     scopes: Field<Scopes>,
-    /// After which time it stops working; null or absent: never. It ends no later than your key.
+    /// After which time it stops working, at most ten years (`3650d`); null or absent: never. It ends no later than your key.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "90d")]
     expires_in: Field<String>,
@@ -128,7 +128,7 @@ pub(crate) async fn create(
     let name = request.name.given();
     let name = name.ok_or_else(|| ApiError::required("name is required: what the key is for"))?;
     let expires_in = request.expires_in.given();
-    let expires_in = expires_in.as_deref().map(parse_duration).transpose();
+    let expires_in = expires_in.as_deref().map(parse_life).transpose();
     let admin = request.admin.given().unwrap_or_default();
     let rights = request.rights.given().filter(|_| !admin);
     let request = api_keys::KeyRequest {

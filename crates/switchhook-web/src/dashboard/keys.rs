@@ -8,7 +8,7 @@ use switchhook_domain::id::KeyId;
 use switchhook_domain::key::{ApiKey, Right, Rights};
 use switchhook_domain::scope::{Scope, Scopes};
 use switchhook_node::api_keys::{self, KeyRequest, NewKey};
-use switchhook_node::duration::parse_duration;
+use switchhook_node::keys::parse_life;
 use switchhook_node::refusal::Refusal;
 
 use super::events::told;
@@ -189,7 +189,7 @@ fn asked(form: &Form) -> Result<KeyRequest, String> {
         troubles.push(format!("scopes: {unknown}"));
         Scopes::NONE
     });
-    let expires_in = form.text("expires").map(parse_duration).transpose();
+    let expires_in = form.text("expires").map(parse_life).transpose();
     let expires_in = expires_in.unwrap_or_else(|invalid| {
         troubles.push(format!("expires: {invalid}"));
         None

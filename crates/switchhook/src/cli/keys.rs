@@ -20,8 +20,7 @@ use super::{guest, wait_for, words};
 use crate::config::StoreOptions;
 use switchhook_node::chance::Dice;
 use switchhook_node::clock::SystemClock;
-use switchhook_node::duration::parse_duration;
-use switchhook_node::keys;
+use switchhook_node::keys::{self, parse_life};
 use switchhook_web::api::answers::KeyAnswer;
 
 /// Create, list and revoke API keys
@@ -63,8 +62,8 @@ pub(super) struct Create {
     #[arg(long, conflicts_with = "rights")]
     admin: bool,
 
-    /// It stops working after this long: 90d
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// It stops working after this long, at most ten years: 90d
+    #[arg(long, value_name = "DURATION", value_parser = parse_life)]
     expires: Option<Duration>,
 
     #[command(flatten)]

@@ -79,6 +79,16 @@ async fn no_key_makes_one_that_sees_more_or_lasts_longer() {
         ),
         (json!({"expires_in": "1h"}), 400, "name is required"),
         (json!({"name": "one", "expires_in": "soon"}), 400, "expires_in: "),
+        (
+            json!({"name": "one", "expires_in": "99999d"}),
+            400,
+            "expires_in: `99999d` is not a time from 1s to 3650d (ten years), like 90d",
+        ),
+        (
+            json!({"name": "one", "expires_in": "0s"}),
+            400,
+            "expires_in: `0s`",
+        ),
         (json!({"name": "one", "rights": "all"}), 400, "rights"),
     ] {
         make(body).await.refused(status, message);
