@@ -19,7 +19,7 @@ use crate::{Node, blocking};
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// How long they are looked at, about.
-const LONGEST: Duration = Duration::from_millis(1_500);
+const LONGEST: Duration = Duration::from_millis(800);
 
 /// How many at a time.
 const AT_ONCE: u32 = 1_000;

@@ -55,7 +55,7 @@ pub(crate) struct DeliveryQuery {
     #[param(schema_with = words::failure)]
     failure: Option<Failure>,
     /// Only those with an attempt that failed and has this text in its answer, or in the words for why there was none. Small and large
-    /// letters are alike. What is hidden from the key is not found. A page ends after some 1.5 s, with what it has found.
+    /// letters are alike. What is hidden from the key is not found. A page ends within a second, with what it has found.
     #[param(example = "upstream connect error")]
     error: Option<String>,
     /// Only this kind.

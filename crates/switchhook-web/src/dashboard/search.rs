@@ -24,7 +24,7 @@ use switchhook_node::summary::Summary;
 const MOST_LOOKED_AT: usize = 10_000;
 
 /// How long one search takes, about.
-const LONGEST: Duration = Duration::from_millis(1_500);
+const LONGEST: Duration = Duration::from_millis(800);
 
 /// How many are read at a time: more if that was quick, fewer if it was not, as where a disk has to be waited for. One read that takes
 /// longer than the store allows is answered with an error.
