@@ -15,7 +15,7 @@ use switchhook_node::refusal::Refusal;
 use tokio::time::Instant;
 
 use super::error::ApiError;
-use super::request::Query;
+use super::query::Query;
 use super::{Api, SharedApi};
 use crate::observing::Asker;
 

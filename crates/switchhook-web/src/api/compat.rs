@@ -16,7 +16,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::error::ApiError;
-use super::request::Field;
+use super::field::Field;
 
 /// Ids are **strings in answers**, although the documented type is an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]

@@ -1,8 +1,6 @@
-//! Reading requests: JSON whose mistakes name their field, ids in paths; queries are a file of their own.
+//! Reading requests: JSON whose mistakes name their field, ids in paths. Queries are `query.rs`.
 //!
 //! What of this imitates an oddity of Dialpad's is in `compat.rs`; who asks is `auth.rs`.
-
-mod query;
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -10,62 +8,19 @@ use std::str::FromStr;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::Instant;
 
-pub(crate) use self::query::{PageQuery, Query};
 use super::SharedApi;
 use super::auth::still_allowed;
 use super::compat::{id_of, shortened};
 use super::error::ApiError;
+pub(crate) use super::field::Field;
+pub(crate) use super::query::{PageQuery, Query};
 use switchhook_http::server::read_body;
 
 /// The largest body of a request that is no event.
 const LARGEST_REQUEST: usize = 64 * 1024;
-
-/// A member of a request: absent means "leave as it is", null means "clear".
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Field<T> {
-    /// It is not there.
-    #[default]
-    Absent,
-    /// It is null.
-    Null,
-    /// It has a value.
-    Given(T),
-}
-
-impl<T> Field<T> {
-    /// The value, if there is one.
-    pub(crate) fn given(self) -> Option<T> {
-        match self {
-            Self::Given(value) => Some(value),
-            Self::Absent | Self::Null => None,
-        }
-    }
-
-    /// What it changes an optional value to; `None` leaves it.
-    pub(crate) fn change(self) -> Option<Option<T>> {
-        match self {
-            Self::Absent => None,
-            Self::Null => Some(None),
-            Self::Given(value) => Some(Some(value)),
-        }
-    }
-
-    /// What it changes a value with a default to; `None` leaves it.
-    pub(crate) fn change_or(self, default: T) -> Option<T> {
-        self.change().map(|value| value.unwrap_or(default))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Option::deserialize(deserializer)?;
-        Ok(value.map_or(Self::Null, Self::Given))
-    }
-}
 
 /// A request's JSON object. A body that is not there is an empty object; the content type does not matter.
 #[derive(Debug)]
@@ -248,6 +203,8 @@ impl<T: FromStr + Send> FromRequestParts<SharedApi> for PathId<T> {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Default, Deserialize)]

@@ -12,8 +12,8 @@ use switchhook_store::PageRequest;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
-use crate::api::compat::{LARGEST_PAGE, absent_if_empty, capped_limit, id_of, shortened};
-use crate::api::error::ApiError;
+use super::compat::{LARGEST_PAGE, absent_if_empty, capped_limit, id_of, shortened};
+use super::error::ApiError;
 
 /// A request's query.
 #[derive(Debug, Clone, Copy)]

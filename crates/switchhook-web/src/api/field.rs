@@ -1,0 +1,46 @@
+//! A member of a request that may be left out, and may be null.
+
+use serde::{Deserialize, Deserializer};
+
+/// A member of a request: absent means "leave as it is", null means "clear".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Field<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It is null.
+    Null,
+    /// It has a value.
+    Given(T),
+}
+
+impl<T> Field<T> {
+    /// The value, if there is one.
+    pub(crate) fn given(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
+    /// What it changes an optional value to; `None` leaves it.
+    pub(crate) fn change(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => None,
+            Self::Null => Some(None),
+            Self::Given(value) => Some(Some(value)),
+        }
+    }
+
+    /// What it changes a value with a default to; `None` leaves it.
+    pub(crate) fn change_or(self, default: T) -> Option<T> {
+        self.change().map(|value| value.unwrap_or(default))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::deserialize(deserializer)?;
+        Ok(value.map_or(Self::Null, Self::Given))
+    }
+}
