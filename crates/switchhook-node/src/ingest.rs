@@ -5,7 +5,6 @@
 
 pub mod batch;
 mod decision;
-mod notice;
 pub mod sample;
 mod submission;
 
@@ -22,12 +21,13 @@ use switchhook_protocol::Outline;
 use switchhook_store::{NewEvent, StoreError};
 
 use self::decision::{decide, facts, prepare, settle};
-use self::notice::{Notice, count};
 pub use self::submission::{
     Accepted, AcceptedDelivery, IdempotencyKey, KEY_LASTS, Rejected, SentAs, Submission,
 };
 use crate::Node;
+use crate::live::EventOf;
 use crate::registry::Matched;
+use crate::summary::Summary;
 use crate::validation::ValidationMode;
 
 /// Accepts one event: when this answers `Ok`, it is kept.
@@ -193,4 +193,52 @@ async fn keep_one(node: &Node, event: NewEvent, accepted: Accepted) -> Result<Ac
         .next()
         .expect("the store answers for every event");
     settle(accepted, recorded)
+}
+
+/// What those who watch are told of an event once it is kept.
+struct Notice {
+    company_id: CompanyId,
+    kind: Kind,
+    /// Only if somebody watches.
+    body: Option<Bytes>,
+}
+
+impl Notice {
+    fn of(node: &Node, submission: &Submission) -> Self {
+        let is_heard = node.live.is_heard(submission.company_id);
+        Self {
+            company_id: submission.company_id,
+            kind: submission.kind,
+            body: is_heard.then(|| submission.body.clone()),
+        }
+    }
+}
+
+/// Tells those who watch, and those who count, what came of an event.
+fn count(node: &Node, outcome: &Result<Accepted, Rejected>, notice: Notice) {
+    match outcome {
+        Ok(accepted) => {
+            let Notice {
+                company_id,
+                kind,
+                body,
+            } = notice;
+            node.telemetry.accepted(accepted.kind, accepted.is_duplicate);
+            let mask = node.settings.dashboard.mask;
+            let summary = || body.map(|body| Summary::of(kind, &body, mask));
+            let event = EventOf {
+                id: accepted.id,
+                kind: accepted.kind,
+                is_duplicate: accepted.is_duplicate,
+            };
+            let deliveries = accepted.deliveries.iter();
+            let deliveries = deliveries.map(|delivery| (delivery.id, delivery.webhook_id));
+            let now = node.clock.now();
+            node.live.accepted(company_id, event, deliveries, now, summary);
+            if !accepted.is_duplicate {
+                node.history.accepted(company_id, now);
+            }
+        }
+        Err(rejected) => node.telemetry.rejected(rejected.reason()),
+    }
 }
