@@ -14,6 +14,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::secret::Secret;
 use switchhook_protocol::spelled_enum;
@@ -23,7 +24,7 @@ use crate::registry::Registry;
 
 pub use mail::is_mailbox;
 pub use message::Message;
-pub use sender::{NotSent, Sender};
+pub use sender::Sender;
 pub use watch::{LastEvents, Watch};
 
 /// What tells people when something goes wrong.
@@ -79,6 +80,25 @@ spelled_enum! {
         Implicit = "implicit",
         /// It is not: for a server on this machine (port 25).
         Without = "none",
+    }
+}
+
+/// A message did not arrive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct NotSent {
+    /// In words for a person.
+    pub why: String,
+    /// When whoever was asked wants to be asked again.
+    pub retry_at: Option<Timestamp>,
+}
+
+impl NotSent {
+    fn because(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            retry_at: None,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::process::{self, Child};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::NotSent;
 use super::message::Message;
-use super::sender::NotSent;
 
 /// How long it may run.
 const TIMEOUT: Duration = Duration::from_secs(30);

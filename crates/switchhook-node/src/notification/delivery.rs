@@ -13,9 +13,9 @@ use switchhook_store::{
 };
 use tracing::{info, warn};
 
-use super::Notifications;
 use super::message::Message;
-use super::sender::{LONGEST, NotSent};
+use super::sender::LONGEST;
+use super::{NotSent, Notifications};
 
 /// How often it looks for what is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

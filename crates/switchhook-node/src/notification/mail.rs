@@ -11,8 +11,8 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use switchhook_domain::notification::Channel;
 use switchhook_http::proxy::Outbound;
 
+use super::NotSent;
 use super::message::Message;
-use super::sender::NotSent;
 use super::{MailSettings, MailTls};
 
 /// How long each step of sending a mail may take.

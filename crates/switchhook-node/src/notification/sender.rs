@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::AttemptOutcome;
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::id::WebhookId;
@@ -13,10 +12,10 @@ use switchhook_domain::notification::{Channel, ChannelType};
 use switchhook_domain::webhook::Webhook;
 use switchhook_protocol::headers;
 
-use super::NotificationSettings;
 use super::command::Command;
 use super::mail::Mailer;
 use super::message::Message;
+use super::{NotSent, NotificationSettings};
 use crate::delivery::transport::{Post, Posted, Transport};
 use crate::destination::{Destination, Load};
 
@@ -31,25 +30,6 @@ pub struct Sender {
     transport: Arc<dyn Transport>,
     mailer: Option<Mailer>,
     command: Option<Command>,
-}
-
-/// A message did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{why}")]
-pub struct NotSent {
-    /// In words for a person.
-    pub why: String,
-    /// When whoever was asked wants to be asked again.
-    pub retry_at: Option<Timestamp>,
-}
-
-impl NotSent {
-    pub(super) fn because(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            retry_at: None,
-        }
-    }
 }
 
 impl Sender {
