@@ -1,7 +1,8 @@
 //! The breaker of a webhook: a receiver that fails again and again is probed, not hammered.
 //!
 //! `closed → open` after some failures in a row, with an attempt in between now and then; the first success closes it.
-//! An answer that refuses (4xx) is an answer: it counts neither way. `attempt/outcome.rs` says what counts how.
+//! An answer that refuses (4xx) is an answer: it counts neither way, but a probe that was answered so tells as little as one that
+//! failed. `attempt/outcome.rs` says what counts how.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::attempt::{OutcomeClass, Sign};
 /// How many failures in a row open it.
 pub const OPENS_AFTER: u32 = 10;
 
-/// How long after opening the first probe is made; doubled after each that fails.
+/// How long after opening the first probe is made; doubled after each that does not succeed.
 pub const FIRST_PROBE: Duration = Duration::from_secs(5);
 
 /// The longest time between probes.
@@ -63,7 +64,8 @@ impl Breaker {
         match class.consequences().breaker {
             Sign::Good => self.close(),
             Sign::Bad => self.fail(now),
-            Sign::Neither => Transition::None,
+            Sign::Neither if matches!(class, OutcomeClass::Lost) => Transition::None,
+            Sign::Neither => self.probe_later(0, now),
         }
     }
 
@@ -96,33 +98,28 @@ impl Breaker {
                 };
                 Transition::Opened
             }
-            // Attempts that were under way when it opened end later; they are no probes.
-            Self::Open {
-                since,
-                probe_at,
-                failures,
-            } if now < probe_at => {
-                *self = Self::Open {
-                    since,
-                    probe_at,
-                    failures: failures + 1,
-                };
-                Transition::None
-            }
-            Self::Open {
-                since,
-                probe_at,
-                failures,
-            } => {
-                let pause = (probe_at.since(since) * 2).clamp(FIRST_PROBE, LONGEST_PROBE);
-                *self = Self::Open {
-                    since,
-                    probe_at: now.plus(pause),
-                    failures: failures + 1,
-                };
-                Transition::Opened
-            }
+            Self::Open { .. } => self.probe_later(1, now),
         }
+    }
+
+    /// If it is open, the next probe is made later, after one that did not succeed; `more`: how many failures there are more.
+    fn probe_later(&mut self, more: u32, now: Timestamp) -> Transition {
+        let Self::Open {
+            since,
+            probe_at,
+            failures,
+        } = self
+        else {
+            return Transition::None;
+        };
+        *failures += more;
+        // Attempts that were under way when it opened end later; they are no probes.
+        if now < *probe_at {
+            return Transition::None;
+        }
+        let pause = (probe_at.since(*since) + FIRST_PROBE).min(LONGEST_PROBE);
+        *probe_at = now.plus(pause);
+        Transition::Opened
     }
 
     /// If it is open, the next attempt may be made at `now`.
@@ -189,7 +186,7 @@ mod tests {
             now = probe_at;
             breaker.note(OutcomeClass::Unanswered, now);
         }
-        assert_eq!(pauses, [5, 10, 30, 90, 270, 300, 300, 300, 300]);
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
     }
 
     #[test]
@@ -221,5 +218,21 @@ mod tests {
             assert_eq!(breaker.note(OutcomeClass::Refused, at(0)), Transition::None);
         }
         assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn a_probe_that_is_refused_is_followed_by_a_later_one() {
+        for class in [
+            OutcomeClass::Refused,
+            OutcomeClass::Redirected,
+            OutcomeClass::Postponed,
+            OutcomeClass::Gone,
+        ] {
+            let mut breaker = opened();
+            assert_eq!(breaker.note(class, at(1)), Transition::None, "no probe");
+            assert_eq!(breaker.not_before(), Some(at(5)));
+            assert_eq!(breaker.note(class, at(5)), Transition::Opened, "{class}");
+            assert_eq!(breaker.not_before(), Some(at(15)), "{class}");
+        }
     }
 }

@@ -44,6 +44,9 @@ spelled_enum! {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How long people may go by a notification whose opposite has happened since: that a webhook works again, while it fails.
+const WRONG_FOR: Duration = MINUTE.saturating_mul(5);
+
 impl NotificationKind {
     /// What a channel is told, for a list: the kinds, or that it is all of them.
     #[must_use]
@@ -157,9 +160,17 @@ pub fn placement(
         (Some(Newest::Open(id)), _) => Placement::Cancels(id),
         (_, Some(Newest::Open(id))) => Placement::Joins(id),
         (_, Some(Newest::HandedOut(at))) => match kind.quiet_time() {
-            Some(quiet) => Placement::New {
-                due_at: now.max(at.plus(quiet)),
-            },
+            Some(quiet) => {
+                let quiet_until = match opposite {
+                    Some(Newest::HandedOut(taken_back_at)) if taken_back_at > at => {
+                        taken_back_at.plus(WRONG_FOR).min(at.plus(quiet))
+                    }
+                    _ => at.plus(quiet),
+                };
+                Placement::New {
+                    due_at: now.max(quiet_until),
+                }
+            }
             None => Placement::Known,
         },
         (_, None) => Placement::New { due_at: now },

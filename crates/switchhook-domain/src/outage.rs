@@ -16,6 +16,10 @@ pub const FAILURES: u32 = 2;
 /// Over how long they must be, so that two bad answers within a busy second are none. An open breaker needs no more time.
 pub const LASTING: Duration = Duration::from_secs(3);
 
+/// How long after failures that no attempt has followed they are an outage, however few: the next attempt may be far off, or there
+/// may be none.
+pub const SILENT: Duration = Duration::from_secs(10);
+
 /// How often an outage that lasts is written down again at the most.
 const WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
@@ -76,6 +80,8 @@ pub struct Streak {
     failures: u32,
     /// When the outage was written down last; `None` if these failures are none yet.
     written_at: Option<Timestamp>,
+    /// The last of them.
+    last: Option<LastFailure>,
 }
 
 /// What the end of an attempt does to a webhook's outage.
@@ -89,14 +95,23 @@ pub enum StreakChange {
         since: Timestamp,
         /// How many more.
         more: u32,
+        /// The last of them.
+        last: LastFailure,
     },
     /// The outage is over.
     Ended,
 }
 
 impl Streak {
-    /// Takes note of how an attempt ended at `now`; `is_open`: whether the webhook's breaker is open after it.
-    pub fn note(&mut self, class: OutcomeClass, is_open: bool, now: Timestamp) -> StreakChange {
+    /// Takes note of how an attempt ended at `now`, which is the last failure if it failed; `is_open`: whether the webhook's breaker is
+    /// open after it.
+    pub fn note(
+        &mut self,
+        class: OutcomeClass,
+        last: LastFailure,
+        is_open: bool,
+        now: Timestamp,
+    ) -> StreakChange {
         match class.consequences().counts_as {
             CountsAs::Nothing => StreakChange::None,
             CountsAs::Success => {
@@ -106,11 +121,12 @@ impl Streak {
                     None => StreakChange::None,
                 }
             }
-            CountsAs::Answered | CountsAs::Unanswered => self.fail(is_open, now),
+            CountsAs::Answered | CountsAs::Unanswered => self.fail(last, is_open, now),
         }
     }
 
-    fn fail(&mut self, is_open: bool, now: Timestamp) -> StreakChange {
+    fn fail(&mut self, last: LastFailure, is_open: bool, now: Timestamp) -> StreakChange {
+        self.last = Some(last);
         let since = *self.since.get_or_insert(now);
         self.unwritten = self.unwritten.saturating_add(1);
         self.failures = self.failures.saturating_add(1);
@@ -121,9 +137,23 @@ impl Streak {
         if !is_due {
             return StreakChange::None;
         }
+        self.write_down(since, last, now)
+    }
+
+    fn write_down(&mut self, since: Timestamp, last: LastFailure, now: Timestamp) -> StreakChange {
         self.written_at = Some(now);
         let more = std::mem::take(&mut self.unwritten);
-        StreakChange::Fails { since, more }
+        StreakChange::Fails { since, more, last }
+    }
+
+    /// What is to be written down of failures that nothing has followed for a while.
+    pub fn look_back(&mut self, now: Timestamp) -> StreakChange {
+        match (self.since, self.last) {
+            (Some(since), Some(last)) if self.unwritten > 0 && now.since(last.at) >= SILENT => {
+                self.write_down(since, last, now)
+            }
+            _ => StreakChange::None,
+        }
     }
 
     /// Takes note of an outage that another node, or this one in an earlier life, wrote down, or that there is none.
@@ -155,8 +185,21 @@ mod tests {
         Timestamp::from_millis(1_790_000_000_000 + millis)
     }
 
+    fn last(millis: i64) -> LastFailure {
+        LastFailure {
+            at: at(millis),
+            delivery_id: DeliveryId(1),
+            attempt_number: 1,
+            failure: Some(Failure::Status(500)),
+        }
+    }
+
+    fn note(streak: &mut Streak, class: OutcomeClass, is_open: bool, millis: i64) -> StreakChange {
+        streak.note(class, last(millis), is_open, at(millis))
+    }
+
     fn fails(streak: &mut Streak, millis: i64) -> StreakChange {
-        streak.note(OutcomeClass::Failed, false, at(millis))
+        note(streak, OutcomeClass::Failed, false, millis)
     }
 
     #[test]
@@ -167,16 +210,18 @@ mod tests {
         let begun = StreakChange::Fails {
             since: at(0),
             more: 3,
+            last: last(3_000),
         };
         assert_eq!(fails(&mut streak, 3_000), begun);
         let mut streak = Streak::default();
         assert_eq!(fails(&mut streak, 0), StreakChange::None);
-        let opened = streak.note(OutcomeClass::Unanswered, true, at(5));
+        let opened = note(&mut streak, OutcomeClass::Unanswered, true, 5);
         assert_eq!(
             opened,
             StreakChange::Fails {
                 since: at(0),
-                more: 2
+                more: 2,
+                last: last(5),
             }
         );
     }
@@ -185,8 +230,8 @@ mod tests {
     fn every_answer_but_2xx_counts_and_what_is_lost_does_not() {
         for class in OutcomeClass::ALL {
             let mut streak = Streak::default();
-            streak.note(class, false, at(0));
-            let second = streak.note(class, false, at(4_000));
+            note(&mut streak, class, false, 0);
+            let second = note(&mut streak, class, false, 4_000);
             let is_outage = !class.is_success() && class != OutcomeClass::Lost;
             assert_eq!(second != StreakChange::None, is_outage, "{class}");
         }
@@ -201,17 +246,42 @@ mod tests {
         let goes_on = StreakChange::Fails {
             since: at(0),
             more: 2,
+            last: last(8_000),
         };
         assert_eq!(fails(&mut streak, 8_000), goes_on);
         assert_eq!(
-            streak.note(OutcomeClass::Accepted, false, at(9_000)),
+            note(&mut streak, OutcomeClass::Accepted, false, 9_000),
             StreakChange::Ended
         );
         assert_eq!(
-            streak.note(OutcomeClass::Accepted, false, at(9_000)),
+            note(&mut streak, OutcomeClass::Accepted, false, 9_000),
             StreakChange::None
         );
         assert_eq!(fails(&mut streak, 10_000), StreakChange::None, "it counts anew");
+    }
+
+    #[test]
+    fn a_failure_that_nothing_follows_is_an_outage_after_a_while() {
+        let mut streak = Streak::default();
+        assert_eq!(streak.look_back(at(0)), StreakChange::None);
+        fails(&mut streak, 0);
+        assert_eq!(streak.look_back(at(9_999)), StreakChange::None);
+        let begun = StreakChange::Fails {
+            since: at(0),
+            more: 1,
+            last: last(0),
+        };
+        assert_eq!(streak.look_back(at(10_000)), begun);
+        assert_eq!(
+            streak.look_back(at(30_000)),
+            StreakChange::None,
+            "it is written down"
+        );
+        assert_eq!(
+            note(&mut streak, OutcomeClass::Accepted, false, 40_000),
+            StreakChange::Ended
+        );
+        assert_eq!(streak.look_back(at(60_000)), StreakChange::None);
     }
 
     #[test]
@@ -220,18 +290,13 @@ mod tests {
             since: at(0),
             until: None,
             attempts: 7,
-            last: LastFailure {
-                at: at(5_000),
-                delivery_id: DeliveryId(1),
-                attempt_number: 1,
-                failure: Some(Failure::Status(500)),
-            },
+            last: last(5_000),
         };
         let mut streak = Streak::default();
         streak.hear(Some(&outage));
         assert!(streak.is_outage());
         assert_eq!(
-            streak.note(OutcomeClass::Accepted, false, at(6_000)),
+            note(&mut streak, OutcomeClass::Accepted, false, 6_000),
             StreakChange::Ended
         );
         streak.hear(Some(&outage));
@@ -243,7 +308,8 @@ mod tests {
             fails(&mut streak, 10_000),
             StreakChange::Fails {
                 since: at(7_000),
-                more: 2
+                more: 2,
+                last: last(10_000),
             }
         );
     }

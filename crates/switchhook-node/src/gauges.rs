@@ -99,6 +99,7 @@ async fn count_pending(node: &Node) -> Result<Vec<PendingCount>, StoreError> {
 
 fn tell_pending(node: &Node, pending: &[PendingCount]) {
     let mut sums = [0; PendingReason::ALL.len()];
+    let now = node.clock.now();
     for count in pending {
         let reason = node
             .registry
@@ -106,6 +107,8 @@ fn tell_pending(node: &Node, pending: &[PendingCount]) {
             .and_then(|destination| {
                 if destination.webhook.paused_at.is_some() || destination.webhook.disabled_at.is_some() {
                     Some(PendingReason::Paused)
+                } else if destination.quiet_until(now).is_some() {
+                    Some(PendingReason::Quiet)
                 } else {
                     let is_open = destination.breaker().is_open();
                     is_open.then_some(PendingReason::Breaker)

@@ -13,6 +13,7 @@ use switchhook_store::{PendingCount, StoreError};
 
 use crate::Node;
 use crate::deliveries::attempts;
+use crate::destination::Destination;
 use crate::sight::Sight;
 
 /// Up to how many waiting deliveries are counted for one webhook.
@@ -100,18 +101,19 @@ async fn counted(node: &Node, webhooks: &[Webhook], most: u32) -> Result<Vec<Hea
     let mut outages: HashMap<WebhookId, Outage> = lasting.into_iter().collect();
     let subscribed = node.registry.subscribed_webhooks(company_id);
     let ids = webhooks.iter().map(|webhook| webhook.id).collect();
-    let pending = node.store.count_pending(ids, node.clock.now(), most).await?;
+    let now = node.clock.now();
+    let pending = node.store.count_pending(ids, now, most).await?;
     let mut found = Vec::with_capacity(webhooks.len());
     for (webhook, pending) in webhooks.iter().zip(pending) {
-        let breaker = node
-            .registry
-            .destination(webhook.id)
-            .map_or_else(Breaker::default, |destination| destination.breaker());
+        let destination = node.registry.destination(webhook.id);
+        let destination = destination.as_deref();
+        let breaker = destination.map_or_else(Breaker::default, Destination::breaker);
+        let next_try = NextTry::of(breaker, destination.and_then(|one| one.quiet_until(now)), now);
         let outage = outages.remove(&webhook.id);
         let is_subscribed = subscribed.contains(&webhook.id);
         found.push(judge(
             webhook,
-            breaker,
+            (breaker, next_try),
             outage,
             is_subscribed,
             Waiting::of(pending, most),
@@ -120,24 +122,62 @@ async fn counted(node: &Node, webhooks: &[Webhook], most: u32) -> Result<Vec<Hea
     Ok(found)
 }
 
+/// When something is sent to a webhook next, if that is not whenever a delivery is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NextTry {
+    /// Whenever one is due.
+    WhenDue,
+    /// The next one that is due, to see whether the receiver works.
+    Probe,
+    /// Not before the breaker allows it.
+    ProbeAt(Timestamp),
+    /// Not before its quiet hours end.
+    QuietUntil(Timestamp),
+}
+
+impl NextTry {
+    fn of(breaker: Breaker, quiet_until: Option<Timestamp>, now: Timestamp) -> Self {
+        match (quiet_until, breaker.not_before()) {
+            (Some(end), _) => Self::QuietUntil(end),
+            (None, Some(at)) if at > now => Self::ProbeAt(at),
+            (None, Some(_)) => Self::Probe,
+            (None, None) => Self::WhenDue,
+        }
+    }
+
+    /// As sentences behind that of a condition.
+    fn in_words(self) -> String {
+        let rest = "when one succeeds, everything that waits is sent.";
+        match self {
+            Self::WhenDue => String::new(),
+            Self::Probe => {
+                format!(" One attempt is made now and then, the next as soon as a delivery is due; {rest}")
+            }
+            Self::ProbeAt(at) => format!(" One attempt is made now and then, the next at {at}; {rest}"),
+            Self::QuietUntil(end) => {
+                format!(" These are the webhook's quiet hours: nothing is sent until they end at {end}.")
+            }
+        }
+    }
+}
+
 fn judge(
     webhook: &Webhook,
-    breaker: Breaker,
+    (breaker, next_try): (Breaker, NextTry),
     outage: Option<Outage>,
     is_subscribed: bool,
     waiting: Waiting,
 ) -> Health {
     let condition = Condition::of(webhook, breaker, outage.as_ref(), is_subscribed);
     let since = condition.since(webhook, breaker, outage.as_ref());
-    let next_try_at = match condition {
-        Condition::PausedByFailures => breaker.not_before(),
+    let next_try_at = match (condition, next_try) {
+        (Condition::PausedByFailures, NextTry::QuietUntil(at)) => Some(at),
+        (Condition::PausedByFailures, _) => breaker.not_before(),
         _ => None,
     };
     let mut text = sentence(condition, since, outage.as_ref());
-    if let Some(at) = next_try_at {
-        text.push_str(&format!(
-            " One attempt is made now and then, the next at {at}; when one succeeds, everything that waits is sent."
-        ));
+    if !matches!(condition, Condition::Paused | Condition::Disabled) {
+        text.push_str(&next_try.in_words());
     }
     if let (1.., Some(oldest)) = (waiting.count, waiting.oldest_at)
         && condition != Condition::Active
@@ -228,6 +268,8 @@ pub(crate) fn first_line(attempt: &Attempt, sight: Sight, kind: switchhook_domai
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use switchhook_domain::attempt::Failure;
     use switchhook_domain::id::{CompanyId, DeliveryId};
     use switchhook_domain::outage::LastFailure;
@@ -260,14 +302,30 @@ mod tests {
             is_more: true,
             oldest_at: Some(NOW),
         };
-        let health = judge(&webhook, open, Some(outage), true, waiting);
-        assert_eq!(health.condition, Condition::PausedByFailures);
-        assert_eq!(
-            health.text.replace(&NOW.to_string(), "T"),
-            "The receiver has failed since T: 12 attempts in a row failed; at the last one it answered 500. One attempt is made \
-             now and then, the next at T; when one succeeds, everything that waits is sent. 10000 deliveries or more wait, the \
-             oldest since T."
+        let text = |quiet_until: Option<Timestamp>, now: Timestamp| {
+            let next_try = NextTry::of(open, quiet_until, now);
+            let health = judge(&webhook, (open, next_try), Some(outage.clone()), true, waiting);
+            assert_eq!(health.condition, Condition::PausedByFailures);
+            health.text.replace(&NOW.to_string(), "T")
+        };
+        let check = |quiet_until, now, next: &str| {
+            let expected = format!(
+                "The receiver has failed since T: 12 attempts in a row failed; at the last one it answered 500. {next} 10000 \
+                 deliveries or more wait, the oldest since T."
+            );
+            assert_eq!(text(quiet_until, now), expected);
+        };
+        let sent = "when one succeeds, everything that waits is sent.";
+        let before = NOW.minus(Duration::from_secs(1));
+        check(
+            None,
+            before,
+            &format!("One attempt is made now and then, the next at T; {sent}"),
         );
+        let due = format!("One attempt is made now and then, the next as soon as a delivery is due; {sent}");
+        check(None, NOW, &due);
+        let quiet = "These are the webhook's quiet hours: nothing is sent until they end at T.";
+        check(Some(NOW), before, quiet);
     }
 
     #[test]
@@ -278,7 +336,13 @@ mod tests {
             is_more: false,
             oldest_at: Some(NOW),
         };
-        let health = judge(&webhook, Breaker::default(), None, true, waiting);
+        let health = judge(
+            &webhook,
+            (Breaker::default(), NextTry::WhenDue),
+            None,
+            true,
+            waiting,
+        );
         assert_eq!(
             health.text,
             "The webhook is sent every event that its subscriptions ask for."

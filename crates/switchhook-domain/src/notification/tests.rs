@@ -95,6 +95,25 @@ fn a_failure_and_its_recovery_within_the_quiet_time_are_not_said() {
 }
 
 #[test]
+fn what_is_no_longer_so_is_corrected_before_the_quiet_time_ends() {
+    let ago = |minutes: u64| NOON.minus(Duration::from_secs(60 * minutes));
+    let failed = Some(Newest::HandedOut(ago(9)));
+    let due_at = |recovered| Placement::New { due_at: recovered };
+    check(
+        failed,
+        Some(Newest::HandedOut(ago(1))),
+        due_at(ago(1).plus(WRONG_FOR)),
+    );
+    check(failed, Some(Newest::HandedOut(ago(8))), due_at(NOON));
+    let quiet = NotificationKind::WebhookFailing.quiet_time().unwrap();
+    check(
+        failed,
+        Some(Newest::HandedOut(ago(10))),
+        due_at(ago(9).plus(quiet)),
+    );
+}
+
+#[test]
 fn a_kind_and_its_opposite_are_each_others() {
     for kind in NotificationKind::ALL {
         if let Some(opposite) = kind.opposite() {

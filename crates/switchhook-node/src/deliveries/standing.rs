@@ -58,6 +58,9 @@ fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Tim
     let quiet_until = destination
         .as_ref()
         .and_then(|destination| destination.quiet_until(now));
+    let is_disabled = destination
+        .as_ref()
+        .is_some_and(|destination| destination.webhook.disabled_at.is_some());
     let facts = PendingFacts {
         is_claimed: progress.is_some_and(|progress| progress.is_claimed),
         behind: progress.and_then(|progress| progress.behind),
@@ -72,7 +75,12 @@ fn judge(node: &Node, delivery: &Delivery, progress: Option<&Progress>, now: Tim
         text: text(
             delivery,
             waiting_for,
-            quiet_until.or_else(|| breaker.and_then(|breaker| breaker.not_before())),
+            Holds {
+                is_disabled,
+                quiet_until,
+                probe_at: breaker.and_then(|breaker| breaker.not_before()),
+                now,
+            },
         ),
     }
 }
@@ -95,7 +103,17 @@ fn label(delivery: &Delivery, waiting_for: Option<WaitingFor>) -> String {
     label.to_owned()
 }
 
-fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, next_try_at: Option<Timestamp>) -> String {
+/// What holds back the deliveries of a webhook, beside what each waits for itself.
+#[derive(Debug, Clone, Copy)]
+struct Holds {
+    is_disabled: bool,
+    quiet_until: Option<Timestamp>,
+    /// When its breaker, if that is open, lets the next attempt through.
+    probe_at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, holds: Holds) -> String {
     let made = delivery.attempt_number;
     let due_at = match delivery.state {
         DeliveryState::Delivered { at } => return format!("Delivered at {at}, after {}.", attempts(made)),
@@ -117,23 +135,33 @@ fn text(delivery: &Delivery, waiting_for: Option<WaitingFor>, next_try_at: Optio
         Some(WaitingFor::Answer) => format!("Attempt {made} is being made."),
         Some(WaitingFor::Retry) => format!("Attempt {} is planned for {due_at}.", made + 1),
         Some(WaitingFor::Receiver) => {
-            let next = next_try_at.map_or_else(String::new, |at| format!(", the next at {at}"));
+            let next = match holds.probe_at {
+                Some(at) if at > holds.now => format!(", the next at {at}"),
+                _ => String::new(),
+            };
             format!(
                 "Held, because the receiver fails. The webhook is sent one attempt now and then{next}; when one succeeds, this \
                  delivery is sent."
             )
         }
         Some(WaitingFor::Quiet) => {
-            let end = next_try_at.map_or_else(String::new, |at| format!(" at {at}"));
+            let end = holds
+                .quiet_until
+                .map_or_else(String::new, |at| format!(" at {at}"));
             format!("Held: these are the webhook's quiet hours. It is sent when they end{end}.")
         }
         Some(WaitingFor::Resume) => {
-            "Held, because the webhook is paused. It is sent when the webhook is resumed.".to_owned()
+            let state = if holds.is_disabled { "disabled" } else { "paused" };
+            format!("Held, because the webhook is {state}. It is sent when the webhook is resumed.")
         }
-        Some(WaitingFor::Delivery(id)) => format!(
-            "Waits for delivery {id} of the same {}, so that they arrive in order. It is sent at {due_at} at the latest.",
-            whose(delivery)
-        ),
+        Some(WaitingFor::Delivery(id)) => {
+            let end = match holds.probe_at {
+                None => format!("It is sent at {due_at} at the latest."),
+                Some(_) => "The receiver fails, so neither is sent before it works again.".to_owned(),
+            };
+            let whose = whose(delivery);
+            format!("Waits for delivery {id} of the same {whose}, so that they arrive in order. {end}")
+        }
         Some(WaitingFor::Turn) | None => {
             format!("Queued: it is due at {due_at} and sent when it is its turn.")
         }

@@ -25,6 +25,7 @@ use switchhook_domain::attempt::{OutcomeClass, Sign};
 use switchhook_domain::breaker::Breaker;
 use switchhook_domain::id::DeliveryId;
 use switchhook_domain::order::OrderKey;
+use switchhook_domain::outage::LastFailure;
 use switchhook_protocol::LARGEST_EVENT;
 use switchhook_store::{ClaimedDelivery, Release};
 
@@ -261,9 +262,15 @@ impl WebhookQueue {
     }
 
     /// Takes note of how an attempt ended; answers what that did, and how the breaker is.
-    pub(super) fn note(&self, class: OutcomeClass, has_breaker: bool, now: Timestamp) -> (Noted, Breaker) {
+    pub(super) fn note(
+        &self,
+        class: OutcomeClass,
+        last: LastFailure,
+        has_breaker: bool,
+        now: Timestamp,
+    ) -> (Noted, Breaker) {
         let mut health = self.load.health.write();
-        let noted = Health::note(&mut health, class, has_breaker, now);
+        let noted = Health::note(&mut health, class, last, has_breaker, now);
         (noted, health.breaker)
     }
 

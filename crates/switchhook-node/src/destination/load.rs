@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::OutcomeClass;
 use switchhook_domain::breaker::{Breaker, Transition};
-use switchhook_domain::outage::{Outage, Streak, StreakChange};
+use switchhook_domain::outage::{LastFailure, Outage, Streak, StreakChange};
 use switchhook_domain::suspension::{Suspension, SuspensionReason};
 use switchhook_domain::webhook::Webhook;
 use switchhook_store::SuspensionRecord;
@@ -68,8 +68,14 @@ const MOST_SUSPENSIONS: usize = 256;
 const INITIAL_ALLOWANCE: u32 = 256;
 
 impl Health {
-    /// Notes how an attempt ended; `has_breaker`: whether failures open the webhook's breaker.
-    pub fn note(&mut self, class: OutcomeClass, has_breaker: bool, now: Timestamp) -> Noted {
+    /// Notes how an attempt ended, which is the last failure if it failed; `has_breaker`: whether failures open the webhook's breaker.
+    pub fn note(
+        &mut self,
+        class: OutcomeClass,
+        last: LastFailure,
+        has_breaker: bool,
+        now: Timestamp,
+    ) -> Noted {
         let mut transition = match has_breaker {
             true => self.note_breaker(class, now),
             false => Transition::None,
@@ -80,7 +86,7 @@ impl Health {
                 transition = Transition::Recovered;
             }
         }
-        let outage = self.streak.note(class, self.breaker.is_open(), now);
+        let outage = self.streak.note(class, last, self.breaker.is_open(), now);
         Noted { transition, outage }
     }
 
@@ -181,6 +187,11 @@ impl Load {
         }
     }
 
+    /// What is to be written down of failures that no attempt has followed for a while.
+    pub(crate) fn look_back(&self, now: Timestamp) -> StreakChange {
+        self.health.write().streak.look_back(now)
+    }
+
     /// Takes note that the webhook was paused or resumed.
     pub(crate) fn pause_changed(&self, before: Option<Timestamp>, webhook: &Webhook) {
         match (before, webhook.paused_at) {
@@ -204,7 +215,7 @@ impl Load {
 mod tests {
     use std::time::Duration;
 
-    use switchhook_domain::id::WebhookId;
+    use switchhook_domain::id::{DeliveryId, WebhookId};
     use switchhook_domain::suspension::suspended_time;
 
     use super::*;
@@ -227,6 +238,15 @@ mod tests {
         }
     }
 
+    fn last(seconds: i64) -> LastFailure {
+        LastFailure {
+            at: at(seconds),
+            delivery_id: DeliveryId(1),
+            attempt_number: 1,
+            failure: None,
+        }
+    }
+
     #[test]
     fn a_breaker_that_opened_elsewhere_counts_unless_sending_went_well_since() {
         let load = Load::default();
@@ -240,7 +260,9 @@ mod tests {
             suspended_time(&load.health.read().suspensions, at(0), at(200)),
             Duration::from_secs(20)
         );
-        load.health.write().note(OutcomeClass::Accepted, true, at(130));
+        load.health
+            .write()
+            .note(OutcomeClass::Accepted, last(130), true, at(130));
         assert!(!load.hear(&theirs(125, None, 140)), "it went well after that");
     }
 
@@ -248,7 +270,9 @@ mod tests {
     fn what_another_breaker_did_before_this_one_opened_says_nothing() {
         let load = Load::default();
         for _ in 0..10 {
-            load.health.write().note(OutcomeClass::Failed, true, at(100));
+            load.health
+                .write()
+                .note(OutcomeClass::Failed, last(100), true, at(100));
         }
         assert!(!load.hear(&theirs(50, Some(90), 60)));
         assert!(load.health.read().breaker.is_open());

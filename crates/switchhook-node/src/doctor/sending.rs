@@ -184,11 +184,17 @@ fn failing(webhook: &Webhook, health: Health) -> Finding {
         ),
         None => ("see its log", String::new()),
     };
+    // Without a delivery there is nothing to retry.
+    let verb = if health.waiting.count == 0 {
+        "test"
+    } else {
+        "retry"
+    };
     at_webhook(
         webhook,
         Trouble::Failing,
         health.text,
-        format!("repair the receiver ({look_at}), then: switchhook webhooks retry {id}{delivery}"),
+        format!("repair the receiver ({look_at}), then: switchhook webhooks {verb} {id}{delivery}"),
     )
 }
 

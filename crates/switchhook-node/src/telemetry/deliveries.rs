@@ -23,11 +23,13 @@ pub enum PendingReason {
     Breaker,
     /// Their webhook is paused or disabled.
     Paused,
+    /// These are the quiet hours of their webhook.
+    Quiet,
 }
 
 impl PendingReason {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Due, Self::Later, Self::Breaker, Self::Paused];
+    pub const ALL: [Self; 5] = [Self::Due, Self::Later, Self::Breaker, Self::Paused, Self::Quiet];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl PendingReason {
             Self::Later => "later",
             Self::Breaker => "breaker",
             Self::Paused => "paused",
+            Self::Quiet => "quiet",
         }
     }
 }

@@ -156,6 +156,7 @@ said! {
     Paused = "paused": "Paused: its deliveries are held back, and none is lost.",
     Resumed = "resumed": "Resumed: what was held back is sent now, oldest first.",
     Retrying = "retrying": "One attempt is made now; if it succeeds, everything that waits is sent.",
+    NothingToRetry = "nothing-to-retry": "No delivery waits, so no attempt is made: send a test event to try the receiver.",
     Skipped = "skipped": "Skipped: what waited was cancelled; what comes from now on is sent.",
     Tested = "tested": "A test event is on its way.",
     Enabled = "enabled": "Enabled.",

@@ -22,7 +22,7 @@ use super::session::{Filled, Visitor};
 use super::subscriptions::SubscriptionRow;
 use super::webhooks::all_subscriptions;
 use super::{Desk, SharedDesk};
-use switchhook_node::health;
+use switchhook_node::health::{self, Health};
 use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
@@ -278,8 +278,13 @@ pub(super) async fn resume(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    webhooks::resume(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Resumed))
+    let shown = webhooks::resume(&desk.node, visitor.caller, id).await?;
+    let health = health::of(&desk.node, &shown.webhook).await?;
+    let said = match health.condition.severity() {
+        Severity::Wrong => said_of_retry(&health),
+        _ => Said::Resumed,
+    };
+    Ok(go(&format!("/dashboard/webhooks/{id}"), said))
 }
 
 /// Tries it now.
@@ -289,8 +294,16 @@ pub(super) async fn retry(
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    webhooks::retry(&desk.node, visitor.caller, id).await?;
-    Ok(go(&format!("/dashboard/webhooks/{id}"), Said::Retrying))
+    let shown = webhooks::retry(&desk.node, visitor.caller, id).await?;
+    let said = said_of_retry(&health::of(&desk.node, &shown.webhook).await?);
+    Ok(go(&format!("/dashboard/webhooks/{id}"), said))
+}
+
+const fn said_of_retry(health: &Health) -> Said {
+    match health.waiting.count {
+        0 => Said::NothingToRetry,
+        _ => Said::Retrying,
+    }
 }
 
 /// Cancels what waits for it.

@@ -9,10 +9,11 @@ mod template;
 
 use clap::{Args, Subcommand};
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::webhook::Condition;
 
 use self::change::{Create, RotateSecret, Update};
 pub(super) use self::shown::secret_in_words;
-use self::shown::{list, show, waiting_in_words};
+use self::shown::{held_back, list, show, waiting_in_words};
 use super::connection::Connection;
 use super::pages::Extent;
 use super::{doctor, output, wait_for};
@@ -97,21 +98,24 @@ impl Webhooks {
                         .await?
                 }
                 Command::Resume(Which { id }) => {
-                    let answer = client
-                        .send(Request::post(format!("/v1/webhooks/{id}/resume")))
-                        .await?;
-                    remark_waiting(&answer, "resumed", "what waits is sent now, oldest first")?;
+                    let path = format!("/v1/webhooks/{id}");
+                    let before: WebhookWithSettings = client.send(Request::get(&path, &[])).await?.read()?;
+                    let answer = client.send(Request::post(format!("{path}/resume"))).await?;
+                    remark_waiting(
+                        &answer,
+                        if held_back(&before.health).is_some() {
+                            "is resumed"
+                        } else {
+                            "was not paused"
+                        },
+                    )?;
                     answer
                 }
                 Command::Retry(Which { id }) => {
                     let answer = client
                         .send(Request::post(format!("/v1/webhooks/{id}/retry")))
                         .await?;
-                    remark_waiting(
-                        &answer,
-                        "retried",
-                        "one attempt is made now; if it succeeds, all are sent",
-                    )?;
+                    remark_waiting(&answer, "is retried")?;
                     answer
                 }
                 Command::SkipToNow(Which { id }) => return skip::to_now(&client, id, self.json).await,
@@ -127,16 +131,23 @@ impl Webhooks {
 }
 
 /// Says what was done to a webhook, and what that means for what waits.
-fn remark_waiting(answer: &Answer, done: &str, then: &str) -> anyhow::Result<()> {
+fn remark_waiting(answer: &Answer, done: &str) -> anyhow::Result<()> {
     let WebhookWithSettings { webhook, health, .. } = answer.read()?;
     let id = webhook.id;
-    match health.waiting.count {
-        0 => output::remark(format_args!("webhook {id} is {done}; no delivery waits")),
-        _ => output::remark(format_args!(
-            "webhook {id} is {done}; {} waiting: {then}",
-            waiting_in_words(&health.waiting)
-        )),
+    if health.waiting.count == 0 {
+        output::remark(format_args!(
+            "webhook {id} {done}; no delivery waits, so none is sent: to send a test event, use `switchhook webhooks test {id}`"
+        ));
+        return Ok(());
     }
+    let then = match health.condition {
+        Condition::Failing | Condition::PausedByFailures => {
+            "one attempt is made now; if it succeeds, all are sent"
+        }
+        _ => "what waits is sent now, oldest first",
+    };
+    let waiting = waiting_in_words(&health.waiting);
+    output::remark(format_args!("webhook {id} {done}; {waiting} waiting: {then}"));
     Ok(())
 }
 

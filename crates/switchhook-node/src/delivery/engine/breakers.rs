@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::{Breaker, Transition};
@@ -20,11 +21,16 @@ use super::schedule::Schedule;
 use super::tasks::{OthersHealth, Tasks};
 use crate::registry::Registry;
 
+/// How often to look for failures that nothing has followed.
+const LOOK_BACK: Duration = Duration::from_secs(5);
+
 /// Follows the breakers of all webhooks.
 pub(super) struct Breakers {
     registry: Arc<Registry>,
     defaults: DeliveryDefaults,
     clock: Arc<dyn Clock>,
+    /// When to look back next.
+    next_look: Timestamp,
 }
 
 impl Breakers {
@@ -33,6 +39,7 @@ impl Breakers {
             registry: Arc::clone(&parts.registry),
             defaults: parts.defaults,
             clock: Arc::clone(&parts.clock),
+            next_look: Timestamp::from_millis(0),
         }
     }
 
@@ -114,6 +121,18 @@ impl Breakers {
         if load.health.read().breaker.is_open() {
             load.health.write().give_another_chance(now);
             tasks.save_breaker(id, Breaker::default(), now);
+        }
+    }
+
+    /// Writes down what failed and has been followed by nothing for a while.
+    pub(super) fn look_back(&mut self, now: Timestamp, outbox: &mut Outbox) {
+        if now < self.next_look {
+            return;
+        }
+        self.next_look = now.plus(LOOK_BACK);
+        for destination in self.registry.destinations() {
+            let change = destination.load().look_back(now);
+            outbox.note_outage(destination.webhook.id, change, now);
         }
     }
 

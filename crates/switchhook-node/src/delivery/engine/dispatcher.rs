@@ -12,6 +12,7 @@ use std::time::Duration;
 use switchhook_domain::Timestamp;
 use switchhook_domain::delivery::DeliveryState;
 use switchhook_domain::id::WebhookId;
+use switchhook_domain::outage::LastFailure;
 use switchhook_domain::retry::Profile;
 use switchhook_store::{ClaimedDelivery, HandOver, HandedOver, Release};
 use tokio::runtime::Handle;
@@ -226,6 +227,7 @@ impl Dispatcher {
             self.schedule.set_share(share);
         }
         parts.telemetry.nodes(self.nodes.count());
+        self.breakers.look_back(now, &mut self.outbox);
         if self.nodes.should_read_breakers() {
             self.tasks.read_breakers(now.minus(CLOSED_IS_READ_FOR));
         }
@@ -401,8 +403,10 @@ impl Dispatcher {
         }
         let profile = destination.webhook.settings.profile(&self.parts.defaults);
         let has_breaker = profile == Profile::Durable;
-        let (noted, breaker) = self.schedule.queue(id).note(class, has_breaker, now);
-        self.outbox.note_outage(noted.outage, &finished);
+        let last = LastFailure::of(finished.delivery_id, &finished.attempt);
+        let (noted, breaker) = self.schedule.queue(id).note(class, last, has_breaker, now);
+        self.outbox
+            .note_outage(id, noted.outage, finished.attempt.finished_at);
         self.outbox.finish(finished);
         if unwanted == Some(Unwanted::Everything) && destination.webhook.paused_at.is_none() {
             self.tasks.disable_as_asked(&destination.webhook, now);

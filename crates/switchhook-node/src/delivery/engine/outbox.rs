@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use switchhook_domain::outage::{LastFailure, Outage, StreakChange};
+use switchhook_domain::Timestamp;
+use switchhook_domain::id::WebhookId;
+use switchhook_domain::outage::{Outage, StreakChange};
 use switchhook_store::{FinishedAttempt, OutageWrite, Release, StoreError};
 
 /// How long after a failure the same batch is tried again.
@@ -55,22 +57,18 @@ impl Outbox {
         self.released.waiting.extend(released);
     }
 
-    /// Takes note of what the end of an attempt did to its webhook's outage.
-    pub(super) fn note_outage(&mut self, change: StreakChange, finished: &FinishedAttempt) {
-        let (webhook_id, attempt) = (finished.webhook_id, &finished.attempt);
+    /// Takes note of what became of a webhook's outage at `now`.
+    pub(super) fn note_outage(&mut self, webhook_id: WebhookId, change: StreakChange, now: Timestamp) {
         let write = match change {
             StreakChange::None => return,
-            StreakChange::Ended => OutageWrite::Ended {
-                webhook_id,
-                at: attempt.finished_at,
-            },
-            StreakChange::Fails { since, more } => OutageWrite::Fails {
+            StreakChange::Ended => OutageWrite::Ended { webhook_id, at: now },
+            StreakChange::Fails { since, more, last } => OutageWrite::Fails {
                 webhook_id,
                 outage: Outage {
                     since,
                     until: None,
                     attempts: more,
-                    last: LastFailure::of(finished.delivery_id, attempt),
+                    last,
                 },
             },
         };

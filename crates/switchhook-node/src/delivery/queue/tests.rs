@@ -156,12 +156,21 @@ fn a_queue_with_a_rate_claims_what_can_start_while_the_lease_lasts_and_when_it_c
     assert_eq!(queue.next_step_at(NOW), Some(next), "then it starts");
 }
 
+const fn last_failure() -> LastFailure {
+    LastFailure {
+        at: NOW,
+        delivery_id: DeliveryId(1),
+        attempt_number: 1,
+        failure: None,
+    }
+}
+
 #[test]
 fn an_open_breaker_lets_one_delivery_probe_the_receiver() {
     let mut queue = queue_with(64, 5);
     let mut probe_at = None;
     while probe_at.is_none() {
-        let (_, breaker) = queue.note(OutcomeClass::Failed, true, NOW);
+        let (_, breaker) = queue.note(OutcomeClass::Failed, last_failure(), true, NOW);
         probe_at = breaker.not_before();
     }
     assert!(!queue.can_start(NOW));

@@ -77,6 +77,20 @@ async fn one_event_is_enough_to_see_within_seconds_that_a_receiver_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_asks_for_patience_is_seen_to_fail_as_soon() {
+    let patience = |_: &_| Reaction::AnswerLater(503, 600 * SECOND);
+    let server = TestServer::reacting(Settings::default(), patience).await;
+    let id = webhook(&server).await;
+    calls(&server, 1..2).await;
+    server.wait(30 * SECOND).await;
+    let health = health(&server, &id).await;
+    assert_eq!(health["condition"], "failing", "{health:#}");
+    assert_eq!(health["failures"]["attempts"], 1);
+    let doctor = server.get("/v1/doctor").await.ok();
+    assert_eq!(doctor["findings"][0]["trouble"], "failing", "{doctor:#}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repaired_receiver_gets_everything_within_seconds_of_a_retry() {
     for broken in [500, 401, 0] {
         let status = Arc::new(AtomicU16::new(broken));

@@ -1,7 +1,7 @@
 //! A receiver that is down: probed rather than hammered, and caught up with as soon as it works again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 use switchhook_domain::delivery::StateName;
@@ -67,6 +67,32 @@ async fn new_events_do_not_hammer_a_receiver_that_is_down() {
         (id, SuspensionReason::Breaker)
     );
     assert!(suspensions[0].suspension.until.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_refuses_what_probes_it_is_not_hammered_either() {
+    for refusal in [302, 403, 429] {
+        let status = Arc::new(AtomicU16::new(503));
+        let answers = Arc::clone(&status);
+        let rig = Rig::new(move |_| Reaction::Answer(answers.load(Ordering::Relaxed))).await;
+        rig.webhook(WebhookSettings::default()).await;
+        for call in 0..100 {
+            rig.call(call, "hangup").await;
+        }
+        rig.wait(Duration::from_secs(4)).await;
+        let before = rig.network.seen().len();
+        status.store(refusal, Ordering::Relaxed);
+        rig.wait(HOUR).await;
+        let probes = rig.network.seen().len() - before;
+        assert!(
+            (10..25).contains(&probes),
+            "{probes} probes in an hour, answered {refusal}"
+        );
+        status.store(200, Ordering::Relaxed);
+        rig.wait(Duration::from_secs(6 * 60)).await;
+        let is_there = |one: &switchhook_domain::delivery::Delivery| one.state.name() == StateName::Delivered;
+        assert!(rig.deliveries().await.iter().all(is_there), "after {refusal}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
