@@ -12,6 +12,7 @@ mod deliveries;
 mod delivery;
 mod doctor;
 mod event;
+mod event_row;
 mod events;
 mod form;
 mod history;

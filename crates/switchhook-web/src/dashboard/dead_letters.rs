@@ -105,7 +105,9 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let mut export = Serializer::new(String::new());
     export.extend_pairs(&narrowed);
     Ok(show(&DeadLettersPage {
-        frame: Frame::new(&desk, &visitor, "dead_letters", "Dead letters").troubled(told(&troubles)),
+        frame: visitor
+            .frame(&desk, "dead_letters", "Dead letters")
+            .troubled(told(&troubles)),
         webhooks: part::webhooks(&webhooks.items, query("webhook").as_deref()),
         kinds: part::kinds(query("kind").as_deref()),
         failure: query("failure").unwrap_or_default(),

@@ -88,7 +88,9 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let states = StateName::ALL.iter().map(|state| state.as_str());
     let classes = OutcomeClass::ALL.iter().map(|class| class.as_str());
     Ok(show(&DeliveriesPage {
-        frame: Frame::new(&desk, &visitor, "deliveries", "Deliveries").troubled(told(&troubles)),
+        frame: visitor
+            .frame(&desk, "deliveries", "Deliveries")
+            .troubled(told(&troubles)),
         webhooks: part::webhooks(&webhooks.items, query("webhook").as_deref()),
         states: states
             .map(|state| Choice::new(state, state, query("state").as_deref()))

@@ -129,7 +129,7 @@ pub(super) async fn show(
     let bytes = event.body.len() + answers.map(|answer| answer.body_head.len()).sum::<usize>();
     let shown = Shown {
         route: desk.node.registry.destination(delivery.webhook_id),
-        frame: Frame::new(&desk, &visitor, "deliveries", format!("Delivery {id}")),
+        frame: visitor.frame(&desk, "deliveries", format!("Delivery {id}")),
         sight,
         delivery,
         body: event.body,

@@ -70,7 +70,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let more = report.findings.len().saturating_sub(MOST_FINDINGS);
     let findings = report.findings.into_iter().take(MOST_FINDINGS);
     Ok(show_page(&DoctorPage {
-        frame: Frame::new(&desk, &visitor, "doctor", "Doctor"),
+        frame: visitor.frame(&desk, "doctor", "Doctor"),
         findings: findings.map(FindingRow::of).collect(),
         more,
         webhooks: many(report.webhooks, "webhook"),

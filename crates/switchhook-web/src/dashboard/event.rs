@@ -106,7 +106,7 @@ pub(super) async fn show(
     let explained = events::explain(node, visitor.caller, id, None, first).await?;
     let ladder = around(node, company_id, &event, mask).await?;
     let rows = rows(&desk, company_id, &deliveries.items).await?;
-    let frame = Frame::new(&desk, &visitor, "events", event.kind.title());
+    let frame = visitor.frame(&desk, "events", event.kind.title());
     let page = move || page(frame, event, explained, ladder, rows, mask);
     Ok(blocking::run(bytes, page).await)
 }

@@ -1,122 +1,24 @@
 //! The list of events, and what it can be narrowed to. How payloads are searched is `search.rs`.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use switchhook_domain::id::{CompanyId, EventId};
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::{CallState, MessageStatus};
-use switchhook_store::{DeliveryFilter, EventFilter, EventRecord, PageRequest, StoreError};
+use switchhook_store::EventFilter;
 
+use super::SharedDesk;
+use super::event_row::EventRow;
 use super::page::{Frame, Trouble, show};
-use super::part::{self, Choice, Moment, result, span, tone};
+use super::part::{self, Choice};
 use super::search::{Looked, Wanted, look, sought_number};
 use super::session::Visitor;
-use super::{Desk, SharedDesk};
-use switchhook_node::blocking;
-use switchhook_node::mask::Mask;
-use switchhook_node::sight::Sight;
-use switchhook_node::summary::Summary;
 
 /// How many events a page has.
 const A_PAGE: u32 = 50;
 
 /// The longest text to look for. Looking for a longer one takes long.
 const LONGEST_TEXT: usize = 256;
-
-/// How many deliveries of an event are hinted at.
-const MOST_GLANCES: u32 = 4;
-
-/// A row about an event.
-#[derive(Debug, Clone)]
-pub(super) struct EventRow {
-    pub(super) id: EventId,
-    pub(super) kind_name: &'static str,
-    pub(super) what: String,
-    pub(super) detail: String,
-    pub(super) at: Moment,
-    pub(super) deliveries: Vec<Glance>,
-    pub(super) has_warnings: bool,
-}
-
-/// A delivery at a glance.
-#[derive(Debug, Clone)]
-pub(super) struct Glance {
-    pub(super) id: String,
-    pub(super) tone: &'static str,
-    pub(super) state: &'static str,
-    /// What its last attempt came to, and how long that took.
-    pub(super) result: Option<String>,
-    pub(super) took: Option<String>,
-}
-
-impl EventRow {
-    /// A row about an event, without its deliveries.
-    pub(super) fn of(event: &EventRecord, mask: Mask) -> Self {
-        let summary = Summary::of(event.kind, &event.body, mask);
-        Self {
-            id: event.id,
-            kind_name: event.kind.title(),
-            what: summary.what,
-            detail: summary.detail,
-            at: Moment(event.accepted_at),
-            deliveries: Vec::new(),
-            has_warnings: !event.warnings.is_empty(),
-        }
-    }
-
-    /// Rows about the events that can be seen, without their deliveries.
-    pub(super) async fn all(events: Vec<EventRecord>, sight: Sight) -> Vec<Self> {
-        let bytes = bytes_of(&events);
-        let sum_up = move || {
-            let seen = events.into_iter().filter_map(|event| sight.event(event));
-            seen.map(|event| Self::of(&event, sight.mask)).collect()
-        };
-        blocking::run(bytes, sum_up).await
-    }
-
-    /// The same rows, each with a glance at its deliveries.
-    pub(super) async fn with_deliveries(
-        desk: &Desk,
-        company_id: CompanyId,
-        mut rows: Vec<Self>,
-    ) -> Result<Vec<Self>, StoreError> {
-        let mut all = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let filter = DeliveryFilter {
-                event_id: Some(row.id),
-                ..DeliveryFilter::default()
-            };
-            let page = PageRequest::first(MOST_GLANCES);
-            let store = &desk.node.store;
-            all.push(store.list_deliveries(company_id, filter, page).await?.items);
-        }
-        let ids = all.iter().flatten().map(|delivery| delivery.id).collect();
-        let last = desk.node.store.last_attempts(ids).await?;
-        let last: HashMap<_, _> = last.iter().map(|last| (last.delivery_id, last)).collect();
-        for (row, deliveries) in rows.iter_mut().zip(all) {
-            let glances = deliveries.iter().map(|delivery| {
-                let last = last.get(&delivery.id).copied();
-                Glance {
-                    id: delivery.id.to_string(),
-                    tone: tone(delivery),
-                    state: delivery.state.name().as_str(),
-                    result: last.map(|last| result(last, delivery)),
-                    took: last.map(|last| span(last.took)),
-                }
-            });
-            row.deliveries = glances.collect();
-        }
-        Ok(rows)
-    }
-}
-
-/// How many bytes events have.
-pub(super) fn bytes_of(events: &[EventRecord]) -> usize {
-    events.iter().map(|event| event.body.len()).sum()
-}
 
 /// What the list is narrowed to, as it stands in the form.
 #[derive(Debug, Default)]
@@ -199,7 +101,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     };
     let names = ["kind", "state", "call", "number", "text", "since", "until"];
     Ok(show(&EventsPage {
-        frame: Frame::new(&desk, &visitor, "events", "Events").troubled(told(&troubles)),
+        frame: visitor.frame(&desk, "events", "Events").troubled(told(&troubles)),
         kinds: part::kinds(query("kind").as_deref()),
         states: states(),
         is_narrowed: names.iter().any(|name| query(name).is_some()),

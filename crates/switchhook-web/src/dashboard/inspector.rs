@@ -109,7 +109,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     });
     Ok(show_page(&InspectorsPage {
         rows: rows.collect(),
-        frame: Frame::new(&desk, &visitor, "inspector", "Inspector"),
+        frame: visitor.frame(&desk, "inspector", "Inspector"),
         scheme: SCHEME,
     }))
 }
@@ -128,7 +128,7 @@ pub(super) async fn show(
         kept,
         ..
     } = inspector(&desk)?.overview(visitor.caller.company_id, name);
-    let frame = Frame::new(&desk, &visitor, "inspector", format!("Inspector {name}"));
+    let frame = visitor.frame(&desk, "inspector", format!("Inspector {name}"));
     let name = name.to_owned();
     let count = kept.len();
     let is_seen = |arrival: &Arc<Arrival>| arrival.kind().is_some_and(|kind| sight.sees(kind));
@@ -203,7 +203,7 @@ pub(super) async fn arrival(
     visitor.must_see(kind)?;
     let arrival = Arc::clone(arrival);
     let title = format!("Inspector {name}, delivery {number}");
-    let frame = Frame::new(&desk, &visitor, "inspector", title);
+    let frame = visitor.frame(&desk, "inspector", title);
     let name = name.to_owned();
     let bytes = arrival.body.len();
     Ok(blocking::run(bytes, move || arrival_page(frame, name, &arrival, kind, sight)).await)

@@ -106,7 +106,7 @@ async fn page(desk: &Desk, visitor: &Visitor, made: Option<NewKey>) -> Result<Re
     let now = desk.node.clock.now();
     let rows = found.items.iter();
     Ok(show(&KeysPage {
-        frame: Frame::new(desk, visitor, "keys", "API keys"),
+        frame: visitor.frame(desk, "keys", "API keys"),
         made: made.map(|made| (made.text.expose().to_owned(), made.key.name)),
         rows: rows.map(|key| KeyRow::of(key, visitor, now)).collect(),
         next: found.next,
@@ -123,7 +123,7 @@ fn form_page(desk: &Desk, visitor: &Visitor, form: Option<&Form>, trouble: Optio
     let chosen = |name: &str, value: &str| form.is_some_and(|form| form.all(name).contains(&value));
     let expiry = form.and_then(|form| form.text("expires")).unwrap_or_default();
     FormPage {
-        frame: Frame::new(desk, visitor, "keys", "New API key").troubled(trouble),
+        frame: visitor.frame(desk, "keys", "New API key").troubled(trouble),
         name: form
             .and_then(|form| form.text("name"))
             .unwrap_or_default()

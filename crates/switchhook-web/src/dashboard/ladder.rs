@@ -13,7 +13,7 @@ use switchhook_protocol::{CallEvent, Payload, Word};
 use switchhook_receiver::Likeness;
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 
-use super::events::bytes_of;
+use super::event_row::bytes_of;
 use super::part::{Moment, span};
 use switchhook_node::Node;
 use switchhook_node::blocking;

@@ -132,7 +132,7 @@ async fn page(
     let page = visitor.page(A_PAGE);
     let found = notifications::list(&desk.node, visitor.caller, page).await?;
     Ok(show(&NotificationsPage {
-        frame: Frame::new(desk, visitor, "notifications", "Notifications"),
+        frame: visitor.frame(desk, "notifications", "Notifications"),
         tested,
         channels: channels.items.iter().map(ChannelRow::of).collect(),
         rows: found.items.into_iter().map(NotificationRow::of).collect(),
@@ -151,7 +151,9 @@ fn form_page(desk: &Desk, visitor: &Visitor, form: &Form, trouble: Option<String
     let kinds = form.all("kinds");
     let is_blank = trouble.is_none();
     FormPage {
-        frame: Frame::new(desk, visitor, "notifications", "New channel").troubled(trouble),
+        frame: visitor
+            .frame(desk, "notifications", "New channel")
+            .troubled(trouble),
         types: ChannelType::ALL
             .into_iter()
             .map(|one| Choice::new(one.as_str(), one.as_str(), chosen))

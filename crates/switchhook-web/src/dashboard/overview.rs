@@ -10,7 +10,7 @@ use switchhook_store::{EventFilter, PageRequest};
 use super::SharedDesk;
 use super::attention::Attention;
 use super::chart::rate;
-use super::events::EventRow;
+use super::event_row::EventRow;
 use super::history::Charts;
 use super::page::{Frame, Trouble, show as show_page};
 use super::part::{millis, span};
@@ -67,7 +67,7 @@ pub(super) async fn show(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         time.map_or_else(|| "–".to_owned(), millis)
     };
     Ok(show_page(&Overview {
-        frame: Frame::new(&desk, &visitor, "overview", "Overview"),
+        frame: visitor.frame(&desk, "overview", "Overview"),
         accepted: a_second(recent.accepted),
         delivered: a_second(recent.delivered),
         success,

@@ -11,16 +11,13 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Extensions, HeaderValue, Method, StatusCode};
-use switchhook_domain::key::Right;
 use switchhook_http::server::Client;
 use switchhook_node::callers::NoCaller;
 use switchhook_node::refusal::Refusal;
 use switchhook_store::StoreError;
 use tokio::sync::Semaphore;
 
-use super::Desk;
 use super::assets;
-use super::session::Visitor;
 use crate::api::{ApiError, has_nul};
 use switchhook_node::visible;
 
@@ -37,7 +34,7 @@ pub(super) struct Frame {
     pub(super) csrf: String,
     pub(super) can_write: bool,
     /// Whether everything of the company is open to the visitor.
-    is_admin: bool,
+    pub(super) is_admin: bool,
     /// Whether nobody needs to sign in.
     pub(super) is_open: bool,
     pub(super) has_inspector: bool,
@@ -51,29 +48,6 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn new(
-        desk: &Desk,
-        visitor: &Visitor,
-        section: &'static str,
-        title: impl Into<String>,
-    ) -> Self {
-        let settings = &desk.node.settings.dashboard;
-        Self {
-            title: title.into(),
-            section,
-            csrf: visitor.csrf.clone(),
-            can_write: visitor.caller.may(Right::Write),
-            is_admin: visitor.caller.admin,
-            is_open: visitor.is_open,
-            has_inspector: desk.node.inspector.is_some(),
-            has_simulator: settings.simulator,
-            is_masked: !settings.mask.is_nothing(),
-            version: assets::version(),
-            said: visitor.said(),
-            trouble: None,
-        }
-    }
-
     pub(super) fn troubled(mut self, trouble: Option<String>) -> Self {
         self.trouble = trouble;
         self

@@ -76,7 +76,7 @@ pub(super) async fn show_reference(
         Reference::of(&serde_json::from_str(&text).expect("the document is JSON"))
     });
     Ok(show(&ReferencePage {
-        frame: Frame::new(&desk, &visitor, "api", "API reference"),
+        frame: visitor.frame(&desk, "api", "API reference"),
         description: &reference.description,
         tags: &reference.tags,
     }))

@@ -166,7 +166,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let (now, mask) = (desk.node.clock.now(), desk.node.settings.dashboard.mask);
     let rows = replays.items.iter();
     Ok(show_page(&ReplaysPage {
-        frame: Frame::new(&desk, &visitor, "replays", "Replays"),
+        frame: visitor.frame(&desk, "replays", "Replays"),
         rows: rows.map(|replay| ReplayPart::of(replay, now, mask)).collect(),
         cursor: replays.next,
     }))
@@ -195,7 +195,7 @@ async fn form_page(
         .items;
     let states = StateName::ALL.iter().map(|state| state.as_str());
     Ok(FormPage {
-        frame: Frame::new(desk, visitor, "replays", "New replay").troubled(trouble),
+        frame: visitor.frame(desk, "replays", "New replay").troubled(trouble),
         kinds: part::kinds(form.kind.as_deref()),
         states: states
             .map(|state| Choice::new(state, state, form.state.as_deref()))
@@ -259,7 +259,7 @@ pub(super) async fn show(
     let replay = store.replay(visitor.caller.company_id, id).await?;
     let (now, mask) = (desk.node.clock.now(), desk.node.settings.dashboard.mask);
     Ok(show_page(&ReplayPage {
-        frame: Frame::new(&desk, &visitor, "replays", format!("Replay {id}")),
+        frame: visitor.frame(&desk, "replays", format!("Replay {id}")),
         replay: ReplayPart::of(&replay, now, mask),
     }))
 }

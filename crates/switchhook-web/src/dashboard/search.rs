@@ -10,7 +10,7 @@ use switchhook_protocol::{Id, Payload};
 use switchhook_store::{EventFilter, EventRecord, PageRequest, StoreError};
 use tokio::time::Instant;
 
-use super::events::{EventRow, bytes_of};
+use super::event_row::{EventRow, bytes_of};
 use super::part::{Moment, many};
 use switchhook_node::Node;
 use switchhook_node::blocking;

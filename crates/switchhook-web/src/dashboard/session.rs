@@ -29,8 +29,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) use self::filled::Filled;
 pub(super) use self::sign_in::{ask, sign_in, sign_out};
 use self::site::check_host;
-use super::page::{Said, Trouble};
-use super::{Desk, SharedDesk};
+use super::page::{Frame, Said, Trouble};
+use super::{Desk, SharedDesk, assets};
 use crate::observing::Asker;
 use switchhook_node::caller::Caller;
 use switchhook_node::callers::NoCaller;
@@ -232,9 +232,23 @@ impl Visitor {
         }
     }
 
-    /// What was done just now.
-    pub(super) fn said(&self) -> Option<&'static str> {
-        self.query("said").and_then(|word| Said::of(&word))
+    /// What is around a page that they look at.
+    pub(super) fn frame(&self, desk: &Desk, section: &'static str, title: impl Into<String>) -> Frame {
+        let settings = &desk.node.settings.dashboard;
+        Frame {
+            title: title.into(),
+            section,
+            csrf: self.csrf.clone(),
+            can_write: self.caller.may(Right::Write),
+            is_admin: self.caller.admin,
+            is_open: self.is_open,
+            has_inspector: desk.node.inspector.is_some(),
+            has_simulator: settings.simulator,
+            is_masked: !settings.mask.is_nothing(),
+            version: assets::version(),
+            said: self.query("said").and_then(|word| Said::of(&word)),
+            trouble: None,
+        }
     }
 }
 

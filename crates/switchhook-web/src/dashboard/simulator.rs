@@ -96,7 +96,7 @@ fn page(desk: &SharedDesk, visitor: &Visitor, chosen: &str, speed: &str) -> Simu
         trouble: play.trouble,
     });
     SimulatorPage {
-        frame: Frame::new(desk, visitor, "simulator", "Simulator"),
+        frame: visitor.frame(desk, "simulator", "Simulator"),
         scenarios: Scenario::all()
             .map(|scenario| ScenarioChoice {
                 name: scenario.name(),

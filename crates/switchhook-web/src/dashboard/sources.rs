@@ -92,7 +92,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .list_sources(company_id, visitor.page(A_PAGE))
         .await?;
     Ok(show_page(&SourcesPage {
-        frame: Frame::new(&desk, &visitor, "sources", "Sources"),
+        frame: visitor.frame(&desk, "sources", "Sources"),
         rows: sources.items.iter().map(SourceRow::of).collect(),
         next: sources.next,
     }))
@@ -111,7 +111,7 @@ pub(super) async fn show(
     let refusals = store.list_refusals(company_id, id, visitor.page(A_PAGE)).await?;
     let sight = visitor.sight(&desk);
     Ok(show_page(&SourcePage {
-        frame: Frame::new(&desk, &visitor, "sources", format!("Source {}", source.name)),
+        frame: visitor.frame(&desk, "sources", format!("Source {}", source.name)),
         row: SourceRow::of(&source),
         refusals: refusals
             .items

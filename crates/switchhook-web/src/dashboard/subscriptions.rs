@@ -16,7 +16,7 @@ use switchhook_node::refusal::Refusal;
 use switchhook_node::subscriptions;
 use switchhook_store::{EventFilter, PageRequest, StoreError, SubscriptionFilter};
 
-use super::events::bytes_of;
+use super::event_row::bytes_of;
 use super::page::{Frame, Said, Trouble, go, id_of, show, show_again};
 use super::part::{self, Choice, Moment};
 use super::session::{Filled, Visitor};
@@ -181,7 +181,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .map(|one| SubscriptionRow::of(one, url(one)));
     Ok(show(&SubscriptionsPage {
         rows: rows.collect(),
-        frame: Frame::new(&desk, &visitor, "subscriptions", "Subscriptions"),
+        frame: visitor.frame(&desk, "subscriptions", "Subscriptions"),
         kinds: part::kinds(kind.map(Kind::route)),
         next: subscriptions.next,
         kind: kind.map_or("", Kind::route).to_owned(),
@@ -224,7 +224,7 @@ async fn form_page(
         Vec::new()
     };
     Ok(FormPage {
-        frame: Frame::new(desk, visitor, "subscriptions", title).troubled(trouble),
+        frame: visitor.frame(desk, "subscriptions", title).troubled(trouble),
         id,
         kinds: part::kinds(Some(form.kind.route())),
         endpoints: endpoints(&webhooks.items, form.endpoint_id.as_deref()),
@@ -405,7 +405,7 @@ pub(super) async fn ask_to_delete(
         None => None,
     };
     Ok(show(&DeletePage {
-        frame: Frame::new(&desk, &visitor, "subscriptions", "Delete subscription"),
+        frame: visitor.frame(&desk, "subscriptions", "Delete subscription"),
         row: SubscriptionRow::of(&subscription, url.as_deref()),
     }))
 }

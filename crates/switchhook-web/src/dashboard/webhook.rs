@@ -125,7 +125,7 @@ pub(super) async fn show(
         .list_deliveries(company_id, filter, PageRequest::first(LATEST))
         .await?;
     let url = shown_url(&webhook.hook_url).into_owned();
-    let frame = Frame::new(&desk, &visitor, "webhooks", url.clone());
+    let frame = visitor.frame(&desk, "webhooks", url.clone());
     let sight = visitor.sight(&desk);
     let own = subscriptions
         .iter()

@@ -108,7 +108,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     });
     Ok(show(&WebhooksPage {
         rows: rows.collect(),
-        frame: Frame::new(&desk, &visitor, "webhooks", "Webhooks"),
+        frame: visitor.frame(&desk, "webhooks", "Webhooks"),
         next: webhooks.next,
         is_first: page.after.is_none(),
     }))
@@ -147,7 +147,7 @@ fn form_page(
         None => "New webhook",
     };
     FormPage {
-        frame: Frame::new(desk, visitor, "webhooks", title).troubled(trouble),
+        frame: visitor.frame(desk, "webhooks", title).troubled(trouble),
         id,
         form,
         has_inspector: desk.node.inspector.is_some(),
@@ -285,7 +285,7 @@ pub(super) async fn ask_to_delete(
         .pending_webhooks(Some(WebhookId(id.0 - 1)), 1)
         .await?;
     Ok(show(&DeletePage {
-        frame: Frame::new(&desk, &visitor, "webhooks", "Delete webhook"),
+        frame: visitor.frame(&desk, "webhooks", "Delete webhook"),
         id: id.to_string(),
         url: shown_url(&webhook.hook_url).into_owned(),
         subscriptions,

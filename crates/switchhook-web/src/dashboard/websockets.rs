@@ -58,7 +58,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         rows.push(row(&desk, &visitor, websocket).await?);
     }
     Ok(show(&WebsocketsPage {
-        frame: Frame::new(&desk, &visitor, "websockets", "Websockets"),
+        frame: visitor.frame(&desk, "websockets", "Websockets"),
         rows,
         next: found.next,
     }))
