@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use switchhook_domain::Timestamp;
 use switchhook_domain::attempt::{Attempt, FailureReason, OutcomeClass, Phases};
-use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::redact;
@@ -18,33 +17,10 @@ use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 use super::EngineParts;
 use super::body::{body_of, size_made};
 use super::memory::Reservation;
-use super::transport::{Post, Posted, Transport};
-use crate::chance::Dice;
+use super::transport::{Post, Posted};
 use crate::destination::{Destination, Unwanted, add_own_headers};
 use crate::live::AttemptOf;
 use crate::templates::Templates;
-
-/// What attempts are made with.
-pub(super) struct Means {
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    dice: Arc<Dice>,
-    templates: Arc<Templates>,
-    /// The settings of webhooks that do not say.
-    defaults: DeliveryDefaults,
-}
-
-impl Means {
-    pub(super) fn of(parts: &EngineParts) -> Self {
-        Self {
-            transport: Arc::clone(&parts.transport),
-            clock: Arc::clone(&parts.clock),
-            dice: Arc::clone(&parts.dice),
-            templates: Arc::clone(&parts.templates),
-            defaults: parts.defaults,
-        }
-    }
-}
 
 /// An attempt that ended.
 pub(super) struct Ended {
@@ -64,11 +40,11 @@ pub(super) async fn attempt(
     destination: Arc<Destination>,
     room: Option<Reservation>,
     started_at: Timestamp,
-    means: Means,
+    parts: Arc<EngineParts>,
 ) -> Ended {
     let posting = async {
-        match prepare(&claimed, &destination, room, &means.templates, started_at).await {
-            Ok(post) => means.transport.post(post).await,
+        match prepare(&claimed, &destination, room, &parts.templates, started_at).await {
+            Ok(post) => parts.transport.post(post).await,
             Err(words) => Posted::unanswered(FailureReason::Template, words, Phases::default()),
         }
     };
@@ -86,11 +62,11 @@ pub(super) async fn attempt(
         &Judgement {
             destination: &destination,
             unwanted,
-            defaults: &means.defaults,
+            defaults: &parts.defaults,
             was_due_at: claimed.was_due_at,
             started_at,
-            finished_at: means.clock.now(),
-            jitter: means.dice.roll(),
+            finished_at: parts.clock.now(),
+            jitter: parts.dice.roll(),
         },
     );
     Ended {

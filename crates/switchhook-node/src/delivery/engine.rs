@@ -154,7 +154,7 @@ impl Engine {
         let (commands, received) = mpsc::unbounded_channel();
         let running = Running(Arc::clone(&shared));
         let vitals = parts.vitals.clone();
-        let (dispatcher, reports) = Dispatcher::new(parts, Arc::clone(&shared), runtime.clone());
+        let (dispatcher, reports) = Dispatcher::new(Arc::new(parts), Arc::clone(&shared), runtime.clone());
         vitals.spawn(PART, runtime, async move {
             let _running = running;
             dispatcher.run(received, hand_over, reports).await;

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::{Breaker, Transition};
-use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::suspension::SuspensionReason;
-use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::StoreError;
 use tracing::{info, warn};
 
@@ -19,26 +17,21 @@ use super::EngineParts;
 use super::outbox::Outbox;
 use super::schedule::Schedule;
 use super::tasks::{OthersHealth, Tasks};
-use crate::registry::Registry;
 
 /// How often to look for failures that nothing has followed.
 const LOOK_BACK: Duration = Duration::from_secs(5);
 
 /// Follows the breakers of all webhooks.
 pub(super) struct Breakers {
-    registry: Arc<Registry>,
-    defaults: DeliveryDefaults,
-    clock: Arc<dyn Clock>,
+    parts: Arc<EngineParts>,
     /// When to look back next.
     next_look: Timestamp,
 }
 
 impl Breakers {
-    pub(super) fn new(parts: &EngineParts) -> Self {
+    pub(super) fn new(parts: Arc<EngineParts>) -> Self {
         Self {
-            registry: Arc::clone(&parts.registry),
-            defaults: parts.defaults,
-            clock: Arc::clone(&parts.clock),
+            parts,
             next_look: Timestamp::from_millis(0),
         }
     }
@@ -80,11 +73,11 @@ impl Breakers {
 
     /// Pauses a webhook whose receiver has failed `since` then, which is longer than it may.
     fn disable_if_hopeless(&self, id: WebhookId, since: Timestamp, now: Timestamp, tasks: &Tasks) {
-        let Some(destination) = self.registry.destination(id) else {
+        let Some(destination) = self.parts.registry.destination(id) else {
             return;
         };
         let webhook = &destination.webhook;
-        let patience = webhook.settings.disable_after(&self.defaults);
+        let patience = webhook.settings.disable_after(&self.parts.defaults);
         let is_hopeless = patience.is_some_and(|patience| now.since(since) >= patience);
         if webhook.paused_at.is_none() && is_hopeless {
             tasks.disable(webhook, since, now);
@@ -93,10 +86,10 @@ impl Breakers {
 
     /// Tries a webhook now, because somebody asked for it: one attempt, and everything that waits if that succeeds.
     pub(super) fn try_now(&self, id: WebhookId, schedule: &mut Schedule, tasks: &Tasks) {
-        let Some(destination) = self.registry.destination(id) else {
+        let Some(destination) = self.parts.registry.destination(id) else {
             return;
         };
-        let now = self.clock.now();
+        let now = self.parts.clock.now();
         let breaker = {
             let load = destination.load();
             let mut health = load.health.write();
@@ -114,10 +107,10 @@ impl Breakers {
 
     /// Closes the breaker of a webhook: what made its attempts fail may be mended.
     pub(super) fn close(&self, id: WebhookId, tasks: &Tasks) {
-        let Some(destination) = self.registry.destination(id) else {
+        let Some(destination) = self.parts.registry.destination(id) else {
             return;
         };
-        let (load, now) = (destination.load(), self.clock.now());
+        let (load, now) = (destination.load(), self.parts.clock.now());
         if load.health.read().breaker.is_open() {
             load.health.write().give_another_chance(now);
             tasks.save_breaker(id, Breaker::default(), now);
@@ -130,7 +123,7 @@ impl Breakers {
             return;
         }
         self.next_look = now.plus(LOOK_BACK);
-        for destination in self.registry.destinations() {
+        for destination in self.parts.registry.destinations() {
             let change = destination.load().look_back(now);
             outbox.note_outage(destination.webhook.id, change, now);
         }
@@ -143,7 +136,7 @@ impl Breakers {
             return;
         }
         let lasting: HashMap<_, _> = outages.iter().map(|(id, outage)| (*id, outage)).collect();
-        for destination in self.registry.destinations() {
+        for destination in self.parts.registry.destinations() {
             destination
                 .load()
                 .hear_outage(lasting.get(&destination.webhook.id).copied());
@@ -170,7 +163,7 @@ impl Breakers {
             .filter(|record| record.suspension.reason == SuspensionReason::Breaker)
         {
             let id = record.webhook_id;
-            let Some(destination) = self.registry.destination(id) else {
+            let Some(destination) = self.parts.registry.destination(id) else {
                 continue;
             };
             if !destination.load().hear(record) {

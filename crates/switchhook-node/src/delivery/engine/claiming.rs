@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_domain::Timestamp;
-use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
-use switchhook_domain::lease::Lease;
-use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::{Claim, ClaimAnswer, ClaimRequest, Expired, StoreError};
 use tracing::warn;
 
@@ -20,7 +17,6 @@ use super::{ALWAYS_TAKEN, EngineParts};
 use crate::delivery::memory::Reservation;
 use crate::delivery::queue::WebhookQueue;
 use crate::destination::Destination;
-use crate::registry::Registry;
 
 /// How many webhooks one claim serves.
 const WEBHOOKS_PER_CLAIM: usize = 64;
@@ -36,10 +32,7 @@ pub(super) struct Claiming {
     count: Count,
     /// How many claims are under way.
     under_way: usize,
-    registry: Arc<Registry>,
-    clock: Arc<dyn Clock>,
-    defaults: DeliveryDefaults,
-    lease: Lease,
+    parts: Arc<EngineParts>,
 }
 
 /// How many deliveries this node has and may have.
@@ -59,7 +52,7 @@ pub(super) struct Requests {
 }
 
 impl Claiming {
-    pub(super) fn new(parts: &EngineParts) -> Self {
+    pub(super) fn new(parts: Arc<EngineParts>) -> Self {
         Self {
             count: Count {
                 max: parts.max_handed_over,
@@ -67,10 +60,7 @@ impl Claiming {
                 requested: 0,
             },
             under_way: 0,
-            registry: Arc::clone(&parts.registry),
-            clock: Arc::clone(&parts.clock),
-            defaults: parts.defaults,
-            lease: parts.lease,
+            parts,
         }
     }
 
@@ -92,7 +82,7 @@ impl Claiming {
     /// Claims what is due, as far as there is room.
     pub(super) fn claim_what_is_due(&mut self, schedule: &mut Schedule, outbox: &mut Outbox, tasks: &Tasks) {
         while self.under_way < MOST_CLAIMS {
-            let now = self.clock.now();
+            let now = self.parts.clock.now();
             let requests = self.next_requests(now, schedule, outbox, tasks);
             if requests.list.is_empty() {
                 return;
@@ -101,8 +91,8 @@ impl Claiming {
             let claim = Claim {
                 requests: requests.list.clone(),
                 now,
-                until: now.plus(self.lease.0),
-                expired: match self.clock.agreement().may_judge_leases(self.lease) {
+                until: now.plus(self.parts.lease.0),
+                expired: match self.parts.clock.agreement().may_judge_leases(self.parts.lease) {
                     true => Expired::Claim,
                     false => Expired::Leave,
                 },
@@ -124,7 +114,7 @@ impl Claiming {
             && let Some((due_at, id)) = schedule.first_due()
             && due_at <= now
         {
-            if let Some(destination) = self.registry.destination(id) {
+            if let Some(destination) = self.parts.registry.destination(id) {
                 self.see_to_due(id, &destination, now, &mut requests, schedule, outbox);
             } else {
                 outbox.release(schedule.queue(id).give_back_all());
@@ -156,8 +146,8 @@ impl Claiming {
             outbox.release(queue.give_back_all());
             queue.backlog().postpone(now.plus(ASK_AGAIN_AFTER));
         } else {
-            let timeout = destination.timeout(&self.defaults);
-            queue.keep_to(rate, self.lease.time_to_start(timeout));
+            let timeout = destination.timeout(&self.parts.defaults);
+            queue.keep_to(rate, self.parts.lease.time_to_start(timeout));
             if self.count.request(id, queue, requests) {
                 queue.backlog().claim_began();
             } else {
@@ -177,7 +167,7 @@ impl Claiming {
         self.count.answered(requests);
         match answer {
             Ok(answers) => {
-                let now = self.clock.now();
+                let now = self.parts.clock.now();
                 for answer in answers {
                     let backlog = schedule.queue(answer.webhook_id).backlog();
                     backlog.claim_ended(answer.claimed, answer.next_due_at, now);
@@ -203,7 +193,7 @@ impl Claiming {
         answer: Result<Cancelled, StoreError>,
         schedule: &mut Schedule,
     ) {
-        let now = self.clock.now();
+        let now = self.parts.clock.now();
         // What was cancelled counts as what a claim brings: there may be more at once.
         let (brought, next) = match answer {
             Ok(Cancelled::Some(0)) => (0, None),

@@ -30,7 +30,7 @@ use super::survey::Survey;
 use super::tasks::{Report, Tasks};
 use super::urgent::Urgent;
 use super::{Command, EngineParts, Shared};
-use crate::delivery::attempt::{Ended, Means, attempt};
+use crate::delivery::attempt::{Ended, attempt};
 use crate::delivery::queue::{AttemptEnd, NoRoom, Started, WebhookQueue};
 use crate::destination::{Destination, Unwanted};
 
@@ -53,7 +53,7 @@ pub(super) struct Dispatcher {
     outbox: Outbox,
     urgent: Urgent,
     tasks: Tasks,
-    parts: EngineParts,
+    parts: Arc<EngineParts>,
     shared: Arc<Shared>,
     /// How many attempts are under way.
     in_flight: u32,
@@ -72,17 +72,17 @@ struct Stopping {
 
 impl Dispatcher {
     pub(super) fn new(
-        parts: EngineParts,
+        parts: Arc<EngineParts>,
         shared: Arc<Shared>,
         runtime: Handle,
     ) -> (Self, mpsc::Receiver<Report>) {
         let threads = Threads::of(&runtime);
-        let (tasks, reports) = Tasks::new(&parts, runtime);
+        let (tasks, reports) = Tasks::new(Arc::clone(&parts), runtime);
         let dispatcher = Self {
             schedule: Schedule::new(&parts, Arc::clone(&shared.memory)),
-            claiming: Claiming::new(&parts),
+            claiming: Claiming::new(Arc::clone(&parts)),
             survey: Survey::new(),
-            breakers: Breakers::new(&parts),
+            breakers: Breakers::new(Arc::clone(&parts)),
             nodes: Nodes::new(),
             outbox: Outbox::default(),
             urgent: Urgent::default(),
@@ -370,9 +370,9 @@ impl Dispatcher {
         self.schedule.queue(id).attempted(now, rate);
         self.in_flight += 1;
         self.parts.telemetry.attempt_started();
-        let means = Means::of(&self.parts);
+        let parts = Arc::clone(&self.parts);
         self.tasks
-            .attempt(attempt(claimed, destination, room, now, means));
+            .attempt(attempt(claimed, destination, room, now, parts));
     }
 
     fn take_ended(&mut self, ended: Ended) {

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use switchhook_domain::Timestamp;
 use switchhook_domain::breaker::Breaker;
-use switchhook_domain::clock::Clock;
 use switchhook_domain::delivery::StateName;
 use switchhook_domain::id::{CompanyId, DeliveryId, WebhookId};
 use switchhook_domain::outage::Outage;
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_store::{
     Claim, ClaimAnswer, DeliveryFilter, FinishedAttempt, OutageWrite, PageRequest, PendingWebhook, Release,
-    Store, StoreError, SuspensionRecord,
+    StoreError, SuspensionRecord,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -23,8 +22,6 @@ use super::outbox::{Stored, StoredAttempts, bytes_of};
 use super::survey::SURVEY_PAGE;
 use super::{EngineParts, PART};
 use crate::delivery::attempt::Ended;
-use crate::registry::Registry;
-use crate::vitals::Vitals;
 
 /// How many deliveries of a deleted webhook one commit cancels.
 const CANCEL_SLICE: u32 = 1_000;
@@ -72,23 +69,17 @@ pub(super) enum Cancelled {
 
 /// Starts tasks. One that fails takes the engine with it, which waits to hear of it.
 pub(super) struct Tasks {
-    store: Arc<dyn Store>,
-    registry: Arc<Registry>,
-    clock: Arc<dyn Clock>,
-    vitals: Vitals,
+    parts: Arc<EngineParts>,
     runtime: Handle,
     reports: mpsc::Sender<Report>,
 }
 
 impl Tasks {
-    pub(super) fn new(parts: &EngineParts, runtime: Handle) -> (Self, mpsc::Receiver<Report>) {
+    pub(super) fn new(parts: Arc<EngineParts>, runtime: Handle) -> (Self, mpsc::Receiver<Report>) {
         // Every attempt under way has a place, so that none waits to report; of all other tasks there are a handful.
         let (reports, received) = mpsc::channel(parts.max_in_flight as usize + 64);
         let tasks = Self {
-            store: Arc::clone(&parts.store),
-            registry: Arc::clone(&parts.registry),
-            clock: Arc::clone(&parts.clock),
-            vitals: parts.vitals.clone(),
+            parts,
             runtime,
             reports,
         };
@@ -96,7 +87,7 @@ impl Tasks {
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.vitals.spawn(PART, &self.runtime, work);
+        self.parts.vitals.spawn(PART, &self.runtime, work);
     }
 
     fn spawn_reporting(&self, work: impl Future<Output = Report> + Send + 'static) {
@@ -119,9 +110,9 @@ impl Tasks {
 
     /// Claims what is due.
     pub(super) fn claim(&self, claim: Claim, requests: Requests) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
-            let answer = store.claim_due_deliveries(claim).await;
+            let answer = parts.store.claim_due_deliveries(claim).await;
             if answer.is_err() {
                 tokio::time::sleep(CLAIM_AGAIN_AFTER).await;
             }
@@ -131,28 +122,29 @@ impl Tasks {
 
     /// Claims one delivery by name.
     pub(super) fn claim_now(&self, id: DeliveryId, claim: Claim) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
-            let answer = store.claim_due_deliveries(claim).await;
+            let answer = parts.store.claim_due_deliveries(claim).await;
             Report::ClaimedNow { id, answer }
         });
     }
 
     /// Reads which webhooks have something pending.
     pub(super) fn survey(&self, after: Option<WebhookId>) {
-        let store = Arc::clone(&self.store);
-        self.spawn_reporting(
-            async move { Report::Surveyed(store.pending_webhooks(after, SURVEY_PAGE).await) },
-        );
+        let parts = Arc::clone(&self.parts);
+        self.spawn_reporting(async move {
+            Report::Surveyed(parts.store.pending_webhooks(after, SURVEY_PAGE).await)
+        });
     }
 
     /// Cancels deliveries of a webhook that is not known here, if it is gone.
     pub(super) fn cancel(&self, webhook_id: WebhookId, now: Timestamp) {
-        let (store, registry) = (Arc::clone(&self.store), Arc::clone(&self.registry));
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
-            let answer = match registry.learn_of(webhook_id).await {
+            let answer = match parts.registry.learn_of(webhook_id).await {
                 Ok(true) => Ok(Cancelled::NotGone),
-                Ok(false) => store
+                Ok(false) => parts
+                    .store
                     .cancel_deliveries_of(webhook_id, now, CANCEL_SLICE)
                     .await
                     .map(Cancelled::Some),
@@ -166,11 +158,12 @@ impl Tasks {
 
     /// Stores finished attempts, after `delay`.
     pub(super) fn finish(&self, batch: Vec<FinishedAttempt>, delay: Option<Duration>) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
             pause(delay).await;
             let bytes = bytes_of(&batch);
-            let stored = store
+            let stored = parts
+                .store
                 .finish_attempts(batch.clone())
                 .await
                 .map(|late| StoredAttempts { late, bytes })
@@ -181,11 +174,12 @@ impl Tasks {
 
     /// Gives claims back, after `delay`.
     pub(super) fn release(&self, batch: Vec<Release>, delay: Option<Duration>) {
-        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
             pause(delay).await;
-            let stored = store
-                .release_deliveries(batch.clone(), clock.now())
+            let stored = parts
+                .store
+                .release_deliveries(batch.clone(), parts.clock.now())
                 .await
                 .map_err(|error| (error, batch));
             Report::Stored(Stored::Released(stored))
@@ -194,10 +188,11 @@ impl Tasks {
 
     /// Writes down what became of outages, after `delay`.
     pub(super) fn write_outages(&self, batch: Vec<OutageWrite>, delay: Option<Duration>) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
             pause(delay).await;
-            let stored = store
+            let stored = parts
+                .store
                 .write_outages(batch.clone())
                 .await
                 .map_err(|error| (error, batch));
@@ -209,12 +204,12 @@ impl Tasks {
 
     /// Reads which webhooks were suspended since then.
     pub(super) fn read_breakers(&self, since: Timestamp) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn_reporting(async move {
             let read = async {
                 Ok(OthersHealth {
-                    suspensions: store.list_suspensions(None, since).await?,
-                    outages: store.lasting_outages(None).await?,
+                    suspensions: parts.store.list_suspensions(None, since).await?,
+                    outages: parts.store.lasting_outages(None).await?,
                 })
             };
             Report::BreakersRead(read.await)
@@ -222,9 +217,9 @@ impl Tasks {
     }
 
     pub(super) fn save_breaker(&self, id: WebhookId, breaker: Breaker, now: Timestamp) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn(async move {
-            if let Err(error) = store.save_breaker(id, breaker, now).await {
+            if let Err(error) = parts.store.save_breaker(id, breaker, now).await {
                 warn!(%error, webhook_id = %id, "how the breaker is could not be stored: a restart will not know it");
             }
         });
@@ -232,12 +227,12 @@ impl Tasks {
 
     /// Has waiting retries of a webhook go now, whose receiver works again.
     pub(super) fn hurry_retries(&self, id: WebhookId, now: Timestamp) {
-        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let parts = Arc::clone(&self.parts);
         self.spawn(async move {
             let mut now = now;
             loop {
-                match store.make_retries_due(id, now, RETRY_SLICE).await {
-                    Ok(made) if made == RETRY_SLICE as usize => now = clock.now(),
+                match parts.store.make_retries_due(id, now, RETRY_SLICE).await {
+                    Ok(made) if made == RETRY_SLICE as usize => now = parts.clock.now(),
                     Ok(_) => return,
                     Err(error) => {
                         warn!(%error, webhook_id = %id, "waiting retries could not be hurried: they go when due");
@@ -250,9 +245,9 @@ impl Tasks {
 
     /// Has one of the retries of a webhook go now, if any waits.
     pub(super) fn hurry_one_retry(&self, id: WebhookId, now: Timestamp) {
-        let store = Arc::clone(&self.store);
+        let parts = Arc::clone(&self.parts);
         self.spawn(async move {
-            if let Err(error) = store.make_retries_due(id, now, 1).await {
+            if let Err(error) = parts.store.make_retries_due(id, now, 1).await {
                 warn!(%error, webhook_id = %id, "the webhook could not be tried at once: its retries go when due");
             }
         });
@@ -261,10 +256,10 @@ impl Tasks {
     /// Pauses a webhook to which no attempt succeeded `since` then.
     pub(super) fn disable(&self, webhook: &Webhook, since: Timestamp, now: Timestamp) {
         let (id, company_id) = (webhook.id, webhook.company_id);
-        let (store, registry) = (Arc::clone(&self.store), Arc::clone(&self.registry));
+        let parts = Arc::clone(&self.parts);
         self.spawn(async move {
             // Another node may well reach what this one does not.
-            if store.nodes() > 1 && !matches!(delivered_since(&*store, company_id, id, since).await, Ok(false)) {
+            if parts.store.nodes() > 1 && !matches!(delivered_since(&parts, company_id, id, since).await, Ok(false)) {
                 return;
             }
             warn!(
@@ -272,42 +267,36 @@ impl Tasks {
                 "webhook disabled: no attempt succeeded for longer than it allows. Nothing is lost: resume it once the \
                  receiver works"
             );
-            disable(&*store, &registry, company_id, id, now).await;
+            disable(&parts, company_id, id, now).await;
         });
     }
 
     /// Pauses a webhook whose receiver asks for it.
     pub(super) fn disable_as_asked(&self, webhook: &Webhook, now: Timestamp) {
         let (id, company_id) = (webhook.id, webhook.company_id);
-        let (store, registry) = (Arc::clone(&self.store), Arc::clone(&self.registry));
+        let parts = Arc::clone(&self.parts);
         self.spawn(async move {
             warn!(webhook_id = %id, "webhook disabled: its receiver answered `webhook-delivery: disable`");
-            disable(&*store, &registry, company_id, id, now).await;
+            disable(&parts, company_id, id, now).await;
         });
     }
 }
 
-async fn disable(
-    store: &dyn Store,
-    registry: &Registry,
-    company_id: CompanyId,
-    id: WebhookId,
-    now: Timestamp,
-) {
+async fn disable(parts: &EngineParts, company_id: CompanyId, id: WebhookId, now: Timestamp) {
     let change = WebhookChange {
         paused_at: Some(Some(now)),
         disabled: true,
         ..WebhookChange::default()
     };
-    let disabled = store.update_webhook(company_id, id, change, now).await;
-    if let Err(error) = disabled.and(registry.refresh(company_id).await) {
+    let disabled = parts.store.update_webhook(company_id, id, change, now).await;
+    if let Err(error) = disabled.and(parts.registry.refresh(company_id).await) {
         warn!(%error, webhook_id = %id, "the webhook could not be disabled: tried again at the next attempt");
     }
 }
 
 /// Whether the last delivery that a webhook took came after `since`.
 async fn delivered_since(
-    store: &dyn Store,
+    parts: &EngineParts,
     company_id: CompanyId,
     id: WebhookId,
     since: Timestamp,
@@ -319,7 +308,10 @@ async fn delivered_since(
     };
     let mut page = PageRequest::first(1);
     loop {
-        let read = store.list_deliveries(company_id, filter.clone(), page).await?;
+        let read = parts
+            .store
+            .list_deliveries(company_id, filter.clone(), page)
+            .await?;
         match (read.items.first(), read.next) {
             (Some(last), _) => return Ok(last.state.at() > since),
             (None, Some(next)) => page.after = Some(next),
