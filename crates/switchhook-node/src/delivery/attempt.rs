@@ -10,12 +10,12 @@ use switchhook_domain::delivery::{Delivery, state_after_attempt, still_blocks};
 use switchhook_domain::order::OrderKey;
 use switchhook_domain::redaction::redact;
 use switchhook_domain::retry::{Jitter, RetryContext, RetryPolicy};
-use switchhook_domain::template::{Circumstances, Template};
+use switchhook_domain::template::Circumstances;
 use switchhook_domain::webhook::DeliveryDefaults;
 use switchhook_store::{ClaimedDelivery, FinishedAttempt};
 
 use super::EngineParts;
-use super::body::{body_of, size_made};
+use super::body::body_of;
 use super::memory::Reservation;
 use super::transport::{Post, Posted};
 use crate::destination::{Destination, Unwanted, add_own_headers};
@@ -81,18 +81,6 @@ pub(super) async fn attempt(
         order_key: claimed.delivery.order_key,
         class,
         unwanted,
-    }
-}
-
-/// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
-pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
-    let is_signed = destination.signer.is_some();
-    let (event, hidden) = (claimed.body.len(), claimed.hidden());
-    if destination.made.has_body() {
-        let made = Template::most_made_of(event);
-        made + size_made(is_signed, made, hidden)
-    } else {
-        size_made(is_signed, event, hidden)
     }
 }
 

@@ -9,7 +9,11 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use switchhook_domain::redaction::{Hidden, redact};
+use switchhook_domain::template::Template;
 use switchhook_protocol::Signer;
+use switchhook_store::ClaimedDelivery;
+
+use crate::destination::Destination;
 
 /// The largest event that is remembered.
 const REMEMBERED: usize = 4 * 1024;
@@ -34,8 +38,20 @@ pub(super) fn body_of(signer: Option<&Signer>, event: &Bytes, hidden: Hidden) ->
     })
 }
 
+/// How many bytes are made of a claimed delivery's event to post it; 0 if it is posted as it is.
+pub(super) fn size_of_body(claimed: &ClaimedDelivery, destination: &Destination) -> usize {
+    let is_signed = destination.signer.is_some();
+    let (event, hidden) = (claimed.body.len(), claimed.hidden());
+    if destination.made.has_body() {
+        let made = Template::most_made_of(event);
+        made + size_made(is_signed, made, hidden)
+    } else {
+        size_made(is_signed, event, hidden)
+    }
+}
+
 /// At most how many bytes [`body_of`] makes of an event; 0 if the body is the event as it is.
-pub(super) const fn size_made(is_signed: bool, event: usize, hidden: Hidden) -> usize {
+const fn size_made(is_signed: bool, event: usize, hidden: Hidden) -> usize {
     /// The head of a JWT and its signature.
     const AROUND: usize = 512;
     let json = if hidden.is_nothing() { 0 } else { event };

@@ -32,7 +32,7 @@ use switchhook_store::{ClaimedDelivery, Release};
 use self::backlog::{Backlog, earlier};
 use self::claims::Claims;
 use self::limits::Limits;
-use super::attempt::size_of_body;
+use super::body::size_of_body;
 use super::memory::{Memory, Purpose, Reservation};
 use crate::destination::{Destination, Health, Load, Noted};
 
