@@ -201,10 +201,17 @@ impl Choice {
 
 /// The kinds of kept events to choose from.
 pub(super) fn kinds(chosen: Option<&str>) -> Vec<Choice> {
-    let kinds = Kind::KEPT.into_iter();
-    kinds
-        .map(|kind| Choice::new(kind.route(), kind.title(), chosen))
-        .collect()
+    choices_of(&Kind::KEPT, chosen)
+}
+
+/// The kinds that there are subscriptions to and samples of, to choose from.
+pub(super) fn known_kinds(chosen: Option<&str>) -> Vec<Choice> {
+    choices_of(&Kind::ALL, chosen)
+}
+
+fn choices_of(kinds: &[Kind], chosen: Option<&str>) -> Vec<Choice> {
+    let choice = |kind: &Kind| Choice::new(kind.route(), kind.title(), chosen);
+    kinds.iter().map(choice).collect()
 }
 
 /// The webhooks to choose from.
@@ -217,6 +224,13 @@ pub(super) fn webhooks(webhooks: &[Webhook], chosen: Option<&str>) -> Vec<Choice
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_knows_is_listed_and_not_subscribed_to() {
+        let has_unknown = |kinds: Vec<Choice>| kinds.iter().any(|kind| kind.value == "unknown");
+        assert!(has_unknown(kinds(None)));
+        assert!(!has_unknown(known_kinds(None)));
+    }
 
     #[test]
     fn instants_are_exact_for_machines_and_short_for_people() {

@@ -182,7 +182,7 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     Ok(show(&SubscriptionsPage {
         rows: rows.collect(),
         frame: visitor.frame(&desk, "subscriptions", "Subscriptions"),
-        kinds: part::kinds(kind.map(Kind::route)),
+        kinds: part::known_kinds(kind.map(Kind::route)),
         next: subscriptions.next,
         kind: kind.map_or("", Kind::route).to_owned(),
         is_first: page.after.is_none(),
@@ -226,7 +226,7 @@ async fn form_page(
     Ok(FormPage {
         frame: visitor.frame(desk, "subscriptions", title).troubled(trouble),
         id,
-        kinds: part::kinds(Some(form.kind.route())),
+        kinds: part::known_kinds(Some(form.kind.route())),
         endpoints: endpoints(&webhooks.items, form.endpoint_id.as_deref()),
         form,
         targets,

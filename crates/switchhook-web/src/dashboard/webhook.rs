@@ -163,7 +163,7 @@ pub(super) async fn show(
             .collect(),
         deliveries: rows_about_events(&desk, &visitor, &deliveries).await?,
         charts: Charts::of(&desk, &visitor, Some(id), failing_since).await?,
-        kinds: part::kinds(Some("call")),
+        kinds: part::known_kinds(Some("call")),
         created_at: Moment(webhook.created_at),
         updated_at: Moment(webhook.updated_at),
         frame,
