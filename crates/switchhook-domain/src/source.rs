@@ -70,6 +70,23 @@ pub struct Refusal {
     pub body: Vec<u8>,
 }
 
+/// A source that refused something lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusing {
+    /// The source.
+    pub source_id: SourceId,
+    /// What its owner calls it.
+    pub name: String,
+    /// How many requests it refused, as far as they were counted.
+    pub count: u32,
+    /// When it refused the last of them.
+    pub last_at: Timestamp,
+    /// The HTTP status that was answered then.
+    pub last_status: u16,
+    /// Why, for people.
+    pub last_reason: String,
+}
+
 /// How many bytes of each refusal are listed.
 pub const REFUSAL_HEAD: usize = 16 * 1024;
 

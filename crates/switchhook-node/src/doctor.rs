@@ -8,6 +8,8 @@ mod registered;
 mod sending;
 mod sources;
 
+pub use self::sources::refusing_sources;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -17,7 +19,6 @@ use switchhook_domain::credential::{shown_text, shown_url};
 use switchhook_domain::id::{SourceId, SubscriptionId, WebhookId};
 use switchhook_domain::key::Right;
 use switchhook_domain::lease::Lease;
-use switchhook_domain::subscription::Subscription;
 use switchhook_domain::webhook::Webhook;
 use switchhook_domain::{Kind, Timestamp};
 use switchhook_protocol::spelled_enum;
@@ -58,7 +59,7 @@ pub enum Connecting {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What is wrong.
+    /// What is wrong, the gravest first.
     pub findings: Vec<Finding>,
     /// How many webhooks were looked at.
     pub webhooks: usize,
@@ -79,6 +80,8 @@ pub struct Finding {
     pub what: String,
     /// What a receiver that fails answered last: the first line, or why there was no answer.
     pub last_line: Option<String>,
+    /// The status of that answer, if there was one.
+    pub last_status: Option<u16>,
     /// What to do about it.
     pub remedy: String,
 }
@@ -170,6 +173,44 @@ spelled_enum! {
     }
 }
 
+/// How grave a trouble is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Gravity {
+    /// Something that was sent does not arrive.
+    Lost,
+    /// Something is held back, late, or sent to nobody, and somebody may have meant it so.
+    Held,
+    /// Everything arrives, and could do so more safely.
+    Hint,
+}
+
+impl Trouble {
+    const fn gravity(self) -> Gravity {
+        match self {
+            Self::StoreUnavailable
+            | Self::NotSending
+            | Self::WebhookDisabled
+            | Self::AddressRefused
+            | Self::UnknownName
+            | Self::Unreachable
+            | Self::Tls
+            | Self::Redirects
+            | Self::ContentType
+            | Self::Failing
+            | Self::GivenUp
+            | Self::SourceRefuses => Gravity::Lost,
+            Self::NoWebhook
+            | Self::NoSubscription
+            | Self::SendsNowhere
+            | Self::Disabled
+            | Self::Paused
+            | Self::Behind
+            | Self::ClockSkew => Gravity::Held,
+            Self::NoSecret | Self::ShortSecret => Gravity::Hint,
+        }
+    }
+}
+
 /// Looks at a company's things; one examination of a company tries connections at a time.
 ///
 /// # Errors
@@ -191,6 +232,7 @@ pub async fn examine(node: &Node, caller: Caller, examination: Examination) -> R
         Place::Subscription { kind, .. } => caller.clearance().sees(kind).is_ok(),
         Place::Server | Place::Webhook { .. } | Place::Source { .. } => true,
     });
+    report.findings.sort_by_key(|finding| finding.trouble.gravity());
     Ok(report)
 }
 
@@ -211,15 +253,13 @@ async fn look(node: &Node, caller: Caller, examination: Examination) -> Result<R
     }
     let mut unreached = 0;
     let healths = health::of_all(node, &webhooks).await?;
-    for (seen, was_reached) in
-        each_webhook(node, caller, examination, &webhooks, healths, &subscriptions).await
-    {
+    for (seen, was_reached) in each_webhook(node, caller, examination, &webhooks, healths).await {
         findings.extend(seen?);
         unreached += usize::from(!was_reached);
     }
     if only.is_none() {
         findings.extend(subscriptions.iter().filter_map(registered::subscription));
-        findings.extend(sources::all(node, company_id).await?);
+        findings.extend(refusing_sources(node, company_id).await?);
     }
     Ok(Report {
         findings,
@@ -237,6 +277,7 @@ async fn the_server(node: &Node) -> Vec<Finding> {
             place: Place::Server,
             what,
             last_line: None,
+            last_status: None,
             remedy: remedy.to_owned(),
         });
     };
@@ -281,7 +322,6 @@ async fn each_webhook(
     examination: Examination,
     webhooks: &[Webhook],
     healths: Vec<Health>,
-    subscriptions: &[Subscription],
 ) -> Vec<Examined> {
     let until = Instant::now() + LONGEST;
     let examined: Vec<_> = webhooks
@@ -294,7 +334,6 @@ async fn each_webhook(
                 examination.connecting,
                 webhook,
                 health,
-                subscriptions,
                 until,
             )
         })
@@ -308,10 +347,9 @@ async fn one_webhook(
     connecting: Connecting,
     webhook: &Webhook,
     health: Health,
-    subscriptions: &[Subscription],
     until: Instant,
 ) -> Examined {
-    let mut findings = registered::webhook(webhook, subscriptions);
+    let mut findings = registered::webhook(webhook, &health);
     let reached = match connecting {
         Connecting::Try => tokio::time::timeout_at(until, reach::webhook(node, webhook)).await,
         Connecting::Skip => Ok(None),
@@ -337,6 +375,7 @@ fn at_webhook(webhook: &Webhook, trouble: Trouble, what: impl Into<String>, reme
         },
         what: shown_text(&what.into()).into_owned(),
         last_line: None,
+        last_status: None,
         remedy,
     }
 }

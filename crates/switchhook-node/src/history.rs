@@ -13,6 +13,7 @@ use switchhook_store::StoreError;
 
 use crate::Node;
 use crate::caller::Caller;
+use crate::duration::show_duration;
 use crate::refusal::Refusal;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -52,6 +53,23 @@ pub struct Rates {
     pub day: Counts,
 }
 
+/// How attempts went, in words, of the share that succeeded and of [`Counts::latencies`] in milliseconds; `None` if there were
+/// none.
+#[must_use]
+pub fn in_words(success: Option<f64>, p95_ms: Option<f64>) -> Option<String> {
+    let latency = p95_ms.map_or_else(String::new, |p95| {
+        let p95 = Duration::try_from_secs_f64(p95.ceil() / 1_000.0).unwrap_or_default();
+        format!(", 95 % within {}", show_duration(p95))
+    });
+    Some(format!("{} of attempts succeeded{latency}", percent(success?)))
+}
+
+/// A share in percent. What failed is not rounded away.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    format!("{} %", (share * 1_000.0).floor() / 10.0)
+}
+
 /// What webhooks of the company came to lately; those that nothing was sent to have zeros.
 ///
 /// # Errors
@@ -61,25 +79,61 @@ pub async fn rates(
     company_id: CompanyId,
     webhook_ids: &[WebhookId],
 ) -> Result<HashMap<WebhookId, Rates>, StoreError> {
+    let mut hours = of_last_hour(node, company_id, webhook_ids).await?;
+    let mut days = lately(node, company_id, webhook_ids, Resolution::Hour, DAY).await?;
+    let rates = webhook_ids.iter().map(|id| {
+        let hour = hours.remove(id).unwrap_or_default();
+        let day = days.remove(id).unwrap_or_default();
+        (*id, Rates { hour, day })
+    });
+    Ok(rates.collect())
+}
+
+/// What webhooks of the company came to in the last 60 minutes; those that nothing was sent to are left out.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn of_last_hour(
+    node: &Node,
+    company_id: CompanyId,
+    webhook_ids: &[WebhookId],
+) -> Result<HashMap<WebhookId, Counts>, StoreError> {
+    lately(node, company_id, webhook_ids, Resolution::Minute, HOUR).await
+}
+
+async fn lately(
+    node: &Node,
+    company_id: CompanyId,
+    webhook_ids: &[WebhookId],
+    resolution: Resolution,
+    length: Duration,
+) -> Result<HashMap<WebhookId, Counts>, StoreError> {
     let now = node.clock.now();
-    let whose: Vec<_> = webhook_ids
-        .iter()
-        .map(|id| Whose::Webhook(company_id, *id))
-        .collect();
-    let mut rates: HashMap<_, Rates> = webhook_ids.iter().map(|id| (*id, Rates::default())).collect();
-    for (resolution, length) in [(Resolution::Minute, HOUR), (Resolution::Hour, DAY)] {
-        let from = resolution.start_of(now.minus(length));
-        let sums = node.store.history(whose.clone(), resolution, from, now);
-        for sum in sums.await? {
-            let Whose::Webhook(_, webhook_id) = sum.whose else {
-                continue;
-            };
-            let rates = rates.entry(webhook_id).or_default();
-            match resolution {
-                Resolution::Minute => rates.hour.add(&sum.counts),
-                Resolution::Hour => rates.day.add(&sum.counts),
-            }
+    let whose = webhook_ids.iter().map(|id| Whose::Webhook(company_id, *id));
+    let from = resolution.start_of(now.minus(length));
+    let sums = node.store.history(whose.collect(), resolution, from, now).await?;
+    let mut counts: HashMap<_, Counts> = HashMap::new();
+    for sum in sums {
+        if let Whose::Webhook(_, webhook_id) = sum.whose {
+            counts.entry(webhook_id).or_default().add(&sum.counts);
         }
     }
-    Ok(rates)
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_never_rounded_away() {
+        assert_eq!(percent(0.999_99), "99.9 %");
+        assert_eq!(in_words(None, None), None);
+        let told = |success, p95| in_words(Some(success), p95).unwrap();
+        assert_eq!(told(0.0, None), "0 % of attempts succeeded");
+        assert_eq!(
+            told(1.0, Some(1_499.2)),
+            "100 % of attempts succeeded, 95 % within 1s 500ms"
+        );
+    }
 }

@@ -1,10 +1,13 @@
 //! What can be done with sources: for the API and whoever else. What comes in by one is `source`.
 
+use std::time::Duration;
+
 use switchhook_domain::Kind;
 use switchhook_domain::clearance::Clearance;
-use switchhook_domain::id::SourceId;
+use switchhook_domain::id::{CompanyId, SourceId};
 use switchhook_domain::key::Right;
-use switchhook_domain::source::{Source, SourceChange};
+use switchhook_domain::source::{Refusing, Source, SourceChange};
+use switchhook_store::StoreError;
 
 use crate::caller::{Caller, uncleared};
 use crate::refusal::{Refusal, not_null, require_room};
@@ -14,6 +17,12 @@ use crate::{Node, keys};
 
 /// The longest name of a source, in characters.
 const LONGEST_NAME: usize = 200;
+
+/// How long ago a refusal still counts.
+const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many refusals of a source are counted; there may be more.
+pub const MOST_COUNTED: u32 = 100;
 
 /// A source to make or to change. Outer `None` was not said and leaves what is there; `Some(None)` clears.
 #[derive(Debug, Default)]
@@ -35,6 +44,15 @@ pub struct Made {
     pub source: Source,
     /// Where to post to, with the token. Only its hash is kept, so it is told this once.
     pub url: String,
+}
+
+/// The company's sources that refused something in the last 24 hours.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn refusing(node: &Node, company_id: CompanyId) -> Result<Vec<Refusing>, StoreError> {
+    let since = node.clock.now().minus(LATELY);
+    node.store.refusing_sources(company_id, since, MOST_COUNTED).await
 }
 
 /// Makes a source: an address to give to a webhook of a real account.

@@ -16,7 +16,8 @@ use switchhook_domain::key::Right;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
 use switchhook_domain::webhook::{
-    Auth, Authentication, Bounds, SettingsPatch, Webhook, WebhookChange, WebhookRequest, WebhookSettings,
+    Auth, Authentication, Bounds, Condition, SettingsPatch, Webhook, WebhookChange, WebhookRequest,
+    WebhookSettings,
 };
 
 use crate::caller::Caller;
@@ -231,8 +232,12 @@ pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, 
     caller.require(Right::Write)?;
     let webhook = node.store.webhook(caller.company_id, id).await?;
     if webhook.paused_at.is_some() {
+        let condition = match webhook.disabled_at {
+            Some(_) => Condition::Disabled,
+            None => Condition::Paused,
+        };
         return Err(Refusal::Conflict(format!(
-            "webhook {id} is paused, so nothing is sent to it: resume it, and what waits is sent at once"
+            "webhook {id} is {condition}, so nothing is sent to it: resume it, and what waits is sent at once"
         )));
     }
     let destination = node.registry.destination(id);

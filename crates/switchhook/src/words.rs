@@ -115,8 +115,26 @@ pub(crate) fn kept_kinds() -> Words<Kind, UnknownWord> {
 }
 
 /// A state of deliveries.
-pub(crate) fn states() -> Words<StateName, UnknownWord> {
-    of(StateName::ALL.map(StateName::as_str))
+pub(crate) fn states() -> Words<StateName, String> {
+    Words {
+        known: StateName::ALL.map(StateName::as_str).into(),
+        read: parse_state,
+    }
+}
+
+/// Lists say more of a delivery than its state; whoever narrows them by what they say is told the state.
+fn parse_state(text: &str) -> Result<StateName, String> {
+    let said = |state| {
+        format!(
+            "{} is how lists put it: use {state}, the state of such deliveries",
+            quoted(text)
+        )
+    };
+    text.parse().map_err(|unknown: UnknownWord| match text {
+        "failed" => said(StateName::Exhausted),
+        "sending" | "retrying" | "held" | "waiting" => said(StateName::Pending),
+        _ => unknown.to_string(),
+    })
 }
 
 impl<T, E> Clone for Words<T, E> {

@@ -74,7 +74,16 @@ impl Failure {
         }
     }
 
-    /// What the receiver did, as the end of a sentence about it: `answered 500`, `refused the connection`.
+    /// What the line is that is shown of an attempt that failed with this status, or without one.
+    #[must_use]
+    pub const fn name_of_last(status: Option<u16>) -> &'static str {
+        match status {
+            Some(_) => "last answer",
+            None => "last error",
+        }
+    }
+
+    /// What the receiver did, as the end of a sentence about it in the past: `answered 500`, `refused the connection`.
     #[must_use]
     pub fn in_words(self) -> String {
         match self {

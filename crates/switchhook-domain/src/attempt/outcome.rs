@@ -64,12 +64,12 @@ spelled_enum! {
 }
 
 impl FailureReason {
-    /// What the receiver did, as the end of a sentence about it.
+    /// What the receiver did, as the end of a sentence about it in the past: `at the last one it refused the connection`.
     #[must_use]
     pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Dns => "has a name without an address",
-            Self::AddressRefused => "is at an address that is not sent to",
+            Self::Dns => "could not be found by its name",
+            Self::AddressRefused => "had an address that is not sent to",
             Self::ConnectionRefused => "refused the connection",
             Self::ConnectTimeout => "could not be connected to in time",
             Self::Tls => "could not be connected to with TLS",

@@ -1,9 +1,10 @@
 //! What was set up: webhooks without subscriptions, subscriptions that deliver nothing, secrets that protect nothing.
 
 use switchhook_domain::subscription::Subscription;
-use switchhook_domain::webhook::Webhook;
+use switchhook_domain::webhook::{Condition, Webhook};
 
-use super::{Finding, Place, Trouble, at_webhook, since};
+use super::{Finding, Place, Trouble, at_webhook};
+use crate::health::Health;
 
 /// A company that has nothing yet, nor anybody who may listen.
 pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) -> Option<Finding> {
@@ -13,42 +14,40 @@ pub(super) fn none_at_all(webhooks: &[Webhook], subscriptions: &[Subscription]) 
         place: Place::Server,
         what: "there is no webhook: no event is sent anywhere".to_owned(),
         last_line: None,
+        last_status: None,
         remedy: "create one: switchhook webhooks create URL --generate-secret".to_owned(),
     })
 }
 
 /// What is wrong with a webhook as it is set up.
-pub(super) fn webhook(webhook: &Webhook, subscriptions: &[Subscription]) -> Vec<Finding> {
+pub(super) fn webhook(webhook: &Webhook, health: &Health) -> Vec<Finding> {
+    held_back(webhook, health)
+        .into_iter()
+        .chain(secret(webhook))
+        .collect()
+}
+
+/// That nothing is sent to it, in the words of its health.
+fn held_back(webhook: &Webhook, health: &Health) -> Option<Finding> {
     let id = webhook.id;
-    let mut findings = Vec::new();
-    if !subscriptions.iter().any(|one| one.webhook_id() == Some(id)) {
-        findings.push(at_webhook(
-            webhook,
-            Trouble::NoSubscription,
-            "no subscription sends to it: it gets nothing",
-            format!("subscribe it: switchhook subscriptions create call --webhook {id}"),
-        ));
-    }
-    findings.extend(secret(webhook));
-    if let Some(at) = webhook.disabled_at {
-        findings.push(at_webhook(
-            webhook,
+    let (trouble, remedy) = match health.condition {
+        Condition::Disabled => (
             Trouble::WebhookDisabled,
-            format!(
-                "it was disabled {}, because no attempt had succeeded for too long or its receiver asked for it",
-                since(at)
-            ),
             format!("mend its receiver, then send what was held back: switchhook webhooks resume {id}"),
-        ));
-    } else if let Some(at) = webhook.paused_at {
-        findings.push(at_webhook(
-            webhook,
+        ),
+        Condition::Paused => (
             Trouble::Paused,
-            format!("it is paused {}: its deliveries are held back", since(at)),
             format!("send them: switchhook webhooks resume {id}"),
-        ));
-    }
-    findings
+        ),
+        Condition::NoSubscription => (
+            Trouble::NoSubscription,
+            format!(
+                "subscribe it, or enable a subscription: switchhook subscriptions create call --webhook {id}"
+            ),
+        ),
+        Condition::Active | Condition::Failing | Condition::PausedByFailures => return None,
+    };
+    Some(at_webhook(webhook, trouble, health.text.as_str(), remedy))
 }
 
 fn secret(webhook: &Webhook) -> Option<Finding> {
@@ -92,6 +91,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Option<Finding> {
         place: Place::Subscription { id, kind },
         what: what.to_owned(),
         last_line: None,
+        last_status: None,
         remedy,
     })
 }

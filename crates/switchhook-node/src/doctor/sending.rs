@@ -49,8 +49,10 @@ pub(super) async fn webhook(
                 Some(outage) => health::last_line(node, sight, webhook, outage).await?,
                 None => None,
             };
+            let last = health.outage.as_ref().and_then(|outage| outage.last.failure);
             findings.push(Finding {
                 last_line,
+                last_status: last.and_then(|failure| failure.parts().0),
                 ..failing(webhook, health)
             });
         }

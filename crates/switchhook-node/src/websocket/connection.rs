@@ -105,7 +105,7 @@ impl End {
             Self::NoText => (CloseCode::Invalid, "a text frame must be UTF-8"),
             Self::TooLarge => (
                 CloseCode::Size,
-                "nobody reads what a listener sends; it may have 4 KiB at the most",
+                "nobody reads what a listener sends; it may have at most 4 KiB",
             ),
             Self::Expired => (
                 CloseCode::Policy,

@@ -1,5 +1,6 @@
 //! A source as a row, and what it did not take.
 
+use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
 use switchhook_domain::notification::{News, Notice, RefusingSource, SilentSource};
 use switchhook_domain::phone_number::PhoneNumber;
@@ -74,6 +75,12 @@ pub(crate) fn refusal_to_erase(row: &Row<'_>, number: &PhoneNumber) -> Result<Op
     let body = columns.bytes()?;
     let may_hold_it = !body.is_empty() && (!body.starts_with(b"{") || number.occurs_in(body));
     Ok(may_hold_it.then_some(columns.id()))
+}
+
+/// When something was refused, with which status, and why.
+pub(crate) fn read_reason(row: &Row<'_>) -> Result<(Timestamp, u16, String), StoreError> {
+    let mut columns = Columns::of("source_refusals", row)?;
+    Ok((columns.time()?, columns.read()?, columns.read()?))
 }
 
 /// What people are told of a refusal. Its reason may quote what came, so it is left out.

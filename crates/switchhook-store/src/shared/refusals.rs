@@ -3,12 +3,14 @@
 use switchhook_domain::Timestamp;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId, first_id_at};
 use switchhook_domain::phone_number::PhoneNumber;
-use switchhook_domain::source::{Refusal, RefusalBounds};
+use switchhook_domain::source::{Refusal, RefusalBounds, Refusing};
 
 use super::notices;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest, RefusalSlice};
-use crate::row::source::{read_refusal, refusal_columns, refusal_head_columns, refusal_to_erase, refusing};
+use crate::row::source::{
+    read_reason, read_refusal, refusal_columns, refusal_head_columns, refusal_to_erase, refusing,
+};
 use crate::sql::{Listing, Sql, SqlTransaction, all, first, values};
 
 /// Keeps a refusal, and of those of the same source what `bounds` allow.
@@ -135,6 +137,45 @@ pub(crate) fn listing(source_id: SourceId) -> Listing {
     Listing::new(refusal_head_columns!(), "FROM source_refusals WHERE true")
         .along("source_id", Some(source_id.0))
 }
+
+/// The company's sources that refused something since then, with how much and what was last.
+pub(super) async fn by_source(
+    sql: &mut dyn Sql,
+    company_id: CompanyId,
+    since: Timestamp,
+    most: u32,
+) -> Result<Vec<Refusing>, StoreError> {
+    let since = first_id_at(since);
+    let sources = all(sql, REFUSING, values![company_id.0, since], |row| {
+        Ok((SourceId(row.get(0)?), row.get::<String>(1)?))
+    })
+    .await?;
+    let mut found = Vec::with_capacity(sources.len());
+    for (source_id, name) in sources {
+        let refusals = all(sql, LATELY, values![source_id.0, since, most], read_reason).await?;
+        let count = u32::try_from(refusals.len()).unwrap_or(most);
+        found.extend(
+            refusals
+                .into_iter()
+                .next()
+                .map(|(last_at, last_status, last_reason)| Refusing {
+                    source_id,
+                    name,
+                    count,
+                    last_at,
+                    last_status,
+                    last_reason,
+                }),
+        );
+    }
+    Ok(found)
+}
+
+pub(crate) const REFUSING: &str = "SELECT id, name FROM sources WHERE company_id = ? AND EXISTS \
+     (SELECT 1 FROM source_refusals WHERE source_id = sources.id AND source_refusals.id >= ?) ORDER BY id";
+
+pub(crate) const LATELY: &str = "SELECT id, refused_at, status, reason FROM source_refusals \
+     WHERE source_id = ? AND id >= ? ORDER BY id DESC LIMIT ?";
 
 /// The oldest refusals after one, whole. Their bytes are counted where they are, so that no more of them travel than are wanted.
 pub(super) async fn read_some(

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use switchhook_domain::id::{CompanyId, RefusalId, SourceId};
 use switchhook_domain::notification::SilentSource;
-use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Refusing, Source, SourceChange};
 use switchhook_domain::{Kind, Timestamp};
 
 use super::refusals;
@@ -68,6 +68,13 @@ pub trait SourceStore: Send + Sync {
         id: SourceId,
         page: PageRequest,
     ) -> Result<Page<Refusal>, StoreError>;
+    /// The company's sources that refused something since `since`, oldest first. Of each no more than `most` are counted.
+    async fn refusing_sources(
+        &self,
+        company_id: CompanyId,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Refusing>, StoreError>;
 }
 
 #[async_trait]
@@ -187,6 +194,18 @@ impl<D: Driver> SourceStore for D {
     ) -> Result<Page<Refusal>, StoreError> {
         self.read((company_id, id, page), |sql, &(company_id, id, page)| {
             Box::pin(refusals::list(sql, company_id, id, page))
+        })
+        .await
+    }
+
+    async fn refusing_sources(
+        &self,
+        company_id: CompanyId,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Refusing>, StoreError> {
+        self.read((company_id, since, most), |sql, &(company_id, since, most)| {
+            Box::pin(refusals::by_source(sql, company_id, since, most))
         })
         .await
     }

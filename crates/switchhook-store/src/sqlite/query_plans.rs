@@ -374,8 +374,14 @@ fn the_log_and_what_comes_in_are_found_by_their_indexes() {
         "source_refusals_by_bytes (source_id=?)",
     );
     let by_source = "source_refusals_by_source (source_id=? AND rowid>?";
+    check(&connection, refusals::REFUSING, by_source);
     check(&connection, sources::COUNT, "sources_by_company (company_id=?)");
-    for sql in [refusals::SIZES, refusals::BETWEEN, refusals::BODIES] {
+    for sql in [
+        refusals::SIZES,
+        refusals::BETWEEN,
+        refusals::BODIES,
+        refusals::LATELY,
+    ] {
         check(&connection, sql, by_source);
     }
     for (listing, index) in [

@@ -120,6 +120,7 @@ conformance! {
         sources_are_listed_oldest_first_and_are_their_companys_alone,
         of_refusals_the_newest_are_kept,
         refusals_are_read_whole_in_slices_and_forgotten,
+        sources_that_refused_lately_are_told_with_what_was_last,
         a_number_is_erased_from_refusals_too,
         ;
     notifications:

@@ -218,6 +218,51 @@ pub(crate) async fn refusals_are_read_whole_in_slices_and_forgotten(world: &mut 
     assert_eq!(world.store.read_refusals(one.id, None, most).await.unwrap(), []);
 }
 
+pub(crate) async fn sources_that_refused_lately_are_told_with_what_was_last(world: &mut World) {
+    let (quiet, one, other) = (source(world.id()), source(world.id()), source(world.id()));
+    for made in [&quiet, &one, &other] {
+        world.store.create_source(made.clone()).await.unwrap();
+    }
+    let before = refusal(world.id(), quiet.id);
+    world
+        .store
+        .keep_refusal(before, RefusalBounds::DEFAULT)
+        .await
+        .unwrap();
+    world.now = world.now.plus(LEASE);
+    let since = world.now;
+    for (made, reasons) in [(&one, &["first", "second"][..]), (&other, &["only"])] {
+        for reason in reasons {
+            let refusal = Refusal {
+                reason: (*reason).to_owned(),
+                ..refusal(world.id(), made.id)
+            };
+            world
+                .store
+                .keep_refusal(refusal, RefusalBounds::DEFAULT)
+                .await
+                .unwrap();
+        }
+    }
+    for (most, counts) in [(9, [2, 1]), (1, [1, 1])] {
+        let found = world.store.refusing_sources(COMPANY, since, most).await.unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| (one.source_id, one.count, one.last_reason.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [(one.id, counts[0], "second"), (other.id, counts[1], "only")]
+        );
+    }
+    let theirs = world
+        .store
+        .refusing_sources(OTHER_COMPANY, since, 9)
+        .await
+        .unwrap();
+    assert_eq!(theirs, []);
+}
+
 pub(crate) async fn a_number_is_erased_from_refusals_too(world: &mut World) {
     let one = source(world.id());
     world.store.create_source(one.clone()).await.unwrap();

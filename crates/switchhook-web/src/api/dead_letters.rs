@@ -100,7 +100,7 @@ impl DeadLetterFilterRequest {
 pub(crate) struct ResendRequest {
     /// Which; without it all of the company.
     filter: Option<DeadLetterFilterRequest>,
-    /// Events a second at the most. Without it, as fast as the receivers take them.
+    /// Maximum events per second. Without it, as fast as the receivers take them.
     #[schema(example = 50)]
     rate: Option<f64>,
     /// Only tell how many deliveries it would make.

@@ -39,7 +39,7 @@ pub(crate) struct DoctorQuery {
 /// What was found.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DoctorAnswer {
-    /// What is wrong; empty if all is well. At most 500.
+    /// What is wrong, the gravest first; empty if all is well. At most 500.
     pub findings: Vec<FindingAnswer>,
     /// How many things are wrong in all.
     pub findings_count: usize,
@@ -73,13 +73,18 @@ pub struct FindingAnswer {
     #[schema(required)]
     pub source_id: Option<IdText>,
     /// What is wrong.
-    #[schema(example = "no subscription sends to it: it gets nothing")]
+    #[schema(example = "No enabled subscription sends to the webhook, so it receives nothing.")]
     pub what: String,
     /// What a receiver that fails answered last: the first line, or why there was no answer.
     #[schema(required)]
     pub last_line: Option<String>,
+    /// The HTTP status of that answer; null if no answer came.
+    #[schema(required)]
+    pub last_status: Option<u16>,
     /// What to do.
-    #[schema(example = "subscribe it: switchhook subscriptions create call --webhook 7730318061039616")]
+    #[schema(
+        example = "subscribe it, or enable a subscription: switchhook subscriptions create call --webhook 7730318061039616"
+    )]
     pub remedy: String,
 }
 
@@ -143,6 +148,7 @@ impl From<Finding> for FindingAnswer {
             source_id,
             what: finding.what,
             last_line: finding.last_line,
+            last_status: finding.last_status,
             remedy: finding.remedy,
         }
     }

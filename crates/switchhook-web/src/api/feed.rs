@@ -33,7 +33,7 @@ use super::words;
     reason = "read by name from the query; the fields are there for the document"
 )]
 pub(crate) struct FeedQuery {
-    /// How many items at the most, up to 200; 100 unless told otherwise.
+    /// Maximum number of items, up to 200; 100 unless told otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// How many seconds to wait if there is nothing, up to 30; 0 unless told otherwise.

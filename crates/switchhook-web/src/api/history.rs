@@ -87,13 +87,13 @@ pub(crate) struct PointAnswer {
     /// Which share of the attempts succeeded, from 0 to 1; null if there were none.
     #[schema(required)]
     success: Option<f64>,
-    /// How long half of what was delivered took at the most, from acceptance to delivery, to within a factor of 1.4.
+    /// Within how long half of what was delivered arrived, from acceptance to delivery, to within a factor of 1.4.
     #[schema(required)]
     p50_ms: Option<f64>,
-    /// How long 95 % of it took at the most.
+    /// Within how long 95 % of it did.
     #[schema(required)]
     p95_ms: Option<f64>,
-    /// How long 99 % of it took at the most.
+    /// Within how long 99 % of it did.
     #[schema(required)]
     p99_ms: Option<f64>,
 }

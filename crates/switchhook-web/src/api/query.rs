@@ -96,7 +96,7 @@ impl<'a> Query<'a> {
 #[derive(Debug, Clone, Copy, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// How many items at the most: 50 unless told otherwise; at most 50 in `/api/v2`, 200 in `/v1`.
+    /// Maximum number of items: 50 unless told otherwise; at most 50 in `/api/v2`, 200 in `/v1`.
     limit: Option<u32>,
     /// The `cursor` of the page before.
     #[param(value_type = Option<String>)]

@@ -1,6 +1,7 @@
-//! Which webhooks need attention, and why. Put together at most every few seconds for each company.
+//! Which webhooks and sources need attention, and why. Put together at most every few seconds for each company.
 //!
-//! What is wrong with a webhook is the node's to say (`health.rs`); here it is bounded, sorted, and told what to do about it.
+//! What is wrong is the node's to say (of a webhook `health.rs`, of a source the doctor); here it is bounded, sorted, and told
+//! what to do about it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use switchhook_domain::id::CompanyId;
 use switchhook_domain::webhook::{Condition, Severity, Webhook};
 use switchhook_node::Node;
 use switchhook_node::dead_letters::{self, GivenUp};
+use switchhook_node::doctor::{self, Finding, Place};
 use switchhook_node::health::{self, Health};
 use switchhook_store::{PageRequest, StoreError};
 
@@ -42,17 +44,19 @@ pub(super) struct Attention {
     pub(super) more: usize,
     /// How many webhooks there are.
     pub(super) webhooks: usize,
-    /// Whether any of it is wrong, and not only waiting.
+    /// Whether a webhook is wrong, and not only waiting.
     pub(super) is_wrong: bool,
     /// When the oldest delivery was created that is not delivered yet.
     pub(super) oldest: Option<Timestamp>,
 }
 
-/// A webhook that needs somebody.
+/// A webhook or a source that needs somebody.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
-    pub(super) webhook_id: String,
-    pub(super) url: String,
+    /// The URL of the webhook, or the name of the source.
+    pub(super) name: String,
+    /// Its page.
+    pub(super) page: String,
     severity: Severity,
     /// `bad` or `wait`.
     pub(super) tone: &'static str,
@@ -64,10 +68,30 @@ pub(super) struct Item {
 /// What can be done about it, and where.
 #[derive(Debug, Clone)]
 pub(super) struct Remedy {
-    pub(super) label: &'static str,
+    /// What whoever may change things does there.
+    act: &'static str,
+    /// What there is to see for whoever may only look, if the item's own page is not all.
+    look: Option<&'static str>,
     pub(super) link: String,
-    /// Whether it takes the right to change things.
-    pub(super) writes: bool,
+}
+
+impl Remedy {
+    /// Something that is only to be looked at.
+    const fn look(label: &'static str, link: String) -> Self {
+        Self {
+            act: label,
+            look: Some(label),
+            link,
+        }
+    }
+
+    /// What a visitor is offered.
+    pub(super) const fn label(&self, can_write: bool) -> Option<&'static str> {
+        match can_write {
+            true => Some(self.act),
+            false => self.look,
+        }
+    }
 }
 
 type Remembered = BTreeMap<CompanyId, (Timestamp, Arc<Attention>)>;
@@ -107,10 +131,12 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
         items.extend(condition(webhook, health, now));
         items.extend(dead.get(&webhook.id).map(|dead| given_up(webhook, dead)));
     }
+    let is_wrong = items.iter().any(|item| item.severity == Severity::Wrong);
+    let refusing = doctor::refusing_sources(node, company_id).await?;
+    items.extend(refusing.into_iter().filter_map(refuses));
     items.sort_by_key(|item| std::cmp::Reverse(item.severity));
     let more = items.len().saturating_sub(MOST_ITEMS);
     items.truncate(MOST_ITEMS);
-    let is_wrong = items.first().is_some_and(|item| item.severity == Severity::Wrong);
     Ok(Attention {
         items,
         is_wrong,
@@ -123,18 +149,21 @@ async fn look(node: &Node, company_id: CompanyId, now: Timestamp) -> Result<Atte
 fn condition(webhook: &Webhook, health: Health, now: Timestamp) -> Option<Item> {
     let id = webhook.id;
     let page = format!("/dashboard/webhooks/{id}");
-    let (label, link, writes) = match health.condition {
+    let (act, link) = match health.condition {
         Condition::Active => return late(webhook, &health, now),
-        Condition::Failing | Condition::PausedByFailures => ("Retry now", page, true),
-        Condition::Paused | Condition::Disabled => ("Resume", page, true),
+        Condition::Failing | Condition::PausedByFailures => ("Retry now", page),
+        Condition::Paused | Condition::Disabled => ("Resume", page),
         Condition::NoSubscription => (
             "Add subscription",
             format!("/dashboard/subscriptions/new?webhook={id}"),
-            true,
         ),
     };
-    let remedy = Remedy { label, link, writes };
-    Some(Item::new(
+    let remedy = Remedy {
+        act,
+        look: None,
+        link,
+    };
+    Some(Item::of_webhook(
         webhook,
         health.condition.severity(),
         health.condition.in_words(),
@@ -153,12 +182,15 @@ fn late(webhook: &Webhook, health: &Health, now: Timestamp) -> Option<Item> {
         "{}, the oldest since {oldest}. The receiver is slow, or an earlier delivery of the same call is being retried.",
         health.waiting.in_words()
     );
-    let remedy = Remedy {
-        label: "Show waiting deliveries",
-        link: format!("/dashboard/deliveries?webhook={}&state=pending", webhook.id),
-        writes: false,
-    };
-    Some(Item::new(webhook, Severity::Waiting, "behind", why, remedy))
+    let link = format!("/dashboard/deliveries?webhook={}&state=pending", webhook.id);
+    let remedy = Remedy::look("Show waiting deliveries", link);
+    Some(Item::of_webhook(
+        webhook,
+        Severity::Waiting,
+        "behind",
+        why,
+        remedy,
+    ))
 }
 
 fn given_up(webhook: &Webhook, dead: &GivenUp) -> Item {
@@ -169,18 +201,41 @@ fn given_up(webhook: &Webhook, dead: &GivenUp) -> Item {
         dead.ways()
     );
     let remedy = Remedy {
-        label: "Resend or dismiss",
+        act: "Resend or dismiss",
+        look: Some("Show them"),
         link: format!("/dashboard/dead-letters?webhook={}", webhook.id),
-        writes: false,
     };
-    Item::new(webhook, Severity::Wrong, "dead letters", why, remedy)
+    Item::of_webhook(webhook, Severity::Wrong, "dead letters", why, remedy)
+}
+
+/// A source that refuses, in the doctor's words.
+fn refuses(finding: Finding) -> Option<Item> {
+    let Place::Source { id, name } = finding.place else {
+        return None;
+    };
+    let page = format!("/dashboard/sources/{id}");
+    Some(Item {
+        name,
+        severity: Severity::Wrong,
+        tone: tone_of(Severity::Wrong),
+        label: "source refuses",
+        why: Sentence(finding.what),
+        remedy: Remedy::look("Show refusals", format!("{page}#refusals")),
+        page,
+    })
 }
 
 impl Item {
-    fn new(webhook: &Webhook, severity: Severity, label: &'static str, why: String, remedy: Remedy) -> Self {
+    fn of_webhook(
+        webhook: &Webhook,
+        severity: Severity,
+        label: &'static str,
+        why: String,
+        remedy: Remedy,
+    ) -> Self {
         Self {
-            webhook_id: webhook.id.to_string(),
-            url: shown_url(&webhook.hook_url).into_owned(),
+            name: shown_url(&webhook.hook_url).into_owned(),
+            page: format!("/dashboard/webhooks/{}", webhook.id),
             severity,
             tone: tone_of(severity),
             label,

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use switchhook_domain::attempt::Failure;
 use switchhook_node::doctor::{Connecting, Examination, Finding, Place, examine};
 
 use super::SharedDesk;
@@ -34,6 +35,8 @@ struct FindingRow {
     link: Option<String>,
     what: Sentence,
     last_line: Option<String>,
+    /// What that line is: an answer, or an error.
+    name_of_last: &'static str,
     remedy: String,
 }
 
@@ -51,6 +54,7 @@ impl FindingRow {
             place: finding.place.to_string(),
             what: Sentence(finding.what),
             last_line: finding.last_line,
+            name_of_last: Failure::name_of_last(finding.last_status),
             remedy: finding.remedy,
         }
     }

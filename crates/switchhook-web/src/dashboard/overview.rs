@@ -16,6 +16,7 @@ use super::page::{Frame, Trouble, show as show_page};
 use super::part::{millis, span};
 use super::session::Visitor;
 use switchhook_domain::history::Counts;
+use switchhook_node::history::percent;
 use switchhook_node::live::recent::SLOT_SECONDS;
 
 /// How many events are shown.
@@ -91,8 +92,6 @@ fn success(whole: &Counts) -> (String, &'static str) {
     let Some(share) = whole.success() else {
         return ("–".to_owned(), "off");
     };
-    // What failed must not be rounded away.
-    let percent = (share * 1_000.0).floor() / 10.0;
     let tone = if share >= 0.99 {
         "good"
     } else if share >= 0.9 {
@@ -100,21 +99,5 @@ fn success(whole: &Counts) -> (String, &'static str) {
     } else {
         "bad"
     };
-    (format!("{percent} %"), tone)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_is_never_rounded_away() {
-        let counts = Counts {
-            delivered: 99_999,
-            failed_unanswered: 1,
-            ..Counts::default()
-        };
-        assert_eq!(success(&counts).0, "99.9 %");
-        assert_eq!(success(&Counts::default()).0, "–");
-    }
+    (percent(share), tone)
 }

@@ -1,5 +1,7 @@
 //! Sources: the list, one of them with what it refused, and judging that again. They are made and changed by the commands.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -7,7 +9,7 @@ use switchhook_domain::Kind;
 use switchhook_domain::credential::shown_text;
 use switchhook_domain::source::{Refusal, Source};
 use switchhook_node::sight::Sight;
-use switchhook_node::sources;
+use switchhook_node::sources::{self, MOST_COUNTED};
 
 use super::SharedDesk;
 use super::page::{Frame, Said, Trouble, go, id_of, show as show_page};
@@ -24,16 +26,22 @@ struct SourceRow {
     name: String,
     kind: &'static str,
     is_signed: bool,
+    /// How many requests it refused lately, in the list.
+    refused: Option<String>,
     created_at: Moment,
 }
 
 impl SourceRow {
-    fn of(source: &Source) -> Self {
+    fn of(source: &Source, refused: Option<u32>) -> Self {
         Self {
             id: source.id.to_string(),
             name: source.name.clone(),
             kind: source.kind.map_or("any, told by its shape", Kind::title),
             is_signed: source.secret.is_some(),
+            refused: refused.map(|count| match count {
+                MOST_COUNTED => format!("{count}+"),
+                count => count.to_string(),
+            }),
             created_at: Moment(source.created_at),
         }
     }
@@ -91,9 +99,14 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
         .store
         .list_sources(company_id, visitor.page(A_PAGE))
         .await?;
+    let refusing = sources::refusing(&desk.node, company_id).await?;
+    let refused: HashMap<_, _> = refusing.iter().map(|one| (one.source_id, one.count)).collect();
+    let rows = sources.items.iter();
     Ok(show_page(&SourcesPage {
         frame: visitor.frame(&desk, "sources", "Sources"),
-        rows: sources.items.iter().map(SourceRow::of).collect(),
+        rows: rows
+            .map(|source| SourceRow::of(source, refused.get(&source.id).copied()))
+            .collect(),
         next: sources.next,
     }))
 }
@@ -112,7 +125,7 @@ pub(super) async fn show(
     let sight = visitor.sight(&desk);
     Ok(show_page(&SourcePage {
         frame: visitor.frame(&desk, "sources", format!("Source {}", source.name)),
-        row: SourceRow::of(&source),
+        row: SourceRow::of(&source, None),
         refusals: refusals
             .items
             .iter()

@@ -6,7 +6,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::Value;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::credential::shown_url;
+use switchhook_domain::history::Counts;
 use switchhook_domain::outage::Outage;
 use switchhook_domain::secret::Secret;
 use switchhook_domain::subscription::Endpoint;
@@ -23,6 +25,7 @@ use super::subscriptions::SubscriptionRow;
 use super::webhooks::all_subscriptions;
 use super::{Desk, SharedDesk};
 use switchhook_node::health::{self, Health};
+use switchhook_node::history;
 use switchhook_node::inspector::name_of;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
@@ -38,6 +41,8 @@ const LATEST: u32 = 10;
 #[derive(Debug)]
 struct FailurePart {
     delivery_id: String,
+    /// What the line is: an answer, or an error.
+    name: &'static str,
     line: Option<String>,
 }
 
@@ -76,6 +81,8 @@ struct WebhookPage {
     state_in_words: Sentence,
     /// The last attempt of an outage: its delivery, and the first line of what was answered.
     failure: Option<FailurePart>,
+    last_hour: String,
+    last_day: String,
     outages: Vec<OutageRow>,
     is_paused: bool,
     /// Whether it can be tried now.
@@ -110,10 +117,13 @@ pub(super) async fn show(
     let failure = match &health.outage {
         Some(outage) => Some(FailurePart {
             delivery_id: outage.last.delivery_id.to_string(),
+            name: Failure::name_of_last(outage.last.failure.and_then(|failure| failure.parts().0)),
             line: health::last_line(&desk.node, visitor.sight(&desk), &webhook, outage).await?,
         }),
         None => None,
     };
+    let rates = history::rates(&desk.node, company_id, &[id]).await?.remove(&id);
+    let rates = rates.unwrap_or_default();
     let failing_since = health.outage.as_ref().map(|outage| outage.since);
     let outages = store.outages_of(id, MOST_OUTAGES).await?;
     let now = desk.node.clock.now();
@@ -149,6 +159,8 @@ pub(super) async fn show(
         tone: tone_of(health.condition.severity()),
         state_in_words: Sentence(health.text),
         failure,
+        last_hour: recent(&rates.hour),
+        last_day: recent(&rates.day),
         outages: outages.iter().map(|outage| OutageRow::of(outage, now)).collect(),
         is_paused: webhook.paused_at.is_some(),
         can_retry: webhook.paused_at.is_none()
@@ -168,6 +180,12 @@ pub(super) async fn show(
         updated_at: Moment(webhook.updated_at),
         frame,
     }))
+}
+
+/// How attempts went, in words.
+fn recent(counts: &Counts) -> String {
+    let told = history::in_words(counts.success(), counts.latencies.percentile(0.95));
+    told.unwrap_or_else(|| "no attempts".to_owned())
 }
 
 /// What holds for a webhook, the server's defaults included.

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use switchhook_domain::credential::shown_url;
+use switchhook_domain::history::Counts;
 use switchhook_domain::id::{CompanyId, WebhookId};
 use switchhook_domain::subscription::{Endpoint, Subscription};
 use switchhook_store::{PageRequest, StoreError, SubscriptionFilter};
@@ -16,6 +17,7 @@ use super::session::{Filled, Visitor};
 use super::webhook_form::WebhookForm;
 use super::{Desk, SharedDesk};
 use switchhook_node::health;
+use switchhook_node::history;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::traffic::secrets_shown;
 use switchhook_node::webhooks::{self, PreviewRequest};
@@ -36,6 +38,8 @@ struct WebhookRow {
     waiting: u32,
     /// Whether more wait than were counted.
     is_more: bool,
+    /// Which share of its attempts of the last hour succeeded.
+    success: Option<String>,
     subscriptions: Vec<(&'static str, usize)>,
     is_signed: bool,
     created_at: Moment,
@@ -86,6 +90,8 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
     let webhooks = desk.node.store.list_webhooks(company_id, page).await?;
     let subscriptions = all_subscriptions(&desk, company_id).await?;
     let healths = health::of_all(&desk.node, &webhooks.items).await?;
+    let ids: Vec<_> = webhooks.items.iter().map(|webhook| webhook.id).collect();
+    let last_hour = history::of_last_hour(&desk.node, company_id, &ids).await?;
     let rows = webhooks.items.iter().zip(healths).map(|(webhook, health)| {
         let mut kinds = BTreeMap::new();
         for own in subscriptions
@@ -101,6 +107,10 @@ pub(super) async fn list(State(desk): State<SharedDesk>, visitor: Visitor) -> Re
             tone: tone_of(health.condition.severity()),
             waiting: health.waiting.count,
             is_more: health.waiting.is_more,
+            success: last_hour
+                .get(&webhook.id)
+                .and_then(Counts::success)
+                .map(history::percent),
             subscriptions: kinds.into_iter().collect(),
             is_signed: webhook.secret.is_some(),
             created_at: Moment(webhook.created_at),

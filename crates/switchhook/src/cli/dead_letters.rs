@@ -69,7 +69,7 @@ struct Resend {
     #[command(flatten)]
     which: Which,
 
-    /// Events a second at the most; without it as fast as the receivers take them
+    /// Maximum events per second; without it as fast as the receivers take them
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 

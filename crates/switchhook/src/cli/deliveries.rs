@@ -57,6 +57,7 @@ enum Command {
 Examples:
   switchhook deliveries list --state exhausted --since 1d
   switchhook deliveries list --webhook 7730318061039616 --state pending
+  switchhook deliveries list --failed --since 1h
   switchhook deliveries list --failure 503
   switchhook deliveries list --error \"upstream connect error\"
   switchhook deliveries list --event 7730318061039616 --json")]
@@ -76,6 +77,10 @@ struct Which {
     /// Only those in this state
     #[arg(long, value_parser = words::states())]
     state: Option<StateName>,
+
+    /// Only those of which an attempt failed, whatever became of them
+    #[arg(long)]
+    failed: bool,
 
     /// Only those whose last failed attempt failed so: an HTTP status, or a reason such as connection_refused
     #[arg(long, value_name = "STATUS|REASON")]
@@ -124,6 +129,7 @@ impl Which {
             ("event_id", self.event.map(|id| id.to_string())),
             ("replay_id", self.replay.map(|id| id.to_string())),
             ("state", self.state.map(|state| state.to_string())),
+            ("failed", self.failed.then(|| true.to_string())),
             ("failure", self.failure.map(|failure| failure.to_string())),
             ("error", self.error.clone()),
             ("kind", self.kind.map(|kind| kind.to_string())),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 use switchhook_domain::Timestamp;
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::clock::Clock;
 use switchhook_domain::id::WebhookId;
 
@@ -106,7 +107,8 @@ impl fmt::Display for Group<'_> {
         };
         writeln!(f, "  {}", self.first.what)?;
         if let Some(line) = &self.first.last_line {
-            writeln!(f, "  last answer: {line}")?;
+            let name = Failure::name_of_last(self.first.last_status);
+            writeln!(f, "  {name}: {line}")?;
         }
         writeln!(f, "  → {remedy}")
     }
@@ -163,6 +165,7 @@ fn clock_skew(theirs: Timestamp, ours: Timestamp) -> Option<FindingAnswer> {
         subscription_id: None,
         source_id: None,
         last_line: None,
+        last_status: None,
         what: format!("its clock is {} s {way} this machine's", off.as_secs()),
         remedy: "set both clocks by NTP: retries and times in the log follow the server's".to_owned(),
     })
@@ -216,6 +219,7 @@ mod tests {
             source_id: None,
             what: what.to_owned(),
             last_line: None,
+            last_status: None,
             remedy: format!("switchhook webhooks update {id} --hook-url URL"),
         };
         let mut findings: Vec<_> = (100..112).map(|id| finding(id, "expired")).collect();

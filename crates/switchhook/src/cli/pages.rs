@@ -20,7 +20,7 @@ pub(super) const OUR_PAGE: u32 = 200;
 /// How much of a list.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Extent {
-    /// How many at the most
+    /// Maximum number of rows
     #[arg(long, value_name = "N", default_value = "50", value_parser = words::whole::<u32>(1..=u32::MAX))]
     pub(super) limit: u32,
 

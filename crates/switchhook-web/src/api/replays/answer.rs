@@ -26,7 +26,7 @@ pub struct ReplayAnswer {
     /// Where everything goes; null if each event goes to the webhooks that it went to at first.
     #[schema(required)]
     pub to: Option<ToAnswer>,
-    /// Events a second at the most; null for as fast as the receiver takes them.
+    /// Maximum events per second; null for as fast as the receiver takes them.
     #[schema(required)]
     pub rate: Option<f64>,
     pub progress: ProgressAnswer,

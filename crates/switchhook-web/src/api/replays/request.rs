@@ -23,7 +23,7 @@ pub(crate) struct ReplayRequest {
     filter: Option<FilterRequest>,
     /// Where to; without it each event goes to the webhooks that it went to at first.
     to: Option<ToRequest>,
-    /// Events a second at the most. Without it, as fast as the receiver takes them.
+    /// Maximum events per second. Without it, as fast as the receiver takes them.
     #[schema(example = 50)]
     rate: Option<f64>,
     /// Only tell how many deliveries it would make.

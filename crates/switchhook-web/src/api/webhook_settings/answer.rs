@@ -127,7 +127,7 @@ pub struct SkippedAnswer {
     /// How many deliveries were cancelled.
     #[schema(example = 214)]
     pub skipped: usize,
-    /// Whether there are more: one request cancels 50,000 or a few more at the most.
+    /// Whether there are more: one request cancels no more than about 50,000.
     pub has_more: bool,
 }
 

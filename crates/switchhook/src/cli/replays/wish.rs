@@ -56,7 +56,7 @@ pub(super) struct Wish {
     #[arg(long, requires = "to_url")]
     secret: Option<String>,
 
-    /// Events a second at the most; without it as fast as the receiver takes them
+    /// Maximum events per second; without it as fast as the receiver takes them
     #[arg(long, value_name = "EVENTS/S", value_parser = words::parse_rate)]
     rate: Option<f64>,
 }

@@ -190,7 +190,7 @@ fn texts_of(setting: &Setting, value: &Value) -> Vec<String> {
             None | Some(0) => Vec::new(),
             Some(days) => vec![format!("{days} days without a success")],
         },
-        (Form::Rate, value) => vec![format!("{value} a second at the most")],
+        (Form::Rate, value) => vec![format!("at most {value} a second")],
         (Form::Seconds, Value::Array(steps)) => {
             let steps = steps
                 .iter()

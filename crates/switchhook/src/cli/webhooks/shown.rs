@@ -1,11 +1,10 @@
 //! How webhooks are shown: as a list, by itself, and how one does.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use switchhook_client::{Answer, Client};
+use switchhook_domain::attempt::Failure;
 use switchhook_domain::webhook::Condition;
-use switchhook_node::duration::show_duration;
+use switchhook_node::history;
 use switchhook_web::api::answers::{
     HealthAnswer, RecentAnswer, Signature, WaitingAnswer, WebhookWithSettings,
 };
@@ -123,7 +122,10 @@ pub(super) fn add_health(facts: Facts, health: &HealthAnswer) -> Facts {
         .fact_if("last day", recent_in_words(&health.last_day));
     match &health.failures {
         Some(failures) => facts
-            .fact_if("last answer", failures.last_line.as_ref())
+            .fact_if(
+                Failure::name_of_last(failures.last_status),
+                failures.last_line.as_ref(),
+            )
             .fact("last delivery", failures.last_delivery_id),
         None => facts,
     }
@@ -131,13 +133,7 @@ pub(super) fn add_health(facts: Facts, health: &HealthAnswer) -> Facts {
 
 /// Nothing, if there were no attempts.
 fn recent_in_words(recent: &RecentAnswer) -> Option<String> {
-    // What failed must not be rounded away.
-    let percent = (recent.success_rate? * 1_000.0).floor() / 10.0;
-    let latency = recent.p95_ms.map_or_else(String::new, |p95| {
-        let p95 = Duration::try_from_secs_f64(p95.ceil() / 1_000.0).unwrap_or_default();
-        format!(", 95 % within {}", show_duration(p95))
-    });
-    Some(format!("{percent} % of attempts succeeded{latency}"))
+    history::in_words(recent.success_rate, recent.p95_ms)
 }
 
 pub(super) fn waiting_in_words(waiting: &WaitingAnswer) -> String {

@@ -149,7 +149,7 @@ async fn a_paused_webhook_is_not_retried_but_resumed_which_tries_at_once() {
     let refused = server
         .post(&format!("/v1/webhooks/{id}/retry"), Value::Null)
         .await;
-    refused.refused(409, "resume it");
+    refused.refused(409, "is paused, so nothing is sent to it: resume it");
     status.store(200, Ordering::Relaxed);
     let resumed = server
         .post(&format!("/v1/webhooks/{id}/resume"), Value::Null)
@@ -158,6 +158,37 @@ async fn a_paused_webhook_is_not_retried_but_resumed_which_tries_at_once() {
     assert_eq!(resumed["health"]["waiting"]["count"], 20);
     server.wait(5 * SECOND).await;
     assert_eq!(pending(&server).await, 0);
+}
+
+/// Its own words, and the doctor's.
+async fn check_words(server: &TestServer, id: &str, condition: &str, trouble: &str) {
+    let health = health(server, id).await;
+    assert_eq!(health["condition"], condition);
+    let doctor = server.get("/v1/doctor").await.ok();
+    let finding = &doctor["findings"][0];
+    assert_eq!(finding["trouble"], trouble, "{doctor:#}");
+    assert_eq!(finding["what"], health["text"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_doctor_says_of_what_is_held_back_what_its_health_says() {
+    let disable = |_: &_| Reaction::AnswerWith(200, "webhook-delivery", "disable");
+    let server = TestServer::reacting(Settings::default(), disable).await;
+    let secret = "0123456789abcdef0123456789abcdef";
+    let body = json!({"hook_url": "https://example.com/hook", "secret": secret, "standard_webhooks": true, "jwt": false});
+    let webhook = server.post("/v1/webhooks", body).await.ok();
+    let id = webhook["id"].as_str().expect("ids are texts");
+    check_words(&server, id, "no_subscription", "no_subscription").await;
+    server.subscribe(id).await;
+    let path = format!("/v1/webhooks/{id}");
+    server.post(&format!("{path}/pause"), Value::Null).await.ok();
+    check_words(&server, id, "paused", "paused").await;
+    server.post(&format!("{path}/resume"), Value::Null).await.ok();
+    calls(&server, 1..2).await;
+    server.wait(10 * SECOND).await;
+    check_words(&server, id, "disabled", "webhook_disabled").await;
+    let refused = server.post(&format!("{path}/retry"), Value::Null).await;
+    refused.refused(409, "is disabled");
 }
 
 #[tokio::test(start_paused = true)]

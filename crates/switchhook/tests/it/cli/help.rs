@@ -111,6 +111,8 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
             &["deliveries", "list", "--state", "lost"],
             "pending, delivered, exhausted or cancelled",
         ),
+        (&["deliveries", "list", "--state", "failed"], "use exhausted"),
+        (&["deliveries", "list", "--state", "retrying"], "use pending"),
         (&["events", "list", "--since", "yesterday"], "1h"),
         (&["replays", "create"], "say which events"),
         (

@@ -1,14 +1,18 @@
 //! Who may see and do what, asked without a browser.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::header::{COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use serde_json::json;
 use switchhook_node::keys;
 use switchhook_node::settings::DashboardSettings;
 use tower::ServiceExt;
 
 use super::house::{ADMIN, House, LOOKER};
+use crate::support::http::RecordingReceiver;
 
 pub(super) struct Page {
     pub(super) status: StatusCode,
@@ -214,6 +218,82 @@ async fn a_key_that_may_only_look_sees_no_secret_and_changes_nothing() {
             .await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{action}: {}", page.text);
     }
+}
+
+#[tokio::test]
+async fn what_needs_attention_names_refusing_sources_and_offers_what_the_visitor_may_do() {
+    let house = House::posting_here().await;
+    let receiver = RecordingReceiver::start(|_| StatusCode::GONE).await;
+    let caller = house.caller();
+    let hook = format!(r#"{{"hook_url":"{}"}}"#, receiver.url());
+    let webhook = caller.ask("POST", "/v1/webhooks", &hook).await;
+    let endpoint = format!(r#"{{"endpoint_id":{}}}"#, webhook["id"]);
+    caller.ask("POST", "/api/v2/subscriptions/call", &endpoint).await;
+    let source = r#"{"name":"our account","secret":"s3cret"}"#;
+    let source = caller.ask("POST", "/v1/sources", source).await;
+    let (id, url) = (source["id"].as_str().unwrap(), source["url"].as_str().unwrap());
+    let (_, token) = url.split_once("/in/").expect("an address has a token");
+    let taken = caller.send("POST", &format!("/in/{token}"), "{}").await;
+    assert!(taken.is_ok_and(|(status, _)| status.is_client_error()));
+    let call = r#"{"call_id":1,"state":"hangup"}"#;
+    caller.ask("POST", "/v1/events/call", call).await;
+    let exhausted = "/v1/deliveries?state=exhausted";
+    while caller.ask("GET", exhausted, "").await["items"] == json!([]) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let doctor = caller.ask("GET", "/v1/doctor", "").await;
+    assert!(
+        doctor
+            .to_string()
+            .contains("it refused 1 request in the last 24 hours"),
+        "{doctor:#}"
+    );
+    for (key, offered, not_offered) in [
+        (ADMIN, "Resend or dismiss", "Show them"),
+        (LOOKER, "Show them", "Resend or dismiss"),
+    ] {
+        let visit = Visit::signed_in(&house, key).await;
+        let overview = visit.get("/dashboard/").await.text;
+        assert!(!overview.contains("Nothing: "), "{overview}");
+        assert!(
+            overview.contains("it refused 1 request in the last 24 hours"),
+            "{overview}"
+        );
+        assert!(
+            overview.contains(&format!("/dashboard/sources/{id}#refusals")),
+            "{overview}"
+        );
+        assert!(
+            overview.contains(offered) && !overview.contains(not_offered),
+            "{key}: {overview}"
+        );
+        let sources = visit.get("/dashboard/sources").await.text;
+        assert!(
+            sources.contains(&format!("/dashboard/sources/{id}#refusals\">1<")),
+            "{sources}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_shown_with_how_attempts_went_lately() {
+    let house = House::new().await;
+    let id = house.inspected("lately").await;
+    let visit = Visit::signed_in(&house, LOOKER).await;
+    let path = format!("/dashboard/webhooks/{id}");
+    let before = visit.get(&path).await.text;
+    assert!(
+        before.contains("Last hour: no attempts. Last day: no attempts."),
+        "{before}"
+    );
+    let call = r#"{"call_id":1,"state":"hangup"}"#;
+    house.caller().ask("POST", "/v1/events/call", call).await;
+    let told = |text: &str| text.contains("Last hour: 100 % of attempts succeeded, 95 % within ");
+    while !told(&visit.get(&path).await.text) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let list = visit.get("/dashboard/webhooks").await.text;
+    assert!(list.contains(">100 %<"), "{list}");
 }
 
 #[tokio::test]

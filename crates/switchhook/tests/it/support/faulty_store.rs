@@ -20,7 +20,7 @@ use switchhook_domain::notification::{Channel, ChannelChange, Notice, SilentSour
 use switchhook_domain::outage::Outage;
 use switchhook_domain::replay::Replay;
 use switchhook_domain::secret::Secret;
-use switchhook_domain::source::{Refusal, RefusalBounds, Source, SourceChange};
+use switchhook_domain::source::{Refusal, RefusalBounds, Refusing, Source, SourceChange};
 use switchhook_domain::subscription::{Revision, Subscription, SubscriptionChange, SubscriptionVersion};
 use switchhook_domain::webhook::{Webhook, WebhookChange};
 use switchhook_domain::websocket::Websocket;
@@ -216,6 +216,7 @@ delegated! {
         count_sources(company_id: CompanyId) -> usize;
         read_refusals(id: SourceId, after: Option<RefusalId>, most: RefusalSlice) -> Vec<Refusal>;
         list_refusals(company_id: CompanyId, id: SourceId, page: PageRequest) -> Page<Refusal>;
+        refusing_sources(company_id: CompanyId, since: Timestamp, most: u32) -> Vec<Refusing>;
         silent_sources(before: Timestamp) -> Vec<(CompanyId, SilentSource)>;
     }
     writes {
