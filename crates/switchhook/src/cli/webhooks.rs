@@ -160,7 +160,8 @@ async fn remark_no_subscription(client: &Client, id: WebhookId) -> anyhow::Resul
         .find(|finding| finding.trouble == "no_subscription")
     {
         output::remark("");
-        output::remark(format_args!("{}; {}", finding.what, finding.remedy));
+        let what = finding.what.trim_end_matches('.');
+        output::remark(format_args!("{what}; {}", finding.remedy));
     }
     Ok(())
 }

@@ -29,6 +29,10 @@ async fn the_doctor_says_what_to_do_until_all_is_well() {
     let shown = shell.run(&["webhooks", "show", webhook]).ok();
     let subscribe = format!("subscriptions create call --webhook {webhook}");
     assert!(shown.stderr.contains(&subscribe), "{shown:?}");
+    assert!(
+        shown.stderr.contains("so it receives nothing; subscribe it"),
+        "{shown:?}"
+    );
     assert!(shell.run(&["doctor"]).failed(1).stdout.contains(&subscribe));
 
     shell
