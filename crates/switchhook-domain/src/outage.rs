@@ -146,10 +146,12 @@ impl Streak {
         StreakChange::Fails { since, more, last }
     }
 
-    /// What is to be written down of failures that nothing has followed for a while.
-    pub fn look_back(&mut self, now: Timestamp) -> StreakChange {
+    /// What is to be written down of failures that nothing has followed for a while; `is_alone`: no other node may have reached the
+    /// receiver meanwhile.
+    pub fn look_back(&mut self, is_alone: bool, now: Timestamp) -> StreakChange {
+        let is_known = is_alone || self.is_outage();
         match (self.since, self.last) {
-            (Some(since), Some(last)) if self.unwritten > 0 && now.since(last.at) >= SILENT => {
+            (Some(since), Some(last)) if is_known && self.unwritten > 0 && now.since(last.at) >= SILENT => {
                 self.write_down(since, last, now)
             }
             _ => StreakChange::None,
@@ -263,17 +265,23 @@ mod tests {
     #[test]
     fn a_failure_that_nothing_follows_is_an_outage_after_a_while() {
         let mut streak = Streak::default();
-        assert_eq!(streak.look_back(at(0)), StreakChange::None);
+        assert_eq!(streak.look_back(true, at(0)), StreakChange::None);
         fails(&mut streak, 0);
-        assert_eq!(streak.look_back(at(9_999)), StreakChange::None);
+        assert_eq!(streak.look_back(true, at(9_999)), StreakChange::None);
         let begun = StreakChange::Fails {
             since: at(0),
             more: 1,
             last: last(0),
         };
-        assert_eq!(streak.look_back(at(10_000)), begun);
+        let by_others = streak.look_back(false, at(60_000));
         assert_eq!(
-            streak.look_back(at(30_000)),
+            by_others,
+            StreakChange::None,
+            "another node may have had a success"
+        );
+        assert_eq!(streak.look_back(true, at(10_000)), begun);
+        assert_eq!(
+            streak.look_back(true, at(30_000)),
             StreakChange::None,
             "it is written down"
         );
@@ -281,7 +289,7 @@ mod tests {
             note(&mut streak, OutcomeClass::Accepted, false, 40_000),
             StreakChange::Ended
         );
-        assert_eq!(streak.look_back(at(60_000)), StreakChange::None);
+        assert_eq!(streak.look_back(true, at(60_000)), StreakChange::None);
     }
 
     #[test]

@@ -188,8 +188,8 @@ impl Load {
     }
 
     /// What is to be written down of failures that no attempt has followed for a while.
-    pub(crate) fn look_back(&self, now: Timestamp) -> StreakChange {
-        self.health.write().streak.look_back(now)
+    pub(crate) fn look_back(&self, is_alone: bool, now: Timestamp) -> StreakChange {
+        self.health.write().streak.look_back(is_alone, now)
     }
 
     /// Takes note that the webhook was paused or resumed.

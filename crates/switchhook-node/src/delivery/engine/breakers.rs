@@ -117,14 +117,14 @@ impl Breakers {
         }
     }
 
-    /// Writes down what failed and has been followed by nothing for a while.
-    pub(super) fn look_back(&mut self, now: Timestamp, outbox: &mut Outbox) {
+    /// Writes down what failed and has been followed by nothing for a while; `is_alone`: there is no other node.
+    pub(super) fn look_back(&mut self, is_alone: bool, now: Timestamp, outbox: &mut Outbox) {
         if now < self.next_look {
             return;
         }
         self.next_look = now.plus(LOOK_BACK);
         for destination in self.parts.registry.destinations() {
-            let change = destination.load().look_back(now);
+            let change = destination.load().look_back(is_alone, now);
             outbox.note_outage(destination.webhook.id, change, now);
         }
     }

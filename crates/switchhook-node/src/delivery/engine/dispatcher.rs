@@ -227,7 +227,8 @@ impl Dispatcher {
             self.schedule.set_share(share);
         }
         parts.telemetry.nodes(self.nodes.count());
-        self.breakers.look_back(now, &mut self.outbox);
+        let is_alone = self.nodes.count() == 1;
+        self.breakers.look_back(is_alone, now, &mut self.outbox);
         if self.nodes.should_read_breakers() {
             self.tasks.read_breakers(now.minus(CLOSED_IS_READ_FOR));
         }
