@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use switchhook_protocol::Timestamp;
 
-use crate::attempt::{OutcomeClass, Sign};
+use crate::attempt::{CountsAs, OutcomeClass, Sign};
 
 /// How many failures in a row open it.
 pub const OPENS_AFTER: u32 = 10;
@@ -61,11 +61,12 @@ impl Default for Breaker {
 impl Breaker {
     /// Takes note of how an attempt ended at `now`.
     pub fn note(&mut self, class: OutcomeClass, now: Timestamp) -> Transition {
-        match class.consequences().breaker {
-            Sign::Good => self.close(),
-            Sign::Bad => self.fail(now),
-            Sign::Neither if matches!(class, OutcomeClass::Lost) => Transition::None,
-            Sign::Neither => self.probe_later(0, now),
+        let consequences = class.consequences();
+        match (consequences.breaker, consequences.counts_as) {
+            (Sign::Good, _) => self.close(),
+            (Sign::Bad, _) => self.fail(now),
+            (Sign::Neither, CountsAs::Nothing) => Transition::None,
+            (Sign::Neither, _) => self.probe_later(0, now),
         }
     }
 

@@ -161,12 +161,12 @@ pub fn placement(
         (_, Some(Newest::Open(id))) => Placement::Joins(id),
         (_, Some(Newest::HandedOut(at))) => match kind.quiet_time() {
             Some(quiet) => {
-                let quiet_until = match opposite {
-                    Some(Newest::HandedOut(taken_back_at)) if taken_back_at > at => {
-                        taken_back_at.plus(WRONG_FOR).min(at.plus(quiet))
-                    }
-                    _ => at.plus(quiet),
-                };
+                let mut quiet_until = at.plus(quiet);
+                if let Some(Newest::HandedOut(taken_back_at)) = opposite
+                    && taken_back_at > at
+                {
+                    quiet_until = quiet_until.min(taken_back_at.plus(WRONG_FOR));
+                }
                 Placement::New {
                     due_at: now.max(quiet_until),
                 }

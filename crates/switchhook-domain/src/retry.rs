@@ -33,7 +33,7 @@ impl Profile {
     }
 
     /// Whether it tries again after an attempt that ended with `class`.
-    const fn retry_after(self, class: OutcomeClass) -> Retry {
+    const fn retry_of(self, class: OutcomeClass) -> Retry {
         match self {
             Self::Durable => class.consequences().durable,
             Self::Dialpad => class.consequences().dialpad,
@@ -112,7 +112,7 @@ impl RetryPolicy<'_> {
     /// How long after an attempt that ended with `class` the next one follows; `None`: never.
     #[must_use]
     pub fn delay_after(self, class: OutcomeClass, context: RetryContext, jitter: Jitter) -> Option<Duration> {
-        match (self.profile.retry_after(class), self.profile) {
+        match (self.profile.retry_of(class), self.profile) {
             (Retry::Never, _) => None,
             (Retry::AtOnce, _) => Some(Duration::ZERO),
             (Retry::AtOnceTwice, _) => (context.failures.unanswered <= 2).then_some(Duration::ZERO),
