@@ -31,13 +31,7 @@ KINDS = {
 def read_schemas():
     document = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
     schemas = document["components"]["schemas"]
-    kept = {name: schema for name, schema in schemas.items() if name not in NOT_OF_EVENTS}
-    # A nested object that has a title of its own becomes a type of its own.
-    for schema in list(kept.values()):
-        for member in schema.get("properties", {}).values():
-            if "title" in member:
-                kept[member["title"]] = dict(member)
-                member["$ref"] = "#/components/schemas/" + member["title"]
+    kept = {name: schema for name, schema in schemas.items() if name not in NOT_OF_EVENTS and not name.endswith("OrNull")}
     return {name.removesuffix("Payload"): schema for name, schema in kept.items()}
 
 
@@ -61,7 +55,7 @@ def types_of(schema):
 def referred(schema):
     """The schema that this one is, or whose words it knows."""
     places = [schema, *schema.get("anyOf", [])]
-    return next((place["$ref"].rsplit("/", 1)[1].removesuffix("Payload") for place in places if "$ref" in place), None)
+    return next((place["$ref"].rsplit("/", 1)[1].removesuffix("OrNull") for place in places if "$ref" in place), None)
 
 
 def type_of(name, schema, words):

@@ -4,7 +4,7 @@ package receiver
 
 import "encoding/json"
 
-// ChangedBy: Who did it. Redacted when it was the provider's staff.
+// ChangedBy: Who changed a setting. Redacted when it was the provider's staff.
 type ChangedBy struct {
 	// The user's id.
 	ID ID `json:"id"`
@@ -279,10 +279,10 @@ type ChangeLogEvent struct {
 	Action string `json:"action"`
 	// The same for people. Its form is not fixed.
 	Note string `json:"note"`
-	// What exactly changed. Its form is not fixed.
+	// What exactly changed, an object. Its form is not fixed.
 	AdditionalData map[string]json.RawMessage `json:"additional_data"`
 	// The Dialpad entity an event is about: a user, a group, an office. An empty object stands for none.
 	Target *Target `json:"target"`
-	// Who did it. Redacted when it was the provider's staff.
+	// Who changed a setting. Redacted when it was the provider's staff.
 	ChangedBy *ChangedBy `json:"changed_by"`
 }

@@ -91,7 +91,10 @@ mod tests {
     #[test]
     fn a_schema_brings_along_what_it_refers_to() {
         let schema = schema(Kind::Call);
-        assert_eq!(schema["properties"]["target"]["$ref"], "#/definitions/Target");
+        assert_eq!(
+            schema["properties"]["target"]["$ref"],
+            "#/definitions/TargetOrNull"
+        );
         assert!(schema["definitions"]["Target"]["properties"]["id"].is_object());
     }
 }

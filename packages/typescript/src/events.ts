@@ -127,6 +127,16 @@ export interface Recording extends Open {
   recording_type?: RecordingType | null;
 }
 
+/** Who changed a setting. Redacted when it was the provider's staff */
+export interface ChangedBy extends Open {
+  /** The user's id */
+  id?: Id | null;
+  /** The user's name */
+  name?: string | null;
+  /** The user's type */
+  type?: string | null;
+}
+
 /**
  * A leg of a call came to a new state. One call can be several legs, each with events of its own; the four
  * ids together tell which belong together
@@ -326,18 +336,7 @@ export interface ChangeLogEvent extends Open {
   /** What exactly changed. Its form is not fixed */
   additional_data?: Record<string, unknown> | null;
   target?: Target | null;
-  /** Who did it. Redacted when it was the provider's staff */
   changed_by?: ChangedBy | null;
-}
-
-/** Who did it. Redacted when it was the provider's staff */
-export interface ChangedBy extends Open {
-  /** The user's id */
-  id?: Id | null;
-  /** The user's name */
-  name?: string | null;
-  /** The user's type */
-  type?: string | null;
 }
 
 /** The event of each kind. */

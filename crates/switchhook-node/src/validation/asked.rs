@@ -41,10 +41,12 @@ fn read(schema: &mut Value, definitions: &Map<String, Value>, reading: Reading) 
         keywords.clear();
         return;
     }
-    if let Some(choices) = keywords.remove("anyOf")
-        && reading == Reading::Closely
-    {
-        keywords.insert("enum".to_owned(), words(&choices, definitions));
+    if let Some(choices) = keywords.remove("anyOf") {
+        if let Some(object) = object(&choices, definitions) {
+            keywords.extend(object);
+        } else if reading == Reading::Closely {
+            keywords.insert("enum".to_owned(), words(&choices, definitions));
+        }
     }
     if let Some(never) = keywords.remove("not") {
         keywords.insert("type".to_owned(), all_types_but(&never["type"]));
@@ -70,12 +72,27 @@ fn is_observed(keywords: &Map<String, Value>) -> bool {
     description.is_some_and(|text| text.trim_end().ends_with(OBSERVED))
 }
 
+/// The object that one of the choices refers to, or null.
+fn object(choices: &Value, definitions: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let mut object = choices.as_array()?.iter().find_map(|choice| {
+        let definition = referred(choice, definitions)?.as_object()?;
+        (definition["type"] == "object").then(|| definition.clone())
+    })?;
+    object.insert("type".to_owned(), json!(["object", "null"]));
+    Some(object)
+}
+
+fn referred<'d>(choice: &Value, definitions: &'d Map<String, Value>) -> Option<&'d Value> {
+    definitions.get(choice["$ref"].as_str()?.rsplit('/').next()?)
+}
+
 /// The words of the list that one of the choices refers to, and null.
 fn words(choices: &Value, definitions: &Map<String, Value>) -> Value {
-    let lists = choices.as_array().into_iter().flatten().filter_map(|choice| {
-        let name = choice["$ref"].as_str()?.rsplit('/').next()?;
-        definitions[name]["enum"].as_array()
-    });
+    let lists = choices
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|choice| referred(choice, definitions)?["enum"].as_array());
     lists.flatten().cloned().chain([Value::Null]).collect()
 }
 
@@ -105,7 +122,10 @@ mod tests {
     fn check(property: &Value, closely: &Value, loosely: &Value) {
         let whole = json!({
             "properties": {"it": property},
-            "definitions": {"Sort": {"type": "string", "enum": ["a", "b"]}},
+            "definitions": {
+                "Sort": {"type": "string", "enum": ["a", "b"]},
+                "Thing": {"type": "object", "properties": {"size": {"type": ["integer", "null"]}}},
+            },
         });
         let read = |reading| schema(whole.clone(), reading)["properties"]["it"].clone();
         assert_eq!(&read(Reading::Closely), closely);
@@ -118,6 +138,18 @@ mod tests {
             &json!({"type": ["string", "null"], "anyOf": [{"$ref": "#/definitions/Sort"}, {"type": ["string", "null"]}]}),
             &json!({"type": ["string", "null"], "enum": ["a", "b", null]}),
             &json!({"type": ["string", "null"]}),
+        );
+    }
+
+    #[test]
+    fn an_object_or_null_is_one_object_that_may_be_null() {
+        check(
+            &json!({"anyOf": [{"$ref": "#/definitions/Thing"}, {"type": "null"}]}),
+            &json!({"type": ["object", "null"], "properties": {"size": {"type": ["integer", "null"]}}}),
+            &json!({
+                "type": ["object", "null"],
+                "properties": {"size": {"type": ["integer", "null", "string"], "pattern": "^-?[0-9]+$"}},
+            }),
         );
     }
 

@@ -66,7 +66,7 @@ KNOWN_RECORDING_TYPE = (
 
 
 class ChangedBy(TypedDict, total=False):
-    """Who did it. Redacted when it was the provider's staff."""
+    """Who changed a setting. Redacted when it was the provider's staff."""
 
     #: The user's id.
     id: Optional[Id]
@@ -359,10 +359,9 @@ class ChangeLogEvent(TypedDict, total=False):
     action: Optional[str]
     #: The same for people. Its form is not fixed.
     note: Optional[str]
-    #: What exactly changed. Its form is not fixed.
+    #: What exactly changed, an object. Its form is not fixed.
     additional_data: Optional[Dict[str, Any]]
     target: Optional[Target]
-    #: Who did it. Redacted when it was the provider's staff.
     changed_by: Optional[ChangedBy]
 
 

@@ -33,7 +33,7 @@ class Model(BaseModel):
 
 
 class ChangedBy(Model):
-    """Who did it. Redacted when it was the provider's staff."""
+    """Who changed a setting. Redacted when it was the provider's staff."""
 
     id: Optional[Id] = None
     name: Optional[str] = None
