@@ -36,7 +36,8 @@ DESCRIPTION = (
     "receiver that looks less closely may do the opposite; it never may where that is absent. `event` is the event byte "
     "for byte. `reads` holds members as text or as numbers: ids are text, because 64 bits do not fit into a double. "
     "`repeat_key` tells a repeat from a new event: the first 16 bytes of a SHA-256, a `~` before them if they count for "
-    "five minutes only. `calls` are sequences of call events, and which of them are legs of one call; `orders` are call "
+    "five minutes only. Those whose `refusal` is `not_an_object` have both for receivers that are told to take any JSON. "
+    "`calls` are sequences of call events, and which of them are legs of one call; `orders` are call "
     "events in the order of their arrival, and whether each comes after a newer one of its leg."
 )
 
@@ -97,6 +98,11 @@ def good(name, payload, kind="call", body=None, **more):
 
 def bad(name, body, status, refusal, **more):
     vector(name, body, False, status=status, refusal=refusal, **more)
+
+
+def any_json(payload, refusal="not_an_object"):
+    """What else is said of what only a receiver takes that was told to take any JSON."""
+    return {"event": payload, "repeat_key": brief_key(payload)} if refusal == "not_an_object" else {}
 
 
 def genuine():
@@ -204,7 +210,7 @@ def payloads():
         ("spaced-otherwise", "\u00a0" + CALL, "not_json"), ("cut-in-a-letter", CALL[:-1] + ',"note":"\\u00', "not_json"),
     ]
     for name, payload, refusal in refused:
-        bad("payload-is-" + name, token(payload), 400, refusal)
+        bad("payload-is-" + name, token(payload), 400, refusal, **any_json(payload, refusal))
     bad("payload-is-no-utf-8", token(b'{"call_id":7,"note":"\xff\xfe"}'), 400, "not_utf8",
         small="Node and Go replace what is no character")
     bad("payload-is-utf-16", token(CALL.encode("utf-16-le")), 400, "not_json")
@@ -332,7 +338,8 @@ def without_a_secret():
     vector("open-spaced", spaced, True, secrets=[], status=200, kind="call", event=spaced, repeat_key=named)
     bad("open-signed", token(), 401, "secret_missing", secrets=[])
     bad("open-nothing", "", 400, "empty", secrets=[])
-    bad("open-array", "[" + CALL + "]", 400, "not_an_object", secrets=[])
+    array = "[" + CALL + "]"
+    bad("open-array", array, 400, "not_an_object", secrets=[], **any_json(array))
     bad("open-no-json", "call_id=7&state=hangup", 400, "not_json", secrets=[])
     bad("open-truncated", CALL[:-9], 400, "not_json", secrets=[])
     bad("open-byte-order-mark", "\ufeff" + CALL, 400, "not_json", secrets=[])

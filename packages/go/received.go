@@ -126,12 +126,15 @@ func read[T any](event *Received) *T {
 	return view
 }
 
-func newReceived(body []byte, labels Labels) (*Received, error) {
-	members, err := readObject(body)
+func newReceived(body []byte, labels Labels, acceptAnyJSON bool) (*Received, error) {
+	members, err := readObject(body, acceptAnyJSON)
 	if err != nil {
 		return nil, err
 	}
-	event := &Received{Kind: labels.Kind, Text: body, Labels: labels, members: members}
+	event := &Received{Text: body, Labels: labels, members: members}
+	if members != nil {
+		event.Kind = labels.Kind
+	}
 	for _, shape := range signs {
 		if hasAll(members, shape.members) {
 			event.Kind = shape.kind

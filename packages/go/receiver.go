@@ -32,6 +32,9 @@ type Options struct {
 	Unsigned bool
 	// AcceptQuoted takes tokens that stand in quotes too, as a gateway makes them that turns every body into JSON.
 	AcceptQuoted bool
+	// AcceptAnyJSON takes events that are no objects too, such as an array, for whoever keeps what comes and looks at it later.
+	// No kind is one: OnOther gets them, and they have their Text and no members.
+	AcceptAnyJSON bool
 	// Repeats remembers which events were dealt with; the last 100,000 in memory unless given.
 	Repeats Repeats
 	// Remember is for how long an event is known as a repeat: 7 days unless given.
@@ -118,13 +121,13 @@ func (receiver *Receiver) Verify(body []byte, header http.Header) (*Received, er
 		if err != nil {
 			return nil, err
 		}
-		return newReceived(payload, labelsOf(header))
+		return newReceived(payload, labelsOf(header), receiver.options.AcceptAnyJSON)
 	}
 	// A token begins with the base64url of `{"`, and JSON never begins with the letter `e`.
 	if bytes.HasPrefix(body, []byte("ey")) {
 		return nil, refuse("secret_missing", "the event is signed, but this receiver has no secret; give it the webhook's")
 	}
-	return newReceived(body, labelsOf(header))
+	return newReceived(body, labelsOf(header), receiver.options.AcceptAnyJSON)
 }
 
 // Receive verifies, drops repeats, calls the function of the event's kind, and says what to answer.

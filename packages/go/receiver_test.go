@@ -133,6 +133,24 @@ func TestEveryVectorIsJudgedAsTheFileSays(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoObjectIsTakenByAReceiverOfAnyJSON(t *testing.T) {
+	for _, vector := range vectors(t).Vectors {
+		if vector.Refusal != "not_an_object" {
+			continue
+		}
+		receiver := quiet(t, Options{Secrets: vector.Secrets, AcceptAnyJSON: true})
+		event, err := receiver.Verify([]byte(vector.body(t)), http.Header{"Switchhook-Event-Kind": {"call"}})
+		if err != nil {
+			t.Fatalf("%s: %v", vector.Name, err)
+		}
+		vector.Accept = true
+		checkAccepted(t, vector, event)
+		if event.Call().CallID != "" || event.Summary() != "of no known kind" {
+			t.Errorf("%s: %s", vector.Name, event.Summary())
+		}
+	}
+}
+
 func checkAccepted(t *testing.T, vector vector, event *Received) {
 	if vector.Accept != true || string(event.Text) != vector.Event || event.Kind != vector.Kind {
 		t.Errorf("%s: accepted as %s", vector.Name, event.Kind)

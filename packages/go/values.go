@@ -57,8 +57,9 @@ func letters(word string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(word))
 }
 
-// readObject reads one JSON object; its members stay as they were written.
-func readObject(body []byte) (map[string]json.RawMessage, error) {
+// readObject reads one JSON object; its members stay as they were written. JSON that is no object has none, where any is
+// accepted.
+func readObject(body []byte, acceptAnyJSON bool) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(body) {
 		return nil, refuse("not_utf8", "the body is not UTF-8")
 	}
@@ -71,6 +72,9 @@ func readObject(body []byte) (map[string]json.RawMessage, error) {
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(trimmed, &members) != nil || members == nil {
+		if acceptAnyJSON {
+			return nil, nil
+		}
 		return nil, refuse("not_an_object", "the body is JSON, but not an object; an event is one JSON object")
 	}
 	return members, nil

@@ -58,6 +58,16 @@ class Vectors(unittest.TestCase):
         for path, value in vector.get("reads", {}).items():
             self.assertEqual(member(event.payload, path), value, path)
 
+    def test_what_is_no_object_is_taken_by_a_receiver_of_any_json(self):
+        vectors = [vector for vector in DOCUMENT["vectors"] if vector.get("refusal") == "not_an_object"]
+        self.assertTrue(vectors)
+        for vector in vectors:
+            options = {"secrets": vector["secrets"]} if vector["secrets"] else {}
+            event = create_receiver(accept_any_json=True, **options).verify(body_of(vector), {"Switchhook-Event-Kind": "call"})
+            found = (event.kind, event.payload, event.text, event.repeat_key, event.summary)
+            wanted = (None, {}, vector["event"], vector["repeat_key"], "of no known kind")
+            self.assertEqual(found, wanted, vector["name"])
+
     def test_the_legs_of_a_call_are_those_of_the_file(self):
         for sequence in DOCUMENT["calls"]:
             calls = Calls()

@@ -6,12 +6,16 @@ import { Refusal } from "./refusal.js";
 /** @internal A JSON object as it was read. */
 export type Members = Record<string, unknown>;
 
-/** @internal One JSON object out of its bytes: its text, and its members with ids as text. */
-export function readObject(bytes: Uint8Array): { text: string; members: Members } {
+/**
+ * @internal One JSON object out of its bytes: its text, and its members with ids as text. JSON that is no object has none,
+ * where any is accepted.
+ */
+export function readObject(bytes: Uint8Array, acceptAnyJson: boolean): { text: string; members: Members | undefined } {
   const text = asText(bytes);
   if (/^[ \t\r\n]*$/.test(text)) throw new Refusal("empty", "the body is empty; an event is one JSON object");
   const value = parse(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    if (acceptAnyJson) return { text, members: undefined };
     throw new Refusal("not_an_object", "the body is JSON, but not an object; an event is one JSON object");
   }
   const exact = withExactNumbers(text);

@@ -50,10 +50,11 @@ const SIGNS: readonly (readonly [Kind, readonly string[]])[] = [
 ];
 
 /** @internal Reads the bytes of an event, which were checked before. */
-export async function received(bytes: Uint8Array, labels: Labels): Promise<Received> {
-  const { text, members } = readObject(bytes);
+export async function received(bytes: Uint8Array, labels: Labels, acceptAnyJson: boolean): Promise<Received> {
+  const { text, members: read } = readObject(bytes, acceptAnyJson);
+  const members = read ?? {};
   const shape = SIGNS.find(([, signs]) => signs.every((sign) => Object.hasOwn(members, sign)));
-  const kind = shape?.[0] ?? labels.kind;
+  const kind = read && (shape?.[0] ?? labels.kind);
   const natural = labels.eventId === undefined ? naturalKey(kind, members) : undefined;
   let repeatKey: string;
   if (labels.eventId !== undefined) repeatKey = await digest("id", labels.eventId, bytes);

@@ -13,6 +13,11 @@ export interface Options {
   secrets?: readonly Secret[] | undefined;
   /** Takes tokens that stand in quotes too, as a gateway makes them that turns every body into JSON. */
   acceptQuoted?: boolean;
+  /**
+   * Takes events that are no objects too, such as an array, for whoever keeps what comes and looks at it later. No kind is
+   * one: `onOther` gets them, and they have their `text` and no members.
+   */
+  acceptAnyJson?: boolean;
   /** Where it is remembered which events were dealt with. */
   repeats?: RepeatStore;
   /** For how long an event is known as a repeat: 7 days, since deliveries are tried again for three. */
@@ -72,6 +77,7 @@ export function createReceiver(options: Options = {}): Receiver {
 export class Receiver {
   readonly #keys: Promise<CryptoKey[]> | undefined;
   readonly #acceptQuoted: boolean;
+  readonly #acceptAnyJson: boolean;
   readonly #repeats: RepeatStore;
   readonly #rememberMs: number;
   readonly #handlerTimeoutMs: number;
@@ -81,6 +87,7 @@ export class Receiver {
     const secrets = secretsOf(options);
     this.#keys = secrets.length > 0 ? keysOf(secrets) : undefined;
     this.#acceptQuoted = options.acceptQuoted ?? false;
+    this.#acceptAnyJson = options.acceptAnyJson ?? false;
     this.#repeats = options.repeats ?? repeatsInMemory();
     this.#rememberMs = options.rememberMs ?? 7 * DAY_MS;
     this.#handlerTimeoutMs = options.handlerTimeoutMs ?? 60_000;
@@ -96,12 +103,12 @@ export class Receiver {
     let bytes = bytesOf(body);
     if (bytes.length > MAX_BODY_BYTES) throw tooLarge();
     if (this.#acceptQuoted) bytes = withoutQuotes(bytes);
-    if (this.#keys) return received(await verifyToken(bytes, this.#keys), labelsOf(headers));
+    if (this.#keys) return received(await verifyToken(bytes, this.#keys), labelsOf(headers), this.#acceptAnyJson);
     // A token begins with the base64url of `{"`, and JSON never begins with the letter `e`.
     if (bytes[0] === 0x65 && bytes[1] === 0x79) {
       throw new Refusal("secret_missing", "the event is signed, but this receiver has no secret; give it the webhook's");
     }
-    return received(bytes, labelsOf(headers));
+    return received(bytes, labelsOf(headers), this.#acceptAnyJson);
   }
 
   /** Verifies, drops repeats, calls the function of the event's kind, and says what to answer. Never throws. */

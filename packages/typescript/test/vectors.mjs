@@ -49,6 +49,14 @@ for (const vector of file.vectors) {
   }
 }
 
+// What is no object is taken by a receiver of any JSON.
+for (const vector of file.vectors.filter(({ refusal }) => refusal === "not_an_object")) {
+  const options = { ...(vector.secrets.length > 0 && { secrets: vector.secrets }), acceptAnyJson: true };
+  const event = await createReceiver(options).verify(bodyOf(vector), { "switchhook-event-kind": "call" });
+  const found = [event.kind ?? null, event.payload, event.text, event.repeatKey, event.summary];
+  check(vector.name, "any JSON", found, [null, {}, vector.event, vector.repeat_key, "of no known kind"]);
+}
+
 async function payloadOf(text) {
   return (await createReceiver().verify(text)).payload;
 }

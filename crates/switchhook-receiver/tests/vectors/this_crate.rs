@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 use switchhook_protocol::{BodyError, Milliseconds, Payload, Timestamp, VerifyError};
-use switchhook_receiver::{CallOf, Calls, Kind, Labels, LegOrder, Received, Receiver, Refusal};
+use switchhook_receiver::{
+    CallOf, Calls, Kind, Labels, LegOrder, Received, Receiver, ReceiverBuilder, Refusal,
+};
 
 use super::{Accept, Vector, file};
 
 fn receiver(secrets: &[String]) -> Receiver {
-    let mut builder = Receiver::builder();
+    made(Receiver::builder(), secrets)
+}
+
+fn made(mut builder: ReceiverBuilder, secrets: &[String]) -> Receiver {
     for secret in secrets {
         builder = builder.also_accept(secret.as_str());
     }
@@ -99,6 +104,15 @@ fn every_vector_is_judged_as_the_file_says() {
             (Accept::Either, _) => {}
             (wanted, judged) => panic!("{name}: {wanted:?} was wanted, and it is {judged:?}"),
         }
+    }
+}
+
+#[test]
+fn what_is_no_object_is_taken_by_a_receiver_of_any_json() {
+    let refused = |vector: &&Vector| vector.refusal.as_deref() == Some("not_an_object");
+    for vector in file().vectors.iter().filter(refused) {
+        let receiver = made(Receiver::builder().accept_any_json(), &vector.secrets);
+        check_accepted(vector, &receiver.receive(&vector.body()).expect(&vector.name));
     }
 }
 

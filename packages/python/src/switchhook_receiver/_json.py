@@ -18,8 +18,11 @@ class _Number(str):
     """A number as its text, until it is known whether it is an id."""
 
 
-def read_object(body: bytes) -> Tuple[str, Members]:
-    """One JSON object out of its bytes: its text, and its members with ids as text."""
+def read_object(body: bytes, accept_any_json: bool) -> Tuple[str, Optional[Members]]:
+    """One JSON object out of its bytes: its text, and its members with ids as text.
+
+    JSON that is no object has none, where any is accepted.
+    """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -28,6 +31,8 @@ def read_object(body: bytes) -> Tuple[str, Members]:
         raise Refusal("empty", "the body is empty; an event is one JSON object")
     members = _parse(text)
     if not isinstance(members, dict):
+        if accept_any_json:
+            return text, None
         raise Refusal("not_an_object", "the body is JSON, but not an object; an event is one JSON object")
     _name_durations(members)
     return text, members

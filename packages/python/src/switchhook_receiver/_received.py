@@ -82,11 +82,12 @@ class Received:
         return re.sub(r"[^ -~]", "?", as_word(self.payload.get(name)) or "?")[:64]
 
 
-def received(body: bytes, labels: Labels) -> Received:
+def received(body: bytes, labels: Labels, accept_any_json: bool) -> Received:
     """Reads the bytes of an event, which were checked before."""
-    text, members = read_object(body)
+    text, read = read_object(body, accept_any_json)
+    members = read or {}
     shapes = (kind for kind, signs in _SIGNS if all(sign in members for sign in signs))
-    kind = next(shapes, labels.kind)
+    kind = next(shapes, labels.kind) if read is not None else None
     if labels.event_id is not None:
         key = _digest("id", labels.event_id, body)
     else:

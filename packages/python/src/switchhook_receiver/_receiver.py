@@ -54,6 +54,7 @@ def create_receiver(
     secrets: Optional[Sequence[Secret]] = _NOT_GIVEN,
     *,
     accept_quoted: bool = False,
+    accept_any_json: bool = False,
     repeats: Optional[RepeatStore] = None,
     remember_seconds: float = 7 * _DAY_SECONDS,
     handler_timeout_seconds: float = 60,
@@ -66,6 +67,8 @@ def create_receiver(
     :param secret: The secret that was given when the webhook was created.
     :param secrets: Several, while one is being replaced by another: any of them may have signed.
     :param accept_quoted: Takes tokens that stand in quotes too, as a gateway makes them that turns bodies into JSON.
+    :param accept_any_json: Takes events that are no objects too, such as an array, for whoever keeps what comes and looks
+        at it later. No kind is one: ``on_other`` gets them, and they have their ``text`` and no members.
     :param repeats: Where it is remembered which events were dealt with.
     :param remember_seconds: For how long an event is known as a repeat: deliveries are tried again for three days.
     :param handler_timeout_seconds: How long a handler may take before it counts as failed and its event may come again.
@@ -85,7 +88,8 @@ def create_receiver(
     if not handler_timeout_seconds > 0:
         raise ValueError("`handler_timeout_seconds` must be more than 0")
     repeats = repeats or RepeatsInMemory(claim_seconds=handler_timeout_seconds)
-    return Receiver(keys, accept_quoted, repeats, remember_seconds, handler_timeout_seconds, report or _write)
+    report = report or _write
+    return Receiver(keys, accept_quoted, accept_any_json, repeats, remember_seconds, handler_timeout_seconds, report)
 
 
 class Receiver:
@@ -95,6 +99,7 @@ class Receiver:
         self,
         keys: Sequence[bytes],
         accept_quoted: bool,
+        accept_any_json: bool,
         repeats: RepeatStore,
         remember_seconds: float,
         handler_timeout_seconds: float,
@@ -102,6 +107,7 @@ class Receiver:
     ) -> None:
         self._keys = keys
         self._accept_quoted = accept_quoted
+        self._accept_any_json = accept_any_json
         self._repeats = repeats
         self._remember_seconds = remember_seconds
         self._handler_timeout_seconds = handler_timeout_seconds
@@ -118,13 +124,13 @@ class Receiver:
         if self._accept_quoted:
             content = _without_quotes(content)
         if self._keys:
-            return received(verify_token(content, self._keys), Labels.of(headers))
+            return received(verify_token(content, self._keys), Labels.of(headers), self._accept_any_json)
         # A token begins with the base64url of `{"`, and JSON never begins with the letter `e`.
         if content.startswith(b"ey"):
             raise Refusal(
                 "secret_missing", "the event is signed, but this receiver has no secret; give it the webhook's"
             )
-        return received(content, Labels.of(headers))
+        return received(content, Labels.of(headers), self._accept_any_json)
 
     def handler(
         self,
