@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{ClientError, Http, Trust, http_client, in_full, is_web_address};
 use switchhook_http::address::basic_authorization;
-use switchhook_http::cause::tls_error;
+use switchhook_http::cause::{closes_in_handshake, tls_error};
 
 /// How much of an answer is read, so that the connection can be used again.
 const LARGEST_ANSWER: usize = 64 << 10;
@@ -114,6 +114,7 @@ impl Hook {
 fn why_unreachable(error: &(dyn Error + 'static)) -> String {
     let why = in_full(error);
     match tls_error(error) {
+        None if closes_in_handshake(error) => why,
         None => format!("{why}: is the receiver running?"),
         Some(rustls::Error::InvalidCertificate(_)) => {
             format!("{why}; --forward-ca FILE trusts another authority, --forward-insecure any certificate")

@@ -16,6 +16,11 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     if let Some(words) = tls_error(error).and_then(usual_of_tls) {
         return words.to_owned();
     }
+    if closes_in_handshake(error) {
+        return "it closed the connection in the middle of the TLS handshake: it may speak no TLS newer than 1.1, want a \
+                client certificate, or speak no TLS at this port"
+            .to_owned();
+    }
     if layers.iter().any(|layer| layer.to_string() == "dns error") {
         return "its name leads to no address".to_owned();
     }
@@ -40,6 +45,15 @@ pub fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Err
 fn within(error: &io::Error) -> Option<&rustls::Error> {
     let held = error.get_ref()?;
     held.downcast_ref().or_else(|| within(held.downcast_ref()?))
+}
+
+/// Whether the other side closed the connection in the middle of the TLS handshake, without an alert that says why.
+#[must_use]
+pub fn closes_in_handshake(error: &(dyn Error + 'static)) -> bool {
+    // tokio-rustls has no type for it. Who wraps its error keeps the text.
+    std::iter::successors(Some(error), |error| (*error).source())
+        .filter_map(|layer| layer.downcast_ref::<io::Error>())
+        .any(|layer| layer.to_string() == "tls handshake eof")
 }
 
 /// What befalls TLS every day.
@@ -124,6 +138,18 @@ mod tests {
         let self_signed = rustls::Error::InvalidCertificate(rustls::CertificateError::Other(authority));
         let told = in_full(&Outer(io::Error::other(self_signed)));
         assert!(told.contains("is that of an authority"), "{told}");
+    }
+
+    #[test]
+    fn who_closes_in_the_middle_of_the_handshake_may_have_several_reasons() {
+        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+        for error in [closed(), io::Error::other(closed())] {
+            let told = in_full(&Outer(error));
+            assert!(told.contains("in the middle of the TLS handshake"), "{told}");
+            assert!(told.contains("a client certificate"), "{told}");
+        }
+        let elsewhere = Outer(io::Error::from(io::ErrorKind::UnexpectedEof));
+        assert!(!closes_in_handshake(&elsewhere));
     }
 
     #[test]

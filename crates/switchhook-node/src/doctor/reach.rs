@@ -129,8 +129,8 @@ fn tls_remedy(trouble: Option<TlsTrouble>, webhook: &Webhook) -> String {
                 .to_owned()
         }
         TlsTrouble::BrokenOff => {
-            "look into the receiver's log, or that of the proxy or load balancer before it, for why TLS ended, and make sure \
-             that it is TLS that is spoken at this port"
+            "look into the receiver's log, or that of the proxy or load balancer before it, for why TLS ended; make sure that \
+             it is TLS that is spoken at this port, TLS 1.2 or 1.3, and without a client certificate"
                 .to_owned()
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::run::Shell;
 use crate::delivery::network::{read_request, receiver};
@@ -107,4 +107,24 @@ async fn a_receiver_with_a_certificate_of_its_own_is_posted_to_if_its_user_says_
     let wrong = run(&["--forward-ca", "/nowhere.pem"]).failed(1);
     assert!(wrong.stderr.contains("--forward-ca /nowhere.pem"), "{wrong:?}");
     run(&["--forward-ca", ca, "--forward-insecure"]).failed(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_closes_in_the_middle_of_the_tls_handshake_is_not_said_to_be_down() {
+    let (address, _) = receiver(|mut stream| async move {
+        let mut hello = [0; 4096];
+        let _ = stream.read(&mut hello).await;
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("https://{address}/hook");
+    let run = Shell::new(folder.path())
+        .run(&["simulate", "--to", &url, "--count", "1", "--speed", "max"])
+        .failed(1);
+    assert!(
+        run.stderr
+            .contains("closed the connection in the middle of the TLS handshake"),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("is the receiver running?"), "{run:?}");
 }
