@@ -129,9 +129,13 @@ impl HttpServer {
         max: usize,
         counts: ConnectionCounts,
     ) -> Self {
-        let connections = Connections::new(limits, max, counts);
+        Self::start_at(entrance.into(), handler, Connections::new(limits, max, counts))
+    }
+
+    /// Without a parameter of a type, so that the code of connections is made in this crate, which is optimized, and not in those that
+    /// start a server.
+    fn start_at(entrance: Entrance, handler: Arc<Handler>, connections: Arc<Connections>) -> Self {
         let (stop, stopped) = watch::channel(Stage::Open);
-        let entrance = entrance.into();
         let house = Arc::new(House::of(handler, entrance.identity, entrance.trusted_proxies));
         let accepting = run(entrance.listener, house, Arc::clone(&connections), stopped);
         let accepting = tokio::spawn(accepting);

@@ -5,7 +5,7 @@
 
 mod auth;
 mod compat;
-pub(crate) mod dead_letters;
+mod dead_letters;
 mod deliveries;
 mod description;
 mod doctor;
@@ -86,13 +86,14 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(crate) use self::compat::id_of;
+pub use self::compat::id_of;
 use self::compat::shortened;
-pub(crate) use self::error::ApiError;
+pub use self::dead_letters::export::{MOST_EXPORTED, export as export_dead_letters};
+pub use self::error::ApiError;
 pub use self::front::FrontDoor;
 use self::health::LastReadiness;
 use self::limits::{Limiter, limit_rate, limit_reads};
-pub(crate) use self::middleware::has_nul;
+pub use self::middleware::has_nul;
 use self::parameters::Parameters;
 use self::subscriptions::{agent_status, call, changelog, contact, sms};
 use switchhook_node::Node;
@@ -211,7 +212,7 @@ pub fn router(node: Arc<Node>) -> Router {
 }
 
 /// The same, as what a server of connections asks.
-pub(crate) fn front_door(node: Arc<Node>) -> FrontDoor {
+pub fn front_door(node: Arc<Node>) -> FrontDoor {
     let openapi = openapi_text(&node.settings);
     let limiter = Limiter::new(node.settings.api_limits, DefaultClock::default());
     let api = Arc::new(Api {

@@ -21,11 +21,11 @@ const NOWHERE: &str = "none";
 
 /// Whose request it is, as soon as that is known; only while requests are logged.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asker(Arc<OnceLock<CompanyId>>);
+pub struct Asker(Arc<OnceLock<CompanyId>>);
 
 impl Asker {
     /// Notes whose request this is.
-    pub(crate) fn note(extensions: &Extensions, company_id: CompanyId) {
+    pub fn note(extensions: &Extensions, company_id: CompanyId) {
         if let Some(asker) = extensions.get::<Self>() {
             let _ = asker.0.set(company_id);
         }

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use switchhook_allocator as _;
 
 fn main() -> ExitCode {
     use_small_pages();

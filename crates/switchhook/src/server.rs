@@ -18,6 +18,7 @@ use switchhook_domain::lease::Lease;
 use switchhook_store::{Store, is_in_memory};
 use tracing::{error, info, warn};
 
+use switchhook_dashboard::front_door;
 use switchhook_http::server::{
     self as http_server, ConnectionCounts, ConnectionLimits, Entrance, HttpServer,
 };
@@ -29,7 +30,6 @@ use switchhook_node::settings::Settings;
 use switchhook_node::telemetry::Telemetry;
 use switchhook_node::vitals::Vitals;
 use switchhook_node::{Node, Parts, assemble, storage};
-use switchhook_web::front_door;
 
 use self::doors::Doors;
 use self::sending::Sending;

@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for LooseId {
 }
 
 /// An id as it is written: nothing but its digits.
-pub(crate) fn id_of<T: FromStr>(text: &str) -> Option<T> {
+pub fn id_of<T: FromStr>(text: &str) -> Option<T> {
     const MOST_DIGITS: usize = 19;
     let is_id = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_id)

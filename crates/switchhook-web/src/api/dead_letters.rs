@@ -3,7 +3,7 @@
 //! They are sent again, dismissed, or taken out with their events, line by line (`export`).
 
 pub(super) mod answer;
-pub(crate) mod export;
+pub(super) mod export;
 
 use axum::Json;
 use axum::extract::State;

@@ -55,7 +55,7 @@ pub struct ErrorDetail {
 
 /// A request that was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ApiError {
+pub struct ApiError {
     status: StatusCode,
     reason: &'static str,
     message: String,
@@ -182,12 +182,12 @@ impl ApiError {
     }
 
     /// The status that is answered.
-    pub(crate) const fn status(&self) -> StatusCode {
+    pub const fn status(&self) -> StatusCode {
         self.status
     }
 
     /// What is wrong.
-    pub(crate) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.message
     }
 

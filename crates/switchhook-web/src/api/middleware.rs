@@ -32,7 +32,7 @@ pub(super) fn forbid_caching(headers: &mut HeaderMap) {
 
 /// Whether an address, or a form that is written like one, has a NUL in it: there it can only stand escaped. No name,
 /// filter or cursor has one, and PostgreSQL can neither keep nor look for it.
-pub(crate) fn has_nul(text: &str) -> bool {
+pub fn has_nul(text: &str) -> bool {
     text.contains("%00") || text.contains('\0')
 }
 

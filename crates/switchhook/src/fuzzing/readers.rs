@@ -229,7 +229,7 @@ pub(super) fn mask(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
-    let (pretty, raw) = switchhook_web::dashboard::masked_json(text, both);
+    let (pretty, raw) = switchhook_dashboard::masked_json(text, both);
     let tags = pretty.matches("<span class=").count() + pretty.matches("</span>").count();
     assert_eq!(pretty.matches('<').count(), tags);
     if let (true, Ok(masked)) = (check_object(input).is_ok(), serde_json::from_str::<Value>(&raw)) {

@@ -32,7 +32,7 @@ use crate::api::events::answer::EventSummary;
 use crate::api::request::{PageQuery, Query};
 
 /// How many dead letters are exported at the most.
-pub(crate) const MOST_EXPORTED: u32 = 10_000;
+pub const MOST_EXPORTED: u32 = 10_000;
 
 /// How many are read at a time.
 const AT_ONCE: u32 = 50;
@@ -83,7 +83,7 @@ pub(crate) async fn get(
 }
 
 /// Answers with as many lines as the page has, or fewer if there are no more.
-pub(crate) async fn export(
+pub async fn export(
     node: &Arc<Node>,
     caller: Caller,
     filter: DeadLetterFilter,

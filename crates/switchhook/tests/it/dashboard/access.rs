@@ -412,7 +412,7 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let house = House::new().await;
     let visit = Visit::signed_in(&house, ADMIN).await;
     // It has the store in common with the other, as two nodes do, and nothing else.
-    let other = switchhook_web::router(house.server.node.clone());
+    let other = switchhook_dashboard::router(house.server.node.clone());
     let ask = |method: Method, path: &str, form: String| {
         let request = Request::builder()
             .method(method)
@@ -438,7 +438,7 @@ async fn a_session_counts_at_every_node_and_ends_where_it_is_ended() {
     let seen = visit.get("/dashboard/webhooks").await;
     assert_eq!(seen.status, StatusCode::SEE_OTHER, "and where it began");
     // A server that is started again remembers nothing but what is in the store.
-    let restarted = switchhook_web::router(house.server.node.clone());
+    let restarted = switchhook_dashboard::router(house.server.node.clone());
     let request = Request::get("/dashboard/webhooks")
         .header(COOKIE, &visit.cookie)
         .header(HOST, house.server.address.to_string())

@@ -10,10 +10,10 @@ use axum::body::Body;
 use http::header::{COOKIE, HOST, LOCATION};
 use http::{Method, Request};
 use serde_json::{Value, json};
+use switchhook_dashboard::router;
 use switchhook_domain::id::CompanyId;
 use switchhook_domain::key::ApiKey;
 use switchhook_domain::scope::Scopes;
-use switchhook_web::router;
 use tower::ServiceExt;
 
 use super::access::Visit;
@@ -377,7 +377,7 @@ async fn every_page_answers_every_visitor_as_the_table_says() {
 
 /// The routes as `dashboard.rs` gives them.
 fn routes() -> Vec<String> {
-    let source = include_str!("../../../../switchhook-web/src/dashboard.rs");
+    let source = include_str!("../../../../switchhook-dashboard/src/lib.rs");
     let mut routes = Vec::new();
     for part in source.split(".route(").skip(1) {
         let path = part.split('"').nth(1).expect("a route has a path");

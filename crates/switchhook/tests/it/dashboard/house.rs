@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use switchhook::server::Server;
+use switchhook_dashboard::router;
 use switchhook_domain::id::{CompanyId, KeyId};
 use switchhook_domain::key::{ApiKey, Right, Rights};
 use switchhook_domain::scope::Scopes;
 use switchhook_node::keys;
 use switchhook_node::settings::{DashboardSettings, Settings};
-use switchhook_web::router;
 use tempfile::TempDir;
 
 use crate::support::browser::Browser;

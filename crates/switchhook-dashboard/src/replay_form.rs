@@ -10,7 +10,7 @@ use switchhook_node::replays::{ReplayRequest, To};
 use super::events::{instant, told};
 use super::form::Form;
 use super::session::Visitor;
-use crate::api::id_of;
+use switchhook_web::api::id_of;
 
 /// A replay's form, as it was filled in.
 #[derive(Debug, Default)]

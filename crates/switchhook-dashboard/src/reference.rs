@@ -72,7 +72,7 @@ pub(super) async fn show_reference(
     visitor: Visitor,
 ) -> Result<Response, Trouble> {
     let reference = desk.reference.get_or_init(|| {
-        let text = crate::api::openapi_text(&desk.node.settings);
+        let text = switchhook_web::api::openapi_text(&desk.node.settings);
         Reference::of(&serde_json::from_str(&text).expect("the document is JSON"))
     });
     Ok(show(&ReferencePage {
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_operation_of_the_document_is_there_with_its_words() {
-        let text = crate::api::openapi_text(&Settings::default());
+        let text = switchhook_web::api::openapi_text(&Settings::default());
         let document: Value = serde_json::from_str(&text).unwrap();
         let reference = Reference::of(&document);
         let shown: usize = reference.tags.iter().map(|tag| tag.operations.len()).sum();

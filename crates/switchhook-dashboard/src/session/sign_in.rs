@@ -11,8 +11,8 @@ use switchhook_node::keys;
 use super::filled::{Filled, read_form};
 use super::site::check_site;
 use super::{COOKIE_NAME, Session, to_sign_in, token};
-use crate::dashboard::page::{Said, Trouble, comes_securely, go, show, show_again};
-use crate::dashboard::{Desk, SharedDesk, assets};
+use crate::page::{Said, Trouble, comes_securely, go, show, show_again};
+use crate::{Desk, SharedDesk, assets};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -35,7 +35,7 @@ impl SignIn {
 }
 
 /// Asks for a key.
-pub(in crate::dashboard) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
+pub(crate) async fn ask(State(desk): State<SharedDesk>, uri: Uri) -> Response {
     if desk.node.settings.dashboard.open_with.is_some() {
         return Redirect::to("/dashboard/").into_response();
     }
@@ -52,7 +52,7 @@ pub(in crate::dashboard) async fn ask(State(desk): State<SharedDesk>, uri: Uri) 
 }
 
 /// Signs in with a key.
-pub(in crate::dashboard) async fn sign_in(State(desk): State<SharedDesk>, request: Request) -> Response {
+pub(crate) async fn sign_in(State(desk): State<SharedDesk>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if let Err(trouble) = check_site(&parts.headers) {
         return trouble.into_response();
@@ -88,7 +88,7 @@ pub(in crate::dashboard) async fn sign_in(State(desk): State<SharedDesk>, reques
 }
 
 /// Signs out, everywhere and for good.
-pub(in crate::dashboard) async fn sign_out(
+pub(crate) async fn sign_out(
     State(desk): State<SharedDesk>,
     Filled(visitor, _): Filled,
 ) -> Result<Response, Trouble> {

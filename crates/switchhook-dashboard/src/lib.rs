@@ -52,6 +52,7 @@ use self::reference::Reference;
 use self::session::Sessions;
 use self::simulator::Plays;
 use switchhook_node::Node;
+use switchhook_web::{FrontDoor, api};
 
 /// What every page has.
 pub(crate) struct Desk {
@@ -65,8 +66,18 @@ pub(crate) struct Desk {
 
 type SharedDesk = Arc<Desk>;
 
+/// Everything that a node answers to: the API and these pages.
+pub fn router(node: Arc<Node>) -> Router {
+    front_door(node).into_router()
+}
+
+/// The same, as what a server of connections asks.
+pub fn front_door(node: Arc<Node>) -> FrontDoor {
+    api::front_door(Arc::clone(&node)).with(pages(node)).observed()
+}
+
 /// Every page of the dashboard.
-pub(crate) fn router(node: Arc<Node>) -> Router {
+fn pages(node: Arc<Node>) -> Router {
     let desk = Arc::new(Desk {
         node,
         sessions: Sessions::default(),

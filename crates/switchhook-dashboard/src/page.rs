@@ -18,8 +18,8 @@ use switchhook_store::StoreError;
 use tokio::sync::Semaphore;
 
 use super::assets;
-use crate::api::{ApiError, has_nul};
 use switchhook_node::visible;
+use switchhook_web::api::{ApiError, has_nul};
 
 /// Nothing but our own script and style, and nobody may put us into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \

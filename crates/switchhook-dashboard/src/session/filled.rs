@@ -12,14 +12,14 @@ use tokio::time::Instant;
 
 use super::Visitor;
 use super::site::check_site;
-use crate::api::has_nul;
-use crate::dashboard::SharedDesk;
-use crate::dashboard::form::Form;
-use crate::dashboard::page::Trouble;
+use crate::SharedDesk;
+use crate::form::Form;
+use crate::page::Trouble;
+use switchhook_web::api::has_nul;
 
 /// A form that was filled in on a page of ours, by whom.
 #[derive(Debug)]
-pub(in crate::dashboard) struct Filled(pub(in crate::dashboard) Visitor, pub(in crate::dashboard) Form);
+pub(crate) struct Filled(pub(crate) Visitor, pub(crate) Form);
 
 /// How long somebody who was let in may take to send a form without being looked at again.
 const FRESH_FOR: Duration = Duration::from_secs(1);

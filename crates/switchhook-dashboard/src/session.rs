@@ -31,12 +31,12 @@ pub(super) use self::sign_in::{ask, sign_in, sign_out};
 use self::site::check_host;
 use super::page::{Frame, Said, Trouble};
 use super::{Desk, SharedDesk, assets};
-use crate::observing::Asker;
 use switchhook_node::caller::Caller;
 use switchhook_node::callers::NoCaller;
 use switchhook_node::keys;
 use switchhook_node::refusal::Refusal;
 use switchhook_node::sight::Sight;
+use switchhook_web::observing::Asker;
 
 const COOKIE_NAME: &str = "switchhook_session";
 

@@ -3,7 +3,7 @@
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::dashboard::page::Trouble;
+use crate::page::Trouble;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

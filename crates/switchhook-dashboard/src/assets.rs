@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-const SCRIPT: &str = include_str!("../../assets/dashboard.js");
-const STYLE: &str = include_str!("../../assets/dashboard.css");
-const ICON: &str = include_str!("../../assets/icon.svg");
+const SCRIPT: &str = include_str!("../assets/dashboard.js");
+const STYLE: &str = include_str!("../assets/dashboard.css");
+const ICON: &str = include_str!("../assets/icon.svg");
 
 /// What pages add to the addresses of assets: what is built anew is fetched anew.
 pub(super) fn version() -> String {

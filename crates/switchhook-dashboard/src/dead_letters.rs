@@ -18,7 +18,7 @@ use super::form::Form;
 use super::page::{Frame, Said, Trouble, go, show};
 use super::part::{self, Choice, Moment};
 use super::session::{Filled, Visitor};
-use crate::api::dead_letters::export::{self, MOST_EXPORTED};
+use switchhook_web::api::{MOST_EXPORTED, export_dead_letters};
 
 /// How many webhooks there are to choose from.
 const MOST_WEBHOOKS: u32 = 500;
@@ -148,7 +148,7 @@ fn named(form: &Form) -> impl Fn(&str) -> Option<String> {
 pub(super) async fn export(State(desk): State<SharedDesk>, visitor: Visitor) -> Result<Response, Trouble> {
     let filter = asked(|name| visitor.query(name))?;
     let page = PageRequest::first(MOST_EXPORTED);
-    let mut file = export::export(&desk.node, visitor.caller, filter, page).await?;
+    let mut file = export_dead_letters(&desk.node, visitor.caller, filter, page).await?;
     file.headers_mut().insert(CONTENT_DISPOSITION, FILE);
     Ok(file)
 }
