@@ -6,7 +6,6 @@
 
 mod uses;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use parking_lot::RwLock;
 use switchhook_domain::Timestamp;
 use switchhook_domain::clock::Clock;
+use switchhook_domain::id::IdMap;
 use switchhook_domain::key::ApiKey;
 use switchhook_store::{Store, StoreError};
 
@@ -32,7 +32,7 @@ type Hash = [u8; 32];
 pub struct Callers {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    found: RwLock<HashMap<Hash, Found>>,
+    found: RwLock<IdMap<Hash, Found>>,
     uses: KeyUses,
 }
 

@@ -12,7 +12,7 @@ use switchhook_protocol::{CallState, CallStateFilter, ContactType, Direction, Sm
 use super::Demands;
 use crate::event::{EventDetail, EventFacts, PayloadState};
 use crate::filter::{Content, Looks, PayloadFilter};
-use crate::id::SubscriptionId;
+use crate::id::{IdHash, SubscriptionId};
 use crate::redaction::Hidden;
 use crate::subscription::{Endpoint, Filter, Subscription, TargetRef};
 
@@ -34,8 +34,9 @@ pub struct Match {
 #[derive(Debug, Clone, Default)]
 pub struct CompanyIndex {
     entries: Vec<Entry>,
-    /// For each key a range of `postings`.
-    keys: HashMap<Key, Range<u32>>,
+    /// For each key a range of `postings`. Whoever chose the ids of targets so that looking them up is slow would slow only their own
+    /// company's events.
+    keys: HashMap<Key, Range<u32>, IdHash>,
     /// Indexes of `entries`.
     postings: Vec<u32>,
     /// Of the few entries that have one.

@@ -1,6 +1,8 @@
 //! Requests by route, method and class of the answer. What the outside invents does not become a label: routes are the
 //! templates of those that there are, methods those that are known.
 
+use std::sync::OnceLock;
+
 use dashmap::DashMap;
 use http::{Method, StatusCode};
 use metrics::{Counter, Key, KeyName, Label, Recorder, SharedString, Unit};
@@ -10,12 +12,20 @@ use super::metric::METADATA;
 
 const NAME: &str = "switchhook_http_requests_total";
 
-/// How many series there can be: more routes than there are, times methods, times classes.
-const MOST: usize = 2_000;
+/// How many routes there can be: more than there are.
+const MOST: usize = 1_000;
 
-/// The counters.
+const METHODS: [&str; 8] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "other",
+];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The counters, by route.
 #[derive(Default)]
-pub(super) struct Requests(DashMap<(String, &'static str, &'static str), Counter>);
+pub(super) struct Requests(DashMap<Box<str>, Counters>);
+
+/// The counters of one route, by method and class, of those that were needed.
+type Counters = [[OnceLock<Counter>; CLASSES.len()]; METHODS.len()];
 
 impl Requests {
     pub(super) fn new(recorder: &PrometheusRecorder) -> Self {
@@ -26,9 +36,12 @@ impl Requests {
         );
         let requests = Self::default();
         // So that there is something to see before the first request.
+        let route = "/v1/events/{event}";
+        let counters = requests.0.entry(route.into()).or_default();
         for status in [StatusCode::OK, StatusCode::INTERNAL_SERVER_ERROR] {
-            requests.counter(recorder, "/v1/events/{event}", &Method::POST, status);
+            counter(&counters, recorder, route, &Method::POST, status);
         }
+        drop(counters);
         requests
     }
 
@@ -39,51 +52,32 @@ impl Requests {
         method: &Method,
         status: StatusCode,
     ) {
-        if let Some(counter) = self.counter(recorder, route, method, status) {
-            counter.increment(1);
+        if let Some(counters) = self.0.get(route) {
+            return counter(&counters, recorder, route, method, status).increment(1);
+        }
+        if self.0.len() < MOST {
+            let counters = self.0.entry(route.into()).or_default();
+            counter(&counters, recorder, route, method, status).increment(1);
         }
     }
+}
 
-    fn counter(
-        &self,
-        recorder: &PrometheusRecorder,
-        route: &str,
-        method: &Method,
-        status: StatusCode,
-    ) -> Option<Counter> {
-        let (method, class) = (known(method), class(status));
-        let key = (route.to_owned(), method, class);
-        if let Some(counter) = self.0.get(&key) {
-            return Some(counter.clone());
-        }
-        if self.0.len() >= MOST {
-            return None;
-        }
+fn counter<'c>(
+    counters: &'c Counters,
+    recorder: &PrometheusRecorder,
+    route: &str,
+    method: &Method,
+    status: StatusCode,
+) -> &'c Counter {
+    let known = METHODS.iter().position(|known| *known == method.as_str());
+    let method = known.unwrap_or(METHODS.len() - 1);
+    let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
+    counters[method][class].get_or_init(|| {
         let labels = vec![
             Label::new("route", route.to_owned()),
-            Label::from_static_parts("method", method),
-            Label::from_static_parts("class", class),
+            Label::from_static_parts("method", METHODS[method]),
+            Label::from_static_parts("class", CLASSES[class]),
         ];
-        let counter = recorder.register_counter(&Key::from_parts(NAME, labels), &METADATA);
-        self.0.insert(key, counter.clone());
-        Some(counter)
-    }
-}
-
-fn known(method: &Method) -> &'static str {
-    let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    known
-        .into_iter()
-        .find(|known| *known == method.as_str())
-        .unwrap_or("other")
-}
-
-const fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
-    }
+        recorder.register_counter(&Key::from_parts(NAME, labels), &METADATA)
+    })
 }

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use rusqlite::Connection;
 use switchhook_domain::delivery::Delivery;
-use switchhook_domain::id::WebhookId;
+use switchhook_domain::id::{IdHash, WebhookId};
 use switchhook_domain::order::OrderKey;
 
 use super::row::all;
@@ -18,7 +18,7 @@ const MOST: u32 = 256;
 #[derive(Default)]
 pub(super) struct QueuesWithRows {
     /// By their hash: two that have the same are both looked for. `None`: any may have rows.
-    known: Option<HashSet<u64>>,
+    known: Option<HashSet<u64, IdHash>>,
     hash: RandomState,
 }
 
@@ -42,7 +42,7 @@ impl QueuesWithRows {
 
     pub(super) fn may_have(&self, webhook_id: WebhookId, key: &OrderKey) -> bool {
         let is_known =
-            |known: &HashSet<u64>| known.contains(&self.hash.hash_one((webhook_id.0, key.as_str())));
+            |known: &HashSet<u64, IdHash>| known.contains(&self.hash.hash_one((webhook_id.0, key.as_str())));
         self.known.as_ref().is_none_or(is_known)
     }
 
