@@ -6,6 +6,7 @@
 mod attempt_row;
 mod attempts;
 mod backup;
+mod beginning;
 mod bulk;
 mod checkpointer;
 mod claims;

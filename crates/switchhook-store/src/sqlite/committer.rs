@@ -44,7 +44,6 @@ enum Durability {
 /// Whether a write can be undone by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Isolation {
-    /// In a savepoint.
     Savepoint,
     /// Not: it does not fail unless something is very wrong; then everything is done again, carefully.
     None,
@@ -181,10 +180,16 @@ impl Committer {
     ) -> Result<(), StoreError> {
         let is_certain = match durability {
             Durability::Repeatable => true,
-            Durability::Journal => self.database.append(events(writes)),
+            Durability::Journal => {
+                let journal = self.database.open_journal();
+                journal.is_some_and(|journal| journal.keep(events(writes)))
+            }
             Durability::Commit => false,
         };
         if is_certain {
+            if durability == Durability::Journal {
+                self.database.note_ahead();
+            }
             return Ok(());
         }
         self.database.commit()?;

@@ -127,8 +127,20 @@ impl Journal {
         self.next.number > 0 || self.is_uncertain
     }
 
+    /// Keeps events; answers whether they are on the disk.
+    pub(super) fn keep<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> bool {
+        let kept = self.append(events);
+        if let Err(error) = &kept {
+            tracing::warn!(
+                %error,
+                "the journal beside the database (its name ends in .intake) takes nothing; events wait for commits"
+            );
+        }
+        kept.is_ok()
+    }
+
     /// Appends events; they are on the disk when this answers `Ok`.
-    pub(super) fn append<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> io::Result<()> {
+    fn append<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> io::Result<()> {
         self.frame.clear();
         frame::write(&mut self.frame, self.next, events);
         if let Err(error) = self.write_frame() {

@@ -3,13 +3,12 @@
 //!
 //! Events are answered when the journal has them: if the transaction cannot be committed, the next one begins with them.
 //! How attempts ended is answered when it is done: if that is lost, in a crash or with such a transaction, a delivery is
-//! repeated. Whatever else is done is committed first. Which of these a batch needs is decided in `committer.rs`.
+//! repeated. Whatever else is done is committed first. Which of these a batch needs is decided in `committer.rs`; how the connection
+//! begins and ends is `beginning.rs`.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -17,13 +16,9 @@ use rusqlite::Connection;
 use super::clock::now;
 use super::custody::Custody;
 use super::deferred::Deferred;
-use super::journal::{self, Journal, LeftBesideLinks};
-use super::location::StoreFile;
-use super::owner::{self, Loss, Ownership};
-use super::transaction::{Ran, Transaction};
-use super::{connection, record};
+use super::journal::{self, Journal};
+use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::event::NewEvent;
 
 /// How many attempts may have ended in it: after a crash their deliveries are sent again.
 const MOST_FINISHED: usize = 500;
@@ -35,16 +30,12 @@ const MOST_LEAVING: u32 = 8;
 /// How long they may, whatever the time between them: commands beside the server wait five seconds for a commit that leaves nothing.
 const LONGEST_LEAVING: Duration = Duration::from_secs(2);
 
-/// How often, and how long after each other, moving the whole log into the file is tried.
-const FOLDING_TRIES: u32 = 200;
-const FOLDING_PAUSE: Duration = Duration::from_millis(5);
-
 pub(super) struct WriteConnection {
     pub(super) connection: Connection,
     /// Whether this process may claim deliveries.
     may_claim: bool,
     /// Where events are safe before the commit. Without one everything waits for its commit.
-    journal: Option<Journal>,
+    pub(super) journal: Option<Journal>,
     /// How long a transaction stays open for more.
     open_for: Duration,
     /// Until when the transaction that is open stays so, if one is.
@@ -106,7 +97,7 @@ impl WriteConnection {
         self.open_until.is_some() || self.deferred.has_claimed() || self.is_owing()
     }
 
-    fn is_owing(&self) -> bool {
+    pub(super) fn is_owing(&self) -> bool {
         self.journal.as_ref().is_some_and(Journal::is_owing)
     }
 
@@ -164,24 +155,14 @@ impl WriteConnection {
         Transaction::new(&self.connection, self.may_claim, &mut self.deferred)
     }
 
-    /// Puts events into the journal; answers whether they are on the disk.
-    pub(super) fn append<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> bool {
-        let Some(journal) = self.journal.as_mut().filter(|journal| journal.takes_more()) else {
-            return false;
-        };
-        match journal.append(events) {
-            Ok(()) => {
-                self.is_ahead.store(true, Ordering::Release);
-                true
-            }
-            Err(error) => {
-                tracing::warn!(
-                    %error,
-                    "the journal beside the database (its name ends in .intake) takes nothing; events wait for commits"
-                );
-                false
-            }
-        }
+    /// The journal, while it takes more.
+    pub(super) fn open_journal(&mut self) -> Option<&mut Journal> {
+        self.journal.as_mut().filter(|journal| journal.takes_more())
+    }
+
+    /// Something is answered that readers do not see yet.
+    pub(super) fn note_ahead(&self) {
+        self.is_ahead.store(true, Ordering::Release);
     }
 
     /// Commits; what is claimed and has no row yet stays so, if the journal may keep its events for longer.
@@ -197,7 +178,7 @@ impl WriteConnection {
     }
 
     /// Commits, with a row for everything: the journal begins anew.
-    fn commit_everything(&mut self) -> Result<(), StoreError> {
+    pub(super) fn commit_everything(&mut self) -> Result<(), StoreError> {
         self.transaction().write_deferred()?;
         let next_generation = match &self.journal {
             Some(journal) if journal.has_something() => Some(journal.conclude(&self.connection)?),
@@ -254,141 +235,6 @@ impl WriteConnection {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
-
-    /// Records, in a copy of a store, what that store's journal has of the same generation.
-    pub(super) fn take_over(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        self.begin()?;
-        self.record_again(events.into_iter().map(unclaimed).collect())?;
-        self.commit_everything()
-    }
-
-    /// Records of events of the journal what the database lacks of them. One that cannot be recorded is logged, and keeps nobody
-    /// from the others. Nothing is handed over: the node was notified when they were recorded first, or will look for what is due.
-    fn record_again(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        let mut transaction = self.transaction();
-        for event in events {
-            let ran = transaction.isolated(|transaction| {
-                let recorded = record::record_again(transaction, &event);
-                if let Err(error) = &recorded {
-                    tracing::error!(id = event.id.0, %error, "an event of the journal cannot be recorded");
-                }
-                Ran::of(&recorded)
-            })?;
-            if let Ran::StoreFailed(message) = ran {
-                return Err(StoreError::Unavailable(message));
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings all that was acknowledged into the database, wherever that is now; unless somebody has it open with another
-    /// log, and writing to it would damage it.
-    fn leave_displaced(&mut self, loss: Loss) -> Result<StoreError, StoreError> {
-        if !self.custody.has_other_log() {
-            if let Some(number) = self.custody.number() {
-                owner::end(&self.connection, number)?;
-            }
-            self.commit_everything()?;
-            self.fold_log();
-        }
-        Ok(self.custody.lose(loss))
-    }
-
-    // --- the beginning and the end --------------------------------------------------------------------------------
-
-    /// Becomes the owner of the file, and takes in what was accepted before. With the same commit any other process is the
-    /// owner no longer; nothing can get into its journal meanwhile, nor afterwards.
-    pub(super) fn own(&mut self, file: &StoreFile, database: Arc<File>) -> Result<(), StoreError> {
-        // One that still believes to be the owner may be busy.
-        connection::look_often(&mut self.connection)?;
-        self.start(file, Some(database))?;
-        self.connection.busy_timeout(connection::BUSY_TIMEOUT)?;
-        // Whoever finds the file without its log is to know that it lacks something.
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        Ok(())
-    }
-
-    /// Takes in what was accepted before, for whoever does not serve the file.
-    pub(super) fn take_in(&mut self, file: &StoreFile) -> Result<(), StoreError> {
-        self.start(file, None)
-    }
-
-    /// The events that are left in journals are recorded and committed; nobody has claimed them any more.
-    fn start(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
-        self.begin()?;
-        self.start_begun(file, database).inspect_err(|_| self.roll_back())
-    }
-
-    fn start_begun(&mut self, file: &StoreFile, database: Option<Arc<File>>) -> Result<(), StoreError> {
-        if let Some(database) = database {
-            self.custody
-                .begin(Ownership::take(&self.connection, file, database)?);
-        }
-        let generation = journal::generation(&self.connection)?;
-        let unusable = |error| {
-            let path = file.beside(journal::END);
-            StoreError::Unusable(format!("{} cannot be used: {error}", path.display()))
-        };
-        let mut journal = Journal::open(file, generation).map_err(unusable)?;
-        let beside_links = LeftBesideLinks::read(file, generation).map_err(unusable)?;
-        let mut left = journal.events().map_err(unusable)?;
-        left.extend(beside_links.events.iter().cloned());
-        if !left.is_empty() {
-            tracing::info!(
-                events = left.len(),
-                "what was accepted and not yet committed is recorded"
-            );
-        }
-        self.journal = Some(journal);
-        self.record_again(left.into_iter().map(unclaimed).collect())?;
-        self.commit_everything()?;
-        beside_links.remove();
-        Ok(())
-    }
-
-    /// Leaves everything in the database file. What this process owns no longer it leaves alone.
-    pub(super) fn close(&mut self) {
-        if self.custody.is_lost() {
-            return;
-        }
-        if !self.is_owing() {
-            self.leave_journal();
-        }
-        self.fold_log();
-    }
-
-    /// Does without a journal from now on. There must be nothing in it that counts.
-    pub(super) fn leave_journal(&mut self) {
-        if let Some(journal) = self.journal.take() {
-            journal.remove();
-        }
-    }
-
-    /// Moves the whole write-ahead log into the file, so that the file alone is the store.
-    fn fold_log(&self) {
-        let pragma = "PRAGMA wal_checkpoint(TRUNCATE)";
-        // SQLite does not wait for a checkpoint that is under way.
-        for _ in 0..FOLDING_TRIES {
-            match self.connection.query_row(pragma, [], |row| row.get(0)) {
-                Ok(false) => return,
-                Ok(true) => thread::park_timeout(FOLDING_PAUSE),
-                Err(error) => {
-                    tracing::warn!(%error, "the write-ahead log cannot be moved into the database file");
-                    return;
-                }
-            }
-        }
-        tracing::warn!("the write-ahead log stays beside the database file; the next start reads it");
-    }
-}
-
-/// Nobody has it any more who had it before a start.
-fn unclaimed(mut event: NewEvent) -> NewEvent {
-    for delivery in &mut event.deliveries {
-        delivery.claim_until = None;
-    }
-    event
 }
 
 fn unreadable(error: &io::Error) -> StoreError {

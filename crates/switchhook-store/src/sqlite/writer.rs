@@ -1,7 +1,7 @@
 //! Who writes: a thread of its own, or, in simulations, whoever calls.
 //!
 //! The way of an event to the disk: [`Writer::write`] puts it into the queue (`commit.rs`), [`write_batches`] takes what
-//! waits, `committer.rs` does it in a transaction, `record.rs` makes rows of it.
+//! waits, `committer.rs` does it in a transaction, for which `record.rs` makes rows of it, and `journal.rs` has it on the disk.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
