@@ -6,6 +6,7 @@
 mod authentication;
 mod condition;
 mod settings;
+mod together;
 
 use std::time::Duration;
 
@@ -27,9 +28,7 @@ pub use self::settings::{
 /// Where we send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Webhook {
-    /// Its id.
     pub id: WebhookId,
-    /// Whose it is.
     pub company_id: CompanyId,
     /// Where its deliveries are posted to; unique within the company.
     pub hook_url: String,
@@ -53,7 +52,6 @@ pub struct Webhook {
 /// Standard Webhooks have a signature with it beside the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldSecret {
-    /// The secret.
     pub secret: Secret,
     /// When it stops counting.
     pub valid_until: Timestamp,

@@ -18,8 +18,7 @@ pub use self::summaries::{summaries, summary};
 use crate::Node;
 use crate::caller::Caller;
 use crate::ingest::{self, Accepted, Submission};
-use crate::refusal::Refusal;
-use crate::sources::of_events;
+use crate::refusal::{Refusal, of_events};
 
 /// Takes the bytes of an event of unknown kind in again as one of this kind: a new event. The one that is there stays.
 /// Within 24 hours the same again is answered with the same.

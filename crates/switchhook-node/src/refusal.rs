@@ -1,8 +1,10 @@
 //! Why a verb of a node was not done.
 
+use switchhook_domain::Kind;
 use switchhook_domain::replay::InvalidReplay;
 use switchhook_domain::subscription::InvalidRequest;
 use switchhook_domain::traffic::Uncleared;
+use switchhook_protocol::UnknownWord;
 use switchhook_store::StoreError;
 
 use crate::caller::Forbidden;
@@ -92,4 +94,10 @@ impl From<Uncleared> for Forbidden {
             uncleared.missing.options()
         ))
     }
+}
+
+/// One of the kinds that events are of: there is no use in naming the unknown one.
+pub(crate) fn of_events(kind: Kind) -> Result<Kind, Refusal> {
+    let read: Result<_, UnknownWord> = kind.route().parse();
+    read.map_err(|error| Refusal::Invalid(format!("kind: {error}")))
 }

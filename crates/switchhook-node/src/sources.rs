@@ -10,7 +10,7 @@ use switchhook_domain::source::{Refusing, Source, SourceChange};
 use switchhook_store::StoreError;
 
 use crate::caller::{Caller, uncleared};
-use crate::refusal::{Refusal, not_null, require_room};
+use crate::refusal::{Refusal, not_null, of_events, require_room};
 use crate::source::retry::{Retried, retry};
 use crate::webhooks::{overlap_of, secret_of};
 use crate::{Node, keys};
@@ -40,7 +40,6 @@ pub struct SourceRequest {
 /// A source that was just made.
 #[derive(Debug)]
 pub struct Made {
-    /// The source.
     pub source: Source,
     /// Where to post to, with the token. Only its hash is kept, so it is told this once.
     pub url: String,
@@ -174,15 +173,4 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     Err(Refusal::Invalid(format!(
         "name: write 1 to {LONGEST_NAME} characters, such as \"our account\""
     )))
-}
-
-/// One of the kinds that events are of: there is no use in naming the unknown one.
-pub(crate) fn of_events(kind: Kind) -> Result<Kind, Refusal> {
-    if kind == Kind::Unknown {
-        return Err(Refusal::Invalid(
-            "kind: `unknown` is what sources keep; here it is call, sms, agent_status, contact or changelog"
-                .to_owned(),
-        ));
-    }
-    Ok(kind)
 }

@@ -5,7 +5,6 @@
 
 mod preview;
 mod skip;
-mod together;
 
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use crate::caller::Caller;
 use crate::destination::{TlsIdentity, pieces_of};
 use crate::duration::parse_duration;
 use crate::ingest::{self, Accepted, sample};
-use crate::refusal::{Refusal, not_null, require_room};
+use crate::refusal::{Refusal, not_null, of_events, require_room};
 use crate::secrets_shown::SecretsShown;
 use crate::settings::Settings;
 use crate::traffic::{require_clearance, secrets_shown};
@@ -56,7 +55,6 @@ pub struct Rotation {
 /// A webhook as a verb left it, with what its caller gets to see of its credentials.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// The webhook.
     pub webhook: Webhook,
     /// Whether its secret is shown: once, if it was made up.
     pub secret_shown: SecretsShown,
@@ -81,7 +79,7 @@ pub async fn create(node: &Node, caller: Caller, mut request: WebhookRequest) ->
     let webhook = Webhook::new(WebhookId(node.ids.next(now)), caller.company_id, hook_url, now)
         .with_secret(secret)
         .with_settings(settings.apply(WebhookSettings::default()));
-    together::check(&webhook)?;
+    webhook.check().map_err(Refusal::Invalid)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
     let there = node.registry.webhook_count(caller.company_id);
@@ -134,7 +132,6 @@ pub async fn update(
         settings,
         ..WebhookChange::default()
     };
-    together::check_change(&before, &change, node.clock.now())?;
     let changed = change_webhook(node, caller, id, change).await?;
     if changed.webhook.is_sent_otherwise_than(&before) {
         node.engine.give_another_chance(id);
@@ -162,7 +159,8 @@ pub async fn rotate_secret(
     caller.require(Right::Write)?;
     let share = node.shares.of(caller.company_id);
     let _alone = share.change.lock().await;
-    let before = node.store.webhook(caller.company_id, id).await?;
+    // That there is none is said before what it would take to change it.
+    node.store.webhook(caller.company_id, id).await?;
     require_clearance(node, caller, Endpoint::Webhook(id)).await?;
     let overlap = overlap_of(rotation.overlap.as_deref())?;
     let is_made_up = rotation.secret.is_none();
@@ -180,7 +178,6 @@ pub async fn rotate_secret(
         },
         ..WebhookChange::default()
     };
-    together::check_change(&before, &change, node.clock.now())?;
     let changed = change_webhook(node, caller, id, change).await?;
     node.engine.give_another_chance(id);
     Ok(Shown {
@@ -256,10 +253,9 @@ pub async fn retry(node: &Node, caller: Caller, id: WebhookId) -> Result<Shown, 
 /// If the caller may not, there is no such webhook, or the event could not be kept.
 pub async fn test(node: &Node, caller: Caller, id: WebhookId, kind: Kind) -> Result<Accepted, Refusal> {
     caller.require(Right::Write)?;
-    let body = sample::body(kind, node.clock.now()).ok_or_else(|| {
-        let why = "kind: there is no sample of `unknown`; use call, sms, agent_status, contact or changelog";
-        Refusal::Invalid(why.to_owned())
-    })?;
+    let kind = of_events(kind)?;
+    let body =
+        sample::body(kind, node.clock.now()).expect("there is a sample of every kind that events are of");
     let webhook = node.store.webhook(caller.company_id, id).await?;
     let accepted = ingest::accept_sample(node, webhook.company_id, webhook.id, (kind, body)).await?;
     for delivery in &accepted.deliveries {

@@ -1,28 +1,22 @@
 //! What a subscription's scopes hide of the events that it lets through.
 
-use super::{Filter, Subscription};
+use super::Subscription;
+use crate::clearance::Clearance;
 use crate::redaction::Hidden;
-use crate::scope::Scope;
 
 impl Hidden {
     /// What `subscription` may not see of the events of its kind.
     #[must_use]
-    pub const fn of(subscription: &Subscription) -> Self {
-        let scopes = subscription.scopes;
-        match &subscription.filter {
-            Filter::Call(_) => Self {
-                recordings: !scopes.has(Scope::RecordingsExport),
-                message_text: false,
-            },
-            Filter::Sms(sms) => {
-                let shows = scopes.has(Scope::MessageContentExportAll)
-                    || sms.target.is_some() && scopes.has(Scope::MessageContentExport);
-                Self {
-                    recordings: false,
-                    message_text: !shows,
-                }
-            }
-            Filter::AgentStatus { .. } | Filter::Contact { .. } | Filter::Changelog => Self::NOTHING,
+    pub fn of(subscription: &Subscription) -> Self {
+        let clearance = Clearance {
+            scopes: subscription.scopes,
+            ..Clearance::NONE
+        };
+        let kind = subscription.filter.kind();
+        match subscription.filter.target() {
+            // One that is narrowed to a target needs less.
+            Some(_) => clearance.hidden_by_subscription(kind),
+            None => clearance.hidden(kind),
         }
     }
 

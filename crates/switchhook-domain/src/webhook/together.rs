@@ -1,26 +1,29 @@
 //! What of a webhook goes together: each part of it may be fine by itself, and not beside another.
 
-use switchhook_domain::Timestamp;
-use switchhook_domain::webhook::{Authentication, Webhook, WebhookChange, WebhookSettings};
-use switchhook_http::address::Address;
-use switchhook_protocol::{headers, is_broken_standard_secret};
+use switchhook_protocol::{Timestamp, headers, is_broken_standard_secret};
+use url::Url;
 
-use crate::refusal::Refusal;
+use super::{Authentication, Webhook, WebhookChange, WebhookSettings};
 
-/// Refuses a webhook of which something does not go together.
-pub(super) fn check(webhook: &Webhook) -> Result<(), Refusal> {
-    wrongs(webhook)
-        .into_iter()
-        .next()
-        .map_or(Ok(()), |wrong| Err(Refusal::Invalid(wrong)))
-}
+impl Webhook {
+    /// Refuses a webhook of which something does not go together.
+    ///
+    /// # Errors
+    /// Says what, and what to change.
+    pub fn check(&self) -> Result<(), String> {
+        wrongs(self).into_iter().next().map_or(Ok(()), Err)
+    }
 
-/// Refuses a change that leaves something that does not go together. What was so before can be changed otherwise.
-pub(super) fn check_change(before: &Webhook, change: &WebhookChange, now: Timestamp) -> Result<(), Refusal> {
-    let known = wrongs(before);
-    let after = wrongs(&before.clone().changed(change.clone(), now));
-    let new = after.into_iter().find(|wrong| !known.contains(wrong));
-    new.map_or(Ok(()), |wrong| Err(Refusal::Conflict(wrong)))
+    /// Refuses a change that leaves something that does not go together. What was so before can be changed otherwise.
+    ///
+    /// # Errors
+    /// Says what, and what to change.
+    pub fn check_change(&self, change: &WebhookChange, now: Timestamp) -> Result<(), String> {
+        let known = wrongs(self);
+        let after = wrongs(&self.clone().changed(change.clone(), now));
+        let new = after.into_iter().find(|wrong| !known.contains(wrong));
+        new.map_or(Ok(()), Err)
+    }
 }
 
 fn wrongs(webhook: &Webhook) -> Vec<String> {
@@ -51,7 +54,7 @@ fn signing(webhook: &Webhook) -> Option<&'static str> {
 
 /// What is shown and trusted over TLS only.
 fn tls(webhook: &Webhook) -> Option<&'static str> {
-    let is_plain = Address::parse(&webhook.hook_url).is_ok_and(|address| !address.is_tls);
+    let is_plain = Url::parse(&webhook.hook_url).is_ok_and(|url| url.scheme() == "http");
     match (&webhook.settings.auth.0, &webhook.settings.ca) {
         _ if !is_plain => None,
         (Some(Authentication::Mtls { .. }), _) => {
@@ -93,10 +96,9 @@ fn maker_of(name: &str, settings: &WebhookSettings) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use switchhook_domain::id::{CompanyId, WebhookId};
-    use switchhook_domain::webhook::Auth;
-
     use super::*;
+    use crate::id::{CompanyId, WebhookId};
+    use crate::webhook::Auth;
 
     #[track_caller]
     fn check_tls(url: &str, settings: WebhookSettings, expected: Option<&str>) {

@@ -33,7 +33,6 @@ pub struct PreviewRequest {
 pub struct Preview {
     /// Of which event; `None` for a sample.
     pub event_id: Option<EventId>,
-    /// Its kind.
     pub kind: Kind,
     /// What it is sent as.
     pub content_type: String,

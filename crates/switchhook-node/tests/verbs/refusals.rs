@@ -68,7 +68,7 @@ async fn webhooks_say_what_cannot_be() {
     );
     refused(
         webhooks::test(node, admin(), id, Kind::Unknown).await,
-        "kind: there is no sample of `unknown`",
+        "kind: `unknown` is not a",
     );
     refused(
         webhooks::pause(node, admin(), WebhookId(NOWHERE)).await,
@@ -172,7 +172,7 @@ async fn sources_say_what_cannot_be() {
         (SourceRequest::default(), "name is required"),
         (named(""), "name: write 1 to 200 characters"),
         (named(&"n".repeat(201)), "name: write 1 to 200 characters"),
-        (of_kind(Kind::Unknown), "kind: `unknown` is what sources keep"),
+        (of_kind(Kind::Unknown), "kind: `unknown` is not a"),
         (secret, "secret is longer"),
         (overlap, "overlap: "),
     ] {

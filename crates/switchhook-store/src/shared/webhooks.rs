@@ -258,6 +258,8 @@ async fn update(
     sealing: &Sealing,
 ) -> Result<Webhook, StoreError> {
     let before = find(sql, company_id, id, sealing).await?;
+    // Another node may have changed it meanwhile: here is the last look at it.
+    before.check_change(change, now).map_err(StoreError::Conflict)?;
     let (paused_before, was_disabled) = (before.paused_at, before.disabled_at.is_some());
     let url_before = before.hook_url.clone();
     let webhook = before.changed(change.clone(), now);

@@ -74,6 +74,7 @@ conformance! {
         ;
     webhooks:
         a_webhook_is_kept_changed_and_deleted,
+        a_change_that_does_not_go_with_what_another_made_meanwhile_is_refused,
         changes_of_different_settings_at_once_both_count,
         two_webhooks_of_a_company_cannot_share_a_url,
         one_address_in_another_spelling_is_the_same_address,

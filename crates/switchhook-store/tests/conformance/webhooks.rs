@@ -54,6 +54,34 @@ pub(crate) async fn a_webhook_is_kept_changed_and_deleted(world: &mut World) {
     );
 }
 
+pub(crate) async fn a_change_that_does_not_go_with_what_another_made_meanwhile_is_refused(world: &mut World) {
+    let store = &world.store;
+    let made = webhook(10, COMPANY);
+    assert!(made.secret.is_some());
+    let id = store.create_webhook(made.clone()).await.unwrap().id;
+    // Each goes with the webhook as it was.
+    let without_secret = WebhookChange {
+        secret: Some(None),
+        ..WebhookChange::default()
+    };
+    let signed_otherwise = WebhookChange {
+        settings: SettingsPatch {
+            standard_webhooks: Some(true),
+            ..SettingsPatch::default()
+        },
+        ..WebhookChange::default()
+    };
+    for change in [&without_secret, &signed_otherwise] {
+        assert_eq!(made.check_change(change, NOON), Ok(()));
+    }
+    let (first, second) = tokio::join!(
+        store.update_webhook(COMPANY, id, without_secret, NOON),
+        store.update_webhook(COMPANY, id, signed_otherwise, NOON),
+    );
+    let refused = first.and(second).unwrap_err();
+    assert!(matches!(refused, StoreError::Conflict(_)), "{refused:?}");
+}
+
 pub(crate) async fn changes_of_different_settings_at_once_both_count(world: &mut World) {
     let store = &world.store;
     let id = store.create_webhook(webhook(10, COMPANY)).await.unwrap().id;

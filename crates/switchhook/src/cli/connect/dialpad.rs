@@ -50,7 +50,7 @@ pub(in crate::cli) struct Dialpad {
         long,
         value_delimiter = ',',
         value_parser = words::kinds(),
-        default_value = "call,sms,agent_status,contact,changelog"
+        default_values = Kind::ALL.map(Kind::route)
     )]
     kinds: Vec<Kind>,
 

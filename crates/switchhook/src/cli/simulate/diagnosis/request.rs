@@ -212,11 +212,12 @@ impl Requests {
                 "event": "Updated",
                 "contact": {"id": id.to_string(), "type": "shared", "display_name": "Ada Byron", "phones": ["+15550142"]},
             }),
-            _ => json!({
+            Kind::Changelog => json!({
                 "date": now, "action": "updated_ivr", "note": format!("Menu {id} was changed."), "additional_data": null,
                 "target": {"id": 6_002_147_231_088_640_u64, "type": "Office", "name": "Head office"},
                 "changed_by": {"id": 5_724_160_613_416_960_u64, "name": "Zoe Almeida"},
             }),
+            Kind::Call | Kind::Unknown => self.call(Shape::Documented),
         }
     }
 
