@@ -41,7 +41,6 @@ pub(super) struct Load {
     pub(super) targets: u64,
 }
 
-/// What was sent.
 pub(super) struct Sent {
     /// By target: the first one's events may go to a receiver that does not count.
     accepted: AtomicU64,

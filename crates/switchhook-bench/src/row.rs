@@ -40,7 +40,6 @@ pub struct Row {
 /// A figure in several runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// The median.
     pub median: f64,
     /// The smallest.
     pub min: f64,

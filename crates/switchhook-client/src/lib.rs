@@ -83,14 +83,10 @@ pub enum ClientError {
     },
     /// Somebody is there and does not answer.
     #[error("the server at {url} did not answer within {} seconds", TIMEOUT.as_secs())]
-    TimedOut {
-        /// Who.
-        url: String,
-    },
+    TimedOut { url: String },
     /// The server said no.
     #[error("{message} (HTTP {status}){}", hint(*.status))]
     Refused {
-        /// Its status.
         status: u16,
         /// Its reason.
         message: String,
@@ -98,7 +94,6 @@ pub enum ClientError {
     /// What came is no answer of a Switchhook server.
     #[error("what {url} answers is not what a Switchhook server says: {what}; does --url name one?")]
     Strange {
-        /// Who.
         url: String,
         /// What is strange.
         what: String,

@@ -42,10 +42,7 @@ pub struct Ear {
 pub enum NotHeard {
     /// The server does not let us. Another URL may do.
     #[error("the server answers {status} instead of listening to us")]
-    Refused {
-        /// Its status.
-        status: u16,
-    },
+    Refused { status: u16 },
     /// There is no connection, or none any more.
     #[error("{0}")]
     Lost(String),

@@ -18,7 +18,6 @@ const LONGEST_EVENT: usize = 1 << 20;
 /// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// What it is.
     pub name: String,
     /// Its particulars.
     pub data: String,

@@ -34,7 +34,6 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
     /// What was asked; `None` if nothing was sent as far as we know (a lost attempt).
     pub request: Option<AttemptRequest>,
-    /// What was answered.
     pub answer: Option<Answer>,
     /// How long its parts took.
     pub phases: Phases,

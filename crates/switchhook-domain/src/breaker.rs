@@ -25,14 +25,12 @@ const RECOVERS_FROM: u32 = 2;
 /// Whether a webhook is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breaker {
-    /// It is.
     Closed {
         /// Failures since the last success.
         failures: u32,
     },
     /// Only now and then, to see whether it works again.
     Open {
-        /// Since when.
         since: Timestamp,
         /// When the next attempt may be made.
         probe_at: Timestamp,

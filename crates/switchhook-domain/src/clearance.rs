@@ -18,7 +18,6 @@ use crate::scope::{Scope, Scopes};
 pub struct Clearance {
     /// Whether it is an admin's.
     pub admin: bool,
-    /// Its scopes.
     pub scopes: Scopes,
 }
 

@@ -7,7 +7,6 @@ use crate::id::CompanyId;
 /// A company.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Company {
-    /// Its id.
     pub id: CompanyId,
     /// What it is called.
     pub name: String,

@@ -16,8 +16,6 @@ spelled_enum! {
 /// What was done about a delivery that was given up, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
-    /// What.
     pub how: Resolution,
-    /// When.
     pub at: Timestamp,
 }

@@ -21,13 +21,11 @@ pub use self::waiting::{PendingFacts, WaitingFor};
 /// One event for one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id.
     pub id: DeliveryId,
     /// The event it carries.
     pub event_id: EventId,
     /// Which of the event's deliveries it is, from 0.
     pub ordinal: u32,
-    /// Whose it is.
     pub company_id: CompanyId,
     /// Where it goes.
     pub webhook_id: WebhookId,
@@ -77,15 +75,9 @@ pub enum DeliveryState {
         at: Timestamp,
     },
     /// We gave up.
-    Exhausted {
-        /// When.
-        at: Timestamp,
-    },
+    Exhausted { at: Timestamp },
     /// Somebody decided against it.
-    Cancelled {
-        /// When.
-        at: Timestamp,
-    },
+    Cancelled { at: Timestamp },
 }
 
 spelled_enum! {

@@ -42,7 +42,6 @@ pub enum EventDetail {
         is_internal: bool,
         /// News of an outbound message's delivery rather than the message itself.
         is_status_update: bool,
-        /// Its target.
         targets: Targets,
     },
     /// An agent's duty or availability changed.

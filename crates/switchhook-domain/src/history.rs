@@ -23,7 +23,6 @@ pub enum Whose {
     Server,
     /// A company with all its webhooks.
     Company(CompanyId),
-    /// One webhook.
     Webhook(CompanyId, WebhookId),
 }
 
@@ -52,9 +51,7 @@ impl Whose {
 /// How long the time is that a sum is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resolution {
-    /// A minute.
     Minute,
-    /// An hour.
     Hour,
 }
 
@@ -139,7 +136,6 @@ impl Counts {
 /// What one came to in a minute or an hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
-    /// Whose.
     pub whose: Whose,
     /// How long the time is.
     pub resolution: Resolution,

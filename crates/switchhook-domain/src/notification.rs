@@ -138,10 +138,7 @@ pub enum Placement {
     /// It counts with one that is still to be said.
     Joins(NotificationId),
     /// It becomes a notification, to be handed to the channels then.
-    New {
-        /// When.
-        due_at: Timestamp,
-    },
+    New { due_at: Timestamp },
     /// Neither it nor the one that it takes back is said.
     Cancels(NotificationId),
     /// It was said, and is not said again.
@@ -180,7 +177,6 @@ pub fn placement(
 /// A notification as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
-    /// Its id.
     pub id: NotificationId,
     /// Whose it is; `None`: the operator's of the server.
     pub company_id: Option<CompanyId>,
@@ -207,7 +203,6 @@ impl Notification {
 /// Whom a notification goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Recipient {
-    /// A channel.
     Channel(ChannelId),
     /// The command that the server runs for its operator.
     Command,

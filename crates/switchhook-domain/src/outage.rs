@@ -41,9 +41,7 @@ pub struct Outage {
 pub struct LastFailure {
     /// When it ended.
     pub at: Timestamp,
-    /// Whose it was.
     pub delivery_id: DeliveryId,
-    /// Its number.
     pub attempt_number: u32,
     /// How it failed, if that is known.
     pub failure: Option<Failure>,

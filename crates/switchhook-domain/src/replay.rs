@@ -183,18 +183,11 @@ pub enum ReplayState {
     /// It makes deliveries, or some that it made are pending.
     Running,
     /// It made all, and each has reached its final state.
-    Finished {
-        /// When.
-        at: Timestamp,
-    },
+    Finished { at: Timestamp },
     /// Somebody decided against the rest.
-    Cancelled {
-        /// When.
-        at: Timestamp,
-    },
+    Cancelled { at: Timestamp },
     /// It cannot go on.
     Failed {
-        /// When.
         at: Timestamp,
         /// Why, in words.
         reason: String,

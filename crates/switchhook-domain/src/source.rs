@@ -14,7 +14,6 @@ use crate::webhook::{OldSecret, replace_secret, valid_secrets};
 /// Where events come in from outside: an address that cannot be guessed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    /// Its id.
     pub id: SourceId,
     /// Whose events come in.
     pub company_id: CompanyId,
@@ -54,7 +53,6 @@ pub struct Refusal {
     pub id: RefusalId,
     /// Which source it came to.
     pub source_id: SourceId,
-    /// When.
     pub refused_at: Timestamp,
     /// The HTTP status that was answered.
     pub status: u16,
@@ -73,7 +71,6 @@ pub struct Refusal {
 /// A source that refused something lately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusing {
-    /// The source.
     pub source_id: SourceId,
     /// What its owner calls it.
     pub name: String,

@@ -25,9 +25,7 @@ pub use version::{Revision, Standing, SubscriptionVersion, VersionChange};
 /// "Send these events there."
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscription {
-    /// Its id.
     pub id: SubscriptionId,
-    /// Whose it is.
     pub company_id: CompanyId,
     /// Where to; `None` once that was deleted (an orphan delivers nothing) or if none was given yet.
     pub endpoint: Option<Endpoint>,
@@ -86,7 +84,6 @@ impl fmt::Display for Endpoint {
 /// An entity of the phone system: what a subscription is narrowed to, what an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TargetRef {
-    /// What it is.
     pub target_type: TargetType,
     /// Its id in the phone system.
     pub target_id: i64,
@@ -125,7 +122,6 @@ pub enum Filter {
 pub struct CallFilter {
     /// Only these states; empty means every state.
     pub call_states: CallStateSet,
-    /// Only calls to groups.
     pub group_calls_only: bool,
     /// Only this target's; `None` means the whole company's.
     #[serde(skip_serializing_if = "Option::is_none", default)]

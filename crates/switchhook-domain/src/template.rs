@@ -59,9 +59,7 @@ enum Escaping {
 /// What there is to be said of an event beside its own members.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Circumstances {
-    /// Its kind.
     pub kind: Kind,
-    /// Its id.
     pub event_id: EventId,
     /// The delivery's.
     pub delivery_id: DeliveryId,
@@ -87,10 +85,7 @@ pub enum TemplateError {
         "there is no ready template `{name}`: use one of {}, or write a template",
         ready::names()
     )]
-    UnknownName {
-        /// The name.
-        name: String,
-    },
+    UnknownName { name: String },
     /// It cannot be read, or not be filled in.
     #[error("line {line}: {why}")]
     AtLine {
@@ -115,10 +110,7 @@ pub enum TemplateError {
     TooMuch,
     /// There is nobody to fill it in.
     #[error("no process to fill it in can be started: {why}")]
-    NoProcess {
-        /// Why.
-        why: String,
-    },
+    NoProcess { why: String },
     /// What comes of it is no JSON, as its content type says.
     #[error("line {line} of what it makes is not JSON: {why}")]
     NotJson {

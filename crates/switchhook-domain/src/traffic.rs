@@ -135,7 +135,6 @@ pub struct Uncleared {
 pub enum What {
     /// What a subscription lets through.
     Subscription(Kind, SubscriptionId),
-    /// A delivery.
     Delivery(Kind, DeliveryId),
     /// What a replay makes.
     Replay(ReplayId),

@@ -11,9 +11,7 @@ use crate::secret::Secret;
 /// Where somebody may listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Websocket {
-    /// Its id.
     pub id: WebsocketId,
-    /// Whose it is.
     pub company_id: CompanyId,
     /// With a secret its frames are signed JWTs, without one plain JSON.
     pub secret: Option<Secret>,

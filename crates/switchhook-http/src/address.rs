@@ -17,7 +17,6 @@ pub struct Address {
     pub is_tls: bool,
     /// The host as the URL names it.
     pub host: Host<String>,
-    /// The port.
     pub port: u16,
     /// Scheme, host and port: what connections are shared by.
     pub origin: Arc<str>,

@@ -18,9 +18,7 @@ pub struct Forbidden(pub String);
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// By which key.
     pub key_id: KeyId,
-    /// For which company.
     pub company_id: CompanyId,
     /// Whether everything of the company is open to it.
     pub admin: bool,
@@ -50,7 +48,6 @@ impl Caller {
         }
     }
 
-    /// Whether it may.
     pub fn may(self, right: Right) -> bool {
         self.admin || self.rights.has(right)
     }

@@ -116,7 +116,6 @@ impl GivenUp {
 /// The dead letters of a company, by webhook and by how they failed, the largest group first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups {
-    /// The groups.
     pub groups: Vec<Group>,
     /// Whether there are more groups than these.
     pub are_more: bool,

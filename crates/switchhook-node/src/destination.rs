@@ -29,7 +29,6 @@ pub use self::standard::{StandardSigner, Unwanted};
 /// A webhook, ready to be sent to.
 #[derive(Debug)]
 pub struct Destination {
-    /// The webhook.
     pub webhook: Webhook,
     /// Where its URL leads, or why it leads nowhere.
     pub address: Result<Address, String>,

@@ -91,25 +91,18 @@ pub struct Finding {
 pub enum Place {
     /// In the server itself, or everywhere.
     Server,
-    /// At a webhook.
     Webhook {
-        /// Its id.
         id: WebhookId,
         /// Where it posts to.
         hook_url: String,
     },
-    /// At a source.
     Source {
-        /// Its id.
         id: SourceId,
         /// What its owner calls it.
         name: String,
     },
-    /// At a subscription.
     Subscription {
-        /// Its id.
         id: SubscriptionId,
-        /// Its kind.
         kind: Kind,
     },
 }

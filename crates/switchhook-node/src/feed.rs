@@ -104,7 +104,6 @@ pub struct FeedPage {
 pub struct FeedItem {
     /// Its place.
     pub position: LogPosition,
-    /// The event.
     pub event: EventRecord,
     /// What the reader gets of it: its JSON, byte for byte but for what is hidden or masked, or that signed.
     pub body: String,

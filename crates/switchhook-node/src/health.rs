@@ -38,7 +38,6 @@ pub struct Health {
     pub outage: Option<Outage>,
     /// When the next attempt is made, while its breaker is open.
     pub next_try_at: Option<Timestamp>,
-    /// What waits for it.
     pub waiting: Waiting,
 }
 

@@ -37,7 +37,6 @@ const MOST_BYTES: usize = 8 << 20;
 /// How far whoever prints arrivals may fall behind.
 const MOST_BEHIND: usize = 256;
 
-/// The longest name.
 const LONGEST_NAME: usize = 64;
 
 /// Every inspector of a node.
@@ -95,9 +94,7 @@ pub struct Arrival {
     pub number: u64,
     /// Which inspector.
     pub name: String,
-    /// When.
     pub at: Timestamp,
-    /// Its headers.
     pub headers: HeaderMap,
     /// Its body as it came.
     pub body: Bytes,
@@ -148,7 +145,6 @@ impl Arrival {
 /// An inspector at a glance.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// Its name.
     pub name: String,
     /// How it answers.
     pub behaviour: Behaviour,

@@ -90,9 +90,7 @@ struct AttemptTold<'a> {
 /// What is known of an event that was accepted.
 #[derive(Debug, Clone, Copy)]
 pub struct EventOf {
-    /// Its id.
     pub id: EventId,
-    /// Its kind.
     pub kind: Kind,
     /// Whether it had been accepted before.
     pub is_duplicate: bool,
@@ -101,11 +99,8 @@ pub struct EventOf {
 /// What is known of an attempt beyond how it ended.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptOf {
-    /// Whose.
     pub company_id: CompanyId,
-    /// Of which event.
     pub event_id: EventId,
-    /// Of which kind.
     pub kind: Kind,
     /// When its delivery was made.
     pub created_at: Timestamp,

@@ -18,7 +18,6 @@ use crate::{Node, inspector, keys};
 /// A channel to make or to change. Outer `None` was not said and leaves what is there; `Some(None)` clears.
 #[derive(Debug, Default)]
 pub struct ChannelRequest {
-    /// What it is.
     pub channel_type: Option<Option<ChannelType>>,
     /// Where to post to.
     pub url: Option<Option<String>>,

@@ -141,7 +141,6 @@ pub enum TlsSettings {
     Files {
         /// The chain.
         certificate: PathBuf,
-        /// Its key.
         key: PathBuf,
     },
     /// With certificates that the server gets itself.

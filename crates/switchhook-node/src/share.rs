@@ -71,13 +71,10 @@ impl FromStr for Limit {
 /// What each company is limited to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompanyLimits {
-    /// Its webhooks.
     pub webhooks: Limit,
-    /// Its subscriptions.
     pub subscriptions: Limit,
     /// Its websockets, and the connections to them.
     pub websockets: Limit,
-    /// Its sources.
     pub sources: Limit,
     /// Its live streams, and its dashboard pages in sight.
     pub streams: Limit,

@@ -24,7 +24,6 @@ use crate::{webhooks, websockets};
 /// A subscription with what its caller gets to see of where it points.
 #[derive(Debug)]
 pub struct Shown {
-    /// The subscription.
     pub subscription: Subscription,
     /// Where it points; `None` if that was deleted or never given.
     pub endpoint: Option<ShownEndpoint>,

@@ -46,16 +46,12 @@ const READY: &str = "ready";
 pub enum Piece {
     /// The body of a POST.
     Body {
-        /// The template.
         template: String,
         /// What the body is sent as.
         content_type: Option<String>,
     },
     /// The value of a header.
-    Header {
-        /// The template.
-        template: String,
-    },
+    Header { template: String },
 }
 
 /// What is made of a template, or why nothing is.

@@ -76,7 +76,6 @@ impl Vitals {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)

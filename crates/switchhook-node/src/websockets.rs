@@ -20,7 +20,6 @@ use crate::{Node, keys};
 /// A websocket as its caller gets to see it.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// The websocket.
     pub websocket: Websocket,
     /// Whether its secret is shown.
     pub secret_shown: SecretsShown,

@@ -219,13 +219,11 @@ view! {
 view! {
     /// One recording of a call (observed).
     pub struct RecordingDetail<'a> {
-        /// Its id.
         id: Option<Id<'a>>,
         /// Where the sound is; needs the scope `recordings_export`.
         url: Option<Text<'a>>,
         /// Its length.
         duration: Option<Milliseconds>,
-        /// Its start.
         start_time: Option<Timestamp>,
         /// `admincallrecording`, `callrecording` or `voicemail`.
         recording_type: Option<Text<'a>>,

@@ -12,7 +12,6 @@ use crate::value::{Id, Json};
 view! {
     /// Somebody changed the company's settings.
     pub struct ChangelogEvent<'a> {
-        /// When.
         date: Option<Timestamp>,
         /// What was done, as a code: `updated_ivr`, `operator_removed` and many more.
         action: Option<Text<'a>>,

@@ -33,9 +33,7 @@ pub enum Shape<'a> {
     Bool(bool),
     /// A number as it stands there.
     Number(&'a str),
-    /// A text.
     Text(Text<'a>),
-    /// A list.
     List(Vec<JsonNode<'a>>),
     /// An object: its members by name. Of a repeated name the last one counts.
     Object(Vec<(Text<'a>, JsonNode<'a>)>),
@@ -69,7 +67,6 @@ impl<'a> JsonNode<'a> {
         }
     }
 
-    /// What it is.
     pub fn shape(&self) -> &Shape<'a> {
         self.shape.get_or_init(|| {
             Box::new(match self.source {

@@ -146,7 +146,6 @@ impl<'o, 'a> Value<'o, 'a> {
         self.outline.nodes[self.at]
     }
 
-    /// What it is.
     #[must_use]
     pub fn sort(self) -> Sort {
         self.node().sort

@@ -12,9 +12,7 @@ view! {
         id: Option<Id<'a>>,
         /// `google`, `local`, `microsoft`, `shared`, `all`; in call events also `user` and `nylas` (observed).
         contact_type: Option<Text<'a>> = "type",
-        /// First name.
         first_name: Option<Text<'a>>,
-        /// Last name.
         last_name: Option<Text<'a>>,
         /// The name as Dialpad shows it, in contact events.
         display_name: Option<Text<'a>>,
@@ -40,9 +38,7 @@ view! {
         job_title: Option<Text<'a>>,
         /// Web addresses.
         urls: Vec<Text<'a>>,
-        /// The trunk group.
         trunk_group: Option<Text<'a>>,
-        /// The extension.
         extension: Option<Text<'a>>,
     }
 }

@@ -173,7 +173,6 @@ mod tests {
     }
 
     view! {
-        /// Nested.
         struct Nested<'a> {
             /// Text.
             name: Option<Text<'a>>,

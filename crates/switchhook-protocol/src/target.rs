@@ -27,11 +27,9 @@ spelled_enum! {
 view! {
     /// The Dialpad entity an event is about.
     pub struct Target<'a> {
-        /// Its id.
         id: Option<Id<'a>>,
         /// What kind of entity it is.
         target_type: Option<Word<'a, TargetType>> = "type",
-        /// Its name.
         name: Option<Text<'a>>,
         /// Its e-mail address.
         email: Option<Text<'a>>,

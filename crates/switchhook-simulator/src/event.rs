@@ -5,7 +5,6 @@ use switchhook_protocol::{Kind, Timestamp};
 /// Something that happened in the simulated company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatedEvent {
-    /// Its kind.
     pub kind: Kind,
     /// When it is sent, in virtual time: when it happened, unless something held it up. Events come in this order.
     pub at: Timestamp,

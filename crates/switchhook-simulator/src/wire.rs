@@ -43,7 +43,6 @@ pub struct Wire {
 pub struct WireRequest {
     /// The `Content-Type`.
     pub content_type: &'static str,
-    /// The body.
     pub body: Vec<u8>,
     /// What a good receiver does.
     pub demand: Demand,

@@ -10,7 +10,6 @@ use switchhook_domain::id::DeliveryId;
 /// The last finished attempt of a delivery, without what was sent and answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastAttempt {
-    /// Whose it is.
     pub delivery_id: DeliveryId,
     /// Its number, from 1.
     pub number: u32,
@@ -25,7 +24,6 @@ pub struct LastAttempt {
 /// What is said of why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedAttempt {
-    /// Whose it is.
     pub delivery_id: DeliveryId,
     /// Why no answer came.
     pub reason: Option<FailureReason>,

@@ -27,16 +27,12 @@ pub enum HandedOver {
     Claimed(Box<ClaimedDelivery>),
     /// This webhook has a delivery in the store that is due then and not yours (yet).
     Due {
-        /// Which webhook.
         webhook_id: WebhookId,
-        /// When.
         due_at: Timestamp,
     },
     /// This delivery, which you have, was cancelled: do not send it if you have not begun. Give it back then.
     Cancelled {
-        /// Which webhook.
         webhook_id: WebhookId,
-        /// Which delivery.
         delivery_id: DeliveryId,
     },
     /// You may have this delivery: whether the commit that claimed it took effect is not known, because the database did
@@ -47,11 +43,8 @@ pub enum HandedOver {
     /// Each `Claimed` and `Doubtful` is followed by exactly one, when its attempt is finished or released. The attempt
     /// says which: a node that could not reach the store may have an old claim and a new one of the same delivery.
     Settled {
-        /// Which webhook.
         webhook_id: WebhookId,
-        /// Which delivery.
         delivery_id: DeliveryId,
-        /// At which attempt.
         attempt_number: u32,
     },
 }
@@ -60,7 +53,6 @@ pub enum HandedOver {
 /// state is pending and due at the end of the lease.
 #[derive(Debug, Clone)]
 pub struct ClaimedDelivery {
-    /// The delivery.
     pub delivery: Delivery,
     /// The event's bytes as they came.
     pub body: Bytes,
@@ -105,7 +97,6 @@ pub enum Expired {
 /// How many deliveries of one webhook a node can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimRequest {
-    /// Which webhook.
     pub webhook_id: WebhookId,
     /// How many at the most.
     pub limit: u32,
@@ -118,7 +109,6 @@ pub struct ClaimRequest {
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimAnswer {
-    /// Which webhook.
     pub webhook_id: WebhookId,
     /// How many were handed over.
     pub claimed: u32,
@@ -129,7 +119,6 @@ pub struct ClaimAnswer {
 /// An attempt that ended, and where that takes its delivery.
 #[derive(Debug, Clone)]
 pub struct FinishedAttempt {
-    /// Which delivery.
     pub delivery_id: DeliveryId,
     /// Where it was sent.
     pub webhook_id: WebhookId,
@@ -148,7 +137,6 @@ pub struct FinishedAttempt {
 /// A claim given back unopened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
-    /// Which delivery.
     pub delivery_id: DeliveryId,
     /// Where it was to go.
     pub webhook_id: WebhookId,
@@ -162,7 +150,6 @@ pub struct Release {
 /// How many deliveries of a webhook are pending, as far as they were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingCount {
-    /// Which.
     pub webhook_id: WebhookId,
     /// Those that are due, or being sent.
     pub due: u64,
@@ -175,7 +162,6 @@ pub struct PendingCount {
 /// A webhook that something waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingWebhook {
-    /// Which.
     pub webhook_id: WebhookId,
     /// When the first of its deliveries is due, or its lease ends.
     pub first_due_at: Timestamp,
@@ -184,7 +170,6 @@ pub struct PendingWebhook {
 /// A delivery that waits for an attempt, and since when it could have had one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// Which.
     pub delivery_id: DeliveryId,
     /// Since when it is due; or since when it is there, if a node has it in memory and has not begun its first attempt.
     pub since: Timestamp,

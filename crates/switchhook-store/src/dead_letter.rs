@@ -26,7 +26,6 @@ pub struct Alike {
     pub webhook_id: WebhookId,
     /// How their last attempts failed.
     pub failure: Failure,
-    /// Their kind.
     pub kind: Kind,
 }
 

@@ -18,15 +18,12 @@ use crate::retention::PayloadRemoval;
 pub struct NewEvent {
     /// Its id; its deliveries' ids are larger.
     pub id: EventId,
-    /// Whose it is.
     pub company_id: CompanyId,
-    /// Its kind.
     pub kind: Kind,
     /// Its bytes as they came: UTF-8, one JSON object, or if its kind is unknown any JSON.
     pub body: Bytes,
     /// What of those can be hidden at all.
     pub concealable: Hidden,
-    /// When it was accepted.
     pub accepted_at: Timestamp,
     /// What it shares with the events it must not overtake.
     pub order_key: Option<OrderKey>,
@@ -54,7 +51,6 @@ pub struct Idempotency {
 /// A delivery to make with an event.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
-    /// Its id.
     pub id: DeliveryId,
     /// Where it goes.
     pub webhook_id: WebhookId,
@@ -122,7 +118,6 @@ impl NewDelivery {
 /// What became of a [`NewEvent`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recorded {
-    /// It is kept.
     Kept,
     /// The same event had come with the same key; this is the first, with its original deliveries.
     Repeated {
@@ -147,15 +142,12 @@ pub const LARGEST_SMALL_EVENTS: usize = 4 << 20;
 /// All that is kept of an event but its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventHead {
-    /// Its id.
     pub id: EventId,
-    /// Its kind.
     pub kind: Kind,
     /// How many bytes it has; 0 if they were removed.
     pub body_bytes: usize,
     /// Since when and why its bytes are gone, if they are.
     pub payload_removed: Option<PayloadRemoval>,
-    /// When it was accepted.
     pub accepted_at: Timestamp,
     /// What it shares with the events it must not overtake.
     pub order_key: Option<OrderKey>,
@@ -168,17 +160,13 @@ pub struct EventHead {
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {
-    /// Its id.
     pub id: EventId,
-    /// Whose it is.
     pub company_id: CompanyId,
-    /// Its kind.
     pub kind: Kind,
     /// Its bytes as they came; empty if they were removed.
     pub body: Bytes,
     /// Since when and why its bytes are gone, if they are.
     pub payload_removed: Option<PayloadRemoval>,
-    /// When it was accepted.
     pub accepted_at: Timestamp,
     /// What it shares with the events it must not overtake.
     pub order_key: Option<OrderKey>,

@@ -9,7 +9,6 @@ use crate::page::Page;
 /// An event, where it went, and some of the company's subscriptions as they stood when it was matched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
-    /// The event.
     pub event: EventRecord,
     /// Which subscriptions it was matched with; for an event older than the versions, the first ones that are known.
     pub revision: Revision,

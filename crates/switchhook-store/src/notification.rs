@@ -7,7 +7,6 @@ use switchhook_domain::notification::{Channel, Notification, Progress, Recipient
 /// A notification, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotificationRecord {
-    /// The notification.
     pub notification: Notification,
     /// How far it is on its way to each of its recipients, by their ids. Empty until it is handed out, and afterwards if nobody
     /// wanted it.
@@ -17,7 +16,6 @@ pub struct NotificationRecord {
 /// Which recipients somebody sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipients {
-    /// Channels.
     Channels,
     /// The operator's command.
     Command,
@@ -41,7 +39,6 @@ pub struct NotificationClaim {
 /// A notification to be sent to one recipient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedNotification {
-    /// The notification.
     pub notification: Notification,
     /// The channel it goes to; `None`: the operator's command.
     pub channel: Option<Channel>,
@@ -52,7 +49,6 @@ pub struct ClaimedNotification {
 /// What came of sending a notification to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedNotification {
-    /// Which.
     pub notification_id: NotificationId,
     /// To whom.
     pub recipient: Recipient,

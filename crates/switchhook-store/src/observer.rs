@@ -42,7 +42,6 @@ impl<F: Fn(Commit) + Send + Sync + 'static> CommitObserver for F {
 /// A delivery that was set aside, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// Which delivery.
     pub delivery_id: DeliveryId,
     /// What is wrong with it, for a person.
     pub why: String,

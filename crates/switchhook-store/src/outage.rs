@@ -16,18 +16,12 @@ pub(crate) const MOST_KEPT: u32 = 1_000;
 pub enum OutageWrite {
     /// It begins or goes on: its attempts are added to those that are known.
     Fails {
-        /// Whose.
         webhook_id: WebhookId,
         /// The outage, with the attempts that are not written yet.
         outage: Outage,
     },
     /// It is over, if there is one.
-    Ended {
-        /// Whose.
-        webhook_id: WebhookId,
-        /// When.
-        at: Timestamp,
-    },
+    Ended { webhook_id: WebhookId, at: Timestamp },
 }
 
 /// A webhook, as far as it matters to whoever is notified of its outage.

@@ -35,7 +35,6 @@ pub struct RefusalSlice {
 /// Some items, and where the next ones start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items.
     pub items: Vec<T>,
     /// What to ask for as `after` to get the next page; `None` on the last one.
     pub next: Option<i64>,

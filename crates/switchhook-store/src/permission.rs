@@ -10,7 +10,6 @@ use rustix::io::Errno;
 /// What one wants with a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To read it.
     Read,
     /// To read it and write to it.
     Write,

@@ -49,7 +49,6 @@ impl SubscriptionFilter {
 /// How many subscriptions a company may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubscriptionLimits {
-    /// Of one kind.
     pub per_kind: u32,
     /// Of one kind, without a target.
     pub per_kind_without_target: u32,
@@ -87,7 +86,6 @@ impl SubscriptionLimits {
 /// A suspension of a webhook as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SuspensionRecord {
-    /// Which webhook.
     pub webhook_id: WebhookId,
     /// When and why.
     pub suspension: Suspension,

@@ -8,7 +8,6 @@ use switchhook_domain::webhook::Webhook;
 /// A replay to keep.
 #[derive(Debug, Clone)]
 pub struct NewReplay {
-    /// The replay.
     pub replay: Replay,
     /// The webhook that exists for it only, if it goes to an address of its own.
     pub webhook: Option<Webhook>,
@@ -61,18 +60,14 @@ pub struct ReplayStep {
     pub deliveries: Vec<ReplayDelivery>,
     /// When its next delivery is due at the earliest.
     pub next_due_at: Timestamp,
-    /// Now.
     pub now: Timestamp,
 }
 
 /// A delivery that a replay makes.
 #[derive(Debug, Clone)]
 pub struct ReplayDelivery {
-    /// Its id.
     pub id: DeliveryId,
-    /// What it is.
     pub planned: PlannedDelivery,
-    /// When it is due.
     pub due_at: Timestamp,
 }
 

@@ -45,7 +45,6 @@ pub struct Removed {
 /// Some events of a company whose payloads go once they are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadSlice {
-    /// Whose.
     pub company_id: CompanyId,
     /// Only events after this one; `None` begins with the oldest.
     pub after: Option<EventId>,
@@ -65,9 +64,7 @@ pub struct DroppedPayloads {
 /// Some events of a company in which a number is looked for.
 #[derive(Debug, Clone)]
 pub struct ErasureSlice {
-    /// Whose.
     pub company_id: CompanyId,
-    /// Which number.
     pub number: PhoneNumber,
     /// Only events after this one; `None` begins with the oldest.
     pub after: Option<EventId>,
@@ -80,7 +77,6 @@ pub struct ErasureSlice {
 /// Whether an erasure is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErasureExtent {
-    /// It is.
     Erase,
     /// What it would do is counted.
     Count,

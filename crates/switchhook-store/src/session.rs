@@ -18,6 +18,5 @@ pub struct Session {
     pub key_id: KeyId,
     /// SHA-256 of its cookie.
     pub token_hash: [u8; 32],
-    /// When it began.
     pub began_at: Timestamp,
 }

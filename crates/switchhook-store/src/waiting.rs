@@ -5,7 +5,6 @@ use switchhook_domain::id::DeliveryId;
 /// What a pending delivery is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Which.
     pub delivery_id: DeliveryId,
     /// Whether a node has it, to attempt it.
     pub is_claimed: bool,

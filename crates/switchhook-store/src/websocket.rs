@@ -24,14 +24,12 @@ pub struct LogBounds {
 pub struct LogEntry {
     /// Where it stands.
     pub position: LogPosition,
-    /// The event.
     pub event: EventRecord,
 }
 
 /// A reader of the log whose place is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consumer {
-    /// Whose it is.
     pub company_id: CompanyId,
     /// Its name, unique in the company.
     pub name: String,

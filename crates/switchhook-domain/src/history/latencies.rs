@@ -15,7 +15,6 @@ impl Latencies {
     /// None yet.
     pub const NONE: Self = Self([0; BUCKETS]);
 
-    /// Counts one.
     pub fn count(&mut self, took: Duration) {
         let count = &mut self.0[bucket_of(took)];
         *count = count.saturating_add(1);

@@ -7,7 +7,6 @@ use crate::id::{ChannelId, CompanyId};
 use crate::secret::Secret;
 
 spelled_enum! {
-    /// What a channel is.
     pub enum ChannelType: "type of channel" {
         /// A URL that takes a JSON object, signed if there is a secret.
         Webhook = "webhook",
@@ -31,11 +30,8 @@ pub const MOST_RECIPIENTS: usize = 10;
 /// Where notifications go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
-    /// Its id.
     pub id: ChannelId,
-    /// Whose it is.
     pub company_id: CompanyId,
-    /// What it is.
     pub channel_type: ChannelType,
     /// A URL, which with chats is a credential; or mailboxes, separated by commas.
     pub destination: Secret,

@@ -52,7 +52,6 @@ pub enum News {
 /// A webhook, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookOf {
-    /// Which.
     #[serde(with = "as_text")]
     pub webhook_id: WebhookId,
     /// Its address, without credentials.
@@ -62,7 +61,6 @@ pub struct WebhookOf {
 /// A webhook whose receiver fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailingWebhook {
-    /// Which.
     #[serde(flatten)]
     pub webhook: WebhookOf,
     /// Since when, in unix milliseconds.
@@ -91,7 +89,6 @@ pub struct GivenUp {
 /// A source that refused what came in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusingSource {
-    /// Which.
     #[serde(with = "as_text")]
     pub source_id: SourceId,
     /// What its owner calls it.
@@ -103,7 +100,6 @@ pub struct RefusingSource {
 /// A source by which nothing comes in any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilentSource {
-    /// Which.
     #[serde(with = "as_text")]
     pub source_id: SourceId,
     /// What its owner calls it.
@@ -137,7 +133,6 @@ pub struct SuspectStore {
 /// A key that is about to expire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiringKey {
-    /// Which.
     #[serde(with = "as_text")]
     pub key_id: KeyId,
     /// What its owner calls it.

@@ -11,9 +11,7 @@ use crate::redaction::Hidden;
 /// An event that a replay may select.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The event.
     pub event_id: EventId,
-    /// Its kind.
     pub kind: Kind,
     /// What it shares with those it must not overtake.
     pub order_key: Option<OrderKey>,
@@ -24,7 +22,6 @@ pub struct Candidate {
 /// What a replay needs to know of an earlier delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastDelivery {
-    /// Its id.
     pub id: DeliveryId,
     /// Where it went.
     pub webhook_id: WebhookId,
@@ -41,9 +38,7 @@ pub struct PastDelivery {
 /// A delivery that a replay wants made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedDelivery {
-    /// Of which event.
     pub event_id: EventId,
-    /// Its kind.
     pub kind: Kind,
     /// Where it goes.
     pub webhook_id: WebhookId,

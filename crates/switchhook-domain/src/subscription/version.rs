@@ -38,11 +38,8 @@ spelled_enum! {
         Created = "created",
         /// Somebody changed it.
         Updated = "updated",
-        /// Its webhook was deleted.
         WebhookDeleted = "webhook_deleted",
-        /// Its websocket was deleted.
         WebsocketDeleted = "websocket_deleted",
-        /// It was deleted.
         Deleted = "deleted",
     }
 }
@@ -52,7 +49,6 @@ spelled_enum! {
 pub enum Standing {
     /// It did not exist yet.
     NotYet,
-    /// It existed.
     Existed,
     /// It did not exist any more.
     Gone,

@@ -5,11 +5,9 @@ use std::fmt::Write as _;
 /// A template that need not be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadyTemplate {
-    /// Its name.
     pub name: &'static str,
     /// What it makes, in a few words.
     pub help: &'static str,
-    /// It.
     pub text: &'static str,
 }
 

@@ -19,15 +19,11 @@ pub const LONGEST_PEM: usize = 32 * 1024;
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Authentication {
     /// `Authorization: Bearer TOKEN`.
-    Bearer {
-        /// The token.
-        token: String,
-    },
+    Bearer { token: String },
     /// `Authorization: Basic …`.
     Basic {
         /// The user's name.
         username: String,
-        /// The password.
         password: String,
     },
     /// A token that an `OAuth2` server gives for client credentials (RFC 6749 §4.4).

@@ -64,7 +64,6 @@ pub enum Form {
     Headers,
     /// Names of headers, and the templates of their values.
     EventHeaders,
-    /// A media type.
     MediaType,
     /// A template, or the name of a ready one.
     Template,
@@ -248,7 +247,6 @@ trait Value: Sized {
         self
     }
 
-    /// What is shown.
     fn shown(&self) -> impl Serialize;
 }
 

@@ -14,7 +14,6 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Who sends a request. Requests have it in their extensions where a server is secure or has a proxy in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// Its address.
     pub address: IpAddr,
     /// Whether nobody on the way could read along.
     pub is_secure: bool,

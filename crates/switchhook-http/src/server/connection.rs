@@ -73,7 +73,6 @@ spelled_enum! {
     }
 }
 
-/// One connection.
 pub(super) struct Connection {
     pub(super) all: Arc<Connections>,
     pub(super) number: u64,

@@ -130,7 +130,6 @@ pub enum EngineState {
     Running,
     /// It does not send, because what comes of it could not be stored.
     Stalled(String),
-    /// It has stopped.
     Stopped,
 }
 

@@ -39,7 +39,6 @@ pub(super) struct Memory {
 /// What bytes are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// An event.
     Event,
     /// An event of a webhook that has next to nothing in memory.
     FirstEvent,

@@ -18,7 +18,6 @@ pub struct Post {
     pub destination: Arc<Destination>,
     /// Every header but `Host` and `Content-Length`.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
 }
 
@@ -27,7 +26,6 @@ pub struct Post {
 pub struct Posted {
     /// In short.
     pub outcome: AttemptOutcome,
-    /// What was answered.
     pub answer: Option<Answer>,
     /// How long its parts took.
     pub phases: Phases,

@@ -31,7 +31,6 @@ pub struct Load {
 pub struct Health {
     /// When it was paused or its breaker was open, oldest first.
     pub suspensions: Vec<Suspension>,
-    /// How its breaker is.
     pub breaker: Breaker,
     /// The attempts that failed since the last success.
     streak: Streak,
@@ -46,7 +45,6 @@ pub struct Health {
 pub struct Noted {
     /// To the breaker.
     pub transition: Transition,
-    /// To the outage.
     pub outage: StreakChange,
 }
 

@@ -19,7 +19,6 @@ pub struct StandardSigner {
 /// What a receiver wants no more of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwanted {
-    /// This delivery.
     Delivery,
     /// This one, and all others until somebody resumes the webhook.
     Everything,

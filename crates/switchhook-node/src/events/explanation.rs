@@ -26,7 +26,6 @@ use crate::sight::Sight;
 /// What became of an event at the company's subscriptions.
 #[derive(Debug)]
 pub struct Explanation {
-    /// The event.
     pub event: EventHead,
     /// What to do, if the event went nowhere.
     pub advice: Option<String>,

@@ -54,7 +54,6 @@ impl RefusedBy {
 pub struct Tried {
     /// The event.
     pub id: EventId,
-    /// When it was accepted.
     pub accepted_at: Timestamp,
     /// In a few words.
     pub summary: Summary,

@@ -14,7 +14,6 @@ use crate::refusal::Refusal;
 /// The most consumers of a company.
 const MOST_CONSUMERS: u32 = 1_000;
 
-/// The longest name.
 const LONGEST_NAME: usize = 64;
 
 /// Makes a consumer that begins there, unless there is one by that name: that stays where it is. Answers it, and whether it was

@@ -66,7 +66,6 @@ impl FromStr for SentAs {
 /// An event as it came.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// Whose it is.
     pub company_id: CompanyId,
     /// What its sender says it is.
     pub kind: Kind,
@@ -97,9 +96,7 @@ impl From<String> for IdempotencyKey {
 /// An event that is kept, now or since an earlier submission with the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Its id.
     pub id: EventId,
-    /// Its kind.
     pub kind: Kind,
     /// Whether it was kept before.
     pub is_duplicate: bool,
@@ -112,7 +109,6 @@ pub struct Accepted {
 /// One of the original deliveries of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedDelivery {
-    /// Its id.
     pub id: DeliveryId,
     /// Where it goes.
     pub webhook_id: WebhookId,

@@ -17,7 +17,6 @@ pub struct Message {
     pub kind: &'static str,
     /// When it happened.
     pub at: Timestamp,
-    /// Whose it is.
     pub company_id: Option<CompanyId>,
     /// What people read.
     pub text: String,

@@ -42,7 +42,6 @@ impl PendingReason {
     }
 }
 
-/// The metrics.
 pub(super) struct DeliveryMetrics {
     delivered: Counter,
     attempts: [Counter; OutcomeClass::ALL.len()],

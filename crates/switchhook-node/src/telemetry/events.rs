@@ -9,7 +9,6 @@ use switchhook_domain::Kind;
 use super::Telemetry;
 use super::metric::{counter, label};
 
-/// The metrics.
 pub(super) struct EventMetrics {
     accepted: [Counter; Kind::KEPT.len()],
     duplicates: [Counter; Kind::KEPT.len()],

@@ -15,9 +15,7 @@ use super::metric::{counter, gauge, histogram, label};
 pub enum Removal {
     /// Events, with their idempotency keys.
     Events,
-    /// Their deliveries.
     Deliveries,
-    /// Their attempts.
     Attempts,
     /// Payloads of events whose record stays.
     Payloads,
@@ -36,7 +34,6 @@ impl Removal {
     ];
 }
 
-/// The metrics.
 pub(super) struct StorageMetrics {
     removed: [Counter; Removal::ALL.len()],
     store_used: Gauge,

@@ -23,7 +23,6 @@ pub struct Labelled {
 /// An event with what a delivery's headers tell of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelledEvent {
-    /// Its id.
     pub id: String,
     /// Its kind, as routes spell it.
     pub kind: String,

@@ -51,7 +51,6 @@ pub enum VerifyError {
     CutOff {
         /// Which segment.
         part: TokenPart,
-        /// Its length.
         length: usize,
     },
     /// A segment's last character has bits set that mean nothing; only one spelling of each token is accepted.

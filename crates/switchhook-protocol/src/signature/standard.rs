@@ -117,10 +117,7 @@ pub struct StandardHeaders {
 pub enum StandardError {
     /// A header is missing.
     #[error("the request has a `webhook-signature` and no `{header}`: Standard Webhooks sign both")]
-    Incomplete {
-        /// Which.
-        header: &'static str,
-    },
+    Incomplete { header: &'static str },
     /// The time is none.
     #[error("`webhook-timestamp` is not a number of seconds since 1970")]
     NotATime,

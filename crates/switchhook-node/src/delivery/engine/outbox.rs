@@ -39,7 +39,6 @@ pub(super) enum Stored {
     Outages(Result<(), (StoreError, Vec<OutageWrite>)>),
 }
 
-/// Attempts that are stored.
 pub(super) struct StoredAttempts {
     /// How many came too late.
     pub(super) late: usize,

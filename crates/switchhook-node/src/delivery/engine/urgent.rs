@@ -20,7 +20,6 @@ pub(super) struct Urgent {
 }
 
 impl Urgent {
-    /// Claims one.
     pub(super) fn claim(
         &mut self,
         webhook_id: WebhookId,

@@ -90,7 +90,6 @@ pub(super) struct Patience {
     pub(super) head: Option<Duration>,
     /// How long the attempt may take.
     pub(super) whole: Duration,
-    /// When it was started.
     pub(super) start: Instant,
 }
 

@@ -94,7 +94,6 @@ pub struct SystemNames {
     state: Mutex<State>,
 }
 
-/// Reads the settings.
 type ReadSettings = dyn Fn() -> Result<NameSettings, NetError> + Send + Sync;
 
 struct State {

@@ -12,24 +12,15 @@ use crate::timestamp::Timestamp;
 pub enum StandardCause {
     /// The key stands there in base64, and nothing says so.
     #[error("it fits if secret {secret} is taken for base64: write it with `whsec_` before it")]
-    Prefix {
-        /// Which.
-        secret: usize,
-    },
+    Prefix { secret: usize },
     /// The sender took the text with its prefix for the key.
     #[error(
         "it fits if the text of secret {secret} is the key, `whsec_` included: the sender does not read it as base64"
     )]
-    Text {
-        /// Which.
-        secret: usize,
-    },
+    Text { secret: usize },
     /// White space came along.
     #[error("it fits without the white space around secret {secret}")]
-    WhiteSpace {
-        /// Which.
-        secret: usize,
-    },
+    WhiteSpace { secret: usize },
     /// The body ends otherwise.
     #[error("it fits the body {} the end of a line: something on the way, or the capture, changed that", if *.added { "without" } else { "with" })]
     LineEnd {
